@@ -1,0 +1,29 @@
+# make demo   sets up, then runs the main job on an embedded registry
+# make test   sets up, then runs all tests
+# make check  format, lint, types, import direction
+.PHONY: demo test check format setup clean
+VENV := .venv/bin
+PYTEST_ARGS ?=
+
+demo:
+	@.ci/setup demo
+	@$(VENV)/tagwatch demo --directory reports/demo
+
+test: setup
+	@$(VENV)/python -m pytest -q -n auto $(PYTEST_ARGS)
+
+check: setup
+	@$(VENV)/ruff format --check .
+	@$(VENV)/ruff check .
+	@$(VENV)/mypy
+	@$(VENV)/python -m pytest -q -p no:cacheprovider tests/test_house.py
+
+format: setup
+	@$(VENV)/ruff format .
+	@$(VENV)/ruff check --fix .
+
+setup:
+	@.ci/setup test
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache

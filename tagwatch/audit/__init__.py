@@ -1,0 +1,1 @@
+"""The judgement, pure: resolution, change, diff, base, policy, rules."""

@@ -1,0 +1,80 @@
+"""Evidence: everything rules may know of one reference. Built once, stored, exported, read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tagwatch.audit.base import BaseMatch
+from tagwatch.audit.change import Change
+from tagwatch.audit.history import Interval
+from tagwatch.audit.resolution import Resolution
+from tagwatch.image.digest import Digest
+from tagwatch.image.platform import Platform
+from tagwatch.image.snapshot import Failure
+
+__all__ = ["Evidence", "Pin", "PlatformFacts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformFacts:
+    """What one platform's image would run as: the parts of its config that rules judge."""
+
+    platform: Platform
+    digest: Digest
+    version: str | None = None
+    user: str = ""
+    exposed_ports: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    stop_signal: str = ""
+    os_release: str = ""
+    created_at: datetime | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """What is known of a digest that stands in a reference. None: not known.
+
+    `exists`: the registry still serves it. `served_by_tag`: the tag beside it ever served it.
+    `tags`: the tags that serve it now. `platform_only`: it is one platform of a multi-arch tag.
+    """
+
+    exists: bool | None = None
+    served_by_tag: bool | None = None
+    tags: tuple[str, ...] | None = None
+    platform_only: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Facts about one reference (`key` is its canonical text, or repository and selector).
+
+    `at`: when the registry was read last; `source`: `seen` (by this ledger) or the origin of
+    imported facts. `history` holds the newest intervals of the tag, oldest first, and `moves` how
+    often it moved in all. `gone_since`: the tag was served once and a full listing shows it no
+    more. `lifecycle`: `floating`, `repushed`, `frozen`, `abandoned`, `unsupported`, `returned`…
+    `documents_read` False: manifests and configs were not read, so `platforms` says nothing.
+    """
+
+    key: str
+    resolution: Resolution
+    at: datetime | None = None
+    source: str = "seen"
+    history: tuple[Interval, ...] = ()
+    moves: int = 0
+    first_seen: datetime | None = None
+    change: Change | None = None
+    gone_since: datetime | None = None
+    lifecycle: str | None = None
+    line_moved_at: datetime | None = None
+    is_index: bool | None = None
+    platforms_offered: tuple[str, ...] = ()
+    platforms: tuple[PlatformFacts, ...] = ()
+    documents_read: bool = False
+    attestations: tuple[str, ...] = ()
+    bases: tuple[BaseMatch, ...] = ()
+    pin: Pin | None = None
+    failures: tuple[Failure, ...] = field(default_factory=tuple)

@@ -1,0 +1,70 @@
+"""Findings: a rule's statement about a target, with evidence and where possible an exact fix."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tagwatch.image.reference import Reference
+from tagwatch.source.target import Location, Target
+
+__all__ = ["Finding", "Fix", "Severity", "fingerprint"]
+
+
+class Severity(StrEnum):
+    """How bad: `error` and `warning` ask for action, `note` informs, `off` is not evaluated."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+    OFF = "off"
+
+    @property
+    def rank(self) -> int:
+        """3 for error down to 0 for off."""
+        return ("off", "note", "warning", "error").index(self.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """One edit: the bytes `start`..`end` of the file at `path` become `replacement` (UTF-8)."""
+
+    path: str
+    start: int
+    end: int
+    replacement: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a rule says. `unknown` marks a verdict that could not be reached, with its reason in
+    `message`; `evidence` holds short facts by name for reports and machine formats.
+    """
+
+    rule: str
+    severity: Severity
+    message: str
+    location: Location
+    fingerprint: str
+    reference: Reference | None = None
+    text: str = ""
+    remedy: str = ""
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    fix: Fix | None = None
+    unknown: bool = False
+
+
+def fingerprint(rule: str, target: Target, *, ordinal: int = 0, subject: str = "") -> str:
+    """A name for a finding that stays when lines move, digests change or days pass.
+
+    Made of rule, path, canonical name and tag without digest, stage or service, and ordinal.
+    """
+    reference = target.reference
+    name = target.text
+    if reference is not None:
+        name = reference.repository.name + (f":{reference.tag}" if reference.tag else "")
+    parts = (rule, target.location.path, name + subject, target.group or "", str(ordinal))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

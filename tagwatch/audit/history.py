@@ -1,0 +1,40 @@
+"""A tag's past: intervals during which it served one digest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from tagwatch.image.digest import Digest
+
+__all__ = ["Interval", "Seen"]
+
+
+class Seen(StrEnum):
+    """Whose clock a date is from, best first."""
+
+    SEEN = "seen"
+    """We saw it."""
+    PUSHED = "pushed"
+    """The registry said when it was pushed."""
+    COMMITTED = "committed"
+    """A commit in the publisher's repository named it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """`tag` served `digest` from `first_seen` to `last_seen`. `ended`: it serves it no more.
+
+    `verdict` says how the tag came to this digest (a `change.Verdict`; None for the first).
+    `version`: the concrete version it stood for, where it could be named at the time.
+    """
+
+    tag: str
+    digest: Digest
+    first_seen: datetime
+    last_seen: datetime
+    ended: bool = False
+    version: str | None = None
+    verdict: str | None = None
+    kind: Seen = Seen.SEEN

@@ -1,0 +1,67 @@
+"""Resolution: from a floating tag or pattern to a concrete tag, version and digest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import Reference
+
+__all__ = ["Basis", "Newer", "Resolution", "Status"]
+
+
+class Status(StrEnum):
+    """How a resolution ended."""
+
+    RESOLVED = "resolved"
+    NO_VERSION = "no-version"
+    """The tag exists, but no concrete version can be named."""
+    NOT_FOUND = "not-found"
+    UNAVAILABLE = "unavailable"
+    """It could not be read: nothing is said of whether it exists."""
+
+
+class Basis(StrEnum):
+    """What the concrete version rests on, best evidence first."""
+
+    ALIAS = "alias"
+    """A more specific tag (or the tag itself) with the same digest."""
+    LABEL = "label"
+    ENV = "env"
+    ATTESTATION = "attestation"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newer:
+    """Newer tags of the same line: in the same patch series, the same major, and beyond."""
+
+    patch: str | None = None
+    minor: str | None = None
+    major: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What a reference really is.
+
+    `reference` is canonical and concrete; `tag` the concrete tag; `aliases` every tag with the
+    same digest, sorted; `ambiguous` other versions the same image carries; `supported` None where
+    it is not known whether the publisher still builds it; `basis_detail` names the label or
+    variable where the basis is one.
+    """
+
+    input: str
+    status: Status
+    reference: Reference | None = None
+    tag: str | None = None
+    version: str | None = None
+    digest: Digest | None = None
+    aliases: tuple[str, ...] = ()
+    basis: Basis = Basis.NONE
+    basis_detail: str = ""
+    newer: Newer = field(default_factory=Newer)
+    supported: bool | None = None
+    ambiguous: tuple[str, ...] = ()
+    note: str = ""

@@ -1,0 +1,104 @@
+"""The answer of one audit: findings, resolutions, changes, failures and how much was covered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tagwatch.audit.change import Change
+from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.finding import Finding, Severity
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Failure, Quota
+from tagwatch.source.target import Problem, Target
+
+__all__ = ["AuditResult", "Coverage", "Ignored", "RepositoryChange", "Since"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How many targets there were, and of how many the registry's facts could be read."""
+
+    targets: int = 0
+    read: int = 0
+    unresolved: int = 0
+    unavailable: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """A finding that an ignore, a baseline or an override took out, and in whose name."""
+
+    finding: Finding
+    by: str
+    reason: str = ""
+    owner: str = ""
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryChange:
+    """A change with the repository whose tag moved."""
+
+    repository: Repository
+    change: Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """What is different from an earlier result, by fingerprint."""
+
+    new: tuple[Finding, ...]
+    worse: tuple[Finding, ...]
+    fixed: tuple[Finding, ...]
+    same: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditResult:
+    """One audit. `findings` are sorted: worst first, then by place. `evidence` is keyed like
+    `Evidence.key`; `requests` is host -> kind -> count; `quotas` is by host.
+    """
+
+    at: datetime
+    findings: tuple[Finding, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    targets: tuple[Target, ...] = ()
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    changes: tuple[RepositoryChange, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    coverage: Coverage = field(default_factory=Coverage)
+    requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    quotas: Mapping[str, Quota] = field(default_factory=dict)
+    complete: bool = True
+    policy_name: str = ""
+    policy_digest: str = ""
+    facts_from: str = ""
+
+    def since(self, previous: AuditResult | None) -> Since:
+        """What is new, worse, fixed and the same against `previous` (None: all is new)."""
+        before = {finding.fingerprint: finding for finding in previous.findings} if previous else {}
+        now = {finding.fingerprint for finding in self.findings}
+        new: list[Finding] = []
+        worse: list[Finding] = []
+        same: list[Finding] = []
+        for finding in self.findings:
+            old = before.get(finding.fingerprint)
+            if old is None:
+                new.append(finding)
+            elif finding.severity.rank > old.severity.rank:
+                worse.append(finding)
+            else:
+                same.append(finding)
+        fixed = tuple(old for key, old in before.items() if key not in now)
+        return Since(new=tuple(new), worse=tuple(worse), fixed=fixed, same=tuple(same))
+
+    def exit_code(self, fail_on: Severity | None, *, on_unavailable: str = "warn") -> int:
+        """0 clean, 1 findings at or above `fail_on` (None: never), 4 incomplete and that fails."""
+        if fail_on is not None and any(
+            finding.severity.rank >= fail_on.rank for finding in self.findings
+        ):
+            return 1
+        return 4 if not self.complete and on_unavailable == "fail" else 0

@@ -1,0 +1,1 @@
+"""Plan, tasks and snapshots: what to ask, and the asking."""

@@ -1,0 +1,1 @@
+"""Engines run crawl tasks: in this process, or on a cluster."""

@@ -1,0 +1,141 @@
+"""Every error tagwatch raises on purpose: one tree, each with a hint and an exit code.
+
+TagwatchError                    exit 2 unless a subclass says otherwise
+├── UsageError                   a flag or argument that cannot be used
+├── ConfigError                  tagwatch.yaml or policy.yaml: place, key, nearest known key
+├── InputError                   a file that cannot be read or understood
+│   └── NothingToReadError       exit 3: nothing that tagwatch reads among the paths named
+├── InvalidReferenceError        text that is no image reference
+├── InvalidDigestError           text that is no digest
+├── InvalidDocumentError         a manifest, index or config that is malformed or hostile
+├── LedgerError                  the database: locked, newer than this program, damaged
+├── RegistryError                a registry refused or failed; `code` says how (exit 4)
+│   ├── NotFoundError            404: the repository, tag or digest is not there (or hidden)
+│   ├── DeniedError              401 or 403 after the best credential known
+│   ├── RateLimitedError         429 after all retries; `retry_at` where the registry said so
+│   ├── UnavailableError         network failure, time-out, 5xx after all retries
+│   └── HostileAnswerError       an answer that breaks a rule of safety: never retried
+└── NotifyError                  an alert could not be delivered
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigError",
+    "DeniedError",
+    "HostileAnswerError",
+    "InputError",
+    "InvalidDigestError",
+    "InvalidDocumentError",
+    "InvalidReferenceError",
+    "LedgerError",
+    "NotFoundError",
+    "NothingToReadError",
+    "NotifyError",
+    "RateLimitedError",
+    "RegistryError",
+    "TagwatchError",
+    "UnavailableError",
+    "UsageError",
+]
+
+
+class TagwatchError(Exception):
+    """An error with a message (lower case, values in repr), a hint, and an exit code."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(TagwatchError):
+    """A flag or argument that cannot be used."""
+
+
+class ConfigError(TagwatchError):
+    """A configuration or policy file is wrong; the message begins with path and line."""
+
+
+class InputError(TagwatchError):
+    """A file cannot be read or understood."""
+
+
+class NothingToReadError(InputError):
+    """Nothing that tagwatch reads is among the paths named."""
+
+    exit_code = 3
+
+
+class InvalidReferenceError(TagwatchError):
+    """Text that is not an image reference."""
+
+
+class InvalidDigestError(TagwatchError):
+    """Text that is not a digest, or one of an unknown length or case."""
+
+
+class InvalidDocumentError(TagwatchError):
+    """A manifest, index or image config is malformed, ambiguous or of an unsupported kind."""
+
+
+class LedgerError(TagwatchError):
+    """The ledger cannot be opened, read or written."""
+
+
+class RegistryError(TagwatchError):
+    """A registry refused or failed. `code` is a short stable word for machine formats."""
+
+    exit_code = 4
+    code = "registry-error"
+
+    def __init__(self, message: str, *, hint: str = "", status: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+class NotFoundError(RegistryError):
+    """The repository, tag or digest does not exist, or is hidden from this credential."""
+
+    code = "not-found"
+
+
+class DeniedError(RegistryError):
+    """The registry refused the best credential known (401 or 403)."""
+
+    code = "denied"
+
+
+class RateLimitedError(RegistryError):
+    """The registry limits requests (429) and all retries are spent."""
+
+    code = "rate-limited"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int | None = 429,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, status=status)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class UnavailableError(RegistryError):
+    """The registry could not be reached or kept failing."""
+
+    code = "unavailable"
+
+
+class HostileAnswerError(RegistryError):
+    """An answer that breaks a rule of safety: a lying digest, a foreign redirect, no end."""
+
+    code = "hostile-answer"
+
+
+class NotifyError(TagwatchError):
+    """An alert could not be delivered."""

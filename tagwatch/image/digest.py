@@ -1,0 +1,66 @@
+"""Digests: content addresses of stored bytes (OCI image-spec, descriptor.md, "Digests")."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import NewType
+
+from tagwatch.errors import InvalidDigestError
+
+__all__ = [
+    "EMPTY_LAYER_DIFF_IDS",
+    "Digest",
+    "digest_of",
+    "is_digest",
+    "parse_digest",
+    "short_digest",
+]
+
+Digest = NewType("Digest", str)
+"""`algorithm:encoded`, validated by `parse_digest`: safe in URLs, paths and keys."""
+
+_ENCODED_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
+_DIGEST = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)", re.ASCII)
+
+EMPTY_LAYER_DIFF_IDS = frozenset(
+    {
+        # an empty tar of 1024 NUL bytes, and the one BuildKit writes for WORKDIR
+        Digest("sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"),
+    }
+)
+"""diff_ids of layers without content: shared by unrelated images, so evidence of nothing."""
+
+
+def parse_digest(text: str) -> Digest:
+    """Return `text` as a Digest.
+
+    Raises `InvalidDigestError` for an unknown algorithm, a wrong length or upper-case hex.
+
+    >>> parse_digest("sha256:" + "0" * 64)[:10]
+    'sha256:000'
+    """
+    match = _DIGEST.fullmatch(text)
+    if match is None or len(match[2]) != _ENCODED_LENGTH[match[1]]:
+        raise InvalidDigestError(
+            f"not a digest: {text[:160]!r}",
+            hint="a digest is sha256: and 64 lower-case hex digits",
+        )
+    return Digest(text)
+
+
+def is_digest(text: str) -> bool:
+    """True where `parse_digest` would accept `text`."""
+    match = _DIGEST.fullmatch(text)
+    return match is not None and len(match[2]) == _ENCODED_LENGTH[match[1]]
+
+
+def digest_of(raw: bytes, *, algorithm: str = "sha256") -> Digest:
+    """The digest of exactly these bytes, as stored: never of a re-serialised document."""
+    return Digest(f"{algorithm}:{hashlib.new(algorithm, raw).hexdigest()}")
+
+
+def short_digest(digest: str) -> str:
+    """`sha256:` and the first 12 hex digits, for people. Never a key."""
+    algorithm, _, encoded = digest.partition(":")
+    return f"{algorithm}:{encoded[:12]}"

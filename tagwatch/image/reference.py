@@ -1,0 +1,150 @@
+"""Image references: the grammar and normal form of distribution/reference (v0.6)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tagwatch.errors import InvalidDigestError, InvalidReferenceError
+from tagwatch.image.digest import Digest, parse_digest
+
+__all__ = ["DOCKER_HUB", "Reference", "Repository", "is_tag"]
+
+DOCKER_HUB = "docker.io"
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?", re.ASCII)
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_IDENTIFIER = re.compile(r"[a-f0-9]{64}", re.ASCII)
+_MAX_PATH = 255
+
+
+def is_tag(text: str) -> bool:
+    """True where `text` has the form of a tag. Registries have been seen to list other things."""
+    return _TAG.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Repository:
+    """One image's home: a registry and a path. The key of every map."""
+
+    registry: str
+    path: str
+
+    @property
+    def host(self) -> str:
+        """The registry's name in lower case: for DNS, credentials and tables."""
+        return self.registry.lower()
+
+    @property
+    def name(self) -> str:
+        """The whole name, `docker.io/library/redis`."""
+        return f"{self.registry}/{self.path}"
+
+    @classmethod
+    def parse(cls, text: str) -> Repository:
+        """Read a name without tag and digest, short or whole. Raises `InvalidReferenceError`."""
+        reference = Reference.parse(text)
+        if reference.tag or reference.digest:
+            raise _invalid(text, "a repository has neither tag nor digest")
+        return reference.repository
+
+    def __str__(self) -> str:
+        return _short_name(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Reference:
+    """A repository with a tag, a digest, both or neither, as somebody wrote it."""
+
+    repository: Repository
+    tag: str | None = None
+    digest: Digest | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read a reference and complete its registry and namespace.
+
+        Raises `InvalidReferenceError` with the reason.
+
+        >>> Reference.parse("redis:6.2").canonical
+        'docker.io/library/redis:6.2'
+        """
+        name, at, digest_text = text.partition("@")
+        digest: Digest | None = None
+        if at:
+            try:
+                digest = parse_digest(digest_text)
+            except InvalidDigestError as error:
+                raise _invalid(text, error.message, error.hint) from error
+        colon = name.rfind(":")
+        tag: str | None = None
+        if colon > name.rfind("/"):
+            name, tag = name[:colon], name[colon + 1 :]
+            if not is_tag(tag):
+                raise _invalid(
+                    text,
+                    f"{tag[:140]!r} is not a tag",
+                    "a tag has letters, digits, '_', '.' and '-', 128 at most",
+                )
+        return cls(repository=_parse_name(name, text), tag=tag, digest=digest)
+
+    @property
+    def canonical(self) -> str:
+        """The whole reference; `:latest` where neither tag nor digest stands."""
+        return self._join(self.repository.name, self.effective_tag)
+
+    @property
+    def effective_tag(self) -> str | None:
+        """The tag a pull would ask for: `latest` where neither tag nor digest stands."""
+        return self.tag or (None if self.digest else "latest")
+
+    def _join(self, name: str, tag: str | None) -> str:
+        return name + (f":{tag}" if tag else "") + (f"@{self.digest}" if self.digest else "")
+
+    def __str__(self) -> str:
+        """The shortest text that parses back to this reference."""
+        return self._join(_short_name(self.repository), self.tag)
+
+
+def _parse_name(name: str, text: str) -> Repository:
+    if _IDENTIFIER.fullmatch(name):
+        raise _invalid(text, "64 hex digits are an image ID, not a name")
+    first, slash, rest = name.partition("/")
+    if slash and (first == "localhost" or "." in first or ":" in first or first != first.lower()):
+        registry = DOCKER_HUB if first == "index.docker.io" else first
+        path = rest
+    else:
+        registry, path = DOCKER_HUB, name
+    if registry == DOCKER_HUB and "/" not in path and path:
+        path = f"library/{path}"
+    if not _DOMAIN.fullmatch(registry):
+        raise _invalid(text, f"{registry[:140]!r} is not a registry host")
+    if not _PATH.fullmatch(path):
+        if path != path.lower() and _PATH.fullmatch(path.lower()):
+            raise _invalid(text, "a repository name is lower case", f"write {name.lower()!r}")
+        raise _invalid(text, f"{path[:140]!r} is not a repository path")
+    if len(path) > _MAX_PATH:
+        raise _invalid(text, f"the repository path is longer than {_MAX_PATH} characters")
+    return Repository(registry=registry, path=path)
+
+
+def _short_name(repository: Repository) -> str:
+    if repository.registry != DOCKER_HUB:
+        return repository.name
+    short = repository.path.removeprefix("library/")
+    if "/" in short or short == repository.path:
+        short = repository.path
+    try:
+        return short if _parse_name(short, short) == repository else repository.name
+    except InvalidReferenceError:
+        return repository.name
+
+
+def _invalid(text: str, reason: str, hint: str = "") -> InvalidReferenceError:
+    return InvalidReferenceError(
+        f"not an image reference: {text[:200]!r}: {reason}",
+        hint=hint or "write [registry/]name[:tag][@digest]",
+    )

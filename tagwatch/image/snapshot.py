@@ -1,0 +1,94 @@
+"""What a registry was seen to serve at one moment: values that crawl makes and the ledger keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import Repository
+
+__all__ = ["Document", "Failure", "Quota", "RepositorySnapshot", "Scope", "TagObservation"]
+
+
+class Scope(StrEnum):
+    """How much of a repository a snapshot speaks for. Only FULL may end an interval."""
+
+    FULL = "full"
+    """Every tag was listed: a tag that is not there is gone."""
+    SINCE = "since"
+    """Every tag that moved after the watermark; says nothing of the others' absence."""
+    SELECTED = "selected"
+    """Only the tags in `asked`: those that are missing from `tags` answered 404."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagObservation:
+    """A tag served a digest. `pushed_at` is the registry's word, `size` compressed bytes."""
+
+    tag: str
+    digest: Digest
+    media_type: str | None = None
+    pushed_at: datetime | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """Raw bytes of a manifest, index, config or attestation, verified against its digest."""
+
+    digest: Digest
+    media_type: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Something that could not be read, and why: an answer, not an exception.
+
+    `code` is a `RegistryError.code`, or `budget` where quota was left for what matters more.
+    """
+
+    repository: Repository
+    code: str
+    message: str
+    tag: str | None = None
+    status: int | None = None
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """A pull limit as the registry's headers told it last. `window_seconds` None: not said."""
+
+    limit: int
+    remaining: int
+    window_seconds: int | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositorySnapshot:
+    """Everything one crawl task learnt of one repository.
+
+    `names`: all tag names listed, also those whose digest was not asked (None: no listing was
+    made). `asked`: the tags whose digest was asked one by one. `requests` counts requests by kind
+    (`ping`, `token`, `tags`, `head`, `manifest`, `config`, `catalogue`, …).
+    `watermark` is what the catalogue wants to be told next time.
+    """
+
+    repository: Repository
+    at: datetime
+    scope: Scope
+    tags: tuple[TagObservation, ...] = ()
+    names: frozenset[str] | None = None
+    asked: frozenset[str] = frozenset()
+    documents: Mapping[Digest, Document] = field(default_factory=dict)
+    complete: bool = True
+    failures: tuple[Failure, ...] = ()
+    requests: Mapping[str, int] = field(default_factory=dict)
+    quota: Quota | None = None
+    watermark: str | None = None
+    endpoint: str = ""

@@ -1,0 +1,1 @@
+"""Bundled facts with their date: end of life, official images."""

@@ -1,0 +1,1 @@
+"""The memory: what every tag served, and when."""

@@ -1,0 +1,1 @@
+"""Alerts: the only senders."""

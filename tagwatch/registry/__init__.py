@@ -1,0 +1,1 @@
+"""Reads registries: transport, challenge and token, the OCI protocol, credentials, catalogues."""

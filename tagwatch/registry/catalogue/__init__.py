@@ -1,0 +1,1 @@
+"""How a registry lists many tags with digests: one file a kind."""

@@ -1,0 +1,1 @@
+"""Where a registry's credentials come from: one file a source."""

@@ -1,0 +1,78 @@
+"""What the crawl may ask of a registry, whatever its kind: the only thing crawl knows of this room.
+
+Every method raises a `RegistryError` and nothing else; credentials, tokens, retries, limits and
+safety are this room's business. Requests are counted by kind in `requests`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Document, Quota, Scope, TagObservation
+
+__all__ = ["Listing", "Registry"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A repository's tags. A registry without a catalogue gives `names` and no `observations`.
+
+    `scope` is FULL or SINCE. With SINCE, `names` holds only what moved after the watermark.
+    `undigested`: listed tags whose digest the catalogue did not give; ask `head` for them.
+    """
+
+    scope: Scope
+    names: frozenset[str]
+    observations: tuple[TagObservation, ...] = ()
+    undigested: frozenset[str] = frozenset()
+    watermark: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Registry(Protocol):
+    """One registry host, ready to be asked; made by `registry.client`."""
+
+    @property
+    def has_catalogue(self) -> bool:
+        """True where `list_tags` gives digests, so that no tag need be asked by itself."""
+
+    @property
+    def requests(self) -> Mapping[str, int]:
+        """Requests made so far, by kind."""
+
+    @property
+    def quota(self) -> Quota | None:
+        """The pull limit as the last answer told it."""
+
+    async def list_tags(
+        self,
+        repository: Repository,
+        *,
+        watermark: str | None = None,
+        known: Mapping[str, Digest] | None = None,
+        at: datetime,
+    ) -> Listing:
+        """All tags, or those that moved since `watermark`. Cost: one request a page."""
+
+    async def head(self, repository: Repository, tag_or_digest: str) -> TagObservation | None:
+        """The digest that a tag serves; None where it does not exist. One HEAD (or one GET)."""
+
+    async def manifest(self, repository: Repository, tag_or_digest: str) -> Document:
+        """A manifest or index, verified. One GET; on Docker Hub it spends pull quota."""
+
+    async def blob(self, repository: Repository, digest: Digest, size: int) -> Document:
+        """A config or attestation, at most 4 MiB, verified. One GET and perhaps a redirect."""
+
+    async def referrers(self, repository: Repository, digest: Digest) -> Document | None:
+        """The index of artifacts that refer to `digest`, by API or fallback tag; None: none."""
+
+    async def list_repositories(self, prefix: str) -> Collection[Repository]:
+        """Repositories whose path starts with `prefix`. Cost: one request a page."""
+
+    async def history(self, repository: Repository) -> Collection[tuple[TagObservation, datetime]]:
+        """What the registry itself remembers of past digests (Quay); empty elsewhere."""

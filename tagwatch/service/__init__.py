@@ -1,0 +1,1 @@
+"""The daemon: the nightly schedule and the web pages it serves."""

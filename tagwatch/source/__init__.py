@@ -1,0 +1,1 @@
+"""Text to targets, pure: one file a format."""

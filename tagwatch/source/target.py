@@ -1,0 +1,156 @@
+"""Targets: the places where an image is named, and what a source tells about a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tagwatch.image.reference import Reference
+
+__all__ = [
+    "Extraction",
+    "Field",
+    "Ignore",
+    "Location",
+    "Port",
+    "Problem",
+    "Source",
+    "SourceContext",
+    "Span",
+    "Target",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Location:
+    """A stretch of text in a file: 1-based code points, a BOM not counted, `end_column` exclusive.
+
+    `path` is POSIX and relative to the workspace's root where it lies inside.
+    """
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Span:
+    """Bytes of a file, 0-based, a BOM counted, `end` exclusive."""
+
+    path: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """An editable piece of a file that carries part of a reference.
+
+    `name`: `reference` (the whole text), `tag`, `digest`, `name`, or `value` (a variable's default
+    or `.env` value that is substituted into the reference as `text`). `template` shows how the
+    reference is made of it, with `{}` at the value's place, where it is not the whole.
+    """
+
+    name: str
+    text: str
+    span: Span
+    location: Location
+    template: str = "{}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """A published port. `host` None: the engine chooses; `host_ip` empty: every interface."""
+
+    container: int
+    host: int | None = None
+    host_ip: str = ""
+    protocol: str = "tcp"
+    location: Location | None = None
+    profiles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignore:
+    """An inline ignore: `# tagwatch: ignore=<rule> until=<date> reason="…"`."""
+
+    rules: tuple[str, ...]
+    until: str = ""
+    reason: str = ""
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One place where an image is named (`DESIGN.md` section 7 has the meaning of each field).
+
+    `reference` None: it could not be resolved statically; `missing` says what is not known, or
+    `invalid` why the text is refused. `fields` are the places to edit, most exact first.
+    `group`: the service, stage or container name that the reference belongs to.
+    `selector`: a watch-list entry's pattern (`6.2.x`), where the target is not a single tag.
+    """
+
+    text: str
+    location: Location
+    kind: str
+    reference: Reference | None = None
+    stage: str | None = None
+    platform: str | None = None
+    onbuild: bool = False
+    missing: tuple[str, ...] = ()
+    invalid: str = ""
+    group: str | None = None
+    ports: tuple[Port, ...] = ()
+    ignores: tuple[Ignore, ...] = ()
+    fields: tuple[Field, ...] = ()
+    selector: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something in a file that its own tool would refuse, or that tagwatch passed over and why."""
+
+    message: str
+    location: Location
+    hint: str = ""
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceContext:
+    """What a source may know beside the file's own bytes; files are keyed by POSIX path.
+
+    A path that is a key with None was asked for (`wanted`) and is not there.
+    """
+
+    files: Mapping[str, bytes | None] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """What one file names. `wanted`: paths whose bytes are needed before the answer is whole."""
+
+    targets: tuple[Target, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    wanted: tuple[str, ...] = ()
+    ignores: tuple[Ignore, ...] = ()
+
+
+class Source(Protocol):
+    """A format of files. Each `source/` module has both functions at its top level."""
+
+    def recognizes(self, path: str, head: bytes) -> bool:
+        """True where the name, or the first 64 KiB of an explicitly named file, say it is."""
+
+    def extract(self, raw: bytes, path: str, context: SourceContext) -> Extraction:
+        """Every image that `raw` names. Never raises for malformed text: it becomes a `Problem`."""

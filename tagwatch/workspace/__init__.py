@@ -1,0 +1,1 @@
+"""The user's files: found, read, and written back byte for byte."""

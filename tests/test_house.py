@@ -1,0 +1,122 @@
+"""The house: which room may import which, and what the pure rooms must not touch."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import tagwatch
+
+ROOT = Path(tagwatch.__file__).parent
+
+# Lower rooms have lower numbers; a room imports only what stands below it.
+HEIGHT = {
+    "errors": 0,
+    "family": 0,
+    "image": 1,
+    "source": 2,
+    "audit": 3,
+    "config": 4,
+    "knowledge": 4,
+    "workspace": 5,
+    "publish": 5,
+    "ledger": 5,
+    "registry": 5,
+    "crawl": 6,
+    "api": 7,
+    "service": 8,
+    "cli": 9,
+}
+SIBLINGS = {"crawl", "registry", "ledger", "publish"}
+PURE = {"image", "source", "audit"}
+IMPURE_MODULES = {
+    "aiohttp", "asyncio", "http", "logging", "os", "pathlib", "random", "requests", "shutil",
+    "socket", "sqlite3", "sqlite_utils", "ssl", "subprocess", "tempfile", "threading", "time",
+    "urllib.request",
+}  # fmt: skip
+CLOCKS = {"now", "utcnow", "today", "fromtimestamp_now"}
+CREDIT = "see the house in CONTRIBUTING.md"
+
+
+def modules() -> Iterator[tuple[Path, ast.Module, str]]:
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).parts
+        room = parts[0].removesuffix(".py")
+        yield path, ast.parse(path.read_text(encoding="utf-8")), room
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in line {node.lineno}"
+            yield node.module or "", node.lineno
+
+
+def test_imports_go_downwards_only() -> None:
+    wrong = []
+    for path, tree, room in modules():
+        if room in ("__init__", "__main__"):
+            continue
+        for name, line in imports(tree):
+            if not name.startswith("tagwatch."):
+                continue
+            other = name.split(".")[1]
+            if other == room:
+                continue
+            crossing = room in SIBLINGS and other in SIBLINGS
+            allowed = HEIGHT[other] < HEIGHT[room]
+            if crossing:
+                allowed = name == "tagwatch.registry.interface" and room == "crawl"
+            if not allowed:
+                wrong.append(f"{path}:{line}: {room} imports {name}; {CREDIT}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_pure_rooms_touch_nothing_outside() -> None:
+    wrong = []
+    for path, tree, room in modules():
+        if room not in PURE:
+            continue
+        for name, line in imports(tree):
+            if name in IMPURE_MODULES or name.split(".")[0] in IMPURE_MODULES:
+                wrong.append(f"{path}:{line}: {room} imports {name}; {CREDIT}")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr in CLOCKS:
+                wrong.append(f"{path}:{node.lineno}: {room} reads a clock; {CREDIT}")
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                if node.func.id in ("open", "print", "input"):
+                    wrong.append(f"{path}:{node.lineno}: {room} calls {node.func.id}(); {CREDIT}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_module_imports_its_own_package() -> None:
+    wrong = []
+    for path, tree, _ in modules():
+        package = ".".join(("tagwatch", *path.relative_to(ROOT).parent.parts))
+        wrong += [
+            f"{path}:{line}: imports its own package {package}"
+            for name, line in imports(tree)
+            if name == package and path.name != "__init__.py"
+        ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_family_imports_nothing() -> None:
+    tree = ast.parse((ROOT / "family.py").read_text(encoding="utf-8"))
+    assert {name for name, _ in imports(tree)} <= {"__future__"}
+
+
+def test_print_only_in_cli() -> None:
+    wrong = [
+        f"{path}:{node.lineno}"
+        for path, tree, room in modules()
+        if room != "cli"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "print"
+    ]
+    assert not wrong, "\n".join(wrong)
