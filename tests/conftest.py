@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-DATA = Path(__file__).parent / "data"
-
 _LOCAL = {"127.0.0.1", "::1", "localhost", "0.0.0.0", ""}
 _KEEP = ("TAGWATCH_TEST_",)
 _SCRUB = (

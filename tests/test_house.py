@@ -86,9 +86,12 @@ def test_pure_rooms_touch_nothing_outside() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and node.attr in CLOCKS:
                 wrong.append(f"{path}:{node.lineno}: {room} reads a clock; {CREDIT}")
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                if node.func.id in ("open", "print", "input"):
-                    wrong.append(f"{path}:{node.lineno}: {room} calls {node.func.id}(); {CREDIT}")
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in ("open", "print", "input")
+            ):
+                wrong.append(f"{path}:{node.lineno}: {room} calls {node.func.id}(); {CREDIT}")
     assert not wrong, "\n".join(wrong)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
-from tests.conftest import DATA
+from tests.paths import DATA
 
 CASES = json.loads((DATA / "reference_cases.json").read_text(encoding="utf-8"))
 
