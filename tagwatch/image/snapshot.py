@@ -74,7 +74,8 @@ class RepositorySnapshot:
     """Everything one crawl task learnt of one repository.
 
     `names`: all tag names listed, also those whose digest was not asked (None: no listing was
-    made). `asked`: the tags whose digest was asked one by one. `requests` counts requests by kind
+    made). `asked`: the tags whose digest was asked one by one. `pins`: whether each digest that
+    somebody relies on is still served. `requests` counts requests by kind
     (`ping`, `token`, `tags`, `head`, `manifest`, `config`, `catalogue`, …).
     `watermark` is what the catalogue wants to be told next time.
     """
@@ -86,6 +87,7 @@ class RepositorySnapshot:
     names: frozenset[str] | None = None
     asked: frozenset[str] = frozenset()
     documents: Mapping[Digest, Document] = field(default_factory=dict)
+    pins: Mapping[Digest, bool] = field(default_factory=dict)
     complete: bool = True
     failures: tuple[Failure, ...] = ()
     requests: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,292 @@
+"""Crawling one repository: the fewest requests that answer a task, failures as part of the answer.
+
+Cost with a catalogue: the listing's pages, then nothing for a tag that serves what it served.
+Without one: one request for the names, one HEAD a selected tag. Either way a digest never seen
+before costs at most one GET for an index and one manifest and one config GET an audited platform.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tagwatch.audit.resolution import candidates
+from tagwatch.crawl.task import CrawlTask, Need
+from tagwatch.errors import InvalidDocumentError, RegistryError
+from tagwatch.image.digest import Digest
+from tagwatch.image.manifest import Descriptor, Index, Manifest, parse_manifest
+from tagwatch.image.selector import Selector
+from tagwatch.image.snapshot import Document, Failure, RepositorySnapshot, Scope, TagObservation
+from tagwatch.registry.interface import Listing, Registry
+
+__all__ = ["crawl_repository"]
+
+_MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
+
+_Item = TypeVar("_Item")
+
+
+async def crawl_repository(task: CrawlTask, registry: Registry) -> RepositorySnapshot:
+    """Everything `task` asks, as far as the registry answers. Raises nothing a registry causes."""
+    crawl = _Crawl(task=task, registry=registry)
+    listing = await crawl.list_names()
+    selected = crawl.select(listing)
+    await crawl.observe(selected, listing)
+    if listing is not None and not registry.has_catalogue and Need.NAMES in task.needs:
+        await crawl.name_the_floating(selected, listing.names)
+    await crawl.check_pins()
+    if Need.DOCUMENTS in task.needs:
+        await crawl.read_documents(selected)
+    return crawl.snapshot(listing)
+
+
+@dataclass(kw_only=True)
+class _Crawl:
+    """What is known so far of one repository."""
+
+    task: CrawlTask
+    registry: Registry
+    seen: dict[str, TagObservation] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    pins: dict[Digest, bool] = field(default_factory=dict)
+    documents: dict[Digest, Document] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+    async def list_names(self) -> Listing | None:
+        """The listing, where the task needs one or where it is the cheapest way to digests."""
+        task = self.task
+        if not (self.registry.has_catalogue or Need.NAMES in task.needs or task.selectors):
+            return None
+        try:
+            listing = await self.registry.list_tags(
+                task.repository, watermark=task.watermark, known=task.known, at=task.at
+            )
+        except RegistryError as error:
+            self.fail(error)
+            return None
+        self.seen = {observation.tag: observation for observation in listing.observations}
+        return listing
+
+    def select(self, listing: Listing | None) -> frozenset[str]:
+        """The tags that somebody watches, at most `max_tags` beside those that are named."""
+        task = self.task
+        if listing is None or not task.selectors:
+            return task.tags
+        names: set[str] = set(listing.names)
+        if listing.scope is not Scope.FULL:
+            names.update(task.known)
+        chosen: set[str] = set()
+        for text in task.selectors:
+            chosen.update(Selector.parse(text).matching(names))
+        if task.include:
+            chosen &= _matching_any(task.include, names)
+        chosen -= _matching_any(task.exclude, names)
+        if len(chosen) > task.max_tags:
+            self.failures.append(
+                Failure(
+                    repository=task.repository,
+                    code="too-many-tags",
+                    message=f"{len(chosen)} tags are watched; only {task.max_tags} were read",
+                    hint="narrow the watch with tags, include or exclude, or raise max_tags",
+                )
+            )
+            chosen = set(sorted(chosen)[: task.max_tags])
+        return frozenset(chosen | task.tags)
+
+    async def observe(self, selected: frozenset[str], listing: Listing | None) -> None:
+        """The digest of every selected tag that the listing did not give."""
+        if self.gone:
+            return
+        unknown = set(selected - self.seen.keys())
+        if listing is not None:
+            vanished = self.task.known.keys() - listing.names - self.seen.keys()
+            if not self.registry.has_catalogue:
+                unknown |= vanished  # a listing may be cut short: only a 404 says deleted
+            elif listing.scope is Scope.SINCE:
+                unknown -= self.task.known.keys() - listing.undigested
+            else:
+                unknown &= listing.undigested
+        await self.ask(unknown)
+
+    @property
+    def gone(self) -> bool:
+        """True where the registry says that the repository does not exist, or refused us."""
+        return any(failure.code in ("not-found", "denied") for failure in self.failures)
+
+    async def ask(self, tags: Collection[str]) -> None:
+        """HEAD each of `tags`; absence and failure are both remembered, and told apart."""
+
+        async def one(tag: str) -> None:
+            try:
+                observation = await self.registry.head(self.task.repository, tag)
+            except RegistryError as error:
+                self.fail(error, tag=tag)
+                return
+            self.asked.add(tag)
+            if observation is not None:
+                self.seen[tag] = observation
+
+        await _each(one, sorted(tags))
+
+    async def name_the_floating(self, selected: frozenset[str], names: frozenset[str]) -> None:
+        """Ask the tags of each moved tag's line, newest first, until one has its digest."""
+
+        async def name(tag: str) -> None:
+            digest = self.seen[tag].digest
+            for candidate in candidates(tag, names):
+                if candidate not in self.asked:
+                    await self.ask([candidate])
+                found = self.seen.get(candidate)
+                if found is not None and found.digest == digest:
+                    return
+
+        moved = [
+            tag
+            for tag in sorted(selected)
+            if tag in self.seen and self.task.known.get(tag) != self.seen[tag].digest
+        ]
+        for tag in moved:  # one after the other: what one learns spares the next its requests
+            await name(tag)
+
+    async def check_pins(self) -> None:
+        """Whether each pinned digest is still there; free where a tag serves it."""
+        served = {observation.digest for observation in self.seen.values()}
+
+        async def one(digest: Digest) -> None:
+            try:
+                found = await self.registry.head(self.task.repository, digest)
+            except RegistryError as error:
+                self.fail(error)
+                return
+            self.pins[digest] = found is not None
+
+        self.pins.update(dict.fromkeys(self.task.pins & served, True))
+        if not self.gone:
+            await _each(one, sorted(self.task.pins - served))
+
+    async def read_documents(self, selected: frozenset[str]) -> None:
+        """Manifests and configs of the audited platforms of every digest not stored yet."""
+        wanted = selected if self.task.documents_of is None else self.task.documents_of & selected
+        digests = {self.seen[tag].digest: tag for tag in sorted(wanted) if tag in self.seen}
+        digests |= {digest: "" for digest, there in self.pins.items() if there}
+
+        async def one(item: tuple[Digest, str]) -> None:
+            digest, tag = item
+            try:
+                await self.read_image(digest)
+            except (RegistryError, InvalidDocumentError) as error:
+                self.fail(error, tag=tag or None)
+
+        new = [item for item in digests.items() if item[0] not in self.task.documents]
+        await _each(one, new)
+
+    async def read_image(self, digest: Digest) -> None:
+        """One image, all of the audited platforms."""
+        document = await self.manifest(digest)
+        if document is None:
+            return
+        parsed = parse_manifest(document.raw, document.media_type)
+        if isinstance(parsed, Manifest):
+            await self.read_config(parsed)
+            return
+        for entry in self.audited(parsed):
+            child = await self.manifest(entry.digest)
+            if child is not None:
+                manifest = parse_manifest(child.raw, child.media_type)
+                if isinstance(manifest, Manifest):
+                    await self.read_config(manifest)
+        if Need.ATTESTATIONS in self.task.needs:
+            await self.read_attestations(parsed)
+
+    def audited(self, index: Index) -> Iterable[Descriptor]:
+        """The entries of the audited platforms; the first image where none of them is offered."""
+        entries = [index.image_for(platform) for platform in self.task.platforms]
+        found = {entry.digest: entry for entry in entries if entry is not None}
+        return found.values() or index.images[:1]
+
+    async def manifest(self, digest: Digest) -> Document | None:
+        """A manifest by digest; None where it is stored already."""
+        if digest in self.task.documents or digest in self.documents:
+            return None
+        document = await self.registry.manifest(self.task.repository, digest)
+        self.documents[digest] = document
+        return document
+
+    async def read_config(self, manifest: Manifest) -> None:
+        """The config of an image; artifacts have none that tagwatch reads."""
+        config = manifest.config
+        if manifest.is_image and config.digest not in self.task.documents | self.documents.keys():
+            self.documents[config.digest] = await self.registry.blob(
+                self.task.repository, config.digest, config.size
+            )
+
+    async def read_attestations(self, index: Index) -> None:
+        """The statements attached to the audited platforms' images."""
+        audited = {entry.digest for entry in self.audited(index)}
+        for entry in index.attestations:
+            if entry.attested not in audited:
+                continue
+            document = await self.manifest(entry.digest)
+            parsed = parse_manifest(document.raw, document.media_type) if document else None
+            if not isinstance(parsed, Manifest):
+                continue
+            for layer in parsed.layers:
+                if layer.size <= _MAX_ATTESTATION_BYTES and layer.digest not in self.documents:
+                    self.documents[layer.digest] = await self.registry.blob(
+                        self.task.repository, layer.digest, layer.size
+                    )
+
+    def fail(self, error: RegistryError | InvalidDocumentError, *, tag: str | None = None) -> None:
+        """Remember a refusal as data."""
+        code = error.code if isinstance(error, RegistryError) else "invalid-document"
+        status = error.status if isinstance(error, RegistryError) else None
+        self.failures.append(
+            Failure(
+                repository=self.task.repository,
+                tag=tag,
+                code=code,
+                status=status,
+                message=error.message,
+                hint=error.hint,
+            )
+        )
+
+    def snapshot(self, listing: Listing | None) -> RepositorySnapshot:
+        """Everything learnt. Only a whole listing with digests may speak for absent tags."""
+        unread = [failure for failure in self.failures if failure.code != "invalid-document"]
+        if listing is not None and self.registry.has_catalogue:
+            scope = listing.scope
+        else:
+            scope = Scope.SELECTED
+        return RepositorySnapshot(
+            repository=self.task.repository,
+            at=self.task.at,
+            scope=scope,
+            tags=tuple(self.seen[tag] for tag in sorted(self.seen)),
+            names=listing.names if listing is not None else None,
+            asked=frozenset(self.asked),
+            documents=self.documents,
+            pins=self.pins,
+            complete=not unread,
+            failures=tuple(self.failures),
+            quota=self.registry.quota,
+            watermark=listing.watermark if listing is not None else None,
+        )
+
+
+async def _each(work: Callable[[_Item], Awaitable[None]], items: Iterable[_Item]) -> None:
+    """Run `work` on every item at once; the registry bounds how many requests are under way."""
+    async with asyncio.TaskGroup() as group:
+        for item in items:
+            group.create_task(_run(work, item))
+
+
+async def _run(work: Callable[[_Item], Awaitable[None]], item: _Item) -> None:
+    await work(item)
+
+
+def _matching_any(patterns: Iterable[str], names: Iterable[str]) -> set[str]:
+    names = list(names)
+    return {name for text in patterns for name in Selector.parse(text).matching(names)}

@@ -1,0 +1,41 @@
+"""The local engine: tasks run in this process, a bounded number at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+from tagwatch.crawl.task import CrawlTask
+from tagwatch.image.snapshot import RepositorySnapshot
+
+__all__ = ["run"]
+
+Work = Callable[[CrawlTask], Awaitable[RepositorySnapshot]]
+Sink = Callable[[RepositorySnapshot], Awaitable[None]]
+
+
+async def run(
+    tasks: Iterable[CrawlTask],
+    work: Work,
+    sink: Sink,
+    *,
+    concurrency: int = 64,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Run every task and hand each snapshot to `sink` as it arrives.
+
+    At most `concurrency` snapshots are in memory, whatever the number of tasks; `tasks` is drawn
+    from lazily. `work` answers failures in its snapshot; what it raises ends the run. After `stop`
+    is set no task begins, and those under way are finished and stored.
+    """
+    queue: Iterator[CrawlTask] = iter(tasks)
+
+    async def worker() -> None:
+        for task in queue:
+            if stop is not None and stop.is_set():
+                return
+            await sink(await work(task))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(concurrency):
+            group.create_task(worker())
