@@ -78,12 +78,18 @@ class Port:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignore:
-    """An inline ignore: `# tagwatch: ignore=<rule> until=<date> reason="…"`."""
+    """An inline ignore: `# tagwatch: ignore=<rule> until=<date> reason="…"`.
+
+    `line` is the line it speaks of: its own, or the next where the comment stands alone.
+    `invalid` says why the comment cannot be read; such an ignore covers nothing.
+    """
 
     rules: tuple[str, ...]
     until: str = ""
     reason: str = ""
     location: Location | None = None
+    line: int = 0
+    invalid: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

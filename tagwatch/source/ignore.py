@@ -1,0 +1,139 @@
+"""Inline ignores: `# tagwatch: ignore=<rule>[,<rule>] until=<date> reason="…"`.
+
+On the line itself, or alone on the line above; a run of comment lines counts as one line above.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+
+from tagwatch.source.target import Ignore, Location, Problem, Target
+
+__all__ = ["attach", "find_ignores", "ignore_problems"]
+
+_WORD = "tagwatch:"
+_SETTING = re.compile(r"""\s*([A-Za-z_-]+)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']*)(?=\s|$)""")
+_RULE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*|\*")
+
+
+def find_ignores(text: str, path: str, *, comment: str = "#") -> tuple[Ignore, ...]:
+    """Every inline ignore in `text`, in order; `comment` is what begins a comment (`#`, `//`).
+
+    A comment that begins with `tagwatch:` and cannot be read is returned with `invalid` set:
+    a misspelt ignore must not silently ignore nothing.
+    """
+    if _WORD not in text:
+        return ()
+    marker = re.compile(rf"(?:^|(?<=\s)){re.escape(comment)}+[ \t]*{_WORD}")
+    lines = text.removeprefix("\ufeff").split("\n")
+    found = []
+    for number, line in enumerate(lines, 1):
+        match = marker.search(line)
+        if match is None:
+            continue
+        content = line.rstrip()
+        location = Location(
+            path=path,
+            line=number,
+            column=match.start() + 1,
+            end_line=number,
+            end_column=len(content) + 1,
+        )
+        alone = not line[: match.start()].strip()
+        covered = _line_below(lines, number, comment) if alone else number
+        found.append(_read(content[match.end() :], location, covered))
+    return tuple(found)
+
+
+def attach(
+    targets: Iterable[Target],
+    ignores: Sequence[Ignore],
+    *,
+    starts: Mapping[int, int] | None = None,
+) -> tuple[Target, ...]:
+    """The targets, each with the ignores that speak of its lines.
+
+    `starts` maps a target's line to the line where its statement begins, where that is another:
+    an ignore above a statement covers the whole of it.
+    """
+    valid = [ignore for ignore in ignores if not ignore.invalid]
+    if not valid:
+        return tuple(targets)
+    return tuple(_with_ignores(target, valid, starts or {}) for target in targets)
+
+
+def ignore_problems(ignores: Iterable[Ignore]) -> tuple[Problem, ...]:
+    """One problem for each ignore comment that cannot be read."""
+    return tuple(
+        Problem(
+            message=f"an inline ignore cannot be read: {ignore.invalid}",
+            location=ignore.location,
+            hint='write tagwatch: ignore=<rule>[,<rule>] until=<date> reason="…"',
+        )
+        for ignore in ignores
+        if ignore.invalid and ignore.location is not None
+    )
+
+
+def _with_ignores(target: Target, ignores: Sequence[Ignore], starts: Mapping[int, int]) -> Target:
+    place = target.location
+    first = starts.get(place.line, place.line)
+    mine = tuple(
+        ignore
+        for ignore in ignores
+        if ignore.line == first or place.line <= ignore.line <= place.end_line
+    )
+    return replace(target, ignores=target.ignores + mine) if mine else target
+
+
+def _line_below(lines: Sequence[str], number: int, comment: str) -> int:
+    """The number of the first line after `number` that is not a comment of its own."""
+    while number < len(lines) and lines[number].lstrip().startswith(comment):
+        number += 1
+    return number + 1
+
+
+def _read(text: str, location: Location, line: int) -> Ignore:
+    settings: dict[str, str] = {}
+    position = 0
+    while text[position:].strip():
+        match = _SETTING.match(text, position)
+        if match is None:
+            return _invalid(f"{text[position:].strip()[:40]!r} is no key=value", location)
+        key, value = match[1], _unquoted(match[2])
+        if key not in ("ignore", "until", "reason"):
+            return _invalid(f"unknown key {key!r}", location)
+        if key in settings:
+            return _invalid(f"{key!r} is given twice", location)
+        settings[key] = value
+        position = match.end()
+    rules = tuple(settings.get("ignore", "").split(","))
+    until = settings.get("until", "")
+    wrong = next((rule for rule in rules if not _RULE.fullmatch(rule)), None)
+    if wrong is not None:
+        return _invalid(f"{wrong[:40]!r} is no rule's name", location)
+    if until and not _is_date(until):
+        return _invalid(f"{until[:40]!r} is no date (YYYY-MM-DD)", location)
+    return Ignore(
+        rules=rules, until=until, reason=settings.get("reason", ""), location=location, line=line
+    )
+
+
+def _invalid(reason: str, location: Location) -> Ignore:
+    return Ignore(rules=(), location=location, invalid=reason)
+
+
+def _unquoted(value: str) -> str:
+    if value[:1] == '"':
+        return re.sub(r"\\(.)", r"\1", value[1:-1])
+    return value[1:-1] if value[:1] == "'" else value
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
