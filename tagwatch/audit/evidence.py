@@ -12,8 +12,22 @@ from tagwatch.audit.resolution import Resolution
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Failure
+from tagwatch.source.target import Target
 
-__all__ = ["Evidence", "Pin", "PlatformFacts"]
+__all__ = ["Evidence", "Pin", "PlatformFacts", "evidence_key"]
+
+
+def evidence_key(target: Target) -> str | None:
+    """The key of a target's evidence: its canonical reference, or `name:selector` for a pattern.
+
+    None where the reference could not be resolved statically: there is nothing to ask for.
+    Platforms, places and the text as written do not matter: one fact serves all who name it.
+    """
+    if target.reference is None:
+        return None
+    if target.selector is not None:
+        return f"{target.reference.repository.name}:{target.selector}"
+    return target.reference.canonical
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
