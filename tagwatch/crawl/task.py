@@ -34,7 +34,7 @@ class CrawlTask:
     `max_tags` of them; `pins` are digests whose existence somebody relies on. `known` is what each
     tag served when it was last seen, `documents` the digests already stored, `watermark` what the
     catalogue gave last time (None: list everything). `priority`: lower goes first when quota is
-    short. `documents_of` limits documents to these tags (None: all selected).
+    short.
     """
 
     repository: Repository
@@ -49,6 +49,5 @@ class CrawlTask:
     known: Mapping[str, Digest] = field(default_factory=dict)
     watermark: str | None = None
     documents: frozenset[Digest] = frozenset()
-    documents_of: frozenset[str] | None = None
     max_tags: int = 20_000
     priority: int = 0

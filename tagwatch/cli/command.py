@@ -1,0 +1,35 @@
+"""What a command is: its arguments and what it runs; one file a command holds one of these."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["Command", "add_config", "add_format"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """`run` returns the exit code; `TagwatchError`s it raises are shown by `main`."""
+
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+    epilog: str = ""
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """`--config`, the same for every command that reads the configuration."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="tagwatch.yaml to use (default: $TAGWATCH_CONFIG, then the repository's root)",
+    )
+
+
+def add_format(parser: argparse.ArgumentParser, *choices: str) -> None:
+    """`--format` with the formats this command speaks; the first is the default."""
+    parser.add_argument(
+        "--format", choices=choices, default=choices[0], help=f"default: {choices[0]}"
+    )

@@ -1,0 +1,105 @@
+"""The entry point: finds the command by name, imports only that, shows errors as people read them.
+
+Only what every command needs is imported here: the start-up of `check` is counted in
+milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from tagwatch import __version__
+from tagwatch.cli.command import Command
+from tagwatch.errors import TagwatchError
+from tagwatch.family import COMMANDS
+
+__all__ = ["load", "main", "parser_for"]
+
+_EXIT_CODES = """\
+exit codes of check and scan: 0 clean, 1 findings at or above fail_on, 2 usage or configuration
+error, 3 nothing to read among the paths named, 4 incomplete where the policy says fail.
+`tagwatch COMMAND --help` tells the rest."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = arguments[0] if arguments else ""
+    if name not in COMMANDS:
+        return _no_command(arguments)
+    command = load(name)
+    options = parser_for(name, command).parse_args(arguments[1:])
+    try:
+        return command.run(options)
+    except TagwatchError as error:
+        show(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("tagwatch: interrupted\n")
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+
+
+def show(error: TagwatchError) -> None:
+    """One clear error on standard error: what, and what to do."""
+    sys.stderr.write(f"tagwatch: error: {_plain(error.message)}\n")
+    if error.hint:
+        sys.stderr.write(f"  hint: {_plain(error.hint)}\n")
+
+
+def load(name: str) -> Command:
+    """The command of that name. Only its own module is imported."""
+    module, _, attribute = COMMANDS[name].partition(":")
+    command: Command = getattr(import_module(module), attribute)
+    return command
+
+
+def parser_for(name: str, command: Command) -> argparse.ArgumentParser:
+    """The parser of one command."""
+    parser = argparse.ArgumentParser(
+        prog=f"tagwatch {name}",
+        description=command.help,
+        epilog=command.epilog or None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.arguments(parser)
+    return parser
+
+
+def _no_command(arguments: list[str]) -> int:
+    """`--help`, `--version`, or a name that is none."""
+    parser = argparse.ArgumentParser(
+        prog="tagwatch",
+        usage="tagwatch COMMAND [OPTION…] [ARGUMENT…]",
+        description="What every image tag is, what it was, why it moved, and what to do.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"tagwatch {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    if not arguments or arguments[0] in ("-h", "--help"):
+        for name in COMMANDS:
+            commands.add_parser(name, help=load(name).help)
+        parser.print_help()
+        return 0 if arguments else 2
+    if arguments[0].startswith("-"):
+        parser.parse_args(arguments[:1])
+    from difflib import get_close_matches
+
+    near = get_close_matches(arguments[0], COMMANDS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "tagwatch --help lists the commands"
+    sys.stderr.write(f"tagwatch: error: no command {_plain(arguments[0])!r}\n  hint: {hint}\n")
+    return 2
+
+
+def _plain(text: str) -> str:
+    """`text` without control and bidirectional characters: it may come from a registry."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text
+    )

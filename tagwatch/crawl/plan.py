@@ -1,0 +1,128 @@
+"""Planning, pure: what must be asked of which repository, given what is known already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from tagwatch.crawl.task import CrawlTask, Need
+from tagwatch.image.digest import Digest
+from tagwatch.image.platform import Platform
+from tagwatch.image.reference import Repository
+from tagwatch.image.selector import looks_like_pattern
+from tagwatch.source.target import Target
+
+__all__ = ["Known", "PlanSettings", "Want", "plan", "wants_of"]
+
+FULL_SWEEP = timedelta(days=7)
+
+
+class Known(Protocol):
+    """What the memory has of one repository; see `ledger.read.Known`."""
+
+    @property
+    def tags(self) -> Mapping[str, Digest]:
+        """What each tag served when it was last seen."""
+
+    @property
+    def watermark(self) -> str | None:
+        """What the catalogue gave last time."""
+
+    @property
+    def full_at(self) -> datetime | None:
+        """When every tag was listed last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """What somebody wants to know of one repository. See `CrawlTask` for the fields."""
+
+    repository: Repository
+    tags: frozenset[str] = frozenset()
+    selectors: frozenset[str] = frozenset()
+    include: frozenset[str] = frozenset()
+    exclude: frozenset[str] = frozenset()
+    pins: frozenset[Digest] = frozenset()
+    max_tags: int = 20_000
+    priority: int = 0
+
+    def __or__(self, other: Want) -> Want:
+        """Both wants of the same repository as one."""
+        return replace(
+            self,
+            tags=self.tags | other.tags,
+            selectors=self.selectors | other.selectors,
+            include=self.include | other.include,
+            exclude=self.exclude | other.exclude,
+            pins=self.pins | other.pins,
+            max_tags=max(self.max_tags, other.max_tags),
+            priority=min(self.priority, other.priority),
+        )
+
+
+def wants_of(targets: Iterable[Target]) -> Iterator[Want]:
+    """What each target asks: its tag, its digest, and its pattern where the tag may be one."""
+    for target in targets:
+        reference = target.reference
+        if reference is None:
+            continue
+        tag = reference.effective_tag
+        patterns = {target.selector} if target.selector else set()
+        if tag is not None and looks_like_pattern(tag):
+            patterns.add(tag)
+        yield Want(
+            repository=reference.repository,
+            tags=frozenset({tag} if tag is not None and not target.selector else ()),
+            selectors=frozenset(patterns),
+            pins=frozenset({reference.digest} if reference.digest else ()),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSettings:
+    """What is the same for every task of a run."""
+
+    at: datetime
+    platforms: tuple[Platform, ...]
+    needs: Need = Need.NAMES | Need.DOCUMENTS
+    full_sweep: timedelta = FULL_SWEEP
+    full_sweep_of: Mapping[str, timedelta] = field(default_factory=dict)
+
+
+def plan(
+    wants: Iterable[Want],
+    known: Callable[[Repository], Known],
+    stored: Callable[[Repository], frozenset[Digest]],
+    settings: PlanSettings,
+) -> Iterator[CrawlTask]:
+    """One task a repository, what matters most first; each is made only when it is drawn.
+
+    A repository whose last whole listing is older than its full sweep is listed whole again:
+    newest-first listings cannot show that a tag was deleted.
+    """
+    merged: dict[Repository, Want] = {}
+    for want in wants:
+        before = merged.get(want.repository)
+        merged[want.repository] = want if before is None else before | want
+    for want in sorted(merged.values(), key=lambda want: (want.priority, want.repository)):
+        memory = known(want.repository)
+        sweep = settings.full_sweep_of.get(want.repository.host, settings.full_sweep)
+        fresh = memory.full_at is not None and settings.at - memory.full_at < sweep
+        yield CrawlTask(
+            repository=want.repository,
+            at=settings.at,
+            tags=want.tags,
+            selectors=tuple(sorted(want.selectors)),
+            include=tuple(sorted(want.include)),
+            exclude=tuple(sorted(want.exclude)),
+            pins=want.pins,
+            needs=settings.needs,
+            platforms=settings.platforms,
+            known=memory.tags,
+            watermark=memory.watermark if fresh else None,
+            documents=stored(want.repository),
+            max_tags=want.max_tags,
+            priority=want.priority,
+        )
