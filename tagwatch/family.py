@@ -44,7 +44,10 @@ CREDENTIALS: dict[str, str] = {}
 
 CATALOGUES: dict[str, str] = {}
 
-PUBLISHERS: dict[str, str] = {}
+PUBLISHERS: dict[str, str] = {
+    "text": "tagwatch.publish.console",
+    "json": "tagwatch.publish.machine",
+}
 
 NOTIFIERS: dict[str, str] = {}
 

@@ -29,13 +29,17 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fix:
-    """One edit: the bytes `start`..`end` of the file at `path` become `replacement` (UTF-8)."""
+    """One edit: the bytes `start`..`end` of the file at `path` become `replacement` (UTF-8).
+
+    `line`: the whole line as it reads afterwards, to paste; empty where it was not worked out.
+    """
 
     path: str
     start: int
     end: int
     replacement: str
     description: str
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

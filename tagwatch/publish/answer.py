@@ -1,0 +1,110 @@
+"""The answers of `resolve`, `extract`, `history` and `base` for people: tables without rulers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.resolution import Resolution, Status
+from tagwatch.image.digest import short_digest
+from tagwatch.image.reference import Repository
+from tagwatch.publish.interface import BaseAnswer
+from tagwatch.publish.text import date_text, one_line
+from tagwatch.publish.wording import base_sentence, now_text
+from tagwatch.source.target import Target
+
+__all__ = ["base_text", "history_text", "resolutions_text", "targets_text"]
+
+
+def resolutions_text(resolutions: Iterable[Resolution]) -> str:
+    """One line a reference, and below it what is newer and what is known of its support."""
+    lines: list[str] = []
+    for resolution in resolutions:
+        name = one_line(resolution.input)
+        if resolution.status is Status.NO_VERSION:
+            lines.append(f"{name}  exists, but {now_text(resolution)}")
+        else:
+            lines.append(f"{name}  {now_text(resolution)}")
+        newer = resolution.newer
+        steps = (("patch", newer.patch), ("minor", newer.minor), ("major", newer.major))
+        found = [f"{one_line(tag)} ({kind})" for kind, tag in steps if tag]
+        if found:
+            lines.append(f"  newer  {', '.join(found)}")
+        if resolution.supported is False:
+            lines.append("  no longer built by its publisher")
+        if resolution.note:
+            lines.append(f"  {one_line(resolution.note)}")
+    return _text(lines)
+
+
+def targets_text(targets: Iterable[Target]) -> str:
+    """`path:line:column  kind  reference`, in the order found."""
+    return _text(_columns([_target_row(target) for target in targets]))
+
+
+def history_text(repository: Repository, intervals: Iterable[Interval]) -> str:
+    """What each tag was, oldest first, with whose clock the dates are from."""
+    ordered = sorted(intervals, key=lambda interval: (interval.first_seen, interval.tag))
+    if not ordered:
+        return f"{one_line(str(repository))}: nothing is remembered of it\n"
+    rows = [_interval_row(interval) for interval in ordered]
+    still = any(not interval.ended for interval in ordered)
+    return _text(
+        [
+            one_line(str(repository)),
+            *(f"  {line}" for line in _columns(rows)),
+            *(["  + still served when it was read last"] if still else []),
+        ]
+    )
+
+
+def base_text(answers: Iterable[BaseAnswer]) -> str:
+    """The sentence on each platform's base, with ancestry and claims."""
+    lines: list[str] = []
+    for answer in answers:
+        lines.append(one_line(answer.input))
+        if not answer.matches:
+            lines.append("  its base could not be established: nothing of the image was read")
+        for match in answer.matches:
+            lines.append(f"  {one_line(match.platform)}  {match.verdict.value}")
+            lines.append(f"    {base_sentence(match)}")
+            if match.ancestry:
+                line = " → ".join(one_line(name) for name in match.ancestry)
+                lines.append(f"    ancestry: {line}")
+            lines += [f"    claim: {one_line(claim)}" for claim in match.claims]
+    return _text(lines)
+
+
+def _target_row(target: Target) -> tuple[str, ...]:
+    if target.reference is not None:
+        said = one_line(target.reference.canonical)
+    elif target.missing:
+        said = f"{one_line(target.text)}  not known: {one_line(', '.join(target.missing))}"
+    else:
+        said = f"{one_line(target.text)}  refused: {one_line(target.invalid) or 'no reference'}"
+    kind = f"{target.kind} (onbuild)" if target.onbuild else target.kind
+    return one_line(str(target.location)), one_line(kind), said
+
+
+def _interval_row(interval: Interval) -> tuple[str, ...]:
+    until = date_text(interval.last_seen) + ("" if interval.ended else "+")
+    kind = "" if interval.kind is Seen.SEEN else f"({interval.kind.value})"
+    return (
+        f"{date_text(interval.first_seen)} .. {until}",
+        one_line(interval.tag),
+        one_line(interval.version or "-"),
+        short_digest(interval.digest),
+        " ".join(part for part in (one_line(interval.verdict or ""), kind) if part),
+    )
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _text(lines: Sequence[str]) -> str:
+    return "\n".join(lines) + "\n" if lines else ""

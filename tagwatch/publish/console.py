@@ -1,0 +1,182 @@
+"""Findings for a terminal or a log: by file, worst first, with what to paste."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.finding import Finding
+from tagwatch.audit.result import AuditResult
+from tagwatch.publish.interface import PublishContext
+from tagwatch.publish.text import count, one_line, stamp
+from tagwatch.publish.wording import (
+    age_of_facts,
+    change_severity,
+    change_step,
+    coverage_sentence,
+    evidence_finder,
+    failure_sentence,
+    fix_text,
+    now_text,
+    since_sentence,
+    verdict_sentence,
+)
+from tagwatch.source.target import Location
+
+__all__ = ["render", "suffix", "summary"]
+
+suffix = ".txt"
+
+_STYLES = {
+    "error": "1;31",
+    "warning": "33",
+    "note": "36",
+    "path": "1;4",
+    "dim": "2",
+    "good": "32",
+}
+_INDENT = " " * 11
+_MIN_WIDTH = 40
+
+
+def render(result: AuditResult, context: PublishContext) -> str:
+    """The answer: findings, what could not be read, and the verdict as the last line."""
+    paint = _Paint(enabled=context.color)
+    width = max(context.width, _MIN_WIDTH)
+    lines = [
+        *_findings(result, paint, width),
+        *_changes(result, paint),
+        *_problems(result, paint, width),
+        *_failures(result, paint, width),
+        paint("dim" if result.findings else "good", verdict_sentence(result))
+        if result.complete
+        else paint("warning", verdict_sentence(result)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def summary(result: AuditResult, context: PublishContext) -> str:
+    """What the run did, for standard error: coverage, comparison, requests and quota by host."""
+    lines = [coverage_sentence(result)]
+    if context.previous is not None:
+        since = since_sentence(result.since(context.previous), len(result.changes))
+        lines.append(f"since {stamp(context.previous.at)}: {since}")
+    if result.ignored:
+        lines.append(count(len(result.ignored), "finding") + " ignored by policy or comment")
+    fixes = sum(finding.fix is not None for finding in result.findings)
+    if fixes:
+        lines.append(f"{fixes} can be fixed with --fix")
+    if result.facts_from:
+        lines.append(f"facts from {one_line(result.facts_from, 200)}")
+    if context.details:
+        lines += _requests(result)
+    return "\n".join(lines) + "\n"
+
+
+class _Paint:
+    """Colors where they are wanted, else the text as it is."""
+
+    __slots__ = ("_enabled",)
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+
+    def __call__(self, style: str, text: str) -> str:
+        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self._enabled else text
+
+
+def _findings(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
+    evidence_of = evidence_finder(result)
+    for path, findings in _by_file(result.findings):
+        yield paint("path", one_line(path))
+        for finding in findings:
+            place = f"{one_line(path)}:{finding.location.line}:{finding.location.column}"
+            severity = finding.severity.value
+            yield (f"  {paint(severity, f'{severity:<8}')} {place}  {paint('dim', finding.rule)}")
+            yield from _wrapped(finding.message, width)
+            evidence = evidence_of(finding)
+            if evidence is not None:
+                yield f"{_INDENT}{paint('dim', 'now')}  {_now(result, evidence)}"
+            fix = fix_text(finding)
+            if fix:
+                yield f"{_INDENT}{paint('good', 'fix')}  {fix}"
+        yield ""
+
+
+def _now(result: AuditResult, evidence: Evidence) -> str:
+    said = f"{one_line(evidence.key)} = {now_text(evidence.resolution)}"
+    if evidence.at == result.at and evidence.source == "seen":
+        return said
+    return f"{said} · {age_of_facts(result, evidence)}"
+
+
+def _by_file(findings: Iterable[Finding]) -> Iterator[tuple[str, list[Finding]]]:
+    """Files in the order of their worst finding, then by path; findings worst first, then down."""
+    ordered = sorted(findings, key=lambda finding: finding.location.path)
+    files = [
+        (path, sorted(group, key=_worst_first))
+        for path, group in groupby(ordered, key=lambda finding: finding.location.path)
+    ]
+    yield from sorted(files, key=lambda file: (-file[1][0].severity.rank, file[0]))
+
+
+def _worst_first(finding: Finding) -> tuple[int, Location, str, str]:
+    return (-finding.severity.rank, finding.location, finding.rule, finding.fingerprint)
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    yield from textwrap.wrap(
+        one_line(text, 2000),
+        width,
+        initial_indent=_INDENT,
+        subsequent_indent=_INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _changes(result: AuditResult, paint: _Paint) -> Iterator[str]:
+    if not result.changes:
+        return
+    yield paint("path", f"{count(len(result.changes), 'tag')} moved")
+    for moved in result.changes:
+        change = moved.change
+        severity = change_severity(change)
+        name = one_line(f"{moved.repository}:{change.tag}")
+        verdict = paint(severity.value, f"{change.verdict.value:<12}")
+        reason = f"  {one_line(change.reason, 300)}" if change.reason else ""
+        yield f"  {verdict} {name}  {one_line(change_step(change))}{reason}"
+    yield ""
+
+
+def _problems(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
+    for problem in result.problems:
+        place = problem.location
+        word = "skipped" if problem.skipped else "problem"
+        yield f"{one_line(str(place))}: {paint('warning', word)}: {one_line(problem.message, 500)}"
+        if problem.hint:
+            yield from _wrapped(f"hint: {problem.hint}", width)
+    if result.problems:
+        yield ""
+
+
+def _failures(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
+    if result.failures:
+        yield paint("path", "Could not be read")
+    for failure in result.failures:
+        yield f"  {paint('warning', f'{one_line(failure.code):<14}')} {failure_sentence(failure)}"
+        if failure.hint:
+            yield from _wrapped(f"hint: {failure.hint}", width)
+    if result.failures:
+        yield ""
+
+
+def _requests(result: AuditResult) -> Iterator[str]:
+    for host, kinds in sorted(result.requests.items()):
+        spent = ", ".join(f"{number} {one_line(kind)}" for kind, number in sorted(kinds.items()))
+        yield f"{one_line(host)}: {count(sum(kinds.values()), 'request')} ({spent})"
+    for host, quota in sorted(result.quotas.items()):
+        window = f" per {quota.window_seconds // 3600} h" if quota.window_seconds else ""
+        yield f"{one_line(host)}: {quota.remaining} of {quota.limit} pulls left{window}"

@@ -1,0 +1,39 @@
+"""The line to paste: what a fixed line reads, worked out from the file's own bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tagwatch.audit.finding import Finding
+from tagwatch.audit.result import AuditResult
+
+__all__ = ["with_fix_lines"]
+
+
+def with_fix_lines(result: AuditResult, files: Mapping[str, bytes]) -> AuditResult:
+    """`result` with `Fix.line` filled in for every fix whose file is in `files` (by path).
+
+    A fix that adds or removes a line, or a line that is not UTF-8, keeps its line empty.
+    """
+    return replace(
+        result, findings=tuple(_with_line(finding, files) for finding in result.findings)
+    )
+
+
+def _with_line(finding: Finding, files: Mapping[str, bytes]) -> Finding:
+    fix = finding.fix
+    raw = files.get(fix.path) if fix is not None else None
+    if fix is None or raw is None or not 0 <= fix.start <= fix.end <= len(raw):
+        return finding
+    if "\n" in fix.replacement or b"\n" in raw[fix.start : fix.end]:
+        return finding
+    start = raw.rfind(b"\n", 0, fix.start) + 1
+    end = raw.find(b"\n", fix.end)
+    before = raw[start : fix.start]
+    after = raw[fix.end : end if end >= 0 else len(raw)]
+    try:
+        line = (before + fix.replacement.encode() + after).decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        return finding
+    return replace(finding, fix=replace(fix, line=line))

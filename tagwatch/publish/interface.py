@@ -1,0 +1,98 @@
+"""What every publisher is given and gives back. A publisher is a module with `suffix`, `render`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from tagwatch.audit.base import BaseMatch
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.result import AuditResult, Since
+
+__all__ = ["BaseAnswer", "PublishContext", "Publisher", "RuleText", "RunSummary"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """One earlier run in numbers: a point of the trend and a row of the index."""
+
+    at: datetime
+    errors: int
+    warnings: int
+    notes: int
+    not_checked: int = 0
+    moved: int = 0
+    complete: bool = True
+
+    @classmethod
+    def of(cls, result: AuditResult) -> RunSummary:
+        """The numbers of `result`."""
+        ranks = [finding.severity for finding in result.findings]
+        return cls(
+            at=result.at,
+            errors=ranks.count(Severity.ERROR),
+            warnings=ranks.count(Severity.WARNING),
+            notes=ranks.count(Severity.NOTE),
+            not_checked=result.coverage.unresolved + result.coverage.unavailable,
+            moved=len(result.changes),
+            complete=result.complete,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleText:
+    """What a rule says of itself, for formats that document rules. Plain text, one paragraph."""
+
+    title: str
+    risk: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishContext:
+    """What a publisher may know beside the result. Everything that varies comes in here, so that
+    equal input gives equal bytes.
+
+    `previous`: the result to compare with (None: there is none). `runs`: the latest runs, oldest
+    first, the present one included. `rules`: rule id -> what it says of itself. `report_url`:
+    where the HTML report can be read. `width`: columns of the terminal. `details`: also print
+    coverage, requests and quota.
+    """
+
+    version: str
+    previous: AuditResult | None = None
+    runs: tuple[RunSummary, ...] = ()
+    rules: Mapping[str, RuleText] = field(default_factory=dict)
+    fail_on: Severity | None = Severity.ERROR
+    report_url: str = ""
+    color: bool = False
+    width: int = 100
+    details: bool = False
+
+    def since(self, result: AuditResult) -> Since | None:
+        """What is different from `previous`; None where there is nothing to compare with."""
+        return result.since(self.previous) if self.previous is not None else None
+
+
+class Publisher(Protocol):
+    """A format of results. Each module of the family has both at its top level."""
+
+    suffix: str
+    """What the name of a file in this format ends with, `.json`."""
+
+    def render(self, result: AuditResult, context: PublishContext) -> str:
+        """The whole document. Never raises for what a registry or a file said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseAnswer:
+    """What `tagwatch base` says of one image: a match a platform.
+
+    `reference` is canonical, None where `input` could not be read.
+    """
+
+    input: str
+    reference: str | None
+    matches: tuple[BaseMatch, ...] = ()

@@ -1,0 +1,274 @@
+"""JSON for programs: the contract of `schema_version` 1 (README, "JSON").
+
+Every document is written out field by field and is never a dump of our own types, so that those
+can change. Text is ASCII with escapes: nothing in it can move a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tagwatch.audit.base import BaseMatch, MatchedBase
+from tagwatch.audit.finding import Finding, Fix
+from tagwatch.audit.history import Interval
+from tagwatch.audit.resolution import Resolution
+from tagwatch.audit.result import AuditResult, Ignored, RepositoryChange
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.snapshot import Failure
+from tagwatch.publish.interface import BaseAnswer, PublishContext
+from tagwatch.publish.text import stamp
+from tagwatch.source.target import Location, Problem, Target
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "base_document",
+    "dump",
+    "history_document",
+    "render",
+    "resolutions_document",
+    "result_document",
+    "suffix",
+    "targets_document",
+]
+
+SCHEMA_VERSION = 1
+suffix = ".json"
+
+Document = dict[str, Any]
+
+
+def render(result: AuditResult, context: PublishContext) -> str:  # noqa: ARG001  # see Publisher.render
+    """See `Publisher.render`."""
+    return dump(result_document(result))
+
+
+def dump(document: Mapping[str, Any]) -> str:
+    """A document as text: fields in the contract's order, two spaces, a line end."""
+    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def result_document(result: AuditResult) -> Document:
+    """What `check` and `scan` answer."""
+    resolutions = (result.evidence[key].resolution for key in sorted(result.evidence))
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "at": stamp(result.at),
+        "complete": result.complete,
+        "coverage": {
+            "targets": result.coverage.targets,
+            "read": result.coverage.read,
+            "unresolved": result.coverage.unresolved,
+            "unavailable": result.coverage.unavailable,
+        },
+        "findings": [_finding(finding) for finding in result.findings],
+        "ignored": [_ignored(ignored) for ignored in result.ignored],
+        "resolutions": [_resolution(resolution) for resolution in resolutions],
+        "changes": [_change(change) for change in result.changes],
+        "problems": [_problem(problem) for problem in result.problems],
+        "failures": [_failure(failure) for failure in result.failures],
+        "requests": {
+            host: dict(sorted(kinds.items())) for host, kinds in sorted(result.requests.items())
+        },
+    }
+
+
+def resolutions_document(resolutions: Iterable[Resolution]) -> Document:
+    """What `resolve` answers, in the order asked."""
+    return _document(resolutions=[_resolution(resolution) for resolution in resolutions])
+
+
+def targets_document(targets: Iterable[Target]) -> Document:
+    """What `extract` answers, in the order found."""
+    return _document(targets=[_target(target) for target in targets])
+
+
+def history_document(repository: Repository, intervals: Iterable[Interval]) -> Document:
+    """What `history` answers of one repository, oldest first."""
+    ordered = sorted(intervals, key=lambda interval: (interval.first_seen, interval.tag))
+    return _document(
+        repository=repository.name, intervals=[_interval(interval) for interval in ordered]
+    )
+
+
+def base_document(answers: Iterable[BaseAnswer]) -> Document:
+    """What `base` answers, image by image, platform by platform."""
+    return _document(
+        images=[
+            {
+                "input": answer.input,
+                "reference": answer.reference,
+                "platforms": [_base(match) for match in answer.matches],
+            }
+            for answer in answers
+        ]
+    )
+
+
+def _document(**fields: Any) -> Document:
+    return {"schema_version": SCHEMA_VERSION, **fields}
+
+
+def _finding(finding: Finding) -> Document:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "message": finding.message,
+        "location": _location(finding.location),
+        "reference": _canonical(finding.reference),
+        "fix": _fix(finding.fix),
+        "fingerprint": finding.fingerprint,
+    }
+
+
+def _ignored(ignored: Ignored) -> Document:
+    return {
+        "by": ignored.by,
+        "reason": ignored.reason,
+        "owner": ignored.owner,
+        "until": ignored.until,
+        "finding": _finding(ignored.finding),
+    }
+
+
+def _location(location: Location) -> Document:
+    return {
+        "path": location.path,
+        "line": location.line,
+        "column": location.column,
+        "end_line": location.end_line,
+        "end_column": location.end_column,
+    }
+
+
+def _fix(fix: Fix | None) -> Document | None:
+    if fix is None:
+        return None
+    return {
+        "path": fix.path,
+        "start": fix.start,
+        "end": fix.end,
+        "replacement": fix.replacement,
+        "description": fix.description,
+    }
+
+
+def _resolution(resolution: Resolution) -> Document:
+    newer = resolution.newer
+    return {
+        "input": resolution.input,
+        "reference": _canonical(resolution.reference),
+        "status": resolution.status.value,
+        "tag": resolution.tag,
+        "version": resolution.version,
+        "digest": resolution.digest,
+        "aliases": list(resolution.aliases),
+        "basis": resolution.basis.value,
+        "newer": {"patch": newer.patch, "minor": newer.minor, "major": newer.major},
+        "supported": resolution.supported,
+    }
+
+
+def _change(moved: RepositoryChange) -> Document:
+    change = moved.change
+    return {
+        "repository": moved.repository.name,
+        "tag": change.tag,
+        "before": change.before,
+        "after": change.after,
+        "at": stamp(change.at),
+        "verdict": change.verdict.value,
+        "reason": change.reason,
+        "version_before": change.version_before,
+        "version_after": change.version_after,
+        "diff": dict(change.diff),
+    }
+
+
+def _problem(problem: Problem) -> Document:
+    return {
+        "message": problem.message,
+        "location": _location(problem.location),
+        "hint": problem.hint,
+        "skipped": problem.skipped,
+    }
+
+
+def _failure(failure: Failure) -> Document:
+    return {
+        "repository": failure.repository.name,
+        "tag": failure.tag,
+        "status": failure.status,
+        "code": failure.code,
+        "message": failure.message,
+        "hint": failure.hint,
+    }
+
+
+def _target(target: Target) -> Document:
+    reference, location = target.reference, target.location
+    document: Document = {
+        "path": location.path,
+        "line": location.line,
+        "column": location.column,
+        "end_column": location.end_column,
+        "text": target.text,
+        "kind": target.kind,
+        "reference": _canonical(reference),
+        "repository": reference.repository.name if reference else None,
+        "tag": reference.tag if reference else None,
+        "digest": reference.digest if reference else None,
+        "stage": target.stage,
+        "platform": target.platform,
+        "missing": list(target.missing),
+    }
+    if target.onbuild:
+        document["onbuild"] = True
+    if target.invalid:
+        document["invalid"] = target.invalid
+    return document
+
+
+def _interval(interval: Interval) -> Document:
+    return {
+        "tag": interval.tag,
+        "digest": interval.digest,
+        "version": interval.version,
+        "first_seen": stamp(interval.first_seen),
+        "last_seen": stamp(interval.last_seen),
+        "verdict": interval.verdict,
+    }
+
+
+def _base(match: BaseMatch) -> Document:
+    base, current = match.base, match.current
+    return {
+        "platform": match.platform,
+        "verdict": match.verdict.value,
+        "base": None
+        if base is None
+        else {
+            "reference": base.reference,
+            **_named(base),
+            "first_seen": stamp(base.first_seen),
+            "last_seen": stamp(base.last_seen),
+        },
+        "current": None if current is None else _named(current),
+        "layers": {
+            "matched": match.layers_matched,
+            "replaced": match.layers_replaced,
+            "added": match.layers_added,
+        },
+        "ancestry": list(match.ancestry),
+        "claims": list(match.claims),
+        "sentence": match.sentence,
+    }
+
+
+def _named(base: MatchedBase) -> Document:
+    return {"tag": base.tag, "version": base.version, "digest": base.digest}
+
+
+def _canonical(reference: Reference | None) -> str | None:
+    return reference.canonical if reference is not None else None

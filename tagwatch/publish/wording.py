@@ -1,0 +1,185 @@
+"""The sentences that all formats share, so that terminal, report and alert say the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from tagwatch.audit.base import BaseMatch
+from tagwatch.audit.change import Change, Verdict
+from tagwatch.audit.evidence import Evidence, evidence_key
+from tagwatch.audit.finding import Finding, Severity
+from tagwatch.audit.resolution import Basis, Resolution, Status
+from tagwatch.audit.result import AuditResult, Since
+from tagwatch.image.digest import short_digest
+from tagwatch.image.snapshot import Failure
+from tagwatch.publish.text import age_text, count, date_text, one_line
+
+__all__ = [
+    "age_of_facts",
+    "base_sentence",
+    "change_severity",
+    "change_step",
+    "coverage_sentence",
+    "evidence_finder",
+    "failure_sentence",
+    "fix_text",
+    "now_text",
+    "severity_counts",
+    "since_sentence",
+    "verdict_sentence",
+]
+
+_ALARMING = {
+    Verdict.REPLACED: Severity.ERROR,
+    Verdict.DOWNGRADED: Severity.ERROR,
+    Verdict.PLATFORMS_CHANGED: Severity.WARNING,
+    Verdict.UNKNOWN: Severity.WARNING,
+}
+_SHOWN_ALIASES = 3
+
+
+def severity_counts(findings: tuple[Finding, ...]) -> dict[Severity, int]:
+    """How many findings of each severity; every severity is a key."""
+    found = Counter(finding.severity for finding in findings)
+    return {severity: found[severity] for severity in Severity}
+
+
+def verdict_sentence(result: AuditResult) -> str:
+    """The one sentence to read: what to fix, what to look at, what was not checked.
+
+    Says "nothing to fix" only where everything was read.
+    """
+    counts = severity_counts(result.findings)
+    errors, warnings, notes = (
+        counts[severity] for severity in (Severity.ERROR, Severity.WARNING, Severity.NOTE)
+    )
+    skipped = result.coverage.unresolved + result.coverage.unavailable
+    parts = [
+        count(errors, "thing") + " to fix" if errors else "",
+        f"{warnings} to look at" if warnings else "",
+        count(notes, "note") if notes else "",
+        f"{skipped} not checked" if skipped else "",
+    ]
+    said = ", ".join(part for part in parts if part)
+    if errors or warnings:
+        sentence = said
+    elif not result.coverage.targets:
+        sentence = "No image is named here" + (f"; {said}" if said else "")
+    elif skipped or not result.complete:
+        sentence = "Nothing to fix in what could be read" + (f"; {said}" if said else "")
+    else:
+        sentence = "Nothing to fix" + (f"; {said}" if said else "")
+    return sentence if result.complete else f"{sentence} (incomplete)"
+
+
+def since_sentence(since: Since | None, moved: int) -> str:
+    """What is different from the run before, in numbers."""
+    if since is None:
+        return "first run: nothing to compare with yet"
+    parts = [
+        f"{len(since.new)} new" if since.new else "",
+        f"{len(since.worse)} worse" if since.worse else "",
+        f"{len(since.fixed)} fixed" if since.fixed else "",
+        count(moved, "tag") + " moved" if moved else "",
+    ]
+    return ", ".join(part for part in parts if part) or "nothing changed"
+
+
+def coverage_sentence(result: AuditResult) -> str:
+    """How many of the images were read, and why the others were not."""
+    covered = result.coverage
+    reasons = Counter(
+        f"{failure.repository.registry} {failure.code}" for failure in result.failures
+    )
+    parts = [
+        count(covered.unresolved, "reference") + " with unknown variables"
+        if covered.unresolved
+        else "",
+        f"{covered.unavailable} unavailable" if covered.unavailable else "",
+    ]
+    refused = ", ".join(f"{name} ×{number}" for name, number in sorted(reasons.items()))  # noqa: RUF001  # a real multiplication sign
+    tail = "; ".join([part for part in parts if part] + ([refused] if refused else []))
+    said = f"{covered.read} of {count(covered.targets, 'image reference')} read"
+    return said + (f"; {tail}" if tail else "")
+
+
+def now_text(resolution: Resolution) -> str:
+    """What a reference is today: version, digest, other names, and what that rests on."""
+    if resolution.status is Status.NOT_FOUND:
+        return "not in the registry"
+    if resolution.status is Status.UNAVAILABLE:
+        return "could not be read"
+    parts = [resolution.version or resolution.tag or "no version can be named"]
+    if resolution.digest:
+        parts.append(short_digest(resolution.digest))
+    own = resolution.reference.tag if resolution.reference else None
+    aliases = [alias for alias in resolution.aliases if alias not in (own, resolution.version)]
+    if aliases:
+        more = len(aliases) - _SHOWN_ALIASES
+        parts.append(
+            f"also {', '.join(aliases[:_SHOWN_ALIASES])}"
+            + (f" and {more} more" if more > 0 else "")
+        )
+    if resolution.basis not in (Basis.ALIAS, Basis.NONE):
+        parts.append(f"by {resolution.basis.value} {resolution.basis_detail}".rstrip())
+    if resolution.ambiguous:
+        parts.append(f"same image as {', '.join(resolution.ambiguous)}")
+    return " · ".join(one_line(part, 200) for part in parts)
+
+
+def evidence_finder(result: AuditResult) -> Callable[[Finding], Evidence | None]:
+    """A function that gives what the run knew of a finding's image; None where it knew nothing.
+
+    A finding on a watched pattern has its evidence under the pattern's key: found by place.
+    """
+    keys = {target.location: evidence_key(target) for target in result.targets}
+
+    def find(finding: Finding) -> Evidence | None:
+        key = keys.get(finding.location)
+        if key is None and finding.reference is not None:
+            key = finding.reference.canonical
+        return result.evidence.get(key) if key is not None else None
+
+    return find
+
+
+def fix_text(finding: Finding) -> str:
+    """The line to paste where it is known, else the text to put there, else the advice."""
+    if finding.fix is not None:
+        return one_line(finding.fix.line or finding.fix.replacement)
+    return one_line(finding.remedy)
+
+
+def change_severity(change: Change) -> Severity:
+    """How much a move asks for attention: routine moves are notes."""
+    return _ALARMING.get(change.verdict, Severity.NOTE)
+
+
+def change_step(change: Change) -> str:
+    """From what to what: versions where they differ, else digests."""
+    old, new = change.version_before, change.version_after
+    if old and new and old != new:
+        return f"{old} → {new}"
+    step = f"{short_digest(change.before)} → {short_digest(change.after)}"
+    return f"{new}: {step}" if new else step
+
+
+def base_sentence(match: BaseMatch) -> str:
+    """The base's own sentence, or its verdict where it has none."""
+    return one_line(match.sentence) or f"Base: {match.verdict.value}"
+
+
+def failure_sentence(failure: Failure) -> str:
+    """What could not be read, and why."""
+    name = failure.repository.name + (f":{failure.tag}" if failure.tag else "")
+    status = f" (HTTP {failure.status})" if failure.status else ""
+    return one_line(f"{name}: {failure.message}{status}", 400)
+
+
+def age_of_facts(result: AuditResult, evidence: Evidence) -> str:
+    """How old the facts are, where that is not plain: "read 3 days ago, from nightly"."""
+    if evidence.at is None:
+        return "never read"
+    origin = "" if evidence.source == "seen" else f", from {one_line(evidence.source, 80)}"
+    return f"read {age_text(result.at - evidence.at)} ({date_text(evidence.at)}){origin}"
