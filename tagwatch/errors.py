@@ -13,6 +13,7 @@ TagwatchError                    exit 2 unless a subclass says otherwise
 │   ├── NotFoundError            404: the repository, tag or digest is not there (or hidden)
 │   ├── DeniedError              401 or 403 after the best credential known
 │   ├── RateLimitedError         429 after all retries; `retry_at` where the registry said so
+│   ├── CredentialError          a credential file or helper program cannot be used
 │   ├── UnavailableError         network failure, time-out, 5xx after all retries
 │   └── HostileAnswerError       an answer that breaks a rule of safety: never retried
 └── NotifyError                  an alert could not be delivered
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 __all__ = [
     "ConfigError",
+    "CredentialError",
     "DeniedError",
     "HostileAnswerError",
     "InputError",
@@ -123,6 +125,12 @@ class RateLimitedError(RegistryError):
     ) -> None:
         super().__init__(message, hint=hint, status=status)
         self.retry_after_seconds = retry_after_seconds
+
+
+class CredentialError(RegistryError):
+    """A credential file, helper program or cloud login cannot be used."""
+
+    code = "credential-error"
 
 
 class UnavailableError(RegistryError):
