@@ -49,7 +49,11 @@ PUBLISHERS: dict[str, str] = {
     "json": "tagwatch.publish.machine",
 }
 
-NOTIFIERS: dict[str, str] = {}
+NOTIFIERS: dict[str, str] = {
+    "slack": "tagwatch.publish.notify.slack:SlackNotifier",
+    "webhook": "tagwatch.publish.notify.webhook:WebhookNotifier",
+    "apprise": "tagwatch.publish.notify.apprise:AppriseNotifier",
+}
 
 ENGINES: dict[str, str] = {
     "local": "tagwatch.crawl.engine.local:run",

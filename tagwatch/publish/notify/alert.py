@@ -1,0 +1,165 @@
+"""What an alert says, before any channel's own form: only what changed, grouped by what to do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tagwatch.audit.finding import Finding, Severity
+from tagwatch.audit.result import AuditResult, RepositoryChange, Since
+from tagwatch.publish.notify.interface import AlertContext
+from tagwatch.publish.text import count, one_line, stamp
+from tagwatch.publish.wording import (
+    change_severity,
+    change_step,
+    coverage_sentence,
+    since_sentence,
+    verdict_sentence,
+)
+
+__all__ = ["Alert", "Group", "Line", "alert_key", "alert_of"]
+
+_MESSAGE_LIMIT = 240
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One thing that changed. All text is one line and clean; `mark` is a severity or `fixed`.
+
+    `fix` is text to paste, `remedy` advice.
+    """
+
+    mark: str
+    name: str
+    message: str
+    where: str = ""
+    fix: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Lines that ask for the same kind of action, worst first, all of them."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A message: `headline` says what changed, `verdict` where things stand."""
+
+    headline: str
+    verdict: str
+    groups: tuple[Group, ...]
+    coverage: str
+    complete: bool
+
+
+def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert | None:
+    """What to say of a run; None where nothing at or above `min_severity` changed."""
+    least = context.min_severity.rank
+    new, worse, fixed = (
+        tuple(finding for finding in findings if finding.severity.rank >= least)
+        for findings in (since.new, since.worse, since.fixed)
+    )
+    moved = tuple(
+        change for change in result.changes if change_severity(change.change).rank >= least
+    )
+    every = (
+        Group(title="To fix", lines=_lines(_of(Severity.ERROR, (*new, *worse)))),
+        Group(title="To look at", lines=_lines(_of(Severity.WARNING, (*new, *worse)))),
+        Group(title="To know", lines=_lines(_of(Severity.NOTE, (*new, *worse)))),
+        Group(title="Tags that moved", lines=_moves(moved, (*new, *worse))),
+        Group(title="Fixed", lines=_lines(fixed, mark="fixed")),
+    )
+    groups = tuple(group for group in every if group.lines)
+    if not groups:
+        return None
+    changed = Since(new=new, worse=worse, fixed=fixed, same=())
+    return Alert(
+        headline=since_sentence(changed, len(moved)),
+        verdict=verdict_sentence(result),
+        groups=groups,
+        coverage=coverage_sentence(result),
+        complete=result.complete,
+    )
+
+
+def alert_key(channel: str, result: AuditResult, since: Since, before: datetime | None) -> str:
+    """A name for this change of state on this channel: equal where a run is made again.
+
+    `before`: when the earlier result was made, so that what comes back later is told again.
+    """
+    parts = [channel, stamp(before) or "first"]
+    parts += sorted(f"new {finding.fingerprint}" for finding in since.new)
+    parts += sorted(f"worse {finding.fingerprint}" for finding in since.worse)
+    parts += sorted(f"fixed {finding.fingerprint}" for finding in since.fixed)
+    parts += sorted(
+        f"moved {moved.repository.name}:{moved.change.tag} {moved.change.after}"
+        for moved in result.changes
+    )
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
+
+
+def _of(severity: Severity, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if finding.severity is severity)
+
+
+def _lines(findings: Iterable[Finding], mark: str = "") -> tuple[Line, ...]:
+    """One line for all findings of one rule on one image, in the order of their first."""
+    together: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        together.setdefault((finding.rule, _name(finding)), []).append(finding)
+    return tuple(_line(name, same, mark) for (_, name), same in together.items())
+
+
+def _line(name: str, same: list[Finding], mark: str) -> Line:
+    first = same[0]
+    return Line(
+        mark=mark or first.severity.value,
+        name=name,
+        message=one_line(first.message, _MESSAGE_LIMIT),
+        where=_where(same),
+        fix=one_line(first.fix.line or first.fix.replacement) if first.fix and not mark else "",
+        remedy=one_line(first.remedy, _MESSAGE_LIMIT) if not first.fix and not mark else "",
+    )
+
+
+def _name(finding: Finding) -> str:
+    reference = finding.reference
+    if reference is None:
+        return one_line(finding.text or finding.location.path, 120)
+    tag = f":{reference.tag}" if reference.tag else ""
+    return one_line(f"{reference.repository}{tag}")
+
+
+def _where(findings: list[Finding]) -> str:
+    files = sorted({finding.location.path for finding in findings})
+    if len(files) > 1:
+        return f"in {count(len(files), 'file')}"
+    first = findings[0].location
+    return one_line(f"{first.path}:{first.line}", 160)
+
+
+def _moves(changes: Iterable[RepositoryChange], findings: tuple[Finding, ...]) -> tuple[Line, ...]:
+    """Moves that no finding of this message tells already, worst first."""
+    told = {_name(finding) for finding in findings if finding.rule.startswith("tag-")}
+    lines = [
+        Line(
+            mark=change_severity(moved.change).value,
+            name=one_line(f"{moved.repository}:{moved.change.tag}"),
+            message=one_line(_move(moved), _MESSAGE_LIMIT),
+        )
+        for moved in changes
+    ]
+    worst = sorted(lines, key=lambda line: -Severity(line.mark).rank)
+    return tuple(line for line in worst if line.name not in told)
+
+
+def _move(moved: RepositoryChange) -> str:
+    change = moved.change
+    reason = f": {change.reason}" if change.reason else ""
+    return f"{change.verdict.value} {change_step(change)}{reason}"

@@ -1,0 +1,162 @@
+"""One POST to one configured address: no redirect, no endless answer, no address in any message."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tagwatch.errors import NotifyError
+from tagwatch.publish.notify.interface import Delivery, Outcome
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = ["Post", "attempt", "check_address", "delivery_of"]
+
+Post = Callable[["aiohttp.ClientSession"], Awaitable[tuple[int, str | None]]]
+
+_BODY_LIMIT = 64 * 1024
+_LONGEST_WAIT_SECONDS = 86_400.0
+
+
+def check_address(url: str, *, channel: str, allow_http: bool = False) -> None:
+    """Raise `NotifyError` unless `url` is https, or http to this machine or where allowed."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        raise NotifyError(
+            f"{channel}: the configured address is not a URL", hint="write https://…"
+        ) from None
+    if not host or parts.scheme not in ("https", "http"):
+        raise NotifyError(
+            f"{channel}: the configured address is not an https URL",
+            hint="set the whole address, beginning with https://",
+        )
+    if parts.scheme == "http" and not (allow_http or _is_loopback(host)):
+        raise NotifyError(
+            f"{channel}: the configured address is plain http: anybody on the way could read it",
+            hint="use https, or allow plain http for this channel",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def attempt(channel: str, timeout_seconds: float, post: Post) -> Delivery:
+    """One call of `post` with a guarded session, and what came of it. Raises only cancellation.
+
+    `post` gives the HTTP status and the `Retry-After` header.
+    """
+    import aiohttp
+
+    try:
+        async with _guarded_session(timeout_seconds) as session:
+            status, retry_after = await post(session)
+    except _RedirectError as error:
+        return Delivery(
+            outcome=Outcome.REJECTED,
+            status=error.status,
+            message=f"{channel}: the address redirects elsewhere; redirects are not followed",
+        )
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        # no connection: nothing can have been taken
+        return Delivery(
+            outcome=Outcome.RETRY, message=f"{channel}: no connection ({type(error).__name__})"
+        )
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        return Delivery(
+            outcome=Outcome.UNSURE,
+            message=f"{channel}: no answer after the message was sent ({type(error).__name__})",
+        )
+    return delivery_of(channel, status, retry_after)
+
+
+def delivery_of(channel: str, status: int, retry_after: str | None = None) -> Delivery:
+    """What an HTTP status means for an alert (RFC 9110; Slack "Handling errors")."""
+    if 200 <= status < 300:
+        return Delivery(outcome=Outcome.SENT, status=status)
+    if status in (408, 429) or status >= 500:
+        return Delivery(
+            outcome=Outcome.RETRY,
+            status=status,
+            retry_after_seconds=_seconds(retry_after),
+            message=f"{channel}: answered HTTP {status}",
+        )
+    return Delivery(
+        outcome=Outcome.REJECTED,
+        status=status,
+        message=f"{channel}: answered HTTP {status}: the address or the message is not accepted",
+    )
+
+
+def _seconds(text: str | None) -> float | None:
+    """`Retry-After` in seconds, from a number or a date; at most a day, None where unreadable."""
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        seconds = (at.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), _LONGEST_WAIT_SECONDS) if seconds == seconds else None
+
+
+@asynccontextmanager
+async def _guarded_session(timeout_seconds: float) -> AsyncIterator[aiohttp.ClientSession]:
+    """A session that follows no redirect and reads at most 64 KiB of an answer."""
+    import aiohttp
+
+    class CappedResponse(aiohttp.ClientResponse):
+        async def text(self, encoding: str | None = None, errors: str = "replace") -> str:
+            raw = bytearray()
+            async for piece in self.content.iter_chunked(4096):
+                raw += piece
+                if len(raw) >= _BODY_LIMIT:
+                    self.close()
+                    break
+            return bytes(raw[:_BODY_LIMIT]).decode(encoding or "utf-8", errors)
+
+    async def refuse_redirects(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        if 300 <= response.status < 400:
+            response.close()
+            raise _RedirectError(response.status)
+        return response
+
+    timeout = aiohttp.ClientTimeout(
+        total=timeout_seconds, connect=timeout_seconds / 2, sock_connect=timeout_seconds / 2
+    )
+    async with aiohttp.ClientSession(
+        timeout=timeout,
+        trust_env=False,  # or ~/.netrc would be sent along
+        response_class=CappedResponse,
+        middlewares=(refuse_redirects,),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    ) as session:
+        yield session
+
+
+class _RedirectError(Exception):
+    """The address answered with a redirect; following it could carry the alert anywhere."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status

@@ -1,0 +1,180 @@
+"""Slack: one message a run through an incoming webhook.
+
+Limits from Slack's reference: 50 blocks, 150 characters a header, 3,000 a section; a message whose
+blocks are each legal still fails near 13,200 characters in all (bolt-js#2509), so it stops at
+10,000. Only `&`, `<` and `>` are escaped by rule; what would format is replaced by a lookalike.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tagwatch.audit.result import AuditResult, Since
+from tagwatch.publish.notify.alert import Alert, Group, Line, alert_of
+from tagwatch.publish.notify.delivery import attempt, check_address
+from tagwatch.publish.notify.interface import AlertContext, Delivery
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = ["SlackNotifier", "message"]
+
+_TOTAL_LIMIT = 10_000
+_SECTION_LIMIT = 3_000
+_HEADER_LIMIT = 150
+_TEXT_LIMIT = 320
+_MARKS = {
+    "error": ":red_circle:",
+    "warning": ":large_orange_circle:",
+    "note": ":large_blue_circle:",
+    "fixed": ":white_check_mark:",
+}
+_LOOKALIKES = str.maketrans({"*": "\N{ASTERISK OPERATOR}", "~": "\N{TILDE OPERATOR}"})
+_EMPHASIS = re.compile(r"(?<!\w)_|_(?!\w)")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackNotifier:
+    """Sends through one incoming webhook. See `Notifier`."""
+
+    url: str = field(repr=False)
+    timeout_seconds: float = 20.0
+    allow_http: bool = False
+
+    def __post_init__(self) -> None:
+        check_address(self.url, channel="slack", allow_http=self.allow_http)
+
+    def build(self, result: AuditResult, since: Since, context: AlertContext) -> Any:
+        """See `Notifier.build`."""
+        alert = alert_of(result, since, context)
+        return message(alert, context) if alert is not None else None
+
+    async def send(self, payload: Mapping[str, Any]) -> Delivery:
+        """See `Notifier.send`."""
+        from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+        # the client writes its address to the log at DEBUG, and the address is the secret
+        quiet = logging.getLogger("tagwatch.publish.notify.slack.client")
+        quiet.setLevel(logging.WARNING)
+
+        async def post(session: aiohttp.ClientSession) -> tuple[int, str | None]:
+            client = AsyncWebhookClient(self.url, session=session, logger=quiet, retry_handlers=[])
+            answer = await client.send_dict(dict(payload))
+            return answer.status_code, answer.headers.get("Retry-After")
+
+        return await attempt("slack", self.timeout_seconds, post)
+
+
+def message(alert: Alert, context: AlertContext) -> dict[str, Any]:
+    """An alert in Block Kit, with a fallback text that is complete on its own."""
+    for shown in range(context.shown, 0, -1):
+        payload = _message(alert, context, shown)
+        if _fits(payload):
+            return payload
+    return _message(alert, context, 1, groups=2)
+
+
+def _fits(payload: Mapping[str, Any]) -> bool:
+    sections = (block for block in payload["blocks"] if block["type"] == "section")
+    return len(json.dumps(payload)) <= _TOTAL_LIMIT and all(
+        len(section["text"]["text"]) <= _SECTION_LIMIT for section in sections
+    )
+
+
+def _message(
+    alert: Alert, context: AlertContext, shown: int, groups: int | None = None
+) -> dict[str, Any]:
+    sections = [_section(_group(group, shown)) for group in alert.groups[:groups]]
+    footer = " · ".join(_footer(alert, context))
+    return {
+        "text": _fallback(alert, context, shown, groups),
+        "blocks": [
+            {"type": "header", "text": _plain(f"tagwatch: {alert.headline}"[:_HEADER_LIMIT])},
+            _section(f"*{escape(alert.verdict)}*"),
+            *sections,
+            {"type": "context", "elements": [{"type": "mrkdwn", "text": footer}]},
+        ],
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def _group(group: Group, shown: int, bold: str = "*") -> str:
+    lines = [f"{bold}{group.title}{bold}", *(_line(line) for line in group.lines[:shown])]
+    more = len(group.lines) - shown
+    if more > 0:
+        lines.append(f"…and {more} more")
+    return "\n".join(lines)
+
+
+def _line(line: Line) -> str:
+    parts = [f"{_MARKS[line.mark]} `{_code(line.name)}` {escape(line.message)}"]
+    parts += [escape(line.where)] if line.where else []
+    parts += [f"fix: `{_code(line.fix)}`"] if line.fix else []
+    parts += [escape(line.remedy)] if line.remedy else []
+    return " · ".join(parts)
+
+
+def _footer(alert: Alert, context: AlertContext) -> Iterator[str]:
+    if context.report_url.startswith(("https://", "http://")):
+        yield f"<{_link(context.report_url)}|Open the report>"
+    yield escape(alert.coverage)
+    if not alert.complete:
+        yield "*incomplete: what could not be read is not judged*"
+    yield f"tagwatch {escape(context.version)}"
+
+
+def _fallback(alert: Alert, context: AlertContext, shown: int, groups: int | None) -> str:
+    lines = [f"tagwatch: {escape(alert.headline)}. {escape(alert.verdict)}."]
+    lines += [_group(group, shown, bold="") for group in alert.groups[:groups]]
+    if context.report_url.startswith(("https://", "http://")):
+        lines.append(_link(context.report_url))
+    return "\n".join(lines)
+
+
+def escape(text: str) -> str:
+    """Text of strangers for mrkdwn: nothing in it is a link, a mention or a format."""
+    return _entities(
+        _EMPHASIS.sub("\N{FULLWIDTH LOW LINE}", _unquoted(text).translate(_LOOKALIKES))
+    )
+
+
+def _code(text: str) -> str:
+    """Text for between backticks: there, only a backtick has a meaning."""
+    return _entities(_unquoted(text))
+
+
+def _unquoted(text: str) -> str:
+    return text.replace("`", "'")
+
+
+def _entities(text: str) -> str:
+    """`text` with its three special characters escaped, cut so that no entity is cut."""
+    pieces: list[str] = []
+    length = 0
+    for character in text:
+        piece = _ENTITIES.get(character, character)
+        length += len(piece)
+        if length > _TEXT_LIMIT:
+            pieces.append("…")
+            break
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+def _link(url: str) -> str:
+    return re.sub(r"[\s<>|&]", lambda match: f"%{ord(match[0]):02X}", url)[:2_000]
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text, "emoji": False}
