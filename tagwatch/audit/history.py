@@ -28,6 +28,9 @@ class Interval:
 
     `verdict` says how the tag came to this digest (a `change.Verdict`; None for the first).
     `version`: the concrete version it stood for, where it could be named at the time.
+    `ended_at`: when its end was noticed, by the next digest or by a listing without the tag;
+    between `last_seen` and `ended_at` nobody looked. Where a commit tells of it (COMMITTED),
+    `digest` is not a registry's but `build:` and a name of what was built.
     """
 
     tag: str
@@ -38,3 +41,4 @@ class Interval:
     version: str | None = None
     verdict: str | None = None
     kind: Seen = Seen.SEEN
+    ended_at: datetime | None = None
