@@ -12,6 +12,7 @@ __all__ = [
     "Extraction",
     "Field",
     "Ignore",
+    "Instruction",
     "Location",
     "Port",
     "Problem",
@@ -55,6 +56,9 @@ class Field:
     `name`: `reference` (the whole text), `tag`, `digest`, `name`, or `value` (a variable's default
     or `.env` value that is substituted into the reference as `text`). `template` shows how the
     reference is made of it, with `{}` at the value's place, where it is not the whole.
+    `comment`: the tag in a comment beside the reference, which an edit keeps true.
+    `shared`: what else is made of the same value, so that an edit for this reference alone would
+    not be exact: `reference` (another one), `stage` (a build stage's own commands).
     """
 
     name: str
@@ -62,6 +66,7 @@ class Field:
     span: Span
     location: Location
     template: str = "{}"
+    shared: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +125,27 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Instruction:
+    """One Dockerfile instruction that a text rule judges: FROM, USER, EXPOSE, ADD, HEALTHCHECK.
+
+    `arguments` are its words with the variables that are known in its stage put in; `missing`
+    names those that are not. `flags` stand as written (`--platform=$BUILDPLATFORM`). `stage` is
+    0-based; of a FROM, `base` is the stage it builds on, None for an image or `scratch`.
+    `source/dockerfile_facts.py` asks questions of them.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    location: Location
+    stage: int
+    stage_name: str | None = None
+    base: int | None = None
+    flags: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    onbuild: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """Something in a file that its own tool would refuse, or that tagwatch passed over and why."""
 
@@ -144,12 +170,17 @@ class SourceContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
-    """What one file names. `wanted`: paths whose bytes are needed before the answer is whole."""
+    """What one file names. `wanted`: paths whose bytes are needed before the answer is whole.
+
+    `ports`: what services publish that name no image (they are only built); the others' ports are
+    on their targets.
+    """
 
     targets: tuple[Target, ...] = ()
     problems: tuple[Problem, ...] = ()
     wanted: tuple[str, ...] = ()
     ignores: tuple[Ignore, ...] = ()
+    ports: tuple[Port, ...] = ()
 
 
 class Source(Protocol):
