@@ -102,11 +102,13 @@ def _findings(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
             fix = fix_text(finding)
             if fix:
                 yield f"{_INDENT}{paint('good', 'fix')}  {fix}"
+            elif finding.remedy:
+                yield from _wrapped(f"do   {finding.remedy}", width)
         yield ""
 
 
 def _now(result: AuditResult, evidence: Evidence) -> str:
-    said = f"{one_line(evidence.key)} = {now_text(evidence.resolution)}"
+    said = f"{one_line(evidence.resolution.input)} = {now_text(evidence.resolution)}"
     if evidence.at == result.at and evidence.source == "seen":
         return said
     return f"{said} · {age_of_facts(result, evidence)}"

@@ -110,11 +110,11 @@ def now_text(resolution: Resolution) -> str:
         return "not in the registry"
     if resolution.status is Status.UNAVAILABLE:
         return "could not be read"
-    parts = [resolution.version or resolution.tag or "no version can be named"]
+    parts = [resolution.tag or resolution.version or "no version can be named"]
     if resolution.digest:
         parts.append(short_digest(resolution.digest))
-    own = resolution.reference.tag if resolution.reference else None
-    aliases = [alias for alias in resolution.aliases if alias not in (own, resolution.version)]
+    known = (resolution.tag, resolution.version, resolution.input.rpartition(":")[2])
+    aliases = [alias for alias in resolution.aliases if alias not in known]
     if aliases:
         more = len(aliases) - _SHOWN_ALIASES
         parts.append(
@@ -145,10 +145,8 @@ def evidence_finder(result: AuditResult) -> Callable[[Finding], Evidence | None]
 
 
 def fix_text(finding: Finding) -> str:
-    """The line to paste where it is known, else the text to put there, else the advice."""
-    if finding.fix is not None:
-        return one_line(finding.fix.line or finding.fix.replacement)
-    return one_line(finding.remedy)
+    """The line to paste where it is known, else the text to put in its place; empty without fix."""
+    return one_line(finding.fix.line or finding.fix.replacement) if finding.fix else ""
 
 
 def change_severity(change: Change) -> Severity:

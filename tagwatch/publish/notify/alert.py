@@ -15,6 +15,7 @@ from tagwatch.publish.wording import (
     change_severity,
     change_step,
     coverage_sentence,
+    fix_text,
     since_sentence,
     verdict_sentence,
 )
@@ -123,8 +124,8 @@ def _line(name: str, same: list[Finding], mark: str) -> Line:
         name=name,
         message=one_line(first.message, _MESSAGE_LIMIT),
         where=_where(same),
-        fix=one_line(first.fix.line or first.fix.replacement) if first.fix and not mark else "",
-        remedy=one_line(first.remedy, _MESSAGE_LIMIT) if not first.fix and not mark else "",
+        fix="" if mark else fix_text(first),
+        remedy="" if mark or first.fix else one_line(first.remedy, _MESSAGE_LIMIT),
     )
 
 

@@ -28,6 +28,7 @@ _TOTAL_LIMIT = 10_000
 _SECTION_LIMIT = 3_000
 _HEADER_LIMIT = 150
 _TEXT_LIMIT = 320
+_LINK_LIMIT = 1_000
 _MARKS = {
     "error": ":red_circle:",
     "warning": ":large_orange_circle:",
@@ -169,7 +170,11 @@ def _entities(text: str) -> str:
 
 
 def _link(url: str) -> str:
-    return re.sub(r"[\s<>|&]", lambda match: f"%{ord(match[0]):02X}", url)[:2_000]
+    """An address for `<address|text>`; one too long for Slack is cut to its site."""
+    if len(url) > _LINK_LIMIT:
+        url = "/".join(url.split("/")[:3])[:_LINK_LIMIT]
+    safe = re.sub(r"[\s<>|]", lambda match: f"%{ord(match[0]):02X}", url)
+    return safe.replace("&", "&amp;")
 
 
 def _section(text: str) -> dict[str, Any]:
