@@ -8,7 +8,7 @@ Order matters where it says so.
 from __future__ import annotations
 
 __all__ = ["CATALOGUES", "COMMANDS", "CREDENTIALS", "ENGINES", "NOTIFIERS", "PUBLISHERS"]
-__all__ += ["REGISTRIES", "RULES", "SOURCES"]
+__all__ += ["REGISTRIES", "RULES", "RULES_OFF", "SOURCES"]
 
 COMMANDS: dict[str, str] = {
     "check": "tagwatch.cli.check:command",
@@ -31,7 +31,25 @@ SOURCES: dict[str, str] = {
     "kubernetes": "tagwatch.source.kubernetes",
 }
 
-RULES: dict[str, str] = {}
+RULES: dict[str, str] = {
+    "tag-missing": "tagwatch.audit.rule.tag_missing:RULE",
+    "tag-latest": "tagwatch.audit.rule.tag_latest:RULE",
+    "tag-moving": "tagwatch.audit.rule.tag_moving:RULE",
+    "digest-unpinned": "tagwatch.audit.rule.digest_unpinned:RULE",
+    "reference-unresolved": "tagwatch.audit.rule.reference_unresolved:RULE",
+    "registry-not-allowed": "tagwatch.audit.rule.registry_not_allowed:RULE",
+    "repository-not-allowed": "tagwatch.audit.rule.repository_not_allowed:RULE",
+    "tag-deleted": "tagwatch.audit.rule.tag_deleted:RULE",
+    "base-behind": "tagwatch.audit.rule.base_behind:RULE",
+    "tag-replaced": "tagwatch.audit.rule.tag_replaced:RULE",
+    "base-not-approved": "tagwatch.audit.rule.base_not_approved:RULE",
+    "check-incomplete": "tagwatch.audit.rule.check_incomplete:RULE",
+    "ignore-expired": "tagwatch.audit.rule.ignore_expired:RULE",
+    "ignore-unused": "tagwatch.audit.rule.ignore_unused:RULE",
+}
+
+# Rules that are off unless the policy gives them a severity: not even imported.
+RULES_OFF = frozenset({"digest-unpinned"})
 
 # Host pattern (a regular expression, matched against the whole host in lower case) ->
 # (kind, credential names in order, catalogue name). The first match wins; the last matches all.
@@ -40,9 +58,13 @@ REGISTRIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     (r".*", "distribution", ("docker-config",), "oci"),
 )
 
-CREDENTIALS: dict[str, str] = {}
+CREDENTIALS: dict[str, str] = {
+    "docker-config": "tagwatch.registry.credential.docker_config:DockerConfig",
+}
 
-CATALOGUES: dict[str, str] = {}
+CATALOGUES: dict[str, str] = {
+    "oci": "tagwatch.registry.catalogue.oci:OciCatalogue",
+}
 
 PUBLISHERS: dict[str, str] = {
     "text": "tagwatch.publish.console",

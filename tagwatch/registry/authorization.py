@@ -1,0 +1,143 @@
+"""What stands in `Authorization` for one registry: nothing, Basic, or a token for a scope."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import NamedTuple
+
+from yarl import URL
+
+from tagwatch.registry.challenge import Challenge, best_challenge, parse_challenges
+from tagwatch.registry.credential.chain import CredentialChain, Found
+from tagwatch.registry.credential.interface import Credential, CredentialKind
+from tagwatch.registry.token import TokenCache, basic, is_header_safe
+from tagwatch.registry.transport import Answer
+
+__all__ = ["Authorizer", "Grant", "pull_grant"]
+
+_SCOPE = re.compile(r"[a-z]+(?:\([a-z]+\))?:.+:[a-z*_,]+")
+
+
+class Grant(NamedTuple):
+    """What access a request needs: to a repository's `path` (empty: the whole registry)."""
+
+    path: str
+    scope: str
+
+
+def pull_grant(path: str) -> Grant:
+    """The grant to read one repository."""
+    return Grant(path, f"repository:{path}:pull")
+
+
+class Authorizer:
+    """Answers a registry's challenges. The last one seen serves all repositories of the host."""
+
+    def __init__(self, tokens: TokenCache, credentials: CredentialChain) -> None:
+        self._tokens = tokens
+        self._credentials = credentials
+        self._challenge: Challenge | None = None
+        self._ready: dict[Grant, tuple[str, float]] = {}
+
+    def learn(self, answer: Answer) -> bool:
+        """Take note of the challenge in a 401; False where it holds none that can be answered."""
+        challenge = best_challenge(parse_challenges(answer.headers.getall("WWW-Authenticate", ())))
+        if challenge is None:
+            return False
+        self._challenge = _absolute(challenge, answer.url)
+        return True
+
+    def ready(self, grant: Grant) -> str | None:
+        """The header's value where it is known without asking anybody."""
+        known = self._ready.get(grant)
+        if known is None or asyncio.get_running_loop().time() >= known[1]:
+            return None
+        return known[0]
+
+    async def header(self, grant: Grant) -> str | None:
+        """The header's value for `grant`; None: go without. Perhaps one token request."""
+        if self._challenge is None:
+            return None
+        return self.ready(grant) or await self._answer(grant, self._challenge, ())
+
+    async def renew(self, answer: Answer, grant: Grant, refused: str | None) -> str | None:
+        """Another value after a 401 that used `refused`; None where there is no other."""
+        self._ready.pop(grant, None)
+        self.learn(answer)  # gcr.io has answered 401 without one: then the ping's serves
+        challenge = self._challenge
+        if challenge is None:
+            return None
+        renewed = await self._answer(grant, challenge, challenge.scopes, refused=refused)
+        return renewed if renewed != refused else None
+
+    async def found(self, path: str) -> Found:
+        """The credential that serves a repository."""
+        return await self._credentials.find(path)
+
+    async def hint(self, grant: Grant) -> str:
+        """What to do about a denial; empty where there is nothing better to say."""
+        found = await self._credentials.find(grant.path)
+        if found.problem is not None:
+            return f"{found.problem.message}: {found.problem.hint}"
+        if found.credential is not None:
+            return f"the credential from {found.credential.origin} may not read this"
+        return "no credential is known for it; log in with `docker login` or `podman login`"
+
+    async def _answer(
+        self,
+        grant: Grant,
+        challenge: Challenge,
+        asked: tuple[str, ...],
+        *,
+        refused: str | None = None,
+    ) -> str | None:
+        credential = (await self._credentials.find(grant.path)).credential
+        if credential is not None and credential.kind is CredentialKind.REGISTRY_TOKEN:
+            return self._keep(grant, _bearer(credential.secret), float("inf"))
+        if challenge.scheme == "basic":
+            return self._keep(grant, _basic(credential), float("inf"))
+        token, ends_at = await self._tokens.token(
+            challenge,
+            _scopes(grant, challenge, asked),
+            credential,
+            refused=refused.removeprefix("Bearer ") if refused else None,
+        )
+        return self._keep(grant, _bearer(token), ends_at)
+
+    def _keep(self, grant: Grant, value: str | None, ends_at: float) -> str | None:
+        if value is not None:
+            self._ready[grant] = (value, ends_at)
+        return value
+
+
+def _scopes(grant: Grant, challenge: Challenge, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """The scopes to ask for: what was asked comes first, some servers read no other.
+
+    A registry whose scopes have a form of their own (`aws`, `*`) means the whole registry.
+    """
+    if challenge.scopes and not any(_SCOPE.fullmatch(scope) for scope in challenge.scopes):
+        return challenge.scopes
+    return tuple(dict.fromkeys((*asked, grant.scope)))
+
+
+def _basic(credential: Credential | None) -> str | None:
+    """Basic with a password; a refresh token never goes to a registry."""
+    if credential is None or credential.kind is not CredentialKind.PASSWORD:
+        return None
+    return basic(credential.username, credential.secret)
+
+
+def _bearer(token: str) -> str | None:
+    return f"Bearer {token}" if is_header_safe(token) else None
+
+
+def _absolute(challenge: Challenge, asked: URL) -> Challenge:
+    """A relative realm is meant from the URL that answered (regclient reads it so)."""
+    if challenge.scheme != "bearer" or not challenge.realm.startswith("/"):
+        return challenge
+    try:
+        realm = str(asked.join(URL(challenge.realm)))
+    except ValueError:
+        return challenge
+    return Challenge(scheme="bearer", parameters={**challenge.parameters, "realm": realm})

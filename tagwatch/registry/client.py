@@ -1,0 +1,247 @@
+"""From a host's name to a `Registry`: the parts of this room, put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+from yarl import URL
+
+from tagwatch.errors import ConfigError
+from tagwatch.family import CATALOGUES, CREDENTIALS
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Document, Quota, TagObservation
+from tagwatch.registry.authorization import Authorizer
+from tagwatch.registry.catalogue.interface import (
+    Catalogue,
+    CatalogueContext,
+    HistoryKeeper,
+    RepositoryLister,
+)
+from tagwatch.registry.credential.chain import CredentialChain
+from tagwatch.registry.credential.interface import CredentialContext, CredentialSource
+from tagwatch.registry.host import canonical_host, endpoints_of, line_of, parse_endpoint
+from tagwatch.registry.interface import Listing, Registry
+from tagwatch.registry.limit import Meter
+from tagwatch.registry.network import Network, open_network
+from tagwatch.registry.oci import OciClient
+from tagwatch.registry.safety import Boundary, origin_of, parse_origins
+from tagwatch.registry.settings import RegistrySettings
+from tagwatch.registry.token import TokenCache
+from tagwatch.registry.transport import Transport
+
+__all__ = ["Registries", "RegistryClient", "open_registries"]
+
+_ANONYMOUS = "anonymous"
+
+
+class RegistryClient:
+    """One registry: see `Registry` for every method."""
+
+    def __init__(
+        self,
+        *,
+        oci: OciClient,
+        catalogue: Catalogue,
+        credentials: CredentialChain,
+        meter: Meter,
+        kind: str,
+    ) -> None:
+        self.oci = oci
+        self.catalogue = catalogue
+        self.credentials = credentials
+        self.kind = kind
+        self._meter = meter
+
+    @property
+    def has_catalogue(self) -> bool:
+        """See `Registry.has_catalogue`."""
+        return self.catalogue.has_digests
+
+    @property
+    def requests(self) -> Mapping[str, int]:
+        """See `Registry.requests`."""
+        return self._meter.requests
+
+    @property
+    def quota(self) -> Quota | None:
+        """See `Registry.quota`."""
+        return self._meter.quota
+
+    async def list_tags(
+        self,
+        repository: Repository,
+        *,
+        watermark: str | None = None,
+        known: Mapping[str, Digest] | None = None,
+        at: datetime,
+    ) -> Listing:
+        """See `Registry.list_tags`."""
+        return await self.catalogue.list_tags(repository, watermark=watermark, known=known, at=at)
+
+    async def head(self, repository: Repository, tag_or_digest: str) -> TagObservation | None:
+        """See `Registry.head`."""
+        return await self.oci.head(repository, tag_or_digest)
+
+    async def manifest(self, repository: Repository, tag_or_digest: str) -> Document:
+        """See `Registry.manifest`."""
+        return await self.oci.manifest(repository, tag_or_digest)
+
+    async def blob(self, repository: Repository, digest: Digest, size: int) -> Document:
+        """See `Registry.blob`."""
+        return await self.oci.blob(repository, digest, size)
+
+    async def referrers(self, repository: Repository, digest: Digest) -> Document | None:
+        """See `Registry.referrers`."""
+        return await self.oci.referrers(repository, digest)
+
+    async def list_repositories(self, prefix: str) -> Collection[Repository]:
+        """See `Registry.list_repositories`."""
+        if isinstance(self.catalogue, RepositoryLister):
+            return await self.catalogue.list_repositories(prefix)
+        return await self.oci.repositories(prefix)
+
+    async def history(self, repository: Repository) -> Collection[tuple[TagObservation, datetime]]:
+        """See `Registry.history`."""
+        if isinstance(self.catalogue, HistoryKeeper):
+            return await self.catalogue.history(repository)
+        return ()
+
+
+class Registries:
+    """All registries of a run, each made when first asked for."""
+
+    def __init__(
+        self,
+        network: Network,
+        settings: Mapping[str, RegistrySettings],
+        *,
+        environment: Mapping[str, str],
+        home: Path,
+    ) -> None:
+        """`settings` by host as written in the configuration; aliases are folded."""
+        self._network = network
+        self._settings = {canonical_host(host): value for host, value in settings.items()}
+        self._environment = environment
+        self._context = CredentialContext(environment=environment, home=home)
+        self._sources: dict[str, CredentialSource] = {}
+        self._clients: dict[str, RegistryClient] = {}
+
+    def of(self, host: str) -> Registry:
+        """The registry named `host`. Asks nobody. Raises `ConfigError`."""
+        return self.client(host)
+
+    def client(self, host: str) -> RegistryClient:
+        """The same with all its parts, for `doctor`."""
+        name = canonical_host(host)
+        if name not in self._clients:
+            self._clients[name] = self._make(name)
+        return self._clients[name]
+
+    @property
+    def requests(self) -> dict[str, dict[str, int]]:
+        """Requests made so far, by host and kind."""
+        return {host: dict(client.requests) for host, client in sorted(self._clients.items())}
+
+    def _make(self, host: str) -> RegistryClient:
+        settings = self._settings.get(host, RegistrySettings())
+        line = line_of(host, settings)
+        meter = Meter()
+        endpoints = endpoints_of(host, settings)
+        transport = Transport(
+            self._network,
+            host=host,
+            boundary=_boundary(endpoints, settings, line.token_hosts),
+            settings=settings,
+            meter=meter,
+        )
+        credentials = CredentialChain(
+            {name: self._source(name) for name in line.credentials if name != _ANONYMOUS},
+            _credential_hosts(host, endpoints, settings),
+        )
+        oci = OciClient(
+            transport,
+            Authorizer(TokenCache(transport), credentials),
+            endpoints=endpoints,
+            namespace=host if settings.namespace else None,
+        )
+        endpoint = settings.catalogue_endpoint
+        context = CatalogueContext(
+            host=host,
+            settings=settings,
+            oci=oci,
+            transport=lambda url: self._api(url, host, settings, meter),
+            credentials=credentials,
+            environment=self._environment,
+            endpoint=parse_endpoint(endpoint, f"registries.{host}.catalogue_endpoint")
+            if endpoint
+            else None,
+        )
+        return RegistryClient(
+            oci=oci,
+            catalogue=_member("catalogues", CATALOGUES, line.catalogue)(context),
+            credentials=credentials,
+            meter=meter,
+            kind=line.kind,
+        )
+
+    def _api(self, url: URL, host: str, settings: RegistrySettings, meter: Meter) -> Transport:
+        """The way to an API of a registry that a catalogue or the operator names."""
+        boundary = Boundary(home=frozenset({origin_of(url)}))
+        return Transport(
+            self._network, host=host, boundary=boundary, settings=settings, meter=meter
+        )
+
+    def _source(self, name: str) -> CredentialSource:
+        if name not in self._sources:
+            self._sources[name] = _member("credentials", CREDENTIALS, name)(self._context)
+        return self._sources[name]
+
+
+@asynccontextmanager
+async def open_registries(
+    settings: Mapping[str, RegistrySettings], *, environment: Mapping[str, str], home: Path
+) -> AsyncIterator[Registries]:
+    """The registries of one run, connections and all. `home`: the user's folder."""
+    async with open_network(environment) as network:
+        yield Registries(network, settings, environment=environment, home=home)
+
+
+def _boundary(
+    endpoints: tuple[URL, ...], settings: RegistrySettings, token_hosts: tuple[str, ...]
+) -> Boundary:
+    plain = any(endpoint.scheme == "http" for endpoint in endpoints)
+    return Boundary(
+        home=frozenset(origin_of(endpoint) for endpoint in endpoints),
+        token_servers=parse_origins(token_hosts, insecure=False)
+        | parse_origins(settings.token_hosts, insecure=plain),
+        redirects=parse_origins(settings.redirect_hosts, insecure=plain),
+    )
+
+
+def _credential_hosts(
+    host: str, endpoints: tuple[URL, ...], settings: RegistrySettings
+) -> tuple[str, ...]:
+    """Names to look a credential up by: a mirror is not given what is stored for its origin."""
+    asked = canonical_host(endpoints[0].authority)
+    if asked == host:
+        return (host,)
+    return (asked, host) if settings.credential else (asked,)
+
+
+def _member(group: str, table: Mapping[str, str], name: str) -> Any:
+    """The factory called `name`, from the table or an installed plug-in."""
+    if name in table:
+        return resolve_name(table[name])
+    for entry in entry_points(group=f"tagwatch.{group}", name=name):
+        return entry.load()
+    raise ConfigError(
+        f"no member of {group} is called {name!r}",
+        hint=f"there are {', '.join(sorted(table))}",
+    )

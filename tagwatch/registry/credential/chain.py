@@ -1,0 +1,56 @@
+"""The credential for a repository: the first that its registry's sources know."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tagwatch.errors import CredentialError
+from tagwatch.registry.credential.interface import Credential, CredentialSource
+
+__all__ = ["CredentialChain", "Found"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was found, and what could not be asked on the way there."""
+
+    credential: Credential | None = None
+    problem: CredentialError | None = None
+
+
+class CredentialChain:
+    """Asks sources in order for the names a registry is known by, and remembers the answers."""
+
+    def __init__(self, sources: Mapping[str, CredentialSource], hosts: tuple[str, ...]) -> None:
+        self._sources = sources
+        self._hosts = hosts
+        self._found: dict[str, Found] = {}
+
+    async def find(self, path: str) -> Found:
+        """The credential for a repository's path; empty asks for the host's own.
+
+        A source that cannot be used is no reason not to try anonymously: its error is logged,
+        kept in `problem`, and told where access is then denied.
+        """
+        if path not in self._found:
+            self._found[path] = await self._ask(path)
+        return self._found[path]
+
+    async def _ask(self, path: str) -> Found:
+        problem: CredentialError | None = None
+        for source in self._sources.values():
+            for host in self._hosts:
+                try:
+                    credential = await source.find(host, path)
+                except CredentialError as error:
+                    if problem is None:
+                        log.warning("%s", error.message)
+                    problem = problem or error
+                    continue
+                if credential is not None:
+                    return Found(credential=credential, problem=problem)
+        return Found(problem=problem)

@@ -1,0 +1,92 @@
+"""Hosts: the names of one registry, where its API is, and its line in the table."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from yarl import URL
+
+from tagwatch.errors import ConfigError
+from tagwatch.family import REGISTRIES
+from tagwatch.image.reference import DOCKER_HUB
+from tagwatch.registry.settings import RegistrySettings
+
+__all__ = ["HUB_ALIASES", "RegistryLine", "canonical_host", "endpoints_of", "line_of"]
+
+HUB_ALIASES = frozenset(
+    {
+        "docker.io",
+        "index.docker.io",
+        "registry-1.docker.io",
+        "registry.hub.docker.com",
+        "docker.io:443",
+    }
+)
+_API_HOSTS = {DOCKER_HUB: "registry-1.docker.io"}
+_TOKEN_HOSTS = {DOCKER_HUB: ("auth.docker.io",), "registry.gitlab.com": ("gitlab.com",)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryLine:
+    """A line of `family.REGISTRIES`, and the token servers that its kind is known to use."""
+
+    kind: str
+    credentials: tuple[str, ...]
+    catalogue: str
+    token_hosts: tuple[str, ...] = ()
+
+
+def canonical_host(host: str) -> str:
+    """The one name of a registry: lower case, `docker.io` for all of Docker Hub's."""
+    host = host.lower()
+    return DOCKER_HUB if host in HUB_ALIASES else host
+
+
+def line_of(host: str, settings: RegistrySettings) -> RegistryLine:
+    """The line for a canonical host; `kind` names one for a registry of one's own.
+
+    Raises `ConfigError` for a kind that no line has.
+    """
+    for pattern, kind, credentials, catalogue in REGISTRIES:
+        chosen = settings.kind == kind if settings.kind else re.fullmatch(pattern, host)
+        if chosen:
+            return RegistryLine(
+                kind=kind,
+                credentials=(settings.credential,) if settings.credential else credentials,
+                catalogue=catalogue,
+                token_hosts=_TOKEN_HOSTS.get(host, ()),
+            )
+    kinds = ", ".join(sorted({kind for _, kind, _, _ in REGISTRIES}))
+    raise ConfigError(
+        f"registries.{host}.kind: no registry is of the kind {settings.kind!r}",
+        hint=f"kinds are {kinds}",
+    )
+
+
+def endpoints_of(host: str, settings: RegistrySettings) -> tuple[URL, ...]:
+    """Where the API may be, in the order to try: https, and http for an insecure registry.
+
+    Raises `ConfigError` for an endpoint that is no URL.
+    """
+    if settings.endpoint is not None:
+        return (parse_endpoint(settings.endpoint, f"registries.{host}.endpoint"),)
+    schemes = ("https", "http") if settings.insecure else ("https",)
+    name = _API_HOSTS.get(host, host)
+    return tuple(URL(f"{scheme}://{name}") for scheme in schemes)
+
+
+def parse_endpoint(text: str, where: str) -> URL:
+    """`scheme://host[:port][/prefix]` as a URL without a trailing slash. Raises `ConfigError`."""
+    try:
+        url = URL(text)
+    except ValueError:
+        url = URL()
+    wrong = url.user or url.password or url.query_string or url.fragment
+    if url.scheme not in ("http", "https") or not url.host or wrong:
+        raise ConfigError(
+            f"{where}: not an endpoint",
+            hint="write scheme://host[:port][/prefix], such as https://mirror.example; "
+            "credentials belong into the docker config",
+        )
+    return URL(str(url).rstrip("/"))

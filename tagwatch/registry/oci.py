@@ -1,0 +1,393 @@
+"""The registry protocol, reading half (OCI distribution-spec 1.1, "Endpoints").
+
+Answers are verified here: a digest is computed over the bytes, never believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from aiohttp import ClientSSLError
+from yarl import URL
+
+from tagwatch.errors import (
+    DeniedError,
+    HostileAnswerError,
+    InvalidDocumentError,
+    InvalidReferenceError,
+    NotFoundError,
+    RegistryError,
+    UnavailableError,
+)
+from tagwatch.image.digest import Digest, digest_of, is_digest
+from tagwatch.image.manifest import (
+    INDEX_TYPES,
+    MANIFEST_ACCEPT,
+    MAX_DOCUMENT_BYTES,
+    OCI_INDEX,
+    parse_manifest,
+)
+from tagwatch.image.reference import Repository, is_tag
+from tagwatch.image.snapshot import Document, TagObservation
+from tagwatch.registry.authorization import Authorizer, Grant, pull_grant
+from tagwatch.registry.page import next_link
+from tagwatch.registry.transport import Answer, Ask, Transport
+from tagwatch.registry.wire import RepositoryList, TagList, decode
+
+__all__ = ["OciClient", "TagNames"]
+
+_LIST_BYTES = 32 * 1024 * 1024
+_PAGE_SIZE = 1000  # ECR answers 405 above it, distribution 3.1.0 answers 400
+_MAX_PAGES = 1000
+_CATALOG = Grant("", "registry:catalog:*")
+_NO_HEAD = frozenset({400, 405, 501})
+_JSON: Mapping[str, str] = {"Accept": "application/json"}
+_MANIFEST: Mapping[str, str] = {"Accept": MANIFEST_ACCEPT}
+_BLOB: Mapping[str, str] = {"Accept": "*/*"}
+_INDEX: Mapping[str, str] = {"Accept": OCI_INDEX}
+_FALLBACK_ILLEGAL = re.compile(r"[^A-Za-z0-9_.-]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagNames:
+    """Names of a repository's tags; `dropped` counts entries that cannot be tags."""
+
+    names: frozenset[str]
+    dropped: int = 0
+
+
+class OciClient:
+    """Speaks `/v2/` with one registry. Every method raises `RegistryError` and nothing else."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        authorizer: Authorizer,
+        *,
+        endpoints: tuple[URL, ...],
+        namespace: str | None = None,
+    ) -> None:
+        """`endpoints` are tried in order until one speaks; `namespace` goes into `ns=`."""
+        self.host = transport.host
+        self.transport = transport
+        self.authorizer = authorizer
+        self._endpoints = endpoints
+        self._namespace = namespace
+        self._endpoint = ""
+        self._pinging = asyncio.Lock()
+        self._head_works: bool | None = None
+        self._has_referrers = True
+
+    async def endpoint(self) -> str:
+        """`scheme://host[:port][/prefix]` that answers. One `GET /v2/` a run."""
+        if not self._endpoint:
+            async with self._pinging:
+                if not self._endpoint:
+                    self._endpoint = await self._ping()
+        return self._endpoint
+
+    async def _ping(self) -> str:
+        for endpoint in self._endpoints:
+            ask = Ask(
+                method="GET",
+                url=URL(f"{str(endpoint).rstrip('/')}/v2/", encoded=True),
+                kind="ping",
+                doing="asking for the registry API",
+                cap=MAX_DOCUMENT_BYTES,
+                headers=_JSON,
+            )
+            try:
+                answer = await self.transport.send(ask)
+            except UnavailableError as error:
+                if endpoint is self._endpoints[-1] or not _may_be_plain(endpoint, error):
+                    raise
+                self.transport.forget_down()
+                continue
+            if answer.status == 404:
+                raise RegistryError(
+                    f"{self.host}: there is no registry: /v2/ was not found",
+                    hint="check the registry's name, and its endpoint in the configuration",
+                    status=404,
+                )
+            if answer.status == 401:
+                self.authorizer.learn(answer)
+            break
+        return str(endpoint).rstrip("/")
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        grant: Grant,
+        kind: str,
+        doing: str,
+        headers: Mapping[str, str] = _JSON,
+        cap: int = _LIST_BYTES,
+        json: bytes | None = None,
+    ) -> Answer:
+        """The answer to an authenticated request; a 401 is answered once.
+
+        `path` is encoded and starts with `/`. Statuses other than 401 and 403 are the caller's.
+        Raises `DeniedError` for those two.
+        """
+        endpoint = self._endpoint or await self.endpoint()
+        url = URL(endpoint + path, encoded=True)
+        value = self.authorizer.ready(grant) or await self.authorizer.header(grant)
+        ask = Ask(
+            method=method,
+            url=url,
+            kind=kind,
+            doing=doing,
+            cap=cap,
+            headers=headers,
+            authorization=value,
+            json=json,
+        )
+        answer = await self.transport.send(ask)
+        if answer.status == 401:
+            renewed = await self.authorizer.renew(answer, grant, value)
+            if renewed is not None:
+                answer = await self.transport.send(ask.with_authorization(renewed))
+        if answer.status in (401, 403):
+            raise self.transport.refusal(answer, doing, hint=await self.authorizer.hint(grant))
+        return answer
+
+    async def head(self, repository: Repository, tag_or_digest: str) -> TagObservation | None:
+        """See `Registry.head`."""
+        reference = _checked(tag_or_digest, self.host)
+        if self._head_works is not False:
+            answer = await self._manifest_answer("HEAD", repository, reference, "head")
+            if answer.status == 200 and (digest := self._stated_digest(answer, reference)):
+                self._head_works = True
+                return TagObservation(
+                    tag=reference, digest=digest, media_type=answer.media_type or None
+                )
+            if answer.status == 404 and self._head_works:
+                return None
+            # A registry that answers HEAD with 404 or without a digest has yet to show that it
+            # can: a GET tells, and a tag is not called missing on the word of a broken HEAD.
+            if answer.status in _NO_HEAD:
+                self._head_works = False
+            elif answer.status not in (200, 404):
+                raise self.transport.refusal(answer, _reading(repository, reference))
+        try:
+            document = await self.manifest(repository, reference)
+        except NotFoundError:
+            self._head_works = self._head_works is not False
+            return None
+        return TagObservation(tag=reference, digest=document.digest, media_type=document.media_type)
+
+    async def manifest(self, repository: Repository, tag_or_digest: str) -> Document:
+        """See `Registry.manifest`. A body that is no manifest is refused."""
+        reference = _checked(tag_or_digest, self.host)
+        answer = await self._manifest_answer("GET", repository, reference, "manifest")
+        doing = _reading(repository, reference)
+        if answer.status != 200:
+            raise self.transport.refusal(answer, doing)
+        stated = self._stated_digest(answer, reference)
+        document = self._verified(answer, stated, doing)
+        try:
+            parsed = parse_manifest(document.raw, answer.media_type)
+        except InvalidDocumentError as error:
+            raise HostileAnswerError(
+                f"{self.host}: {doing}: {error.message}", hint=error.hint
+            ) from error
+        return Document(digest=document.digest, media_type=parsed.media_type, raw=document.raw)
+
+    async def blob(self, repository: Repository, digest: Digest, size: int) -> Document:
+        """See `Registry.blob`."""
+        doing = f"reading the blob {digest!r} of {repository.path!r}"
+        if not is_digest(digest) or not 0 <= size <= MAX_DOCUMENT_BYTES:
+            raise HostileAnswerError(
+                f"{self.host}: {doing}: {size} bytes are too many for a config",
+                hint=f"configs and attestations are read up to {MAX_DOCUMENT_BYTES} bytes",
+            )
+        answer = await self.ask(
+            "GET",
+            f"/v2/{repository.path}/blobs/{digest}{self._query()}",
+            grant=pull_grant(repository.path),
+            kind="config",
+            doing=doing,
+            headers=_BLOB,
+            cap=size,
+        )
+        if answer.status != 200:
+            raise self.transport.refusal(answer, doing)
+        if len(answer.body) != size:
+            raise self._lie(doing, f"{len(answer.body)} bytes where the manifest says {size}")
+        return self._verified(answer, digest, doing)
+
+    async def referrers(self, repository: Repository, digest: Digest) -> Document | None:
+        """See `Registry.referrers`. One GET, and one more where the API is missing."""
+        if self._has_referrers:
+            doing = f"reading the referrers of {digest!r} in {repository.path!r}"
+            answer = await self.ask(
+                "GET",
+                f"/v2/{repository.path}/referrers/{digest}{self._query()}",
+                grant=pull_grant(repository.path),
+                kind="referrers",
+                doing=doing,
+                headers=_INDEX,
+                cap=MAX_DOCUMENT_BYTES,
+            )
+            if answer.status == 200 and answer.media_type in INDEX_TYPES:
+                return self._verified(answer, None, doing)
+            if answer.status not in (200, 400, 404, 405, 406):
+                raise self.transport.refusal(answer, doing)
+            self._has_referrers = False
+        try:
+            return await self.manifest(repository, referrers_tag(digest))
+        except NotFoundError:
+            return None
+
+    async def tag_names(self, repository: Repository, *, page_size: int = _PAGE_SIZE) -> TagNames:
+        """All tags of a repository, in no order. One GET a page. Raises `NotFoundError`."""
+        doing = f"listing the tags of {repository.path!r}"
+        names: set[str] = set()
+        dropped = 0
+        pages = self._pages(
+            f"/v2/{repository.path}/tags/list",
+            page_size,
+            grant=pull_grant(repository.path),
+            kind="tags",
+            doing=doing,
+        )
+        async for answer in pages:
+            before = len(names)
+            page = decode(answer, TagList, host=self.host, doing=doing).tags or []
+            good = {name for name in page if name is not None and is_tag(name)}
+            names |= good
+            dropped += len(page) - len(good)
+            if len(names) == before and next_link(answer) is not None and page:
+                raise self._lie(doing, "pages without an end")
+        return TagNames(names=frozenset(names), dropped=dropped)
+
+    async def repositories(self, prefix: str) -> tuple[Repository, ...]:
+        """Repositories whose path starts with `prefix`, by `_catalog`. One GET a page."""
+        doing = "listing the repositories"
+        found: dict[str, None] = {}
+        pages = self._pages("/v2/_catalog", _PAGE_SIZE, grant=_CATALOG, kind="catalog", doing=doing)
+        try:
+            async for answer in pages:
+                page = decode(answer, RepositoryList, host=self.host, doing=doing).repositories
+                found.update((path, None) for path in page or () if path)
+        except (NotFoundError, DeniedError) as error:
+            raise type(error)(
+                f"{self.host}: {doing}: this registry does not list its repositories",
+                hint="name the repositories one by one in the watch list",
+                status=error.status,
+            ) from error
+        return tuple(
+            Repository(registry=self.host, path=path)
+            for path in found
+            if path.startswith(prefix) and _is_path(path)
+        )
+
+    async def _pages(
+        self, path: str, page_size: int, *, grant: Grant, kind: str, doing: str
+    ) -> AsyncIterator[Answer]:
+        """The pages of a listing; only the query of a `Link` is taken.
+
+        Artifactory and proxies leave a prefix out of its path; the host must be the same.
+        """
+        query = self._query(n=str(page_size))
+        seen: set[str] = set()
+        while len(seen) < _MAX_PAGES:
+            seen.add(query)
+            answer = await self.ask("GET", path + query, grant=grant, kind=kind, doing=doing)
+            if answer.status in (400, 405, 413) and len(seen) == 1 and "n=" in query:
+                query = self._query()
+                continue
+            if answer.status != 200:
+                raise self.transport.refusal(answer, doing)
+            yield answer
+            link = next_link(answer)
+            if link is None:
+                return
+            query = f"?{link.raw_query_string}"
+            if query in seen:
+                raise self._lie(doing, "pages that go round in a circle")
+        raise self._lie(doing, f"more than {_MAX_PAGES} pages")
+
+    async def _manifest_answer(
+        self, method: str, repository: Repository, reference: str, kind: str
+    ) -> Answer:
+        return await self.ask(
+            method,
+            f"/v2/{repository.path}/manifests/{reference}{self._query()}",
+            grant=pull_grant(repository.path),
+            kind=kind,
+            doing=_reading(repository, reference),
+            headers=_MANIFEST,
+            cap=MAX_DOCUMENT_BYTES,
+        )
+
+    def _query(self, **parameters: str) -> str:
+        if self._namespace is not None:
+            parameters["ns"] = self._namespace
+        return "?" + "&".join(f"{k}={v}" for k, v in parameters.items()) if parameters else ""
+
+    def _stated_digest(self, answer: Answer, reference: str) -> Digest | None:
+        """What the answer says its digest is; it must be what was asked for."""
+        text = answer.headers.get("Docker-Content-Digest", "")
+        if not text:
+            return Digest(reference) if is_digest(reference) else None
+        if not is_digest(text):
+            raise self._lie(f"reading {reference!r}", "a digest that is none")
+        same_algorithm = text.partition(":")[0] == reference.partition(":")[0]
+        if is_digest(reference) and same_algorithm and text != reference:
+            raise self._lie(f"reading {reference!r}", f"the digest {text!r}")
+        return Digest(reference) if is_digest(reference) else Digest(text)
+
+    def _verified(self, answer: Answer, stated: Digest | None, doing: str) -> Document:
+        algorithm = stated.partition(":")[0] if stated else "sha256"
+        digest = digest_of(answer.body, algorithm=algorithm)
+        if stated is not None and digest != stated:
+            raise self._lie(doing, f"bytes of the digest {digest!r} where {stated!r} was promised")
+        return Document(digest=digest, media_type=answer.media_type, raw=answer.body)
+
+    def _lie(self, doing: str, what: str) -> HostileAnswerError:
+        return HostileAnswerError(
+            f"{self.host}: {doing}: the registry sends {what}",
+            hint="the registry, or a proxy before it, is broken or hostile: do not pull from it",
+        )
+
+
+def referrers_tag(digest: Digest) -> str:
+    """The fallback tag of a digest's referrers ("Referrers Tag Schema").
+
+    >>> referrers_tag(Digest("sha256:" + "a" * 64))[:12]
+    'sha256-aaaaa'
+    """
+    algorithm, _, encoded = digest.partition(":")
+    return _FALLBACK_ILLEGAL.sub("-", f"{algorithm[:32]}-{encoded[:64]}")
+
+
+def _checked(tag_or_digest: str, host: str) -> str:
+    if is_tag(tag_or_digest) or is_digest(tag_or_digest):
+        return tag_or_digest
+    raise RegistryError(
+        f"{host}: {tag_or_digest[:160]!r} is neither a tag nor a digest",
+        hint="a tag has letters, digits, '_', '.' and '-', 128 at most",
+    )
+
+
+def _may_be_plain(endpoint: URL, error: UnavailableError) -> bool:
+    """True where plain HTTP may answer although https did not: another port, or no TLS here."""
+    return bool(endpoint.is_default_port()) or isinstance(error.__cause__, ClientSSLError)
+
+
+def _reading(repository: Repository, reference: str) -> str:
+    separator = "@" if ":" in reference else ":"
+    return f"reading {repository.path + separator + reference!r}"
+
+
+def _is_path(path: str) -> bool:
+    try:
+        return Repository.parse(f"localhost/{path}").path == path
+    except InvalidReferenceError:
+        return False

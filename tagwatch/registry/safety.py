@@ -1,0 +1,185 @@
+"""Where a request may go, and which addresses a server may send us to.
+
+A registry chooses URLs for its client: the token server (`realm`), the next page (`Link`), the
+storage (`Location`). None of them may take a credential to a host that the operator did not name,
+reach this machine or its network, or fall back to plain HTTP (CVE-2026-48978, CVE-2026-33540,
+CVE-2020-15157, CVE-2026-49349 and the like).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+from yarl import URL
+
+from tagwatch.errors import ConfigError, HostileAnswerError
+
+__all__ = [
+    "Boundary",
+    "GuardedResolver",
+    "Origin",
+    "Passage",
+    "is_public_address",
+    "origin_of",
+    "parse_origins",
+    "redact",
+]
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
+_PORTS = {"http": 80, "https": 443}
+
+
+class Origin(NamedTuple):
+    """Scheme, host in lower case and port: what credentials and trust are bound to."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS.get(self.scheme) else f"{host}:{self.port}"
+
+
+def origin_of(url: URL) -> Origin:
+    """The origin of an absolute URL; scheme and host are empty where it has none."""
+    return Origin(url.scheme, (url.host or "").rstrip("."), url.port or 0)
+
+
+def redact(url: URL) -> str:
+    """`url` for people: no user, no query, no fragment; signed URLs carry secrets there."""
+    return f"{url.scheme}://{origin_of(url)}{url.raw_path}"
+
+
+def parse_origins(texts: Iterable[str], *, insecure: bool) -> frozenset[Origin]:
+    """Origins of `[scheme://]host[:port]`; without a scheme https, and http where `insecure`.
+
+    Raises `ConfigError` for text that names no host.
+    """
+    origins: set[Origin] = set()
+    for text in texts:
+        schemes = ("https", "http") if insecure else ("https",)
+        whole = (text,) if "://" in text else tuple(f"{scheme}://{text}" for scheme in schemes)
+        try:
+            found = {origin_of(URL(candidate)) for candidate in whole}
+        except ValueError:
+            found = set()
+        if not found or any(not o.host or o.scheme not in _PORTS for o in found):
+            raise ConfigError(
+                f"not a host: {text[:160]!r}", hint="write host, host:port or https://host:port"
+            )
+        origins |= found
+    return frozenset(origins)
+
+
+def is_public_address(address: str) -> bool:
+    """True where `address` is a global unicast address, also behind IPv6 transition forms.
+
+    >>> is_public_address("8.8.8.8"), is_public_address("::ffff:169.254.169.254")
+    (True, False)
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip in _NAT64_LOCAL:
+            return False
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if inner is None and ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public_address(str(inner))
+    return ip.is_global and not ip.is_multicast
+
+
+class Passage(NamedTuple):
+    """What is allowed at a URL: `guarded` means that its address must be public."""
+
+    guarded: bool
+    credentials: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boundary:
+    """The one decision where a request of one registry may go.
+
+    `home`: origins the operator or the built-in table named for it. `token_servers`: also named,
+    may receive its credentials. `redirects`: named, may be reached, get no credentials.
+    """
+
+    home: frozenset[Origin]
+    token_servers: frozenset[Origin] = frozenset()
+    redirects: frozenset[Origin] = frozenset()
+
+    def permit(self, url: URL) -> Passage:
+        """What a request to `url` may do. Raises `HostileAnswerError` where it may not be made."""
+        origin = origin_of(url)
+        if origin in self.home or origin in self.token_servers:
+            return _TRUSTED
+        if origin in self.redirects:
+            return _NAMED
+        if origin.scheme != "https" or not origin.host:
+            raise HostileAnswerError(
+                f"the registry sends its client to {redact(url)!r}, which is not https",
+                hint="plain HTTP is allowed only to a host that the configuration names with it",
+            )
+        if _is_address(origin.host) and not is_public_address(origin.host):
+            raise self.refuse_address(origin)
+        return _FOREIGN
+
+    def refuse_address(self, origin: Origin) -> HostileAnswerError:
+        """The error for a server-chosen host at a private address."""
+        return HostileAnswerError(
+            f"the registry sends its client to {str(origin)!r}, an address of a private network",
+            hint=f"where that is meant, add {str(origin)!r} to the registry's redirect_hosts "
+            "(storage) or token_hosts (token server)",
+        )
+
+
+_TRUSTED = Passage(guarded=False, credentials=True)
+_NAMED = Passage(guarded=False, credentials=False)
+_FOREIGN = Passage(guarded=True, credentials=False)
+
+
+class PrivateAddressError(OSError):
+    """A guarded name resolved to an address that is not public."""
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves names to public addresses only, so that the checked address is the one used.
+
+    Answers are checked where the connection takes them from: a name that changes its address
+    between check and use (DNS rebinding) gains nothing. `exempt`: hosts of proxies.
+    """
+
+    def __init__(self, exempt: frozenset[tuple[str, int]] = frozenset()) -> None:
+        self._resolver = ThreadedResolver()
+        self._exempt = exempt
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """See `AbstractResolver.resolve`. Raises `PrivateAddressError`."""
+        results = await self._resolver.resolve(host, port, family)
+        if (host, port) not in self._exempt:
+            for result in results:
+                if not is_public_address(result["host"]):
+                    raise PrivateAddressError(f"{host!r} is at a private address")
+        return results
+
+    async def close(self) -> None:
+        """See `AbstractResolver.close`."""
+        await self._resolver.close()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,197 @@
+"""Bearer tokens: fetched once a scope and credential, kept until they end.
+
+Distribution's "Token Authentication Specification" (GET) and "OAuth2 Token Authentication" (POST).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from dataclasses import dataclass, field
+
+from yarl import URL
+
+from tagwatch.errors import DeniedError, HostileAnswerError
+from tagwatch.registry.challenge import Challenge
+from tagwatch.registry.credential.interface import Credential, CredentialKind
+from tagwatch.registry.transport import Answer, Ask, Transport
+from tagwatch.registry.wire import TokenAnswer, decode
+
+__all__ = ["TokenCache", "basic", "is_header_safe"]
+
+_CLIENT = "tagwatch"
+_TOKEN_BYTES = 64 * 1024
+_SHORTEST_SECONDS = 60.0  # by specification where expires_in is missing; less is not believed
+_EARLY_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    realm: str
+    service: str
+    scopes: tuple[str, ...]
+    identity: str
+
+
+@dataclass(slots=True)
+class _Entry:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    token: str = field(default="", repr=False)
+    ends_at: float = 0.0
+
+
+def basic(username: str, secret: str) -> str:
+    """The value of an `Authorization` header of the Basic scheme (RFC 7617, UTF-8)."""
+    return "Basic " + base64.b64encode(f"{username}:{secret}".encode()).decode()
+
+
+def is_header_safe(text: str) -> bool:
+    """True where `text` can stand in a header: visible ASCII only."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
+class TokenCache:
+    """Tokens of one registry, by realm, service, scopes and credential.
+
+    Times are the local clock's: `issued_at` of a server whose clock is wrong would make a fresh
+    token look expired.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._entries: dict[_Key, _Entry] = {}
+
+    async def token(
+        self,
+        challenge: Challenge,
+        scopes: tuple[str, ...],
+        credential: Credential | None,
+        *,
+        refused: str | None = None,
+    ) -> tuple[str, float]:
+        """A token for `scopes`, and the loop time until which it may be used.
+
+        One request where none is kept, or where the kept one is `refused`; callers that ask for the
+        same at once share it. Raises `RegistryError`.
+        """
+        key = _Key(
+            challenge.realm,
+            challenge.service,
+            tuple(sorted(scopes)),
+            credential.identity if credential else "",
+        )
+        entry = self._entries.setdefault(key, _Entry())
+        async with entry.lock:
+            now = asyncio.get_running_loop().time()
+            if not entry.token or entry.token == refused or now >= entry.ends_at:
+                entry.token, seconds = await self._fetch(challenge, scopes, credential)
+                entry.ends_at = now + seconds - _EARLY_SECONDS
+            return entry.token, entry.ends_at
+
+    async def _fetch(
+        self, challenge: Challenge, scopes: tuple[str, ...], credential: Credential | None
+    ) -> tuple[str, float]:
+        realm = self._realm(challenge)
+        withheld = credential is not None and not self._transport.boundary.permit(realm).credentials
+        if withheld:
+            credential = None
+        answer = None
+        if credential is not None and credential.kind is CredentialKind.IDENTITY_TOKEN:
+            answer = await self._post(realm, challenge.service, scopes, credential)
+            if answer.status in (404, 405):
+                answer = None  # the server has no OAuth2
+        if answer is None:
+            answer = await self._get(realm, challenge.service, scopes, credential)
+        if answer.status != 200:
+            raise self._transport.refusal(
+                answer, _doing(realm), hint=_hint(realm, credential, withheld=withheld)
+            )
+        return self._read(answer, realm)
+
+    def _realm(self, challenge: Challenge) -> URL:
+        try:
+            realm = URL(challenge.realm)
+        except ValueError:
+            realm = URL()
+        if not realm.host or realm.user or realm.password:
+            raise HostileAnswerError(
+                f"{self._transport.host}: the registry names no usable token server",
+                hint="the realm of its Bearer challenge is not a URL",
+            )
+        return realm.with_fragment(None)
+
+    async def _get(
+        self,
+        realm: URL,
+        service: str,
+        scopes: tuple[str, ...],
+        credential: Credential | None,
+    ) -> Answer:
+        query = [("service", service)] if service else []
+        query += [("scope", scope) for scope in scopes]
+        if credential is not None and credential.username:
+            query.append(("account", credential.username))
+        query.append(("client_id", _CLIENT))
+        return await self._transport.send(
+            Ask(
+                method="GET",
+                url=realm.extend_query(query),
+                kind="token",
+                doing=_doing(realm),
+                cap=_TOKEN_BYTES,
+                headers={"Accept": "application/json"},
+                authorization=basic(credential.username, credential.secret) if credential else None,
+                follow=False,
+            )
+        )
+
+    async def _post(
+        self, realm: URL, service: str, scopes: tuple[str, ...], credential: Credential
+    ) -> Answer:
+        form = {
+            "grant_type": "refresh_token",
+            "service": service,
+            "client_id": _CLIENT,
+            "scope": " ".join(scopes),
+            "refresh_token": credential.secret,
+        }
+        return await self._transport.send(
+            Ask(
+                method="POST",
+                url=realm,
+                kind="token",
+                doing=_doing(realm),
+                cap=_TOKEN_BYTES,
+                headers={"Accept": "application/json"},
+                form=form,
+                follow=False,
+            )
+        )
+
+    def _read(self, answer: Answer, realm: URL) -> tuple[str, float]:
+        host = self._transport.host
+        body = decode(answer, TokenAnswer, host=host, doing=_doing(realm))
+        token = body.access_token or body.token or ""
+        if not is_header_safe(token):
+            raise DeniedError(
+                f"{host}: {_doing(realm)}: the answer holds no token",
+                hint="`tagwatch doctor` shows which credential was used",
+                status=answer.status,
+            )
+        return token, max(_SHORTEST_SECONDS, body.expires_in or 0.0)
+
+
+def _doing(realm: URL) -> str:
+    return f"fetching a token from {realm.host!r}"
+
+
+def _hint(realm: URL, credential: Credential | None, *, withheld: bool) -> str:
+    if withheld:
+        place = realm.host if realm.is_default_port() else f"{realm.host}:{realm.port}"
+        return (
+            f"credentials were not sent to {place!r}: "
+            "where that is the registry's token server, add it to the registry's token_hosts"
+        )
+    if credential is not None:
+        return f"the token server refuses the credential from {credential.origin}; log in again"
+    return "no credential is known for this registry; log in with `docker login` or `podman login`"

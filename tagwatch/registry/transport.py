@@ -1,0 +1,260 @@
+"""Sends requests: where they may go, how many at once, how large an answer may be, what is retried.
+
+Everything that leaves for a registry or its token server passes `Transport.send`. Redirects are
+followed here and only here; aiohttp's own following would carry custom headers to other hosts and
+never looks at addresses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import aiohttp
+from aiolimiter import AsyncLimiter
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from tagwatch.errors import HostileAnswerError, RateLimitedError, RegistryError, UnavailableError
+from tagwatch.registry.failure import NETWORK_ERRORS, is_transient, refusal, unreachable
+from tagwatch.registry.limit import Meter, retry_after_seconds
+from tagwatch.registry.network import Network, tls_context
+from tagwatch.registry.safety import Boundary, Origin, Passage, origin_of
+from tagwatch.registry.settings import RegistrySettings
+
+__all__ = ["Answer", "Ask", "Transport"]
+
+_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ATTEMPTS = 4
+_MAX_REDIRECTS = 5
+_FIRST_PAUSE_SECONDS = 0.25
+_DOWN_SECONDS = 20.0
+_ERROR_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One request. `kind` is what it counts as, `doing` what a message says was being done.
+
+    `authorization` and `form` may hold secrets: they are sent to `url`'s origin alone, and only
+    where the boundary lets credentials go. `cap`: bytes of the answer, decoded. `follow`: take
+    redirects.
+    """
+
+    method: str
+    url: URL
+    kind: str
+    doing: str
+    cap: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    authorization: str | None = field(default=None, repr=False)
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+    json: bytes | None = field(default=None, repr=False)
+    follow: bool = True
+
+    def with_authorization(self, value: str) -> Ask:
+        """The same request with another credential."""
+        return replace(self, authorization=value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole answer; `url` is where it came from after redirects."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+    url: URL
+
+    @property
+    def media_type(self) -> str:
+        """The Content-Type in lower case, without parameters."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+class Transport:
+    """The way to one registry (or one API of it): limits, retries, redirects, counting."""
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        host: str,
+        boundary: Boundary,
+        settings: RegistrySettings,
+        meter: Meter,
+    ) -> None:
+        self.host = host
+        self.boundary = boundary
+        self.meter = meter
+        self._network = network
+        self._settings = settings
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        rate = settings.requests_per_second
+        self._limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate) if rate else None
+        self._tls = tls_context(settings)
+        self._down: tuple[float, UnavailableError] | None = None
+
+    async def send(self, ask: Ask) -> Answer:
+        """The answer to `ask`, whatever its status, save those that are worth another try.
+
+        408, 429, 5xx and broken connections are tried four times within `patience_seconds`, with
+        jitter and by `Retry-After`; then they raise. Raises `RegistryError`.
+        """
+        self._fail_fast()
+        # Written out: stamina's loop costs 75 µs a call, as much as the whole HEAD (2026-11).
+        waited = 0.0
+        for attempt in range(1, _ATTEMPTS + 1):
+            pause: float | None = None
+            try:
+                answer = await self._once(ask)
+            except NETWORK_ERRORS as error:
+                failure = unreachable(
+                    error, host=self.host, doing=ask.doing, seconds=self._settings.timeout_seconds
+                )
+                failure.__cause__ = error
+                if not is_transient(error):
+                    break
+            else:
+                if answer.status not in _RETRIED:
+                    return answer
+                failure = self.refusal(answer, ask.doing)
+                pause = retry_after_seconds(answer.headers)
+            if pause is None:
+                pause = _FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # jitter is no secret
+            waited += pause
+            if attempt == _ATTEMPTS or waited > self._settings.patience_seconds:
+                break
+            await asyncio.sleep(pause)
+        self._note_down(failure)
+        raise failure
+
+    def refusal(self, answer: Answer, doing: str, *, hint: str = "") -> RegistryError:
+        """The error that `answer` stands for."""
+        return refusal(
+            answer.status, answer.headers, answer.body, host=self.host, doing=doing, hint=hint
+        )
+
+    async def _once(self, ask: Ask) -> Answer:
+        if self._limiter is not None:
+            await self._limiter.acquire()
+        async with self._slots, asyncio.timeout(self._settings.timeout_seconds):
+            answer = await self._exchange(ask, ask.url, first=True)
+            if answer.status in _REDIRECTS and ask.follow:
+                return await self._follow(ask, answer)
+            return answer
+
+    async def _follow(self, ask: Ask, answer: Answer) -> Answer:
+        """Follow redirects of a reading request; credentials never leave the first origin."""
+        seen = {ask.url}
+        same = origin_of(ask.url)
+        while answer.status in _REDIRECTS and "Location" in answer.headers:
+            if ask.method not in ("GET", "HEAD"):
+                raise self._hostile(ask, f"a redirect of a {ask.method} request")
+            target = self._target(ask, answer)
+            if target in seen or len(seen) > _MAX_REDIRECTS:
+                raise self._hostile(ask, "a redirect without end")
+            if answer.url.scheme == "https" and target.scheme != "https":
+                raise self._hostile(ask, "a redirect from https to http")
+            seen.add(target)
+            if origin_of(target) != same:
+                same = Origin("", "", 0)  # once away, credentials do not come back
+            answer = await self._exchange(ask, target, first=bool(same.host))
+        return answer
+
+    def _target(self, ask: Ask, answer: Answer) -> URL:
+        try:
+            return answer.url.join(URL(answer.headers["Location"], encoded=True))
+        except ValueError as error:
+            raise self._hostile(ask, "a redirect to something that is no URL") from error
+
+    async def _exchange(self, ask: Ask, url: URL, *, first: bool) -> Answer:
+        """One request and its answer. `first`: at the origin that was asked, with credentials."""
+        passage = self.boundary.permit(url)
+        headers = self._headers(ask, passage, first=first)
+        self.meter.requests[ask.kind if first else "redirect"] += 1
+        async with self._network.session(guarded=passage.guarded).request(
+            ask.method,
+            url,
+            headers=headers,
+            data=ask.form if ask.form is not None else ask.json,
+            allow_redirects=False,
+            ssl=True if passage.guarded else self._tls,
+            proxy=self._network.proxy_for(origin_of(url)),
+        ) as response:
+            self.meter.note(response.headers)
+            head = ask.method == "HEAD"
+            cap = ask.cap if response.status < 300 else _ERROR_BYTES
+            body = b"" if head else await self._read(ask, response, cap)
+            return Answer(status=response.status, headers=response.headers, body=body, url=url)
+
+    def _headers(self, ask: Ask, passage: Passage, *, first: bool) -> Mapping[str, str]:
+        if not first:
+            accept = ask.headers.get("Accept")
+            return {"Accept": accept} if accept else {}
+        secret = ask.authorization is not None or ask.form is not None
+        if secret and not passage.credentials:
+            raise self._hostile(ask, f"credentials are not for {str(origin_of(ask.url))!r}")
+        if ask.authorization is None:
+            return ask.headers
+        return {**ask.headers, "Authorization": ask.authorization}
+
+    async def _read(self, ask: Ask, response: aiohttp.ClientResponse, cap: int) -> bytes:
+        """The body, at most `cap` bytes; more is a failure, except of an error's body."""
+        failed = response.status >= 300
+        if (response.content_length or 0) > cap and not failed:
+            raise self._hostile(ask, f"an answer larger than {cap} bytes")
+        coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > cap:
+                if failed:
+                    return bytes(body[:cap])
+                raise self._hostile(ask, f"an answer larger than {cap} bytes")
+        if coding in ("identity", ""):
+            return bytes(body)
+        return self._decompress(ask, bytes(body), coding, cap)
+
+    def _decompress(self, ask: Ask, body: bytes, coding: str, cap: int) -> bytes:
+        """Undo a compression that was not asked for; the cap is on what comes out."""
+        if coding not in ("gzip", "x-gzip", "deflate"):
+            raise self._hostile(ask, "an encoding that was not asked for")
+        decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+        try:
+            decoded = decoder.decompress(body, cap + 1)
+        except zlib.error as error:
+            raise self._hostile(ask, "a broken compression") from error
+        if len(decoded) > cap:
+            raise self._hostile(ask, f"an answer larger than {cap} bytes")
+        return decoded
+
+    def _hostile(self, ask: Ask, what: str) -> HostileAnswerError:
+        return HostileAnswerError(
+            f"{self.host}: {ask.doing}: {what}",
+            hint="the registry, or something between it and here, does not behave as one",
+        )
+
+    def forget_down(self) -> None:
+        """Try the host again at once: another scheme may answer."""
+        self._down = None
+
+    def _fail_fast(self) -> None:
+        """Spare the rest of a run the wait for a host that was down a moment ago."""
+        if self._down is None:
+            return
+        until, failure = self._down
+        if asyncio.get_running_loop().time() >= until:
+            self._down = None
+            return
+        raise UnavailableError(failure.message, hint=failure.hint, status=failure.status)
+
+    def _note_down(self, failure: RegistryError) -> None:
+        if isinstance(failure, RateLimitedError) or failure.status is not None:
+            return
+        if isinstance(failure, UnavailableError):
+            self._down = (asyncio.get_running_loop().time() + _DOWN_SECONDS, failure)

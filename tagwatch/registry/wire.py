@@ -1,0 +1,47 @@
+"""Typed decoding of what registries send; nothing is believed that does not fit."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from tagwatch.errors import UnavailableError
+from tagwatch.registry.transport import Answer
+
+__all__ = ["RepositoryList", "TagList", "TokenAnswer", "decode"]
+
+T = TypeVar("T")
+
+
+class TagList(msgspec.Struct):
+    """`tags/list` (distribution-spec, "Content Discovery"). Nexus sends null entries."""
+
+    tags: list[str | None] | None = None
+
+
+class RepositoryList(msgspec.Struct):
+    """`_catalog` (CNCF distribution)."""
+
+    repositories: list[str | None] | None = None
+
+
+class TokenAnswer(msgspec.Struct):
+    """A token server's answer (distribution, "Token Authentication Specification")."""
+
+    token: str | None = None
+    access_token: str | None = None
+    expires_in: float | None = None
+
+
+def decode(answer: Answer, kind: type[T], *, host: str, doing: str) -> T:
+    """The JSON of an answer as `kind`. Raises `UnavailableError` for HTML and the like."""
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        shown = "".join(c for c in answer.media_type if c.isascii() and c.isprintable())[:60]
+        raise UnavailableError(
+            f"{host}: {doing}: the answer is not what a registry sends ({shown or 'no type'})",
+            hint="check the endpoint; a proxy's or login page answers like this",
+            status=answer.status,
+        ) from error
