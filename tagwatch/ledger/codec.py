@@ -1,0 +1,215 @@
+"""Values to stored bytes and back: dataclasses as JSON, times as integers, digests as blobs.
+
+The JSON codec reads the types of a dataclass's fields, so it knows every value of `audit` without
+naming one, and needs only the standard library: a warm `check` reads evidence through it.
+A field that has its default is not written, so a default must not change its meaning.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from functools import cache
+from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from tagwatch.errors import LedgerError
+from tagwatch.image.digest import Digest
+
+__all__ = [
+    "compress",
+    "decode",
+    "digest_of_bytes",
+    "digest_to_bytes",
+    "encode",
+    "expand",
+    "micros",
+    "moment",
+]
+
+T = TypeVar("T")
+Decoder = Callable[[Any], Any]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SHA256 = "sha256:"
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970 of an aware time. `TypeError` for a naive one."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def moment(value: int) -> datetime:
+    """The time that `micros` gave, in UTC."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def digest_to_bytes(digest: Digest) -> bytes:
+    """32 bytes for sha256, the text of any other digest (which is never 32 bytes long).
+
+    >>> len(digest_to_bytes(Digest("sha256:" + "0" * 64)))
+    32
+    """
+    if digest.startswith(_SHA256) and len(digest) == 71:
+        return bytes.fromhex(digest[7:])
+    raw = digest.encode()
+    if len(raw) == 32:
+        raise LedgerError(f"not a digest: {digest!r}")
+    return raw
+
+
+def digest_of_bytes(raw: bytes) -> Digest:
+    """The digest that `digest_to_bytes` stored."""
+    return Digest(_SHA256 + raw.hex() if len(raw) == 32 else raw.decode())
+
+
+def compress(raw: bytes) -> bytes:
+    """Zlib, level 6: a manifest becomes about half, a result about a tenth."""
+    return zlib.compress(raw, 6)
+
+
+def expand(stored: bytes) -> bytes:
+    """What `compress` took. Raises `LedgerError`."""
+    try:
+        return zlib.decompress(stored)
+    except zlib.error as error:
+        raise LedgerError("a stored document is damaged", hint="run `tagwatch ledger check`") from (
+            error
+        )
+
+
+def encode(value: object) -> bytes:
+    """A value as compact JSON; the same bytes for equal values."""
+    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def decode(kind: type[T], raw: bytes | str) -> T:
+    """A `kind` from the JSON of `encode`; unknown keys are passed over.
+
+    Raises `LedgerError` for anything that is not what the type says.
+    """
+    try:
+        value: T = _reader(kind)(json.loads(raw))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise LedgerError(
+            f"a stored {kind.__name__} is damaged: {error}", hint="run `tagwatch ledger check`"
+        ) from error
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, frozenset | set):
+        return sorted(_plain(item) for item in value)
+    return {
+        name: _plain(item)
+        for name, default in _defaults(value.__class__)
+        if (item := getattr(value, name)) != default
+    }
+
+
+@cache
+def _defaults(kind: type) -> tuple[tuple[str, object], ...]:
+    return tuple(
+        (
+            field.name,
+            field.default_factory() if field.default_factory is not MISSING else field.default,
+        )
+        for field in fields(kind)
+    )
+
+
+def _reader(kind: Any) -> Decoder:
+    decoder: Decoder = _decoder(kind)
+    return decoder
+
+
+@cache
+def _decoder(kind: Any) -> Decoder:
+    """How to read a value of type `kind`: made once a type, and only when a value needs it."""
+    if isinstance(kind, NewType):
+        return _reader(kind.__supertype__)
+    if kind in (str, int, bool, float):
+        return _scalar(kind)
+    if kind is datetime:
+        return datetime.fromisoformat
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return _optional(arguments)
+    if origin is tuple:
+        return _items(tuple, arguments)
+    if origin is frozenset:
+        return _items(frozenset, arguments)
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping(arguments)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    if isinstance(kind, type) and is_dataclass(kind):
+        return _record(kind)
+    if kind is Any:
+        return lambda value: value
+    raise TypeError(f"no stored form for {kind!r}")
+
+
+def _scalar(kind: type) -> Decoder:
+    accepted = (int, float) if kind is float else (kind,)
+
+    def read(value: Any) -> Any:
+        if type(value) not in accepted:
+            raise TypeError(f"{kind.__name__} expected, not {type(value).__name__}")
+        return value
+
+    return read
+
+
+def _optional(arguments: tuple[Any, ...]) -> Decoder:
+    present = [argument for argument in arguments if argument is not types.NoneType]
+    if len(present) != 1:
+        raise TypeError(f"no stored form for a choice of {arguments!r}")
+    inner = _lazy(present[0])
+    return lambda value: None if value is None else inner(value)
+
+
+def _items(make: Callable[[Any], Any], arguments: tuple[Any, ...]) -> Decoder:
+    if make is tuple and arguments[1:] != (...,):
+        inners = [_lazy(argument) for argument in arguments]
+        return lambda values: tuple(
+            inner(value) for inner, value in zip(inners, _list(values), strict=True)
+        )
+    inner = _lazy(arguments[0])
+    return lambda values: make(inner(value) for value in _list(values))
+
+
+def _list(value: Any) -> list[Any]:
+    if type(value) is not list:
+        raise TypeError(f"list expected, not {type(value).__name__}")
+    return value
+
+
+def _mapping(arguments: tuple[Any, ...]) -> Decoder:
+    inner = _lazy(arguments[1])
+    return lambda value: {key: inner(item) for key, item in value.items()}
+
+
+def _record(kind: type) -> Decoder:
+    inner = {name: _lazy(hint) for name, hint in get_type_hints(kind).items()}
+    return lambda value: kind(
+        **{name: inner[name](item) for name, item in value.items() if name in inner}
+    )
+
+
+def _lazy(kind: Any) -> Decoder:
+    """A decoder that is looked up at its first value: most evidence has no change, base, pin."""
+    return lambda value: _decoder(kind)(value)

@@ -1,0 +1,140 @@
+"""Connections to the ledger's file: plain sqlite3, so that a warm `check` loads nothing more.
+
+The one place where `sqlite3` errors become `LedgerError`, and where versions are compared.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tagwatch.errors import LedgerError
+
+__all__ = [
+    "APPLICATION_ID",
+    "SCHEMA_VERSION",
+    "connect",
+    "connect_read_only",
+    "stored_version",
+    "translated",
+]
+
+APPLICATION_ID = 0x74616777
+"""`PRAGMA application_id`: "tagw", so that a foreign SQLite file is never written to."""
+SCHEMA_VERSION = 1
+"""`PRAGMA user_version`: the number of the newest migration in `schema.py`."""
+
+_BUSY_SECONDS = 30.0
+_RESTORE = "restore a backup, or move the file away: the next scan starts a new ledger"
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Map every `sqlite3` error inside to a `LedgerError` that names the file."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _ledger_error(path, error) from error
+
+
+def _ledger_error(path: Path, error: sqlite3.Error) -> LedgerError:
+    name = getattr(error, "sqlite_errorname", "")
+    shown = str(path)
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return LedgerError(
+            f"the ledger {shown!r} is locked",
+            hint="another tagwatch is writing to it; try again when it is done",
+        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return LedgerError(f"the ledger {shown!r} is damaged: {error}", hint=_RESTORE)
+    if name.startswith("SQLITE_CANTOPEN"):
+        return LedgerError(
+            f"the ledger {shown!r} cannot be opened",
+            hint="check that its folder exists and may be read and written",
+        )
+    if name.startswith("SQLITE_READONLY"):
+        return LedgerError(
+            f"the ledger {shown!r} may not be written", hint="check the file's permissions"
+        )
+    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        return LedgerError(
+            f"the ledger {shown!r} could not be read or written: {error}",
+            hint="check the disk and its free space; what was acknowledged is safe",
+        )
+    return LedgerError(f"the ledger {shown!r} refused: {error}", hint=_RESTORE)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that may write; the file is made where it does not exist.
+
+    Every commit is on the disk when it returns (WAL with `synchronous=FULL`).
+    """
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
+        if stored_version(connection, path) is not None:
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write, of the schema this program reads.
+
+    Raises `LedgerError` where the file is missing, damaged, foreign, older or newer.
+    """
+    if not path.is_file():
+        raise LedgerError(
+            f"there is no ledger at {str(path)!r}", hint="`tagwatch scan` makes it on its first run"
+        )
+    try:
+        connection, version = _open_uri(path, "mode=ro")
+    except sqlite3.OperationalError:
+        # A read-only folder cannot take the shared-memory file that WAL needs. Without a WAL
+        # beside it, nobody is writing and the file alone is the whole truth.
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        connection, version = _open_uri(path, "mode=ro&immutable=1")
+    if version != SCHEMA_VERSION:
+        connection.close()
+        raise LedgerError(
+            f"the ledger {str(path)!r} has the older schema {version or 0}",
+            hint="run any command that writes it, such as `tagwatch scan`: it upgrades the ledger",
+        )
+    return connection
+
+
+def _open_uri(path: Path, mode: str) -> tuple[sqlite3.Connection, int | None]:
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        return connection, stored_version(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def stored_version(connection: sqlite3.Connection, path: Path) -> int | None:
+    """The schema's version; None for an empty file. Raises `LedgerError` for foreign or newer."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application == APPLICATION_ID:
+        if version > SCHEMA_VERSION:
+            raise LedgerError(
+                f"the ledger {str(path)!r} was written by a newer tagwatch "
+                f"(schema {version}, this program reads {SCHEMA_VERSION})",
+                hint="upgrade tagwatch, or name another file with `database:`",
+            )
+        return int(version)
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application or version or tables:
+        raise LedgerError(
+            f"{str(path)!r} is a database of another program",
+            hint="name another file with `database:`",
+        )
+    return None

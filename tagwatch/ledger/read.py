@@ -1,0 +1,312 @@
+"""What the ledger knows, read through plain sqlite3: all that a warm `check` needs of this room."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from tagwatch.audit.change import Change
+from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.history import Interval
+from tagwatch.audit.result import AuditResult, RepositoryChange
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Document
+from tagwatch.ledger import codec
+from tagwatch.ledger.connection import connect_read_only, translated
+from tagwatch.ledger.record import FindingDates, Known, Move, Run
+
+__all__ = ["Reader", "served_at"]
+
+_RUNS = "SELECT id, kind, at, finished_at, complete, errors, warnings, notes FROM run "
+_RESULT = "SELECT result FROM run WHERE "
+_MAX_PARAMETERS = 500
+_INTERVAL = """
+  SELECT t.name, d.bytes, i.first_seen,
+         coalesce(i.last_seen,
+                  max(i.first_seen, coalesce(t.seen_at, 0), coalesce(r.covered_at, 0))),
+         i.ended_at, i.version, i.verdict
+  FROM repository r
+  CROSS JOIN tag t ON t.repository_id = r.id
+  CROSS JOIN interval i ON i.repository_id = r.id AND i.tag_id = t.id
+  CROSS JOIN digest d ON d.repository_id = r.id AND d.id = i.digest_id
+  WHERE r.registry = ? AND r.path = ?"""
+_MOVE = """
+  SELECT r.registry, r.path, t.name, b.bytes, a.bytes, i.first_seen, m.change
+  FROM move m
+  JOIN repository r ON r.id = m.repository_id
+  JOIN tag t ON t.repository_id = m.repository_id AND t.id = m.tag_id
+  JOIN interval i USING (repository_id, tag_id, n)
+  JOIN digest a ON a.repository_id = m.repository_id AND a.id = i.digest_id
+  JOIN digest b ON b.repository_id = m.repository_id AND b.id = m.before_id"""
+
+
+class Reader:
+    """A ledger that is only read. Every method raises `LedgerError` and nothing else.
+
+    Bound to the thread that opened it; readers and one writer may work at the same time.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the ledger at `path`. Raises `LedgerError`: missing, damaged, foreign, newer."""
+        with translated(path):
+            return cls(connect_read_only(path), path)
+
+    def close(self) -> None:
+        """Close the file. Closing twice is no error."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        with translated(self.path):
+            return self._connection.execute(sql, parameters).fetchall()
+
+    # What a repository is
+
+    def repositories(self) -> tuple[Repository, ...]:
+        """Every repository that was ever read or imported, sorted."""
+        rows = self._rows("SELECT registry, path FROM repository ORDER BY registry, path")
+        return tuple(Repository(registry=registry, path=path) for registry, path in rows)
+
+    def known(self, repository: Repository) -> Known:
+        """What the next crawl of `repository` may skip."""
+        names = (repository.registry, repository.path)
+        rows = self._rows(
+            "SELECT watermark, full_at FROM repository WHERE registry = ? AND path = ?", names
+        )
+        if not rows:
+            return Known()
+        ((watermark, full_at),) = rows
+        return Known(
+            tags={
+                interval.tag: interval.digest
+                for interval in self._own(repository, " AND i.n = t.n AND i.ended_at IS NULL")
+            },
+            watermark=watermark,
+            full_at=_moment(full_at),
+        )
+
+    def tags_now(self, repository: Repository) -> Mapping[str, Interval]:
+        """The open interval of every tag that we saw and that is still there, by tag."""
+        rows = self._own(repository, " AND i.n = t.n AND i.ended_at IS NULL")
+        return {interval.tag: interval for interval in rows}
+
+    # What a tag was
+
+    def intervals(self, repository: Repository, tag: str | None = None) -> tuple[Interval, ...]:
+        """The past of one tag, or of every tag, by tag and then oldest first."""
+        only, parameters = ("", ()) if tag is None else (" AND t.name = ?", (tag,))
+        return tuple(self._own(repository, only, parameters))
+
+    def at(self, repository: Repository, tag: str, when: datetime) -> Interval | None:
+        """What `tag` was at `when`; None where it was not there, or nothing is known."""
+        return served_at(self.intervals(repository, tag), when)
+
+    def tags_of_digest(
+        self, digest: Digest, repository: Repository | None = None
+    ) -> tuple[tuple[Repository, Interval], ...]:
+        """Every tag that ever served `digest`, in one repository or in all, oldest first."""
+        raw = codec.digest_to_bytes(digest)
+        homes = self._rows(
+            "SELECT r.registry, r.path, d.id FROM digest d JOIN repository r "
+            "ON r.id = d.repository_id WHERE substr(d.bytes, 1, 4) = ? AND d.bytes = ?",
+            (raw[:4], raw),
+        )
+        found = [
+            (home, interval)
+            for registry, path, digest_id in homes
+            if repository in (None, home := Repository(registry=registry, path=path))
+            for interval in self._own(home, " AND i.digest_id = ?", (digest_id,))
+        ]
+        return tuple(sorted(found, key=lambda pair: (pair[1].first_seen, pair[0], pair[1].tag)))
+
+    def _own(
+        self, repository: Repository, only: str, parameters: tuple[object, ...] = ()
+    ) -> list[Interval]:
+        rows = self._rows(
+            f"{_INTERVAL}{only} ORDER BY t.name, i.n",
+            (repository.registry, repository.path, *parameters),
+        )
+        return [_interval(row) for row in rows]
+
+    # Documents
+
+    def stored_documents(self, where: Repository | Iterable[Digest]) -> frozenset[Digest]:
+        """Of a repository, or of these digests, those whose documents are stored."""
+        if isinstance(where, Repository):
+            rows = self._rows(
+                "SELECT d.digest FROM repository r "
+                "JOIN repository_document rd ON rd.repository_id = r.id "
+                "JOIN document d ON d.id = rd.document_id WHERE r.registry = ? AND r.path = ?",
+                (where.registry, where.path),
+            )
+        else:
+            rows = self._of_digests("SELECT digest FROM document", where)
+        return frozenset(codec.digest_of_bytes(raw) for (raw,) in rows)
+
+    def documents(self, digests: Iterable[Digest]) -> Mapping[Digest, Document]:
+        """The documents of these digests, where stored, with the bytes that were stored."""
+        rows = self._of_digests("SELECT digest, media_type, raw FROM document", digests)
+        found = (
+            Document(
+                digest=codec.digest_of_bytes(digest), media_type=media_type, raw=codec.expand(raw)
+            )
+            for digest, media_type, raw in rows
+        )
+        return {document.digest: document for document in found}
+
+    def _of_digests(self, select: str, digests: Iterable[Digest]) -> list[Any]:
+        blobs = [codec.digest_to_bytes(digest) for digest in digests]
+        rows: list[Any] = []
+        for start in range(0, len(blobs), _MAX_PARAMETERS):
+            part = blobs[start : start + _MAX_PARAMETERS]
+            rows += self._rows(f"{select} WHERE digest IN ({', '.join('?' * len(part))})", part)
+        return rows
+
+    # Evidence and cached settings
+
+    def evidence(self, keys: Iterable[str]) -> Mapping[str, Evidence]:
+        """The newest evidence of each key, ours before imported where equally old. One query."""
+        rows = self._rows(
+            "SELECT key, body FROM evidence WHERE key IN (SELECT value FROM json_each(?)) "
+            "ORDER BY coalesce(at, 0), source = 'seen'",
+            (json.dumps(list(keys)),),
+        )
+        return {key: codec.decode(Evidence, body) for key, body in dict(rows).items()}
+
+    def evidence_keys(self) -> tuple[str, ...]:
+        """Every key that evidence is stored for, sorted."""
+        return tuple(key for (key,) in self._rows("SELECT DISTINCT key FROM evidence ORDER BY key"))
+
+    def cached(self, name: str, key: str) -> str | None:
+        """The text that `Ledger.cache` stored under `name` for this content hash."""
+        rows = self._rows("SELECT body FROM cache WHERE name = ? AND key = ?", (name, key))
+        return rows[0][0] if rows else None
+
+    # Runs and results
+
+    def runs(self, limit: int = 30) -> tuple[Run, ...]:
+        """The newest runs, newest first."""
+        rows = self._rows(_RUNS + "ORDER BY id DESC LIMIT ?", (limit,))
+        return tuple(_run(row) for row in rows)
+
+    def result(self, run_id: int) -> AuditResult | None:
+        """What the run answered; None where it did not finish or its result was forgotten."""
+        return self._result("id = ?", (run_id,))
+
+    def last_result(self, kind: str = "scan") -> AuditResult | None:
+        """The answer of the newest finished run of this kind."""
+        return self._result("kind = ? AND result IS NOT NULL", (kind,))
+
+    def previous_result(self, run_id: int) -> AuditResult | None:
+        """The answer of the newest finished run before this one, of the same kind."""
+        return self._result(
+            "id < ? AND result IS NOT NULL AND kind = (SELECT kind FROM run WHERE id = ?)",
+            (run_id, run_id),
+        )
+
+    def _result(self, condition: str, parameters: tuple[object, ...]) -> AuditResult | None:
+        rows = self._rows(_RESULT + condition + " ORDER BY id DESC LIMIT 1", parameters)
+        if not rows or rows[0][0] is None:
+            return None
+        return codec.decode(AuditResult, codec.expand(rows[0][0]))
+
+    def finding_dates(self, fingerprints: Iterable[str]) -> Mapping[str, FindingDates]:
+        """When each of these findings stood in a result first and last."""
+        rows = self._rows(
+            "SELECT fingerprint, first_seen, last_seen FROM finding "
+            "WHERE fingerprint IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(fingerprints)),),
+        )
+        return {
+            fingerprint: FindingDates(first_seen=codec.moment(first), last_seen=codec.moment(last))
+            for fingerprint, first, last in rows
+        }
+
+    # Moves
+
+    def changes_since(self, run_id: int) -> tuple[RepositoryChange, ...]:
+        """Every explained move that runs after `run_id` saw, oldest first."""
+        rows = self._rows(
+            f"{_MOVE} WHERE m.run_id > ? AND m.change IS NOT NULL "
+            "ORDER BY i.first_seen, r.registry, r.path, t.name",
+            (run_id,),
+        )
+        return tuple(
+            RepositoryChange(
+                repository=Repository(registry=row[0], path=row[1]),
+                change=codec.decode(Change, codec.expand(row[-1])),
+            )
+            for row in rows
+        )
+
+    def unexplained_moves(self) -> tuple[Move, ...]:
+        """Moves without a verdict: an interrupted run leaves them for the next one to explain."""
+        rows = self._rows(f"{_MOVE} WHERE m.change IS NULL ORDER BY i.first_seen, r.path, t.name")
+        return tuple(
+            Move(
+                repository=Repository(registry=registry, path=path),
+                tag=tag,
+                before=codec.digest_of_bytes(before),
+                after=codec.digest_of_bytes(after),
+                at=codec.moment(at),
+            )
+            for registry, path, tag, before, after, at, _ in rows
+        )
+
+
+def _interval(row: Any) -> Interval:
+    tag, digest, first_seen, last_seen, ended_at, version, verdict = row
+    return Interval(
+        tag=tag,
+        digest=codec.digest_of_bytes(digest),
+        first_seen=codec.moment(first_seen),
+        last_seen=codec.moment(last_seen),
+        ended=ended_at is not None,
+        ended_at=_moment(ended_at),
+        version=version,
+        verdict=verdict,
+    )
+
+
+def _moment(value: int | None) -> datetime | None:
+    return None if value is None else codec.moment(value)
+
+
+def _run(row: Any) -> Run:
+    number, kind, at, finished_at, complete, *counts = row
+    return Run(
+        id=number,
+        kind=kind,
+        at=codec.moment(at),
+        finished_at=_moment(finished_at),
+        complete=None if complete is None else bool(complete),
+        errors=counts[0],
+        warnings=counts[1],
+        notes=counts[2],
+    )
+
+
+def served_at(intervals: Sequence[Interval], when: datetime) -> Interval | None:
+    """Of one tag's intervals, oldest first, the one that held at `when`.
+
+    Between two observations the earlier one holds: it is the last that was known.
+    """
+    last = next((item for item in reversed(intervals) if item.first_seen <= when), None)
+    if last is None or (last.ended_at is not None and last.ended_at <= when):
+        return None
+    return last

@@ -1,0 +1,54 @@
+"""What the ledger tells of itself: moves, runs, what is known of a repository, retention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import Repository
+
+__all__ = ["FindingDates", "Known", "Move", "Run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A tag that served `before` was seen to serve `after`. A first sight is no move."""
+
+    repository: Repository
+    tag: str
+    before: Digest
+    after: Digest
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a crawl may skip. `watermark` is the catalogue's; `full_at`: the last full listing."""
+
+    tags: Mapping[str, Digest] = field(default_factory=dict)
+    watermark: str | None = None
+    full_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run. `finished_at` None: it was interrupted, or is still going on."""
+
+    id: int
+    kind: str
+    at: datetime
+    finished_at: datetime | None = None
+    complete: bool | None = None
+    errors: int = 0
+    warnings: int = 0
+    notes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingDates:
+    """When a finding, known by its fingerprint, stood in a result first and last."""
+
+    first_seen: datetime
+    last_seen: datetime

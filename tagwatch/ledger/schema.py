@@ -1,0 +1,136 @@
+"""The ledger's tables, as migrations: a step that was released is never edited, only followed.
+
+Ids of tags and digests count within their repository and are clustered with it: an interval
+costs about 27 bytes, and a repository is read in one stretch. Times are microseconds since 1970.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+from tagwatch.ledger.connection import APPLICATION_ID
+
+__all__ = ["MIGRATIONS"]
+
+MIGRATIONS = Migrations("tagwatch")
+
+
+def _execute_all(db: Database, script: str) -> None:
+    for statement in script.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+@MIGRATIONS()
+def v1_observations(db: Database) -> None:
+    """Repositories, tags, intervals, documents, runs, findings, evidence, the outbox."""
+    _execute_all(
+        db,
+        """
+        CREATE TABLE repository (
+          id INTEGER PRIMARY KEY,
+          registry TEXT NOT NULL,
+          path TEXT NOT NULL,
+          watermark TEXT,
+          full_at INTEGER,     -- the last complete listing of every tag
+          covered_at INTEGER,  -- until then every open interval is known to have lasted
+          swept_at INTEGER,    -- the same, by listings that would have shown a deletion
+          UNIQUE (registry, path)
+        ) STRICT;
+        CREATE TABLE tag (
+          repository_id INTEGER NOT NULL,
+          name TEXT NOT NULL,
+          id INTEGER NOT NULL,
+          n INTEGER NOT NULL,  -- its newest interval of our own; 0 where there is none
+          seen_at INTEGER,     -- asked for by itself, later than the repository was covered
+          PRIMARY KEY (repository_id, name)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE digest (
+          repository_id INTEGER NOT NULL,
+          id INTEGER NOT NULL,
+          bytes BLOB NOT NULL,
+          PRIMARY KEY (repository_id, id)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX digest_prefix ON digest (substr(bytes, 1, 4));
+        CREATE TABLE interval (
+          repository_id INTEGER NOT NULL,
+          tag_id INTEGER NOT NULL,
+          n INTEGER NOT NULL,
+          digest_id INTEGER NOT NULL,
+          first_seen INTEGER NOT NULL,
+          last_seen INTEGER,   -- both null while it is open
+          ended_at INTEGER,
+          version TEXT,
+          verdict TEXT,
+          PRIMARY KEY (repository_id, tag_id, n)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE move (
+          repository_id INTEGER NOT NULL,
+          tag_id INTEGER NOT NULL,
+          n INTEGER NOT NULL,  -- the interval that the move began
+          before_id INTEGER NOT NULL,
+          run_id INTEGER NOT NULL,
+          change BLOB,         -- null until it was explained
+          PRIMARY KEY (repository_id, tag_id, n)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX move_run ON move (run_id);
+        CREATE TABLE document (
+          id INTEGER PRIMARY KEY,
+          digest BLOB NOT NULL UNIQUE,
+          media_type TEXT NOT NULL,
+          raw BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE repository_document (
+          repository_id INTEGER NOT NULL,
+          document_id INTEGER NOT NULL,
+          PRIMARY KEY (repository_id, document_id)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE run (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          kind TEXT NOT NULL,
+          at INTEGER NOT NULL,
+          finished_at INTEGER,
+          complete INTEGER,
+          errors INTEGER NOT NULL DEFAULT 0,
+          warnings INTEGER NOT NULL DEFAULT 0,
+          notes INTEGER NOT NULL DEFAULT 0,
+          result BLOB
+        ) STRICT;
+        CREATE TABLE finding (
+          fingerprint TEXT PRIMARY KEY,
+          rule TEXT NOT NULL,
+          severity TEXT NOT NULL,
+          first_seen INTEGER NOT NULL,
+          last_seen INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE evidence (
+          key TEXT NOT NULL,
+          source TEXT NOT NULL,
+          at INTEGER,
+          body TEXT NOT NULL,
+          PRIMARY KEY (key, source)
+        ) STRICT;
+        CREATE TABLE outbox (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          dedup_key TEXT NOT NULL UNIQUE,
+          channel TEXT NOT NULL,
+          payload TEXT NOT NULL,
+          state TEXT NOT NULL,
+          tries INTEGER NOT NULL DEFAULT 0,
+          at INTEGER NOT NULL,
+          next_at INTEGER NOT NULL,
+          claimed_at INTEGER,
+          settled_at INTEGER,
+          error TEXT NOT NULL DEFAULT ''
+        ) STRICT;
+        CREATE TABLE cache (
+          name TEXT NOT NULL,
+          key TEXT NOT NULL,
+          at INTEGER NOT NULL,
+          body TEXT NOT NULL,
+          PRIMARY KEY (name, key)
+        ) STRICT, WITHOUT ROWID
+        """,
+    )
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute("PRAGMA user_version = 1")

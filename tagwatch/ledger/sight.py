@@ -1,0 +1,203 @@
+"""One snapshot into the ledger: which intervals last, begin and end.
+
+What a snapshot may say (`DESIGN.md` section 9): a tag that was observed is covered; a complete
+FULL or SINCE covers every open interval without naming it, so that an unchanged night writes no
+interval; only a complete FULL, or a 404 for a tag that a complete SELECTED asked, ends one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tagwatch.image.digest import Digest
+from tagwatch.image.snapshot import RepositorySnapshot, Scope
+from tagwatch.ledger import codec
+from tagwatch.ledger.intern import Interned, repository_number
+from tagwatch.ledger.record import Move
+
+__all__ = ["store_snapshot"]
+
+_NEWEST = """
+  SELECT t.name, t.id, t.n, i.digest_id, d.bytes, i.ended_at,
+         max(i.first_seen, coalesce(t.seen_at, 0), coalesce(r.covered_at, 0)),
+         max(i.first_seen, coalesce(t.seen_at, 0), coalesce(r.swept_at, 0))
+  FROM repository r
+  CROSS JOIN tag t ON t.repository_id = r.id
+  CROSS JOIN interval i ON i.repository_id = r.id AND i.tag_id = t.id AND i.n = t.n
+  CROSS JOIN digest d ON d.repository_id = r.id AND d.id = i.digest_id
+  WHERE r.id = ?"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """A tag's newest interval of our own.
+
+    `covered_at`: while open, it is known to have lasted until then; `swept_at`: the same, leaving
+    out what only listed moves and would not have shown a deletion.
+    """
+
+    tag_id: int
+    n: int
+    digest_id: int
+    digest: Digest
+    ended_at: int | None
+    covered_at: int
+    swept_at: int
+
+    @property
+    def is_open(self) -> bool:
+        return self.ended_at is None
+
+    @property
+    def known_until(self) -> int:
+        return self.covered_at if self.ended_at is None else self.ended_at
+
+
+def store_snapshot(
+    connection: sqlite3.Connection, run_id: int, snapshot: RepositorySnapshot
+) -> tuple[Move, ...]:
+    """Store the tags of a snapshot, in the caller's transaction; return the moves, by tag.
+
+    A tag is left as it is where the ledger knows something newer of it.
+    """
+    sight = _Sight(connection, snapshot)
+    moved = sight.begin()
+    sight.end()
+    sight.cover()
+    newest, observed = sight.newest, sight.observed
+    connection.executemany(
+        "INSERT INTO move (repository_id, tag_id, n, before_id, run_id) VALUES (?, ?, ?, ?, ?)",
+        [
+            (sight.home, old.tag_id, old.n + 1, old.digest_id, run_id)
+            for old in (newest[tag] for tag in moved)
+        ],
+    )
+    return tuple(
+        Move(
+            repository=snapshot.repository,
+            tag=tag,
+            before=newest[tag].digest,
+            after=observed[tag],
+            at=snapshot.at,
+        )
+        for tag in moved
+    )
+
+
+class _Sight:
+    """A snapshot beside what was known before it."""
+
+    def __init__(self, connection: sqlite3.Connection, snapshot: RepositorySnapshot) -> None:
+        self.connection = connection
+        self.snapshot = snapshot
+        self.home = repository_number(connection, snapshot.repository)
+        self.at = codec.micros(snapshot.at)
+        self.observed = {item.tag: item.digest for item in snapshot.tags}
+        self.newest = self._read_newest()
+
+    def _read_newest(self) -> dict[str, _Newest]:
+        return {
+            name: _Newest(tag_id, n, digest_id, codec.digest_of_bytes(raw), *times)
+            for name, tag_id, n, digest_id, raw, *times in self.connection.execute(
+                _NEWEST, (self.home,)
+            )
+        }
+
+    def begin(self) -> list[str]:
+        """Open an interval for each tag that is new, moved or back; the tags that moved."""
+        numbers = Interned(self.connection, self.home)
+        begun, closed, moved = [], [], []
+        for tag, digest in sorted(self.observed.items()):
+            old = self.newest.get(tag)
+            if old is None:
+                begun.append((tag, numbers.tag(tag), 1, numbers.digest(digest)))
+                continue
+            same = old.digest == digest
+            if (same and old.is_open) or self.at < old.known_until:
+                continue
+            if old.is_open:
+                closed.append((old, old.covered_at))
+            if not same:
+                moved.append(tag)
+            begun.append((tag, old.tag_id, old.n + 1, numbers.digest(digest)))
+        self._close(closed)
+        self._open(begun)
+        return moved
+
+    def end(self) -> None:
+        """Close the intervals of tags that this snapshot shows to be gone."""
+        self._close((old, old.swept_at) for old in self._gone())
+
+    def _gone(self) -> Iterator[_Newest]:
+        if not self.snapshot.complete or self.snapshot.scope is Scope.SINCE:
+            return
+        missing = self.snapshot.asked - self.observed.keys()
+        if self.snapshot.scope is Scope.FULL:
+            missing |= self.newest.keys() - self.observed.keys() - (self.snapshot.names or set())
+        for tag in sorted(missing & self.newest.keys()):
+            if self.newest[tag].is_open and self.at >= self.newest[tag].known_until:
+                yield self.newest[tag]
+
+    def cover(self) -> None:
+        """Note until when the open intervals are known to last, and the repository's marks."""
+        complete, scope = self.snapshot.complete, self.snapshot.scope
+        gone = {old.tag_id for old in self._gone()}
+        unseen = {
+            tag
+            for tag, old in self.newest.items()
+            if old.is_open and old.tag_id not in gone and tag not in self.observed
+        }
+        if complete and scope is Scope.SINCE:
+            unseen &= self.snapshot.names or frozenset()
+        if unseen:
+            self._cover_observed()
+        else:
+            self._mark("covered_at")
+            if scope is not Scope.SINCE:
+                self._mark("swept_at")
+        if complete and scope is not Scope.SELECTED:
+            self.connection.execute(
+                "UPDATE repository SET watermark = coalesce(?, watermark) "
+                "WHERE id = ? AND coalesce(full_at, 0) <= ?",
+                (self.snapshot.watermark, self.home, self.at),
+            )
+            if scope is Scope.FULL:
+                self._mark("full_at")
+
+    def _cover_observed(self) -> None:
+        """Tag by tag, where the snapshot does not speak for the whole repository."""
+        self.connection.executemany(
+            "UPDATE tag SET seen_at = max(coalesce(seen_at, 0), ?) "
+            "WHERE repository_id = ? AND name = ?",
+            [
+                (self.at, self.home, tag)
+                for tag, digest in sorted(self.observed.items())
+                if (old := self.newest.get(tag)) and old.is_open and old.digest == digest
+            ],
+        )
+
+    def _mark(self, column: str) -> None:
+        self.connection.execute(
+            f"UPDATE repository SET {column} = max(coalesce({column}, 0), ?) WHERE id = ?",  # noqa: S608  # our own names
+            (self.at, self.home),
+        )
+
+    def _open(self, begun: list[tuple[str, int, int, int]]) -> None:
+        self.connection.executemany(
+            "INSERT INTO interval (repository_id, tag_id, n, digest_id, first_seen) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [(self.home, tag_id, n, digest_id, self.at) for _, tag_id, n, digest_id in begun],
+        )
+        self.connection.executemany(
+            "UPDATE tag SET n = ?, seen_at = NULL WHERE repository_id = ? AND name = ?",
+            [(n, self.home, tag) for tag, _, n, _ in begun],
+        )
+
+    def _close(self, closed: Iterable[tuple[_Newest, int]]) -> None:
+        self.connection.executemany(
+            "UPDATE interval SET last_seen = ?, ended_at = ? "
+            "WHERE repository_id = ? AND tag_id = ? AND n = ?",
+            [(last_seen, self.at, self.home, old.tag_id, old.n) for old, last_seen in closed],
+        )

@@ -1,0 +1,224 @@
+"""The ledger, written: every method is one transaction, on the disk when it returns.
+
+A crash at any moment loses nothing that was acknowledged. One writer works at a time (others wait
+up to half a minute); readers are never kept waiting.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from sqlite_utils import Database
+
+from tagwatch.audit.change import Change
+from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.result import AuditResult
+from tagwatch.errors import LedgerError
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Document, RepositorySnapshot
+from tagwatch.ledger import codec
+from tagwatch.ledger.connection import connect, stored_version, translated
+from tagwatch.ledger.intern import repository_number
+from tagwatch.ledger.outbox import Outbox
+from tagwatch.ledger.read import Reader
+from tagwatch.ledger.record import Move
+from tagwatch.ledger.schema import MIGRATIONS
+from tagwatch.ledger.sight import store_snapshot
+
+__all__ = ["Ledger"]
+
+_CACHED_KEYS = 8
+
+
+class Ledger(Reader):
+    """A ledger that is read and written. Every method raises `LedgerError` and nothing else.
+
+    Bound to the thread that opened it. `outbox` holds the alerts.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        super().__init__(connection, path)
+        self._db = Database(connection, recursive_triggers=False, execute_plugins=False)
+        self.outbox = Outbox(self._db, self._transaction)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the ledger at `path`; it and its folder are made where missing, or upgraded.
+
+        Raises `LedgerError`: damaged, foreign, newer than this program, not writable.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LedgerError(
+                f"the ledger's folder {str(path.parent)!r} cannot be made: {error.strerror}",
+                hint="name another file with `database:`",
+            ) from error
+        with translated(path):
+            ledger = cls(connect(path), path)
+            try:
+                ledger._upgrade()
+            except BaseException:
+                ledger.close()
+                raise
+            return ledger
+
+    def _upgrade(self) -> None:
+        with self._transaction():
+            stored_version(self._connection, self.path)
+            MIGRATIONS.apply(self._db)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Take the one write lock first, so that what is read stays true until the commit."""
+        with translated(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.rollback()
+                raise
+            self._connection.execute("COMMIT")
+
+    # Runs
+
+    def begin_run(self, kind: str, at: datetime) -> int:
+        """Note that a run (`scan`, `check`, …) began; its number."""
+        with self._transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO run (kind, at) VALUES (?, ?) RETURNING id", (kind, codec.micros(at))
+            )
+            return int(cursor.fetchone()[0])
+
+    def finish_run(self, run_id: int, result: AuditResult) -> None:
+        """Store the answer of a run and the dates of its findings."""
+        severities = [finding.severity for finding in result.findings]
+        at = codec.micros(result.at)
+        with self._transaction() as connection:
+            self._db.table("run").update(
+                run_id,
+                {
+                    "finished_at": at,
+                    "complete": int(result.complete),
+                    "errors": severities.count(Severity.ERROR),
+                    "warnings": severities.count(Severity.WARNING),
+                    "notes": severities.count(Severity.NOTE),
+                    "result": codec.compress(codec.encode(result)),
+                },
+            )
+            connection.executemany(
+                "INSERT INTO finding (fingerprint, rule, severity, first_seen, last_seen) "
+                "VALUES (?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET "
+                "severity = excluded.severity, last_seen = max(last_seen, excluded.last_seen)",
+                [
+                    (finding.fingerprint, finding.rule, finding.severity.value, at, at)
+                    for finding in result.findings
+                ],
+            )
+
+    # What a crawl saw
+
+    def add(self, run_id: int, snapshot: RepositorySnapshot) -> tuple[Move, ...]:
+        """Store what a registry was seen to serve, and return the tags that moved, sorted.
+
+        Safe when it returns. Adding a snapshot again changes nothing.
+        """
+        with self._transaction() as connection:
+            moves = store_snapshot(connection, run_id, snapshot)
+            if snapshot.documents:
+                home = repository_number(connection, snapshot.repository)
+                _store_documents(connection, home, snapshot.documents.values())
+            return moves
+
+    def set_verdict(self, move: Move, change: Change, *, version: str | None = None) -> None:
+        """Explain a move: its verdict and version on the interval, and the whole change.
+
+        `version` is `change.version_after` where it is not given.
+        """
+        body = codec.compress(codec.encode(change))
+        names = (move.repository.registry, move.repository.path, move.tag)
+        with self._transaction() as connection:
+            row = connection.execute(
+                "SELECT i.repository_id, i.tag_id, i.n FROM repository r "
+                "JOIN tag t ON t.repository_id = r.id JOIN interval i "
+                "ON i.repository_id = r.id AND i.tag_id = t.id AND i.first_seen = ? "
+                "WHERE r.registry = ? AND r.path = ? AND t.name = ? ORDER BY i.n DESC LIMIT 1",
+                (codec.micros(move.at), *names),
+            ).fetchone()
+            if row is None:
+                raise LedgerError(
+                    f"no move of {move.repository}:{move.tag} at {move.at.isoformat()} is known",
+                    hint="only moves that `add` returned can be explained",
+                )
+            where = "WHERE repository_id = ? AND tag_id = ? AND n = ?"
+            connection.execute(f"UPDATE move SET change = ? {where}", (body, *row))  # noqa: S608  # our own text
+            connection.execute(
+                f"UPDATE interval SET verdict = ?, version = coalesce(?, version) {where}",  # noqa: S608  # our own text
+                (change.verdict.value, version or change.version_after, *row),
+            )
+
+    def set_versions(self, repository: Repository, versions: Mapping[str, str]) -> None:
+        """Note the concrete version of tags as they are now; unchanged ones cost no write."""
+        with self._transaction() as connection:
+            home = repository_number(connection, repository)
+            connection.executemany(
+                "UPDATE interval SET version = ?1 FROM tag t WHERE t.repository_id = ?2 "
+                "AND t.name = ?3 AND interval.repository_id = ?2 AND interval.tag_id = t.id "
+                "AND interval.n = t.n AND ended_at IS NULL AND version IS NOT ?1",
+                [(version, home, tag) for tag, version in sorted(versions.items())],
+            )
+
+    # What was judged
+
+    def put_evidence(self, evidence: Iterable[Evidence]) -> None:
+        """Store evidence by key and source; newer replaces older, never the other way round."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "INSERT INTO evidence (key, source, at, body) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (key, source) DO UPDATE SET at = excluded.at, body = excluded.body "
+                "WHERE coalesce(excluded.at, 0) >= coalesce(evidence.at, 0)",
+                [
+                    (
+                        item.key,
+                        item.source,
+                        None if item.at is None else codec.micros(item.at),
+                        codec.encode(item).decode(),
+                    )
+                    for item in evidence
+                ],
+            )
+
+    def cache(self, name: str, key: str, body: str, at: datetime) -> None:
+        """Keep a text under `name` and its content hash; the newest few of each name stay."""
+        with self._transaction() as connection:
+            self._db.table("cache").upsert(
+                {"name": name, "key": key, "at": codec.micros(at), "body": body}, pk=("name", "key")
+            )
+            connection.execute(
+                "DELETE FROM cache WHERE name = ?1 AND key NOT IN "
+                "(SELECT key FROM cache WHERE name = ?1 ORDER BY at DESC, key LIMIT ?2)",
+                (name, _CACHED_KEYS),
+            )
+
+
+def _store_documents(
+    connection: sqlite3.Connection, home: int, documents: Iterable[Document]
+) -> None:
+    for document in documents:
+        digest = codec.digest_to_bytes(document.digest)
+        connection.execute(
+            "INSERT OR IGNORE INTO document (digest, media_type, raw) VALUES (?, ?, ?)",
+            (digest, document.media_type, codec.compress(document.raw)),
+        )
+        connection.execute(
+            "INSERT OR IGNORE INTO repository_document (repository_id, document_id) "
+            "SELECT ?, id FROM document WHERE digest = ?",
+            (home, digest),
+        )
