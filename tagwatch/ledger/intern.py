@@ -10,7 +10,7 @@ from typing import Any
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
-from tagwatch.ledger import codec
+from tagwatch.ledger.codec import digest_to_bytes
 
 __all__ = ["Interned", "repository_number"]
 
@@ -48,7 +48,7 @@ class Interned:
     def digest(self, digest: Digest) -> int:
         """The number of a digest."""
         numbers, fresh = self._digests
-        raw = codec.digest_to_bytes(digest)
+        raw = digest_to_bytes(digest)
         if raw not in numbers:
             numbers[raw] = next(fresh)
             self._connection.execute(

@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from sqlite_utils import Database
 
-from tagwatch.ledger import codec
+from tagwatch.ledger.codec import micros, moment
 
 __all__ = ["Message", "MessageState", "Outbox"]
 
@@ -70,7 +70,7 @@ class Outbox:
 
     def enqueue(self, dedup_key: str, channel: str, payload: str, at: datetime) -> bool:
         """Store a message to be sent; False where one with this key was ever stored."""
-        when = codec.micros(at)
+        when = micros(at)
         with self._transaction() as connection:
             cursor = connection.execute(
                 "INSERT OR IGNORE INTO outbox (dedup_key, channel, payload, state, at, next_at) "
@@ -81,7 +81,7 @@ class Outbox:
 
     def due(self, at: datetime) -> tuple[Message, ...]:
         """Messages that may be sent at `at`, oldest first."""
-        return self._select("state = 'pending' AND next_at <= ?", codec.micros(at))
+        return self._select("state = 'pending' AND next_at <= ?", micros(at))
 
     def undelivered(self) -> tuple[Message, ...]:
         """Messages that failed or may not have arrived: for the report."""
@@ -93,7 +93,7 @@ class Outbox:
             cursor = connection.execute(
                 "UPDATE outbox SET state = 'sending', tries = tries + 1, claimed_at = ? "
                 "WHERE id = ? AND state = 'pending'",
-                (codec.micros(at), message_id),
+                (micros(at), message_id),
             )
             return self._select("id = ?", message_id)[0] if cursor.rowcount else None
 
@@ -131,7 +131,7 @@ class Outbox:
     def expire(self, at: datetime) -> tuple[Message, ...]:
         """Mark as unsure what was claimed ten minutes ago and never settled; those messages."""
         with self._transaction():
-            stale = self._select("state = 'sending' AND claimed_at <= ?", codec.micros(at - _LEASE))
+            stale = self._select("state = 'sending' AND claimed_at <= ?", micros(at - _LEASE))
             for message in stale:
                 error = "interrupted while it was being sent"
                 self._update(message.id, MessageState.UNSURE, at, error, message.next_at)
@@ -149,9 +149,9 @@ class Outbox:
             message_id,
             {
                 "state": state.value,
-                "settled_at": codec.micros(at),
+                "settled_at": micros(at),
                 "error": error,
-                "next_at": codec.micros(next_at),
+                "next_at": micros(next_at),
             },
         )
 
@@ -165,8 +165,8 @@ class Outbox:
                 payload=payload,
                 state=MessageState(state),
                 tries=tries,
-                at=codec.moment(when),
-                next_at=codec.moment(next_at),
+                at=moment(when),
+                next_at=moment(next_at),
                 error=error,
             )
             for number, dedup_key, channel, payload, state, tries, when, next_at, error in rows

@@ -16,7 +16,7 @@ from tagwatch.audit.result import AuditResult, RepositoryChange
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document
-from tagwatch.ledger import codec
+from tagwatch.ledger.codec import decode, digest_of_bytes, digest_to_bytes, expand, moment
 from tagwatch.ledger.connection import connect_read_only, translated
 from tagwatch.ledger.record import FindingDates, Known, Move, Run
 
@@ -120,7 +120,7 @@ class Reader:
         self, digest: Digest, repository: Repository | None = None
     ) -> tuple[tuple[Repository, Interval], ...]:
         """Every tag that ever served `digest`, in one repository or in all, oldest first."""
-        raw = codec.digest_to_bytes(digest)
+        raw = digest_to_bytes(digest)
         homes = self._rows(
             "SELECT r.registry, r.path, d.id FROM digest d JOIN repository r "
             "ON r.id = d.repository_id WHERE substr(d.bytes, 1, 4) = ? AND d.bytes = ?",
@@ -156,21 +156,19 @@ class Reader:
             )
         else:
             rows = self._of_digests("SELECT digest FROM document", where)
-        return frozenset(codec.digest_of_bytes(raw) for (raw,) in rows)
+        return frozenset(digest_of_bytes(raw) for (raw,) in rows)
 
     def documents(self, digests: Iterable[Digest]) -> Mapping[Digest, Document]:
         """The documents of these digests, where stored, with the bytes that were stored."""
         rows = self._of_digests("SELECT digest, media_type, raw FROM document", digests)
         found = (
-            Document(
-                digest=codec.digest_of_bytes(digest), media_type=media_type, raw=codec.expand(raw)
-            )
+            Document(digest=digest_of_bytes(digest), media_type=media_type, raw=expand(raw))
             for digest, media_type, raw in rows
         )
         return {document.digest: document for document in found}
 
     def _of_digests(self, select: str, digests: Iterable[Digest]) -> list[Any]:
-        blobs = [codec.digest_to_bytes(digest) for digest in digests]
+        blobs = [digest_to_bytes(digest) for digest in digests]
         rows: list[Any] = []
         for start in range(0, len(blobs), _MAX_PARAMETERS):
             part = blobs[start : start + _MAX_PARAMETERS]
@@ -186,7 +184,7 @@ class Reader:
             "ORDER BY coalesce(at, 0), source = 'seen'",
             (json.dumps(list(keys)),),
         )
-        return {key: codec.decode(Evidence, body) for key, body in dict(rows).items()}
+        return {key: decode(Evidence, body) for key, body in dict(rows).items()}
 
     def evidence_keys(self) -> tuple[str, ...]:
         """Every key that evidence is stored for, sorted."""
@@ -223,7 +221,7 @@ class Reader:
         rows = self._rows(_RESULT + condition + " ORDER BY id DESC LIMIT 1", parameters)
         if not rows or rows[0][0] is None:
             return None
-        return codec.decode(AuditResult, codec.expand(rows[0][0]))
+        return decode(AuditResult, expand(rows[0][0]))
 
     def finding_dates(self, fingerprints: Iterable[str]) -> Mapping[str, FindingDates]:
         """When each of these findings stood in a result first and last."""
@@ -233,7 +231,7 @@ class Reader:
             (json.dumps(list(fingerprints)),),
         )
         return {
-            fingerprint: FindingDates(first_seen=codec.moment(first), last_seen=codec.moment(last))
+            fingerprint: FindingDates(first_seen=moment(first), last_seen=moment(last))
             for fingerprint, first, last in rows
         }
 
@@ -249,7 +247,7 @@ class Reader:
         return tuple(
             RepositoryChange(
                 repository=Repository(registry=row[0], path=row[1]),
-                change=codec.decode(Change, codec.expand(row[-1])),
+                change=decode(Change, expand(row[-1])),
             )
             for row in rows
         )
@@ -261,9 +259,9 @@ class Reader:
             Move(
                 repository=Repository(registry=registry, path=path),
                 tag=tag,
-                before=codec.digest_of_bytes(before),
-                after=codec.digest_of_bytes(after),
-                at=codec.moment(at),
+                before=digest_of_bytes(before),
+                after=digest_of_bytes(after),
+                at=moment(at),
             )
             for registry, path, tag, before, after, at, _ in rows
         )
@@ -273,9 +271,9 @@ def _interval(row: Any) -> Interval:
     tag, digest, first_seen, last_seen, ended_at, version, verdict = row
     return Interval(
         tag=tag,
-        digest=codec.digest_of_bytes(digest),
-        first_seen=codec.moment(first_seen),
-        last_seen=codec.moment(last_seen),
+        digest=digest_of_bytes(digest),
+        first_seen=moment(first_seen),
+        last_seen=moment(last_seen),
         ended=ended_at is not None,
         ended_at=_moment(ended_at),
         version=version,
@@ -284,7 +282,7 @@ def _interval(row: Any) -> Interval:
 
 
 def _moment(value: int | None) -> datetime | None:
-    return None if value is None else codec.moment(value)
+    return None if value is None else moment(value)
 
 
 def _run(row: Any) -> Run:
@@ -292,7 +290,7 @@ def _run(row: Any) -> Run:
     return Run(
         id=number,
         kind=kind,
-        at=codec.moment(at),
+        at=moment(at),
         finished_at=_moment(finished_at),
         complete=None if complete is None else bool(complete),
         errors=counts[0],

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.snapshot import RepositorySnapshot, Scope
-from tagwatch.ledger import codec
+from tagwatch.ledger.codec import digest_of_bytes, micros
 from tagwatch.ledger.intern import Interned, repository_number
 from tagwatch.ledger.record import Move
 
@@ -93,13 +93,13 @@ class _Sight:
         self.connection = connection
         self.snapshot = snapshot
         self.home = repository_number(connection, snapshot.repository)
-        self.at = codec.micros(snapshot.at)
+        self.at = micros(snapshot.at)
         self.observed = {item.tag: item.digest for item in snapshot.tags}
         self.newest = self._read_newest()
 
     def _read_newest(self) -> dict[str, _Newest]:
         return {
-            name: _Newest(tag_id, n, digest_id, codec.digest_of_bytes(raw), *times)
+            name: _Newest(tag_id, n, digest_id, digest_of_bytes(raw), *times)
             for name, tag_id, n, digest_id, raw, *times in self.connection.execute(
                 _NEWEST, (self.home,)
             )

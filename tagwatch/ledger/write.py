@@ -22,7 +22,7 @@ from tagwatch.audit.result import AuditResult
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot
-from tagwatch.ledger import codec
+from tagwatch.ledger.codec import compress, digest_to_bytes, encode, micros
 from tagwatch.ledger.connection import connect, stored_version, translated
 from tagwatch.ledger.intern import repository_number
 from tagwatch.ledger.outbox import Outbox
@@ -93,14 +93,14 @@ class Ledger(Reader):
         """Note that a run (`scan`, `check`, …) began; its number."""
         with self._transaction() as connection:
             cursor = connection.execute(
-                "INSERT INTO run (kind, at) VALUES (?, ?) RETURNING id", (kind, codec.micros(at))
+                "INSERT INTO run (kind, at) VALUES (?, ?) RETURNING id", (kind, micros(at))
             )
             return int(cursor.fetchone()[0])
 
     def finish_run(self, run_id: int, result: AuditResult) -> None:
         """Store the answer of a run and the dates of its findings."""
         severities = [finding.severity for finding in result.findings]
-        at = codec.micros(result.at)
+        at = micros(result.at)
         with self._transaction() as connection:
             self._db.table("run").update(
                 run_id,
@@ -110,7 +110,7 @@ class Ledger(Reader):
                     "errors": severities.count(Severity.ERROR),
                     "warnings": severities.count(Severity.WARNING),
                     "notes": severities.count(Severity.NOTE),
-                    "result": codec.compress(codec.encode(result)),
+                    "result": compress(encode(result)),
                 },
             )
             connection.executemany(
@@ -142,7 +142,7 @@ class Ledger(Reader):
 
         `version` is `change.version_after` where it is not given.
         """
-        body = codec.compress(codec.encode(change))
+        body = compress(encode(change))
         names = (move.repository.registry, move.repository.path, move.tag)
         with self._transaction() as connection:
             row = connection.execute(
@@ -150,7 +150,7 @@ class Ledger(Reader):
                 "JOIN tag t ON t.repository_id = r.id JOIN interval i "
                 "ON i.repository_id = r.id AND i.tag_id = t.id AND i.first_seen = ? "
                 "WHERE r.registry = ? AND r.path = ? AND t.name = ? ORDER BY i.n DESC LIMIT 1",
-                (codec.micros(move.at), *names),
+                (micros(move.at), *names),
             ).fetchone()
             if row is None:
                 raise LedgerError(
@@ -188,8 +188,8 @@ class Ledger(Reader):
                     (
                         item.key,
                         item.source,
-                        None if item.at is None else codec.micros(item.at),
-                        codec.encode(item).decode(),
+                        None if item.at is None else micros(item.at),
+                        encode(item).decode(),
                     )
                     for item in evidence
                 ],
@@ -199,7 +199,7 @@ class Ledger(Reader):
         """Keep a text under `name` and its content hash; the newest few of each name stay."""
         with self._transaction() as connection:
             self._db.table("cache").upsert(
-                {"name": name, "key": key, "at": codec.micros(at), "body": body}, pk=("name", "key")
+                {"name": name, "key": key, "at": micros(at), "body": body}, pk=("name", "key")
             )
             connection.execute(
                 "DELETE FROM cache WHERE name = ?1 AND key NOT IN "
@@ -212,10 +212,10 @@ def _store_documents(
     connection: sqlite3.Connection, home: int, documents: Iterable[Document]
 ) -> None:
     for document in documents:
-        digest = codec.digest_to_bytes(document.digest)
+        digest = digest_to_bytes(document.digest)
         connection.execute(
             "INSERT OR IGNORE INTO document (digest, media_type, raw) VALUES (?, ?, ?)",
-            (digest, document.media_type, codec.compress(document.raw)),
+            (digest, document.media_type, compress(document.raw)),
         )
         connection.execute(
             "INSERT OR IGNORE INTO repository_document (repository_id, document_id) "
