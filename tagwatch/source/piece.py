@@ -1,0 +1,69 @@
+"""Pieces: a substituted text, in parts that remember where in the file they stand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tagwatch.source.source_text import SourceText
+from tagwatch.source.target import Field
+
+__all__ = ["Piece", "fields_of", "missing_in", "text_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a value. `start` is where `text` stands verbatim in the file's text, -1 where it
+    does not (computed, escaped, or from elsewhere). `missing` names the variables that are not
+    known and would change it.
+    """
+
+    text: str
+    start: int = -1
+    missing: tuple[str, ...] = ()
+
+
+def text_of(pieces: Sequence[Piece]) -> str:
+    """What the pieces make together, unknown ones being empty."""
+    return pieces[0].text if len(pieces) == 1 else "".join(piece.text for piece in pieces)
+
+
+def missing_in(pieces: Sequence[Piece]) -> tuple[str, ...]:
+    """The names of all variables that are not known, in order, each once."""
+    return tuple(dict.fromkeys(name for piece in pieces for name in piece.missing))
+
+
+def fields_of(
+    pieces: Sequence[Piece], word: range, source: SourceText, shared: Mapping[int, str]
+) -> tuple[Field, ...]:
+    """Where the text that `pieces` make can be edited, the last part of it first.
+
+    `word` is where the reference itself stands in the file's text, all else are variables'
+    defaults; `shared` says of a piece's start what else is made of it.
+    """
+    kept = [piece for piece in pieces if piece.text]
+    times = Counter(piece.start for piece in kept)
+    fields = []
+    for index in range(len(kept) - 1, -1, -1):
+        piece = kept[index]
+        if piece.start < 0 or times[piece.start] > 1:
+            continue
+        before, after = text_of(kept[:index] or _NOTHING), text_of(kept[index + 1 :] or _NOTHING)
+        if "{}" in before or "{}" in after:
+            continue
+        end = piece.start + len(piece.text)
+        fields.append(
+            Field(
+                name="reference" if len(kept) == 1 and piece.start in word else "value",
+                text=piece.text,
+                span=source.span(piece.start, end),
+                location=source.location(piece.start, end),
+                template=f"{before}{{}}{after}",
+                shared=shared.get(piece.start, ""),
+            )
+        )
+    return tuple(fields)
+
+
+_NOTHING = (Piece(""),)
