@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from tagwatch.audit.resolution import candidates
@@ -17,8 +18,9 @@ from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import InvalidDocumentError, RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import Descriptor, Index, Manifest, parse_manifest
-from tagwatch.image.selector import Selector
+from tagwatch.image.selector import SelectorKind, parse_selector, select
 from tagwatch.image.snapshot import Document, Failure, RepositorySnapshot, Scope, TagObservation
+from tagwatch.image.tag_table import TagTable
 from tagwatch.registry.interface import Listing, Registry
 
 __all__ = ["crawl_repository"]
@@ -32,14 +34,22 @@ async def crawl_repository(task: CrawlTask, registry: Registry) -> RepositorySna
     """Everything `task` asks, as far as the registry answers. Raises nothing a registry causes."""
     crawl = _Crawl(task=task, registry=registry)
     listing = await crawl.list_names()
-    selected = crawl.select(listing)
-    await crawl.observe(selected, listing)
+    selection = crawl.select(listing)
+    await crawl.observe(selection.watched, listing)
     if listing is not None and not registry.has_catalogue and Need.NAMES in task.needs:
-        await crawl.name_the_floating(selected, listing.names)
+        await crawl.name_the_floating(selection.documented, listing.names)
     await crawl.check_pins()
     if Need.DOCUMENTS in task.needs:
-        await crawl.read_documents(selected)
+        await crawl.read_documents(selection.documented)
     return crawl.snapshot(listing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The tags whose digests are wanted, and those among them whose documents are."""
+
+    watched: frozenset[str]
+    documented: frozenset[str]
 
 
 @dataclass(kw_only=True)
@@ -69,31 +79,50 @@ class _Crawl:
         self.seen = {observation.tag: observation for observation in listing.observations}
         return listing
 
-    def select(self, listing: Listing | None) -> frozenset[str]:
-        """The tags that somebody watches, at most `max_tags` beside those that are named."""
+    def select(self, listing: Listing | None) -> Selection:
+        """What somebody watches: at most `max_tags` tags beside those that are named.
+
+        A range (`6.2.x`) asks what its newest tag is; only `*` and `/regex/` ask for every tag's
+        documents.
+        """
         task = self.task
         if listing is None or not task.selectors:
-            return task.tags
-        names: set[str] = set(listing.names)
+            return Selection(watched=task.tags, documented=task.tags)
+        names = set(listing.names)
         if listing.scope is not Scope.FULL:
             names.update(task.known)
-        chosen: set[str] = set()
+        digests: dict[str, Digest | None] = dict.fromkeys(names)
+        digests |= {tag: digest for tag, digest in task.known.items() if tag in names}
+        digests |= {tag: observation.digest for tag, observation in self.seen.items()}
+        table = TagTable.of(digests)
+        watched, documented = set(task.tags), set(task.tags)
         for text in task.selectors:
-            chosen.update(Selector.parse(text).matching(names))
-        if task.include:
-            chosen &= _matching_any(task.include, names)
-        chosen -= _matching_any(task.exclude, names)
-        if len(chosen) > task.max_tags:
-            self.failures.append(
-                Failure(
-                    repository=task.repository,
-                    code="too-many-tags",
-                    message=f"{len(chosen)} tags are watched; only {task.max_tags} were read",
-                    hint="narrow the watch with tags, include or exclude, or raise max_tags",
-                )
+            selector = parse_selector(text)
+            found = [tag.text for tag in select(selector, table) if self.is_wanted(tag.text)]
+            if len(found) > task.max_tags:
+                self.too_many(text, len(found))
+            watched.update(found[: task.max_tags])
+            every = selector.kind in (SelectorKind.ANY, SelectorKind.REGEX)
+            documented.update(found[: task.max_tags if every else 1])
+        return Selection(watched=frozenset(watched), documented=frozenset(documented))
+
+    def is_wanted(self, tag: str) -> bool:
+        """True where the watch's `include` and `exclude` let the tag through."""
+        task = self.task
+        included = not task.include or any(fnmatchcase(tag, glob) for glob in task.include)
+        return included and not any(fnmatchcase(tag, glob) for glob in task.exclude)
+
+    def too_many(self, selector: str, count: int) -> None:
+        """Say that a watch is wider than its cap."""
+        most = self.task.max_tags
+        self.failures.append(
+            Failure(
+                repository=self.task.repository,
+                code="too-many-tags",
+                message=f"{selector!r} matches {count} tags; the best {most} were read",
+                hint="narrow the watch with tags, include or exclude, or raise max_tags",
             )
-            chosen = set(sorted(chosen)[: task.max_tags])
-        return frozenset(chosen | task.tags)
+        )
 
     async def observe(self, selected: frozenset[str], listing: Listing | None) -> None:
         """The digest of every selected tag that the listing did not give."""
@@ -132,10 +161,11 @@ class _Crawl:
 
     async def name_the_floating(self, selected: frozenset[str], names: frozenset[str]) -> None:
         """Ask the tags of each moved tag's line, newest first, until one has its digest."""
+        table = TagTable.of(names)
 
         async def name(tag: str) -> None:
             digest = self.seen[tag].digest
-            for candidate in candidates(tag, names):
+            for candidate in candidates(tag, table):
                 if candidate not in self.asked:
                     await self.ask([candidate])
                 found = self.seen.get(candidate)
@@ -166,10 +196,9 @@ class _Crawl:
         if not self.gone:
             await _each(one, sorted(self.task.pins - served))
 
-    async def read_documents(self, selected: frozenset[str]) -> None:
+    async def read_documents(self, documented: frozenset[str]) -> None:
         """Manifests and configs of the audited platforms of every digest not stored yet."""
-        wanted = selected if self.task.documents_of is None else self.task.documents_of & selected
-        digests = {self.seen[tag].digest: tag for tag in sorted(wanted) if tag in self.seen}
+        digests = {self.seen[tag].digest: tag for tag in sorted(documented) if tag in self.seen}
         digests |= {digest: "" for digest, there in self.pins.items() if there}
 
         async def one(item: tuple[Digest, str]) -> None:
@@ -179,8 +208,7 @@ class _Crawl:
             except (RegistryError, InvalidDocumentError) as error:
                 self.fail(error, tag=tag or None)
 
-        new = [item for item in digests.items() if item[0] not in self.task.documents]
-        await _each(one, new)
+        await _each(one, [item for item in digests.items() if item[0] not in self.task.documents])
 
     async def read_image(self, digest: Digest) -> None:
         """One image, all of the audited platforms."""
@@ -285,8 +313,3 @@ async def _each(work: Callable[[_Item], Awaitable[None]], items: Iterable[_Item]
 
 async def _run(work: Callable[[_Item], Awaitable[None]], item: _Item) -> None:
     await work(item)
-
-
-def _matching_any(patterns: Iterable[str], names: Iterable[str]) -> set[str]:
-    names = list(names)
-    return {name for text in patterns for name in Selector.parse(text).matching(names)}

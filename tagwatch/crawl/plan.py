@@ -11,7 +11,7 @@ from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Repository
-from tagwatch.image.selector import looks_like_pattern
+from tagwatch.image.selector import is_pattern
 from tagwatch.source.target import Target
 
 __all__ = ["Known", "PlanSettings", "Want", "plan", "wants_of"]
@@ -70,7 +70,7 @@ def wants_of(targets: Iterable[Target]) -> Iterator[Want]:
             continue
         tag = reference.effective_tag
         patterns = {target.selector} if target.selector else set()
-        if tag is not None and looks_like_pattern(tag):
+        if tag is not None and is_pattern(tag):
             patterns.add(tag)
         yield Want(
             repository=reference.repository,
