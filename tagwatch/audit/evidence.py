@@ -8,13 +8,13 @@ from datetime import datetime
 from tagwatch.audit.base import BaseMatch
 from tagwatch.audit.change import Change
 from tagwatch.audit.history import Interval
-from tagwatch.audit.resolution import Resolution
+from tagwatch.audit.resolution import Resolution, Status
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Target
 
-__all__ = ["Evidence", "Pin", "PlatformFacts", "evidence_key"]
+__all__ = ["Evidence", "Pin", "PlatformFacts", "evidence_key", "is_readable"]
 
 
 def evidence_key(target: Target) -> str | None:
@@ -92,3 +92,8 @@ class Evidence:
     bases: tuple[BaseMatch, ...] = ()
     pin: Pin | None = None
     failures: tuple[Failure, ...] = field(default_factory=tuple)
+
+
+def is_readable(evidence: Evidence | None) -> bool:
+    """True where the registry's facts are known, be they that the tag is not there."""
+    return evidence is not None and evidence.resolution.status is not Status.UNAVAILABLE

@@ -181,6 +181,7 @@ class Extraction:
     wanted: tuple[str, ...] = ()
     ignores: tuple[Ignore, ...] = ()
     ports: tuple[Port, ...] = ()
+    instructions: tuple[Instruction, ...] = ()
 
 
 class Source(Protocol):

@@ -1,0 +1,84 @@
+"""Whether the base that was found is one that the policy approves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from tagwatch.audit.base import BaseMatch, BaseVerdict
+from tagwatch.audit.policy import ApprovedBase, Policy
+from tagwatch.errors import InvalidReferenceError, UsageError
+from tagwatch.image.reference import Reference
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
+__all__ = ["approval", "approval_of_all", "check_range", "is_version_allowed", "policy_base"]
+
+_EXACT = frozenset(
+    {BaseVerdict.EXACT_CURRENT, BaseVerdict.EXACT_STALE, BaseVerdict.EXACT_RETIRED}
+    | {BaseVerdict.CONFLICT}
+)
+_COMPARISON = re.compile(r"(~=|==|!=|<=|>=|<|>)\s*")
+
+
+def approval(match: BaseMatch, policy: Policy) -> bool | None:
+    """True: approved; False: known, and not approved; None: it cannot be said.
+
+    Layers decide. A claim counts only where the policy accepts claims, and then only for it.
+    """
+    if match.verdict is BaseVerdict.SCRATCH:
+        return policy.approves_scratch
+    base = policy_base(match, policy)
+    if match.verdict in _EXACT and match.base is not None:
+        return False if base is None else is_version_allowed(base, match.base.version)
+    if match.verdict is BaseVerdict.CLAIMED and policy.accept_claims and base is not None:
+        return is_version_allowed(base, match.base.version if match.base else None)
+    return None
+
+
+def approval_of_all(matches: Iterable[BaseMatch], policy: Policy) -> bool | None:
+    """One answer for all platforms of an image: the worst that is known; None for no platform."""
+    answers = {approval(match, policy) for match in matches}
+    if False in answers:
+        return False
+    return None if None in answers or not answers else True
+
+
+def policy_base(match: BaseMatch, policy: Policy) -> ApprovedBase | None:
+    """The policy's entry for the base that was found."""
+    if match.base is None:
+        return None
+    try:
+        return policy.base_named(Reference.parse(match.base.reference))
+    except InvalidReferenceError:
+        return None
+
+
+def is_version_allowed(base: ApprovedBase, version: str | None) -> bool | None:
+    """Whether `version` lies in the base's `allow_versions`; None where it cannot be compared."""
+    if not base.allow_versions:
+        return True
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return check_range(base.allow_versions).contains(Version(version or ""), prereleases=True)
+    except InvalidVersion:
+        return None
+
+
+def check_range(text: str) -> SpecifierSet:
+    """`text` as a set of PEP 440 comparisons, all of which must hold: `>=3.12.4`, `>=6.2 <8`.
+
+    Raises `UsageError`.
+    """
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    joined = ",".join(_COMPARISON.sub(r"\1", text.replace(",", " ")).split())
+    try:
+        return SpecifierSet(joined)
+    except InvalidSpecifier as error:
+        raise UsageError(
+            f"not a range of versions: {text!r}", hint='write comparisons, such as ">=3.12.4 <4"'
+        ) from error

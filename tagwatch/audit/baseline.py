@@ -1,0 +1,112 @@
+"""Baselines: findings that were there before, known and not failing, until they are fixed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from tagwatch.audit.finding import Finding
+from tagwatch.audit.result import AuditResult, Ignored
+from tagwatch.errors import InputError
+
+__all__ = ["Baseline", "Known", "make_baseline", "read_baseline", "write_baseline"]
+
+_FIELDS = ("fingerprint", "rule", "subject", "path", "first_seen")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Known:
+    """A finding of the baseline. `subject`: the image as it was written; `first_seen`: the day."""
+
+    path: str
+    rule: str
+    subject: str
+    fingerprint: str
+    first_seen: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """Known findings by fingerprint."""
+
+    known: Mapping[str, Known]
+
+    def taken_out(self, finding: Finding) -> Ignored | None:
+        """`finding` as ignored by the baseline, if it is known. Incompleteness never is."""
+        entry = self.known.get(finding.fingerprint)
+        if entry is None or finding.rule == "check-incomplete":
+            return None
+        return Ignored(finding=finding, by="baseline", reason=f"known since {entry.first_seen}")
+
+    def fixed(self, result: AuditResult) -> tuple[Known, ...]:
+        """The entries of audited files whose findings are gone. None where the audit is partial."""
+        if not result.complete:
+            return ()
+        seen = {finding.fingerprint for finding in result.findings}
+        seen |= {ignored.finding.fingerprint for ignored in result.ignored}
+        audited = {target.location.path for target in result.targets}
+        return tuple(
+            sorted(
+                entry
+                for entry in self.known.values()
+                if entry.fingerprint not in seen and entry.path in audited
+            )
+        )
+
+    def pruned(self, result: AuditResult) -> Baseline:
+        """This baseline without what is fixed."""
+        gone = {entry.fingerprint for entry in self.fixed(result)}
+        return Baseline(known={key: value for key, value in self.known.items() if key not in gone})
+
+
+def make_baseline(
+    findings: Iterable[Finding], today: date, before: Baseline | None = None
+) -> Baseline:
+    """A baseline of `findings`; those in `before` keep their day, incompleteness stays out."""
+    old = before.known if before else {}
+    return Baseline(
+        known={
+            finding.fingerprint: old.get(finding.fingerprint)
+            or Known(
+                path=finding.location.path,
+                rule=finding.rule,
+                subject=finding.text,
+                fingerprint=finding.fingerprint,
+                first_seen=today.isoformat(),
+            )
+            for finding in findings
+            if finding.rule != "check-incomplete"
+        }
+    )
+
+
+def write_baseline(baseline: Baseline) -> str:
+    """The baseline's file: sorted JSON, one entry an object: changes read well in a diff."""
+    entries = [
+        {name: getattr(entry, name) for name in _FIELDS}
+        for entry in sorted(baseline.known.values())
+    ]
+    return json.dumps(entries, indent=2, ensure_ascii=False) + "\n"
+
+
+def read_baseline(text: str) -> Baseline:
+    """Read what `write_baseline` wrote. Raises `InputError`."""
+    try:
+        entries = json.loads(text)
+        known = [_known(entry) for entry in entries]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InputError(
+            f"the baseline cannot be read: {str(error)[:120]}",
+            hint="write it again with `tagwatch baseline write`",
+        ) from error
+    return Baseline(known={entry.fingerprint: entry for entry in known})
+
+
+def _known(entry: Any) -> Known:
+    values = {name: entry[name] for name in _FIELDS}
+    if not all(isinstance(value, str) for value in values.values()):
+        raise TypeError(f"not an entry: {str(entry)[:80]}")
+    return Known(**values)

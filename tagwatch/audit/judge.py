@@ -1,0 +1,280 @@
+"""The judgement: files and evidence in, findings out. Pure; what could not be known is said.
+
+One pass over the targets. A rule that the policy turned off is never imported; a rule that needs
+more than text is passed over where there is no evidence, and `check-incomplete` says so there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tagwatch.audit.baseline import Baseline
+from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
+from tagwatch.audit.exemption import Exemptions
+from tagwatch.audit.finding import Finding, Severity, fingerprint
+from tagwatch.audit.knowledge import Knowledge
+from tagwatch.audit.policy import Policy, RuleSettings
+from tagwatch.audit.result import AuditResult, Coverage, Ignored, RepositoryChange
+from tagwatch.audit.rule.catalogue import load_rule
+from tagwatch.audit.rule.interface import FileSubject, Rule, RunSubject, Scope, Statement, Subject
+from tagwatch.family import RULES, RULES_OFF
+from tagwatch.image.reference import Reference
+from tagwatch.image.snapshot import Failure, Quota
+from tagwatch.source.target import Extraction, Location, Problem, Target
+
+__all__ = ["Case", "active_rules", "judge"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What is to be judged. `files`: path and extraction, the watch list as a file among them.
+
+    `whole`: this is everything there is (a scan), so that an ignore that names nothing is unused;
+    False where only some files were asked for. `complete` False: the run was cut short.
+    """
+
+    at: datetime
+    files: Sequence[tuple[str, Extraction]]
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    changes: tuple[RepositoryChange, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    quotas: Mapping[str, Quota] = field(default_factory=dict)
+    facts_from: str = ""
+    whole: bool = False
+    complete: bool = True
+
+
+def judge(
+    case: Case, policy: Policy, knowledge: Knowledge, *, baseline: Baseline | None = None
+) -> AuditResult:
+    """Every rule over every target, by the policy: findings sorted worst first, then by place.
+
+    The answer is complete only where every resolvable target's facts were read, no file was left
+    unread and no repository failed.
+    """
+    session = _Session(case, policy, knowledge, baseline)
+    for path, extraction in case.files:
+        session.judge_file(path, extraction)
+    session.judge_run()
+    coverage = session.coverage
+    unread = any(not problem.skipped for problem in session.problems)
+    return AuditResult(
+        at=case.at,
+        findings=tuple(sorted(session.findings, key=_worst_first)),
+        ignored=tuple(session.ignored),
+        targets=tuple(session.targets),
+        evidence={key: case.evidence[key] for key in sorted(session.keys & set(case.evidence))},
+        changes=case.changes,
+        problems=tuple(session.problems),
+        failures=case.failures,
+        coverage=coverage,
+        requests=case.requests,
+        quotas=case.quotas,
+        complete=case.complete and not (case.failures or coverage.unavailable or unread),
+        policy_name=policy.name,
+        policy_digest=policy.digest,
+        facts_from=case.facts_from,
+    )
+
+
+def active_rules(policy: Policy) -> tuple[Rule, ...]:
+    """The rules that may speak somewhere under `policy`, in the table's order, imported."""
+    return tuple(
+        load_rule(name, policy.plugins)
+        for name in (*RULES, *policy.plugins)
+        if _may_speak(name, policy)
+    )
+
+
+def _may_speak(name: str, policy: Policy) -> bool:
+    said = [policy.rules[name]] if name in policy.rules else []
+    said += [override.rules[name] for override in policy.overrides if name in override.rules]
+    severities = [settings.severity for settings in said if settings.severity is not None]
+    if any(severity is not Severity.OFF for severity in severities):
+        return True
+    if name in policy.rules and policy.rules[name].severity is Severity.OFF:
+        return False
+    return name not in RULES_OFF
+
+
+def _worst_first(finding: Finding) -> tuple[int, Location, str, str]:
+    return (-finding.severity.rank, finding.location, finding.rule, finding.message)
+
+
+class _Session:
+    """The state of one judgement: what was found so far, and who may still take it out."""
+
+    def __init__(
+        self, case: Case, policy: Policy, knowledge: Knowledge, baseline: Baseline | None
+    ) -> None:
+        self._case = case
+        self._policy = policy
+        self._knowledge = knowledge
+        self._baseline = baseline
+        self._exemptions = Exemptions(policy=policy, at=case.at)
+        self._ordinals: Counter[str] = Counter()
+        rules = active_rules(policy)
+        self._of_target = [rule for rule in rules if rule.scope is Scope.TARGET]
+        self._of_file = [rule for rule in rules if rule.scope is Scope.FILE]
+        self._of_run = [rule for rule in rules if rule.scope is Scope.RUN]
+        self._everywhere = {rule.id: _laid_over(rule, policy.rules.get(rule.id)) for rule in rules}
+        self._overridden = {name for override in policy.overrides for name in override.rules}
+        self._unchecked: list[tuple[Target, Evidence | None]] = []
+        self._counts: Counter[str] = Counter()
+        self.findings: list[Finding] = []
+        self.ignored: list[Ignored] = []
+        self.targets: list[Target] = []
+        self.keys: set[str] = set()
+        self.problems: list[Problem] = list(case.problems)
+
+    @property
+    def coverage(self) -> Coverage:
+        return Coverage(
+            targets=len(self.targets),
+            read=self._counts["read"],
+            unresolved=self._counts["unresolved"],
+            unavailable=self._counts["unavailable"],
+        )
+
+    def judge_file(self, path: str, extraction: Extraction) -> None:
+        self.problems.extend(extraction.problems)
+        self.targets.extend(extraction.targets)
+        for target in extraction.targets:
+            self._judge_target(target, extraction)
+        for rule in self._of_file:
+            self._judge_by_file(rule, path, extraction)
+
+    def _judge_target(self, target: Target, extraction: Extraction) -> None:
+        evidence = self._evidence_of(target)
+        readable = is_readable(evidence)
+        spoke = []
+        for rule in self._of_target:
+            if rule.needs_evidence and not readable:
+                continue
+            settings = self._settings(rule, target.location.path, target.reference)
+            if settings.severity is Severity.OFF:
+                continue
+            spoke.append(rule.id)
+            subject = Subject(
+                target=target,
+                evidence=evidence,
+                siblings=extraction.targets,
+                instructions=extraction.instructions,
+                at=self._case.at,
+                knowledge=self._knowledge,
+                policy=self._policy,
+                options=settings.options,
+            )
+            for statement in rule.check(subject):
+                self._add(rule, settings, statement, target)
+        self._exemptions.tried(target, spoke)
+
+    def _evidence_of(self, target: Target) -> Evidence | None:
+        """The target's evidence; counts it as read, unavailable or unresolved."""
+        key = evidence_key(target)
+        if key is None:
+            self._counts["unresolved"] += 1
+            return None
+        self.keys.add(key)
+        evidence = self._case.evidence.get(key)
+        readable = is_readable(evidence)
+        self._counts["read" if readable else "unavailable"] += 1
+        if not readable or (evidence is not None and evidence.failures):
+            self._unchecked.append((target, evidence))
+        return evidence
+
+    def _judge_by_file(self, rule: Rule, path: str, extraction: Extraction) -> None:
+        subject = FileSubject(
+            path=path,
+            targets=extraction.targets,
+            instructions=extraction.instructions,
+            ports=extraction.ports,
+            evidence=self._case.evidence,
+            at=self._case.at,
+            policy=self._policy,
+            options=self._settings(rule, path, None).options,
+        )
+        for target in extraction.targets:
+            self._exemptions.tried(target, (rule.id,))
+        for statement in rule.check(subject):
+            target = statement.target or _placeless(path, statement, extraction.targets)
+            settings = self._settings(rule, path, target.reference)
+            if settings.severity is not Severity.OFF:
+                self._add(rule, settings, statement, target)
+
+    def judge_run(self) -> None:
+        unread = any(not problem.skipped for problem in self.problems)
+        for rule in self._of_run:
+            subject = RunSubject(
+                ignores=self._exemptions.uses(whole=self._case.whole and not unread),
+                unchecked=tuple(self._unchecked),
+                problems=tuple(self.problems),
+                failures=self._case.failures,
+                targets=tuple(self.targets),
+                known_rules=frozenset((*RULES, *self._policy.plugins)),
+                at=self._case.at,
+                knowledge=self._knowledge,
+                policy=self._policy,
+                options=self._everywhere[rule.id].options,
+            )
+            for statement in rule.check(subject):
+                target = statement.target or _placeless(".", statement, self.targets)
+                settings = self._settings(rule, target.location.path, target.reference)
+                if settings.severity is not Severity.OFF:
+                    self._add(rule, settings, statement, target)
+
+    def _settings(self, rule: Rule, path: str, reference: Reference | None) -> RuleSettings:
+        if rule.id not in self._overridden:
+            return self._everywhere[rule.id]
+        return _laid_over(rule, self._policy.settings(rule.id, path, reference))
+
+    def _add(
+        self, rule: Rule, settings: RuleSettings, statement: Statement, target: Target
+    ) -> None:
+        finding = Finding(
+            rule=rule.id,
+            severity=settings.severity or statement.severity or rule.severity,
+            message=statement.message,
+            location=statement.location or target.location,
+            fingerprint=self._fingerprint(rule.id, target, statement.subject),
+            reference=target.reference,
+            text=target.text,
+            remedy=statement.remedy,
+            evidence=statement.evidence,
+            fix=statement.fix,
+            unknown=statement.unknown,
+        )
+        ignored = self._exemptions.taken_out(finding, target)
+        if ignored is None and self._baseline is not None:
+            ignored = self._baseline.taken_out(finding)
+        if ignored is None:
+            self.findings.append(finding)
+        else:
+            self.ignored.append(ignored)
+
+    def _fingerprint(self, rule: str, target: Target, subject: str) -> str:
+        first = fingerprint(rule, target, subject=subject)
+        ordinal = self._ordinals[first]
+        self._ordinals[first] += 1
+        return fingerprint(rule, target, ordinal=ordinal, subject=subject) if ordinal else first
+
+
+def _laid_over(rule: Rule, settings: RuleSettings | None) -> RuleSettings:
+    """The rule's own options with the policy's over them; `severity` None: the rule's own."""
+    said = settings or RuleSettings()
+    severity = said.severity or (Severity.OFF if rule.severity is Severity.OFF else None)
+    return RuleSettings(
+        severity=severity, options={**rule.options, **said.options}, places=said.places
+    )
+
+
+def _placeless(path: str, statement: Statement, targets: Sequence[Target]) -> Target:
+    """A stand-in for a statement about no single target: about a file, an ignore, the run."""
+    start = Location(path=path, line=1, column=1, end_line=1, end_column=1)
+    location = statement.location or (targets[0].location if targets else start)
+    return Target(text=statement.subject, location=location, kind="file")

@@ -1,0 +1,77 @@
+"""Facts that no registry tells: when releases end, and which names are official images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from tagwatch.image.reference import DOCKER_HUB, Repository
+
+__all__ = ["Cycle", "Knowledge", "Product"]
+
+_NUMBER = re.compile(r"\d+")
+_SUFFIX = re.compile(r"[-+].*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycle:
+    """A release line of a product, such as `3.12`, and the day its free support ends.
+
+    `ends` None: no end is announced.
+    """
+
+    name: str
+    ends: date | None = None
+    codename: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """A product that people run as an image, its release lines, and where the dates are from."""
+
+    name: str
+    cycles: tuple[Cycle, ...]
+    source: str
+
+    def cycle_of(self, version: str) -> Cycle | None:
+        """The release line that `version` belongs to: the longest whose numbers it begins with."""
+        numbers = _numbers(version)
+        best: Cycle | None = None
+        for cycle in self.cycles:
+            prefix = _numbers(cycle.name)
+            if numbers[: len(prefix)] == prefix and (
+                best is None or len(prefix) > len(_numbers(best.name))
+            ):
+                best = cycle
+        return best
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knowledge:
+    """Bundled facts, with the day they were true. Empty: nothing is known, nothing is said.
+
+    `images` maps a repository's whole name to a product; `official` holds the paths' last parts.
+    """
+
+    as_of: date | None = None
+    products: Mapping[str, Product] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
+    official: frozenset[str] = frozenset()
+
+    def product_of(self, repository: Repository) -> Product | None:
+        """The product that the repository's images run."""
+        name = self.images.get(repository.name)
+        return self.products.get(name) if name is not None else None
+
+    def is_official(self, repository: Repository) -> bool:
+        """True for an official image of Docker Hub."""
+        namespace, _, name = repository.path.partition("/")
+        return (
+            repository.registry == DOCKER_HUB and namespace == "library" and name in self.official
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(text) for text in _NUMBER.findall(_SUFFIX.sub("", version)))

@@ -1,0 +1,106 @@
+"""Globs over registries, images and paths: `*` stays within one part, `**` crosses `/`.
+
+Both sides are canonical before they meet: `redis:*` means `docker.io/library/redis:*`, and
+`index.docker.io` is `docker.io`. A pattern is matched whole, never as a prefix, so that
+`*.amazonaws.com` is not matched by `x.amazonaws.com.evil.example`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from tagwatch.image.reference import DOCKER_HUB, Reference, Repository
+
+__all__ = [
+    "canonical_pattern",
+    "match_image",
+    "match_path",
+    "match_registry",
+    "match_tag",
+]
+
+_HUB_HOSTS = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
+_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|[^*?]+")
+_MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+@lru_cache(maxsize=4096)
+def _compiled(glob: str) -> re.Pattern[str]:
+    return re.compile(
+        "".join(_MEANING.get(token) or re.escape(token) for token in _TOKEN.findall(glob)),
+        re.DOTALL,
+    )
+
+
+def match_path(glob: str, path: str) -> bool:
+    """True where the POSIX path is one that `glob` names; a folder names all that is below it.
+
+    >>> match_path("**/test/**", "app/test/Dockerfile"), match_path("*.yaml", "a/b.yaml")
+    (True, False)
+    """
+    glob = glob.removeprefix("./")
+    return _compiled(f"{glob}**" if glob.endswith("/") else glob).fullmatch(path) is not None
+
+
+def match_registry(glob: str, repository: Repository) -> bool:
+    """True where `glob` names the repository's registry or, having a `/`, its whole name."""
+    if "/" in glob:
+        return match_image(glob, repository)
+    host = DOCKER_HUB if glob.lower() in _HUB_HOSTS else glob.lower()
+    return _compiled(host).fullmatch(repository.host) is not None
+
+
+def match_tag(globs: Iterable[str], tag: str) -> bool:
+    """True where one of `globs` names the tag."""
+    return any(_compiled(glob).fullmatch(tag) for glob in globs)
+
+
+def match_image(glob: str, image: Repository | Reference) -> bool:
+    """True where `glob` names the image. A glob without tag or digest names every tag.
+
+    >>> match_image("redis:7.*", Reference.parse("docker.io/library/redis:7.2"))
+    True
+    """
+    name, tag, digest = canonical_pattern(glob)
+    repository = image if isinstance(image, Repository) else image.repository
+    whole = f"{repository.host}/{repository.path}"
+    if _compiled(name).fullmatch(whole) is None:
+        return False
+    if tag is None and digest is None:
+        return True
+    if isinstance(image, Repository):
+        return False
+    if digest is not None and (
+        image.digest is None or not _compiled(digest).fullmatch(image.digest)
+    ):
+        return False
+    own = image.effective_tag
+    return tag is None or (own is not None and _compiled(tag).fullmatch(own) is not None)
+
+
+@lru_cache(maxsize=4096)
+def canonical_pattern(glob: str) -> tuple[str, str | None, str | None]:
+    """Name, tag and digest of an image glob, the name whole as `Repository.name` is.
+
+    >>> canonical_pattern("redis:6.*")
+    ('docker.io/library/redis', '6.*', None)
+    >>> canonical_pattern("**")
+    ('**', None, None)
+    """
+    name, _, digest = glob.partition("@")
+    tag: str | None = None
+    colon = name.rfind(":")
+    if colon > name.rfind("/"):
+        name, tag = name[:colon], name[colon + 1 :]
+    first, slash, rest = name.partition("/")
+    if not slash:
+        name = name if "**" in name else f"{DOCKER_HUB}/library/{name}"
+    elif first.lower() in _HUB_HOSTS:
+        name = f"{DOCKER_HUB}/{rest if '/' in rest or '*' in rest else f'library/{rest}'}"
+    elif "**" not in first and not ("." in first or ":" in first or first == "localhost"):
+        name = f"{DOCKER_HUB}/{name}"
+    else:
+        name = f"{first.lower()}/{rest}"
+    return name, tag or None, digest or None

@@ -1,0 +1,55 @@
+"""A newer patch release exists in the same line: same major and minor, same variant.
+
+`options.level` widens that to `minor` or `major`. A distribution release inside the variant
+(`-alpine3.20`) does not freeze the line. Pre-releases are never offered.
+
+Risk: patch releases are where security fixes go; the older one gets no more.
+Remedy: move to the tag that the finding names.
+Source: NIST SP 800-190, 4.2.2; Renovate `patch` updates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import facts, instead, name
+from tagwatch.audit.rule.repair import retag
+
+__all__ = ["RULE", "check"]
+
+_LEVELS = ("patch", "minor", "major")
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A concrete tag with something newer in its line."""
+    target, evidence = subject.target, subject.evidence
+    reference = target.reference
+    if evidence is None or reference is None or target.selector is not None:
+        return
+    resolution = evidence.resolution
+    allowed = _LEVELS[: _LEVELS.index(subject.options["level"]) + 1]
+    offers = {level: getattr(resolution.newer, level) for level in allowed}
+    level, newer = next(((key, tag) for key, tag in offers.items() if tag), ("", None))
+    if newer is None:
+        return
+    of = "its line" if level == "patch" else f"the next {level} line"
+    yield Statement(
+        message=f"{name(target)} is {resolution.tag or 'concrete'}, "
+        f"and {newer} is the newest of {of}",
+        remedy=f"write {instead(target, newer)}",
+        evidence={**facts(evidence), "newer": newer, "level": level},
+        fix=None if reference.digest else retag(target, newer),
+    )
+
+
+RULE = Rule(
+    id="base-behind",
+    title="newer release in the same line",
+    severity=Severity.NOTE,
+    needs=frozenset({Need.TAGS}),
+    fixable=True,
+    options={"level": "patch"},
+    check=check,
+)

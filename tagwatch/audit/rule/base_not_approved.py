@@ -1,0 +1,79 @@
+"""What the image stands on is known, and it is not one of the policy's approved bases.
+
+Layers decide, not names: a mirror's copy of an approved base is approved, and so is an image built
+on one. A `FROM` is itself the base of what is built; the last stage counts, and with
+`options.builders` the stages that only build, too. What cannot be known is `base-unknown`.
+
+Risk: an operating system and libraries that nobody vetted, and that no list brings up to date.
+Remedy: build on an approved base; the finding lists them.
+Source: CIS Docker Benchmark 4.2; Docker Scout policy "Approved Base Images".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.approval import approval, approval_of_all, is_version_allowed
+from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.policy import Policy
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import listed, name
+from tagwatch.audit.rule.stage import is_built_upon
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """An image whose base is known and not approved."""
+    target, evidence, policy = subject.target, subject.evidence, subject.policy
+    reference = target.reference
+    if evidence is None or reference is None or not policy.bases:
+        return
+    is_base = target.kind == "from"
+    if is_base and not (subject.options["builders"] or is_built_upon(subject)):
+        return
+    named = policy.base_named(reference)
+    if named is not None:
+        if is_version_allowed(named, evidence.resolution.version) is False:
+            yield _statement(
+                subject, f"{evidence.resolution.version} is outside {named.allow_versions}"
+            )
+        return
+    approved = approval_of_all(evidence.bases, policy)
+    if approved is False:
+        yield _statement(subject, _why(evidence, policy))
+    elif approved is None and is_base and evidence.documents_read:
+        yield _statement(subject, "neither its name nor its layers are those of an approved base")
+
+
+def _statement(subject: Subject, why: str) -> Statement:
+    bases = listed(tuple(_shown(base.reference, base.tags) for base in subject.policy.bases))
+    return Statement(
+        message=f"{name(subject.target)} is not an approved base: {why}"
+        if subject.target.kind == "from"
+        else f"{name(subject.target)} does not stand on an approved base: {why}",
+        remedy=f"build on one of: {bases}",
+    )
+
+
+def _shown(reference: str, tags: tuple[str, ...]) -> str:
+    return f"{reference}:{{{','.join(tags)}}}" if len(tags) > 1 else ":".join((reference, *tags))
+
+
+def _why(evidence: Evidence, policy: Policy) -> str:
+    match = next(match for match in evidence.bases if approval(match, policy) is False)
+    if match.base is None:
+        return f"it stands on no base ({match.platform})"
+    version = f" = {match.base.version}" if match.base.version else ""
+    return f"by its layers it stands on {match.base.reference}{version} ({match.platform})"
+
+
+RULE = Rule(
+    id="base-not-approved",
+    title="base outside the approved list",
+    severity=Severity.ERROR,
+    needs=frozenset({Need.DOCUMENTS}),
+    options={"builders": False},
+    check=check,
+)

@@ -1,0 +1,97 @@
+"""Something could not be read, so nothing is known of it: a registry, a repository, a file.
+
+Always on. A registry that refuses, limits or fails never reads as "clean" or "tag deleted". How
+it ends the run is the policy's `on_unavailable` (fail, warn, pass); a file that cannot be
+understood is an error in any case.
+
+Risk: a green run that looked at nothing.
+Remedy: what the finding says: log in, wait for the quota, run online once, correct the file.
+Source: OCI distribution-spec, error codes; Docker Scout "No data"; `DESIGN.md`, section 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.evidence import Evidence, is_readable
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, RunSubject, Scope, Statement
+from tagwatch.audit.rule.phrase import name
+from tagwatch.image.snapshot import Failure
+from tagwatch.source.target import Target
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: RunSubject) -> Iterator[Statement]:
+    """Targets without facts or with some missing, unread files, failed repositories."""
+    severity = Severity.NOTE if subject.policy.on_unavailable == "pass" else None
+    told = set()
+    for target, evidence in subject.unchecked:
+        failure = _failure(target, evidence, subject.failures)
+        if failure is not None:
+            told.add(failure.repository)
+        yield _unchecked(target, evidence, failure, severity)
+    for problem in subject.problems:
+        if not problem.skipped:
+            yield Statement(
+                message=problem.message,
+                remedy=problem.hint,
+                severity=Severity.ERROR,
+                location=problem.location,
+                subject=problem.message,
+                unknown=True,
+            )
+    for failure in subject.failures:
+        if failure.repository not in told:
+            told.add(failure.repository)
+            yield Statement(
+                message=f"{failure.repository.name} was not read: {failure.message}",
+                remedy=failure.hint,
+                severity=severity,
+                subject=failure.repository.name,
+                evidence={"code": failure.code},
+                unknown=True,
+            )
+
+
+def _unchecked(
+    target: Target, evidence: Evidence | None, failure: Failure | None, severity: Severity | None
+) -> Statement:
+    in_part = is_readable(evidence)
+    if failure is not None:
+        why, hint = failure.message, failure.hint
+    elif evidence is not None and evidence.resolution.note:
+        why, hint = evidence.resolution.note, ""
+    else:
+        why, hint = "nothing is stored of it", "run once with access to its registry"
+    return Statement(
+        message=f"{name(target)} was {'checked only in part' if in_part else 'not checked'}: {why}",
+        remedy=hint,
+        severity=Severity.NOTE if in_part else severity,
+        evidence={"code": failure.code} if failure else {},
+        target=target,
+        unknown=True,
+    )
+
+
+def _failure(
+    target: Target, evidence: Evidence | None, failures: tuple[Failure, ...]
+) -> Failure | None:
+    """The failure that speaks of the target most exactly."""
+    assert target.reference is not None
+    own = evidence.failures if evidence is not None else ()
+    mine = [one for one in (*own, *failures) if one.repository == target.reference.repository]
+    exact = [one for one in mine if one.tag == target.reference.effective_tag]
+    return next(iter((*exact, *(one for one in mine if one.tag is None), *mine)), None)
+
+
+RULE = Rule(
+    id="check-incomplete",
+    title="something could not be checked",
+    severity=Severity.WARNING,
+    needs=frozenset({Need.TEXT}),
+    scope=Scope.RUN,
+    always_on=True,
+    check=check,
+)

@@ -1,0 +1,45 @@
+"""The reference has no digest, so what it names can be changed by whoever may push the tag.
+
+Off unless the policy turns it on: a pin that no bot renews misses security fixes.
+
+Risk: a tag can be pushed again with other content, by its publisher or by a thief of their key.
+Remedy: pin `tag@digest`; the finding gives the digest of the index, so every platform still works.
+Source: hadolint issues 773 and 1227; Docker Scout "Recommended fixes"; NIST SP 800-190, 4.1.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now
+from tagwatch.audit.rule.repair import repin
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A reference without a digest."""
+    target, evidence = subject.target, subject.evidence
+    reference = target.reference
+    if reference is None or reference.digest or target.kind == WATCH:
+        return
+    digest = evidence.resolution.digest if evidence else None
+    means = now(evidence)
+    yield Statement(
+        message=f"{name(target)} is not pinned to a digest" + (f": it is {means}" if means else ""),
+        remedy=f"write {instead(target, reference.tag, digest)}" if digest else "pin a digest",
+        evidence=facts(evidence),
+        fix=repin(target, digest),
+    )
+
+
+RULE = Rule(
+    id="digest-unpinned",
+    title="no digest pin",
+    severity=Severity.OFF,
+    needs=frozenset({Need.TEXT}),
+    fixable=True,
+    check=check,
+)

@@ -1,0 +1,49 @@
+"""An ignore does not count: it is past its day, or not what the policy asks of an ignore.
+
+Always on. What it took out is reported again. Every ignore needs a reason and, unless the policy
+allows permanent ones, an end; `ignore_policy.max_days` limits how far away that may be.
+
+Risk: exceptions that were meant to be short and are found years later.
+Remedy: fix what was ignored, or decide again and write the new date and the reason.
+Source: Trivy `.trivyignore.yaml` `expired_at`; adorsys/status-list-server issue 406.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, RunSubject, Scope, Statement
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: RunSubject) -> Iterator[Statement]:
+    """Ignores that have a problem."""
+    for use in subject.ignores:
+        if use.problem:
+            whose = f" (owner: {use.owner})" if use.owner else ""
+            yield Statement(
+                message=f"the ignore of {use.subject} does not count: {use.problem}{whose}",
+                remedy="fix what it hides, or write a new end and the reason"
+                if use.inline is None
+                else 'fix what it hides, or write until=<date> reason="…"',
+                location=use.location,
+                subject=use.subject,
+                evidence={
+                    key: value
+                    for key, value in (("owner", use.owner), ("until", use.until))
+                    if value
+                },
+            )
+
+
+RULE = Rule(
+    id="ignore-expired",
+    title="ignore that no longer counts",
+    severity=Severity.WARNING,
+    needs=frozenset({Need.TEXT}),
+    scope=Scope.RUN,
+    always_on=True,
+    check=check,
+)

@@ -1,0 +1,162 @@
+"""What a rule is: a module with `RULE` and `check`, documented as Risk, Remedy and Source.
+
+A rule asks nobody. It sees a subject, and declares what it needs so that the plan fetches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.finding import Fix, Severity
+from tagwatch.audit.knowledge import Knowledge
+from tagwatch.audit.policy import Policy
+from tagwatch.image.snapshot import Failure
+from tagwatch.source.target import Ignore, Instruction, Location, Port, Problem, Target
+
+__all__ = [
+    "FileSubject",
+    "IgnoreUse",
+    "Need",
+    "Rule",
+    "RunSubject",
+    "Scope",
+    "Statement",
+    "Subject",
+]
+
+
+class Need(Enum):
+    """What a rule must know. A rule that needs more than text is passed over without evidence."""
+
+    TEXT = "text"
+    TAGS = "tags"
+    DOCUMENTS = "documents"
+    HISTORY = "history"
+
+
+class Scope(Enum):
+    """What a rule looks at in one go: a target, all targets of a file, or the whole run."""
+
+    TARGET = "target"
+    FILE = "file"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What a rule says. `remedy` is what to do; `fix` the same as an exact edit.
+
+    `severity` is the rule's own grading of this case; a severity in the policy overrides it.
+    `target` and `location` say where, in a rule of wider scope. `subject` tells statements about
+    one target apart, as a port or platform does. `unknown`: the verdict could not be reached.
+    """
+
+    message: str
+    remedy: str = ""
+    severity: Severity | None = None
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    fix: Fix | None = None
+    unknown: bool = False
+    subject: str = ""
+    target: Target | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A rule's own word about itself. `options` are its settings with their defaults."""
+
+    id: str
+    title: str
+    severity: Severity
+    needs: frozenset[Need] = frozenset({Need.TEXT})
+    scope: Scope = Scope.TARGET
+    fixable: bool = False
+    always_on: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    check: Callable[[Any], Iterator[Statement]]
+
+    @property
+    def needs_evidence(self) -> bool:
+        """True where text alone cannot tell."""
+        return Need.TEXT not in self.needs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One target, and all that a rule may know of it. `options` are this rule's, effective here.
+
+    `siblings`: all targets of the same file, in order, this one among them; `instructions`: those
+    of a Dockerfile that text rules judge.
+    """
+
+    target: Target
+    evidence: Evidence | None
+    siblings: tuple[Target, ...]
+    instructions: tuple[Instruction, ...]
+    at: datetime
+    knowledge: Knowledge
+    policy: Policy
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSubject:
+    """A file: its targets in order, a Dockerfile's instructions, and all evidence by key.
+
+    `ports`: what services publish that name no image; the others' are on their targets.
+    """
+
+    path: str
+    targets: tuple[Target, ...]
+    instructions: tuple[Instruction, ...]
+    ports: tuple[Port, ...]
+    evidence: Mapping[str, Evidence]
+    at: datetime
+    policy: Policy
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoreUse:
+    """An ignore after a run: how it did.
+
+    `problem`: why it does not count (expired, no reason, …); empty where it counts. `used`: it
+    took out a finding. `tried`: what it names was audited, so that not being used means something.
+    """
+
+    rules: tuple[str, ...]
+    subject: str
+    location: Location
+    problem: str
+    used: bool
+    tried: bool
+    reason: str = ""
+    owner: str = ""
+    until: str = ""
+    inline: Ignore | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSubject:
+    """The whole run, after every rule of narrower scope has spoken.
+
+    `unchecked`: the targets whose facts could not be read, or not in full, with what is known.
+    `problems`: what stood in the way of reading files; those marked `skipped` are meant to.
+    """
+
+    ignores: tuple[IgnoreUse, ...]
+    unchecked: tuple[tuple[Target, Evidence | None], ...]
+    problems: tuple[Problem, ...]
+    failures: tuple[Failure, ...]
+    targets: tuple[Target, ...]
+    known_rules: frozenset[str]
+    at: datetime
+    knowledge: Knowledge
+    policy: Policy
+    options: Mapping[str, Any]

@@ -1,0 +1,79 @@
+"""The words that rules share: what an image is now, what to write instead, which day it was."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.resolution import Status
+from tagwatch.image.digest import short_digest
+from tagwatch.image.reference import Reference
+from tagwatch.source.target import Target
+
+__all__ = ["WATCH", "day", "days", "facts", "instead", "listed", "name", "now"]
+
+WATCH = "watch"
+"""The kind of a target that is an entry of the watch list: nothing is written there to be fixed."""
+
+_LISTED = 5
+
+
+def name(target: Target) -> str:
+    """The shortest text of the reference, or the text as written where it is not resolved."""
+    return target.text if target.reference is None else str(target.reference)
+
+
+def now(evidence: Evidence | None) -> str:
+    """What the reference is now, as the end of a sentence; empty where that is not known.
+
+    `6.2.24 today (sha256:0123456789ab)`, or that no version of it can be named.
+    """
+    if evidence is None or evidence.resolution.digest is None:
+        return ""
+    resolution = evidence.resolution
+    when = "today" if evidence.at is None else f"as of {day(evidence.at)}"
+    digest = short_digest(evidence.resolution.digest)
+    what = resolution.tag if resolution.status is Status.RESOLVED else None
+    if what is None or (resolution.version is None and resolution.tag is None):
+        return f"{digest} {when}, and no version of it can be named"
+    return f"{what} {when} ({digest})"
+
+
+def facts(evidence: Evidence | None) -> dict[str, str]:
+    """The facts that a finding about a tag carries for reports and machine formats."""
+    if evidence is None:
+        return {}
+    resolution = evidence.resolution
+    found = {
+        "tag": resolution.tag,
+        "version": resolution.version,
+        "digest": resolution.digest,
+        "basis": resolution.basis.value if resolution.digest else None,
+        "read_at": evidence.at.isoformat().replace("+00:00", "Z") if evidence.at else None,
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def instead(target: Target, tag: str | None, digest: str | None = None) -> str:
+    """The reference to write instead, in the registry and repository of `target`."""
+    assert target.reference is not None
+    repository = target.reference.repository
+    text = str(Reference(repository=repository, tag=tag))
+    return f"{text}@{digest}" if digest else text
+
+
+def day(at: datetime) -> str:
+    """The UTC day, `2026-05-02`."""
+    return at.date().isoformat()
+
+
+def days(since: datetime, at: datetime) -> int:
+    """Whole days between two moments, never less than none."""
+    return max(0, (at - since).days)
+
+
+def listed(items: tuple[str, ...]) -> str:
+    """A few of `items`, and how many more there are."""
+    shown = ", ".join(items[:_LISTED])
+    more = len(items) - _LISTED
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,0 +1,48 @@
+"""Which image this is cannot be told from the file alone, or the text is no image reference.
+
+Risk: an image that nobody audited. It is shown, never passed silently.
+Remedy: give the variable a default, or name its value with `--build-arg`, `.env` or the compose
+file that builds it; correct a text that no tool accepts.
+Source: distribution reference grammar; hadolint DL3006 (which skips such images).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A target without a reference."""
+    target = subject.target
+    if target.reference is not None:
+        return
+    if target.invalid:
+        yield Statement(
+            message=f"{target.text!r} is no image reference: {target.invalid}",
+            remedy="write [registry/]name[:tag][@digest]",
+            severity=Severity.ERROR,
+            unknown=True,
+        )
+        return
+    missing = ", ".join(target.missing)
+    yield Statement(
+        message=f"{target.text!r} was not audited: "
+        + (f"{missing} has no value here" if missing else "its value is not known here"),
+        remedy="give it a default, or pass its value to tagwatch",
+        evidence={"missing": missing} if missing else {},
+        unknown=True,
+    )
+
+
+RULE = Rule(
+    id="reference-unresolved",
+    title="reference that could not be resolved",
+    severity=Severity.NOTE,
+    needs=frozenset({Need.TEXT}),
+    check=check,
+)

@@ -1,0 +1,53 @@
+"""The image comes from a registry that the policy does not allow, or denies.
+
+Every way to name an image counts: `FROM`, `COPY --from`, `RUN --mount=from=`, compose, Kubernetes.
+
+Risk: software of a publisher nobody vetted, from a place nobody watches.
+Remedy: use the same image from an allowed registry; the finding lists them.
+Source: hadolint DL3026 (and its issues 1108, 1216: other ways in); CIS Docker Benchmark 4.2;
+NIST SP 800-190, 4.2.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import listed, name
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A reference whose registry the policy refuses."""
+    target, policy = subject.target, subject.policy
+    if target.reference is None:
+        return
+    decision = policy.registry_decision(target.reference.repository)
+    if decision.allowed:
+        return
+    registry = target.reference.repository.registry
+    if decision.pattern:
+        why = f"the policy denies {decision.pattern}" + (
+            f": {decision.reason}" if decision.reason else ""
+        )
+    else:
+        why = f"{registry} is not among the allowed registries"
+    allowed = listed(policy.registries.allow)
+    yield Statement(
+        message=f"{name(target)} comes from {registry}: {why}",
+        remedy=f"take it from one of: {allowed}" if allowed else "take it from another registry",
+        evidence={"registry": registry, "pattern": decision.pattern}
+        if decision.pattern
+        else {"registry": registry},
+    )
+
+
+RULE = Rule(
+    id="registry-not-allowed",
+    title="registry outside the allowed list",
+    severity=Severity.ERROR,
+    needs=frozenset({Need.TEXT}),
+    check=check,
+)

@@ -1,0 +1,51 @@
+"""The image's repository is not among those that the policy allows, or is denied.
+
+Docker Hub's namespaces of one architecture (`arm64v8/redis`) are allowed where the official image
+is. Where the registry itself is refused, only `registry-not-allowed` speaks.
+
+Risk: software of a publisher nobody vetted.
+Remedy: use an allowed repository; the finding lists the patterns.
+Source: hadolint issue 357; Docker Scout policy "Approved Base Images"; NIST SP 800-190, 4.2.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import listed, name
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A reference whose repository the policy refuses."""
+    target, policy = subject.target, subject.policy
+    if target.reference is None:
+        return
+    repository = target.reference.repository
+    decision = policy.repository_decision(repository)
+    if decision.allowed or not policy.registry_decision(repository).allowed:
+        return
+    if decision.pattern:
+        why = f"the policy denies {decision.pattern}" + (
+            f": {decision.reason}" if decision.reason else ""
+        )
+    else:
+        why = f"{repository.name} is not among the allowed repositories"
+    allowed = listed(policy.repositories.allow)
+    yield Statement(
+        message=f"{name(target)} may not be used: {why}",
+        remedy=f"use one of: {allowed}" if allowed else "use another repository",
+        evidence={"repository": repository.name},
+    )
+
+
+RULE = Rule(
+    id="repository-not-allowed",
+    title="repository outside the allowed list",
+    severity=Severity.ERROR,
+    needs=frozenset({Need.TEXT}),
+    check=check,
+)

@@ -1,0 +1,29 @@
+"""Which stage of a Dockerfile a target belongs to, and whether the built image stands on it."""
+
+from __future__ import annotations
+
+from tagwatch.audit.rule.interface import Subject
+from tagwatch.source.dockerfile_facts import final_stage, inherited_stages
+from tagwatch.source.target import Instruction, Target
+
+__all__ = ["is_built_upon", "stage_of"]
+
+
+def stage_of(target: Target, instructions: tuple[Instruction, ...]) -> int | None:
+    """The number of the stage whose FROM names `target`; None for any other kind of target."""
+    if target.kind != "from":
+        return None
+    line = target.location.line
+    for one in instructions:
+        if one.name == "FROM" and one.location.line <= line <= one.location.end_line:
+            return one.stage
+    return None
+
+
+def is_built_upon(subject: Subject) -> bool:
+    """True where the image that a build makes stands on this `FROM`, not only its builders."""
+    last = final_stage(subject.instructions)
+    if last is None:
+        return True
+    stage = stage_of(subject.target, subject.instructions)
+    return stage is None or stage in inherited_stages(subject.instructions, last)

@@ -1,0 +1,60 @@
+"""The registry was read, and the tag is not there: it was deleted, or it never existed.
+
+A registry that could not be read says nothing about its tags: that is `check-incomplete`. Where a
+digest stands beside the tag and is still served, builds go on, and this is a warning.
+
+Risk: the next build or the next node that pulls fails; or somebody else takes the name.
+Remedy: move to a tag that exists; the finding says when it was seen last and what it was.
+Source: OCI distribution-spec, "Deleting tags"; Kubernetes `ErrImagePull`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.resolution import Status
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import day, facts, instead, name
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A tag or pattern for which a readable registry has nothing."""
+    target, evidence = subject.target, subject.evidence
+    reference = target.reference
+    if evidence is None or reference is None or (reference.tag is None and reference.digest):
+        return
+    resolution = evidence.resolution
+    if resolution.status is not Status.NOT_FOUND and evidence.gone_since is None:
+        return
+    newer = resolution.newer.patch or resolution.newer.minor or resolution.newer.major
+    still_there = bool(reference.digest and evidence.pin and evidence.pin.exists)
+    yield Statement(
+        message=_message(subject) + ("; its digest is still served" if still_there else ""),
+        remedy=f"write {instead(target, newer)}" if newer else "write a tag that exists",
+        severity=Severity.WARNING if still_there else None,
+        evidence=facts(evidence),
+    )
+
+
+def _message(subject: Subject) -> str:
+    target, evidence = subject.target, subject.evidence
+    assert evidence is not None
+    if target.selector is not None:
+        return f"no tag of {name(target)} matches {target.selector!r}"
+    if evidence.gone_since is None:
+        return f"{name(target)} does not exist"
+    last = evidence.history[-1] if evidence.history else None
+    was = f" as {last.version}" if last and last.version else ""
+    return f"{name(target)} is gone: it was last served{was} on {day(evidence.gone_since)}"
+
+
+RULE = Rule(
+    id="tag-deleted",
+    title="tag that does not exist",
+    severity=Severity.ERROR,
+    needs=frozenset({Need.TAGS}),
+    check=check,
+)

@@ -1,0 +1,56 @@
+"""The image is named with the tag `latest`.
+
+A digest beside the tag makes it exact; such a reference is not reported.
+
+Risk: `latest` moves across major versions without notice; nobody can say afterwards what ran.
+Remedy: write the tag that `latest` stands for now, or pin the digest where the publisher has no
+other tag.
+Source: hadolint DL3007; Dockle DKL-DI-0006; Trivy DS-0001.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.resolution import Status
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now
+from tagwatch.audit.rule.repair import repin, retag
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A reference whose tag is `latest`, without a digest."""
+    target, evidence = subject.target, subject.evidence
+    reference = target.reference
+    if reference is None or target.kind == WATCH or reference.tag != "latest" or reference.digest:
+        return
+    means = now(evidence)
+    resolution = evidence.resolution if evidence else None
+    tag = resolution.tag if resolution and resolution.status is Status.RESOLVED else None
+    digest = resolution.digest if resolution else None
+    if tag is not None and tag != "latest":
+        remedy, fix = f"write {instead(target, tag)}", retag(target, tag)
+    elif digest is not None:
+        remedy, fix = f"write {instead(target, 'latest', digest)}", repin(target, digest)
+    else:
+        remedy, fix = "write a version's tag", None
+    yield Statement(
+        message=f"{name(target)} moves across versions without notice"
+        + (f": it is {means}" if means else ""),
+        remedy=remedy,
+        evidence=facts(evidence),
+        fix=fix,
+    )
+
+
+RULE = Rule(
+    id="tag-latest",
+    title="image with the tag latest",
+    severity=Severity.WARNING,
+    needs=frozenset({Need.TEXT}),
+    fixable=True,
+    check=check,
+)

@@ -1,0 +1,69 @@
+"""The image is named without a tag or digest, so every build and every pull takes `latest`.
+
+Also said of a tag that does not exist but is a pattern (`redis:6.2.x`): no tool pulls patterns.
+
+Risk: what is built or run changes whenever the publisher moves `latest`, across major versions,
+and two machines that pull at different times run different software under the same file.
+Remedy: write the tag that the name stands for now; the finding names it.
+Source: hadolint DL3006; Trivy DS-0001; Docker build best practices, "Pin base image versions".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.resolution import Status
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now
+from tagwatch.audit.rule.repair import retag
+
+__all__ = ["RULE", "check"]
+
+# Kustomize takes the tag from the manifest it transforms where the entry gives none.
+_TAG_ELSEWHERE = frozenset({WATCH, "kustomize"})
+_PATTERN = re.compile(r"(?:^|[._-])[xX](?:$|[._-])")
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A reference without tag and digest, or with a pattern for a tag."""
+    target, evidence = subject.target, subject.evidence
+    reference = target.reference
+    if reference is None or reference.digest or target.kind in _TAG_ELSEWHERE:
+        return
+    resolution = evidence.resolution if evidence else None
+    concrete = resolution.tag if resolution and resolution.status is Status.RESOLVED else None
+    if reference.tag is None:
+        means = now(evidence)
+        yield Statement(
+            message=f"{name(target)} has no tag, so it means latest"
+            + (f": {means}" if means else ""),
+            remedy=f"write {instead(target, concrete)}" if concrete else "write a version's tag",
+            evidence=facts(evidence),
+            fix=retag(target, concrete) if concrete else None,
+        )
+    elif (
+        concrete
+        and resolution
+        and _PATTERN.search(reference.tag)
+        and reference.tag not in (concrete, *resolution.aliases)
+    ):
+        yield Statement(
+            message=f"{name(target)} is a pattern, not a tag that can be pulled: "
+            f"the newest tag it matches is {now(evidence)}",
+            remedy=f"write {instead(target, concrete)}",
+            severity=Severity.ERROR,
+            evidence=facts(evidence),
+            fix=retag(target, concrete),
+        )
+
+
+RULE = Rule(
+    id="tag-missing",
+    title="image without tag or digest",
+    severity=Severity.WARNING,
+    needs=frozenset({Need.TEXT}),
+    fixable=True,
+    check=check,
+)

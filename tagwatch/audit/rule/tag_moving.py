@@ -1,0 +1,56 @@
+"""The tag is an alias that its publisher moves from version to version, such as `redis:6.2`.
+
+That is often what is wanted; the note says how often it moved and what it is now.
+
+Risk: a build today and a build next week differ, and only the registry knows.
+Remedy: leave it, knowingly; or write the concrete tag; or pin `tag@digest` and let a bot move it.
+Source: Docker documentation, "Tags are mutable"; Renovate documentation, "Docker image tags are
+not immutable".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.resolution import Status
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import WATCH, day, facts, instead, name, now
+from tagwatch.audit.rule.repair import repin
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A tag without digest that stands for a more concrete tag, or was seen to move."""
+    target, evidence = subject.target, subject.evidence
+    reference = target.reference
+    if evidence is None or reference is None or target.kind == WATCH:
+        return
+    tag, resolution = reference.tag, evidence.resolution
+    if tag in (None, "latest") or reference.digest or resolution.digest is None:
+        return
+    is_alias = resolution.tag not in (None, tag) and tag in resolution.aliases
+    if not is_alias and evidence.lifecycle != "floating":
+        return
+    times = "once" if evidence.moves == 1 else f"{evidence.moves} times"
+    seen = f", and moved {times}" if evidence.moves else ""
+    since = f" since {day(evidence.first_seen)}" if seen and evidence.first_seen else ""
+    concrete = resolution.tag if resolution.status is Status.RESOLVED else None
+    yield Statement(
+        message=f"{name(target)} is a tag that moves: it is {now(evidence)}{seen}{since}",
+        remedy=(f"write {instead(target, concrete)}, or pin " if concrete else "pin ")
+        + instead(target, tag, resolution.digest),
+        evidence={**facts(evidence), "moves": str(evidence.moves)},
+        fix=repin(target, resolution.digest),
+    )
+
+
+RULE = Rule(
+    id="tag-moving",
+    title="tag that moves by design",
+    severity=Severity.NOTE,
+    needs=frozenset({Need.TAGS, Need.HISTORY}),
+    fixable=True,
+    check=check,
+)

@@ -1,0 +1,79 @@
+"""A tag that names one full version was pushed again with other build steps or configuration.
+
+A routine rebuild (same steps, newer base) is `tag-rebuilt`, not this. Where what moved cannot be
+compared, a note says so: unknown is not harmless. Of a base that the policy calls immutable, any
+other digest is reported.
+
+Risk: the publisher changed a release in place, or somebody else holds their key.
+Remedy: compare the two digests (`tagwatch diff`), pin the one you trust, ask the publisher.
+Source: docker/roadmap issues 85 and 743; distribution-library-image issue 195; `DESIGN.md`, 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.change import Change, Verdict
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import day, days, instead, name
+from tagwatch.image.digest import short_digest
+
+__all__ = ["RULE", "check"]
+
+_SAME_IMAGE = frozenset({Verdict.IDENTICAL, Verdict.RECOMPRESSED, Verdict.ATTESTATION_ONLY})
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A change of the last `days` days that replaced what a version stands for."""
+    target, evidence = subject.target, subject.evidence
+    reference = target.reference
+    change = evidence.change if evidence else None
+    if evidence is None or reference is None or change is None:
+        return
+    if days(change.at, subject.at) > subject.options["days"]:
+        return
+    is_version = evidence.resolution.tag == reference.effective_tag != "latest"
+    is_immutable = subject.policy.is_immutable(reference)
+    moved = (
+        f"{name(target)} moved on {day(change.at)} from {short_digest(change.before)} "
+        f"to {short_digest(change.after)}"
+    )
+    if change.verdict is Verdict.REPLACED:
+        message = f"{moved} and is another image: {change.reason or 'steps or config differ'}"
+        severity = None if is_version or is_immutable else Severity.WARNING
+    elif change.verdict is Verdict.UNKNOWN and (is_version or is_immutable):
+        message = f"{moved}, and why is not known" + (f": {change.reason}" if change.reason else "")
+        severity = Severity.NOTE
+    elif is_immutable and change.verdict not in _SAME_IMAGE:
+        message = f"{moved} ({change.verdict.value}), and the policy calls it immutable"
+        severity = None
+    else:
+        return
+    yield Statement(
+        message=message,
+        remedy=f"compare the two with tagwatch diff; until then write "
+        f"{instead(target, reference.tag, change.before)}",
+        severity=severity,
+        evidence=_facts(change),
+        unknown=change.verdict is Verdict.UNKNOWN,
+    )
+
+
+def _facts(change: Change) -> dict[str, str]:
+    return {
+        "before": change.before,
+        "after": change.after,
+        "verdict": change.verdict.value,
+        "moved_at": change.at.isoformat().replace("+00:00", "Z"),
+    }
+
+
+RULE = Rule(
+    id="tag-replaced",
+    title="version pushed again with other content",
+    severity=Severity.ERROR,
+    needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
+    options={"days": 30},
+    check=check,
+)
