@@ -1,0 +1,324 @@
+"""Tags: `[product] version [suffix…]`, read with the vocabulary of their repository.
+
+The grammar is written from what publishers do, not from what a specification says. A tag's text is
+a claim: what the tag stands for is `audit.resolution`'s to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import total_ordering
+
+from tagwatch.image.token import Part, Token, split_tag
+from tagwatch.image.vocabulary import PLAIN, Vocabulary
+
+__all__ = ["FIRST_YEAR", "Kind", "Scheme", "Tag", "parse_tag", "version_key"]
+
+FIRST_YEAR = 1990
+"""A first number from here to 2099 is a calendar year."""
+
+_FINAL = (9,)
+_ARTIFACT = re.compile(r"sha(?:256|384|512)-[0-9a-f]{32,128}(?:\.[A-Za-z0-9.]+)?", re.ASCII)
+_PULL_REQUEST = re.compile(
+    r"(?:pr|pull|pull-request|mr|merge-request|merge)[-_.]?\d+(?:[-_.].*)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+class Kind(StrEnum):
+    """What a tag is by its form, in the order in which tags sort."""
+
+    ARTIFACT = "artifact"
+    """A signature, SBOM or referrers list stored under a digest's name."""
+    COMMIT = "commit"
+    """A commit of the source, alone or behind a branch name."""
+    PULL_REQUEST = "pull-request"
+    WORD = "word"
+    """A rolling word, code name, branch or bare variant: no number that is a version."""
+    DATED = "dated"
+    """A date and no version (`bookworm-20260803`)."""
+    VERSION = "version"
+
+
+class Scheme(StrEnum):
+    """How versions are counted; versions of two schemes say nothing of each other's age."""
+
+    NONE = "none"
+    COUNT = "count"
+    YEAR = "year"
+    SERIAL = "serial"
+    """One number too large to be a version: a build counter or a clock."""
+
+
+_KIND_ORDER = {kind: number for number, kind in enumerate(Kind)}
+Precedence = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A tag, read. `str()` gives the text back; tags of one repository are totally ordered.
+
+    `release`: the numbers of the version; `pre`: rank of the stage and its numbers, None for a
+    final release; `revision`: builds, updates and patches of that release; `date`: YYYYMMDD and
+    what counts within the day. `product`: words before the version; `variant`: words behind it (of
+    a tag without version, those that stand beside versions elsewhere), numbers that belong to a
+    word joined to it; `rolling`: the other words. `shape`: the variant with the numbers of
+    platform releases left out. `version`: the version as text, without `v`, product and variant.
+    """
+
+    text: str
+    kind: Kind
+    v: bool = False
+    product: tuple[str, ...] = ()
+    release: tuple[int, ...] = ()
+    pre: tuple[int, ...] | None = None
+    revision: tuple[int, ...] = ()
+    date: tuple[int, ...] = ()
+    variant: tuple[str, ...] = ()
+    rolling: tuple[str, ...] = ()
+    shape: tuple[str, ...] = ()
+    commit: str = ""
+    version: str | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __lt__(self, other: Tag) -> bool:
+        return self.sort_key < other.sort_key
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Product and variant: everything that an alias must keep to stand in for this tag."""
+        return self.product + self.variant
+
+    @property
+    def is_prerelease(self) -> bool:
+        """True for pre-releases and for builds of a commit (`1.2.3-5-gabc1234`)."""
+        return self.pre is not None or (self.kind is Kind.VERSION and bool(self.commit))
+
+    @property
+    def weight(self) -> int:
+        """How many numbers it gives in all: the more, the more specific."""
+        stage = len(self.pre) - 1 if self.pre else 0
+        return len(self.release) + stage + len(self.revision) + len(self.date)
+
+    @property
+    def precedence(self) -> Precedence:
+        """The version to compare by: release, stage (a final is last), revision, date."""
+        return (self.release, self.pre or _FINAL, self.revision, self.date)
+
+    @property
+    def sort_key(self) -> tuple[int, Precedence, tuple[str, ...], str]:
+        """Total, and equal for equal tags only: the text is its last part."""
+        return (_KIND_ORDER[self.kind], self.precedence, self.words, self.text)
+
+    @property
+    def scheme(self) -> Scheme:
+        """How its version is counted."""
+        if self.kind is not Kind.VERSION:
+            return Scheme.NONE
+        if len(self.release) == 1 and self.release[0] >= 1_000_000:
+            return Scheme.SERIAL
+        return Scheme.YEAR if FIRST_YEAR <= self.release[0] < 2100 else Scheme.COUNT
+
+    @property
+    def line(self) -> tuple[str, ...]:
+        """Tags with equal lines may replace each other: an equivalence by construction.
+
+        A tag without version is in no line but its own.
+        """
+        if self.kind is not Kind.VERSION:
+            return (self.kind, self.text)
+        return (self.kind, self.scheme, *self.product, "", *self.shape)
+
+
+def parse_tag(text: str, vocabulary: Vocabulary = PLAIN) -> Tag:
+    """Read `text` with the words of its repository. Never fails: what is no version is a word.
+
+    >>> tag = parse_tag("8.3.10-fpm-alpine3.20")
+    >>> tag.release, tag.variant
+    ((8, 3, 10), ('fpm', 'alpine3.20'))
+    """
+    if _ARTIFACT.fullmatch(text):
+        return Tag(text=text, kind=Kind.ARTIFACT)
+    if _PULL_REQUEST.fullmatch(text):
+        return Tag(text=text, kind=Kind.PULL_REQUEST, rolling=(text,))
+    tokens = split_tag(text)
+    if not tokens:
+        return Tag(text=text, kind=Kind.WORD)
+    if _is_commit(tokens, vocabulary):
+        return Tag(text=text, kind=Kind.COMMIT, rolling=(text,), commit=tokens[-1].text)
+    start = vocabulary.version_at(tokens)
+    if start is not None:
+        return _versioned(text, tokens, start, vocabulary)
+    if any(token.part is Part.COMMIT for token in tokens):
+        return Tag(text=text, kind=Kind.COMMIT, rolling=(text,), commit=_commit(tokens))
+    return _unversioned(text, tokens, vocabulary)
+
+
+def version_key(version: str) -> Precedence:
+    """The order of a bare version text (`21.0.12_8`), as `Tag.version` or a label gives it.
+
+    >>> version_key("3.15.0rc1") < version_key("3.15.0")
+    True
+    """
+    return parse_tag(version.replace("+", "_")).precedence
+
+
+def _is_commit(tokens: Sequence[Token], vocabulary: Vocabulary) -> bool:
+    last = tokens[-1]
+    lead = tokens[-2].text if len(tokens) > 1 else ""
+    if last.part is Part.COMMIT:
+        return len(tokens) == 1 or lead in ("sha", "git", "commit")
+    return (
+        last.part is Part.NUMBER
+        and last.text.isdigit()
+        and len(last.text) >= 7
+        and (
+            lead in ("sha", "git", "commit") or (lead, len(last.text)) in vocabulary.serial_commits
+        )
+    )
+
+
+def _commit(tokens: Sequence[Token]) -> str:
+    return next((token.text for token in tokens if token.part is Part.COMMIT), "")
+
+
+def _versioned(text: str, tokens: Sequence[Token], start: int, vocabulary: Vocabulary) -> Tag:
+    head, tail = tokens[start], tokens[start + 1 :]
+    product, _ = _joined(tokens[:start])
+    version = head.text[len(head.v) :]
+    release, revision = head.numbers, head.revision
+    if head.part is Part.WORD:  # nd130
+        product = (head.stem,)
+        version = head.text[len(head.stem) :].lstrip("._")
+    suffix = _read_suffix(tail, release, vocabulary)
+    return Tag(
+        text=text,
+        kind=Kind.VERSION,
+        v=bool(head.v),
+        product=product,
+        release=release,
+        pre=head.pre if head.pre is not None else suffix.pre,
+        revision=revision + suffix.revision,
+        date=suffix.date,
+        variant=suffix.variant,
+        shape=suffix.shape(vocabulary),
+        commit=suffix.commit,
+        version="-".join((version, *suffix.version)),
+    )
+
+
+def _unversioned(text: str, tokens: Sequence[Token], vocabulary: Vocabulary) -> Tag:
+    dates = [token for token in tokens if token.part is Part.DATE]
+    date = dates[0].numbers if dates else ()
+    rest: list[Token] = []
+    for before, token in zip((None, *tokens), tokens, strict=False):
+        if token.part is Part.DATE:
+            continue
+        if before is not None and before.part is Part.DATE and token.part is Part.NUMBER:
+            date += token.numbers
+        else:
+            rest.append(token)
+    words, tokens_of = _joined(rest)
+    is_variant = [vocabulary.is_variant(token) for token in tokens_of]
+    return Tag(
+        text=text,
+        kind=Kind.DATED if dates else Kind.WORD,
+        date=date,
+        variant=tuple(word for word, known in zip(words, is_variant, strict=True) if known),
+        rolling=tuple(word for word, known in zip(words, is_variant, strict=True) if not known),
+    )
+
+
+def _joined(tokens: Sequence[Token]) -> tuple[tuple[str, ...], tuple[Token, ...]]:
+    """Words with the numbers behind them (`alpine-3.20` is one word), and the token of each."""
+    words: list[str] = []
+    heads: list[Token] = []
+    for token in tokens:
+        if token.part is Part.NUMBER and words:
+            words[-1] += f"-{token.text}"
+        else:
+            words.append(token.text)
+            heads.append(token)
+    return tuple(words), tuple(heads)
+
+
+@dataclass(slots=True)
+class _Suffix:
+    """What stands behind a version's first token, while it is read."""
+
+    pre: tuple[int, ...] | None
+    revision: tuple[int, ...]
+    date: tuple[int, ...]
+    commit: str
+    version: list[str]
+    words: list[Token]
+
+    @property
+    def variant(self) -> tuple[str, ...]:
+        return _joined(self.words)[0]
+
+    def shape(self, vocabulary: Vocabulary) -> tuple[str, ...]:
+        words, heads = _joined(self.words)
+        return tuple(
+            head.stem if head.stem in vocabulary.platforms else word
+            for word, head in zip(words, heads, strict=True)
+        )
+
+
+def _read_suffix(
+    tail: Sequence[Token], release: tuple[int, ...], vocabulary: Vocabulary
+) -> _Suffix:
+    suffix = _Suffix(pre=None, revision=(), date=(), commit="", version=[], words=[])
+    is_open = True  # no variant word yet: numbers still belong to the version
+    for number, token in enumerate(tail):
+        before = tail[number - 1] if number else None
+        if token.part is Part.DATE:
+            suffix.date += token.numbers
+        elif token.part is Part.COMMIT:
+            suffix.commit = token.text
+            continue
+        elif token.part is Part.PRERELEASE and _is_stage(token, release, is_open, vocabulary):
+            suffix.pre = token.pre
+        elif token.part is Part.NUMBER and (is_open or _is_revision(before, vocabulary)):
+            _add_number(suffix, token, before)
+        elif token.part is Part.REVISION and (is_open or number == len(tail) - 1):
+            suffix.revision += token.revision
+        else:
+            is_open = False
+            suffix.words.append(token)
+            continue
+        suffix.version.append(token.text)
+    return suffix
+
+
+def _is_stage(
+    token: Token, release: tuple[int, ...], is_open: bool, vocabulary: Vocabulary
+) -> bool:
+    """True where a pre-release word is the version's own and no variant's."""
+    if token.text in vocabulary.flavours:
+        return False
+    return is_open or (release, token.stem) in vocabulary.stages
+
+
+def _is_revision(before: Token | None, vocabulary: Vocabulary) -> bool:
+    return before is not None and (
+        before.text in vocabulary.revised or before.part is Part.REVISION
+    )
+
+
+def _add_number(suffix: _Suffix, token: Token, before: Token | None) -> None:
+    """A number behind a version: of the stage before it (`-beta-2`), a stage itself, a build."""
+    if token.pre is not None and suffix.pre is None:
+        suffix.pre = (token.pre[0], *token.numbers, *token.pre[1:])
+    elif (
+        suffix.pre is not None and before is not None and before.pre == suffix.pre[:1] == suffix.pre
+    ):
+        suffix.pre += token.numbers
+    else:
+        suffix.revision += token.numbers + token.revision

@@ -1,0 +1,146 @@
+"""All tags of one repository: read with their own vocabulary, and grouped by what they serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from tagwatch.image.digest import Digest
+from tagwatch.image.tag import Kind, Scheme, Tag, parse_tag
+from tagwatch.image.vocabulary import Vocabulary
+
+__all__ = ["TagTable"]
+
+_DEVELOPMENT_WORDS = frozenset(
+    {
+        "canary", "dev", "devel", "develop", "development", "edge", "experimental", "main",
+        "master", "nightly", "snapshot", "testing", "tip", "trunk", "unstable",
+    }
+)  # fmt: skip
+_RELEASED_WORDS = frozenset({"current", "latest", "lts", "release", "stable"})
+
+Form = tuple[
+    tuple[str, ...], tuple[int, ...], tuple[int, ...] | None, tuple[int, ...], tuple[int, ...]
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagTable:
+    """A repository's tags. Make it once and ask it often: it is read when it is made.
+
+    `digests`: what each tag serves, None where nobody asked. `groups`: the tags of each digest
+    (an alias group), in order. `development`: versions that the publisher names by a word such as
+    `devel` and by none such as `latest`. `generalised`: what the more specific tags make floating:
+    `6.2` where there is a `6.2.24`; `generalised_unknown`: by tags whose digest is not known.
+    """
+
+    digests: Mapping[str, Digest | None]
+    vocabulary: Vocabulary
+    tags: Mapping[str, Tag]
+    groups: Mapping[Digest, tuple[Tag, ...]]
+    development: frozenset[tuple[tuple[int, ...], ...]]
+    generalised: frozenset[Form]
+    generalised_unknown: frozenset[Form]
+
+    @classmethod
+    def of(cls, tags: Mapping[str, Digest | None] | Iterable[str] | TagTable) -> TagTable:
+        """The table of `tags` (name -> digest or None, or names alone). Cost: linear."""
+        if isinstance(tags, TagTable):
+            return tags
+        digests = tags if isinstance(tags, Mapping) else dict.fromkeys(tags)
+        vocabulary = Vocabulary.learn(digests)
+        read = {text: parse_tag(text, vocabulary) for text in digests}
+        gathered: dict[Digest, list[Tag]] = {}
+        for text, digest in digests.items():
+            if digest is not None:
+                gathered.setdefault(digest, []).append(read[text])
+        groups = {digest: tuple(sorted(group)) for digest, group in gathered.items()}
+        unknown = (tag for text, tag in read.items() if digests[text] is None)
+        return cls(
+            digests=digests,
+            vocabulary=vocabulary,
+            tags=read,
+            groups=groups,
+            development=_development(groups.values()),
+            generalised=_generalised(read.values()),
+            generalised_unknown=_generalised(unknown),
+        )
+
+    def read(self, text: str) -> Tag:
+        """`text` with this repository's vocabulary, whether or not the tag exists."""
+        return self.tags.get(text) or parse_tag(text, self.vocabulary)
+
+    def aliases(self, tag: Tag) -> tuple[Tag, ...]:
+        """The tags that serve the same digest, itself among them; itself alone where unknown."""
+        digest = self.digests.get(tag.text)
+        return (tag,) if digest is None else self.groups[digest]
+
+    def is_specific(self, tag: Tag) -> bool:
+        """True for a version tag that no alias says more exactly.
+
+        By digests where they are known; where they are not, by the names alone.
+        """
+        if tag.kind is not Kind.VERSION:
+            return False
+        if self.digests.get(tag.text) is None:
+            return _form(tag) not in self.generalised
+        if _form(tag) in self.generalised_unknown:
+            return False
+        group = self.aliases(tag)
+        return tag.weight == max(other.weight for other in group if other.kind is Kind.VERSION)
+
+    def is_general(self, tag: Tag, *, known: bool = True) -> bool:
+        """True where another tag's name says more of the same (`6.2` beside `6.2.24`).
+
+        `known` False: only where such a tag's digest is not known.
+        """
+        return _form(tag) in (self.generalised if known else self.generalised_unknown)
+
+    def is_development(self, tag: Tag) -> bool:
+        """True where the publisher calls this version a development version."""
+        return tag.precedence in self.development
+
+    def scheme(self) -> Scheme | None:
+        """How the publisher counts today: what `latest` is, else the only scheme, else None."""
+        latest = self.tags.get("latest")
+        for tag in self.aliases(latest) if latest else ():
+            if tag.kind is Kind.VERSION:
+                return tag.scheme
+        schemes = {tag.scheme for tag in self.tags.values() if tag.kind is Kind.VERSION}
+        return schemes.pop() if len(schemes) == 1 else None
+
+
+def _form(tag: Tag) -> Form:
+    return (tag.words, tag.release, tag.pre, tag.revision, tag.date)
+
+
+def _generalised(tags: Iterable[Tag]) -> frozenset[Form]:
+    return frozenset(
+        form for tag in tags if tag.kind is Kind.VERSION for form in _more_general(tag)
+    )
+
+
+def _more_general(tag: Tag) -> Iterator[Form]:
+    words, release, pre, revision, date = _form(tag)
+    stage = pre[:1] if pre else None
+    for length in range(1, len(release)):
+        yield (words, release[:length], stage, (), ())
+    if pre is not None and len(pre) > 1:
+        yield (words, release, stage, (), ())
+    for length in range(len(revision)):
+        yield (words, release, pre, revision[:length], ())
+    if date:
+        yield (words, release, pre, revision, ())
+
+
+def _development(groups: Iterable[tuple[Tag, ...]]) -> frozenset[tuple[tuple[int, ...], ...]]:
+    labelled: set[tuple[tuple[int, ...], ...]] = set()
+    released: set[tuple[tuple[int, ...], ...]] = set()
+    for group in groups:
+        words = {word for tag in group if tag.kind is Kind.WORD for word in tag.rolling}
+        versions = {tag.precedence for tag in group if tag.kind is Kind.VERSION}
+        if words & _RELEASED_WORDS:
+            released |= versions
+        elif words & _DEVELOPMENT_WORDS:
+            labelled |= versions
+    return frozenset(labelled - released)

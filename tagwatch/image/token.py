@@ -1,0 +1,182 @@
+"""The pieces between a tag's dashes: numbers, dates, commits, pre-release words, other words.
+
+What a piece means by itself is decided here; what it means beside the others of its repository is
+`vocabulary`'s and `tag`'s to say. Only words of the trade are known by name: no image, no
+distribution, no code name.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+
+__all__ = ["PRERELEASE_RANK", "Part", "Token", "split_tag", "token_of"]
+
+PRERELEASE_RANK = {
+    "dev": 0, "devel": 0, "develop": 0, "snapshot": 0, "nightly": 0, "canary": 0,
+    "ea": 1,
+    "a": 2, "alpha": 2,
+    "b": 3, "beta": 3,
+    "m": 4, "milestone": 4,
+    "pre": 5, "preview": 5, "prerelease": 5,
+    "c": 6, "cr": 6, "rc": 6,
+}  # fmt: skip
+"""Pre-release words in the order in which their stages follow each other."""
+
+# Only glued to the number (`3.7.0b5`, `11.0.0-M1`): alone they are too short to mean one thing.
+_GLUED_ONLY = {"a", "b", "c", "m"}
+# What counts builds of one release, and what only says that it is final.
+_REVISION_WORDS = {
+    "b", "build", "hf", "hotfix", "ls", "p", "patch", "pl", "post", "r", "rev", "revision",
+    "security", "sp", "u", "update",
+}  # fmt: skip
+_FINAL_WORDS = {"final", "ga", "release"}
+
+_NUMBER = re.compile(r"(v?)(\d+(?:\.\d+)*)", re.ASCII | re.IGNORECASE)
+_GLUED = re.compile(r"[._]?([A-Za-z]+)[._]?(\d+(?:\.\d+)*)?|_(\d+(?:\.\d+)*)", re.ASCII)
+_DATE = re.compile(
+    r"v?(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+    r"(?:T?([0-2]\d[0-5]\d(?:[0-5]\d)?)Z?)?((?:\.\d+)*)",
+    re.ASCII,
+)
+_DASHED_DATE = re.compile(
+    r"(20\d\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+    r"(?:[T_-]([0-2]\d)-?([0-5]\d)(?:-?([0-5]\d))?Z?)?(?=[-._]|$)",
+    re.ASCII,
+)
+_COMMIT = re.compile(r"g?([0-9a-f]{7,40}|[0-9a-f]{64})", re.ASCII)
+_WORD = re.compile(r"([A-Za-z]+(?:_[A-Za-z]+)*)(?:[._]?(\d+(?:[._]\d+)*))?", re.ASCII)
+_PRERELEASE_TAIL = re.compile(r"(?:[._]?\d+)?(?:\.[0-9A-Za-z]+)*", re.ASCII)
+_DIGITS = re.compile(r"\d+", re.ASCII)
+
+
+class Part(IntEnum):
+    """What a piece is by itself."""
+
+    NUMBER = 1
+    DATE = 2
+    PRERELEASE = 3
+    REVISION = 4
+    COMMIT = 5
+    WORD = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One piece. `numbers`: of a NUMBER the release, of a WORD what is glued to its `stem`.
+
+    `pre`: rank and numbers of a pre-release; `revision`: numbers of builds, updates, patches.
+    """
+
+    text: str
+    part: Part
+    v: str = ""
+    stem: str = ""
+    numbers: tuple[int, ...] = ()
+    pre: tuple[int, ...] | None = None
+    revision: tuple[int, ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """How many numbers a NUMBER carries in all."""
+        return len(self.numbers) + len(self.revision) + len((self.pre or (0,))[1:])
+
+
+def split_tag(text: str) -> tuple[Token, ...]:
+    """The pieces of `text` between dashes; a date written with dashes is one piece.
+
+    >>> [token.text for token in split_tag("RELEASE.2024-01-16T16-07-38Z-fips")]
+    ['RELEASE', '2024-01-16T16-07-38Z', 'fips']
+    """
+    if "20" in text and (match := _DASHED_DATE.search(text)) and _is_edge(text, match.start()):
+        before, after = text[: match.start()].rstrip("-._"), text[match.end() :].lstrip("-._")
+        date = Token(
+            match[0], Part.DATE, numbers=(int(match[1] + match[2] + match[3]), *_clock(match))
+        )
+        return (*_pieces(before), date, *_pieces(after))
+    return _pieces(text)
+
+
+def _is_edge(text: str, start: int) -> bool:
+    return start == 0 or text[start - 1] in "-._"
+
+
+def _clock(match: re.Match[str]) -> tuple[int, ...]:
+    return (int(match[4] + match[5] + (match[6] or "00")),) if match[4] else ()
+
+
+def _pieces(text: str) -> tuple[Token, ...]:
+    return tuple(token_of(piece) for piece in text.split("-")) if text else ()
+
+
+@lru_cache(maxsize=1 << 16)
+def token_of(text: str) -> Token:
+    """Read one piece by itself. Cost: a few microseconds the first time, then a look-up."""
+    if match := _DATE.fullmatch(text):
+        clock = (int(match[4].ljust(6, "0")),) if match[4] else ()
+        return Token(
+            text,
+            Part.DATE,
+            numbers=(int(match[1] + match[2] + match[3]), *clock, *_integers(match[5])),
+        )
+    return _commit(text) or _number(text) or _word(text)
+
+
+def _number(text: str) -> Token | None:
+    match = _NUMBER.match(text)
+    if match is None:
+        return None
+    numbers = _integers(match[2])
+    pre: tuple[int, ...] | None = None
+    revision: tuple[int, ...] = ()
+    position = match.end()
+    while position < len(text):
+        glued = _GLUED.match(text, position)
+        if glued is None:
+            return None
+        position = glued.end()
+        word = (glued[1] or "").lower()
+        counted = _integers(glued[2] or glued[3] or "")
+        is_stage = word in PRERELEASE_RANK and (counted or word not in _GLUED_ONLY)
+        if is_stage and pre is None and not revision:
+            pre = (PRERELEASE_RANK[word], *counted)
+        elif not word or (word in _REVISION_WORDS and counted):
+            revision += counted
+        elif len(word) == 1 and not counted and len(numbers) > 1 and position == len(text):
+            revision += (ord(word) - ord("a") + 1,)  # OpenSSL's 1.0.2k
+        elif word not in _FINAL_WORDS:
+            return None
+    return Token(text, Part.NUMBER, match[1], numbers=numbers, pre=pre, revision=revision)
+
+
+def _commit(text: str) -> Token | None:
+    match = _COMMIT.fullmatch(text)
+    if match is None or match[1].isdigit():
+        return None
+    if match[1].isalpha() and len(match[1]) not in (7, 8, 40, 64):
+        return None
+    return Token(text, Part.COMMIT)
+
+
+def _word(text: str) -> Token:
+    match = _WORD.match(text)
+    if match is None:
+        return Token(text, Part.WORD, stem=text)
+    stem, rest = match[1], text[match.end(1) :]
+    counted = _integers(match[2] or "")
+    lower = stem.lower()
+    is_stage = lower in PRERELEASE_RANK and _PRERELEASE_TAIL.fullmatch(rest)
+    if is_stage and (lower not in _GLUED_ONLY or (stem == "M" and counted)):
+        pre = (PRERELEASE_RANK[lower], *_integers(rest))
+        return Token(text, Part.PRERELEASE, stem=stem, pre=pre)
+    if match.end() < len(text):
+        return Token(text, Part.WORD, stem=text)
+    if lower in _REVISION_WORDS and (counted or len(stem) > 2):
+        return Token(text, Part.REVISION, stem=stem, numbers=counted, revision=counted)
+    return Token(text, Part.WORD, stem=stem, numbers=counted)
+
+
+def _integers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, _DIGITS.findall(text)))
