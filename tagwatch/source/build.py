@@ -1,0 +1,123 @@
+"""Builds that another file describes (Compose, bake, devcontainer): a Dockerfile and its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from tagwatch.source.companion import Companions
+from tagwatch.source.dockerfile import extract as extract_dockerfile
+from tagwatch.source.node import Document, Scalar
+from tagwatch.source.source_text import SourceText
+from tagwatch.source.target import Extraction, Location, SourceContext, Target
+
+__all__ = ["IMAGE_SCHEME", "Build", "build_extraction", "cache_reference"]
+
+IMAGE_SCHEME = "docker-image://"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One build. `path` is the Dockerfile's, unless `inline` holds its place and text.
+
+    `unknown`: build arguments whose value is not known here; `contexts`: names that stand for
+    something else in this build's FROM and --from.
+    """
+
+    location: Location
+    path: str = ""
+    inline: tuple[Document, Scalar, str] | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
+    target: str | None = None
+    contexts: frozenset[str] = frozenset()
+
+
+def build_extraction(build: Build, companions: Companions, context: SourceContext) -> Extraction:
+    """What the build's Dockerfile names, with its arguments; nothing where it is not (yet) here.
+
+    Arguments given by the caller (`context.build_args`) beat those of the file.
+    """
+    if build.inline is not None:
+        raw: bytes | None = build.inline[2].encode()
+        path = build.location.path
+    else:
+        path = build.path
+        raw = companions.read(path, build.location)
+    if raw is None:
+        return Extraction()
+    given = replace(
+        context, build_args={**build.arguments, **context.build_args}, target=build.target
+    )
+    extraction = extract_dockerfile(raw, path, given)
+    targets = [target for target in extraction.targets if target.text not in build.contexts]
+    if unknown := build.unknown - context.build_args.keys():
+        targets = _without_guesses(targets, raw, path, given, sorted(unknown))
+    if build.inline is not None:
+        return Extraction(targets=tuple(_moved(target, *build.inline) for target in targets))
+    return replace(extraction, targets=tuple(targets))
+
+
+def cache_reference(text: str) -> str:
+    """The reference in a cache source: itself, or `ref=` of `type=registry,…`; else empty."""
+    if "=" not in text:
+        return text
+    settings = dict(part.strip().partition("=")[::2] for part in text.split(","))
+    return settings.get("ref", "") if settings.get("type") == "registry" else ""
+
+
+def _without_guesses(
+    targets: list[Target], raw: bytes, path: str, context: SourceContext, unknown: list[str]
+) -> list[Target]:
+    """The targets; one that changes with an unknown argument names no image, but what it needs.
+
+    Each unknown argument is tried with a value: what changes then depends on it.
+    """
+    needs: dict[Location, list[str]] = {}
+    for name in unknown:
+        tried = replace(context, build_args={**context.build_args, name: "tagwatch-unknown"})
+        other = {
+            (target.location, target.reference)
+            for target in extract_dockerfile(raw, path, tried).targets
+        }
+        for target in targets:
+            if (target.location, target.reference) not in other:
+                needs.setdefault(target.location, []).append(name)
+    return [
+        replace(target, reference=None, fields=(), missing=tuple(needs[target.location]))
+        if target.location in needs
+        else target
+        for target in targets
+    ]
+
+
+def _moved(target: Target, document: Document, node: Scalar, text: str) -> Target:
+    """A target of an inline Dockerfile at its place in the file that holds it.
+
+    Exact in a literal block (`|`), whose lines are the Dockerfile's; else the whole scalar's place.
+    """
+    source = document.source
+    start, end = _range_in(source, node, text, target.location) or (node.start, node.end)
+    return replace(target, location=source.location(start, end), fields=(), ignores=())
+
+
+def _range_in(
+    source: SourceText, node: Scalar, text: str, place: Location
+) -> tuple[int, int] | None:
+    if node.style != "|" or place.line != place.end_line:
+        return None
+    lines = text.split("\n")
+    if place.line > len(lines):
+        return None
+    line = lines[place.line - 1]
+    start = node.start
+    for _ in range(place.line):
+        start = source.text.find("\n", start) + 1
+        if not start:
+            return None
+    end = source.text.find("\n", start)
+    whole = source.text[start : end if end >= 0 else None].rstrip("\r")
+    if not whole.endswith(line):
+        return None
+    margin = start + len(whole) - len(line)
+    return margin + place.column - 1, margin + place.end_column - 1

@@ -1,0 +1,398 @@
+"""Compose files (compose-spec): what their services run, build from and publish.
+
+A project may stand in several files: `extends` and `include` are followed, `.env` is read, and an
+override file beside the main one adds its ports. Files that are needed come back as `wanted`.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tagwatch.errors import InputError, UsageError
+from tagwatch.image.platform import Platform
+from tagwatch.source.build import build_extraction
+from tagwatch.source.companion import Companions
+from tagwatch.source.compose_build import BuildReader
+from tagwatch.source.compose_port import read_ports
+from tagwatch.source.dotenv import read_dotenv
+from tagwatch.source.ignore import attach, find_ignores, ignore_problems
+from tagwatch.source.image_text import image_target, place_of
+from tagwatch.source.interpolation import Lookup, Resolved, interpolate, literal
+from tagwatch.source.node import (
+    Document,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    as_mapping,
+    check_utf8,
+    items_of,
+)
+from tagwatch.source.source_text import SourceText
+from tagwatch.source.target import (
+    Extraction,
+    Ignore,
+    Location,
+    Port,
+    Problem,
+    SourceContext,
+    Target,
+)
+from tagwatch.source.yaml_nodes import load_yaml
+
+__all__ = ["extract", "recognizes"]
+
+_NAME = re.compile(r"(?:docker-|podman-)?compose(?:[._-][^/]*)?\.ya?ml", re.IGNORECASE)
+_MAIN = re.compile(r"(?:docker-)?compose\.ya?ml")
+_SERVICES = re.compile(
+    rb"""(?m)^(?:\xef\xbb\xbf)?["']?services["']?[ \t]*:[ \t\r]*(?:#.*|\{.*|&\S+)?$"""
+)
+_SERVICE_KEY = re.compile(
+    rb"""(?m)(?:^[ \t]+|[{,][ \t]*)["']?(?:image|build|extends)["']?[ \t]*:"""
+)
+_OTHER = re.compile(rb"(?m)^(?:apiVersion|jobs|stages|\$schema)[ \t]*:")
+_BLOCK = re.compile(rb"(?m)^(?=[^\s#])")
+_BLOCK_KEY = re.compile(rb"[\w.-]+:[ \t]*\r?(?:#.*)?\n")
+_NO_SERVICE = re.compile(
+    rb"(?m)^[ \t-]+(?:script|stage|repository|tag|pullPolicy|steps|runs-on|kind)[ \t]*:"
+)
+_V1_KEYS = frozenset({"image", "build", "extends"})
+_MAX_CHAIN = 32
+
+
+def recognizes(path: str, head: bytes) -> bool:
+    """See `Source.recognizes`."""
+    name = posixpath.basename(path)
+    if _NAME.fullmatch(name):
+        return True
+    if not name.endswith((".yml", ".yaml")) or _OTHER.search(head):
+        return False
+    if _SERVICES.search(head):
+        return _SERVICE_KEY.search(head) is not None
+    return _is_version_1(head)
+
+
+def _is_version_1(head: bytes) -> bool:
+    """True where every top-level key looks like a service of the first layout."""
+    blocks = [block for block in _BLOCK.split(head) if block.strip() and block[:1] not in b"# \n"]
+    return bool(blocks) and all(
+        _BLOCK_KEY.match(block) and _SERVICE_KEY.search(block) and not _NO_SERVICE.search(block)
+        for block in blocks
+    )
+
+
+def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
+    """See `Source.extract`."""
+    project = _Project(context)
+    file = project.open(raw, path, posixpath.dirname(path), None)
+    project.read(file, override=True)
+    return project.result()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """One file of the project; relative paths start at `directory`."""
+
+    document: Document
+    directory: str
+    lookup: Lookup
+
+    @property
+    def path(self) -> str:
+        return self.document.source.path
+
+    def services(self) -> Iterator[tuple[str, Mapping]]:
+        for root in self.document.roots:
+            mapping = as_mapping(root)
+            if mapping is None:
+                continue
+            services = mapping.mapping("services")
+            entries = services.entries if services else _version_1(mapping)
+            for name, node in entries.items():
+                service = as_mapping(node)
+                if service is not None and service.tag != "!reset" and not name.startswith("x-"):
+                    yield name, service
+
+    def service(self, name: str) -> Mapping | None:
+        """The last service of that name; a later document overrides."""
+        return next((node for other, node in reversed([*self.services()]) if other == name), None)
+
+    def value(self, node: Scalar) -> Resolved:
+        """The scalar's text with its variables substituted."""
+        if "$" not in node.value:
+            return literal(node.value, place_of(self.document, node))
+        return interpolate(node.value, self.lookup, place_of(self.document, node))
+
+    def profiles(self, service: Mapping) -> tuple[str, ...]:
+        return tuple(
+            item.value for item in items_of(service.get("profiles")) if isinstance(item, Scalar)
+        )
+
+    def known(self, node: Node | None) -> str | None:
+        """The text of a scalar that is there and depends on nothing unknown."""
+        return self.value(node).known if isinstance(node, Scalar) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Service:
+    """A service with what it inherits through `extends`."""
+
+    image: tuple[_File, Scalar] | None = None
+    platform: str | None = None
+    ports: tuple[Port, ...] = ()
+    built: bool = False
+
+
+class _Project:
+    """One walk over a project's files; asks for what it needs and gathers what it finds."""
+
+    def __init__(self, context: SourceContext) -> None:
+        self._context = context
+        self._companions = Companions(context)
+        self._targets: dict[tuple[object, ...], Target] = {}
+        self._problems: list[Problem] = []
+        self._ignores: list[Ignore] = []
+        self._ports: list[Port] = []
+        self._documents: dict[str, Document] = {}
+        self._included: set[str] = set()
+
+    def result(self) -> Extraction:
+        targets = attach(self._targets.values(), self._ignores)
+        return Extraction(
+            targets=targets,
+            problems=tuple(dict.fromkeys([*self._problems, *self._companions.problems])),
+            wanted=self._companions.wanted,
+            ignores=tuple(self._ignores),
+            ports=tuple(self._ports),
+        )
+
+    def open(self, raw: bytes, path: str, directory: str, environment: Lookup | None) -> _File:
+        """A file of the project; `environment` None: the caller's."""
+        document = self._documents.get(path)
+        if document is None:
+            document = self._documents[path] = load_yaml(raw, path)
+            ignores = find_ignores(document.source.text, path)
+            self._ignores += ignores
+            self._problems += [*document.problems, *ignore_problems(ignores)]
+        lookup = environment or self._environment
+        if b"$" in raw:
+            lookup = self._with_dotenv(lookup, posixpath.join(directory, ".env"), None)
+        return _File(document=document, directory=directory, lookup=lookup)
+
+    def read(self, file: _File, *, override: bool = False) -> None:
+        """Everything that the file names; `override`: an override file beside it counts too."""
+        overrides = self._override(file) if override else None
+        for name, node in file.services():
+            service = self._service(file, name, node, ())
+            extra = overrides.service(name) if overrides else None
+            if overrides and extra:
+                ports, problems = read_ports(
+                    overrides.document, extra, overrides.value, file.profiles(node)
+                )
+                self._problems += problems
+                service = replace(service, ports=service.ports + ports)
+            self._emit(name, service)
+            self._volumes(file, name, node)
+        for root in file.document.roots:
+            if isinstance(root, Mapping):
+                for item in _listed(root.get("include")):
+                    self._include(file, item)
+
+    def _service(
+        self, file: _File, name: str, node: Mapping, chain: tuple[tuple[str, str], ...]
+    ) -> _Service:
+        base = self._extended(file, node, (*chain, (file.path, name)))
+        image = node.scalar("image")
+        ports, problems = read_ports(file.document, node, file.value, file.profiles(node))
+        self._problems += problems
+        section = node.get("build")
+        if section is not None:
+            self._build(file, section, name)
+        return _Service(
+            image=(file, image) if image is not None and image.value else base.image,
+            platform=self._platform(file, node.get("platform")) or base.platform,
+            ports=base.ports + ports,
+            built=base.built or section is not None,
+        )
+
+    def _extended(self, file: _File, node: Mapping, chain: tuple[tuple[str, str], ...]) -> _Service:
+        extends = node.get("extends")
+        if extends is None:
+            return _Service()
+        service = extends if isinstance(extends, Scalar) else None
+        other: _File | None = file
+        if isinstance(extends, Mapping):
+            service = extends.scalar("service")
+            if (name := extends.scalar("file")) is not None:
+                other = self._companion(file, name)
+        if service is None or other is None:
+            return _Service()
+        wanted = file.known(service) or service.value
+        found = other.service(wanted)
+        if found is None:
+            self._problem(file, service, f"extends an unknown service {wanted[:60]!r}")
+            return _Service()
+        if (other.path, wanted) in chain or len(chain) > _MAX_CHAIN:
+            self._problem(file, service, f"service {wanted[:60]!r} extends itself")
+            return _Service()
+        return self._service(other, wanted, found, chain)
+
+    def _build(self, file: _File, section: Node, service: str) -> None:
+        reader = BuildReader(document=file.document, directory=file.directory, value=file.value)
+        for target in reader.targets(section, service):
+            self._add(target)
+        build = reader.build(section)
+        if build is None:
+            self._problem(file, section, "a build whose Dockerfile is not here", skipped=True)
+            return
+        extraction = build_extraction(build, self._companions, self._context)
+        self._problems += extraction.problems
+        for target in extraction.targets:
+            self._add(target)
+
+    def _emit(self, name: str, service: _Service) -> None:
+        if service.image is None:
+            self._ports += service.ports
+            return
+        file, node = service.image
+        value = file.value(node) if node.is_string else Resolved(error="an image is a string")
+        target = image_target(
+            file.document,
+            node,
+            value,
+            kind="compose",
+            group=name,
+            ports=service.ports,
+            platform=service.platform,
+            facts={"built": name} if service.built else {},
+        )
+        self._add(target)
+
+    def _volumes(self, file: _File, name: str, node: Mapping) -> None:
+        """Volumes of type `image` are pulled like images."""
+        for volume in items_of(node.get("volumes")):
+            if not isinstance(volume, Mapping) or file.known(volume.get("type")) != "image":
+                continue
+            source = volume.scalar("source")
+            if source is not None:
+                value = file.value(source)
+                self._add(image_target(file.document, source, value, kind="compose", group=name))
+
+    def _add(self, target: Target) -> None:
+        """Keep the target; where an anchor leads two services to one place, join their ports."""
+        key = (target.location, target.reference, target.platform, target.kind)
+        known = self._targets.get(key)
+        if known is not None:
+            ports = dict.fromkeys((*known.ports, *target.ports))
+            target = replace(known, ports=tuple(ports))
+        self._targets[key] = target
+
+    def _include(self, file: _File, item: Node) -> None:
+        paths: list[Node] = [item]
+        directory: str | None = None
+        environment = file.lookup
+        if isinstance(item, Mapping):
+            paths = _listed(item.get("path"))
+            directory = file.known(item.get("project_directory"))
+            for node in _listed(item.get("env_file")):
+                if isinstance(node, Scalar) and (name := file.known(node)):
+                    path = posixpath.normpath(posixpath.join(file.directory, name))
+                    environment = self._with_dotenv(environment, path, file.document.location(node))
+        for node in paths:
+            if isinstance(node, Scalar):
+                other = self._companion(file, node, directory, environment)
+                if other is not None and other.path not in self._included:
+                    self._included.add(other.path)
+                    self.read(other)
+
+    def _companion(
+        self,
+        file: _File,
+        node: Scalar,
+        directory: str | None = None,
+        environment: Lookup | None = None,
+    ) -> _File | None:
+        """Another file of the project, None where it is not there (yet)."""
+        name = file.known(node)
+        if name is None:
+            self._problem(file, node, f"{node.value[:100]!r} cannot be resolved")
+            return None
+        if "://" in name or name.startswith("git@"):
+            self._problem(file, node, f"{name[:100]!r} is remote and was not read", skipped=True)
+            return None
+        path = posixpath.normpath(posixpath.join(file.directory, name))
+        raw = self._companions.read(path, file.document.location(node))
+        if raw is None:
+            return None
+        inside = posixpath.dirname(path)
+        if directory is not None:
+            inside = posixpath.normpath(posixpath.join(file.directory, directory))
+        return self.open(raw, path, inside, environment or file.lookup)
+
+    def _override(self, file: _File) -> _File | None:
+        """The override file that Compose reads beside a main file."""
+        name = posixpath.basename(file.path)
+        if not _MAIN.fullmatch(name):
+            return None
+        stem = name.rpartition(".")[0]
+        for suffix in (".yml", ".yaml"):
+            path = posixpath.join(posixpath.dirname(file.path), f"{stem}.override{suffix}")
+            if (raw := self._companions.read(path, None)) is not None:
+                return self.open(raw, path, file.directory, file.lookup)
+        return None
+
+    def _environment(self, name: str) -> Resolved | None:
+        value = self._context.environment.get(name)
+        return None if value is None else literal(value)
+
+    def _with_dotenv(self, lookup: Lookup, path: str, named_at: Location | None) -> Lookup:
+        """The environment with the file's values below it."""
+        raw = self._companions.read(path, named_at)
+        if raw is None:
+            return lookup
+        try:
+            source = SourceText(raw, path)
+            check_utf8(source)
+        except InputError as error:
+            place = Location(path=path, line=1, column=1, end_line=1, end_column=1)
+            self._problems.append(Problem(message=error.message, location=place, hint=error.hint))
+            return lookup
+        values, problems = read_dotenv(source, lookup)
+        self._problems += problems
+        return lambda name: lookup(name) or values.get(name)
+
+    def _platform(self, file: _File, node: Node | None) -> str | None:
+        text = file.known(node)
+        if text is None or node is None:
+            return None
+        try:
+            return str(Platform.parse(text))
+        except UsageError as error:
+            self._problem(file, node, error.message)
+            return None
+
+    def _problem(self, file: _File, node: Node, message: str, *, skipped: bool = False) -> None:
+        self._problems.append(
+            Problem(message=message, location=file.document.location(node), skipped=skipped)
+        )
+
+
+def _version_1(root: Mapping) -> dict[str, Node]:
+    """The services of a file of the first layout, which has no `services:`."""
+    if root.entries.keys() & {"services", "include", "version"}:
+        return {}
+    return {
+        name: node
+        for name, node in root.entries.items()
+        if isinstance(node, Mapping) and node.entries.keys() & _V1_KEYS
+    }
+
+
+def _listed(node: Node | None) -> list[Node]:
+    """A list's items; one thing as a list of itself."""
+    if node is None:
+        return []
+    return node.items if isinstance(node, Sequence) else [node]

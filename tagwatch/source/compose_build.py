@@ -1,0 +1,99 @@
+"""The `build:` section of a Compose service."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tagwatch.source.build import IMAGE_SCHEME, Build, cache_reference
+from tagwatch.source.image_text import image_target
+from tagwatch.source.interpolation import Resolved
+from tagwatch.source.node import Document, Mapping, Node, Scalar, items_of
+from tagwatch.source.target import Target
+
+__all__ = ["BuildReader"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildReader:
+    """Reads a file's build sections. `value` substitutes variables, `directory` is the file's."""
+
+    document: Document
+    directory: str
+    value: Callable[[Scalar], Resolved]
+
+    def build(self, node: Node) -> Build | None:
+        """The build; None where its context is remote or not known."""
+        place = self.document.location(node)
+        if isinstance(node, Scalar):
+            context = self._known(node)
+            path = None if context is None else self._dockerfile(context, "Dockerfile")
+            return Build(location=place, path=path) if path else None
+        if not isinstance(node, Mapping):
+            return None
+        inline = node.scalar("dockerfile_inline")
+        text = self._known(inline)
+        context = self._known(node.scalar("context"), default=".")
+        name = self._known(node.scalar("dockerfile"), default="Dockerfile")
+        path = self._dockerfile(context, name) if context and name else None
+        if text is None and (path is None or inline is not None):
+            return None
+        arguments = dict(self._arguments(node.get("args")))
+        return Build(
+            location=place,
+            path=path or "",
+            inline=(self.document, inline, text) if inline is not None and text else None,
+            arguments={name: text for name, text in arguments.items() if text is not None},
+            unknown=frozenset(name for name, text in arguments.items() if text is None),
+            target=self._known(node.scalar("target")),
+            contexts=frozenset(name for name, _ in _pairs(node.get("additional_contexts"))),
+        )
+
+    def targets(self, node: Node, service: str) -> Iterator[Target]:
+        """The images the section names itself: cache sources and `docker-image://` contexts."""
+        if not isinstance(node, Mapping):
+            return
+        for item in items_of(node.get("cache_from")):
+            if isinstance(item, Scalar):
+                value = self.value(item)
+                reference = cache_reference(value.text)
+                if reference and value.text.endswith(reference):
+                    skip = len(value.text) - len(reference)
+                    yield self._target(item, value, skip, service)
+        for _, item in _pairs(node.get("additional_contexts")):
+            start = item.value.find(IMAGE_SCHEME)
+            if start >= 0:
+                yield self._target(item, self.value(item), start + len(IMAGE_SCHEME), service)
+
+    def _target(self, node: Scalar, value: Resolved, skip: int, service: str) -> Target:
+        return image_target(self.document, node, value, kind="compose", skip=skip, group=service)
+
+    def _arguments(self, node: Node | None) -> Iterator[tuple[str, str | None]]:
+        """Name and value, None where it is not known; a name alone stands for the environment's."""
+        for name, scalar in _pairs(node):
+            listed = not isinstance(node, Mapping)
+            if (listed and "=" not in scalar.value) or scalar.is_null:
+                text = self.value(Scalar(f"${{{name}}}", scalar.start, scalar.end)).known
+                if text is not None:  # not set: not passed
+                    yield name, text
+                continue
+            text = self.value(scalar).known
+            yield name, text.partition("=")[2] if listed and text is not None else text
+
+    def _known(self, node: Scalar | None, default: str | None = None) -> str | None:
+        return default if node is None else self.value(node).known
+
+    def _dockerfile(self, context: str, name: str) -> str | None:
+        if "://" in context or context.startswith(("git@", "github.com/")):
+            return None
+        return posixpath.normpath(posixpath.join(self.directory, context, name))
+
+
+def _pairs(node: Node | None) -> list[tuple[str, Scalar]]:
+    """Name and value of a mapping, or name and whole item of a list of `name=value`."""
+    if isinstance(node, Mapping):
+        return [(key, value) for key, value in node.entries.items() if isinstance(value, Scalar)]
+    return [
+        (item.value.partition("=")[0], item) for item in items_of(node) if isinstance(item, Scalar)
+    ]

@@ -1,0 +1,110 @@
+"""From a text that names an image to a target."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from tagwatch.errors import InvalidReferenceError
+from tagwatch.image.reference import Reference
+from tagwatch.source.interpolation import Place, Resolved, literal
+from tagwatch.source.node import Document, Scalar
+from tagwatch.source.target import Field, Target
+from tagwatch.source.yaml_nodes import block_content
+
+__all__ = ["image_target", "literal_scalar", "place_of", "template_variables", "text_range"]
+
+# `${{ matrix.image }}`, `{{ .Values.tag }}`, `${TAG}`, `$(TAG)`, `$TAG`, `<%= tag %>`, `[[ tag ]]`,
+# `<TAG>`
+_TEMPLATE = re.compile(
+    r"\$\{\{(.*?)\}\}|\{\{-?(.*?)-?\}\}|\$\{([^}]*)\}|\$\(([^)]*)\)|\$([A-Za-z_]\w*)"
+    r"|<%=?(.*?)%>|\[\[(.*?)\]\]|<([\w.-]+)>",
+    re.DOTALL,
+)
+
+
+def template_variables(text: str) -> tuple[str, ...]:
+    """What a text written for some template engine asks for; empty where it is plain text."""
+    found = (
+        next(group for group in match.groups() if group is not None).strip()[:200]
+        for match in _TEMPLATE.finditer(text)
+    )
+    return tuple(dict.fromkeys(name or "?" for name in found))
+
+
+def text_range(document: Document, node: Scalar) -> tuple[int, int]:
+    """The characters of a scalar's content: inside quotes, below a block's indicator."""
+    if node.style in ("|", ">"):
+        return block_content(document.source, node)
+    return node.start, node.end
+
+
+def place_of(document: Document, node: Scalar) -> Place | None:
+    """Where the scalar's value stands, None where the file spells it otherwise (escapes, folds)."""
+    start, end = text_range(document, node)
+    if document.source.text[start:end] != node.value:
+        return None
+    return Place(source=document.source, start=start)
+
+
+def literal_scalar(document: Document, node: Scalar) -> Resolved:
+    """A scalar's value where no variables are substituted; template text is `missing`."""
+    if missing := template_variables(node.value):
+        return Resolved(missing=missing)
+    return literal(node.value, place_of(document, node))
+
+
+def image_target(
+    document: Document, node: Scalar, value: Resolved, *, kind: str, skip: int = 0, **more: Any
+) -> Target:
+    """The target that `node` names, `value` being its text after substitution.
+
+    `skip`: characters of the node before the reference (`docker://`); `value` has them too.
+    `more`: further fields of `Target`.
+    """
+    start, end = text_range(document, node)
+    start += skip
+    target = Target(
+        text=document.source.text[start:end],
+        location=document.source.location(start, end),
+        kind=kind,
+        missing=value.missing,
+        invalid=value.error,
+        **more,
+    )
+    text = value.known
+    if text is None:
+        return target
+    try:
+        reference = Reference.parse(text[skip:])
+    except InvalidReferenceError as error:
+        return replace(target, invalid=error.message)
+    return replace(target, reference=reference, fields=_fields(value, skip))
+
+
+def _fields(value: Resolved, skip: int) -> tuple[Field, ...]:
+    """The places to edit; one place that holds the whole reference is named so."""
+    fields = []
+    for field in value.fields:
+        before = field.template.index("{}")
+        cut = max(0, skip - before)
+        if cut >= len(field.text):
+            continue
+        template = field.template[min(skip, before) :]
+        fields.append(replace(_without_start(field, cut), template=template))
+    if len(fields) == 1 and fields[0].template == "{}" and not value.missing:
+        return (replace(fields[0], name="reference"),)
+    return tuple(fields)
+
+
+def _without_start(field: Field, cut: int) -> Field:
+    """The field without its first `cut` characters, which are ASCII and in one line."""
+    if not cut:
+        return field
+    return replace(
+        field,
+        text=field.text[cut:],
+        span=replace(field.span, start=field.span.start + cut),
+        location=replace(field.location, column=field.location.column + cut),
+    )

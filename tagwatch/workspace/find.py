@@ -1,0 +1,205 @@
+"""Which files are read: those named, those in folders, those that patterns match.
+
+A folder is walked as git sees it: `.gitignore` counts at every level, `.git` is not entered,
+symbolic links to folders are not followed, and a linked file is read only where it leads to a file
+of the same tree that is not found under its own name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Literal
+
+from tagwatch.source.target import Location, Problem
+from tagwatch.workspace.recognition import is_candidate
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+__all__ = ["File", "Found", "find", "sources_from_globs", "start_of", "tree_of"]
+
+_SKIPPED = frozenset({".git", ".hg", ".svn", ".jj", "node_modules", ".venv", "__pycache__"})
+_MAX_DEPTH = 64
+_Rules = tuple[tuple[str, "GitIgnoreSpec"], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class File:
+    """A file to read. `path`: POSIX, relative to the root where it lies inside, else as named.
+
+    `origin`: `named` files are recognized by content, and it is a problem if nothing reads them;
+    `matched` ones (a pattern's) by content too; `walked` ones by name (YAML by content).
+    """
+
+    path: str
+    real: Path
+    origin: Literal["named", "matched", "walked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Files, each once, in the order named (those of a folder sorted); what was not found."""
+
+    files: tuple[File, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def find(paths: Sequence[str], root: Path) -> Found:
+    """The files that `paths` (relative to the working directory) name or hold."""
+    files: dict[Path, File] = {}
+    problems: list[Problem] = []
+    for text in paths:
+        path = Path(text)
+        name = _shown(path, root)
+        try:
+            if path.is_dir():
+                for file in _walk(path, root):
+                    files.setdefault(file.real, file)
+            elif path.is_file():
+                real = Path(os.path.realpath(path))
+                files[real] = File(path=name, real=path, origin="named")
+            else:
+                reason = "is neither file nor folder" if path.exists() else "does not exist"
+                problems.append(_problem(name, reason, "check the path and the current folder"))
+        except (OSError, ValueError) as error:
+            problems.append(_problem(name, _reason(error), "check the path and its permissions"))
+    return Found(files=tuple(files.values()), problems=tuple(problems))
+
+
+def sources_from_globs(patterns: Sequence[str], root: Path) -> Found:
+    """The files below `root` that git-style patterns match (`**/Dockerfile*`, `!vendor/`)."""
+    from pathspec import PathSpec
+
+    spec = PathSpec.from_lines("gitignore", patterns)
+    single = [
+        (text, PathSpec.from_lines("gitignore", [text])) for text in patterns if text[:1] != "!"
+    ]
+    matched: set[str] = set()
+    files = []
+    for file in _walk(root, root, every=True):
+        if not spec.match_file(file.path):
+            continue
+        files.append(File(path=file.path, real=file.real, origin="matched"))
+        matched.update(text for text, one in single if one.match_file(file.path))
+    problems = [
+        _problem(text, "matches no file", "patterns are relative to the configuration's folder")
+        for text, _ in single
+        if text not in matched
+    ]
+    return Found(files=tuple(files), problems=tuple(problems))
+
+
+def tree_of(path: Path, root: Path) -> Path:
+    """Where a file may draw other files from: the root, or its own repository or folder."""
+    real = Path(os.path.realpath(path))
+    root = Path(os.path.realpath(root))
+    if real.is_relative_to(root):
+        return root
+    return next((folder for folder in real.parents if (folder / ".git").exists()), real.parent)
+
+
+def start_of(path: str) -> Location:
+    """The first place of a file: where problems with the whole of it are shown."""
+    return Location(path=path, line=1, column=1, end_line=1, end_column=1)
+
+
+def _walk(folder: Path, root: Path, *, every: bool = False) -> Iterator[File]:
+    """The candidates below a folder, sorted; linked files last. `every`: not only candidates."""
+    base = Path(os.path.realpath(folder))
+    tree = tree_of(base, root)
+    shown = PurePosixPath(_shown(folder, root))
+    found: set[Path] = set()
+    links: list[tuple[str, Path]] = []
+    for relative, entry in _entries(base, "", _rules_above(base, tree), 0):
+        path = str(shown / relative)
+        if not (every or is_candidate(path)):
+            continue
+        if entry.is_symlink():
+            links.append((path, Path(entry.path)))
+        elif entry.is_file(follow_symlinks=False):
+            found.add(Path(entry.path))
+            yield File(path=path, real=Path(entry.path), origin="walked")
+    for path, link in links:
+        real = Path(os.path.realpath(link))
+        if real.is_file() and real.is_relative_to(tree) and real not in found:
+            found.add(real)
+            yield File(path=path, real=link, origin="walked")
+
+
+def _entries(
+    folder: Path, prefix: str, rules: _Rules, depth: int
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Every entry below that is no folder and not ignored, with its path below the start."""
+    try:
+        with os.scandir(folder) as scan:
+            entries = sorted(scan, key=lambda entry: entry.name)
+    except PermissionError:
+        return  # git reports such a folder as empty too
+    rules = (*rules, *_rules_in(folder))
+    for entry in entries:
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if (is_folder and entry.name in _SKIPPED) or _is_ignored(entry.path, rules, is_folder):
+            continue
+        if not is_folder:
+            yield prefix + entry.name, entry
+        elif depth < _MAX_DEPTH:
+            below = f"{prefix}{entry.name}/"
+            yield from _entries(Path(entry.path), below, rules, depth + 1)
+
+
+def _rules_above(folder: Path, tree: Path) -> _Rules:
+    """The ignore rules of the folders from the tree's top down to just above `folder`."""
+    above = [parent for parent in reversed(folder.parents) if parent.is_relative_to(tree)]
+    exclude = _rules_in(tree, ".git/info/exclude")
+    return exclude + tuple(rule for parent in above for rule in _rules_in(parent))
+
+
+def _rules_in(folder: Path, name: str = ".gitignore") -> _Rules:
+    file = folder / name
+    if file.is_symlink() or not file.is_file():
+        return ()
+    from pathspec import GitIgnoreSpec
+
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    kept = []
+    for line in lines:
+        try:
+            GitIgnoreSpec.from_lines([line])
+        except ValueError:  # git passes over a pattern that it cannot read
+            continue
+        kept.append(line)
+    return ((str(folder), GitIgnoreSpec.from_lines(kept)),)
+
+
+def _is_ignored(path: str, rules: _Rules, is_folder: bool) -> bool:
+    """What the deepest file of rules with an opinion says."""
+    for folder, spec in reversed(rules):
+        relative = path[len(folder.rstrip("/")) + 1 :] + ("/" if is_folder else "")
+        verdict = spec.check_file(relative).include
+        if verdict is not None:
+            return verdict
+    return False
+
+
+def _shown(path: Path, root: Path) -> str:
+    """The path as it is reported: relative to the root inside it, else as given."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 (links keep their own names)
+    try:
+        return absolute.relative_to(os.path.abspath(root)).as_posix()  # noqa: PTH100 (the same)
+    except ValueError:
+        return path.as_posix()
+
+
+def _problem(path: str, reason: str, hint: str) -> Problem:
+    return Problem(message=f"{path!r} {reason}", location=start_of(path), hint=hint)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"cannot be read: {words}"

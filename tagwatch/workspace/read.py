@@ -1,0 +1,171 @@
+"""Files to targets: bytes in, extractions out, with the other files that a file needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tagwatch.errors import InputError
+from tagwatch.image.reference import Reference
+from tagwatch.source.target import (
+    Extraction,
+    Location,
+    Problem,
+    Source,
+    SourceContext,
+    Target,
+)
+from tagwatch.workspace.find import File, start_of, tree_of
+from tagwatch.workspace.recognition import HEAD_BYTES, is_dockerfile, source_for
+
+__all__ = ["MAX_FILE_BYTES", "read_bytes", "read_targets"]
+
+MAX_FILE_BYTES = 4 * 1024 * 1024
+_MAX_COMPANIONS = 256  # of one file
+_MAX_CACHE_BYTES = 16 * 1024 * 1024
+
+
+def read_targets(
+    files: Sequence[File],
+    root: Path,
+    environment: Mapping[str, str],
+    build_args: Mapping[str, str],
+) -> Iterator[tuple[str, Extraction]]:
+    """Each file's path and what it names, one at a time; Dockerfiles after what builds them.
+
+    A place that two files lead to (an included file, the Dockerfile of a Compose service) is given
+    once, and an argument that the building file supplies beats "not known". A file that cannot be
+    read gives a problem. A walked file that no source recognizes gives nothing.
+    """
+    reader = _Reader(root, environment, build_args)
+    for file in sorted(files, key=lambda file: is_dockerfile(file.path)):
+        extraction = reader.read(file)
+        if extraction is not None:
+            yield file.path, extraction
+
+
+def read_bytes(path: Path) -> bytes:
+    """A regular file's bytes. Raises `InputError` for one that is missing, too big or binary."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE_BYTES:
+                raise InputError(
+                    f"the file has {size} bytes; tagwatch reads up to {MAX_FILE_BYTES}",
+                    hint="name the file that people edit, not a generated one",
+                )
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        words = error.strerror or str(error)
+        raise InputError(
+            f"cannot be read: {words}", hint="check the path and its permissions"
+        ) from error
+    if len(raw) > MAX_FILE_BYTES:
+        raise InputError("the file does not end", hint="name a regular file")
+    if b"\0" in raw[:HEAD_BYTES] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError("the file is binary", hint="name a text file")
+    return raw
+
+
+class _Reader:
+    """Reads files in turn and remembers which places were given."""
+
+    def __init__(
+        self, root: Path, environment: Mapping[str, str], build_args: Mapping[str, str]
+    ) -> None:
+        self._root = root
+        self._environment = environment
+        self._build_args = build_args
+        self._cache: dict[Path, bytes | None] = {}
+        self._cached_bytes = 0
+        self._given: dict[tuple[Location, str, str | None], set[Reference | None]] = {}
+        self._said: set[object] = set()
+
+    def read(self, file: File) -> Extraction | None:
+        """What a file names and was not given before; None where no source reads it."""
+        try:
+            raw = read_bytes(file.real)
+        except InputError as error:
+            return _refused(file, error.message, error.hint)
+        head = b"" if file.origin == "walked" and not _is_yaml(file.path) else raw[:HEAD_BYTES]
+        source = source_for(file.path, head)
+        if source is None:
+            if file.origin != "named":
+                return None
+            hint = "`tagwatch extract --help` lists the formats"
+            return _refused(file, "no format that tagwatch reads", hint, skipped=True)
+        return self._news(self._extract(source[1], raw, file))
+
+    def _extract(self, source: Source, raw: bytes, file: File) -> Extraction:
+        tree = tree_of(file.real, self._root)
+        known: dict[str, bytes | None] = {}
+        while True:
+            context = SourceContext(
+                files=known, environment=self._environment, build_args=self._build_args
+            )
+            extraction = source.extract(raw, file.path, context)
+            wanted = [path for path in extraction.wanted if path not in known]
+            if not wanted:
+                return extraction
+            if len(known) + len(wanted) > _MAX_COMPANIONS:
+                problem = Problem(
+                    message=f"needs more than {_MAX_COMPANIONS} other files",
+                    location=start_of(file.path),
+                    hint="what the further ones name is not part of this answer",
+                )
+                return replace(extraction, problems=(*extraction.problems, problem))
+            known |= {path: self._companion(path, tree) for path in wanted}
+
+    def _companion(self, path: str, tree: Path) -> bytes | None:
+        """The bytes of another file of the tree; None where it is missing, unfit or outside."""
+        try:
+            real = Path(os.path.realpath(self._root / path))
+        except (OSError, ValueError):
+            return None
+        if not real.is_relative_to(tree):
+            return None
+        if real not in self._cache:
+            try:
+                raw: bytes | None = read_bytes(real)
+            except InputError:
+                raw = None
+            if self._cached_bytes > _MAX_CACHE_BYTES:
+                self._cache.clear()
+                self._cached_bytes = 0
+            self._cache[real] = raw
+            self._cached_bytes += len(raw or b"")
+        return self._cache[real]
+
+    def _news(self, extraction: Extraction) -> Extraction:
+        return replace(
+            extraction,
+            targets=tuple(target for target in extraction.targets if self._is_new(target)),
+            problems=tuple(item for item in extraction.problems if self._first(item)),
+            ignores=tuple(item for item in extraction.ignores if self._first(item)),
+        )
+
+    def _first(self, item: object) -> bool:
+        if item in self._said:
+            return False
+        self._said.add(item)
+        return True
+
+    def _is_new(self, target: Target) -> bool:
+        given = self._given.setdefault((target.location, target.kind, target.platform), set())
+        if target.reference in given or (target.missing and given):
+            return False
+        given.add(target.reference)
+        return True
+
+
+def _is_yaml(path: str) -> bool:
+    return path.endswith((".yaml", ".yml"))
+
+
+def _refused(file: File, message: str, hint: str, *, skipped: bool = False) -> Extraction:
+    place = start_of(file.path)
+    problem = Problem(message=message, location=place, hint=hint, skipped=skipped)
+    return Extraction(problems=(problem,))

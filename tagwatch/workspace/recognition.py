@@ -1,0 +1,42 @@
+"""Which source reads a file: the first of the family's table that says so."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import cast
+
+from tagwatch.family import SOURCES
+from tagwatch.source.target import Source
+
+__all__ = ["HEAD_BYTES", "is_candidate", "is_dockerfile", "source_for"]
+
+HEAD_BYTES = 65536
+
+
+@cache
+def _source(name: str) -> Source:
+    return cast(Source, import_module(SOURCES[name]))
+
+
+def source_for(path: str, head: bytes) -> tuple[str, Source] | None:
+    """The name and module of the source that reads the file; None where none does.
+
+    With an empty `head` only the name is asked. Sources are imported in the table's order, up to
+    the one that answers: a Dockerfile loads nothing that YAML needs.
+    """
+    for name in SOURCES:
+        source = _source(name)
+        if source.recognizes(path, head):
+            return name, source
+    return None
+
+
+def is_candidate(path: str) -> bool:
+    """True for a file of a folder that is worth opening: by its name, or as YAML."""
+    return path.endswith((".yaml", ".yml")) or source_for(path, b"") is not None
+
+
+def is_dockerfile(path: str) -> bool:
+    """True where the name alone says so."""
+    return _source("dockerfile").recognizes(path, b"")

@@ -1,0 +1,349 @@
+"""Compose files: what compose-go says a project runs, with its places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from tagwatch.source import compose
+from tagwatch.source.target import Extraction, Port, SourceContext
+from tests.source_sample import assert_exact, extract, shown
+
+D = "sha256:" + "c0ffee00" * 8
+
+
+def read(
+    text: str, files: Mapping[str, str] | None = None, path: str = "compose.yaml", **env: str
+) -> Extraction:
+    extraction = extract(compose, text, path, files, **env)
+    assert_exact(extraction, {**(files or {}), path: text})
+    return extraction
+
+
+def ports(extraction: Extraction) -> list[tuple[str, int | None, int, str]]:
+    return [
+        (port.host_ip, port.host, port.container, port.protocol)
+        for target in extraction.targets
+        for port in target.ports
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "head", "recognized"),
+    [
+        ("compose.yaml", b"", True),
+        ("docker-compose.yml", b"", True),
+        ("docker-compose.prod.yml", b"", True),
+        ("compose.override.yaml", b"", True),
+        ("podman-compose.yaml", b"", True),
+        ("compose", b"", False),
+        ("decompose.yaml", b"", False),
+        ("stack.yml", b"services:\n  a:\n    image: redis\n", True),
+        ("stack.yml", b"\xef\xbb\xbfservices: {a: {image: redis}}\n", True),
+        ("stack.yml", b"services:\n  - redis\n", False),
+        ("stack.yml", b"jobs:\n  a:\n    services:\n      image: x\n", False),
+        ("stack.yml", b"apiVersion: v1\nservices:\n  a:\n    image: x\n", False),
+        ("stack.txt", b"services:\n  a:\n    image: redis\n", False),
+        ("old.yml", b"# c\nweb:\n  image: redis\n\ndb:\n  build: .\n", True),
+        ("old.yml", b"web:\n  image: redis\n  script: [x]\n", False),
+        ("old.yml", b"web:\n  image:\n    repository: redis\n", False),
+        ("old.yml", b"web:\n  image: redis\nreplicas: 2\n", False),
+    ],
+)
+def test_recognizes(path: str, head: bytes, recognized: bool) -> None:
+    assert compose.recognizes(path, head) is recognized
+
+
+def test_services_and_decoys() -> None:
+    extraction = read(
+        """\
+# image: decoy:1
+x-image: decoy:2
+x-services: {z: {image: decoy:3}}
+services:
+  a:
+    image: nginx:1.25 # why
+    labels: {image: decoy:4}
+    environment: [image=decoy:5]
+    command: >
+      run image: decoy:6
+  image:
+    "image": 'redis:7'
+  x-b: {image: decoy:7}
+  c: {image: "", build: {context: "https://example.com/x.git"}}
+  d: {image: null}
+  e: {image: !reset null}
+  f: !reset {image: decoy:8}
+volumes: {image: {}}
+---
+services:
+  a: {image: "reg:5000/x@DIGEST"}
+""".replace("DIGEST", D)
+    )
+    assert shown(extraction) == [
+        "compose.yaml:6:12 nginx:1.25 -> docker.io/library/nginx:1.25",
+        "compose.yaml:12:15 redis:7 -> docker.io/library/redis:7",
+        f"compose.yaml:21:15 reg:5000/x@{D} -> reg:5000/x@{D}",
+    ]
+    first = extraction.targets[0]
+    assert (first.kind, first.group) == ("compose", "a")
+    assert [(field.name, field.text) for field in first.fields] == [("reference", "nginx:1.25")]
+
+
+def test_anchors_are_one_target_with_all_ports() -> None:
+    extraction = read(
+        "x-app: &app\n  image: &img redis:7\n  ports: [80]\n"
+        "services:\n  a: *app\n  b:\n    <<: *app\n    ports: [81]\n  c: {image: *img}\n"
+    )
+    assert shown(extraction) == ["compose.yaml:2:15 redis:7 -> docker.io/library/redis:7"]
+    assert ports(extraction) == [("", None, 80, "tcp"), ("", None, 81, "tcp")]
+
+
+def test_block_and_escaped_scalars() -> None:
+    extraction = read(
+        'services:\n  a:\n    image: >-\n      redis:7\n  b: {image: "redis\\x3a6"}\n'
+        "  c:\n    image: |\n      redis:5\n  d: {image: 5}\n  e: {image: '5'}\n"
+    )
+    assert shown(extraction) == [
+        "compose.yaml:4:7 redis:7 -> docker.io/library/redis:7",
+        "compose.yaml:5:15 redis\\x3a6 -> docker.io/library/redis:6",
+        "compose.yaml:8:7 redis:5 -> invalid",
+        "compose.yaml:9:14 5 -> invalid",
+        "compose.yaml:10:15 5 -> docker.io/library/5:latest",
+    ]
+    assert [bool(target.fields) for target in extraction.targets] == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_interpolation_with_dotenv_and_environment() -> None:
+    files = {".env": "# c\nTAG=7.2\nREG='quay.io/$x'\nTAG=7.4 # last\nA=$TAG-alpine\n"}
+    text = (
+        "services:\n  a: {image: 'redis:${TAG}'}\n  b: {image: 'redis:$A'}\n"
+        "  c: {image: 'redis:${NO:-6}'}\n  d: {image: '${REGISTRY}/app:${TAG}'}\n"
+        "  e: {image: 'redis:$${TAG}'}\n  f: {image: '${NO!x}'}\n"
+    )
+    extraction = read(text, files)
+    assert shown(extraction) == [
+        "compose.yaml:2:15 redis:${TAG} -> docker.io/library/redis:7.4",
+        "compose.yaml:3:15 redis:$A -> docker.io/library/redis:7.4-alpine",
+        "compose.yaml:4:15 redis:${NO:-6} -> docker.io/library/redis:6",
+        "compose.yaml:5:15 ${REGISTRY}/app:${TAG} -> missing REGISTRY",
+        "compose.yaml:6:15 redis:$${TAG} -> invalid",
+        "compose.yaml:7:15 ${NO!x} -> invalid",
+    ]
+    (value, name) = extraction.targets[0].fields
+    assert (value.name, value.text, value.template) == ("value", "7.4", "redis:{}")
+    assert str(value.location) == ".env:4:5"
+    assert str(name.location) == "compose.yaml:2:15"
+    default = extraction.targets[2].fields[0]
+    assert (default.text, str(default.location)) == ("6", "compose.yaml:4:27")
+
+    extraction = read(text, files, TAG="8", REGISTRY="ghcr.io")
+    assert shown(extraction)[0].endswith("-> docker.io/library/redis:8")
+    assert shown(extraction)[3].endswith("-> ghcr.io/app:8")
+    assert [field.text for field in extraction.targets[0].fields] == ["redis:"]
+
+
+def test_dotenv_is_asked_for_only_where_variables_stand() -> None:
+    context = SourceContext()
+    assert compose.extract(b"services: {}\n", "a/stack.yml", context).wanted == ()
+    extraction = compose.extract(b"services: {a: {image: $A}}\n", "a/stack.yml", context)
+    assert extraction.wanted == ("a/.env",)
+
+
+def test_extends() -> None:
+    files = {
+        "common/base.yaml": "services:\n"
+        "  web: {image: 'nginx:${V:-1}', ports: [80], platform: arm64}\n"
+        "  mid: {extends: web, ports: [81]}\n  top: {extends: mid, image: httpd:2}\n",
+    }
+    text = (
+        "services:\n"
+        "  a:\n    extends: {file: common/base.yaml, service: mid}\n    ports: ['8080:82']\n"
+        "  b:\n    extends: {file: common/base.yaml, service: top}\n"
+        "  c:\n    extends: {file: common/base.yaml, service: web}\n    image: redis:7\n"
+        "  d: {extends: {service: c}}\n"
+    )
+    extraction = read(text, files)
+    assert shown(extraction) == [
+        "common/base.yaml:2:17 nginx:${V:-1} -> docker.io/library/nginx:1",
+        "common/base.yaml:4:30 httpd:2 -> docker.io/library/httpd:2",
+        "compose.yaml:9:12 redis:7 -> docker.io/library/redis:7",
+    ]
+    assert [target.platform for target in extraction.targets] == ["linux/arm64"] * 3
+    assert [(port.host, port.container) for port in extraction.targets[0].ports] == [
+        (None, 80),
+        (None, 81),
+        (8080, 82),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("services: {a: {extends: {service: a}}}", "'a' extends itself"),
+        ("services: {a: {extends: b}, b: {extends: a}}", "extends itself"),
+        ("services: {a: {extends: {service: no}}}", "unknown service 'no'"),
+        ("services: {a: {extends: {file: no.yaml, service: a}}}", "'no.yaml' was not read"),
+        ("services: {a: {extends: {file: $F, service: a}}}", "'$F' cannot be resolved"),
+        ("include: [oci://example.com/x]", "is remote and was not read"),
+        ("include: [no.yaml]", "'no.yaml' was not read"),
+        ("services: {a: {image: x, platform: '!'}}", "not a platform"),
+        ("services: {a: {build: .}}", "'Dockerfile' was not read"),
+        ("services: {a: {build: 'https://example.com/x.git'}}", "Dockerfile is not here"),
+        ("services: {a: {image: x, ports: ['80:81:82:x']}}", "not a port"),
+    ],
+)
+def test_problems(text: str, message: str) -> None:
+    problems = read(text).problems
+    assert problems
+    assert all(message in problem.message for problem in problems)
+
+
+def test_include_with_its_own_env() -> None:
+    files = {
+        "a/db.yaml": "services: {db: {image: 'postgres:${PG}'}}\ninclude: [more.yaml]\n",
+        "a/more.yaml": "services: {m: {image: 'memcached:${PG}'}}\ninclude: [db.yaml]\n",
+        "a/.env": "PG=16\n",
+        "b/x.yaml": "services: {x: {image: 'mysql:${MY}'}, y: {image: 'y:${PG}'}}\n",
+        "b/my.env": "MY=8\n",
+        ".env": "PG=15\nY=y\n",
+    }
+    text = "include:\n- a/db.yaml\n- {path: [b/x.yaml], env_file: b/my.env}\nx-a: $Y\n"
+    assert shown(read(text, {**files, ".env": "Y=y\n"})) == [
+        "a/db.yaml:1:25 postgres:${PG} -> docker.io/library/postgres:16",
+        "a/more.yaml:1:24 memcached:${PG} -> docker.io/library/memcached:16",
+        "b/x.yaml:1:24 mysql:${MY} -> docker.io/library/mysql:8",
+        "b/x.yaml:1:51 y:${PG} -> missing PG",
+    ]
+    assert shown(read(text, files))[0].endswith("-> docker.io/library/postgres:15")
+
+
+def test_an_include_cycle_ends() -> None:
+    text = "include: [compose.yaml]\nservices: {foo: {image: foo}}\n"
+    assert shown(read(text, {"compose.yaml": text})) == [
+        "compose.yaml:2:25 foo -> docker.io/library/foo:latest"
+    ]
+
+
+def test_short_ports() -> None:
+    text = """services: {a: {image: x, ports: [80, "8080:80", "127.0.0.1:8081:80/udp",
+      "9000-9001:90-91", "[::1]:6000:6000", "::1:6001:6001",
+      "70-72:7", "1.2.3.4::5", "${P:-99}:9"]}}"""
+    extraction = read(text)
+    assert ports(extraction) == [
+        ("", None, 80, "tcp"),
+        ("", 8080, 80, "tcp"),
+        ("127.0.0.1", 8081, 80, "udp"),
+        ("", 9000, 90, "tcp"),
+        ("", 9001, 91, "tcp"),
+        ("::1", 6000, 6000, "tcp"),
+        ("::1", 6001, 6001, "tcp"),
+        ("", None, 7, "tcp"),
+        ("1.2.3.4", None, 5, "tcp"),
+        ("", 99, 9, "tcp"),
+    ]
+    port = extraction.targets[0].ports[1]
+    assert port.location is not None
+    assert str(port.location) == "compose.yaml:1:39"
+
+
+def test_long_ports_profiles_and_override() -> None:
+    files = {"compose.override.yaml": "services: {a: {ports: ['5432:5432']}}\n"}
+    extraction = read(
+        "services:\n  a:\n    image: x\n    profiles: [debug]\n    ports:\n"
+        "    - {target: 80, published: '8080', host_ip: 0.0.0.0, protocol: udp}\n"
+        "    - {target: 81, published: 9000-9010}\n",
+        files,
+    )
+    assert ports(extraction) == [
+        ("0.0.0.0", 8080, 80, "udp"),
+        ("", None, 81, "tcp"),
+        ("", 5432, 5432, "tcp"),
+    ]
+    assert {port.profiles for port in extraction.targets[0].ports} == {("debug",)}
+    assert extraction.targets[0].ports[-1].location.path == "compose.override.yaml"  # type: ignore[union-attr]  # it has one
+
+
+@pytest.mark.parametrize(
+    "port", ["x", "80:", "-1:80", "80/xyz", "70000", "1-3:1-2", "5-4", "${NO}:80", "80:81:82:83:x"]
+)
+def test_a_port_that_cannot_be_read_is_a_problem(port: str) -> None:
+    extraction = read(f"services: {{a: {{image: x, ports: ['{port}', '1:1']}}}}")
+    assert [p.host for p in extraction.targets[0].ports] == [1]
+    (problem,) = extraction.problems
+    assert problem.message.startswith("not a port")
+
+
+def test_a_host_of_ports_is_capped() -> None:
+    extraction = read("services: {a: {image: x, ports: ['1-60000:1-60000']}}")
+    assert len(extraction.targets[0].ports) == 4096
+    assert "60000 ports" in extraction.problems[0].message
+
+
+def test_ports_of_services_that_are_only_built() -> None:
+    extraction = read("services: {a: {build: 'https://x/y.git', ports: ['8080:80']}}")
+    assert extraction.targets == ()
+    (port,) = extraction.ports
+    assert isinstance(port, Port)
+    assert (port.host, port.container) == (8080, 80)
+
+
+def test_version_1_layout() -> None:
+    text = "web:\n  image: nginx:1\ndb:\n  build: 'https://x/y'\n"
+    assert shown(read(text)) == ["compose.yaml:2:10 nginx:1 -> docker.io/library/nginx:1"]
+
+
+def test_image_volumes_and_build_sources() -> None:
+    extraction = read(
+        """services:
+  a:
+    image: app
+    build:
+      context: https://example.com/x.git
+      cache_from: [alpine:3, "type=registry,ref=ghcr.io/o/c:1", "type=local,src=x"]
+      additional_contexts:
+        base: docker-image://debian:12
+        other: ./x
+    volumes: [{type: image, source: busybox:1, target: /x}, {type: bind, source: y:1}]
+  b: {build: {context: "git@x:y", additional_contexts: ["base=docker-image://debian:11"]}}
+"""
+    )
+    assert shown(extraction) == [
+        "compose.yaml:6:20 alpine:3 -> docker.io/library/alpine:3",
+        "compose.yaml:6:49 ghcr.io/o/c:1 -> ghcr.io/o/c:1",
+        "compose.yaml:8:30 debian:12 -> docker.io/library/debian:12",
+        "compose.yaml:3:12 app -> docker.io/library/app:latest",
+        "compose.yaml:10:37 busybox:1 -> docker.io/library/busybox:1",
+        "compose.yaml:11:78 debian:11 -> docker.io/library/debian:11",
+    ]
+    assert extraction.targets[3].facts == {"built": "a"}
+
+
+def test_inline_ignores_reach_their_targets() -> None:
+    extraction = read(
+        'services:\n  a:\n    # tagwatch: ignore=tag-latest reason="x"\n    image: redis\n'
+        "  b: {image: x}\n"
+    )
+    assert [len(target.ignores) for target in extraction.targets] == [1, 0]
+    assert extraction.ignores[0].rules == ("tag-latest",)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a\n", "services: 1\n", "services: {a: 1, b: [x]}\n", "a\n"]
+)
+def test_other_shapes_name_nothing(text: str) -> None:
+    extraction = read(text)
+    assert (extraction.targets, extraction.problems) == ((), ())
+
+
+def test_not_yaml_is_a_problem() -> None:
+    extraction = read("services:\n  a:\n    image: redis:7\n  b: [\n")
+    assert shown(extraction) == ["compose.yaml:3:12 redis:7 -> docker.io/library/redis:7"]
+    assert extraction.problems[0].message.startswith("not YAML from here on")

@@ -1,0 +1,178 @@
+"""Kubernetes manifests: containers of every kind, and nothing that only looks like one."""
+
+from __future__ import annotations
+
+import pytest
+
+from tagwatch.source import kubernetes
+from tagwatch.source.target import Extraction
+from tests.source_sample import assert_exact, extract, shown
+
+
+def read(text: str) -> Extraction:
+    extraction = extract(kubernetes, text, "k.yaml")
+    assert_exact(extraction, {"k.yaml": text})
+    return extraction
+
+
+@pytest.mark.parametrize(
+    ("path", "head", "recognized"),
+    [
+        ("k.yaml", b"apiVersion: v1\nkind: Pod\n", True),
+        ("k.yml", b"# c\r\n---\r\nkind: Pod\r\napiVersion: v1\r\n", True),
+        ("k.json", b'{"apiVersion": "v1", "kind": "Pod"}', True),
+        ("k.yaml", b"- apiVersion: v1\n  kind: Pod\n", True),
+        ("k.yaml", b"\xef\xbb\xbfapiVersion: v1\nkind: Pod\n", True),
+        ("k.yaml", b"{apiVersion: v1, kind: Pod}\n", True),
+        ("k.txt", b"apiVersion: v1\nkind: Pod\n", False),
+        ("k.yaml", b"apiVersion: v1\n", False),
+        ("k.yaml", b"x: apiVersion\ny: kind\n", False),
+        ("k.yaml", b"", False),
+    ],
+)
+def test_recognizes(path: str, head: bytes, recognized: bool) -> None:
+    assert kubernetes.recognizes(path, head) is recognized
+
+
+def test_workloads_and_lists() -> None:
+    extraction = read(
+        """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: d, annotations: {image: decoy:1}}
+spec:
+  template:
+    spec:
+      initContainers: [{name: i, image: busybox:1.36}]
+      containers:
+      - name: a
+        image: "redis:7" # why
+        env: [{name: image, value: decoy:2}]
+      - {name: e, image: ""}
+      - {name: n, image: }
+      ephemeralContainers: [{name: dbg, image: &i alpine}]
+      volumes:
+      - {name: v, image: {reference: quay.io/o/data:1}}
+      - {name: w, containerDisk: {image: quay.io/o/disk:2}}
+      - {name: x, configMap: {image: decoy:3}}
+status: {containers: [{image: decoy:4}]}
+---
+apiVersion: batch/v1
+kind: CronJob
+spec: {jobTemplate: {spec: {template: {spec: {containers: [{image: *i}, {image: python:3}]}}}}}
+...
+---
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: ConfigMap, data: {containers: [{image: decoy:5}]}}
+- {apiVersion: v1, kind: Pod, spec: {containers: [{image: node:22}]}}
+---
+apiVersion: v1
+kind: Secret
+stringData: {x: "containers: [{image: decoy:6}]"}
+"""
+    )
+    assert [line.removeprefix("k.yaml:").partition(" -> ")[0] for line in shown(extraction)] == [
+        "7:41 busybox:1.36",
+        "10:17 redis:7",
+        "14:51 alpine",
+        "16:38 quay.io/o/data:1",
+        "17:42 quay.io/o/disk:2",
+        "23:81 python:3",
+        "30:59 node:22",
+    ]
+    assert [target.group for target in extraction.targets[:3]] == ["i", "a", "dbg"]
+    assert {target.kind for target in extraction.targets} == {"kubernetes"}
+
+
+def test_an_alias_of_another_document_is_unknown() -> None:
+    extraction = read(
+        "apiVersion: v1\nkind: Pod\nx: &i redis\n---\n"
+        "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: *i}]}\n"
+    )
+    assert shown(extraction) == []
+    assert "no anchor 'i'" in extraction.problems[0].message
+
+
+def test_custom_resources() -> None:
+    extraction = read(
+        """\
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+spec:
+  templates:
+  - container: {image: alpine:latest}
+    sidecars: [{image: 'influxdb:1.2'}]
+  - script: {image: python:3.12, source: "image: decoy:1"}
+---
+apiVersion: tekton.dev/v1
+kind: Task
+spec: {steps: [{image: golang:1.22, script: x}], stepTemplate: {image: ubuntu:24.04}}
+---
+apiVersion: monitoring.coreos.com/v1
+kind: Prometheus
+spec: {image: quay.io/prometheus/prometheus:v3}
+---
+apiVersion: example.com/v1
+kind: Machine
+spec: {image: ubuntu-2204, disk: {image: family/ubuntu:1}}
+---
+apiVersion: example.com/v1
+kind: Machine
+spec: {image: "https://example.com/disk.img"}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+spec: {containers: [{image: decoy:2}]}
+"""
+    )
+    assert [target.text for target in extraction.targets] == [
+        "alpine:latest",
+        "influxdb:1.2",
+        "python:3.12",
+        "golang:1.22",
+        "ubuntu:24.04",
+        "quay.io/prometheus/prometheus:v3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("image", "answer"),
+    [
+        ('"${REGISTRY}/app:${TAG}"', "missing REGISTRY, TAG"),
+        ("$(IMAGE)", "missing IMAGE"),
+        ("'{{ .Values.image }}'", "missing .Values.image"),
+        ("'<image>'", "missing image"),
+        ("IMAGE_PLACEHOLDER", "invalid"),
+        ("controller:latest", "docker.io/library/controller:latest"),
+        ("16", "invalid"),
+        ("'16'", "docker.io/library/16:latest"),
+        ("' redis:7'", "invalid"),
+    ],
+)
+def test_not_resolved_is_never_guessed(image: str, answer: str) -> None:
+    text = f"apiVersion: v1\nkind: Pod\nspec: {{containers: [{{image: {image}}}]}}\n"
+    (line,) = shown(read(text))
+    assert line.partition(" -> ")[2] == answer
+
+
+def test_json_and_cycles() -> None:
+    extraction = extract(
+        kubernetes,
+        '{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "redis:7"}]}}',
+        "k.json",
+    )
+    assert shown(extraction) == ["k.json:1:72 redis:7 -> docker.io/library/redis:7"]
+    looped = "apiVersion: v1\nkind: Pod\nspec: &s {containers: [{image: a}], again: *s}\n"
+    assert len(read(looped).targets) == 1
+
+
+def test_crlf_bom_and_ignores() -> None:
+    raw = "\ufeffapiVersion: v1\r\nkind: Pod\r\nspec:\r\n  containers:\r\n"
+    raw += "  - image: redis # tagwatch: ignore=tag-latest\r\n"
+    extraction = extract(kubernetes, raw, "k.yaml")
+    assert_exact(extraction, {"k.yaml": raw})
+    (target,) = extraction.targets
+    assert str(target.location) == "k.yaml:5:12"
+    assert target.ignores[0].rules == ("tag-latest",)

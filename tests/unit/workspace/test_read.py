@@ -1,0 +1,142 @@
+"""Files to targets: companions, limits, what cannot be read, and each place once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from tagwatch.errors import InputError
+from tagwatch.source.target import Extraction
+from tagwatch.workspace.find import find
+from tagwatch.workspace.read import MAX_FILE_BYTES, read_bytes, read_targets
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "project"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    return root
+
+
+def read(root: Path, *names: str, **environment: str) -> dict[str, Extraction]:
+    files = find(names or ["."], root).files
+    return dict(read_targets(files, root, environment, {}))
+
+
+def references(extraction: Extraction) -> list[str]:
+    return [
+        f"{target.location.path} {target.reference or target.missing}"
+        for target in extraction.targets
+    ]
+
+
+def test_companions_come_from_the_tree_only(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.env").write_text("TAG=stolen\n", encoding="utf-8")
+    (tree / "compose.yaml").write_text(
+        "include: [{path: a.yaml, env_file: ../secret.env}]\nservices: {b: {image: 'b:$TAG'}}\n",
+        encoding="utf-8",
+    )
+    (tree / "a.yaml").write_text("services: {a: {image: 'a:${TAG}'}}\n", encoding="utf-8")
+    (tree / ".env").symlink_to("../secret.env")
+    extraction = read(tree, "compose.yaml")["compose.yaml"]
+    assert references(extraction) == ["compose.yaml ('TAG',)", "a.yaml ('TAG',)"]
+    assert any("'../secret.env' was not read" in p.message for p in extraction.problems)
+    assert references(read(tree, "compose.yaml", TAG="1")["compose.yaml"]) == [
+        "compose.yaml b:1",
+        "a.yaml a:1",
+    ]
+
+
+def test_a_file_outside_the_root_reads_its_own_folder(tree: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "compose.yaml").write_text("services: {a: {image: 'a:$T'}}\n", encoding="utf-8")
+    (other / ".env").write_text("T=7\n", encoding="utf-8")
+    name = str(other / "compose.yaml")
+    assert references(read(tree, name)[name]) == [f"{name} a:7"]
+
+
+def test_one_place_is_given_once(tree: Path) -> None:
+    (tree / "compose.yaml").write_text("include: [x.yaml]\n", encoding="utf-8")
+    (tree / "x.yaml").write_text(
+        "services: {a: {image: redis:7}}\nservices: {}\n", encoding="utf-8"
+    )
+    result = read(tree)
+    assert [len(result[name].problems) for name in ("compose.yaml", "x.yaml")] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"FROM a\0b\n", "the file is binary"),
+        (b"x" * (MAX_FILE_BYTES + 1), "tagwatch reads up to"),
+        ("services: {}\n".encode("utf-16"), "UTF-16"),
+        (b"services:\n  a: {image: \xff}\n", "not UTF-8"),
+    ],
+)
+def test_unfit_files_are_problems(tree: Path, content: bytes, message: str) -> None:
+    (tree / "compose.yaml").write_bytes(content)
+    extraction = read(tree, "compose.yaml")["compose.yaml"]
+    (problem,) = extraction.problems
+    assert message in problem.message
+    assert problem.hint
+    assert problem.location.path == "compose.yaml"
+    assert not problem.skipped
+
+
+def test_a_named_file_that_nothing_reads_is_said(tree: Path) -> None:
+    (tree / "notes.yaml").write_text("a: 1\n", encoding="utf-8")
+    (problem,) = read(tree, "notes.yaml")["notes.yaml"].problems
+    assert problem.skipped
+    assert read(tree) == {}
+
+
+def test_unreadable_and_special_files_raise(tmp_path: Path) -> None:
+    for path in (tmp_path / "none", tmp_path):
+        with pytest.raises(InputError) as caught:
+            read_bytes(path)
+        assert "cannot be read" in caught.value.message
+
+
+def test_endless_wants_end(tree: Path) -> None:
+    lines = "".join(f"- inc{n}.yaml\n" for n in range(300))
+    (tree / "compose.yaml").write_text(f"include:\n{lines}", encoding="utf-8")
+    extraction = read(tree, "compose.yaml")["compose.yaml"]
+    assert any("more than 256 other files" in problem.message for problem in extraction.problems)
+
+
+def test_many_files_stay_small(tree: Path) -> None:
+    text = "services:\n" + "".join(f"  s{n}: {{image: 'redis:{n}'}}\n" for n in range(40))
+    for number in range(60):
+        folder = tree / f"d{number}"
+        folder.mkdir()
+        (folder / "compose.yaml").write_text(text + f"# {'x' * 20_000}\n", encoding="utf-8")
+    files = find(["."], tree).files
+    tracemalloc.start()
+    count = sum(len(extraction.targets) for _, extraction in read_targets(files, tree, {}, {}))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 2400
+    assert peak < 8 * 1024 * 1024
+
+
+def test_dockerfiles_alone_load_neither_yaml_nor_pathspec(tree: Path) -> None:
+    (tree / "Dockerfile").write_text("FROM redis:7\n", encoding="utf-8")
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from tagwatch.workspace.find import find\n"
+        "from tagwatch.workspace.read import read_targets\n"
+        "found = find(['Dockerfile'], Path())\n"
+        "(result,) = read_targets(found.files, Path(), {}, {})\n"
+        "assert result[1].targets, result\n"
+        "print(sorted({'yaml', 'pathspec', 'asyncio', 'tempfile', 'msgspec'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tree, check=False
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
