@@ -1,0 +1,122 @@
+"""Dockerfiles and Containerfiles: every image that a build would pull, where it is named.
+
+As BuildKit reads them (the modules `dockerfile_lines`, `dockerfile_stage` and `dockerfile_scope`
+say after which of its rules): `# syntax=`, FROM, COPY --from, RUN --mount=from=, in ONBUILD too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from tagwatch.errors import InputError
+from tagwatch.source.dockerfile_instruction import instructions_of
+from tagwatch.source.dockerfile_lines import StatementError, StatementReader
+from tagwatch.source.dockerfile_scope import GlobalScope
+from tagwatch.source.dockerfile_stage import Build, group_statements
+from tagwatch.source.dockerfile_target import TargetReader, syntax_target
+from tagwatch.source.ignore import attach, find_ignores, ignore_problems
+from tagwatch.source.source_text import SourceText
+from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
+
+__all__ = ["extract", "recognizes"]
+
+_NAME = re.compile(
+    r"(?:docker|container)file(?:[._-][^/]*)?|[^/]+\.(?:docker|container)file", re.IGNORECASE
+)
+_OTHER = re.compile(r"\.(?:dockerignore|md|rst|html?|json|ya?ml|toml|orig|rej|lock)", re.IGNORECASE)
+_BEGINS = re.compile(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*[ \t]*(FROM|ARG)[ \t]+[^ \t\r\n]", re.IGNORECASE)
+_FROM = re.compile(r"^[ \t]*FROM[ \t]+[^ \t\r\n]", re.IGNORECASE | re.MULTILINE)
+
+
+def recognizes(path: str, head: bytes) -> bool:
+    """See `Source.recognizes`."""
+    name = path.rpartition("/")[2]
+    if _NAME.fullmatch(name):
+        return not _OTHER.fullmatch(name, name.rfind("."))
+    text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    begins = _BEGINS.match(text)
+    return bool(begins and (begins[1].upper() == "FROM" or _FROM.search(text)))
+
+
+def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
+    """See `Source.extract`. With `context.target` only what that stage's build needs."""
+    try:
+        source = SourceText(raw, path)
+    except InputError as error:
+        place = Location(path=path, line=1, column=1, end_line=1, end_column=1)
+        problem = Problem(message=error.message, location=place, hint=error.hint)
+        return Extraction(problems=(problem,))
+    targets = list(syntax_target(source))
+    reader = StatementReader(source)
+    try:
+        build = group_statements(reader.read())
+    except StatementError as error:
+        build = Build(refusal=error)
+        return _whole(source, targets, build, Extraction())
+    return _whole(source, targets, build, _read(source, build, context, reader.escape))
+
+
+def _read(source: SourceText, build: Build, context: SourceContext, escape: str) -> Extraction:
+    """What the stages name and say."""
+    last = build.stages[-1].name if build.stages else None
+    scope = GlobalScope(
+        build.arguments,
+        context.build_args,
+        escape=escape,
+        target=context.target or last or "default",
+    )
+    reader = TargetReader(source, build, scope)
+    targets = reader.targets(context.target)
+    problems = [
+        Problem(
+            message=error.message,
+            location=source.line_location(statement.first, statement.last),
+            hint=error.hint,
+        )
+        for statement, error in scope.refused
+    ]
+    if context.target is not None and not reader.has_stage(context.target):
+        place = source.line_location(1, 1)
+        problems.append(
+            Problem(
+                message=f"there is no stage {context.target[:80]!r} to build",
+                location=place,
+                hint="all stages were read",
+            )
+        )
+    return Extraction(
+        targets=tuple(targets),
+        problems=tuple(problems),
+        instructions=instructions_of(source, build, scope),
+    )
+
+
+def _whole(
+    source: SourceText, first: Iterable[Target], build: Build, read: Extraction
+) -> Extraction:
+    """The extraction with what concerns the file as a whole."""
+    ignores = find_ignores(source.text, source.path)
+    problems = [*read.problems, *ignore_problems(ignores)]
+    refusal = build.refusal
+    if refusal is None and not build.stages:
+        refusal = StatementError("the file has no FROM", 1, len(source.lines))
+    if refusal is not None:
+        place = source.line_location(refusal.first, refusal.last)
+        problems.append(Problem(message=refusal.message, location=place, hint=refusal.hint))
+    return Extraction(
+        targets=attach((*first, *read.targets), ignores, starts=_starts(build) if ignores else {}),
+        problems=tuple(problems),
+        ignores=ignores,
+        instructions=read.instructions,
+    )
+
+
+def _starts(build: Build) -> dict[int, int]:
+    """The first line of the instruction that each line belongs to."""
+    return {
+        number: statement.first
+        for stage in build.stages
+        for statement in (stage.statement, *stage.statements)
+        for number in range(statement.first, statement.last + 1)
+    }

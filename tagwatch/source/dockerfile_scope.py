@@ -1,0 +1,182 @@
+"""The variables of a Dockerfile: ARG before FROM, platform arguments, ARG and ENV of a stage.
+
+After BuildKit's `dockerfile2llb` (convert.go, platform.go). Platform arguments are those of the
+stage's `--platform`, else linux/amd64: an answer must not depend on where it was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tagwatch.errors import InputError
+from tagwatch.image.platform import LINUX_AMD64, Platform
+from tagwatch.source.dockerfile_lines import Statement, quoted_words
+from tagwatch.source.dockerfile_stage import Stage
+from tagwatch.source.piece import Piece
+from tagwatch.source.shell_word import Variables, expand
+
+__all__ = ["GlobalScope", "StageScope", "assignments", "expand_word", "inherited_names"]
+__all__ += ["noting"]
+
+Value = tuple[Piece, ...]
+
+
+class GlobalScope:
+    """What a FROM can use. `of_platform` names what follows from a platform, directly or not;
+    `refused` has the ARG statements whose default cannot be read.
+    """
+
+    def __init__(
+        self,
+        statements: Iterable[Statement],
+        build_args: Mapping[str, str],
+        *,
+        escape: str,
+        target: str,
+    ) -> None:
+        self.build_args = build_args
+        self.escape = escape
+        self.refused: list[tuple[Statement, InputError]] = []
+        self.values: dict[str, Value] = {
+            **_platform_values("BUILD", LINUX_AMD64),
+            **_platform_values("TARGET", LINUX_AMD64),
+            "TARGETSTAGE": (Piece(target),),
+        }
+        self.of_platform = set(self.values) - {"TARGETSTAGE"} - build_args.keys()
+        self.given = self.values.keys() & build_args.keys()
+        self.values.update((name, (Piece(build_args[name]),)) for name in self.given)
+        for statement in statements:
+            self._declare(statement)
+
+    def _declare(self, statement: Statement) -> None:
+        for name, begin, end in assignments(statement, self.escape):
+            asked: set[str] = set()
+            if name in self.build_args:
+                self.values[name] = (Piece(self.build_args[name]),)
+            elif begin >= 0:
+                try:
+                    variables = noting(asked, self.values.get)
+                    value = expand_word(statement, begin, end, variables, self.escape)
+                except InputError as error:
+                    self.refused.append((statement, error))
+                    value = (Piece("", missing=(name,)),)
+                self.values[name] = value
+            else:
+                continue
+            self.given = self.given | {name}
+            if asked & self.of_platform:
+                self.of_platform.add(name)
+            else:
+                self.of_platform.discard(name)
+
+    def for_platform(self, platform: Platform | None) -> Variables:
+        """The variables for a stage of this platform; what the file or caller sets stays."""
+        if platform in (None, LINUX_AMD64):
+            return self.values.get
+        own = {
+            name: value
+            for name, value in _platform_values("TARGET", platform or LINUX_AMD64).items()
+            if name not in self.given
+        }
+        return {**self.values, **own}.get
+
+
+class StageScope:
+    """What a stage's own instructions can use; filled as far as they are read, and only on demand.
+
+    The base image's environment is not known: a variable that is nowhere set is missing.
+    """
+
+    def __init__(self, scope: GlobalScope, stage: Stage, base: StageScope | None) -> None:
+        self._scope = scope
+        self._stage = stage
+        self._base = base
+        self._next = 0
+        self._values: dict[str, Value] | None = None
+
+    def variables(self, before: Statement | None = None) -> Variables:
+        """The variables as they are before a statement of the stage, or at its end."""
+        if self._values is None:
+            self._values = dict(self._base.known()) if self._base else {}
+        statements = self._stage.statements
+        while self._next < len(statements) and statements[self._next] is not before:
+            self._read(statements[self._next], self._values)
+            self._next += 1
+        return self._values.get
+
+    def known(self) -> Mapping[str, Value]:
+        """All variables at the stage's end."""
+        self.variables()
+        return self._values or {}
+
+    def _read(self, statement: Statement, values: dict[str, Value]) -> None:
+        if statement.keyword not in ("ARG", "ENV"):
+            return
+        scope = self._scope
+        earlier = dict(values) if statement.keyword == "ENV" else values
+        for name, begin, end in assignments(statement, scope.escape):
+            if statement.keyword == "ARG" and name in scope.build_args:
+                values[name] = (Piece(scope.build_args[name]),)
+            elif begin >= 0:
+                try:
+                    values[name] = expand_word(statement, begin, end, earlier.get, scope.escape)
+                except InputError:  # the build stops here; for what follows the value is unknown
+                    values[name] = (Piece("", missing=(name,)),)
+            elif name in scope.values:
+                values[name] = scope.values[name]
+
+
+def expand_word(
+    statement: Statement, begin: int, end: int, variables: Variables, escape: str
+) -> Value:
+    """What `line[begin:end]` of a statement becomes. Raises `InputError`."""
+    start, _, whole = statement.stretch(begin, end)
+    return expand(statement.line[begin:end], variables, escape=escape, start=start if whole else -1)
+
+
+def assignments(statement: Statement, escape: str) -> list[tuple[str, int, int]]:
+    """Name, begin and end of the value of each ARG or ENV pair; -1 where no value stands."""
+    text, offset = statement.arguments, statement.begin
+    words = quoted_words(text, escape)
+    if statement.keyword == "ENV" and words and "=" not in text[words[0][0] : words[0][1]]:
+        name = text[: len(text.split(None, 1)[0])]
+        begin = len(text) - len(text[len(name) :].lstrip())
+        return [(name, offset + begin, offset + len(text))]
+    pairs = []
+    for begin, end in words:
+        name, equals, value = text[begin:end].partition("=")
+        at = offset + end - len(value) if equals else -1
+        pairs.append((name, at, offset + end if equals else -1))
+    return pairs
+
+
+def _platform_values(side: str, platform: Platform) -> dict[str, Value]:
+    texts = {
+        "PLATFORM": str(platform),
+        "OS": platform.os,
+        "OSVERSION": platform.os_version or "",
+        "ARCH": platform.architecture,
+        "VARIANT": platform.variant or "",
+    }
+    return {f"{side}{part}": (Piece(text),) for part, text in texts.items()}
+
+
+def inherited_names(statements: Iterable[Statement], escape: str) -> set[str]:
+    """The names whose value a stage takes over from the ARGs before FROM."""
+    return {
+        name
+        for statement in statements
+        if statement.keyword == "ARG"
+        for name, begin, _ in assignments(statement, escape)
+        if begin < 0
+    }
+
+
+def noting(asked: set[str], variables: Variables) -> Variables:
+    """The same variables; every name that is asked for is added to `asked`."""
+
+    def variable(name: str) -> Sequence[Piece] | None:
+        asked.add(name)
+        return variables(name)
+
+    return variable

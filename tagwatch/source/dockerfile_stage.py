@@ -1,0 +1,115 @@
+"""A Dockerfile's build stages, and what BuildKit refuses of its instructions.
+
+After BuildKit's `frontend/dockerfile/instructions` (parse.go).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tagwatch.source.dockerfile_lines import Statement, StatementError
+
+__all__ = ["Build", "Stage", "group_statements"]
+
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+_NEEDS_ARGUMENT = frozenset(
+    {
+        "ADD", "ARG", "COPY", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER",
+        "ONBUILD", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
+    }
+)  # fmt: skip
+_KEYWORDS = _NEEDS_ARGUMENT | {"CMD", "ENTRYPOINT", "RUN"}
+_TRIGGERS_NOT_ALLOWED = frozenset({"ONBUILD", "FROM", "MAINTAINER"})
+
+
+@dataclass(slots=True)
+class Stage:
+    """One FROM and what follows it. `name` is in lower case, as BuildKit compares it.
+
+    `base` is the stage it builds on, once that is known.
+    """
+
+    index: int
+    statement: Statement
+    name: str | None = None
+    statements: list[Statement] = field(default_factory=list)
+    base: int | None = None
+
+    @property
+    def label(self) -> str:
+        """The name, or the number of a stage without one."""
+        return self.name or str(self.index)
+
+
+@dataclass(slots=True)
+class Build:
+    """A whole file: the ARGs before the first FROM, the stages, and what stopped the reading."""
+
+    arguments: list[Statement] = field(default_factory=list)
+    stages: list[Stage] = field(default_factory=list)
+    refusal: StatementError | None = None
+
+
+def group_statements(statements: Iterable[Statement]) -> Build:
+    """The statements by stage, up to the first that BuildKit refuses."""
+    build = Build()
+    for statement in statements:
+        try:
+            _add(build, statement)
+        except StatementError as error:
+            build.refusal = error
+            break
+    return build
+
+
+def _add(build: Build, statement: Statement) -> None:
+    _check(statement)
+    if statement.keyword == "FROM":
+        name = _stage_name(statement)
+        build.stages.append(Stage(index=len(build.stages), statement=statement, name=name))
+    elif build.stages:
+        build.stages[-1].statements.append(statement)
+    elif statement.keyword == "ARG":
+        build.arguments.append(statement)
+    else:
+        raise _refused(statement, f"{statement.keyword} stands before the first FROM")
+
+
+def _check(statement: Statement) -> None:
+    keyword = statement.keyword
+    if keyword not in _KEYWORDS:
+        raise _refused(statement, f"unknown instruction {keyword[:40]!r}")
+    if keyword in _NEEDS_ARGUMENT and not statement.arguments:
+        raise _refused(statement, f"{keyword} requires at least one argument")
+    if keyword in ("ADD", "COPY"):
+        words = statement.exec_form or statement.words()
+        if len(words) < 2:
+            raise _refused(statement, f"{keyword} requires a source and a destination")
+    if statement.trigger is not None:
+        if statement.trigger.keyword in _TRIGGERS_NOT_ALLOWED:
+            raise _refused(statement, f"{statement.trigger.keyword} is no ONBUILD trigger")
+        _check(statement.trigger)
+
+
+def _stage_name(statement: Statement) -> str | None:
+    words = [statement.line[begin:end] for begin, end in statement.words()]
+    if len(words) == 1:
+        return None
+    if len(words) != 3 or words[1].lower() != "as":
+        hint = "a comment stands on a line of its own" if "#" in words else ""
+        raise _refused(statement, "FROM requires either one or three arguments", hint)
+    name = words[2].lower()
+    if not _STAGE_NAME.fullmatch(name):
+        raise _refused(statement, f"invalid name for a build stage: {words[2][:80]!r}")
+    return name
+
+
+def _refused(statement: Statement, message: str, hint: str = "") -> StatementError:
+    return StatementError(
+        message,
+        statement.first,
+        statement.last,
+        hint=hint or "BuildKit refuses the file; nothing after this line was read",
+    )
