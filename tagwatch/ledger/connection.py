@@ -23,7 +23,7 @@ __all__ = [
 
 APPLICATION_ID = 0x74616777
 """`PRAGMA application_id`: "tagw", so that a foreign SQLite file is never written to."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """`PRAGMA user_version`: the number of the newest migration in `schema.py`."""
 
 _BUSY_SECONDS = 30.0
@@ -83,10 +83,10 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def connect_read_only(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write, of the schema this program reads.
+def connect_read_only(path: Path) -> sqlite3.Connection | None:
+    """A connection that cannot write; None where the ledger's schema is older than the program's.
 
-    Raises `LedgerError` where the file is missing, damaged, foreign, older or newer.
+    Raises `LedgerError` where the file is missing, foreign or newer.
     """
     if not path.is_file():
         raise LedgerError(
@@ -102,10 +102,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         connection, version = _open_uri(path, "mode=ro&immutable=1")
     if version != SCHEMA_VERSION:
         connection.close()
-        raise LedgerError(
-            f"the ledger {str(path)!r} has the older schema {version or 0}",
-            hint="run any command that writes it, such as `tagwatch scan`: it upgrades the ledger",
-        )
+        return None
     return connection
 
 

@@ -5,23 +5,31 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from tagwatch.audit.base import BaseBuild
 from tagwatch.audit.change import Change
 from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.history import Interval
+from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.result import AuditResult, RepositoryChange
+from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document
 from tagwatch.ledger.codec import decode, digest_of_bytes, digest_to_bytes, expand, moment
 from tagwatch.ledger.connection import connect_read_only, translated
 from tagwatch.ledger.record import FindingDates, Known, Move, Run
+from tagwatch.ledger.timeline import served_at, timeline
 
-__all__ = ["Reader", "served_at"]
+__all__ = ["Reader"]
 
+_BASE_BUILDS = """
+  SELECT first_seen, last_seen, ended, body FROM base_build
+  WHERE ?1 IS NULL OR reference IN (SELECT value FROM json_each(?1))
+  ORDER BY reference, first_seen, platform, digest, manifest"""
 _RUNS = "SELECT id, kind, at, finished_at, complete, errors, warnings, notes FROM run "
 _RESULT = "SELECT result FROM run WHERE "
 _MAX_PARAMETERS = 500
@@ -35,6 +43,17 @@ _INTERVAL = """
   CROSS JOIN interval i ON i.repository_id = r.id AND i.tag_id = t.id
   CROSS JOIN digest d ON d.repository_id = r.id AND d.id = i.digest_id
   WHERE r.registry = ? AND r.path = ?"""
+_IMPORTED = """
+  SELECT i.kind, t.name, d.bytes, i.first_seen, i.last_seen, i.ended, i.version, i.verdict
+  FROM repository r
+  CROSS JOIN tag t ON t.repository_id = r.id
+  CROSS JOIN imported i ON i.repository_id = r.id AND i.tag_id = t.id
+  CROSS JOIN digest d ON d.repository_id = r.id AND d.id = i.digest_id
+  WHERE r.registry = ? AND r.path = ?"""
+_TAGS_OF_DIGEST = """
+  SELECT name FROM tag WHERE repository_id = ?1 AND id IN (
+    SELECT tag_id FROM interval WHERE repository_id = ?1 AND digest_id = ?2
+    UNION SELECT tag_id FROM imported WHERE repository_id = ?1 AND digest_id = ?2)"""
 _MOVE = """
   SELECT r.registry, r.path, t.name, b.bytes, a.bytes, i.first_seen, m.change
   FROM move m
@@ -57,9 +76,20 @@ class Reader:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open the ledger at `path`. Raises `LedgerError`: missing, damaged, foreign, newer."""
+        """Open the ledger at `path`; one that an older tagwatch wrote is upgraded first.
+
+        Raises `LedgerError`: missing, damaged, foreign, newer.
+        """
         with translated(path):
-            return cls(connect_read_only(path), path)
+            connection = connect_read_only(path)
+            if connection is None:
+                from tagwatch.ledger.write import Ledger
+
+                Ledger.open(path).close()
+                connection = connect_read_only(path)
+            if connection is None:
+                raise LedgerError(f"the ledger {str(path)!r} changed while it was being opened")
+            return cls(connection, path)
 
     def close(self) -> None:
         """Close the file. Closing twice is no error."""
@@ -110,7 +140,12 @@ class Reader:
     def intervals(self, repository: Repository, tag: str | None = None) -> tuple[Interval, ...]:
         """The past of one tag, or of every tag, by tag and then oldest first."""
         only, parameters = ("", ()) if tag is None else (" AND t.name = ?", (tag,))
-        return tuple(self._own(repository, only, parameters))
+        own = self._own(repository, only, parameters)
+        rows = self._rows(
+            f"{_IMPORTED}{only} ORDER BY i.kind, t.name, i.n",
+            (repository.registry, repository.path, *parameters),
+        )
+        return timeline(own, [_imported(row) for row in rows])
 
     def at(self, repository: Repository, tag: str, when: datetime) -> Interval | None:
         """What `tag` was at `when`; None where it was not there, or nothing is known."""
@@ -122,15 +157,17 @@ class Reader:
         """Every tag that ever served `digest`, in one repository or in all, oldest first."""
         raw = digest_to_bytes(digest)
         homes = self._rows(
-            "SELECT r.registry, r.path, d.id FROM digest d JOIN repository r "
+            "SELECT r.registry, r.path, r.id, d.id FROM digest d JOIN repository r "
             "ON r.id = d.repository_id WHERE substr(d.bytes, 1, 4) = ? AND d.bytes = ?",
             (raw[:4], raw),
         )
         found = [
             (home, interval)
-            for registry, path, digest_id in homes
+            for registry, path, home_id, digest_id in homes
             if repository in (None, home := Repository(registry=registry, path=path))
-            for interval in self._own(home, " AND i.digest_id = ?", (digest_id,))
+            for (tag,) in self._rows(_TAGS_OF_DIGEST, (home_id, digest_id))
+            for interval in self.intervals(home, tag)
+            if interval.digest == digest
         ]
         return tuple(sorted(found, key=lambda pair: (pair[1].first_seen, pair[0], pair[1].tag)))
 
@@ -174,6 +211,22 @@ class Reader:
             part = blobs[start : start + _MAX_PARAMETERS]
             rows += self._rows(f"{select} WHERE digest IN ({', '.join('?' * len(part))})", part)
         return rows
+
+    # Bases
+
+    def base_builds(self, references: Iterable[str] | None = None) -> tuple[BaseBuild, ...]:
+        """Every build ever seen of these bases (None: of all), by reference and oldest first."""
+        wanted = None if references is None else json.dumps(list(references))
+        rows = self._rows(_BASE_BUILDS, (wanted,))
+        return tuple(
+            replace(
+                decode(BaseBuild, expand(body)),
+                first_seen=_moment(first_seen),
+                last_seen=_moment(last_seen),
+                ended=bool(ended),
+            )
+            for first_seen, last_seen, ended, body in rows
+        )
 
     # Evidence and cached settings
 
@@ -281,6 +334,21 @@ def _interval(row: Any) -> Interval:
     )
 
 
+def _imported(row: Any) -> Interval:
+    kind, tag, digest, first_seen, last_seen, ended, version, verdict = row
+    return Interval(
+        tag=tag,
+        digest=digest_of_bytes(digest),
+        first_seen=moment(first_seen),
+        last_seen=moment(last_seen),
+        ended=bool(ended),
+        ended_at=moment(last_seen) if ended else None,
+        version=version,
+        verdict=verdict,
+        kind=tuple(Seen)[kind],
+    )
+
+
 def _moment(value: int | None) -> datetime | None:
     return None if value is None else moment(value)
 
@@ -297,14 +365,3 @@ def _run(row: Any) -> Run:
         warnings=counts[1],
         notes=counts[2],
     )
-
-
-def served_at(intervals: Sequence[Interval], when: datetime) -> Interval | None:
-    """Of one tag's intervals, oldest first, the one that held at `when`.
-
-    Between two observations the earlier one holds: it is the last that was known.
-    """
-    last = next((item for item in reversed(intervals) if item.first_seen <= when), None)
-    if last is None or (last.ended_at is not None and last.ended_at <= when):
-        return None
-    return last

@@ -9,7 +9,7 @@ from datetime import datetime
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 
-__all__ = ["FindingDates", "Known", "Move", "Run"]
+__all__ = ["FindingDates", "Forgotten", "Known", "Move", "Run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +52,18 @@ class FindingDates:
 
     first_seen: datetime
     last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """How many rows `forget` dropped, by what they were. `messages` lost only their text."""
+
+    intervals: int = 0
+    imported: int = 0
+    moves: int = 0
+    base_builds: int = 0
+    runs: int = 0
+    findings: int = 0
+    evidence: int = 0
+    messages: int = 0
+    documents: int = 0

@@ -134,3 +134,38 @@ def v1_observations(db: Database) -> None:
     )
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute("PRAGMA user_version = 1")
+
+
+@MIGRATIONS()
+def v2_memory(db: Database) -> None:
+    """Builds of approved bases, and what others remember: dates that are not our own."""
+    _execute_all(
+        db,
+        """
+        CREATE TABLE base_build (
+          reference TEXT NOT NULL,
+          platform TEXT NOT NULL,
+          digest BLOB NOT NULL,
+          manifest BLOB NOT NULL,
+          first_seen INTEGER,
+          last_seen INTEGER,
+          ended INTEGER NOT NULL,
+          body BLOB NOT NULL,  -- the build without the three columns before
+          PRIMARY KEY (reference, platform, digest, manifest)
+        ) STRICT;
+        CREATE TABLE imported (
+          repository_id INTEGER NOT NULL,
+          tag_id INTEGER NOT NULL,
+          kind INTEGER NOT NULL,  -- whose date: the place in audit.history.Seen
+          n INTEGER NOT NULL,
+          digest_id INTEGER NOT NULL,
+          first_seen INTEGER NOT NULL,
+          last_seen INTEGER NOT NULL,
+          ended INTEGER NOT NULL,
+          version TEXT,
+          verdict TEXT,
+          PRIMARY KEY (repository_id, tag_id, kind, n)
+        ) STRICT, WITHOUT ROWID
+        """,
+    )
+    db.execute("PRAGMA user_version = 2")

@@ -9,15 +9,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 from sqlite_utils import Database
 
+from tagwatch.audit.base import BaseBuild
 from tagwatch.audit.change import Change
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Severity
+from tagwatch.audit.history import Interval
 from tagwatch.audit.result import AuditResult
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
@@ -25,15 +28,31 @@ from tagwatch.image.snapshot import Document, RepositorySnapshot
 from tagwatch.ledger.codec import compress, digest_to_bytes, encode, micros
 from tagwatch.ledger.connection import connect, stored_version, translated
 from tagwatch.ledger.intern import repository_number
+from tagwatch.ledger.maintenance import back_up, forget, problems
+from tagwatch.ledger.memory import store_history
 from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.record import Move
+from tagwatch.ledger.record import Forgotten, Move
 from tagwatch.ledger.schema import MIGRATIONS
 from tagwatch.ledger.sight import store_snapshot
 
 __all__ = ["Ledger"]
 
 _CACHED_KEYS = 8
+_PUT_EVIDENCE = """
+  INSERT INTO evidence (key, source, at, body) VALUES (?, ?, ?, ?)
+  ON CONFLICT (key, source) DO UPDATE SET at = excluded.at, body = excluded.body
+  WHERE coalesce(excluded.at, 0) >= coalesce(evidence.at, 0)"""
+_PUT_BASE_BUILD = """
+  INSERT INTO base_build (reference, platform, digest, manifest, first_seen, last_seen, ended, body)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (reference, platform, digest, manifest) DO UPDATE SET
+    ended = iif(coalesce(excluded.last_seen, 0) >= coalesce(last_seen, 0), excluded.ended, ended),
+    first_seen = min(coalesce(first_seen, excluded.first_seen),
+                     coalesce(excluded.first_seen, first_seen)),
+    last_seen = max(coalesce(last_seen, excluded.last_seen),
+                    coalesce(excluded.last_seen, last_seen)),
+    body = excluded.body"""
 
 
 class Ledger(Reader):
@@ -175,25 +194,38 @@ class Ledger(Reader):
                 [(version, home, tag) for tag, version in sorted(versions.items())],
             )
 
+    def import_history(self, repository: Repository, intervals: Iterable[Interval]) -> int:
+        """Remember what others know of tags; how many intervals were stored.
+
+        It tells only of the time before we saw a tag ourselves. What was imported before of the
+        same tags and kind of date is replaced. Raises `LedgerError` for intervals of kind SEEN.
+        """
+        with self._transaction() as connection:
+            return store_history(connection, repository, intervals)
+
     # What was judged
+
+    def put_base_builds(self, builds: Iterable[BaseBuild]) -> None:
+        """Remember builds of approved bases; of one seen before, the dates are widened."""
+        with self._transaction() as connection:
+            connection.executemany(_PUT_BASE_BUILD, map(_base_build_row, builds))
 
     def put_evidence(self, evidence: Iterable[Evidence]) -> None:
         """Store evidence by key and source; newer replaces older, never the other way round."""
         with self._transaction() as connection:
-            connection.executemany(
-                "INSERT INTO evidence (key, source, at, body) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (key, source) DO UPDATE SET at = excluded.at, body = excluded.body "
-                "WHERE coalesce(excluded.at, 0) >= coalesce(evidence.at, 0)",
-                [
-                    (
-                        item.key,
-                        item.source,
-                        None if item.at is None else micros(item.at),
-                        encode(item).decode(),
-                    )
-                    for item in evidence
-                ],
-            )
+            connection.executemany(_PUT_EVIDENCE, map(_evidence_row, evidence))
+
+    def replace_evidence(self, source: str, evidence: Iterable[Evidence]) -> None:
+        """Store the evidence of an import, in place of all that came from this source before.
+
+        Raises `LedgerError` for `seen`, which is our own, and for evidence of another source.
+        """
+        items = tuple(evidence)
+        if source == "seen" or any(item.source != source for item in items):
+            raise LedgerError(f"imported facts must carry their source, here {source!r}")
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM evidence WHERE source = ?", (source,))
+            connection.executemany(_PUT_EVIDENCE, map(_evidence_row, items))
 
     def cache(self, name: str, key: str, body: str, at: datetime) -> None:
         """Keep a text under `name` and its content hash; the newest few of each name stay."""
@@ -206,6 +238,58 @@ class Ledger(Reader):
                 "(SELECT key FROM cache WHERE name = ?1 ORDER BY at DESC, key LIMIT ?2)",
                 (name, _CACHED_KEYS),
             )
+
+    # Over the years
+
+    def forget(
+        self, at: datetime, *, history: timedelta | None = None, runs: timedelta | None = None
+    ) -> Forgotten:
+        """Drop what is older than this at `at` (None: keep), and unreferenced documents.
+
+        See `maintenance.forget`. The file shrinks with `compact`.
+        """
+        with self._transaction() as connection:
+            return forget(connection, at, history=history, runs=runs)
+
+    def compact(self) -> None:
+        """Write the file anew without its gaps. Needs twice its size on the disk for a moment."""
+        with translated(self.path):
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def backup(self, path: Path) -> None:
+        """Copy the ledger to `path` while it may be in use. See `maintenance.back_up`."""
+        with translated(path):
+            back_up(self._connection, self.path, path)
+
+    def check(self) -> tuple[str, ...]:
+        """What is wrong with the ledger, one sentence each; empty where all is well."""
+        with translated(self.path):
+            return tuple(problems(self._connection))
+
+
+def _evidence_row(evidence: Evidence) -> tuple[object, ...]:
+    body = encode(evidence).decode()
+    return evidence.key, evidence.source, _micros(evidence.at), body
+
+
+def _base_build_row(build: BaseBuild) -> tuple[object, ...]:
+    undated = replace(build, first_seen=None, last_seen=None, ended=False)
+    return (
+        build.reference,
+        str(build.platform)
+        + (f" {build.platform.os_version}" if build.platform.os_version else ""),
+        digest_to_bytes(build.digest),
+        digest_to_bytes(build.manifest),
+        _micros(build.first_seen),
+        _micros(build.last_seen),
+        int(build.ended),
+        compress(encode(undated)),
+    )
+
+
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else micros(at)
 
 
 def _store_documents(

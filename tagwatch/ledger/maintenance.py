@@ -1,0 +1,179 @@
+"""What keeps a ledger good for years: forgetting, checking, copying and packing it."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tagwatch.errors import LedgerError
+from tagwatch.image.digest import Digest, digest_of
+from tagwatch.ledger.codec import digest_of_bytes, digest_to_bytes, expand, micros
+from tagwatch.ledger.record import Forgotten
+
+__all__ = ["back_up", "forget", "problems"]
+
+_DIGEST = re.compile(rb"sha(?:256|384|512):[0-9a-f]{64,128}")
+
+_FORGET_HISTORY = {
+    "moves": """
+      DELETE FROM move WHERE EXISTS (SELECT 1 FROM interval i
+        WHERE i.repository_id = move.repository_id AND i.tag_id = move.tag_id AND i.n = move.n
+          AND i.ended_at < ?)""",
+    "intervals": "DELETE FROM interval WHERE ended_at < ?",
+    "imported": "DELETE FROM imported WHERE ended AND last_seen < ?",
+    "base_builds": "DELETE FROM base_build WHERE ended AND last_seen < ?",
+}
+_FORGET_RUNS = {
+    "runs": """
+      DELETE FROM run WHERE at < ? AND id NOT IN
+        (SELECT max(id) FROM run WHERE result IS NOT NULL GROUP BY kind)""",
+    "findings": "DELETE FROM finding WHERE last_seen < ?",
+    "evidence": "DELETE FROM evidence WHERE at < ?",
+    "messages": """
+      UPDATE outbox SET payload = '' WHERE payload <> '' AND state IN ('sent', 'failed', 'unsure')
+        AND settled_at < ?""",
+}
+_UNREFERENCED = (
+    """
+    DELETE FROM tag WHERE NOT EXISTS (SELECT 1 FROM interval i
+        WHERE i.repository_id = tag.repository_id AND i.tag_id = tag.id)
+      AND NOT EXISTS (SELECT 1 FROM imported i
+        WHERE i.repository_id = tag.repository_id AND i.tag_id = tag.id)""",
+    """
+    DELETE FROM digest WHERE (repository_id, id) NOT IN (
+      SELECT repository_id, digest_id FROM interval
+      UNION SELECT repository_id, digest_id FROM imported
+      UNION SELECT repository_id, before_id FROM move)""",
+)
+_INVARIANTS = {
+    "a tag has two open intervals": """
+      SELECT repository_id, tag_id FROM interval WHERE ended_at IS NULL
+      GROUP BY repository_id, tag_id HAVING count(*) > 1""",
+    "intervals of a tag overlap": """
+      SELECT a.repository_id, a.tag_id FROM interval a JOIN interval b
+        ON b.repository_id = a.repository_id AND b.tag_id = a.tag_id AND b.n = a.n + 1
+      WHERE a.ended_at IS NULL OR a.ended_at > b.first_seen""",
+    "an interval ends before it begins": """
+      SELECT repository_id, tag_id FROM interval
+      WHERE last_seen < first_seen OR ended_at < last_seen
+        OR (last_seen IS NULL) <> (ended_at IS NULL)""",
+    "an interval has no digest": """
+      SELECT repository_id, tag_id FROM interval
+      WHERE (repository_id, digest_id) NOT IN (SELECT repository_id, id FROM digest)""",
+    "an interval has no tag": """
+      SELECT repository_id, tag_id FROM interval
+      WHERE (repository_id, tag_id) NOT IN (SELECT repository_id, id FROM tag)""",
+    "two tags have one number": """
+      SELECT repository_id, id FROM tag GROUP BY repository_id, id HAVING count(*) > 1""",
+    "a digest stands twice": """
+      SELECT repository_id, hex(bytes) FROM digest GROUP BY 1, 2 HAVING count(*) > 1""",
+    "a move has no interval": """
+      SELECT repository_id, tag_id FROM move
+      WHERE (repository_id, tag_id, n) NOT IN (SELECT repository_id, tag_id, n FROM interval)""",
+}
+
+
+def forget(
+    connection: sqlite3.Connection,
+    at: datetime,
+    *,
+    history: timedelta | None,
+    runs: timedelta | None,
+) -> Forgotten:
+    """Drop what is older, and what nothing refers to any more, in the caller's transaction.
+
+    `history`: intervals that ended so long ago, with their moves and base builds. `runs`: runs,
+    findings, evidence and the text of settled alerts; the newest answer of each kind of run stays,
+    and so does every alert's key: an alert is never sent twice. None: keep for ever.
+    """
+    counts: dict[str, int] = {}
+    for age, statements in ((history, _FORGET_HISTORY), (runs, _FORGET_RUNS)):
+        if age is not None:
+            for name, sql in statements.items():
+                counts[name] = connection.execute(sql, (micros(at - age),)).rowcount
+    for sql in _UNREFERENCED:
+        connection.execute(sql)
+    counts["documents"] = _forget_documents(connection)
+    return Forgotten(**counts)
+
+
+def _forget_documents(connection: sqlite3.Connection) -> int:
+    """Drop documents that no interval, base or evidence leads to, over indexes and manifests."""
+    reached: set[bytes] = set()
+    waiting = set(_roots(connection))
+    while waiting:
+        reached |= waiting
+        waiting = {found for raw in waiting for found in _named_by(connection, raw)} - reached
+    stored = {raw: number for number, raw in connection.execute("SELECT id, digest FROM document")}
+    dropped = [(number,) for raw, number in stored.items() if raw not in reached]
+    connection.executemany("DELETE FROM document WHERE id = ?", dropped)
+    connection.executemany("DELETE FROM repository_document WHERE document_id = ?", dropped)
+    return len(dropped)
+
+
+def _roots(connection: sqlite3.Connection) -> Iterator[bytes]:
+    for sql in ("SELECT bytes FROM digest", "SELECT digest FROM base_build"):
+        yield from (raw for (raw,) in connection.execute(sql))
+    for (body,) in connection.execute("SELECT body FROM evidence"):
+        yield from _digests_in(body.encode())
+    for (body,) in connection.execute("SELECT body FROM base_build"):
+        yield from _digests_in(expand(body))
+
+
+def _named_by(connection: sqlite3.Connection, digest: bytes) -> Iterator[bytes]:
+    row = connection.execute("SELECT raw FROM document WHERE digest = ?", (digest,)).fetchone()
+    if row is not None:
+        yield from _digests_in(expand(row[0]))
+
+
+def _digests_in(text: bytes) -> Iterator[bytes]:
+    for match in _DIGEST.finditer(text):
+        yield digest_to_bytes(Digest(match[0].decode()))
+
+
+def problems(connection: sqlite3.Connection) -> Iterator[str]:
+    """What is wrong with the file, its tables or what they say; nothing where all is well."""
+    for (text,) in connection.execute("PRAGMA integrity_check"):
+        if text != "ok":
+            yield f"the file: {text}"
+    for sentence, sql in _INVARIANTS.items():
+        for home, subject in connection.execute(sql):
+            yield f"{sentence}: repository {home}, {subject}"
+    for raw, body in connection.execute("SELECT digest, raw FROM document"):
+        digest = digest_of_bytes(raw)
+        try:
+            algorithm = digest.partition(":")[0]
+            intact = digest_of(expand(body), algorithm=algorithm) == digest
+        except (LedgerError, ValueError):
+            intact = False
+        if not intact:
+            yield f"a document is not what its digest says: {digest}"
+
+
+def back_up(connection: sqlite3.Connection, ledger: Path, path: Path) -> None:
+    """Copy the ledger to `path` while it may be in use: whole, or not at all.
+
+    An older copy there is replaced. Raises `LedgerError` where `path` is the ledger itself.
+    """
+    if path.exists() and path.samefile(ledger):
+        raise LedgerError(
+            f"the ledger {str(ledger)!r} cannot be its own backup", hint="name another file"
+        )
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    try:
+        with closing(sqlite3.connect(unfinished)) as copy:
+            connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+        unfinished.replace(path)
+    except OSError as error:
+        raise LedgerError(
+            f"the backup {str(path)!r} could not be written: {error.strerror}",
+            hint="name a file in a folder that may be written",
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,159 @@
+"""Stored JSON: every value comes back whole, and msgspec reads and writes the same form."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tagwatch.audit.base import BaseBuild
+from tagwatch.audit.change import Change, Verdict
+from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.result import AuditResult
+from tagwatch.errors import LedgerError
+from tagwatch.image.digest import Digest, digest_of
+from tagwatch.ledger.codec import (
+    compress,
+    decode,
+    digest_of_bytes,
+    digest_to_bytes,
+    encode,
+    expand,
+    micros,
+    moment,
+)
+
+TIMES = st.integers(0, 4 * 10**15).map(moment)
+TEXTS = st.text(max_size=8)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+PLAIN: dict[Any, st.SearchStrategy[Any]] = {
+    str: TEXTS,
+    int: st.integers(-(2**53), 2**53),
+    bool: st.booleans(),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+    datetime: TIMES,
+    Any: JSON,
+}
+
+
+def values(kind: Any, depth: int = 0) -> st.SearchStrategy[Any]:
+    """Any value of a type, read from the types of its fields."""
+    if kind in PLAIN:
+        return PLAIN[kind]
+    if isinstance(kind, NewType):
+        return st.binary(max_size=4).map(digest_of)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return st.none() | values(next(a for a in arguments if a is not types.NoneType), depth)
+    if origin is tuple and arguments[1:] != (...,):
+        return st.tuples(*(values(argument, depth) for argument in arguments))
+    few = 1 if depth > 1 else 2
+    if origin is tuple:
+        return st.lists(values(arguments[0], depth + 1), max_size=few).map(tuple)
+    if origin is frozenset:
+        return st.frozensets(values(arguments[0], depth + 1), max_size=few)
+    if origin is not None and issubclass(origin, Mapping):
+        return st.dictionaries(TEXTS, values(arguments[1], depth + 1), max_size=few)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return st.sampled_from(kind)
+    assert isinstance(kind, type), kind
+    assert dataclasses.is_dataclass(kind), kind
+    return st.builds(
+        kind, **{name: values(hint, depth) for name, hint in get_type_hints(kind).items()}
+    )
+
+
+@pytest.mark.parametrize("kind", [Evidence, BaseBuild, Change, AuditResult])
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_stored_values_come_back_and_msgspec_agrees(kind: Any, data: st.DataObject) -> None:
+    value = data.draw(values(kind))
+    stored = encode(value)
+    assert decode(kind, stored) == value
+    assert encode(decode(kind, stored)) == stored
+    assert decode(kind, msgspec.json.encode(value)) == value
+    assert msgspec.json.decode(stored, type=kind) == value
+
+
+@given(TIMES)
+def test_times_keep_their_microseconds(at: datetime) -> None:
+    assert moment(micros(at)) == at
+
+
+def test_a_naive_time_is_refused() -> None:
+    with pytest.raises(TypeError):
+        micros(datetime(2026, 1, 1))  # noqa: DTZ001  # the point of the test
+
+
+@pytest.mark.parametrize(
+    "digest",
+    [
+        digest_of(b"a"),
+        digest_of(b"a", algorithm="sha384"),
+        digest_of(b"a", algorithm="sha512"),
+        Digest("build:" + "0a" * 20),
+    ],
+)
+def test_digests_come_back(digest: Digest) -> None:
+    assert digest_of_bytes(digest_to_bytes(digest)) == digest
+
+
+def test_a_sha256_digest_is_stored_in_32_bytes() -> None:
+    assert len(digest_to_bytes(digest_of(b"a"))) == 32
+
+
+def test_a_text_that_would_read_back_as_sha256_is_refused() -> None:
+    with pytest.raises(LedgerError):
+        digest_to_bytes(Digest("build:" + "x" * 26))
+
+
+def test_compressed_bytes_come_back_and_damage_is_named() -> None:
+    stored = compress(b"a manifest" * 50)
+    assert expand(stored) == b"a manifest" * 50
+    with pytest.raises(LedgerError, match="damaged"):
+        expand(stored[:-3] + b"xyz")
+
+
+CHANGE = Change(
+    tag="7",
+    before=digest_of(b"a"),
+    after=digest_of(b"b"),
+    at=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=1),
+    verdict=Verdict.REBUILT,
+)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{}",
+        encode(CHANGE).replace(b'"7"', b"7"),
+        encode(CHANGE).replace(b"rebuilt", b"rebuild"),
+        encode(CHANGE).replace(b"2026", b"20x6"),
+        encode(CHANGE)[:-1],
+        b'{"tag":' + b"[" * 100_000,
+    ],
+)
+def test_damage_is_an_error_and_not_a_value(damage: bytes) -> None:
+    with pytest.raises(LedgerError, match="a stored Change is damaged"):
+        decode(Change, damage)
+
+
+def test_a_field_that_this_program_does_not_know_is_passed_over() -> None:
+    newer = encode(CHANGE)[:-1] + b',"colour":"blue"}'
+    assert decode(Change, newer) == CHANGE

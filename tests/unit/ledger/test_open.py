@@ -1,0 +1,193 @@
+"""Opening: what is missing, foreign, newer, older, damaged or in use; and what reading imports."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tagwatch.errors import LedgerError
+from tagwatch.image.reference import Repository
+from tagwatch.ledger.connection import SCHEMA_VERSION
+from tagwatch.ledger.read import Reader
+from tagwatch.ledger.write import Ledger
+from tests.paths import DATA, ROOT
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def execute(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "tagwatch.db"
+
+
+def test_the_file_and_its_folder_are_made(path: Path) -> None:
+    with Ledger.open(path) as ledger:
+        assert ledger.check() == ()
+    with Reader.open(path) as reader:
+        assert reader.runs() == ()
+
+
+def test_a_missing_ledger_is_said_to_be_missing(path: Path) -> None:
+    with pytest.raises(LedgerError, match="there is no ledger") as caught:
+        Reader.open(path)
+    assert "tagwatch scan" in caught.value.hint
+    assert not path.exists()
+
+
+def test_the_tables_are_those_of_the_newest_migration(path: Path) -> None:
+    Ledger.open(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+@pytest.mark.parametrize("kind", [Ledger, Reader])
+def test_a_newer_ledger_is_left_alone(path: Path, kind: type[Reader]) -> None:
+    Ledger.open(path).close()
+    execute(path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    before = path.read_bytes()
+    with pytest.raises(LedgerError, match="newer tagwatch") as caught:
+        kind.open(path)
+    assert "upgrade tagwatch" in caught.value.hint
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", [Ledger, Reader])
+def test_another_programs_database_is_left_alone(path: Path, kind: type[Reader]) -> None:
+    path.parent.mkdir()
+    execute(path, "CREATE TABLE moz_places (url TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(LedgerError, match="another program"):
+        kind.open(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", [Ledger, Reader])
+def test_a_file_that_is_no_database_is_named(path: Path, kind: type[Reader]) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"version: 1\nwatch: []\n" * 100)
+    with pytest.raises(LedgerError, match="damaged") as caught:
+        kind.open(path)
+    assert "backup" in caught.value.hint
+
+
+def test_a_damaged_page_is_an_error_and_not_an_empty_answer(path: Path) -> None:
+    with Ledger.open(path) as ledger:
+        for _ in range(200):
+            ledger.begin_run("scan", AT)
+    raw = bytearray(path.read_bytes())
+    raw[4096:] = os.urandom(len(raw) - 4096)
+    path.write_bytes(raw)
+    with pytest.raises(LedgerError, match="damaged"), Reader.open(path) as reader:
+        reader.runs()
+
+
+def test_a_folder_in_the_files_place_is_named(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(LedgerError, match="cannot be opened"):
+        Ledger.open(path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file", encoding="utf-8")
+    with pytest.raises(LedgerError, match="cannot be made"):
+        Ledger.open(tmp_path / "data" / "tagwatch.db")
+
+
+def test_an_older_ledger_is_upgraded_with_all_it_holds(path: Path) -> None:
+    path.parent.mkdir()
+    script = (DATA / "ledger" / "v1.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+    redis = Repository.parse("redis")
+    with Reader.open(path) as reader:
+        old, new = reader.intervals(redis, "7")
+        assert (old.version, new.version) == ("7.4.0", "7.4.1")
+        assert (old.ended_at, new.verdict) == (new.first_seen, "upgraded")
+        assert reader.known(redis).watermark == "2026-01-03"
+        assert [run.kind for run in reader.runs()] == ["scan", "scan"]
+        assert reader.base_builds() == ()
+    with Ledger.open(path) as ledger:
+        assert ledger.check() == ()
+        assert ledger.begin_run("scan", AT) == 3
+
+
+def test_two_openers_of_a_new_ledger_both_get_it(path: Path) -> None:
+    code = (
+        "from pathlib import Path; from tagwatch.ledger.write import Ledger;"
+        f"Ledger.open(Path({str(path)!r})).close()"
+    )
+    openers = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(3)]
+    assert [opener.wait(60) for opener in openers] == [0, 0, 0]
+    with Ledger.open(path) as ledger:
+        assert ledger.check() == ()
+
+
+def test_a_locked_ledger_is_said_to_be_locked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Ledger.open(path) as ledger, closing(sqlite3.connect(path)) as other:
+        ledger._connection.execute("PRAGMA busy_timeout = 20")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerError, match="locked") as caught:
+            ledger.begin_run("scan", AT)
+        assert "another tagwatch" in caught.value.hint
+        other.rollback()
+        assert ledger.begin_run("scan", AT) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "setuid") or os.getuid() != 0, reason="needs root to drop it")
+@pytest.mark.parametrize("mode", [0o555, 0o755])
+def test_a_ledger_in_a_folder_of_somebody_else_is_read(tmp_path: Path, mode: int) -> None:
+    folder = Path("/tmp") / f"tagwatch-{os.getpid()}-{mode:o}"
+    folder.mkdir()
+    try:
+        with Ledger.open(folder / "l.db") as ledger:
+            ledger.begin_run("scan", AT)
+        folder.chmod(mode)
+        code = (
+            "import os, sys; sys.path.insert(0, sys.argv[2]);"
+            "from pathlib import Path; from tagwatch.ledger.read import Reader;"
+            "os.setgid(65534); os.setuid(65534);"
+            "print(len(Reader.open(Path(sys.argv[1])).runs()))"
+        )
+        answer = subprocess.run(
+            [sys.executable, "-c", code, str(folder / "l.db"), str(ROOT)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert answer.stdout == "1\n"
+    finally:
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+
+
+def test_reading_loads_nothing_heavy(path: Path) -> None:
+    Ledger.open(path).close()
+    code = (
+        "import sys; from pathlib import Path; from tagwatch.ledger.read import Reader\n"
+        f"with Reader.open(Path({str(path)!r})) as reader: reader.evidence(['a']), reader.runs()\n"
+        "print(*sorted(name for name in sys.modules if '.' not in name))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(answer.stdout.split())
+    assert "sqlite3" in loaded
+    heavy = {"sqlite_utils", "msgspec", "asyncio", "aiohttp", "ssl", "yaml", "jinja2", "click"}
+    assert loaded & (heavy | {"apscheduler", "rich", "pluggy", "logging"}) == set()

@@ -1,0 +1,265 @@
+"""Snapshots into intervals, against a model that knows nothing of intervals: a log of snapshots."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tagwatch.image.digest import Digest, digest_of
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import RepositorySnapshot, Scope, TagObservation
+from tagwatch.ledger.record import Move
+from tagwatch.ledger.write import Ledger
+
+START = datetime(2026, 1, 1, 2, tzinfo=UTC)
+REDIS = Repository.parse("redis")
+TAGS = ("6", "7", "7.4.1", "latest")
+
+
+def night(number: int) -> datetime:
+    return START + timedelta(days=number)
+
+
+def digest(text: str) -> Digest:
+    return digest_of(text.encode())
+
+
+def snapshot(
+    number: int,
+    tags: Mapping[str, str],
+    scope: Scope = Scope.FULL,
+    *,
+    complete: bool = True,
+    names: Sequence[str] | None = None,
+    asked: Sequence[str] = (),
+    watermark: str | None = None,
+) -> RepositorySnapshot:
+    return RepositorySnapshot(
+        repository=REDIS,
+        at=night(number),
+        scope=scope,
+        tags=tuple(TagObservation(tag=tag, digest=digest(text)) for tag, text in tags.items()),
+        names=None if names is None else frozenset(names),
+        asked=frozenset(asked),
+        complete=complete,
+        watermark=watermark,
+    )
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.open(tmp_path / "tagwatch.db") as opened:
+        opened.begin_run("scan", START)
+        yield opened
+
+
+@st.composite
+def snapshots(draw: st.DrawFn, number: int) -> RepositorySnapshot:
+    tags = draw(st.dictionaries(st.sampled_from(TAGS), st.sampled_from("abc")))
+    scope = draw(st.sampled_from(Scope))
+    more = draw(st.sets(st.sampled_from(TAGS)))
+    names = None if scope is Scope.SELECTED or draw(st.booleans()) else {*tags, *more}
+    asked = {*tags, *more} if scope is Scope.SELECTED else set()
+    complete = draw(st.integers(0, 4)) > 0
+    return snapshot(
+        number,
+        tags,
+        scope,
+        complete=complete,
+        names=None if names is None else sorted(names),
+        asked=sorted(asked),
+    )
+
+
+NIGHTS = st.integers(1, 9).flatmap(
+    lambda count: st.tuples(*(snapshots(number) for number in range(count)))
+)
+
+
+def shows_gone(seen: RepositorySnapshot, tag: str) -> bool:
+    if not seen.complete or seen.scope is Scope.SINCE:
+        return False
+    if seen.scope is Scope.SELECTED:
+        return tag in seen.asked
+    return tag not in (seen.names or frozenset())
+
+
+def state_after(log: Sequence[RepositorySnapshot], tag: str) -> Digest | None:
+    """What the last word on a tag is, reading the log from the start."""
+    state = None
+    for seen in log:
+        observed = {item.tag: item.digest for item in seen.tags}
+        if tag in observed:
+            state = observed[tag]
+        elif shows_gone(seen, tag):
+            state = None
+    return state
+
+
+def last_sight(log: Sequence[RepositorySnapshot], tag: str) -> datetime:
+    """The last time that the log says what a tag, which is there, serves."""
+    for place in range(len(log) - 1, -1, -1):
+        seen, observed = log[place], {item.tag for item in log[place].tags}
+        if tag in observed:
+            return seen.at
+        if seen.scope is Scope.SINCE and seen.complete:
+            named = (seen.names or frozenset()) - observed
+            if not any(state_after(log[:place], other) for other in named):
+                return seen.at
+    raise AssertionError(f"{tag} was never seen")
+
+
+def counts(path: Path) -> tuple[int, ...]:
+    connection = sqlite3.connect(path)
+    try:
+        return tuple(
+            connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in ("interval", "tag", "digest", "move")
+        )
+    finally:
+        connection.close()
+
+
+@given(NIGHTS)
+@settings(max_examples=80, deadline=None)
+def test_the_ledger_says_what_the_log_says(log: tuple[RepositorySnapshot, ...]) -> None:
+    with tempfile.TemporaryDirectory() as folder, Ledger.open(Path(folder, "l.db")) as ledger:
+        run = ledger.begin_run("scan", START)
+        for number, seen in enumerate(log):
+            before = {tag: state_after(log[:number], tag) for tag in TAGS}
+            rows = counts(ledger.path)
+            moves = ledger.add(run, seen)
+            after = {tag: state_after(log[: number + 1], tag) for tag in TAGS}
+            assert ledger.known(REDIS).tags == {tag: now for tag, now in after.items() if now}
+            moved = {move.tag: (move.before, move.after) for move in moves}
+            for tag, now in after.items():
+                if before[tag] and now and before[tag] != now:
+                    assert moved.pop(tag) == (before[tag], now)
+            assert all(before[tag] is None for tag in moved), "only a tag that is back may be left"
+            if before == after:
+                assert counts(ledger.path) == rows
+            for tag, interval in ledger.tags_now(REDIS).items():
+                assert interval.last_seen == last_sight(log[: number + 1], tag)
+        assert ledger.check() == ()
+        check_history(ledger, log)
+
+
+def check_history(ledger: Ledger, log: Sequence[RepositorySnapshot]) -> None:
+    for tag in TAGS:
+        past = ledger.intervals(REDIS, tag)
+        for left, right in pairwise(past):
+            assert left.ended_at is not None
+            assert left.first_seen <= left.last_seen <= left.ended_at <= right.first_seen
+        for number in range(len(log)):
+            for when in (night(number), night(number) + timedelta(hours=9)):
+                found = ledger.at(REDIS, tag, when)
+                expected = state_after(log[: number + 1], tag)
+                assert (found.digest if found else None) == expected
+                if found is not None:
+                    assert (REDIS, found) in ledger.tags_of_digest(found.digest)
+        assert ledger.at(REDIS, tag, START - timedelta(seconds=1)) is None
+
+
+def test_an_unchanged_night_adds_no_row_and_moves_last_seen(ledger: Ledger) -> None:
+    ledger.add(1, snapshot(0, {"6": "a", "7": "b"}))
+    rows = counts(ledger.path)
+    assert ledger.add(1, snapshot(1, {"6": "a", "7": "b"})) == ()
+    assert ledger.add(1, snapshot(2, {}, Scope.SINCE)) == ()
+    assert counts(ledger.path) == rows
+    assert {item.last_seen for item in ledger.intervals(REDIS)} == {night(2)}
+
+
+def test_a_move_ends_one_interval_and_begins_the_next(ledger: Ledger) -> None:
+    ledger.add(1, snapshot(0, {"7": "a"}))
+    moves = ledger.add(1, snapshot(3, {"7": "b"}))
+    assert moves == (
+        Move(repository=REDIS, tag="7", before=digest("a"), after=digest("b"), at=night(3)),
+    )
+    old, new = ledger.intervals(REDIS, "7")
+    assert (old.first_seen, old.last_seen, old.ended_at) == (night(0), night(0), night(3))
+    assert old.ended
+    assert (new.first_seen, new.last_seen, new.ended) == (night(3), night(3), False)
+
+
+def test_only_a_listing_ends_an_interval_and_incremental_nights_did_not_see_it(
+    ledger: Ledger,
+) -> None:
+    ledger.add(1, snapshot(0, {"6": "a", "7": "b"}))
+    ledger.add(1, snapshot(1, {"7": "c"}, Scope.SINCE))
+    assert ledger.tags_now(REDIS)["6"].last_seen == night(1)
+    ledger.add(1, snapshot(2, {"7": "c"}))
+    (gone,) = ledger.intervals(REDIS, "6")
+    assert gone.ended
+    assert (gone.last_seen, gone.ended_at) == (night(0), night(2))
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        snapshot(1, {"7": "b"}, complete=False),
+        snapshot(1, {"7": "b"}, Scope.SINCE),
+        snapshot(1, {"7": "b"}, Scope.SELECTED, asked=["7"]),
+        snapshot(1, {}, Scope.SELECTED, asked=["6"], complete=False),
+        snapshot(1, {"7": "b"}, names=["6", "7"]),
+    ],
+    ids=["incomplete", "since", "not asked", "asked, incomplete", "listed, digest not asked"],
+)
+def test_what_does_not_show_a_deletion_ends_nothing(
+    ledger: Ledger, seen: RepositorySnapshot
+) -> None:
+    ledger.add(1, snapshot(0, {"6": "a", "7": "b"}))
+    ledger.add(1, seen)
+    assert not ledger.intervals(REDIS, "6")[0].ended
+
+
+def test_a_tag_that_was_asked_for_and_answered_404_is_gone(ledger: Ledger) -> None:
+    ledger.add(1, snapshot(0, {"6": "a", "7": "b"}))
+    ledger.add(1, snapshot(1, {}, Scope.SELECTED, asked=["6"]))
+    assert set(ledger.known(REDIS).tags) == {"7"}
+
+
+def test_a_tag_that_comes_back_with_other_content_has_moved(ledger: Ledger) -> None:
+    ledger.add(1, snapshot(0, {"6": "a", "7": "b"}))
+    ledger.add(1, snapshot(1, {}))
+    moves = ledger.add(1, snapshot(2, {"6": "a", "7": "c"}))
+    assert [(move.tag, move.before) for move in moves] == [("7", digest("b"))]
+    assert ledger.at(REDIS, "7", night(1)) is None
+    assert len(ledger.intervals(REDIS, "6")) == 2
+
+
+def test_what_is_older_than_our_knowledge_changes_nothing(ledger: Ledger) -> None:
+    ledger.add(1, snapshot(5, {"7": "b"}, watermark="five"))
+    ledger.add(1, snapshot(9, {"7": "c", "8": "d"}, watermark="nine"))
+    past = ledger.intervals(REDIS)
+    assert ledger.add(1, snapshot(7, {"7": "b"}, watermark="seven")) == ()
+    assert ledger.add(1, snapshot(9, {"7": "c", "8": "d"})) == ()
+    assert ledger.intervals(REDIS) == past
+    assert ledger.known(REDIS).watermark == "nine"
+    assert ledger.known(REDIS).full_at == night(9)
+
+
+def test_marks_advance_only_with_what_is_complete(ledger: Ledger) -> None:
+    ledger.add(1, snapshot(0, {"7": "a"}, watermark="w0"))
+    ledger.add(1, snapshot(1, {"7": "a"}, complete=False, watermark="w1"))
+    ledger.add(1, snapshot(2, {"7": "a"}, Scope.SELECTED, asked=["7"], watermark="w2"))
+    assert ledger.known(REDIS).watermark == "w0"
+    ledger.add(1, snapshot(3, {}, Scope.SINCE, watermark="w3"))
+    assert ledger.known(REDIS).watermark == "w3"
+    assert ledger.known(REDIS).full_at == night(0)
+
+
+def test_a_repository_that_was_never_read_is_simply_unknown(ledger: Ledger) -> None:
+    other = Repository.parse("ghcr.io/shop/api")
+    assert ledger.known(other).tags == {}
+    assert ledger.known(other).full_at is None
+    assert ledger.intervals(other) == ()
+    assert ledger.at(other, "1", START) is None
+    assert ledger.stored_documents(other) == frozenset()
