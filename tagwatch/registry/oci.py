@@ -259,8 +259,8 @@ class OciClient:
         async for answer in pages:
             before = len(names)
             page = decode(answer, TagList, host=self.host, doing=doing).tags or []
-            good = {name for name in page if name is not None and is_tag(name)}
-            names |= good
+            good = [name for name in page if name is not None and is_tag(name)]
+            names.update(good)
             dropped += len(page) - len(good)
             if len(names) == before and next_link(answer) is not None and page:
                 raise self._lie(doing, "pages without an end")

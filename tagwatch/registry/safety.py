@@ -82,10 +82,15 @@ def parse_origins(texts: Iterable[str], *, insecure: bool) -> frozenset[Origin]:
 def is_public_address(address: str) -> bool:
     """True where `address` is a global unicast address, also behind IPv6 transition forms.
 
+    False for other spellings (`127.1`): only the canonical one is understood.
+
     >>> is_public_address("8.8.8.8"), is_public_address("::ffff:169.254.169.254")
     (True, False)
     """
-    ip = ipaddress.ip_address(address.partition("%")[0])
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
     if isinstance(ip, ipaddress.IPv6Address):
         if ip in _NAT64_LOCAL:
             return False
@@ -128,17 +133,13 @@ class Boundary:
                 f"the registry sends its client to {redact(url)!r}, which is not https",
                 hint="plain HTTP is allowed only to a host that the configuration names with it",
             )
-        if _is_address(origin.host) and not is_public_address(origin.host):
-            raise self.refuse_address(origin)
+        if _bypasses_resolver(origin.host) and not is_public_address(origin.host):
+            raise HostileAnswerError(
+                f"the registry sends its client to {str(origin)!r}, which is no public address",
+                hint=f"where that is meant, add {str(origin)!r} to the registry's redirect_hosts "
+                "(storage) or token_hosts (token server)",
+            )
         return _FOREIGN
-
-    def refuse_address(self, origin: Origin) -> HostileAnswerError:
-        """The error for a server-chosen host at a private address."""
-        return HostileAnswerError(
-            f"the registry sends its client to {str(origin)!r}, an address of a private network",
-            hint=f"where that is meant, add {str(origin)!r} to the registry's redirect_hosts "
-            "(storage) or token_hosts (token server)",
-        )
 
 
 _TRUSTED = Passage(guarded=False, credentials=True)
@@ -177,9 +178,9 @@ class GuardedResolver(AbstractResolver):
         await self._resolver.close()
 
 
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True
+def _bypasses_resolver(host: str) -> bool:
+    """True for what aiohttp takes for an address and never shows to a resolver.
+
+    That is wider than the addresses there are: `2130706433` and `127.1` connect to this machine.
+    """
+    return ":" in host or host.replace(".", "").isdigit()

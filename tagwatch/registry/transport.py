@@ -229,6 +229,8 @@ class Transport:
             decoded = decoder.decompress(body, cap + 1)
         except zlib.error as error:
             raise self._hostile(ask, "a broken compression") from error
+        if len(decoded) <= cap and not decoder.eof:
+            raise self._hostile(ask, "a broken compression")
         if len(decoded) > cap:
             raise self._hostile(ask, f"an answer larger than {cap} bytes")
         return decoded

@@ -1,0 +1,347 @@
+"""The protocol against a script: what is asked, and what is made of the answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tagwatch.errors import HostileAnswerError, NotFoundError, RegistryError, UnavailableError
+from tagwatch.image.digest import Digest, digest_of
+from tagwatch.image.manifest import (
+    DOCKER_INDEX,
+    DOCKER_MANIFEST,
+    MANIFEST_ACCEPT,
+    OCI_INDEX,
+    OCI_MANIFEST,
+)
+from tagwatch.image.snapshot import Scope
+from tagwatch.registry.oci import referrers_tag
+from tagwatch.registry.settings import RegistrySettings
+from tests.registry.harness import AT, DIGEST, MANIFEST, registries, registry_at, repository
+from tests.registry.scripted import Exchange, scripted
+
+PING = Exchange(method="GET", path="/v2/")
+GOOD = {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": DIGEST}
+INDEX = b'{"schemaVersion":2,"mediaType":"%s","manifests":[]}' % OCI_INDEX.encode()
+
+
+def head(tag: str = "1", **answer: object) -> Exchange:
+    return Exchange(method="HEAD", path=f"/v2/app/manifests/{tag}", **answer)  # type: ignore[arg-type]  # checked by use
+
+
+def get(tag: str = "1", **answer: object) -> Exchange:
+    return Exchange(method="GET", path=f"/v2/app/manifests/{tag}", **answer)  # type: ignore[arg-type]
+
+
+async def test_head_asks_once_with_the_whole_accept_list() -> None:
+    sends = {"Accept": MANIFEST_ACCEPT, "Accept-Encoding": "identity", "Authorization": None}
+    async with (
+        scripted(PING, head(headers=GOOD, sends=sends)) as server,
+        registry_at(server.url) as registry,
+    ):
+        seen = await registry.head(repository(server.host), "1")
+        assert seen is not None
+        assert (seen.tag, seen.digest, seen.media_type) == ("1", DIGEST, OCI_MANIFEST)
+        assert dict(registry.requests) == {"ping": 1, "head": 1}
+
+
+async def test_one_ping_a_host_and_one_connection_a_slot() -> None:
+    headers = {**GOOD, "Content-Length": str(len(MANIFEST))}
+    asks = [
+        Exchange(method="HEAD", path=f"/v2/app{n}/manifests/1", headers=headers) for n in range(20)
+    ]
+    async with scripted(PING, *asks) as server:
+        async with registry_at(server.url, concurrency=1) as registry:
+            for number in range(20):
+                assert await registry.head(repository(server.host, f"app{number}"), "1")
+        assert len(server.connections) == 1
+
+
+@pytest.mark.parametrize("status", [405, 501, 400])
+async def test_a_registry_without_head_is_asked_by_get_from_then_on(status: int) -> None:
+    async with (
+        scripted(
+            PING,
+            head(status=status),
+            get(headers=GOOD, body=MANIFEST),
+            get("2", headers=GOOD, body=MANIFEST),
+        ) as server,
+        registry_at(server.url) as registry,
+    ):
+        for tag in ("1", "2"):
+            seen = await registry.head(repository(server.host), tag)
+            assert seen is not None
+            assert seen.digest == DIGEST
+
+
+async def test_a_head_without_digest_is_made_good_by_computing_it() -> None:
+    async with (
+        scripted(
+            PING,
+            head(headers={"Content-Type": OCI_MANIFEST}),
+            get(headers={"Content-Type": OCI_MANIFEST}, body=MANIFEST),
+        ) as server,
+        registry_at(server.url) as registry,
+    ):
+        seen = await registry.head(repository(server.host), "1")
+        assert seen is not None
+        assert seen.digest == DIGEST
+
+
+async def test_a_tag_is_missing_only_when_get_says_so_or_head_has_worked() -> None:
+    async with (
+        scripted(
+            PING, head("gone", status=404), get("gone", status=404), head("lost", status=404)
+        ) as server,
+        registry_at(server.url) as registry,
+    ):
+        assert await registry.head(repository(server.host), "gone") is None
+        assert await registry.head(repository(server.host), "lost") is None
+
+
+async def test_a_head_that_lies_about_absence_is_found_out() -> None:
+    async with (
+        scripted(PING, head(status=404), get(headers=GOOD, body=MANIFEST)) as server,
+        registry_at(server.url) as registry,
+    ):
+        assert await registry.head(repository(server.host), "1") is not None
+
+
+async def test_manifest_by_digest_is_verified() -> None:
+    other = digest_of(b"other")
+    async with (
+        scripted(PING, get(other, headers={"Content-Type": OCI_MANIFEST}, body=MANIFEST)) as server,
+        registry_at(server.url) as registry,
+    ):
+        with pytest.raises(HostileAnswerError, match="was promised"):
+            await registry.manifest(repository(server.host), other)
+
+
+async def test_sha512_digests_are_verified_as_such() -> None:
+    digest = digest_of(MANIFEST, algorithm="sha512")
+    async with (
+        scripted(
+            PING, get(digest, headers={"Content-Type": OCI_MANIFEST}, body=MANIFEST)
+        ) as server,
+        registry_at(server.url) as registry,
+    ):
+        document = await registry.manifest(repository(server.host), digest)
+        assert (document.digest, document.raw) == (digest, MANIFEST)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body", "says"),
+    [
+        (DOCKER_MANIFEST, MANIFEST, "the document says it is"),
+        (OCI_INDEX, MANIFEST, "the document says it is"),
+        (OCI_INDEX, b'{"manifests":[],"layers":[]}', "CVE-2021-41190"),
+        (DOCKER_INDEX, b'{"schemaVersion":1,"fsLayers":[]}', "schema 1"),
+        ("text/html", b"<html>log in</html>", "not valid JSON"),
+        (OCI_MANIFEST, b'{"schemaVersion":2,"schemaVersion":2}', "twice"),
+    ],
+)
+async def test_what_is_no_manifest_is_refused(media_type: str, body: bytes, says: str) -> None:
+    async with (
+        scripted(PING, get(headers={"Content-Type": media_type}, body=body)) as server,
+        registry_at(server.url) as registry,
+    ):
+        with pytest.raises(HostileAnswerError, match=says):
+            await registry.manifest(repository(server.host), "1")
+
+
+async def test_a_blob_has_the_size_and_digest_that_were_promised() -> None:
+    digest = digest_of(b"{}")
+    path = f"/v2/app/blobs/{digest}"
+    async with (
+        scripted(
+            PING,
+            Exchange(method="GET", path=path, body=b"{}"),
+            Exchange(method="GET", path=path, body=b"[]"),
+            Exchange(method="GET", path=path, body=b"{"),
+            Exchange(method="GET", path=path, body=b"{ }"),
+        ) as server,
+        registry_at(server.url) as registry,
+    ):
+        app = repository(server.host)
+        assert (await registry.blob(app, digest, 2)).raw == b"{}"
+        with pytest.raises(HostileAnswerError, match="bytes of the digest"):
+            await registry.blob(app, digest, 2)
+        with pytest.raises(HostileAnswerError, match="1 bytes where the manifest says 2"):
+            await registry.blob(app, digest, 2)
+        with pytest.raises(HostileAnswerError, match="larger than 2 bytes"):
+            await registry.blob(app, digest, 2)
+        with pytest.raises(HostileAnswerError, match="too many"):
+            await registry.blob(app, digest, 5 * 1024 * 1024)
+
+
+class TestTags:
+    async def test_pages_follow_link_whatever_its_path_and_keep_no_order(self) -> None:
+        link = '</other/v2/app/tags/list?n=1000&last=b>; rel="next", </x>; rel="previous"'
+        async with (
+            scripted(
+                PING,
+                Exchange(
+                    method="GET",
+                    path="/v2/app/tags/list?n=1000",
+                    headers={"Link": link},
+                    body={"name": "app", "tags": ["b", "a", "a"]},
+                ),
+                Exchange(
+                    method="GET",
+                    path="/v2/app/tags/list?n=1000&last=b",
+                    body={"tags": ["1.0", None, "no/tag", "x\n", "<script>", "../x"]},
+                ),
+            ) as server,
+            registry_at(server.url) as registry,
+        ):
+            listing = await registry.list_tags(repository(server.host), at=AT)
+            assert listing.names == {"a", "b", "1.0"}
+            assert listing.scope is Scope.FULL
+            assert listing.warnings == ("5 listed names are no tags and were passed over",)
+
+    @pytest.mark.parametrize("body", ['{"tags":null}', "{}", '{"tags":[]}'])
+    async def test_an_empty_repository_is_empty(self, body: str) -> None:
+        async with (
+            scripted(
+                PING, Exchange(method="GET", path="/v2/app/tags/list?n=1000", body=body)
+            ) as server,
+            registry_at(server.url) as registry,
+        ):
+            listing = await registry.list_tags(repository(server.host), at=AT)
+            assert listing.names == frozenset()
+
+    @pytest.mark.parametrize("status", [400, 405])
+    async def test_a_refused_page_size_is_left_out(self, status: int) -> None:
+        async with (
+            scripted(
+                PING,
+                Exchange(method="GET", path="/v2/app/tags/list?n=1000", status=status),
+                Exchange(method="GET", path="/v2/app/tags/list", body={"tags": ["a"]}),
+            ) as server,
+            registry_at(server.url) as registry,
+        ):
+            listing = await registry.list_tags(repository(server.host), at=AT)
+            assert listing.names == {"a"}
+
+    async def test_html_is_no_list(self) -> None:
+        html = Exchange(
+            method="GET",
+            path="/v2/app/tags/list?n=1000",
+            headers={"Content-Type": "text/html"},
+            body="<html>",
+        )
+        async with scripted(PING, html) as server, registry_at(server.url) as registry:
+            with pytest.raises(UnavailableError, match="not what a registry sends"):
+                await registry.list_tags(repository(server.host), at=AT)
+
+    async def test_a_missing_repository_is_not_an_empty_one(self) -> None:
+        gone = Exchange(
+            method="GET",
+            path="/v2/app/tags/list?n=1000",
+            status=404,
+            body={"errors": [{"code": "NAME_UNKNOWN", "message": "<b>no</b>"}]},
+        )
+        async with scripted(PING, gone) as server, registry_at(server.url) as registry:
+            with pytest.raises(NotFoundError, match=r"listing .*404 NAME_UNKNOWN") as caught:
+                await registry.list_tags(repository(server.host), at=AT)
+            assert caught.value.status == 404
+
+
+class TestReferrers:
+    async def test_the_api_is_used_where_it_is(self) -> None:
+        async with (
+            scripted(
+                PING,
+                Exchange(
+                    method="GET",
+                    path=f"/v2/app/referrers/{DIGEST}",
+                    headers={"Content-Type": OCI_INDEX},
+                    body=INDEX,
+                ),
+            ) as server,
+            registry_at(server.url) as registry,
+        ):
+            document = await registry.referrers(repository(server.host), DIGEST)
+            assert document is not None
+            assert document.raw == INDEX
+
+    async def test_without_it_the_fallback_tag_is_read_and_the_lack_remembered(self) -> None:
+        tag = referrers_tag(DIGEST)
+        other = digest_of(b"other")
+        async with (
+            scripted(
+                PING,
+                Exchange(method="GET", path=f"/v2/app/referrers/{DIGEST}", status=404),
+                get(tag, headers={"Content-Type": OCI_INDEX}, body=INDEX),
+                get(referrers_tag(other), status=404),
+            ) as server,
+            registry_at(server.url) as registry,
+        ):
+            document = await registry.referrers(repository(server.host), DIGEST)
+            assert document is not None
+            assert document.digest == digest_of(INDEX)
+            assert await registry.referrers(repository(server.host), other) is None
+
+    def test_the_fallback_tag_is_cut_and_cleaned(self) -> None:
+        assert referrers_tag(DIGEST) == DIGEST.replace(":", "-")
+        assert referrers_tag(Digest("sha512:" + "b" * 128)) == "sha512-" + "b" * 64
+
+
+class TestRepositories:
+    async def test_the_catalog_is_paged_and_filtered(self) -> None:
+        async with (
+            scripted(
+                PING,
+                Exchange(
+                    method="GET",
+                    path="/v2/_catalog?n=1000",
+                    headers={"Link": "</v2/_catalog?last=shop%2Fapi&n=1000>; rel=next"},
+                    body={"repositories": ["other", "shop/api", "shop/../x", "Shop/Y"]},
+                ),
+                Exchange(
+                    method="GET",
+                    path="/v2/_catalog?last=shop%2Fapi&n=1000",
+                    body={"repositories": ["shop/web"]},
+                ),
+            ) as server,
+            registry_at(server.url) as registry,
+        ):
+            found = await registry.list_repositories("shop/")
+            assert [r.path for r in found] == ["shop/api", "shop/web"]
+
+    @pytest.mark.parametrize("status", [401, 403, 404])
+    async def test_a_registry_without_one_is_an_error_not_an_empty_answer(
+        self, status: int
+    ) -> None:
+        async with (
+            scripted(
+                PING, Exchange(method="GET", path="/v2/_catalog?n=1000", status=status)
+            ) as server,
+            registry_at(server.url) as registry,
+        ):
+            with pytest.raises(RegistryError, match="does not list"):
+                await registry.list_repositories("shop/")
+
+
+async def test_a_host_without_v2_is_no_registry() -> None:
+    async with (
+        scripted(Exchange(method="GET", path="/v2/", status=404)) as server,
+        registry_at(server.url) as registry,
+    ):
+        with pytest.raises(RegistryError, match="there is no registry") as caught:
+            await registry.head(repository(server.host), "1")
+        assert not isinstance(caught.value, NotFoundError)
+
+
+async def test_ns_goes_only_to_a_mirror_that_wants_it() -> None:
+    async with scripted(PING, head("1?ns=docker.io", headers=GOOD)) as server:
+        settings = RegistrySettings(endpoint=server.url, namespace=True)
+        async with registries({"docker.io": settings}) as opened:
+            hub = opened.of("registry-1.docker.io")
+            assert await hub.head(repository("docker.io"), "1")
+
+
+@pytest.mark.parametrize("reference", ["a/b", "", "x" * 129, "sha256:../../x", "1\n", "1?x=y"])
+async def test_only_tags_and_digests_reach_a_url(reference: str) -> None:
+    async with scripted() as server, registry_at(server.url) as registry:
+        with pytest.raises(RegistryError, match="neither a tag nor a digest"):
+            await registry.head(repository(server.host), reference)

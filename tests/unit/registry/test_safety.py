@@ -1,0 +1,128 @@
+"""Which addresses are public, what an origin is, where a boundary lets a request go."""
+
+from __future__ import annotations
+
+import pytest
+from yarl import URL
+
+from tagwatch.errors import ConfigError, HostileAnswerError
+from tagwatch.registry.safety import (
+    Boundary,
+    GuardedResolver,
+    Origin,
+    PrivateAddressError,
+    is_public_address,
+    origin_of,
+    parse_origins,
+    redact,
+)
+
+PRIVATE = [
+    "127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1",
+    "169.254.169.254", "224.0.0.1", "255.255.255.255", "198.18.0.1", "192.0.2.1", "240.0.0.1",
+    "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1",
+    "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "64:ff9b::7f00:1",
+    "64:ff9b:1::1", "127.1", "2130706433", "", "name", "2002:7f00:1::", "2002:a00:1::1",
+]  # fmt: skip
+PUBLIC = ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_private_addresses_in_all_their_forms(address: str) -> None:
+    assert not is_public_address(address)
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_public_addresses(address: str) -> None:
+    assert is_public_address(address)
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://Ghcr.IO/v2/", ("https", "ghcr.io", 443)),
+        ("https://ghcr.io.:443", ("https", "ghcr.io", 443)),
+        ("http://h:5000/x", ("http", "h", 5000)),
+        ("https://[::1]:5000", ("https", "::1", 5000)),
+        ("https://ghcr.io@evil.example", ("https", "evil.example", 443)),
+    ],
+)
+def test_origins(text: str, origin: tuple[str, str, int]) -> None:
+    assert origin_of(URL(text)) == Origin(*origin)
+
+
+def test_a_url_for_people_has_no_user_query_or_fragment() -> None:
+    url = URL("https://user:hunter2@h:5/p?X-Amz-Signature=hunter2#hunter2")
+    assert redact(url) == "https://h:5/p"
+
+
+BOUNDARY = Boundary(
+    home=frozenset({Origin("http", "127.0.0.1", 5000)}),
+    token_servers=frozenset({Origin("https", "auth.example", 443)}),
+    redirects=frozenset({Origin("https", "10.0.0.9", 9000)}),
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "guarded", "credentials"),
+    [
+        ("http://127.0.0.1:5000/v2/", False, True),
+        ("https://auth.example/token", False, True),
+        ("https://10.0.0.9:9000/bucket", False, False),
+        ("https://cdn.example/x", True, False),
+        ("https://auth.example:8443/token", True, False),
+        ("https://8.8.8.8/x", True, False),
+    ],
+)
+def test_a_boundary_permits(url: str, guarded: bool, credentials: bool) -> None:
+    assert BOUNDARY.permit(URL(url)) == (guarded, credentials)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://auth.example/token",
+        "http://cdn.example/x",
+        "https://127.0.0.1:5000/v2/",
+        "http://127.0.0.1:5001/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/",
+        "https://[fe80::1]/",
+        "ftp://cdn.example/x",
+        "/relative",
+        "https://10.0.0.9/",
+        "https://2130706433/",
+        "https://127.1/",
+        "https://0177.0.0.1/",
+    ],
+)
+def test_a_boundary_refuses(url: str) -> None:
+    with pytest.raises(HostileAnswerError) as caught:
+        BOUNDARY.permit(URL(url))
+    assert caught.value.hint
+
+
+def test_token_hosts_take_the_scheme_of_their_registry() -> None:
+    https = {Origin("https", "a", 443)}
+    assert parse_origins(("a",), insecure=False) == https
+    assert parse_origins(("a",), insecure=True) == https | {Origin("http", "a", 80)}
+    assert parse_origins(("http://a:81",), insecure=False) == {Origin("http", "a", 81)}
+
+
+@pytest.mark.parametrize("text", ["", "ftp://a", "a:b:c", "https://", "a:99999"])
+def test_what_is_no_host_is_a_config_error(text: str) -> None:
+    with pytest.raises(ConfigError, match="not a host"):
+        parse_origins((text,), insecure=False)
+
+
+async def test_a_name_at_a_private_address_is_not_resolved() -> None:
+    resolver = GuardedResolver(exempt=frozenset({("localhost", 3128)}))
+    try:
+        with pytest.raises(PrivateAddressError):
+            await resolver.resolve("localhost", 443)
+        # a hexadecimal spelling of 127.0.0.1 is a name to every URL parser
+        with pytest.raises(PrivateAddressError):
+            await resolver.resolve("0x7f000001", 443)
+        assert await resolver.resolve("localhost", 3128)
+    finally:
+        await resolver.close()
