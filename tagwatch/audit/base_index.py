@@ -1,0 +1,139 @@
+"""Builds of known bases, found by chain_id: which of them an image's layers stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from tagwatch.audit.base import BaseBuild
+from tagwatch.image.digest import EMPTY_LAYER_DIFF_IDS, Digest
+from tagwatch.image.image_config import HistoryEntry, ImageConfig, chain_ids
+from tagwatch.image.platform import Platform
+
+__all__ = ["BaseIndex", "base_steps", "common_layers", "index_builds", "is_history_prefix", "solid"]
+
+_Key = tuple[str, str, str, Digest]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseIndex:
+    """Builds by platform and chain_id, in the policy's order. Made by `index_builds`."""
+
+    builds: tuple[BaseBuild, ...] = ()
+    by_chain: Mapping[_Key, tuple[BaseBuild, ...]] = field(default_factory=dict)
+
+    def below(self, platform: Platform, diff_ids: Sequence[Digest]) -> tuple[BaseBuild, ...]:
+        """Every build whose layers are the image's bottom layers, or all of them; deepest first."""
+        hits: list[BaseBuild] = []
+        for chain_id in reversed(chain_ids(diff_ids)):
+            hits += self.by_chain.get(_key(platform, chain_id), ())
+        return tuple(hits)
+
+    def base_of(self, config: ImageConfig) -> BaseBuild | None:
+        """The deepest build that the image adds to: never the image itself."""
+        hits = self.below(config.platform, config.diff_ids)
+        above = [build for build in hits if _is_below(build, config)]
+        depth = max((len(build.diff_ids) for build in above), default=0)
+        deepest = [build for build in above if len(build.diff_ids) == depth]
+        fitting = [build for build in deepest if is_history_prefix(build.history, config.history)]
+        return max(fitting or deepest, key=lambda build: len(build.history), default=None)
+
+    def of(self, reference: str, platform: Platform) -> tuple[BaseBuild, ...]:
+        """Every build of one reference for one platform, oldest first."""
+        found = [
+            build
+            for build in self.builds
+            if build.reference == reference and _same_platform(build.platform, platform)
+        ]
+        return tuple(sorted(found, key=_age))
+
+
+def index_builds(builds: Iterable[BaseBuild]) -> BaseIndex:
+    """Index builds for many look-ups. Builds that served one manifest under one name are joined.
+
+    A build of nothing but empty layers is left out: it would be below every image.
+    """
+    joined: dict[tuple[str, Platform, Digest], BaseBuild] = {}
+    for build in builds:
+        key = (build.reference, build.platform, build.manifest)
+        joined[key] = _join(joined[key], build) if key in joined else build
+    by_chain: dict[_Key, list[BaseBuild]] = {}
+    for build in joined.values():
+        if solid(build.diff_ids):
+            chain_id = chain_ids(build.diff_ids)[-1]
+            by_chain.setdefault(_key(build.platform, chain_id), []).append(build)
+    return BaseIndex(
+        builds=tuple(joined.values()),
+        by_chain={key: tuple(builds) for key, builds in by_chain.items()},
+    )
+
+
+def solid(diff_ids: Iterable[Digest]) -> int:
+    """How many layers hold anything: empty ones are shared by unrelated images."""
+    return sum(diff_id not in EMPTY_LAYER_DIFF_IDS for diff_id in diff_ids)
+
+
+def common_layers(one: Sequence[Digest], other: Sequence[Digest]) -> int:
+    """How many bottom layers two images share."""
+    count = 0
+    for first, second in zip(one, other, strict=False):
+        if first != second:
+            break
+        count += 1
+    return count
+
+
+def base_steps(config: ImageConfig, build: BaseBuild) -> int:
+    """How many history entries of the image are its base's."""
+    if build.history and is_history_prefix(build.history, config.history):
+        return len(build.history)
+    layers = 0
+    for number, entry in enumerate(config.history):
+        layers += not entry.empty_layer
+        if layers == len(build.diff_ids) and not entry.empty_layer:
+            return number + 1
+    return 0
+
+
+def is_history_prefix(base: Sequence[HistoryEntry], image: Sequence[HistoryEntry]) -> bool:
+    """True where the image's history begins with the whole of the base's, dates included."""
+    return len(base) <= len(image) and all(
+        (one.created_by, one.created_at, one.empty_layer)
+        == (other.created_by, other.created_at, other.empty_layer)
+        for one, other in zip(base, image, strict=False)
+    )
+
+
+def _is_below(build: BaseBuild, config: ImageConfig) -> bool:
+    if len(build.diff_ids) < len(config.diff_ids):
+        return True
+    history = build.history
+    return 0 < len(history) < len(config.history) and is_history_prefix(history, config.history)
+
+
+def _key(platform: Platform, chain_id: Digest) -> _Key:
+    return platform.os, platform.architecture, platform.variant or "", chain_id
+
+
+def _same_platform(one: Platform, other: Platform) -> bool:
+    return replace(one, os_version=None) == replace(other, os_version=None)
+
+
+def _join(one: BaseBuild, other: BaseBuild) -> BaseBuild:
+    """One manifest that a tag served under several index digests: one build."""
+    newer = max(one, other, key=_age)
+    seen = [at for build in (one, other) for at in (build.first_seen, build.last_seen) if at]
+    return replace(
+        newer,
+        version=newer.version or one.version or other.version,
+        first_seen=min(seen, default=None),
+        last_seen=max(seen, default=None),
+        ended=one.ended and other.ended,
+    )
+
+
+def _age(build: BaseBuild) -> tuple[bool, datetime | None, datetime | None]:
+    # a build without dates is older than any that was seen; the pair is never compared with None
+    known = build.first_seen is not None
+    return known, build.last_seen if known else None, build.first_seen if known else None

@@ -1,0 +1,155 @@
+"""Images as the judgement sees them: what is known of one digest, platform by platform.
+
+Whatever was not read is None and says why: a verdict that needs it becomes `unknown`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tagwatch.audit.attestation import Attestation, read_attestations
+from tagwatch.errors import InvalidDocumentError
+from tagwatch.image.digest import Digest
+from tagwatch.image.image_config import ImageConfig, parse_image_config
+from tagwatch.image.manifest import Descriptor, Index, Manifest, parse_manifest
+from tagwatch.image.platform import Platform
+from tagwatch.image.snapshot import Document
+
+__all__ = ["UNKNOWN_PLATFORM", "Image", "PlatformImage", "read_image"]
+
+UNKNOWN_PLATFORM = Platform(os="unknown", architecture="unknown")
+_NOT_READ = "was not read"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformImage:
+    """One platform of an image. `problem` says why `manifest` or `config` is None."""
+
+    platform: Platform
+    digest: Digest
+    manifest: Manifest | None = None
+    config: ImageConfig | None = None
+    attestations: tuple[Attestation, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """All that is known of what a reference served.
+
+    `index` None: the digest is a single manifest's, or `problem` says why nothing is known.
+    `version` and `version_from` are what the caller knows (aliases); configs are asked otherwise.
+    `seen`: when we first and last saw the reference serve it.
+    """
+
+    digest: Digest
+    index: Index | None = None
+    platforms: tuple[PlatformImage, ...] = ()
+    reference: str = ""
+    version: str | None = None
+    version_from: str = ""
+    seen: tuple[datetime, datetime] | None = None
+    problem: str = ""
+
+    def on(self, platform: Platform) -> PlatformImage | None:
+        """The image of this platform; of several builds of an operating system the first."""
+        return next((image for image in self.platforms if image.platform.serves(platform)), None)
+
+
+def read_image(
+    digest: Digest,
+    documents: Mapping[Digest, Document],
+    *,
+    reference: str = "",
+    referrers: Mapping[Digest, Index] | None = None,
+) -> Image:
+    """Put an image together from stored documents. Never raises: problems are part of the answer.
+
+    `referrers`: digest of a manifest -> what the registry's referrers API lists for it.
+    """
+    problem, document = "", _parsed(digest, documents)
+    index = None
+    match document:
+        case Index():
+            index = document
+            entries = tuple(document.images)
+            platforms = tuple(
+                _read_platform(entry, index, documents, referrers or {}) for entry in entries
+            )
+        case Manifest():
+            entry = Descriptor(media_type=document.media_type, digest=digest, size=0)
+            platforms = (_read_platform(entry, None, documents, referrers or {}),)
+        case str():
+            problem, platforms = document, ()
+    return Image(
+        digest=digest, index=index, platforms=platforms, reference=reference, problem=problem
+    )
+
+
+def _read_platform(
+    entry: Descriptor,
+    index: Index | None,
+    documents: Mapping[Digest, Document],
+    referrers: Mapping[Digest, Index],
+) -> PlatformImage:
+    platform = entry.platform or UNKNOWN_PLATFORM
+    manifest = _parsed(entry.digest, documents)
+    if not isinstance(manifest, Manifest):
+        problem = manifest if isinstance(manifest, str) else "an index inside an index"
+        return PlatformImage(platform=platform, digest=entry.digest, problem=problem)
+    config = _config(manifest, documents)
+    if isinstance(config, ImageConfig) and entry.platform is None:
+        platform = config.platform
+    return PlatformImage(
+        platform=platform,
+        digest=entry.digest,
+        manifest=manifest,
+        config=config if isinstance(config, ImageConfig) else None,
+        attestations=tuple(_attestations(entry.digest, index, documents, referrers)),
+        problem=config if isinstance(config, str) else "",
+    )
+
+
+def _config(manifest: Manifest, documents: Mapping[Digest, Document]) -> ImageConfig | str:
+    if not manifest.is_image:
+        kind = manifest.artifact_type or manifest.config.media_type
+        return f"not an image but {kind[:100]!r}"
+    document = documents.get(manifest.config.digest)
+    if document is None:
+        return f"the config {_NOT_READ}"
+    try:
+        return parse_image_config(document.raw)
+    except InvalidDocumentError as error:
+        return error.message
+
+
+def _attestations(
+    digest: Digest,
+    index: Index | None,
+    documents: Mapping[Digest, Document],
+    referrers: Mapping[Digest, Index],
+) -> Iterator[Attestation]:
+    entries = [entry for entry in (index.attestations if index else ()) if entry.attested == digest]
+    listed = referrers.get(digest)
+    entries += listed.manifests if listed is not None else ()
+    for entry in entries:
+        manifest = _parsed(entry.digest, documents)
+        if isinstance(manifest, Manifest):
+            yield from read_attestations(manifest, documents)
+        else:
+            kind = entry.artifact_type or "attestation"
+            problem = manifest if isinstance(manifest, str) else "an index"
+            yield Attestation(kind=kind, digest=entry.digest, problem=problem)
+
+
+def _parsed(digest: Digest, documents: Mapping[Digest, Document]) -> Index | Manifest | str:
+    """The manifest or index of this digest, or why there is none."""
+    document = documents.get(digest)
+    if document is None:
+        return f"the manifest {_NOT_READ}"
+    try:
+        return parse_manifest(document.raw, document.media_type)
+    except InvalidDocumentError as error:
+        return error.message

@@ -1,0 +1,199 @@
+"""Build steps: what the history says was done, told apart from when it was done.
+
+Two builds of one Dockerfile differ in dates, digests and checksums, and in how the builder writes
+(`/bin/sh -c #(nop) CMD …`, `CMD … # buildkit`). `normalized_step` takes that away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import takewhile
+
+from tagwatch.image.image_config import HistoryEntry, ImageConfig
+
+__all__ = [
+    "StepDiff",
+    "base_boundary",
+    "compare_steps",
+    "normalized_step",
+    "os_release",
+    "root_boundary",
+    "step_text",
+]
+
+_LEGACY = re.compile(r"^/bin/sh -c #\(nop\)\s+")
+_SHELL = re.compile(r"^(?:RUN\s+)?((?:\|\d+\s.*?)?)/bin/(?:ba)?sh (?:-\w+ )*-c ", re.DOTALL)
+_LEGACY_COPY = re.compile(r"^(COPY|ADD)((?: --\S+)*) (?:file|dir|multi):\S+ in (\S+)$")
+_COPY = re.compile(r"^(COPY|ADD)((?: --\S+)*) .* (\S+)$")
+_EXPOSE_MAP = re.compile(r"^EXPOSE (?:map)?\[(.*)\]$")
+_NO_EFFECT = re.compile(r"^(?:LABEL|MAINTAINER)\b")
+
+_DIGEST = re.compile(
+    r"\b(?:sha1|sha256|sha384|sha512|md5)[:-][A-Za-z0-9+/]{20,}={0,2}"
+    r"|\b(?=[0-9a-fA-F]*[a-fA-F])(?=[0-9a-fA-F]*[0-9])[0-9a-fA-F]{32,128}\b"
+)
+_DATE = re.compile(
+    r"\b20\d\d-[01]\d-[0-3]\d(?:[T ][0-2]\d[:-]?[0-5]\d(?:[:-]?[0-5]\d(?:\.\d+)?)?)?"
+    r"(?:Z|[+-]\d\d:?\d\d)?"
+    r"|\b20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?[0-2]\d[0-5]\d(?:[0-5]\d)?)?Z?\b"
+    r"|\b1[4-9]\d{8}\b"
+)
+_ASSIGNMENT = re.compile(r"(?<![\w.-])([\w.-]+)=(\S+)")
+_CHECKSUM_PARTS = frozenset(
+    {"sha", "sha1", "sha256", "sha384", "sha512", "md5", "sum"}
+    | {"checksum", "digest", "hash", "commit", "revision"}
+)
+_CHECKSUM = re.compile(r"[\"']?(?:[0-9a-fA-F]{6,128}|[A-Za-z0-9+/]{40,}={0,2})[\"']?")
+
+_ROOT = re.compile(r"(?:ADD|COPY)\s(?:--\S+\s)*.+\s/$|# ?debian\.sh\b|Apply image\b")
+_AFTER_ROOT = re.compile(r"CMD\b|Install update\b")
+_MAX_STEP = 65_536
+_MAX_ROOT = 1_000
+_MAX_ALIGNED = 1_000
+_DEBIAN_SUITE = re.compile(r"# ?debian\.sh .*?'([a-z]+)(?:-slim)?' '@")
+_ALPINE = re.compile(r"alpine-minirootfs-(\d+\.\d+)")
+_UBUNTU = re.compile(r"ubuntu-(?:base-)?([a-z]+|\d\d\.\d\d)[-.]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDiff:
+    """Build steps that two histories share and do not, in order, as the builders wrote them."""
+
+    same: int = 0
+    removed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        """True where any step that has an effect differs."""
+        return bool(self.removed or self.added)
+
+
+def step_text(entry: HistoryEntry) -> str:
+    """A build step without the builder's wrapping, on one line. A stranger's text still."""
+    text = " ".join(entry.created_by.split()).removesuffix(" # buildkit")
+    text, count = _LEGACY.subn("", text)
+    if not count and (shell := _SHELL.match(text)):
+        text = f"RUN {shell[1]}{text[shell.end() :]}"
+    if exposed := _EXPOSE_MAP.match(text):
+        ports = (port.removesuffix(":{}") for port in exposed[1].split())
+        text = f"EXPOSE {' '.join(ports)}"
+    return text.strip()
+
+
+def normalized_step(text: str) -> str:
+    """A `step_text` with dates, digests and checksums replaced by their kind.
+
+    Text of more than 64 KiB is returned as it is: then only equal text is equal.
+
+    >>> normalized_step("ENV REDIS_SHA=2b3d1d2f0a")
+    'ENV REDIS_SHA=<digest>'
+    >>> normalized_step("RUN build --date 2026-05-02T10:00:00Z")
+    'RUN build --date <date>'
+    """
+    if len(text) > _MAX_STEP:
+        return text
+    text = _DIGEST.sub("<digest>", text)
+    text = _ASSIGNMENT.sub(_checksum_only, text)
+    return _DATE.sub("<date>", text)
+
+
+def compare_steps(old: Sequence[HistoryEntry], new: Sequence[HistoryEntry]) -> StepDiff:
+    """What one history does that the other does not, by normalised steps, in order.
+
+    `LABEL` and `MAINTAINER` do nothing and are left out. Where one side comes from the classic
+    builder, which names what it copied by checksum only, copies are compared by destination.
+    """
+    before, after = _effective(old), _effective(new)
+    classic = _is_classic(old) != _is_classic(new)
+    old_keys = [_comparable(text, classic=classic) for text in before]
+    new_keys = [_comparable(text, classic=classic) for text in after]
+    if old_keys == new_keys:
+        return StepDiff(same=len(before))
+    if max(len(before), len(after)) > _MAX_ALIGNED:  # no real image: not worth quadratic time
+        return StepDiff(removed=tuple(before), added=tuple(after))
+    removed: list[str] = []
+    added: list[str] = []
+    same = 0
+    matcher = SequenceMatcher(None, old_keys, new_keys, autojunk=False)
+    for operation, old_start, old_end, new_start, new_end in matcher.get_opcodes():
+        if operation == "equal":
+            same += old_end - old_start
+        else:
+            removed += before[old_start:old_end]
+            added += after[new_start:new_end]
+    return StepDiff(same=same, removed=tuple(removed), added=tuple(added))
+
+
+def root_boundary(history: Sequence[HistoryEntry]) -> int:
+    """How many entries make the operating system's root: its first layer and the `CMD` after it.
+
+    Windows adds a layer of updates to its own. 0 where the first layer does not look like a root.
+    """
+    first = next((n for n, entry in enumerate(history) if not entry.empty_layer), len(history))
+    texts = [step_text(entry) for entry in history[first : first + 3]]
+    if not texts or not _ROOT.match(texts[0]):
+        return 0
+    return first + 1 + sum(1 for _ in takewhile(_AFTER_ROOT.match, texts[1:]))
+
+
+def base_boundary(history: Sequence[HistoryEntry]) -> int:
+    """Where a base presumably ends: after the last `CMD` or `ENTRYPOINT` that a layer follows.
+
+    A presumption, good enough to doubt a verdict, never to reach one.
+    """
+    boundary = root_boundary(history)
+    last_layer = max((n for n, entry in enumerate(history) if not entry.empty_layer), default=-1)
+    for number, entry in enumerate(history[: max(last_layer, 0)]):
+        if step_text(entry).startswith(("CMD", "ENTRYPOINT")):
+            boundary = max(boundary, number + 1)
+    return boundary
+
+
+def os_release(config: ImageConfig) -> str:
+    """The operating system and its release as the image tells it (`debian bookworm`), or "".
+
+    From the root layer's build step or the labels of the system's own image. Alpine's patch
+    release is left out: only the release line matters for a shift.
+    """
+    for entry in config.history[:_MAX_ALIGNED]:
+        text = step_text(entry)[:_MAX_ROOT]
+        for family, pattern in (("debian", _DEBIAN_SUITE), ("alpine", _ALPINE)):
+            if found := pattern.search(text):
+                return f"{family} {found[1]}"
+        if _ROOT.match(text) and (found := _UBUNTU.search(text)):
+            return f"ubuntu {found[1]}"
+    labels = config.labels
+    if labels.get("org.opencontainers.image.ref.name") == "ubuntu":
+        version = labels.get("org.opencontainers.image.version", "")
+        return f"ubuntu {version}" if version else ""
+    if config.platform.os == "windows" and config.platform.os_version:
+        return "windows " + ".".join(config.platform.os_version.split(".")[:3])
+    return ""
+
+
+def _effective(history: Sequence[HistoryEntry]) -> list[str]:
+    texts = (step_text(entry) for entry in history)
+    return [text for text in texts if text and not _NO_EFFECT.match(text)]
+
+
+def _is_classic(history: Sequence[HistoryEntry]) -> bool:
+    return any(_LEGACY.match(entry.created_by) for entry in history)
+
+
+def _comparable(text: str, *, classic: bool) -> str:
+    if classic:
+        if found := _LEGACY_COPY.match(text) or _COPY.match(text):
+            return f"{found[1]}{found[2]} {found[3]}"
+        text = text.replace('","', '", "')
+    return normalized_step(text)
+
+
+def _checksum_only(found: re.Match[str]) -> str:
+    parts = re.split(r"[_.-]", found[1].lower())
+    if _CHECKSUM_PARTS.isdisjoint(parts) or not _CHECKSUM.fullmatch(found[2]):
+        return found[0]
+    return f"{found[1]}=<digest>"

