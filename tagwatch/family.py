@@ -29,6 +29,7 @@ SOURCES: dict[str, str] = {
     "dockerfile": "tagwatch.source.dockerfile",
     "compose": "tagwatch.source.compose",
     "kubernetes": "tagwatch.source.kubernetes",
+    "plain": "tagwatch.source.plain",
 }
 
 RULES: dict[str, str] = {
