@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class CredentialChain:
         self._sources = sources
         self._hosts = hosts
         self._found: dict[str, Found] = {}
+        self._asking = asyncio.Lock()
 
     async def find(self, path: str) -> Found:
         """The credential for a repository's path; empty asks for the host's own.
@@ -37,7 +39,9 @@ class CredentialChain:
         kept in `problem`, and told where access is then denied.
         """
         if path not in self._found:
-            self._found[path] = await self._ask(path)
+            async with self._asking:  # helpers are programs: one at a time, and once
+                if path not in self._found:
+                    self._found[path] = await self._ask(path)
         return self._found[path]
 
     async def _ask(self, path: str) -> Found:
