@@ -269,7 +269,7 @@ def _laid_over(rule: Rule, settings: RuleSettings | None) -> RuleSettings:
     said = settings or RuleSettings()
     severity = said.severity or (Severity.OFF if rule.severity is Severity.OFF else None)
     return RuleSettings(
-        severity=severity, options={**rule.options, **said.options}, places=said.places
+        severity=severity, options={**rule.defaults, **said.options}, places=said.places
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import facts, instead, name
 from tagwatch.audit.rule.repair import retag
 
@@ -50,6 +50,8 @@ RULE = Rule(
     severity=Severity.NOTE,
     needs=frozenset({Need.TAGS}),
     fixable=True,
-    options={"level": "patch"},
+    options={
+        "level": Option(default="patch", about="how far to look", choices=_LEVELS),
+    },
     check=check,
 )

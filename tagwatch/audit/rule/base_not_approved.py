@@ -17,7 +17,7 @@ from tagwatch.audit.approval import approval, approval_of_all, is_version_allowe
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.policy import Policy
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import listed, name
 from tagwatch.audit.rule.stage import is_built_upon
 
@@ -74,6 +74,6 @@ RULE = Rule(
     title="base outside the approved list",
     severity=Severity.ERROR,
     needs=frozenset({Need.DOCUMENTS}),
-    options={"builders": False},
+    options={"builders": Option(default=False, about="judge stages that only build, too")},
     check=check,
 )

@@ -50,9 +50,10 @@ def explain_rule(name: str) -> str:
     facts = [f"severity: {rule.severity.value}"]
     facts.append("needs: " + ", ".join(sorted(need.value for need in rule.needs)))
     facts.append(f"fix: {'--fix writes it' if rule.fixable else 'by hand'}")
-    if rule.options:
-        settings = ", ".join(f"{key}: {_shown(value)}" for key, value in rule.options.items())
-        facts.append(f"options: {settings}")
+    facts += [
+        f"option {key}: {option.about} (default: {_shown(option.default)})"
+        for key, option in rule.options.items()
+    ]
     head = f"{rule.id}: {rule.title}\n" + "\n".join(f"  {fact}" for fact in facts)
     return f"{head}\n\n{rule_documentation(name)}\n"
 

@@ -22,6 +22,7 @@ __all__ = [
     "FileSubject",
     "IgnoreUse",
     "Need",
+    "Option",
     "Rule",
     "RunSubject",
     "Scope",
@@ -68,8 +69,21 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """A setting of a rule: its default, what it means, and the values it may have, if few.
+
+    `default` gives the type; of a tuple, `item` is the type of what it holds.
+    """
+
+    default: Any
+    about: str
+    choices: tuple[str, ...] = ()
+    item: type = str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule's own word about itself. `options` are its settings with their defaults."""
+    """A rule's own word about itself."""
 
     id: str
     title: str
@@ -78,8 +92,13 @@ class Rule:
     scope: Scope = Scope.TARGET
     fixable: bool = False
     always_on: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Option] = field(default_factory=dict)
     check: Callable[[Any], Iterator[Statement]]
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The options as they are where the policy says nothing."""
+        return {name: option.default for name, option in self.options.items()}
 
     @property
     def needs_evidence(self) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from tagwatch.audit.change import Change, Verdict
 from tagwatch.audit.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import day, days, instead, name
 from tagwatch.image.digest import short_digest
 
@@ -74,6 +74,6 @@ RULE = Rule(
     title="version pushed again with other content",
     severity=Severity.ERROR,
     needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
-    options={"days": 30},
+    options={"days": Option(default=30, about="how long a change is reported")},
     check=check,
 )

@@ -1,0 +1,1 @@
+"""Settings and policy from YAML and environment: strict, with path and line in every error."""

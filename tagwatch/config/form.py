@@ -1,0 +1,283 @@
+"""The form of tagwatch.yaml and policy.yaml: what `strict.py` checks and `schema.py` prints.
+
+Only imported when a file is read anew: settings and policy are made from plain values, which can
+be stored. Field names are the files' own.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from tagwatch.config.duration import DURATION_PATTERN
+
+__all__ = ["FILES", "OverrideForm", "PolicyForm", "RegistryForm", "SettingsForm"]
+
+Duration = Annotated[
+    str, Meta(pattern=DURATION_PATTERN, description="a number and s, m, h, d or w, such as 24h")
+]
+Severity = Literal["error", "warning", "note"]
+Text = Annotated[str, Meta(min_length=1)]
+Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="YYYY-MM-DD")]
+Endpoint = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$",
+        description="scheme://host[:port][/prefix]; http:// means plain HTTP for that host alone",
+    ),
+]
+Environment = Annotated[
+    str,
+    Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="the name of an environment variable"),
+]
+
+
+class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A mapping of a file. What is not given stays out of the plain form."""
+
+
+class WatchForm(Form, frozen=True):
+    """What to watch beside the sources: a repository, or all below a prefix (`…/shop/*`)."""
+
+    image: Text
+    tags: Annotated[
+        list[Text], Meta(description="tags and patterns (6.2.x, ~6.2, /^8/); none: every tag")
+    ] = []
+    include: Annotated[
+        list[Text], Meta(description="globs of repositories and tags; only these")
+    ] = []
+    exclude: Annotated[
+        list[Text], Meta(description="globs of repositories and tags; not these")
+    ] = []
+    max_tags: Annotated[int, Meta(ge=1, description="tags of one repository at most")] = 20_000
+
+
+class RegistryForm(Form, frozen=True):
+    """What differs from the built-in table for one registry."""
+
+    endpoint: Endpoint | None = None
+    catalogue_endpoint: Endpoint | None = None
+    insecure: Annotated[
+        bool, Meta(description="accept unverified certificates, and no TLS at all")
+    ] = False
+    credential: Annotated[Text | None, Meta(description="docker-config, anonymous, …")] = None
+    kind: Annotated[
+        Text | None, Meta(description="what a self-hosted registry is: harbor, gitlab, quay, …")
+    ] = None
+    concurrency: Annotated[int, Meta(ge=1, le=256, description="requests at a time")] = 8
+    requests_per_second: Annotated[float, Meta(gt=0)] | None = None
+    ca_file: Text | None = None
+    client_certificate: Annotated[
+        Text | None, Meta(description="PEM file with certificate and key")
+    ] = None
+    token_hosts: Annotated[
+        list[Text], Meta(description="token servers elsewhere that may get credentials")
+    ] = []
+    redirect_hosts: Annotated[
+        list[Text], Meta(description="storage at private addresses; gets no credentials")
+    ] = []
+    namespace: Annotated[
+        bool, Meta(description="send ns=<registry>, as containerd does to a mirror")
+    ] = False
+    budget: Annotated[int, Meta(ge=0, description="pulls one run may spend")] | None = None
+    full_sweep: Duration = "7d"
+    timeout_seconds: Annotated[float, Meta(gt=0)] = 30.0
+    patience_seconds: Annotated[float, Meta(ge=0)] = 60.0
+
+
+class ReportsForm(Form, frozen=True):
+    """What `tagwatch scan` writes."""
+
+    directory: Text = "reports"
+    formats: list[Text] = field(default_factory=lambda: ["html", "json"])
+    url: Annotated[str, Meta(description="where the reports can be read, for alerts")] = ""
+
+
+class SlackForm(Form, frozen=True):
+    """An incoming webhook. Its address is a secret and never stands in this file."""
+
+    webhook_env: Environment | None = None
+    webhook_file: Text | None = None
+    min_severity: Severity = "warning"
+    allow_http: Annotated[bool, Meta(description="accept an http:// address")] = False
+
+
+class ChannelForm(Form, frozen=True):
+    """A generic webhook, or an apprise address. A secret, too."""
+
+    url_env: Environment | None = None
+    url_file: Text | None = None
+    min_severity: Severity = "warning"
+    allow_http: Annotated[bool, Meta(description="accept an http:// address")] = False
+
+
+class AlertsForm(Form, frozen=True):
+    """Where `tagwatch scan` tells what is new, worse or fixed."""
+
+    slack: SlackForm | None = None
+    webhook: ChannelForm | None = None
+    apprise: ChannelForm | None = None
+
+
+class ScheduleForm(Form, frozen=True):
+    """When `tagwatch serve` scans."""
+
+    cron: Annotated[Text, Meta(description="minute hour day month weekday")]
+    timezone: Text = "UTC"
+    jitter: Duration = "0"
+    misfire_grace: Annotated[Duration, Meta(description="a run missed by more is left out")] = "1h"
+
+
+class DaskForm(Form, frozen=True):
+    """A Dask cluster."""
+
+    address: Text
+
+
+class EngineForm(Form, frozen=True):
+    """Another engine than this process."""
+
+    dask: DaskForm
+
+
+class FactsForm(Form, frozen=True):
+    """An extract that `tagwatch facts export` wrote: a file or an https URL, and its key."""
+
+    source: Text
+    key_env: Environment | None = None
+    key_file: Text | None = None
+
+
+class RetentionForm(Form, frozen=True):
+    """How long the ledger keeps what is over. Nothing given: for ever."""
+
+    history: Duration | None = None
+    runs: Duration | None = None
+
+
+class SettingsForm(Form, frozen=True):
+    """tagwatch.yaml. Relative paths start at this file."""
+
+    version: Literal[1] = 1
+    database: Annotated[Text | None, Meta(description="default: the user's data directory")] = None
+    max_age: Annotated[
+        Duration, Meta(description="check and resolve ask again only for older facts")
+    ] = "24h"
+    sources: Annotated[list[Text], Meta(description="globs of files that name images")] = []
+    watch: list[WatchForm] = []
+    registries: dict[str, RegistryForm] = {}
+    policy: Annotated[
+        Text | dict[str, Any] | None, Meta(description="a path, or the policy itself")
+    ] = None
+    reports: ReportsForm = ReportsForm()
+    alerts: AlertsForm = AlertsForm()
+    schedule: ScheduleForm | None = None
+    engine: Literal["local"] | EngineForm = "local"
+    facts: Text | FactsForm | None = None
+    retention: RetentionForm = RetentionForm()
+    knowledge: Annotated[
+        Text | None, Meta(description="newer end-of-life facts than the bundled ones")
+    ] = None
+
+
+class DenyForm(Form, frozen=True):
+    """A pattern that is refused, and why."""
+
+    match: Text
+    reason: str = ""
+
+
+class AccessForm(Form, frozen=True):
+    """Globs: `*` does not cross `/`, `**` does. No `allow`: everything not denied."""
+
+    allow: list[Text] = []
+    deny: list[Text | DenyForm] = []
+
+
+class BaseForm(Form, frozen=True):
+    """An approved base image; `ref: scratch` approves images that stand on nothing."""
+
+    ref: Text
+    tags: Annotated[list[Text], Meta(description="globs of tags; none: every tag")] = []
+    allow_versions: Annotated[str, Meta(description='such as ">=3.12.4 <4"')] = ""
+    max_behind: Annotated[int, Meta(ge=0, description="builds behind at most")] | None = None
+    immutable: Annotated[bool, Meta(description="its tags must never be pushed again")] = False
+
+
+class DefaultsForm(Form, frozen=True):
+    """What holds where nothing else is said."""
+
+    registry: Annotated[Text, Meta(description="what a name without a registry means")] = (
+        "docker.io"
+    )
+    platforms: Annotated[list[Text], Meta(description="every image must offer these")] = []
+    host_os: Literal["linux", "windows", "any"] = "linux"
+    cooldown: Annotated[
+        Duration, Meta(description="how old a digest must be before it is used")
+    ] = "3d"
+    stale_grace: Annotated[
+        Duration, Meta(description="how long an image may stand on an older base")
+    ] = "7d"
+
+
+class TagsForm(Form, frozen=True):
+    """What tags promise."""
+
+    immutable: Annotated[
+        list[Text], Meta(description="regular expressions of tags that must not move")
+    ] = []
+
+
+class OverrideForm(Form, frozen=True):
+    """Rule settings for some files or images; every kind of key given must match."""
+
+    rules: dict[str, dict[str, Any]]
+    paths: list[Text] = []
+    images: list[Text] = []
+
+
+class IgnoreForm(Form, frozen=True):
+    """An exception: which finding, why, until when, whose."""
+
+    rule: Text
+    reason: Text
+    image: str = ""
+    path: str = ""
+    expires: Day | None = None
+    permanent: bool = False
+    owner: str = ""
+    ticket: str = ""
+
+
+class IgnorePolicyForm(Form, frozen=True):
+    """What an ignore must be like to count."""
+
+    max_days: Annotated[int, Meta(ge=1)] | None = None
+    allow_inline: bool = True
+    allow_permanent: bool = False
+
+
+class PolicyForm(Form, frozen=True):
+    """policy.yaml: what a team has decided."""
+
+    version: Literal[1] = 1
+    extends: Annotated[list[Text], Meta(description="policy files that this one is laid over")] = []
+    fail_on: Literal["error", "warning", "note", "never"] = "error"
+    on_unavailable: Literal["fail", "warn", "pass"] = "warn"
+    defaults: DefaultsForm = DefaultsForm()
+    registries: AccessForm = AccessForm()
+    repositories: AccessForm = AccessForm()
+    bases: list[BaseForm] = []
+    accept_claims: Annotated[bool, Meta(description="a label or annotation may name the base")] = (
+        False
+    )
+    tags: TagsForm = TagsForm()
+    rules: dict[str, dict[str, Any]] = {}
+    overrides: list[OverrideForm] = []
+    ignores: list[IgnoreForm] = []
+    ignore_policy: IgnorePolicyForm = IgnorePolicyForm()
+
+
+FILES: dict[str, type[Form]] = {"tagwatch": SettingsForm, "policy": PolicyForm}
+"""The files that `tagwatch schema` prints a schema of."""

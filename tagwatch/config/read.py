@@ -1,0 +1,185 @@
+"""The strict way: files to a checked plain form that can be stored as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import tagwatch
+from tagwatch.config.document import ConfigDocument, Keys, read_document
+from tagwatch.config.form import SettingsForm
+from tagwatch.config.load import read_bytes
+from tagwatch.config.policy_check import PolicyCheck, packed
+from tagwatch.config.policy_form import laid_over
+from tagwatch.config.strict import convert, nearest_of
+from tagwatch.errors import TagwatchError
+from tagwatch.family import PUBLISHERS
+from tagwatch.image.reference import Repository, is_tag
+from tagwatch.image.selector import parse_selector
+
+__all__ = ["read_plain"]
+
+_MAX_EXTENDS = 16
+_CRON_FIELDS = 5
+_ADDRESSES = ("webhook_env", "webhook_file", "url_env", "url_file")
+
+
+def read_plain(path: Path | None, policy: str | None, root: Path) -> dict[str, Any]:
+    """All that `path` and the policy say, checked: settings, policy, warnings, files and digests.
+
+    `policy` names another policy file than the configuration does. Raises `ConfigError`.
+    """
+    reader = _Reader(root)
+    settings: dict[str, Any] = {}
+    document: ConfigDocument | None = None
+    if path is not None:
+        document = reader.document(path)
+        settings = reader.settings(document)
+    inline = settings.pop("policy", None)
+    if policy is not None:
+        name, rules = policy, reader.policy_file(Path(policy).expanduser(), ())
+    elif isinstance(inline, str):
+        assert document is not None
+        assert path is not None
+        file = _named(document, ("policy",), path.parent, inline)
+        name, rules = inline, reader.policy_file(file, ())
+    elif inline is not None:
+        assert document is not None
+        assert path is not None
+        name, rules = document.name, reader.policy(document, ("policy",), path, ())
+    else:
+        name, rules = "built-in", {}
+    return {
+        "tagwatch": tagwatch.__version__,
+        "named": policy,
+        "settings": settings,
+        "policy": rules,
+        "policy_name": name,
+        "policy_digest": reader.policy_digest() if rules else "",
+        "warnings": reader.warnings,
+        "files": reader.files,
+    }
+
+
+class _Reader:
+    """Reads files, keeping their digests and what was odd about them."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        self._policies: list[str] = []
+        self.files: list[tuple[str, str]] = []
+        self.warnings: list[str] = []
+
+    def document(self, path: Path) -> ConfigDocument:
+        raw = read_bytes(path)
+        self.files.append((str(path.absolute()), hashlib.sha256(raw).hexdigest()))
+        return read_document(raw, self._name(path))
+
+    def settings(self, document: ConfigDocument) -> dict[str, Any]:
+        plain = convert(document, SettingsForm)
+        for index, entry in enumerate(plain.get("watch", ())):
+            entry["at"] = packed(document.value_place(("watch", index, "image")))
+        _check_settings(document, plain)
+        return plain
+
+    def policy_file(self, path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+        return self.policy(self.document(path), (), path, seen)
+
+    def policy(
+        self,
+        document: ConfigDocument,
+        start: tuple[str, ...],
+        path: Path,
+        seen: tuple[Path, ...],
+    ) -> dict[str, Any]:
+        """The policy at `start`, laid over those that it extends."""
+        check = PolicyCheck(document, start)
+        plain = check.plain()
+        self.warnings += check.warnings
+        self._policies.append(self.files[-1][1])
+        bases = plain.pop("extends", [])
+        merged: dict[str, Any] = {}
+        for index, name in enumerate(bases):
+            base = _named(document, (*start, "extends", index), path.parent, name).resolve()
+            if base in (path.resolve(), *seen) or len(seen) > _MAX_EXTENDS:
+                raise document.error(
+                    (*start, "extends", index), f"{name!r} extends itself in the end"
+                )
+            merged = laid_over(merged, self.policy_file(base, (*seen, path.resolve())))
+        return laid_over(merged, plain)
+
+    def policy_digest(self) -> str:
+        return hashlib.sha256("\0".join(self._policies).encode()).hexdigest()
+
+    def _name(self, path: Path) -> str:
+        whole = path.absolute()
+        if whole.is_relative_to(self._root):
+            return whole.relative_to(self._root).as_posix()
+        return path.as_posix()
+
+
+def _named(document: ConfigDocument, keys: Keys, folder: Path, name: str) -> Path:
+    """The file that `name` at `keys` means. Raises `ConfigError` where there is none."""
+    file = folder / Path(name).expanduser()
+    if not file.is_file():
+        raise document.error(keys, f"no such file: {name!r}", hint=f"looked for {file}")
+    return file
+
+
+def _check_settings(document: ConfigDocument, plain: dict[str, Any]) -> None:
+    """What the form cannot say of settings. Raises `ConfigError`."""
+    for index, name in enumerate(plain.get("reports", {}).get("formats", ())):
+        if PUBLISHERS and name not in PUBLISHERS:
+            raise document.error(
+                ("reports", "formats", index),
+                f"unknown format {name!r}",
+                hint=nearest_of(name, PUBLISHERS),
+            )
+    for channel, options in plain.get("alerts", {}).items():
+        if sum(bool(options.get(key)) for key in _ADDRESSES) != 1:
+            kind = "webhook" if channel == "slack" else "url"
+            raise document.error(
+                ("alerts", channel),
+                "one place must hold the address",
+                hint=f"name {kind}_env (a variable) or {kind}_file; the address itself is a secret",
+                at_value=False,
+            )
+    for index, entry in enumerate(plain.get("watch", ())):
+        _check_watch(document, entry, ("watch", index))
+    schedule = plain.get("schedule", {})
+    if schedule and len(schedule["cron"].split()) != _CRON_FIELDS:
+        raise document.error(
+            ("schedule", "cron"),
+            f"expected five fields, got {schedule['cron']!r}",
+            hint='minute hour day month weekday, such as "0 2 * * *"',
+        )
+    if "timezone" in schedule:
+        _check_timezone(document, schedule["timezone"])
+
+
+def _check_watch(document: ConfigDocument, entry: dict[str, Any], path: Keys) -> None:
+    image = entry["image"]
+    try:
+        Repository.parse(image.removesuffix("/*") + ("/any" if image.endswith("/*") else ""))
+        for index, text in enumerate(entry.get("tags", ())):
+            path = (*path[:2], "tags", index)
+            if not is_tag(text):
+                parse_selector(text)
+    except TagwatchError as error:
+        at = path if len(path) > 2 else (*path, "image")
+        hint = error.hint if len(path) > 2 else 'write its tags as a list: tags: ["6.2.x"]'
+        raise document.error(at, error.message, hint=hint) from error
+
+
+def _check_timezone(document: ConfigDocument, name: str) -> None:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise document.error(
+            ("schedule", "timezone"),
+            f"unknown time zone {name!r}",
+            hint="use a name such as UTC or Europe/Berlin",
+        ) from error

@@ -1,0 +1,220 @@
+"""What can be set beside the policy, as values. `settings_of` makes them from plain JSON forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tagwatch.audit.finding import Severity
+from tagwatch.config.duration import parse_duration
+from tagwatch.config.policy_form import location_of
+from tagwatch.source.target import Location
+
+__all__ = [
+    "Alert",
+    "Engine",
+    "Facts",
+    "Reports",
+    "Retention",
+    "Schedule",
+    "Settings",
+    "Watch",
+    "settings_of",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """An entry of the watch list. No `tags`: every tag. `image` may end in `/*`: a prefix.
+
+    `tags` are tags or patterns (`6.2.x`, `/^8/`); `include` and `exclude` globs narrow repositories
+    below a prefix and tags alike; `location` is its place in the file.
+    """
+
+    image: str
+    tags: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_tags: int = 20_000
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reports:
+    """Where scan writes its reports, in which formats, and where they can be read (`url`)."""
+
+    directory: Path = Path("reports")
+    formats: tuple[str, ...] = ("html", "json")
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A channel for alerts. The address is a secret: `env` or `file` say where it is found."""
+
+    channel: str
+    env: str = ""
+    file: Path | None = None
+    min_severity: Severity = Severity.WARNING
+    allow_http: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When `tagwatch serve` scans: five cron fields in `timezone`, at most `jitter` later.
+
+    A run missed by more than `misfire_grace` (the machine slept) is left out.
+    """
+
+    cron: str
+    timezone: str = "UTC"
+    jitter: timedelta = timedelta()
+    misfire_grace: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Who runs crawl tasks: a name of `family.ENGINES`, and for `dask` its scheduler's address."""
+
+    name: str = "local"
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """An extract of another ledger that `check` may use: a path or an https URL, and its key."""
+
+    source: str
+    key_env: str = ""
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long the ledger keeps what nothing refers to any more. None: for ever."""
+
+    history: timedelta | None = None
+    runs: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings. `path` None: no file was found, and these are the built-in ones.
+
+    `database` None: the user's data directory. `registries`: host -> keyword arguments of
+    `registry.settings.RegistrySettings`. All paths are whole.
+    """
+
+    path: Path | None = None
+    database: Path | None = None
+    max_age: timedelta = timedelta(hours=24)
+    sources: tuple[str, ...] = ()
+    watch: tuple[Watch, ...] = ()
+    registries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    reports: Reports = field(default_factory=Reports)
+    alerts: tuple[Alert, ...] = ()
+    schedule: Schedule | None = None
+    engine: Engine = field(default_factory=Engine)
+    facts: Facts | None = None
+    retention: Retention = field(default_factory=Retention)
+    knowledge: Path | None = None
+
+
+def settings_of(plain: Mapping[str, Any], path: Path) -> Settings:
+    """The settings of a validated file in its plain JSON form.
+
+    Relative paths start at `path`'s folder; `at` in a watch entry is its place in the file.
+    """
+    folder = path.parent
+    reports = plain.get("reports", {})
+    facts = plain.get("facts")
+    retention = plain.get("retention", {})
+    return Settings(
+        path=path,
+        database=_path(folder, plain.get("database")),
+        max_age=parse_duration(plain.get("max_age", "24h")),
+        sources=tuple(plain.get("sources", ())),
+        watch=tuple(_watch(entry) for entry in plain.get("watch", ())),
+        registries={
+            host: _registry(folder, options)
+            for host, options in plain.get("registries", {}).items()
+        },
+        reports=Reports(
+            directory=folder / reports.get("directory", "reports"),
+            formats=tuple(reports.get("formats", ("html", "json"))),
+            url=reports.get("url", ""),
+        ),
+        alerts=tuple(
+            _alert(folder, channel, options)
+            for channel, options in plain.get("alerts", {}).items()
+            if options is not None
+        ),
+        schedule=_schedule(plain.get("schedule")),
+        engine=_engine(plain.get("engine", "local")),
+        facts=_facts(folder, facts) if facts is not None else None,
+        retention=Retention(
+            **{key: parse_duration(text) for key, text in retention.items() if text is not None}
+        ),
+        knowledge=_path(folder, plain.get("knowledge")),
+    )
+
+
+def _path(folder: Path, text: str | None) -> Path | None:
+    return folder / Path(text).expanduser() if text else None
+
+
+def _watch(entry: Mapping[str, Any]) -> Watch:
+    location = location_of(entry)
+    assert location is not None
+    lists = {key: tuple(entry.get(key, ())) for key in ("tags", "include", "exclude")}
+    return Watch(
+        image=entry["image"], max_tags=entry.get("max_tags", 20_000), location=location, **lists
+    )
+
+
+def _registry(folder: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for key, value in options.items():
+        if key in ("ca_file", "client_certificate"):
+            made[key] = str(_path(folder, value))
+        elif key == "full_sweep":
+            made[key] = parse_duration(value)
+        else:
+            made[key] = tuple(value) if isinstance(value, list) else value
+    return made
+
+
+def _alert(folder: Path, channel: str, options: Mapping[str, Any]) -> Alert:
+    return Alert(
+        channel=channel,
+        env=options.get("webhook_env") or options.get("url_env") or "",
+        file=_path(folder, options.get("webhook_file") or options.get("url_file")),
+        min_severity=Severity(options.get("min_severity", "warning")),
+        allow_http=options.get("allow_http", False),
+    )
+
+
+def _schedule(plain: Mapping[str, Any] | None) -> Schedule | None:
+    if plain is None:
+        return None
+    spans = {key: parse_duration(plain[key]) for key in ("jitter", "misfire_grace") if key in plain}
+    return Schedule(cron=plain["cron"], timezone=plain.get("timezone", "UTC"), **spans)
+
+
+def _engine(plain: str | Mapping[str, Any]) -> Engine:
+    if isinstance(plain, str):
+        return Engine(name=plain)
+    return Engine(name="dask", address=plain["dask"]["address"])
+
+
+def _facts(folder: Path, plain: str | Mapping[str, Any]) -> Facts:
+    given = {"source": plain} if isinstance(plain, str) else plain
+    source = given["source"]
+    return Facts(
+        source=source if "://" in source else str(_path(folder, source)),
+        key_env=given.get("key_env", ""),
+        key_file=_path(folder, given.get("key_file")),
+    )
