@@ -70,6 +70,12 @@ CATALOGUES: dict[str, str] = {
 PUBLISHERS: dict[str, str] = {
     "text": "tagwatch.publish.console",
     "json": "tagwatch.publish.machine",
+    "sarif": "tagwatch.publish.sarif",
+    "github": "tagwatch.publish.github",
+    "gitlab": "tagwatch.publish.gitlab",
+    "junit": "tagwatch.publish.junit",
+    "markdown": "tagwatch.publish.markdown",
+    "html": "tagwatch.publish.html.page",
 }
 
 NOTIFIERS: dict[str, str] = {

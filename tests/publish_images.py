@@ -240,7 +240,7 @@ CHANGES = {
     "nginx:latest": Change(
         tag="latest",
         before=digest("library/nginx:1.29.2-old"),
-        after=digest("library/nginx:1.29.3"),
+        after=digest("library/nginx:1.29.3-trixie"),
         at=AT,
         verdict=Verdict.REBUILT,
         reason="same steps and config on a rebuilt Debian base",
@@ -487,6 +487,32 @@ EVIDENCE = (
         ),
         documents_read=True,
         attestations=("provenance",),
+        bases=(
+            BaseMatch(
+                platform="linux/amd64",
+                verdict=BaseVerdict.EXACT_CURRENT,
+                base=MatchedBase(
+                    reference="docker.io/library/debian",
+                    tag="bookworm-slim",
+                    version="12.12",
+                    digest=digest("debian:bookworm-slim"),
+                    first_seen=day("2026-11-04"),
+                    last_seen=day("2026-11-23"),
+                ),
+                current=MatchedBase(
+                    reference="docker.io/library/debian",
+                    tag="bookworm-slim",
+                    version="12.12",
+                    digest=digest("debian:bookworm-slim"),
+                ),
+                layers_matched=1,
+                approved=True,
+                behind=0,
+                ancestry=("docker.io/library/debian:bookworm-slim",),
+                sentence="Built on debian:bookworm-slim = 12.12 "
+                "(served since 2026-11-04, layers match 1/1).",
+            ),
+        ),
     ),
     Evidence(
         key="docker.io/library/redis:6.2",

@@ -13,13 +13,15 @@ __all__ = [
     "signed_size",
     "size_text",
     "stamp",
+    "time_text",
+    "visible",
 ]
 
 # C0, C1, soft hyphen, zero width and bidirectional controls, line separators, surrogates,
-# byte-order mark, interlinear marks and the invisible "tag" characters (CVE-2021-42574).
+# byte-order mark, interlinear marks, non-characters and the invisible "tag" characters (CVE-2021-42574).
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e"
-    "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
 )
 _SPACE = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 
@@ -34,8 +36,13 @@ def one_line(text: str, limit: int = 0) -> str:
     """
     if limit and len(text) > 4 * limit:
         text = text[: 4 * limit]
-    clean = _UNSAFE.sub("\ufffd", _SPACE.sub(" ", text).strip())
+    clean = visible(text).strip()
     return clean[: limit - 1] + "…" if limit and len(clean) > limit else clean
+
+
+def visible(text: str) -> str:
+    """`text` with line ends as spaces and invisible characters as U+FFFD; nothing is cut."""
+    return _UNSAFE.sub("\ufffd", _SPACE.sub(" ", text))
 
 
 def count(number: int, singular: str, plural: str = "") -> str:
@@ -75,6 +82,11 @@ def stamp(at: datetime | None) -> str | None:
 def date_text(at: datetime | None) -> str:
     """The day alone; a question mark where it is not known."""
     return at.strftime("%Y-%m-%d") if at is not None else "?"
+
+
+def time_text(at: datetime | None) -> str:
+    """Day and minute in UTC, for people."""
+    return at.strftime("%Y-%m-%d %H:%M UTC") if at is not None else "?"
 
 
 def age_text(age: timedelta) -> str:

@@ -16,6 +16,7 @@ from tagwatch.image.snapshot import Failure
 from tagwatch.publish.text import age_text, count, date_text, one_line
 
 __all__ = [
+    "advised",
     "age_of_facts",
     "base_sentence",
     "change_severity",
@@ -147,6 +148,15 @@ def evidence_finder(result: AuditResult) -> Callable[[Finding], Evidence | None]
 def fix_text(finding: Finding) -> str:
     """The line to paste where it is known, else the text to put in its place; empty without fix."""
     return one_line(finding.fix.line or finding.fix.replacement) if finding.fix else ""
+
+
+def advised(finding: Finding, fix: str, limit: int) -> str:
+    """The message and, after it, the fix or else the advice, as sentences on one line."""
+    message = one_line(finding.message, limit)
+    advice = f"Fix: {one_line(fix)}" if fix else one_line(finding.remedy, limit)
+    if not advice:
+        return message
+    return f"{message} {advice}" if message.endswith((".", "!", "?")) else f"{message}. {advice}"
 
 
 def change_severity(change: Change) -> Severity:

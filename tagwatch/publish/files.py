@@ -1,0 +1,117 @@
+"""Reports on disk: written beside their place and moved there whole, never outside the directory.
+
+Layout: `index.html` (where things stand, all runs), `latest.<suffix>`, `run/<stamp>.<suffix>`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from tagwatch.audit.result import AuditResult
+from tagwatch.errors import InputError
+from tagwatch.family import PUBLISHERS
+from tagwatch.publish.interface import PublishContext, Publisher
+from tagwatch.publish.text import stamp
+
+__all__ = ["Written", "publisher", "write_atomically", "write_reports"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What a run left behind. `index` is None where no HTML was asked for."""
+
+    files: tuple[Path, ...]
+    index: Path | None
+
+
+def publisher(name: str) -> Publisher:
+    """The publisher of this name in `family.PUBLISHERS`. Raises `InputError` for another."""
+    try:
+        module = PUBLISHERS[name]
+    except KeyError:
+        raise InputError(
+            f"no format is named {name!r}", hint=f"choose one of {', '.join(sorted(PUBLISHERS))}"
+        ) from None
+    return cast("Publisher", import_module(module))
+
+
+def write_reports(
+    directory: Path, result: AuditResult, context: PublishContext, formats: Sequence[str]
+) -> Written:
+    """Write this run in each format, as `run/<stamp>` and as `latest`, then the index.
+
+    Raises `InputError` where the directory cannot be written.
+    """
+    try:
+        return _write(directory, result, context, formats)
+    except OSError as error:
+        raise InputError(
+            f"the report cannot be written to {str(directory)!r}: {error.strerror or error}",
+            hint="name another directory under reports.directory",
+        ) from error
+
+
+def _write(
+    directory: Path, result: AuditResult, context: PublishContext, formats: Sequence[str]
+) -> Written:
+    files: list[Path] = []
+    for name in formats:
+        publish = publisher(name)
+        text = publish.render(result, context)
+        names = (f"run/{_name(result)}{publish.suffix}", f"latest{publish.suffix}")
+        files += [write_atomically(directory, relative, text) for relative in names]
+    if "html" not in formats:
+        return Written(files=tuple(files), index=None)
+    from tagwatch.publish.html.page import render_index
+
+    index = write_atomically(
+        directory, "index.html", render_index(result, context, dict(_pages(directory, context)))
+    )
+    return Written(files=(*files, index), index=index)
+
+
+def _name(result: AuditResult) -> str:
+    """A run's name in files: its stamp without colons, which Windows and URLs dislike."""
+    return (stamp(result.at) or "").replace(":", "")
+
+
+def _pages(directory: Path, context: PublishContext) -> Iterator[tuple[str, str]]:
+    """The stamp and relative address of each remembered run whose page is there."""
+    for run in context.runs:
+        at = stamp(run.at) or ""
+        address = f"run/{at.replace(':', '')}.html"
+        if (directory / address).is_file():
+            yield at, address
+
+
+def write_atomically(directory: Path, relative: str, text: str) -> Path:
+    """Write `text` as UTF-8 to `directory/relative`, whole or not at all; gives the path.
+
+    Raises `InputError` where that would lie outside `directory`, also through a symlink.
+    """
+    root = directory.resolve()
+    path = root / relative
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.resolve().is_relative_to(root) or path.name in ("", ".", ".."):
+        raise InputError(
+            f"{relative!r} lies outside the report directory {str(directory)!r}",
+            hint="remove the symlink, or name the directory it leads to",
+        )
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as stream:
+            stream.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+    return path

@@ -1,0 +1,66 @@
+"""GitHub Actions: workflow commands that annotate the lines of a pull request.
+
+A step shows ten errors and ten warnings at most, so the whole goes into the step summary: append
+`markdown.render` to the file that `$GITHUB_STEP_SUMMARY` names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Finding
+from tagwatch.audit.result import AuditResult
+from tagwatch.publish.interface import PublishContext
+from tagwatch.publish.text import one_line
+from tagwatch.publish.wording import advised, failure_sentence, fix_text, verdict_sentence
+from tagwatch.source.target import Location
+
+__all__ = ["render", "suffix"]
+
+suffix = ".txt"
+
+_COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
+
+
+def render(result: AuditResult, context: PublishContext) -> str:  # noqa: ARG001  # see Publisher.render
+    """See `Publisher.render`. Worst first, since only the first ten of a kind are shown."""
+    findings = sorted(result.findings, key=lambda finding: -finding.severity.rank)
+    return "\n".join([*_lines(result, findings), verdict_sentence(result)]) + "\n"
+
+
+def _lines(result: AuditResult, findings: list[Finding]) -> Iterator[str]:
+    for finding in findings:
+        yield _command(
+            _COMMANDS.get(finding.severity.value, "notice"),
+            finding.location,
+            finding.rule,
+            advised(finding, fix_text(finding), 2000),
+        )
+    for problem in result.problems:
+        kind = "notice" if problem.skipped else "warning"
+        yield _command(kind, problem.location, "tagwatch", problem.message)
+    for failure in result.failures:
+        yield f"::warning title=could not be read::{_data(failure_sentence(failure))}"
+
+
+def _command(kind: str, place: Location, title: str, message: str) -> str:
+    properties = {
+        "file": place.path,
+        "line": str(place.line),
+        "endLine": str(place.end_line),
+        "col": str(place.column),
+        "title": title,
+    }
+    if place.end_line == place.line:
+        properties["endColumn"] = str(place.end_column)
+    said = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    return f"::{kind} {said}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    """A message, so that no text of a stranger begins a command of its own."""
+    return one_line(text, 2000).replace("%", "%25")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,1 @@
+"""The HTML report: one self-contained page a run, and an index of runs."""

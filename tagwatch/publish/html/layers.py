@@ -1,0 +1,151 @@
+"""The layer stack of a change: before and after side by side, heights by the logarithm of size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tagwatch.publish.text import one_line, size_text
+
+__all__ = ["Box", "LayerRow", "Stack", "stack_of"]
+
+_WIDTH = 960
+_COLUMN = 150
+_BEFORE = 20
+_AFTER = 260
+_GAP = 3
+_MOST = 40
+_SIGNS = {"shared": "=", "removed": "\N{MINUS SIGN}", "added": "+"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """One layer: `kind` is shared, removed or added, and `sign` says the same without color."""
+
+    x: int
+    y: float
+    height: float
+    kind: str
+    sign: str
+    label: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRow:
+    """The same as a row of a table."""
+
+    kind: str
+    size: str
+    step: str
+    diff_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """Geometry in user units, base at the bottom. `base_y`, `base_height`: the bracket, or None."""
+
+    width: int
+    height: float
+    column: int
+    before: int
+    after: int
+    boxes: tuple[Box, ...]
+    rows: tuple[LayerRow, ...]
+    base_y: float | None
+    base_height: float
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    index: int
+    kind: str
+    size: int
+    step: str
+    diff_id: str
+
+
+def stack_of(diff: Mapping[str, Any], *, base_layers: int = 0) -> Stack | None:
+    """The stack of a diff's `layers`; None where it has none or more than can be drawn.
+
+    `base_layers`: so many layers of the new image, from the bottom, belong to its base.
+    """
+    layers = diff.get("layers")
+    if not isinstance(layers, Mapping):
+        return None
+    shared, removed, added = (
+        _layers(layers.get(kind), kind) for kind in ("shared", "removed", "added")
+    )
+    before = sorted(shared + removed, key=lambda layer: layer.index)
+    after = sorted(shared + added, key=lambda layer: layer.index)
+    if not before or not after or max(len(before), len(after)) > _MOST:
+        return None
+    height = max(_height(before), _height(after))
+    new = _boxes(after, _AFTER, height)
+    base = new[: min(base_layers, len(new))]
+    return Stack(
+        width=_WIDTH,
+        height=round(height + 26, 1),
+        column=_COLUMN,
+        before=_BEFORE,
+        after=_AFTER,
+        boxes=(*_boxes(before, _BEFORE, height), *new),
+        rows=tuple(_row(layer) for layer in (*shared, *removed, *added)),
+        base_y=base[-1].y if base else None,
+        base_height=round(base[0].y + base[0].height - base[-1].y, 1) if base else 0,
+        description=f"{len(shared)} layers shared, {len(removed)} removed, {len(added)} added.",
+    )
+
+
+def _layers(value: object, kind: str) -> list[_Layer]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return []
+    return [
+        _Layer(
+            index=entry["i"] if isinstance(entry.get("i"), int) else position,
+            kind=kind,
+            size=entry["size"] if isinstance(entry.get("size"), int) else 0,
+            step=one_line(str(entry.get("created_by") or ""), 300),
+            diff_id=one_line(str(entry.get("diff_id") or ""), 80),
+        )
+        for position, entry in enumerate(value)
+        if isinstance(entry, Mapping)
+    ]
+
+
+def _size(layer: _Layer) -> float:
+    return round(16 + 7 * max(math.log10(max(layer.size, 1)) - 3, 0), 1)
+
+
+def _height(layers: Sequence[_Layer]) -> float:
+    return sum(_size(layer) + _GAP for layer in layers)
+
+
+def _boxes(layers: Sequence[_Layer], x: int, height: float) -> list[Box]:
+    """Boxes from the bottom up: the base stands below."""
+    boxes: list[Box] = []
+    y = height + 22
+    for layer in layers:
+        tall = _size(layer)
+        y -= tall + _GAP
+        boxes.append(
+            Box(
+                x=x,
+                y=round(y, 1),
+                height=tall,
+                kind=layer.kind,
+                sign=_SIGNS[layer.kind],
+                label=size_text(layer.size),
+                step=one_line(layer.step, 72),
+            )
+        )
+    return boxes
+
+
+def _row(layer: _Layer) -> LayerRow:
+    return LayerRow(
+        kind=layer.kind, size=size_text(layer.size), step=layer.step, diff_id=layer.diff_id
+    )

@@ -1,0 +1,101 @@
+"""The page of one run and the index of runs: no script, no network, readable without style.
+
+The content security policy allows inline style and nothing else, so that a host that forbids even
+that (Jenkins) still shows every fact. Equal input gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from tagwatch.audit.result import AuditResult
+from tagwatch.publish.html.trend import trend_of
+from tagwatch.publish.html.view import run_view
+from tagwatch.publish.interface import PublishContext, RunSummary
+from tagwatch.publish.text import count, date_text, size_text, stamp, time_text, visible
+from tagwatch.publish.wording import (
+    age_of_facts,
+    base_sentence,
+    coverage_sentence,
+    failure_sentence,
+    severity_counts,
+    since_sentence,
+    verdict_sentence,
+)
+
+if TYPE_CHECKING:
+    import jinja2
+
+__all__ = ["render", "render_index", "suffix"]
+
+suffix = ".html"
+
+
+def render(result: AuditResult, context: PublishContext) -> str:
+    """See `Publisher.render`: the page of this run."""
+    since = context.since(result)
+    return _environment().get_template("run.html.j2").render(
+        result=result,
+        context=context,
+        view=run_view(result, context),
+        verdict=verdict_sentence(result),
+        changed=since_sentence(since, len(result.changes)),
+        coverage=coverage_sentence(result),
+        counts={severity.value: number for severity, number in
+                severity_counts(result.findings).items()},
+        summary=RunSummary.of(result),
+        trend=trend_of(context.runs),
+    )  # fmt: skip
+
+
+def render_index(result: AuditResult, context: PublishContext, pages: Mapping[str, str]) -> str:
+    """The index: where things stand, the trend, and the runs whose page is in `pages`.
+
+    `pages`: the stamp of a run -> the relative address of its page.
+    """
+    return _environment().get_template("index.html.j2").render(
+        result=result,
+        context=context,
+        verdict=verdict_sentence(result),
+        changed=since_sentence(context.since(result), len(result.changes)),
+        coverage=coverage_sentence(result),
+        summary=RunSummary.of(result),
+        trend=trend_of(context.runs),
+        pages=pages,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tagwatch.publish.html"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_clean,
+    )
+    environment.filters |= {
+        "stamp": stamp,
+        "day": date_text,
+        "time": time_text,
+        "size": size_text,
+        "counted": count,
+        "failure": failure_sentence,
+        "unbroken": lambda text: re.sub(r"(\d) ", "\\1\N{NO-BREAK SPACE}", text),
+        "base": base_sentence,
+    }
+    environment.globals["age_of_facts"] = age_of_facts
+    return environment
+
+
+def _clean(value: object) -> object:
+    """Every text that a template prints loses what could hide or turn it; markup is left alone."""
+    if isinstance(value, str) and not hasattr(value, "__html__"):
+        return visible(value)
+    return value

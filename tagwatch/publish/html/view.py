@@ -1,0 +1,360 @@
+"""What the templates show: a result turned into tasks, images and tables, in reading order."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.finding import Finding, Severity
+from tagwatch.audit.result import AuditResult, Ignored, RepositoryChange
+from tagwatch.publish.html.layers import Stack, stack_of
+from tagwatch.publish.html.timeline import Timeline, timeline_of
+from tagwatch.publish.interface import PublishContext, RuleText
+from tagwatch.publish.wording import (
+    change_severity,
+    change_step,
+    evidence_finder,
+    fix_text,
+    now_text,
+)
+
+__all__ = ["ImageView", "Move", "Place", "RuleRow", "RunView", "Task", "run_view"]
+
+_MOST_LANES = 60
+_POLICY_RULES = ("ignore-expired", "ignore-unused")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a task has to be done. `fix` is text to paste, empty where none is exact."""
+
+    where: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Findings of one rule with one message: what, where, why, and the fix of each place."""
+
+    anchor: str
+    severity: Severity
+    rule: str
+    title: str
+    message: str
+    why: str
+    remedy: str
+    now: str
+    image: str
+    state: str
+    unknown: bool
+    places: tuple[Place, ...]
+    evidence: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A tag that moved."""
+
+    name: str
+    image: str
+    severity: Severity
+    verdict: str
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageView:
+    """One image: what it is, was, and stands on. `open`: it asks for attention."""
+
+    anchor: str
+    name: str
+    evidence: Evidence
+    now: str
+    uses: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    timeline: Timeline | None
+    stack: Stack | None
+    differences: tuple[tuple[str, str, str], ...]
+    not_compared: tuple[tuple[str, str], ...]
+    open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleRow:
+    """A rule's line of the policy table."""
+
+    rule: str
+    title: str
+    counts: Mapping[Severity, int]
+    ignored: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoredRow:
+    """A finding that was taken out. `days_left` None: no date."""
+
+    ignored: Ignored
+    where: str
+    days_left: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """The page of one run."""
+
+    tasks: tuple[Task, ...]
+    fixed: tuple[Finding, ...]
+    moves: tuple[Move, ...]
+    images: tuple[ImageView, ...]
+    lanes: Timeline | None
+    lanes_left_out: int
+    rules: tuple[RuleRow, ...]
+    policy_tasks: tuple[Task, ...]
+    ignored: tuple[IgnoredRow, ...]
+    unresolved: tuple[tuple[str, str, str], ...]
+
+
+def run_view(result: AuditResult, context: PublishContext) -> RunView:
+    """Everything the page of `result` shows."""
+    anchors = _anchors(result.evidence)
+    tasks = _tasks(result, context, anchors)
+    images = _images(result, tasks, anchors)
+    with_past = [image for image in images if image.evidence.history]
+    since = context.since(result)
+    return RunView(
+        tasks=tasks,
+        fixed=since.fixed if since else (),
+        moves=tuple(_move(moved, anchors) for moved in _by_alarm(result.changes)),
+        images=images,
+        lanes=timeline_of(
+            (
+                (image.name.rpartition("/")[2], image.anchor, image.evidence.history)
+                for image in with_past[:_MOST_LANES]
+            ),
+            result.at,
+        ),
+        lanes_left_out=max(len(with_past) - _MOST_LANES, 0),
+        rules=_rules(result, context.rules),
+        policy_tasks=tuple(task for task in tasks if task.rule in _POLICY_RULES),
+        ignored=tuple(_ignored(ignored, result) for ignored in result.ignored),
+        unresolved=tuple(
+            (
+                str(target.location),
+                target.text,
+                f"not known: {', '.join(target.missing)}"
+                if target.missing
+                else target.invalid or "no reference",
+            )
+            for target in result.targets
+            if target.reference is None
+        ),
+    )
+
+
+def _anchors(keys: Iterable[str]) -> dict[str, str]:
+    """A link target for each key: readable, and made unique by a hash."""
+    return {
+        key: re.sub(r"[^a-z0-9]+", "-", key.lower())[:60].strip("-")
+        + "-"
+        + hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:6]
+        for key in keys
+    }
+
+
+def _tasks(
+    result: AuditResult, context: PublishContext, anchors: Mapping[str, str]
+) -> tuple[Task, ...]:
+    """Findings with one rule, message and image together, worst first, then as sorted."""
+    together: dict[tuple[str, str, str], list[Finding]] = {}
+    evidence_of = evidence_finder(result)
+    for finding in result.findings:
+        evidence = evidence_of(finding)
+        key = evidence.key if evidence else ""
+        together.setdefault((finding.rule, finding.message, key), []).append(finding)
+    since = context.since(result)
+    states = {finding.fingerprint: "new" for finding in since.new} if since else {}
+    states |= {finding.fingerprint: "worse" for finding in since.worse} if since else {}
+    tasks = [
+        _task(findings, context, result.evidence.get(key), anchors.get(key, ""), states)
+        for (_, _, key), findings in together.items()
+    ]
+    return tuple(sorted(tasks, key=lambda task: -task.severity.rank))
+
+
+def _task(
+    findings: Sequence[Finding],
+    context: PublishContext,
+    evidence: Evidence | None,
+    image: str,
+    states: Mapping[str, str],
+) -> Task:
+    first = max(findings, key=lambda finding: finding.severity.rank)
+    rule = context.rules.get(first.rule, RuleText(title=""))
+    return Task(
+        anchor=f"finding-{first.fingerprint[:12]}",
+        severity=first.severity,
+        rule=first.rule,
+        title=rule.title,
+        message=first.message,
+        why=rule.risk,
+        remedy=first.remedy or rule.remedy,
+        now=f"{evidence.resolution.input} = {now_text(evidence.resolution)}" if evidence else "",
+        image=image,
+        state=next((states[f.fingerprint] for f in findings if f.fingerprint in states), ""),
+        unknown=first.unknown,
+        places=tuple(Place(where=str(f.location), fix=fix_text(f)) for f in findings),
+        evidence=tuple(first.evidence.items()),
+    )
+
+
+def _images(
+    result: AuditResult, tasks: Sequence[Task], anchors: Mapping[str, str]
+) -> tuple[ImageView, ...]:
+    """Images that ask for most first, then by name."""
+    by_image: dict[str, list[Task]] = {}
+    for task in tasks:
+        by_image.setdefault(task.image, []).append(task)
+    uses: dict[str, list[str]] = {}
+    for target in result.targets:
+        if target.reference is not None:
+            uses.setdefault(target.reference.canonical, []).append(str(target.location))
+    moved = {f"{moved.repository.name}:{moved.change.tag}" for moved in result.changes}
+    views = [
+        _image(
+            evidence,
+            anchors[key],
+            tuple(by_image.get(anchors[key], ())),
+            tuple(uses.get(key, ())),
+            result,
+            changed=key in moved,
+        )
+        for key, evidence in result.evidence.items()
+    ]
+    return tuple(
+        sorted(
+            views,
+            key=lambda view: (
+                -max((task.severity.rank for task in view.tasks), default=0),
+                view.evidence.key,
+            ),
+        )
+    )
+
+
+def _image(
+    evidence: Evidence,
+    anchor: str,
+    tasks: tuple[Task, ...],
+    uses: tuple[str, ...],
+    result: AuditResult,
+    *,
+    changed: bool,
+) -> ImageView:
+    diff: Mapping[str, Any] = evidence.change.diff if evidence.change else {}
+    matched = evidence.bases[0].layers_matched if evidence.bases else 0
+    name = evidence.resolution.input or evidence.key
+    return ImageView(
+        anchor=anchor,
+        name=name,
+        evidence=evidence,
+        now=now_text(evidence.resolution),
+        uses=uses,
+        tasks=tasks,
+        timeline=timeline_of([(name.rpartition("/")[2], anchor, evidence.history)], result.at),
+        stack=stack_of(diff, base_layers=matched),
+        differences=tuple(_differences(diff)),
+        not_compared=tuple(_not_compared(diff)),
+        open=changed or any(task.severity is not Severity.NOTE for task in tasks),
+    )
+
+
+def _differences(diff: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Rows (what, before, after) of the config and platforms of a diff, where they differ."""
+    config = diff.get("config")
+    for name, value in config.items() if isinstance(config, Mapping) else ():
+        if isinstance(value, list) and len(value) == 2 and value[0] != value[1]:
+            yield str(name), _shown(value[0]), _shown(value[1])
+        elif isinstance(value, Mapping):
+            yield from _parts(str(name), value)
+    platforms = diff.get("platforms")
+    if isinstance(platforms, Mapping):
+        yield from _parts("platforms", platforms)
+
+
+def _parts(name: str, value: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    removed, added, changed = (value.get(part) for part in ("removed", "added", "changed"))
+    if removed or added:
+        yield name, _shown(removed), _shown(added)
+    if isinstance(changed, Mapping):
+        for key, pair in changed.items():
+            if isinstance(pair, list) and len(pair) == 2:
+                yield f"{name} {key}", _shown(pair[0]), _shown(pair[1])
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None | "" | [] | {}:
+            return "–"  # noqa: RUF001  # an en dash for an empty cell
+        case list():
+            return " ".join(str(part) for part in value)
+        case dict():
+            return ", ".join(f"{key}={part}" for key, part in value.items())
+        case _:
+            return str(value)
+
+
+def _not_compared(diff: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    entries = diff.get("not_compared")
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, Mapping):
+            yield str(entry.get("what", "")), str(entry.get("why", ""))
+
+
+def _by_alarm(changes: Iterable[RepositoryChange]) -> list[RepositoryChange]:
+    return sorted(changes, key=lambda moved: -change_severity(moved.change).rank)
+
+
+def _move(moved: RepositoryChange, anchors: Mapping[str, str]) -> Move:
+    change = moved.change
+    return Move(
+        name=f"{moved.repository}:{change.tag}",
+        image=anchors.get(f"{moved.repository.name}:{change.tag}", ""),
+        severity=change_severity(change),
+        verdict=change.verdict.value,
+        step=change_step(change),
+        reason=change.reason,
+    )
+
+
+def _rules(result: AuditResult, texts: Mapping[str, RuleText]) -> tuple[RuleRow, ...]:
+    found: dict[str, Counter[Severity]] = {}
+    for finding in result.findings:
+        found.setdefault(finding.rule, Counter())[finding.severity] += 1
+    ignored = Counter(ignored.finding.rule for ignored in result.ignored)
+    names = sorted({*texts, *found, *ignored})
+    rows = [
+        RuleRow(
+            rule=name,
+            title=texts[name].title if name in texts else "",
+            counts=found.get(name, Counter()),
+            ignored=ignored[name],
+        )
+        for name in names
+    ]
+    return tuple(sorted(rows, key=lambda row: (-row.counts.get(Severity.ERROR, 0),
+                                               -sum(row.counts.values()), row.rule)))  # fmt: skip
+
+
+def _ignored(ignored: Ignored, result: AuditResult) -> IgnoredRow:
+    try:
+        days = (date.fromisoformat(ignored.until) - result.at.date()).days
+    except ValueError:
+        days = None
+    return IgnoredRow(ignored=ignored, where=str(ignored.finding.location), days_left=days)

@@ -1,0 +1,120 @@
+"""GitHub-flavored Markdown: the step summary of a workflow, or a comment on a merge request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Finding
+from tagwatch.audit.result import AuditResult
+from tagwatch.publish.interface import PublishContext
+from tagwatch.publish.text import count, one_line
+from tagwatch.publish.wording import (
+    change_step,
+    coverage_sentence,
+    failure_sentence,
+    fix_text,
+    since_sentence,
+    verdict_sentence,
+)
+
+__all__ = ["render", "suffix"]
+
+suffix = ".md"
+
+_MOST_ROWS = 200
+# A step summary is cut at 1 MiB; 200 rows stay far below.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$-])")
+
+
+def render(result: AuditResult, context: PublishContext) -> str:
+    """See `Publisher.render`."""
+    since = context.since(result)
+    changed = since_sentence(since, len(result.changes)) if since else ""
+    lines = [
+        f"## {_escaped(verdict_sentence(result))}",
+        "",
+        f"{_escaped(coverage_sentence(result))}." + (f" {_escaped(changed)}." if changed else ""),
+        "",
+        *_findings(result),
+        *_changes(result),
+        *_unread(result),
+    ]
+    if context.report_url.startswith(("https://", "http://")):
+        address = re.sub(r"[<>\s]", "", context.report_url)
+        lines.append(f"<{address}>")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _findings(result: AuditResult) -> Iterator[str]:
+    if not result.findings:
+        return
+    findings = sorted(result.findings, key=lambda finding: -finding.severity.rank)
+    yield "| | Where | Rule | What | Fix |"
+    yield "|---|---|---|---|---|"
+    for finding in findings[:_MOST_ROWS]:
+        yield f"| {' | '.join(_row(finding))} |"
+    if len(findings) > _MOST_ROWS:
+        yield ""
+        yield f"…and {len(findings) - _MOST_ROWS} more."
+    yield ""
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    fix = fix_text(finding)
+    return (
+        "not known" if finding.unknown else finding.severity.value,
+        _code(str(finding.location)),
+        _code(finding.rule),
+        _escaped(finding.message),
+        _code(fix) if fix else _escaped(finding.remedy),
+    )
+
+
+def _changes(result: AuditResult) -> Iterator[str]:
+    if not result.changes:
+        return
+    yield f"### {count(len(result.changes), 'tag')} moved"
+    yield ""
+    yield "| Tag | Verdict | From and to | Why |"
+    yield "|---|---|---|---|"
+    for moved in result.changes[:_MOST_ROWS]:
+        change = moved.change
+        cells = (
+            _code(f"{moved.repository}:{change.tag}"),
+            change.verdict.value,
+            _escaped(change_step(change)),
+            _escaped(change.reason),
+        )
+        yield f"| {' | '.join(cells)} |"
+    if len(result.changes) > _MOST_ROWS:
+        yield f"\n…and {len(result.changes) - _MOST_ROWS} more."
+    yield ""
+
+
+def _unread(result: AuditResult) -> Iterator[str]:
+    if not result.failures and not result.problems:
+        return
+    yield "### Not checked"
+    yield ""
+    for failure in result.failures[:_MOST_ROWS]:
+        yield f"- {_escaped(failure_sentence(failure))}"
+    for problem in result.problems[:_MOST_ROWS]:
+        yield f"- {_code(str(problem.location))}: {_escaped(problem.message)}"
+    more = max(len(result.failures) - _MOST_ROWS, 0) + max(len(result.problems) - _MOST_ROWS, 0)
+    if more:
+        yield f"- …and {more} more"
+    yield ""
+
+
+def _escaped(text: str) -> str:
+    """Text of strangers: no markup, link, mention or HTML of its own."""
+    return (
+        _SPECIAL.sub(r"\\\1", one_line(text, 1000)).replace("\\&", "&amp;").replace("\\<", "&lt;")
+    )
+
+
+def _code(text: str) -> str:
+    """Text between backticks; a pipe would end the cell even there."""
+    clean = one_line(text, 1000).replace("`", "'").replace("|", "\\|")
+    return f"`{clean}`" if clean else ""

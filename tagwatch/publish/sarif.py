@@ -1,0 +1,191 @@
+"""SARIF 2.1.0 (OASIS), as GitHub code scanning takes it.
+
+Every result stands at the line that names the image, since only `locations[0]` is shown and a
+result without one is refused; its message begins with the image, since an alert shows nothing else
+of it. GitHub keeps 5,000 results of a run; the worst come first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from tagwatch.audit.finding import Finding, Severity
+from tagwatch.audit.result import AuditResult, Ignored
+from tagwatch.image.snapshot import Failure
+from tagwatch.publish.interface import PublishContext, RuleText
+from tagwatch.publish.machine import dump
+from tagwatch.publish.text import one_line, stamp
+from tagwatch.publish.wording import advised, failure_sentence
+from tagwatch.source.target import Location
+
+__all__ = ["render", "suffix"]
+
+suffix = ".sarif"
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_MOST_RESULTS = 25_000
+_LONGEST_TEXT = 1_000
+_LEVELS = {"error": "error", "warning": "warning", "note": "note", "off": "none"}
+# GitHub's scale: over 9 critical, 7 high, 4 medium, below low
+_SECURITY = {"error": "8.0", "warning": "5.0", "note": "2.0", "off": "0.0"}
+
+
+def render(result: AuditResult, context: PublishContext) -> str:
+    """See `Publisher.render`."""
+    findings = sorted(result.findings, key=lambda finding: -finding.severity.rank)
+    shown = findings[:_MOST_RESULTS]
+    ignored = result.ignored[: _MOST_RESULTS - len(shown)]
+    rules = sorted({finding.rule for finding in (*shown, *(one.finding for one in ignored))})
+    index = {rule: number for number, rule in enumerate(rules)}
+    worst = {finding.rule: finding.severity for finding in reversed(shown)}
+    run = {
+        "tool": {
+            "driver": {
+                "name": "tagwatch",
+                **_version(context.version),
+                "rules": [
+                    _rule(rule, worst.get(rule, Severity.NOTE), context.rules) for rule in rules
+                ],
+            }
+        },
+        "automationDetails": {"id": f"tagwatch/{_scope(result)}/"},
+        "columnKind": "unicodeCodePoints",
+        "invocations": [_invocation(result, len(findings) - len(shown))],
+        "results": [
+            *(_result(finding, index) for finding in shown),
+            *(_suppressed(one, index) for one in ignored),
+        ],
+    }
+    return dump({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def _scope(result: AuditResult) -> str:
+    """What tells this run's category from another's: the policy it was judged by."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", result.policy_name).strip("-") or "default"
+
+
+def _version(version: str) -> dict[str, str]:
+    """`semanticVersion` must be one: left out for a development version that is not."""
+    if re.fullmatch(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?", version):
+        return {"version": version, "semanticVersion": version}
+    return {"version": version}
+
+
+def _rule(rule: str, severity: Severity, texts: Mapping[str, RuleText]) -> dict[str, Any]:
+    text = texts.get(rule, RuleText(title=rule))
+    title = _text(text.title or rule)
+    said = " ".join(part for part in (text.risk, text.remedy) if part)
+    return {
+        "id": rule,
+        "name": "".join(part.capitalize() for part in rule.split("-")),
+        "shortDescription": {"text": title},
+        "fullDescription": {"text": _text(said) or title},
+        "help": {"text": _text(text.remedy) or title},
+        "defaultConfiguration": {"level": _LEVELS[severity.value]},
+        "properties": {
+            "tags": ["security", "containers"],
+            "precision": "high",
+            "security-severity": _SECURITY[severity.value],
+        },
+    }
+
+
+def _result(finding: Finding, index: Mapping[str, int]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "ruleId": finding.rule,
+        "ruleIndex": index[finding.rule],
+        "level": _LEVELS[finding.severity.value],
+        "kind": "review" if finding.unknown and finding.severity is Severity.OFF else "fail",
+        "message": {"text": _message(finding)},
+        "locations": [_location(finding.location)],
+        "partialFingerprints": {"primaryLocationLineHash": f"{finding.fingerprint}:1"},
+    }
+    if finding.fix is not None:
+        found["fixes"] = [_fix(finding)]
+    return found
+
+
+def _suppressed(ignored: Ignored, index: Mapping[str, int]) -> dict[str, Any]:
+    kind = "inSource" if ignored.by.startswith(ignored.finding.location.path) else "external"
+    suppression = {"kind": kind, "status": "accepted"}
+    if ignored.reason:
+        suppression["justification"] = _text(ignored.reason)
+    return {**_result(ignored.finding, index), "suppressions": [suppression]}
+
+
+def _message(finding: Finding) -> str:
+    """The image first, then what is wrong, then what to do."""
+    name = one_line(str(finding.reference) if finding.reference else finding.text)
+    fix = finding.fix.replacement if finding.fix else ""
+    said = advised(finding, fix, _LONGEST_TEXT) or finding.rule
+    return said if not name or said.startswith(name) else f"{name}: {said}"
+
+
+def _location(location: Location) -> dict[str, Any]:
+    return {
+        "physicalLocation": {
+            "artifactLocation": {"uri": _uri(location.path)},
+            "region": {
+                "startLine": max(location.line, 1),
+                "startColumn": max(location.column, 1),
+                "endLine": max(location.end_line, location.line, 1),
+                "endColumn": max(location.end_column, 1),
+            },
+        }
+    }
+
+
+def _uri(path: str) -> str:
+    """A relative URI: GitHub matches it with files of the repository."""
+    return quote(path.lstrip("/").removeprefix("./")) or "unknown"
+
+
+def _fix(finding: Finding) -> dict[str, Any]:
+    fix = finding.fix
+    assert fix is not None
+    return {
+        "description": {"text": _text(fix.description) or "replace the reference"},
+        "artifactChanges": [
+            {
+                "artifactLocation": {"uri": _uri(fix.path)},
+                "replacements": [
+                    {
+                        "deletedRegion": {
+                            "byteOffset": fix.start,
+                            "byteLength": fix.end - fix.start,
+                        },
+                        "insertedContent": {"text": fix.replacement},
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def _invocation(result: AuditResult, left_out: int) -> dict[str, Any]:
+    """Whether all was read: what could not be is a notification, so that it is not lost."""
+    notes = [_notification(failure) for failure in result.failures]
+    notes += [
+        {"level": "warning", "message": {"text": _text(f"{problem.location}: {problem.message}")}}
+        for problem in result.problems
+    ]
+    if left_out:
+        notes.append(
+            {"level": "error", "message": {"text": f"{left_out} results left out: too many"}}
+        )
+    return {
+        "executionSuccessful": result.complete,
+        "endTimeUtc": stamp(result.at),
+        "toolExecutionNotifications": notes,
+    }
+
+
+def _notification(failure: Failure) -> dict[str, Any]:
+    return {"level": "error", "message": {"text": _text(failure_sentence(failure))}}
+
+
+def _text(text: str) -> str:
+    return one_line(text, _LONGEST_TEXT)
