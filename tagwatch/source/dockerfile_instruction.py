@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tagwatch.errors import InputError
-from tagwatch.source.dockerfile_lines import Statement
 from tagwatch.source.dockerfile_scope import GlobalScope, StageScope
 from tagwatch.source.dockerfile_stage import Build, Stage
+from tagwatch.source.dockerfile_statement import Statement
 from tagwatch.source.piece import missing_in, text_of
 from tagwatch.source.shell_word import UnsetVariableError, Variables, expand
 from tagwatch.source.source_text import SourceText

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tagwatch.errors import InputError
 from tagwatch.image.platform import LINUX_AMD64, Platform
-from tagwatch.source.dockerfile_lines import Statement, quoted_words
 from tagwatch.source.dockerfile_stage import Stage
+from tagwatch.source.dockerfile_statement import Statement, quoted_words
 from tagwatch.source.piece import Piece
 from tagwatch.source.shell_word import Variables, expand
 

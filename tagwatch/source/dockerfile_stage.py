@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
-from tagwatch.source.dockerfile_lines import Statement, StatementError
+from tagwatch.source.dockerfile_lines import StatementError
+from tagwatch.source.dockerfile_statement import Statement
 
 __all__ = ["Build", "Stage", "group_statements"]
 
@@ -24,18 +24,18 @@ _KEYWORDS = _NEEDS_ARGUMENT | {"CMD", "ENTRYPOINT", "RUN"}
 _TRIGGERS_NOT_ALLOWED = frozenset({"ONBUILD", "FROM", "MAINTAINER"})
 
 
-@dataclass(slots=True)
 class Stage:
     """One FROM and what follows it. `name` is in lower case, as BuildKit compares it.
 
     `base` is the stage it builds on, once that is known.
     """
 
-    index: int
-    statement: Statement
-    name: str | None = None
-    statements: list[Statement] = field(default_factory=list)
-    base: int | None = None
+    def __init__(self, index: int, statement: Statement, name: str | None) -> None:
+        self.index = index
+        self.statement = statement
+        self.name = name
+        self.statements: list[Statement] = []
+        self.base: int | None = None
 
     @property
     def label(self) -> str:
@@ -43,13 +43,13 @@ class Stage:
         return self.name or str(self.index)
 
 
-@dataclass(slots=True)
 class Build:
     """A whole file: the ARGs before the first FROM, the stages, and what stopped the reading."""
 
-    arguments: list[Statement] = field(default_factory=list)
-    stages: list[Stage] = field(default_factory=list)
-    refusal: StatementError | None = None
+    def __init__(self, refusal: StatementError | None = None) -> None:
+        self.arguments: list[Statement] = []
+        self.stages: list[Stage] = []
+        self.refusal = refusal
 
 
 def group_statements(statements: Iterable[Statement]) -> Build:
@@ -68,7 +68,7 @@ def _add(build: Build, statement: Statement) -> None:
     _check(statement)
     if statement.keyword == "FROM":
         name = _stage_name(statement)
-        build.stages.append(Stage(index=len(build.stages), statement=statement, name=name))
+        build.stages.append(Stage(len(build.stages), statement, name))
     elif build.stages:
         build.stages[-1].statements.append(statement)
     elif statement.keyword == "ARG":

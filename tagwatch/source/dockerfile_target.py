@@ -10,41 +10,41 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from tagwatch.errors import InputError, InvalidReferenceError, UsageError
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.image.reference import Reference
-from tagwatch.source.dockerfile_lines import Flag, Statement, find_syntax
+from tagwatch.source.digest_comment import comment_field
+from tagwatch.source.dockerfile_lines import find_syntax
 from tagwatch.source.dockerfile_mount import find_mount_source
 from tagwatch.source.dockerfile_scope import GlobalScope, expand_word, inherited_names, noting
 from tagwatch.source.dockerfile_stage import Build, Stage
+from tagwatch.source.dockerfile_statement import Flag, Statement
 from tagwatch.source.piece import Piece, fields_of, missing_in, text_of
 from tagwatch.source.shell_word import UnsetVariableError, expand
 from tagwatch.source.source_text import SourceText
-from tagwatch.source.target import Target
+from tagwatch.source.target import Field, Location, Target
 
 __all__ = ["TargetReader", "syntax_target"]
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 _NO_VARIABLES = "--from takes no variables"
 
 
-@dataclass(slots=True)
 class _Mention:
-    """A place where a stage or an image is named. `to` is the stage it turned out to be."""
+    """`statement.line[begin:end]` names a stage or an image; `to` is the stage it turned out."""
 
-    kind: str
-    stage: Stage
-    statement: Statement
-    begin: int
-    end: int
-    pieces: Sequence[Piece] = ()
-    invalid: str = ""
-    to: int | None = None
-    onbuild: bool = False
-    platform: Platform | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)
+    def __init__(self, kind: str, stage: Stage, statement: Statement, begin: int, end: int) -> None:
+        self.kind = kind
+        self.stage = stage
+        self.statement = statement
+        self.begin = begin
+        self.end = end
+        self.pieces: Sequence[Piece] = ()
+        self.invalid = ""
+        self.to: int | None = None
+        self.onbuild = False
+        self.platform: Platform | None = None
+        self.facts: Mapping[str, str] = {}
 
 
 def syntax_target(source: SourceText) -> Iterator[Target]:
@@ -186,7 +186,7 @@ class TargetReader:
 
     def _find(self, mention: _Mention, value: str) -> None:
         """A stage by number, else by name."""
-        if not _NUMBER.fullmatch(value):
+        if not re.fullmatch(r"[+-]?[0-9]{1,9}", value):
             self._name(mention, value)
         elif 0 <= int(value) < len(self._build.stages):
             mention.to = int(value)
@@ -225,10 +225,14 @@ class TargetReader:
         reference, invalid = None, mention.invalid
         if not missing and not invalid:
             reference, invalid = _parsed(text_of(mention.pieces))
-        fields = fields_of(mention.pieces, range(start, end), source, shared) if reference else ()
+        location = source.location(start, end)
+        fields: tuple[Field, ...] = ()
+        if reference is not None:
+            fields = fields_of(mention.pieces, range(start, end), source, shared)
+            fields += _comment(source, fields, location, statement.first, reference)
         return Target(
             text=statement.line[mention.begin : mention.end],
-            location=source.location(start, end),
+            location=location,
             kind=mention.kind,
             reference=reference,
             stage=stage.label,
@@ -244,6 +248,20 @@ class TargetReader:
 
 def _mention(kind: str, stage: Stage, statement: Statement, places: Sequence[int]) -> _Mention:
     return _Mention(kind, stage, statement, places[0], places[-1] + 1)
+
+
+def _comment(
+    source: SourceText,
+    fields: Sequence[Field],
+    place: Location,
+    first: int,
+    reference: Reference,
+) -> tuple[Field, ...]:
+    """The comment that goes with the digest, which may stand in an ARG."""
+    holder = next((one.location for one in fields if "@" in one.text), place)
+    if holder.line != place.line:
+        first = holder.line
+    return comment_field(source, holder, first, reference)
 
 
 def _is_internal(mention: _Mention) -> bool:

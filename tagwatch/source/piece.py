@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Field
@@ -12,8 +12,7 @@ from tagwatch.source.target import Field
 __all__ = ["Piece", "fields_of", "missing_in", "text_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A part of a value. `start` is where `text` stands verbatim in the file's text, -1 where it
     does not (computed, escaped, or from elsewhere). `missing` names the variables that are not
     known and would change it.

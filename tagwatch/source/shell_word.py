@@ -8,7 +8,6 @@ are nearly, not quite, those of POSIX: XCU 2.2 (quoting), 2.6.2 (parameter expan
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from tagwatch.errors import InputError
 from tagwatch.source.pattern import replace_pattern, trim_prefix, trim_suffix
@@ -52,7 +51,7 @@ def expand(
     if not any(mark in word for mark in ("$", "'", '"', escape)):
         return (Piece(word, start),)
     lexer = _Lexer(word, variables, escape, start=start)
-    pieces = [token.piece for token in lexer.until("")]
+    pieces = [piece for piece, _ in lexer.until("")]
     if sum(len(piece.text) for piece in pieces) > _MAX_LENGTH:
         raise InputError(
             f"a value is longer than {_MAX_LENGTH} characters", hint="shorten the variables"
@@ -76,22 +75,14 @@ def split_words(
     lexer = _Lexer(text, variables, escape, raw=raw, keep_unset=keep_unset)
     words: list[str] = []
     word, inside = "", False
-    for token in lexer.until(""):
-        for part in token.piece.text if token.splits else (token.piece.text,):
-            if not token.splits or part not in SPACES:
+    for piece, splits in lexer.until(""):
+        for part in piece.text if splits else (piece.text,):
+            if not splits or part not in SPACES:
                 word, inside = word + part, True
             elif inside and word:
                 words.append(word)
                 word, inside = "", False
     return [*words, word] if word else words
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """A piece, and whether spaces in it separate words."""
-
-    piece: Piece
-    splits: bool = True
 
 
 class _Lexer:
@@ -117,9 +108,12 @@ class _Lexer:
         self.position = 0
         self.depth = 0
 
-    def until(self, stop: str) -> list[_Token]:
-        """The tokens up to `stop`, which is eaten; "" stops at the end."""
-        tokens: list[_Token] = []
+    def until(self, stop: str) -> list[tuple[Piece, bool]]:
+        """The pieces up to `stop`, which is eaten, and whether spaces in them separate words.
+
+        The empty string stops at the end.
+        """
+        tokens: list[tuple[Piece, bool]] = []
         word = self.word
         while self.position < len(word):
             char = word[self.position]
@@ -127,20 +121,20 @@ class _Lexer:
                 self.position += 1
                 return tokens
             if char == "$":
-                tokens += (_Token(piece) for piece in self.dollar())
+                tokens += ((piece, True) for piece in self.dollar())
             elif char in "'\"":
-                tokens += (_Token(piece, splits=False) for piece in self.quoted(char))
+                tokens += ((piece, False) for piece in self.quoted(char))
             elif char == "<" and word.startswith("<<", self.position):
                 begin = self.position
                 rest = word[begin + 2 :]
                 self.position += 2 + len(rest) - len(rest.lstrip("\t\r "))
-                tokens.append(_Token(self.verbatim(begin, self.position), splits=False))
+                tokens.append((self.verbatim(begin, self.position), False))
             elif char == self.escape:
-                tokens += (_Token(piece, splits=False) for piece in self.escaped())
+                tokens += ((piece, False) for piece in self.escaped())
             else:
                 begin = self.position
                 self.position = self.plain_end(begin, stop)
-                tokens.append(_Token(self.verbatim(begin, self.position)))
+                tokens.append((self.verbatim(begin, self.position), True))
         if stop:
             raise _error(f"missing {stop!r}", word)
         return tokens
@@ -271,7 +265,7 @@ class _Lexer:
 
     def argument(self, stop: str, *, raw_escapes: bool) -> list[Piece]:
         outer, self.raw_escapes = self.raw_escapes, raw_escapes
-        pieces = [token.piece for token in self.until(stop)]
+        pieces = [piece for piece, _ in self.until(stop)]
         self.raw_escapes = outer
         return pieces
 

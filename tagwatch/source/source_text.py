@@ -8,7 +8,7 @@ from itertools import accumulate
 from tagwatch.errors import InputError
 from tagwatch.source.target import Location, Span
 
-__all__ = ["SourceText"]
+__all__ = ["SourceText", "encoded"]
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -60,11 +60,12 @@ class SourceText:
         if self.text.isascii():
             return index + self._offset
         if self._byte_starts is None:
-            lengths = (len(_encoded(line)) + 1 for line in self.lines)
+            lengths = (len(encoded(line)) + 1 for line in self.lines)
             self._byte_starts = [self._offset, *accumulate(lengths, initial=self._offset)][1:]
         line = bisect_right(self.starts, index) - 1
-        return self._byte_starts[line] + len(_encoded(self.text[self.starts[line] : index]))
+        return self._byte_starts[line] + len(encoded(self.text[self.starts[line] : index]))
 
 
-def _encoded(text: str) -> bytes:
+def encoded(text: str) -> bytes:
+    """The bytes that the text was read from."""
     return text.encode("utf-8", "surrogateescape")

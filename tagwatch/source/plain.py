@@ -1,0 +1,79 @@
+"""Plain lists of images: one reference a line, `#` begins a comment."""
+
+from __future__ import annotations
+
+import re
+
+from tagwatch.errors import InputError, InvalidReferenceError
+from tagwatch.image.reference import Reference
+from tagwatch.source.digest_comment import comment_field
+from tagwatch.source.ignore import attach, find_ignores, ignore_problems
+from tagwatch.source.piece import Piece, fields_of
+from tagwatch.source.source_text import SourceText
+from tagwatch.source.target import Extraction, Field, Location, Problem, SourceContext, Target
+
+__all__ = ["extract", "recognizes"]
+
+_NAME = re.compile(r"(?:.*[._-])?images?(?:[._-]list)?\.(?:txt|list|lst)", re.IGNORECASE)
+_REFERENCE = re.compile(r"[ \t]*([^ \t\r#]\S*)[ \t]*(?:[ \t]#.*)?\r?")
+_COMMENT = re.compile(r"[ \t]*(?:#.*)?\r?")
+
+
+def recognizes(path: str, head: bytes) -> bool:
+    """See `Source.recognizes`: by content where every line is a reference, one more than a word."""
+    if _NAME.fullmatch(path.rpartition("/")[2]):
+        return True
+    text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    lines = [line for line in text.split("\n") if not _COMMENT.fullmatch(line)]
+    return any(mark in text for mark in ":/@") and bool(lines) and all(map(_is_reference, lines))
+
+
+def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:  # noqa: ARG001 (protocol)
+    """See `Source.extract`."""
+    try:
+        source = SourceText(raw, path)
+    except InputError as error:
+        place = Location(path=path, line=1, column=1, end_line=1, end_column=1)
+        problem = Problem(message=error.message, location=place, hint=error.hint)
+        return Extraction(problems=(problem,))
+    targets = [
+        _target(source, start, line)
+        for start, line in zip(source.starts, source.lines, strict=False)
+        if not _COMMENT.fullmatch(line)
+    ]
+    ignores = find_ignores(source.text, path)
+    return Extraction(
+        targets=attach(targets, ignores), problems=ignore_problems(ignores), ignores=ignores
+    )
+
+
+def _target(source: SourceText, start: int, line: str) -> Target:
+    match = _REFERENCE.fullmatch(line)
+    text = match[1] if match else line.strip()
+    start += match.start(1) if match else len(line) - len(line.lstrip())
+    reference, invalid = None, ""
+    try:
+        reference = Reference.parse(text)
+    except InvalidReferenceError as error:
+        invalid = error.message
+    location = source.location(start, start + len(text))
+    fields: tuple[Field, ...] = ()
+    if reference is not None:
+        fields = fields_of((Piece(text, start),), range(start, start + len(text)), source, {})
+        fields += comment_field(source, location, location.line, reference)
+    return Target(
+        text=text,
+        location=location,
+        kind="plain",
+        reference=reference,
+        invalid=invalid,
+        fields=fields,
+    )
+
+
+def _is_reference(line: str) -> bool:
+    match = _REFERENCE.fullmatch(line)
+    try:
+        return match is not None and Reference.parse(match[1]) is not None
+    except InvalidReferenceError:
+        return False
