@@ -58,11 +58,14 @@ class BaseBuild:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedBase:
-    """A build of an approved base: what it was called, and when that name served it."""
+    """A build of a base: what it was called, and when that name served it.
+
+    `digest` None: only a claim names the base, and it names no digest.
+    """
 
     reference: str
     tag: str
-    digest: Digest
+    digest: Digest | None = None
     version: str | None = None
     first_seen: datetime | None = None
     last_seen: datetime | None = None
@@ -74,6 +77,8 @@ class BaseMatch:
 
     `replaced`/`added`: base layers that the current build of the base replaces or adds.
     `ancestry`: from the oldest known ancestor to the immediate base. `behind`: builds since.
+    `aliases`: other names of the same base layers, where nothing says which was meant.
+    `conflict`: `base` is what the layers say; `claimed`: `base` is what the claim says.
     """
 
     platform: str
@@ -88,3 +93,4 @@ class BaseMatch:
     approved: bool | None = None
     behind: int | None = None
     sentence: str = ""
+    aliases: tuple[str, ...] = ()
