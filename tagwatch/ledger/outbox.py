@@ -17,7 +17,9 @@ from enum import StrEnum
 
 from sqlite_utils import Database
 
+from tagwatch.errors import LedgerError
 from tagwatch.ledger.codec import micros, moment
+from tagwatch.ledger.record import Alert
 
 __all__ = ["Message", "MessageState", "Outbox"]
 
@@ -70,14 +72,19 @@ class Outbox:
 
     def enqueue(self, dedup_key: str, channel: str, payload: str, at: datetime) -> bool:
         """Store a message to be sent; False where one with this key was ever stored."""
-        when = micros(at)
+        alert = Alert(dedup_key=dedup_key, channel=channel, payload=payload)
         with self._transaction() as connection:
-            cursor = connection.execute(
-                "INSERT OR IGNORE INTO outbox (dedup_key, channel, payload, state, at, next_at) "
-                "VALUES (?, ?, ?, 'pending', ?, ?)",
-                (dedup_key, channel, payload, when, when),
-            )
-            return cursor.rowcount == 1
+            return self.store(connection, alert, at)
+
+    def store(self, connection: sqlite3.Connection, alert: Alert, at: datetime) -> bool:
+        """The same in the caller's transaction."""
+        when = micros(at)
+        cursor = connection.execute(
+            "INSERT OR IGNORE INTO outbox (dedup_key, channel, payload, state, at, next_at) "
+            "VALUES (?, ?, ?, 'pending', ?, ?)",
+            (alert.dedup_key, alert.channel, alert.payload, when, when),
+        )
+        return cursor.rowcount == 1
 
     def due(self, at: datetime) -> tuple[Message, ...]:
         """Messages that may be sent at `at`, oldest first."""
@@ -119,7 +126,7 @@ class Outbox:
         `retry_at` is what the channel asked for; else the pause doubles from a minute to six hours.
         """
         with self._transaction():
-            message = self._select("id = ?", message_id)[0]
+            message = self._sending(message_id)
             if permanent or message.tries >= MAX_TRIES:
                 state, next_at = MessageState.FAILED, message.next_at
             else:
@@ -139,8 +146,16 @@ class Outbox:
 
     def _settle(self, message_id: int, state: MessageState, at: datetime, error: str = "") -> None:
         with self._transaction():
-            message = self._select("id = ?", message_id)[0]
+            message = self._sending(message_id)
             self._update(message_id, state, at, error, message.next_at)
+
+    def _sending(self, message_id: int) -> Message:
+        found = self._select("id = ? AND state = 'sending'", message_id)
+        if not found:
+            raise LedgerError(
+                f"message {message_id} is not being sent", hint="claim a message before sending it"
+            )
+        return found[0]
 
     def _update(
         self, message_id: int, state: MessageState, at: datetime, error: str, next_at: datetime

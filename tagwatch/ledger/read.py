@@ -305,6 +305,15 @@ class Reader:
             for row in rows
         )
 
+    def newest_change(self, repository: Repository, tag: str) -> Change | None:
+        """The newest move of this tag, where it was explained."""
+        rows = self._rows(
+            f"{_MOVE} WHERE r.registry = ? AND r.path = ? AND t.name = ? "
+            "AND m.change IS NOT NULL ORDER BY m.n DESC LIMIT 1",
+            (repository.registry, repository.path, tag),
+        )
+        return decode(Change, expand(rows[0][-1])) if rows else None
+
     def unexplained_moves(self) -> tuple[Move, ...]:
         """Moves without a verdict: an interrupted run leaves them for the next one to explain."""
         rows = self._rows(f"{_MOVE} WHERE m.change IS NULL ORDER BY i.first_seen, r.path, t.name")

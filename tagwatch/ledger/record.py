@@ -9,7 +9,16 @@ from datetime import datetime
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 
-__all__ = ["FindingDates", "Forgotten", "Known", "Move", "Run"]
+__all__ = ["Alert", "FindingDates", "Forgotten", "Known", "Move", "Run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A message to be sent, once: `dedup_key` names what it says, `payload` is JSON."""
+
+    dedup_key: str
+    channel: str
+    payload: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

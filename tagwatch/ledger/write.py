@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from sqlite_utils import Database
+from sqlite_utils.db import NotFoundError
 
 from tagwatch.audit.base import BaseBuild
 from tagwatch.audit.change import Change
@@ -32,7 +33,7 @@ from tagwatch.ledger.maintenance import back_up, forget, problems
 from tagwatch.ledger.memory import store_history
 from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.record import Forgotten, Move
+from tagwatch.ledger.record import Alert, Forgotten, Move
 from tagwatch.ledger.schema import MIGRATIONS
 from tagwatch.ledger.sight import store_snapshot
 
@@ -116,22 +117,26 @@ class Ledger(Reader):
             )
             return int(cursor.fetchone()[0])
 
-    def finish_run(self, run_id: int, result: AuditResult) -> None:
-        """Store the answer of a run and the dates of its findings."""
+    def finish_run(self, run_id: int, result: AuditResult, alerts: Iterable[Alert] = ()) -> None:
+        """Store the answer of a run, the dates of its findings, and the alerts made of it.
+
+        One transaction: a crash leaves all of it or nothing, so that no alert is lost or doubled.
+        """
         severities = [finding.severity for finding in result.findings]
         at = micros(result.at)
         with self._transaction() as connection:
-            self._db.table("run").update(
-                run_id,
-                {
-                    "finished_at": at,
-                    "complete": int(result.complete),
-                    "errors": severities.count(Severity.ERROR),
-                    "warnings": severities.count(Severity.WARNING),
-                    "notes": severities.count(Severity.NOTE),
-                    "result": compress(encode(result)),
-                },
-            )
+            run = {
+                "finished_at": at,
+                "complete": int(result.complete),
+                "errors": severities.count(Severity.ERROR),
+                "warnings": severities.count(Severity.WARNING),
+                "notes": severities.count(Severity.NOTE),
+                "result": compress(encode(result)),
+            }
+            try:
+                self._db.table("run").update(run_id, run)
+            except NotFoundError as error:
+                raise LedgerError(f"there is no run {run_id} to finish") from error
             connection.executemany(
                 "INSERT INTO finding (fingerprint, rule, severity, first_seen, last_seen) "
                 "VALUES (?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET "
@@ -141,6 +146,8 @@ class Ledger(Reader):
                     for finding in result.findings
                 ],
             )
+            for alert in alerts:
+                self.outbox.store(connection, alert, result.at)
 
     # What a crawl saw
 
