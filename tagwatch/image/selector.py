@@ -261,7 +261,7 @@ def select(selector: Selector, table: TagTable) -> tuple[Tag, ...]:
         return (
             is_version and not tag.is_prerelease and not table.is_development(tag),
             is_version and tag.scheme is scheme,
-            is_version and table.is_specific(tag),
+            is_version and table.is_specific(tag) and not table.is_doubtful(tag),
             is_version,
             tag.kind is Kind.DATED,
             _highest_first(tag),
@@ -286,6 +286,7 @@ def _range(selector: Selector, table: TagTable) -> Callable[[Tag], bool]:
     words = next((asked.words for _, asked in bounds if asked.words), ())
     first = bounds[0][1]
     wants_prerelease = any(asked.pre is not None for _, asked in bounds)
+    counts = any(asked.revision for _, asked in bounds)
     minors = {asked.release[:2] for _, asked in bounds if len(asked.release) > 1}
     scheme = table.scheme() if bounds[0][0] == "any" else first.scheme
 
@@ -298,6 +299,7 @@ def _range(selector: Selector, table: TagTable) -> Callable[[Tag], bool]:
             and (wants_prerelease or not tag.is_prerelease)
             and all(_within(tag, operator, asked) for operator, asked in bounds)
             and (not table.is_development(tag) or tag.release[:2] in minors)
+            and (counts or not table.is_doubtful(tag))
             and table.is_specific(tag)
         )
 

@@ -193,17 +193,18 @@ def _versioned(text: str, tokens: Sequence[Token], start: int, vocabulary: Vocab
     product, _ = _joined(tokens[:start])
     version = head.text[len(head.v) :]
     release, revision = head.numbers, head.revision
-    if head.part is Part.WORD:  # nd130
+    if head.part is not Part.NUMBER:  # nd130
         product = (head.stem,)
         version = head.text[len(head.stem) :].lstrip("._")
     suffix = _read_suffix(tail, release, vocabulary)
+    stages = (head.pre, suffix.pre, tokens[0].pre if start else None)  # beta-6.8-RC1
     return Tag(
         text=text,
         kind=Kind.VERSION,
         v=bool(head.v),
         product=product,
         release=release,
-        pre=head.pre if head.pre is not None else suffix.pre,
+        pre=next((stage for stage in stages if stage is not None), None),
         revision=revision + suffix.revision,
         date=suffix.date,
         variant=suffix.variant,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.tag import Kind, Scheme, Tag, parse_tag
 from tagwatch.image.vocabulary import Vocabulary
 
-__all__ = ["TagTable"]
+__all__ = ["TagTable", "is_development_word"]
 
 _DEVELOPMENT_WORDS = frozenset(
     {
@@ -18,6 +19,8 @@ _DEVELOPMENT_WORDS = frozenset(
     }
 )  # fmt: skip
 _RELEASED_WORDS = frozenset({"current", "latest", "lts", "release", "stable"})
+
+_COUNTED = re.compile(r".*[0-9]-[0-9.]+", re.ASCII)
 
 Form = tuple[
     tuple[str, ...], tuple[int, ...], tuple[int, ...] | None, tuple[int, ...], tuple[int, ...]
@@ -32,6 +35,7 @@ class TagTable:
     (an alias group), in order. `development`: versions that the publisher names by a word such as
     `devel` and by none such as `latest`. `generalised`: what the more specific tags make floating:
     `6.2` where there is a `6.2.24`; `generalised_unknown`: by tags whose digest is not known.
+    `forms`: a tag of each form. `stages`: the last pre-release of each final version.
     """
 
     digests: Mapping[str, Digest | None]
@@ -39,6 +43,8 @@ class TagTable:
     tags: Mapping[str, Tag]
     groups: Mapping[Digest, tuple[Tag, ...]]
     development: frozenset[tuple[tuple[int, ...], ...]]
+    forms: Mapping[Form, str]
+    stages: Mapping[Form, str]
     generalised: frozenset[Form]
     generalised_unknown: frozenset[Form]
 
@@ -62,6 +68,8 @@ class TagTable:
             tags=read,
             groups=groups,
             development=_development(groups.values()),
+            forms={_form(tag): text for text, tag in read.items() if tag.kind is Kind.VERSION},
+            stages=_stages(read.values()),
             generalised=_generalised(read.values()),
             generalised_unknown=_generalised(unknown),
         )
@@ -92,9 +100,30 @@ class TagTable:
     def is_general(self, tag: Tag, *, known: bool = True) -> bool:
         """True where another tag's name says more of the same (`6.2` beside `6.2.24`).
 
-        `known` False: only where such a tag's digest is not known.
+        `known` False: only where such a tag's digest is not known, and then a pre-release of the
+        same number counts too: it may be what the final name serves (`haxe:5.0.0`).
         """
-        return _form(tag) in (self.generalised if known else self.generalised_unknown)
+        if known:
+            return _form(tag) in self.generalised
+        stage = self.stage_of(tag)
+        return _form(tag) in self.generalised_unknown or (
+            stage is not None and self.digests[stage.text] is None
+        )
+
+    def stage_of(self, tag: Tag) -> Tag | None:
+        """The last pre-release of the very version that `tag` names as final."""
+        text = self.stages.get(_form(tag)) if tag.kind is Kind.VERSION else None
+        return self.tags[text] if text else None
+
+    def is_doubtful(self, tag: Tag) -> bool:
+        """True for `11.3.0-79146` where `11.3.0` is another image: a rebuild, or a build before it?
+
+        The order of the two cannot be read from their names, so neither is newer than the other.
+        """
+        if not tag.revision or not _COUNTED.fullmatch(tag.version or ""):
+            return False
+        bare = self.forms.get((tag.words, tag.release, tag.pre, (), ()))
+        return bare is not None and self.is_specific(self.tags[bare])
 
     def is_development(self, tag: Tag) -> bool:
         """True where the publisher calls this version a development version."""
@@ -120,6 +149,13 @@ def _generalised(tags: Iterable[Tag]) -> frozenset[Form]:
     )
 
 
+def _stages(tags: Iterable[Tag]) -> dict[Form, str]:
+    return {
+        (tag.words, tag.release, None, (), ()): tag.text
+        for tag in sorted(tag for tag in tags if tag.kind is Kind.VERSION and tag.pre)
+    }
+
+
 def _more_general(tag: Tag) -> Iterator[Form]:
     words, release, pre, revision, date = _form(tag)
     stage = pre[:1] if pre else None
@@ -131,6 +167,11 @@ def _more_general(tag: Tag) -> Iterator[Form]:
         yield (words, release, pre, revision[:length], ())
     if date:
         yield (words, release, pre, revision, ())
+
+
+def is_development_word(tag: Tag) -> bool:
+    """True for `devel`, `edge-alpine` and their like: what publishers call unfinished work."""
+    return tag.kind is Kind.WORD and not _DEVELOPMENT_WORDS.isdisjoint(tag.rolling)
 
 
 def _development(groups: Iterable[tuple[Tag, ...]]) -> frozenset[tuple[tuple[int, ...], ...]]:

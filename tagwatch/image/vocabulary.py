@@ -25,7 +25,7 @@ class Vocabulary:
 
     `words`, `stems`: what stands beside versions, whole and without its number (`alpine3.20`,
     `alpine`). `products`: words that a version follows (`cli-2.12.0`, `nd130`); None: any may.
-    `releases_words`: variant words whose number is the publisher's revision (`-debian-1.0`).
+    `revised`: variant words whose number is the publisher's revision (`-debian-1.0`).
     `stages`: releases (and what begins them) that stand with a pre-release word right behind.
     `flavours`: pre-release words that are variants here (`3.12.3-dev` beside `3.12.3`).
     `platforms`: stems that stand with and without a number (`-alpine`, `-alpine3.20`).
@@ -68,6 +68,7 @@ class _Reading:
 
     tags: list[tuple[Token, ...]]
     words: set[str] = field(default_factory=set)
+    bare: set[str] = field(default_factory=set)
     numbered: set[str] = field(default_factory=set)
 
     def vocabulary(self) -> Vocabulary:
@@ -88,7 +89,7 @@ class _Reading:
             revised=_revised(plain),
             stages=_stages(self.tags, products, flavours),
             flavours=flavours,
-            platforms=frozenset(self.words & self.numbered),
+            platforms=frozenset(self.bare & self.numbered),
             serial_commits=_serial_commits(self.tags),
         )
 
@@ -97,8 +98,11 @@ class _Reading:
             if token.part is Part.WORD:
                 self.words.add(token.text)
                 follower = tokens[number + 1] if number + 1 < len(tokens) else None
-                if token.numbers or (follower is not None and follower.part is Part.NUMBER):
+                is_numbered = follower is not None and follower.part is Part.NUMBER
+                if token.numbers or is_numbered:
                     self.numbered.add(token.stem)
+                else:
+                    self.bare.add(token.text)
 
     def _products(self, plain: Sequence[Sequence[Token]]) -> frozenset[str]:
         """Words that versions follow, in tags that do not begin with a number.
@@ -122,10 +126,11 @@ class _Reading:
         return frozenset(word for word, most in weight.items() if most >= least)
 
     def _flavours(self, plain: Sequence[Sequence[Token]]) -> frozenset[str]:
-        """Pre-release words without numbers that publishers use for a variant (`-dev`).
+        """Pre-release words without numbers that publishers use for a variant (`-dev`, `-devel`).
 
-        Known by a tag that joins the word to `latest`, or by most of its releases being there
-        without the word too.
+        Known by a tag that joins the word to `latest`, or by releases that are there without the
+        word too: a whole release with `dev` is enough (it is another line, never a newer version),
+        of `rc` and its like most releases must be.
         """
         with_word: dict[str, set[Release]] = {}
         without = {tag[0].numbers for tag in plain if _is_final(tag)}
@@ -141,8 +146,15 @@ class _Reading:
             word
             for word, releases in with_word.items()
             if PRERELEASE_RANK[word.lower()] not in counted
-            and (word in joined or len(releases & without) > max(2, len(releases) // 2))
+            and (word in joined or _is_flavour(word, releases, without))
         )
+
+
+def _is_flavour(word: str, releases: set[Release], without: set[Release]) -> bool:
+    twins = releases & without
+    if PRERELEASE_RANK[word.lower()] == PRERELEASE_RANK["dev"]:
+        return any(len(release) > 2 for release in twins)
+    return len(twins) > max(2, len(releases) // 2)
 
 
 def _is_final(tag: Sequence[Token]) -> bool:
@@ -152,7 +164,7 @@ def _is_final(tag: Sequence[Token]) -> bool:
 def _led_numbers(tag: Sequence[Token]) -> Iterator[tuple[str, Token, bool]]:
     """(word, number, glued?) of a tag that does not begin with a number."""
     first = tag[0]
-    if first.part is Part.WORD and first.numbers and first.stem != first.text:
+    if first.part in (Part.WORD, Part.REVISION) and first.numbers:
         yield first.stem, first, True
     if first.part is not Part.NUMBER:
         for before, token in pairwise(tag):
@@ -164,7 +176,9 @@ def _version_at(tag: Sequence[Token], products: frozenset[str] | None) -> int | 
     if tag[0].part in (Part.NUMBER, Part.DATE):
         return 0 if tag[0].part is Part.NUMBER else None
     for place, token in enumerate(tag):
-        if token.part is Part.NUMBER and token.v and token.weight > 1:
+        # pg14-v0.2.0 says which number it is; beta-6.8-RC1 can mean no other
+        is_marked = token.v or (place == 1 and tag[0].part is Part.PRERELEASE)
+        if token.part is Part.NUMBER and token.weight > 1 and is_marked:
             return place
     for word, number, glued in _led_numbers(tag):
         if word in products if products is not None else number.weight > 1 and not glued:

@@ -1,0 +1,41 @@
+"""Alias groups: which of the tags that serve one digest says most exactly what it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from tagwatch.image.tag import Kind, Tag
+
+__all__ = ["most_specific", "word_distance"]
+
+
+def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:
+    """The alias that says most exactly what `asked` is.
+
+    Most numbers first; among equals the one whose number begins with the number asked for, the
+    same words, words that contain those asked for, the fewest other words, the same `v`, the
+    shortest.
+    """
+    wanted = Counter(asked.words)
+    named = Counter(asked.words + asked.rolling)
+
+    def preference(alias: Tag) -> tuple[object, ...]:
+        words = Counter(alias.words)
+        return (
+            -alias.weight,
+            alias.release[: len(asked.release)] != asked.release,
+            alias.words != asked.words,
+            not words >= wanted,
+            word_distance(words, wanted),
+            word_distance(Counter(alias.words + alias.rolling), named),
+            alias.v != asked.v,
+            len(alias.text),
+            alias.text,
+        )
+
+    return min((alias for alias in group if alias.kind is kind), key=preference, default=None)
+
+
+def word_distance(left: Counter[str], right: Counter[str]) -> int:
+    return ((left - right) + (right - left)).total()
