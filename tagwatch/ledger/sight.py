@@ -20,8 +20,8 @@ from tagwatch.ledger.record import Move
 __all__ = ["store_snapshot"]
 
 _NEWEST = """
-  SELECT t.name, t.id, t.n, i.digest_id, d.bytes, i.ended_at,
-         max(i.first_seen, coalesce(t.seen_at, 0), coalesce(r.covered_at, 0)),
+  SELECT t.name, t.id, t.n, i.digest_id, d.bytes, i.ended_at IS NULL,
+         max(coalesce(i.ended_at, i.first_seen), coalesce(t.seen_at, 0), coalesce(r.covered_at, 0)),
          max(i.first_seen, coalesce(t.seen_at, 0), coalesce(r.swept_at, 0))
   FROM repository r
   CROSS JOIN tag t ON t.repository_id = r.id
@@ -34,25 +34,17 @@ _NEWEST = """
 class _Newest:
     """A tag's newest interval of our own.
 
-    `covered_at`: while open, it is known to have lasted until then; `swept_at`: the same, leaving
-    out what only listed moves and would not have shown a deletion.
+    `known_until`: what it serves, or that it is gone, is known until then; `swept_at`: the same,
+    leaving out what only listed moves and would not have shown a deletion.
     """
 
     tag_id: int
     n: int
     digest_id: int
     digest: Digest
-    ended_at: int | None
-    covered_at: int
+    is_open: bool
+    known_until: int
     swept_at: int
-
-    @property
-    def is_open(self) -> bool:
-        return self.ended_at is None
-
-    @property
-    def known_until(self) -> int:
-        return self.covered_at if self.ended_at is None else self.ended_at
 
 
 def store_snapshot(
@@ -96,6 +88,7 @@ class _Sight:
         self.at = micros(snapshot.at)
         self.observed = {item.tag: item.digest for item in snapshot.tags}
         self.newest = self._read_newest()
+        self.covered_at = self._read_covered_at()
 
     def _read_newest(self) -> dict[str, _Newest]:
         return {
@@ -105,6 +98,10 @@ class _Sight:
             )
         }
 
+    def _read_covered_at(self) -> int:
+        sql = "SELECT coalesce(covered_at, 0) FROM repository WHERE id = ?"
+        return int(self.connection.execute(sql, (self.home,)).fetchone()[0])
+
     def begin(self) -> list[str]:
         """Open an interval for each tag that is new, moved or back; the tags that moved."""
         numbers = Interned(self.connection, self.home)
@@ -112,13 +109,14 @@ class _Sight:
         for tag, digest in sorted(self.observed.items()):
             old = self.newest.get(tag)
             if old is None:
-                begun.append((tag, numbers.tag(tag), 1, numbers.digest(digest)))
+                if self.at >= self.covered_at:
+                    begun.append((tag, numbers.tag(tag), 1, numbers.digest(digest)))
                 continue
             same = old.digest == digest
             if (same and old.is_open) or self.at < old.known_until:
                 continue
             if old.is_open:
-                closed.append((old, old.covered_at))
+                closed.append((old, old.known_until))
             if not same:
                 moved.append(tag)
             begun.append((tag, old.tag_id, old.n + 1, numbers.digest(digest)))
@@ -142,29 +140,28 @@ class _Sight:
 
     def cover(self) -> None:
         """Note until when the open intervals are known to last, and the repository's marks."""
-        complete, scope = self.snapshot.complete, self.snapshot.scope
-        gone = {old.tag_id for old in self._gone()}
-        unseen = {
-            tag
-            for tag, old in self.newest.items()
-            if old.is_open and old.tag_id not in gone and tag not in self.observed
-        }
-        if complete and scope is Scope.SINCE:
-            unseen &= self.snapshot.names or frozenset()
-        if unseen:
+        if not self.snapshot.complete or self.snapshot.scope is Scope.SELECTED:
+            self._cover_observed()
+            return
+        is_full = self.snapshot.scope is Scope.FULL
+        if self._unseen():
             self._cover_observed()
         else:
             self._mark("covered_at")
-            if scope is not Scope.SINCE:
+            if is_full:
                 self._mark("swept_at")
-        if complete and scope is not Scope.SELECTED:
-            self.connection.execute(
-                "UPDATE repository SET watermark = coalesce(?, watermark) "
-                "WHERE id = ? AND coalesce(full_at, 0) <= ?",
-                (self.snapshot.watermark, self.home, self.at),
-            )
-            if scope is Scope.FULL:
-                self._mark("full_at")
+        self.connection.execute(
+            "UPDATE repository SET watermark = coalesce(?, watermark) "
+            "WHERE id = ? AND coalesce(full_at, 0) <= ?",
+            (self.snapshot.watermark, self.home, self.at),
+        )
+        if is_full:
+            self._mark("full_at")
+
+    def _unseen(self) -> bool:
+        """True where the listing names a tag whose digest it does not tell."""
+        named = (self.snapshot.names or frozenset()) - self.observed.keys() - self.snapshot.asked
+        return any(self.newest[tag].is_open for tag in named & self.newest.keys())
 
     def _cover_observed(self) -> None:
         """Tag by tag, where the snapshot does not speak for the whole repository."""

@@ -59,7 +59,9 @@ def values(kind: Any, depth: int = 0) -> st.SearchStrategy[Any]:
         return st.none() | values(next(a for a in arguments if a is not types.NoneType), depth)
     if origin is tuple and arguments[1:] != (...,):
         return st.tuples(*(values(argument, depth) for argument in arguments))
-    few = 1 if depth > 1 else 2
+    few = max(0, 2 - depth)
+    if few == 0 and origin in (tuple, frozenset):
+        return st.just(origin())
     if origin is tuple:
         return st.lists(values(arguments[0], depth + 1), max_size=few).map(tuple)
     if origin is frozenset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -168,6 +169,24 @@ def check_history(ledger: Ledger, log: Sequence[RepositorySnapshot]) -> None:
         assert ledger.at(REDIS, tag, START - timedelta(seconds=1)) is None
 
 
+@given(NIGHTS, st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_whatever_comes_late_the_history_stays_whole(
+    log: tuple[RepositorySnapshot, ...], chance: random.Random
+) -> None:
+    late = chance.sample(log, len(log))
+    with tempfile.TemporaryDirectory() as folder, Ledger.open(Path(folder, "l.db")) as ledger:
+        run = ledger.begin_run("scan", START)
+        for seen in late:
+            ledger.add(run, seen)
+        ledger.add(run, snapshot(20, {"7": "z"}))
+        assert ledger.check() == ()
+        assert ledger.known(REDIS).tags == {"7": digest("z")}
+        for interval in ledger.intervals(REDIS):
+            sights = {seen.at for seen in log for item in seen.tags if item.tag == interval.tag}
+            assert interval.first_seen in {*sights, night(20)}
+
+
 def test_an_unchanged_night_adds_no_row_and_moves_last_seen(ledger: Ledger) -> None:
     ledger.add(1, snapshot(0, {"6": "a", "7": "b"}))
     rows = counts(ledger.path)
@@ -239,7 +258,7 @@ def test_what_is_older_than_our_knowledge_changes_nothing(ledger: Ledger) -> Non
     ledger.add(1, snapshot(5, {"7": "b"}, watermark="five"))
     ledger.add(1, snapshot(9, {"7": "c", "8": "d"}, watermark="nine"))
     past = ledger.intervals(REDIS)
-    assert ledger.add(1, snapshot(7, {"7": "b"}, watermark="seven")) == ()
+    assert ledger.add(1, snapshot(7, {"7": "b", "9": "e"}, watermark="seven")) == ()
     assert ledger.add(1, snapshot(9, {"7": "c", "8": "d"})) == ()
     assert ledger.intervals(REDIS) == past
     assert ledger.known(REDIS).watermark == "nine"

@@ -1,0 +1,386 @@
+"""What is stored comes back: runs, results, changes, documents, evidence, bases, cached texts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tagwatch.audit.base import BaseBuild
+from tagwatch.audit.change import Change, Verdict
+from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.finding import Finding, Severity
+from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.resolution import Resolution, Status
+from tagwatch.audit.result import AuditResult
+from tagwatch.errors import LedgerError
+from tagwatch.image.digest import Digest, digest_of
+from tagwatch.image.platform import LINUX_AMD64
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope, TagObservation
+from tagwatch.ledger.read import Reader
+from tagwatch.ledger.record import FindingDates, Move, Run
+from tagwatch.ledger.write import Ledger
+from tagwatch.source.target import Location
+from tests.paths import ROOT
+
+AT = datetime(2026, 1, 1, 2, tzinfo=UTC)
+DAY = timedelta(days=1)
+REDIS = Repository.parse("redis")
+MIRROR = Repository.parse("registry.internal:5000/mirror/redis")
+
+
+def digest(text: str) -> Digest:
+    return digest_of(text.encode())
+
+
+def snapshot(at: datetime, repository: Repository = REDIS, **tags: str) -> RepositorySnapshot:
+    return RepositorySnapshot(
+        repository=repository,
+        at=at,
+        scope=Scope.FULL,
+        tags=tuple(TagObservation(tag=tag, digest=digest(text)) for tag, text in tags.items()),
+    )
+
+
+def result(at: datetime, *fingerprints: str, complete: bool = True) -> AuditResult:
+    return AuditResult(
+        at=at,
+        complete=complete,
+        findings=tuple(
+            Finding(
+                rule="tag-latest",
+                severity=Severity.WARNING,
+                message="it moves",
+                location=Location(path="Dockerfile", line=1, column=6, end_line=1, end_column=11),
+                fingerprint=name,
+            )
+            for name in fingerprints
+        ),
+    )
+
+
+def evidence(key: str, at: datetime | None, source: str = "seen", version: str = "1") -> Evidence:
+    resolution = Resolution(input=key, status=Status.RESOLVED, version=version)
+    return Evidence(key=key, at=at, source=source, resolution=resolution)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.open(tmp_path / "tagwatch.db") as opened:
+        yield opened
+
+
+def test_runs_and_their_answers(ledger: Ledger) -> None:
+    first = ledger.begin_run("scan", AT)
+    ledger.finish_run(first, result(AT, "a", "b"))
+    check = ledger.begin_run("check", AT + DAY)
+    ledger.finish_run(check, result(AT + DAY))
+    cut_off = ledger.begin_run("scan", AT + 2 * DAY)
+    second = ledger.begin_run("scan", AT + 3 * DAY)
+    ledger.finish_run(second, result(AT + 3 * DAY, "b", complete=False))
+    assert ledger.result(first) == result(AT, "a", "b")
+    assert ledger.result(cut_off) is None
+    assert ledger.result(99) is None
+    assert ledger.last_result() == ledger.result(second)
+    assert ledger.last_result("check") == result(AT + DAY)
+    assert ledger.last_result("resolve") is None
+    assert ledger.previous_result(second) == result(AT, "a", "b")
+    assert ledger.previous_result(first) is None
+    assert ledger.runs(2) == (
+        Run(
+            id=second,
+            kind="scan",
+            at=AT + 3 * DAY,
+            finished_at=AT + 3 * DAY,
+            complete=False,
+            warnings=1,
+        ),
+        Run(id=cut_off, kind="scan", at=AT + 2 * DAY),
+    )
+
+
+def test_findings_keep_the_day_they_were_first_seen(ledger: Ledger) -> None:
+    for day, names in enumerate([("a",), ("a", "b"), ("b",)]):
+        run = ledger.begin_run("scan", AT + day * DAY)
+        ledger.finish_run(run, result(AT + day * DAY, *names))
+    assert ledger.finding_dates(["a", "b", "c"]) == {
+        "a": FindingDates(first_seen=AT, last_seen=AT + DAY),
+        "b": FindingDates(first_seen=AT + DAY, last_seen=AT + 2 * DAY),
+    }
+
+
+def test_a_run_that_never_began_cannot_finish(ledger: Ledger) -> None:
+    with pytest.raises(LedgerError, match="no run 7"):
+        ledger.finish_run(7, result(AT, "a"))
+    assert ledger.finding_dates(["a"]) == {}
+
+
+def test_a_move_is_unexplained_until_it_has_a_verdict(ledger: Ledger) -> None:
+    run = ledger.begin_run("scan", AT)
+    ledger.add(run, snapshot(AT, t7="a", t6="x"))
+    night = ledger.begin_run("scan", AT + DAY)
+    moves = ledger.add(night, snapshot(AT + DAY, t7="b", t6="y"))
+    assert ledger.unexplained_moves() == moves
+    assert ledger.changes_since(0) == ()
+    change = Change(
+        tag="t7",
+        before=digest("a"),
+        after=digest("b"),
+        at=AT + DAY,
+        verdict=Verdict.UPGRADED,
+        version_after="7.4.1",
+        diff={"layers": {"shared": [1, 2]}},
+    )
+    ledger.set_verdict(moves[1], change)
+    assert [move.tag for move in ledger.unexplained_moves()] == ["t6"]
+    (stored,) = ledger.changes_since(run)
+    assert (stored.repository, stored.change) == (REDIS, change)
+    assert ledger.changes_since(night) == ()
+    newest = ledger.intervals(REDIS, "t7")[-1]
+    assert (newest.verdict, newest.version) == ("upgraded", "7.4.1")
+    assert ledger.intervals(REDIS, "t6")[-1].verdict is None
+
+
+def test_a_move_that_was_not_seen_cannot_be_explained(ledger: Ledger) -> None:
+    ledger.add(ledger.begin_run("scan", AT), snapshot(AT, t7="a"))
+    move = Move(repository=REDIS, tag="t7", before=digest("0"), after=digest("a"), at=AT + DAY)
+    change = Change(
+        tag="t7", before=move.before, after=move.after, at=move.at, verdict=Verdict.UNKNOWN
+    )
+    with pytest.raises(LedgerError, match="no move of redis:t7"):
+        ledger.set_verdict(move, change)
+
+
+def test_versions_are_those_of_the_time(ledger: Ledger) -> None:
+    run = ledger.begin_run("scan", AT)
+    ledger.add(run, snapshot(AT, t7="a", t6="x"))
+    ledger.set_versions(REDIS, {"t7": "7.4.0", "t6": "6.2.1", "t5": "5"})
+    ledger.add(run, snapshot(AT + DAY, t7="b"))
+    ledger.set_versions(REDIS, {"t7": "7.4.1", "t6": "6.2.9"})
+    versions = [(item.tag, item.version) for item in ledger.intervals(REDIS)]
+    assert versions == [("t6", "6.2.1"), ("t7", "7.4.0"), ("t7", "7.4.1")]
+
+
+def test_documents_are_stored_once_and_told_by_repository(ledger: Ledger) -> None:
+    raws = [b'{"schemaVersion":2,"layers":[]}', b"{}" * 900]
+    documents = {
+        digest_of(raw): Document(digest=digest_of(raw), media_type="application/json", raw=raw)
+        for raw in raws
+    }
+    run = ledger.begin_run("scan", AT)
+    ledger.add(run, replace(snapshot(AT, t7="a"), documents=documents))
+    ledger.add(run, replace(snapshot(AT, MIRROR), documents=dict([*documents.items()][:1])))
+    first, second = documents
+    assert ledger.stored_documents(REDIS) == {first, second}
+    assert ledger.stored_documents(MIRROR) == {first}
+    assert ledger.stored_documents([second, digest("other")]) == {second}
+    assert ledger.documents([second, digest("other")]) == {second: documents[second]}
+    many = [digest(str(number)) for number in range(1200)]
+    assert ledger.documents([*many, first]) == {first: documents[first]}
+
+
+def test_which_tags_a_digest_was(ledger: Ledger) -> None:
+    run = ledger.begin_run("scan", AT)
+    ledger.add(run, snapshot(AT, t7="a", latest="a", t6="x"))
+    ledger.add(run, snapshot(AT + DAY, MIRROR, t7="a"))
+    ledger.add(run, snapshot(AT + 2 * DAY, t7="b", latest="b", t6="x"))
+    found = [(home, item.tag, item.ended) for home, item in ledger.tags_of_digest(digest("a"))]
+    assert found == [(REDIS, "latest", True), (REDIS, "t7", True), (MIRROR, "t7", False)]
+    assert [item.tag for _, item in ledger.tags_of_digest(digest("a"), MIRROR)] == ["t7"]
+    assert ledger.tags_of_digest(digest("never")) == ()
+    assert ledger.repositories() == (REDIS, MIRROR)
+
+
+def test_evidence_is_the_newest_whoever_it_is_from(ledger: Ledger) -> None:
+    ledger.put_evidence([evidence("a", AT), evidence("b", AT), evidence("c", None)])
+    ledger.put_evidence([evidence("b", AT - DAY, version="older")])
+    nightly = "https://facts.example/redis.json"
+    ledger.replace_evidence(
+        nightly,
+        [
+            evidence("a", AT, nightly),
+            evidence("b", AT + DAY, nightly),
+            evidence("d", AT, nightly),
+        ],
+    )
+    found = ledger.evidence(["a", "b", "c", "d", "e"])
+    assert {key: (item.source, item.at) for key, item in found.items()} == {
+        "a": ("seen", AT),
+        "b": (nightly, AT + DAY),
+        "c": ("seen", None),
+        "d": (nightly, AT),
+    }
+    ledger.replace_evidence(nightly, [])
+    assert ledger.evidence_keys() == ("a", "b", "c")
+    assert ledger.evidence(["b"])["b"].resolution.version == "1"
+
+
+@pytest.mark.parametrize("source", ["seen", "another"])
+def test_imported_facts_never_pass_for_our_own(ledger: Ledger, source: str) -> None:
+    with pytest.raises(LedgerError, match="must carry their source"):
+        ledger.replace_evidence(source, [evidence("a", AT)])
+    assert ledger.evidence(["a"]) == {}
+
+
+def build(at: datetime, name: str = "a", *, ended: bool = False) -> BaseBuild:
+    return BaseBuild(
+        reference="docker.io/library/python:3.12-slim",
+        tag="3.12-slim",
+        platform=LINUX_AMD64,
+        digest=digest(name),
+        manifest=digest(name + "m"),
+        config=digest(name + "c"),
+        diff_ids=(digest("layer"),),
+        layers=((digest("blob"), 12),),
+        first_seen=at,
+        last_seen=at,
+        ended=ended,
+    )
+
+
+def test_base_builds_are_all_remembered_with_widened_dates(ledger: Ledger) -> None:
+    ledger.put_base_builds([build(AT), build(AT + 2 * DAY, "b")])
+    ledger.put_base_builds([build(AT + DAY, ended=True)])
+    first, second = ledger.base_builds()
+    assert first == replace(build(AT, ended=True), last_seen=AT + DAY)
+    assert second == build(AT + 2 * DAY, "b")
+    ledger.put_base_builds([replace(build(AT - DAY), last_seen=None)])
+    assert ledger.base_builds()[0] == replace(first, first_seen=AT - DAY)
+    assert ledger.base_builds(["docker.io/library/python:3.12-slim"]) == ledger.base_builds()
+    assert ledger.base_builds(["docker.io/library/debian:12"]) == ()
+
+
+def test_cached_texts_are_found_by_their_hash_and_stay_few(ledger: Ledger) -> None:
+    for number in range(20):
+        ledger.cache("policy", f"hash{number}", f"text {number}", AT + number * DAY)
+    ledger.cache("settings", "hash19", "other", AT)
+    assert ledger.cached("policy", "hash19") == "text 19"
+    assert ledger.cached("settings", "hash19") == "other"
+    assert ledger.cached("policy", "hash2") is None
+    assert ledger.cached("policy", "unknown") is None
+
+
+def told(tag: str, first: int, last: int, kind: Seen, name: str, *, ended: bool = True) -> Interval:
+    return Interval(
+        tag=tag,
+        digest=Digest("build:" + name * 40),
+        first_seen=AT + first * DAY,
+        last_seen=AT + last * DAY,
+        ended=ended,
+        version=name,
+        kind=kind,
+    )
+
+
+def test_others_tell_only_of_the_time_before_we_saw_a_tag(ledger: Ledger) -> None:
+    committed = [
+        told("t7", 0, 10, Seen.COMMITTED, "a"),
+        told("t7", 10, 30, Seen.COMMITTED, "b"),
+        told("t7", 30, 90, Seen.COMMITTED, "c", ended=False),
+        told("old", 0, 5, Seen.COMMITTED, "d"),
+    ]
+    assert ledger.import_history(REDIS, committed) == 4
+    assert ledger.known(REDIS).tags == {}, "what others say is not what we know"
+    ledger.import_history(REDIS, [told("t7", 20, 50, Seen.PUSHED, "e", ended=False)])
+    ledger.add(ledger.begin_run("scan", AT), snapshot(AT + 40 * DAY, t7="x"))
+    past = ledger.intervals(REDIS, "t7")
+    assert [(item.kind.value, item.version, (item.first_seen - AT).days) for item in past] == [
+        ("committed", "a", 0),
+        ("committed", "b", 10),
+        ("pushed", "e", 20),
+        ("seen", None, 40),
+    ]
+    days = [(item.last_seen - AT).days for item in past]
+    assert days == [10, 20, 40, 40]
+    assert [item.ended for item in past] == [True, True, True, False]
+    for day, version in [(0, "a"), (9, "a"), (10, "b"), (19, "b"), (20, "e"), (39, "e")]:
+        at = ledger.at(REDIS, "t7", AT + day * DAY)
+        assert at is not None
+        assert at.version == version
+    assert ledger.at(REDIS, "old", AT + 5 * DAY) is None
+    assert [item.tag for _, item in ledger.tags_of_digest(committed[0].digest)] == ["t7"]
+    assert ledger.tags_of_digest(committed[2].digest) == (), "it begins after our own first sight"
+
+
+def test_importing_again_replaces_what_was_imported_of_these_tags(ledger: Ledger) -> None:
+    ledger.import_history(
+        REDIS,
+        [told("t7", 0, 10, Seen.COMMITTED, "a", ended=False), told("t6", 0, 1, Seen.PUSHED, "f")],
+    )
+    again = [told("t7", 0, 12, Seen.COMMITTED, "a"), told("t7", 12, 20, Seen.COMMITTED, "b")]
+    for _ in range(2):
+        ledger.import_history(REDIS, again)
+    assert [item.version for item in ledger.intervals(REDIS)] == ["f", "a", "b"]
+    assert ledger.check() == ()
+
+
+def test_overlapping_tales_are_cut_and_our_own_kind_is_refused(ledger: Ledger) -> None:
+    ledger.import_history(
+        REDIS,
+        [
+            told("t7", 5, 20, Seen.PUSHED, "b"),
+            told("t7", 0, 10, Seen.PUSHED, "a"),
+            told("t7", 0, 3, Seen.PUSHED, "z"),
+        ],
+    )
+    past = ledger.intervals(REDIS, "t7")
+    assert [(item.version, (item.last_seen - AT).days) for item in past] == [("a", 5), ("b", 20)]
+    with pytest.raises(LedgerError, match="claims to have been seen"):
+        ledger.import_history(REDIS, [told("t7", 0, 3, Seen.SEEN, "z")])
+
+
+def test_a_reader_works_while_a_writer_is_in_the_middle(ledger: Ledger) -> None:
+    run = ledger.begin_run("scan", AT)
+    ledger.add(run, snapshot(AT, t7="a"))
+    with Reader.open(ledger.path) as reader, ledger._transaction() as connection:
+        connection.execute("UPDATE interval SET version = 'half done'")
+        assert reader.intervals(REDIS, "t7")[0].version is None
+        connection.execute("UPDATE interval SET version = '7.4.1'")
+    with Reader.open(ledger.path) as reader:
+        assert reader.intervals(REDIS, "t7")[0].version == "7.4.1"
+
+
+def test_what_fails_in_the_middle_leaves_nothing(ledger: Ledger) -> None:
+    run = ledger.begin_run("scan", AT)
+    ledger.add(run, snapshot(AT, t7="a"))
+    broken = Document(digest=Digest("build:" + "x" * 26), media_type="", raw=b"")
+    hostile = replace(snapshot(AT + DAY, t7="b"), documents={broken.digest: broken})
+    with pytest.raises(LedgerError):
+        ledger.add(run, hostile)
+    assert ledger.known(REDIS).tags == {"t7": digest("a")}
+    assert len(ledger.add(run, snapshot(AT + DAY, t7="b"))) == 1
+
+
+WRITER = """
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tagwatch.image.digest import digest_of
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import RepositorySnapshot, Scope, TagObservation
+from tagwatch.ledger.write import Ledger
+with Ledger.open(Path(sys.argv[1])) as ledger:
+    run = ledger.begin_run(sys.argv[2], datetime(2026, 1, 1, tzinfo=UTC))
+    for night in range(40):
+        seen = TagObservation(tag=sys.argv[2], digest=digest_of(str(night).encode()))
+        ledger.add(run, RepositorySnapshot(
+            repository=Repository.parse("redis"), scope=Scope.SELECTED, tags=(seen,),
+            asked=frozenset({seen.tag}),
+            at=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=night)))
+"""
+
+
+def test_two_writers_take_turns_and_lose_nothing(ledger: Ledger) -> None:
+    command = [sys.executable, "-c", WRITER, str(ledger.path)]
+    writers = [subprocess.Popen([*command, name], cwd=ROOT) for name in ("one", "two")]
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    assert len(ledger.intervals(REDIS, "one")) == 40
+    assert len(ledger.intervals(REDIS, "two")) == 40
+    assert len(ledger.unexplained_moves()) == 78
+    assert ledger.check() == ()
