@@ -49,6 +49,11 @@ _UNREFERENCED = (
       UNION SELECT repository_id, digest_id FROM imported
       UNION SELECT repository_id, before_id FROM move)""",
 )
+_SERVED = """
+  SELECT bytes FROM digest WHERE (repository_id, id) IN (
+    SELECT repository_id, digest_id FROM interval
+    UNION SELECT repository_id, before_id FROM move WHERE change IS NULL)
+  UNION SELECT digest FROM base_build"""
 _INVARIANTS = {
     "a tag has two open intervals": """
       SELECT repository_id, tag_id FROM interval WHERE ended_at IS NULL
@@ -116,8 +121,7 @@ def _forget_documents(connection: sqlite3.Connection) -> int:
 
 
 def _roots(connection: sqlite3.Connection) -> Iterator[bytes]:
-    for sql in ("SELECT bytes FROM digest", "SELECT digest FROM base_build"):
-        yield from (raw for (raw,) in connection.execute(sql))
+    yield from (raw for (raw,) in connection.execute(_SERVED))
     for (body,) in connection.execute("SELECT body FROM evidence"):
         yield from _digests_in(body.encode())
     for (body,) in connection.execute("SELECT body FROM base_build"):

@@ -24,7 +24,7 @@ from tagwatch.image.platform import LINUX_AMD64
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope, TagObservation
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.record import FindingDates, Move, Run
+from tagwatch.ledger.record import Alert, FindingDates, Move, Run
 from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Location
 from tests.paths import ROOT
@@ -119,6 +119,30 @@ def test_a_run_that_never_began_cannot_finish(ledger: Ledger) -> None:
     with pytest.raises(LedgerError, match="no run 7"):
         ledger.finish_run(7, result(AT, "a"))
     assert ledger.finding_dates(["a"]) == {}
+
+
+def test_an_answer_and_its_alerts_are_stored_together_or_not_at_all(ledger: Ledger) -> None:
+    alert = Alert(dedup_key="scan 1", channel="slack", payload="{}")
+    with pytest.raises(LedgerError, match="no run 7"):
+        ledger.finish_run(7, result(AT), [alert])
+    assert ledger.outbox.due(AT) == ()
+    run = ledger.begin_run("scan", AT)
+    ledger.finish_run(run, result(AT), [alert, alert])
+    assert [message.dedup_key for message in ledger.outbox.due(AT)] == ["scan 1"]
+
+
+def test_the_newest_change_of_a_tag(ledger: Ledger) -> None:
+    run = ledger.begin_run("scan", AT)
+    changes = []
+    for day, text in enumerate("abc"):
+        for move in ledger.add(run, snapshot(AT + day * DAY, t7=text)):
+            change = Change(
+                tag="t7", before=move.before, after=move.after, at=move.at, verdict=Verdict.REBUILT
+            )
+            ledger.set_verdict(move, change)
+            changes.append(change)
+    assert ledger.newest_change(REDIS, "t7") == changes[-1]
+    assert ledger.newest_change(REDIS, "t6") is None
 
 
 def test_a_move_is_unexplained_until_it_has_a_verdict(ledger: Ledger) -> None:

@@ -1,0 +1,207 @@
+"""Over the years: forgetting keeps what is referred to, checking finds damage, copies are whole."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tagwatch.audit.change import Change, Verdict
+from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.resolution import Resolution, Status
+from tagwatch.audit.result import AuditResult
+from tagwatch.errors import LedgerError
+from tagwatch.image.digest import Digest, digest_of
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope, TagObservation
+from tagwatch.ledger.read import Reader
+from tagwatch.ledger.record import Forgotten
+from tagwatch.ledger.write import Ledger
+
+AT = datetime(2026, 1, 1, 2, tzinfo=UTC)
+DAY = timedelta(days=1)
+REDIS = Repository.parse("redis")
+
+
+def document(content: object) -> Document:
+    raw = json.dumps(content).encode()
+    return Document(digest=digest_of(raw), media_type="application/json", raw=raw)
+
+
+def image(name: str) -> tuple[Document, ...]:
+    """A config, its manifest and an index of it, last the index."""
+    config = document({"config": {"User": name}})
+    manifest = document({"config": {"digest": config.digest}, "layers": []})
+    return config, manifest, document({"manifests": [{"digest": manifest.digest}]})
+
+
+OLD, NEW, PINNED = image("old"), image("new"), image("pinned")
+
+
+def snapshot(day: int, tags: dict[str, Digest], *documents: Document) -> RepositorySnapshot:
+    return RepositorySnapshot(
+        repository=REDIS,
+        at=AT + day * DAY,
+        scope=Scope.FULL,
+        tags=tuple(TagObservation(tag=tag, digest=digest) for tag, digest in tags.items()),
+        documents={item.digest: item for item in documents},
+    )
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A year: `7` moved after 100 days, `6` went after 300, `pinned` is named by evidence only."""
+    with Ledger.open(tmp_path / "tagwatch.db") as opened:
+        for day, tags, documents in [
+            (0, {"7": OLD[-1].digest, "6": OLD[-1].digest}, (*OLD, *PINNED)),
+            (100, {"7": NEW[-1].digest, "6": OLD[-1].digest}, NEW),
+            (300, {"7": NEW[-1].digest}, ()),
+        ]:
+            run = opened.begin_run("scan", AT + day * DAY)
+            opened.add(run, snapshot(day, tags, *documents))
+            opened.finish_run(run, AuditResult(at=AT + day * DAY))
+        resolution = Resolution(input="redis", status=Status.RESOLVED, digest=PINNED[-1].digest)
+        opened.put_evidence([Evidence(key="pin", at=AT + 300 * DAY, resolution=resolution)])
+        yield opened
+
+
+def test_nothing_is_forgotten_unasked(ledger: Ledger) -> None:
+    assert ledger.forget(AT + 365 * DAY) == Forgotten()
+    assert ledger.stored_documents(REDIS) == {item.digest for item in (*OLD, *NEW, *PINNED)}
+    assert len(ledger.intervals(REDIS)) == 3
+
+
+def test_old_intervals_go_with_what_only_they_led_to(ledger: Ledger) -> None:
+    first = ledger.forget(AT + 365 * DAY, history=200 * DAY)
+    assert first == Forgotten(intervals=1)
+    assert [item.tag for item in ledger.intervals(REDIS)] == ["6", "7"]
+    second = ledger.forget(AT + 365 * DAY, history=30 * DAY)
+    assert second == Forgotten(intervals=1), "a move waits for its explanation"
+    (move,) = ledger.unexplained_moves()
+    ledger.set_verdict(
+        move,
+        Change(tag="7", before=move.before, after=move.after, at=move.at, verdict=Verdict.REBUILT),
+    )
+    assert ledger.forget(AT + 365 * DAY, history=30 * DAY) == Forgotten(documents=3)
+    assert [item.tag for item in ledger.intervals(REDIS)] == ["7"]
+    assert ledger.tags_of_digest(OLD[-1].digest) == ()
+    assert ledger.changes_since(0)[0].change.before == OLD[-1].digest
+    assert ledger.stored_documents(REDIS) == {item.digest for item in (*NEW, *PINNED)}
+    assert ledger.check() == ()
+
+
+def test_a_forgotten_tag_that_comes_back_is_new(ledger: Ledger) -> None:
+    ledger.forget(AT + 900 * DAY, history=30 * DAY)
+    run = ledger.begin_run("scan", AT + 900 * DAY)
+    back = {"6": NEW[-1].digest, "7": NEW[-1].digest}
+    assert ledger.add(run, snapshot(900, back)) == ()
+    assert [item.tag for item in ledger.intervals(REDIS)] == ["6", "7"]
+    assert ledger.check() == ()
+
+
+def test_an_open_interval_is_never_forgotten(ledger: Ledger) -> None:
+    ledger.forget(AT + 9000 * DAY, history=DAY, runs=DAY)
+    assert ledger.known(REDIS).tags == {"7": NEW[-1].digest}
+    assert len(ledger.unexplained_moves()) == 1, "its move is not older than it"
+
+
+def test_old_runs_go_but_the_last_answer_and_every_alert_key_stay(ledger: Ledger) -> None:
+    ledger.outbox.enqueue("run 1", "slack", "a long text", AT)
+    (message,) = ledger.outbox.due(AT)
+    ledger.outbox.claim(message.id, AT)
+    ledger.outbox.sent(message.id, AT)
+    ledger.outbox.enqueue("run 2", "slack", "not sent yet", AT)
+    gone = ledger.forget(AT + 900 * DAY, runs=30 * DAY)
+    assert (gone.runs, gone.messages, gone.evidence) == (2, 1, 1)
+    assert [run.at for run in ledger.runs()] == [AT + 300 * DAY]
+    assert ledger.last_result() == AuditResult(at=AT + 300 * DAY)
+    assert not ledger.outbox.enqueue("run 1", "slack", "a long text", AT + DAY)
+    assert [item.payload for item in ledger.outbox.due(AT)] == ["not sent yet"]
+    assert len(ledger.intervals(REDIS)) == 3
+
+
+def test_others_memory_is_forgotten_by_its_own_dates(ledger: Ledger) -> None:
+    told = Interval(
+        tag="5",
+        digest=Digest("build:" + "5" * 40),
+        first_seen=AT - 900 * DAY,
+        last_seen=AT - 800 * DAY,
+        ended=True,
+        kind=Seen.COMMITTED,
+    )
+    ledger.import_history(REDIS, [told, replace(told, tag="4", ended=False)])
+    assert ledger.forget(AT, history=30 * DAY).imported == 1
+    assert [item.tag for item in ledger.intervals(REDIS)] == ["4", "6", "7", "7"]
+    assert ledger.check() == ()
+
+
+def test_a_backup_is_whole_while_the_ledger_is_written(ledger: Ledger, tmp_path: Path) -> None:
+    copy = tmp_path / "backup.db"
+    copy.write_bytes(b"yesterday's")
+    with Ledger.open(ledger.path) as other:
+        run = other.begin_run("scan", AT)
+        ledger.backup(copy)
+        other.add(run, snapshot(400, {"7": OLD[-1].digest}))
+    with Ledger.open(copy) as reader:
+        assert reader.check() == ()
+        assert reader.known(REDIS).tags == {"7": NEW[-1].digest}
+    assert sorted(path.name for path in tmp_path.glob("*backup*")) == ["backup.db"]
+
+
+def test_a_backup_does_not_overwrite_its_ledger(ledger: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(ledger.path)
+    for path in (ledger.path, tmp_path / "link.db"):
+        with pytest.raises(LedgerError, match="its own backup"):
+            ledger.backup(path)
+    assert ledger.check() == ()
+
+
+def test_a_backup_that_cannot_be_written_says_so(ledger: Ledger, tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match=r"missing/b\.db"):
+        ledger.backup(tmp_path / "missing" / "b.db")
+
+
+def test_packing_gives_the_space_back(ledger: Ledger) -> None:
+    run = ledger.begin_run("scan", AT)
+    many = {f"t{number}": digest_of(str(number).encode()) for number in range(5000)}
+    ledger.add(run, snapshot(400, many))
+    ledger.add(run, snapshot(401, {"7": NEW[-1].digest}))
+    ledger.compact()
+    before = ledger.path.stat().st_size
+    ledger.forget(AT + 900 * DAY, history=DAY)
+    ledger.compact()
+    assert ledger.path.stat().st_size < before / 3
+    with Reader.open(ledger.path) as reader:
+        assert reader.known(REDIS).tags == {"7": NEW[-1].digest}
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ("UPDATE interval SET ended_at = NULL, last_seen = NULL", "two open intervals"),
+        ("UPDATE interval SET ended_at = ended_at + 1", "overlap"),
+        ("UPDATE interval SET last_seen = 1 WHERE ended_at IS NOT NULL", "ends before it begins"),
+        ("DELETE FROM digest WHERE id = 1", "has no digest"),
+        ("DELETE FROM tag WHERE name = '6'", "has no tag"),
+        ("UPDATE tag SET id = 1", "one number"),
+        ("UPDATE digest SET bytes = zeroblob(32)", "stands twice"),
+        ("DELETE FROM interval WHERE n = 2", "a move has no interval"),
+        ("UPDATE document SET raw = zeroblob(9) WHERE id = 1", "not what its digest says"),
+        (
+            "UPDATE document SET raw = (SELECT raw FROM document WHERE id = 1) WHERE id = 2",
+            "not what its digest says",
+        ),
+    ],
+)
+def test_checking_finds_what_is_wrong(ledger: Ledger, damage: str, sentence: str) -> None:
+    assert ledger.check() == ()
+    with sqlite3.connect(ledger.path) as connection:
+        connection.execute(damage)
+    connection.close()
+    assert any(sentence in problem for problem in ledger.check())
