@@ -24,9 +24,10 @@ HEIGHT = {
     "ledger": 5,
     "registry": 5,
     "crawl": 6,
-    "api": 7,
-    "service": 8,
-    "cli": 9,
+    "walk": 7,
+    "api": 8,
+    "service": 9,
+    "cli": 10,
 }
 SIBLINGS = {"crawl", "registry", "ledger", "publish"}
 PURE = {"image", "source", "audit"}

@@ -10,15 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import TypeVar
 
-from tagwatch.audit.resolution import candidates
-from tagwatch.crawl.task import CrawlTask, Need
+from tagwatch.audit.candidate import candidates
+from tagwatch.crawl.task import CrawlTask, Need, Pattern
 from tagwatch.errors import InvalidDocumentError, RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import Descriptor, Index, Manifest, parse_manifest
-from tagwatch.image.selector import SelectorKind, parse_selector, select
+from tagwatch.image.selector import Selector, SelectorKind, parse_selector, select
 from tagwatch.image.snapshot import Document, Failure, RepositorySnapshot, Scope, TagObservation
 from tagwatch.image.tag_table import TagTable
 from tagwatch.registry.interface import Listing, Registry
@@ -26,6 +25,7 @@ from tagwatch.registry.interface import Listing, Registry
 __all__ = ["crawl_repository"]
 
 _MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
+_MAX_ROUNDS = 4
 
 _Item = TypeVar("_Item")
 
@@ -67,7 +67,7 @@ class _Crawl:
     async def list_names(self) -> Listing | None:
         """The listing, where the task needs one or where it is the cheapest way to digests."""
         task = self.task
-        if not (self.registry.has_catalogue or Need.NAMES in task.needs or task.selectors):
+        if not (self.registry.has_catalogue or Need.NAMES in task.needs or task.patterns):
             return None
         try:
             listing = await self.registry.list_tags(
@@ -80,46 +80,36 @@ class _Crawl:
         return listing
 
     def select(self, listing: Listing | None) -> Selection:
-        """What somebody watches: at most `max_tags` tags beside those that are named.
+        """What somebody watches, as far as the listing tells.
 
         A range (`6.2.x`) asks what its newest tag is; only `*` and `/regex/` ask for every tag's
         documents.
         """
         task = self.task
-        if listing is None or not task.selectors:
+        if listing is None or not task.patterns:
             return Selection(watched=task.tags, documented=task.tags)
         names = set(listing.names)
         if listing.scope is not Scope.FULL:
             names.update(task.known)
-        digests: dict[str, Digest | None] = dict.fromkeys(names)
-        digests |= {tag: digest for tag, digest in task.known.items() if tag in names}
-        digests |= {tag: observation.digest for tag, observation in self.seen.items()}
-        table = TagTable.of(digests)
+        table = self.table(frozenset(names))
         watched, documented = set(task.tags), set(task.tags)
-        for text in task.selectors:
-            selector = parse_selector(text)
-            found = [tag.text for tag in select(selector, table) if self.is_wanted(tag.text)]
-            if len(found) > task.max_tags:
-                self.too_many(text, len(found))
-            watched.update(found[: task.max_tags])
+        for pattern in task.patterns:
+            selector = parse_selector(pattern.selector)
+            found = [tag.text for tag in select(selector, table) if pattern.lets_through(tag.text)]
+            if len(found) > pattern.max_tags:
+                self.too_many(pattern, len(found))
             every = selector.kind in (SelectorKind.ANY, SelectorKind.REGEX)
-            documented.update(found[: task.max_tags if every else 1])
+            watched.update(found[: pattern.max_tags])
+            documented.update(found[: pattern.max_tags if every else 1])
         return Selection(watched=frozenset(watched), documented=frozenset(documented))
 
-    def is_wanted(self, tag: str) -> bool:
-        """True where the watch's `include` and `exclude` let the tag through."""
-        task = self.task
-        included = not task.include or any(fnmatchcase(tag, glob) for glob in task.include)
-        return included and not any(fnmatchcase(tag, glob) for glob in task.exclude)
-
-    def too_many(self, selector: str, count: int) -> None:
+    def too_many(self, pattern: Pattern, count: int) -> None:
         """Say that a watch is wider than its cap."""
-        most = self.task.max_tags
         self.failures.append(
             Failure(
                 repository=self.task.repository,
                 code="too-many-tags",
-                message=f"{selector!r} matches {count} tags; the best {most} were read",
+                message=f"{pattern.selector!r} matches {count} tags; {pattern.max_tags} were read",
                 hint="narrow the watch with tags, include or exclude, or raise max_tags",
             )
         )
@@ -160,25 +150,43 @@ class _Crawl:
         await _each(one, sorted(tags))
 
     async def name_the_floating(self, selected: frozenset[str], names: frozenset[str]) -> None:
-        """Ask the tags of each moved tag's line, newest first, until one has its digest."""
-        table = TagTable.of(names)
+        """Ask what may name each range and each moved tag, newest first, until one does.
 
-        async def name(tag: str) -> None:
-            digest = self.seen[tag].digest
-            for candidate in candidates(tag, table):
-                if candidate not in self.asked:
-                    await self.ask([candidate])
-                found = self.seen.get(candidate)
-                if found is not None and found.digest == digest:
-                    return
-
+        One after the other: what one learns spares the next its requests.
+        """
+        for pattern in self.task.patterns:
+            await self.settle(parse_selector(pattern.selector), names)
         moved = [
             tag
             for tag in sorted(selected)
             if tag in self.seen and self.task.known.get(tag) != self.seen[tag].digest
         ]
-        for tag in moved:  # one after the other: what one learns spares the next its requests
-            await name(tag)
+        table = self.table(names)
+        for tag in moved:
+            digest = self.seen[tag].digest
+            for candidate in candidates(tag, table):
+                if candidate not in self.seen:
+                    await self.ask([candidate])
+                found = self.seen.get(candidate)
+                if found is not None and found.digest == digest:
+                    break
+
+    async def settle(self, selector: Selector, names: frozenset[str]) -> None:
+        """Ask what could show that a range's best tag is not what its text says."""
+        if selector.kind is not SelectorKind.RANGE:
+            return
+        for _ in range(_MAX_ROUNDS):
+            unknown = candidates(selector, self.table(names))
+            if not (unknown := [tag for tag in unknown if tag not in self.asked]):
+                return
+            await self.ask(unknown)
+
+    def table(self, names: frozenset[str]) -> TagTable:
+        """The names with what is known now: asked in this run, else seen before."""
+        digests: dict[str, Digest | None] = dict.fromkeys(names)
+        digests |= {tag: digest for tag, digest in self.task.known.items() if tag in names}
+        digests |= {tag: observation.digest for tag, observation in self.seen.items()}
+        return TagTable.of(digests)
 
     async def check_pins(self) -> None:
         """Whether each pinned digest is still there; free where a tag serves it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from tagwatch.crawl.task import CrawlTask, Need
+from tagwatch.crawl.task import CrawlTask, Need, Pattern
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Repository
@@ -41,11 +41,8 @@ class Want:
 
     repository: Repository
     tags: frozenset[str] = frozenset()
-    selectors: frozenset[str] = frozenset()
-    include: frozenset[str] = frozenset()
-    exclude: frozenset[str] = frozenset()
+    patterns: frozenset[Pattern] = frozenset()
     pins: frozenset[Digest] = frozenset()
-    max_tags: int = 20_000
     priority: int = 0
 
     def __or__(self, other: Want) -> Want:
@@ -53,11 +50,8 @@ class Want:
         return replace(
             self,
             tags=self.tags | other.tags,
-            selectors=self.selectors | other.selectors,
-            include=self.include | other.include,
-            exclude=self.exclude | other.exclude,
+            patterns=self.patterns | other.patterns,
             pins=self.pins | other.pins,
-            max_tags=max(self.max_tags, other.max_tags),
             priority=min(self.priority, other.priority),
         )
 
@@ -75,7 +69,7 @@ def wants_of(targets: Iterable[Target]) -> Iterator[Want]:
         yield Want(
             repository=reference.repository,
             tags=frozenset({tag} if tag is not None and not target.selector else ()),
-            selectors=frozenset(patterns),
+            patterns=frozenset(Pattern(selector=text) for text in patterns),
             pins=frozenset({reference.digest} if reference.digest else ()),
         )
 
@@ -114,15 +108,12 @@ def plan(
             repository=want.repository,
             at=settings.at,
             tags=want.tags,
-            selectors=tuple(sorted(want.selectors)),
-            include=tuple(sorted(want.include)),
-            exclude=tuple(sorted(want.exclude)),
+            patterns=tuple(sorted(want.patterns)),
             pins=want.pins,
             needs=settings.needs,
             platforms=settings.platforms,
             known=memory.tags,
             watermark=memory.watermark if fresh else None,
             documents=stored(want.repository),
-            max_tags=want.max_tags,
             priority=want.priority,
         )

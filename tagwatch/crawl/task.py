@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Flag, auto
+from fnmatch import fnmatchcase
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Repository
 
-__all__ = ["CrawlTask", "Need"]
+__all__ = ["CrawlTask", "Need", "Pattern"]
 
 
 class Need(Flag):
@@ -26,28 +27,39 @@ class Need(Flag):
     """Attestation manifests and statements too."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Pattern:
+    """A selector over the listed names, narrowed by globs; the best `max_tags` are read."""
+
+    selector: str
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_tags: int = 20_000
+
+    def lets_through(self, tag: str) -> bool:
+        """True where `include` and `exclude` have nothing against the tag."""
+        included = not self.include or any(fnmatchcase(tag, glob) for glob in self.include)
+        return included and not any(fnmatchcase(tag, glob) for glob in self.exclude)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlTask:
     """What to ask of one repository, and what need not be asked again.
 
-    `tags` are asked whether listed or not; `selectors` are patterns over the listed names, at most
-    `max_tags` of them; `pins` are digests whose existence somebody relies on. `known` is what each
-    tag served when it was last seen, `documents` the digests already stored, `watermark` what the
-    catalogue gave last time (None: list everything). `priority`: lower goes first when quota is
-    short.
+    `tags` are asked whether listed or not, `patterns` select among the listed names; `pins` are
+    digests whose existence somebody relies on. `known` is what each tag served when it was last
+    seen, `documents` the digests already stored, `watermark` what the catalogue gave last time
+    (None: list everything). `priority`: lower goes first when quota is short.
     """
 
     repository: Repository
     at: datetime
     tags: frozenset[str] = frozenset()
-    selectors: tuple[str, ...] = ()
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
     pins: frozenset[Digest] = frozenset()
     needs: Need = Need.NAMES | Need.DOCUMENTS
     platforms: tuple[Platform, ...] = ()
     known: Mapping[str, Digest] = field(default_factory=dict)
     watermark: str | None = None
     documents: frozenset[Digest] = frozenset()
-    max_tags: int = 20_000
     priority: int = 0

@@ -24,7 +24,8 @@ class AppriseNotifier:
     url: str = field(repr=False)
     timeout_seconds: float = 60.0
 
-    def build(self, result: AuditResult, since: Since, context: AlertContext) -> Any:
+    @staticmethod
+    def build(result: AuditResult, since: Since, context: AlertContext) -> Any:
         """See `Notifier.build`."""
         alert = alert_of(result, since, context)
         if alert is None:

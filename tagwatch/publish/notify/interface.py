@@ -55,9 +55,8 @@ class Delivery:
 class Notifier(Protocol):
     """A channel for alerts, made with its address: `notifier(url, timeout_seconds=…)`."""
 
-    def build(
-        self, result: AuditResult, since: Since, context: AlertContext
-    ) -> Mapping[str, Any] | None:
+    @staticmethod
+    def build(result: AuditResult, since: Since, context: AlertContext) -> Mapping[str, Any] | None:
         """The payload as JSON values; None where nothing changed that is worth a message."""
 
     async def send(self, payload: Mapping[str, Any]) -> Delivery:

@@ -51,7 +51,8 @@ class SlackNotifier:
     def __post_init__(self) -> None:
         check_address(self.url, channel="slack", allow_http=self.allow_http)
 
-    def build(self, result: AuditResult, since: Since, context: AlertContext) -> Any:
+    @staticmethod
+    def build(result: AuditResult, since: Since, context: AlertContext) -> Any:
         """See `Notifier.build`."""
         alert = alert_of(result, since, context)
         return message(alert, context) if alert is not None else None

@@ -31,7 +31,8 @@ class WebhookNotifier:
     def __post_init__(self) -> None:
         check_address(self.url, channel="webhook", allow_http=self.allow_http)
 
-    def build(self, result: AuditResult, since: Since, context: AlertContext) -> Any:
+    @staticmethod
+    def build(result: AuditResult, since: Since, context: AlertContext) -> Any:
         """See `Notifier.build`. Every line of a group up to 200; `more` counts the rest."""
         alert = alert_of(result, since, context)
         if alert is None:

@@ -1,0 +1,194 @@
+"""The two walks, on one page: `check` audits files, `scan` is the nightly run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tagwatch.audit.baseline import Baseline
+from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
+from tagwatch.audit.judge import Case, judge
+from tagwatch.audit.result import AuditResult
+from tagwatch.errors import NothingToReadError
+from tagwatch.ledger.read import Reader
+from tagwatch.source.target import Extraction, Problem, Target
+from tagwatch.walk.site import Site
+from tagwatch.workspace.find import Found, find, sources_from_globs
+from tagwatch.workspace.read import read_targets
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from tagwatch.image.snapshot import RepositorySnapshot
+    from tagwatch.walk.survey import Survey
+__all__ = ["CheckOptions", "Files", "ScanResult", "check", "read_files", "scan"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOptions:
+    """`offline`: ask no registry. `max_seconds`: stop asking after that long (None: never)."""
+
+    offline: bool = False
+    max_seconds: float | None = None
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    baseline: Baseline | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Files that were read, each with what it names, and what stood in the way."""
+
+    extractions: tuple[tuple[str, Extraction], ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Every target of every file, in order."""
+        return tuple(target for _, one in self.extractions for target in one.targets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanResult:
+    """What a scan found, what the one before found, and the number of its run."""
+
+    result: AuditResult
+    previous: AuditResult | None
+    run_id: int
+
+
+def check(paths: Sequence[str], site: Site, options: CheckOptions | None = None) -> AuditResult:
+    """Audit the files and folders named; registries are asked only for what is old or unknown.
+
+    Raises `NothingToReadError` and `LedgerError`. Where everything is remembered, no network and
+    no event loop is imported.
+    """
+    options = options or CheckOptions()
+    files = read_files(find(paths, site.root), site, options.build_args)
+    if not files.extractions:
+        first = next(iter(files.problems), None)
+        raise NothingToReadError(
+            first.message if first else "nothing that tagwatch reads is among the paths named",
+            hint=(first.hint if first else "") or "name Dockerfiles, Compose or Kubernetes files",
+        )
+    evidence = _remembered(files.targets, site)
+    asked: Survey | None = None
+    old = [target for target in files.targets if _is_old(target, evidence, site)]
+    if old and not options.offline:
+        asked = _ask(old, site, options.max_seconds)
+        evidence |= asked.evidence
+    answers = asked.answers if asked else None
+    case = Case(
+        at=site.at,
+        files=files.extractions,
+        evidence=evidence,
+        changes=tuple(asked.changes) if asked else (),
+        problems=files.problems,
+        failures=tuple(answers.failures) if answers else (),
+        requests=answers.requests if answers else {},
+        quotas=answers.quotas if answers else {},
+        complete=not (answers and answers.stopped),
+    )
+    return judge(case, site.policy, site.knowledge, baseline=options.baseline)
+
+
+async def scan(
+    site: Site,
+    *,
+    stop: asyncio.Event | None = None,
+    progress: Callable[[RepositorySnapshot], None] | None = None,
+) -> ScanResult:
+    """Read everything that is configured, remember it, judge it.
+
+    Every snapshot is in the ledger before the next repository is begun; the result and the alerts
+    made of it are stored in one transaction, to be sent by `deliver`. After `stop` is set no
+    repository is begun, and what is not read is said so. Raises `LedgerError`.
+    """
+    from tagwatch.ledger.write import Ledger
+    from tagwatch.walk.ask import Patience
+    from tagwatch.walk.deliver import alerts_of
+    from tagwatch.walk.survey import survey
+
+    found = sources_from_globs(site.settings.sources, site.root)
+    files = read_files(found, site, {})
+    with Ledger.open(site.database) as ledger:
+        run_id = ledger.begin_run("scan", site.at)
+        seen = await survey(
+            files.targets,
+            ledger,
+            run_id,
+            site,
+            watches=site.settings.watch,
+            whole=True,
+            patience=Patience(stop=stop),
+            progress=progress,
+        )
+        result = judge(
+            Case(
+                at=site.at,
+                files=(*files.extractions, *_watch_list(seen.watched)),
+                evidence=seen.evidence,
+                changes=tuple(seen.changes),
+                problems=files.problems,
+                failures=tuple(seen.answers.failures),
+                requests=seen.answers.requests,
+                quotas=seen.answers.quotas,
+                whole=True,
+                complete=not seen.answers.stopped,
+            ),
+            site.policy,
+            site.knowledge,
+        )
+        previous = ledger.previous_result(run_id)
+        ledger.finish_run(run_id, result, alerts_of(result, previous, site))
+        return ScanResult(result=result, previous=previous, run_id=run_id)
+
+
+def read_files(found: Found, site: Site, build_args: Mapping[str, str]) -> Files:
+    """What the files name. Problems are part of the answer."""
+    extractions = tuple(read_targets(found.files, site.root, site.environment, build_args))
+    return Files(extractions=extractions, problems=found.problems)
+
+
+def _ask(targets: Sequence[Target], site: Site, max_seconds: float | None) -> Survey:
+    """Survey these targets in an event loop of its own."""
+    import asyncio
+
+    from tagwatch.ledger.write import Ledger
+    from tagwatch.walk.ask import Patience
+    from tagwatch.walk.survey import survey
+
+    async def run() -> Survey:
+        with Ledger.open(site.database) as ledger:
+            run_id = ledger.begin_run("check", site.at)
+            patience = Patience(max_seconds=max_seconds)
+            return await survey(targets, ledger, run_id, site, patience=patience)
+
+    return asyncio.run(run())
+
+
+def _remembered(targets: Sequence[Target], site: Site) -> dict[str, Evidence]:
+    """What the ledger holds of these targets, as old as it may be. One query."""
+    if not site.database.is_file():
+        return {}
+    keys = {key for target in targets if (key := evidence_key(target)) is not None}
+    with Reader.open(site.database) as ledger:
+        return dict(ledger.evidence(sorted(keys)))
+
+
+def _is_old(target: Target, evidence: Mapping[str, Evidence], site: Site) -> bool:
+    """True where the target's facts are unknown, unreadable, or older than `max_age`."""
+    key = evidence_key(target)
+    if key is None:
+        return False
+    found = evidence.get(key)
+    if found is None or found.at is None or not is_readable(found):
+        return True
+    return site.at - found.at > site.settings.max_age
+
+
+def _watch_list(targets: Sequence[Target]) -> tuple[tuple[str, Extraction], ...]:
+    """The watch list as the file that it stands in."""
+    if not targets:
+        return ()
+    return ((targets[0].location.path, Extraction(targets=tuple(targets))),)

@@ -1,0 +1,305 @@
+"""Evidence, gathered: what is remembered of a repository becomes what rules may know of a target.
+
+Pure: what is remembered comes in as a `Memory`, whose parts may be read lazily.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from tagwatch.audit.base import BaseMatch
+from tagwatch.audit.change import Change
+from tagwatch.audit.evidence import Evidence, Pin, PlatformFacts, evidence_key
+from tagwatch.audit.history import Interval
+from tagwatch.audit.image import Image, PlatformImage, read_image
+from tagwatch.audit.lifecycle import classify
+from tagwatch.audit.resolution import Resolution, Status, resolve_selector, resolve_tag
+from tagwatch.audit.steps import os_release
+from tagwatch.audit.version_evidence import VersionEvidence, version_evidence
+from tagwatch.image.digest import Digest
+from tagwatch.image.platform import Platform
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.selector import is_pattern
+from tagwatch.image.snapshot import Document, Failure
+from tagwatch.image.tag_table import TagTable
+from tagwatch.source.target import Target
+
+__all__ = ["Memory", "gather"]
+
+_MAX_INTERVALS = 20
+_UNREAD = frozenset({"invalid-document", "too-many-tags"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What is known of one repository.
+
+    `table`: its tags, with digests as far as they were asked. `is_listed`: the names are whole, so
+    that a tag that is not there does not exist; `absent`: tags that answered 404 themselves.
+    `at`: when the registry was read last (None: never). `pins`: whether a digest is still served.
+    `intervals`: every tag's past, oldest first.
+    """
+
+    repository: Repository
+    at: datetime | None
+    table: TagTable
+    is_listed: bool
+    intervals: Mapping[str, tuple[Interval, ...]]
+    change_of: Callable[[str], Change | None]
+    documents: Mapping[Digest, Document]
+    absent: frozenset[str] = frozenset()
+    pins: Mapping[Digest, bool] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+
+    def past_tags_of(self, digest: Digest) -> frozenset[str]:
+        """Every tag that served `digest` at some time."""
+        return frozenset(
+            tag
+            for tag, past in self.intervals.items()
+            if any(interval.digest == digest for interval in past)
+        )
+
+
+def gather(
+    target: Target,
+    memory: Memory,
+    *,
+    platforms: Iterable[Platform],
+    bases: Callable[[Image], tuple[BaseMatch, ...]],
+    at: datetime,
+) -> Evidence:
+    """All that is known of what `target` names; its reference must be resolved.
+
+    `bases` matches an image against the known builds of bases; it is asked where the image's
+    documents were read.
+    """
+    reference, key = target.reference, evidence_key(target)
+    assert reference is not None
+    assert key is not None
+    tag = reference.effective_tag
+    image = _image(reference, target, memory)
+    claims = _claims(image, memory.repository, tag)
+    resolution = _resolve(target, reference, memory, claims)
+    if image is not None and resolution.version is not None:
+        image = replace(image, version=resolution.version, version_from=resolution.basis.value)
+    audited = _audited(image, platforms)
+    own = tag or resolution.tag
+    past = memory.intervals.get(own, ()) if own else ()
+    gone = past[-1] if past and past[-1].ended and own not in memory.table.tags else None
+    return Evidence(
+        key=key,
+        resolution=resolution,
+        at=memory.at,
+        history=past[-_MAX_INTERVALS:],
+        moves=max(len(past) - 1, 0),
+        first_seen=past[0].first_seen if past else None,
+        change=memory.change_of(own) if own else None,
+        gone_since=(gone.ended_at or gone.last_seen) if gone else None,
+        lifecycle=_lifecycle(own, past, memory, at),
+        is_index=image.index is not None if image and not image.problem else None,
+        platforms_offered=_offered(image),
+        platforms=_platforms(audited, claims),
+        documents_read=image is not None and any(one.config for one in image.platforms),
+        attestations=_attestations(image),
+        bases=bases(replace(image, platforms=audited)) if image is not None and audited else (),
+        pin=_pin(reference, memory),
+        failures=tuple(
+            failure for failure in memory.failures if failure.tag in (None, own, reference.tag)
+        ),
+    )
+
+
+def _image(reference: Reference, target: Target, memory: Memory) -> Image | None:
+    """The image that a pull of `reference` would get, as far as it was read."""
+    digest = reference.digest
+    if digest is None:
+        tag: str | None = reference.effective_tag
+        if target.selector or (tag not in memory.table.tags and tag and is_pattern(tag)):
+            tag = resolve_selector(target.selector or tag or "", memory.table).tag
+        digest = memory.table.digests.get(tag) if tag else None
+    if digest is None:
+        return None
+    return read_image(digest, memory.documents, reference=str(reference))
+
+
+def _resolve(
+    target: Target, reference: Reference, memory: Memory, claims: tuple[VersionEvidence, ...]
+) -> Resolution:
+    repository, tag = memory.repository, reference.effective_tag
+    if target.selector:
+        answer = resolve_selector(
+            target.selector, memory.table, input=target.text, repository=repository
+        )
+    elif reference.digest is not None:
+        return _resolve_digest(reference, reference.digest, target.text, memory, claims)
+    else:
+        assert tag is not None
+        answer = resolve_tag(
+            tag, memory.table, input=target.text, repository=repository, evidence=claims
+        )
+        if answer.status is Status.NOT_FOUND and is_pattern(tag):
+            answer = resolve_selector(tag, memory.table, input=target.text, repository=repository)
+    if answer.status is Status.NOT_FOUND and not _is_known_absent(tag, target, memory):
+        return replace(answer, status=Status.UNAVAILABLE, note=_why_unavailable(memory))
+    return answer
+
+
+def _is_known_absent(tag: str | None, target: Target, memory: Memory) -> bool:
+    if memory.is_listed:
+        return True
+    return not target.selector and tag in memory.absent and not is_pattern(tag or "")
+
+
+def _why_unavailable(memory: Memory) -> str:
+    first = next((one for one in memory.failures if one.code not in _UNREAD), None)
+    return first.message if first else "the registry was not asked"
+
+
+def _resolve_digest(
+    reference: Reference,
+    digest: Digest,
+    text: str,
+    memory: Memory,
+    claims: tuple[VersionEvidence, ...],
+) -> Resolution:
+    """What a pinned digest is: a tag that serves it now, one that did, or what its config says."""
+    there = memory.pins.get(digest)
+    group = memory.table.groups.get(digest, ())
+    now = {tag.text for tag in group}
+    before = memory.past_tags_of(digest) - now
+    table = memory.table
+    if not group and before:
+        table = TagTable.of({**memory.table.digests, **dict.fromkeys(before, digest)})
+    preferred = reference.tag if reference.tag in now | before else None
+    name = preferred or min(now or before, default=None)
+    if name is not None:
+        answer = resolve_tag(name, table, input=text, repository=memory.repository, evidence=claims)
+        answer = replace(
+            answer,
+            digest=digest,
+            reference=Reference(
+                repository=memory.repository, tag=answer.tag or reference.tag, digest=digest
+            ),
+            aliases=tuple(sorted(now)),
+        )
+        if not now:
+            note = f"no tag serves this digest now; {', '.join(sorted(before)[:3])} did"
+            answer = replace(answer, note=note)
+        return answer
+    status = {True: Status.NO_VERSION, False: Status.NOT_FOUND, None: Status.UNAVAILABLE}[there]
+    claim = claims[0] if claims else None
+    if claim is not None:
+        status = Status.RESOLVED
+    return Resolution(
+        input=text,
+        status=status,
+        reference=Reference(repository=memory.repository, tag=reference.tag, digest=digest),
+        version=claim.version if claim else None,
+        digest=digest,
+        basis=claim.basis if claim else Resolution(input="", status=status).basis,
+        basis_detail=claim.detail if claim else "",
+        note="" if there is not None else _why_unavailable(memory),
+    )
+
+
+def _claims(
+    image: Image | None, repository: Repository, tag: str | None
+) -> tuple[VersionEvidence, ...]:
+    """What the image's own config says of its version, first platform first."""
+    configs = [one.config for one in image.platforms if one.config] if image else []
+    claim = version_evidence(configs[0], repository.path, tag) if configs else None
+    return (claim,) if claim else ()
+
+
+def _audited(image: Image | None, platforms: Iterable[Platform]) -> tuple[PlatformImage, ...]:
+    """The platforms that are judged: those asked for; the first where none of them is offered."""
+    if image is None:
+        return ()
+    found = {one.digest: one for platform in platforms if (one := image.on(platform)) is not None}
+    return tuple(found.values()) or image.platforms[:1]
+
+
+def _platforms(
+    audited: Iterable[PlatformImage], claims: tuple[VersionEvidence, ...]
+) -> tuple[PlatformFacts, ...]:
+    return tuple(_facts(one, claims) for one in audited if one.config is not None)
+
+
+def _facts(image: PlatformImage, claims: tuple[VersionEvidence, ...]) -> PlatformFacts:
+    config, manifest = image.config, image.manifest
+    assert config is not None
+    return PlatformFacts(
+        platform=image.platform,
+        digest=image.digest,
+        version=claims[0].version if claims else None,
+        user=config.user,
+        exposed_ports=tuple(sorted(config.exposed_ports)),
+        volumes=tuple(sorted(config.volumes)),
+        entrypoint=config.entrypoint or (),
+        cmd=config.cmd or (),
+        stop_signal=config.stop_signal,
+        os_release=os_release(config),
+        created_at=config.created_at,
+        size=manifest.size if manifest else 0,
+    )
+
+
+def _offered(image: Image | None) -> tuple[str, ...]:
+    return tuple(sorted({str(one.platform) for one in image.platforms})) if image else ()
+
+
+def _attestations(image: Image | None) -> tuple[str, ...]:
+    kinds = {one.kind for part in (image.platforms if image else ()) for one in part.attestations}
+    return tuple(sorted(kinds))
+
+
+def _pin(reference: Reference, memory: Memory) -> Pin | None:
+    """What is known of the digest in `reference`; see `Pin`."""
+    digest, tag = reference.digest, reference.tag
+    if digest is None:
+        return None
+    served = memory.past_tags_of(digest)
+    now = tuple(alias.text for alias in memory.table.groups.get(digest, ()))
+    child = _is_child_of(digest, tag, memory)
+    by_tag: bool | None = None
+    if tag is not None:
+        if tag in served or tag in now or child:
+            by_tag = True
+        elif served or now:
+            by_tag = False
+    whole = memory.is_listed and None not in memory.table.digests.values()
+    return Pin(
+        exists=True if now else memory.pins.get(digest),
+        served_by_tag=by_tag,
+        tags=now if now or whole else None,
+        platform_only=child,
+    )
+
+
+def _is_child_of(digest: Digest, tag: str | None, memory: Memory) -> bool | None:
+    """True where the digest is one platform of what the tag serves; None: not known."""
+    current = memory.table.digests.get(tag) if tag else None
+    if current is None:
+        return None
+    image = read_image(current, memory.documents)
+    if image.problem:
+        return None
+    return image.index is not None and any(one.digest == digest for one in image.platforms)
+
+
+def _lifecycle(
+    tag: str | None, past: tuple[Interval, ...], memory: Memory, at: datetime
+) -> str | None:
+    if tag is None or not past:
+        return None
+    line = memory.table.read(tag).line
+    siblings = [
+        interval
+        for other, intervals in memory.intervals.items()
+        if other != tag and memory.table.read(other).line == line
+        for interval in intervals
+    ]
+    lifecycle = classify(past, siblings, at=at)
+    return lifecycle.value if lifecycle else None

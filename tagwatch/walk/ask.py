@@ -1,0 +1,239 @@
+"""Asking: what the targets, the watch list and the approved bases want to know of registries.
+
+The only network of a walk. Each snapshot is in the ledger before the next task begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from importlib import import_module
+from typing import Any
+
+from tagwatch.audit.policy import SCRATCH
+from tagwatch.config.settings import Watch
+from tagwatch.crawl.crawler import crawl_repository
+from tagwatch.crawl.plan import PlanSettings, Want, plan, wants_of
+from tagwatch.crawl.task import CrawlTask, Need, Pattern
+from tagwatch.errors import ConfigError, RegistryError
+from tagwatch.family import ENGINES
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import DOCKER_HUB, Repository
+from tagwatch.image.selector import is_pattern
+from tagwatch.image.snapshot import Failure, Quota, RepositorySnapshot
+from tagwatch.ledger.record import Move
+from tagwatch.ledger.write import Ledger
+from tagwatch.registry.client import Registries, open_registries
+from tagwatch.registry.settings import RegistrySettings
+from tagwatch.source.target import Target
+from tagwatch.walk.site import Site
+
+__all__ = ["Answers", "Asker", "Patience", "Reading", "open_asker", "pattern_of", "wants_of_run"]
+
+_GLOB = re.compile(r"[*?\[]")
+_PREFIX = "/*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """When to stop asking: after `max_seconds` at once, or when `stop` is set, in good order."""
+
+    max_seconds: float | None = None
+    stop: asyncio.Event | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a snapshot says beside what the ledger keeps of it."""
+
+    names: frozenset[str] | None
+    absent: frozenset[str]
+    pins: Mapping[Digest, bool]
+    failures: tuple[Failure, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Answers:
+    """Everything one run was told. `moves` are in the ledger, not explained yet."""
+
+    readings: dict[Repository, Reading] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    quotas: dict[str, Quota] = field(default_factory=dict)
+    requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    stopped: bool = False
+
+
+@asynccontextmanager
+async def open_asker(site: Site) -> AsyncIterator[Asker]:
+    """The registries of a run, connections and all."""
+    settings = {
+        host: RegistrySettings(**options) for host, options in site.settings.registries.items()
+    }
+    async with open_registries(settings, environment=site.environment, home=site.home) as found:
+        yield Asker(site, found, settings)
+
+
+class Asker:
+    """Turns wants into tasks, runs them, and stores what comes back."""
+
+    def __init__(
+        self, site: Site, registries: Registries, settings: Mapping[str, RegistrySettings]
+    ) -> None:
+        self._site = site
+        self._registries = registries
+        self._settings = settings
+
+    async def ask(
+        self,
+        wants: Iterable[Want],
+        ledger: Ledger,
+        run_id: int,
+        *,
+        patience: Patience,
+        progress: Callable[[RepositorySnapshot], None] | None = None,
+    ) -> Answers:
+        """Run every task; a repository that fails harms only its own answer.
+
+        What was stored when patience ran out stays stored; `stopped` says that it did.
+        """
+        answers = Answers()
+
+        async def work(task: CrawlTask) -> RepositorySnapshot:
+            return await crawl_repository(task, self._registries.of(task.repository.host))
+
+        async def store(snapshot: RepositorySnapshot) -> None:
+            answers.moves += ledger.add(run_id, snapshot)
+            answers.readings[snapshot.repository] = _reading(snapshot)
+            answers.failures += snapshot.failures
+            if snapshot.quota is not None:
+                answers.quotas[snapshot.repository.host] = snapshot.quota
+            if progress is not None:
+                progress(snapshot)
+
+        tasks = plan(wants, ledger.known, ledger.stored_documents, self._plan_settings())
+        try:
+            async with asyncio.timeout(patience.max_seconds):
+                await self._engine()(tasks, work, store, stop=patience.stop)
+        except TimeoutError:
+            answers.stopped = True
+        answers.requests = self._registries.requests
+        answers.stopped |= patience.stop is not None and patience.stop.is_set()
+        return answers
+
+    async def expand(self, watches: Iterable[Watch]) -> tuple[list[Watch], list[Failure]]:
+        """Watches with each `…/prefix/*` replaced by the repositories below it.
+
+        Cost: the pages of one listing a prefix.
+        """
+        expanded: list[Watch] = []
+        failures: list[Failure] = []
+        for watch in watches:
+            if not watch.image.endswith(_PREFIX):
+                expanded.append(watch)
+                continue
+            prefix = _prefix_of(watch.image)
+            try:
+                registry = self._registries.of(prefix.host)
+                found = await registry.list_repositories(f"{prefix.path}/")
+            except RegistryError as error:
+                failures.append(_failure(prefix, error))
+                continue
+            expanded += _below(watch, found)
+        return expanded, failures
+
+    def _plan_settings(self) -> PlanSettings:
+        sweeps = {host: settings.full_sweep for host, settings in self._settings.items()}
+        return PlanSettings(
+            at=self._site.at,
+            platforms=self._site.policy.defaults.audited,
+            needs=Need.NAMES | Need.DOCUMENTS | Need.ATTESTATIONS,
+            full_sweep_of=sweeps,
+        )
+
+    def _engine(self) -> Callable[..., Any]:
+        name = self._site.settings.engine.name
+        if name not in ENGINES:
+            raise ConfigError(
+                f"no engine is called {name!r}", hint=f"there are {', '.join(sorted(ENGINES))}"
+            )
+        module, _, attribute = ENGINES[name].partition(":")
+        engine: Callable[..., Any] = getattr(import_module(module), attribute)
+        return engine
+
+
+def wants_of_run(
+    targets: Iterable[Target], watches: Iterable[Watch], site: Site, *, with_bases: bool
+) -> Iterator[Want]:
+    """Everything a run asks: files first, then the watch list, then the approved bases."""
+    yield from wants_of(targets)
+    yield from (_want_of_watch(watch) for watch in watches)
+    for base in site.policy.bases if with_bases else ():
+        if base.reference == SCRATCH or not base.tags:
+            continue
+        globs = frozenset(tag for tag in base.tags if _GLOB.search(tag))
+        yield Want(
+            repository=Repository.parse(base.reference),
+            tags=frozenset(base.tags) - globs,
+            patterns=frozenset(Pattern(selector="*", include=(glob,)) for glob in globs),
+            priority=2,
+        )
+
+
+def pattern_of(watch: Watch, text: str) -> Pattern | None:
+    """One of a watch's tags as a pattern; None where it is a tag's name."""
+    if not is_pattern(text):
+        return None
+    return Pattern(
+        selector=text, include=watch.include, exclude=watch.exclude, max_tags=watch.max_tags
+    )
+
+
+def _want_of_watch(watch: Watch) -> Want:
+    patterns = {text: pattern_of(watch, text) for text in watch.tags or ("*",)}
+    return Want(
+        repository=Repository.parse(watch.image),
+        tags=frozenset(text for text, pattern in patterns.items() if pattern is None),
+        patterns=frozenset(pattern for pattern in patterns.values() if pattern is not None),
+        priority=1,
+    )
+
+
+def _below(watch: Watch, repositories: Iterable[Repository]) -> Iterator[Watch]:
+    """One watch a repository; `include` and `exclude` that name repositories narrow these."""
+    for repository in sorted(repositories):
+        name = repository.path.rpartition("/")[2]
+        if not any(fnmatchcase(name, glob) for glob in watch.exclude):
+            yield replace(watch, image=repository.name)
+
+
+def _prefix_of(image: str) -> Repository:
+    """The registry and path below which every repository is watched."""
+    host, slash, path = image.removesuffix(_PREFIX).partition("/")
+    if slash and ("." in host or ":" in host or host == "localhost"):
+        return Repository(registry=host, path=path)
+    return Repository(registry=DOCKER_HUB, path=image.removesuffix(_PREFIX))
+
+
+def _reading(snapshot: RepositorySnapshot) -> Reading:
+    there = {observation.tag for observation in snapshot.tags}
+    return Reading(
+        names=snapshot.names,
+        absent=snapshot.asked - there,
+        pins=snapshot.pins,
+        failures=snapshot.failures,
+    )
+
+
+def _failure(repository: Repository, error: RegistryError) -> Failure:
+    return Failure(
+        repository=repository,
+        code=error.code,
+        message=error.message,
+        status=error.status,
+        hint=error.hint,
+    )

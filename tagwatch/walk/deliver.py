@@ -1,0 +1,167 @@
+"""Delivering: reports on disk, alerts through the outbox. The end of a scan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+
+from tagwatch import __version__
+from tagwatch.audit.result import AuditResult
+from tagwatch.audit.rule.catalogue import load_rule, rule_documentation
+from tagwatch.config.load import read_secret
+from tagwatch.config.settings import Alert as AlertSettings
+from tagwatch.errors import ConfigError, NotifyError
+from tagwatch.family import NOTIFIERS, RULES
+from tagwatch.ledger.outbox import Message
+from tagwatch.ledger.read import Reader
+from tagwatch.ledger.record import Alert
+from tagwatch.ledger.write import Ledger
+from tagwatch.publish.files import Written, write_reports
+from tagwatch.publish.interface import PublishContext, RuleText, RunSummary
+from tagwatch.publish.notify.alert import alert_key
+from tagwatch.publish.notify.interface import AlertContext, Delivery, Notifier, Outcome
+from tagwatch.walk.site import Site
+
+__all__ = ["Sent", "alerts_of", "deliver", "publish_context", "write_run"]
+
+_RUNS_SHOWN = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What became of one message of the outbox."""
+
+    channel: str
+    delivery: Delivery
+
+
+def alerts_of(result: AuditResult, previous: AuditResult | None, site: Site) -> Iterator[Alert]:
+    """The messages that this result is worth, one a channel; none where nothing changed."""
+    since = result.since(previous)
+    for settings in site.settings.alerts:
+        context = AlertContext(
+            version=__version__,
+            min_severity=settings.min_severity,
+            report_url=site.settings.reports.url,
+        )
+        payload = _factory(settings.channel).build(result, since, context)
+        if payload is not None:
+            before = previous.at if previous else None
+            yield Alert(
+                dedup_key=alert_key(settings.channel, result, since, before),
+                channel=settings.channel,
+                payload=json.dumps(payload, ensure_ascii=False, separators=(",", ":")),
+            )
+
+
+async def deliver(site: Site) -> tuple[Sent, ...]:
+    """Try once to send what is due in the outbox; what fails is kept and tried by a later run."""
+    sent: list[Sent] = []
+    with Ledger.open(site.database) as ledger:
+        outbox = ledger.outbox
+        for stale in outbox.expire(site.at):
+            error = "a run was interrupted while it sent this; it may have arrived"
+            sent.append(Sent(channel=stale.channel, delivery=_unsure(error)))
+        for message in outbox.due(site.at):
+            if outbox.claim(message.id, site.at) is None:
+                continue
+            delivery = await _send(message, site)
+            _settle(ledger, message, delivery, site)
+            sent.append(Sent(channel=message.channel, delivery=delivery))
+    return tuple(sent)
+
+
+def write_run(result: AuditResult, previous: AuditResult | None, site: Site) -> Written:
+    """The run's pages and files in the configured formats. Raises `InputError`."""
+    with Reader.open(site.database) as ledger:
+        context = publish_context(ledger, previous, site)
+    reports = site.settings.reports
+    return write_reports(reports.directory, result, context, reports.formats)
+
+
+def publish_context(
+    ledger: Reader | None, previous: AuditResult | None, site: Site
+) -> PublishContext:
+    """What every publisher may know beside a result."""
+    runs = ledger.runs(_RUNS_SHOWN) if ledger else ()
+    results = [ledger.result(run.id) for run in runs if run.kind == "scan"] if ledger else []
+    summaries = [RunSummary.of(result) for result in results if result is not None]
+    return PublishContext(
+        version=__version__,
+        previous=previous,
+        runs=tuple(reversed(summaries)),
+        rules={name: _rule_text(name) for name in RULES},
+        fail_on=site.policy.fail_on,
+        report_url=site.settings.reports.url,
+    )
+
+
+async def _send(message: Message, site: Site) -> Delivery:
+    """One attempt; a channel that is not configured any more, or wrongly, is refused for good."""
+    settings = next((one for one in site.settings.alerts if one.channel == message.channel), None)
+    if settings is None:
+        return Delivery(outcome=Outcome.REJECTED, message="the channel is no longer configured")
+    try:
+        return await _notifier(settings, site.environment).send(json.loads(message.payload))
+    except (ConfigError, NotifyError) as error:
+        return Delivery(outcome=Outcome.RETRY, message=error.message)
+
+
+def _settle(ledger: Ledger, message: Message, delivery: Delivery, site: Site) -> None:
+    outbox, at = ledger.outbox, site.at
+    if delivery.outcome is Outcome.SENT:
+        outbox.sent(message.id, at)
+    elif delivery.outcome is Outcome.UNSURE:
+        outbox.unsure(message.id, at, delivery.message)
+    else:
+        seconds = delivery.retry_after_seconds
+        outbox.failed(
+            message.id,
+            at,
+            delivery.message,
+            permanent=delivery.outcome is Outcome.REJECTED,
+            retry_at=at + timedelta(seconds=seconds) if seconds is not None else None,
+        )
+
+
+def _unsure(text: str) -> Delivery:
+    return Delivery(outcome=Outcome.UNSURE, message=text)
+
+
+def _factory(channel: str) -> Any:
+    if channel not in NOTIFIERS:
+        raise ConfigError(
+            f"no notifier is called {channel!r}", hint=f"there are {', '.join(NOTIFIERS)}"
+        )
+    module, _, attribute = NOTIFIERS[channel].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _notifier(settings: AlertSettings, environment: Mapping[str, str]) -> Notifier:
+    url = read_secret(settings.env, settings.file, environment)
+    notifier: Notifier = _factory(settings.channel)(url, allow_http=settings.allow_http)
+    return notifier
+
+
+def _rule_text(name: str) -> RuleText:
+    rule, text = load_rule(name), rule_documentation(name)
+    return RuleText(title=rule.title, risk=_part(text, "Risk"), remedy=_part(text, "Remedy"))
+
+
+def _part(text: str, name: str) -> str:
+    """The paragraph that begins with `name:`, on one line."""
+    found: list[str] = []
+    for line in text.splitlines():
+        head, colon, rest = line.partition(":")
+        if colon and head in ("Risk", "Remedy", "Source"):
+            if found:
+                break
+            if head == name:
+                found.append(rest.strip())
+        elif found:
+            found.append(line.strip())
+    return " ".join(found).strip()

@@ -1,0 +1,65 @@
+"""Explaining: every move that the ledger holds without a verdict gets one, stored beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from tagwatch.audit.base_index import BaseIndex
+from tagwatch.audit.gather import Memory
+from tagwatch.audit.image import Image, read_image
+from tagwatch.audit.resolution import resolve_tag
+from tagwatch.audit.result import RepositoryChange
+from tagwatch.audit.verdict import ChangeContext, explain_change
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import Reference
+from tagwatch.ledger.record import Move
+from tagwatch.ledger.write import Ledger
+from tagwatch.walk.site import Site
+
+__all__ = ["explain_moves"]
+
+
+def explain_moves(
+    ledger: Ledger,
+    moves: Iterable[Move],
+    memory: Memory,
+    bases: BaseIndex,
+    site: Site,
+) -> Iterator[RepositoryChange]:
+    """The change behind each move of one repository; each is stored before it is yielded."""
+    for move in moves:
+        reference = Reference(repository=move.repository, tag=move.tag)
+        change = explain_change(
+            _image(reference, move.before, _version_before(memory, move), memory),
+            _image(reference, move.after, _version_now(memory, move.tag), memory),
+            tag=move.tag,
+            at=move.at,
+            context=ChangeContext(
+                bases=bases,
+                immutable=site.policy.is_immutable(reference),
+                audited=site.policy.defaults.audited,
+                platform=site.policy.defaults.audited[0],
+            ),
+        )
+        ledger.set_verdict(move, change)
+        yield RepositoryChange(repository=move.repository, change=change)
+
+
+def _image(reference: Reference, digest: Digest, version: str | None, memory: Memory) -> Image:
+    image = read_image(digest, memory.documents, reference=str(reference))
+    if version is None:
+        return image
+    return replace(image, version=version, version_from="alias")
+
+
+def _version_now(memory: Memory, tag: str) -> str | None:
+    return resolve_tag(tag, memory.table).version
+
+
+def _version_before(memory: Memory, move: Move) -> str | None:
+    """The version that the tag stood for until now, as it was named at the time."""
+    for interval in reversed(memory.intervals.get(move.tag, ())):
+        if interval.digest == move.before and interval.first_seen < move.at:
+            return interval.version
+    return None

@@ -1,0 +1,32 @@
+"""Where a run takes place: what is configured, and what the shell knows of clock and machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from tagwatch.audit.knowledge import Knowledge
+from tagwatch.audit.policy import Policy
+from tagwatch.config.settings import Settings
+
+__all__ = ["Site"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Made once by the shell and passed down. `at` is the run's one reading of the clock.
+
+    `root`: the folder that paths are told from; `home`: where credentials are looked for;
+    `database`: the ledger's file.
+    """
+
+    settings: Settings
+    policy: Policy
+    knowledge: Knowledge
+    root: Path
+    home: Path
+    database: Path
+    at: datetime
+    environment: Mapping[str, str] = field(default_factory=dict)

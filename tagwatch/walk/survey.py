@@ -1,0 +1,203 @@
+"""One survey: ask, remember, explain, gather. Both walks have it in their middle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from tagwatch.audit.base import BaseMatch
+from tagwatch.audit.base_index import BaseIndex
+from tagwatch.audit.base_match import MatchContext, match_bases
+from tagwatch.audit.evidence import Evidence, evidence_key
+from tagwatch.audit.gather import Memory, gather
+from tagwatch.audit.image import Image
+from tagwatch.audit.resolution import resolve_tag
+from tagwatch.audit.result import RepositoryChange
+from tagwatch.config.settings import Watch
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.selector import SelectorKind, parse_selector, select
+from tagwatch.image.snapshot import RepositorySnapshot
+from tagwatch.ledger.record import Move
+from tagwatch.ledger.write import Ledger
+from tagwatch.source.target import Target
+from tagwatch.walk.ask import Answers, Patience, open_asker, pattern_of, wants_of_run
+from tagwatch.walk.explain import explain_moves
+from tagwatch.walk.recall import base_repositories, recall_bases, recall_repository, store_bases
+from tagwatch.walk.site import Site
+
+__all__ = ["Survey", "survey"]
+
+Progress = Callable[[RepositorySnapshot], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Survey:
+    """What a survey learnt. `watched`: the targets that the watch list came to."""
+
+    answers: Answers
+    watched: list[Target] = field(default_factory=list)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    changes: list[RepositoryChange] = field(default_factory=list)
+
+
+async def survey(
+    targets: Sequence[Target],
+    ledger: Ledger,
+    run_id: int,
+    site: Site,
+    *,
+    watches: Sequence[Watch] = (),
+    whole: bool = False,
+    patience: Patience | None = None,
+    progress: Progress | None = None,
+) -> Survey:
+    """Ask what `targets` and `watches` need and gather evidence for each; it is stored, too.
+
+    `whole`: follow the approved bases as well. What one repository refuses harms only its own
+    targets. After the asking nothing waits for a network.
+    """
+    async with open_asker(site) as asker:
+        expanded, failures = await asker.expand(watches)
+        wants = wants_of_run(targets, expanded, site, with_bases=whole)
+        answers = await asker.ask(
+            wants, ledger, run_id, patience=patience or Patience(), progress=progress
+        )
+    answers.failures += failures
+    found = Survey(answers=answers)
+    _Remembering(ledger, site, found).run(targets, expanded)
+    return found
+
+
+class _Remembering:
+    """From what was stored to evidence, one repository at a time."""
+
+    def __init__(self, ledger: Ledger, site: Site, found: Survey) -> None:
+        self._ledger = ledger
+        self._site = site
+        self._found = found
+        self._bases = BaseIndex()
+
+    def run(self, targets: Sequence[Target], watches: Sequence[Watch]) -> None:
+        of_bases = base_repositories(self._site.policy, targets)
+        for repository in of_bases:
+            store_bases(self._ledger, repository)
+        self._bases = recall_bases(self._ledger, of_bases)
+        moves = _by_repository(self._ledger.unexplained_moves())
+        wanted = _targets_by_repository(targets)
+        watched = _watches_by_repository(watches)
+        for repository in sorted({*self._found.answers.readings, *wanted, *moves, *watched}):
+            self._remember(
+                repository,
+                moves.get(repository, ()),
+                wanted.get(repository, []),
+                watched.get(repository, []),
+            )
+
+    def _remember(
+        self,
+        repository: Repository,
+        moves: Iterable[Move],
+        targets: list[Target],
+        watches: list[Watch],
+    ) -> None:
+        reading = self._found.answers.readings.get(repository)
+        memory = recall_repository(self._ledger, repository, reading, self._site.at)
+        self._ledger.set_versions(repository, _versions(memory))
+        changes = explain_moves(self._ledger, moves, memory, self._bases, self._site)
+        self._found.changes += changes
+        watched = list(_watched(watches, memory))
+        self._found.watched += watched
+        evidence: dict[str, Evidence] = {}
+        for target in (*sorted(targets, key=_is_not_parent), *watched):
+            key = evidence_key(target)
+            if key is not None and key not in evidence:
+                evidence[key] = self._gather(target, memory)
+        self._ledger.put_evidence(evidence.values())
+        self._found.evidence |= evidence
+
+    def _gather(self, target: Target, memory: Memory) -> Evidence:
+        return gather(
+            target,
+            memory,
+            platforms=self._site.policy.defaults.audited,
+            bases=lambda image: self._match(image, target),
+            at=self._site.at,
+        )
+
+    def _match(self, image: Image, target: Target) -> tuple[BaseMatch, ...]:
+        context = MatchContext(rank=self._rank, is_base=not _is_not_parent(target))
+        return match_bases(image, self._bases, context)
+
+    def _rank(self, reference: str) -> int | None:
+        """The reference's place among the policy's bases."""
+        base = self._site.policy.base_named(Reference.parse(reference))
+        return self._site.policy.bases.index(base) if base is not None else None
+
+
+def _is_not_parent(target: Target) -> bool:
+    """False for what a `FROM` names: it is the base of what will be built, whoever else uses it."""
+    return target.kind != "from"
+
+
+def _versions(memory: Memory) -> dict[str, str]:
+    """The concrete version of every tag whose digest is known."""
+    named = {
+        tag: resolve_tag(tag, memory.table)
+        for tag, digest in memory.table.digests.items()
+        if digest is not None
+    }
+    return {tag: answer.version for tag, answer in named.items() if answer.version is not None}
+
+
+def _watched(watches: Iterable[Watch], memory: Memory) -> Iterator[Target]:
+    """A target for each tag watched by name, `*` or regex; one for a range as a whole."""
+    for watch in watches:
+        for text in watch.tags or ("*",):
+            pattern = pattern_of(watch, text)
+            if pattern is None:
+                yield _watch_target(watch, memory.repository, text)
+                continue
+            selector = parse_selector(text)
+            if selector.kind is SelectorKind.RANGE:
+                yield _watch_target(watch, memory.repository, None, text)
+                continue
+            found = [tag.text for tag in select(selector, memory.table)]
+            for tag in [tag for tag in found if pattern.lets_through(tag)][: watch.max_tags]:
+                yield _watch_target(watch, memory.repository, tag)
+
+
+def _watch_target(
+    watch: Watch, repository: Repository, tag: str | None, selector: str | None = None
+) -> Target:
+    reference = Reference(repository=repository, tag=tag)
+    return Target(
+        text=f"{repository}:{selector or tag}",
+        location=watch.location,
+        kind="watch",
+        reference=reference,
+        selector=selector,
+    )
+
+
+def _by_repository(moves: Iterable[Move]) -> Mapping[Repository, tuple[Move, ...]]:
+    ordered = sorted(moves, key=lambda move: (move.repository, move.at, move.tag))
+    return {
+        repository: tuple(group)
+        for repository, group in groupby(ordered, key=lambda move: move.repository)
+    }
+
+
+def _watches_by_repository(watches: Iterable[Watch]) -> dict[Repository, list[Watch]]:
+    found: dict[Repository, list[Watch]] = {}
+    for watch in watches:
+        found.setdefault(Repository.parse(watch.image), []).append(watch)
+    return found
+
+
+def _targets_by_repository(targets: Iterable[Target]) -> dict[Repository, list[Target]]:
+    found: dict[Repository, list[Target]] = {}
+    for target in targets:
+        if target.reference is not None:
+            found.setdefault(target.reference.repository, []).append(target)
+    return found
