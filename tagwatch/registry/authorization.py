@@ -84,6 +84,13 @@ class Authorizer:
             return f"the credential from {found.credential.origin} may not read this"
         return "no credential is known for it; log in with `docker login` or `podman login`"
 
+    def scrub(self, text: str) -> str:
+        """`text` of a server without what was sent to it: servers have been seen to echo."""
+        secrets = {value.partition(" ")[2] for value, _ in self._ready.values()}
+        for secret in secrets | self._credentials.secrets():
+            text = text.replace(secret, "…")
+        return text
+
     async def _answer(
         self,
         grant: Grant,

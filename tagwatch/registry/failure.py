@@ -104,6 +104,10 @@ def unreachable(error: BaseException, *, host: str, doing: str, seconds: float) 
             f"{where}: no whole answer within {seconds:g} s",
             hint="the registry or the network is slow; timeout_seconds gives it longer",
         )
+    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
+        return UnavailableError(
+            f"{where}: the proxy cannot be used", hint="check HTTPS_PROXY and NO_PROXY"
+        )
     cause = _os_error(error)
     if isinstance(cause, PrivateAddressError):
         return HostileAnswerError(
@@ -128,10 +132,6 @@ def unreachable(error: BaseException, *, host: str, doing: str, seconds: float) 
         )
     if isinstance(cause, ConnectionRefusedError):
         return UnavailableError(f"{where}: connection refused", hint="is the registry running?")
-    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
-        return UnavailableError(
-            f"{where}: the proxy cannot be used", hint="check HTTPS_PROXY and NO_PROXY"
-        )
     return UnavailableError(
         f"{where}: the connection broke ({type(cause or error).__name__})",
         hint="check the network between here and the registry",

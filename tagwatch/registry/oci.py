@@ -193,9 +193,9 @@ class OciClient:
         try:
             parsed = parse_manifest(document.raw, answer.media_type)
         except InvalidDocumentError as error:
-            raise HostileAnswerError(
-                f"{self.host}: {doing}: {error.message}", hint=error.hint
-            ) from error
+            # Its message quotes the body, and its own cause may: neither goes on as it is.
+            reason = self.authorizer.scrub(error.message)
+            raise HostileAnswerError(f"{self.host}: {doing}: {reason}", hint=error.hint) from None
         return Document(digest=document.digest, media_type=parsed.media_type, raw=document.raw)
 
     async def blob(self, repository: Repository, digest: Digest, size: int) -> Document:

@@ -39,9 +39,9 @@ def decode(answer: Answer, kind: type[T], *, host: str, doing: str) -> T:
     try:
         return msgspec.json.decode(answer.body, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
-        shown = "".join(c for c in answer.media_type if c.isascii() and c.isprintable())[:60]
+        shown = "HTML" if "html" in answer.media_type else "something else"
         raise UnavailableError(
-            f"{host}: {doing}: the answer is not what a registry sends ({shown or 'no type'})",
+            f"{host}: {doing}: the answer is not what a registry sends, but {shown}",
             hint="check the endpoint; a proxy's or login page answers like this",
             status=answer.status,
         ) from error

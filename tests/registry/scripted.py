@@ -113,7 +113,7 @@ async def scripted(
 ) -> AsyncIterator[Scripted]:
     """A scripted server on loopback; leaving the block verifies the script."""
     server = Scripted(exchanges)
-    runner = web.ServerRunner(web.Server(server.answer))
+    runner = web.ServerRunner(web.Server(server.answer, access_log=None))
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)

@@ -44,6 +44,11 @@ class CredentialChain:
                     self._found[path] = await self._ask(path)
         return self._found[path]
 
+    def secrets(self) -> frozenset[str]:
+        """The secrets found so far, for taking them out of a text."""
+        found = (entry.credential for entry in self._found.values())
+        return frozenset(credential.secret for credential in found if credential is not None)
+
     async def _ask(self, path: str) -> Found:
         problem: CredentialError | None = None
         for source in self._sources.values():
