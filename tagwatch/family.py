@@ -28,6 +28,12 @@ COMMANDS: dict[str, str] = {
 SOURCES: dict[str, str] = {
     "dockerfile": "tagwatch.source.dockerfile",
     "compose": "tagwatch.source.compose",
+    "github-actions": "tagwatch.source.github_actions",
+    "gitlab-ci": "tagwatch.source.gitlab_ci",
+    "kustomize": "tagwatch.source.kustomize",
+    "helm": "tagwatch.source.helm",
+    "devcontainer": "tagwatch.source.devcontainer",
+    "bake": "tagwatch.source.bake",
     "kubernetes": "tagwatch.source.kubernetes",
     "plain": "tagwatch.source.plain",
 }

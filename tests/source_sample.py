@@ -49,6 +49,8 @@ def assert_exact(extraction: Extraction, files: Mapping[str, str | bytes]) -> No
             row = raw.decode().removeprefix("\ufeff").split("\n")[field.location.line - 1]
             assert row[field.location.column - 1 :].startswith(field.text.split("\n")[0])
             assert target.reference is not None
+            if field.name == "comment":
+                continue
             whole = type(target.reference).parse(field.template.replace("{}", field.text))
             assert whole == target.reference
 

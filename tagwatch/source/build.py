@@ -21,7 +21,8 @@ class Build:
     """One build. `path` is the Dockerfile's, unless `inline` holds its place and text.
 
     `unknown`: build arguments whose value is not known here; `contexts`: names that stand for
-    something else in this build's FROM and --from.
+    something else in this build's FROM and --from. `is_explicit`: the Dockerfile is named, so that
+    it is worth a word where it is not there.
     """
 
     location: Location
@@ -31,6 +32,7 @@ class Build:
     unknown: frozenset[str] = frozenset()
     target: str | None = None
     contexts: frozenset[str] = frozenset()
+    is_explicit: bool = True
 
 
 def build_extraction(build: Build, companions: Companions, context: SourceContext) -> Extraction:
@@ -43,7 +45,7 @@ def build_extraction(build: Build, companions: Companions, context: SourceContex
         path = build.location.path
     else:
         path = build.path
-        raw = companions.read(path, build.location)
+        raw = companions.read(path, build.location if build.is_explicit else None)
     if raw is None:
         return Extraction()
     given = replace(

@@ -48,8 +48,10 @@ __all__ = ["extract", "recognizes"]
 _NAME = re.compile(r"(?:docker-|podman-)?compose(?:[._-][^/]*)?\.ya?ml", re.IGNORECASE)
 _MAIN = re.compile(r"(?:docker-)?compose\.ya?ml")
 _SERVICES = re.compile(
-    rb"""(?m)^(?:\xef\xbb\xbf)?["']?services["']?[ \t]*:[ \t\r]*(?:#.*|\{.*|&\S+)?$"""
+    rb"""(?m)^(?:\xef\xbb\xbf)?["']?services["']?[ \t]*:[ \t]*(?:\{|"""
+    rb"""(?:&\S+[ \t]*)?(?:\#.*)?\r?\n(?:[ \t]*(?:\#.*)?\r?\n)*[ \t]+["']?[\w.<$-]+["']?[ \t]*:)"""
 )
+_FOREIGN = re.compile(r"(?:^|/)(?:\.(?:github|gitea|forgejo)/workflows|templates)/")
 _SERVICE_KEY = re.compile(
     rb"""(?m)(?:^[ \t]+|[{,][ \t]*)["']?(?:image|build|extends)["']?[ \t]*:"""
 )
@@ -66,8 +68,10 @@ _MAX_CHAIN = 32
 def recognizes(path: str, head: bytes) -> bool:
     """See `Source.recognizes`."""
     name = posixpath.basename(path)
+    if _FOREIGN.search(path):
+        return False
     if _NAME.fullmatch(name):
-        return True
+        return not _OTHER.search(head) or _SERVICES.search(head) is not None
     if not name.endswith((".yml", ".yaml")) or _OTHER.search(head):
         return False
     if _SERVICES.search(head):

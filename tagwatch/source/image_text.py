@@ -8,9 +8,10 @@ from typing import Any
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
+from tagwatch.source.digest_comment import comment_field
 from tagwatch.source.interpolation import Place, Resolved, literal
 from tagwatch.source.node import Document, Scalar
-from tagwatch.source.target import Field, Target
+from tagwatch.source.target import Field, Location, Target
 from tagwatch.source.yaml_nodes import block_content
 
 __all__ = ["image_target", "literal_scalar", "place_of", "template_variables", "text_range"]
@@ -80,11 +81,14 @@ def image_target(
         reference = Reference.parse(text[skip:])
     except InvalidReferenceError as error:
         return replace(target, invalid=error.message)
-    return replace(target, reference=reference, fields=_fields(value, skip))
+    place = target.location
+    fields = _fields(value, skip, place)
+    comment = comment_field(document.source, place, place.line, reference) if fields else ()
+    return replace(target, reference=reference, fields=fields + comment)
 
 
-def _fields(value: Resolved, skip: int) -> tuple[Field, ...]:
-    """The places to edit; one place that holds the whole reference is named so."""
+def _fields(value: Resolved, skip: int, place: Location) -> tuple[Field, ...]:
+    """The places to edit; the whole reference where it is used is named so."""
     fields = []
     for field in value.fields:
         before = field.template.index("{}")
@@ -93,7 +97,7 @@ def _fields(value: Resolved, skip: int) -> tuple[Field, ...]:
             continue
         template = field.template[min(skip, before) :]
         fields.append(replace(_without_start(field, cut), template=template))
-    if len(fields) == 1 and fields[0].template == "{}" and not value.missing:
+    if len(fields) == 1 and fields[0].location == place:
         return (replace(fields[0], name="reference"),)
     return tuple(fields)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Field
 
-__all__ = ["Lookup", "Part", "Place", "Resolved", "interpolate", "literal"]
+__all__ = ["Lookup", "Part", "Place", "Resolved", "interpolate", "joined", "literal"]
 
 _MAX_LENGTH = 4096  # an image reference has at most about 800 characters
 _MAX_PARTS = 256
@@ -115,7 +115,7 @@ class _Interpolation:
             value, position = self._variable(text, dollar + 1, offset, depth)
             values.append(value)
         values.append(literal(text[position:], self.place, offset + position))
-        return _join(values)
+        return joined(values)
 
     def _variable(self, text: str, at: int, offset: int, depth: int) -> tuple[Resolved, int]:
         """What stands after a `$` at `text[at:]`, and where reading goes on."""
@@ -167,7 +167,8 @@ def _closing_brace(text: str, start: int) -> int:
     return -1
 
 
-def _join(values: Iterable[Resolved]) -> Resolved:
+def joined(values: Iterable[Resolved]) -> Resolved:
+    """The texts one after the other; an error where they grow beyond any reference."""
     parts: list[Part] = []
     missing: dict[str, None] = {}
     error, length = "", 0

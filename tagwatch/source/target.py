@@ -59,6 +59,7 @@ class Field:
     `comment`: the tag in a comment beside the reference, which an edit keeps true.
     `shared`: what else is made of the same value, so that an edit for this reference alone would
     not be exact: `reference` (another one), `stage` (a build stage's own commands).
+    `plain`: a YAML scalar without quotes, which an edit quotes where it would become a number.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Field:
     location: Location
     template: str = "{}"
     shared: str = ""
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,131 @@
+"""Dev containers: the image, the build, the Compose files and the features of `devcontainer.json`.
+
+Features are OCI artifacts named like images. `${localEnv:…}` is the user's environment: not known.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from collections.abc import Mapping as AbstractMapping
+
+from tagwatch.errors import InvalidReferenceError
+from tagwatch.image.reference import Reference
+from tagwatch.source.build import Build, build_extraction, cache_reference
+from tagwatch.source.companion import Companions
+from tagwatch.source.compose import extract as extract_compose
+from tagwatch.source.ignore import attach, find_ignores, ignore_problems
+from tagwatch.source.image_text import image_target, literal_scalar
+from tagwatch.source.json_nodes import load_json
+from tagwatch.source.node import Document, Mapping, Node, Scalar, Sequence
+from tagwatch.source.target import Extraction, SourceContext, Target
+
+__all__ = ["extract", "recognizes"]
+
+_PATH = re.compile(r"(?:^|/)(?:\.devcontainer/(?:[^/]+/)*|\.?)devcontainer\.jsonc?")
+_KEY = re.compile(
+    rb'"(?:dockerComposeFile|dockerFile|remoteUser|postCreateCommand|containerEnv|features)"[ \t]*:'
+)
+_KIND = "devcontainer"
+
+
+def recognizes(path: str, head: bytes) -> bool:
+    """See `Source.recognizes`."""
+    if _PATH.search(path):
+        return True
+    return path.endswith((".json", ".jsonc")) and _KEY.search(head) is not None
+
+
+def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
+    """See `Source.extract`."""
+    document = load_json(raw, path)
+    companions = Companions(context)
+    ignores = find_ignores(document.source.text, path, comment="//")
+    targets: list[Target] = []
+    parts: list[Extraction] = []
+    for root in document.roots:
+        if isinstance(root, Mapping):
+            targets += attach(_images(document, root), ignores)
+            build = _build(document, root)
+            if build is not None:
+                parts.append(build_extraction(build, companions, context))
+            parts += _compose(document, root, companions, context)
+    problems = [*document.problems, *ignore_problems(ignores), *companions.problems]
+    wanted = dict.fromkeys([*companions.wanted, *(path for part in parts for path in part.wanted)])
+    return Extraction(
+        targets=(*targets, *(target for part in parts for target in part.targets)),
+        problems=(*problems, *(problem for part in parts for problem in part.problems)),
+        wanted=tuple(wanted),
+        ignores=(*ignores, *(ignore for part in parts for ignore in part.ignores)),
+        ports=tuple(port for part in parts for port in part.ports),
+    )
+
+
+def _images(document: Document, root: Mapping) -> Iterator[Target]:
+    image = root.scalar("image")
+    if image is not None and image.value:
+        yield image_target(document, image, literal_scalar(document, image), kind=_KIND)
+    for item in _listed(root.get("build", "cacheFrom")):
+        if isinstance(item, Scalar) and (reference := cache_reference(item.value)):
+            skip = len(item.value) - len(reference)
+            value = literal_scalar(document, item)
+            if item.value.endswith(reference):
+                yield image_target(document, item, value, kind=_KIND, skip=skip)
+    features = root.mapping("features")
+    for key, _ in features.pairs if features else ():
+        if isinstance(key, Scalar) and _is_artifact(key.value):
+            value = literal_scalar(document, key)
+            yield image_target(document, key, value, kind=_KIND, facts={"artifact": "feature"})
+
+
+def _is_artifact(name: str) -> bool:
+    """False for a local feature, an archive's address, and an old short name."""
+    try:
+        return "/" in name and "://" not in name and Reference.parse(name) is not None
+    except InvalidReferenceError:
+        return False
+
+
+def _build(document: Document, root: Mapping) -> Build | None:
+    """The build of a Dockerfile, under `build` or in the older top-level keys."""
+    name = root.scalar("build", "dockerfile") or root.scalar("dockerFile")
+    if name is None or not name.value:
+        return None
+    folder = posixpath.dirname(document.source.path)
+    values = root.mapping("build", "args")
+    given = {
+        key: literal_scalar(document, node).known
+        for key, node in (values.entries.items() if values else ())
+        if isinstance(node, Scalar)
+    }
+    target = root.scalar("build", "target")
+    return Build(
+        location=document.location(name),
+        path=posixpath.normpath(posixpath.join(folder, name.value)),
+        arguments=_known(given),
+        unknown=frozenset(key for key, text in given.items() if text is None),
+        target=target.value if target is not None else None,
+    )
+
+
+def _known(given: AbstractMapping[str, str | None]) -> dict[str, str]:
+    return {key: text for key, text in given.items() if text is not None}
+
+
+def _compose(
+    document: Document, root: Mapping, companions: Companions, context: SourceContext
+) -> Iterator[Extraction]:
+    folder = posixpath.dirname(document.source.path)
+    for node in _listed(root.get("dockerComposeFile")):
+        if isinstance(node, Scalar) and node.value:
+            path = posixpath.normpath(posixpath.join(folder, node.value))
+            raw = companions.read(path, document.location(node))
+            if raw is not None:
+                yield extract_compose(raw, path, context)
+
+
+def _listed(node: Node | None) -> list[Node]:
+    if node is None:
+        return []
+    return node.items if isinstance(node, Sequence) else [node]

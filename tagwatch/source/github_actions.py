@@ -1,0 +1,110 @@
+"""GitHub Actions: workflows (also Gitea's and Forgejo's) and action files.
+
+Job and service containers, `uses: docker://…` of steps, and an action's `runs.image`. Expressions
+(`${{ … }}`) are evaluated at run time: such a target says what it needs.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from tagwatch.source.build import Build, build_extraction
+from tagwatch.source.companion import Companions
+from tagwatch.source.ignore import attach, find_ignores, ignore_problems
+from tagwatch.source.image_text import image_target, literal_scalar
+from tagwatch.source.node import Document, Mapping, Node, Scalar, items_of
+from tagwatch.source.target import Extraction, SourceContext, Target
+from tagwatch.source.yaml_nodes import load_yaml
+
+__all__ = ["extract", "recognizes"]
+
+_WORKFLOW = re.compile(r"(?:^|/)\.(?:github|gitea|forgejo)/workflows/[^/]+\.ya?ml")
+_ACTION = re.compile(r"(?:^|/)action\.ya?ml")
+_RUNS = re.compile(rb"""(?m)^["']?runs["']?[ \t]*:""")
+_ON = re.compile(rb"""(?m)^["']?on["']?[ \t]*:""")
+_JOBS = re.compile(rb"""(?m)^["']?jobs["']?[ \t]*:""")
+_SCHEME = "docker://"
+
+
+def recognizes(path: str, head: bytes) -> bool:
+    """See `Source.recognizes`."""
+    if _WORKFLOW.search(path):
+        return True
+    if _ACTION.search(path):
+        return not head or _RUNS.search(head) is not None
+    return (
+        path.endswith((".yml", ".yaml"))
+        and _ON.search(head) is not None
+        and _JOBS.search(head) is not None
+    )
+
+
+def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
+    """See `Source.extract`."""
+    document = load_yaml(raw, path)
+    companions = Companions(context)
+    targets: dict[tuple[int, int], Target] = {}
+    for root in document.roots:
+        if isinstance(root, Mapping):
+            for group, node in _images(root):
+                targets.setdefault((node.start, node.end), _target(document, group, node))
+    built = [
+        build_extraction(build, companions, context)
+        for root in document.roots
+        if isinstance(root, Mapping) and (build := _build(document, root)) is not None
+    ]
+    ignores = find_ignores(document.source.text, path)
+    problems = [*document.problems, *ignore_problems(ignores), *companions.problems]
+    return Extraction(
+        targets=attach(targets.values(), ignores)
+        + tuple(target for extraction in built for target in extraction.targets),
+        problems=(*problems, *(item for extraction in built for item in extraction.problems)),
+        wanted=companions.wanted,
+        ignores=ignores,
+    )
+
+
+def _images(root: Mapping) -> Iterator[tuple[str | None, Scalar]]:
+    """Job (or none) and image, in file order."""
+    jobs = root.mapping("jobs")
+    for name, job in jobs.entries.items() if jobs else ():
+        if not isinstance(job, Mapping):
+            continue
+        services = job.mapping("services")
+        containers = [job.get("container"), *(services.entries.values() if services else ())]
+        for container in containers:
+            image = container.scalar("image") if isinstance(container, Mapping) else container
+            if isinstance(image, Scalar) and image.value and not image.is_null:
+                yield name, image
+        yield from ((name, node) for node in _docker_steps(job.get("steps")))
+    runs = root.mapping("runs")
+    if runs is not None:
+        image = runs.scalar("image")
+        if image is not None and image.value.startswith(_SCHEME):
+            yield None, image
+        yield from ((None, node) for node in _docker_steps(runs.get("steps")))
+
+
+def _docker_steps(steps: Node | None) -> Iterator[Scalar]:
+    for step in items_of(steps):
+        uses = step.scalar("uses") if isinstance(step, Mapping) else None
+        if uses is not None and uses.value.startswith(_SCHEME):
+            yield uses
+
+
+def _target(document: Document, group: str | None, node: Scalar) -> Target:
+    skip = len(_SCHEME) if node.value.startswith(_SCHEME) else 0
+    value = literal_scalar(document, node)
+    return image_target(document, node, value, kind="github-actions", skip=skip, group=group)
+
+
+def _build(document: Document, root: Mapping) -> Build | None:
+    """The Dockerfile that a container action is built from."""
+    image = root.scalar("runs", "image")
+    if image is None or not image.value or image.value.startswith(_SCHEME):
+        return None
+    folder = posixpath.dirname(document.source.path)
+    path = posixpath.normpath(posixpath.join(folder, image.value))
+    return Build(location=document.location(image), path=path)

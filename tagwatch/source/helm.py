@@ -1,0 +1,207 @@
+"""Helm: the values of a chart (`image: {registry, repository, tag, digest}` in all its forms).
+
+An empty tag is the chart's `appVersion`: `Chart.yaml` beside the file is asked for; without it the
+tag is missing, not `latest`. Templates are programs: they are passed over, with a note.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tagwatch.errors import InvalidReferenceError
+from tagwatch.image.reference import Repository
+from tagwatch.source.companion import Companions
+from tagwatch.source.ignore import attach, find_ignores, ignore_problems
+from tagwatch.source.image_text import image_target, literal_scalar
+from tagwatch.source.node import Document, Mapping, Scalar, Sequence, items_of, walk
+from tagwatch.source.source_text import SourceText
+from tagwatch.source.split_reference import SplitReference
+from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
+from tagwatch.source.yaml_nodes import load_yaml
+
+__all__ = ["extract", "recognizes"]
+
+_VALUES = re.compile(r"(?:[^/]*[._-])?values(?:[._-][^/]*)?\.ya?ml", re.IGNORECASE)
+_TEMPLATE_PATH = re.compile(r"(?:^|/)templates/(?:[^/]+/)*[^/]+\.(?:ya?ml|tpl)")
+_ACTION = re.compile(rb"\{\{-?[ \t]*(?:[.$\"(]|/\*|\w)")
+_IMAGE_KEY = re.compile(r"(?:.*[a-z0-9_-])?[iI]mage|.*_image|.*-image")
+_IMAGE_LIST = re.compile(r"(?:.*[a-z0-9])?[iI]mages")
+_TAGGED = re.compile(r"[^\s:@]+(?::\d+/[^\s:@]+)?[:@][^\s/]+")
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+
+
+def recognizes(path: str, head: bytes) -> bool:
+    """See `Source.recognizes`."""
+    if _TEMPLATE_PATH.search(path):
+        return not head or _ACTION.search(head) is not None
+    return _VALUES.fullmatch(posixpath.basename(path)) is not None
+
+
+def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
+    """See `Source.extract`."""
+    if _TEMPLATE_PATH.search(path):
+        return Extraction(problems=(_template_note(path),))
+    document = load_yaml(raw, path)
+    companions = Companions(context)
+    values = _Values(document=document, companions=companions)
+    found: dict[tuple[Location, object], Target] = {}
+    problems = list(document.problems)
+    for root in document.roots:
+        if isinstance(root, Mapping):
+            for target, problem in values.images(root):
+                found.setdefault((target.location, target.reference), target)
+                problems += [problem] if problem else []
+    ignores = find_ignores(document.source.text, path)
+    return Extraction(
+        targets=attach(found.values(), ignores),
+        problems=(*dict.fromkeys(problems), *ignore_problems(ignores), *companions.problems),
+        wanted=companions.wanted,
+        ignores=ignores,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Values:
+    """One values file and the chart beside it."""
+
+    document: Document
+    companions: Companions
+
+    def images(self, root: Mapping) -> Iterator[tuple[Target, Problem | None]]:
+        """Every image of the values, in file order, with what is wrong with its tag."""
+        registry = root.scalar("global", "imageRegistry")
+        for parent, key, value in walk(root):
+            if isinstance(value, Scalar):
+                if _IMAGE_KEY.fullmatch(key) and (target := self._inline(parent, key, value)):
+                    yield target, None
+            elif isinstance(value, Mapping):
+                if (target := self._split(key, value, registry)) is not None:
+                    yield target, self._tag_problem(value)
+                elif _IMAGE_LIST.fullmatch(key):
+                    yield from ((target, None) for target in self._named(value))
+            elif isinstance(value, Sequence):
+                yield from self._listed(key, value, registry)
+
+    def _listed(
+        self, key: str, node: Sequence, registry: Scalar | None
+    ) -> Iterator[tuple[Target, Problem | None]]:
+        is_list = _IMAGE_LIST.fullmatch(key) is not None
+        for item in items_of(node):
+            if isinstance(item, Scalar) and is_list and self._is_name(item):
+                yield self._whole(item, key), None
+            elif isinstance(item, Mapping):
+                target = self._split("image" if is_list else "", item, registry)
+                if target is not None:
+                    yield target, self._tag_problem(item)
+
+    def _named(self, node: Mapping) -> Iterator[Target]:
+        """The images of `images: {web: o/r:7}` and of `images: {tags: {web: o/r:7}}`."""
+        for below in (node, node.mapping("tags")):
+            for key, value in below.entries.items() if below else ():
+                if isinstance(value, Scalar) and _TAGGED.fullmatch(value.value):
+                    yield self._whole(value, key)
+
+    def _inline(self, parent: Mapping, key: str, node: Scalar) -> Target | None:
+        """A text under an image key: the whole reference, or its name with the tag beside it."""
+        if not self._is_name(node):
+            return None
+        tag = parent.get("tag") if key == "image" else None
+        tag = tag or parent.get(f"{key}Tag") or parent.get(f"{key}Version")
+        if isinstance(tag, Scalar) and tag.value and ":" not in node.value.rpartition("/")[2]:
+            return SplitReference(
+                document=self.document, kind="helm", name=node, tag=tag, group=key
+            ).target()
+        return self._whole(node, key)
+
+    def _whole(self, node: Scalar, key: str) -> Target:
+        value = literal_scalar(self.document, node)
+        return image_target(self.document, node, value, kind="helm", group=key)
+
+    def _split(self, key: str, node: Mapping, registry: Scalar | None) -> Target | None:
+        """The target of a mapping that has `repository`, or is under an image key with `name`."""
+        is_image = _IMAGE_KEY.fullmatch(key) is not None
+        repository = node.scalar("repository")
+        if repository is None and is_image and "tag" in node.entries:
+            repository = node.scalar("name")
+        if repository is None or not repository.value or not self._is_name(repository):
+            return None
+        if not is_image and not _is_split(node):
+            return None
+        own = node.scalar("registry")
+        prefix = own.value if own is not None else ""
+        if "registry" in node.entries and registry is not None and registry.value:
+            prefix = registry.value
+        digest = node.scalar("digest") or node.scalar("sha")
+        bare = digest is not None and ":" not in digest.value
+        split = SplitReference(
+            document=self.document,
+            kind="helm",
+            name=repository,
+            tag=node.scalar("tag"),
+            digest=digest,
+            prefix=f"{prefix.rstrip('/')}/" if prefix else "",
+            digest_prefix="sha256:" if bare else "",
+            group=key or None,
+        )
+        target = split.target()
+        if target.missing == ("tag",) and (version := self._app_version()):
+            return replace(split, default_tag=version).target()
+        return target
+
+    def _app_version(self) -> str:
+        """The chart's `appVersion`; empty where there is no chart (yet) beside the file."""
+        folder = posixpath.dirname(self.document.source.path)
+        path = posixpath.join(folder, "Chart.yaml")
+        raw = self.companions.read(path, None)
+        chart = load_yaml(raw, path).roots if raw is not None else ()
+        node = chart[0].scalar("appVersion") if chart and isinstance(chart[0], Mapping) else None
+        return node.value if node is not None else ""
+
+    def _is_name(self, node: Scalar) -> bool:
+        """False for what cannot be an image: nothing, numbers, booleans, URLs, free text."""
+        text = node.value
+        if not text or node.is_null or not node.is_string or "://" in text:
+            return False
+        if "{{" in text or "$" in text:
+            return True
+        try:
+            Repository.parse(text.partition("@")[0].rpartition(":")[0] or text)
+        except InvalidReferenceError:
+            return not any(character.isspace() for character in text) and "/" in text
+        return True
+
+    def _tag_problem(self, node: Mapping) -> Problem | None:
+        """A tag without quotes that Helm reads as a number and prints otherwise (3.10 as 3.1)."""
+        tag = node.scalar("tag")
+        if tag is None or tag.style or not _NUMBER.fullmatch(tag.value):
+            return None
+        number = float(tag.value)
+        if "." in tag.value and f"{number:g}" == tag.value:
+            return None
+        if "." not in tag.value and str(int(tag.value)) == tag.value and abs(number) < 1e6:
+            return None
+        return Problem(
+            message=f"tag: {tag.value} without quotes is a number, and Helm prints it otherwise",
+            location=self.document.location(tag),
+            hint=f'write tag: "{tag.value}"',
+        )
+
+
+def _is_split(node: Mapping) -> bool:
+    """True where a mapping outside an image key still reads like an image."""
+    return isinstance(node.get("tag"), Scalar) and bool(
+        node.entries.keys() & {"registry", "digest", "pullPolicy", "imagePullPolicy", "name"}
+    )
+
+
+def _template_note(path: str) -> Problem:
+    place = SourceText(b"", path).location(0, 0)
+    return Problem(
+        message="a Helm template was passed over: what it names is known only when rendered",
+        location=place,
+        hint="check the chart's values, or the output of `helm template`",
+        skipped=True,
+    )

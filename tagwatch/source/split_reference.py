@@ -1,0 +1,96 @@
+"""References that a file spreads over several fields: registry, name, tag, digest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tagwatch.errors import InvalidReferenceError
+from tagwatch.image.reference import Reference
+from tagwatch.source.digest_comment import comment_field
+from tagwatch.source.image_text import place_of, template_variables, text_range
+from tagwatch.source.node import Document, Scalar
+from tagwatch.source.target import Field, Target
+
+__all__ = ["SplitReference"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitReference:
+    """The fields as they stand; `name` is there always, an empty field counts as none.
+
+    `prefix` is put before the name (a registry), `default_tag` is the tag where none stands;
+    `missing`: what else must be known; `digest_prefix`: what the digest's field leaves out.
+    """
+
+    document: Document
+    kind: str
+    name: Scalar
+    tag: Scalar | None = None
+    digest: Scalar | None = None
+    prefix: str = ""
+    default_tag: str = ""
+    missing: tuple[str, ...] = ()
+    digest_prefix: str = ""
+    group: str | None = None
+
+    def target(self) -> Target:
+        """The target, at the place of the field that decides: the digest, else the tag, the name.
+
+        Without digest, tag and default the tag is `missing`.
+        """
+        shown = self._shown(self.digest) or self._shown(self.tag) or self.name
+        start, end = text_range(self.document, shown)
+        source = self.document.source
+        target = Target(
+            text=source.text[start:end],
+            location=source.location(start, end),
+            kind=self.kind,
+            group=self.group,
+        )
+        texts = self._texts()
+        missing = [*self.missing, *template_variables("\n".join(texts.values()))]
+        if not texts["tag"] and not texts["digest"] and not _has_tag(texts["name"]):
+            missing.append("tag")
+        if missing:
+            return replace(target, missing=tuple(dict.fromkeys(missing)))
+        try:
+            reference = Reference.parse(_join(**texts))
+        except InvalidReferenceError as error:
+            return replace(target, invalid=error.message)
+        fields = self._fields(texts)
+        place = target.location
+        fields += comment_field(source, place, place.line, reference)
+        return replace(target, reference=reference, fields=tuple(fields))
+
+    def _texts(self) -> dict[str, str]:
+        tag, digest = self._shown(self.tag), self._shown(self.digest)
+        return {
+            "name": self.prefix + self.name.value,
+            "tag": tag.value if tag else self.default_tag,
+            "digest": self.digest_prefix + digest.value if digest else "",
+        }
+
+    def _fields(self, texts: dict[str, str]) -> list[Field]:
+        before = {"name": self.prefix, "tag": "", "digest": self.digest_prefix}
+        fields = []
+        for part, node in (("digest", self.digest), ("tag", self.tag), ("name", self.name)):
+            shown = self._shown(node)
+            place = place_of(self.document, shown) if shown else None
+            if shown is None or place is None:
+                continue
+            template = _join(**{**texts, part: before[part] + "{}"})
+            field = place.field(shown.value, 0)
+            fields.append(replace(field, name=part, template=template, plain=not shown.style))
+        return fields
+
+    @staticmethod
+    def _shown(node: Scalar | None) -> Scalar | None:
+        return node if node is not None and node.value and not node.is_null else None
+
+
+def _has_tag(name: str) -> bool:
+    return "@" in name or ":" in name.rpartition("/")[2]
+
+
+def _join(name: str, tag: str, digest: str) -> str:
+    return name + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")

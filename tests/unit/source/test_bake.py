@@ -1,0 +1,158 @@
+"""Bake files: what `docker buildx bake --print` says of HCL and of JSON."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tagwatch.source import bake
+from tagwatch.source.target import Extraction
+from tests.source_sample import assert_exact, extract, shown
+
+HCL = """\
+variable "TAG" { default = "7.2" }
+variable "REG" { default = null }
+variable "IMG" { default = "redis:${TAG}" }
+// "docker-image://decoy:1"
+target "base" {
+  contexts = {
+    alpine = "docker-image://alpine:3.19" # tagwatch: ignore=tag-moving
+    "b-c" : "docker-image://redis:${TAG}",
+    s = "./s", t = "target:other"
+  }
+  args = { X = "docker-image://decoy:2" }
+  tags = ["decoy:3"]
+}
+target "app" {
+  inherits = ["base"]
+  contexts = {
+    d = "docker-image://${REG}/x:1"
+    e = "docker-image://${TAG != "" ? "a" : "}"}:1"
+    f = "docker-image://${IMG}"
+    g = "docker-image://a:$${TAG}"
+  }
+  cache-from = ["type=registry,ref=ghcr.io/o/c:${TAG}", "type=gha",
+    {type = "registry", ref = "o/d:1"}]
+}
+function "f" {
+  params = [a]
+  result = upper(a)
+}
+"""
+
+
+def read(
+    text: str, path: str = "docker-bake.hcl", files: dict[str, str] | None = None, **env: str
+) -> Extraction:
+    extraction = extract(bake, text, path, files, **env)
+    assert_exact(extraction, {path: text, **(files or {})})
+    return extraction
+
+
+@pytest.mark.parametrize(
+    ("path", "head", "recognized"),
+    [
+        ("docker-bake.hcl", b"", True),
+        ("docker-bake.override.json", b"", True),
+        ("bake.hcl", b"", True),
+        ("ci.hcl", b'target "x" {\n', True),
+        ("main.hcl", b'variable "x" {\n', False),
+        ("x.json", b'{"target": {"a": {"contexts": {}}}}', True),
+        ("tsconfig.json", b'{"compilerOptions": {"target": "es6"}}', False),
+    ],
+)
+def test_recognizes(path: str, head: bytes, recognized: bool) -> None:
+    assert bake.recognizes(path, head) is recognized
+
+
+def test_hcl() -> None:
+    extraction = read(HCL)
+    assert [line.removeprefix("docker-bake.hcl:") for line in shown(extraction)] == [
+        "7:30 alpine:3.19 -> docker.io/library/alpine:3.19",
+        "8:29 redis:${TAG} -> docker.io/library/redis:7.2",
+        "17:25 ${REG}/x:1 -> missing REG",
+        '18:25 ${TAG != "" ? "a" : "}"}:1 -> missing TAG != "" ? "a" : "}"',
+        "19:25 ${IMG} -> docker.io/library/redis:7.2",
+        "20:25 a:$${TAG} -> invalid",
+        "22:36 ghcr.io/o/c:${TAG} -> ghcr.io/o/c:7.2",
+        "23:32 o/d:1 -> docker.io/o/d:1",
+    ]
+    assert [target.group for target in extraction.targets[:3]] == ["base", "base", "app"]
+    assert len(extraction.targets[0].ignores) == 1
+    (tag, name) = extraction.targets[1].fields
+    assert (tag.name, tag.text, tag.template) == ("value", "7.2", "redis:{}")
+    assert str(tag.location) == "docker-bake.hcl:1:29"
+    assert (name.text, name.template) == ("redis:", "{}7.2")
+
+
+def test_the_environment_beats_a_default() -> None:
+    assert shown(read(HCL, TAG="8", REG="r.example"))[1:3] == [
+        "docker-bake.hcl:8:29 redis:${TAG} -> docker.io/library/redis:8",
+        "docker-bake.hcl:17:25 ${REG}/x:1 -> r.example/x:1",
+    ]
+
+
+def test_json() -> None:
+    text = """\
+{"target": {
+  "a": {"contexts": {"alpine": "docker-image://alpine:3.19"}, "args": {"X": "docker-image://d:1"}},
+  "b": {"inherits": ["a"], "contexts": {"redis": "docker-image://redis:${TAG}"}}},
+ "variable": {"TAG": {"default": "7.2"}}}
+"""
+    assert shown(read(text, "docker-bake.json")) == [
+        "docker-bake.json:2:48 alpine:3.19 -> docker.io/library/alpine:3.19",
+        "docker-bake.json:3:66 redis:${TAG} -> docker.io/library/redis:7.2",
+    ]
+
+
+def test_builds() -> None:
+    files = {
+        "app/Dockerfile.x": "ARG BASE=debian:11\nARG N\n"
+        "FROM $BASE AS a\nFROM node:$N\nFROM alpine\n"
+    }
+    text = """\
+variable "N" {}
+target "_common" { args = { BASE = "debian:12", N = N } }
+target "app" {
+  inherits = ["_common"]
+  context = "app"
+  dockerfile = "Dockerfile.x"
+  contexts = { alpine = "docker-image://alpine:3.20" }
+}
+target "none" { dockerfile = "No" }
+"""
+    extraction = read(text, files=files)
+    assert shown(extraction) == [
+        "docker-bake.hcl:7:41 alpine:3.20 -> docker.io/library/alpine:3.20",
+        "app/Dockerfile.x:3:6 $BASE -> docker.io/library/debian:12",
+        "app/Dockerfile.x:4:6 node:$N -> missing N",
+    ]
+    (problem,) = extraction.problems
+    assert "'No' was not read" in problem.message
+
+
+def test_inline_dockerfiles() -> None:
+    text = 'target "a" {\n  dockerfile-inline = <<EOT\nFROM busybox:1\nRUN x\nEOT\n}\n'
+    assert shown(read(text)) == ["docker-bake.hcl:3:6 busybox:1 -> docker.io/library/busybox:1"]
+    text = 'target "a" {\n  dockerfile-inline = <<-EOT\n    # c\n    FROM busybox:1\n  EOT\n}\n'
+    assert shown(read(text)) == ["docker-bake.hcl:4:10 busybox:1 -> docker.io/library/busybox:1"]
+
+
+@pytest.mark.parametrize("text", ['target "a" {', "a = = 1", 'a = "${"', "\x01"])
+def test_not_hcl_is_a_problem(text: str) -> None:
+    extraction = read(text)
+    assert extraction.targets == ()
+    assert extraction.problems[0].message == "not HCL"
+
+
+def test_deep_nesting_is_a_problem() -> None:
+    for text in ("a = " + "[" * 500 + "]" * 500, "a {" * 500 + "}" * 500):
+        assert "deep" in read(text).problems[0].message
+
+
+def test_without_the_library_a_problem_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hcl2", None)
+    (problem,) = read(HCL).problems
+    assert "not installed" in problem.message
+    assert "tagwatch[bake]" in problem.hint

@@ -1,0 +1,98 @@
+"""GitHub Actions: containers, services, docker:// steps and actions."""
+
+from __future__ import annotations
+
+import pytest
+
+from tagwatch.source import github_actions
+from tagwatch.source.target import Extraction
+from tests.source_sample import assert_exact, extract, shown
+
+PATH = ".github/workflows/ci.yml"
+D = "sha256:" + "0badcafe" * 8
+
+
+def read(text: str, path: str = PATH, files: dict[str, str] | None = None) -> Extraction:
+    extraction = extract(github_actions, text, path, files)
+    assert_exact(extraction, {path: text, **(files or {})})
+    return extraction
+
+
+@pytest.mark.parametrize(
+    ("path", "head", "recognized"),
+    [
+        (PATH, b"", True),
+        ("a/.gitea/workflows/x.yaml", b"", True),
+        (".github/workflows/sub/x.yml", b"", False),
+        (".github/dependabot.yml", b"version: 2\n", False),
+        ("action.yml", b"", True),
+        ("a/action.yaml", b"name: x\nruns:\n  using: docker\n", True),
+        ("action.yml", b"name: x\n", False),
+        ("x.yml", b'"on": push\njobs:\n  a: {}\n', True),
+        ("x.yml", b"jobs:\n  a: {}\n", False),
+    ],
+)
+def test_recognizes(path: str, head: bytes, recognized: bool) -> None:
+    assert github_actions.recognizes(path, head) is recognized
+
+
+def test_workflow() -> None:
+    extraction = read(
+        """\
+on: push
+env: {image: decoy:1}
+jobs:
+  a:
+    container: node:22
+    services:
+      db: {image: "postgres:16", ports: [5432:5432]}
+      off: {image: ""}
+    steps:
+    - uses: actions/checkout@v4
+    - uses: docker://busybox:1.36
+    - uses: 'docker://ghcr.io/o/x@DIGEST' # v1
+    - run: "image: decoy:2"
+      with: {image: decoy:3}
+  b:
+    container: {image: python:3.12, env: {image: decoy:4}}
+  c:
+    container: ${{ matrix.image }}
+    strategy: {matrix: {image: [decoy:5]}}
+    services: {r: {image: "${{ inputs.r || 'redis:7' }}"}}
+  d: {uses: ./.github/workflows/x.yml, container: null}
+""".replace("DIGEST", D)
+    )
+    assert [line.removeprefix(f"{PATH}:") for line in shown(extraction)] == [
+        "5:16 node:22 -> docker.io/library/node:22",
+        "7:20 postgres:16 -> docker.io/library/postgres:16",
+        "11:22 busybox:1.36 -> docker.io/library/busybox:1.36",
+        f"12:23 ghcr.io/o/x@{D} -> ghcr.io/o/x@{D}",
+        "16:24 python:3.12 -> docker.io/library/python:3.12",
+        "18:16 ${{ matrix.image }} -> missing matrix.image",
+        "20:28 ${{ inputs.r || 'redis:7' }} -> missing inputs.r || 'redis:7'",
+    ]
+    assert [target.group for target in extraction.targets] == ["a"] * 4 + ["b"] + ["c"] * 2
+    assert [field.name for field in extraction.targets[3].fields] == ["reference", "comment"]
+
+
+def test_anchors_are_read_once() -> None:
+    text = (
+        "on: push\njobs:\n  a: &j\n    container: &c {image: node:18}\n"
+        "  b: *j\n  c: {container: *c}\n  d: {<<: *j}\n"
+    )
+    assert shown(read(text)) == [f"{PATH}:4:27 node:18 -> docker.io/library/node:18"]
+
+
+def test_actions() -> None:
+    text = "runs:\n  using: docker\n  image: docker://debian:12\n"
+    assert shown(read(text, "action.yml")) == [
+        "action.yml:3:19 debian:12 -> docker.io/library/debian:12"
+    ]
+    text = "runs: {using: composite, steps: [{uses: docker://alpine}, {uses: ./x}]}\n"
+    assert shown(read(text, "action.yml")) == [
+        "action.yml:1:50 alpine -> docker.io/library/alpine:latest"
+    ]
+    text = "runs: {using: docker, image: Dockerfile}\n"
+    extraction = read(text, "a/action.yml", {"a/Dockerfile": "FROM alpine:3\n"})
+    assert shown(extraction) == ["a/Dockerfile:1:6 alpine:3 -> docker.io/library/alpine:3"]
+    assert "'a/Dockerfile' was not read" in read(text, "a/action.yml").problems[0].message

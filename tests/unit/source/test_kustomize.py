@@ -1,0 +1,69 @@
+"""Kustomize `images:`, after kustomize's own updater (`api/filters/imagetag`)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tagwatch.source import kustomize
+from tagwatch.source.target import Extraction
+from tests.source_sample import assert_exact, extract, shown
+
+PATH = "kustomization.yaml"
+D = "sha256:" + "c0ffee00" * 8
+
+
+def read(text: str) -> Extraction:
+    extraction = extract(kustomize, text, PATH)
+    assert_exact(extraction, {PATH: text})
+    return extraction
+
+
+@pytest.mark.parametrize(
+    ("entry", "answer"),
+    [
+        ("{name: redis, newTag: '7'}", "2:26 7 -> docker.io/library/redis:7"),
+        ("{name: redis, newName: q.io/r, newTag: v1}", "2:42 v1 -> q.io/r:v1"),
+        (f"{{name: redis, digest: '{D}'}}", f"2:26 {D} -> docker.io/library/redis@{D}"),
+        (f"{{name: a, newTag: v1, digest: '{D}'}}", f"2:34 {D} -> docker.io/library/a:v1@{D}"),
+        ("{name: redis, newName: q.io/r}", "2:26 q.io/r -> missing tag"),
+        ("{name: redis, newTag: '$TAG'}", "2:26 $TAG -> missing TAG"),
+        ("{name: redis, digest: 'sha256:25a0d4'}", "2:26 sha256:25a0d4 -> invalid"),
+        ("{name: redis, newTag: 7-alpine}", "2:25 7-alpine -> docker.io/library/redis:7-alpine"),
+        ("{name: redis, tagSuffix: -x}", "2:10 redis -> missing tag"),
+    ],
+)
+def test_entry(entry: str, answer: str) -> None:
+    extraction = read(f"images:\n- {entry}\n")
+    assert shown(extraction) == [f"{PATH}:{answer}"]
+    assert extraction.problems == ()
+
+
+def test_fields_are_what_an_edit_needs() -> None:
+    (target,) = read(f"images:\n- name: a\n  newTag: v1\n  digest: '{D}' # v1\n").targets
+    assert [(field.name, field.text, field.template, field.plain) for field in target.fields] == [
+        ("digest", D, "a:v1@{}", False),
+        ("tag", "v1", f"a:{{}}@{D}", True),
+        ("name", "a", f"{{}}:v1@{D}", True),
+        ("comment", "v1", "{}", False),
+    ]
+
+
+def test_a_number_is_what_kustomize_refuses() -> None:
+    extraction = read("images:\n- name: busybox\n  newTag: 1.10\n")
+    assert shown(extraction) == [f"{PATH}:3:11 1.10 -> docker.io/library/busybox:1.10"]
+    (problem,) = extraction.problems
+    assert "refuses newTag: 1.10" in problem.message
+    assert str(problem.location) == f"{PATH}:3:11"
+
+
+def test_what_changes_nothing_names_nothing() -> None:
+    assert read("images:\n- {name: redis}\n- x\n- {newTag: '1'}\nresources: [a]\n").targets == ()
+    assert read("").targets == ()
+
+
+def test_recognizes() -> None:
+    api = b"apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+    assert kustomize.recognizes("a/kustomization.yml", b"")
+    assert kustomize.recognizes("a/Kustomization", b"")
+    assert kustomize.recognizes("x.yaml", api)
+    assert not kustomize.recognizes("x.yaml", b"apiVersion: v1\nkind: Pod\n")
