@@ -12,7 +12,7 @@ from tagwatch.image.tag import Kind, Tag
 from tagwatch.image.tag_table import TagTable, is_development_word
 from tagwatch.image.token import token_of
 
-__all__ = ["candidates"]
+__all__ = ["candidates", "is_settled"]
 
 _LIMIT = 20
 _HEAD_START = 4
@@ -44,29 +44,48 @@ def _names(tag: str, table: TagTable, limit: int) -> list[str]:
     if asked.kind in (Kind.COMMIT, Kind.ARTIFACT, Kind.PULL_REQUEST):
         return []
     concrete = most_specific(asked, table.aliases(asked), Kind.VERSION)
-    is_known = table.digests.get(tag) is not None
-    if is_known and concrete is not None and not table.is_general(concrete, known=False):
+    if table.digests.get(tag) is not None and concrete is not None and is_settled(concrete, table):
         return []
+    found = _spread(_unasked(asked, table), asked)[:limit]
+    return [text for other in found for text in _with_stage(other, table)]
+
+
+def is_settled(tag: Tag, table: TagTable) -> bool:
+    """True where no tag whose digest is not known could say more exactly what `tag` is."""
+    if table.is_whole:
+        return True
+    return not table.is_general(tag, known=False) and not _unasked(tag, table)
+
+
+def _unasked(asked: Tag, table: TagTable) -> list[Tag]:
+    """Tags of unknown digest that may say more exactly what `asked` is: of its words, or of more.
+
+    Of fewer words only where there are no others: `2026-lta-developer` is `2026.1.5-developer`.
+    """
     others = [
         other
         for other in table.tags.values()
-        if other.text != tag
+        if other.text != asked.text
         and table.digests[other.text] is None
         and _is_final(asked, other, table)
     ]
-    named = [other for other in others if _stems(other) >= _stems(asked)]
-    if not any(other.kind is Kind.VERSION for other in named):  # 2026-lta-developer
-        named += [other for other in others if _stems(other) < _stems(asked)]
-    return [text for other in _spread(named, asked)[:limit] for text in _with_stage(other, table)]
+    stems = _stems(asked)
+    named = [other for other in others if _stems(other) >= stems]
+    if any(other.kind is Kind.VERSION for other in named):
+        return named
+    return named + [other for other in others if _stems(other) < stems]
 
 
 def _is_final(asked: Tag, other: Tag, table: TagTable) -> bool:
     """True where `other` may say more exactly what `asked` is, and no tag says it better yet."""
     if other.kind is Kind.DATED:
         return asked.kind is Kind.WORD and other.rolling in (asked.rolling, ())
+    length = len(asked.release)
+    if asked.revision or (asked.date and asked.release):
+        length = max(length, len(other.release))  # what counts builds has no more numbers to come
     return (
         other.kind is Kind.VERSION
-        and other.release[: len(asked.release)] == asked.release
+        and other.release[:length] == asked.release
         and (other.weight > asked.weight or asked.kind is Kind.DATED)
         and not table.is_general(other)
     )

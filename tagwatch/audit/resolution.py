@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tagwatch.audit.alias import most_specific
-from tagwatch.audit.candidate import candidates
+from tagwatch.audit.candidate import candidates, is_settled
 from tagwatch.audit.newer import Newer, newer
 from tagwatch.audit.version_evidence import Basis, VersionEvidence, version_evidence
 from tagwatch.image.digest import Digest
@@ -119,7 +119,7 @@ def resolve_tag(
             basis_detail=claim.detail,
             newer=newer(concrete, table) if concrete else Newer(),
         )
-    if concrete is not None and not table.is_general(concrete, known=False):
+    if concrete is not None and is_settled(concrete, table):
         return _by_alias(answer, asked, concrete, group, table, repository)
     if dated is not None:
         return replace(

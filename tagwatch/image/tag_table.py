@@ -31,14 +31,15 @@ Form = tuple[
 class TagTable:
     """A repository's tags. Make it once and ask it often: it is read when it is made.
 
-    `digests`: what each tag serves, None where nobody asked. `groups`: the tags of each digest
-    (an alias group), in order. `development`: versions that the publisher names by a word such as
+    `digests`: what each tag serves, None where nobody asked (`is_whole`: nowhere). `groups`: the
+    tags of each digest (an alias group), in order. `development`: versions that the publisher names by a word such as
     `devel` and by none such as `latest`. `generalised`: what the more specific tags make floating:
     `6.2` where there is a `6.2.24`; `generalised_unknown`: by tags whose digest is not known.
     `forms`: a tag of each form. `stages`: the last pre-release of each final version.
     """
 
     digests: Mapping[str, Digest | None]
+    is_whole: bool
     vocabulary: Vocabulary
     tags: Mapping[str, Tag]
     groups: Mapping[Digest, tuple[Tag, ...]]
@@ -53,7 +54,7 @@ class TagTable:
         """The table of `tags` (name -> digest or None, or names alone). Cost: linear."""
         if isinstance(tags, TagTable):
             return tags
-        digests = tags if isinstance(tags, Mapping) else dict.fromkeys(tags)
+        digests = dict(tags) if isinstance(tags, Mapping) else dict.fromkeys(tags)
         vocabulary = Vocabulary.learn(digests)
         read = {text: parse_tag(text, vocabulary) for text in digests}
         gathered: dict[Digest, list[Tag]] = {}
@@ -64,6 +65,7 @@ class TagTable:
         unknown = (tag for text, tag in read.items() if digests[text] is None)
         return cls(
             digests=digests,
+            is_whole=None not in digests.values(),
             vocabulary=vocabulary,
             tags=read,
             groups=groups,
