@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Command", "add_config", "add_format"]
+__all__ = ["Command", "add_config", "add_format", "plain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,4 +32,11 @@ def add_format(parser: argparse.ArgumentParser, *choices: str) -> None:
     """`--format` with the formats this command speaks; the first is the default."""
     parser.add_argument(
         "--format", choices=choices, default=choices[0], help=f"default: {choices[0]}"
+    )
+
+
+def plain(text: str) -> str:
+    """`text` without control and bidirectional characters: it may come from a registry."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text
     )

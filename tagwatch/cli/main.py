@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from tagwatch import __version__
-from tagwatch.cli.command import Command
+from tagwatch.cli.command import Command, plain
 from tagwatch.errors import TagwatchError
 from tagwatch.family import COMMANDS
 
@@ -47,9 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def show(error: TagwatchError) -> None:
     """One clear error on standard error: what, and what to do."""
-    sys.stderr.write(f"tagwatch: error: {_plain(error.message)}\n")
+    sys.stderr.write(f"tagwatch: error: {plain(error.message)}\n")
     if error.hint:
-        sys.stderr.write(f"  hint: {_plain(error.hint)}\n")
+        sys.stderr.write(f"  hint: {plain(error.hint)}\n")
 
 
 def load(name: str) -> Command:
@@ -94,12 +94,5 @@ def _no_command(arguments: list[str]) -> int:
 
     near = get_close_matches(arguments[0], COMMANDS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "tagwatch --help lists the commands"
-    sys.stderr.write(f"tagwatch: error: no command {_plain(arguments[0])!r}\n  hint: {hint}\n")
+    sys.stderr.write(f"tagwatch: error: no command {plain(arguments[0])!r}\n  hint: {hint}\n")
     return 2
-
-
-def _plain(text: str) -> str:
-    """`text` without control and bidirectional characters: it may come from a registry."""
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text
-    )

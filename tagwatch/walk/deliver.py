@@ -11,19 +11,19 @@ from typing import Any
 
 from tagwatch import __version__
 from tagwatch.audit.result import AuditResult
-from tagwatch.audit.rule.catalogue import load_rule, rule_documentation
 from tagwatch.config.load import read_secret
 from tagwatch.config.settings import Alert as AlertSettings
 from tagwatch.errors import ConfigError, NotifyError
-from tagwatch.family import NOTIFIERS, RULES
+from tagwatch.family import NOTIFIERS
 from tagwatch.ledger.outbox import Message
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert
 from tagwatch.ledger.write import Ledger
 from tagwatch.publish.files import Written, write_reports
-from tagwatch.publish.interface import PublishContext, RuleText, RunSummary
+from tagwatch.publish.interface import PublishContext, RunSummary
 from tagwatch.publish.notify.alert import alert_key
 from tagwatch.publish.notify.interface import AlertContext, Delivery, Notifier, Outcome
+from tagwatch.walk.rule_text import rule_texts
 from tagwatch.walk.site import Site
 
 __all__ = ["Sent", "alerts_of", "deliver", "publish_context", "write_run"]
@@ -94,7 +94,7 @@ def publish_context(
         version=__version__,
         previous=previous,
         runs=tuple(reversed(summaries)),
-        rules={name: _rule_text(name) for name in RULES},
+        rules=rule_texts(),
         fail_on=site.policy.fail_on,
         report_url=site.settings.reports.url,
     )
@@ -145,23 +145,3 @@ def _notifier(settings: AlertSettings, environment: Mapping[str, str]) -> Notifi
     url = read_secret(settings.env, settings.file, environment)
     notifier: Notifier = _factory(settings.channel)(url, allow_http=settings.allow_http)
     return notifier
-
-
-def _rule_text(name: str) -> RuleText:
-    rule, text = load_rule(name), rule_documentation(name)
-    return RuleText(title=rule.title, risk=_part(text, "Risk"), remedy=_part(text, "Remedy"))
-
-
-def _part(text: str, name: str) -> str:
-    """The paragraph that begins with `name:`, on one line."""
-    found: list[str] = []
-    for line in text.splitlines():
-        head, colon, rest = line.partition(":")
-        if colon and head in ("Risk", "Remedy", "Source"):
-            if found:
-                break
-            if head == name:
-                found.append(rest.strip())
-        elif found:
-            found.append(line.strip())
-    return " ".join(found).strip()

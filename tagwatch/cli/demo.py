@@ -1,0 +1,58 @@
+"""`tagwatch demo`: the main job on an embedded registry. See `service.demo.show`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from tagwatch import __version__
+from tagwatch.cli.command import Command
+from tagwatch.cli.shell import answer, colored, note
+
+__all__ = ["command"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `demo`."""
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        default=Path("reports/demo"),
+        help="where sample files, ledger and reports go (default: reports/demo)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Play the demo and print what the second night found."""
+    import os
+
+    from tagwatch.audit.knowledge import Knowledge
+    from tagwatch.publish.console import render, summary
+    from tagwatch.publish.interface import PublishContext
+    from tagwatch.service.demo.show import play
+
+    note("tagwatch demo: a registry on loopback, a small shop's files, two nights in August 2026")
+    show = asyncio.run(play(options.directory.resolve(), Knowledge()))
+    context = PublishContext(
+        version=__version__,
+        previous=show.second.previous,
+        color=colored(sys.stdout.isatty(), os.environ),
+        details=True,
+    )
+    answer(render(show.second.result, context))
+    note(summary(show.second.result, context).rstrip("\n"))
+    if show.message is not None:
+        answer("\nThe Slack message it would send:\n")
+        answer(json.dumps(show.message, indent=2, ensure_ascii=False) + "\n")
+    answer(f"\nThe report: {show.report}\n")
+    return 0
+
+
+command = Command(
+    help="run the main job on an embedded registry with sample images",
+    arguments=arguments,
+    run=run,
+)
