@@ -81,8 +81,8 @@ def _is_final(asked: Tag, other: Tag, table: TagTable) -> bool:
     if other.kind is Kind.DATED:
         return asked.kind is Kind.WORD and other.rolling in (asked.rolling, ())
     length = len(asked.release)
-    if asked.revision or (asked.date and asked.release):
-        length = max(length, len(other.release))  # what counts builds has no more numbers to come
+    if asked.date and asked.release:
+        length = max(length, len(other.release))  # a dated version has no more numbers to come
     return (
         other.kind is Kind.VERSION
         and other.release[:length] == asked.release

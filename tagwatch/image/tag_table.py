@@ -32,9 +32,10 @@ class TagTable:
     """A repository's tags. Make it once and ask it often: it is read when it is made.
 
     `digests`: what each tag serves, None where nobody asked (`is_whole`: nowhere). `groups`: the
-    tags of each digest (an alias group), in order. `development`: versions that the publisher names by a word such as
-    `devel` and by none such as `latest`. `generalised`: what the more specific tags make floating:
-    `6.2` where there is a `6.2.24`; `generalised_unknown`: by tags whose digest is not known.
+    tags of each digest (an alias group), in order. `development`: versions that the publisher names
+    by a word such as `devel` and by none such as `latest`. `generalised`: what the more specific
+    tags make floating: `6.2` where there is a `6.2.24`; `generalised_unknown`: by tags whose digest
+    is not known.
     `forms`: a tag of each form. `stages`: the last pre-release of each final version.
     """
 
