@@ -21,6 +21,7 @@ SPACES += "\u2028\u2029\u202f\u205f\u3000"
 
 _MAX_LENGTH = 1 << 16
 _MAX_DEPTH = 64
+_MAX_PIECES = 256  # places are for references, which have a handful
 _SPECIAL_PARAMETERS = frozenset("@*#?-$!0")
 
 Variables = Callable[[str], "Sequence[Piece] | None"]
@@ -51,12 +52,10 @@ def expand(
     if not any(mark in word for mark in ("$", "'", '"', escape)):
         return (Piece(word, start),)
     lexer = _Lexer(word, variables, escape, start=start)
-    pieces = [piece for piece, _ in lexer.until("")]
-    if sum(len(piece.text) for piece in pieces) > _MAX_LENGTH:
-        raise InputError(
-            f"a value is longer than {_MAX_LENGTH} characters", hint="shorten the variables"
-        )
-    return tuple(pieces) or (Piece("", start),)
+    pieces = tuple(piece for piece, _ in lexer.until(""))
+    if len(pieces) > _MAX_PIECES:
+        return (Piece(text_of(pieces), missing=missing_in(pieces)),)
+    return pieces or (Piece("", start),)
 
 
 def split_words(
@@ -119,7 +118,7 @@ class _Lexer:
             char = word[self.position]
             if char == stop:
                 self.position += 1
-                return tokens
+                return self.checked(tokens)
             if char == "$":
                 tokens += ((piece, True) for piece in self.dollar())
             elif char in "'\"":
@@ -137,6 +136,14 @@ class _Lexer:
                 tokens.append((self.verbatim(begin, self.position), True))
         if stop:
             raise _error(f"missing {stop!r}", word)
+        return self.checked(tokens)
+
+    def checked(self, tokens: list[tuple[Piece, bool]]) -> list[tuple[Piece, bool]]:
+        """The tokens, refused where variables made them too long to be joined."""
+        if not self.keep_unset and sum(len(piece.text) for piece, _ in tokens) > _MAX_LENGTH:
+            raise InputError(
+                f"a value is longer than {_MAX_LENGTH} characters", hint="shorten the variables"
+            )
         return tokens
 
     def plain_end(self, position: int, stop: str) -> int:

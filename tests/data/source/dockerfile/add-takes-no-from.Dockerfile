@@ -1,0 +1,2 @@
+FROM scratch
+ADD --from=redis:7 /a /b

@@ -1,0 +1,13 @@
+ARG V=18
+ARG E=
+ARG N
+FROM node:$V
+FROM node:${V:-20}-a
+FROM node:${E:-20}
+FROM node:${E-20}slim
+FROM node:${N:-21}
+FROM node:${X-22}
+FROM node${N:+x}:1
+FROM node${V:+js}:2
+FROM node${E+js}:3
+FROM node:${V?}

@@ -1,0 +1,3 @@
+ARG R=quay.io
+ARG R
+FROM $R/x:1

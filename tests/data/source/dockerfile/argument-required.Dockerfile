@@ -1,0 +1,3 @@
+ARG N
+FROM a:${N:?}
+FROM a:${M?}

@@ -1,0 +1,3 @@
+FROM a:1
+RUN echo \\
+FROM b:2

@@ -1,0 +1,3 @@
+FROM alp\
+ine:3.\
+17

@@ -1,0 +1,2 @@
+# escape=x
+FROM a:1

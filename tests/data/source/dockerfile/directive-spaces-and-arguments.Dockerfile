@@ -1,0 +1,2 @@
+#   SYNTAX  =  docker/dockerfile:1 more words
+FROM a

@@ -1,0 +1,2 @@
+ARG E=
+FROM $E

@@ -1,0 +1,3 @@
+FROM a:1
+RUN cat <<<EOF
+FROM b:2

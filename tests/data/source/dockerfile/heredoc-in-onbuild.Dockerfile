@@ -1,0 +1,4 @@
+FROM a:1
+ONBUILD RUN <<EOF
+FROM decoy:1
+EOF

@@ -1,0 +1,3 @@
+FROM a:1
+LABEL x=<<EOF
+FROM b:2

@@ -1,0 +1,3 @@
+FROM a:1
+RUN <<EOF
+FROM b:2

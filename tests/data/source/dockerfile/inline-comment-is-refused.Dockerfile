@@ -1,0 +1,2 @@
+FROM a:1 # comment
+FROM b:1

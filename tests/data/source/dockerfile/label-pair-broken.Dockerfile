@@ -1,0 +1,2 @@
+FROM a:1
+LABEL a=1 b

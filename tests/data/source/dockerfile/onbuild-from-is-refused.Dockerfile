@@ -1,0 +1,3 @@
+FROM a:1
+ONBUILD FROM b:1
+FROM c:1

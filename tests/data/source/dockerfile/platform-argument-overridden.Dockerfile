@@ -1,0 +1,2 @@
+ARG TARGETARCH=riscv64
+FROM --platform=linux/arm64 a:$TARGETARCH

@@ -1,0 +1,6 @@
+ARG S=scratch
+FROM scratch
+FROM $S
+COPY --from=scratch / /
+FROM scratch:latest
+FROM SCRATCH

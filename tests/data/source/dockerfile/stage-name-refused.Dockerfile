@@ -1,0 +1,2 @@
+FROM a:1 AS 1st
+FROM b:1

@@ -1,0 +1,2 @@
+FROM golang AS golang
+FROM golang

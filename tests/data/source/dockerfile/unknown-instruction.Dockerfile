@@ -1,0 +1,3 @@
+FROM a:1
+WRONG x
+FROM b:1
