@@ -29,6 +29,13 @@ from tagwatch.registry.credential.interface import CredentialContext, Credential
 from tagwatch.registry.host import canonical_host, endpoints_of, line_of, parse_endpoint
 from tagwatch.registry.interface import Listing, Registry
 from tagwatch.registry.limit import Meter
+from tagwatch.registry.mirror import (
+    RoutedRegistry,
+    Rule,
+    insecure_hosts,
+    read_registries_conf,
+    rules_of,
+)
 from tagwatch.registry.network import Network, open_network
 from tagwatch.registry.oci import OciClient
 from tagwatch.registry.safety import Boundary, origin_of, parse_origins
@@ -124,18 +131,30 @@ class Registries:
         *,
         environment: Mapping[str, str],
         home: Path,
+        rules: tuple[Rule, ...] = (),
     ) -> None:
-        """`settings` by host as written in the configuration; aliases are folded."""
+        """`settings` by host as written in the configuration; aliases are folded.
+
+        `rules` of a registries.conf count for hosts whose `endpoint` is not configured.
+        """
         self._network = network
         self._settings = {canonical_host(host): value for host, value in settings.items()}
         self._environment = environment
         self._context = CredentialContext(environment=environment, home=home)
         self._sources: dict[str, CredentialSource] = {}
         self._clients: dict[str, RegistryClient] = {}
+        self._rules = rules
+        self._insecure = insecure_hosts(rules)
 
     def of(self, host: str) -> Registry:
         """The registry named `host`. Asks nobody. Raises `ConfigError`."""
-        return self.client(host)
+        name = canonical_host(host)
+        client = self.client(name)
+        settings = self._settings.get(name)
+        rules = rules_of(self._rules, name)
+        if not rules or (settings is not None and settings.endpoint is not None):
+            return client
+        return RoutedRegistry(client, rules, self.client)
 
     def client(self, host: str) -> RegistryClient:
         """The same with all its parts, for `doctor`."""
@@ -150,7 +169,7 @@ class Registries:
         return {host: dict(client.requests) for host, client in sorted(self._clients.items())}
 
     def _make(self, host: str) -> RegistryClient:
-        settings = self._settings.get(host, RegistrySettings())
+        settings = self._settings.get(host, RegistrySettings(insecure=host in self._insecure))
         line = line_of(host, settings)
         meter = Meter()
         endpoints = endpoints_of(host, settings)
@@ -209,8 +228,9 @@ async def open_registries(
     settings: Mapping[str, RegistrySettings], *, environment: Mapping[str, str], home: Path
 ) -> AsyncIterator[Registries]:
     """The registries of one run, connections and all. `home`: the user's folder."""
+    rules = read_registries_conf(environment, home)
     async with open_network(environment) as network:
-        yield Registries(network, settings, environment=environment, home=home)
+        yield Registries(network, settings, environment=environment, home=home, rules=rules)
 
 
 def _boundary(

@@ -28,7 +28,6 @@ __all__ = [
     "is_public_address",
     "origin_of",
     "parse_origins",
-    "redact",
 ]
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -51,11 +50,6 @@ class Origin(NamedTuple):
 def origin_of(url: URL) -> Origin:
     """The origin of an absolute URL; scheme and host are empty where it has none."""
     return Origin(url.scheme, (url.host or "").rstrip("."), url.port or 0)
-
-
-def redact(url: URL) -> str:
-    """`url` for people: no user, no query, no fragment; signed URLs carry secrets there."""
-    return f"{url.scheme}://{origin_of(url)}{url.raw_path}"
 
 
 def parse_origins(texts: Iterable[str], *, insecure: bool) -> frozenset[Origin]:
@@ -130,7 +124,7 @@ class Boundary:
             return _NAMED
         if origin.scheme != "https" or not origin.host:
             raise HostileAnswerError(
-                f"the registry sends its client to {redact(url)!r}, which is not https",
+                f"the registry sends its client to {str(origin)!r}, and not by https",
                 hint="plain HTTP is allowed only to a host that the configuration names with it",
             )
         if _bypasses_resolver(origin.host) and not is_public_address(origin.host):

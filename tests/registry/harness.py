@@ -18,6 +18,7 @@ __all__ = ["AT", "DIGEST", "MANIFEST", "NOWHERE", "registries", "registry_at", "
 
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 NOWHERE = Path("/nonexistent")
+QUIET = {"CONTAINERS_REGISTRIES_CONF": "/nonexistent/registries.conf"}
 MANIFEST = (
     b'{"schemaVersion":2,"mediaType":"%s","config":{"mediaType":"%s","size":2,"digest":"sha256:%s"},'
     b'"layers":[]}' % (OCI_MANIFEST.encode(), OCI_CONFIG.encode(), b"0" * 64)
@@ -35,7 +36,7 @@ async def registries(
     environment: Mapping[str, str] | None = None,
     home: Path = NOWHERE,
 ) -> AsyncIterator[Registries]:
-    async with open_registries(settings, environment=environment or {}, home=home) as opened:
+    async with open_registries(settings, environment={**QUIET, **(environment or {})}, home=home) as opened:
         yield opened
 
 

@@ -14,7 +14,6 @@ from tagwatch.registry.safety import (
     is_public_address,
     origin_of,
     parse_origins,
-    redact,
 )
 
 PRIVATE = [
@@ -49,11 +48,6 @@ def test_public_addresses(address: str) -> None:
 )
 def test_origins(text: str, origin: tuple[str, str, int]) -> None:
     assert origin_of(URL(text)) == Origin(*origin)
-
-
-def test_a_url_for_people_has_no_user_query_or_fragment() -> None:
-    url = URL("https://user:hunter2@h:5/p?X-Amz-Signature=hunter2#hunter2")
-    assert redact(url) == "https://h:5/p"
 
 
 BOUNDARY = Boundary(

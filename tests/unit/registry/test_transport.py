@@ -371,15 +371,15 @@ class TestRedirects:
     @pytest.mark.parametrize(
         ("location", "says"),
         [
-            ("http://127.0.0.1:1/x", "not https"),
+            ("http://127.0.0.1:1/x", "not by https"),
             ("https://127.0.0.1:1/x", "no public address"),
             ("https://[::1]/x", "no public address"),
             ("https://169.254.169.254/latest/meta-data/", "no public address"),
             ("https://localhost:1/x", "name at a private address"),
             ("https://2130706433/x", "no public address"),
             ("https://0x7f000001/x", "name at a private address"),
-            ("http://cdn.example/x", "not https"),
-            ("file:///etc/passwd", "not https"),
+            ("http://cdn.example/x", "not by https"),
+            ("file:///etc/passwd", "not by https"),
             ("https://[broken", "no URL"),
             (BLOB_PATH, "without end"),
         ],
