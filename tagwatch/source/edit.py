@@ -17,7 +17,7 @@ __all__ = ["Fix", "apply", "bump", "pin", "unified_diff"]
 
 # What YAML 1.1 or 1.2 reads as something else than text: numbers, base 60, dates, true, null.
 _NOT_TEXT = re.compile(
-    r"[-+]?[0-9][0-9_,.]*(?:[eE][-+]?[0-9]+)?|0[xo][0-9a-fA-F_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+"
+    r"[-+]?[0-9][0-9_,]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|0[xo][0-9a-fA-F_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+"
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|(?i:true|false|yes|no|on|off|y|n|null|\.nan|\.inf)"
 )
 
