@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TypeVar
 
 from tagwatch.audit.base import BaseBuild
 from tagwatch.image.digest import EMPTY_LAYER_DIFF_IDS, Digest
@@ -13,22 +14,30 @@ from tagwatch.image.platform import Platform
 
 __all__ = ["BaseIndex", "base_steps", "common_layers", "index_builds", "is_history_prefix", "solid"]
 
-_Key = tuple[str, str, str, Digest]
+_Runs = tuple[str, str, str]
+_Key = tuple[_Runs, Digest]
+_Group = TypeVar("_Group")
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseIndex:
-    """Builds by platform and chain_id, in the policy's order. Made by `index_builds`."""
+    """Builds by platform and chain_id, in the order given. Made by `index_builds`."""
 
-    builds: tuple[BaseBuild, ...] = ()
     by_chain: Mapping[_Key, tuple[BaseBuild, ...]] = field(default_factory=dict)
+    by_platform: Mapping[_Runs, tuple[BaseBuild, ...]] = field(default_factory=dict)
+    by_reference: Mapping[str, tuple[BaseBuild, ...]] = field(default_factory=dict)
 
     def below(self, platform: Platform, diff_ids: Sequence[Digest]) -> tuple[BaseBuild, ...]:
         """Every build whose layers are the image's bottom layers, or all of them; deepest first."""
         hits: list[BaseBuild] = []
         for chain_id in reversed(chain_ids(diff_ids)):
-            hits += self.by_chain.get(_key(platform, chain_id), ())
+            hits += self.by_chain.get((_runs(platform), chain_id), ())
         return tuple(hits)
+
+    def on(self, platform: Platform) -> tuple[BaseBuild, ...]:
+        """Every build for one platform."""
+        return self.by_platform.get(_runs(platform), ())
 
     def base_of(self, config: ImageConfig) -> BaseBuild | None:
         """The deepest build that the image adds to: never the image itself."""
@@ -41,12 +50,8 @@ class BaseIndex:
 
     def of(self, reference: str, platform: Platform) -> tuple[BaseBuild, ...]:
         """Every build of one reference for one platform, oldest first."""
-        found = [
-            build
-            for build in self.builds
-            if build.reference == reference and _same_platform(build.platform, platform)
-        ]
-        return tuple(sorted(found, key=_age))
+        found = self.by_reference.get(reference, ())
+        return tuple(build for build in found if _runs(build.platform) == _runs(platform))
 
 
 def index_builds(builds: Iterable[BaseBuild]) -> BaseIndex:
@@ -58,14 +63,12 @@ def index_builds(builds: Iterable[BaseBuild]) -> BaseIndex:
     for build in builds:
         key = (build.reference, build.platform, build.manifest)
         joined[key] = _join(joined[key], build) if key in joined else build
-    by_chain: dict[_Key, list[BaseBuild]] = {}
-    for build in joined.values():
-        if solid(build.diff_ids):
-            chain_id = chain_ids(build.diff_ids)[-1]
-            by_chain.setdefault(_key(build.platform, chain_id), []).append(build)
+    solid_builds = [build for build in joined.values() if solid(build.diff_ids)]
+    by_age = sorted(solid_builds, key=_age)
     return BaseIndex(
-        builds=tuple(joined.values()),
-        by_chain={key: tuple(builds) for key, builds in by_chain.items()},
+        by_chain=_grouped(solid_builds, lambda b: (_runs(b.platform), chain_ids(b.diff_ids)[-1])),
+        by_platform=_grouped(solid_builds, lambda build: _runs(build.platform)),
+        by_reference=_grouped(by_age, lambda build: build.reference),
     )
 
 
@@ -112,12 +115,18 @@ def _is_below(build: BaseBuild, config: ImageConfig) -> bool:
     return 0 < len(history) < len(config.history) and is_history_prefix(history, config.history)
 
 
-def _key(platform: Platform, chain_id: Digest) -> _Key:
-    return platform.os, platform.architecture, platform.variant or "", chain_id
+def _runs(platform: Platform) -> _Runs:
+    """What must agree: Windows' own builds share layers where they do, whatever `os.version`."""
+    return platform.os, platform.architecture, platform.variant or ""
 
 
-def _same_platform(one: Platform, other: Platform) -> bool:
-    return replace(one, os_version=None) == replace(other, os_version=None)
+def _grouped(
+    builds: Iterable[BaseBuild], key: Callable[[BaseBuild], _Group]
+) -> dict[_Group, tuple[BaseBuild, ...]]:
+    groups: dict[_Group, list[BaseBuild]] = {}
+    for build in builds:
+        groups.setdefault(key(build), []).append(build)
+    return {name: tuple(members) for name, members in groups.items()}
 
 
 def _join(one: BaseBuild, other: BaseBuild) -> BaseBuild:
@@ -133,7 +142,6 @@ def _join(one: BaseBuild, other: BaseBuild) -> BaseBuild:
     )
 
 
-def _age(build: BaseBuild) -> tuple[bool, datetime | None, datetime | None]:
-    # a build without dates is older than any that was seen; the pair is never compared with None
-    known = build.first_seen is not None
-    return known, build.last_seen if known else None, build.first_seen if known else None
+def _age(build: BaseBuild) -> tuple[datetime, datetime]:
+    """When it was served; a build without dates is older than any that was seen."""
+    return build.first_seen or _NEVER, build.last_seen or _NEVER

@@ -1,0 +1,376 @@
+"""Matching an image to the base it is built on: by layers, deepest first, platform by platform.
+
+Layers decide; labels, annotations and provenance are claims that break ties, or are reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tagwatch.audit import base_sentence as sentence
+from tagwatch.audit.base import BaseBuild, BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.base_claim import (
+    Claim,
+    ClaimKind,
+    Standing,
+    claimed_base_label,
+    find_claims,
+    judge_claim,
+)
+from tagwatch.audit.base_currency import builds_behind, currency, is_recompressed
+from tagwatch.audit.base_index import BaseIndex, common_layers, is_history_prefix, solid
+from tagwatch.audit.base_rank import Rank, rank_builds
+from tagwatch.audit.diff import platform_name
+from tagwatch.audit.history import Interval
+from tagwatch.audit.image import Image, PlatformImage, read_image
+from tagwatch.audit.stated_version import stated_version
+from tagwatch.errors import InvalidReferenceError
+from tagwatch.image.digest import Digest
+from tagwatch.image.image_config import ImageConfig
+from tagwatch.image.reference import Reference
+from tagwatch.image.snapshot import Document
+
+__all__ = ["MatchContext", "base_builds", "match_base", "match_bases"]
+
+_NAMES_ONE = (ClaimKind.DOCKERFILE, ClaimKind.ANNOTATION, ClaimKind.LABEL)
+"""Claims that name one base; provenance lists every image of a build, tools included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchContext:
+    """What a match may rest on beside the layers.
+
+    `rank`: see `Rank`; None: every known build is of an approved base. `is_base`: the image is
+    what a `FROM` names, so that it is itself the base of what will be built. `claims`: what is
+    known from elsewhere, such as the Dockerfile that the image was built from.
+    """
+
+    rank: Rank | None = None
+    is_base: bool = False
+    claims: tuple[Claim, ...] = ()
+
+    def place(self, reference: str) -> int | None:
+        """The place among the approved bases; None where `reference` is not approved."""
+        return 0 if self.rank is None else self.rank(reference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    """One platform's image with all that is said of it."""
+
+    image: Image
+    part: PlatformImage
+    config: ImageConfig
+    index: BaseIndex
+    context: MatchContext
+    claims: tuple[Claim, ...]
+
+
+def base_builds(
+    reference: str, interval: Interval, documents: Mapping[Digest, Document]
+) -> tuple[BaseBuild, ...]:
+    """Every platform of what a base's tag served in an interval, as far as it was read.
+
+    `reference` is canonical, with the tag.
+    """
+    image = read_image(interval.digest, documents, reference=reference)
+    builds = (_build(image, part) for part in image.platforms)
+    return tuple(
+        replace(
+            build,
+            tag=interval.tag,
+            version=interval.version or build.version,
+            first_seen=interval.first_seen,
+            last_seen=interval.last_seen,
+            ended=interval.ended,
+        )
+        for build in builds
+        if build is not None
+    )
+
+
+def match_bases(
+    image: Image, index: BaseIndex, context: MatchContext | None = None
+) -> tuple[BaseMatch, ...]:
+    """The base of every platform of an image, in the image's order."""
+    return tuple(match_base(image, part, index, context) for part in image.platforms)
+
+
+def match_base(
+    image: Image, part: PlatformImage, index: BaseIndex, context: MatchContext | None = None
+) -> BaseMatch:
+    """The base of one platform of an image. Never raises; what cannot be known is said."""
+    context = context or MatchContext()
+    platform = platform_name(part.platform)
+    if part.config is None:
+        text = f"What it is built on is not known: {part.problem}."
+        return BaseMatch(platform=platform, verdict=BaseVerdict.UNKNOWN, sentence=text)
+    itself = _is_itself(image, context)
+    subject = _Subject(
+        image=image,
+        part=part,
+        config=part.config,
+        index=index,
+        context=context,
+        # what a base says of its own base is not about what will be built on it
+        claims=_own_claims(image) if itself else (*context.claims, *find_claims(image, part)),
+    )
+    hits = _hits(subject, itself=itself)
+    found = _with_hits(subject, hits) if hits else _without_hits(subject)
+    return replace(found, platform=platform)
+
+
+def _is_itself(image: Image, context: MatchContext) -> bool:
+    """True where the image is a base: a `FROM` names it, or the policy does."""
+    approved = context.rank is not None and context.place(_canonical(image.reference)) is not None
+    return context.is_base or approved
+
+
+def _own_claims(image: Image) -> tuple[Claim, ...]:
+    parsed = _parsed(image.reference)
+    if parsed is None or parsed.effective_tag is None:
+        return (Claim(kind=ClaimKind.DOCKERFILE, digest=image.digest),)
+    return (Claim(kind=ClaimKind.DOCKERFILE, reference=parsed, digest=image.digest),)
+
+
+def _hits(subject: _Subject, *, itself: bool) -> tuple[BaseBuild, ...]:
+    """Known builds below the image, deepest first; the image itself only where it is a base."""
+    config = subject.config
+    hits = subject.index.below(config.platform, config.diff_ids)
+    own = _repository(subject.image.reference)
+    if not itself:
+        return tuple(
+            build
+            for build in hits
+            if _repository(build.reference) != own or len(build.diff_ids) < len(config.diff_ids)
+        )
+    build = _build(subject.image, subject.part)
+    if build is None or not solid(config.diff_ids):
+        return hits
+    same = [hit for hit in hits if hit.manifest == build.manifest]
+    known = any(hit.reference == build.reference for hit in same) or (same and not build.tag)
+    return hits if known else (build, *hits)
+
+
+def _with_hits(subject: _Subject, hits: Sequence[BaseBuild]) -> BaseMatch:
+    ranked = _by_depth(subject, hits)
+    base = ranked[0][0]
+    standings = {
+        claim: judge_claim(claim, hits, subject.index, subject.config.platform)
+        for claim in subject.claims
+        if not claim.is_scratch
+    }
+    found = BaseMatch(
+        platform="",
+        verdict=BaseVerdict.UNKNOWN,
+        layers_matched=solid(base.diff_ids),
+        ancestry=_ancestry(ranked),
+        claims=tuple(_claim_text(claim, standing) for claim, standing in standings.items()),
+        aliases=_aliases(ranked[0], subject.config),
+    )
+    naming = {claim: standings[claim] for claim in standings if claim.kind in _NAMES_ONE}
+    beyond = [claim for claim, standing in naming.items() if standing is Standing.DEEPER]
+    if beyond:
+        text = sentence.beyond_sentence(base, subject.config.diff_ids, beyond[0])
+        return replace(found, verdict=BaseVerdict.PARTIAL, sentence=text)
+    return _placed(subject, base, naming, found)
+
+
+def _placed(
+    subject: _Subject, base: BaseBuild, naming: Mapping[Claim, Standing], found: BaseMatch
+) -> BaseMatch:
+    """The layers are those of `base`: is that what was said, and does its tag still serve it?"""
+    family = subject.index.of(base.reference, subject.config.platform)
+    if family:
+        verdict, current = currency(base, family)
+    else:
+        # only a base's own image is not in the index: a tag that was just read is current
+        parsed = _parsed(subject.image.reference)
+        is_tag = parsed is not None and parsed.digest is None
+        verdict, current = BaseVerdict.EXACT_CURRENT if is_tag else BaseVerdict.UNKNOWN, None
+    distance = sentence.distance_between(base, current) if current else None
+    words = sentence.base_words(base, recompressed=is_recompressed(base, subject.part))
+    served = sentence.served_sentence(base, verdict, current)
+    against = [claim for claim, standing in naming.items() if standing is Standing.CONTRADICTED]
+    unverified = [claim for claim, standing in naming.items() if standing is Standing.UNVERIFIED]
+    if against:
+        verdict = BaseVerdict.CONFLICT
+        text = f"Says it is built on {sentence.claim_words(against[0])}, but its layers are those "
+        text += f"of {words}. {served}"
+    else:
+        text = f"{'Builds' if subject.context.is_base else 'Built'} on {words}. {served}"
+        if unverified:
+            claim = sentence.claim_words(unverified[0])
+            text += f" It also says it is built on {claim}: not verified."
+    return replace(
+        found,
+        verdict=verdict,
+        base=_matched(base),
+        current=_matched(current) if current else None,
+        layers_replaced=distance.replaced if distance else 0,
+        layers_added=distance.added if distance else 0,
+        approved=subject.context.place(base.reference) is not None,
+        behind=builds_behind(base, family) if current else None,
+        sentence=text,
+    )
+
+
+def _without_hits(subject: _Subject) -> BaseMatch:
+    """No known build is below the image as a whole: what else can be said?"""
+    config = subject.config
+    claims = tuple(str(claim) for claim in subject.claims)
+    nearest, shared = _nearest(subject)
+    count = solid(config.diff_ids)
+    found = BaseMatch(platform="", verdict=BaseVerdict.UNKNOWN, claims=claims)
+    if any(claim.is_scratch for claim in subject.claims):
+        text = f"Built on nothing (FROM scratch): {sentence.layers_words(count)} of its own."
+        return replace(found, verdict=BaseVerdict.SCRATCH, sentence=text)
+    if nearest is not None:
+        text = sentence.partial_sentence(nearest, shared, count)
+        if claim := _claimed(subject):
+            text += f" It says it is built on {sentence.claim_words(claim)}: not verified."
+        return replace(found, verdict=BaseVerdict.PARTIAL, layers_matched=shared, sentence=text)
+    if claim := _claimed(subject):
+        text = f"Says it is built on {sentence.claim_words(claim)}; its layers do not show it"
+        text += f"{' (squashed?)' if _is_squashed(config) else ''}: not verified."
+        base = MatchedBase(reference=claim.name, tag=claim.tag, digest=claim.digest)
+        return replace(found, verdict=BaseVerdict.CLAIMED, base=base, sentence=text)
+    text = f"No known base matches its {sentence.layers_words(count)}."
+    if subject.claims:
+        text += f" Its build read {', '.join(claim.name for claim in subject.claims[:3])}."
+    return replace(found, sentence=text)
+
+
+def _claimed(subject: _Subject) -> Claim | None:
+    """The claim to print. Provenance counts alone where it lists one image and the history was
+    lost: else that image may have been a tool.
+    """
+    naming = [claim for claim in subject.claims if claim.kind in _NAMES_ONE]
+    if naming:
+        return naming[0]
+    alone = len(subject.claims) == 1 and _is_squashed(subject.config)
+    return subject.claims[0] if alone else None
+
+
+def _nearest(subject: _Subject) -> tuple[BaseBuild | None, int]:
+    """The approved build that shares most bottom layers, and how many that are not empty."""
+    own = _repository(subject.image.reference)
+    diff_ids = subject.config.diff_ids
+    best, most = None, 0
+    for build in subject.index.on(subject.config.platform):
+        if _repository(build.reference) == own or subject.context.place(build.reference) is None:
+            continue
+        shared = solid(diff_ids[: common_layers(build.diff_ids, diff_ids)])
+        if shared > most:
+            best, most = build, shared
+    return best, most
+
+
+def _by_depth(subject: _Subject, hits: Sequence[BaseBuild]) -> list[list[BaseBuild]]:
+    """Hits by number of layers, deepest first, each ranked."""
+    depths: dict[int, list[BaseBuild]] = {}
+    for build in hits:
+        depths.setdefault(len(build.diff_ids), []).append(build)
+    rank = subject.context.place
+    return [rank_builds(group, subject.config, subject.claims, rank) for group in depths.values()]
+
+
+def _ancestry(ranked: Sequence[Sequence[BaseBuild]]) -> tuple[str, ...]:
+    """From the oldest known ancestor to the base; a base that only adds settings comes after
+    the one whose layers it has.
+    """
+    line: list[str] = []
+    for group in reversed(ranked):
+        first = group[0]
+        older = [
+            build
+            for build in group
+            if len(build.history) < len(first.history)
+            and is_history_prefix(build.history, first.history)
+        ]
+        line += [build.reference for build in reversed(older[:1])]
+        line.append(first.reference)
+    return tuple(dict.fromkeys(line))
+
+
+def _aliases(group: Sequence[BaseBuild], config: ImageConfig) -> tuple[str, ...]:
+    """Other names of the same layers that nothing tells apart."""
+    first = group[0]
+    told_apart = is_history_prefix(first.history, config.history)
+    names = dict.fromkeys(
+        build.reference for build in group if build.history == first.history or not told_apart
+    )
+    return tuple(name for name in names if name != first.reference)
+
+
+def _is_squashed(config: ImageConfig) -> bool:
+    layers = config.layer_history
+    return layers is None or not all(entry.created_by.strip() for entry in layers)
+
+
+def _claim_text(claim: Claim, standing: Standing) -> str:
+    if claim.kind is ClaimKind.PROVENANCE and standing is Standing.CONTRADICTED:
+        return f"{claim} (also used to build)"
+    return str(claim)
+
+
+def _matched(build: BaseBuild) -> MatchedBase:
+    return MatchedBase(
+        reference=build.reference,
+        tag=build.tag,
+        digest=build.digest,
+        version=build.version,
+        first_seen=build.first_seen,
+        last_seen=build.last_seen,
+    )
+
+
+def _build(image: Image, part: PlatformImage) -> BaseBuild | None:
+    """One platform of an image as a build; None where its config was not read."""
+    config, manifest = part.config, part.manifest
+    if config is None or manifest is None:
+        return None
+    stated = stated_version(config, image.reference)
+    return BaseBuild(
+        reference=_canonical(image.reference),
+        tag=_tag(image.reference),
+        platform=config.platform,
+        digest=image.digest,
+        manifest=part.digest,
+        config=manifest.config.digest,
+        diff_ids=config.diff_ids,
+        layers=tuple((layer.digest, layer.size) for layer in manifest.layers),
+        history=config.history,
+        version=image.version or (stated.value if stated else None),
+        created_at=config.created_at,
+        user=config.user,
+        exposed_ports=config.exposed_ports,
+        claimed_base=claimed_base_label(config.labels),
+    )
+
+
+def _canonical(reference: str) -> str:
+    """The name and tag, without digest: what builds are known by."""
+    parsed = _parsed(reference)
+    if parsed is None:
+        return reference
+    tag = parsed.effective_tag
+    return parsed.repository.name + (f":{tag}" if tag else "")
+
+
+def _repository(reference: str) -> str:
+    parsed = _parsed(reference)
+    return parsed.repository.name if parsed else reference
+
+
+def _tag(reference: str) -> str:
+    parsed = _parsed(reference)
+    return (parsed.effective_tag if parsed else None) or ""
+
+
+def _parsed(reference: str) -> Reference | None:
+    try:
+        return Reference.parse(reference)
+    except InvalidReferenceError:
+        return None

@@ -1,0 +1,541 @@
+"""Bases: every row of the failure-mode table with its verdict; ties, claims, staleness, words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from tagwatch.audit.base import BaseBuild, BaseMatch, BaseVerdict
+from tagwatch.audit.base_claim import Claim, ClaimKind
+from tagwatch.audit.base_index import BaseIndex, index_builds
+from tagwatch.audit.base_match import MatchContext, base_builds, match_base, match_bases
+from tagwatch.audit.history import Interval
+from tagwatch.audit.image import read_image
+from tagwatch.image.platform import LINUX_AMD64, Platform
+from tagwatch.image.reference import Reference
+from tests.image_builder import (
+    Built,
+    Step,
+    assemble,
+    attest,
+    build,
+    cmd,
+    config_digest,
+    copy,
+    env,
+    expose,
+    index,
+    label,
+    make_layer,
+    provenance,
+    recompress,
+    run,
+    spdx,
+    squash,
+    user,
+    without_documents,
+    without_history,
+    workdir,
+)
+from tests.official import ARM64, app, debian, python
+
+PYTHON = "docker.io/library/python:3.12-slim"
+DEBIAN = "docker.io/library/debian:bookworm-slim"
+API = "registry.example/shop/api:1.4"
+NAME = "org.opencontainers.image.base.name"
+DIGEST = "org.opencontainers.image.base.digest"
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def served(
+    image: Built,
+    reference: str,
+    first: str = "2026-05-02",
+    last: str = "2026-06-01",
+    *,
+    ended: bool = False,
+    version: str | None = None,
+) -> tuple[BaseBuild, ...]:
+    """The builds of what `reference` served from one day to another."""
+    interval = Interval(
+        tag=reference.rpartition(":")[2],
+        digest=image.digest,
+        first_seen=at(first),
+        last_seen=at(last),
+        ended=ended,
+        version=version,
+    )
+    return base_builds(reference, interval, image.documents)
+
+
+def known(*builds: Sequence[BaseBuild]) -> BaseIndex:
+    return index_builds(build for group in builds for build in group)
+
+
+def match(
+    image: Built,
+    bases: BaseIndex,
+    context: MatchContext | None = None,
+    reference: str = API,
+    platform: Platform = LINUX_AMD64,
+) -> BaseMatch:
+    read = read_image(image.digest, image.documents, reference=reference)
+    part = read.on(platform)
+    assert part is not None
+    return match_base(read, part, bases, context)
+
+
+OLD, NEW = python(0), python(9, "3.12.4")
+BASES = known(
+    served(debian(0), DEBIAN, "2026-05-01", "2026-06-01", ended=True),
+    served(debian(9), DEBIAN, "2026-06-01", "2026-07-01"),
+    served(OLD, PYTHON, ended=True, version="3.12.3"),
+    served(NEW, PYTHON, "2026-06-01", "2026-07-01", version="3.12.4"),
+)
+
+
+def flattened(image: Built) -> Built:
+    """`docker export | docker import`: one layer, and nothing of the config is kept."""
+    lost = squash(image)
+    config = {key: lost.config[key] for key in ("rootfs", "os", "architecture", "created")}
+    history = [{"created_by": "", "comment": "Imported from -"}]
+    return assemble({**config, "history": history}, lost.layers, LINUX_AMD64)
+
+
+def labelled(base: Built, name: str, digest: str = "") -> Built:
+    steps = [label(NAME, name), *([label(DIGEST, digest)] if digest else [])]
+    return build(*steps, copy("a", "/b", "c"), base=base)
+
+
+def annotated(image: Built, name: str, digest: str = "") -> Built:
+    """The image in an index whose annotations name a base."""
+    return index(image, annotations={NAME: name, **({DIGEST: digest} if digest else {})})
+
+
+def converted(image: Built) -> Built:
+    """estargz and zstd:chunked converters write the tars anew: other diff_ids."""
+    layers = [make_layer(layer.tar + b"\0" * 512) for layer in image.layers]
+    rootfs = {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]}
+    return assemble({**image.config, "rootfs": rootfs}, layers, LINUX_AMD64)
+
+
+def alpine(day: int = 0) -> Built:
+    root = Step(
+        created_by="ADD alpine-minirootfs-3.20.3-x86_64.tar.gz / # buildkit",
+        files={"etc/alpine-release": f"3.20.3 {day}"},
+    )
+    return build(root, cmd("/bin/sh"))
+
+
+def proven(image: Built, *materials: tuple[str, str], about: Built | None = None) -> Built:
+    """The image in an index with provenance that lists these images."""
+    return index(image, attest(image, provenance(about or image, materials)))
+
+
+GOLANG = ("pkg:docker/golang@1.22?platform=linux%2Famd64", "sha256:" + "1" * 64)
+SYNTAX = ("pkg:docker/docker/dockerfile@1", "sha256:" + "3" * 64)
+EMPTY = build(workdir("/app"))
+SCRATCH = build(copy("binary", "/", "elf"))
+WITH_ALPINE = known(
+    served(NEW, PYTHON, "2026-06-01", "2026-07-01"),
+    served(debian(9), DEBIAN),
+    served(alpine(), "docker.io/library/alpine:3.20"),
+)
+
+# every row of the failure-mode table: what was done to an image, and what is said of it
+TABLE: dict[str, tuple[Built, BaseVerdict]] = {
+    "squashed, label kept": (squash(labelled(OLD, PYTHON)), BaseVerdict.CLAIMED),
+    "squashed, annotation kept": (annotated(squash(app(OLD)), PYTHON), BaseVerdict.CLAIMED),
+    "squashed, provenance of one image kept": (
+        proven(squash(app(OLD)), ("pkg:docker/python@3.12-slim", OLD.digest)),
+        BaseVerdict.CLAIMED,
+    ),
+    "exported, nothing kept": (flattened(app(OLD)), BaseVerdict.UNKNOWN),
+    "multi-stage": (proven(app(NEW), GOLANG, SYNTAX), BaseVerdict.EXACT_CURRENT),
+    "multi-stage, the last FROM scratch": (proven(SCRATCH, GOLANG), BaseVerdict.UNKNOWN),
+    "FROM scratch, and the build read no image": (proven(SCRATCH, SYNTAX), BaseVerdict.SCRATCH),
+    "base rebuilt under the same tag": (app(OLD), BaseVerdict.EXACT_STALE),
+    "base still served": (app(NEW), BaseVerdict.EXACT_CURRENT),
+    "gzip to zstd": (recompress(app(OLD), "zstd"), BaseVerdict.EXACT_STALE),
+    "copied by a mirror, annotation dangles": (
+        annotated(recompress(app(OLD), "gzip-fast"), PYTHON, "sha256:" + "2" * 64),
+        BaseVerdict.EXACT_STALE,
+    ),
+    "copied by a mirror, provenance is of the original": (
+        proven(recompress(app(OLD), "zstd"), GOLANG, about=app(OLD)), BaseVerdict.EXACT_STALE),
+    "nothing but an empty layer": (EMPTY, BaseVerdict.UNKNOWN),
+    "converter wrote the tars anew": (converted(app(OLD)), BaseVerdict.UNKNOWN),
+    "history absent": (without_history(app(OLD)), BaseVerdict.EXACT_STALE),
+    "label agrees": (labelled(OLD, PYTHON), BaseVerdict.EXACT_STALE),
+    "label names the grandparent": (labelled(OLD, DEBIAN), BaseVerdict.EXACT_STALE),
+    "digest of an index of the base": (labelled(OLD, PYTHON, OLD.digest), BaseVerdict.EXACT_STALE),
+    "digest of another build of the base": (
+        labelled(OLD, PYTHON, NEW.digest), BaseVerdict.CONFLICT),
+    "only the first layers of a known build": (
+        build(run("other", a="b"), base=python(9, "3.12.5", base=debian(4))),
+        BaseVerdict.UNKNOWN,
+    ),
+    "a base that nobody knows": (app(alpine()), BaseVerdict.UNKNOWN),
+    "config not read": (
+        without_documents(app(NEW), config_digest(app(NEW))), BaseVerdict.UNKNOWN),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("image", "verdict"), TABLE.values(), ids=TABLE.keys())
+def test_failure_modes(image: Built, verdict: BaseVerdict) -> None:
+    found = match_bases(read_image(image.digest, image.documents, reference=API), BASES)
+    assert [base.verdict for base in found] == [verdict], found[0].sentence
+    assert found[0].sentence.endswith(".")
+
+
+def test_the_sentence() -> None:
+    assert match(app(OLD), BASES).sentence == (
+        "Built on python:3.12-slim = 3.12.3 (served 2026-05-02..2026-06-01, layers match 4/4). "
+        "That tag now serves 3.12.4: 4 base layers replaced, 0 shared, "
+        f"{size(NEW, OLD)}, USER and EXPOSE unchanged."
+    )
+    assert match(app(NEW), BASES).sentence == (
+        "Built on python:3.12-slim = 3.12.4 (served since 2026-06-01, layers match 4/4). "
+        "That tag still serves it."
+    )
+
+
+def size(new: Built, old: Built) -> str:
+    delta = sum(len(x.data) for x in new.layers) - sum(len(x.data) for x in old.layers)
+    return f"{delta:+} B" if delta else "same size"
+
+
+def test_distance_in_layers_and_settings() -> None:
+    shared = debian(0)
+    old = build(run("a", a="1"), run("b", b="1"), base=shared)
+    new = build(run("a", a="1"), run("c", c="1"), run("d"), run("e", e="1"), base=shared)
+    newer = build(user("app"), expose("8080/tcp"), base=new)
+    bases = known(
+        served(old, PYTHON, ended=True, version="1"),
+        served(newer, PYTHON, "2026-06-01", "2026-06-02", version="1"),
+    )
+    found = match(app(old), bases)
+    assert (found.layers_matched, found.layers_replaced, found.layers_added) == (3, 1, 1)
+    assert found.sentence.endswith(
+        "That tag now serves another build of 1: 1 base layer replaced, 1 added, 2 shared, "
+        f"{size(newer, old)}, USER root is now app, EXPOSE is now 8080/tcp."
+    )
+
+
+def test_values_of_a_match() -> None:
+    found = match(app(OLD), BASES)
+    assert found.platform == "linux/amd64"
+    assert found.base is not None
+    assert found.current is not None
+    assert (found.base.reference, found.base.tag, found.base.version) == (
+        PYTHON, "3.12-slim", "3.12.3")  # fmt: skip
+    assert (found.base.digest, found.current.digest) == (OLD.digest, NEW.digest)
+    assert (found.base.first_seen, found.base.last_seen) == (at("2026-05-02"), at("2026-06-01"))
+    assert found.ancestry == (DEBIAN, PYTHON)
+    assert found.behind == 1
+    assert found.approved is True
+
+
+def test_the_same_answer_after_every_layer_was_compressed_again() -> None:
+    before = match(app(OLD), BASES)
+    for compression in ("zstd", "gzip-fast", "none"):
+        after = match(recompress(app(OLD), compression), BASES)
+        assert "layers match 4/4, recompressed)" in after.sentence
+        assert replace(after, sentence="") == replace(before, sentence="")
+
+
+def test_an_attestation_only_change_of_the_base_is_not_stale() -> None:
+    older = index(NEW, attest(NEW, spdx(NEW, {})))
+    newer = index(NEW, attest(NEW, spdx(NEW, {"pkg:deb/debian/a": "1"})), debian(platform=ARM64))
+    bases = known(
+        served(older, PYTHON, ended=True), served(newer, PYTHON, "2026-06-01", "2026-06-09")
+    )
+    found = match(app(NEW), bases)
+    assert (found.verdict, found.behind) == (BaseVerdict.EXACT_CURRENT, 0)
+    assert found.base is not None
+    assert found.base.first_seen == at("2026-05-02")
+
+
+def test_a_base_stored_otherwise_is_not_stale() -> None:
+    bases = known(
+        served(OLD, PYTHON, ended=True),
+        served(recompress(OLD, "zstd"), PYTHON, "2026-06-01", "2026-06-09"),
+    )
+    assert match(app(OLD), bases).verdict is BaseVerdict.EXACT_CURRENT
+
+
+def test_behind_counts_builds() -> None:
+    nights = [
+        served(python(day), PYTHON, f"2026-05-{day + 1:02}", f"2026-05-{day + 2:02}", ended=day < 5)
+        for day in range(6)
+    ]
+    for day in range(6):
+        assert match(app(python(day)), known(*nights)).behind == 5 - day
+
+
+def test_a_tag_that_is_gone_is_retired() -> None:
+    found = match(app(OLD), known(served(OLD, PYTHON, ended=True, version="3.12.3")))
+    assert found.verdict is BaseVerdict.EXACT_RETIRED
+    assert found.current is None
+    assert found.sentence.endswith("That tag is no longer served.")
+
+
+def test_platforms_are_matched_each_by_itself() -> None:
+    arm_old = python(0, base=debian(0, platform=ARM64))
+    arm_new = python(9, "3.12.4", base=debian(9, platform=ARM64))
+    bases = known(
+        served(index(OLD, arm_old), PYTHON, ended=True, version="3.12.3"),
+        served(index(NEW, arm_new), PYTHON, "2026-06-01", "2026-06-02", version="3.12.4"),
+    )
+    image = index(app(OLD), app(arm_new))
+    found = match_bases(read_image(image.digest, image.documents, reference=API), bases)
+    assert [(base.platform, base.verdict) for base in found] == [
+        ("linux/amd64", BaseVerdict.EXACT_STALE),
+        ("linux/arm64", BaseVerdict.EXACT_CURRENT),
+    ]
+
+
+def test_layers_of_another_platform_are_no_evidence() -> None:
+    """A layer of scripts may be equal on all platforms; the base is not."""
+    scripts = (run("scripts", a="1"),)
+    amd, arm = build(*scripts), build(*scripts, platform=ARM64)
+    found = match(app(arm), known(served(amd, PYTHON)), platform=ARM64)
+    assert found.verdict is BaseVerdict.UNKNOWN
+
+
+WINDOWS = Platform(os="windows", architecture="amd64", os_version="10.0.17763.5696")
+
+
+def test_windows_foreign_layers_match_by_config_only() -> None:
+    foreign = Step(created_by="Apply image 1809-RTM-amd64", files={"W": "1"}, foreign=True)
+    server = build(foreign, platform=WINDOWS)
+    image = app(server)
+    assert not any(layer.foreign for layer in image.layers if layer.digest in image.blobs)
+    reference = "mcr.microsoft.com/windows/nanoserver:1809"
+    found = match(image, known(served(server, reference)), platform=WINDOWS)
+    assert found.verdict is BaseVerdict.EXACT_CURRENT
+    assert found.base is not None
+    assert found.base.reference == reference
+
+
+def test_a_base_that_only_adds_settings_is_told_by_history() -> None:
+    corporate = build(env("HTTP_PROXY", "http://proxy"), label("owner", "platform"), base=OLD)
+    name = "registry.example/py-base:1"
+    bases = known(served(OLD, PYTHON), served(corporate, name))
+    on_corporate, on_python = match(app(corporate), bases), match(app(OLD), bases)
+    assert on_corporate.base is not None
+    assert on_python.base is not None
+    assert on_corporate.base.reference == name
+    assert on_corporate.ancestry == (PYTHON, name)
+    assert on_python.base.reference == PYTHON
+    assert on_python.aliases == ()
+    lost = match(without_history(app(corporate)), bases)
+    assert lost.base is not None
+    assert {lost.base.reference, *lost.aliases} == {PYTHON, name}
+
+
+ALIASES = ("3.12.3-slim", "3.12-slim", "3-slim", "slim", "3.12-slim-bookworm")
+
+
+def aliased(*, ended: str = "") -> BaseIndex:
+    """One digest under many tags; `ended` are those that went on to another."""
+    builds = [
+        served(OLD, f"docker.io/library/python:{tag}", ended=tag in ended.split(), version="3.12.3")
+        for tag in ALIASES
+    ]
+    moved = [
+        served(NEW, f"docker.io/library/python:{tag}", "2026-06-01", "2026-06-02")
+        for tag in ended.split()
+    ]
+    return known(*builds, *moved)
+
+
+def policy(*tags: str) -> MatchContext:
+    names = [f"docker.io/library/python:{tag}" for tag in tags]
+    return MatchContext(rank=lambda name: names.index(name) if name in names else None)
+
+
+@pytest.mark.parametrize(
+    ("image", "context", "tag"),
+    [
+        (app(OLD), policy("slim", "3-slim"), "slim"),
+        (app(OLD), policy("3-slim", "slim"), "3-slim"),
+        (app(OLD), None, "3.12-slim"),
+        (labelled(OLD, "python:3-slim"), policy("slim"), "3-slim"),
+        (annotated(labelled(OLD, "python:slim"), "python:3-slim"), policy("slim"), "3-slim"),
+        (
+            proven(app(OLD), GOLANG, ("pkg:docker/python@3.12.3-slim", OLD.digest)),
+            policy("slim"),
+            "3.12.3-slim",
+        ),
+        (
+            app(OLD),
+            MatchContext(
+                claims=(Claim(kind=ClaimKind.DOCKERFILE, reference=Reference.parse("python:slim")),)
+            ),
+            "slim",
+        ),
+    ],
+)
+def test_one_digest_many_tags(image: Built, context: MatchContext | None, tag: str) -> None:
+    found = match(image, aliased(ended="3.12-slim slim"), context)
+    assert found.base is not None
+    assert found.base.tag == tag
+    assert {found.base.tag, *(name.rpartition(":")[2] for name in found.aliases)} == set(ALIASES)
+
+
+def test_a_tag_that_nobody_named_does_not_hide_a_stale_base() -> None:
+    found = match(app(OLD), aliased(ended="3.12-slim"))
+    assert found.verdict is BaseVerdict.EXACT_STALE
+
+
+@pytest.mark.parametrize(
+    ("image", "verdict", "word"),
+    [
+        (labelled(alpine(), PYTHON), BaseVerdict.CONFLICT, "Says it is built on python:3.12-slim"),
+        (annotated(app(alpine()), "python:3.12-slim"), BaseVerdict.CONFLICT, "(annotation)"),
+        (labelled(NEW, "python:3.13-slim"), BaseVerdict.CONFLICT, "python:3.13-slim (label)"),
+        (labelled(NEW, "python:3.12.4-slim"), BaseVerdict.EXACT_CURRENT, "Built on python"),
+        (labelled(NEW, "python:slim"), BaseVerdict.EXACT_CURRENT, "Built on python"),
+        (labelled(NEW, "corp.example/x:1"), BaseVerdict.EXACT_CURRENT, "x:1 (label): not verified"),
+        (labelled(NEW, DEBIAN), BaseVerdict.EXACT_CURRENT, "Built on python"),
+        (labelled(debian(9), PYTHON), BaseVerdict.PARTIAL, "not verified"),
+        (labelled(EMPTY, PYTHON), BaseVerdict.CLAIMED, "Says it is built on python"),
+    ],
+)
+def test_claims_against_layers(image: Built, verdict: BaseVerdict, word: str) -> None:
+    found = match(image, WITH_ALPINE)
+    assert found.verdict is verdict, found.sentence
+    assert word in found.sentence
+    assert found.claims
+
+
+def test_a_label_that_the_base_itself_carries_is_inherited() -> None:
+    """The base's own label names its base, of which we know builds that are not these layers."""
+    corporate = build(label(NAME, "docker.io/library/alpine:3.20"), run("tools"), base=debian(3))
+    bases = known(
+        served(corporate, "registry.example/base:1"),
+        served(alpine(), "docker.io/library/alpine:3.20"),
+    )
+    found = match(app(corporate), bases)
+    assert found.verdict is BaseVerdict.EXACT_CURRENT, found.sentence
+
+
+def test_a_tool_of_the_build_is_said_to_be_one() -> None:
+    bases = known(served(NEW, PYTHON), served(alpine(), "docker.io/library/alpine:3.20"))
+    tool = ("pkg:docker/alpine@3.20", alpine().digest)
+    found = match(proven(app(NEW), tool, ("pkg:docker/python@3.12-slim", NEW.digest)), bases)
+    assert found.verdict is BaseVerdict.EXACT_CURRENT
+    assert found.claims == (
+        f"provenance: docker.io/library/alpine:3.20@{alpine().digest} (also used to build)",
+        f"provenance: {PYTHON}@{NEW.digest}",
+    )
+
+
+def test_some_layers_of_a_known_build_are_partial() -> None:
+    half = build(run("other", o="1"), base=debian(9))
+    bases = known(served(NEW, PYTHON, version="3.12.4"))
+    found = match(half, bases)
+    assert found.verdict is BaseVerdict.PARTIAL
+    assert found.layers_matched == 1
+    assert found.base is None
+    assert found.sentence == (
+        "Starts with the first layer of python:3.12-slim = 3.12.4; "
+        "no known build of an approved base matches the next 1."
+    )
+
+
+def test_partly_like_an_image_that_is_no_base_is_unknown() -> None:
+    bases = known(served(app(NEW), "registry.example/shop/worker:1"))
+    assert match(app(NEW, content="b"), bases, policy("slim")).verdict is BaseVerdict.UNKNOWN
+
+
+def test_a_known_base_that_is_not_approved() -> None:
+    found = match(app(OLD), BASES, policy("3.13-slim"))
+    assert found.base is not None
+    assert (found.verdict, found.base.reference) == (BaseVerdict.EXACT_STALE, PYTHON)
+    assert found.approved is False
+
+
+def test_an_image_is_not_its_own_base() -> None:
+    image = app(NEW)
+    bases = known(served(image, API), served(NEW, PYTHON))
+    found = match(image, bases)
+    assert found.base is not None
+    assert found.base.reference == PYTHON
+
+
+def test_a_child_of_an_older_tag_of_the_same_repository() -> None:
+    older = app(NEW)
+    found = match(build(run("more"), base=older), known(served(older, API), served(NEW, PYTHON)))
+    assert found.base is not None
+    assert found.base.reference == API
+
+
+def read_from(image: Built, reference: str, bases: BaseIndex) -> BaseMatch:
+    read = read_image(image.digest, image.documents, reference=reference)
+    return match_bases(read, bases, MatchContext(is_base=True))[0]
+
+
+def test_a_dockerfile_before_it_is_built() -> None:
+    found = read_from(NEW, PYTHON, BASES)
+    assert found.verdict is BaseVerdict.EXACT_CURRENT
+    assert found.ancestry == (DEBIAN, PYTHON)
+    assert found.sentence == (
+        "Builds on python:3.12-slim = 3.12.4 (served since 2026-06-01, layers match 4/4). "
+        "That tag still serves it."
+    )
+    pinned = read_from(OLD, f"{PYTHON}@{OLD.digest}", BASES)
+    assert (pinned.verdict, pinned.behind) == (BaseVerdict.EXACT_STALE, 1)
+    digest_only = read_from(OLD, f"docker.io/library/python@{OLD.digest}", BASES)
+    assert digest_only.verdict is BaseVerdict.EXACT_STALE
+    assert digest_only.base is not None
+    assert digest_only.base.reference == PYTHON
+
+
+def test_a_from_that_is_no_approved_base() -> None:
+    read = read_image(alpine().digest, alpine().documents, reference="alpine:3.20")
+    context = replace(policy("3.12-slim"), is_base=True)
+    found = match_bases(read, BASES, context)[0]
+    assert found.verdict is BaseVerdict.EXACT_CURRENT
+    assert found.approved is False
+    assert found.base is not None
+    assert found.base.reference == "docker.io/library/alpine:3.20"
+    unseen = read_image(
+        alpine().digest, alpine().documents, reference=f"alpine:3.20@{alpine().digest}"
+    )
+    pinned = match_bases(unseen, BASES, context)[0]
+    assert pinned.verdict is BaseVerdict.UNKNOWN
+    assert pinned.sentence.endswith("What that tag serves now is not known.")
+
+
+def test_a_base_claims_nothing_of_what_is_built_on_it() -> None:
+    own = annotated(NEW, "docker.io/library/alpine:3.20")
+    found = read_from(own, PYTHON, WITH_ALPINE)
+    assert found.verdict is not BaseVerdict.CONFLICT
+
+
+def test_seeding_from_documents() -> None:
+    image = index(NEW, python(9, base=debian(9, platform=ARM64)))
+    unread = without_documents(image, image.images[1].digest)
+    builds = served(unread, PYTHON, version="3.12.4")
+    assert [str(build.platform) for build in builds] == ["linux/amd64"]
+    build_ = builds[0]
+    assert (build_.digest, build_.manifest) == (image.digest, NEW.digest)
+    assert build_.config == config_digest(NEW)
+    assert build_.diff_ids == NEW.diff_ids
+    assert build_.layers == tuple((layer.digest, len(layer.data)) for layer in NEW.layers)
+    assert build_.version == "3.12.4"
+
+
+def test_a_claim_that_is_no_reference_is_passed_over() -> None:
+    image = labelled(NEW, "../../etc/passwd\n<script>", "sha256:nothex")
+    found = match(image, BASES)
+    assert found.verdict is BaseVerdict.EXACT_CURRENT
+    assert found.claims == ()
