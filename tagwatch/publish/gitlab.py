@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any
 
 from tagwatch.audit.finding import Finding
 from tagwatch.audit.result import AuditResult
 from tagwatch.publish.interface import PublishContext
+from tagwatch.publish.machine import dump
 from tagwatch.publish.text import one_line
 from tagwatch.publish.wording import advised, fix_text
 from tagwatch.source.target import Problem
@@ -29,7 +29,7 @@ def render(result: AuditResult, context: PublishContext) -> str:  # noqa: ARG001
         seen[finding.fingerprint] = number + 1
         entries.append(_entry(finding, number))
     entries += [_problem(problem, number) for number, problem in enumerate(result.problems)]
-    return json.dumps(entries, indent=2, ensure_ascii=True) + "\n"
+    return dump(entries)
 
 
 def _entry(finding: Finding, number: int) -> dict[str, Any]:

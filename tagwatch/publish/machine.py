@@ -44,9 +44,14 @@ def render(result: AuditResult, context: PublishContext) -> str:  # noqa: ARG001
     return dump(result_document(result))
 
 
-def dump(document: Mapping[str, Any]) -> str:
+def dump(document: Mapping[str, Any] | list[Any]) -> str:
     """A document as text: fields in the contract's order, two spaces, a line end."""
-    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    text = json.dumps(document, indent=2, allow_nan=False)
+    if "\\ud" in text:
+        # perhaps half a surrogate pair, from a file of odd bytes: strict parsers refuse it
+        raw = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+        text = json.dumps(json.loads(raw), indent=2)
+    return text + "\n"
 
 
 def result_document(result: AuditResult) -> Document:

@@ -109,9 +109,10 @@ def _unread(result: AuditResult) -> Iterator[str]:
 
 def _escaped(text: str) -> str:
     """Text of strangers: no markup, link, mention or HTML of its own."""
-    return (
-        _SPECIAL.sub(r"\\\1", one_line(text, 1000)).replace("\\&", "&amp;").replace("\\<", "&lt;")
-    )
+    escaped = _SPECIAL.sub(r"\\\1", one_line(text, 1000))
+    for character, safe in (("&", "&amp;"), ("<", "&lt;"), ("@", "@<!-- -->")):
+        escaped = escaped.replace(f"\\{character}", safe)
+    return escaped
 
 
 def _code(text: str) -> str:

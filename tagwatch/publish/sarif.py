@@ -110,7 +110,7 @@ def _result(finding: Finding, index: Mapping[str, int]) -> dict[str, Any]:
 
 def _suppressed(ignored: Ignored, index: Mapping[str, int]) -> dict[str, Any]:
     kind = "inSource" if ignored.by.startswith(ignored.finding.location.path) else "external"
-    suppression = {"kind": kind, "status": "accepted"}
+    suppression = {"kind": kind}
     if ignored.reason:
         suppression["justification"] = _text(ignored.reason)
     return {**_result(ignored.finding, index), "suppressions": [suppression]}
@@ -140,7 +140,7 @@ def _location(location: Location) -> dict[str, Any]:
 
 def _uri(path: str) -> str:
     """A relative URI: GitHub matches it with files of the repository."""
-    return quote(path.lstrip("/").removeprefix("./")) or "unknown"
+    return quote(path.lstrip("/").removeprefix("./"), errors="replace") or "unknown"
 
 
 def _fix(finding: Finding) -> dict[str, Any]:

@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 # C0, C1, soft hyphen, zero width and bidirectional controls, line separators, surrogates,
-# byte-order mark, interlinear marks, non-characters and the invisible "tag" characters (CVE-2021-42574).
+# byte-order mark, interlinear marks, non-characters, invisible "tag" characters (CVE-2021-42574).
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"

@@ -91,7 +91,8 @@ def coverage_sentence(result: AuditResult) -> str:
     """How many of the images were read, and why the others were not."""
     covered = result.coverage
     reasons = Counter(
-        f"{failure.repository.registry} {failure.code}" for failure in result.failures
+        one_line(f"{failure.repository.registry} {failure.code}", 120)
+        for failure in result.failures
     )
     parts = [
         count(covered.unresolved, "reference") + " with unknown variables"
@@ -134,10 +135,14 @@ def evidence_finder(result: AuditResult) -> Callable[[Finding], Evidence | None]
 
     A finding on a watched pattern has its evidence under the pattern's key: found by place.
     """
-    keys = {target.location: evidence_key(target) for target in result.targets}
+    keys = {
+        (target.location, target.text): key
+        for target in result.targets
+        if (key := evidence_key(target)) is not None
+    }
 
     def find(finding: Finding) -> Evidence | None:
-        key = keys.get(finding.location)
+        key = keys.get((finding.location, finding.text))
         if key is None and finding.reference is not None:
             key = finding.reference.canonical
         return result.evidence.get(key) if key is not None else None

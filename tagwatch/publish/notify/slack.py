@@ -84,7 +84,7 @@ def message(alert: Alert, context: AlertContext) -> dict[str, Any]:
 
 def _fits(payload: Mapping[str, Any]) -> bool:
     sections = (block for block in payload["blocks"] if block["type"] == "section")
-    return len(json.dumps(payload)) <= _TOTAL_LIMIT and all(
+    return len(json.dumps(payload, ensure_ascii=False)) <= _TOTAL_LIMIT and all(
         len(section["text"]["text"]) <= _SECTION_LIMIT for section in sections
     )
 

@@ -1,0 +1,225 @@
+"""What an alert says and when it is silent; Slack's own limits and escapes."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from slack_sdk.models.blocks import Block
+
+from tagwatch.audit.change import Verdict
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.result import AuditResult, Since
+from tagwatch.errors import NotifyError
+from tagwatch.publish.notify.alert import alert_key, alert_of
+from tagwatch.publish.notify.apprise import AppriseNotifier
+from tagwatch.publish.notify.interface import AlertContext
+from tagwatch.publish.notify.slack import SlackNotifier
+from tagwatch.publish.notify.webhook import WebhookNotifier
+from tests.publish_hostile import HOSTILE, hostile
+from tests.publish_sample import AT, sample, sample_previous
+
+CONTEXT = AlertContext(version="1.0.0", report_url="https://r.example/?a=1&b=<2>")
+SLACK = SlackNotifier(url="https://hooks.slack.example/services/T/B/secret")
+NOTHING = Since(new=(), worse=(), fixed=(), same=())
+
+
+def since() -> Since:
+    return sample().since(sample_previous())
+
+
+def built(result: AuditResult, changed: Since, context: AlertContext = CONTEXT) -> dict[str, Any]:
+    payload = SLACK.build(result, changed, context)
+    assert payload is not None
+    return dict(payload)
+
+
+def all_text(payload: dict[str, Any]) -> str:
+    return json.dumps(payload, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("notifier", [SLACK, WebhookNotifier(url="https://x.example/h"),
+                                      AppriseNotifier(url="json://localhost")])  # fmt: skip
+def test_silence_where_nothing_changed(notifier: Any) -> None:
+    quiet = replace(sample(), changes=())
+    assert notifier.build(quiet, NOTHING, CONTEXT) is None
+    assert notifier.build(quiet, since(), CONTEXT) is not None
+
+
+def test_same_findings_night_after_night_are_silent() -> None:
+    quiet = replace(sample(), changes=())
+    assert SLACK.build(quiet, quiet.since(quiet), CONTEXT) is None
+
+
+@pytest.mark.parametrize(
+    ("least", "titles"),
+    [
+        (Severity.NOTE, ["To fix", "To look at", "To know", "Tags that moved", "Fixed"]),
+        (Severity.WARNING, ["To fix", "To look at", "Fixed"]),
+        (Severity.ERROR, ["To fix"]),
+    ],
+)
+def test_groups_by_what_to_do_above_the_threshold(least: Severity, titles: list[str]) -> None:
+    alert = alert_of(sample(), since(), replace(CONTEXT, min_severity=least))
+    assert alert is not None
+    assert [group.title for group in alert.groups] == titles
+
+
+def test_routine_moves_alone_are_below_a_threshold_of_warning() -> None:
+    routine = tuple(
+        moved
+        for moved in sample().changes
+        if moved.change.verdict in (Verdict.REBUILT, Verdict.UPGRADED)
+    )
+    night = replace(sample(), changes=routine)
+    assert SLACK.build(night, NOTHING, replace(CONTEXT, min_severity=Severity.WARNING)) is None
+    assert SLACK.build(night, NOTHING, CONTEXT) is not None
+
+
+def test_one_line_for_the_same_finding_in_several_places() -> None:
+    alert = alert_of(sample(), since(), CONTEXT)
+    assert alert is not None
+    lines = [line for group in alert.groups for line in group.lines]
+    shifted = [line for line in lines if "moved from Debian 12" in line.message]
+    assert [line.where for line in shifted] == ["api/Dockerfile:1"]
+    elsewhere = replace(
+        since().new[3], location=replace(since().new[3].location, path="web/Dockerfile")
+    )
+    spread = replace(since(), new=(*since().new, elsewhere))
+    alert = alert_of(sample(), spread, CONTEXT)
+    assert alert is not None
+    (group,) = (group for group in alert.groups if group.title == "To look at")
+    assert [line.where for line in group.lines if "Debian 12" in line.message] == ["in 2 files"]
+
+
+def test_a_move_that_a_finding_tells_is_not_told_twice() -> None:
+    alert = alert_of(sample(), since(), CONTEXT)
+    assert alert is not None
+    (moves,) = (group for group in alert.groups if group.title == "Tags that moved")
+    assert [line.name for line in moves.lines] == ["redis:6.2", "nginx:latest"]
+
+
+def test_slack_message_is_block_kit_and_complete_without_it() -> None:
+    payload = built(sample(), since())
+    for block in Block.parse_all(payload["blocks"]):
+        block.validate_json()
+    fallback = payload["text"]
+    for word in ("6 new, 1 fixed", "2 things to fix", "postgres:16.4", "redis:latest"):
+        assert word in fallback
+    assert "<https://r.example/?a=1&amp;b=%3C2%3E|Open the report>" in all_text(payload)
+    assert "incomplete: what could not be read is not judged" in all_text(payload)
+
+
+def test_five_lines_and_how_many_more() -> None:
+    finding = since().new[0]
+    many = replace(
+        since(),
+        new=tuple(
+            replace(finding, rule=f"rule-{number}", message=f"message {number}")
+            for number in range(17)
+        ),
+    )
+    text = all_text(built(sample(), many))
+    assert "message 4 " in text
+    assert "message 5 " not in text
+    assert "…and 12 more" in text
+
+
+def check_limits(payload: dict[str, Any]) -> None:
+    assert len(all_text(payload)) <= 10_000
+    assert len(payload["blocks"]) <= 50
+    for block in payload["blocks"]:
+        match block["type"]:
+            case "header":
+                assert len(block["text"]["text"]) <= 150
+            case "section":
+                assert 0 < len(block["text"]["text"]) <= 3_000
+            case "context":
+                assert len(block["elements"]) <= 10
+                assert all(len(element["text"]) <= 3_000 for element in block["elements"])
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    piece=st.text(min_size=1, max_size=40) | st.sampled_from(["&", "<", HOSTILE, "é", "🐳"]),
+    number=st.integers(1, 120),
+    url=st.sampled_from(["", "https://r.example/" + "a" * 5_000, "https://r.example/x y|z>"]),
+)
+def test_slack_limits_hold_for_any_text(piece: str, number: int, url: str) -> None:
+    result = sample()
+    finding = since().new[0]
+    assert finding.fix is not None
+    wild = tuple(
+        replace(
+            finding,
+            rule=f"rule-{index}",
+            severity=(Severity.ERROR, Severity.WARNING, Severity.NOTE)[index % 3],
+            message=piece * 200,
+            remedy=piece * 200,
+            fix=replace(finding.fix, line=piece * 100) if index % 2 else None,
+            location=replace(finding.location, path=piece * 50),
+        )
+        for index in range(number)
+    )
+    moved = tuple(
+        replace(moved, change=replace(moved.change, reason=piece * 100)) for moved in result.changes
+    )
+    night = replace(result, changes=moved * 20)
+    changed = Since(new=wild, worse=wild, fixed=wild, same=())
+    check_limits(built(night, changed, replace(CONTEXT, report_url=url)))
+
+
+def test_hostile_text_neither_mentions_nor_links_nor_formats() -> None:
+    night = hostile()
+    changed = Since(new=night.findings, worse=(), fixed=night.findings, same=())
+    payload = built(night, changed)
+    check_limits(payload)
+    text = all_text(payload)
+    assert "<!channel>" not in text
+    assert "<script" not in text
+    outside = re.sub(r"`[^`]*`", "", payload["text"])
+    assert not re.search(r"[*~`]|\b_|_\b", outside.replace("_circle", "").replace("_check", ""))
+    links = re.findall(r"<[^>]*>", text)
+    assert links == ["<https://r.example/?a=1&amp;b=%3C2%3E|Open the report>"]
+
+
+def test_key_is_equal_for_a_run_made_again_and_differs_when_it_comes_back() -> None:
+    key = alert_key("slack", sample(), since(), sample_previous().at)
+    again = replace(sample(), at=AT.replace(hour=3))
+    assert alert_key("slack", again, since(), sample_previous().at) == key
+    assert alert_key("slack", sample(), since(), AT) != key
+    assert alert_key("webhook", sample(), since(), sample_previous().at) != key
+    assert alert_key("slack", sample(), NOTHING, sample_previous().at) != key
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.slack.example/secret",
+        "hooks.slack.example/secret",
+        "ftp://x.example/secret",
+        "https:///secret",
+        "https://[::1/secret",
+        "https://x.example:99999/secret",
+        "",
+    ],
+)
+def test_addresses_that_are_refused_are_not_repeated(url: str) -> None:
+    with pytest.raises(NotifyError) as refused:
+        SlackNotifier(url=url)
+    assert "secret" not in f"{refused.value} {refused.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:1/x", "http://127.0.0.9/x", "http://[::1]:8/x", "https://a.example/x"]
+)
+def test_addresses_that_are_taken(url: str) -> None:
+    assert "/x" not in repr(SlackNotifier(url=url))
+    assert "plain.example" not in repr(
+        WebhookNotifier(url="http://plain.example/hook", allow_http=True)
+    )

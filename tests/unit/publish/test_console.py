@@ -1,0 +1,101 @@
+"""Findings on a terminal."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from tagwatch.audit.finding import Severity
+from tagwatch.publish import console
+from tests.publish_hostile import hostile
+from tests.publish_sample import sample, sample_context
+
+ESCAPE = "\x1b"
+
+
+def test_files_worst_first_and_findings_worst_first() -> None:
+    lines = console.render(sample(), sample_context()).splitlines()
+    headings = [line for line in lines if re.fullmatch(r"[\w./]+", line)]
+    assert headings == ["compose.yaml", "api/Dockerfile", "deploy/api.yaml", "web/Dockerfile"]
+    places = [line.split() for line in lines if re.match(r"  (error|warning|note) ", line)]
+    assert [place[:3] for place in places[:4]] == [
+        ["error", "compose.yaml:18:12", "platform-dropped"],
+        ["error", "compose.yaml:18:12", "tag-replaced"],
+        ["warning", "compose.yaml:12:12", "tag-unsupported"],
+        ["note", "compose.yaml:27:12", "reference-unresolved"],
+    ]
+    assert len(places) == len(sample().findings)
+
+
+def test_each_finding_says_what_it_is_now_and_what_to_paste() -> None:
+    text = console.render(sample(), sample_context())
+    block = text[text.index("tag-unsupported") :]
+    assert re.search(r"now  redis:7\.0 = 7\.0\.15 · sha256:[0-9a-f]{12} · also 7", block)
+    assert "fix  image: redis:7.4.7\n" in block
+    assert "do   Rebuild shop/api on the present python:3.12-slim." in text
+
+
+def test_what_was_not_read_is_printed_and_the_verdict_stands_last() -> None:
+    text = console.render(sample(), sample_context())
+    assert "ghcr.io/acme/exporter:0.9: the registry refused the best credential known" in text
+    assert "hint: log in with a token that has read:packages" in text
+    assert "chart/templates/deployment.yaml:1:1: skipped: template files" in text
+    assert text.splitlines()[-1] == (
+        "2 things to fix, 5 to look at, 3 notes, 2 not checked (incomplete)"
+    )
+
+
+def test_old_or_imported_facts_name_their_age_and_source() -> None:
+    result = sample()
+    key = "docker.io/library/redis:7.0"
+    known = result.evidence[key]
+    assert known.at is not None
+    old = replace(known, at=known.at.replace(day=20), source="nightly extract")
+    text = console.render(replace(result, evidence={**result.evidence, key: old}), sample_context())
+    assert "read 3 days ago (2026-11-20), from nightly extract" in text
+
+
+def test_colors_only_where_wanted() -> None:
+    plain = console.render(sample(), sample_context())
+    colored = console.render(sample(), replace(sample_context(), color=True))
+    assert ESCAPE not in plain
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == plain
+    assert colored != plain
+
+
+def test_messages_wrap_at_the_terminal() -> None:
+    narrow = console.render(sample(), replace(sample_context(), width=60))
+    assert max(len(line) for line in narrow.splitlines() if line.startswith(" " * 11 + "p")) <= 60
+
+
+def test_no_stranger_moves_the_terminal() -> None:
+    text = console.render(hostile(), sample_context())
+    text += console.summary(hostile(), replace(sample_context(), details=True))
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+    assert not any(line.startswith("::error") for line in text.splitlines())
+    text.encode("utf-8")
+
+
+def test_summary_tells_coverage_and_asked_for_requests() -> None:
+    brief = console.summary(sample(), sample_context())
+    assert "8 of 10 image references read" in brief
+    assert "since 2026-11-22T02:00:00Z: 6 new, 1 fixed, 4 tags moved" in brief
+    assert "1 finding ignored" in brief
+    assert "docker.io: 26 requests" not in brief
+    details = console.summary(sample(), replace(sample_context(), details=True))
+    assert "docker.io: 26 requests (5 catalogue, 8 config, 12 manifest, 1 token)" in details
+    assert "docker.io: 88 of 100 pulls left per 6 h" in details
+
+
+def test_a_clean_result_says_so_in_one_line() -> None:
+    clean = replace(
+        sample(),
+        findings=(),
+        changes=(),
+        failures=(),
+        problems=(),
+        complete=True,
+        coverage=replace(sample().coverage, unresolved=0, unavailable=0),
+    )
+    assert console.render(clean, sample_context()) == "Nothing to fix\n"
+    assert Severity.ERROR not in {finding.severity for finding in clean.findings}

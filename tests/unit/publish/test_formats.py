@@ -1,0 +1,225 @@
+"""SARIF, GitHub, GitLab, JUnit and Markdown: each against its reader's own rules."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.result import AuditResult
+from tagwatch.publish import github, gitlab, junit, markdown, sarif
+from tests.publish_hostile import hostile
+from tests.publish_sample import sample, sample_context
+
+RESULTS = pytest.mark.parametrize("result", [sample(), hostile()], ids=["sample", "hostile"])
+
+
+def sarif_run(result: AuditResult) -> dict[str, Any]:
+    document = json.loads(sarif.render(result, sample_context()))
+    assert document["version"] == "2.1.0"
+    (run,) = document["runs"]
+    return dict(run)
+
+
+@RESULTS
+def test_sarif_is_valid_against_models_of_the_official_schema(result: AuditResult) -> None:
+    try:
+        model = import_module("pydantic_sarif.model")
+    except ImportError:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip("pydantic-sarif, generated from the official schema, is not installed")
+    log = model.StaticAnalysisResultsFormatSarifVersion210JsonSchema
+    text = sarif.render(result, sample_context())
+    assert log.model_validate_json(text).runs
+    with pytest.raises(ValueError, match="resultz"):
+        log.model_validate_json(text.replace('"results"', '"resultz"', 1))
+
+
+@RESULTS
+def test_sarif_keeps_githubs_rules(result: AuditResult) -> None:
+    run = sarif_run(result)
+    ids = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert len(ids) == len(set(ids))
+    for rule in run["tool"]["driver"]["rules"]:
+        assert rule["shortDescription"]["text"]
+        assert 0 < len(rule["fullDescription"]["text"]) <= 1024
+        assert rule["help"]["text"]
+        assert 0 <= float(rule["properties"]["security-severity"]) <= 10
+        assert len(rule["properties"]["tags"]) <= 10
+    assert len(run["results"]) == len(result.findings) + len(result.ignored)
+    for found in run["results"]:
+        assert ids[found["ruleIndex"]] == found["ruleId"]
+        assert found["message"]["text"]
+        assert found["partialFingerprints"]["primaryLocationLineHash"]
+        place = found["locations"][0]["physicalLocation"]
+        assert not re.match(r"/|[a-z]+:|\./", place["artifactLocation"]["uri"])
+        assert min(place["region"].values()) >= 1
+    assert '""' not in sarif.render(result, sample_context())
+
+
+def test_sarif_messages_begin_with_the_image_and_end_with_the_fix() -> None:
+    texts = [found["message"]["text"] for found in sarif_run(sample())["results"]]
+    for finding, text in zip(sample().findings, texts, strict=False):
+        name = str(finding.reference) if finding.reference else finding.text
+        assert text.startswith(name)
+    assert texts[0].endswith(f". Fix: {sample().findings[0].fix.replacement}")  # type: ignore[union-attr]  # it has one
+
+
+def test_sarif_tells_what_was_not_read_and_what_was_ignored() -> None:
+    run = sarif_run(sample())
+    (invocation,) = run["invocations"]
+    assert invocation["executionSuccessful"] is False
+    said = [note["message"]["text"] for note in invocation["toolExecutionNotifications"]]
+    assert any("ghcr.io/acme/exporter:0.9" in text for text in said)
+    assert any("template files are not rendered" in text for text in said)
+    suppressed = [found for found in run["results"] if "suppressions" in found]
+    assert [found["ruleId"] for found in suppressed] == ["tag-moving"]
+    assert suppressed[0]["suppressions"][0]["justification"] == "the web build is pinned in CI"
+
+
+def test_sarif_fix_replaces_exactly_the_bytes_of_the_fix() -> None:
+    finding = sample().findings[0]
+    assert finding.fix is not None
+    change = sarif_run(sample())["results"][0]["fixes"][0]["artifactChanges"][0]
+    region = change["replacements"][0]["deletedRegion"]
+    assert region == {
+        "byteOffset": finding.fix.start,
+        "byteLength": finding.fix.end - finding.fix.start,
+    }
+
+
+@pytest.mark.parametrize(("version", "semantic"), [("1.2.3", True), ("0.1.dev3+g1", False)])
+def test_sarif_names_only_a_semantic_version_so(version: str, semantic: bool) -> None:
+    context = replace(sample_context(), version=version)
+    document = json.loads(sarif.render(sample(), context))
+    driver = document["runs"][0]["tool"]["driver"]
+    assert driver["version"] == version
+    assert ("semanticVersion" in driver) is semantic
+
+
+def test_github_annotates_every_finding_worst_first() -> None:
+    lines = github.render(sample(), sample_context()).splitlines()
+    kinds = [re.split(r"[ :]", line[2:])[0] for line in lines if line.startswith("::")]
+    assert kinds[:7] == ["error"] * 2 + ["warning"] * 5
+    assert kinds[7:10] == ["notice"] * 3
+    assert lines[0].startswith(
+        "::error file=compose.yaml,line=18,endLine=18,col=12,title=tag-replaced,endColumn=25::"
+    )
+    assert lines[-1].startswith("2 things to fix")
+
+
+def test_github_commands_cannot_be_forged() -> None:
+    result = hostile()
+    lines = github.render(result, sample_context()).splitlines()
+    commands = [line for line in lines if line.lstrip().startswith("::")]
+    expected = len(result.findings) + len(result.problems) + len(result.failures)
+    assert len(commands) == expected
+    for command in commands[: len(result.findings)]:
+        properties = command[2:].split("::", 1)[0].split(" ", 1)[1]
+        assert [pair.split("=")[0] for pair in properties.split(",")] == [
+            "file",
+            "line",
+            "endLine",
+            "col",
+            "title",
+            "endColumn",
+        ]
+
+
+@RESULTS
+def test_gitlab_entries_are_whole_and_unique(result: AuditResult) -> None:
+    entries = json.loads(gitlab.render(result, sample_context()))
+    assert len(entries) == len(result.findings) + len(result.problems)
+    assert len({entry["fingerprint"] for entry in entries}) == len(entries)
+    for entry in entries:
+        assert set(entry) == {"description", "check_name", "fingerprint", "severity", "location"}
+        assert entry["severity"] in {"info", "minor", "major", "critical", "blocker"}
+        assert entry["location"]["lines"]["begin"] >= 1
+        assert not entry["location"]["path"].startswith(("/", "./"))
+
+
+def test_gitlab_keeps_findings_that_share_a_fingerprint() -> None:
+    finding = sample().findings[0]
+    twice = replace(sample(), findings=(finding, finding), problems=())
+    entries = json.loads(gitlab.render(twice, sample_context()))
+    assert len({entry["fingerprint"] for entry in entries}) == 2
+    assert entries[0]["fingerprint"] == finding.fingerprint
+
+
+def junit_cases(result: AuditResult, fail_on: Severity | None) -> ET.Element:
+    context = replace(sample_context(), fail_on=fail_on)
+    return ET.fromstring(junit.render(result, context).encode())
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "failures"),
+    [(Severity.ERROR, 2), (Severity.WARNING, 7), (Severity.NOTE, 10), (None, 0)],
+)
+def test_junit_fails_at_and_above_the_threshold(fail_on: Severity | None, failures: int) -> None:
+    suites = junit_cases(sample(), fail_on)
+    assert suites.get("failures") == str(failures)
+    assert len(suites.findall(".//failure")) == failures
+    assert sum(int(suite.get("tests", "0")) for suite in suites) == int(suites.get("tests", "0"))
+
+
+def test_junit_shows_nothing_as_passed_that_was_not_evaluated() -> None:
+    suites = junit_cases(sample(), Severity.ERROR)
+    passed = [
+        case.get("name", "")
+        for case in suites.iter("testcase")
+        if case.find("failure") is None and case.find("skipped") is None
+    ]
+    assert not [name for name in passed if "exporter" in name or "worker" in name]
+    assert "redis:6.2 line 6" in passed
+    skipped = [case.get("name") for case in suites.iter("testcase") if len(case.findall("skipped"))]
+    assert "tag-moving: node:22-alpine" in skipped
+    assert "ghcr.io/acme/exporter" in skipped
+    assert "chart/templates/deployment.yaml:1:1" in skipped
+
+
+def test_junit_target_without_evidence_is_skipped() -> None:
+    blind = replace(sample(), findings=(), evidence={}, failures=(), problems=(), ignored=())
+    suites = junit_cases(blind, Severity.ERROR)
+    assert suites.get("skipped") == suites.get("tests") == str(len(sample().targets))
+
+
+def test_junit_survives_hostile_text() -> None:
+    suites = junit_cases(hostile(), Severity.NOTE)
+    assert len(suites.findall(".//failure")) == len(hostile().findings)
+    assert not suites.findall(".//script")
+
+
+def test_markdown_rows_and_sections() -> None:
+    text = markdown.render(sample(), sample_context())
+    assert text.startswith("## 2 things to fix, 5 to look at")
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(rows) == 1 + len(sample().findings) + 1 + len(sample().changes)
+    assert "### Not checked" in text
+    assert text.rstrip().endswith("<https://reports.shop.example/tagwatch/>")
+
+
+def test_markdown_cells_hold_against_hostile_text() -> None:
+    text = markdown.render(hostile(), sample_context())
+    lines = text.splitlines()
+    table = [line for line in lines if line.startswith("| ")]
+    findings = table[1 : 1 + len(hostile().findings)]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in findings} == {6}
+    outside = re.sub(r"`[^`]*`", "", text)
+    assert "<script" not in outside
+    assert "<img" not in outside
+    assert not re.search(r"(?<!\\)\]\(", outside)
+    assert "@here" not in outside
+
+
+def test_markdown_counts_what_it_does_not_show() -> None:
+    finding = sample().findings[0]
+    many = replace(sample(), findings=(finding,) * 230)
+    assert "…and 30 more." in markdown.render(many, sample_context())

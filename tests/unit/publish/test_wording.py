@@ -1,0 +1,149 @@
+"""The shared sentences: nothing that was not read may read as clean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.resolution import Basis, Resolution, Status
+from tagwatch.audit.result import AuditResult, Coverage
+from tagwatch.image.reference import Reference
+from tagwatch.publish.wording import (
+    coverage_sentence,
+    evidence_finder,
+    now_text,
+    since_sentence,
+    verdict_sentence,
+)
+from tests.publish_images import REDIS62, digest
+from tests.publish_sample import AT, sample, sample_previous
+
+CLEAN = Coverage(targets=3, read=3)
+
+
+def result(coverage: Coverage, *, complete: bool = True, findings: int = 0) -> AuditResult:
+    return AuditResult(
+        at=AT, coverage=coverage, complete=complete, findings=sample().findings[:findings]
+    )
+
+
+@pytest.mark.parametrize(
+    ("coverage", "complete", "findings", "sentence"),
+    [
+        (CLEAN, True, 0, "Nothing to fix"),
+        (CLEAN, False, 0, "Nothing to fix in what could be read (incomplete)"),
+        (Coverage(), True, 0, "No image is named here"),
+        (
+            Coverage(targets=3, read=2, unavailable=1),
+            False,
+            0,
+            "Nothing to fix in what could be read; 1 not checked (incomplete)",
+        ),
+        (
+            Coverage(targets=3, read=2, unresolved=1),
+            True,
+            0,
+            "Nothing to fix in what could be read; 1 not checked",
+        ),
+        (CLEAN, True, 1, "1 thing to fix"),
+        (CLEAN, True, 4, "2 things to fix, 2 to look at"),
+    ],
+)
+def test_verdict_sentences(
+    coverage: Coverage, complete: bool, findings: int, sentence: str
+) -> None:
+    assert verdict_sentence(result(coverage, complete=complete, findings=findings)) == sentence
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    read=st.integers(0, 4),
+    unresolved=st.integers(0, 2),
+    unavailable=st.integers(0, 2),
+    complete=st.booleans(),
+    findings=st.integers(0, 10),
+)
+def test_nothing_reads_as_clean_that_was_not_read(
+    read: int, unresolved: int, unavailable: int, complete: bool, findings: int
+) -> None:
+    coverage = Coverage(
+        targets=read + unresolved + unavailable,
+        read=read,
+        unresolved=unresolved,
+        unavailable=unavailable,
+    )
+    said = verdict_sentence(result(coverage, complete=complete, findings=findings))
+    if unresolved or unavailable or not complete:
+        assert not said.startswith("Nothing to fix;")
+        assert said != "Nothing to fix"
+    if unresolved + unavailable:
+        assert f"{unresolved + unavailable} not checked" in said
+    assert ("(incomplete)" in said) is not complete
+
+
+def test_comparison_in_numbers() -> None:
+    tonight, before = sample(), sample_previous()
+    assert since_sentence(tonight.since(before), 4) == "6 new, 1 fixed, 4 tags moved"
+    assert since_sentence(before.since(before), 0) == "nothing changed"
+    worse = replace(before.findings[1], severity=Severity.ERROR)
+    changed = replace(before, findings=(before.findings[0], worse, *before.findings[2:]))
+    assert since_sentence(changed.since(before), 1) == "1 worse, 1 tag moved"
+    assert "first run" in since_sentence(None, 0)
+
+
+def test_coverage_names_what_was_not_read() -> None:
+    said = coverage_sentence(sample())
+    assert said.startswith("8 of 10 image references read; ")
+    assert "ghcr.io denied" in said
+
+
+RESOLVED = Resolution(
+    input="redis:6.2",
+    status=Status.RESOLVED,
+    reference=Reference.parse("redis:6.2.24"),
+    tag="6.2.24",
+    version="6.2.24",
+    digest=digest("x"),
+    aliases=("6", "6.2", "6.2-bookworm", "6.2.24", "6.2.24-bookworm", "6-bookworm"),
+    basis=Basis.ALIAS,
+)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "text"),
+    [
+        (RESOLVED, "6.2.24 · {} · also 6, 6.2-bookworm, 6.2.24-bookworm and 1 more"),
+        (
+            replace(RESOLVED, aliases=(), basis=Basis.ENV, basis_detail="REDIS_VERSION"),
+            "6.2.24 · {} · by env REDIS_VERSION",
+        ),
+        (
+            replace(RESOLVED, aliases=(), tag=None, version=None, status=Status.NO_VERSION),
+            "no version can be named · {}",
+        ),
+        (replace(RESOLVED, status=Status.NOT_FOUND), "not in the registry"),
+        (replace(RESOLVED, status=Status.UNAVAILABLE), "could not be read"),
+        (
+            replace(RESOLVED, aliases=(), ambiguous=("7.0.1",)),
+            "6.2.24 · {} · same image as 7.0.1",
+        ),
+    ],
+)
+def test_what_an_image_is_now(resolution: Resolution, text: str) -> None:
+    assert now_text(resolution) == text.format(digest("x")[:19])
+
+
+def test_evidence_of_a_watched_pattern_is_found_by_place() -> None:
+    pattern = replace(REDIS62, selector="6.2.x")
+    assert pattern.reference is not None
+    key = "docker.io/library/redis:6.2.x"
+    finding = replace(sample().findings[0], location=pattern.location, reference=pattern.reference)
+    known = Evidence(key=key, resolution=RESOLVED)
+    asked = AuditResult(at=AT, targets=(pattern,), evidence={key: known})
+    assert evidence_finder(asked)(finding) is known
+    assert evidence_finder(AuditResult(at=AT))(finding) is None
