@@ -3,36 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tagwatch.audit.baseline import Baseline
 from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
 from tagwatch.audit.judge import Case, judge
-from tagwatch.audit.result import AuditResult
-from tagwatch.errors import NothingToReadError
+from tagwatch.audit.result import AuditResult, RepositoryChange
+from tagwatch.errors import InputError, NothingToReadError
+from tagwatch.image.snapshot import Failure, Quota
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Extraction, Problem, Target
 from tagwatch.walk.site import Site
 from tagwatch.workspace.find import Found, find, sources_from_globs
-from tagwatch.workspace.read import read_targets
+from tagwatch.workspace.read import read_bytes, read_targets
 
 if TYPE_CHECKING:
     import asyncio
 
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.walk.survey import Survey
-__all__ = ["CheckOptions", "Files", "ScanResult", "check", "read_files", "scan"]
+__all__ = [
+    "CheckOptions",
+    "Facts",
+    "Files",
+    "ScanResult",
+    "check",
+    "look_up",
+    "read_files",
+    "scan",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOptions:
-    """`offline`: ask no registry. `max_seconds`: stop asking after that long (None: never)."""
+    """`offline`: ask no registry; `refresh`: ask for everything, however fresh what is known.
+
+    `max_seconds`: stop asking after that long (None: never).
+    """
 
     offline: bool = False
+    refresh: bool = False
     max_seconds: float | None = None
     build_args: Mapping[str, str] = field(default_factory=dict)
     baseline: Baseline | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Evidence by key, and what asking for it came to."""
+
+    evidence: Mapping[str, Evidence]
+    changes: tuple[RepositoryChange, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    quotas: Mapping[str, Quota] = field(default_factory=dict)
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,25 +98,41 @@ def check(paths: Sequence[str], site: Site, options: CheckOptions | None = None)
             first.message if first else "nothing that tagwatch reads is among the paths named",
             hint=(first.hint if first else "") or "name Dockerfiles, Compose or Kubernetes files",
         )
-    evidence = _remembered(files.targets, site)
-    asked: Survey | None = None
-    old = [target for target in files.targets if _is_old(target, evidence, site)]
-    if old and not options.offline:
-        asked = _ask(old, site, options.max_seconds)
-        evidence |= asked.evidence
-    answers = asked.answers if asked else None
+    facts = look_up(files.targets, site, options)
     case = Case(
         at=site.at,
         files=files.extractions,
-        evidence=evidence,
-        changes=tuple(asked.changes) if asked else (),
+        evidence=facts.evidence,
+        changes=facts.changes,
         problems=files.problems,
-        failures=tuple(answers.failures) if answers else (),
-        requests=answers.requests if answers else {},
-        quotas=answers.quotas if answers else {},
-        complete=not (answers and answers.stopped),
+        failures=facts.failures,
+        requests=facts.requests,
+        quotas=facts.quotas,
+        complete=not facts.stopped,
     )
-    return judge(case, site.policy, site.knowledge, baseline=options.baseline)
+    result = judge(case, site.policy, site.knowledge, baseline=options.baseline)
+    return _with_fix_lines(result, site)
+
+
+def look_up(targets: Sequence[Target], site: Site, options: CheckOptions) -> Facts:
+    """What is known of these targets: from the ledger, and from registries where that is old.
+
+    Raises `LedgerError`. What a registry refuses is a failure in the answer.
+    """
+    evidence = _remembered(targets, site)
+    old = [target for target in targets if options.refresh or _is_old(target, evidence, site)]
+    if options.offline or not old:
+        return Facts(evidence=evidence)
+    asked = _ask(old, site, options.max_seconds)
+    answers = asked.answers
+    return Facts(
+        evidence=evidence | asked.evidence,
+        changes=tuple(asked.changes),
+        failures=tuple(answers.failures),
+        requests=answers.requests,
+        quotas=answers.quotas,
+        stopped=answers.stopped,
+    )
 
 
 async def scan(
@@ -139,6 +182,7 @@ async def scan(
             site.policy,
             site.knowledge,
         )
+        result = _with_fix_lines(result, site)
         previous = ledger.previous_result(run_id)
         ledger.finish_run(run_id, result, alerts_of(result, previous, site))
         return ScanResult(result=result, previous=previous, run_id=run_id)
@@ -192,3 +236,16 @@ def _watch_list(targets: Sequence[Target]) -> tuple[tuple[str, Extraction], ...]
     if not targets:
         return ()
     return ((targets[0].location.path, Extraction(targets=tuple(targets))),)
+
+
+def _with_fix_lines(result: AuditResult, site: Site) -> AuditResult:
+    """Each fix with the line it would make; a file that changed meanwhile tells none."""
+    files: dict[str, bytes] = {}
+    for path in {finding.fix.path for finding in result.findings if finding.fix is not None}:
+        with suppress(InputError):
+            files[path] = read_bytes(site.root / path)
+    if not files:
+        return result
+    from tagwatch.publish.fix_line import with_fix_lines
+
+    return with_fix_lines(result, files)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
+from tagwatch.cli.build_args import add_build_args, build_args_of
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.shell import answer, colored, note, open_site
-from tagwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from tagwatch.audit.result import AuditResult
     from tagwatch.publish.interface import PublishContext
     from tagwatch.walk.site import Site
 
@@ -40,9 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="stop asking registries after this long, and say what was not checked",
     )
-    parser.add_argument(
-        "--build-arg", action="append", default=[], metavar="NAME=VALUE", help="as docker build"
-    )
+    add_build_args(parser)
     parser.add_argument(
         "--quiet", action="store_true", help="print nothing unless something fails the check"
     )
@@ -63,12 +58,11 @@ def run(options: argparse.Namespace) -> int:
         CheckOptions(
             offline=options.offline,
             max_seconds=options.max_time,
-            build_args=_build_args(options.build_arg),
+            build_args=build_args_of(options.build_arg),
         ),
     )
     code = result.exit_code(site.policy.fail_on, on_unavailable=site.policy.on_unavailable)
     if not (options.quiet and code == 0):
-        result = _with_lines(result, site)
         answer(publisher(options.format).render(result, _context(site, options)))
     if code == 1 and not result.complete and site.policy.on_unavailable == "fail":
         note("tagwatch: the check is also incomplete: some facts could not be read")
@@ -93,32 +87,6 @@ def _context(site: Site, options: argparse.Namespace) -> PublishContext:
         color=options.format == "text" and colored(terminal, site.environment),
         width=get_terminal_size().columns if terminal else 100,
     )
-
-
-def _with_lines(result: AuditResult, site: Site) -> AuditResult:
-    """The result with each fix as the line it would make."""
-    from tagwatch.publish.fix_line import with_fix_lines
-
-    paths = {finding.fix.path for finding in result.findings if finding.fix is not None}
-    files = {}
-    for path in sorted(paths):
-        with suppress(OSError):
-            files[path] = (site.root / path).read_bytes()
-    return with_fix_lines(result, files) if files else result
-
-
-def _build_args(given: list[str]) -> dict[str, str]:
-    """`NAME=VALUE` pairs; `NAME` alone takes its value from the environment, as docker does."""
-    arguments = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not name:
-            raise UsageError(f"not a build argument: {text!r}", hint="write --build-arg NAME=VALUE")
-        if equals:
-            arguments[name] = value
-        elif name in os.environ:
-            arguments[name] = os.environ[name]
-    return arguments
 
 
 command = Command(

@@ -161,7 +161,7 @@ class _Crawl:
             for tag in sorted(selected)
             if tag in self.seen and self.task.known.get(tag) != self.seen[tag].digest
         ]
-        table = self.table(names)
+        table = TagTable.of({name: self.digest_now(name) for name in names})
         for tag in moved:
             digest = self.seen[tag].digest
             for candidate in candidates(tag, table):
@@ -180,6 +180,11 @@ class _Crawl:
             if not (unknown := [tag for tag in unknown if tag not in self.asked]):
                 return
             await self.ask(unknown)
+
+    def digest_now(self, tag: str) -> Digest | None:
+        """What the tag was seen to serve in this run: what it served before may have moved too."""
+        observation = self.seen.get(tag)
+        return observation.digest if observation is not None else None
 
     def table(self, names: frozenset[str]) -> TagTable:
         """The names with what is known now: asked in this run, else seen before."""

@@ -1,0 +1,58 @@
+"""`tagwatch extract`: every image reference in files, with its exact place."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from tagwatch.cli.build_args import add_build_args, build_args_of
+from tagwatch.cli.command import Command, add_format
+from tagwatch.cli.shell import answer, note, repository_root
+from tagwatch.errors import NothingToReadError
+
+__all__ = ["command"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `extract`."""
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="files and folders")
+    add_format(parser, "text", "json")
+    add_build_args(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """List the targets. Exit code 0, or 3 where nothing could be read."""
+    from tagwatch.workspace.find import find
+    from tagwatch.workspace.read import read_targets
+
+    root = repository_root(Path.cwd())
+    found = find(options.paths, root)
+    build_args = build_args_of(options.build_arg)
+    extractions = list(read_targets(found.files, root, os.environ, build_args))
+    problems = [*found.problems, *(one for _, part in extractions for one in part.problems)]
+    for problem in problems:
+        note(f"tagwatch: {problem.location}: {problem.message}")
+    targets = [target for _, part in extractions for target in part.targets]
+    if not targets and (not extractions or all(part.problems for _, part in extractions)):
+        raise NothingToReadError(
+            "nothing that tagwatch reads is among the paths named",
+            hint="name Dockerfiles, Compose, Kubernetes, Helm, Kustomize or CI files",
+        )
+    if options.format == "json":
+        from tagwatch.publish.machine import dump, targets_document
+
+        answer(dump(targets_document(targets)))
+    else:
+        from tagwatch.publish.answer import targets_text
+
+        answer(targets_text(targets))
+    return 0
+
+
+command = Command(
+    help="every image reference in files, resolved, with line and column",
+    arguments=arguments,
+    run=run,
+    epilog="exit codes: 0, or 3 where nothing that tagwatch reads is among the paths",
+)

@@ -1,0 +1,91 @@
+"""`tagwatch resolve`: what a floating tag or pattern is today."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from tagwatch.audit.resolution import Resolution, Status
+from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.question import add_asking, asking_of, target_of
+from tagwatch.cli.shell import answer, open_site
+from tagwatch.errors import InvalidReferenceError, UsageError
+
+__all__ = ["command"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `resolve`."""
+    parser.add_argument(
+        "references",
+        metavar="REF",
+        nargs="+",
+        help="redis:6.2, redis:6.2.x, 'redis:^6', 'redis:>=6.2 <8'; - reads them from stdin",
+    )
+    add_config(parser)
+    add_format(parser, "text", "json")
+    add_asking(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Resolve and print. Exit code 0: all resolved, 1: something is not, 4: not readable."""
+    from tagwatch.api import look_up
+    from tagwatch.audit.evidence import evidence_key
+
+    site = open_site(options)
+    texts = list(_texts(options.references))
+    targets = [target_of(text) for text in texts]
+    facts = look_up(targets, site, asking_of(options))
+    resolutions = []
+    for text, target in zip(texts, targets, strict=True):
+        found = facts.evidence.get(evidence_key(target) or "")
+        missing = Resolution(input=text, status=Status.UNAVAILABLE, note="not in the ledger")
+        resolutions.append(replace(found.resolution, input=text) if found else missing)
+    answer(_rendered(resolutions, options.format))
+    return exit_code(resolutions)
+
+
+def exit_code(resolutions: Iterable[Resolution]) -> int:
+    """4 where something could not be read, else 1 where something has no version, else 0."""
+    statuses = {resolution.status for resolution in resolutions}
+    if Status.UNAVAILABLE in statuses:
+        return 4
+    return 0 if statuses <= {Status.RESOLVED} else 1
+
+
+def _texts(given: Sequence[str]) -> Iterator[str]:
+    for text in given:
+        if text != "-":
+            yield text
+            continue
+        for number, line in enumerate(sys.stdin, 1):
+            stripped = line.rstrip("\r\n")
+            if not stripped:
+                continue
+            try:
+                target_of(stripped)
+            except (InvalidReferenceError, UsageError) as error:
+                raise UsageError(
+                    f"standard input, line {number}: {error.message}", hint=error.hint
+                ) from error
+            yield stripped
+
+
+def _rendered(resolutions: Sequence[Resolution], form: str) -> str:
+    if form == "json":
+        from tagwatch.publish.machine import dump, resolutions_document
+
+        return dump(resolutions_document(resolutions))
+    from tagwatch.publish.answer import resolutions_text
+
+    return resolutions_text(resolutions)
+
+
+command = Command(
+    help="what a floating tag or pattern is today: concrete tag, version, digest",
+    arguments=arguments,
+    run=run,
+    epilog="exit codes: 0 all resolved, 1 not found or without a version, 4 could not be read",
+)
