@@ -15,7 +15,8 @@ from tagwatch.audit.evidence import Evidence, Pin, PlatformFacts, evidence_key
 from tagwatch.audit.history import Interval
 from tagwatch.audit.image import Image, PlatformImage, read_image
 from tagwatch.audit.lifecycle import classify
-from tagwatch.audit.resolution import Resolution, Status, resolve_selector, resolve_tag
+from tagwatch.audit.resolution import Resolution, Status
+from tagwatch.audit.resolve import resolve_selector, resolve_tag
 from tagwatch.audit.steps import os_release
 from tagwatch.audit.version_evidence import VersionEvidence, version_evidence
 from tagwatch.image.digest import Digest

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from tagwatch.audit.resolution import Newer
 from tagwatch.image.digest import Digest
 from tagwatch.image.tag import Kind, Scheme, Tag
 from tagwatch.image.tag_table import TagTable
 from tagwatch.image.token import token_of
 
-__all__ = ["Newer", "newer"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Newer:
-    """Newer tags of the same line: in the same patch series, the same major, and beyond."""
-
-    patch: str | None = None
-    minor: str | None = None
-    major: str | None = None
+__all__ = ["newer"]
 
 
 def newer(tag: Tag | str, tags: Mapping[str, Digest | None] | TagTable) -> Newer:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
+from tagwatch.audit.resolution import Basis
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.tag import parse_tag, version_key
 
-__all__ = ["Basis", "VersionEvidence", "attested_version", "platform_versions", "version_evidence"]
+__all__ = ["VersionEvidence", "attested_version", "platform_versions", "version_evidence"]
 
 _VERSION_LABELS = ("org.opencontainers.image.version", "org.label-schema.version")
 _NAME_LABELS = ("org.opencontainers.image.title", "org.opencontainers.image.ref.name")
@@ -27,17 +27,6 @@ _UPSTREAM = re.compile(
 )
 _SYSTEM_PACKAGES = ("pkg:apk/", "pkg:bitnami/", "pkg:deb/", "pkg:generic/", "pkg:rpm/")
 _MAX_CLAIM = 128
-
-
-class Basis(StrEnum):
-    """What the concrete version rests on, best evidence first."""
-
-    ALIAS = "alias"
-    """A more specific tag (or the tag itself) with the same digest."""
-    LABEL = "label"
-    ENV = "env"
-    ATTESTATION = "attestation"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -197,6 +197,7 @@ def _versioned(text: str, tokens: Sequence[Token], start: int, vocabulary: Vocab
         product = (head.stem,)
         version = head.text[len(head.stem) :].lstrip("._")
     suffix = _read_suffix(tail, release, vocabulary)
+    words, heads = _joined(suffix.words)
     stages = (head.pre, suffix.pre, tokens[0].pre if start else None)  # beta-6.8-RC1
     return Tag(
         text=text,
@@ -207,8 +208,11 @@ def _versioned(text: str, tokens: Sequence[Token], start: int, vocabulary: Vocab
         pre=next((stage for stage in stages if stage is not None), None),
         revision=revision + suffix.revision,
         date=suffix.date,
-        variant=suffix.variant,
-        shape=suffix.shape(vocabulary),
+        variant=words,
+        shape=tuple(
+            head.stem if head.stem in vocabulary.platforms else word
+            for word, head in zip(words, heads, strict=True)
+        ),
         commit=suffix.commit,
         version="-".join((version, *suffix.version)),
     )
@@ -259,17 +263,6 @@ class _Suffix:
     commit: str
     version: list[str]
     words: list[Token]
-
-    @property
-    def variant(self) -> tuple[str, ...]:
-        return _joined(self.words)[0]
-
-    def shape(self, vocabulary: Vocabulary) -> tuple[str, ...]:
-        words, heads = _joined(self.words)
-        return tuple(
-            head.stem if head.stem in vocabulary.platforms else word
-            for word, head in zip(words, heads, strict=True)
-        )
 
 
 def _read_suffix(

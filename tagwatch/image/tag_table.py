@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.tag import Kind, Scheme, Tag, parse_tag
@@ -20,6 +21,7 @@ _DEVELOPMENT_WORDS = frozenset(
 )  # fmt: skip
 _RELEASED_WORDS = frozenset({"current", "latest", "lts", "release", "stable"})
 
+_sort_key = attrgetter("sort_key")
 _COUNTED = re.compile(r".*[0-9]-[0-9.]+", re.ASCII)
 
 Form = tuple[
@@ -62,7 +64,7 @@ class TagTable:
         for text, digest in digests.items():
             if digest is not None:
                 gathered.setdefault(digest, []).append(read[text])
-        groups = {digest: tuple(sorted(group)) for digest, group in gathered.items()}
+        groups = {digest: tuple(sorted(group, key=_sort_key)) for digest, group in gathered.items()}
         unknown = (tag for text, tag in read.items() if digests[text] is None)
         return cls(
             digests=digests,
@@ -155,7 +157,7 @@ def _generalised(tags: Iterable[Tag]) -> frozenset[Form]:
 def _stages(tags: Iterable[Tag]) -> dict[Form, str]:
     return {
         (tag.words, tag.release, None, (), ()): tag.text
-        for tag in sorted(tag for tag in tags if tag.kind is Kind.VERSION and tag.pre)
+        for tag in sorted((tag for tag in tags if tag.pre is not None), key=_sort_key)
     }
 
 

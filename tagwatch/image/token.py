@@ -84,6 +84,7 @@ class Token:
         return len(self.numbers) + len(self.revision) + len((self.pre or (0,))[1:])
 
 
+@lru_cache(maxsize=1 << 15)
 def split_tag(text: str) -> tuple[Token, ...]:
     """The pieces of `text` between dashes; a date written with dashes is one piece.
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from tagwatch.audit.base_index import BaseIndex
 from tagwatch.audit.gather import Memory
 from tagwatch.audit.image import Image, read_image
-from tagwatch.audit.resolution import resolve_tag
+from tagwatch.audit.resolve import resolve_tag
 from tagwatch.audit.result import RepositoryChange
 from tagwatch.audit.verdict import ChangeContext, explain_change
 from tagwatch.image.digest import Digest

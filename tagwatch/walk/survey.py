@@ -12,7 +12,7 @@ from tagwatch.audit.base_match import MatchContext, match_bases
 from tagwatch.audit.evidence import Evidence, evidence_key
 from tagwatch.audit.gather import Memory, gather
 from tagwatch.audit.image import Image
-from tagwatch.audit.resolution import resolve_tag
+from tagwatch.audit.resolve import resolve_tag
 from tagwatch.audit.result import RepositoryChange
 from tagwatch.config.settings import Watch
 from tagwatch.image.reference import Reference, Repository
