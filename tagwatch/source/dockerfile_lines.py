@@ -37,6 +37,7 @@ class StatementReader:
         self.source = source
         self.escape = "\\"
         self._next = 0
+        self._end = len(source.lines) - (not source.lines[-1])  # after the last line feed is none
         self._seen: set[str] | None = set()
 
     def read(self) -> list[Statement]:
@@ -46,7 +47,7 @@ class StatementReader:
 
     def _statements(self) -> Iterator[Statement]:
         lines, starts = self.source.lines, self.source.starts
-        while self._next < len(lines):
+        while self._next < self._end:
             number = self._next
             line = lines[number]
             bare = line.lstrip(SPACES)
@@ -112,7 +113,7 @@ class StatementReader:
         lines, starts = self.source.lines, self.source.starts
         parts, joints, length = [kept], [(0, start)], len(kept)
         more: str | None = kept
-        while more is not None and self._next < len(lines):
+        while more is not None and self._next < self._end:
             number = self._next
             text = lines[number].rstrip("\r")
             self._next += 1
@@ -127,7 +128,7 @@ class StatementReader:
 
     def _pass_body(self, name: str, *, chomp: bool) -> bool:
         lines = self.source.lines
-        while self._next < len(lines):
+        while self._next < self._end:
             text = lines[self._next].rstrip("\r")
             self._next += 1
             if (text.lstrip("\t") if chomp else text) == name:
