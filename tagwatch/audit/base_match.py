@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tagwatch.audit import base_sentence as sentence
 from tagwatch.audit.base import BaseBuild, BaseMatch, BaseVerdict, MatchedBase
 from tagwatch.audit.base_claim import (
     Claim,
@@ -21,6 +20,15 @@ from tagwatch.audit.base_claim import (
 from tagwatch.audit.base_currency import builds_behind, currency, is_recompressed
 from tagwatch.audit.base_index import BaseIndex, common_layers, is_history_prefix, solid
 from tagwatch.audit.base_rank import Rank, rank_builds
+from tagwatch.audit.base_sentence import (
+    base_words,
+    beyond_sentence,
+    claim_words,
+    distance_between,
+    layers_words,
+    partial_sentence,
+    served_sentence,
+)
 from tagwatch.audit.diff import platform_name
 from tagwatch.audit.history import Interval
 from tagwatch.audit.image import Image, PlatformImage, read_image
@@ -172,7 +180,7 @@ def _with_hits(subject: _Subject, hits: Sequence[BaseBuild]) -> BaseMatch:
     naming = {claim: standings[claim] for claim in standings if claim.kind in _NAMES_ONE}
     beyond = [claim for claim, standing in naming.items() if standing is Standing.DEEPER]
     if beyond:
-        text = sentence.beyond_sentence(base, subject.config.diff_ids, beyond[0])
+        text = beyond_sentence(base, subject.config.diff_ids, beyond[0])
         return replace(found, verdict=BaseVerdict.PARTIAL, sentence=text)
     return _placed(subject, base, naming, found)
 
@@ -189,19 +197,19 @@ def _placed(
         parsed = _parsed(subject.image.reference)
         is_tag = parsed is not None and parsed.digest is None
         verdict, current = BaseVerdict.EXACT_CURRENT if is_tag else BaseVerdict.UNKNOWN, None
-    distance = sentence.distance_between(base, current) if current else None
-    words = sentence.base_words(base, recompressed=is_recompressed(base, subject.part))
-    served = sentence.served_sentence(base, verdict, current)
+    distance = distance_between(base, current) if current else None
+    words = base_words(base, recompressed=is_recompressed(base, subject.part))
+    served = served_sentence(base, verdict, current)
     against = [claim for claim, standing in naming.items() if standing is Standing.CONTRADICTED]
     unverified = [claim for claim, standing in naming.items() if standing is Standing.UNVERIFIED]
     if against:
         verdict = BaseVerdict.CONFLICT
-        text = f"Says it is built on {sentence.claim_words(against[0])}, but its layers are those "
+        text = f"Says it is built on {claim_words(against[0])}, but its layers are those "
         text += f"of {words}. {served}"
     else:
         text = f"{'Builds' if subject.context.is_base else 'Built'} on {words}. {served}"
         if unverified:
-            claim = sentence.claim_words(unverified[0])
+            claim = claim_words(unverified[0])
             text += f" It also says it is built on {claim}: not verified."
     return replace(
         found,
@@ -224,19 +232,19 @@ def _without_hits(subject: _Subject) -> BaseMatch:
     count = solid(config.diff_ids)
     found = BaseMatch(platform="", verdict=BaseVerdict.UNKNOWN, claims=claims)
     if any(claim.is_scratch for claim in subject.claims):
-        text = f"Built on nothing (FROM scratch): {sentence.layers_words(count)} of its own."
+        text = f"Built on nothing (FROM scratch): {layers_words(count)} of its own."
         return replace(found, verdict=BaseVerdict.SCRATCH, sentence=text)
     if nearest is not None:
-        text = sentence.partial_sentence(nearest, shared, count)
+        text = partial_sentence(nearest, shared, count)
         if claim := _claimed(subject):
-            text += f" It says it is built on {sentence.claim_words(claim)}: not verified."
+            text += f" It says it is built on {claim_words(claim)}: not verified."
         return replace(found, verdict=BaseVerdict.PARTIAL, layers_matched=shared, sentence=text)
     if claim := _claimed(subject):
-        text = f"Says it is built on {sentence.claim_words(claim)}; its layers do not show it"
+        text = f"Says it is built on {claim_words(claim)}; its layers do not show it"
         text += f"{' (squashed?)' if _is_squashed(config) else ''}: not verified."
         base = MatchedBase(reference=claim.name, tag=claim.tag, digest=claim.digest)
         return replace(found, verdict=BaseVerdict.CLAIMED, base=base, sentence=text)
-    text = f"No known base matches its {sentence.layers_words(count)}."
+    text = f"No known base matches its {layers_words(count)}."
     if subject.claims:
         text += f" Its build read {', '.join(claim.name for claim in subject.claims[:3])}."
     return replace(found, sentence=text)
@@ -331,7 +339,7 @@ def _build(image: Image, part: PlatformImage) -> BaseBuild | None:
     config, manifest = part.config, part.manifest
     if config is None or manifest is None:
         return None
-    stated = stated_version(config, image.reference)
+    stated = stated_version(part, image.reference)
     return BaseBuild(
         reference=_canonical(image.reference),
         tag=_tag(image.reference),

@@ -175,7 +175,7 @@ def _lagging(platforms: Sequence[PlatformDiff], new: Image) -> Iterator[Lagging]
     """Platforms of the new image behind its newest version, or that stayed while others moved."""
     stated: dict[Platform, StatedVersion] = {}
     for image in new.platforms:
-        if image.config and (found := stated_version(image.config, new.reference)):
+        if found := stated_version(image, new.reference):
             stated[image.platform] = found
     versions = {found.value for found in stated.values()}
     newest = [v for v in versions if not any(is_older(v, other) for other in versions)]
@@ -190,8 +190,5 @@ def _lagging(platforms: Sequence[PlatformDiff], new: Image) -> Iterator[Lagging]
 
 
 def _version_moved(pair: PlatformDiff, reference: str) -> bool:
-    if pair.old.config is None or pair.new.config is None:
-        return False
-    old = stated_version(pair.old.config, reference)
-    new = stated_version(pair.new.config, reference)
+    old, new = stated_version(pair.old, reference), stated_version(pair.new, reference)
     return old is not None and new is not None and is_older(old.value, new.value)

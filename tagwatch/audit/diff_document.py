@@ -97,8 +97,8 @@ def _side(image: Image, platform_image: PlatformImage | None) -> dict[str, Any]:
     version: dict[str, str] | None = None
     if image.version is not None:
         version = {"value": image.version, "from": image.version_from or "alias"}
-    elif platform_image is not None and platform_image.config is not None:
-        stated = stated_version(platform_image.config, image.reference)
+    elif platform_image is not None:
+        stated = stated_version(platform_image, image.reference)
         version = {"value": stated.value, "from": stated.source} if stated else None
     return {
         "ref": image.reference,

@@ -1,38 +1,54 @@
-"""The version that an image's own config states, and which of two versions is older."""
+"""The version that an image itself states under a name, and which of two versions is older."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tagwatch.audit.image import PlatformImage
+from tagwatch.audit.packages import packages_of
+from tagwatch.audit.version_evidence import attested_version, version_evidence
 from tagwatch.errors import InvalidReferenceError
-from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.reference import Reference
 from tagwatch.image.tag import Kind, parse_tag, version_key
 
-__all__ = ["StatedVersion", "is_older", "stated_version"]
+__all__ = ["StatedVersion", "full_version", "is_older", "stated_version"]
 
-_LABEL = "org.opencontainers.image.version"
+_FULL = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatedVersion:
-    """A version and where it stands: `env PYTHON_VERSION` or `label org.opencontainers…`."""
+    """A version and where it stands: `env PYTHON_VERSION`, `label org.opencontainers…`."""
 
     value: str
     source: str
 
 
-def stated_version(config: ImageConfig, reference: str) -> StatedVersion | None:
-    """The version a config states for the image named `reference`; None where it states none.
+def stated_version(part: PlatformImage, reference: str) -> StatedVersion | None:
+    """The version that one platform's config, else its SBOM, states for `reference`; or None."""
+    parsed = _parsed(reference)
+    if parsed is None:
+        return None
+    path, tag = parsed.repository.path, parsed.tag
+    found = version_evidence(part.config, path, tag) if part.config else None
+    if found is None and (packages := packages_of(part.attestations)):
+        found = attested_version(packages, path, tag)
+    return (
+        StatedVersion(value=found.version, source=f"{found.basis} {found.detail}")
+        if found
+        else None
+    )
 
-    The variable named like the repository first: a label may be inherited from a base.
+
+def full_version(reference: str) -> str | None:
+    """The version that a full-version tag is itself (`6.2.14`, three numbers at least); or None.
+
+    >>> full_version("redis:6.2.14-alpine"), full_version("redis:6.2")
+    ('6.2.14', None)
     """
-    name = _variable(reference)
-    if config.env.get(name):
-        return StatedVersion(value=config.env[name], source=f"env {name}")
-    if config.labels.get(_LABEL):
-        return StatedVersion(value=config.labels[_LABEL], source=f"label {_LABEL}")
-    return None
+    parsed = _parsed(reference)
+    tag = parse_tag(parsed.tag) if parsed and parsed.tag else None
+    return tag.version if tag and len(tag.release) >= _FULL else None
 
 
 def is_older(version: str, other: str) -> bool:
@@ -46,9 +62,8 @@ def _is_version(text: str) -> bool:
     return parse_tag(text.replace("+", "_")).kind is Kind.VERSION
 
 
-def _variable(reference: str) -> str:
+def _parsed(reference: str) -> Reference | None:
     try:
-        path = Reference.parse(reference).repository.path
+        return Reference.parse(reference)
     except InvalidReferenceError:
-        return ""
-    return path.rpartition("/")[2].upper().replace("-", "_").replace(".", "_") + "_VERSION"
+        return None

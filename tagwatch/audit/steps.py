@@ -115,17 +115,10 @@ def compare_steps(old: Sequence[HistoryEntry], new: Sequence[HistoryEntry]) -> S
         return StepDiff(same=len(before))
     if max(len(before), len(after)) > _MAX_ALIGNED:  # no real image: not worth quadratic time
         return StepDiff(removed=tuple(before), added=tuple(after))
-    removed: list[str] = []
-    added: list[str] = []
-    same = 0
-    matcher = SequenceMatcher(None, old_keys, new_keys, autojunk=False)
-    for operation, old_start, old_end, new_start, new_end in matcher.get_opcodes():
-        if operation == "equal":
-            same += old_end - old_start
-        else:
-            removed += before[old_start:old_end]
-            added += after[new_start:new_end]
-    return StepDiff(same=same, removed=tuple(removed), added=tuple(added))
+    if old_keys > new_keys:  # alignments are not symmetric: one order, whichever side is asked
+        aligned = _align(after, before, new_keys, old_keys)
+        return StepDiff(same=aligned.same, removed=aligned.added, added=aligned.removed)
+    return _align(before, after, old_keys, new_keys)
 
 
 def root_boundary(history: Sequence[HistoryEntry]) -> int:
@@ -173,6 +166,22 @@ def os_release(config: ImageConfig) -> str:
     if config.platform.os == "windows" and config.platform.os_version:
         return "windows " + ".".join(config.platform.os_version.split(".")[:3])
     return ""
+
+
+def _align(
+    old: Sequence[str], new: Sequence[str], old_keys: Sequence[str], new_keys: Sequence[str]
+) -> StepDiff:
+    removed: list[str] = []
+    added: list[str] = []
+    same = 0
+    matcher = SequenceMatcher(None, old_keys, new_keys, autojunk=False)
+    for operation, old_start, old_end, new_start, new_end in matcher.get_opcodes():
+        if operation == "equal":
+            same += old_end - old_start
+        else:
+            removed += old[old_start:old_end]
+            added += new[new_start:new_end]
+    return StepDiff(same=same, removed=tuple(removed), added=tuple(added))
 
 
 def _effective(history: Sequence[HistoryEntry]) -> list[str]:

@@ -17,7 +17,7 @@ from tagwatch.audit.diff_document import diff_document
 from tagwatch.audit.image import UNKNOWN_PLATFORM, Image
 from tagwatch.audit.layer_diff import LayerDiff
 from tagwatch.audit.rebuild import BuildComparison, Outcome, compare_builds
-from tagwatch.audit.stated_version import is_older, stated_version
+from tagwatch.audit.stated_version import full_version, is_older, stated_version
 from tagwatch.image.platform import Platform
 
 __all__ = ["ChangeContext", "explain_change"]
@@ -204,16 +204,16 @@ def _judge_builds(
 
 
 def _versions(pair: PlatformDiff | None, diff: ImageDiff) -> tuple[str | None, str | None]:
-    """Both versions from one kind of evidence: what the caller knows, else what configs state."""
+    """Both versions from one kind of evidence: what the caller knows, what the images state, or
+    the tag, where it is a full version itself.
+    """
     if diff.old.version is not None and diff.new.version is not None:
         return diff.old.version, diff.new.version
-    if pair is None or pair.old.config is None or pair.new.config is None:
-        return None, None
-    old = stated_version(pair.old.config, diff.old.reference)
-    new = stated_version(pair.new.config, diff.new.reference)
-    if old is None or new is None or old.source != new.source:
-        return None, None
-    return old.value, new.value
+    old = stated_version(pair.old, diff.old.reference) if pair else None
+    new = stated_version(pair.new, diff.new.reference) if pair else None
+    if old is not None and new is not None and old.source == new.source:
+        return old.value, new.value
+    return full_version(diff.old.reference), full_version(diff.new.reference)
 
 
 def _is_passed_over(pair: PlatformDiff, context: ChangeContext) -> bool:
