@@ -114,16 +114,19 @@ def check(paths: Sequence[str], site: Site, options: CheckOptions | None = None)
     return _with_fix_lines(result, site)
 
 
-def look_up(targets: Sequence[Target], site: Site, options: CheckOptions) -> Facts:
+def look_up(
+    targets: Sequence[Target], site: Site, options: CheckOptions, *, with_bases: bool = False
+) -> Facts:
     """What is known of these targets: from the ledger, and from registries where that is old.
 
-    Raises `LedgerError`. What a registry refuses is a failure in the answer.
+    `with_bases`: where a registry is asked, ask for the policy's bases too. What a registry
+    refuses is a failure in the answer. Raises `LedgerError`.
     """
     evidence = _remembered(targets, site)
     old = [target for target in targets if options.refresh or _is_old(target, evidence, site)]
     if options.offline or not old:
         return Facts(evidence=evidence)
-    asked = _ask(old, site, options.max_seconds)
+    asked = _ask(old, site, options.max_seconds, with_bases=with_bases)
     answers = asked.answers
     return Facts(
         evidence=evidence | asked.evidence,
@@ -194,7 +197,9 @@ def read_files(found: Found, site: Site, build_args: Mapping[str, str]) -> Files
     return Files(extractions=extractions, problems=found.problems)
 
 
-def _ask(targets: Sequence[Target], site: Site, max_seconds: float | None) -> Survey:
+def _ask(
+    targets: Sequence[Target], site: Site, max_seconds: float | None, *, with_bases: bool
+) -> Survey:
     """Survey these targets in an event loop of its own."""
     import asyncio
 
@@ -206,7 +211,7 @@ def _ask(targets: Sequence[Target], site: Site, max_seconds: float | None) -> Su
         with Ledger.open(site.database) as ledger:
             run_id = ledger.begin_run("check", site.at)
             patience = Patience(max_seconds=max_seconds)
-            return await survey(targets, ledger, run_id, site, patience=patience)
+            return await survey(targets, ledger, run_id, site, whole=with_bases, patience=patience)
 
     return asyncio.run(run())
 

@@ -14,9 +14,10 @@ from tagwatch.cli.shell import answer, colored, note, open_site
 
 if TYPE_CHECKING:
     from tagwatch.api import ScanResult
+    from tagwatch.service.nightly import Night
     from tagwatch.walk.site import Site
 
-__all__ = ["command", "scan_and_publish"]
+__all__ = ["command"]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,35 +30,36 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Scan, write the reports, send the alerts, print."""
+    """Scan, write the reports, send the alerts, print. The first SIGINT or SIGTERM stops it."""
     site = open_site(options, configured=True)
-    done = asyncio.run(scan_and_publish(site, send=not options.no_alerts, stop=asyncio.Event()))
-    _print(done, site, options.format)
-    result = done.result
-    return result.exit_code(site.policy.fail_on, on_unavailable=site.policy.on_unavailable)
-
-
-async def scan_and_publish(
-    site: Site, *, send: bool, stop: asyncio.Event, signals: bool = True
-) -> ScanResult:
-    """One whole nightly run. The first SIGINT or SIGTERM stops it in good order."""
-    from tagwatch.api import scan
-    from tagwatch.walk.deliver import deliver, write_run
-
-    if signals:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if sys.platform != "win32":
-                loop.add_signal_handler(number, stop.set)
-    done = await scan(site, stop=stop)
-    written = write_run(done.result, done.previous, site)
-    if written.index is not None:
-        note(f"tagwatch: report: {written.index}")
-    for sent in await deliver(site) if send else ():
+    night = asyncio.run(_night(site, send=not options.no_alerts))
+    if night.written.index is not None:
+        note(f"tagwatch: report: {night.written.index}")
+    for sent in night.sent:
         outcome = sent.delivery
-        text = f"{outcome.outcome.value}{': ' if outcome.message else ''}{outcome.message}"
-        note(f"tagwatch: alert to {sent.channel}: {text}")
-    return done
+        said = f": {outcome.message}" if outcome.message else ""
+        note(f"tagwatch: alert to {sent.channel}: {outcome.outcome.value}{said}")
+    _print(night.scanned, site, options.format)
+    policy = site.policy
+    return night.result.exit_code(policy.fail_on, on_unavailable=policy.on_unavailable)
+
+
+async def _night(site: Site, *, send: bool) -> Night:
+    """The run, with signals: the first stops it in good order, the second at once."""
+    from tagwatch.service.nightly import scan_and_publish
+
+    stop = asyncio.Event()
+    if sys.platform != "win32":
+        loop = asyncio.get_running_loop()
+
+        def interrupt(number: signal.Signals) -> None:
+            note("tagwatch: stopping: what is under way is stored first")
+            stop.set()
+            loop.remove_signal_handler(number)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupt, number)
+    return await scan_and_publish(site, send=send, stop=stop)
 
 
 def _print(done: ScanResult, site: Site, form: str) -> None:

@@ -1,0 +1,123 @@
+"""`tagwatch history`: what a tag was, from the ledger alone."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING
+
+from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.shell import answer, open_site
+from tagwatch.errors import LedgerError, UsageError
+from tagwatch.image.digest import is_digest, parse_digest
+from tagwatch.image.reference import Reference, Repository
+
+if TYPE_CHECKING:
+    from tagwatch.audit.history import Interval
+    from tagwatch.ledger.read import Reader
+
+__all__ = ["command"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `history`."""
+    parser.add_argument(
+        "reference",
+        metavar="REF",
+        help="redis:7, redis (every tag), python@sha256:… (which tags), sha256:… (anywhere)",
+    )
+    parser.add_argument("--at", metavar="DATE", help="only what it was then: 2026-03-01[T12:00]")
+    add_config(parser)
+    add_format(parser, "text", "json")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what the ledger remembers. Exit code 0, or 1 where that is nothing."""
+    from tagwatch.ledger.read import Reader
+
+    at = _moment(options.at) if options.at else None
+    site = open_site(options)
+    if not site.database.is_file():
+        raise LedgerError(
+            f"there is no ledger at {str(site.database)!r}",
+            hint="`tagwatch scan` or `tagwatch history-import` begins one",
+        )
+    with Reader.open(site.database) as ledger:
+        found = list(_found(options.reference, ledger, at))
+    answer(_rendered(found, options.format))
+    return 0 if any(intervals for _, intervals in found) else 1
+
+
+def _found(
+    text: str, ledger: Reader, at: datetime | None
+) -> Iterable[tuple[Repository, tuple[Interval, ...]]]:
+    """Each repository asked about, with the intervals that answer."""
+    from tagwatch.ledger.timeline import served_at
+
+    if is_digest(text):
+        homes: dict[Repository, list[Interval]] = {}
+        for repository, interval in ledger.tags_of_digest(parse_digest(text)):
+            homes.setdefault(repository, []).append(interval)
+        for repository, intervals in sorted(homes.items()):
+            yield repository, tuple(_held(intervals, at))
+        return
+    reference = Reference.parse(text)
+    repository = reference.repository
+    if reference.digest is not None:
+        pairs = ledger.tags_of_digest(reference.digest, repository)
+        own = [one for _, one in pairs if reference.tag in (None, one.tag)]
+        yield repository, tuple(_held(own, at))
+    elif reference.tag is not None and at is not None:
+        held = ledger.at(repository, reference.tag, at)
+        yield repository, (held,) if held else ()
+    elif at is None:
+        yield repository, ledger.intervals(repository, reference.tag)
+    else:
+        past: dict[str, list[Interval]] = {}
+        for interval in ledger.intervals(repository):
+            past.setdefault(interval.tag, []).append(interval)
+        moments = (served_at(intervals, at) for intervals in past.values())
+        yield repository, tuple(one for one in moments if one is not None)
+
+
+def _held(intervals: Iterable[Interval], at: datetime | None) -> Iterable[Interval]:
+    """The intervals that held at a moment; all of them where none is asked for."""
+    for interval in intervals:
+        begun = at is None or interval.first_seen <= at
+        over = at is not None and interval.ended and (interval.ended_at or interval.last_seen) <= at
+        if begun and not over:
+            yield interval
+
+
+def _rendered(found: list[tuple[Repository, tuple[Interval, ...]]], form: str) -> str:
+    if form == "json":
+        from tagwatch.publish.machine import dump, history_document
+
+        documents = [history_document(repository, intervals) for repository, intervals in found]
+        if len(documents) == 1:
+            return dump(documents[0])
+        return dump({"schema_version": 1, "repositories": documents})
+    from tagwatch.publish.answer import history_text
+
+    texts = [history_text(repository, intervals) for repository, intervals in found]
+    return "".join(texts) or "nothing is remembered of it\n"
+
+
+def _moment(text: str) -> datetime:
+    """The end of that day in UTC, or that moment. Raises `UsageError`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"not a date: {text!r}", hint="write 2026-03-01") from error
+    if len(text) <= len("2026-03-01"):
+        moment = datetime.combine(moment.date(), time.max)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+command = Command(
+    help="what a tag was, with dates and verdicts",
+    arguments=arguments,
+    run=run,
+    epilog="exit codes: 0 something is remembered, 1 nothing is",
+)

@@ -1,0 +1,57 @@
+"""`tagwatch report`: the last scan's result, rendered again."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.shell import answer, note, open_site
+from tagwatch.errors import LedgerError
+
+__all__ = ["command"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `report`."""
+    add_config(parser)
+    add_format(parser, "html", "text", "json", "sarif", "github", "gitlab", "junit", "markdown")
+    parser.add_argument(
+        "--directory", type=Path, help="where HTML goes (default: reports.directory)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the HTML pages again, or print the result in another format."""
+    from tagwatch.ledger.read import Reader
+    from tagwatch.publish.files import publisher
+    from tagwatch.walk.deliver import publish_context, write_run
+
+    site = open_site(options)
+    if not site.database.is_file():
+        raise LedgerError(
+            f"there is no ledger at {str(site.database)!r}", hint="run `tagwatch scan` first"
+        )
+    with Reader.open(site.database) as ledger:
+        finished = [run.id for run in ledger.runs() if run.kind == "scan" and run.finished_at]
+        result = ledger.result(finished[0]) if finished else None
+        if result is None:
+            raise LedgerError("no scan has finished yet", hint="run `tagwatch scan` first")
+        previous = ledger.previous_result(finished[0])
+        context = publish_context(ledger, previous, site)
+    if options.format != "html":
+        answer(publisher(options.format).render(result, context))
+        return 0
+    reports = replace(
+        site.settings.reports,
+        directory=options.directory or site.settings.reports.directory,
+        formats=("html",),
+    )
+    site = replace(site, settings=replace(site.settings, reports=reports))
+    written = write_run(result, previous, site)
+    note(f"tagwatch: report: {written.index}")
+    return 0
+
+
+command = Command(help="render the last scan's result again", arguments=arguments, run=run)

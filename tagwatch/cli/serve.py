@@ -1,0 +1,45 @@
+"""`tagwatch serve`: the schedule, the reports and the metrics, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from tagwatch.cli.command import Command, add_config
+from tagwatch.cli.shell import open_site
+from tagwatch.errors import ConfigError
+
+__all__ = ["command"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `serve`."""
+    add_config(parser)
+    parser.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        default="127.0.0.1:8080",
+        help="where reports, /health and /metrics are served (default: 127.0.0.1:8080)",
+    )
+    parser.add_argument("--now", action="store_true", help="scan once at the start, too")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM; a scan under way is stopped in good order."""
+    from tagwatch.service.daemon import serve
+
+    site = open_site(options, configured=True)
+    if site.settings.schedule is None:
+        raise ConfigError(
+            "there is no schedule to keep", hint='add `schedule: {cron: "0 2 * * *"}`'
+        )
+    host, _, port = options.listen.rpartition(":")
+    if not host or not port.isdigit():
+        raise ConfigError(f"not an address: {options.listen!r}", hint="write --listen HOST:PORT")
+    asyncio.run(serve(site, host.strip("[]"), int(port), at_once=options.now))
+    return 0
+
+
+command = Command(
+    help="keep the schedule; serve reports, health and metrics", arguments=arguments, run=run
+)

@@ -1,0 +1,78 @@
+"""The daemon: scans on schedule and on request, one at a time, and serves what they found."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from tagwatch.errors import ConfigError, TagwatchError
+from tagwatch.ledger.read import Reader
+from tagwatch.service.metrics import Metrics
+from tagwatch.service.nightly import scan_and_publish
+from tagwatch.service.schedule import run_on_schedule
+from tagwatch.service.web import application, listening
+from tagwatch.walk.site import Site
+
+__all__ = ["serve"]
+
+_WEBHOOK_TOKEN = "TAGWATCH_WEBHOOK_TOKEN"  # noqa: S105  # a variable's name
+
+logger = logging.getLogger(__name__)
+
+
+async def serve(site: Site, host: str, port: int, *, at_once: bool = False) -> None:
+    """Run until SIGINT or SIGTERM. A scan under way finishes what it is writing and stops.
+
+    A scan that fails is logged and counted; the next one runs as if nothing had happened. Raises
+    `ConfigError` where the address or the schedule cannot be used.
+    """
+    schedule = site.settings.schedule
+    assert schedule is not None
+    stop, rescan, metrics = asyncio.Event(), asyncio.Event(), Metrics()
+    _stop_on_signals(stop)
+    _show_last(site, metrics)
+
+    async def scan() -> None:
+        now = replace(site, at=datetime.now(UTC))
+        try:
+            done = await scan_and_publish(now, send=True, stop=stop)
+        except TagwatchError as error:
+            metrics.failed()
+            logger.error("the scan failed: %s (%s)", error.message, error.hint)  # noqa: TRY400  # the message says it all
+        else:
+            metrics.scanned(done.result)
+
+    token = site.environment.get(_WEBHOOK_TOKEN, "")
+    app = application(site.settings.reports.directory, metrics, rescan, token=token)
+    try:
+        async with listening(app, host, port) as chosen:
+            logger.info("listening on http://%s:%d/", host, chosen)
+            if at_once:
+                rescan.set()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(run_on_schedule(schedule, scan, rescan, stop))
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            hint="choose another --listen HOST:PORT",
+        ) from error
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    if sys.platform == "win32":
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+
+def _show_last(site: Site, metrics: Metrics) -> None:
+    if site.database.is_file():
+        with Reader.open(site.database) as ledger:
+            result = ledger.last_result()
+        if result is not None:
+            metrics.remember(result)

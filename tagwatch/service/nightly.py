@@ -1,0 +1,44 @@
+"""One nightly run, whole: scan, write the reports, send the alerts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tagwatch.api import ScanResult, scan
+from tagwatch.audit.result import AuditResult
+from tagwatch.image.snapshot import RepositorySnapshot
+from tagwatch.publish.files import Written
+from tagwatch.walk.deliver import Sent, deliver, write_run
+from tagwatch.walk.site import Site
+
+__all__ = ["Night", "scan_and_publish"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """What a nightly run did."""
+
+    scanned: ScanResult
+    written: Written
+    sent: tuple[Sent, ...]
+
+    @property
+    def result(self) -> AuditResult:
+        """What it found."""
+        return self.scanned.result
+
+
+async def scan_and_publish(
+    site: Site,
+    *,
+    send: bool,
+    stop: asyncio.Event | None = None,
+    progress: Callable[[RepositorySnapshot], None] | None = None,
+) -> Night:
+    """Scan, write, send, in this order: what was found is stored before anybody is told."""
+    scanned = await scan(site, stop=stop, progress=progress)
+    written = write_run(scanned.result, scanned.previous, site)
+    sent = await deliver(site) if send else ()
+    return Night(scanned=scanned, written=written, sent=sent)

@@ -1,0 +1,84 @@
+"""What the daemon listens for: reports, health, metrics, and a registry's word that it moved."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from tagwatch.service.metrics import Metrics
+
+__all__ = ["application", "listening"]
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_MAX_WEBHOOK_BYTES = 1024 * 1024
+
+
+def application(
+    reports: Path, metrics: Metrics, rescan: asyncio.Event, *, token: str = ""
+) -> web.Application:
+    """`/` the reports, `/health`, `/metrics`, and `POST /webhook` that asks for a scan.
+
+    The webhook answers 404 where no `token` is configured, and 403 without it: as a bearer token,
+    or as the last part of the path (registries differ in what they can send).
+    """
+
+    async def health(_request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def figures(_request: web.Request) -> web.Response:
+        return web.Response(
+            body=metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4"}
+        )
+
+    async def webhook(request: web.Request) -> web.Response:
+        if not token:
+            raise web.HTTPNotFound
+        header = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        sent = str(request.match_info.get("token", header))
+        if not hmac.compare_digest(sent.encode(), token.encode()):
+            raise web.HTTPForbidden
+        await request.read()  # what it says is not believed: the registry is asked
+        rescan.set()
+        return web.Response(status=202, text="a scan will follow\n")
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        path = _report(reports, request.match_info["name"] or "index.html")
+        if path is None:
+            raise web.HTTPNotFound(text="there is no such report (yet)\n")
+        return web.FileResponse(path, headers=_HEADERS)
+
+    app = web.Application(client_max_size=_MAX_WEBHOOK_BYTES)
+    app.router.add_get("/health", health)
+    app.router.add_get("/metrics", figures)
+    app.router.add_post("/webhook", webhook)
+    app.router.add_post("/webhook/{token}", webhook)
+    app.router.add_get("/{name:.*}", page)
+    return app
+
+
+def _report(folder: Path, name: str) -> Path | None:
+    """The file of that name, never one outside the folder."""
+    path = (folder / name).resolve()
+    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+
+
+@asynccontextmanager
+async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """Serve `app`; gives the port, which is chosen where `port` is 0. Raises `OSError`."""
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
