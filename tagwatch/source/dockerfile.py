@@ -103,7 +103,14 @@ def _whole(
         refusal = StatementError("the file has no FROM", 1, len(source.lines))
     if refusal is not None:
         place = source.line_location(refusal.first, refusal.last)
-        problems.append(Problem(message=refusal.message, location=place, hint=refusal.hint))
+        problems.append(
+            Problem(
+                message=refusal.message,
+                location=place,
+                hint=refusal.hint,
+                skipped=refusal.skipped,
+            )
+        )
     return Extraction(
         targets=attach((*first, *read.targets), ignores, starts=_starts(build) if ignores else {}),
         problems=tuple(problems),

@@ -22,12 +22,18 @@ _BLANKS = "\t\f\r "
 
 
 class StatementError(InputError):
-    """What BuildKit refuses; `first` and `last` are the lines, 1-based."""
+    """What BuildKit refuses; `first` and `last` are the lines, 1-based.
 
-    def __init__(self, message: str, first: int, last: int, *, hint: str = "") -> None:
+    `skipped`: it is not a Dockerfile yet, but a template of one.
+    """
+
+    def __init__(
+        self, message: str, first: int, last: int, *, hint: str = "", skipped: bool = False
+    ) -> None:
         super().__init__(message, hint=hint or "BuildKit refuses the whole file")
         self.first = first
         self.last = last
+        self.skipped = skipped
 
 
 class StatementReader:

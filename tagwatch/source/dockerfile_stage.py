@@ -21,6 +21,7 @@ _NEEDS_ARGUMENT = frozenset(
     }
 )  # fmt: skip
 _KEYWORDS = _NEEDS_ARGUMENT | {"CMD", "ENTRYPOINT", "RUN"}
+_TEMPLATE_MARKS = ("{{", "{%", "{#", "<%", "[%")
 _TRIGGERS_NOT_ALLOWED = frozenset({"ONBUILD", "FROM", "MAINTAINER"})
 
 
@@ -79,6 +80,14 @@ def _add(build: Build, statement: Statement) -> None:
 
 def _check(statement: Statement) -> None:
     keyword = statement.keyword
+    if keyword.startswith(_TEMPLATE_MARKS):
+        raise StatementError(
+            "a template of a Dockerfile was not read from here on",
+            statement.first,
+            statement.last,
+            hint="check what the template makes",
+            skipped=True,
+        )
     if keyword not in _KEYWORDS:
         raise _refused(statement, f"unknown instruction {keyword[:40]!r}")
     if keyword in _NEEDS_ARGUMENT and not statement.arguments:

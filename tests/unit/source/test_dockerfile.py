@@ -131,6 +131,13 @@ def test_ignores_reach_the_whole_instruction() -> None:
     assert ["cannot be read" in problem.message for problem in extraction.problems] == [True]
 
 
+def test_a_template_is_passed_over_with_a_note() -> None:
+    extraction = read("FROM a:1\n{% if x %}\nFROM {{ base }}\n")
+    assert names(extraction) == ["docker.io/library/a:1"]
+    assert [(p.skipped, p.location.line) for p in extraction.problems] == [(True, 2)]
+    assert not read("FROM a:1\nFROMM b:1\n").problems[0].skipped
+
+
 @pytest.mark.parametrize("raw", [b"\xff\xfeF\0R\0O\0M\0", b"\xfe\xff\0F\0R\0O\0M"])
 def test_utf16_is_refused_aloud(raw: bytes) -> None:
     extraction = read(raw)
