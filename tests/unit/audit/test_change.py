@@ -244,7 +244,7 @@ def base_of_the_night(night: int) -> Built:
     ],
     ids=["python", "redis", "debian", "alpine", "index", "python on alpine", "private"],
 )
-def test_thirty_nightly_rebuilds_raise_no_alarm(make: Callable[[int], Built]) -> None:
+def test_two_hundred_nightly_rebuilds_raise_no_alarm(make: Callable[[int], Built]) -> None:
     assert set(nightly(make, 30)) == {Verdict.REBUILT}
 
 
