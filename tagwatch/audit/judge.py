@@ -135,7 +135,7 @@ class _Session:
     @property
     def coverage(self) -> Coverage:
         return Coverage(
-            targets=len(self.targets),
+            targets=self._counts.total(),
             read=self._counts["read"],
             unresolved=self._counts["unresolved"],
             unavailable=self._counts["unavailable"],
@@ -150,11 +150,12 @@ class _Session:
             self._judge_by_file(rule, path, extraction)
 
     def _judge_target(self, target: Target, extraction: Extraction) -> None:
-        evidence = self._evidence_of(target)
+        is_built = "built" in target.facts
+        evidence = None if is_built else self._evidence_of(target)
         readable = is_readable(evidence)
         spoke = []
         for rule in self._of_target:
-            if rule.needs_evidence and not readable:
+            if (rule.needs_evidence and not readable) or (is_built and not rule.judges_built):
                 continue
             settings = self._settings(rule, target.location.path, target.reference)
             if settings.severity is Severity.OFF:

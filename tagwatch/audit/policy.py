@@ -30,6 +30,7 @@ __all__ = [
     "Policy",
     "PolicyIgnore",
     "RuleSettings",
+    "is_official_namespace",
 ]
 
 SCRATCH = "scratch"
@@ -224,7 +225,7 @@ class Policy:
             not decision.allowed
             and not decision.pattern
             and repository.registry == DOCKER_HUB
-            and namespace in _OFFICIAL_NAMESPACES
+            and is_official_namespace(namespace)
         ):
             official = Repository(registry=DOCKER_HUB, path=f"library/{name}")
             return _decide(self.repositories, official, match_image)
@@ -249,6 +250,11 @@ class Policy:
             return True
         official = reference.repository.name.startswith(f"{DOCKER_HUB}/library/")
         return not official and any(_regex(text).search(tag) for text in self.immutable)
+
+
+def is_official_namespace(owner: str) -> bool:
+    """True for Docker Hub's namespaces that hold official images of one architecture."""
+    return owner in _OFFICIAL_NAMESPACES
 
 
 _UNSAID = RuleSettings()

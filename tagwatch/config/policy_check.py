@@ -122,10 +122,11 @@ class PolicyCheck:
         return str(value)
 
     def _option(self, option: Option, value: Any, path: Keys) -> Any:
-        if option.choices and value not in option.choices:
-            raise self._error(
-                path, f"unknown value {value!r}", hint=f"one of: {', '.join(option.choices)}"
-            )
+        for item in value if isinstance(value, list) else [value]:
+            if option.choices and item not in option.choices:
+                raise self._error(
+                    path, f"unknown value {item!r}", hint=f"one of: {', '.join(option.choices)}"
+                )
         kind = type(option.default)
         if kind is tuple:
             if not isinstance(value, list) or any(type(item) is not option.item for item in value):

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import facts, instead, name
-from tagwatch.audit.rule.repair import retag
+from tagwatch.source.edit import bump
 
 __all__ = ["RULE", "check"]
 
@@ -40,7 +40,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         f"and {newer} is the newest of {of}",
         remedy=f"write {instead(target, newer)}",
         evidence={**facts(evidence), "newer": newer, "level": level},
-        fix=None if reference.digest else retag(target, newer),
+        fix=bump(target, newer),
     )
 
 

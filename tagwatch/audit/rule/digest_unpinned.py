@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now
-from tagwatch.audit.rule.repair import repin
+from tagwatch.source.edit import pin
 
 __all__ = ["RULE", "check"]
 
@@ -26,12 +26,15 @@ def check(subject: Subject) -> Iterator[Statement]:
     if reference is None or reference.digest or target.kind == WATCH:
         return
     digest = evidence.resolution.digest if evidence else None
+    concrete = evidence.resolution.tag if evidence else None
     means = now(evidence)
     yield Statement(
         message=f"{name(target)} is not pinned to a digest" + (f": it is {means}" if means else ""),
-        remedy=f"write {instead(target, reference.tag, digest)}" if digest else "pin a digest",
+        remedy=f"write {instead(target, reference.effective_tag, digest)}"
+        if digest
+        else "pin a digest",
         evidence=facts(evidence),
-        fix=repin(target, digest),
+        fix=pin(target, reference.effective_tag, digest, concrete=concrete) if digest else None,
     )
 
 

@@ -83,7 +83,11 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule's own word about itself."""
+    """A rule's own word about itself.
+
+    `always_on`: the policy may not turn it off. `judges_built`: it also speaks of a name that the
+    same file builds (Compose `build` with `image`), which nothing pulls.
+    """
 
     id: str
     title: str
@@ -92,6 +96,7 @@ class Rule:
     scope: Scope = Scope.TARGET
     fixable: bool = False
     always_on: bool = False
+    judges_built: bool = False
     options: Mapping[str, Option] = field(default_factory=dict)
     check: Callable[[Any], Iterator[Statement]]
 

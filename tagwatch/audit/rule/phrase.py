@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.resolution import Status
+from tagwatch.audit.resolution import Newer, Status
 from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Target
 
-__all__ = ["WATCH", "day", "days", "facts", "instead", "listed", "name", "now"]
+__all__ = ["WATCH", "day", "days", "facts", "instead", "listed", "name", "newest", "now"]
+__all__ += ["served_now"]
 
 WATCH = "watch"
 """The kind of a target that is an entry of the watch list: nothing is written there to be fixed."""
@@ -60,6 +61,17 @@ def instead(target: Target, tag: str | None, digest: str | None = None) -> str:
     repository = target.reference.repository
     text = str(Reference(repository=repository, tag=tag))
     return f"{text}@{digest}" if digest else text
+
+
+def newest(newer: Newer) -> str | None:
+    """The nearest newer tag: within the patch series, else the major, else beyond."""
+    return newer.patch or newer.minor or newer.major
+
+
+def served_now(evidence: Evidence) -> str | None:
+    """The digest that the reference's tag serves now, whatever digest stands beside it."""
+    last = evidence.history[-1] if evidence.history else None
+    return last.digest if last is not None and not last.ended else None
 
 
 def day(at: datetime) -> str:

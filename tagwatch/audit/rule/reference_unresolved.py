@@ -44,5 +44,6 @@ RULE = Rule(
     title="reference that could not be resolved",
     severity=Severity.NOTE,
     needs=frozenset({Need.TEXT}),
+    judges_built=True,
     check=check,
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tagwatch.audit.rule.interface import Subject
+from tagwatch.audit.rule.interface import FileSubject, Subject
 from tagwatch.source.dockerfile_facts import final_stage, inherited_stages
 from tagwatch.source.target import Instruction, Target
 
-__all__ = ["is_built_upon", "stage_of"]
+__all__ = ["is_built_upon", "stage_of", "target_of"]
 
 
 def stage_of(target: Target, instructions: tuple[Instruction, ...]) -> int | None:
@@ -18,6 +18,14 @@ def stage_of(target: Target, instructions: tuple[Instruction, ...]) -> int | Non
         if one.name == "FROM" and one.location.line <= line <= one.location.end_line:
             return one.stage
     return None
+
+
+def target_of(stage: int, subject: FileSubject) -> Target | None:
+    """The target that `stage`, or the stage it builds on in the end, names in its FROM."""
+    chain = inherited_stages(subject.instructions, stage)
+    return next(
+        (one for one in subject.targets if stage_of(one, subject.instructions) == chain[-1]), None
+    )
 
 
 def is_built_upon(subject: Subject) -> bool:

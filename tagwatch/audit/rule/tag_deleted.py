@@ -27,7 +27,8 @@ def check(subject: Subject) -> Iterator[Statement]:
     if evidence is None or reference is None or (reference.tag is None and reference.digest):
         return
     resolution = evidence.resolution
-    if resolution.status is not Status.NOT_FOUND and evidence.gone_since is None:
+    is_absent = resolution.status is Status.NOT_FOUND and reference.digest is None
+    if not is_absent and evidence.gone_since is None:
         return
     newer = resolution.newer.patch or resolution.newer.minor or resolution.newer.major
     still_there = bool(reference.digest and evidence.pin and evidence.pin.exists)
@@ -47,8 +48,9 @@ def _message(subject: Subject) -> str:
     if evidence.gone_since is None:
         return f"{name(target)} does not exist"
     last = evidence.history[-1] if evidence.history else None
-    was = f" as {last.version}" if last and last.version else ""
-    return f"{name(target)} is gone: it was last served{was} on {day(evidence.gone_since)}"
+    was = f", when it was {last.version}" if last and last.version else ""
+    seen = f"; last served on {day(last.last_seen)}{was}" if last else ""
+    return f"{name(target)} is gone since {day(evidence.gone_since)}{seen}"
 
 
 RULE = Rule(

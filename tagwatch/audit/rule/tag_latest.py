@@ -16,7 +16,7 @@ from tagwatch.audit.finding import Severity
 from tagwatch.audit.resolution import Status
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now
-from tagwatch.audit.rule.repair import repin, retag
+from tagwatch.source.edit import bump, pin
 
 __all__ = ["RULE", "check"]
 
@@ -32,9 +32,9 @@ def check(subject: Subject) -> Iterator[Statement]:
     tag = resolution.tag if resolution and resolution.status is Status.RESOLVED else None
     digest = resolution.digest if resolution else None
     if tag is not None and tag != "latest":
-        remedy, fix = f"write {instead(target, tag)}", retag(target, tag)
+        remedy, fix = f"write {instead(target, tag)}", bump(target, tag)
     elif digest is not None:
-        remedy, fix = f"write {instead(target, 'latest', digest)}", repin(target, digest)
+        remedy, fix = f"write {instead(target, 'latest', digest)}", pin(target, "latest", digest)
     else:
         remedy, fix = "write a version's tag", None
     yield Statement(

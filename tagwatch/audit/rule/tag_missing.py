@@ -5,7 +5,7 @@ Also said of a tag that does not exist but is a pattern (`redis:6.2.x`): no tool
 Risk: what is built or run changes whenever the publisher moves `latest`, across major versions,
 and two machines that pull at different times run different software under the same file.
 Remedy: write the tag that the name stands for now; the finding names it.
-Source: hadolint DL3006; Trivy DS-0001; Docker build best practices, "Pin base image versions".
+Source: hadolint DL3006; Trivy DS-0001; Docker documentation, "Building best practices".
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tagwatch.audit.finding import Severity
 from tagwatch.audit.resolution import Status
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now
-from tagwatch.audit.rule.repair import retag
+from tagwatch.source.edit import bump
 
 __all__ = ["RULE", "check"]
 
@@ -41,7 +41,7 @@ def check(subject: Subject) -> Iterator[Statement]:
             + (f": {means}" if means else ""),
             remedy=f"write {instead(target, concrete)}" if concrete else "write a version's tag",
             evidence=facts(evidence),
-            fix=retag(target, concrete) if concrete else None,
+            fix=bump(target, concrete) if concrete else None,
         )
     elif (
         concrete
@@ -55,7 +55,7 @@ def check(subject: Subject) -> Iterator[Statement]:
             remedy=f"write {instead(target, concrete)}",
             severity=Severity.ERROR,
             evidence=facts(evidence),
-            fix=retag(target, concrete),
+            fix=bump(target, concrete),
         )
 
 

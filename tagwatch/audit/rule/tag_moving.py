@@ -4,8 +4,8 @@ That is often what is wanted; the note says how often it moved and what it is no
 
 Risk: a build today and a build next week differ, and only the registry knows.
 Remedy: leave it, knowingly; or write the concrete tag; or pin `tag@digest` and let a bot move it.
-Source: Docker documentation, "Tags are mutable"; Renovate documentation, "Docker image tags are
-not immutable".
+Source: Docker documentation, "Building best practices", Pin base image versions; Renovate
+documentation, "Docker": tags are not immutable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tagwatch.audit.finding import Severity
 from tagwatch.audit.resolution import Status
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import WATCH, day, facts, instead, name, now
-from tagwatch.audit.rule.repair import repin
+from tagwatch.source.edit import pin
 
 __all__ = ["RULE", "check"]
 
@@ -42,7 +42,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         remedy=(f"write {instead(target, concrete)}, or pin " if concrete else "pin ")
         + instead(target, tag, resolution.digest),
         evidence={**facts(evidence), "moves": str(evidence.moves)},
-        fix=repin(target, resolution.digest),
+        fix=pin(target, tag, resolution.digest, concrete=concrete),
     )
 
 

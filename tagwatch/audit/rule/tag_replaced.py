@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.change import Change, Verdict
+from tagwatch.audit.change import Verdict
 from tagwatch.audit.finding import Severity
-from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import day, days, instead, name
-from tagwatch.image.digest import short_digest
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
+from tagwatch.audit.rule.phrase import instead
 
 __all__ = ["RULE", "check"]
 
@@ -26,47 +26,31 @@ _SAME_IMAGE = frozenset({Verdict.IDENTICAL, Verdict.RECOMPRESSED, Verdict.ATTEST
 
 def check(subject: Subject) -> Iterator[Statement]:
     """A change of the last `days` days that replaced what a version stands for."""
-    target, evidence = subject.target, subject.evidence
+    target, evidence, change = subject.target, subject.evidence, recent_change(subject)
     reference = target.reference
-    change = evidence.change if evidence else None
     if evidence is None or reference is None or change is None:
-        return
-    if days(change.at, subject.at) > subject.options["days"]:
         return
     is_version = evidence.resolution.tag == reference.effective_tag != "latest"
     is_immutable = subject.policy.is_immutable(reference)
-    moved = (
-        f"{name(target)} moved on {day(change.at)} from {short_digest(change.before)} "
-        f"to {short_digest(change.after)}"
-    )
+    message, severity = moved(subject, change), None
     if change.verdict is Verdict.REPLACED:
-        message = f"{moved} and is another image: {change.reason or 'steps or config differ'}"
+        message += f" and is another image: {change.reason or 'steps or config differ'}"
         severity = None if is_version or is_immutable else Severity.WARNING
     elif change.verdict is Verdict.UNKNOWN and (is_version or is_immutable):
-        message = f"{moved}, and why is not known" + (f": {change.reason}" if change.reason else "")
+        message += ", and why is not known" + (f": {change.reason}" if change.reason else "")
         severity = Severity.NOTE
     elif is_immutable and change.verdict not in _SAME_IMAGE:
-        message = f"{moved} ({change.verdict.value}), and the policy calls it immutable"
-        severity = None
+        message += f" ({change.verdict.value}), and the policy calls it immutable"
     else:
         return
     yield Statement(
         message=message,
-        remedy=f"compare the two with tagwatch diff; until then write "
-        f"{instead(target, reference.tag, change.before)}",
+        remedy="compare the two with tagwatch diff; the one before is "
+        f"{instead(target, reference.effective_tag, change.before)}",
         severity=severity,
-        evidence=_facts(change),
+        evidence=facts_of(change),
         unknown=change.verdict is Verdict.UNKNOWN,
     )
-
-
-def _facts(change: Change) -> dict[str, str]:
-    return {
-        "before": change.before,
-        "after": change.after,
-        "verdict": change.verdict.value,
-        "moved_at": change.at.isoformat().replace("+00:00", "Z"),
-    }
 
 
 RULE = Rule(
@@ -74,6 +58,6 @@ RULE = Rule(
     title="version pushed again with other content",
     severity=Severity.ERROR,
     needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
-    options={"days": Option(default=30, about="how long a change is reported")},
+    options=RECENT,
     check=check,
 )

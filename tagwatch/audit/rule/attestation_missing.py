@@ -1,0 +1,56 @@
+"""The image carries no SBOM or no provenance.
+
+Copies by tools that do not know attestations drop them. Provenance in mode `min` is what builders
+write by default and counts: mode `max` tells build arguments to everybody.
+
+Risk: nobody can tell from the image which packages it holds, and from what it was built.
+Remedy: build with `--sbom=true --provenance=true`, and copy with a tool that copies all.
+Source: BuildKit, attestation-storage.md; Docker Scout policy "Supply Chain Attestations".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import name
+
+__all__ = ["RULE", "check"]
+
+_SBOM = ("spdx", "cyclonedx")
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """An image whose documents were read and that has no SBOM or provenance."""
+    evidence = subject.evidence
+    if evidence is None or not evidence.documents_read:
+        return
+    kinds = evidence.attestations
+    has = {
+        "sbom": any(kind in _SBOM for kind in kinds),
+        "provenance": any(kind.startswith("provenance") for kind in kinds),
+    }
+    missing = [kind for kind in subject.options["require"] if not has.get(kind, True)]
+    if missing:
+        yield Statement(
+            message=f"{name(subject.target)} carries no {' and no '.join(missing)}",
+            remedy="build with --sbom=true --provenance=true",
+            evidence={"attestations": ", ".join(kinds)} if kinds else {},
+        )
+
+
+RULE = Rule(
+    id="attestation-missing",
+    title="image without SBOM or provenance",
+    severity=Severity.NOTE,
+    needs=frozenset({Need.DOCUMENTS}),
+    options={
+        "require": Option(
+            default=("sbom", "provenance"),
+            about="what an image must carry",
+            choices=("sbom", "provenance"),
+        )
+    },
+    check=check,
+)

@@ -1,0 +1,44 @@
+"""A label, annotation or provenance names one base, and the layers show another.
+
+A label that names an ancestor is inherited from it and is no conflict.
+
+Risk: whoever trusts the label audits the wrong image; a wrong copy, or a lie.
+Remedy: rebuild; or remove the label that the build wrote wrongly.
+Source: regclient issue 603; OCI image-spec, annotations.md `org.opencontainers.image.base.name`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.base import BaseVerdict
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import listed, name
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """Platforms whose base has the verdict `conflict`."""
+    evidence = subject.evidence
+    for match in evidence.bases if evidence else ():
+        if match.verdict is not BaseVerdict.CONFLICT:
+            continue
+        shown = match.base.reference if match.base else "another base"
+        yield Statement(
+            message=f"{name(subject.target)} ({match.platform}) claims {listed(match.claims)}, "
+            f"and its layers are those of {shown}",
+            remedy="rebuild it, or remove the label that is wrong",
+            evidence={"claims": ", ".join(match.claims), "base": shown},
+            subject=match.platform,
+        )
+
+
+RULE = Rule(
+    id="base-claim-conflict",
+    title="claimed base is not the base",
+    severity=Severity.ERROR,
+    needs=frozenset({Need.DOCUMENTS}),
+    check=check,
+)

@@ -1,0 +1,102 @@
+"""The base that the image stands on, or the digest that the file pins, is no longer the newest.
+
+Measured on the image's own platform: an index that changed for other platforms or attestations is
+not stale. The policy's `stale_grace` leaves time to rebuild; a base with `max_behind` counts
+builds instead of days.
+
+Risk: fixes of the base are out, and not in this image.
+Remedy: rebuild; or renew the pin. The finding says since when, and what changed.
+Source: CIS Docker Benchmark 4.4; NIST SP 800-190, 4.2.2; anchore-engine issue 186.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.approval import policy_base
+from tagwatch.audit.base import BaseMatch, BaseVerdict
+from tagwatch.audit.change import Verdict
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.history import Interval
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import day, facts, instead, name
+from tagwatch.image.digest import short_digest
+from tagwatch.source.edit import pin
+
+__all__ = ["RULE", "check"]
+
+_SAME_IMAGE = frozenset(
+    {Verdict.IDENTICAL.value, Verdict.ATTESTATION_ONLY.value, Verdict.RECOMPRESSED.value}
+)
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A pin that its tag has left, and bases that were served and are no more."""
+    yield from _pinned(subject)
+    evidence = subject.evidence
+    for match in evidence.bases if evidence else ():
+        if match.verdict is BaseVerdict.EXACT_STALE and _is_due(match, subject):
+            yield _stale(match, subject)
+
+
+def _pinned(subject: Subject) -> Iterator[Statement]:
+    target, evidence = subject.target, subject.evidence
+    reference = target.reference
+    if evidence is None or reference is None or not reference.digest or not reference.tag:
+        return
+    now = evidence.history[-1] if evidence.history else None
+    if now is None or now.ended or now.digest == reference.digest:
+        return
+    if evidence.pin is None or evidence.pin.served_by_tag is not True or evidence.pin.platform_only:
+        return
+    left = _left(evidence.history, reference.digest)
+    if left is None or subject.at - left.first_seen < subject.policy.defaults.stale_grace:
+        return
+    is_dated = any(one.digest == reference.digest for one in evidence.history)
+    when = f"{'on' if is_dated else 'before'} {day(left.first_seen)}"
+    was = f" ({evidence.resolution.version})" if evidence.resolution.version else ""
+    became = f" ({now.version})" if now.version else ""
+    yield Statement(
+        message=f"{instead(target, reference.tag)} left the pinned {short_digest(reference.digest)}"
+        f"{was} {when}, and serves {short_digest(now.digest)}{became}",
+        remedy=f"write {instead(target, reference.tag, now.digest)}",
+        evidence={**facts(evidence), "now": now.digest},
+        fix=pin(target, reference.tag, now.digest),
+    )
+
+
+def _left(history: tuple[Interval, ...], pinned: str) -> Interval | None:
+    """The first interval after the pinned digest's last one that serves another image."""
+    past = [index for index, interval in enumerate(history) if interval.digest == pinned]
+    later = history[past[-1] + 1 :] if past else history
+    return next((one for one in later if one.verdict not in _SAME_IMAGE), None)
+
+
+def _is_due(match: BaseMatch, subject: Subject) -> bool:
+    base = policy_base(match, subject.policy)
+    if base is not None and base.max_behind is not None and match.behind is not None:
+        return match.behind > base.max_behind
+    since = match.current.first_seen if match.current else None
+    return since is None or subject.at - since >= subject.policy.defaults.stale_grace
+
+
+def _stale(match: BaseMatch, subject: Subject) -> Statement:
+    behind = {"behind": str(match.behind)} if match.behind is not None else {}
+    return Statement(
+        message=f"{name(subject.target)} ({match.platform}): {match.sentence}"
+        if match.sentence
+        else f"{name(subject.target)} ({match.platform}) stands on an older build of its base",
+        remedy="rebuild it on the present build of its base",
+        evidence={**({"base": str(match.base.digest)} if match.base else {}), **behind},
+        subject=match.platform,
+    )
+
+
+RULE = Rule(
+    id="base-stale",
+    title="base or pin that its tag has left",
+    severity=Severity.WARNING,
+    needs=frozenset({Need.DOCUMENTS, Need.HISTORY}),
+    fixable=True,
+    check=check,
+)

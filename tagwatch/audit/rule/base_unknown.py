@@ -1,0 +1,53 @@
+"""What the image stands on could not be established, so nobody can say whether it is approved.
+
+Only where the policy names approved bases. It is never an error: layers that match no known
+build may be squashed, converted, or from a day before the ledger began.
+
+Risk: an image outside all rules that looks as if it were inside.
+Remedy: rebuild it on an approved base; or let a scan learn the base's older builds; or accept
+claims (`accept_claims`) where labels are enough.
+Source: Docker Scout policy "Approved Base Images", state "No data"; scout-cli issues 84 and 212.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.approval import approval, approval_of_all
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import name
+from tagwatch.audit.rule.stage import is_built_upon
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """An image with no answer of `approval`, where the policy asks for one."""
+    target, evidence, policy = subject.target, subject.evidence, subject.policy
+    if evidence is None or target.reference is None or not policy.bases:
+        return
+    if policy.base_named(target.reference) or approval_of_all(evidence.bases, policy) is not None:
+        return
+    if target.kind == "from" and (evidence.documents_read or not is_built_upon(subject)):
+        return  # what a FROM names is known: base-not-approved speaks
+    if not evidence.documents_read:
+        why = "its manifest and config were not read"
+    else:
+        open_ones = [match for match in evidence.bases if approval(match, policy) is None]
+        sentence = open_ones[0].sentence if open_ones else ""
+        why = sentence or "no known build of an approved base matches its layers"
+    yield Statement(
+        message=f"the base of {name(target)} is not known: {why}",
+        remedy="rebuild it on an approved base",
+        unknown=True,
+    )
+
+
+RULE = Rule(
+    id="base-unknown",
+    title="base that could not be established",
+    severity=Severity.NOTE,
+    needs=frozenset({Need.DOCUMENTS}),
+    check=check,
+)

@@ -1,0 +1,74 @@
+"""The digest that the tag serves is younger than the policy's time to cool down.
+
+Its age counts from when it was first seen, or from the push date where the registry tells one:
+never from `created`, which the publisher writes as they like. On the first sight of a tag
+its age is not known; that is said where the policy names this rule.
+
+Risk: most poisoned releases are found and taken back within days.
+Remedy: wait, or go back to the digest before; exempt what must be fast (`exempt`).
+Source: Renovate `minimumReleaseAge` and its issues 41955, 45236 (no dates outside Docker Hub).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.pattern import match_image
+from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import day, instead, name
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A tag whose present digest came less than the given time ago."""
+    target, evidence = subject.target, subject.evidence
+    reference = target.reference
+    if evidence is None or reference is None or reference.digest or not evidence.history:
+        return
+    if any(match_image(glob, reference) for glob in subject.options["exempt"]):
+        return
+    wanted = timedelta(days=subject.options["days"]) or subject.policy.defaults.cooldown
+    now = evidence.history[-1]
+    if now.ended or now.kind is Seen.COMMITTED or subject.at - now.first_seen >= wanted:
+        return
+    if now.kind is Seen.SEEN and len(evidence.history) == 1 and evidence.moves == 0:
+        if RULE.id in subject.policy.rules:
+            yield Statement(
+                message=f"how old {name(target)} is cannot be said yet: "
+                f"it was first seen on {day(now.first_seen)}",
+                remedy=f"it is known after {wanted.days} days",
+                severity=Severity.NOTE,
+                unknown=True,
+            )
+        return
+    before = _before(evidence.history, now)
+    kind = "pushed" if now.kind is Seen.PUSHED else "first seen"
+    yield Statement(
+        message=f"{name(target)} serves an image {kind} on {day(now.first_seen)}, "
+        f"less than {wanted.days} days ago",
+        remedy=f"wait, or write {instead(target, reference.effective_tag, before.digest)}"
+        if before
+        else "wait",
+        evidence={"since": now.first_seen.isoformat().replace("+00:00", "Z"), "clock": kind},
+    )
+
+
+def _before(history: tuple[Interval, ...], now: Interval) -> Interval | None:
+    return next((one for one in reversed(history[:-1]) if one.digest != now.digest), None)
+
+
+RULE = Rule(
+    id="cooldown",
+    title="image younger than the policy allows",
+    severity=Severity.WARNING,
+    needs=frozenset({Need.HISTORY}),
+    options={
+        "days": Option(default=0, about="how many days; 0 takes defaults.cooldown"),
+        "exempt": Option(default=(), about="images that may be new"),
+    },
+    check=check,
+)

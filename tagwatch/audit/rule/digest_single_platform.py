@@ -1,0 +1,48 @@
+"""The pinned digest is one platform's image of a tag that is built for several.
+
+Not said where the policy asks for one platform only.
+
+Risk: the file works on the machine where the digest was copied, and fails on the others.
+Remedy: pin the digest of the index, which all platforms share.
+Source: Docker documentation, "Multi-platform builds"; OCI image-spec, image-index.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import instead, name, served_now
+from tagwatch.source.edit import pin
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A pin that is known to be a part of the index that its tag serves."""
+    target, evidence = subject.target, subject.evidence
+    reference = target.reference
+    if evidence is None or reference is None or evidence.pin is None:
+        return
+    if not evidence.pin.platform_only or len(subject.policy.defaults.platforms) == 1:
+        return
+    now = served_now(evidence)
+    yield Statement(
+        message=f"{name(target)}: the digest is one platform's, and the tag has several",
+        remedy=f"write {instead(target, reference.tag, now)}"
+        if now
+        else "pin the digest of the index",
+        evidence={"pinned": reference.digest or ""},
+        fix=pin(target, reference.tag, now) if now and reference.tag else None,
+    )
+
+
+RULE = Rule(
+    id="digest-single-platform",
+    title="pin of one platform only",
+    severity=Severity.WARNING,
+    needs=frozenset({Need.DOCUMENTS}),
+    fixable=True,
+    check=check,
+)

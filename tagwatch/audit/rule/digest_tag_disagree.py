@@ -1,0 +1,48 @@
+"""`tag@digest` where the tag, as far as is known, never served that digest.
+
+The digest decides what is pulled; the tag beside it is what people read. A digest that the tag
+served once and left is `base-stale`; one platform of the tag's image is `digest-single-platform`.
+
+Risk: people review one version and run another.
+Remedy: pin the digest that the tag serves, or correct the tag.
+Source: NIST SP 800-190, 4.1.5; containerd (the tag is ignored where a digest stands).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import instead, listed, name, served_now
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A pinned digest that other tags are known by, and its own is not."""
+    target, evidence = subject.target, subject.evidence
+    reference = target.reference
+    if evidence is None or reference is None or evidence.pin is None or not reference.tag:
+        return
+    if evidence.pin.served_by_tag is not False or evidence.pin.platform_only:
+        return
+    tags = evidence.pin.tags or evidence.resolution.aliases
+    now = served_now(evidence)
+    yield Statement(
+        message=f"{name(target)}: {reference.tag} was never seen to serve this digest"
+        + (f", which is {listed(tags)}" if tags else ""),
+        remedy=f"write {instead(target, reference.tag, now)}, or the tag that belongs to the digest"
+        if now
+        else "write the tag that belongs to the digest",
+        evidence={"pinned": reference.digest or "", "tags": ", ".join(tags)},
+    )
+
+
+RULE = Rule(
+    id="digest-tag-disagree",
+    title="digest that its tag never served",
+    severity=Severity.ERROR,
+    needs=frozenset({Need.TAGS, Need.HISTORY}),
+    check=check,
+)

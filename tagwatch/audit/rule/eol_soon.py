@@ -1,0 +1,46 @@
+"""The release line of the product in the image ends within the next `days` days.
+
+Risk: an upgrade under time pressure.
+Remedy: plan the move to a newer release line.
+Source: endoflife.date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import instead, name
+from tagwatch.audit.rule.release_end import release_end
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A version whose release line ends soon, today included."""
+    end = release_end(subject)
+    if end is None:
+        return
+    left = (end.ends - subject.at.date()).days
+    if not 0 <= left <= subject.options["days"]:
+        return
+    assert subject.evidence is not None
+    newer = subject.evidence.resolution.newer
+    to = newer.minor or newer.major
+    yield Statement(
+        message=f"{name(subject.target)} is {end.product.name} {end.version}, whose line "
+        f"{end.cycle.name} ends on {end.ends.isoformat()}, in {left} days{end.told}",
+        remedy=f"move to {instead(subject.target, to)}" if to else "plan a newer release",
+        evidence=end.facts,
+    )
+
+
+RULE = Rule(
+    id="eol-soon",
+    title="release near its end of life",
+    severity=Severity.NOTE,
+    needs=frozenset({Need.TAGS}),
+    options={"days": Option(default=90, about="how many days ahead")},
+    check=check,
+)

@@ -1,0 +1,51 @@
+"""What rules about a tag's last move share: is it recent, and the sentence that tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tagwatch.audit.change import Change
+from tagwatch.audit.rule.interface import Option, Subject
+from tagwatch.audit.rule.phrase import day, days, name
+from tagwatch.image.digest import short_digest
+
+__all__ = ["RECENT", "config_of", "facts_of", "moved", "recent_change"]
+
+RECENT = {"days": Option(default=30, about="how many days a change is reported")}
+
+
+def recent_change(subject: Subject) -> Change | None:
+    """The target's last change, where it is not older than the option `days`."""
+    evidence = subject.evidence
+    change = evidence.change if evidence is not None else None
+    if change is None or days(change.at, subject.at) > subject.options["days"]:
+        return None
+    return change
+
+
+def moved(subject: Subject, change: Change) -> str:
+    """`redis:6.2 moved on 2026-05-02 from sha256:… to sha256:…`."""
+    return (
+        f"{name(subject.target)} moved on {day(change.at)} from {short_digest(change.before)} "
+        f"to {short_digest(change.after)}"
+    )
+
+
+def facts_of(change: Change) -> dict[str, str]:
+    """The facts that a finding about a change carries."""
+    found = {
+        "before": change.before,
+        "after": change.after,
+        "verdict": change.verdict.value,
+        "moved_at": change.at.isoformat().replace("+00:00", "Z"),
+        "version_before": change.version_before,
+        "version_after": change.version_after,
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def config_of(change: Change) -> Mapping[str, Any]:
+    """What differs in the config, as in the diff's JSON form; empty where it was not compared."""
+    config = change.diff.get("config")
+    return config if isinstance(config, dict) else {}

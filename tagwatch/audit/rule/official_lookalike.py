@@ -1,0 +1,84 @@
+"""The name is one slip away from an official image's, or the same name by another owner.
+
+A misspelt name is an error where it claims to be official, a warning elsewhere; the same name by
+another owner (`bitnami/redis`) is often meant, and a note. Names shorter than five letters are not
+compared by spelling. What the policy's `repositories.allow` names is trusted.
+
+Risk: attackers publish images under names that people mistype.
+Remedy: write the name that you mean; or allow the repository in the policy.
+Source: NIST SP 800-190, 3.1.5; Sysdig, 1,652 malicious images on Docker Hub (2022); Liu et al.,
+"Exploring the Unchartered Space of Container Registry Typosquatting", USENIX Security 2022.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.policy import is_official_namespace
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import name
+from tagwatch.image.reference import DOCKER_HUB
+
+__all__ = ["RULE", "check", "is_one_slip"]
+
+_SHORTEST = 5
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A Docker Hub repository that resembles an official one."""
+    target, official = subject.target, subject.knowledge.official
+    if target.reference is None or not official:
+        return
+    repository = target.reference.repository
+    owner, _, own = repository.path.rpartition("/")
+    if repository.registry != DOCKER_HUB or is_official_namespace(owner):
+        return
+    if subject.policy.repository_decision(repository).pattern:
+        return
+    if own in official:
+        if owner == "library":
+            return
+        yield Statement(
+            message=f"{name(target)} is {own} by {owner}, not the official image",
+            remedy=f"write {own} where the official image is meant",
+            severity=Severity.NOTE,
+        )
+        return
+    near = next((one for one in sorted(official) if is_one_slip(own, one)), None)
+    if near is not None:
+        is_claim = owner == "library"
+        yield Statement(
+            message=f"{name(target)} looks like the official image {near}, and is not",
+            remedy=f"write {near} where that is meant, or allow it in repositories.allow",
+            severity=None if is_claim else Severity.WARNING,
+            evidence={"official": near},
+        )
+
+
+def is_one_slip(one: str, other: str) -> bool:
+    """True where one letter was left out, added, mistaken or swapped with its neighbour.
+
+    >>> is_one_slip("ngnix", "nginx"), is_one_slip("node", "nods")
+    (True, False)
+    """
+    if one == other or min(len(one), len(other)) < _SHORTEST or abs(len(one) - len(other)) > 1:
+        return False
+    first = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+    if first is None:
+        return True
+    if len(one) != len(other):
+        longer, shorter = sorted((one, other), key=len, reverse=True)
+        return longer[first + 1 :] == shorter[first:]
+    rest = one[first + 1 :], other[first + 1 :]
+    swapped = one[first : first + 2] == other[first : first + 2][::-1]
+    return rest[0] == rest[1] or (swapped and rest[0][1:] == rest[1][1:])
+
+
+RULE = Rule(
+    id="official-lookalike",
+    title="name that resembles an official image",
+    severity=Severity.ERROR,
+    needs=frozenset({Need.TEXT}),
+    check=check,
+)

@@ -1,0 +1,44 @@
+"""The image is for another operating system than the hosts that the policy names run.
+
+`defaults.host_os: any` turns it off for mixed fleets. Docker Desktop on Windows runs Linux images,
+so that the machine at hand says nothing: only the policy does.
+
+Risk: the container never starts: an image shares the kernel of its host.
+Remedy: use the image built for your hosts' system.
+Source: OCI image-spec, config.md `os`; Microsoft, "Windows container version compatibility".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import name
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """An image none of whose platforms is of the hosts' operating system."""
+    target, evidence = subject.target, subject.evidence
+    host = subject.policy.defaults.host_os
+    if evidence is None or host == "any" or not evidence.platforms_offered:
+        return
+    systems = sorted({text.partition("/")[0] for text in evidence.platforms_offered})
+    if host in systems:
+        return
+    yield Statement(
+        message=f"{name(target)} is for {' and '.join(systems)} only, and the hosts run {host}",
+        remedy=f"use an image for {host}, or set defaults.host_os in the policy",
+        evidence={"os": ", ".join(systems)},
+    )
+
+
+RULE = Rule(
+    id="os-mismatch",
+    title="image of another operating system",
+    severity=Severity.ERROR,
+    needs=frozenset({Need.DOCUMENTS}),
+    check=check,
+)

@@ -1,0 +1,47 @@
+"""The registry no longer has the digest that the file pins.
+
+Said only after the registry answered 404 to a request that accepts every kind of manifest; a
+refusal is `check-incomplete`.
+
+Risk: the next build or pull fails, everywhere at once.
+Remedy: pin what the tag serves now.
+Source: tunaOS issue 1806 (24 build cells lost to collected digests); cozystack issue 3305.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import instead, name, served_now
+from tagwatch.source.edit import pin
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A pinned digest that is known not to exist."""
+    target, evidence = subject.target, subject.evidence
+    reference = target.reference
+    if evidence is None or reference is None or evidence.pin is None:
+        return
+    if evidence.pin.exists is not False:
+        return
+    now = served_now(evidence)
+    yield Statement(
+        message=f"{name(target)}: the registry has no such digest (any more)",
+        remedy=f"write {instead(target, reference.tag, now)}" if now else "pin another digest",
+        evidence={"pinned": reference.digest or ""},
+        fix=pin(target, reference.tag, now) if now and reference.tag else None,
+    )
+
+
+RULE = Rule(
+    id="pin-unresolvable",
+    title="pinned digest that is gone",
+    severity=Severity.ERROR,
+    needs=frozenset({Need.TAGS}),
+    fixable=True,
+    check=check,
+)

@@ -1,0 +1,45 @@
+"""No tag serves the pinned digest any more: the registry may collect it at any time.
+
+Risk: the pin dies one day without notice; that is `pin-unresolvable` then.
+Remedy: renew the pin while the old digest still works.
+Source: tunaOS issue 1806; cozystack issue 3305; distribution garbage collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import instead, name, served_now
+from tagwatch.source.edit import pin
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A pinned digest that exists, not one platform of a tag, and that no tag serves."""
+    target, evidence = subject.target, subject.evidence
+    reference = target.reference
+    found = evidence.pin if evidence else None
+    if evidence is None or reference is None or found is None:
+        return
+    if found.tags != () or found.exists is False or found.platform_only:
+        return
+    now = served_now(evidence)
+    yield Statement(
+        message=f"{name(target)}: no tag serves this digest any more, so it may be collected",
+        remedy=f"renew it: {instead(target, reference.tag, now)}" if now else "renew the pin",
+        evidence={"pinned": reference.digest or ""},
+        fix=pin(target, reference.tag, now) if now and reference.tag else None,
+    )
+
+
+RULE = Rule(
+    id="pin-untagged",
+    title="pinned digest without a tag",
+    severity=Severity.WARNING,
+    needs=frozenset({Need.TAGS, Need.HISTORY}),
+    fixable=True,
+    check=check,
+)

@@ -1,0 +1,60 @@
+"""USER, ENTRYPOINT or EXPOSE differ between the platforms of one tag.
+
+Windows differs from Linux by nature, and is compared with itself only.
+
+Risk: what was tested on one architecture runs as another user, or listens elsewhere, on the other.
+Remedy: tell the publisher; set user and ports yourself where you run it.
+Source: OCI image-spec, image-index.md (each platform has a config of its own).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tagwatch.audit.evidence import PlatformFacts
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import name
+
+__all__ = ["RULE", "check"]
+
+_FIELDS: dict[str, Callable[[PlatformFacts], str]] = {
+    "USER": lambda facts: facts.user or "unset",
+    "ENTRYPOINT": lambda facts: " ".join(facts.entrypoint) or "unset",
+    "EXPOSE": lambda facts: " ".join(facts.exposed_ports) or "nothing",
+}
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """Platforms of one operating system that would run differently."""
+    evidence = subject.evidence
+    for system in sorted({facts.platform.os for facts in evidence.platforms} if evidence else ()):
+        assert evidence is not None
+        mine = [facts for facts in evidence.platforms if facts.platform.os == system]
+        told = tuple(_differences(mine))
+        if told:
+            yield Statement(
+                message=f"{name(subject.target)} runs differently by platform: {'; '.join(told)}",
+                remedy="set it yourself where you run the image",
+                subject=system,
+            )
+
+
+def _differences(facts: list[PlatformFacts]) -> Iterator[str]:
+    for word, of in _FIELDS.items():
+        values: dict[str, list[str]] = {}
+        for one in facts:
+            values.setdefault(of(one), []).append(str(one.platform))
+        if len(values) > 1:
+            yield f"{word} " + ", ".join(
+                f"{value} on {' and '.join(on)}" for value, on in values.items()
+            )
+
+
+RULE = Rule(
+    id="platform-config-differs",
+    title="platforms of one tag run differently",
+    severity=Severity.WARNING,
+    needs=frozenset({Need.DOCUMENTS}),
+    check=check,
+)

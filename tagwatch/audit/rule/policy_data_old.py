@@ -1,0 +1,55 @@
+"""The bundled facts (ends of life) that this run relied on are old.
+
+Always on, and only said where some image of the run is one that the facts speak of.
+
+Risk: a release that ended since is not reported.
+Remedy: update tagwatch, or name a newer file with `knowledge` in the configuration.
+Source: endoflife.date changes several times a week; `facts` have their date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Option, Rule, RunSubject, Scope, Statement
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: RunSubject) -> Iterator[Statement]:
+    """Facts that are older than `days` days, and were used."""
+    as_of = subject.knowledge.as_of
+    if as_of is None:
+        return
+    age = (subject.at.date() - as_of).days
+    if age <= subject.options["days"]:
+        return
+    used = next(
+        (
+            target
+            for target in subject.targets
+            if target.reference and subject.knowledge.product_of(target.reference.repository)
+        ),
+        None,
+    )
+    if used is not None:
+        yield Statement(
+            message=f"ends of life were judged by facts of {as_of.isoformat()}, {age} days old",
+            remedy="update tagwatch, or name a newer file with knowledge: in tagwatch.yaml",
+            location=used.location,
+            subject="ends of life",
+            evidence={"as_of": as_of.isoformat()},
+        )
+
+
+RULE = Rule(
+    id="policy-data-old",
+    title="bundled facts are old",
+    severity=Severity.NOTE,
+    needs=frozenset({Need.TEXT}),
+    scope=Scope.RUN,
+    always_on=True,
+    options={"days": Option(default=180, about="how old the facts may be")},
+    check=check,
+)

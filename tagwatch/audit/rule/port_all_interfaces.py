@@ -1,0 +1,61 @@
+"""A port is published on every interface of the host, because no host address is given.
+
+Docker's own firewall rules go before the host's, so that such a port is open to the network even
+where the firewall closes it. Databases and queues are errors. The ports in `allow_ports` are
+meant to be public; a port that is only exposed (`expose:`) is not published.
+
+Risk: a database on the internet.
+Remedy: write `127.0.0.1:5432:5432`, and let a proxy publish what is public.
+Source: CIS Docker Benchmark 5.14 (5.13 before 1.6); docker/docs issue 22368.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import FileSubject, Need, Option, Rule, Scope, Statement
+from tagwatch.audit.rule.published import is_everywhere, mapping, published
+
+__all__ = ["RULE", "check"]
+
+_DATASTORES = {
+    1433: "SQL Server", 1521: "Oracle", 2379: "etcd", 3306: "MySQL", 5432: "PostgreSQL",
+    5672: "AMQP", 5984: "CouchDB", 6379: "Redis", 7687: "Neo4j", 8086: "InfluxDB", 8529: "ArangoDB",
+    9042: "Cassandra", 9092: "Kafka", 9200: "Elasticsearch", 11211: "memcached",
+    26257: "CockroachDB", 27017: "MongoDB", 28015: "RethinkDB",
+}  # fmt: skip
+
+
+def check(subject: FileSubject) -> Iterator[Statement]:
+    """Published ports without an address, save those that are allowed."""
+    for one in published(subject):
+        port = one.port
+        if not is_everywhere(port) or port.host in subject.options["allow_ports"]:
+            continue
+        store = _DATASTORES.get(port.container) if port.protocol == "tcp" else None
+        outside = port.host if port.host is not None else port.container
+        what = f" ({store})" if store else ""
+        yield Statement(
+            message=f"{one.service} publishes {mapping(port)}{what} on every interface",
+            remedy=f"write 127.0.0.1:{outside}:{port.container}, or the address that is meant",
+            severity=Severity.ERROR if store else None,
+            target=one.target,
+            location=port.location,
+            subject=mapping(port),
+        )
+
+
+RULE = Rule(
+    id="port-all-interfaces",
+    title="port published on every interface",
+    severity=Severity.WARNING,
+    needs=frozenset({Need.TEXT}),
+    scope=Scope.FILE,
+    options={
+        "allow_ports": Option(
+            default=(80, 443), about="host ports that are meant to be public", item=int
+        )
+    },
+    check=check,
+)

@@ -1,0 +1,74 @@
+"""A port that an image should not have: 22 (ssh), or a number that is no port.
+
+Ports below 1024 inside the container are fine since Docker 20.10; with `options.privileged` they
+are noted, for engines and host networks where they still need root.
+
+Risk: ssh in a container is a second way in that nobody watches; a number out of range is a typo,
+and the port meant is not there.
+Remedy: leave ssh out (`docker exec` does its work); correct the number.
+Source: CIS Docker Benchmark 5.7; Trivy DS-0004; hadolint DL3011.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import FileSubject, Need, Option, Rule, Scope, Statement
+from tagwatch.audit.rule.published import mapping, published
+from tagwatch.source.target import Instruction
+
+__all__ = ["RULE", "check"]
+
+_SSH = 22
+_LAST = 65_535
+_FIRST_FREE = 1024
+
+
+def check(subject: FileSubject) -> Iterator[Statement]:
+    """EXPOSE instructions and published container ports."""
+    for one in subject.instructions:
+        if one.name == "EXPOSE" and not one.missing:
+            yield from _exposed(one, privileged=subject.options["privileged"])
+    for found in published(subject):
+        if found.port.container == _SSH and found.port.protocol == "tcp":
+            yield Statement(
+                message=f"{found.service} publishes ssh ({mapping(found.port)})",
+                remedy="use docker exec, and leave ssh out",
+                target=found.target,
+                location=found.port.location,
+                subject=mapping(found.port),
+            )
+
+
+def _exposed(one: Instruction, *, privileged: bool) -> Iterator[Statement]:
+    for text in one.arguments:
+        numbers, _, protocol = text.partition("/")
+        parts = numbers.split("-")
+        if not all(part.isascii() and part.isdigit() for part in parts):
+            continue  # the Dockerfile's own tool refuses it
+        ports = [int(part) for part in parts]
+        severity = None
+        if any(not 0 < port <= _LAST for port in ports):
+            message, remedy = f"EXPOSE {text}: ports go from 1 to {_LAST}", "correct the number"
+        elif ports[0] <= _SSH <= ports[-1] and protocol in ("", "tcp"):
+            message, remedy = f"EXPOSE {text}: ssh in a container", "use docker exec instead"
+        elif privileged and ports[0] < _FIRST_FREE:
+            message, remedy = f"EXPOSE {text}: a privileged port", "serve a port from 1024 up"
+            severity = Severity.NOTE
+        else:
+            continue
+        yield Statement(
+            message=message, remedy=remedy, severity=severity, location=one.location, subject=text
+        )
+
+
+RULE = Rule(
+    id="port-suspicious",
+    title="ssh, or a number that is no port",
+    severity=Severity.WARNING,
+    needs=frozenset({Need.TEXT}),
+    scope=Scope.FILE,
+    options={"privileged": Option(default=False, about="also note EXPOSE below 1024")},
+    check=check,
+)

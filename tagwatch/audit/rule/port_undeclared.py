@@ -1,0 +1,56 @@
+"""A published container port is not among those that the image EXPOSEs.
+
+EXPOSE is documentation, so this is a note; an image that exposes nothing is not judged.
+
+Risk: nothing listens on that port, and the mapping leads nowhere.
+Remedy: publish the port that the image serves, or make sure that yours is configured.
+Source: CIS Docker Benchmark 5.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import name
+from tagwatch.audit.rule.published import mapping
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """Published ports that no platform's config exposes."""
+    target, evidence = subject.target, subject.evidence
+    known = evidence.platforms if evidence else ()
+    exposed = {text for facts in known for text in _each(facts.exposed_ports)}
+    if not exposed:
+        return
+    for port in target.ports:
+        if f"{port.container}/{port.protocol}" not in exposed:
+            yield Statement(
+                message=f"{mapping(port)} is published, and {name(target)} exposes "
+                f"{', '.join(sorted(exposed))}",
+                remedy="publish the port that the image serves",
+                location=port.location,
+                subject=mapping(port),
+            )
+
+
+def _each(exposed: tuple[str, ...]) -> Iterator[str]:
+    """Ports of a config, each with its protocol; ranges one by one, what is no port left out."""
+    for text in exposed:
+        numbers, _, protocol = text.partition("/")
+        first, _, last = numbers.partition("-")
+        if first.isdigit() and (not last or last.isdigit()):
+            end = min(int(last or first), 65_535)
+            yield from (f"{port}/{protocol or 'tcp'}" for port in range(int(first), end + 1))
+
+
+RULE = Rule(
+    id="port-undeclared",
+    title="published port that the image does not expose",
+    severity=Severity.NOTE,
+    needs=frozenset({Need.DOCUMENTS}),
+    check=check,
+)

@@ -1,0 +1,48 @@
+"""The ports that a file publishes, with what they belong to: shared by the rules about ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tagwatch.audit.rule.interface import FileSubject
+from tagwatch.source.target import Port, Target
+
+__all__ = ["Published", "is_everywhere", "mapping", "published"]
+
+_EVERYWHERE = frozenset({"", "0.0.0.0", "::", "*"})  # noqa: S104 - what is looked for, not bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A published port, of a service with an image or (target None) of one that is only built."""
+
+    port: Port
+    target: Target | None
+
+    @property
+    def service(self) -> str:
+        """The service's or container's name, where it has one."""
+        return (self.target.group if self.target else None) or "a service"
+
+
+def published(subject: FileSubject) -> Iterator[Published]:
+    """Every published port of the file, in its order."""
+    for target in subject.targets:
+        for port in target.ports:
+            yield Published(port=port, target=target)
+    for port in subject.ports:
+        yield Published(port=port, target=None)
+
+
+def mapping(port: Port) -> str:
+    """The port as Compose writes it: `127.0.0.1:8080:80`, `53:53/udp`."""
+    address = f"[{port.host_ip}]" if ":" in port.host_ip else port.host_ip
+    outside = [] if port.host is None else [str(port.host)]
+    text = ":".join([*([address] if address else []), *outside, str(port.container)])
+    return text if port.protocol == "tcp" else f"{text}/{port.protocol}"
+
+
+def is_everywhere(port: Port) -> bool:
+    """True where the port is published on every interface of its address family."""
+    return port.host_ip in _EVERYWHERE

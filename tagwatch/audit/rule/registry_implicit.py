@@ -1,0 +1,43 @@
+"""The name does not say its registry, so it is Docker Hub's: by convention, not by choice.
+
+Off unless the policy turns it on.
+
+Risk: an engine configured with other search registries pulls another image under the same name.
+Remedy: write the registry: `docker.io/library/redis:7`.
+Source: hadolint issue 446; containers registries.conf `unqualified-search-registries`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import WATCH, name
+from tagwatch.image.reference import DOCKER_HUB
+
+__all__ = ["RULE", "check"]
+
+_NAMED = ("docker.io/", "index.docker.io/", "registry-1.docker.io/")
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A Docker Hub image whose text names no registry. Texts with variables are not judged."""
+    target = subject.target
+    if target.reference is None or target.kind == WATCH or "$" in target.text:
+        return
+    if target.reference.repository.registry != DOCKER_HUB or target.text.startswith(_NAMED):
+        return
+    yield Statement(
+        message=f"{name(target)} names no registry, and means Docker Hub",
+        remedy=f"write {target.reference.canonical}",
+    )
+
+
+RULE = Rule(
+    id="registry-implicit",
+    title="name without a registry",
+    severity=Severity.OFF,
+    needs=frozenset({Need.TEXT}),
+    check=check,
+)

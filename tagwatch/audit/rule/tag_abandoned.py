@@ -1,0 +1,47 @@
+"""The tag used to move and has rested for long, while other tags of its line moved on.
+
+A full version that was superseded is meant to rest, and is not reported.
+
+Risk: whoever follows the tag believes to be up to date, and is not.
+Remedy: follow a tag that still moves; the finding names the nearest newer one.
+Source: NIST SP 800-190, 4.2.2; docker-library/official-images README (tags leave the file).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.lifecycle import Lifecycle
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import days, facts, instead, name, newest
+from tagwatch.source.edit import bump
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A tag whose past says `abandoned`."""
+    target, evidence = subject.target, subject.evidence
+    if evidence is None or target.selector is not None or not evidence.history:
+        return
+    if evidence.lifecycle != Lifecycle.ABANDONED:
+        return
+    rested = days(evidence.history[-1].first_seen, subject.at)
+    newer = newest(evidence.resolution.newer)
+    yield Statement(
+        message=f"{name(target)} has not moved for {rested} days, while its line has",
+        remedy=f"follow {instead(target, newer)}" if newer else "follow a tag that still moves",
+        evidence={**facts(evidence), "rested_days": str(rested)},
+        fix=bump(target, newer) if newer else None,
+    )
+
+
+RULE = Rule(
+    id="tag-abandoned",
+    title="tag that stopped moving",
+    severity=Severity.NOTE,
+    needs=frozenset({Need.HISTORY}),
+    fixable=True,
+    check=check,
+)

@@ -1,0 +1,63 @@
+"""USER, ENTRYPOINT, VOLUME or STOPSIGNAL differ between the tag's last image and this one.
+
+Environment variables are left out: each new version changes one. EXPOSE is `port-expose-changed`,
+and a change under one version is `tag-replaced` as well.
+
+Risk: files that the container may no longer write, arguments that no longer arrive, data that is
+lost with the container, a stop that kills.
+Remedy: compare what you override with what the image says now.
+Source: OCI image-spec, config.md; Docker documentation, "Dockerfile reference".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.moved import RECENT, config_of, facts_of, moved, recent_change
+
+__all__ = ["RULE", "check"]
+
+_PAIRS = {"user": "USER", "entrypoint": "ENTRYPOINT", "stop_signal": "STOPSIGNAL"}
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A recent change that touched how a container runs."""
+    change = recent_change(subject)
+    if change is None:
+        return
+    differences = tuple(_differences(config_of(change)))
+    if differences:
+        yield Statement(
+            message=f"{moved(subject, change)} and runs otherwise: {'; '.join(differences)}",
+            remedy="check what you mount, override and run as",
+            evidence=facts_of(change),
+        )
+
+
+def _differences(config: Mapping[str, Any]) -> Iterator[str]:
+    for key, word in _PAIRS.items():
+        pair = config.get(key)
+        if isinstance(pair, list | tuple) and len(pair) == 2 and pair[0] != pair[1]:
+            yield f"{word} {_shown(pair[0])} is now {_shown(pair[1])}"
+    volumes = config.get("volumes")
+    if isinstance(volumes, dict):
+        yield from (f"VOLUME {path} is new" for path in volumes.get("added", ()))
+        yield from (f"VOLUME {path} is gone" for path in volumes.get("removed", ()))
+
+
+def _shown(value: Any) -> str:
+    text = " ".join(value) if isinstance(value, list | tuple) else str(value)
+    return repr(text) if text else "unset"
+
+
+RULE = Rule(
+    id="tag-config-changed",
+    title="image runs otherwise under the same tag",
+    severity=Severity.WARNING,
+    needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
+    options=RECENT,
+    check=check,
+)

@@ -1,0 +1,51 @@
+"""The tag moved to an older version than it served before, or back to an image it had left.
+
+Risk: fixed bugs and holes are back, and nobody was told; a rollback of the publisher, a mistake
+in their pipeline, or somebody else's push.
+Remedy: ask the publisher; until then pin the version that you tested.
+Source: TUF, "rollback attacks"; docker/roadmap issue 85.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.change import Verdict
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A recent change with the verdict `downgraded`, or to a digest that the tag had left."""
+    evidence, change = subject.evidence, recent_change(subject)
+    if evidence is None or change is None:
+        return
+    returned = any(
+        interval.digest == change.after and interval.last_seen < change.at
+        for interval in evidence.history[:-1]
+    )
+    if change.verdict is not Verdict.DOWNGRADED and not returned:
+        return
+    if change.verdict is Verdict.DOWNGRADED and change.version_before and change.version_after:
+        what = f"back from {change.version_before} to {change.version_after}"
+    else:
+        what = "back to an image that it had left"
+    yield Statement(
+        message=f"{moved(subject, change)}, {what}",
+        remedy="ask the publisher; until then pin the version that you tested",
+        severity=None if change.verdict is Verdict.DOWNGRADED else Severity.WARNING,
+        evidence=facts_of(change),
+    )
+
+
+RULE = Rule(
+    id="tag-downgraded",
+    title="tag went to an older version",
+    severity=Severity.ERROR,
+    needs=frozenset({Need.HISTORY}),
+    options=RECENT,
+    check=check,
+)

@@ -1,0 +1,43 @@
+"""The same tag now carries another operating system release or family (bookworm to trixie).
+
+Risk: other libraries under the application, other package names in your `RUN apt-get`, another
+end of life.
+Remedy: name the release in the tag (`-bookworm`), test on the new one, then move.
+Source: docker-library/official-images README (suites in tags); `DESIGN.md`, section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A recent change between two known and different OS releases."""
+    change = recent_change(subject)
+    releases = change.diff.get("os_release") if change else None
+    if change is None or not isinstance(releases, list | tuple) or len(releases) != 2:
+        return
+    old, new = (str(release) for release in releases)
+    if not old or not new or old == new:
+        return
+    yield Statement(
+        message=f"{moved(subject, change)}, and its system from {old} to {new}",
+        remedy=f"test on {new}; until then name the release in the tag",
+        evidence={**facts_of(change), "os_before": old, "os_after": new},
+    )
+
+
+RULE = Rule(
+    id="tag-os-shifted",
+    title="other operating system under the same tag",
+    severity=Severity.WARNING,
+    needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
+    options=RECENT,
+    check=check,
+)

@@ -1,0 +1,48 @@
+"""A tag that names one full version was rebuilt: same build steps and configuration, other bytes.
+
+That is what official images do when their base moves. It is told so that nobody mistakes it for
+`tag-replaced`, nor the older bytes for the newer.
+
+Risk: none of itself; a machine that pulled before runs the older base.
+Remedy: pull again where security fixes of the base matter; pin the digest where bytes matter.
+Source: docker-library/official-images README, "Library definition files"; `DESIGN.md`, 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.change import Verdict
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A recent change with the verdict `rebuilt` of a tag that names its own version."""
+    target, evidence, change = subject.target, subject.evidence, recent_change(subject)
+    if evidence is None or target.reference is None or change is None:
+        return
+    own = target.reference.effective_tag
+    if change.verdict is not Verdict.REBUILT or evidence.resolution.tag != own:
+        return
+    if subject.policy.is_immutable(target.reference):
+        return  # tag-replaced speaks
+    yield Statement(
+        message=f"{moved(subject, change)}: a rebuild of the same version"
+        + (f" ({change.reason})" if change.reason else ""),
+        remedy="pull again to get the newer base",
+        evidence=facts_of(change),
+    )
+
+
+RULE = Rule(
+    id="tag-rebuilt",
+    title="version rebuilt on a newer base",
+    severity=Severity.NOTE,
+    needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
+    options=RECENT,
+    check=check,
+)

@@ -1,0 +1,50 @@
+"""The publisher no longer builds this tag: it stays in the registry and gets no more fixes.
+
+Known from the publisher's own list where history was imported from it; not guessed from age.
+
+Risk: the image never gets a security fix again, while pulling it goes on to work.
+Remedy: move to a tag that is still built; the finding names the nearest newer one.
+Source: docker-library/official-images README, "Library definition files"; Docker Scout policy
+"Supported tags".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.lifecycle import Lifecycle
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import day, facts, instead, name, newest
+from tagwatch.source.edit import bump
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A tag that is known not to be built any more."""
+    target, evidence = subject.target, subject.evidence
+    if evidence is None or target.selector is not None:
+        return
+    resolution = evidence.resolution
+    if resolution.supported is not False and evidence.lifecycle != Lifecycle.UNSUPPORTED:
+        return
+    newer = newest(resolution.newer)
+    last = evidence.history[-1] if evidence.history else None
+    since = f", since {day(last.ended_at or last.last_seen)}" if last and last.ended else ""
+    yield Statement(
+        message=f"{name(target)} is no longer built by its publisher{since}",
+        remedy=f"move to {instead(target, newer)}" if newer else "move to a tag that is built",
+        evidence=facts(evidence),
+        fix=bump(target, newer) if newer else None,
+    )
+
+
+RULE = Rule(
+    id="tag-unsupported",
+    title="tag that is no longer built",
+    severity=Severity.WARNING,
+    needs=frozenset({Need.TAGS, Need.HISTORY}),
+    fixable=True,
+    check=check,
+)

@@ -1,0 +1,46 @@
+"""The release line of the product in the image has reached its end of life.
+
+The version is the one that the tag was resolved to; the dates are facts bundled with tagwatch
+(or named by `knowledge` in the configuration), and the finding says of which day they are. Paid
+or extended support is not counted.
+
+Risk: holes found from now on stay open.
+Remedy: move to a release line that is supported.
+Source: endoflife.date; NIST SP 800-190, 4.2.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import instead, name
+from tagwatch.audit.rule.release_end import release_end
+
+__all__ = ["RULE", "check"]
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """A version whose release line ended before today."""
+    end = release_end(subject)
+    if end is None or end.ends >= subject.at.date():
+        return
+    assert subject.evidence is not None
+    newer = subject.evidence.resolution.newer
+    to = newer.minor or newer.major
+    yield Statement(
+        message=f"{name(subject.target)} is {end.product.name} {end.version}, whose line "
+        f"{end.cycle.name} ended on {end.ends.isoformat()}{end.told}",
+        remedy=f"move to {instead(subject.target, to)}" if to else "move to a supported release",
+        evidence=end.facts,
+    )
+
+
+RULE = Rule(
+    id="version-eol",
+    title="release past its end of life",
+    severity=Severity.ERROR,
+    needs=frozenset({Need.TAGS}),
+    check=check,
+)
