@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tagwatch.image.reference import Reference
+from tagwatch.source.edit import Fix
 from tagwatch.source.target import Location, Target
 
 __all__ = ["Finding", "Fix", "Severity", "fingerprint"]
@@ -25,21 +26,6 @@ class Severity(StrEnum):
     def rank(self) -> int:
         """3 for error down to 0 for off."""
         return ("off", "note", "warning", "error").index(self.value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fix:
-    """One edit: the bytes `start`..`end` of the file at `path` become `replacement` (UTF-8).
-
-    `line`: the whole line as it reads afterwards, to paste; empty where it was not worked out.
-    """
-
-    path: str
-    start: int
-    end: int
-    replacement: str
-    description: str
-    line: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
