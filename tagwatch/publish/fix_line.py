@@ -26,14 +26,18 @@ def _with_line(finding: Finding, files: Mapping[str, bytes]) -> Finding:
     raw = files.get(fix.path) if fix is not None else None
     if fix is None or raw is None or not 0 <= fix.start <= fix.end <= len(raw):
         return finding
-    if "\n" in fix.replacement or b"\n" in raw[fix.start : fix.end]:
-        return finding
     start = raw.rfind(b"\n", 0, fix.start) + 1
-    end = raw.find(b"\n", fix.end)
-    before = raw[start : fix.start]
-    after = raw[fix.end : end if end >= 0 else len(raw)]
+    newline = raw.find(b"\n", fix.end)
+    end = newline if newline >= 0 else len(raw)
+    line = bytearray(raw[start:end])
+    beside = (edit for edit in fix.also if edit.path == fix.path)
+    on_line = [edit for edit in (fix, *beside) if start <= edit.start <= edit.end <= end]
+    for edit in sorted(on_line, key=lambda edit: -edit.start):
+        line[edit.start - start : edit.end - start] = edit.replacement.encode("utf-8", "replace")
+    if b"\n" in line:
+        return finding
     try:
-        line = (before + fix.replacement.encode() + after).decode("utf-8-sig").strip()
+        text = line.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         return finding
-    return replace(finding, fix=replace(fix, line=line))
+    return replace(finding, fix=replace(fix, line=text))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from tagwatch.audit.finding import Finding, Severity
+from tagwatch.audit.finding import Finding, Fix, Severity
 from tagwatch.audit.result import AuditResult, Ignored
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.interface import PublishContext, RuleText
@@ -146,22 +146,25 @@ def _uri(path: str) -> str:
 def _fix(finding: Finding) -> dict[str, Any]:
     fix = finding.fix
     assert fix is not None
+    by_path: dict[str, list[Fix]] = {}
+    for edit in (fix, *fix.also):
+        by_path.setdefault(edit.path, []).append(edit)
     return {
         "description": {"text": _text(fix.description) or "replace the reference"},
         "artifactChanges": [
             {
-                "artifactLocation": {"uri": _uri(fix.path)},
-                "replacements": [
-                    {
-                        "deletedRegion": {
-                            "byteOffset": fix.start,
-                            "byteLength": fix.end - fix.start,
-                        },
-                        "insertedContent": {"text": fix.replacement},
-                    }
-                ],
+                "artifactLocation": {"uri": _uri(path)},
+                "replacements": [_replacement(edit) for edit in edits],
             }
+            for path, edits in by_path.items()
         ],
+    }
+
+
+def _replacement(edit: Fix) -> dict[str, Any]:
+    return {
+        "deletedRegion": {"byteOffset": edit.start, "byteLength": edit.end - edit.start},
+        "insertedContent": {"text": edit.replacement},
     }
 
 

@@ -17,12 +17,17 @@ _BEFORE = 20
 _AFTER = 260
 _GAP = 3
 _MOST = 40
-_SIGNS = {"shared": "=", "removed": "\N{MINUS SIGN}", "added": "+"}
+_SIGNS = {
+    "shared": "=",
+    "moved": "\N{UP DOWN ARROW}",
+    "removed": "\N{MINUS SIGN}",
+    "added": "+",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """One layer: `kind` is shared, removed or added, and `sign` says the same without color."""
+    """One layer: `kind` is shared, moved, removed or added; `sign` says the same without color."""
 
     x: int
     y: float
@@ -62,8 +67,9 @@ class Stack:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Layer:
     index: int
+    old_index: int
     kind: str
-    size: int
+    size: int | None
     step: str
     diff_id: str
 
@@ -76,11 +82,9 @@ def stack_of(diff: Mapping[str, Any], *, base_layers: int = 0) -> Stack | None:
     layers = diff.get("layers")
     if not isinstance(layers, Mapping):
         return None
-    shared, removed, added = (
-        _layers(layers.get(kind), kind) for kind in ("shared", "removed", "added")
-    )
-    before = sorted(shared + removed, key=lambda layer: layer.index)
-    after = sorted(shared + added, key=lambda layer: layer.index)
+    shared, moved, removed, added = (_layers(layers.get(kind), kind) for kind in _SIGNS)
+    before = sorted(shared + moved + removed, key=lambda layer: layer.old_index)
+    after = sorted(shared + moved + added, key=lambda layer: layer.index)
     if not before or not after or max(len(before), len(after)) > _MOST:
         return None
     height = max(_height(before), _height(after))
@@ -93,10 +97,13 @@ def stack_of(diff: Mapping[str, Any], *, base_layers: int = 0) -> Stack | None:
         before=_BEFORE,
         after=_AFTER,
         boxes=(*_boxes(before, _BEFORE, height), *new),
-        rows=tuple(_row(layer) for layer in (*shared, *removed, *added)),
+        rows=tuple(_row(layer) for layer in (*shared, *moved, *removed, *added)),
         base_y=base[-1].y if base else None,
         base_height=round(base[0].y + base[0].height - base[-1].y, 1) if base else 0,
-        description=f"{len(shared)} layers shared, {len(removed)} removed, {len(added)} added.",
+        description=(
+            f"{len(shared)} layers shared, {len(moved)} moved, "
+            f"{len(removed)} removed, {len(added)} added."
+        ),
     )
 
 
@@ -105,9 +112,10 @@ def _layers(value: object, kind: str) -> list[_Layer]:
         return []
     return [
         _Layer(
-            index=entry["i"] if isinstance(entry.get("i"), int) else position,
+            index=_number(entry, "i", position),
+            old_index=_number(entry, "old_i", _number(entry, "i", position)),
             kind=kind,
-            size=entry["size"] if isinstance(entry.get("size"), int) else 0,
+            size=entry["size"] if isinstance(entry.get("size"), int) else None,
             step=one_line(str(entry.get("created_by") or ""), 300),
             diff_id=one_line(str(entry.get("diff_id") or ""), 80),
         )
@@ -116,8 +124,17 @@ def _layers(value: object, kind: str) -> list[_Layer]:
     ]
 
 
+def _number(entry: Mapping[str, Any], name: str, default: int) -> int:
+    value = entry.get(name)
+    return value if isinstance(value, int) else default
+
+
 def _size(layer: _Layer) -> float:
-    return round(16 + 7 * max(math.log10(max(layer.size, 1)) - 3, 0), 1)
+    return round(16 + 7 * max(math.log10(max(layer.size or 1, 1)) - 3, 0), 1)
+
+
+def _size_label(layer: _Layer) -> str:
+    return size_text(layer.size) if layer.size is not None else "size not known"
 
 
 def _height(layers: Sequence[_Layer]) -> float:
@@ -138,7 +155,7 @@ def _boxes(layers: Sequence[_Layer], x: int, height: float) -> list[Box]:
                 height=tall,
                 kind=layer.kind,
                 sign=_SIGNS[layer.kind],
-                label=size_text(layer.size),
+                label=_size_label(layer),
                 step=one_line(layer.step, 72),
             )
         )
@@ -147,5 +164,5 @@ def _boxes(layers: Sequence[_Layer], x: int, height: float) -> list[Box]:
 
 def _row(layer: _Layer) -> LayerRow:
     return LayerRow(
-        kind=layer.kind, size=size_text(layer.size), step=layer.step, diff_id=layer.diff_id
+        kind=layer.kind, size=_size_label(layer), step=layer.step, diff_id=layer.diff_id
     )

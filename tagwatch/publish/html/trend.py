@@ -12,6 +12,7 @@ __all__ = ["Point", "Trend", "trend_of"]
 _WIDTH = 640
 _HEIGHT = 96
 _MARGIN = 12
+_RIGHT = 36
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +25,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
-    """Two lines, errors and warnings, in user units."""
+    """Two lines, errors and warnings, in user units, with the last number of each."""
 
     width: int
+    baseline: int
     height: int
+    last_errors: int
+    last_warnings: int
     errors: tuple[Point, ...]
     warnings: tuple[Point, ...]
     top: int
@@ -43,7 +47,10 @@ def trend_of(runs: Sequence[RunSummary]) -> Trend | None:
     top = max(*errors, *warnings, 1)
     return Trend(
         width=_WIDTH,
+        baseline=_WIDTH - _RIGHT,
         height=_HEIGHT,
+        last_errors=errors[-1],
+        last_warnings=warnings[-1],
         errors=_points(errors, top),
         warnings=_points(warnings, top),
         top=top,
@@ -55,7 +62,7 @@ def trend_of(runs: Sequence[RunSummary]) -> Trend | None:
 
 
 def _points(numbers: Sequence[int], top: int) -> tuple[Point, ...]:
-    across = _WIDTH - 2 * _MARGIN
+    across = _WIDTH - _MARGIN - _RIGHT
     down = _HEIGHT - 2 * _MARGIN
     return tuple(
         Point(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Finding, Severity
+from tagwatch.audit.history import Interval
 from tagwatch.audit.result import AuditResult, Ignored, RepositoryChange
+from tagwatch.publish.html.difference import Difference, differences, not_compared
 from tagwatch.publish.html.layers import Stack, stack_of
 from tagwatch.publish.html.timeline import Timeline, timeline_of
 from tagwatch.publish.interface import PublishContext, RuleText
@@ -27,6 +29,9 @@ from tagwatch.publish.wording import (
 __all__ = ["ImageView", "Move", "Place", "RuleRow", "RunView", "Task", "run_view"]
 
 _MOST_LANES = 60
+_IN_FULL = 40  # images with drawings and tables of their own: 500 stay below 2 MB
+_MOST_INTERVALS = 12
+_FEW_INTERVALS = 3
 _POLICY_RULES = ("ignore-expired", "ignore-unused")
 
 
@@ -71,7 +76,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageView:
-    """One image: what it is, was, and stands on. `open`: it asks for attention."""
+    """One image: what it is, was, and stands on. `open`: it asks for attention.
+
+    `brief`: one of so many that it is shown without drawings; `older`: digests not listed.
+    """
 
     anchor: str
     name: str
@@ -81,8 +89,11 @@ class ImageView:
     tasks: tuple[Task, ...]
     timeline: Timeline | None
     stack: Stack | None
-    differences: tuple[tuple[str, str, str], ...]
+    differences: tuple[Difference, ...]
     not_compared: tuple[tuple[str, str], ...]
+    past: tuple[Interval, ...]
+    older: int
+    brief: bool
     open: bool
 
 
@@ -226,25 +237,23 @@ def _images(
         if target.reference is not None:
             uses.setdefault(target.reference.canonical, []).append(str(target.location))
     moved = {f"{moved.repository.name}:{moved.change.tag}" for moved in result.changes}
-    views = [
+    worst = {
+        anchor: max(task.severity.rank for task in tasks) for anchor, tasks in by_image.items()
+    }
+    keys = sorted(
+        result.evidence, key=lambda key: (-worst.get(anchors[key], 0), key not in moved, key)
+    )
+    return tuple(
         _image(
-            evidence,
+            result.evidence[key],
             anchors[key],
             tuple(by_image.get(anchors[key], ())),
             tuple(uses.get(key, ())),
-            result,
+            result.at,
             changed=key in moved,
+            brief=place >= _IN_FULL,
         )
-        for key, evidence in result.evidence.items()
-    ]
-    return tuple(
-        sorted(
-            views,
-            key=lambda view: (
-                -max((task.severity.rank for task in view.tasks), default=0),
-                view.evidence.key,
-            ),
-        )
+        for place, key in enumerate(keys)
     )
 
 
@@ -253,13 +262,16 @@ def _image(
     anchor: str,
     tasks: tuple[Task, ...],
     uses: tuple[str, ...],
-    result: AuditResult,
+    at: datetime,
     *,
     changed: bool,
+    brief: bool,
 ) -> ImageView:
-    diff: Mapping[str, Any] = evidence.change.diff if evidence.change else {}
+    diff: Mapping[str, Any] = evidence.change.diff if evidence.change and not brief else {}
     matched = evidence.bases[0].layers_matched if evidence.bases else 0
     name = evidence.resolution.input or evidence.key
+    past = evidence.history[-(_FEW_INTERVALS if brief else _MOST_INTERVALS) :]
+    lane = [] if brief else [(name.rpartition("/")[2], anchor, evidence.history)]
     return ImageView(
         anchor=anchor,
         name=name,
@@ -267,54 +279,15 @@ def _image(
         now=now_text(evidence.resolution),
         uses=uses,
         tasks=tasks,
-        timeline=timeline_of([(name.rpartition("/")[2], anchor, evidence.history)], result.at),
+        timeline=timeline_of(lane, at),
         stack=stack_of(diff, base_layers=matched),
-        differences=tuple(_differences(diff)),
-        not_compared=tuple(_not_compared(diff)),
-        open=changed or any(task.severity is not Severity.NOTE for task in tasks),
+        differences=differences(diff),
+        not_compared=not_compared(diff),
+        past=past,
+        older=len(evidence.history) - len(past),
+        brief=brief,
+        open=not brief and (changed or any(task.severity is not Severity.NOTE for task in tasks)),
     )
-
-
-def _differences(diff: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Rows (what, before, after) of the config and platforms of a diff, where they differ."""
-    config = diff.get("config")
-    for name, value in config.items() if isinstance(config, Mapping) else ():
-        if isinstance(value, list) and len(value) == 2 and value[0] != value[1]:
-            yield str(name), _shown(value[0]), _shown(value[1])
-        elif isinstance(value, Mapping):
-            yield from _parts(str(name), value)
-    platforms = diff.get("platforms")
-    if isinstance(platforms, Mapping):
-        yield from _parts("platforms", platforms)
-
-
-def _parts(name: str, value: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    removed, added, changed = (value.get(part) for part in ("removed", "added", "changed"))
-    if removed or added:
-        yield name, _shown(removed), _shown(added)
-    if isinstance(changed, Mapping):
-        for key, pair in changed.items():
-            if isinstance(pair, list) and len(pair) == 2:
-                yield f"{name} {key}", _shown(pair[0]), _shown(pair[1])
-
-
-def _shown(value: object) -> str:
-    match value:
-        case None | "" | [] | {}:
-            return "–"  # noqa: RUF001  # an en dash for an empty cell
-        case list():
-            return " ".join(str(part) for part in value)
-        case dict():
-            return ", ".join(f"{key}={part}" for key, part in value.items())
-        case _:
-            return str(value)
-
-
-def _not_compared(diff: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    entries = diff.get("not_compared")
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, Mapping):
-            yield str(entry.get("what", "")), str(entry.get("why", ""))
 
 
 def _by_alarm(changes: Iterable[RepositoryChange]) -> list[RepositoryChange]:

@@ -142,7 +142,12 @@ def test_evidence_of_a_watched_pattern_is_found_by_place() -> None:
     pattern = replace(REDIS62, selector="6.2.x")
     assert pattern.reference is not None
     key = "docker.io/library/redis:6.2.x"
-    finding = replace(sample().findings[0], location=pattern.location, reference=pattern.reference)
+    finding = replace(
+        sample().findings[0],
+        location=pattern.location,
+        reference=pattern.reference,
+        text=pattern.text,
+    )
     known = Evidence(key=key, resolution=RESOLVED)
     asked = AuditResult(at=AT, targets=(pattern,), evidence={key: known})
     assert evidence_finder(asked)(finding) is known

@@ -1,0 +1,127 @@
+"""Reports on disk: whole or not at all, and never outside the directory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tagwatch.errors import InputError
+from tagwatch.family import PUBLISHERS
+from tagwatch.publish.files import publisher, write_atomically, write_reports
+from tests.publish_hostile import hostile
+from tests.publish_sample import sample, sample_context, sample_previous
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(
+        path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()
+    )
+
+
+def test_a_run_leaves_its_pages_the_latest_and_the_index(tmp_path: Path) -> None:
+    written = write_reports(tmp_path, sample(), sample_context(), ["html", "json", "sarif"])
+    assert names(tmp_path) == [
+        "index.html",
+        "latest.html",
+        "latest.json",
+        "latest.sarif",
+        "run/2026-11-23T020000Z.html",
+        "run/2026-11-23T020000Z.json",
+        "run/2026-11-23T020000Z.sarif",
+    ]
+    assert written.index == tmp_path / "index.html"
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in written.files) == names(
+        tmp_path
+    )
+    assert json.loads((tmp_path / "latest.json").read_text(encoding="utf-8"))["schema_version"] == 1
+
+
+def test_the_index_links_only_pages_that_are_there(tmp_path: Path) -> None:
+    write_reports(tmp_path, sample_previous(), sample_context(), ["html"])
+    write_reports(tmp_path, sample(), sample_context(), ["html"])
+    index = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert 'href="run/2026-11-22T020000Z.html"' in index
+    assert 'href="run/2026-11-23T020000Z.html"' in index
+    assert index.count('href="run/') == 3  # the latest is linked twice
+    assert "2026-11-10 02:00 UTC" in index
+
+
+def test_equal_runs_give_equal_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_reports(tmp_path / name, sample(), sample_context(), list(PUBLISHERS))
+    for name in names(tmp_path / "a"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_hostile_text_can_be_written_in_every_format(tmp_path: Path) -> None:
+    written = write_reports(tmp_path, hostile(), sample_context(), list(PUBLISHERS))
+    for path in written.files:
+        path.read_bytes().decode("utf-8")
+
+
+@pytest.mark.parametrize("relative", ["../x", "run/../../x", "/tmp/x"])  # refused, never written
+def test_nothing_is_written_outside(tmp_path: Path, relative: str) -> None:
+    directory = tmp_path / "reports"
+    directory.mkdir()
+    with pytest.raises(InputError, match="outside"):
+        write_atomically(directory, relative, "x")
+    assert names(tmp_path) == []
+
+
+def test_a_symlink_out_of_the_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "run").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="outside"):
+        write_reports(tmp_path / "reports", sample(), sample_context(), ["json"])
+    assert names(tmp_path / "elsewhere") == []
+
+
+def test_a_symlinked_file_is_replaced_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine", encoding="utf-8")
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "latest.json").symlink_to(victim)
+    write_reports(tmp_path / "reports", sample(), sample_context(), ["json"])
+    assert victim.read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "reports" / "latest.json").is_symlink()
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_atomically(tmp_path, "a.txt", "old")
+
+    def refuse(self: Path, target: Path) -> Path:
+        raise PermissionError(13, "refused")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(PermissionError):
+        write_atomically(tmp_path, "a.txt", "new")
+    assert names(tmp_path) == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "old"
+
+
+def test_a_directory_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(InputError, match="cannot be written") as refused:
+        write_reports(tmp_path / "file", sample(), sample_context(), ["json"])
+    assert refused.value.hint
+
+
+def test_every_format_of_the_family_renders_text_with_its_suffix() -> None:
+    for name in PUBLISHERS:
+        module = publisher(name)
+        assert module.suffix.startswith(".")
+        text = module.render(sample(), sample_context())
+        assert "postgres" in text
+        assert text.endswith("\n")
+        assert text == module.render(sample(), sample_context())
+
+
+def test_an_unknown_format_names_those_there_are() -> None:
+    with pytest.raises(InputError, match="'pdf'") as refused:
+        publisher("pdf")
+    assert "sarif" in refused.value.hint

@@ -1,0 +1,322 @@
+"""The HTML report as text: structure, escaping, determinism, size. The browser's view is apart."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+
+from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.history import Interval
+from tagwatch.audit.resolution import Resolution, Status
+from tagwatch.audit.result import AuditResult
+from tagwatch.image.reference import Reference
+from tagwatch.publish.html import page
+from tagwatch.publish.html.layers import stack_of
+from tagwatch.publish.html.timeline import timeline_of
+from tagwatch.publish.html.trend import trend_of
+from tests.publish_hostile import hostile
+from tests.publish_images import CHANGES, EVIDENCE, digest
+from tests.publish_sample import AT, found, sample, sample_context
+
+VOID = {"meta", "path", "rect", "circle", "polyline", "br", "img", "input", "link"}
+
+
+class Page(HTMLParser):
+    """A strict reading: every element closed in order; headings, ids, links, tables collected."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.headings: list[int] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        for name, value in attrs:
+            self.attributes.append((tag, name, value or ""))
+            if name == "id":
+                self.ids.append(value or "")
+            if name == "href":
+                self.links.append(value or "")
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        assert self.open, f"</{tag}> without a start"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def run_page(result: AuditResult | None = None) -> str:
+    return page.render(result or sample(), sample_context())
+
+
+@pytest.fixture(scope="module")
+def shown() -> Page:
+    return Page(run_page())
+
+
+def test_the_first_screen_gives_the_verdict_the_change_and_the_coverage(shown: Page) -> None:
+    text = shown.text.replace("\u00a0", " ")
+    start = text.rindex("2 things to fix, 5 to look at, 3 notes, 2 not checked (incomplete)")
+    for sentence in ("6 new, 1 fixed, 4 tags moved", "8 of 10 image references read"):
+        assert start < text.index(sentence) < text.index("Changed since the last run")
+
+
+def test_sections_stand_in_reading_order(shown: Page) -> None:
+    order = ["Changed since the last run", "To do", "Images", "Policy", "Runs", "Not checked"]
+    body = shown.text[shown.text.index("Coverage:") :]
+    places = [body.index(f" {heading} ") for heading in order]
+    assert places == sorted(places)
+
+
+def test_every_fact_of_the_result_is_on_the_page(shown: Page) -> None:
+    result = sample()
+    for finding in result.findings:
+        assert finding.message in shown.text
+        assert str(finding.location) in shown.text
+        if finding.fix is not None:
+            assert finding.fix.line in shown.text
+    for evidence in result.evidence.values():
+        assert evidence.resolution.input in shown.text
+        for match in evidence.bases:
+            assert match.sentence in shown.text
+        for interval in evidence.history:
+            assert interval.version is not None
+            assert interval.version in shown.text
+    for moved in result.changes:
+        assert moved.change.reason in shown.text
+    for failure in result.failures:
+        assert failure.message in shown.text
+        assert failure.hint in shown.text
+    for ignored in result.ignored:
+        assert ignored.owner in shown.text
+        assert f"{ignored.until} (38 days left)" in shown.text
+
+
+def test_links_lead_to_something_on_the_page_and_ids_are_unique(shown: Page) -> None:
+    assert len(shown.ids) == len(set(shown.ids))
+    assert shown.links
+    for link in shown.links:
+        assert link.startswith("#")
+        assert link[1:] in shown.ids
+
+
+def test_headings_descend_without_a_gap(shown: Page) -> None:
+    assert shown.headings[0] == 1
+    assert shown.headings.count(1) == 1
+    for before, after in zip(shown.headings, shown.headings[1:], strict=False):
+        assert after <= before + 1
+
+
+def test_tables_have_captions_and_scopes_and_drawings_have_names(shown: Page) -> None:
+    assert shown.tags["table"] == shown.tags["caption"] > 10
+    assert (
+        sum(name == "scope" for tag, name, _ in shown.attributes if tag == "th") == shown.tags["th"]
+    )
+    labelled = [value for tag, name, value in shown.attributes if name == "aria-labelledby"]
+    assert shown.tags["svg"] == sum(
+        tag == "svg" for tag, name, _ in shown.attributes if name == "role"
+    )
+    assert {word for value in labelled for word in value.split()} <= set(shown.ids)
+
+
+def test_the_page_asks_the_network_for_nothing(shown: Page) -> None:
+    text = run_page()
+    assert not {"script", "link", "img", "iframe", "object", "form", "base"} & set(shown.tags)
+    assert "@import" not in text
+    assert "url(" not in text
+    policy = next(
+        value for tag, name, value in shown.attributes if name == "content" and "default" in value
+    )
+    assert policy.startswith("default-src 'none'")
+    assert ("meta", "content", "noindex") in shown.attributes
+    assert ("html", "lang", "en") in shown.attributes
+
+
+@pytest.mark.parametrize("index", [False, True])
+def test_hostile_text_stays_text(index: bool) -> None:
+    night = hostile()
+    context = sample_context()
+    text = page.render_index(night, context, {}) if index else page.render(night, context)
+    read = Page(text)
+    assert not {"script", "img"} & set(read.tags)
+    assert not [name for _, name, _ in read.attributes if name.startswith("on")]
+    assert not [value for _, name, value in read.attributes if name == "href" and value[0] != "#"]
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069]", text)
+    if not index:
+        assert "<script>alert(1)</script>" in read.text
+        assert "{{ 7*7 }}" in read.text
+    text.encode("utf-8")
+
+
+def test_equal_input_gives_equal_bytes_whatever_the_order_of_mappings() -> None:
+    result = sample()
+    turned = replace(result, requests=dict(reversed(list(result.requests.items()))))
+    assert run_page() == run_page() == run_page(turned)
+
+
+def test_pages_of_nothing_and_of_a_first_run() -> None:
+    empty = AuditResult(at=AT)
+    context = replace(sample_context(), previous=None, runs=())
+    read = Page(page.render(empty, context))
+    assert "No image is named here" in read.text
+    assert "There is no earlier run to compare with" in read.text
+    first = Page(page.render(sample(), context))
+    assert "first run: nothing to compare with yet" in first.text
+    Page(page.render_index(empty, context, {}))
+
+
+def test_an_incomplete_run_without_findings_does_not_look_clean() -> None:
+    blind = replace(sample(), findings=(), changes=())
+    read = Page(run_page(blind))
+    assert "Nothing to fix in what could be read" in read.text.replace("\u00a0", " ")
+    assert "No finding in what could be read." in read.text
+
+
+def big(tags: int) -> AuditResult:
+    """`tags` images, each with a finding, twelve digests behind it, and its last change."""
+    evidence = {}
+    findings = []
+    for number in range(tags):
+        reference = Reference.parse(f"registry.example/team/service-{number % 50}:1.{number}")
+        key = reference.canonical
+        history = tuple(
+            Interval(
+                tag=reference.tag or "",
+                digest=digest(f"{key} {step}"),
+                first_seen=AT - timedelta(days=30 * (12 - step)),
+                last_seen=AT - timedelta(days=30 * (11 - step)),
+                ended=step < 11,
+                version=f"1.{number}.{step}",
+                verdict="upgraded",
+            )
+            for step in range(12)
+        )
+        resolution = Resolution(
+            input=str(reference),
+            status=Status.RESOLVED,
+            reference=reference,
+            tag=reference.tag,
+            version=f"1.{number}.11",
+            digest=digest(key),
+            aliases=tuple(f"1.{number}-{name}" for name in ("slim", "bookworm", "debian")),
+        )
+        change = CHANGES["postgres:16.4"] if number % 10 == 0 else None
+        evidence[key] = Evidence(
+            key=key,
+            resolution=resolution,
+            at=AT,
+            history=history,
+            change=change,
+            platforms=EVIDENCE[0].platforms,
+            documents_read=True,
+        )
+        target = replace(
+            sample().targets[0],
+            reference=reference,
+            location=replace(sample().targets[0].location, line=number + 1),
+        )
+        message = f"{reference} moved 12 times in the last year; it is 1.{number}.11 today"
+        advice = "Pin the digest, or accept that this tag moves and say so in the policy."
+        put = f"{reference}@{digest(key)}"
+        findings.append(found("tag-latest", Severity.WARNING, target, message, remedy=advice,
+                              put=put, line=f"FROM {put} AS build"))  # fmt: skip
+    return replace(sample(), evidence=evidence, findings=tuple(findings))
+
+
+def test_five_hundred_tags_stay_below_two_megabytes() -> None:
+    text = run_page(big(500))
+    assert len(text.encode()) < 2_000_000
+    Page(text)
+
+
+def test_timeline_segments_lie_in_order_inside_the_drawing() -> None:
+    drawn = timeline_of([("redis:6.2", "a", EVIDENCE[5].history)], AT)
+    assert drawn is not None
+    (lane,) = drawn.lanes
+    assert [segment.label for segment in lane.segments] == ["6.2.20", "6.2.21", "6.2.22", "6.2.24"]
+    assert [segment.kind for segment in lane.segments] == ["odd", "even", "odd", "now"]
+    for before, after in zip(lane.segments, lane.segments[1:], strict=False):
+        assert before.x + before.width <= after.x + 0.11
+    assert lane.segments[0].x >= drawn.labels
+    assert lane.segments[-1].x + lane.segments[-1].width == drawn.width
+    assert timeline_of([("x", "a", ())], AT) is None
+
+
+def test_timeline_marks_alarms_and_cuts_what_is_older_than_a_year() -> None:
+    replaced = timeline_of([("postgres:16.4", "a", EVIDENCE[4].history)], AT)
+    assert replaced is not None
+    assert [segment.sign for segment in replaced.lanes[0].segments] == ["", "", "!"]
+    first = replace(EVIDENCE[5].history[0], first_seen=AT - timedelta(days=900))
+    old = timeline_of([("redis:6.2", "a", (first, *EVIDENCE[5].history[1:]))], AT)
+    assert old is not None
+    assert old.lanes[0].cut
+    assert old.lanes[0].segments[0].x == old.labels
+    assert len(old.ticks) >= 5
+
+
+def test_layer_stack_has_every_layer_on_its_side_and_the_base_bracket() -> None:
+    stack = stack_of(CHANGES["postgres:16.4"].diff, base_layers=1)
+    assert stack is not None
+    sides = Counter((box.x, box.kind) for box in stack.boxes)
+    assert sides == {
+        (stack.before, "shared"): 1,
+        (stack.before, "removed"): 4,
+        (stack.after, "shared"): 1,
+        (stack.after, "added"): 4,
+    }
+    by_size = sorted(
+        (box for box in stack.boxes if box.x == stack.after), key=lambda box: box.height
+    )
+    assert by_size[-1].label == "112.4 MB"
+    assert stack.base_y == max(box.y for box in stack.boxes if box.x == stack.after)
+    assert len(stack.rows) == 9
+
+
+@pytest.mark.parametrize(
+    "diff",
+    [
+        {},
+        {"layers": None},
+        {"layers": {"shared": "x", "removed": 7, "added": [1, 2]}},
+        {"layers": {"shared": [], "removed": [], "added": [{"i": 0}]}},
+    ],
+)
+def test_layers_that_are_not_layers_draw_nothing(diff: dict[str, object]) -> None:
+    assert stack_of(diff) is None
+
+
+def test_trend_needs_two_runs_and_stays_inside() -> None:
+    runs = sample_context().runs
+    drawn = trend_of(runs)
+    assert drawn is not None
+    assert len(drawn.errors) == len(runs)
+    assert all(0 < point.x < drawn.width and 0 < point.y < drawn.height
+               for point in (*drawn.errors, *drawn.warnings))  # fmt: skip
+    assert trend_of(runs[:1]) is None
+    assert "to fix from 0 to 2" in drawn.description
