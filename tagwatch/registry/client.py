@@ -26,7 +26,13 @@ from tagwatch.registry.catalogue.interface import (
 )
 from tagwatch.registry.credential.chain import CredentialChain
 from tagwatch.registry.credential.interface import CredentialContext, CredentialSource
-from tagwatch.registry.host import canonical_host, endpoints_of, line_of, parse_endpoint
+from tagwatch.registry.host import (
+    RegistryLine,
+    canonical_host,
+    endpoints_of,
+    line_of,
+    parse_endpoint,
+)
 from tagwatch.registry.interface import Listing, Registry
 from tagwatch.registry.limit import Meter
 from tagwatch.registry.mirror import (
@@ -58,12 +64,14 @@ class RegistryClient:
         catalogue: Catalogue,
         credentials: CredentialChain,
         meter: Meter,
-        kind: str,
+        line: RegistryLine,
+        settings: RegistrySettings,
     ) -> None:
         self.oci = oci
         self.catalogue = catalogue
         self.credentials = credentials
-        self.kind = kind
+        self.line = line
+        self.settings = settings
         self._meter = meter
 
     @property
@@ -207,7 +215,8 @@ class Registries:
             catalogue=_member("catalogues", CATALOGUES, line.catalogue)(context),
             credentials=credentials,
             meter=meter,
-            kind=line.kind,
+            line=line,
+            settings=settings,
         )
 
     def _api(self, url: URL, host: str, settings: RegistrySettings, meter: Meter) -> Transport:

@@ -14,7 +14,7 @@ from tagwatch.errors import ConfigError
 from tagwatch.registry.safety import GuardedResolver, Origin
 from tagwatch.registry.settings import RegistrySettings
 
-__all__ = ["Network", "open_network"]
+__all__ = ["Network", "open_network", "tls_context"]
 
 _HEADERS = {"User-Agent": "tagwatch", "Accept-Encoding": "identity"}
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}

@@ -117,6 +117,11 @@ class OciClient:
             break
         return str(endpoint).rstrip("/")
 
+    async def authorise(self, path: str) -> None:
+        """Get what it takes to read a repository, without reading it. Raises `DeniedError`."""
+        await self.endpoint()
+        await self.authorizer.header(pull_grant(path))
+
     async def ask(
         self,
         method: str,

@@ -36,7 +36,9 @@ async def registries(
     environment: Mapping[str, str] | None = None,
     home: Path = NOWHERE,
 ) -> AsyncIterator[Registries]:
-    async with open_registries(settings, environment={**QUIET, **(environment or {})}, home=home) as opened:
+    async with open_registries(
+        settings, environment={**QUIET, **(environment or {})}, home=home
+    ) as opened:
         yield opened
 
 
