@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tagwatch.audit.baseline import Baseline
-from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
 from tagwatch.audit.judge import Case, judge
-from tagwatch.audit.result import AuditResult, RepositoryChange
+from tagwatch.audit.result import AuditResult
 from tagwatch.errors import InputError, NothingToReadError
-from tagwatch.image.snapshot import Failure, Quota
-from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Extraction, Problem, Target
+from tagwatch.walk.look_up import Asking, look_up
 from tagwatch.walk.site import Site
 from tagwatch.workspace.find import Found, find, sources_from_globs
 from tagwatch.workspace.read import read_bytes, read_targets
@@ -23,14 +21,12 @@ if TYPE_CHECKING:
     import asyncio
 
     from tagwatch.image.snapshot import RepositorySnapshot
-    from tagwatch.walk.survey import Survey
 __all__ = [
+    "Asking",
     "CheckOptions",
-    "Facts",
     "Files",
     "ScanResult",
     "check",
-    "look_up",
     "read_files",
     "scan",
 ]
@@ -38,28 +34,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOptions:
-    """`offline`: ask no registry; `refresh`: ask for everything, however fresh what is known.
+    """How to ask, what the files are built with, and which findings are known already."""
 
-    `max_seconds`: stop asking after that long (None: never).
-    """
-
-    offline: bool = False
-    refresh: bool = False
-    max_seconds: float | None = None
+    asking: Asking = field(default_factory=Asking)
     build_args: Mapping[str, str] = field(default_factory=dict)
     baseline: Baseline | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """Evidence by key, and what asking for it came to."""
-
-    evidence: Mapping[str, Evidence]
-    changes: tuple[RepositoryChange, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    quotas: Mapping[str, Quota] = field(default_factory=dict)
-    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +77,7 @@ def check(paths: Sequence[str], site: Site, options: CheckOptions | None = None)
             first.message if first else "nothing that tagwatch reads is among the paths named",
             hint=(first.hint if first else "") or "name Dockerfiles, Compose or Kubernetes files",
         )
-    facts = look_up(files.targets, site, options)
+    facts = look_up(files.targets, site, options.asking)
     case = Case(
         at=site.at,
         files=files.extractions,
@@ -112,30 +91,6 @@ def check(paths: Sequence[str], site: Site, options: CheckOptions | None = None)
     )
     result = judge(case, site.policy, site.knowledge, baseline=options.baseline)
     return _with_fix_lines(result, site)
-
-
-def look_up(
-    targets: Sequence[Target], site: Site, options: CheckOptions, *, with_bases: bool = False
-) -> Facts:
-    """What is known of these targets: from the ledger, and from registries where that is old.
-
-    `with_bases`: where a registry is asked, ask for the policy's bases too. What a registry
-    refuses is a failure in the answer. Raises `LedgerError`.
-    """
-    evidence = _remembered(targets, site)
-    old = [target for target in targets if options.refresh or _is_old(target, evidence, site)]
-    if options.offline or not old:
-        return Facts(evidence=evidence)
-    asked = _ask(old, site, options.max_seconds, with_bases=with_bases)
-    answers = asked.answers
-    return Facts(
-        evidence=evidence | asked.evidence,
-        changes=tuple(asked.changes),
-        failures=tuple(answers.failures),
-        requests=answers.requests,
-        quotas=answers.quotas,
-        stopped=answers.stopped,
-    )
 
 
 async def scan(
@@ -195,45 +150,6 @@ def read_files(found: Found, site: Site, build_args: Mapping[str, str]) -> Files
     """What the files name. Problems are part of the answer."""
     extractions = tuple(read_targets(found.files, site.root, site.environment, build_args))
     return Files(extractions=extractions, problems=found.problems)
-
-
-def _ask(
-    targets: Sequence[Target], site: Site, max_seconds: float | None, *, with_bases: bool
-) -> Survey:
-    """Survey these targets in an event loop of its own."""
-    import asyncio
-
-    from tagwatch.ledger.write import Ledger
-    from tagwatch.walk.ask import Patience
-    from tagwatch.walk.survey import survey
-
-    async def run() -> Survey:
-        with Ledger.open(site.database) as ledger:
-            run_id = ledger.begin_run("check", site.at)
-            patience = Patience(max_seconds=max_seconds)
-            return await survey(targets, ledger, run_id, site, whole=with_bases, patience=patience)
-
-    return asyncio.run(run())
-
-
-def _remembered(targets: Sequence[Target], site: Site) -> dict[str, Evidence]:
-    """What the ledger holds of these targets, as old as it may be. One query."""
-    if not site.database.is_file():
-        return {}
-    keys = {key for target in targets if (key := evidence_key(target)) is not None}
-    with Reader.open(site.database) as ledger:
-        return dict(ledger.evidence(sorted(keys)))
-
-
-def _is_old(target: Target, evidence: Mapping[str, Evidence], site: Site) -> bool:
-    """True where the target's facts are unknown, unreadable, or older than `max_age`."""
-    key = evidence_key(target)
-    if key is None:
-        return False
-    found = evidence.get(key)
-    if found is None or found.at is None or not is_readable(found):
-        return True
-    return site.at - found.at > site.settings.max_age
 
 
 def _watch_list(targets: Sequence[Target]) -> tuple[tuple[str, Extraction], ...]:

@@ -15,6 +15,8 @@ COMMANDS: dict[str, str] = {
     "scan": "tagwatch.cli.scan:command",
     "resolve": "tagwatch.cli.resolve:command",
     "history": "tagwatch.cli.history:command",
+    "diff": "tagwatch.cli.diff:command",
+    "base": "tagwatch.cli.base:command",
     "extract": "tagwatch.cli.extract:command",
     "report": "tagwatch.cli.report:command",
     "serve": "tagwatch.cli.serve:command",

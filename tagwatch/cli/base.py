@@ -23,12 +23,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Match and print. Exit code 0: all answered, 1: not found, 4: could not be read."""
-    from tagwatch.api import look_up
     from tagwatch.publish.interface import BaseAnswer
+    from tagwatch.walk.look_up import look_up
 
     site = open_site(options)
     targets = [target_of(text) for text in options.images]
-    facts = look_up(targets, site, asking_of(options), with_bases=True)
+    facts = look_up(targets, site, asking_of(options, with_bases=True))
     for failure in facts.failures:
         note(f"tagwatch: {failure.repository}: {failure.message}")
     answers, code = [], 0

@@ -48,7 +48,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Audit and print; the exit codes are those of the README."""
-    from tagwatch.api import CheckOptions, check
+    from tagwatch.api import Asking, CheckOptions, check
     from tagwatch.publish.files import publisher
 
     site = open_site(options)
@@ -56,8 +56,7 @@ def run(options: argparse.Namespace) -> int:
         options.paths,
         site,
         CheckOptions(
-            offline=options.offline,
-            max_seconds=options.max_time,
+            asking=Asking(offline=options.offline, max_seconds=options.max_time),
             build_args=build_args_of(options.build_arg),
         ),
     )

@@ -10,7 +10,7 @@ from tagwatch.image.selector import parse_query
 from tagwatch.source.target import Location, Target
 
 if TYPE_CHECKING:
-    from tagwatch.api import CheckOptions
+    from tagwatch.walk.look_up import Asking
 
 __all__ = ["add_asking", "asking_of", "target_of"]
 
@@ -26,11 +26,11 @@ def add_asking(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def asking_of(options: argparse.Namespace) -> CheckOptions:
+def asking_of(options: argparse.Namespace, *, with_bases: bool = False) -> Asking:
     """How the flags say to ask."""
-    from tagwatch.api import CheckOptions
+    from tagwatch.walk.look_up import Asking
 
-    return CheckOptions(offline=options.offline, refresh=options.refresh)
+    return Asking(offline=options.offline, refresh=options.refresh, with_bases=with_bases)
 
 
 def target_of(text: str) -> Target:

@@ -31,8 +31,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Resolve and print. Exit code 0: all resolved, 1: something is not, 4: not readable."""
-    from tagwatch.api import look_up
     from tagwatch.audit.evidence import evidence_key
+    from tagwatch.walk.look_up import look_up
 
     site = open_site(options)
     texts = list(_texts(options.references))

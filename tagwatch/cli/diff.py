@@ -1,0 +1,63 @@
+"""`tagwatch diff`: layers, config, platforms and packages of two images."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.question import add_asking, asking_of
+from tagwatch.cli.shell import answer, open_site
+from tagwatch.image.platform import Platform
+
+__all__ = ["command"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `diff`."""
+    for name in ("old", "new"):
+        parser.add_argument(
+            name,
+            metavar=name.upper(),
+            help="a reference, reference@digest, redis:6.2@2026-03-01 or oci:path[:name]",
+        )
+    add_config(parser)
+    add_format(parser, "text", "json")
+    add_asking(parser)
+    parser.add_argument(
+        "--platform",
+        action="append",
+        default=[],
+        metavar="OS/ARCH",
+        help="compare this platform (repeatable; default: the policy's)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare and print. Exit code 0: the same, 1: it differs, 4: a side could not be read."""
+    from tagwatch.audit.change import Verdict
+    from tagwatch.walk.compare import compare
+
+    site = open_site(options)
+    if options.platform:
+        platforms = tuple(Platform.parse(text) for text in options.platform)
+        defaults = replace(site.policy.defaults, platforms=platforms)
+        site = replace(site, policy=replace(site.policy, defaults=defaults))
+    change = compare(options.old, options.new, site, asking_of(options))
+    if options.format == "json":
+        from tagwatch.publish.machine import dump
+
+        answer(dump(change.diff))
+    else:
+        from tagwatch.audit.diff_text import diff_text
+
+        answer(diff_text(change.diff))
+    return 0 if change.verdict is Verdict.IDENTICAL else 1
+
+
+command = Command(
+    help="layers, config, platforms, packages of two images",
+    arguments=arguments,
+    run=run,
+    epilog="exit codes: 0 the same, 1 they differ, 4 one could not be read",
+)

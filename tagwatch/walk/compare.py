@@ -1,0 +1,153 @@
+"""Comparing two images wherever they are: a registry, the ledger's past, a layout on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
+from pathlib import Path
+
+from tagwatch.audit.base_index import BaseIndex
+from tagwatch.audit.change import Change
+from tagwatch.audit.evidence import evidence_key
+from tagwatch.audit.image import Image, read_image
+from tagwatch.audit.verdict import ChangeContext, explain_change
+from tagwatch.crawl.crawler import crawl_repository
+from tagwatch.crawl.task import CrawlTask, Need
+from tagwatch.errors import NotFoundError, UnavailableError, UsageError
+from tagwatch.image.digest import Digest
+from tagwatch.image.platform import Platform
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.selector import parse_query
+from tagwatch.image.snapshot import Document
+from tagwatch.ledger.read import Reader
+from tagwatch.registry.layout import open_layout, split_layout
+from tagwatch.source.target import Location, Target
+from tagwatch.walk.look_up import Asking, Facts, look_up
+from tagwatch.walk.recall import StoredDocuments, base_repositories, recall_bases
+from tagwatch.walk.site import Site
+
+__all__ = ["compare"]
+
+_PAST = re.compile(r"(.+)@(\d{4}-\d{2}-\d{2}(?:T[0-9:+Z]+)?)")
+_LAYOUT = Repository(registry="localhost", path="layout")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """One of the two as it was written. `digest`: what the ledger says it was at a past date."""
+
+    text: str
+    layout: tuple[Path, str | None] | None = None
+    target: Target | None = None
+    digest: Digest | None = None
+
+
+def compare(old: str, new: str, site: Site, asking: Asking) -> Change:
+    """The change from one image to the other, with the whole diff.
+
+    A side is a reference, `reference@digest`, `reference@2026-03-01` (from the ledger) or
+    `oci:path[:name]`. Raises `UsageError`, `NotFoundError`, `UnavailableError`, `LedgerError`.
+    """
+    sides = [_side(text, site) for text in (old, new)]
+    targets = [side.target for side in sides if side.target is not None]
+    facts = look_up(targets, site, asking) if targets else Facts(evidence={})
+    platforms = site.policy.defaults.audited
+    images = [_image(side, facts, site, platforms) for side in sides]
+    context = ChangeContext(bases=_bases(site), audited=platforms, platform=platforms[0])
+    return explain_change(*images, tag=new, at=site.at, context=context)
+
+
+def _side(text: str, site: Site) -> _Side:
+    layout = split_layout(text)
+    if layout is not None:
+        return _Side(text=text, layout=layout)
+    past = _PAST.fullmatch(text)
+    if past is not None:
+        reference = Reference.parse(past[1])
+        digest = _digest_at(reference, past[2], site)
+        pinned = replace(reference, digest=digest)
+        return _Side(text=text, target=_target(text, pinned), digest=digest)
+    query = parse_query(text)
+    reference = query.reference or Reference(repository=query.repository)
+    selector = query.selector.text if query.selector and query.reference is None else None
+    return _Side(text=text, target=_target(text, reference, selector))
+
+
+def _digest_at(reference: Reference, text: str, site: Site) -> Digest:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"not a date: {text!r}", hint="write redis:6.2@2026-03-01") from error
+    if "T" not in text:
+        moment = datetime.combine(moment.date(), time.max)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    with Reader.open(site.database) as ledger:
+        interval = ledger.at(reference.repository, reference.effective_tag or "", moment)
+    if interval is None:
+        raise NotFoundError(
+            f"what {str(reference)!r} was on {text} is not remembered",
+            hint=f"`tagwatch history {reference}` shows what is",
+        )
+    return interval.digest
+
+
+def _target(text: str, reference: Reference, selector: str | None = None) -> Target:
+    place = Location(path="-", line=1, column=1, end_line=1, end_column=1 + len(text))
+    return Target(
+        text=text, location=place, kind="argument", reference=reference, selector=selector
+    )
+
+
+def _image(side: _Side, facts: Facts, site: Site, platforms: tuple[Platform, ...]) -> Image:
+    if side.layout is not None:
+        digest, read = asyncio.run(_read_layout(*side.layout, site, platforms))
+        return read_image(digest, read, reference=side.text)
+    assert side.target is not None
+    found = facts.evidence.get(evidence_key(side.target) or "")
+    resolution = found.resolution if found else None
+    digest_now = side.digest or (resolution.digest if resolution else None)
+    if digest_now is None:
+        failure = next(iter(facts.failures), None)
+        reason = failure.message if failure else "it could not be read, or does not exist"
+        raise UnavailableError(
+            f"{side.text!r}: {reason}", hint=failure.hint if failure else "check the reference"
+        )
+    with Reader.open(site.database) as ledger:
+        image = read_image(
+            digest_now, StoredDocuments(ledger), reference=str(side.target.reference)
+        )
+    if resolution is not None and resolution.version and resolution.digest == digest_now:
+        image = replace(image, version=resolution.version, version_from=resolution.basis.value)
+    return image
+
+
+async def _read_layout(
+    path: Path, name: str | None, site: Site, platforms: tuple[Platform, ...]
+) -> tuple[Digest, Mapping[Digest, Document]]:
+    with open_layout(path) as registry:
+        digest = registry.find(name)
+        task = CrawlTask(
+            repository=_LAYOUT,
+            at=site.at,
+            pins=frozenset({digest}),
+            needs=Need.DOCUMENTS | Need.ATTESTATIONS,
+            platforms=platforms,
+        )
+        snapshot = await crawl_repository(task, registry)
+    if digest not in snapshot.documents:
+        first = next(iter(snapshot.failures), None)
+        raise UnavailableError(
+            f"{str(path)!r}: {first.message if first else 'the image is not in the layout'}",
+            hint=first.hint if first else "check the layout",
+        )
+    return digest, snapshot.documents
+
+
+def _bases(site: Site) -> BaseIndex:
+    if not site.database.is_file():
+        return BaseIndex()
+    with Reader.open(site.database) as ledger:
+        return recall_bases(ledger, base_repositories(site.policy, ()))
