@@ -172,6 +172,8 @@ def _directive_in(line: str, mark: str) -> tuple[str, str]:
 
 def _check_lengths(source: SourceText) -> None:
     """Refuse a line beyond the scanner's buffer, as BuildKit does."""
+    if max(map(len, source.lines)) * 4 < _MAX_LINE_BYTES:
+        return
     for number, line in enumerate(source.lines, 1):
         if len(line) * 4 >= _MAX_LINE_BYTES and len(encoded(line)) >= _MAX_LINE_BYTES:
             raise StatementError(

@@ -38,8 +38,7 @@ class GlobalScope:
         self.escape = escape
         self.refused: list[tuple[Statement, InputError]] = []
         self.values: dict[str, Value] = {
-            **_platform_values("BUILD", LINUX_AMD64),
-            **_platform_values("TARGET", LINUX_AMD64),
+            **_DEFAULTS,
             "TARGETSTAGE": (Piece(target),),
         }
         self.of_platform = set(self.values) - {"TARGETSTAGE"} - build_args.keys()
@@ -180,3 +179,6 @@ def noting(asked: set[str], variables: Variables) -> Variables:
         return variables(name)
 
     return variable
+
+
+_DEFAULTS = {**_platform_values("BUILD", LINUX_AMD64), **_platform_values("TARGET", LINUX_AMD64)}

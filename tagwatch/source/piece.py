@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -42,13 +41,13 @@ def fields_of(
     defaults; `shared` says of a piece's start what else is made of it.
     """
     kept = [piece for piece in pieces if piece.text]
-    times = Counter(piece.start for piece in kept)
+    starts = [piece.start for piece in kept]
     fields = []
     for index in range(len(kept) - 1, -1, -1):
         piece = kept[index]
-        if piece.start < 0 or times[piece.start] > 1:
+        if piece.start < 0 or starts.count(piece.start) > 1:
             continue
-        before, after = text_of(kept[:index] or _NOTHING), text_of(kept[index + 1 :] or _NOTHING)
+        before, after = text_of(kept[:index]), text_of(kept[index + 1 :])
         if "{}" in before or "{}" in after:
             continue
         end = piece.start + len(piece.text)
@@ -63,6 +62,3 @@ def fields_of(
             )
         )
     return tuple(fields)
-
-
-_NOTHING = (Piece(""),)

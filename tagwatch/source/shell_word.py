@@ -49,7 +49,7 @@ def expand(
     >>> text_of(expand("redis:${V:-7}", lambda name: None))
     'redis:7'
     """
-    if not any(mark in word for mark in ("$", "'", '"', escape)):
+    if not ("$" in word or '"' in word or "'" in word or escape in word):
         return (Piece(word, start),)
     lexer = _Lexer(word, variables, escape, start=start)
     pieces = tuple(piece for piece, _ in lexer.until(""))
@@ -183,7 +183,7 @@ class _Lexer:
             char = word[self.position]
             if char == quote:
                 self.position += 1
-                return [*pieces, Piece(quote)] if self.raw_quotes else pieces or [Piece("")]
+                return [*pieces, Piece(quote)] if self.raw_quotes else pieces
             pieces += self.dollar() if char == "$" else self.escaped_in_quotes()
 
     def escaped_in_quotes(self) -> list[Piece]:
@@ -233,22 +233,22 @@ class _Lexer:
         value = self.variables(name)
         if value is None and self.keep_unset:
             return [self.verbatim(begin, self.position)]
-        given = value is not None and not (colon and not text_of(value or [Piece("")]))
+        given = None if colon and value is not None and not text_of(value) else value
         match operator:
             case "-":
-                return value or [Piece("")] if given else argument
+                return argument if given is None else given
             case "+":
-                return argument if given else [Piece("")]
+                return () if given is None else argument
             case "?":
-                if not given:
-                    raise UnsetVariableError(name, text_of(argument or [Piece("")]))
-                return value or [Piece("")]
+                if given is None:
+                    raise UnsetVariableError(name, text_of(argument))
+                return given
             case _:
                 return self.trimmed(name, operator, argument)
 
     def trimmed(self, name: str, operator: str, argument: Sequence[Piece]) -> Sequence[Piece]:
         value = self.known(name)
-        pattern = text_of(argument or [Piece("")])
+        pattern = text_of(argument)
         longest = pattern.startswith(operator)
         trim = trim_prefix if operator == "#" else trim_suffix
         text = trim(text_of(value), pattern[longest:], longest=longest)
@@ -262,12 +262,7 @@ class _Lexer:
         if self.keep_unset and self.variables(name) is None:
             return [self.verbatim(begin, self.position)]
         value = self.known(name)
-        text = replace_pattern(
-            text_of(value),
-            text_of(pattern or [Piece("")]),
-            text_of(replacement or [Piece("")]),
-            every=every,
-        )
+        text = replace_pattern(text_of(value), text_of(pattern), text_of(replacement), every=every)
         return [Piece(text, missing=missing_in([*value, *pattern, *replacement]))]
 
     def argument(self, stop: str, *, raw_escapes: bool) -> list[Piece]:
@@ -283,7 +278,7 @@ class _Lexer:
 
     def known(self, name: str) -> Sequence[Piece]:
         value = self.variables(name)
-        return [Piece("", missing=(name,))] if value is None else value or [Piece("")]
+        return (Piece("", missing=(name,)),) if value is None else value
 
     def next(self) -> str:
         if self.position >= len(self.word):
