@@ -1,0 +1,161 @@
+"""The past of files in a local git repository, read through `git` itself: no network, no hooks.
+
+Only plumbing commands that no configuration of the repository can turn into running something.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Timer
+from typing import IO
+
+from tagwatch.errors import InputError
+
+__all__ = ["FileVersion", "file_history", "files_at_head", "head_at"]
+
+_GIT = ("git", "--literal-pathspecs", "--no-replace-objects", "-c", "protocol.allow=never")
+_ENVIRONMENT = {
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+_MAX_FILE_BYTES = 4 * 1024 * 1024
+_TIMEOUT_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileVersion:
+    """A file as a commit of the first-parent history left it. `raw` None: it was not there."""
+
+    commit: str
+    at: datetime
+    raw: bytes | None
+
+
+def head_at(repository: Path) -> datetime:
+    """The date of the commit that is checked out. Raises `InputError`."""
+    ((at, _),) = _commits(repository, ["--max-count=1"], path=None)
+    return at
+
+
+def files_at_head(repository: Path, folder: str) -> tuple[str, ...]:
+    """The names of the files in `folder` (POSIX, from the root) at HEAD. Raises `InputError`."""
+    listing = _run(repository, ["ls-tree", "-z", "HEAD", "--", f"{folder}/"])
+    entries = (line.partition("\t") for line in listing.split("\0") if line)
+    return tuple(sorted(name.rpartition("/")[2] for kind, _, name in entries if " blob " in kind))
+
+
+def file_history(
+    repository: Path, path: str, *, timeout_seconds: float = _TIMEOUT_SECONDS
+) -> tuple[FileVersion, ...]:
+    """Every version of the file at `path` (POSIX, from the root), oldest first.
+
+    The history is the first-parent one of HEAD: what its main branch served, with the dates of
+    its own commits. Raises `InputError`: no repository, no git, too large, too slow.
+    """
+    if "\n" in path:
+        raise InputError(f"not a path in a repository: {path[:160]!r}")
+    commits = _commits(repository, [], path=path)
+    with _cat_file(repository, timeout_seconds) as (ask, answer):
+        versions = []
+        for at, commit in commits:
+            ask.write(f"{commit}:{path}\n".encode())
+            ask.flush()
+            versions.append(FileVersion(commit=commit, at=at, raw=_read_object(answer, path)))
+    return tuple(versions)
+
+
+def _commits(
+    repository: Path, options: Sequence[str], path: str | None
+) -> tuple[tuple[datetime, str], ...]:
+    """(date, commit) of HEAD's first-parent history, oldest first; of one file where named."""
+    only = [] if path is None else [path]
+    listing = _run(
+        repository,
+        ["rev-list", "--first-parent", "--reverse", "--timestamp", *options, "HEAD", "--", *only],
+    )
+    pairs = (line.split() for line in listing.splitlines())
+    return tuple((datetime.fromtimestamp(int(at), UTC), commit) for at, commit in pairs)
+
+
+def _run(repository: Path, arguments: Sequence[str]) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603  # an argument list, no shell
+            [*_GIT, *arguments],
+            cwd=repository,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _failed(repository, error) from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
+        raise InputError(
+            f"git cannot read {str(repository)!r}: {said[0][:200]}",
+            hint="name a git checkout whose history is complete and that belongs to you",
+        )
+    return done.stdout.decode(errors="surrogateescape")
+
+
+@contextmanager
+def _cat_file(repository: Path, timeout_seconds: float) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """One `git cat-file --batch`, ended when done and killed when it takes too long."""
+    try:
+        with subprocess.Popen(  # noqa: S603  # an argument list, no shell
+            [*_GIT, "cat-file", "--batch"],
+            cwd=repository,
+            env=_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            timer = Timer(timeout_seconds, process.kill)
+            timer.start()
+            try:
+                assert process.stdin is not None
+                assert process.stdout is not None
+                yield process.stdin, process.stdout
+            finally:
+                timer.cancel()
+                process.kill()
+    except OSError as error:
+        raise _failed(repository, error) from error
+
+
+def _read_object(answer: IO[bytes], path: str) -> bytes | None:
+    header = answer.readline().split()
+    if header[-1:] == [b"missing"]:
+        return None
+    if header and (len(header) != 3 or header[1] != b"blob"):
+        raise InputError(f"{path!r} is no file in that repository", hint="name a file, no folder")
+    size = int(header[2]) if header else 0
+    if size > _MAX_FILE_BYTES:
+        raise InputError(f"a version of {path!r} has {size} bytes, more than {_MAX_FILE_BYTES}")
+    raw = answer.read(size)
+    if not header or len(raw) != size or answer.read(1) != b"\n":
+        raise InputError(f"git stopped while it read {path!r}", hint="it may have taken too long")
+    return raw
+
+
+def _environment() -> dict[str, str]:
+    """Ours without what would point git elsewhere, as inside a hook."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return own | _ENVIRONMENT
+
+
+def _failed(repository: Path, error: OSError | subprocess.TimeoutExpired) -> InputError:
+    if isinstance(error, FileNotFoundError) and error.filename == _GIT[0]:
+        return InputError("git is not installed", hint="install git to read a repository's history")
+    return InputError(
+        f"git cannot read {str(repository)!r}: {error}", hint="check that it is there"
+    )
