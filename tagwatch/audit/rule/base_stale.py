@@ -82,10 +82,9 @@ def _is_due(match: BaseMatch, subject: Subject) -> bool:
 
 def _stale(match: BaseMatch, subject: Subject) -> Statement:
     behind = {"behind": str(match.behind)} if match.behind is not None else {}
+    told = match.sentence.removesuffix(".") or "it stands on an older build of its base"
     return Statement(
-        message=f"{name(subject.target)} ({match.platform}): {match.sentence}"
-        if match.sentence
-        else f"{name(subject.target)} ({match.platform}) stands on an older build of its base",
+        message=f"{name(subject.target)} ({match.platform}): {told}",
         remedy="rebuild it on the present build of its base",
         evidence={**({"base": str(match.base.digest)} if match.base else {}), **behind},
         subject=match.platform,

@@ -35,7 +35,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         why = "its manifest and config were not read"
     else:
         open_ones = [match for match in evidence.bases if approval(match, policy) is None]
-        sentence = open_ones[0].sentence if open_ones else ""
+        sentence = open_ones[0].sentence.removesuffix(".") if open_ones else ""
         why = sentence or "no known build of an approved base matches its layers"
     yield Statement(
         message=f"the base of {name(target)} is not known: {why}",

@@ -1,0 +1,400 @@
+"""Cases of the rules about bases and ends of life: where each speaks, and the traps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from tagwatch.audit.base import BaseVerdict, MatchedBase
+from tagwatch.audit.policy import (
+    ApprovedBase,
+    Policy,
+    RuleSettings,
+)
+from tagwatch.audit.resolution import Newer, Status
+from tests.audit_case import digest, evidence, instruction, target
+from tests.contract.rule_case import (
+    APP,
+    BASES,
+    ENDS,
+    ERROR,
+    FULL,
+    LATEST,
+    NODE,
+    NOTE,
+    PINNED,
+    PYTHON,
+    WARNING,
+    WATCHED,
+    Said,
+    ago,
+    interval,
+    match,
+    pinned,
+    speaks,
+)
+
+__all__ = ["CASES"]
+
+CASES: dict[str, tuple[Said, ...]] = {
+    "base-not-approved": (
+        Said(
+            why="a FROM outside the list",
+            targets=(NODE,),
+            facts=(evidence(NODE, documents_read=True, bases=(match(BaseVerdict.UNKNOWN, ""),)),),
+            policy=BASES,
+            expect=speaks("not an approved base", "python:{3.12-slim,3.13-slim}", severity=ERROR),
+        ),
+        Said(
+            why="a version outside the range",
+            targets=(PYTHON,),
+            facts=(evidence(PYTHON, "3.12.3-slim", resolution={"version": "3.12.3"}),),
+            policy=BASES,
+            expect=speaks("3.12.3 is outside >=3.12.4"),
+        ),
+        Said(
+            why="an image on another known base",
+            targets=(APP,),
+            facts=(
+                evidence(
+                    APP, bases=(match(BaseVerdict.EXACT_CURRENT, "docker.io/library/alpine:3.20"),)
+                ),
+            ),
+            policy=BASES,
+            expect=speaks("stands on docker.io/library/alpine:3.20"),
+        ),
+        Said(
+            why="an old version of an approved base",
+            targets=(APP,),
+            facts=(evidence(APP, bases=(match(BaseVerdict.EXACT_STALE, version="3.12.1"),)),),
+            policy=BASES,
+            expect=speaks("3.12.1"),
+        ),
+        Said(
+            why="one platform is enough",
+            targets=(APP,),
+            facts=(
+                evidence(
+                    APP,
+                    bases=(
+                        match(BaseVerdict.EXACT_CURRENT),
+                        match(BaseVerdict.SCRATCH, "", platform="linux/arm64"),
+                    ),
+                ),
+            ),
+            policy=BASES,
+            expect=speaks("no base (linux/arm64)"),
+        ),
+        Said(
+            why="a builder, where asked for",
+            targets=(target("golang:1", line=1), target("python:3.12-slim", line=3)),
+            facts=(
+                evidence(target("golang:1"), documents_read=True),
+                evidence(
+                    PYTHON, "3.12.4-slim", resolution={"version": "3.12.4"}, documents_read=True
+                ),
+            ),
+            policy=replace(
+                BASES, rules={"base-not-approved": RuleSettings(options={"builders": True})}
+            ),
+            instructions=(
+                instruction("FROM", stage=0, line=1),
+                instruction("FROM", stage=1, line=3),
+            ),
+            expect=speaks("golang:1"),
+        ),
+        Said(
+            why="a builder",
+            targets=(target("golang:1", line=1), target("python:3.12-slim", line=3)),
+            facts=(
+                evidence(target("golang:1"), documents_read=True),
+                evidence(PYTHON, "3.12.4-slim", resolution={"version": "3.12.4"}),
+            ),
+            policy=BASES,
+            instructions=(
+                instruction("FROM", stage=0, line=1),
+                instruction("FROM", stage=1, line=3),
+            ),
+        ),
+        Said(
+            why="a mirror's copy has the layers",
+            targets=(target("mirror.example/python:x"),),
+            facts=(
+                evidence(
+                    target("mirror.example/python:x"),
+                    documents_read=True,
+                    bases=(match(BaseVerdict.EXACT_STALE),),
+                ),
+            ),
+            policy=BASES,
+        ),
+        Said(
+            why="approved by name",
+            targets=(PYTHON,),
+            facts=(evidence(PYTHON, resolution={"version": "3.12.4"}),),
+            policy=BASES,
+        ),
+        Said(
+            why="unknown is base-unknown",
+            targets=(APP,),
+            facts=(evidence(APP, documents_read=True, bases=(match(BaseVerdict.PARTIAL, ""),)),),
+            policy=BASES,
+        ),
+        Said(
+            why="a FROM that was not read", targets=(NODE,), facts=(evidence(NODE),), policy=BASES
+        ),
+        Said(why="no list", targets=(NODE,), facts=(evidence(NODE, documents_read=True),)),
+        Said(
+            why="scratch is approved",
+            targets=(APP,),
+            facts=(evidence(APP, bases=(match(BaseVerdict.SCRATCH, ""),)),),
+            policy=Policy(bases=(ApprovedBase(reference="scratch"),)),
+        ),
+        Said(
+            why="a claim, accepted",
+            targets=(APP,),
+            facts=(evidence(APP, bases=(match(BaseVerdict.CLAIMED),)),),
+            policy=replace(BASES, accept_claims=True),
+        ),
+    ),
+    "base-unknown": (
+        Said(
+            why="no known build matches",
+            targets=(APP,),
+            facts=(
+                evidence(
+                    APP,
+                    documents_read=True,
+                    bases=(match(BaseVerdict.UNKNOWN, "", sentence="squashed?"),),
+                ),
+            ),
+            policy=BASES,
+            expect=speaks("squashed?", severity=NOTE, unknown=True),
+        ),
+        Said(
+            why="a claim counts for nothing unless accepted",
+            targets=(APP,),
+            facts=(evidence(APP, documents_read=True, bases=(match(BaseVerdict.CLAIMED),)),),
+            policy=BASES,
+            expect=speaks("not known", unknown=True),
+        ),
+        Said(
+            why="not read",
+            targets=(APP,),
+            facts=(evidence(APP),),
+            policy=BASES,
+            expect=speaks("not read", unknown=True),
+        ),
+        Said(
+            why="known",
+            targets=(APP,),
+            facts=(evidence(APP, documents_read=True, bases=(match(BaseVerdict.EXACT_CURRENT),)),),
+            policy=BASES,
+        ),
+        Said(why="no list", targets=(APP,), facts=(evidence(APP, documents_read=True),)),
+    ),
+    "base-claim-conflict": (
+        Said(
+            why="the layers say another",
+            targets=(APP,),
+            facts=(
+                evidence(
+                    APP,
+                    bases=(
+                        match(
+                            BaseVerdict.CONFLICT,
+                            "docker.io/library/alpine:3.20",
+                            claims=("python:3.12-slim",),
+                        ),
+                    ),
+                ),
+            ),
+            expect=speaks("claims python:3.12-slim", "alpine:3.20", severity=ERROR),
+        ),
+        Said(
+            why="an inherited label",
+            targets=(APP,),
+            facts=(evidence(APP, bases=(match(BaseVerdict.EXACT_STALE, claims=("debian",)),)),),
+        ),
+    ),
+    "base-stale": (
+        Said(
+            why="an image on an old build",
+            targets=(APP,),
+            facts=(
+                evidence(
+                    APP,
+                    bases=(
+                        match(
+                            BaseVerdict.EXACT_STALE,
+                            sentence="Built on python.",
+                            current=MatchedBase(
+                                reference="p", tag="t", digest=digest("e"), first_seen=ago(8)
+                            ),
+                        ),
+                    ),
+                ),
+            ),
+            expect=speaks("Built on python", severity=WARNING),
+        ),
+        Said(
+            why="a pin that its tag has left",
+            targets=(PINNED,),
+            facts=(
+                pinned(
+                    served_by_tag=True,
+                    history=(interval("b", 30, 9), interval("a", 9, version="6.2.24")),
+                ),
+            ),
+            expect=speaks("on 2026-11-14", "(6.2.24)", fix=f"redis:6.2@{digest('a')}"),
+        ),
+        Said(
+            why="more builds behind than allowed",
+            targets=(APP,),
+            facts=(evidence(APP, bases=(match(BaseVerdict.EXACT_STALE, behind=3),)),),
+            policy=Policy(bases=(ApprovedBase(reference="python", max_behind=2),)),
+            expect=speaks("older build"),
+        ),
+        Said(
+            why="as many builds behind as allowed",
+            targets=(APP,),
+            facts=(evidence(APP, bases=(match(BaseVerdict.EXACT_STALE, behind=2),)),),
+            policy=Policy(bases=(ApprovedBase(reference="python", max_behind=2),)),
+        ),
+        Said(
+            why="within the grace",
+            targets=(APP,),
+            facts=(
+                evidence(
+                    APP,
+                    bases=(
+                        match(
+                            BaseVerdict.EXACT_STALE,
+                            current=MatchedBase(
+                                reference="p", tag="t", digest=digest("e"), first_seen=ago(2)
+                            ),
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        Said(
+            why="only attestations changed",
+            targets=(PINNED,),
+            facts=(
+                pinned(
+                    served_by_tag=True,
+                    history=(interval("b", 30, 9), interval("a", 9, verdict="attestation-only")),
+                ),
+            ),
+        ),
+        Said(
+            why="current",
+            targets=(APP,),
+            facts=(evidence(APP, bases=(match(BaseVerdict.EXACT_CURRENT),)),),
+        ),
+    ),
+    "base-behind": (
+        Said(
+            why="a newer patch",
+            targets=(target("redis:6.2.20"),),
+            facts=(evidence(target("redis:6.2.20"), resolution={"newer": Newer(patch="6.2.24")}),),
+            expect=speaks("6.2.24 is the newest of its line", severity=NOTE, fix="redis:6.2.24"),
+        ),
+        Said(
+            why="a pin moves only with its digest",
+            targets=(PINNED,),
+            facts=(
+                replace(
+                    pinned(), resolution=replace(pinned().resolution, newer=Newer(patch="6.2.24"))
+                ),
+            ),
+            expect=speaks("6.2.24"),
+        ),
+        Said(
+            why="only a minor",
+            targets=(FULL,),
+            facts=(evidence(FULL, resolution={"newer": Newer(minor="6.4.1")}),),
+        ),
+        Said(why="the newest", targets=(FULL,), facts=(evidence(FULL),)),
+        Said(
+            why="a pattern only watches",
+            targets=(WATCHED,),
+            facts=(evidence(WATCHED, resolution={"newer": Newer(patch="9")}),),
+        ),
+    ),
+    "version-eol": (
+        Said(
+            why="ended",
+            targets=(FULL,),
+            facts=(evidence(FULL, resolution={"newer": Newer(major="7.4.1")}),),
+            knowledge=ENDS,
+            expect=speaks(
+                "ended on 2026-10-31", "facts of 2026-11-01", "redis:7.4.1", severity=ERROR
+            ),
+        ),
+        Said(
+            why="ends later",
+            targets=(target("redis:7.2.1"),),
+            facts=(evidence(target("redis:7.2.1")),),
+            knowledge=ENDS,
+        ),
+        Said(
+            why="no end known",
+            targets=(target("redis:7.4.1"),),
+            facts=(evidence(target("redis:7.4.1")),),
+            knowledge=ENDS,
+        ),
+        Said(
+            why="an unknown line",
+            targets=(target("redis:8.2.1"),),
+            facts=(evidence(target("redis:8.2.1")),),
+            knowledge=ENDS,
+        ),
+        Said(
+            why="no version",
+            targets=(LATEST,),
+            facts=(evidence(LATEST, status=Status.NO_VERSION),),
+            knowledge=ENDS,
+        ),
+        Said(
+            why="another product of that name",
+            targets=(target("shop/redis:6.2"),),
+            facts=(evidence(target("shop/redis:6.2")),),
+            knowledge=ENDS,
+        ),
+    ),
+    "eol-soon": (
+        Said(
+            why="in 38 days",
+            targets=(target("redis:7.2.1"),),
+            facts=(evidence(target("redis:7.2.1")),),
+            knowledge=ENDS,
+            expect=speaks("in 38 days", severity=NOTE),
+        ),
+        Said(why="over already", targets=(FULL,), facts=(evidence(FULL),), knowledge=ENDS),
+        Said(
+            why="far away",
+            targets=(target("redis:7.2.1"),),
+            facts=(evidence(target("redis:7.2.1")),),
+            knowledge=ENDS,
+            policy=Policy(rules={"eol-soon": RuleSettings(options={"days": 30})}),
+        ),
+    ),
+    "policy-data-old": (
+        Said(
+            why="old and used",
+            targets=(FULL,),
+            facts=(evidence(FULL),),
+            knowledge=replace(ENDS, as_of=date(2026, 1, 1)),
+            expect=speaks("2026-01-01", "326 days", severity=NOTE),
+        ),
+        Said(why="fresh", targets=(FULL,), facts=(evidence(FULL),), knowledge=ENDS),
+        Said(
+            why="old, not used",
+            targets=(APP,),
+            facts=(evidence(APP),),
+            knowledge=replace(ENDS, as_of=date(2026, 1, 1)),
+        ),
+    ),
+}

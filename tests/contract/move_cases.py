@@ -1,0 +1,269 @@
+"""Cases of the rules about how a tag moved: where each speaks, and the traps."""
+
+from __future__ import annotations
+
+from tagwatch.audit.change import Verdict
+from tagwatch.audit.policy import (
+    ApprovedBase,
+    Policy,
+)
+from tests.audit_case import digest, target
+from tests.contract.rule_case import (
+    APP,
+    ERROR,
+    FULL,
+    NOTE,
+    PYTHON,
+    SERIES,
+    WARNING,
+    Said,
+    interval,
+    moved,
+    port,
+    speaks,
+)
+
+__all__ = ["CASES"]
+
+CASES: dict[str, tuple[Said, ...]] = {
+    "tag-replaced": (
+        Said(
+            why="a version with other steps",
+            targets=(FULL,),
+            facts=(moved(FULL, Verdict.REPLACED, reason="2 steps differ"),),
+            expect=speaks("2 steps differ", f"redis:6.2.24@{digest('b')}", severity=ERROR),
+        ),
+        Said(
+            why="a floating tag with other steps under one version",
+            targets=(SERIES,),
+            facts=(moved(SERIES, Verdict.REPLACED, "6.2.24"),),
+            expect=speaks("another image", severity=WARNING),
+        ),
+        Said(
+            why="unknown is a note",
+            targets=(FULL,),
+            facts=(moved(FULL, Verdict.UNKNOWN, reason="the old manifest is gone"),),
+            expect=speaks("not known: the old manifest is gone", severity=NOTE, unknown=True),
+        ),
+        Said(
+            why="an immutable base is never rebuilt",
+            targets=(target("ghcr.io/shop/base:1.2"),),
+            facts=(moved(target("ghcr.io/shop/base:1.2"), Verdict.REBUILT),),
+            policy=Policy(bases=(ApprovedBase(reference="ghcr.io/shop/base", immutable=True),)),
+            expect=speaks("immutable", severity=ERROR),
+        ),
+        Said(
+            why="a tag the policy calls immutable",
+            targets=(APP,),
+            facts=(moved(APP, Verdict.UPGRADED),),
+            policy=Policy(immutable=(r"^\d+\.\d+$",)),
+            expect=speaks("immutable"),
+        ),
+        Said(
+            why="official images are rebuilt under the same tag",
+            targets=(FULL,),
+            facts=(moved(FULL, Verdict.REBUILT),),
+            policy=Policy(immutable=(r"^\d+\.\d+\.\d+$",)),
+        ),
+        Said(why="a rebuild", targets=(FULL,), facts=(moved(FULL, Verdict.REBUILT),)),
+        Said(
+            why="only compressed again",
+            targets=(APP,),
+            facts=(moved(APP, Verdict.RECOMPRESSED),),
+            policy=Policy(immutable=(r"^\d+\.\d+$",)),
+        ),
+        Said(why="long ago", targets=(FULL,), facts=(moved(FULL, Verdict.REPLACED, days=31),)),
+        Said(
+            why="a floating tag and unknown",
+            targets=(SERIES,),
+            facts=(moved(SERIES, Verdict.UNKNOWN, "6.2.24"),),
+        ),
+    ),
+    "tag-rebuilt": (
+        Said(
+            why="the same version",
+            targets=(FULL,),
+            facts=(moved(FULL, Verdict.REBUILT),),
+            expect=speaks("rebuild", severity=NOTE),
+        ),
+        Said(
+            why="a floating tag",
+            targets=(SERIES,),
+            facts=(moved(SERIES, Verdict.REBUILT, "6.2.24"),),
+        ),
+        Said(why="replaced", targets=(FULL,), facts=(moved(FULL, Verdict.REPLACED),)),
+    ),
+    "tag-downgraded": (
+        Said(
+            why="an older version",
+            targets=(SERIES,),
+            facts=(
+                moved(SERIES, Verdict.DOWNGRADED, version_before="6.2.24", version_after="6.2.22"),
+            ),
+            expect=speaks("back from 6.2.24 to 6.2.22", severity=ERROR),
+        ),
+        Said(
+            why="back to an image it had left",
+            targets=(SERIES,),
+            facts=(
+                moved(
+                    SERIES,
+                    Verdict.UNKNOWN,
+                    history=(interval("a", 30, 10), interval("b", 10, 2), interval("a", 2)),
+                ),
+            ),
+            expect=speaks("it had left", severity=WARNING),
+        ),
+        Said(why="upwards", targets=(SERIES,), facts=(moved(SERIES, Verdict.UPGRADED),)),
+        Said(
+            why="long ago", targets=(SERIES,), facts=(moved(SERIES, Verdict.DOWNGRADED, days=60),)
+        ),
+    ),
+    "tag-os-shifted": (
+        Said(
+            why="bookworm to trixie",
+            targets=(PYTHON,),
+            facts=(
+                moved(
+                    PYTHON,
+                    Verdict.REBUILT,
+                    diff={"os_release": ["debian bookworm", "debian trixie"]},
+                ),
+            ),
+            expect=speaks("from debian bookworm to debian trixie", severity=WARNING),
+        ),
+        Said(
+            why="the same",
+            targets=(PYTHON,),
+            facts=(
+                moved(PYTHON, Verdict.REBUILT, diff={"os_release": ["debian 12", "debian 12"]}),
+            ),
+        ),
+        Said(
+            why="one side unknown",
+            targets=(PYTHON,),
+            facts=(moved(PYTHON, Verdict.REBUILT, diff={"os_release": ["", "debian 12"]}),),
+        ),
+        Said(why="no diff", targets=(PYTHON,), facts=(moved(PYTHON, Verdict.UNKNOWN),)),
+    ),
+    "tag-config-changed": (
+        Said(
+            why="user and volume",
+            targets=(SERIES,),
+            facts=(
+                moved(
+                    SERIES,
+                    Verdict.UPGRADED,
+                    diff={
+                        "config": {
+                            "user": ["", "1000"],
+                            "entrypoint": [["a"], ["a"]],
+                            "volumes": {"added": ["/data"], "removed": []},
+                        }
+                    },
+                ),
+            ),
+            expect=speaks("USER unset is now '1000'", "VOLUME /data is new", severity=WARNING),
+        ),
+        Said(
+            why="an environment that names the version",
+            targets=(SERIES,),
+            facts=(
+                moved(
+                    SERIES,
+                    Verdict.UPGRADED,
+                    diff={"config": {"env": {"changed": {"V": ["1", "2"]}}}},
+                ),
+            ),
+        ),
+    ),
+    "port-expose-changed": (
+        Said(
+            why="names the mapping that breaks",
+            targets=(target("yourls:1.9", kind="compose", ports=(port(80, 8080),)),),
+            facts=(
+                moved(
+                    target("yourls:1.9"),
+                    Verdict.UPGRADED,
+                    diff={
+                        "config": {"exposed_ports": {"added": ["8080/tcp"], "removed": ["80/tcp"]}}
+                    },
+                ),
+            ),
+            expect=speaks("8080:80 will reach nothing", "publish 8080/tcp", severity=ERROR),
+        ),
+        Said(
+            why="nothing published here",
+            targets=(SERIES,),
+            facts=(
+                moved(
+                    SERIES,
+                    Verdict.UPGRADED,
+                    diff={"config": {"exposed_ports": {"added": ["1/udp"], "removed": []}}},
+                ),
+            ),
+            expect=speaks("now exposes 1/udp", severity=WARNING),
+        ),
+        Said(
+            why="the same ports",
+            targets=(SERIES,),
+            facts=(
+                moved(
+                    SERIES,
+                    Verdict.UPGRADED,
+                    diff={"config": {"exposed_ports": {"added": [], "removed": []}}},
+                ),
+            ),
+        ),
+    ),
+    "platform-dropped": (
+        Said(
+            why="fewer than before",
+            targets=(FULL,),
+            facts=(
+                moved(
+                    FULL,
+                    Verdict.PLATFORMS_CHANGED,
+                    diff={"platforms": {"removed": ["linux/amd64"]}},
+                    platforms_offered=("linux/arm64",),
+                ),
+            ),
+            expect=speaks("gone for linux/amd64", digest("b"), severity=ERROR),
+        ),
+        Said(
+            why="a staged push",
+            targets=(FULL,),
+            facts=(
+                moved(
+                    FULL,
+                    Verdict.PLATFORMS_CHANGED,
+                    days=0.5,
+                    diff={"platforms": {"removed": ["linux/amd64"]}},
+                ),
+            ),
+        ),
+        Said(
+            why="back again",
+            targets=(FULL,),
+            facts=(
+                moved(
+                    FULL,
+                    Verdict.PLATFORMS_CHANGED,
+                    diff={"platforms": {"removed": ["linux/amd64"]}},
+                    platforms_offered=("linux/amd64",),
+                ),
+            ),
+        ),
+        Said(
+            why="an attestation",
+            targets=(FULL,),
+            facts=(
+                moved(
+                    FULL,
+                    Verdict.ATTESTATION_ONLY,
+                    diff={"platforms": {"removed": ["unknown/unknown"]}},
+                ),
+            ),
+        ),
+    ),
+}

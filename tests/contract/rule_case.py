@@ -1,0 +1,165 @@
+"""What the tables of cases are written with: an audit, and what a rule says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
+
+from tagwatch.audit.base import BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.change import Change, Verdict
+from tagwatch.audit.evidence import Evidence, Pin, PlatformFacts
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.history import Interval
+from tagwatch.audit.knowledge import Cycle, Knowledge, Product
+from tagwatch.audit.policy import (
+    ApprovedBase,
+    Policy,
+    RuleSettings,
+)
+from tagwatch.audit.result import AuditResult
+from tagwatch.image.platform import Platform
+from tagwatch.image.reference import Repository
+from tagwatch.source.target import Ignore, Instruction, Port, Target
+from tests.audit_case import AT, audit, digest, evidence, place, target
+
+ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expect:
+    """A finding: words of its message or remedy, its severity, the text that a fix writes."""
+
+    words: tuple[str, ...] = ()
+    severity: Severity | None = None
+    unknown: bool = False
+    fix: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """An audit and what the rule says of it. A rule that is off is turned on here."""
+
+    why: str
+    targets: tuple[Target, ...]
+    facts: tuple[Evidence, ...] = ()
+    expect: tuple[Expect, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    knowledge: Knowledge = field(default_factory=Knowledge)
+    case: Mapping[str, Any] = field(default_factory=dict)
+    instructions: tuple[Instruction, ...] = ()
+
+    def result(self, rule: str) -> AuditResult:
+        policy = self.policy
+        if rule in ("digest-unpinned", "registry-implicit"):
+            policy = replace(policy, rules={rule: RuleSettings(severity=NOTE)})
+        return audit(
+            self.targets,
+            self.facts,
+            policy,
+            knowledge=self.knowledge,
+            extraction={"instructions": self.instructions},
+            **self.case,
+        )
+
+
+def speaks(*words: str, severity: Severity | None = None, **more: Any) -> tuple[Expect, ...]:
+    return (Expect(words=words, severity=severity, **more),)
+
+
+REDIS = target("redis")
+LATEST = target("redis:latest")
+SERIES = target("redis:6.2")
+FULL = target("redis:6.2.24")
+PINNED = target(f"redis:6.2@{digest('b')}")
+BUILT = target("redis", kind="compose", facts={"built": "redis"})
+WATCHED = target("redis", kind="watch", selector="6.2.x", fields=())
+HUB = Repository(registry="docker.io", path="library/redis")
+
+
+def ago(days: float) -> Any:
+    return AT - timedelta(days=days)
+
+
+def interval(one: str, since: float, until: float = 0, **more: Any) -> Interval:
+    values: dict[str, Any] = {"tag": "6.2", "digest": digest(one), "ended": until > 0, **more}
+    return Interval(first_seen=ago(since), last_seen=ago(until), **values)
+
+
+def change(verdict: Verdict, days: float = 2, **more: Any) -> Change:
+    values: dict[str, Any] = {"tag": "6.2.24", "before": digest("b"), "after": digest("a"), **more}
+    return Change(at=ago(days), verdict=verdict, **values)
+
+
+def moved(one: Target, verdict: Verdict, tag: str | None = None, **more: Any) -> Evidence:
+    rest = {key: more.pop(key) for key in ("history", "platforms_offered") if key in more}
+    return evidence(one, tag, change=change(verdict, **more), **rest)
+
+
+def facts(platform: str = "linux/amd64", letter: str = "c", **more: Any) -> PlatformFacts:
+    return PlatformFacts(platform=Platform.parse(platform), digest=digest(letter), **more)
+
+
+def match(
+    verdict: BaseVerdict, base: str = "docker.io/library/python:3.12-slim", **more: Any
+) -> BaseMatch:
+    values: dict[str, Any] = {"platform": "linux/amd64", "verdict": verdict}
+    if base:
+        tag = base.rpartition(":")[2]
+        values["base"] = MatchedBase(
+            reference=base, tag=tag, digest=digest("d"), version=more.pop("version", "3.12.4")
+        )
+    return BaseMatch(**{**values, **more})
+
+
+def pinned(one: Target = PINNED, history: tuple[Interval, ...] = (), **pin: Any) -> Evidence:
+    return evidence(
+        one, "6.2.20", resolution={"digest": digest("b")}, history=history, pin=Pin(**pin)
+    )
+
+
+BASES = Policy(
+    bases=(
+        ApprovedBase(
+            reference="python", tags=("3.12-slim", "3.13-slim"), allow_versions=">=3.12.4"
+        ),
+    )
+)
+PYTHON = target("python:3.12-slim")
+NODE = target("node:22")
+APP = target("ghcr.io/shop/api:1.4", kind="compose")
+GRACE = timedelta(days=7)
+
+
+def ignored(until: str, **more: Any) -> Target:
+    one = Ignore(rules=("tag-missing",), until=until, reason="r", location=place(), line=1)
+    return target("redis", ignores=(one,), **more)
+
+
+def service(name: str, *ports: Port, line: int = 1) -> Target:
+    return target(
+        "nginx:1.27.1", path="compose.yaml", kind="compose", group=name, ports=ports, line=line
+    )
+
+
+def port(container: int, host: int | None = None, **more: Any) -> Port:
+    return Port(container=container, host=host, **more)
+
+
+ENDS = Knowledge(
+    as_of=date(2026, 11, 1),
+    products={
+        "redis": Product(
+            name="redis",
+            cycles=(
+                Cycle(name="6.2", ends=date(2026, 10, 31)),
+                Cycle(name="7.2", ends=date(2026, 12, 31)),
+                Cycle(name="7"),
+            ),
+            source="test",
+        )
+    },
+    images={"docker.io/library/redis": "redis"},
+    official=frozenset({"redis", "nginx", "node", "postgres", "python"}),
+)
