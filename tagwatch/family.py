@@ -19,6 +19,8 @@ COMMANDS: dict[str, str] = {
     "base": "tagwatch.cli.base:command",
     "extract": "tagwatch.cli.extract:command",
     "report": "tagwatch.cli.report:command",
+    "doctor": "tagwatch.cli.doctor:command",
+    "ledger": "tagwatch.cli.ledger:command",
     "serve": "tagwatch.cli.serve:command",
     "explain": "tagwatch.cli.explain:command",
     "init": "tagwatch.cli.init:command",

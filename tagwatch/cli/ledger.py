@@ -1,0 +1,71 @@
+"""`tagwatch ledger`: keeping the memory for years: backup, check, forget, compact."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import timedelta
+from pathlib import Path
+
+from tagwatch.cli.command import Command, add_config
+from tagwatch.cli.shell import answer, open_site
+from tagwatch.errors import LedgerError, UsageError
+
+__all__ = ["command"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `ledger`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    add_config(parser)
+    actions.add_parser("check", help="is the file whole, and does it keep its own rules?")
+    backup = actions.add_parser("backup", help="a consistent copy, while others read and write")
+    backup.add_argument("file", type=Path)
+    forget = actions.add_parser(
+        "forget", help="drop what is older (default: the configuration's retention)"
+    )
+    for name, what in (("history", "intervals that ended"), ("runs", "runs and their results")):
+        forget.add_argument(f"--{name}", metavar="AGE", help=f"{what} before: 400d, 52w")
+    forget.add_argument("--compact", action="store_true", help="shrink the file afterwards")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do it. Exit code 0, or 1 where `check` found something."""
+    from tagwatch.ledger.write import Ledger
+
+    site = open_site(options)
+    if not site.database.is_file():
+        raise LedgerError(
+            f"there is no ledger at {str(site.database)!r}", hint="`tagwatch scan` begins one"
+        )
+    with Ledger.open(site.database) as ledger:
+        if options.action == "check":
+            problems = ledger.check()
+            answer("".join(f"{problem}\n" for problem in problems) or "the ledger is whole\n")
+            return 1 if problems else 0
+        if options.action == "backup":
+            ledger.backup(options.file)
+            answer(f"copied to {options.file}\n")
+            return 0
+        retention = site.settings.retention
+        history = _age(options.history) or retention.history
+        runs = _age(options.runs) or retention.runs
+        if history is None and runs is None:
+            raise UsageError(
+                "nothing says what to forget", hint="give --history AGE, --runs AGE or `retention:`"
+            )
+        forgotten = ledger.forget(site.at, history=history, runs=runs)
+        if options.compact:
+            ledger.compact()
+    names = [name for name in forgotten.__slots__ if getattr(forgotten, name)]
+    parts = [f"{getattr(forgotten, name)} {name.replace('_', ' ')}" for name in names]
+    answer(f"forgot {', '.join(parts) or 'nothing: all of it is younger'}\n")
+    return 0
+
+
+def _age(text: str | None) -> timedelta | None:
+    from tagwatch.config.duration import parse_duration
+
+    return parse_duration(text) if text else None
+
+
+command = Command(help="keep the memory: check, backup, forget", arguments=arguments, run=run)

@@ -1,0 +1,98 @@
+"""What `tagwatch doctor` tells: every registry in use, asked once, and what to do about trouble."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from tagwatch.audit.policy import SCRATCH
+from tagwatch.image.reference import Repository
+from tagwatch.registry.client import open_registries
+from tagwatch.registry.diagnosis import Diagnosis, diagnose
+from tagwatch.registry.settings import RegistrySettings
+from tagwatch.source.target import Target
+from tagwatch.walk.site import Site
+
+__all__ = ["doctor_document", "doctor_text", "examine"]
+
+
+async def examine(targets: Iterable[Target], site: Site) -> tuple[Diagnosis, ...]:
+    """One diagnosis a registry that the files, the watch list or the policy name.
+
+    Cost: see `registry.diagnosis.diagnose`, once a registry, all at once.
+    """
+    paths = dict(_registries(targets, site))
+    settings = {
+        host: RegistrySettings(**options) for host, options in site.settings.registries.items()
+    }
+    async with open_registries(settings, environment=site.environment, home=site.home) as found:
+        asked = [diagnose(found, host, path) for host, path in sorted(paths.items())]
+        return tuple(await asyncio.gather(*asked))
+
+
+def _registries(targets: Iterable[Target], site: Site) -> Iterator[tuple[str, str]]:
+    """Each registry with a repository of it; the last one given is the one that is tried."""
+    yield from ((host, "") for host in site.settings.registries)
+    for base in site.policy.bases:
+        if base.reference != SCRATCH:
+            repository = Repository.parse(base.reference)
+            yield repository.host, repository.path
+    for watch in site.settings.watch:
+        host, slash, path = watch.image.removesuffix("/*").partition("/")
+        if slash and ("." in host or ":" in host):
+            yield host, "" if watch.image.endswith("/*") else path
+    for target in targets:
+        if target.reference is not None:
+            yield target.reference.repository.host, target.reference.repository.path
+
+
+def doctor_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
+    """The answer for programs: `schema_version` 1."""
+    return {
+        "schema_version": 1,
+        "registries": [
+            {
+                "host": one.host,
+                "kind": one.kind,
+                "catalogue": one.catalogue,
+                "digests_in_bulk": one.has_digests,
+                "reachable": one.failure is None,
+                "endpoint": one.endpoint,
+                "credential": one.credential,
+                "insecure": one.insecure,
+                "quota": {"limit": one.quota.limit, "remaining": one.quota.remaining}
+                if one.quota
+                else None,
+                "problems": [
+                    {"code": error.code, "message": error.message, "hint": error.hint}
+                    for error in (one.failure, one.credential_problem)
+                    if error is not None
+                ],
+            }
+            for one in found
+        ],
+    }
+
+
+def doctor_text(found: Sequence[Diagnosis]) -> str:
+    """The answer for people: a block a registry."""
+    lines: list[str] = []
+    for one in found:
+        lines.append(f"{one.host}  {'ok' if one.failure is None else one.failure.code}")
+        if one.endpoint:
+            lines.append(f"  endpoint    {one.endpoint}")
+        bulk = (
+            "many tags with digests a request" if one.has_digests else "names, then one HEAD a tag"
+        )
+        lines.append(f"  kind        {one.kind}, read by {one.catalogue}: {bulk}")
+        lines.append(f"  credential  {one.credential or 'none found: anonymous'}")
+        if one.insecure:
+            lines.append("  insecure    its certificate is not verified, or plain HTTP is spoken")
+        if one.quota is not None:
+            lines.append(f"  quota       {one.quota.remaining} of {one.quota.limit} pulls left")
+        for error in (one.failure, one.credential_problem):
+            if error is not None:
+                lines.append(f"  problem     {error.message}")
+                lines += [f"  do          {error.hint}"] if error.hint else []
+    return "\n".join(lines) + "\n" if lines else "no registry is in use\n"
