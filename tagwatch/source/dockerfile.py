@@ -24,7 +24,14 @@ __all__ = ["extract", "recognizes"]
 _NAME = re.compile(
     r"(?:docker|container)file(?:[._-][^/]*)?|[^/]+\.(?:docker|container)file", re.IGNORECASE
 )
-_OTHER = re.compile(r"\.(?:dockerignore|md|rst|html?|json|ya?ml|toml|orig|rej|lock)", re.IGNORECASE)
+_NEVER = frozenset(
+    {"dockerignore", "md", "rst", "adoc", "htm", "html", "json", "yml", "yaml", "toml", "xml"}
+    | {"lock", "orig", "rej", "diff", "patch", "svg", "png"}
+)
+_PROGRAM = frozenset(
+    {"go", "py", "js", "mjs", "ts", "tsx", "rs", "java", "kt", "rb", "php", "c", "h", "cc", "cpp"}
+    | {"cs", "swift", "lua", "pl", "sh", "bash", "ps1", "tf", "nix", "vim", "el", "txt"}
+)
 _BEGINS = re.compile(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*[ \t]*(FROM|ARG)[ \t]+[^ \t\r\n]", re.IGNORECASE)
 _FROM = re.compile(r"^[ \t]*FROM[ \t]+[^ \t\r\n]", re.IGNORECASE | re.MULTILINE)
 
@@ -33,7 +40,9 @@ def recognizes(path: str, head: bytes) -> bool:
     """See `Source.recognizes`."""
     name = path.rpartition("/")[2]
     if _NAME.fullmatch(name):
-        return not _OTHER.fullmatch(name, name.rfind("."))
+        ending = name.rpartition(".")[2].lower()
+        if ending not in _PROGRAM or not head:  # dockerfile.go is Go, or for Go: its content tells
+            return ending not in _NEVER
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
     begins = _BEGINS.match(text)
     return bool(begins and (begins[1].upper() == "FROM" or _FROM.search(text)))
