@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 
 from tagwatch.errors import InvalidReferenceError, UsageError
+from tagwatch.image.pattern import compile_pattern
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.tag import Kind, Tag
 from tagwatch.image.tag_table import TagTable
@@ -32,7 +32,6 @@ __all__ = [
 ]
 
 _MAX_SELECTOR = 256
-_MAX_OPEN_REPEATS = 6
 _WILDCARD = re.compile(r"(?<![^-])((?:[A-Za-z]+[._]?)?\d+(?:\.\d+)*)((?:\.[xX*])+)(?![^-])")
 _ANY_VERSION = re.compile(r"[xX*]-(.+)")
 _COMPARATOR = re.compile(r"(>=|<=|!=|==|=|>|<)\s*([^\s,<>=!]+)\s*,?\s*")
@@ -180,59 +179,9 @@ def _comparators(written: str) -> tuple[Comparator, ...]:
 
 
 def _regex(written: str) -> str:
-    """The pattern between slashes, refused where matching it could take for ever.
-
-    A tag has 128 characters at most, which bounds a pattern whose repeats do not nest: with at
-    most 6 unbounded repeats and no repeated group that repeats or chooses inside.
-    """
     if len(written) < 3 or not written.endswith("/"):
         raise _unusable(written, "a regular expression stands between two slashes")
-    pattern = written[1:-1]
-    try:
-        compiled = _compiled(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise _unusable(written, f"not a regular expression: {error}") from error
-    if not _is_tame(pattern):
-        raise _unusable(
-            written, "the expression repeats a group that repeats or chooses inside, or too often"
-        )
-    return compiled.pattern
-
-
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.ASCII)
-
-
-_SYNTAX = re.compile(
-    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?P?[<=!:#]+\w*[>)]?|[()|]|[*+]|\{\d*,?\d*\}", re.DOTALL
-)
-
-
-def _is_tame(pattern: str) -> bool:
-    repeats = 0
-    inside = [False]  # for each open group: does it repeat or choose?
-    closed = False  # does the group that ended right here?
-    end = -1
-    for match in _SYNTAX.finditer(pattern):
-        sign = match[0]
-        if sign[0] == "(":
-            inside.append(False)
-        elif sign == ")":
-            closed = inside.pop() if len(inside) > 1 else False
-            inside[-1] = inside[-1] or closed
-            end = match.end()
-        elif sign == "|":
-            inside[-1] = True
-        elif sign[0] in "*+{":
-            is_open = sign[0] != "{" or sign.endswith(",}")
-            repeats += is_open
-            if match.start() == end and closed:
-                return False
-            inside[-1] = True
-        elif re.fullmatch(r"\\[1-9]", sign):
-            return False
-    return repeats <= _MAX_OPEN_REPEATS
+    return compile_pattern(written[1:-1]).pattern
 
 
 def select(selector: Selector, table: TagTable) -> tuple[Tag, ...]:
@@ -248,7 +197,7 @@ def select(selector: Selector, table: TagTable) -> tuple[Tag, ...]:
         accepts = _range(selector, table)
         found: Iterable[Tag] = (tag for tag in table.tags.values() if accepts(tag))
         return tuple(sorted(found, key=_highest_first, reverse=True))
-    matches = _compiled(selector.pattern).search if selector.pattern else None
+    matches = compile_pattern(selector.pattern).search if selector.pattern else None
     found = (
         tag
         for text, tag in table.tags.items()

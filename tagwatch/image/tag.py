@@ -143,10 +143,11 @@ def parse_tag(text: str, vocabulary: Vocabulary = PLAIN) -> Tag:
     >>> tag.release, tag.variant
     ((8, 3, 10), ('fpm', 'alpine3.20'))
     """
-    if _ARTIFACT.fullmatch(text):
-        return Tag(text=text, kind=Kind.ARTIFACT)
-    if _PULL_REQUEST.fullmatch(text):
-        return Tag(text=text, kind=Kind.PULL_REQUEST, rolling=(text,))
+    if text[:1] in "smpMP":  # spares most tags two patterns
+        if _ARTIFACT.fullmatch(text):
+            return Tag(text=text, kind=Kind.ARTIFACT)
+        if _PULL_REQUEST.fullmatch(text):
+            return Tag(text=text, kind=Kind.PULL_REQUEST, rolling=(text,))
     tokens = split_tag(text)
     if not tokens:
         return Tag(text=text, kind=Kind.WORD)
@@ -171,17 +172,14 @@ def version_key(version: str) -> Precedence:
 
 def _is_commit(tokens: Sequence[Token], vocabulary: Vocabulary) -> bool:
     last = tokens[-1]
+    if last.part is not Part.COMMIT and (len(last.text) < 7 or not last.text.isdigit()):
+        return False
     lead = tokens[-2].text if len(tokens) > 1 else ""
+    if lead in ("sha", "git", "commit"):
+        return True
     if last.part is Part.COMMIT:
-        return len(tokens) == 1 or lead in ("sha", "git", "commit")
-    return (
-        last.part is Part.NUMBER
-        and last.text.isdigit()
-        and len(last.text) >= 7
-        and (
-            lead in ("sha", "git", "commit") or (lead, len(last.text)) in vocabulary.serial_commits
-        )
-    )
+        return len(tokens) == 1
+    return last.part is Part.NUMBER and (lead, len(last.text)) in vocabulary.serial_commits
 
 
 def _commit(tokens: Sequence[Token]) -> str:
