@@ -36,6 +36,7 @@ from tagwatch.audit.stated_version import stated_version
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.digest import Digest
 from tagwatch.image.image_config import ImageConfig
+from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Document
 
@@ -51,12 +52,15 @@ class MatchContext:
 
     `rank`: see `Rank`; None: every known build is of an approved base. `is_base`: the image is
     what a `FROM` names, so that it is itself the base of what will be built. `claims`: what is
-    known from elsewhere, such as the Dockerfile that the image was built from.
+    known from elsewhere, such as the Dockerfile that the image was built from. `audited`: the
+    platforms that were to be read; another that was not read is no gap (None: nor is any, where
+    at least one was read).
     """
 
     rank: Rank | None = None
     is_base: bool = False
     claims: tuple[Claim, ...] = ()
+    audited: tuple[Platform, ...] | None = None
 
     def place(self, reference: str) -> int | None:
         """The place among the approved bases; None where `reference` is not approved."""
@@ -101,8 +105,17 @@ def base_builds(
 def match_bases(
     image: Image, index: BaseIndex, context: MatchContext | None = None
 ) -> tuple[BaseMatch, ...]:
-    """The base of every platform of an image, in the image's order."""
-    return tuple(match_base(image, part, index, context) for part in image.platforms)
+    """The base of every platform of an image that was read or should have been, in its order."""
+    context = context or MatchContext()
+    read = [part for part in image.platforms if part.config is not None]
+    wanted = context.audited if context.audited is not None else ()
+    if not read and context.audited is None:
+        read = list(image.platforms)
+    return tuple(
+        match_base(image, part, index, context)
+        for part in image.platforms
+        if part in read or any(part.platform.serves(platform) for platform in wanted)
+    )
 
 
 def match_base(

@@ -521,6 +521,23 @@ def test_a_base_claims_nothing_of_what_is_built_on_it() -> None:
     assert found.verdict is not BaseVerdict.CONFLICT
 
 
+def test_a_platform_nobody_audits_is_no_gap() -> None:
+    arm = app(python(9, base=debian(9, platform=ARM64)))
+    image = index(app(NEW), without_documents(arm, *arm.documents))
+    read = read_image(image.digest, image.documents, reference=API)
+
+    def platforms(audited: tuple[Platform, ...] | None) -> list[tuple[str, BaseVerdict]]:
+        found = match_bases(read, BASES, MatchContext(audited=audited))
+        return [(base.platform, base.verdict) for base in found]
+
+    amd = ("linux/amd64", BaseVerdict.EXACT_CURRENT)
+    assert platforms(None) == platforms((LINUX_AMD64,)) == [amd]
+    assert platforms((LINUX_AMD64, ARM64)) == [amd, ("linux/arm64", BaseVerdict.UNKNOWN)]
+    nothing = without_documents(image, *(set(image.documents) - {image.digest}))
+    unread = read_image(nothing.digest, nothing.documents, reference=API)
+    assert [base.verdict for base in match_bases(unread, BASES)] == [BaseVerdict.UNKNOWN] * 2
+
+
 def test_seeding_from_documents() -> None:
     image = index(NEW, python(9, base=debian(9, platform=ARM64)))
     unread = without_documents(image, image.images[1].digest)
