@@ -167,6 +167,12 @@ POSTGRES_DIFF = {
         "volumes": {"added": [], "removed": []},
         "labels": {"added": {}, "removed": {}, "changed": {}},
     },
+    "steps": {
+        "same": 9,
+        "removed": ["COPY docker-entrypoint.sh /usr/local/bin/"],
+        "added": ["COPY docker-entrypoint.sh docker-ensure-initdb.sh /usr/local/bin/"],
+    },
+    "os_release": ["debian bookworm", "debian bookworm"],
     "platforms": {"added": [], "removed": ["linux/386"], "unchanged": 7, "lagging": []},
     "not_compared": [{"what": "packages", "why": "no SBOM on the old digest"}],
 }
@@ -199,6 +205,18 @@ PYTHON_DIFF = {
     },
     "config": {
         "env": {"added": {}, "removed": {}, "changed": {"PYTHON_VERSION": ["3.12.11", "3.12.12"]}},
+    },
+    "os_release": ["debian bookworm", "debian trixie"],
+    "packages": {
+        "source": "spdx",
+        "added": [],
+        "removed": [],
+        "changed": [
+            {"purl": "pkg:deb/debian/libc6", "old": "2.36-9+deb12u13", "new": "2.41-12"},
+            {"purl": "pkg:deb/debian/libssl3t64", "old": "3.0.17-1", "new": "3.5.4-1"},
+            {"purl": "pkg:pypi/pip", "old": "25.0.1", "new": "25.3"},
+        ],
+        "same": 41,
     },
     "platforms": {"added": ["linux/riscv64"], "removed": [], "unchanged": 8, "lagging": []},
     "not_compared": [],

@@ -1,0 +1,186 @@
+"""The report in a real browser: silent, offline, readable in every light, on phone and paper."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tagwatch.publish.html import page
+from tests.browser.chromium import Tab, chromium, opened
+from tests.publish_hostile import hostile
+from tests.publish_sample import sample, sample_context
+
+MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
+PAGES = ("run", "index", "hostile")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with chromium(tmp_path_factory.mktemp("profile")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The address of each page."""
+    directory = tmp_path_factory.mktemp("report")
+    context = sample_context()
+    texts = {
+        "run": page.render(sample(), context),
+        "index": page.render_index(sample(), context, {}),
+        "hostile": page.render(hostile(), context),
+    }
+    addresses = {}
+    for name, text in texts.items():
+        path = directory / f"{name}.html"
+        path.write_text(text, encoding="utf-8")
+        addresses[name] = path.as_uri()
+    return addresses
+
+
+def requests(tab: Tab) -> list[str]:
+    return [
+        event["params"]["request"]["url"]
+        for event in tab.events
+        if event["method"] == "Network.requestWillBeSent"
+    ]
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_no_message_no_dialog_and_no_request_but_the_page(
+    browser: str, pages: dict[str, str], name: str
+) -> None:
+    async with opened(browser, pages[name]) as tab:
+        await tab.evaluate("new Promise((done) => setTimeout(done, 200))")
+        assert requests(tab) == [pages[name]]
+        noise = {
+            "Runtime.consoleAPICalled",
+            "Runtime.exceptionThrown",
+            "Log.entryAdded",
+            "Page.javascriptDialogOpening",
+        }
+        assert noise.isdisjoint(tab.told()), tab.events
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("name", ["run", "index"])
+async def test_contrast_of_every_text(
+    browser: str, pages: dict[str, str], name: str, dark: bool
+) -> None:
+    async with opened(browser, pages[name], dark=dark) as tab:
+        found = await tab.evaluate(MEASURE)
+    assert found["measured"] > 30
+    assert found["low"] == []
+
+
+async def test_dark_and_light_differ(browser: str, pages: dict[str, str]) -> None:
+    colors = []
+    for dark in (False, True):
+        async with opened(browser, pages["run"], dark=dark) as tab:
+            colors.append(await tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert colors[0] != colors[1]
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("name", PAGES)
+async def test_the_page_never_scrolls_sideways(
+    browser: str, pages: dict[str, str], name: str, width: int
+) -> None:
+    async with opened(browser, pages[name], width=width) as tab:
+        await tab.evaluate(
+            "document.querySelectorAll('details').forEach((d) => { d.open = true; })"
+        )
+        assert await tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+async def test_the_verdict_is_on_the_first_screen(browser: str, pages: dict[str, str]) -> None:
+    for width in (360, 1280):
+        async with opened(browser, pages["run"], width=width) as tab:
+            for selector in ("h1", ".lead", ".tiles"):
+                bottom = await tab.evaluate(
+                    f"document.querySelector('{selector}').getBoundingClientRect().bottom"
+                )
+                assert bottom < 700
+
+
+STRUCTURE = """(() => ({
+  untitled: [...document.querySelectorAll("svg")].filter((s) => !s.querySelector("title")).length,
+  uncaptioned: [...document.querySelectorAll("table")].filter((t) => !t.caption).length,
+  unscoped: [...document.querySelectorAll("th")].filter((h) => !h.scope).length,
+  unreachable: [...document.querySelectorAll(".scroll, .drawing")].filter(
+    (box) => box.scrollWidth > box.clientWidth + 1 && box.tabIndex < 0).length,
+  nameless: [...document.querySelectorAll("a, summary")].filter(
+    (link) => !link.textContent.trim()).length,
+  headings: [...document.querySelectorAll("h1,h2,h3,h4,h5,h6")].map((h) => Number(h.tagName[1])),
+  landmarks: ["header", "nav", "main", "footer"].map((n) => document.querySelectorAll(n).length),
+  skips: document.querySelector("a").getAttribute("href"),
+}))()"""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_structure_for_those_who_do_not_see_it(
+    browser: str, pages: dict[str, str], width: int
+) -> None:
+    async with opened(browser, pages["run"], width=width) as tab:
+        await tab.evaluate(
+            "document.querySelectorAll('details').forEach((d) => { d.open = true; })"
+        )
+        found: dict[str, Any] = await tab.evaluate(STRUCTURE)
+    headings = found.pop("headings")
+    assert headings[0] == 1
+    assert all(b <= a + 1 for a, b in pairwise(headings))
+    assert found == {
+        "untitled": 0,
+        "uncaptioned": 0,
+        "unscoped": 0,
+        "unreachable": 0,
+        "nameless": 0,
+        "landmarks": [1, 1, 1, 1],
+        "skips": "#main",
+    }
+
+
+async def test_without_style_every_fact_can_be_read_in_order(
+    browser: str, pages: dict[str, str]
+) -> None:
+    async with opened(browser, pages["run"]) as tab:
+        await tab.evaluate(
+            "document.querySelectorAll('style').forEach((s) => s.remove()),"
+            "document.querySelectorAll('details').forEach((d) => { d.open = true; })"
+        )
+        assert await tab.evaluate("document.styleSheets.length") == 0
+        text = await tab.evaluate("document.body.innerText")
+    for finding in sample().findings:
+        assert finding.message in text
+    for evidence in sample().evidence.values():
+        assert all(interval.digest[:19] in text for interval in evidence.history)
+    verdict, report = text.split("Coverage:", 1)
+    assert "\n2\u00a0things to fix" in verdict
+    order = ["Changed since", "To do", "Images", "Policy", "Runs", "Not checked"]
+    places = [report.index(f"\n{heading}") for heading in order]
+    assert places == sorted(places)
+
+
+async def test_on_paper_closed_details_are_open(browser: str, pages: dict[str, str]) -> None:
+    closed = "[...document.querySelectorAll('details:not([open]) td')]"
+    height = f"Math.min(...{closed}.map((cell) => cell.getBoundingClientRect().height))"
+    async with opened(browser, pages["run"], media="print") as tab:
+        assert await tab.evaluate(f"{closed}.length") > 10
+        assert await tab.evaluate(height) > 5
+        pdf = await tab.send("Page.printToPDF", preferCSSPageSize=True)
+        assert base64.b64decode(pdf["data"]).startswith(b"%PDF")
+
+
+async def test_links_lead_to_what_they_name(browser: str, pages: dict[str, str]) -> None:
+    async with opened(browser, pages["run"]) as tab:
+        dead = await tab.evaluate(
+            "[...document.links].map((link) => link.hash.slice(1))"
+            ".filter((id) => !document.getElementById(id))"
+        )
+        assert dead == []
+        assert await tab.evaluate("document.links.length") > 20
