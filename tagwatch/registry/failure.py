@@ -99,6 +99,10 @@ def refusal(
 def unreachable(error: BaseException, *, host: str, doing: str, seconds: float) -> RegistryError:
     """The error for a request that got no answer."""
     where = f"{host}: {doing}"
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return UnavailableError(
+            f"{where}: no connection in time", hint="is the host up, and the network?"
+        )
     if isinstance(error, TimeoutError):
         return UnavailableError(
             f"{where}: no whole answer within {seconds:g} s",

@@ -12,13 +12,14 @@ import random
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import aiohttp
 from aiolimiter import AsyncLimiter
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from tagwatch.errors import HostileAnswerError, RateLimitedError, RegistryError, UnavailableError
+from tagwatch.errors import HostileAnswerError, RegistryError
 from tagwatch.registry.failure import NETWORK_ERRORS, is_transient, refusal, unreachable
 from tagwatch.registry.limit import Meter, retry_after_seconds
 from tagwatch.registry.network import Network, tls_context
@@ -34,18 +35,20 @@ _MAX_REDIRECTS = 5
 _FIRST_PAUSE_SECONDS = 0.25
 _DOWN_SECONDS = 20.0
 _ERROR_BYTES = 64 * 1024
+_NOT_REACHED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One request. `kind` is what it counts as, `doing` what a message says was being done.
+    """One reading request; POST is for tokens and queries.
 
+    `kind` is what it counts as, `doing` what a message says was being done.
     `authorization` and `form` may hold secrets: they are sent to `url`'s origin alone, and only
     where the boundary lets credentials go. `cap`: bytes of the answer, decoded. `follow`: take
     redirects.
     """
 
-    method: str
+    method: Literal["GET", "HEAD", "POST"]
     url: URL
     kind: str
     doing: str
@@ -97,7 +100,7 @@ class Transport:
         rate = settings.requests_per_second
         self._limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate) if rate else None
         self._tls = tls_context(settings)
-        self._down: tuple[float, UnavailableError] | None = None
+        self._down: tuple[float, BaseException] | None = None
 
     async def send(self, ask: Ask) -> Answer:
         """The answer to `ask`, whatever its status, save those that are worth another try.
@@ -105,7 +108,7 @@ class Transport:
         408, 429, 5xx and broken connections are tried four times within `patience_seconds`, with
         jitter and by `Retry-After`; then they raise. Raises `RegistryError`.
         """
-        self._fail_fast()
+        self._fail_fast(ask)
         # Written out: stamina's loop costs 75 µs a call, as much as the whole HEAD (2026-11).
         waited = 0.0
         for attempt in range(1, _ATTEMPTS + 1):
@@ -113,10 +116,7 @@ class Transport:
             try:
                 answer = await self._once(ask)
             except NETWORK_ERRORS as error:
-                failure = unreachable(
-                    error, host=self.host, doing=ask.doing, seconds=self._settings.timeout_seconds
-                )
-                failure.__cause__ = error
+                failure = self._unreachable(error, ask)
                 if not is_transient(error):
                     break
             else:
@@ -130,7 +130,8 @@ class Transport:
             if attempt == _ATTEMPTS or waited > self._settings.patience_seconds:
                 break
             await asyncio.sleep(pause)
-        self._note_down(failure)
+        if isinstance(failure.__cause__, _NOT_REACHED):
+            self._down = (asyncio.get_running_loop().time() + _DOWN_SECONDS, failure.__cause__)
         raise failure
 
     def refusal(self, answer: Answer, doing: str, *, hint: str = "") -> RegistryError:
@@ -245,18 +246,21 @@ class Transport:
         """Try the host again at once: another scheme may answer."""
         self._down = None
 
-    def _fail_fast(self) -> None:
-        """Spare the rest of a run the wait for a host that was down a moment ago."""
+    def _fail_fast(self, ask: Ask) -> None:
+        """Spare the rest of a run the wait for a host that could not be reached a moment ago.
+
+        A slow answer is no such thing: it may be one repository's.
+        """
         if self._down is None:
             return
-        until, failure = self._down
-        if asyncio.get_running_loop().time() >= until:
-            self._down = None
-            return
-        raise UnavailableError(failure.message, hint=failure.hint, status=failure.status)
+        until, cause = self._down
+        if asyncio.get_running_loop().time() < until:
+            raise self._unreachable(cause, ask)
+        self._down = None
 
-    def _note_down(self, failure: RegistryError) -> None:
-        if isinstance(failure, RateLimitedError) or failure.status is not None:
-            return
-        if isinstance(failure, UnavailableError):
-            self._down = (asyncio.get_running_loop().time() + _DOWN_SECONDS, failure)
+    def _unreachable(self, error: BaseException, ask: Ask) -> RegistryError:
+        failure = unreachable(
+            error, host=self.host, doing=ask.doing, seconds=self._settings.timeout_seconds
+        )
+        failure.__cause__ = error
+        return failure
