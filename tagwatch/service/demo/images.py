@@ -22,6 +22,7 @@ __all__ = ["Built", "Shelf", "Step", "build", "index_of"]
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
+_IN_TOTO = "application/vnd.in-toto+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
@@ -35,13 +36,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """One platform's image with every blob it needs."""
+    """One platform's image with every blob it needs; `packages` (name, version) for its SBOM."""
 
     manifest: Document
     config: Mapping[str, Any]
     layers: tuple[Mapping[str, Any], ...]
     blobs: Mapping[Digest, bytes]
     architecture: str
+    packages: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,6 +83,7 @@ def build(
     day: str,
     config: Mapping[str, Any] | None = None,
     architecture: str = "amd64",
+    packages: tuple[tuple[str, str], ...] = (),
 ) -> Built:
     """An image of `steps` on `base`; `config` overrides what the base's config says."""
     history = list(base.config["history"]) if base else []
@@ -127,6 +130,7 @@ def build(
         layers=tuple(layers),
         blobs=blobs,
         architecture=architecture,
+        packages=(*(base.packages if base else ()), *packages),
     )
 
 
@@ -149,7 +153,7 @@ def index_of(images: Iterable[Built]) -> tuple[Document, tuple[Document, ...], t
                 "platform": {"architecture": image.architecture, "os": "linux"},
             }
         )
-        documents = _attestation(manifest.digest)
+        documents = _attestation(manifest.digest, image.packages)
         extra += documents
         attestations.append(
             {
@@ -169,21 +173,31 @@ def index_of(images: Iterable[Built]) -> tuple[Document, tuple[Document, ...], t
     return Document(digest=digest_of(raw), media_type=_INDEX, raw=raw), tuple(extra), members
 
 
-def _attestation(subject: Digest) -> list[Document]:
-    """A provenance attestation in BuildKit's legacy form: its manifest, config and statement."""
-    statement = _json(
-        {
-            "_type": "https://in-toto.io/Statement/v0.1",
-            "predicateType": "https://slsa.dev/provenance/v0.2",
-            "subject": [{"name": "_", "digest": {"sha256": subject.removeprefix("sha256:")}}],
-            "predicate": {
-                "builder": {"id": ""},
-                "buildType": "https://mobyproject.org/buildkit@v1",
-            },
-        }
-    )
+def _attestation(subject: Digest, packages: Iterable[tuple[str, str]]) -> list[Document]:
+    """What BuildKit attests, in its legacy form: manifest, config, provenance, SPDX."""
+    provenance = {"builder": {"id": ""}, "buildType": "https://mobyproject.org/buildkit@v1"}
+    sbom = {
+        "spdxVersion": "SPDX-2.3",
+        "packages": [
+            {
+                "name": name,
+                "versionInfo": version,
+                "externalRefs": [
+                    {
+                        "referenceCategory": "PACKAGE-MANAGER",
+                        "referenceType": "purl",
+                        "referenceLocator": f"pkg:deb/debian/{name}@{version}",
+                    }
+                ],
+            }
+            for name, version in packages
+        ],
+    }
+    statements = [
+        _statement(subject, "https://slsa.dev/provenance/v0.2", provenance),
+        *([_statement(subject, "https://spdx.dev/Document", sbom)] if packages else []),
+    ]
     config = _json({"architecture": "unknown", "os": "unknown", "config": {}, "rootfs": {}})
-    in_toto = "application/vnd.in-toto+json"
     manifest = _json(
         {
             "schemaVersion": 2,
@@ -191,21 +205,30 @@ def _attestation(subject: Digest) -> list[Document]:
             "config": {"mediaType": _CONFIG, "digest": digest_of(config), "size": len(config)},
             "layers": [
                 {
-                    "mediaType": in_toto,
-                    "digest": digest_of(statement),
-                    "size": len(statement),
-                    "annotations": {
-                        "in-toto.io/predicate-type": "https://slsa.dev/provenance/v0.2"
-                    },
+                    "mediaType": _IN_TOTO,
+                    "digest": digest_of(raw),
+                    "size": len(raw),
+                    "annotations": {"in-toto.io/predicate-type": kind},
                 }
+                for kind, raw in statements
             ],
         }
     )
     return [
         Document(digest=digest_of(manifest), media_type=_MANIFEST, raw=manifest),
         Document(digest=digest_of(config), media_type=_CONFIG, raw=config),
-        Document(digest=digest_of(statement), media_type=in_toto, raw=statement),
+        *(Document(digest=digest_of(raw), media_type=_IN_TOTO, raw=raw) for _, raw in statements),
     ]
+
+
+def _statement(subject: Digest, kind: str, predicate: Mapping[str, Any]) -> tuple[str, bytes]:
+    statement = {
+        "_type": "https://in-toto.io/Statement/v0.1",
+        "predicateType": kind,
+        "subject": [{"name": "_", "digest": {"sha256": subject.removeprefix("sha256:")}}],
+        "predicate": predicate,
+    }
+    return kind, _json(statement)
 
 
 def _tar(content: str, day: str) -> bytes:

@@ -39,6 +39,12 @@ _RUNTIME: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
+# what Debian's refresh between the two nights brings
+_SYSTEM = (
+    (("base-files", "13.6"), ("libc6", "2.41-12"), ("openssl", "3.5.1-1")),
+    (("base-files", "13.6"), ("libc6", "2.41-12"), ("openssl", "3.5.1-1+deb13u1")),
+)
+
 
 def first_night() -> Shelf:
     """The registry before."""
@@ -121,6 +127,7 @@ def _official(night: int, name: str, group: Mapping[str, Any]) -> Iterator[Built
             day=base_day,
             config={"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]},
             architecture=architecture,
+            packages=_SYSTEM[base_day == _SECOND],
         )
         steps = [
             Step(created_by=f"ENV {variable}={version}"),
@@ -140,6 +147,7 @@ def _official(night: int, name: str, group: Mapping[str, Any]) -> Iterator[Built
             day=day,
             config={**_RUNTIME[name], "Env": environment},
             architecture=architecture,
+            packages=((name, version),),
         )
 
 
