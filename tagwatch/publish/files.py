@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -32,14 +31,19 @@ class Written:
 
 
 def publisher(name: str) -> Publisher:
-    """The publisher of this name in `family.PUBLISHERS`. Raises `InputError` for another."""
-    try:
-        module = PUBLISHERS[name]
-    except KeyError:
-        raise InputError(
-            f"no format is named {name!r}", hint=f"choose one of {', '.join(sorted(PUBLISHERS))}"
-        ) from None
-    return cast("Publisher", import_module(module))
+    """The publisher of this name: ours, or an installed one (group `tagwatch.publishers`).
+
+    Raises `InputError` where there is none.
+    """
+    if name in PUBLISHERS:
+        return cast("Publisher", import_module(PUBLISHERS[name]))
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group="tagwatch.publishers", name=name):
+        return cast("Publisher", entry.load())
+    raise InputError(
+        f"no format is named {name!r}", hint=f"choose one of {', '.join(sorted(PUBLISHERS))}"
+    )
 
 
 def write_reports(
@@ -96,6 +100,8 @@ def write_atomically(directory: Path, relative: str, text: str) -> Path:
 
     Raises `InputError` where that would lie outside `directory`, also through a symlink.
     """
+    import tempfile  # with all that it imports, too slow for a warm `check`, which only prints
+
     root = directory.resolve()
     path = root / relative
     path.parent.mkdir(parents=True, exist_ok=True)
