@@ -19,21 +19,20 @@ _SUFFIX = re.compile(r"[-+].*", re.DOTALL)
 class Cycle:
     """A release line of a product, such as `3.12`, and the day its free support ends.
 
-    `ends` None: no end is announced.
+    `ends` None: no end is announced, or, where it `is_over`, the day is not known.
     """
 
     name: str
     ends: date | None = None
-    codename: str = ""
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A product that people run as an image, its release lines, and where the dates are from."""
+    """A product that people run as an image, and its release lines."""
 
     name: str
     cycles: tuple[Cycle, ...]
-    source: str
 
     def cycle_of(self, version: str) -> Cycle | None:
         """The release line that `version` belongs to: the longest whose numbers it begins with."""

@@ -334,6 +334,13 @@ CASES: dict[str, tuple[Said, ...]] = {
             ),
         ),
         Said(
+            why="over since nobody knows when",
+            targets=(target("redis:5.0.1"),),
+            facts=(evidence(target("redis:5.0.1")),),
+            knowledge=ENDS,
+            expect=speaks("is over"),
+        ),
+        Said(
             why="ends later",
             targets=(target("redis:7.2.1"),),
             facts=(evidence(target("redis:7.2.1")),),

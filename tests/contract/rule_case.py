@@ -156,8 +156,8 @@ ENDS = Knowledge(
                 Cycle(name="6.2", ends=date(2026, 10, 31)),
                 Cycle(name="7.2", ends=date(2026, 12, 31)),
                 Cycle(name="7"),
+                Cycle(name="5", is_over=True),
             ),
-            source="test",
         )
     },
     images={"docker.io/library/redis": "redis"},

@@ -20,7 +20,7 @@ __all__ = ["RULE", "check"]
 def check(subject: Subject) -> Iterator[Statement]:
     """A version whose release line ends soon, today included."""
     end = release_end(subject)
-    if end is None:
+    if end is None or end.ends is None:
         return
     left = (end.ends - subject.at.date()).days
     if not 0 <= left <= subject.options["days"]:

@@ -13,12 +13,15 @@ __all__ = ["ReleaseEnd", "release_end"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseEnd:
-    """A release line that ends, of which product, and on which version's word."""
+    """A release line that ends or is over, of which product, and on which version's word.
+
+    `ends` None: it is over since a day that is not known. `told`: of which day the facts are.
+    """
 
     product: Product
     cycle: Cycle
     version: str
-    ends: date
+    ends: date | None
     told: str
 
     @property
@@ -27,7 +30,7 @@ class ReleaseEnd:
         return {
             "product": self.product.name,
             "cycle": self.cycle.name,
-            "ends": self.ends.isoformat(),
+            "ends": self.ends.isoformat() if self.ends else "over",
             "version": self.version,
         }
 
@@ -40,7 +43,9 @@ def release_end(subject: Subject) -> ReleaseEnd | None:
     product = knowledge.product_of(target.reference.repository)
     version = evidence.resolution.version
     cycle = product.cycle_of(version) if product is not None and version is not None else None
-    if product is None or version is None or cycle is None or cycle.ends is None:
+    if product is None or version is None or cycle is None:
+        return None
+    if cycle.ends is None and not cycle.is_over:
         return None
     as_of = f", by facts of {knowledge.as_of.isoformat()}" if knowledge.as_of else ""
     return ReleaseEnd(product=product, cycle=cycle, version=version, ends=cycle.ends, told=as_of)

@@ -24,14 +24,15 @@ __all__ = ["RULE", "check"]
 def check(subject: Subject) -> Iterator[Statement]:
     """A version whose release line ended before today."""
     end = release_end(subject)
-    if end is None or end.ends >= subject.at.date():
+    if end is None or (end.ends is not None and end.ends >= subject.at.date()):
         return
     assert subject.evidence is not None
     newer = subject.evidence.resolution.newer
     to = newer.minor or newer.major
+    over = f"ended on {end.ends.isoformat()}" if end.ends else "is over"
     yield Statement(
         message=f"{name(subject.target)} is {end.product.name} {end.version}, whose line "
-        f"{end.cycle.name} ended on {end.ends.isoformat()}{end.told}",
+        f"{end.cycle.name} {over}{end.told}",
         remedy=f"move to {instead(subject.target, to)}" if to else "move to a supported release",
         evidence=end.facts,
     )

@@ -1,0 +1,102 @@
+"""The bundled facts as a value: ends of life and the names of official images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tagwatch.audit.knowledge import Cycle, Knowledge, Product
+from tagwatch.errors import ConfigError
+from tagwatch.image.reference import DOCKER_HUB
+
+__all__ = ["load"]
+
+_FOLDER = Path(__file__).parent
+_SCHEMA_VERSION = 1
+
+
+def load(end_of_life: Path | None = None) -> Knowledge:
+    """What is bundled, or ends of life from a newer file of the same form.
+
+    Raises `ConfigError` where that file cannot be read or is of another form.
+    """
+    ends = _read(end_of_life or _FOLDER / "end_of_life.json")
+    products = _Products(ends["products"], ends["path"])
+    return Knowledge(
+        as_of=_day(ends["as_of"], ends["path"]),
+        products=products,
+        images={
+            f"{DOCKER_HUB}/{image}": name for name in products for image in products.images_of(name)
+        },
+        official=frozenset(_read(_FOLDER / "official_images.json")["names"]),
+    )
+
+
+class _Products(Mapping[str, Product]):
+    """Products by name, each made when it is asked for."""
+
+    def __init__(self, raw: Any, path: Path) -> None:
+        if not isinstance(raw, dict):
+            raise _malformed(path, "products is not a mapping")
+        self._raw = raw
+        self._path = path
+
+    def images_of(self, name: str) -> tuple[str, ...]:
+        """The paths of the product's repositories on Docker Hub."""
+        images = self._raw[name].get("images") if isinstance(self._raw[name], dict) else None
+        if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
+            raise _malformed(self._path, f"{name}: images is not a list of texts")
+        return tuple(images)
+
+    def __getitem__(self, name: str) -> Product:
+        raw = self._raw[name]
+        cycles = raw.get("cycles")
+        if not isinstance(cycles, dict) or not isinstance(raw.get("name"), str):
+            raise _malformed(self._path, f"{name}: name or cycles are missing")
+        return Product(
+            name=raw["name"],
+            cycles=tuple(self._cycle(cycle, end) for cycle, end in cycles.items()),
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def _cycle(self, name: str, end: Any) -> Cycle:
+        if end is None or isinstance(end, bool):
+            return Cycle(name=name, is_over=end is True)
+        return Cycle(name=name, ends=_day(end, self._path))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise _malformed(path, str(error)[:120]) from error
+    if not isinstance(document, dict) or document.get("schema_version") != _SCHEMA_VERSION:
+        raise _malformed(path, f"schema_version is not {_SCHEMA_VERSION}")
+    missing = [key for key in ("as_of", "source") if key not in document]
+    if missing:
+        raise _malformed(path, f"{missing[0]} is missing")
+    return {"products": None, **document, "path": path}
+
+
+def _day(text: Any, path: Path) -> date:
+    try:
+        return date.fromisoformat(text)
+    except (TypeError, ValueError) as error:
+        raise _malformed(path, f"no day: {text!r}") from error
+
+
+def _malformed(path: Path, reason: str) -> ConfigError:
+    return ConfigError(
+        f"{path}: not a file of facts: {reason}",
+        hint="its form is that of the bundled end_of_life.json",
+    )

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from tagwatch.errors import ConfigError
+from tagwatch.image.reference import Repository
+from tagwatch.knowledge.bundled import load
+
+KNOWN = load()
+
+
+@pytest.mark.parametrize(
+    ("image", "version", "cycle", "ends"),
+    [
+        ("redis", "6.2.24", "6.2", None),
+        ("python", "3.12.3", "3.12", date(2028, 10, 31)),
+        ("python", "3.8.20", "3.8", date(2024, 10, 7)),
+        ("node", "16.20.2", "16", date(2023, 9, 11)),
+        ("postgres", "12.22", "12", date(2024, 11, 21)),
+        ("debian", "12.15", "12", date(2028, 6, 30)),
+        ("ubuntu", "18.04", "18.04", date(2023, 5, 31)),
+        ("alpine", "3.18.12", "3.18", date(2025, 5, 9)),
+        ("php", "8.0.30", "8.0", date(2023, 11, 26)),
+    ],
+)
+def test_release_lines(image: str, version: str, cycle: str, ends: date | None) -> None:
+    product = KNOWN.product_of(Repository.parse(image))
+    assert product is not None
+    found = product.cycle_of(version)
+    assert found is not None
+    assert found.name == cycle
+    if ends is not None:
+        assert found.ends == ends
+
+
+def test_every_product_can_be_read() -> None:
+    assert len(KNOWN.products) > 80
+    for name in KNOWN.products:
+        product = KNOWN.products[name]
+        assert product.cycles
+        assert all(product.cycle_of(cycle.name) == cycle for cycle in product.cycles)
+    assert KNOWN.as_of is not None
+
+
+def test_a_line_is_not_a_prefix_of_digits() -> None:
+    product = KNOWN.product_of(Repository.parse("python"))
+    assert product is not None
+    assert product.cycle_of("3.120.1") is None
+    assert product.cycle_of("nightly") is None
+
+
+def test_official_names() -> None:
+    assert KNOWN.is_official(Repository.parse("redis"))
+    assert not KNOWN.is_official(Repository.parse("bitnami/redis"))
+    assert not KNOWN.is_official(Repository.parse("ngnix"))
+    assert not KNOWN.is_official(Repository.parse("quay.io/library/redis"))
+
+
+def test_products_belong_to_their_publishers() -> None:
+    assert KNOWN.product_of(Repository.parse("shop/redis")) is None
+    assert KNOWN.product_of(Repository.parse("quay.io/library/redis")) is None
+
+
+def test_a_newer_file_takes_the_place(tmp_path: Path) -> None:
+    file = tmp_path / "newer.json"
+    facts = {
+        "schema_version": 1,
+        "as_of": "2027-01-01",
+        "source": "here",
+        "products": {"x": {"name": "X", "images": ["library/redis"], "cycles": {"6": True}}},
+    }
+    file.write_text(json.dumps(facts))
+    known = load(file)
+    assert known.as_of == date(2027, 1, 1)
+    product = known.product_of(Repository.parse("redis"))
+    assert product is not None
+    assert product.cycles[0].is_over
+    assert known.official == KNOWN.official
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"schema_version": 2}',
+        '{"schema_version": 1, "as_of": "soon", "source": "x", "products": {}}',
+        '{"schema_version": 1, "as_of": "2026-01-01", "source": "x"}',
+        '{"schema_version": 1, "as_of": "2026-01-01", "source": "x", "products": {"a": 1}}',
+    ],
+)
+def test_another_form_is_one_clear_error(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "facts.json"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="not a file of facts"):
+        load(file)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path / "none.json")
