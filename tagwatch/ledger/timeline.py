@@ -17,28 +17,28 @@ def timeline(own: Iterable[Interval], imported: Iterable[Interval]) -> tuple[Int
     """All intervals by tag, oldest first, each with its kind of date.
 
     A better kind of date rules from its first day on: what others remember only tells of the time
-    before we (or the registry) saw the tag, and an interval that reaches into it ends there. `own`
-    is by tag and oldest first, `imported` the same within each kind, the best kind first.
+    before we (or the registry) saw the tag. Their last interval before that day keeps `ended` as
+    they know it today, so that it still says whether they have dropped the tag. `own` is by tag
+    and oldest first, `imported` the same within each kind, the best kind first.
     """
     layers: dict[str, list[Interval]] = {}
     for (tag, _), group in groupby((*own, *imported), key=attrgetter("tag", "kind")):
         later = layers.get(tag, [])
-        layers[tag] = [*_before(group, later), *later]
+        layers[tag] = [*_before(list(group), later), *later]
     return tuple(interval for tag in sorted(layers) for interval in layers[tag])
 
 
-def _before(group: Iterable[Interval], later: Sequence[Interval]) -> Iterable[Interval]:
+def _before(layer: list[Interval], later: Sequence[Interval]) -> list[Interval]:
     if not later:
-        return group
+        return layer
     limit = later[0].first_seen
-    return [_until(interval, limit) for interval in group if interval.first_seen < limit]
-
-
-def _until(interval: Interval, limit: datetime) -> Interval:
-    if interval.ended_at is not None and interval.ended_at <= limit:
-        return interval
-    last_seen = min(interval.last_seen, limit)
-    return replace(interval, last_seen=last_seen, ended=True, ended_at=limit)
+    kept = [interval for interval in layer if interval.first_seen < limit]
+    if kept and (kept[-1].ended_at is None or kept[-1].ended_at > limit):
+        today, last_seen = layer[-1], min(kept[-1].last_seen, limit)
+        kept[-1] = replace(
+            kept[-1], last_seen=last_seen, ended=today.ended, ended_at=today.ended_at
+        )
+    return kept
 
 
 def ordered(intervals: Iterable[Interval]) -> list[Interval]:
@@ -48,7 +48,8 @@ def ordered(intervals: Iterable[Interval]) -> list[Interval]:
         if result and result[-1].first_seen == interval.first_seen:
             result.pop()
         if result:
-            result[-1] = _until(result[-1], interval.first_seen)
+            last_seen = min(result[-1].last_seen, interval.first_seen)
+            result[-1] = replace(result[-1], last_seen=last_seen, ended=True)
         result.append(interval)
     return result
 

@@ -1,0 +1,195 @@
+"""What the ledger costs: bytes a tag interval, an unchanged night, ten years asked for a tag.
+
+Run: python -m tests.bench.ledger    Times are printed as ratios to an empty Python process.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.resolution import Resolution, Status
+from tagwatch.image.digest import Digest, digest_of
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import RepositorySnapshot, Scope, TagObservation
+from tagwatch.ledger.read import Reader
+from tagwatch.ledger.write import Ledger
+from tests.history_facts import history_facts, image_names
+from tests.unit.ledger.test_import_truth import wrong_answers
+
+START = datetime(2016, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+SUFFIXES = ("", "-alpine", "-slim-bookworm")
+
+
+def seconds(work: Callable[[], object], *, rounds: int = 5) -> float:
+    """The median of some runs."""
+    taken = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begun)
+    return statistics.median(taken)
+
+
+def yardstick() -> float:
+    """Seconds of `python -c pass`."""
+    command = [sys.executable, "-c", "pass"]
+    return seconds(lambda: subprocess.run(command, check=True))
+
+
+def snapshots(*, shared: int, at: datetime, chance: random.Random) -> list[RepositorySnapshot]:
+    """1,000 repositories of 100 tags, `shared` tags to a digest."""
+    found = []
+    for number in range(1_000):
+        digests = [digest_of(chance.randbytes(8)) for _ in range(100 // shared)]
+        names = [
+            f"{chance.randint(1, 20)}.{chance.randint(0, 30)}.{tag}{chance.choice(SUFFIXES)}"
+            for tag in range(100)
+        ]
+        found.append(
+            RepositorySnapshot(
+                repository=Repository(registry="registry.example", path=f"team/{number}"),
+                at=at,
+                scope=Scope.FULL,
+                tags=tuple(
+                    TagObservation(tag=name, digest=digests[place // shared])
+                    for place, name in enumerate(names)
+                ),
+            )
+        )
+    return found
+
+
+def size(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+
+
+def bench_size(folder: Path, *, shared: int) -> None:
+    path = folder / f"size{shared}.db"
+    first = snapshots(shared=shared, at=START, chance=random.Random(1))
+    with Ledger.open(path) as ledger:
+        empty = size(path)
+        run = ledger.begin_run("scan", START)
+        begun = time.perf_counter()
+        for snapshot in first:
+            ledger.add(run, snapshot)
+        first_night = time.perf_counter() - begun
+        ledger._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        grown = (size(path) - empty) / 100_000
+        run = ledger.begin_run("scan", START + DAY)
+        begun = time.perf_counter()
+        for snapshot in first:
+            ledger.add(run, RepositorySnapshot(
+                repository=snapshot.repository, at=START + DAY, scope=Scope.FULL, tags=snapshot.tags
+            ))  # fmt: skip
+        unchanged = time.perf_counter() - begun
+        rows = ledger._connection.execute("SELECT count(*) FROM interval").fetchone()[0]
+        ledger.compact()
+        packed = (size(path) - empty) / 100_000
+    print(
+        f"100,000 tags, {shared} to a digest: {grown:.0f} bytes a tag interval "
+        f"({packed:.0f} packed); first night {first_night:.1f} s, unchanged night "
+        f"{unchanged:.1f} s and {rows - 100_000} interval rows"
+    )
+
+
+def bench_history(folder: Path, unit: float) -> None:
+    path = folder / "history.db"
+    with Ledger.open(path) as ledger:
+        begun = time.perf_counter()
+        count = fill_ten_years(ledger)
+        filled = time.perf_counter() - begun
+        ledger._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    print(
+        f"50 repositories, ten years: {count:,} intervals, {size(path) / 1e6:.0f} MB, "
+        f"{size(path) / count:.0f} bytes each, stored in {filled:.0f} s"
+    )
+    last = Repository.parse("team/49")
+    with Reader.open(path) as reader:
+        digest = reader.intervals(last, "1.0")[-1].digest
+        questions: dict[str, Callable[[], object]] = {
+            "one tag's history": lambda: reader.intervals(last, "1.0"),
+            "one tag at a date": lambda: reader.at(last, "1.0", START + 2000 * DAY),
+            "which tags was a digest, everywhere": lambda: reader.tags_of_digest(digest),
+            "what is known of a repository": lambda: reader.known(last),
+            "evidence of 50 references": lambda: reader.evidence([f"k{n}" for n in range(50)]),
+        }
+        for name, ask in questions.items():
+            taken = seconds(ask)
+            print(f"  {name}: {taken * 1000:.2f} ms, {taken / unit:.2f}x `python -c pass`")
+    code = (
+        "from pathlib import Path; from tagwatch.image.reference import Repository;"
+        "from tagwatch.ledger.read import Reader;"
+        f"Reader.open(Path({str(path)!r})).intervals(Repository.parse('team/49'), '1.0')"
+    )
+    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "pyc")}
+    environment = os.environ | compiled
+    whole = seconds(
+        lambda: subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    )
+    print(f"  a whole process that asks for one tag's history: {whole / unit:.1f}x")
+
+
+def fill_ten_years(ledger: Ledger) -> int:
+    """100 tags a repository, of which half move every fortnight."""
+    chance, count = random.Random(2), 0
+    run = ledger.begin_run("scan", START)
+    ledger._connection.execute("PRAGMA synchronous = OFF")
+    for number in range(50):
+        repository = Repository.parse(f"team/{number}")
+        tags: dict[str, Digest] = {f"{tag}.0": digest_of(b"") for tag in range(100)}
+        for night in range(0, 3650, 14):
+            fresh = [digest_of(chance.randbytes(8)) for _ in range(10)]
+            tags |= {f"{tag}.0": fresh[tag % 10] for tag in range(50)}
+            snapshot = RepositorySnapshot(
+                repository=repository,
+                at=START + night * DAY,
+                scope=Scope.FULL,
+                tags=tuple(TagObservation(tag=tag, digest=tags[tag]) for tag in tags),
+            )
+            ledger.add(run, snapshot)
+        count += len(ledger.intervals(repository))
+    ledger.put_evidence(
+        Evidence(key=f"k{n}", at=START, resolution=Resolution(input="x", status=Status.RESOLVED))
+        for n in range(2000)
+    )
+    return count
+
+
+def bench_truth(folder: Path) -> None:
+    with Ledger.open(folder / "truth.db") as ledger:
+        intervals = wrong = 0
+        for image in image_names():
+            facts = history_facts(image)
+            intervals += ledger.import_history(Repository.parse(image), facts)
+            wrong += wrong_answers(ledger, image)
+        ledger._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    print(
+        f"{len(image_names())} official images: {intervals:,} intervals imported, each read back, "
+        f"and 1,000 random dates an image: {wrong} wrong; "
+        f"{size(folder / 'truth.db') / intervals:.0f} bytes an interval"
+    )
+
+
+def main() -> None:
+    unit = yardstick()
+    print(f"`python -c pass`: {unit * 1000:.1f} ms")
+    with tempfile.TemporaryDirectory() as name:
+        for shared in (1, 4):
+            bench_size(Path(name), shared=shared)
+        bench_history(Path(name), unit)
+        bench_truth(Path(name))
+
+
+if __name__ == "__main__":
+    main()
