@@ -19,7 +19,7 @@ def inherited_stages(instructions: Sequence[Instruction], stage: int) -> tuple[i
     bases = {one.stage: one.base for one in instructions if one.name == "FROM"}
     chain: list[int] = []
     current: int | None = stage
-    while current is not None and current in bases and current not in chain:
+    while current is not None and current in bases:  # a base stands before its stage: no circle
         chain.append(current)
         current = bases[current]
     return tuple(chain)
@@ -30,8 +30,6 @@ def effective(instructions: Sequence[Instruction], name: str, stage: int) -> Ins
 
     None: no stage of the file says so, and the base image decides.
     """
-    for one in inherited_stages(instructions, stage):
-        own = [i for i in instructions if i.stage == one and i.name == name and not i.onbuild]
-        if own:
-            return own[-1]
-    return None
+    last = {one.stage: one for one in instructions if one.name == name and not one.onbuild}
+    chain = inherited_stages(instructions, stage)
+    return next((last[number] for number in chain if number in last), None)

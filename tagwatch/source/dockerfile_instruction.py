@@ -22,14 +22,24 @@ def instructions_of(
     source: SourceText, build: Build, scope: GlobalScope
 ) -> tuple[Instruction, ...]:
     """FROM, USER, EXPOSE (one for each port), ADD and HEALTHCHECK in the file's order."""
-    reader = _Reader(source, scope)
+    judged = (_inner(statement) for stage in build.stages for statement in stage.statements)
+    lazy = not any("$" in one.arguments for one in judged if one.keyword in _JUDGED)
+    reader = _Reader(source, scope, lazy=lazy)
     return tuple(found for stage in build.stages for found in reader.read(stage))
 
 
+def _inner(statement: Statement) -> Statement:
+    """What ONBUILD would do, or the statement itself."""
+    return statement.trigger or statement
+
+
 class _Reader:
-    def __init__(self, source: SourceText, scope: GlobalScope) -> None:
+    """Reads stage by stage; `lazy`: no instruction uses a variable, so none is worked out."""
+
+    def __init__(self, source: SourceText, scope: GlobalScope, *, lazy: bool) -> None:
         self._source = source
         self._scope = scope
+        self._lazy = lazy
         self._scopes: list[StageScope] = []
 
     def read(self, stage: Stage) -> Iterator[Instruction]:
@@ -39,15 +49,17 @@ class _Reader:
         first = stage.statement
         yield self._instruction(stage, first, first.words()[:1], self._scope.values.get)
         for statement in stage.statements:
-            inner = statement.trigger or statement
+            inner = _inner(statement)
             if inner.keyword not in _JUDGED:
                 continue
-            variables = own.variables(statement) if "$" in inner.arguments else _nothing
+            variables = own.value if self._lazy else own.read_to(statement)
             words = self._words(inner)
             for part in [[word] for word in words] if inner.keyword == "EXPOSE" else [words]:
                 yield self._instruction(
                     stage, inner, part, variables, onbuild=statement.trigger is not None
                 )
+        if not self._lazy:
+            own.read_to(None)
 
     def _words(self, statement: Statement) -> list[tuple[int, int]]:
         if statement.keyword == "USER":
@@ -96,7 +108,3 @@ class _Reader:
         except InputError:
             return text, ()
         return text_of(pieces), missing_in(pieces)
-
-
-def _nothing(_name: str) -> None:
-    return None

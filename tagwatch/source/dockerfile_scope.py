@@ -6,7 +6,7 @@ stage's `--platform`, else linux/amd64: an answer must not depend on where it wa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tagwatch.errors import InputError
 from tagwatch.image.platform import LINUX_AMD64, Platform
@@ -19,6 +19,7 @@ __all__ = ["GlobalScope", "StageScope", "assignments", "expand_word", "inherited
 __all__ += ["noting"]
 
 Value = tuple[Piece, ...]
+_MAX_INHERITED = 100  # stages up the line: a file may have 100,000, each built on the one before
 
 
 class GlobalScope:
@@ -42,7 +43,7 @@ class GlobalScope:
             "TARGETSTAGE": (Piece(target),),
         }
         self.of_platform = set(self.values) - {"TARGETSTAGE"} - build_args.keys()
-        self.given = self.values.keys() & build_args.keys()
+        self.given = set(self.values.keys() & build_args.keys())
         self.values.update((name, (Piece(build_args[name]),)) for name in self.given)
         for statement in statements:
             self._declare(statement)
@@ -62,7 +63,7 @@ class GlobalScope:
                 self.values[name] = value
             else:
                 continue
-            self.given = self.given | {name}
+            self.given.add(name)
             if asked & self.of_platform:
                 self.of_platform.add(name)
             else:
@@ -70,59 +71,65 @@ class GlobalScope:
 
     def for_platform(self, platform: Platform | None) -> Variables:
         """The variables for a stage of this platform; what the file or caller sets stays."""
-        if platform in (None, LINUX_AMD64):
+        if platform is None or platform == LINUX_AMD64:
             return self.values.get
-        own = {
-            name: value
-            for name, value in _platform_values("TARGET", platform or LINUX_AMD64).items()
-            if name not in self.given
-        }
-        return {**self.values, **own}.get
+        own = _platform_values("TARGET", platform)
+
+        def variable(name: str) -> Value | None:
+            return (
+                self.values.get(name)
+                if name in self.given
+                else own.get(name, self.values.get(name))
+            )
+
+        return variable
 
 
 class StageScope:
-    """What a stage's own instructions can use; filled as far as they are read, and only on demand.
+    """What a stage's own instructions can use. Stages are read in order, each to its end.
 
     The base image's environment is not known: a variable that is nowhere set is missing.
     """
 
     def __init__(self, scope: GlobalScope, stage: Stage, base: StageScope | None) -> None:
+        self.base = base
+        self.values: dict[str, Value] = {}
         self._scope = scope
-        self._stage = stage
-        self._base = base
-        self._next = 0
-        self._values: dict[str, Value] | None = None
+        self._unread = iter(stage.statements)
 
-    def variables(self, before: Statement | None = None) -> Variables:
-        """The variables as they are before a statement of the stage, or at its end."""
-        if self._values is None:
-            self._values = dict(self._base.known()) if self._base else {}
-        statements = self._stage.statements
-        while self._next < len(statements) and statements[self._next] is not before:
-            self._read(statements[self._next], self._values)
-            self._next += 1
-        return self._values.get
+    def read_to(self, statement: Statement | None) -> Variables:
+        """The variables as they are at a statement of the stage, or at its end."""
+        for one in self._unread:
+            if one.keyword == "ENV":  # one ENV does not see what it sets itself
+                self.values.update(list(self._assigned(one)))
+            elif one.keyword == "ARG":
+                for name, value in self._assigned(one):
+                    self.values[name] = value
+            if one is statement:
+                break
+        return self.value
 
-    def known(self) -> Mapping[str, Value]:
-        """All variables at the stage's end."""
-        self.variables()
-        return self._values or {}
+    def value(self, name: str) -> Value | None:
+        """The value in this stage, else where the stages that it builds on end."""
+        value, base = self.values.get(name), self.base
+        for _ in range(_MAX_INHERITED):
+            if value is not None or base is None:
+                break
+            value, base = base.values.get(name), base.base
+        return value
 
-    def _read(self, statement: Statement, values: dict[str, Value]) -> None:
-        if statement.keyword not in ("ARG", "ENV"):
-            return
+    def _assigned(self, statement: Statement) -> Iterator[tuple[str, Value]]:
         scope = self._scope
-        earlier = dict(values) if statement.keyword == "ENV" else values
         for name, begin, end in assignments(statement, scope.escape):
             if statement.keyword == "ARG" and name in scope.build_args:
-                values[name] = (Piece(scope.build_args[name]),)
+                yield name, (Piece(scope.build_args[name]),)
             elif begin >= 0:
                 try:
-                    values[name] = expand_word(statement, begin, end, earlier.get, scope.escape)
+                    yield name, expand_word(statement, begin, end, self.value, scope.escape)
                 except InputError:  # the build stops here; for what follows the value is unknown
-                    values[name] = (Piece("", missing=(name,)),)
+                    yield name, (Piece("", missing=(name,)),)
             elif name in scope.values:
-                values[name] = scope.values[name]
+                yield name, scope.values[name]
 
 
 def expand_word(

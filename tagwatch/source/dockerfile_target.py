@@ -27,7 +27,7 @@ from tagwatch.source.target import Field, Location, Target
 
 __all__ = ["TargetReader", "syntax_target"]
 
-_NO_VARIABLES = "--from takes no variables"
+_NO_VARIABLES = "variables are not put in here; name a stage that has them in its FROM"
 
 
 class _Mention:
@@ -169,7 +169,7 @@ class TargetReader:
             "mount-from", stage, statement, flag.places[at + found.start : at + found.stop]
         )
         if 0 <= text.find("$") < len(text) - 1:
-            mention.invalid = _NO_VARIABLES.replace("--from", "a mount's from")
+            mention.invalid = _NO_VARIABLES
         else:
             self._name(mention, text)
         return mention
@@ -206,8 +206,9 @@ class TargetReader:
         """By a piece's start: what else is made of it than one reference."""
         users: defaultdict[int, set[str]] = defaultdict(set)
         for mention in mentions:
+            use = f"{mention.to}{text_of(mention.pieces)}"
             for piece in mention.pieces:
-                users[piece.start].add(f"{mention.to}{text_of(mention.pieces)}")
+                users[piece.start].add(use)
         for pieces in self._platforms:
             for piece in pieces:
                 users[piece.start].add("--platform")

@@ -6,6 +6,7 @@ On the line itself, or alone on the line above; a run of comment lines counts as
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -29,23 +30,25 @@ def find_ignores(text: str, path: str, *, comment: str = "#") -> tuple[Ignore, .
         return ()
     marker = re.compile(rf"(?:^|(?<=\s)){re.escape(comment)}+[ \t]*{_WORD}")
     lines = text.removeprefix("\ufeff").split("\n")
+    below = len(lines) + 1
     found = []
-    for number, line in enumerate(lines, 1):
-        match = marker.search(line)
-        if match is None:
-            continue
-        content = line.rstrip()
-        location = Location(
-            path=path,
-            line=number,
-            column=match.start() + 1,
-            end_line=number,
-            end_column=len(content) + 1,
-        )
-        alone = not line[: match.start()].strip()
-        covered = _line_below(lines, number, comment) if alone else number
-        found.append(_read(content[match.end() :], location, covered))
-    return tuple(found)
+    for number in range(len(lines), 0, -1):
+        line = lines[number - 1]
+        match = marker.search(line) if _WORD in line else None
+        if match is not None:
+            content = line.rstrip()
+            location = Location(
+                path=path,
+                line=number,
+                column=match.start() + 1,
+                end_line=number,
+                end_column=len(content) + 1,
+            )
+            alone = not line[: match.start()].strip()
+            found.append(_read(content[match.end() :], location, below if alone else number))
+        if not line.lstrip().startswith(comment):
+            below = number
+    return tuple(reversed(found))
 
 
 def attach(
@@ -59,10 +62,13 @@ def attach(
     `starts` maps a target's line to the line where its statement begins, where that is another:
     an ignore above a statement covers the whole of it.
     """
-    valid = [ignore for ignore in ignores if not ignore.invalid]
-    if not valid:
+    by_line: defaultdict[int, list[Ignore]] = defaultdict(list)
+    for ignore in ignores:
+        if not ignore.invalid:
+            by_line[ignore.line].append(ignore)
+    if not by_line:
         return tuple(targets)
-    return tuple(_with_ignores(target, valid, starts or {}) for target in targets)
+    return tuple(_with_ignores(target, by_line, starts or {}) for target in targets)
 
 
 def ignore_problems(ignores: Iterable[Ignore]) -> tuple[Problem, ...]:
@@ -78,22 +84,13 @@ def ignore_problems(ignores: Iterable[Ignore]) -> tuple[Problem, ...]:
     )
 
 
-def _with_ignores(target: Target, ignores: Sequence[Ignore], starts: Mapping[int, int]) -> Target:
+def _with_ignores(
+    target: Target, by_line: Mapping[int, Sequence[Ignore]], starts: Mapping[int, int]
+) -> Target:
     place = target.location
-    first = starts.get(place.line, place.line)
-    mine = tuple(
-        ignore
-        for ignore in ignores
-        if ignore.line == first or place.line <= ignore.line <= place.end_line
-    )
-    return replace(target, ignores=target.ignores + mine) if mine else target
-
-
-def _line_below(lines: Sequence[str], number: int, comment: str) -> int:
-    """The number of the first line after `number` that is not a comment of its own."""
-    while number < len(lines) and lines[number].lstrip().startswith(comment):
-        number += 1
-    return number + 1
+    numbers = {starts.get(place.line, place.line), *range(place.line, place.end_line + 1)}
+    mine = [ignore for number in sorted(numbers) for ignore in by_line.get(number, ())]
+    return replace(target, ignores=(*target.ignores, *mine)) if mine else target
 
 
 def _read(text: str, location: Location, line: int) -> Ignore:

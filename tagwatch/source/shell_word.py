@@ -21,7 +21,7 @@ SPACES += "\u2028\u2029\u202f\u205f\u3000"
 
 _MAX_LENGTH = 1 << 16
 _MAX_DEPTH = 64
-_MAX_PIECES = 256  # places are for references, which have a handful
+_MAX_PIECES = 64  # places are for references, which have a handful
 _SPECIAL_PARAMETERS = frozenset("@*#?-$!0")
 
 Variables = Callable[[str], "Sequence[Piece] | None"]

@@ -245,9 +245,23 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
         b"# syntax=a" + b" " * 60_000 + b"b\nFROM a\n",
         b"FROM a\nENV A=" + b"'\"" * 30_000 + b"\n",
         "FROM é\n".encode() * 2_000,
+        b"".join(b"ARG A%d=1\n" % n for n in range(15_000)) + b"FROM $A1\n",
+        b"FROM a AS s0\n" + b"".join(
+            b"FROM --platform=arm64 s%d AS s%d\nENV B%d=$X\nUSER $B0\n" % (n, n + 1, n)
+            for n in range(3_000)
+        ),
+        b"# tagwatch: ignore=a\n" * 15_000 + b"FROM a\n# tagwatch: ignore=a\n" * 3_000,
+        b"FROM a\n" + b"".join(b"ENV A%d=$A%d\n" % (n, n - 1) for n in range(10_000))
+        + b"USER $A9\n",
+        b"FROM a AS s0\n"
+        + b"".join(b"FROM s%d AS s%d\nENV B=$X\n" % (n, n + 1) for n in range(3_000))
+        + b"USER $B\n",
+        b"ARG A=" + b"x$U" * 60 + b"\n" + b"FROM $A$A\n" * 3_000,
     ],
     ids=["doubling", "heredocs", "nesting", "onbuild", "pattern", "brackets", "lines", "pairs",
-         "mounts", "directive", "quotes", "froms"],
+         "mounts", "directive", "quotes", "froms", "arguments", "stages", "ignores",
+         "environment", "chain",
+         "unknown"],
 )  # fmt: skip
 @pytest.mark.timeout(20)
 def test_hostile_files_end_soon(raw: bytes) -> None:
