@@ -41,8 +41,17 @@ class PlatformDiff:
 
     @property
     def os_releases(self) -> tuple[str, str]:
-        """The operating system's release on both sides (`debian bookworm`); "" where not told."""
-        return _os_release(self.old), _os_release(self.new)
+        """The operating system's release on both sides (`debian bookworm`); "" where not told.
+
+        Both from one kind of evidence: a config says `bookworm` where an SBOM says `12`.
+        """
+        old, new = (os_release(part.config) if part.config else "" for part in (self.old, self.new))
+        if old and new:
+            return old, new
+        attested = [distribution_of(part.attestations) for part in (self.old, self.new)]
+        if all(attested):
+            return attested[0].replace("-", " "), attested[1].replace("-", " ")
+        return old, new
 
     @property
     def is_os_shifted(self) -> bool:
@@ -94,11 +103,6 @@ def diff_images(old: Image, new: Image, *, platform: Platform | None = None) -> 
 def platform_name(platform: Platform) -> str:
     """`os/architecture[/variant]`, with the build of an operating system that has several."""
     return f"{platform} {platform.os_version}" if platform.os_version else str(platform)
-
-
-def _os_release(image: PlatformImage) -> str:
-    release = os_release(image.config) if image.config else ""
-    return release or distribution_of(image.attestations).replace("-", " ")
 
 
 def _pair(

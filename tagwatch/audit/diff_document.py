@@ -26,6 +26,8 @@ IGNORED = (
 )
 """What differs between any two builds and is never a difference."""
 
+# more is nobody's build: `config.history` still counts them all
+_MAX_STEPS = 500
 _MAX_STEP_CHARACTERS = 1_000
 
 
@@ -81,8 +83,8 @@ def _platform_document(pair: PlatformDiff | None) -> dict[str, Any]:
         "config": {**config.document(), "history": history} if config else {},
         "steps": {
             "same": steps.same,
-            "removed": [_step(text) for text in steps.removed],
-            "added": [_step(text) for text in steps.added],
+            "removed": [_step(text) for text in steps.removed[:_MAX_STEPS]],
+            "added": [_step(text) for text in steps.added[:_MAX_STEPS]],
         },
         "os_release": list(pair.os_releases) if pair else ["", ""],
         "attestations": {

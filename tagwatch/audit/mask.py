@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 __all__ = ["is_secret_key", "mask_text", "mask_value", "mask_words"]
 
+_MAX_TEXT = 8_192
+
 _SECRET = re.compile(
     r"passw(?:or)?d|passphrase|secret|token|credential|api_?key|access_?key|private_?key"
     r"|(?:encryption|signing|master|account|storage|license)_?key|connection_?string"
@@ -60,11 +62,13 @@ def mask_value(key: str, value: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """A command or build step with every secret-looking value masked.
+    """A command or build step with every secret-looking value masked; cut after 8 KiB.
 
     >>> mask_text("RUN login --password hunter2 https://me:pw@host/ A=b")
     'RUN login --password ***7 https://me:***2@host/ A=b'
     """
+    if len(text) > _MAX_TEXT:
+        return mask_text(text[:_MAX_TEXT]) + "…"
     if _RAW_VALUES.match(text):
         text = _SETTING.sub(_mask_assignment, text)
     text = _ASSIGNMENT.sub(_mask_assignment, text)

@@ -25,7 +25,9 @@ __all__ = [
 ]
 
 _LEGACY = re.compile(r"^/bin/sh -c #\(nop\)\s+")
-_SHELL = re.compile(r"^(?:RUN\s+)?((?:\|\d+\s.*?)?)/bin/(?:ba)?sh (?:-\w+ )*-c ", re.DOTALL)
+_SHELL = re.compile(
+    r"^(?:RUN\s+)?((?:\|\d+\s.*?)?)/bin/(?:ba|da|a)?sh (?:-\w+ (?:pipefail )?)*?-c ", re.DOTALL
+)
 _LEGACY_COPY = re.compile(r"^(COPY|ADD)((?: --\S+)*) (?:file|dir|multi):\S+ in (\S+)$")
 _COPY = re.compile(r"^(COPY|ADD)((?: --\S+)*) .* (\S+)$")
 _EXPOSE_MAP = re.compile(r"^EXPOSE (?:map)?\[(.*)\]$")
@@ -33,7 +35,8 @@ _NO_EFFECT = re.compile(r"^(?:LABEL|MAINTAINER)\b")
 
 _DIGEST = re.compile(
     r"\b(?:sha1|sha256|sha384|sha512|md5)[:-][A-Za-z0-9+/]{20,}={0,2}"
-    r"|\b(?=[0-9a-fA-F]*[a-fA-F])(?=[0-9a-fA-F]*[0-9])[0-9a-fA-F]{32,128}\b"
+    # in lower case only: a signing key's fingerprint is written in capitals, and must not change
+    r"|\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{32,128}\b"
 )
 _DATE = re.compile(
     r"\b20\d\d-[01]\d-[0-3]\d(?:[T ][0-2]\d[:-]?[0-5]\d(?:[:-]?[0-5]\d(?:\.\d+)?)?)?"
@@ -55,7 +58,7 @@ _MAX_ROOT = 1_000
 _MAX_ALIGNED = 1_000
 _DEBIAN_SUITE = re.compile(r"# ?debian\.sh .*?'([a-z]+)(?:-slim)?' '@")
 _ALPINE = re.compile(r"alpine-minirootfs-(\d+\.\d+)")
-_UBUNTU = re.compile(r"ubuntu-(?:base-)?([a-z]+|\d\d\.\d\d)[-.]")
+_UBUNTU = re.compile(r"ubuntu-(?:base-)?(\d\d\.\d\d)[-.]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -280,6 +280,8 @@ def test_another_builder_is_no_replacement() -> None:
          "RUN |1 SOURCE_DATE_EPOCH=1716644800 /bin/sh -c make # buildkit", Verdict.REBUILT),
         ("RUN git checkout " + "a1" * 20, "RUN git checkout " + "b2" * 20, Verdict.REBUILT),
         ("LABEL a=b", "LABEL a=c", Verdict.REBUILT),
+        ("ENV GPG_KEY=" + "A1" * 20, "ENV GPG_KEY=" + "B2" * 20, Verdict.REPLACED),
+        ("RUN /bin/bash -o pipefail -c make # buildkit", "RUN make", Verdict.REBUILT),
         ("RUN pip install a==1.0", "RUN pip install a==1.1", Verdict.REPLACED),
         ("ENV GOSU_VERSION=1.16", "ENV GOSU_VERSION=1.17", Verdict.REPLACED),
         ("RUN make", "RUN make && curl evil", Verdict.REPLACED),
@@ -415,3 +417,5 @@ def test_a_history_of_many_entries_costs_no_quadratic_time() -> None:
 
     change = explain(many("a"), many("b"), versions=("1", "1"))
     assert change.verdict is Verdict.REPLACED
+    assert change.diff["config"]["history"]["added"] > 3_000
+    assert len(change.diff["steps"]["added"]) == 500

@@ -266,6 +266,22 @@ def test_kinds_of_attestations() -> None:
     }
 
 
+def test_os_release_by_one_kind_of_evidence() -> None:
+    def image(day: int, release: str, distribution: str) -> Built:
+        built = build(*debian_root(release, day)) if release else build(run("rootfs", r=str(day)))
+        return with_sbom(built, {f"pkg:deb/debian/base-files@1?distro={distribution}&x": "1"})
+
+    def releases(before: Built, after: Built) -> list[str]:
+        return list(document_of(before, after)["os_release"])
+
+    bookworm, trixie = image(0, "bookworm", "debian-12"), image(1, "trixie", "debian-13")
+    assert releases(bookworm, trixie) == ["debian bookworm", "debian trixie"]
+    untold = image(2, "", "debian-12")
+    assert releases(bookworm, untold) == ["debian 12", "debian 12"]
+    assert releases(trixie, untold) == ["debian 13", "debian 12"]
+    assert releases(build(run("rootfs")), untold) == ["", ""]
+
+
 def test_layers_without_config_are_compared_by_digest() -> None:
     before = python()
     after = build(run("x", x="1"), base=before)
