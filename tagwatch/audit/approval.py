@@ -26,15 +26,23 @@ _COMPARISON = re.compile(r"(~=|==|!=|<=|>=|<|>)\s*")
 def approval(match: BaseMatch, policy: Policy) -> bool | None:
     """True: approved; False: known, and not approved; None: it cannot be said.
 
-    Layers decide. A claim counts only where the policy accepts claims, and then only for it.
+    Layers decide: the base itself, another name of the same layers, or what the base in turn
+    stands on. A claim counts only where the policy accepts claims, and then only for it.
     """
     if match.verdict is BaseVerdict.SCRATCH:
         return policy.approves_scratch
+    if match.base is None:
+        return None
     base = policy_base(match, policy)
-    if match.verdict in _EXACT and match.base is not None:
-        return False if base is None else is_version_allowed(base, match.base.version)
+    if match.verdict in _EXACT:
+        if base is not None:
+            return is_version_allowed(base, match.base.version)
+        below = [found for name in match.ancestry if (found := _named(name, policy)) is not None]
+        if not below:
+            return False
+        return True if any(not found.allow_versions for found in below) else None
     if match.verdict is BaseVerdict.CLAIMED and policy.accept_claims and base is not None:
-        return is_version_allowed(base, match.base.version if match.base else None)
+        return is_version_allowed(base, match.base.version)
     return None
 
 
@@ -47,11 +55,14 @@ def approval_of_all(matches: Iterable[BaseMatch], policy: Policy) -> bool | None
 
 
 def policy_base(match: BaseMatch, policy: Policy) -> ApprovedBase | None:
-    """The policy's entry for the base that was found."""
-    if match.base is None:
-        return None
+    """The policy's entry for the base that was found, under whichever of its names."""
+    names = (match.base.reference, *match.aliases) if match.base is not None else ()
+    return next((base for name in names if (base := _named(name, policy)) is not None), None)
+
+
+def _named(reference: str, policy: Policy) -> ApprovedBase | None:
     try:
-        return policy.base_named(Reference.parse(match.base.reference))
+        return policy.base_named(Reference.parse(reference))
     except InvalidReferenceError:
         return None
 

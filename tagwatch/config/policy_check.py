@@ -154,7 +154,7 @@ class PolicyCheck:
         self._checked((*path, "expires"), _day, ignore.get("expires"))
 
     def _base(self, base: dict[str, Any], path: Keys) -> None:
-        if base["ref"] != SCRATCH and "*" not in base["ref"]:
+        if base["ref"] != SCRATCH:
             self._checked((*path, "ref"), Repository.parse, base["ref"])
         if base.get("allow_versions"):
             self._checked((*path, "allow_versions"), check_range, base["allow_versions"])

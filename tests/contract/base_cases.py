@@ -129,6 +129,53 @@ CASES: dict[str, tuple[Said, ...]] = {
             policy=BASES,
         ),
         Said(
+            why="what the policy does not name is its own base",
+            targets=(NODE,),
+            facts=(
+                evidence(
+                    NODE,
+                    documents_read=True,
+                    bases=(match(BaseVerdict.EXACT_CURRENT, "docker.io/library/node:22"),),
+                ),
+            ),
+            policy=BASES,
+            expect=speaks("the policy does not name it"),
+        ),
+        Said(
+            why="a base that stands on an approved one",
+            targets=(APP,),
+            facts=(
+                evidence(
+                    APP,
+                    bases=(
+                        match(
+                            BaseVerdict.EXACT_CURRENT,
+                            "ghcr.io/shop/base:1",
+                            ancestry=("docker.io/library/debian:12", "ghcr.io/shop/base:1"),
+                        ),
+                    ),
+                ),
+            ),
+            policy=Policy(bases=(ApprovedBase(reference="debian"),)),
+        ),
+        Said(
+            why="another name of the same layers",
+            targets=(APP,),
+            facts=(
+                evidence(
+                    APP,
+                    bases=(
+                        match(
+                            BaseVerdict.EXACT_CURRENT,
+                            "mirror.example/python:x",
+                            aliases=("docker.io/library/python:3.12-slim",),
+                        ),
+                    ),
+                ),
+            ),
+            policy=BASES,
+        ),
+        Said(
             why="approved by name",
             targets=(PYTHON,),
             facts=(evidence(PYTHON, resolution={"version": "3.12.4"}),),

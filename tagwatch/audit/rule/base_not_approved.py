@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from tagwatch.audit.approval import approval, approval_of_all, is_version_allowed
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Severity
-from tagwatch.audit.policy import Policy
 from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import listed, name
 from tagwatch.audit.rule.stage import is_built_upon
@@ -42,7 +41,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     approved = approval_of_all(evidence.bases, policy)
     if approved is False:
-        yield _statement(subject, _why(evidence, policy))
+        yield _statement(subject, _why(subject, evidence))
     elif approved is None and is_base and evidence.documents_read:
         yield _statement(subject, "neither its name nor its layers are those of an approved base")
 
@@ -61,10 +60,13 @@ def _shown(reference: str, tags: tuple[str, ...]) -> str:
     return f"{reference}:{{{','.join(tags)}}}" if len(tags) > 1 else ":".join((reference, *tags))
 
 
-def _why(evidence: Evidence, policy: Policy) -> str:
-    match = next(match for match in evidence.bases if approval(match, policy) is False)
+def _why(subject: Subject, evidence: Evidence) -> str:
+    match = next(match for match in evidence.bases if approval(match, subject.policy) is False)
     if match.base is None:
         return f"it stands on no base ({match.platform})"
+    own = subject.target.reference
+    if own is not None and match.base.reference == own.canonical:
+        return "the policy does not name it, and it stands on none that is named"
     version = f" = {match.base.version}" if match.base.version else ""
     return f"by its layers it stands on {match.base.reference}{version} ({match.platform})"
 
