@@ -7,13 +7,14 @@ shared with another reference, where a digest would stay that belongs to the old
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tagwatch.errors import InputError
 from tagwatch.source.target import Field, Target
 
-__all__ = ["Fix", "apply", "bump", "pin", "unified_diff"]
+__all__ = ["Fix", "apply", "bump", "compatible", "pin", "unified_diff"]
 
 # What YAML 1.1 or 1.2 reads as something else than text: numbers, base 60, dates, true, null.
 _NOT_TEXT = re.compile(
@@ -68,28 +69,48 @@ def bump(target: Target, new_tag: str, digest: str | None = None) -> Fix | None:
     return _fix(target, new_tag, None, comment=new_tag)
 
 
+def compatible(fixes: Iterable[Fix]) -> tuple[tuple[Fix, ...], tuple[Fix, ...]]:
+    """The fixes of one file that can be made together, and those left for another run.
+
+    Where two want to change the same bytes the earlier of `fixes` wins, whole.
+    """
+    made: list[_Edit] = []
+    kept: list[Fix] = []
+    left: list[Fix] = []
+    for fix in fixes:
+        edits = [_edit_of(one) for one in _flat([fix])]
+        if any(_clashes(edit, made) for edit in edits):
+            left.append(fix)
+            continue
+        kept.append(fix)
+        for edit in edits:
+            if edit not in made:
+                insort(made, edit)
+    return tuple(kept), tuple(left)
+
+
 def apply(raw: bytes, fixes: Iterable[Fix]) -> bytes:
     """`raw` with every fix made; the same fix twice is made once.
 
     Raises `InputError`, and changes nothing, where two fixes overlap or the file is not the one
     that they were made for.
     """
-    edits = sorted({(e.start, e.end, e.replacement, e.before) for e in _flat(fixes)})
+    edits = sorted({_edit_of(one) for one in _flat(fixes)})
     parts: list[bytes] = []
-    position = 0
+    position, last = 0, -1
     for start, end, replacement, before in edits:
-        if start < position or not start <= end <= len(raw):
+        if start < position or start == last or not start <= end <= len(raw):
             raise InputError(
                 f"two fixes overlap, or one is outside the file, at byte {start}",
                 hint="run the check again; fix the rest by hand",
             )
-        if before is not None and raw[start:end] != before.encode():
+        if before and raw[start:end] != before.encode():
             raise InputError(
                 f"the file changed at byte {start}: {before[:80]!r} no longer stands there",
                 hint="run the check again",
             )
         parts += (raw[position:start], replacement.encode())
-        position = end
+        position, last = end, start
     return b"".join([*parts, raw[position:]])
 
 
@@ -107,6 +128,24 @@ def unified_diff(path: str, before: bytes, after: bytes) -> str:
 def _lines(raw: bytes) -> list[str]:
     lines = raw.decode("utf-8", "replace").split("\n")
     return [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
+_Edit = tuple[int, int, str, str]
+
+
+def _edit_of(fix: Fix) -> _Edit:
+    return fix.start, fix.end, fix.replacement, fix.before or ""
+
+
+def _clashes(edit: _Edit, made: Sequence[_Edit]) -> bool:
+    """True where `edit` and one of `made` (sorted, apart) are for the same bytes and differ."""
+    index = bisect_left(made, edit)
+    if index < len(made) and made[index] == edit:
+        return False
+    start, end = edit[0], edit[1]
+    before = index > 0 and (made[index - 1][1] > start or made[index - 1][0] == start)
+    after = index < len(made) and (made[index][0] < end or made[index][0] == start)
+    return before or after
 
 
 def _flat(fixes: Iterable[Fix]) -> Iterator[Fix]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tagwatch.errors import InputError
 from tagwatch.source.dockerfile import extract
-from tagwatch.source.edit import Fix, apply, bump, pin, unified_diff
+from tagwatch.source.edit import Fix, apply, bump, compatible, pin, unified_diff
 from tagwatch.source.plain import extract as extract_plain
 from tagwatch.source.target import Field, Location, SourceContext, Span, Target
 
@@ -204,6 +204,7 @@ def test_apply_makes_the_same_fix_once_and_neighbours_each() -> None:
     [
         [fix(0, 2, "x"), fix(1, 3, "y")],
         [fix(0, 2, "x"), fix(0, 2, "y")],
+        [fix(1, 1, "x"), fix(1, 1, "y")],
         [fix(3, 5, "x")],
         [fix(-1, 1, "x")],
         [fix(2, 1, "x")],
@@ -215,6 +216,35 @@ def test_apply_refuses_what_is_not_exact(fixes: list[Fix]) -> None:
     with pytest.raises(InputError) as caught:
         apply(b"abcd", fixes)
     assert caught.value.hint
+
+
+def test_of_two_fixes_for_one_place_the_first_is_made() -> None:
+    both = fix(4, 6, "x")
+    pair = Fix(path="f", start=0, end=1, replacement="p", description="", also=(fix(9, 10, "q"),))
+    late = fix(9, 11, "z")
+    kept, left = compatible([both, fix(4, 6, "x"), fix(5, 7, "y"), pair, late, fix(6, 7, "w")])
+    assert kept == (both, both, pair, fix(6, 7, "w"))
+    assert left == (fix(5, 7, "y"), late)
+    assert apply(b"0123456789abc", kept) == b"p123xw78qabc"
+
+
+_fix = st.builds(
+    lambda start, length, text: fix(start, start + length, text),
+    st.integers(0, 9),
+    st.integers(0, 3),
+    st.sampled_from(["", "x", "yy"]),
+)
+
+
+@given(st.lists(_fix, max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_what_is_compatible_can_be_applied(fixes: list[Fix]) -> None:
+    kept, left = compatible(fixes)
+    assert sorted([*kept, *left], key=repr) == sorted(fixes, key=repr)
+    apply(b"0123456789abc", kept)
+    for one in left:
+        with pytest.raises(InputError):
+            apply(b"0123456789abc", [*kept, one])
 
 
 def test_the_diff_of_a_dry_run() -> None:
