@@ -15,7 +15,10 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Quota, Scope, TagObservation
 
-__all__ = ["Listing", "Registry"]
+__all__ = ["MAX_BLOB_BYTES", "Listing", "Registry"]
+
+MAX_BLOB_BYTES = 16 * 1024 * 1024
+"""What `Registry.blob` reads at most: SBOMs of large images are larger than any manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,7 @@ class Registry(Protocol):
         """A manifest or index, verified. One GET; on Docker Hub it spends pull quota."""
 
     async def blob(self, repository: Repository, digest: Digest, size: int) -> Document:
-        """A config or attestation, at most 4 MiB, verified. One GET and perhaps a redirect."""
+        """A config or attestation, at most 16 MiB, verified. One GET and perhaps a redirect."""
 
     async def referrers(self, repository: Repository, digest: Digest) -> Document | None:
         """The index of artifacts that refer to `digest`, by API or fallback tag; None: none."""

@@ -28,7 +28,6 @@ from tagwatch.image.image_config import parse_image_config
 from tagwatch.image.manifest import (
     DOCKER_CONFIG,
     DOCKER_MANIFEST,
-    MAX_DOCUMENT_BYTES,
     Descriptor,
     Index,
     decode_json,
@@ -36,7 +35,7 @@ from tagwatch.image.manifest import (
 )
 from tagwatch.image.reference import Repository, is_tag
 from tagwatch.image.snapshot import Document, Quota, Scope, TagObservation
-from tagwatch.registry.interface import Listing
+from tagwatch.registry.interface import MAX_BLOB_BYTES, Listing
 
 __all__ = ["LayoutRegistry", "open_layout", "split_layout"]
 
@@ -51,7 +50,7 @@ class _Files(Protocol):
     """Read-only files by relative POSIX path."""
 
     def read(self, path: str) -> bytes | None:
-        """The whole file, at most 4 MiB; None where there is none."""
+        """The whole file, at most 16 MiB; None where there is none."""
 
     def size(self, path: str) -> int | None:
         """The file's size in bytes."""
@@ -74,7 +73,7 @@ class _Folder:
                 return None
             _check_size(os.fstat(descriptor).st_size, path)
             with os.fdopen(os.dup(descriptor), "rb") as file:
-                return file.read(MAX_DOCUMENT_BYTES)
+                return file.read(MAX_BLOB_BYTES)
 
     def size(self, path: str) -> int | None:
         """See `_Files.size`."""
@@ -386,8 +385,8 @@ def _index_entries(raw: bytes) -> tuple[tuple[str, Descriptor], ...]:
 
 
 def _check_size(size: int, path: str) -> None:
-    if not 0 <= size <= MAX_DOCUMENT_BYTES:
-        raise _hostile(f"{path!r} is larger than {MAX_DOCUMENT_BYTES} bytes")
+    if not 0 <= size <= MAX_BLOB_BYTES:
+        raise _hostile(f"{path!r} is larger than {MAX_BLOB_BYTES} bytes")
 
 
 def _hostile(what: str) -> HostileAnswerError:

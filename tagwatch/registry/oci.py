@@ -5,13 +5,11 @@ Answers are verified here: a digest is computed over the bytes, never believed.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from aiohttp import ClientSSLError
 from yarl import URL
 
 from tagwatch.errors import (
@@ -21,7 +19,6 @@ from tagwatch.errors import (
     InvalidReferenceError,
     NotFoundError,
     RegistryError,
-    UnavailableError,
 )
 from tagwatch.image.digest import Digest, digest_of, is_digest
 from tagwatch.image.manifest import (
@@ -34,6 +31,8 @@ from tagwatch.image.manifest import (
 from tagwatch.image.reference import Repository, is_tag
 from tagwatch.image.snapshot import Document, TagObservation
 from tagwatch.registry.authorization import Authorizer, Grant, pull_grant
+from tagwatch.registry.endpoint import Endpoint
+from tagwatch.registry.interface import MAX_BLOB_BYTES
 from tagwatch.registry.page import read_pages
 from tagwatch.registry.transport import Answer, Ask, Transport
 from tagwatch.registry.wire import RepositoryList, TagList, decode
@@ -75,52 +74,18 @@ class OciClient:
         self.host = transport.host
         self.transport = transport
         self.authorizer = authorizer
-        self._endpoints = endpoints
+        self._endpoint = Endpoint(transport, authorizer, endpoints)
         self._namespace = namespace
-        self._endpoint = ""
-        self._pinging = asyncio.Lock()
         self._head_works: bool | None = None
         self._has_referrers = True
 
     async def endpoint(self) -> str:
-        """`scheme://host[:port][/prefix]` that answers. One `GET /v2/` a run."""
-        if not self._endpoint:
-            async with self._pinging:
-                if not self._endpoint:
-                    self._endpoint = await self._ping()
-        return self._endpoint
-
-    async def _ping(self) -> str:
-        for endpoint in self._endpoints:
-            ask = Ask(
-                method="GET",
-                url=URL(f"{str(endpoint).rstrip('/')}/v2/", encoded=True),
-                kind="ping",
-                doing="asking for the registry API",
-                cap=MAX_DOCUMENT_BYTES,
-                headers=_JSON,
-            )
-            try:
-                answer = await self.transport.send(ask)
-            except UnavailableError as error:
-                if endpoint is self._endpoints[-1] or not _may_be_plain(endpoint, error):
-                    raise
-                self.transport.forget_down()
-                continue
-            if answer.status == 404:
-                raise RegistryError(
-                    f"{self.host}: there is no registry: /v2/ was not found",
-                    hint="check the registry's name, and its endpoint in the configuration",
-                    status=404,
-                )
-            if answer.status == 401:
-                self.authorizer.learn(answer)
-            break
-        return str(endpoint).rstrip("/")
+        """See `Endpoint.find`."""
+        return await self._endpoint.find()
 
     async def authorise(self, path: str) -> None:
         """Get what it takes to read a repository, without reading it. Raises `DeniedError`."""
-        await self.endpoint()
+        await self._endpoint.find()
         await self.authorizer.header(pull_grant(path))
 
     async def ask(
@@ -140,7 +105,7 @@ class OciClient:
         `path` is encoded and starts with `/`. Statuses other than 401 and 403 are the caller's.
         Raises `DeniedError` for those two.
         """
-        endpoint = self._endpoint or await self.endpoint()
+        endpoint = self._endpoint.found or await self._endpoint.find()
         url = URL(endpoint + path, encoded=True)
         value = self.authorizer.ready(grant) or await self.authorizer.header(grant)
         ask = Ask(
@@ -207,10 +172,10 @@ class OciClient:
     async def blob(self, repository: Repository, digest: Digest, size: int) -> Document:
         """See `Registry.blob`."""
         doing = f"reading the blob {digest!r} of {repository.path!r}"
-        if not is_digest(digest) or not 0 <= size <= MAX_DOCUMENT_BYTES:
+        if not is_digest(digest) or not 0 <= size <= MAX_BLOB_BYTES:
             raise HostileAnswerError(
-                f"{self.host}: {doing}: {size} bytes are too many for a config",
-                hint=f"configs and attestations are read up to {MAX_DOCUMENT_BYTES} bytes",
+                f"{self.host}: {doing}: no config or attestation has {size} bytes",
+                hint=f"they are read up to {MAX_BLOB_BYTES} bytes",
             )
         answer = await self.ask(
             "GET",
@@ -373,11 +338,6 @@ def _checked(tag_or_digest: str, host: str) -> str:
         f"{host}: {tag_or_digest[:160]!r} is neither a tag nor a digest",
         hint="a tag has letters, digits, '_', '.' and '-', 128 at most",
     )
-
-
-def _may_be_plain(endpoint: URL, error: UnavailableError) -> bool:
-    """True where plain HTTP may answer although https did not: another port, or no TLS here."""
-    return bool(endpoint.is_default_port()) or isinstance(error.__cause__, ClientSSLError)
 
 
 def _reading(repository: Repository, reference: str) -> str:

@@ -21,8 +21,8 @@ class RegistrySettings:
     registry's credentials. `redirect_hosts`: the same form, for storage at private addresses;
     they never receive credentials. `namespace`: send `ns=<registry>` (containerd's mirrors).
     `budget`: pulls (manifest GETs) one run may spend. `full_sweep`: how often every tag is listed
-    although only the newest changed. `timeout_seconds` is for one request and its answer,
-    `patience_seconds` for all waiting between the attempts of one request.
+    although only the newest changed. `timeout_seconds` is for one attempt and its answer; no
+    other attempt begins once a request has taken `patience_seconds`.
     """
 
     endpoint: str | None = None

@@ -110,7 +110,8 @@ class Transport:
         """
         self._fail_fast(ask)
         # Written out: stamina's loop costs 75 µs a call, as much as the whole HEAD (2026-11).
-        waited = 0.0
+        clock = asyncio.get_running_loop().time
+        ends_at = clock() + self._settings.patience_seconds
         for attempt in range(1, _ATTEMPTS + 1):
             pause: float | None = None
             try:
@@ -126,12 +127,11 @@ class Transport:
                 pause = retry_after_seconds(answer.headers)
             if pause is None:
                 pause = _FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # jitter is no secret
-            waited += pause
-            if attempt == _ATTEMPTS or waited > self._settings.patience_seconds:
+            if attempt == _ATTEMPTS or clock() + pause > ends_at:
                 break
             await asyncio.sleep(pause)
         if isinstance(failure.__cause__, _NOT_REACHED):
-            self._down = (asyncio.get_running_loop().time() + _DOWN_SECONDS, failure.__cause__)
+            self._down = (clock() + _DOWN_SECONDS, failure.__cause__)
         raise failure
 
     def refusal(self, answer: Answer, doing: str, *, hint: str = "") -> RegistryError:

@@ -16,6 +16,7 @@ from tagwatch.image.digest import digest_of
 from tagwatch.image.image_config import parse_image_config
 from tagwatch.image.manifest import OCI_MANIFEST, Manifest, parse_manifest
 from tagwatch.image.reference import Repository
+from tagwatch.registry.interface import MAX_BLOB_BYTES
 from tagwatch.registry.layout import open_layout, split_layout
 from tests.registry.harness import AT
 from tests.registry.images import ImageLibrary
@@ -146,8 +147,8 @@ class TestHostileLayouts:
             with pytest.raises(HostileAnswerError, match="other bytes"):
                 await layout.blob(APP, CONFIG_DIGEST, len(CONFIG) + 1)
 
-    async def test_a_blob_larger_than_4_mib_is_not_read(self, make: Make, tmp_path: Path) -> None:
-        huge = b" " * (4 * 1024 * 1024 + 1)
+    async def test_a_blob_that_is_too_large_is_not_read(self, make: Make, tmp_path: Path) -> None:
+        huge = b" " * (MAX_BLOB_BYTES + 1)
         files = {**GOOD, blob_path(digest_of(huge)): huge}
         with (
             open_layout(make(tmp_path, files)) as layout,

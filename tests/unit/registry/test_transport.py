@@ -135,6 +135,23 @@ class TestRetries:
                     await registry.head(repository("127.0.0.1:1"), "1")
             assert registry.requests["ping"] <= 2
 
+    async def test_a_registry_that_stalls_is_waited_for_once_by_all(self) -> None:
+        async def hang(_: web.BaseRequest) -> web.StreamResponse:
+            await asyncio.sleep(0.5)
+            return web.Response()
+
+        async with (
+            scripted(Exchange(method="GET", path="/v2/", handler=hang)) as server,
+            registry_at(server.url, timeout_seconds=0.2, patience_seconds=0.1) as registry,
+        ):
+            started = time.monotonic()
+            apps = [repository(server.host, f"app{number}") for number in range(20)]
+            failures = await asyncio.gather(
+                *(registry.head(app, "1") for app in apps), return_exceptions=True
+            )
+            assert time.monotonic() - started < 1.0
+            assert [type(failure) for failure in failures] == [UnavailableError] * 20
+
     async def test_a_slow_repository_does_not_stand_for_its_host(self) -> None:
         async def hang(_: web.BaseRequest) -> web.StreamResponse:
             await asyncio.sleep(0.5)
