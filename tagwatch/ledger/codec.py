@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import types
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
@@ -70,11 +69,15 @@ def digest_of_bytes(raw: bytes) -> Digest:
 
 def compress(raw: bytes) -> bytes:
     """Zlib, level 6: a manifest becomes about half, a result about a tenth."""
+    import zlib
+
     return zlib.compress(raw, 6)
 
 
 def expand(stored: bytes) -> bytes:
     """What `compress` took. Raises `LedgerError`."""
+    import zlib
+
     try:
         return zlib.decompress(stored)
     except zlib.error as error:

@@ -1,4 +1,7 @@
-"""What the ledger knows, read through plain sqlite3: all that a warm `check` needs of this room."""
+"""What the ledger knows, read through plain sqlite3: all that a warm `check` needs of this room.
+
+Values are imported by the method that gives them: `check` asks for evidence only.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from tagwatch.audit.base import BaseBuild
-from tagwatch.audit.change import Change
-from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.history import Interval, Seen
-from tagwatch.audit.result import AuditResult, RepositoryChange
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import Document
 from tagwatch.ledger.codec import decode, digest_of_bytes, digest_to_bytes, expand, moment
 from tagwatch.ledger.connection import connect_read_only, translated
-from tagwatch.ledger.record import FindingDates, Known, Move, Run
-from tagwatch.ledger.timeline import served_at, timeline
+
+if TYPE_CHECKING:
+    from tagwatch.audit.base import BaseBuild
+    from tagwatch.audit.change import Change
+    from tagwatch.audit.evidence import Evidence
+    from tagwatch.audit.result import AuditResult, RepositoryChange
+    from tagwatch.image.snapshot import Document
+    from tagwatch.ledger.record import FindingDates, Known, Move, Run
 
 __all__ = ["Reader"]
 
@@ -114,6 +118,8 @@ class Reader:
 
     def known(self, repository: Repository) -> Known:
         """What the next crawl of `repository` may skip."""
+        from tagwatch.ledger.record import Known
+
         names = (repository.registry, repository.path)
         rows = self._rows(
             "SELECT watermark, full_at FROM repository WHERE registry = ? AND path = ?", names
@@ -139,6 +145,8 @@ class Reader:
 
     def intervals(self, repository: Repository, tag: str | None = None) -> tuple[Interval, ...]:
         """The past of one tag, or of every tag, by tag and then oldest first."""
+        from tagwatch.ledger.timeline import timeline
+
         only, parameters = ("", ()) if tag is None else (" AND t.name = ?", (tag,))
         own = self._own(repository, only, parameters)
         rows = self._rows(
@@ -149,6 +157,8 @@ class Reader:
 
     def at(self, repository: Repository, tag: str, when: datetime) -> Interval | None:
         """What `tag` was at `when`; None where it was not there, or nothing is known."""
+        from tagwatch.ledger.timeline import served_at
+
         return served_at(self.intervals(repository, tag), when)
 
     def tags_of_digest(
@@ -197,6 +207,8 @@ class Reader:
 
     def documents(self, digests: Iterable[Digest]) -> Mapping[Digest, Document]:
         """The documents of these digests, where stored, with the bytes that were stored."""
+        from tagwatch.image.snapshot import Document
+
         rows = self._of_digests("SELECT digest, media_type, raw FROM document", digests)
         found = (
             Document(digest=digest_of_bytes(digest), media_type=media_type, raw=expand(raw))
@@ -216,6 +228,8 @@ class Reader:
 
     def base_builds(self, references: Iterable[str] | None = None) -> tuple[BaseBuild, ...]:
         """Every build ever seen of these bases (None: of all), by reference and oldest first."""
+        from tagwatch.audit.base import BaseBuild
+
         wanted = None if references is None else json.dumps(list(references))
         rows = self._rows(_BASE_BUILDS, (wanted,))
         return tuple(
@@ -232,6 +246,8 @@ class Reader:
 
     def evidence(self, keys: Iterable[str]) -> Mapping[str, Evidence]:
         """The newest evidence of each key, ours before imported where equally old. One query."""
+        from tagwatch.audit.evidence import Evidence
+
         rows = self._rows(
             "SELECT key, body FROM evidence WHERE key IN (SELECT value FROM json_each(?)) "
             "ORDER BY coalesce(at, 0), source = 'seen'",
@@ -271,6 +287,8 @@ class Reader:
         )
 
     def _result(self, condition: str, parameters: tuple[object, ...]) -> AuditResult | None:
+        from tagwatch.audit.result import AuditResult
+
         rows = self._rows(_RESULT + condition + " ORDER BY id DESC LIMIT 1", parameters)
         if not rows or rows[0][0] is None:
             return None
@@ -278,6 +296,8 @@ class Reader:
 
     def finding_dates(self, fingerprints: Iterable[str]) -> Mapping[str, FindingDates]:
         """When each of these findings stood in a result first and last."""
+        from tagwatch.ledger.record import FindingDates
+
         rows = self._rows(
             "SELECT fingerprint, first_seen, last_seen FROM finding "
             "WHERE fingerprint IN (SELECT value FROM json_each(?))",
@@ -292,6 +312,9 @@ class Reader:
 
     def changes_since(self, run_id: int) -> tuple[RepositoryChange, ...]:
         """Every explained move that runs after `run_id` saw, oldest first."""
+        from tagwatch.audit.change import Change
+        from tagwatch.audit.result import RepositoryChange
+
         rows = self._rows(
             f"{_MOVE} WHERE m.run_id > ? AND m.change IS NOT NULL "
             "ORDER BY i.first_seen, r.registry, r.path, t.name",
@@ -307,6 +330,8 @@ class Reader:
 
     def newest_change(self, repository: Repository, tag: str) -> Change | None:
         """The newest move of this tag, where it was explained."""
+        from tagwatch.audit.change import Change
+
         rows = self._rows(
             f"{_MOVE} WHERE r.registry = ? AND r.path = ? AND t.name = ? "
             "AND m.change IS NOT NULL ORDER BY m.n DESC LIMIT 1",
@@ -316,6 +341,8 @@ class Reader:
 
     def unexplained_moves(self) -> tuple[Move, ...]:
         """Moves without a verdict: an interrupted run leaves them for the next one to explain."""
+        from tagwatch.ledger.record import Move
+
         rows = self._rows(f"{_MOVE} WHERE m.change IS NULL ORDER BY i.first_seen, r.path, t.name")
         return tuple(
             Move(
@@ -363,6 +390,8 @@ def _moment(value: int | None) -> datetime | None:
 
 
 def _run(row: Any) -> Run:
+    from tagwatch.ledger.record import Run
+
     number, kind, at, finished_at, complete, *counts = row
     return Run(
         id=number,

@@ -130,7 +130,7 @@ def counts(path: Path) -> tuple[int, ...]:
 
 
 @given(NIGHTS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_ledger_says_what_the_log_says(log: tuple[RepositorySnapshot, ...]) -> None:
     with tempfile.TemporaryDirectory() as folder, Ledger.open(Path(folder, "l.db")) as ledger:
         run = ledger.begin_run("scan", START)
@@ -170,7 +170,7 @@ def check_history(ledger: Ledger, log: Sequence[RepositorySnapshot]) -> None:
 
 
 @given(NIGHTS, st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_whatever_comes_late_the_history_stays_whole(
     log: tuple[RepositorySnapshot, ...], chance: random.Random
 ) -> None:
