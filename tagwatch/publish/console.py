@@ -19,7 +19,7 @@ from tagwatch.publish.wording import (
     evidence_finder,
     failure_sentence,
     fix_text,
-    now_text,
+    now_of,
     since_sentence,
     verdict_sentence,
 )
@@ -108,7 +108,7 @@ def _findings(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
 
 
 def _now(result: AuditResult, evidence: Evidence) -> str:
-    said = f"{one_line(evidence.resolution.input)} = {now_text(evidence.resolution)}"
+    said = now_of(evidence)
     if evidence.at == result.at and evidence.source == "seen":
         return said
     return f"{said} · {age_of_facts(result, evidence)}"

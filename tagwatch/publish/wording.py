@@ -25,6 +25,8 @@ __all__ = [
     "evidence_finder",
     "failure_sentence",
     "fix_text",
+    "image_name",
+    "now_of",
     "now_text",
     "severity_counts",
     "since_sentence",
@@ -106,8 +108,22 @@ def coverage_sentence(result: AuditResult) -> str:
     return said + (f"; {tail}" if tail else "")
 
 
-def now_text(resolution: Resolution) -> str:
-    """What a reference is today: version, digest, other names, and what that rests on."""
+def image_name(evidence: Evidence) -> str:
+    """What people call the image: its key without what Docker Hub implies."""
+    return one_line(evidence.key.removeprefix("docker.io/").removeprefix("library/"), 300)
+
+
+def now_of(evidence: Evidence) -> str:
+    """The image's name and what it is now."""
+    asked = evidence.key.rpartition(":")[2]
+    return f"{image_name(evidence)} = {now_text(evidence.resolution, asked=asked)}"
+
+
+def now_text(resolution: Resolution, *, asked: str = "") -> str:
+    """What a reference is today: version, digest, other names, and what that rests on.
+
+    `asked`: the tag that was asked for, which is not told again.
+    """
     if resolution.status is Status.NOT_FOUND:
         return "not in the registry"
     if resolution.status is Status.UNAVAILABLE:
@@ -115,7 +131,7 @@ def now_text(resolution: Resolution) -> str:
     parts = [resolution.tag or resolution.version or "no version can be named"]
     if resolution.digest:
         parts.append(short_digest(resolution.digest))
-    known = (resolution.tag, resolution.version, resolution.input.rpartition(":")[2])
+    known = (resolution.tag, resolution.version, asked or resolution.input.rpartition(":")[2])
     aliases = [alias for alias in resolution.aliases if alias not in known]
     if aliases:
         more = len(aliases) - _SHOWN_ALIASES

@@ -28,6 +28,7 @@ from tagwatch.publish.wording import (
 
 if TYPE_CHECKING:
     import jinja2
+    from markupsafe import Markup
 
 __all__ = ["render", "render_index", "suffix"]
 
@@ -88,11 +89,23 @@ def _environment() -> jinja2.Environment:
         "size": size_text,
         "counted": count,
         "failure": failure_sentence,
+        "prose": _prose,
         "unbroken": lambda text: re.sub(r"(\d) ", "\\1\N{NO-BREAK SPACE}", text),
         "base": base_sentence,
     }
     environment.globals["age_of_facts"] = age_of_facts
     return environment
+
+
+def _prose(text: str) -> Markup:
+    """A rule's own words: a capital at the start, and what stands between backticks as code."""
+    from markupsafe import Markup, escape
+
+    pieces = visible(text[:1].upper() + text[1:]).split("`")
+    if len(pieces) % 2 == 0:
+        return escape("`".join(pieces))
+    tags = (Markup("{}"), Markup("<code>{}</code>"))
+    return Markup("").join(tags[place % 2].format(piece) for place, piece in enumerate(pieces))
 
 
 def _clean(value: object) -> object:

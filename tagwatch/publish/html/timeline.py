@@ -20,7 +20,7 @@ _TOP = 8
 _LANE = 30
 _BAR = 18
 _LONGEST = timedelta(days=365)
-_SHORTEST = timedelta(days=14)
+_SHORTEST = timedelta(days=7)
 _LETTER = 6.7
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ALARMS = {"replaced": "!", "downgraded": "↓", "unknown": "?"}
@@ -40,13 +40,14 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """One tag. `cut`: it is older than the axis."""
+    """One tag. `cut`: it is older than the axis. `gone_x`: where it ended for good, or None."""
 
     y: int
     label: str
     anchor: str
     segments: tuple[Segment, ...]
     cut: bool
+    gone_x: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ def timeline_of(
 ) -> Timeline | None:
     """Lanes for (label, anchor, intervals), the axis ending at `at`; None without an interval.
 
-    The axis spans what is remembered, at least two weeks and at most a year.
+    The axis spans what is remembered, at least a week and at most a year.
     """
     known = [(label, anchor, intervals) for label, anchor, intervals in tags if intervals]
     if not known:
@@ -92,6 +93,7 @@ def timeline_of(
             anchor=anchor,
             segments=tuple(_segments(intervals, scale)),
             cut=intervals[0].first_seen < start,
+            gone_x=scale.x(intervals[-1].last_seen) if intervals[-1].ended else None,
         )
         for row, (label, anchor, intervals) in enumerate(known)
     )
@@ -127,7 +129,7 @@ def _segments(intervals: Sequence[Interval], scale: _Scale) -> Iterable[Segment]
         x = scale.x(interval.first_seen)
         end = scale.x(until) if interval.ended or following else float(_WIDTH)
         width = max(round(end - x, 1), 3.0)
-        name = interval.version or short_digest(interval.digest).removeprefix("sha256:")
+        name = interval.version or interval.digest.partition(":")[2][:8]
         label = one_line(name, 40)
         sign = _ALARMS.get(interval.verdict or "", "")
         yield Segment(
@@ -150,7 +152,7 @@ def _title(interval: Interval) -> str:
 
 
 def _ticks(scale: _Scale) -> Iterable[Tick]:
-    """Firsts of months; where fewer than two fall on the axis, every seventh day."""
+    """Firsts of months; where fewer than two fall on the axis, every seventh day, or every one."""
     months: list[datetime] = []
     year, month = scale.start.year, scale.start.month
     while True:
@@ -166,10 +168,12 @@ def _ticks(scale: _Scale) -> Iterable[Tick]:
             name = _MONTHS[at.month - 1]
             yield Tick(x=scale.x(at), label=f"{name} {at.year}" if year_too else name)
         return
+    days = (scale.end - scale.start).days
+    apart = timedelta(days=7 if days > 14 else 2 if days > 7 else 1)
     at = scale.start
-    while at <= scale.end - timedelta(days=3):
+    while at <= scale.end - apart / 2:
         yield Tick(x=scale.x(at), label=f"{at.day} {_MONTHS[at.month - 1]}")
-        at += timedelta(days=7)
+        at += apart
 
 
 def _description(

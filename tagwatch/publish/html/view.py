@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -23,6 +23,8 @@ from tagwatch.publish.wording import (
     change_step,
     evidence_finder,
     fix_text,
+    image_name,
+    now_of,
     now_text,
 )
 
@@ -146,7 +148,7 @@ def run_view(result: AuditResult, context: PublishContext) -> RunView:
         images=images,
         lanes=timeline_of(
             (
-                (image.name.rpartition("/")[2], image.anchor, image.evidence.history)
+                (image.name.rpartition("/")[2], image.anchor, _named(image.evidence))
                 for image in with_past[:_MOST_LANES]
             ),
             result.at,
@@ -216,7 +218,7 @@ def _task(
         message=first.message,
         why=rule.risk,
         remedy=first.remedy or rule.remedy,
-        now=f"{evidence.resolution.input} = {now_text(evidence.resolution)}" if evidence else "",
+        now=now_of(evidence) if evidence else "",
         image=image,
         state=next((states[f.fingerprint] for f in findings if f.fingerprint in states), ""),
         unknown=first.unknown,
@@ -269,14 +271,15 @@ def _image(
 ) -> ImageView:
     diff: Mapping[str, Any] = evidence.change.diff if evidence.change and not brief else {}
     matched = evidence.bases[0].layers_matched if evidence.bases else 0
-    name = evidence.resolution.input or evidence.key
-    past = evidence.history[-(_FEW_INTERVALS if brief else _MOST_INTERVALS) :]
-    lane = [] if brief else [(name.rpartition("/")[2], anchor, evidence.history)]
+    name = image_name(evidence)
+    history = _named(evidence)
+    past = history[-(_FEW_INTERVALS if brief else _MOST_INTERVALS) :]
+    lane = [] if brief else [(name.rpartition("/")[2], anchor, history)]
     return ImageView(
         anchor=anchor,
         name=name,
         evidence=evidence,
-        now=now_text(evidence.resolution),
+        now=now_text(evidence.resolution, asked=evidence.key.rpartition(":")[2]),
         uses=uses,
         tasks=tasks,
         timeline=timeline_of(lane, at),
@@ -284,9 +287,20 @@ def _image(
         differences=differences(diff),
         not_compared=not_compared(diff),
         past=past,
-        older=len(evidence.history) - len(past),
+        older=len(history) - len(past),
         brief=brief,
         open=not brief and (changed or any(task.severity is not Severity.NOTE for task in tasks)),
+    )
+
+
+def _named(evidence: Evidence) -> tuple[Interval, ...]:
+    """The tag's past; what it serves now bears the version that could be named since."""
+    resolution = evidence.resolution
+    return tuple(
+        replace(interval, version=resolution.version)
+        if interval.version is None and interval.digest == resolution.digest
+        else interval
+        for interval in evidence.history
     )
 
 

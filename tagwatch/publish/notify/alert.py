@@ -122,7 +122,8 @@ def _line(name: str, same: list[Finding], mark: str) -> Line:
     return Line(
         mark=mark or first.severity.value,
         name=name,
-        message=one_line(first.message, _MESSAGE_LIMIT),
+        # the name stands before the message already
+        message=one_line(first.message.removeprefix(name), _MESSAGE_LIMIT),
         where=_where(same),
         fix="" if mark else fix_text(first),
         remedy="" if mark or first.fix else one_line(first.remedy, _MESSAGE_LIMIT),

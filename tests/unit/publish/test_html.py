@@ -20,6 +20,7 @@ from tagwatch.publish.html import page
 from tagwatch.publish.html.layers import stack_of
 from tagwatch.publish.html.timeline import timeline_of
 from tagwatch.publish.html.trend import trend_of
+from tagwatch.publish.html.view import run_view
 from tests.publish_hostile import hostile
 from tests.publish_images import CHANGES, EVIDENCE, digest
 from tests.publish_sample import AT, found, sample, sample_context
@@ -278,6 +279,32 @@ def test_timeline_marks_alarms_and_cuts_what_is_older_than_a_year() -> None:
     assert old.lanes[0].cut
     assert old.lanes[0].segments[0].x == old.labels
     assert len(old.ticks) >= 5
+
+
+def test_timeline_of_few_days_has_daily_ticks_and_a_deleted_tag_says_so() -> None:
+    first = replace(
+        EVIDENCE[5].history[0], first_seen=AT - timedelta(days=3), last_seen=AT - timedelta(days=1)
+    )
+    drawn = timeline_of([("web:1", "a", (first,))], AT)
+    assert drawn is not None
+    assert [tick.label for tick in drawn.ticks][:2] == ["16 Nov", "17 Nov"]
+    gone = drawn.lanes[0].gone_x
+    assert gone is not None
+    assert drawn.lanes[0].segments[0].x < gone < drawn.now
+
+
+def test_what_a_tag_serves_now_bears_the_version_known_since() -> None:
+    known = EVIDENCE[5]
+    unnamed = (*known.history[:-1], replace(known.history[-1], version=None))
+    evidence = {known.key: replace(known, history=unnamed)}
+    view = run_view(replace(sample(), evidence=evidence), sample_context())
+    assert view.images[0].past[-1].version == "6.2.24"
+
+
+def test_notes_are_folded_and_all_else_is_open() -> None:
+    text = run_page()
+    assert text.count('<article class="card task"') == 6
+    assert text.count('<details class="card task"') == 3
 
 
 def test_layer_stack_has_every_layer_on_its_side_and_the_base_bracket() -> None:
