@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 141
+    except Exception as error:  # noqa: BLE001  # the last resort: a bug is told, not dumped
+        return _bug(error)
 
 
 def show(error: TagwatchError) -> None:
@@ -50,6 +52,20 @@ def show(error: TagwatchError) -> None:
     sys.stderr.write(f"tagwatch: error: {plain(error.message)}\n")
     if error.hint:
         sys.stderr.write(f"  hint: {plain(error.hint)}\n")
+
+
+def _bug(error: Exception) -> int:
+    """An error nobody foresaw: one line, and the trace only where it is asked for."""
+    import os
+
+    if os.environ.get("TAGWATCH_DEBUG"):
+        raise error
+    kind = type(error).__name__
+    sys.stderr.write(f"tagwatch: internal error: {kind}: {plain(str(error))[:300]}\n")
+    sys.stderr.write(
+        "  hint: this is a bug: please report it with the output of TAGWATCH_DEBUG=1\n"
+    )
+    return 2
 
 
 def load(name: str) -> Command:

@@ -143,5 +143,6 @@ def _factory(channel: str) -> Any:
 
 def _notifier(settings: AlertSettings, environment: Mapping[str, str]) -> Notifier:
     url = read_secret(settings.env, settings.file, environment)
-    notifier: Notifier = _factory(settings.channel)(url, allow_http=settings.allow_http)
+    options = {"allow_http": True} if settings.allow_http else {}
+    notifier: Notifier = _factory(settings.channel)(url=url, **options)
     return notifier

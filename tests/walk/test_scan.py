@@ -1,0 +1,160 @@
+"""`tagwatch scan`: two nights, alerts, interruptions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import signal
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tagwatch.service.demo.nights import second_night
+from tests.walk.conftest import Shop
+
+
+def intervals(shop: Shop) -> int:
+    with sqlite3.connect(shop.folder / "tagwatch.db") as connection:
+        return int(connection.execute("SELECT count(*) FROM interval").fetchone()[0])
+
+
+@asynccontextmanager
+async def slack(answers: list[int]) -> AsyncIterator[tuple[str, list[Any]]]:
+    """A webhook that gives these statuses in turn (the last for ever; 0: never answers)."""
+    posted: list[Any] = []
+
+    async def hook(request: web.Request) -> web.Response:
+        posted.append(await request.json())
+        status = answers[min(len(posted), len(answers)) - 1]
+        if status == 0:
+            await asyncio.sleep(3600)
+        return web.Response(status=status, headers={"Retry-After": "0"} if status == 429 else {})
+
+    app = web.Application()
+    app.router.add_post("/hook", hook)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/hook", posted
+    finally:
+        await runner.cleanup()
+
+
+async def test_the_second_night_tells_what_moved(shop: Shop) -> None:
+    first = await shop.run("scan", "--format", "json")
+    assert first.code == 1, first.err
+    assert "Traceback" not in first.err
+    document = json.loads(first.out)
+    assert document["complete"] is True
+    assert document["changes"] == []
+    before = intervals(shop)
+
+    unchanged = await shop.run("scan", "--format", "json")
+    assert json.loads(unchanged.out)["changes"] == []
+    assert intervals(shop) == before, "an unchanged night adds no interval"
+    assert all("manifest" not in kinds for kinds in json.loads(unchanged.out)["requests"].values())
+
+    second_night(shop.shelf)
+    moved = json.loads((await shop.run("scan", "--format", "json")).out)
+    verdicts = {
+        (change["repository"].rpartition("/")[2], change["tag"]): change["verdict"]
+        for change in moved["changes"]
+    }
+    assert verdicts["redis", "7"] == "upgraded"
+    assert verdicts["api", "1.4.2"] == "replaced"
+    assert verdicts["python", "3.12-slim"] == "rebuilt"
+    rules = {finding["rule"] for finding in moved["findings"]}
+    assert {"tag-replaced", "tag-deleted", "tag-missing"} <= rules
+    assert (shop.folder / "reports" / "index.html").is_file()
+
+
+async def test_one_alert_when_something_changed_and_none_else(shop: Shop) -> None:
+    async with slack([200]) as (url, posted):
+        shop.environment["HOOK"] = url
+        shop.configure("alerts: {slack: {webhook_env: HOOK, allow_http: true}}\n")
+        for _ in range(2):
+            await shop.run("scan")
+        assert len(posted) == 1, "the first night is news, the second is not"
+        second_night(shop.shelf)
+        done = await shop.run("scan")
+        assert len(posted) == 2
+        assert "shop/api:1.4.2" in json.dumps(posted[1])
+        assert url not in done.out + done.err
+        for page in (shop.folder / "reports").rglob("*.*"):
+            assert url not in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [([500, 200], 2), ([429, 200], 2), ([404, 200], 1)],
+    ids=["500 is tried again", "429 is tried again", "404 is refused for good"],
+)
+async def test_an_alert_that_was_not_taken(shop: Shop, answers: list[int], expected: int) -> None:
+    async with slack(answers) as (url, posted):
+        shop.environment["HOOK"] = url
+        shop.configure("alerts: {slack: {webhook_env: HOOK, allow_http: true}}\n")
+        first = await shop.run("scan")
+        assert "alert to slack" in first.err
+        _let_retries_be_due(shop)
+        await shop.run("scan")
+        await shop.run("scan")
+        assert len(posted) == expected
+
+
+def _let_retries_be_due(shop: Shop) -> None:
+    with sqlite3.connect(shop.folder / "tagwatch.db") as connection:
+        connection.execute("UPDATE outbox SET next_at = 0 WHERE state = 'pending'")
+
+
+async def test_killed_scans_lose_nothing_and_alert_once(shop: Shop) -> None:
+    """`kill -9` at 20 seeded moments; then one scan runs to its end."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    async with slack([200]) as (url, posted):
+        shop.environment["HOOK"] = url
+        shop.configure("alerts: {slack: {webhook_env: HOOK, allow_http: true}}\n")
+        await shop.run("scan")
+        second_night(shop.shelf)
+        acknowledged: set[tuple[Any, ...]] = set()
+        for _ in range(20):
+            process = await shop.start("scan")
+            await asyncio.sleep(dice.uniform(0.2, 1.6))
+            if process.returncode is None:
+                process.send_signal(signal.SIGKILL)
+            await process.communicate()
+            rows = _rows(shop)
+            assert acknowledged <= rows, f"seed {seed}: acknowledged rows are gone"
+            acknowledged = rows
+        await shop.run("scan")
+        check = await shop.run("ledger", "check")
+        assert check.code == 0, check.out
+        keys = [json.dumps(message, sort_keys=True) for message in posted]
+        assert len(keys) == len(set(keys)), f"seed {seed}: an alert came twice"
+        history = await shop.run("history", "redis:7", "--format", "json")
+        assert len(json.loads(history.out)["intervals"]) == 2
+
+
+def _rows(shop: Shop) -> set[tuple[Any, ...]]:
+    with sqlite3.connect(shop.folder / "tagwatch.db") as connection:
+        rows = connection.execute(
+            "SELECT repository_id, tag_id, n, digest_id, first_seen FROM interval"
+        )
+        return set(rows)
+
+
+async def test_sigterm_stops_in_good_order(shop: Shop) -> None:
+    process = await shop.start("scan")
+    await asyncio.sleep(0.9)
+    process.send_signal(signal.SIGTERM)
+    _, err = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode in (0, 1, 4, -signal.SIGTERM), err.decode()
+    assert "Traceback" not in err.decode()
+    assert (await shop.run("ledger", "check")).code in (0, 2)
