@@ -19,7 +19,8 @@ from tagwatch.source.image_text import image_target, place_of
 from tagwatch.source.interpolation import Place, Resolved, joined, literal
 from tagwatch.source.json_nodes import load_json
 from tagwatch.source.node import Document, Mapping, Node, Scalar, items_of
-from tagwatch.source.target import Extraction, SourceContext, Target
+from tagwatch.source.shared_value import mark_shared
+from tagwatch.source.target import Extraction, SourceContext, Span, Target
 
 __all__ = ["extract", "recognizes"]
 
@@ -53,7 +54,8 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
             targets.setdefault((target.location, target.reference), target)
     text = document.source.text
     ignores = find_ignores(text, path, comment="#") + find_ignores(text, path, comment="//")
-    found = list(attach(targets.values(), ignores))
+    marked = mark_shared(targets.values(), reader.places, [text], bare=True)
+    found = list(attach(marked, ignores))
     for name in reader.names:
         build = reader.build(name)
         if build is not None:
@@ -77,6 +79,7 @@ class _Reader:
         root = document.roots[0] if document.roots else None
         self._root = root if isinstance(root, Mapping) else Mapping(0)
         self._known: dict[str, Resolved | None] = {}
+        self.places: dict[Span, str] = {}  # where each variable's default stands
 
     @property
     def names(self) -> list[str]:
@@ -184,7 +187,10 @@ class _Reader:
         if name not in self._known:
             self._known[name] = None  # where a variable leads back to itself
             default = self._root.scalar("variable", name, "default")
-            self._known[name] = self.value(default) if default is not None else None
+            value = self.value(default) if default is not None else None
+            self._known[name] = value
+            for span in value.spans if value else ():
+                self.places.setdefault(span, name)
         return self._known[name]
 
 

@@ -96,30 +96,54 @@ def _without_guesses(
 def _moved(target: Target, document: Document, node: Scalar, text: str) -> Target:
     """A target of an inline Dockerfile at its place in the file that holds it.
 
-    Exact in a literal block (`|`), whose lines are the Dockerfile's; else the whole scalar's place.
+    Where the file spells the text otherwise (escapes, folded lines) it is the whole scalar's.
     """
     source = document.source
-    start, end = _range_in(source, node, text, target.location) or (node.start, node.end)
-    return replace(target, location=source.location(start, end), fields=(), ignores=())
+    start, end = _range_in(source, node, text, target) or (node.start, node.end)
+    return replace(
+        target,
+        text=source.text[start:end],
+        location=source.location(start, end),
+        fields=(),
+        ignores=(),
+    )
 
 
 def _range_in(
-    source: SourceText, node: Scalar, text: str, place: Location
+    source: SourceText, node: Scalar, text: str, target: Target
 ) -> tuple[int, int] | None:
-    if node.style != "|" or place.line != place.end_line:
-        return None
+    """The characters of the file that are the target's text, if they stand there in one line."""
+    place = target.location
     lines = text.split("\n")
-    if place.line > len(lines):
+    if place.line != place.end_line or place.line > len(lines):
         return None
-    line = lines[place.line - 1]
-    start = node.start
-    for _ in range(place.line):
-        start = source.text.find("\n", start) + 1
-        if not start:
-            return None
-    end = source.text.find("\n", start)
-    whole = source.text[start : end if end >= 0 else None].rstrip("\r")
-    if not whole.endswith(line):
+    if node.style == "|":
+        start = node.start
+        for _ in range(place.line):
+            start = source.text.find("\n", start) + 1
+            if not start:
+                return None
+    elif source.text[node.start : node.end] == node.value:
+        start = node.start + sum(len(line) + 1 for line in lines[: place.line - 1])
+    else:
         return None
-    margin = start + len(whole) - len(line)
-    return margin + place.column - 1, margin + place.end_column - 1
+    end = source.text.find("\n", start, node.end)
+    line = source.text[start : end if end >= 0 else node.end]
+    return _word_like(line, lines[place.line - 1], place.column - 1, target.text, start)
+
+
+def _word_like(
+    line: str, text: str, column: int, wanted: str, start: int
+) -> tuple[int, int] | None:
+    """Where `line`, which begins at `start` in the file, has what `text` has from `column` on.
+
+    `line` is `text` before its variables were substituted, and further indented.
+    """
+    at = line.find(wanted, column)
+    if at >= 0:
+        return start + at, start + at + len(wanted)
+    margin = len(line) - len(line.lstrip()) - (len(text) - len(text.lstrip()))
+    if margin < 0 or line[margin : margin + column] != text[:column]:
+        return None
+    word = line[margin + column :].split(maxsplit=1)[:1]
+    return (start + margin + column, start + margin + column + len(word[0])) if word else None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tagwatch.errors import InputError, UsageError
@@ -16,21 +15,22 @@ from tagwatch.image.platform import Platform
 from tagwatch.source.build import build_extraction
 from tagwatch.source.companion import Companions
 from tagwatch.source.compose_build import BuildReader
+from tagwatch.source.compose_file import ComposeFile, recognizes
 from tagwatch.source.compose_port import read_ports
 from tagwatch.source.dotenv import read_dotenv
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
-from tagwatch.source.image_text import image_target, place_of
-from tagwatch.source.interpolation import Lookup, Resolved, interpolate, literal
+from tagwatch.source.image_text import image_target
+from tagwatch.source.interpolation import Lookup, Resolved, literal
 from tagwatch.source.node import (
     Document,
     Mapping,
     Node,
     Scalar,
     Sequence,
-    as_mapping,
     check_utf8,
     items_of,
 )
+from tagwatch.source.shared_value import mark_shared
 from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import (
     Extraction,
@@ -39,112 +39,30 @@ from tagwatch.source.target import (
     Port,
     Problem,
     SourceContext,
+    Span,
     Target,
 )
 from tagwatch.source.yaml_nodes import load_yaml
 
 __all__ = ["extract", "recognizes"]
 
-_NAME = re.compile(r"(?:docker-|podman-)?compose(?:[._-][^/]*)?\.ya?ml", re.IGNORECASE)
 _MAIN = re.compile(r"(?:docker-)?compose\.ya?ml")
-_SERVICES = re.compile(
-    rb"""(?m)^(?:\xef\xbb\xbf)?["']?services["']?[ \t]*:[ \t]*(?:\{|"""
-    rb"""(?:&\S+[ \t]*)?(?:\#.*)?\r?\n(?:[ \t]*(?:\#.*)?\r?\n)*[ \t]+["']?[\w.<$-]+["']?[ \t]*:)"""
-)
-_FOREIGN = re.compile(r"(?:^|/)(?:\.(?:github|gitea|forgejo)/workflows|templates)/")
-_SERVICE_KEY = re.compile(
-    rb"""(?m)(?:^[ \t]+|[{,][ \t]*)["']?(?:image|build|extends)["']?[ \t]*:"""
-)
-_OTHER = re.compile(rb"(?m)^(?:apiVersion|jobs|stages|\$schema)[ \t]*:")
-_BLOCK = re.compile(rb"(?m)^(?=[^\s#])")
-_BLOCK_KEY = re.compile(rb"[\w.-]+:[ \t]*\r?(?:#.*)?\n")
-_NO_SERVICE = re.compile(
-    rb"(?m)^[ \t-]+(?:script|stage|repository|tag|pullPolicy|steps|runs-on|kind)[ \t]*:"
-)
-_V1_KEYS = frozenset({"image", "build", "extends"})
 _MAX_CHAIN = 32
-
-
-def recognizes(path: str, head: bytes) -> bool:
-    """See `Source.recognizes`."""
-    name = posixpath.basename(path)
-    if _FOREIGN.search(path):
-        return False
-    if _NAME.fullmatch(name):
-        return not _OTHER.search(head) or _SERVICES.search(head) is not None
-    if not name.endswith((".yml", ".yaml")) or _OTHER.search(head):
-        return False
-    if _SERVICES.search(head):
-        return _SERVICE_KEY.search(head) is not None
-    return _is_version_1(head)
-
-
-def _is_version_1(head: bytes) -> bool:
-    """True where every top-level key looks like a service of the first layout."""
-    blocks = [block for block in _BLOCK.split(head) if block.strip() and block[:1] not in b"# \n"]
-    return bool(blocks) and all(
-        _BLOCK_KEY.match(block) and _SERVICE_KEY.search(block) and not _NO_SERVICE.search(block)
-        for block in blocks
-    )
 
 
 def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
     """See `Source.extract`."""
     project = _Project(context)
-    file = project.open(raw, path, posixpath.dirname(path), None)
+    file = project.open(raw, path, posixpath.dirname(path), project.environment, dotenv=True)
     project.read(file, override=True)
     return project.result()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
-    """One file of the project; relative paths start at `directory`."""
-
-    document: Document
-    directory: str
-    lookup: Lookup
-
-    @property
-    def path(self) -> str:
-        return self.document.source.path
-
-    def services(self) -> Iterator[tuple[str, Mapping]]:
-        for root in self.document.roots:
-            mapping = as_mapping(root)
-            if mapping is None:
-                continue
-            services = mapping.mapping("services")
-            entries = services.entries if services else _version_1(mapping)
-            for name, node in entries.items():
-                service = as_mapping(node)
-                if service is not None and service.tag != "!reset" and not name.startswith("x-"):
-                    yield name, service
-
-    def service(self, name: str) -> Mapping | None:
-        """The last service of that name; a later document overrides."""
-        return next((node for other, node in reversed([*self.services()]) if other == name), None)
-
-    def value(self, node: Scalar) -> Resolved:
-        """The scalar's text with its variables substituted."""
-        if "$" not in node.value:
-            return literal(node.value, place_of(self.document, node))
-        return interpolate(node.value, self.lookup, place_of(self.document, node))
-
-    def profiles(self, service: Mapping) -> tuple[str, ...]:
-        return tuple(
-            item.value for item in items_of(service.get("profiles")) if isinstance(item, Scalar)
-        )
-
-    def known(self, node: Node | None) -> str | None:
-        """The text of a scalar that is there and depends on nothing unknown."""
-        return self.value(node).known if isinstance(node, Scalar) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Service:
     """A service with what it inherits through `extends`."""
 
-    image: tuple[_File, Scalar] | None = None
+    image: tuple[ComposeFile, Scalar] | None = None
     platform: str | None = None
     ports: tuple[Port, ...] = ()
     built: bool = False
@@ -161,10 +79,14 @@ class _Project:
         self._ignores: list[Ignore] = []
         self._ports: list[Port] = []
         self._documents: dict[str, Document] = {}
+        self._files: dict[tuple[str, str, Lookup, bool], ComposeFile] = {}
         self._included: set[str] = set()
+        self._variables: dict[Span, str] = {}
 
     def result(self) -> Extraction:
-        targets = attach(self._targets.values(), self._ignores)
+        texts = [document.source.text for document in self._documents.values()]
+        targets = mark_shared(self._targets.values(), self._variables, texts)
+        targets = attach(targets, self._ignores)
         return Extraction(
             targets=targets,
             problems=tuple(dict.fromkeys([*self._problems, *self._companions.problems])),
@@ -173,25 +95,30 @@ class _Project:
             ports=tuple(self._ports),
         )
 
-    def open(self, raw: bytes, path: str, directory: str, environment: Lookup | None) -> _File:
-        """A file of the project; `environment` None: the caller's."""
+    def open(
+        self, raw: bytes, path: str, directory: str, lookup: Lookup, *, dotenv: bool
+    ) -> ComposeFile:
+        """A file of the project. `dotenv`: the `.env` of its directory stands below `lookup`."""
+        key = (path, directory, lookup, dotenv)
+        if key in self._files:
+            return self._files[key]
         document = self._documents.get(path)
         if document is None:
             document = self._documents[path] = load_yaml(raw, path)
             ignores = find_ignores(document.source.text, path)
             self._ignores += ignores
             self._problems += [*document.problems, *ignore_problems(ignores)]
-        lookup = environment or self._environment
-        if b"$" in raw:
+        if dotenv and b"$" in raw:
             lookup = self._with_dotenv(lookup, posixpath.join(directory, ".env"), None)
-        return _File(document=document, directory=directory, lookup=lookup)
+        self._files[key] = ComposeFile.of(document, directory, lookup)
+        return self._files[key]
 
-    def read(self, file: _File, *, override: bool = False) -> None:
+    def read(self, file: ComposeFile, *, override: bool = False) -> None:
         """Everything that the file names; `override`: an override file beside it counts too."""
         overrides = self._override(file) if override else None
-        for name, node in file.services():
+        for name, node in file.services:
             service = self._service(file, name, node, ())
-            extra = overrides.service(name) if overrides else None
+            extra = overrides.by_name.get(name) if overrides else None
             if overrides and extra:
                 ports, problems = read_ports(
                     overrides.document, extra, overrides.value, file.profiles(node)
@@ -206,7 +133,7 @@ class _Project:
                     self._include(file, item)
 
     def _service(
-        self, file: _File, name: str, node: Mapping, chain: tuple[tuple[str, str], ...]
+        self, file: ComposeFile, name: str, node: Mapping, chain: tuple[tuple[str, str], ...]
     ) -> _Service:
         base = self._extended(file, node, (*chain, (file.path, name)))
         image = node.scalar("image")
@@ -222,20 +149,22 @@ class _Project:
             built=base.built or section is not None,
         )
 
-    def _extended(self, file: _File, node: Mapping, chain: tuple[tuple[str, str], ...]) -> _Service:
+    def _extended(
+        self, file: ComposeFile, node: Mapping, chain: tuple[tuple[str, str], ...]
+    ) -> _Service:
         extends = node.get("extends")
         if extends is None:
             return _Service()
         service = extends if isinstance(extends, Scalar) else None
-        other: _File | None = file
+        other: ComposeFile | None = file
         if isinstance(extends, Mapping):
             service = extends.scalar("service")
             if (name := extends.scalar("file")) is not None:
-                other = self._companion(file, name)
+                other = self._companion(file, name, None, file.lookup, dotenv=False)
         if service is None or other is None:
             return _Service()
         wanted = file.known(service) or service.value
-        found = other.service(wanted)
+        found = other.by_name.get(wanted)
         if found is None:
             self._problem(file, service, f"extends an unknown service {wanted[:60]!r}")
             return _Service()
@@ -244,7 +173,7 @@ class _Project:
             return _Service()
         return self._service(other, wanted, found, chain)
 
-    def _build(self, file: _File, section: Node, service: str) -> None:
+    def _build(self, file: ComposeFile, section: Node, service: str) -> None:
         reader = BuildReader(document=file.document, directory=file.directory, value=file.value)
         for target in reader.targets(section, service):
             self._add(target)
@@ -275,7 +204,7 @@ class _Project:
         )
         self._add(target)
 
-    def _volumes(self, file: _File, name: str, node: Mapping) -> None:
+    def _volumes(self, file: ComposeFile, name: str, node: Mapping) -> None:
         """Volumes of type `image` are pulled like images."""
         for volume in items_of(node.get("volumes")):
             if not isinstance(volume, Mapping) or file.known(volume.get("type")) != "image":
@@ -294,31 +223,35 @@ class _Project:
             target = replace(known, ports=tuple(ports))
         self._targets[key] = target
 
-    def _include(self, file: _File, item: Node) -> None:
+    def _include(self, file: ComposeFile, item: Node) -> None:
         paths: list[Node] = [item]
         directory: str | None = None
-        environment = file.lookup
+        lookup = file.lookup
+        env_files: list[Node] = []
         if isinstance(item, Mapping):
             paths = _listed(item.get("path"))
             directory = file.known(item.get("project_directory"))
-            for node in _listed(item.get("env_file")):
-                if isinstance(node, Scalar) and (name := file.known(node)):
-                    path = posixpath.normpath(posixpath.join(file.directory, name))
-                    environment = self._with_dotenv(environment, path, file.document.location(node))
+            env_files = _listed(item.get("env_file"))
+        for node in env_files:
+            if isinstance(node, Scalar) and (name := file.known(node)):
+                path = posixpath.normpath(posixpath.join(file.directory, name))
+                lookup = self._with_dotenv(lookup, path, file.document.location(node))
         for node in paths:
             if isinstance(node, Scalar):
-                other = self._companion(file, node, directory, environment)
+                other = self._companion(file, node, directory, lookup, dotenv=not env_files)
                 if other is not None and other.path not in self._included:
                     self._included.add(other.path)
                     self.read(other)
 
     def _companion(
         self,
-        file: _File,
+        file: ComposeFile,
         node: Scalar,
-        directory: str | None = None,
-        environment: Lookup | None = None,
-    ) -> _File | None:
+        directory: str | None,
+        lookup: Lookup,
+        *,
+        dotenv: bool,
+    ) -> ComposeFile | None:
         """Another file of the project, None where it is not there (yet)."""
         name = file.known(node)
         if name is None:
@@ -334,9 +267,9 @@ class _Project:
         inside = posixpath.dirname(path)
         if directory is not None:
             inside = posixpath.normpath(posixpath.join(file.directory, directory))
-        return self.open(raw, path, inside, environment or file.lookup)
+        return self.open(raw, path, inside, lookup, dotenv=dotenv)
 
-    def _override(self, file: _File) -> _File | None:
+    def _override(self, file: ComposeFile) -> ComposeFile | None:
         """The override file that Compose reads beside a main file."""
         name = posixpath.basename(file.path)
         if not _MAIN.fullmatch(name):
@@ -345,10 +278,11 @@ class _Project:
         for suffix in (".yml", ".yaml"):
             path = posixpath.join(posixpath.dirname(file.path), f"{stem}.override{suffix}")
             if (raw := self._companions.read(path, None)) is not None:
-                return self.open(raw, path, file.directory, file.lookup)
+                return self.open(raw, path, file.directory, self.environment, dotenv=True)
         return None
 
-    def _environment(self, name: str) -> Resolved | None:
+    def environment(self, name: str) -> Resolved | None:
+        """The caller's environment, which beats every file."""
         value = self._context.environment.get(name)
         return None if value is None else literal(value)
 
@@ -366,11 +300,14 @@ class _Project:
             return lookup
         values, problems = read_dotenv(source, lookup)
         self._problems += problems
+        for name, value in values.items():
+            for span in value.spans:
+                self._variables.setdefault(span, name)
         return lambda name: lookup(name) or values.get(name)
 
-    def _platform(self, file: _File, node: Node | None) -> str | None:
+    def _platform(self, file: ComposeFile, node: Node | None) -> str | None:
         text = file.known(node)
-        if text is None or node is None:
+        if not text or node is None:
             return None
         try:
             return str(Platform.parse(text))
@@ -378,21 +315,12 @@ class _Project:
             self._problem(file, node, error.message)
             return None
 
-    def _problem(self, file: _File, node: Node, message: str, *, skipped: bool = False) -> None:
+    def _problem(
+        self, file: ComposeFile, node: Node, message: str, *, skipped: bool = False
+    ) -> None:
         self._problems.append(
             Problem(message=message, location=file.document.location(node), skipped=skipped)
         )
-
-
-def _version_1(root: Mapping) -> dict[str, Node]:
-    """The services of a file of the first layout, which has no `services:`."""
-    if root.entries.keys() & {"services", "include", "version"}:
-        return {}
-    return {
-        name: node
-        for name, node in root.entries.items()
-        if isinstance(node, Mapping) and node.entries.keys() & _V1_KEYS
-    }
 
 
 def _listed(node: Node | None) -> list[Node]:

@@ -17,7 +17,8 @@ from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target, place_of, template_variables
 from tagwatch.source.interpolation import Resolved, interpolate
 from tagwatch.source.node import Document, Mapping, Node, Scalar, Sequence, items_of
-from tagwatch.source.target import Extraction, Ignore, Problem, SourceContext, Target
+from tagwatch.source.shared_value import mark_shared
+from tagwatch.source.target import Extraction, Ignore, Problem, SourceContext, Span, Target
 from tagwatch.source.yaml_nodes import load_yaml
 
 __all__ = ["extract", "recognizes"]
@@ -26,7 +27,10 @@ _NAME = re.compile(r"(?:.*[._-])?gitlab-ci\.ya?ml", re.IGNORECASE)
 _FOLDER = re.compile(r"(?:^|/)\.?gitlab(?:-ci|/ci)?/(?:[^/]+/)*[^/]+\.ya?ml")
 _ROOT_KEY = re.compile(rb"(?m)^(?:stages|default|workflow|include|variables|image)[ \t]*:")
 _JOB = re.compile(rb"(?m)^[ \t]+(?:stage|script)[ \t]*:")
-_OTHER = re.compile(rb"(?m)^(?:jobs|apiVersion|services:[ \t\r]*\n[ \t]+\w[\w-]*:)")
+_OTHER = re.compile(
+    rb"(?m)^(?:(?:jobs|apiVersion|trigger|pr|pool|steps|language)[ \t]*:"
+    rb"|services:[ \t\r]*\n[ \t]+\w[\w-]*:)"
+)
 _KEYWORDS = frozenset(
     {"default", "include", "stages", "types", "variables", "workflow", "image", "services"}
     | {"cache", "before_script", "after_script", "spec"}
@@ -66,8 +70,9 @@ class _Layer:
 class _Scope:
     """The variables that one job sees: the first layer that sets one wins."""
 
-    def __init__(self, layers: tuple[_Layer, ...]) -> None:
+    def __init__(self, layers: tuple[_Layer, ...], places: dict[Span, str]) -> None:
         self._layers = layers
+        self._places = places  # where each variable's value stands: added to
         self._known: dict[str, Resolved | None] = {}
 
     def value(self, document: Document, node: Scalar) -> Resolved:
@@ -90,7 +95,10 @@ class _Scope:
             variable = layer.node.get("variables", name)
             value = variable.scalar("value") if isinstance(variable, Mapping) else variable
             if isinstance(value, Scalar):
-                return self.value(layer.document, value)
+                found = self.value(layer.document, value)
+                for span in found.spans:
+                    self._places.setdefault(span, name)
+                return found
         return None
 
 
@@ -105,6 +113,7 @@ class _Pipeline:
     ignores: list[Ignore] = field(default_factory=list)
     targets: dict[tuple[object, ...], Target] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)
+    variables: dict[Span, str] = field(default_factory=dict)
 
     def open(self, raw: bytes, path: str) -> None:
         """Add a file and the files that it includes."""
@@ -134,9 +143,11 @@ class _Pipeline:
                 self._own(None, [_Layer(document=layer.document, node=node)], used)
 
     def result(self) -> Extraction:
+        texts = {layer.document.source.path: layer.document.source.text for layer in self.layers}
         order = sorted(self.targets.values(), key=lambda target: target.location)
+        targets = mark_shared(order, self.variables, texts.values())
         return Extraction(
-            targets=attach(order, self.ignores),
+            targets=attach(targets, self.ignores),
             problems=tuple(dict.fromkeys([*self.problems, *self.companions.problems])),
             wanted=self.companions.wanted,
             ignores=tuple(self.ignores),
@@ -222,7 +233,7 @@ class _Pipeline:
             target = image_target(
                 document,
                 image,
-                _Scope((*lineage, *self.layers)).value(document, image),
+                _Scope((*lineage, *self.layers), self.variables).value(document, image),
                 kind="gitlab-ci",
                 group=job,
                 platform=self._platform(document, item),

@@ -10,13 +10,14 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Repository
 from tagwatch.source.companion import Companions
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target, literal_scalar
-from tagwatch.source.node import Document, Mapping, Scalar, Sequence, items_of, walk
+from tagwatch.source.node import Document, Mapping, Node, Scalar, Sequence, items_of, walk
 from tagwatch.source.source_text import SourceText
 from tagwatch.source.split_reference import SplitReference
 from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
@@ -64,6 +65,14 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Section:
+    """A top-level key of the values, and the registry that `global` puts before its images."""
+
+    name: str
+    registry: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Values:
     """One values file and the chart beside it."""
 
@@ -73,27 +82,35 @@ class _Values:
     def images(self, root: Mapping) -> Iterator[tuple[Target, Problem | None]]:
         """Every image of the values, in file order, with what is wrong with its tag."""
         registry = root.scalar("global", "imageRegistry")
-        for parent, key, value in walk(root):
-            if isinstance(value, Scalar):
-                if _IMAGE_KEY.fullmatch(key) and (target := self._inline(parent, key, value)):
-                    yield target, None
-            elif isinstance(value, Mapping):
-                if (target := self._split(key, value, registry)) is not None:
-                    yield target, self._tag_problem(value)
-                elif _IMAGE_LIST.fullmatch(key):
-                    yield from ((target, None) for target in self._named(value))
-            elif isinstance(value, Sequence):
-                yield from self._listed(key, value, registry)
+        seen = {id(root)}
+        for name, top in root.entries.items():
+            section = _Section(name=name, registry=registry.value if registry else "")
+            for parent, key, value in chain([(root, name, top)], walk(top, seen)):
+                yield from self._at(parent, key, value, section)
+
+    def _at(
+        self, parent: Mapping, key: str, value: Node, section: _Section
+    ) -> Iterator[tuple[Target, Problem | None]]:
+        if isinstance(value, Scalar):
+            if _IMAGE_KEY.fullmatch(key) and (target := self._inline(parent, key, value)):
+                yield target, None
+        elif isinstance(value, Mapping):
+            if (target := self._split(key, value, section)) is not None:
+                yield target, self._tag_problem(value)
+            elif _IMAGE_LIST.fullmatch(key):
+                yield from ((target, None) for target in self._named(value))
+        else:
+            yield from self._listed(key, value, section)
 
     def _listed(
-        self, key: str, node: Sequence, registry: Scalar | None
+        self, key: str, node: Sequence, section: _Section
     ) -> Iterator[tuple[Target, Problem | None]]:
         is_list = _IMAGE_LIST.fullmatch(key) is not None
-        for item in items_of(node):
+        for item in node.items:
             if isinstance(item, Scalar) and is_list and self._is_name(item):
                 yield self._whole(item, key), None
             elif isinstance(item, Mapping):
-                target = self._split("image" if is_list else "", item, registry)
+                target = self._split("image" if is_list else "", item, section)
                 if target is not None:
                     yield target, self._tag_problem(item)
 
@@ -120,7 +137,7 @@ class _Values:
         value = literal_scalar(self.document, node)
         return image_target(self.document, node, value, kind="helm", group=key)
 
-    def _split(self, key: str, node: Mapping, registry: Scalar | None) -> Target | None:
+    def _split(self, key: str, node: Mapping, section: _Section) -> Target | None:
         """The target of a mapping that has `repository`, or is under an image key with `name`."""
         is_image = _IMAGE_KEY.fullmatch(key) is not None
         repository = node.scalar("repository")
@@ -132,8 +149,8 @@ class _Values:
             return None
         own = node.scalar("registry")
         prefix = own.value if own is not None else ""
-        if "registry" in node.entries and registry is not None and registry.value:
-            prefix = registry.value
+        if "registry" in node.entries and section.registry:
+            prefix = section.registry
         digest = node.scalar("digest") or node.scalar("sha")
         bare = digest is not None and ":" not in digest.value
         split = SplitReference(
@@ -147,18 +164,25 @@ class _Values:
             group=key or None,
         )
         target = split.target()
-        if target.missing == ("tag",) and (version := self._app_version()):
+        if target.missing == ("tag",) and is_image and (version := self._app_version(section)):
             return replace(split, default_tag=version).target()
         return target
 
-    def _app_version(self) -> str:
-        """The chart's `appVersion`; empty where there is no chart (yet) beside the file."""
+    def _app_version(self, section: _Section) -> str:
+        """The chart's `appVersion`; empty without a chart, and in the values of a subchart."""
         folder = posixpath.dirname(self.document.source.path)
         path = posixpath.join(folder, "Chart.yaml")
         raw = self.companions.read(path, None)
-        chart = load_yaml(raw, path).roots if raw is not None else ()
-        node = chart[0].scalar("appVersion") if chart and isinstance(chart[0], Mapping) else None
-        return node.value if node is not None else ""
+        chart = load_yaml(raw, path).roots[:1] if raw is not None else ()
+        if not chart or not isinstance(chart[0], Mapping):
+            return ""
+        for subchart in items_of(chart[0].get("dependencies")):
+            if isinstance(subchart, Mapping):
+                name = subchart.scalar("alias") or subchart.scalar("name")
+                if name is not None and name.value == section.name:
+                    return ""
+        version = chart[0].scalar("appVersion")
+        return version.value if version is not None else ""
 
     def _is_name(self, node: Scalar) -> bool:
         """False for what cannot be an image: nothing, numbers, booleans, URLs, free text."""

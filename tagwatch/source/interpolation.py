@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from tagwatch.source.source_text import SourceText
-from tagwatch.source.target import Field
+from tagwatch.source.target import Field, Span
 
 __all__ = ["Lookup", "Part", "Place", "Resolved", "interpolate", "joined", "literal"]
 
@@ -65,6 +65,11 @@ class Resolved:
     def known(self) -> str | None:
         """The text, or None where it depends on something unknown."""
         return None if self.missing or self.error else self.text
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Where the pieces stand, those that stand somewhere."""
+        return tuple(part.field.span for part in self.parts if part.field is not None)
 
     @property
     def fields(self) -> tuple[Field, ...]:

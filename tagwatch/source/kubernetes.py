@@ -1,7 +1,7 @@
 """Kubernetes manifests, read without schemas: whatever holds containers is understood.
 
-Workloads of every kind, List, CronJob, custom resources (Argo's `script`, Tekton's `steps`,
-Knative, `spec.image` of an operator's resource), image volumes (`volumes[].image.reference`).
+Workloads of every kind, List, CronJob, image volumes (`volumes[].image.reference`), custom
+resources (Argo's `script`, Tekton's `steps`, Knative, an operator's `image: host/name:tag`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tagwatch.errors import InvalidReferenceError
+from tagwatch.image.reference import Reference
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target, literal_scalar
 from tagwatch.source.interpolation import Resolved
@@ -29,7 +31,6 @@ _CONTAINERS = frozenset(
 _DATA = frozenset({"metadata", "status", "data", "stringData", "binaryData"})
 _DATA_KINDS = frozenset({"ConfigMap", "Secret", "CustomResourceDefinition"})
 _CORE = re.compile(r"v1|(?:apps|batch|extensions|[a-z.-]+\.k8s\.io)/v\w+")
-_EXPLICIT = re.compile(r"[^\s/]+[.:][^\s]*/[^\s]+[:@][^\s]+|[^\s:@]+/[^\s:@]+[:@][^\s]+")
 
 
 def recognizes(path: str, head: bytes) -> bool:
@@ -78,22 +79,20 @@ def _resource(root: Node, depth: int) -> Iterator[tuple[str | None, Scalar]]:
         return
     if _text(root, "kind") in _DATA_KINDS:
         return
-    spec = root.mapping("spec")
-    image = spec.scalar("image") if spec else None
-    if (
-        image
-        and not _CORE.fullmatch(_text(root, "apiVersion"))
-        and _EXPLICIT.fullmatch(image.value)
-    ):
-        yield _text(root, "kind") or None, image
-    yield from _containers(root, set())
+    yield from _containers(root, is_custom=not _CORE.fullmatch(_text(root, "apiVersion")))
 
 
-def _containers(root: Mapping, seen: set[int]) -> Iterator[tuple[str | None, Scalar]]:
+def _containers(root: Mapping, *, is_custom: bool) -> Iterator[tuple[str | None, Scalar]]:
+    """Containers' images; in a custom resource also what is plainly one by its key and form."""
+    seen: set[int] = set()
     stack: list[tuple[str, Node]] = [("", root)]
     while stack:
         key, node = stack.pop()
-        if isinstance(node, Scalar) or id(node) in seen:
+        if isinstance(node, Scalar):
+            if is_custom and key.endswith(("image", "Image")) and _is_explicit(node.value):
+                yield None, node
+            continue
+        if id(node) in seen:
             continue
         seen.add(id(node))
         if isinstance(node, Sequence):
@@ -102,11 +101,17 @@ def _containers(root: Mapping, seen: set[int]) -> Iterator[tuple[str | None, Sca
         image = _image(key, node)
         if image is not None and image.value:
             yield _text(node, "name") or None, image
-        stack.extend(
-            (name, value)
-            for name, value in reversed(node.entries.items())
-            if name not in _DATA and not isinstance(value, Scalar)
-        )
+        below = [pair for pair in node.entries.items() if pair[0] not in _DATA]
+        stack.extend(pair for pair in reversed(below) if pair[1] is not image)
+
+
+def _is_explicit(text: str) -> bool:
+    """True for a reference with a tag or digest, and with a registry or namespace."""
+    try:
+        reference = Reference.parse(text)
+    except InvalidReferenceError:
+        return False
+    return "/" in text and bool(reference.tag or reference.digest)
 
 
 def _image(key: str, node: Mapping) -> Scalar | None:

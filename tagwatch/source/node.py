@@ -158,9 +158,12 @@ def items_of(node: Node | None) -> list[Node]:
     return node.items if isinstance(node, Sequence) else []
 
 
-def walk(node: Node) -> Iterator[tuple[Mapping, str, Node]]:
-    """Every (mapping, key, value) below `node`, in file order, each mapping once."""
-    seen: set[int] = set()
+def walk(node: Node, seen: set[int] | None = None) -> Iterator[tuple[Mapping, str, Node]]:
+    """Every (mapping, key, value) below `node`, in file order, each mapping once.
+
+    `seen`: identities of nodes that other walks have entered, and that this one adds to.
+    """
+    seen = set() if seen is None else seen
     stack: list[tuple[Mapping, str, Node] | Node] = [node]
     while stack:
         top = stack.pop()

@@ -104,8 +104,10 @@ class _Composer:
             self._close(event.end_mark.index)
         elif kind is yaml.AliasEvent:
             if event.anchor not in self._anchors:
-                self._problem(f"no anchor {event.anchor[:60]!r}", event.start_mark.index)
-                self._add(Scalar("", event.start_mark.index, event.end_mark.index), None)
+                start = event.start_mark.index
+                hint = "an anchor stands before its aliases, in the same document"
+                self._problem(f"no anchor {event.anchor[:60]!r}", start, hint=hint)
+                self._add(Scalar("", start, start), None)
             else:
                 self._add(self._anchors[event.anchor], None)
         elif kind is yaml.DocumentStartEvent:

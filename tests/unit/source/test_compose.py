@@ -347,3 +347,65 @@ def test_not_yaml_is_a_problem() -> None:
     extraction = read("services:\n  a:\n    image: redis:7\n  b: [\n")
     assert shown(extraction) == ["compose.yaml:3:12 redis:7 -> docker.io/library/redis:7"]
     assert extraction.problems[0].message.startswith("not YAML from here on")
+
+
+def test_a_build_supplies_arguments_and_target() -> None:
+    files = {
+        "app/Dockerfile": "ARG BASE=debian:11\nARG V\nFROM $BASE AS a\nFROM node:$V AS b\n"
+        "FROM x AS c\n",
+        ".env": "NODE=22\n",
+    }
+    text = """\
+services:
+  a: {build: {context: app, target: a, args: {BASE: "debian:12"}}}
+  b: {build: {context: app, target: b, args: ["V=$NODE", NOTSET]}}
+  c: {build: {context: app, target: b, args: {V: $UNKNOWN}}}
+  d: {build: {context: app, target: c, additional_contexts: {x: "docker-image://y:1"}}}
+"""
+    assert shown(read(text, files)) == [
+        "app/Dockerfile:3:6 $BASE -> docker.io/library/debian:12",
+        "app/Dockerfile:4:6 node:$V -> docker.io/library/node:22",
+        "app/Dockerfile:4:6 node:$V -> missing V",
+        "compose.yaml:5:81 y:1 -> docker.io/library/y:1",
+    ]
+
+
+def test_inline_dockerfiles() -> None:
+    extraction = read(
+        "services:\n  a:\n    build:\n      dockerfile_inline: |\n        FROM busybox:$$V\n"
+        "        # é\n        FROM alpine:${A:-3}\n"
+        "  b: {build: {dockerfile_inline: FROM redis:7}}\n"
+        "  c: {build: {dockerfile_inline: 'FROM redis:$NO'}}\n"
+    )
+    assert shown(extraction) == [
+        "compose.yaml:5:14 busybox:$$V -> missing V",
+        "compose.yaml:7:14 alpine:${A:-3} -> docker.io/library/alpine:3",
+        "compose.yaml:8:39 redis:7 -> docker.io/library/redis:7",
+    ]
+    assert {target.kind for target in extraction.targets} == {"from"}
+    assert any("Dockerfile is not here" in problem.message for problem in extraction.problems)
+
+
+def test_values_that_more_is_made_of_are_marked() -> None:
+    files = {".env": "A=1\nB=2\nC=3\n"}
+    extraction = read(
+        "services:\n  a: {image: 'x:$A'}\n  b: {image: 'y:$A'}\n"
+        "  c: {image: 'x:$B', command: '$B'}\n  d: {image: 'x:${C}'}\n",
+        files,
+    )
+    assert [(target.fields[0].text, target.fields[0].shared) for target in extraction.targets] == [
+        ("1", "reference"),
+        ("1", "reference"),
+        ("2", "stage"),
+        ("3", ""),
+    ]
+
+
+def test_an_extended_file_takes_the_project_s_environment() -> None:
+    files = {
+        "sub/base.yaml": "services: {a: {image: 'x:$T'}}\n",
+        "sub/.env": "T=sub\n",
+        ".env": "T=project\nF=sub/base.yaml\n",
+    }
+    extraction = read("services: {a: {extends: {file: $F, service: a}}}\n", files)
+    assert shown(extraction) == ["sub/base.yaml:1:24 x:$T -> docker.io/library/x:project"]

@@ -32,6 +32,7 @@ def answers(extraction: Extraction) -> list[str]:
         (".gitlab/agents/x.yml", b"a: 1\n", False),
         ("x.yml", b"stages: [a]\nbuild:\n  script: [x]\n", True),
         ("x.yml", b"build:\n  script: [x]\n", False),
+        ("azure-pipelines.yml", b"trigger: [main]\nstages:\n- x\n  script: y\n", False),
         ("x.yml", b"on: push\njobs:\n  a:\n    script: x\nstages: []\n", False),
     ],
 )

@@ -110,6 +110,18 @@ def test_app_version_of_the_chart_beside() -> None:
     assert answers(text, "[") == ["1:21 q.io/m -> missing tag"]
 
 
+def test_app_version_is_not_that_of_subcharts_and_tools() -> None:
+    chart = "appVersion: '1'\ndependencies: [{name: redis}, {name: x, alias: db}]\n"
+    text = "redis: {image: {repository: b/r}}\ndb: {image: {repository: b/d}}\n"
+    text += "x: {image: {repository: b/x}}\nkubectl: {repository: b/k, tag: '', registry: q.io}\n"
+    assert [line.partition(" -> ")[2] for line in answers(text, chart)] == [
+        "missing tag",
+        "missing tag",
+        "docker.io/b/x:1",
+        "missing tag",
+    ]
+
+
 def test_global_registry() -> None:
     text = "global: {imageRegistry: r.example}\n"
     text += "image: {registry: docker.io, repository: b/r, tag: '1'}\n"

@@ -112,11 +112,11 @@ spec: {steps: [{image: golang:1.22, script: x}], stepTemplate: {image: ubuntu:24
 ---
 apiVersion: monitoring.coreos.com/v1
 kind: Prometheus
-spec: {image: quay.io/prometheus/prometheus:v3}
+spec: {image: quay.io/prometheus/prometheus:v3, x: {initImage: o/i:1, image: debian:1}}
 ---
 apiVersion: example.com/v1
 kind: Machine
-spec: {image: ubuntu-2204, disk: {image: family/ubuntu:1}}
+spec: {image: ubuntu-2204, disk: {image: family/ubuntu}}
 ---
 apiVersion: example.com/v1
 kind: Machine
@@ -134,6 +134,7 @@ spec: {containers: [{image: decoy:2}]}
         "golang:1.22",
         "ubuntu:24.04",
         "quay.io/prometheus/prometheus:v3",
+        "o/i:1",
     ]
 
 
