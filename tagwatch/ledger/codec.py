@@ -181,17 +181,17 @@ def _optional(arguments: tuple[Any, ...]) -> Decoder:
     present = [argument for argument in arguments if argument is not types.NoneType]
     if len(present) != 1:
         raise TypeError(f"no stored form for a choice of {arguments!r}")
-    inner = _lazy(present[0])
+    inner = _reader(present[0])
     return lambda value: None if value is None else inner(value)
 
 
 def _items(make: Callable[[Any], Any], arguments: tuple[Any, ...]) -> Decoder:
     if make is tuple and arguments[1:] != (...,):
-        inners = [_lazy(argument) for argument in arguments]
+        inners = [_reader(argument) for argument in arguments]
         return lambda values: tuple(
             inner(value) for inner, value in zip(inners, _list(values), strict=True)
         )
-    inner = _lazy(arguments[0])
+    inner = _reader(arguments[0])
     return lambda values: make(inner(value) for value in _list(values))
 
 
@@ -202,17 +202,24 @@ def _list(value: Any) -> list[Any]:
 
 
 def _mapping(arguments: tuple[Any, ...]) -> Decoder:
-    inner = _lazy(arguments[1])
+    inner = _reader(arguments[1])
     return lambda value: {key: inner(item) for key, item in value.items()}
 
 
 def _record(kind: type) -> Decoder:
-    inner = {name: _lazy(hint) for name, hint in get_type_hints(kind).items()}
-    return lambda value: kind(
-        **{name: inner[name](item) for name, item in value.items() if name in inner}
-    )
+    """Fields are looked up at their first value: most evidence has no change, base or pin."""
+    hints = get_type_hints(kind)
+    readers: dict[str, Decoder] = {}
 
+    def read(value: Any) -> Any:
+        arguments = {}
+        for name, item in value.items():
+            reader = readers.get(name)
+            if reader is None:
+                if name not in hints:
+                    continue
+                reader = readers[name] = _reader(hints[name])
+            arguments[name] = reader(item)
+        return kind(**arguments)
 
-def _lazy(kind: Any) -> Decoder:
-    """A decoder that is looked up at its first value: most evidence has no change, base, pin."""
-    return lambda value: _decoder(kind)(value)
+    return read
