@@ -89,9 +89,7 @@ def _without_base(
         old.history[base_steps(old, old_base) if old_base else base_boundary(old.history) :],
         new.history[base_steps(new, new_base) if new_base else base_boundary(new.history) :],
     )
-    if above.differs or not above.same:
-        return Outcome.DIFFERENT
-    return Outcome.UNCLEAR
+    return Outcome.DIFFERENT if above.differs else Outcome.UNCLEAR
 
 
 def _answer(steps: StepDiff, text: str, *, base_stands: bool) -> BuildComparison:

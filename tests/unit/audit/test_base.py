@@ -390,6 +390,20 @@ def test_one_digest_many_tags(image: Built, context: MatchContext | None, tag: s
     assert {found.base.tag, *(name.rpartition(":")[2] for name in found.aliases)} == set(ALIASES)
 
 
+def test_provenance_of_another_image_says_nothing() -> None:
+    """A copy keeps the attestation, whose subject is the original."""
+    named = ("pkg:docker/python@3.12.3-slim", OLD.digest)
+    found = match(proven(app(OLD), named, about=app(NEW)), aliased(), policy("slim"))
+    assert found.base is not None
+    assert found.base.tag == "slim"
+    assert found.claims == ()
+
+
+def test_a_base_of_nothing_but_empty_layers_is_below_nothing() -> None:
+    found = match(build(copy("a", "/b"), base=EMPTY), known(served(EMPTY, PYTHON)))
+    assert found.verdict is BaseVerdict.UNKNOWN
+
+
 def test_a_tag_that_nobody_named_does_not_hide_a_stale_base() -> None:
     found = match(app(OLD), aliased(ended="3.12-slim"))
     assert found.verdict is BaseVerdict.EXACT_STALE

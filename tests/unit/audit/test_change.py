@@ -337,6 +337,18 @@ def test_a_base_with_other_steps_is_no_replacement_of_what_stands_on_it() -> Non
     assert "perhaps in the base only" in unknown.reason
 
 
+def test_an_extra_step_below_the_image_s_own_is_found_without_the_new_base() -> None:
+    """The rebuilt base was not seen yet: a presumed boundary must not swallow the step."""
+    old, new = python(0), python(1)
+    known = bases((old, "docker.io/library/python:3"))
+    evil = app(build(run("curl evil"), base=new), 1)
+    change = explain(app(old), evil, ChangeContext(bases=known), versions=("1", "1"))
+    assert change.verdict is Verdict.REPLACED
+    assert "curl evil" in change.reason
+    honest = explain(app(old), app(new, 1), ChangeContext(bases=known), versions=("1", "1"))
+    assert honest.verdict is Verdict.REBUILT
+
+
 def test_other_steps_above_a_known_base_are_a_replacement() -> None:
     old, new = corporate(0, "vim"), corporate(1, "emacs")
     known = bases((old, "registry.example/base:1"), (new, "registry.example/base:1"))
