@@ -158,11 +158,11 @@ def questions(world: str) -> list[Question]:
 
 def by_functions(images: Mapping[str, Mapping[str, Digest | None]]) -> Answerer:
     """Answers of the pure functions, with every digest known."""
-    tables = {image: TagTable.of(tags) for image, tags in images.items()}
+    table_of = cache(lambda image: TagTable.of(images[image]))
 
     def answer(asked: Sequence[Question]) -> Iterator[Answer]:
         for question in asked:
-            table = tables[question.image]
+            table = table_of(question.image)
             resolve = resolve_tag if question.text in table.tags else resolve_selector
             found = resolve(question.text, table)
             yield Answer(status=found.status, tag=found.tag, version=found.version)
@@ -178,12 +178,12 @@ class Plain:
     requests: int = 0
 
     def __call__(self, asked: Sequence[Question]) -> Iterator[Answer]:
-        tables = {image: TagTable.of(list(tags)) for image, tags in self.images.items()}
+        table_of = cache(lambda image: TagTable.of(list(self.images[image])))
         for question in asked:
             served = self.images[question.image]
             learnt: dict[str, Digest | None] = dict.fromkeys(served)
             learnt[question.text] = served[question.text]
-            for candidate in candidates(question.text, tables[question.image]):
+            for candidate in candidates(question.text, table_of(question.image)):
                 learnt[candidate] = served[candidate]
                 self.requests += 1
                 if served[candidate] == served[question.text]:

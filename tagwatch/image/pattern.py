@@ -27,7 +27,7 @@ _SYNTAX = re.compile(
       | (?P<open>\((?:\?(?::|=|!|<=|<!|P<\w+>))?)
       | (?P<close>\))
       | (?P<choice>\|)
-      | (?P<repeat>[*+?]|\{(?P<least>\d*)(?P<to>,?)(?P<most>\d*)\})""",
+      | (?P<repeat>[*+?]|\{(?=[\d,])(?P<least>\d*)(?P<to>,?)(?P<most>\d*)\})""",
     re.DOTALL | re.VERBOSE | re.ASCII,
 )
 
@@ -79,7 +79,7 @@ def _is_tame(pattern: str) -> bool:
             if what == ")" and is_wild:
                 return False
             repeats += 1
-            wide += what in _WIDE or what[0] in "[)" or start == repeated_to
+            wide += what in _WIDE or what.startswith(("[", ")")) or start == repeated_to
             repeated_to = match.end()
             inside[-1] = True
     return repeats <= _MAX_REPEATS and wide <= _MAX_WIDE

@@ -223,7 +223,7 @@ def _unversioned(text: str, tokens: Sequence[Token], vocabulary: Vocabulary) -> 
     for before, token in zip((None, *tokens), tokens, strict=False):
         if token.part is Part.DATE:
             continue
-        if before is not None and before.part is Part.DATE and token.part is Part.NUMBER:
+        if _counts_within(before, token):
             date += token.numbers
         else:
             rest.append(token)
@@ -268,25 +268,33 @@ def _read_suffix(
 ) -> _Suffix:
     suffix = _Suffix(pre=None, revision=(), date=(), commit="", version=[], words=[])
     is_open = True  # no variant word yet: numbers still belong to the version
+    word_at = -1  # where the last word of the variant stands: the number right behind is its own
     for number, token in enumerate(tail):
         before = tail[number - 1] if number else None
-        if token.part is Part.DATE:
+        if token.part is Part.DATE or _counts_within(before, token):
             suffix.date += token.numbers
         elif token.part is Part.COMMIT:
             suffix.commit = token.text
             continue
         elif token.part is Part.PRERELEASE and _is_stage(token, release, is_open, vocabulary):
             suffix.pre = token.pre
-        elif token.part is Part.NUMBER and (is_open or _is_revision(before, vocabulary)):
+        elif token.part is Part.NUMBER and (
+            is_open or word_at != number - 1 or _is_revised(before, vocabulary)
+        ):
             _add_number(suffix, token, before)
-        elif token.part is Part.REVISION and (is_open or number == len(tail) - 1):
+        elif token.part is Part.REVISION and (is_open or _is_last(tail[number:])):
             suffix.revision += token.revision
         else:
-            is_open = False
+            is_open, word_at = False, number
             suffix.words.append(token)
             continue
         suffix.version.append(token.text)
     return suffix
+
+
+def _counts_within(before: Token | None, token: Token) -> bool:
+    """True for a number behind a date: the second build of that day."""
+    return before is not None and before.part is Part.DATE and token.part is Part.NUMBER
 
 
 def _is_stage(
@@ -298,9 +306,14 @@ def _is_stage(
     return is_open or (release, token.stem) in vocabulary.stages
 
 
-def _is_revision(before: Token | None, vocabulary: Vocabulary) -> bool:
-    return before is not None and (
-        before.text in vocabulary.revised or before.part is Part.REVISION
+def _is_revised(before: Token | None, vocabulary: Vocabulary) -> bool:
+    return before is not None and before.text in vocabulary.revised
+
+
+def _is_last(rest: Sequence[Token]) -> bool:
+    """True for a tag's last piece, or two: `r4`, `build-7`."""
+    return len(rest) == 1 or (
+        len(rest) == 2 and not rest[0].numbers and rest[1].part is Part.NUMBER
     )
 
 

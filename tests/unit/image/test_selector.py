@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 
@@ -11,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagwatch.errors import InvalidReferenceError, UsageError
-from tagwatch.image.digest import Digest
 from tagwatch.image.selector import (
     SelectorKind,
     choose,
@@ -22,17 +20,11 @@ from tagwatch.image.selector import (
     suggest,
 )
 from tagwatch.image.tag_table import TagTable
+from tests.tag_groups import repository
 
 
 def table(*groups: str) -> TagTable:
-    """A repository: each argument names the tags of one digest."""
-    return TagTable.of(
-        {
-            tag: Digest("sha256:" + hashlib.sha256(group.encode()).hexdigest())
-            for group in groups
-            for tag in group.split()
-        }
-    )
+    return TagTable.of(repository(*groups))
 
 
 REDIS = table(

@@ -1,0 +1,166 @@
+"""Laws of tags: a total order, a text that comes back, lines that are classes, bounded time."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tagwatch.audit.resolve import resolve_tag
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import is_tag
+from tagwatch.image.selector import parse_selector, select
+from tagwatch.image.tag import Kind, parse_tag
+from tagwatch.image.tag_table import TagTable
+from tests.truth import digest, ever
+
+NUMBER = st.lists(st.integers(0, 40).map(str), min_size=1, max_size=4).map(".".join)
+PIECE = st.one_of(
+    NUMBER,
+    NUMBER.map("v{}".format),
+    st.sampled_from(
+        ["alpine", "alpine3.20", "alpine-3.21", "slim", "jdk17", "bookworm", "latest", "cli", "dev",
+         "rc", "rc1", "beta.2", "ea-11", "r4", "b07", "u2", "20260805", "2024-01-15", "0a1b2c3",
+         "SNAPSHOT", "M3", "nd130", "sha", "pr", "6.0rc1", "21.0.12_8", "8u502", "ltsc2025", "x"]
+    ),
+)  # fmt: skip
+SHAPED = st.lists(PIECE, min_size=1, max_size=5).map("-".join)
+WILD = st.text(alphabet="abcefgruvxzABMRZ0129_.-", min_size=1, max_size=24).filter(is_tag)
+TAG = st.one_of(SHAPED, WILD)
+REPOSITORY = st.lists(TAG, min_size=1, max_size=8, unique=True)
+LAW = settings(max_examples=120, deadline=None)
+
+
+@given(REPOSITORY)
+@LAW
+def test_print_gives_back_what_was_parsed(tags: list[str]) -> None:
+    table = TagTable.of(tags)
+    assert [str(tag) for tag in table.tags.values()] == tags
+    assert all(str(parse_tag(text)) == text for text in tags)
+
+
+@given(REPOSITORY, st.randoms(use_true_random=False))
+@LAW
+def test_the_order_is_total_and_stable(tags: list[str], random: object) -> None:
+    read = list(TagTable.of(tags).tags.values())
+    ordered = sorted(read)
+    shuffled = read[:]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis gives a random.Random
+    assert sorted(shuffled) == ordered
+    for one, other in pairwise(ordered):
+        assert one < other
+        assert not other < one
+        assert one != other
+
+
+@given(REPOSITORY)
+@LAW
+def test_equality_is_consistent_with_the_order(tags: list[str]) -> None:
+    first, again = TagTable.of(tags).tags, TagTable.of(tags[::-1]).tags
+    for text in tags:
+        assert first[text] == again[text]
+        assert hash(first[text]) == hash(again[text])
+        assert not first[text] < again[text]
+        assert first[text] <= again[text]
+
+
+@given(REPOSITORY)
+@LAW
+def test_a_line_is_an_equivalence(tags: list[str]) -> None:
+    read = list(TagTable.of(tags).tags.values())
+    for one in read:
+        assert one.line == one.line
+        for other in read:
+            assert (one.line == other.line) == (other.line == one.line)
+            if one.line == other.line and one != other:
+                assert one.kind is other.kind is Kind.VERSION
+                assert one.product == other.product
+                assert one.scheme is other.scheme
+
+
+@given(REPOSITORY)
+@LAW
+def test_words_and_numbers_of_a_tag_stand_in_its_text(tags: list[str]) -> None:
+    for tag in TagTable.of(tags).tags.values():
+        for word in (*tag.words, *tag.rolling):
+            assert word in tag.text
+        assert (tag.kind is Kind.VERSION) == bool(tag.release) == (tag.version is not None)
+
+
+@given(st.dictionaries(TAG, st.sampled_from([None, *map(digest, "abcd")]), min_size=1, max_size=10))
+@LAW
+def test_an_answer_is_an_alias_or_none(tags: dict[str, Digest | None]) -> None:
+    table = TagTable.of(tags)
+    for text, served in tags.items():
+        found = resolve_tag(text, table)
+        assert found.digest == served
+        assert text in found.aliases
+        assert found.tag is None or tags[found.tag] == served
+        assert found.tag is None or found.tag == text or served is not None
+        again = resolve_tag(found.tag, table) if found.tag else None
+        if again and again.tag:  # what is concrete stays so
+            assert table.tags[again.tag].weight == table.tags[found.tag or ""].weight
+
+
+@given(REPOSITORY, st.sampled_from(["*", "x-alpine", "1.x", "^1", "~1.2", ">=1 <9", "/^1/"]))
+@LAW
+def test_a_selector_takes_tags_that_exist_in_falling_order(tags: list[str], text: str) -> None:
+    table = TagTable.of(tags)
+    selector = parse_selector(text)
+    found = select(selector, table)
+    assert {tag.text for tag in found} <= set(tags)
+    if selector.comparators:
+        assert [tag.precedence for tag in found] == sorted(
+            (tag.precedence for tag in found), reverse=True
+        )
+
+
+@given(st.text(alphabet="0123456789.-_abceru", min_size=100, max_size=128))
+@LAW
+def test_the_longest_tags_take_no_time(text: str) -> None:
+    began = time.process_time()
+    parse_tag(text)
+    TagTable.of([text, text[:64], text[::-1]])
+    assert time.process_time() - began < 0.2
+
+
+def test_tags_made_to_backtrack_take_no_time() -> None:
+    shapes = [
+        "1",
+        "1.",
+        "1-",
+        "a1",
+        "1a",
+        "20",
+        "2024-01-",
+        "1_",
+        "rc",
+        "a.",
+        "a_",
+        "u1",
+        "f",
+        "0f",
+        "-",
+    ]
+    tags = [(shape * 128)[:128] for shape in shapes]
+    tags += [tag[:-1] + "!" for tag in tags]
+    began = time.process_time()
+    for tag in tags:
+        parse_tag(tag)
+    TagTable.of(tags)
+    assert time.process_time() - began < 0.5
+
+
+def test_twenty_thousand_tags_are_read_and_ordered_in_under_a_second() -> None:
+    tags = [tag for image in ("php", "tomcat") for tag in ever()[image]][:20_000]
+    assert len(tags) == 20_000
+    assert all(map(is_tag, tags))
+    took = []
+    for _ in range(3):
+        began = time.process_time()
+        table = TagTable.of(tags)
+        sorted(table.tags.values(), key=lambda tag: tag.sort_key)
+        took.append(time.process_time() - began)
+    assert min(took) < 2.0  # about 0.5 on an idle machine; a quadratic step would take minutes
