@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from tagwatch.audit.finding import Finding
-from tagwatch.audit.policy import Policy, PolicyIgnore
+from tagwatch.audit.policy import IgnorePolicy, Policy, PolicyIgnore
 from tagwatch.audit.result import Ignored
 from tagwatch.audit.rule.interface import IgnoreUse
 from tagwatch.source.target import Ignore, Location, Target
 
-__all__ = ["Exemptions"]
+__all__ = ["Exemptions", "ignore_problem"]
 
 _NOWHERE = Location(path="policy", line=1, column=1, end_line=1, end_column=1)
 
@@ -107,7 +107,9 @@ class Exemptions:
         entry = self._inline.get(ignore)
         if entry is None:
             until = date.fromisoformat(ignore.until) if ignore.until else None
-            problem = self._problem(until, permanent=until is None, reason=ignore.reason)
+            problem = ignore_problem(
+                self.policy.ignore_policy, self.at, until, ignore.reason, permanent=until is None
+            )
             if not self.policy.ignore_policy.allow_inline:
                 problem = "the policy does not allow inline ignores"
             entry = self._inline[ignore] = _Entry(
@@ -127,24 +129,33 @@ class Exemptions:
             rules=(ignore.rule,),
             subject=" ".join(filter(None, (ignore.rule, ignore.image, ignore.path))),
             location=ignore.place or _NOWHERE,
-            problem=self._problem(ignore.expires, permanent=ignore.permanent, reason=ignore.reason),
+            problem=ignore_problem(
+                self.policy.ignore_policy,
+                self.at,
+                ignore.expires,
+                ignore.reason,
+                permanent=ignore.permanent,
+            ),
             covers=lambda target: ignore.names(target.location.path, target.reference),
             reason=ignore.reason,
             owner=ignore.owner,
             until=ignore.expires.isoformat() if ignore.expires else "",
         )
 
-    def _problem(self, until: date | None, *, permanent: bool, reason: str) -> str:
-        rules = self.policy.ignore_policy
-        if not reason.strip():
-            return "it gives no reason"
-        if until is None:
-            if permanent and rules.allow_permanent:
-                return ""
-            return "it has no end, and the policy does not allow permanent ignores"
-        today = self.at.date()
-        if today > until:
-            return f"it expired on {until.isoformat()}"
-        if rules.max_days is not None and until > today + timedelta(days=rules.max_days):
-            return f"its end, {until.isoformat()}, is more than {rules.max_days} days away"
-        return ""
+
+def ignore_problem(
+    rules: IgnorePolicy, at: datetime, until: date | None, reason: str, *, permanent: bool
+) -> str:
+    """Why an ignore does not count; empty where it does. Its last day still counts, in UTC."""
+    if not reason.strip():
+        return "it gives no reason"
+    if until is None:
+        if permanent and rules.allow_permanent:
+            return ""
+        return "it has no end, and the policy does not allow permanent ignores"
+    today = at.date()
+    if today > until:
+        return f"it expired on {until.isoformat()}"
+    if rules.max_days is not None and until > today + timedelta(days=rules.max_days):
+        return f"its end, {until.isoformat()}, is more than {rules.max_days} days away"
+    return ""

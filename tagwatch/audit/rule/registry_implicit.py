@@ -12,21 +12,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.finding import Severity
+from tagwatch.audit.qualify import names_registry
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import WATCH, name
-from tagwatch.image.reference import DOCKER_HUB
 
 __all__ = ["RULE", "check"]
-
-_NAMED = ("docker.io/", "index.docker.io/", "registry-1.docker.io/")
 
 
 def check(subject: Subject) -> Iterator[Statement]:
     """A Docker Hub image whose text names no registry. Texts with variables are not judged."""
     target = subject.target
-    if target.reference is None or target.kind == WATCH or "$" in target.text:
-        return
-    if target.reference.repository.registry != DOCKER_HUB or target.text.startswith(_NAMED):
+    if target.reference is None or target.kind == WATCH or names_registry(target):
         return
     yield Statement(
         message=f"{name(target)} names no registry, and means Docker Hub",
