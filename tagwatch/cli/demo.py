@@ -29,13 +29,13 @@ def run(options: argparse.Namespace) -> int:
     """Play the demo and print what the second night found."""
     import os
 
-    from tagwatch.audit.knowledge import Knowledge
+    from tagwatch.knowledge.bundled import load
     from tagwatch.publish.console import render, summary
     from tagwatch.publish.interface import PublishContext
     from tagwatch.service.demo.show import play
 
     note("tagwatch demo: a registry on loopback, a small shop's files, two nights in August 2026")
-    show = asyncio.run(play(options.directory.resolve(), Knowledge()))
+    show = asyncio.run(play(options.directory.resolve(), load()))
     context = PublishContext(
         version=__version__,
         previous=show.second.previous,

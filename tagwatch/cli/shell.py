@@ -10,10 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tagwatch.audit.knowledge import Knowledge
 from tagwatch.cli.command import plain
 from tagwatch.config.load import find_configuration, load_configuration
 from tagwatch.errors import ConfigError
+from tagwatch.knowledge.bundled import load as load_knowledge
 from tagwatch.walk.site import Site
 
 __all__ = [
@@ -52,7 +52,7 @@ def open_site(options: argparse.Namespace, *, configured: bool = False) -> Site:
     return Site(
         settings=settings,
         policy=configuration.policy,
-        knowledge=Knowledge(),
+        knowledge=load_knowledge(settings.knowledge),
         root=root,
         home=Path.home(),
         database=settings.database or data / "tagwatch.db",
