@@ -80,7 +80,8 @@ class Move:
 class ImageView:
     """One image: what it is, was, and stands on. `open`: it asks for attention.
 
-    `brief`: one of so many that it is shown without drawings; `older`: digests not listed.
+    `brief`: one of so many that it is shown without drawings. `past`: intervals with how each
+    came; `older`: how many are not listed.
     """
 
     anchor: str
@@ -93,7 +94,7 @@ class ImageView:
     stack: Stack | None
     differences: tuple[Difference, ...]
     not_compared: tuple[tuple[str, str], ...]
-    past: tuple[Interval, ...]
+    past: tuple[tuple[Interval, str], ...]
     older: int
     brief: bool
     open: bool
@@ -148,7 +149,7 @@ def run_view(result: AuditResult, context: PublishContext) -> RunView:
         images=images,
         lanes=timeline_of(
             (
-                (image.name.rpartition("/")[2], image.anchor, _named(image.evidence))
+                (image.name.rpartition("/")[2], image.anchor, _told(image.evidence))
                 for image in with_past[:_MOST_LANES]
             ),
             result.at,
@@ -272,7 +273,7 @@ def _image(
     diff: Mapping[str, Any] = evidence.change.diff if evidence.change and not brief else {}
     matched = evidence.bases[0].layers_matched if evidence.bases else 0
     name = image_name(evidence)
-    history = _named(evidence)
+    history = _told(evidence)
     past = history[-(_FEW_INTERVALS if brief else _MOST_INTERVALS) :]
     lane = [] if brief else [(name.rpartition("/")[2], anchor, history)]
     return ImageView(
@@ -286,22 +287,36 @@ def _image(
         stack=stack_of(diff, base_layers=matched),
         differences=differences(diff),
         not_compared=not_compared(diff),
-        past=past,
+        past=tuple((interval, _how_it_came(interval, evidence)) for interval in past),
         older=len(history) - len(past),
         brief=brief,
         open=not brief and (changed or any(task.severity is not Severity.NOTE for task in tasks)),
     )
 
 
-def _named(evidence: Evidence) -> tuple[Interval, ...]:
-    """The tag's past; what it serves now bears the version that could be named since."""
-    resolution = evidence.resolution
-    return tuple(
-        replace(interval, version=resolution.version)
-        if interval.version is None and interval.digest == resolution.digest
-        else interval
-        for interval in evidence.history
+def _told(evidence: Evidence) -> tuple[Interval, ...]:
+    """The tag's past; what it serves now bears the version and the verdict found since."""
+    return tuple(_told_interval(interval, evidence) for interval in evidence.history)
+
+
+def _told_interval(interval: Interval, evidence: Evidence) -> Interval:
+    resolution, change = evidence.resolution, evidence.change
+    if interval.ended:
+        return interval
+    version = resolution.version if interval.digest == resolution.digest else None
+    verdict = change.verdict.value if change and interval.digest == change.after else None
+    return replace(
+        interval, version=interval.version or version, verdict=interval.verdict or verdict
     )
+
+
+def _how_it_came(interval: Interval, evidence: Evidence) -> str:
+    """The verdict; only what really is the oldest that is remembered has no need of one."""
+    if interval.verdict:
+        return interval.verdict
+    oldest = evidence.history[0]
+    is_first = interval.first_seen == oldest.first_seen and evidence.moves < len(evidence.history)
+    return "first known" if is_first else "not explained"
 
 
 def _by_alarm(changes: Iterable[RepositoryChange]) -> list[RepositoryChange]:

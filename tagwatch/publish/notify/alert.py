@@ -123,7 +123,7 @@ def _line(name: str, same: list[Finding], mark: str) -> Line:
         mark=mark or first.severity.value,
         name=name,
         # the name stands before the message already
-        message=one_line(first.message.removeprefix(name), _MESSAGE_LIMIT),
+        message=one_line(first.message.removeprefix(f"{name} "), _MESSAGE_LIMIT),
         where=_where(same),
         fix="" if mark else fix_text(first),
         remedy="" if mark or first.fix else one_line(first.remedy, _MESSAGE_LIMIT),

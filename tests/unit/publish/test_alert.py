@@ -97,6 +97,23 @@ def test_one_line_for_the_same_finding_in_several_places() -> None:
     assert [line.where for line in group.lines if "Debian 12" in line.message] == ["in 2 files"]
 
 
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("postgres:16.4 was pushed again", "was pushed again"),
+        ("postgres:16.4.x is a pattern", "postgres:16.4.x is a pattern"),
+    ],
+)
+def test_the_name_is_not_told_twice(message: str, told: str) -> None:
+    finding = replace(since().new[0], message=message)
+    alert = alert_of(sample(), replace(NOTHING, new=(finding,)), CONTEXT)
+    assert alert is not None
+    assert (alert.groups[0].lines[0].name, alert.groups[0].lines[0].message) == (
+        "postgres:16.4",
+        told,
+    )
+
+
 def test_a_move_that_a_finding_tells_is_not_told_twice() -> None:
     alert = alert_of(sample(), since(), CONTEXT)
     assert alert is not None

@@ -293,12 +293,22 @@ def test_timeline_of_few_days_has_daily_ticks_and_a_deleted_tag_says_so() -> Non
     assert drawn.lanes[0].segments[0].x < gone < drawn.now
 
 
-def test_what_a_tag_serves_now_bears_the_version_known_since() -> None:
+def test_what_a_tag_serves_now_bears_version_and_verdict_found_since() -> None:
     known = EVIDENCE[5]
-    unnamed = (*known.history[:-1], replace(known.history[-1], version=None))
-    evidence = {known.key: replace(known, history=unnamed)}
+    fresh = (*known.history[:-1], replace(known.history[-1], version=None, verdict=None))
+    evidence = {known.key: replace(known, history=fresh)}
     view = run_view(replace(sample(), evidence=evidence), sample_context())
-    assert view.images[0].past[-1].version == "6.2.24"
+    newest, how = view.images[0].past[-1]
+    assert (newest.version, how) == ("6.2.24", "upgraded")
+
+
+@pytest.mark.parametrize(("moves", "first"), [(3, "first known"), (11, "not explained")])
+def test_only_the_oldest_of_all_is_first_known(moves: int, first: str) -> None:
+    known = EVIDENCE[5]
+    bare = tuple(replace(interval, verdict=None) for interval in known.history)
+    evidence = {known.key: replace(known, history=bare, change=None, moves=moves)}
+    view = run_view(replace(sample(), evidence=evidence), sample_context())
+    assert [how for _, how in view.images[0].past] == [first, *["not explained"] * 3]
 
 
 def test_notes_are_folded_and_all_else_is_open() -> None:
