@@ -25,19 +25,18 @@ class StatedVersion:
 
 
 def stated_version(part: PlatformImage, reference: str) -> StatedVersion | None:
-    """The version that one platform's config, else its SBOM, states for `reference`; or None."""
+    """The version that one platform's config, else its SBOM, states for `reference`; or None.
+
+    Of an image without a name (an OCI layout) a label says it, or the only `*_VERSION` variable.
+    """
     parsed = _parsed(reference)
-    if parsed is None:
-        return None
-    path, tag = parsed.repository.path, parsed.tag
+    path, tag = (parsed.repository.path, parsed.tag) if parsed else ("", None)
     found = version_evidence(part.config, path, tag) if part.config else None
-    if found is None and (packages := packages_of(part.attestations)):
+    if found is None and parsed and (packages := packages_of(part.attestations)):
         found = attested_version(packages, path, tag)
-    return (
-        StatedVersion(value=found.version, source=f"{found.basis} {found.detail}")
-        if found
-        else None
-    )
+    if found is not None:
+        return StatedVersion(value=found.version, source=f"{found.basis} {found.detail}")
+    return _lone_variable(part) if parsed is None else None
 
 
 def full_version(reference: str) -> str | None:
@@ -56,6 +55,14 @@ def is_older(version: str, other: str) -> bool:
     if not (_is_version(version) and _is_version(other)):
         return False
     return version_key(version) < version_key(other)
+
+
+def _lone_variable(part: PlatformImage) -> StatedVersion | None:
+    environment = part.config.env if part.config else {}
+    names = [name for name in environment if name.endswith("_VERSION")]
+    if len(names) != 1 or not _is_version(environment[names[0]]):
+        return None
+    return StatedVersion(value=environment[names[0]], source=f"env {names[0]}")
 
 
 def _is_version(text: str) -> bool:

@@ -376,6 +376,35 @@ def test_without_a_version_other_steps_are_unknown() -> None:
     assert immutable.verdict is Verdict.REPLACED
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        (python(0), python(1, "3.12.4"), Verdict.UPGRADED),
+        (python(0), python(1, extra=(run("evil"),)), Verdict.REPLACED),
+        (
+            build(label("org.opencontainers.image.version", "1.4.2"), run("a"), base=debian(0)),
+            build(label("org.opencontainers.image.version", "1.4.1"), run("a"), base=debian(1)),
+            Verdict.DOWNGRADED,
+        ),
+        (redis(0), build(run("more"), base=redis(1)), Verdict.UNKNOWN),
+    ],
+    ids=["one variable", "same version", "label", "two variables"],
+)
+def test_an_image_without_a_name_states_its_version(
+    before: Built, after: Built, verdict: Verdict
+) -> None:
+    change = explain(before, after, reference="oci:some/where:tag")
+    assert change.verdict is verdict, change.reason
+
+
+def test_a_full_version_tag_is_its_own_version() -> None:
+    """Whatever was put into the image: 6.2.14 was promised."""
+    reference = "docker.io/library/redis:6.2.14"
+    change = explain(redis(0), redis(1, "6.2.15"), reference=reference)
+    assert change.verdict is Verdict.REPLACED, change.reason
+    assert (change.version_before, change.version_after) == ("6.2.14", "6.2.14")
+
+
 def test_versions_that_cannot_be_ordered_are_unknown() -> None:
     change = explain(debian(0), debian(1), versions=("main", "feature"))
     assert change.verdict is Verdict.UNKNOWN

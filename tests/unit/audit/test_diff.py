@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 
+from tagwatch.audit.base import BaseVerdict
+from tagwatch.audit.base_index import index_builds
+from tagwatch.audit.base_match import base_builds, match_bases
 from tagwatch.audit.diff import diff_images
 from tagwatch.audit.diff_document import diff_document
 from tagwatch.audit.diff_text import diff_text
+from tagwatch.audit.history import Interval
 from tagwatch.audit.image import Image, read_image
 from tagwatch.audit.verdict import explain_change
 from tagwatch.image.digest import Digest, digest_of
@@ -364,6 +368,10 @@ def from_layout(directory: Path, tag: str) -> Image:
         for entry in index_document["manifests"]
         if entry["annotations"]["org.opencontainers.image.ref.name"] == tag
     )
+    return read_image(digest, layout_documents(directory), reference=f"registry.example/app:{tag}")
+
+
+def layout_documents(directory: Path) -> dict[Digest, Document]:
     documents = {}
     for path in (directory / "blobs" / "sha256").iterdir():
         raw = path.read_bytes()
@@ -371,7 +379,7 @@ def from_layout(directory: Path, tag: str) -> Image:
             held = Digest(f"sha256:{path.name}")
             assert digest_of(raw) == held
             documents[held] = Document(digest=held, media_type="", raw=raw)
-    return read_image(digest, documents, reference=f"registry.example/app:{tag}")
+    return documents
 
 
 def test_real_tools_insert_a_layer(layout: Path) -> None:
@@ -395,6 +403,17 @@ def test_real_zstd_is_recompressed(layout: Path) -> None:
     assert document["verdict"] == "recompressed"
     kinds = {(r["old_type"], r["new_type"]) for r in document["layers"]["recompressed"]}
     assert kinds == {("tar+gzip", "tar+zstd")}
+
+
+@pytest.mark.parametrize(("where", "tag"), [("layout", "app"), ("layout", "user"), ("zstd", "app")])
+def test_real_tools_keep_the_base(layout: Path, where: str, tag: str) -> None:
+    base = from_layout(layout / "layout", "base")
+    documents = layout_documents(layout / "layout")
+    interval = Interval(tag="1", digest=base.digest, first_seen=EPOCH, last_seen=EPOCH)
+    known = index_builds(base_builds("registry.example/base:1", interval, documents))
+    (found,) = match_bases(from_layout(layout / where, tag), known)
+    assert found.verdict is BaseVerdict.EXACT_CURRENT
+    assert ("recompressed" in found.sentence) == (where == "zstd")
 
 
 def test_builder_layers_on_private_image() -> None:
