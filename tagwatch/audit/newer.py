@@ -17,8 +17,9 @@ def newer(tag: Tag | str, tags: Mapping[str, Digest | None] | TagTable) -> Newer
     """The highest newer tags of the line: same patch series, same major, any major.
 
     A pre-release is offered to a pre-release only; a development version and a version counted
-    by another scheme never, save where the publisher's own `latest` has moved to that scheme. Tags
-    with the very same variant come before those with another platform release (`-alpine3.21`).
+    by another scheme never, save where the publisher's own `latest` has moved to that scheme. Of
+    one version, the very same variant comes first; where a newer one stands only on another
+    platform release (`-alpine3.20` → `-alpine3.21`), it is offered as such.
     """
     table = TagTable.of(tags)
     current = table.read(tag) if isinstance(tag, str) else tag
@@ -29,8 +30,8 @@ def newer(tag: Tag | str, tags: Mapping[str, Digest | None] | TagTable) -> Newer
         other
         for other in table.tags.values()
         if other.kind is Kind.VERSION
+        and (other.shape, other.product) == (current.shape, current.product)
         and other.precedence > current.precedence
-        and (other.product, other.shape) == (current.product, current.shape)
         and other.scheme in schemes
         and (current.is_prerelease or not other.is_prerelease)
         and not table.is_development(other)
@@ -51,8 +52,8 @@ def newer(tag: Tag | str, tags: Mapping[str, Digest | None] | TagTable) -> Newer
 def _best_of(found: Iterable[Tag], current: Tag) -> str | None:
     def rank(other: Tag) -> tuple[object, ...]:
         return (
-            other.variant == current.variant,
             other.precedence,
+            other.variant == current.variant,
             other.v == current.v,
             _platform_numbers(other),
             -len(other.text),
@@ -64,4 +65,4 @@ def _best_of(found: Iterable[Tag], current: Tag) -> str | None:
 
 
 def _platform_numbers(tag: Tag) -> tuple[tuple[int, ...], ...]:
-    return tuple(token_of(word).numbers for word in tag.variant)
+    return tuple(token_of(part).numbers for word in tag.variant for part in word.split("-"))

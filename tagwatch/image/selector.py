@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tagwatch.errors import InvalidReferenceError, UsageError
@@ -314,6 +314,11 @@ def suggest(selector: Selector, table: TagTable) -> str:
     if near:
         best = max(near, key=_highest_first)
         return f"no tag has exactly that variant; the nearest is {best}"
+    if any(operator == "x" for operator, _ in bounds):
+        begins = Comparator(operator="=", text=selector.comparators[0].text)
+        unfilled = choose(replace(selector, comparators=(begins,)), table)
+        if unfilled is not None:
+            return f"{unfilled} has no number in the wildcard's place"
     return ""
 
 

@@ -82,12 +82,14 @@ class _Reading:
                 self._note_words(tag[:start])
                 self._note_words(tag[start + 1 :])
         flavours = self._flavours(plain)
+        stages = _stages(self.tags, products, flavours)
+        self.words |= flavours | _foreign_stages(plain, stages)
         return Vocabulary(
-            words=frozenset(self.words | flavours),
-            stems=frozenset(self.words | self.numbered | flavours),
+            words=frozenset(self.words),
+            stems=frozenset(self.words | self.numbered),
             products=products,
             revised=_revised(plain),
-            stages=_stages(self.tags, products, flavours),
+            stages=stages,
             flavours=flavours,
             platforms=frozenset(self.bare & self.numbered),
             serial_commits=_serial_commits(self.tags),
@@ -216,6 +218,18 @@ def _stages(
             release = tag[start].numbers
             found.update((release[:length], word.stem) for length in range(1, len(release) + 1))
     return frozenset(found)
+
+
+def _foreign_stages(
+    plain: Sequence[Sequence[Token]], stages: frozenset[tuple[Release, str]]
+) -> set[str]:
+    """Pre-release words behind a variant that are the variant's own (`-python3.15-rc`)."""
+    return {
+        token.text
+        for tag in plain
+        for token in tag[2:]
+        if token.part is Part.PRERELEASE and (tag[0].numbers, token.stem) not in stages
+    }
 
 
 def _serial_commits(tags: Iterable[Sequence[Token]]) -> frozenset[tuple[str, int]]:

@@ -25,9 +25,14 @@ from tests.tag_groups import repository
             Newer(patch="1.2.4-alpine3.21"),
         ),
         (
-            ("1.2.3-alpine3.20", "1.2.4-alpine3.20", "1.2.5-alpine3.21", "1.2.5-alpine"),
+            ("1.2.3-alpine3.20", "1.2.4-alpine3.20", "1.2.5-alpine3.9 1.2.5-alpine3.21 1.2-alpine"),
             "1.2.3-alpine3.20",
-            Newer(patch="1.2.4-alpine3.20"),
+            Newer(patch="1.2.5-alpine3.21"),
+        ),
+        (
+            ("1.2.3-jdk17 1-jdk", "1.2.4-jdk17", "1.2.4-jdk21", "1.2.4-jdk"),
+            "1.2.3-jdk17",
+            Newer(patch="1.2.4-jdk17"),
         ),
         (("9.0.1-jdk17", "9.0.2-jdk21"), "9.0.1-jdk17", Newer()),
         (("10.10.6", "10.10.7 latest", "2021.12.16"), "10.10.6", Newer(patch="10.10.7")),

@@ -121,6 +121,14 @@ def test_a_wildcard_needs_a_number_to_fill() -> None:
     assert choose(parse_selector("19.x-beta"), dated) == dated.tags["19beta3"]
 
 
+def test_a_wildcard_without_a_number_to_fill_says_so() -> None:
+    java = table("8u502-b07-jdk 8-jdk", "21.0.12_8-jdk")
+    selector = parse_selector("8.x-jdk")
+    assert choose(selector, java) is None
+    assert suggest(selector, java) == "8u502-b07-jdk has no number in the wildcard's place"
+    assert choose(parse_selector("^8-jdk"), java) == java.tags["8u502-b07-jdk"]
+
+
 def test_products_of_one_repository_are_apart() -> None:
     percona = table("8.0.46-37 8.0 8 ps-8.0.46-37 ps-8.0", "psmdb-8.0.29 psmdb-8.0")
     for selector, tag in [
