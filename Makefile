@@ -1,7 +1,10 @@
 # make demo   sets up, then runs the main job on an embedded registry
 # make test   sets up, then runs all tests
 # make check  format, lint, types, import direction
-.PHONY: demo test check format setup clean
+# make truth  what every tag of the ground truth is, right / wrong / unknown
+# make nights private images on moving bases, thirty nights
+# make bench  figures, as ratios of one run
+.PHONY: demo test check format setup clean truth nights bench
 VENV := .venv/bin
 PYTEST_ARGS ?=
 
@@ -17,6 +20,15 @@ check: setup
 	@$(VENV)/ruff check .
 	@$(VENV)/mypy
 	@$(VENV)/python -m pytest -q -p no:cacheprovider tests/test_house.py
+
+truth: setup
+	@$(VENV)/python -m tests.truth
+
+nights: setup
+	@$(VENV)/python -m tests.nights --images 50 --nights 30
+
+bench: setup
+	@for bench in tests/bench/*.py; do $(VENV)/python -m tests.bench.$$(basename $$bench .py); done
 
 format: setup
 	@$(VENV)/ruff format .

@@ -17,6 +17,7 @@ from tagwatch.audit.image import Image, PlatformImage, read_image
 from tagwatch.audit.lifecycle import classify
 from tagwatch.audit.resolution import Resolution, Status
 from tagwatch.audit.resolve import resolve_selector, resolve_tag
+from tagwatch.audit.stated_version import stated_version
 from tagwatch.audit.steps import os_release
 from tagwatch.audit.version_evidence import VersionEvidence, version_evidence
 from tagwatch.image.digest import Digest
@@ -101,7 +102,7 @@ def gather(
         lifecycle=_lifecycle(own, past, memory, at),
         is_index=image.index is not None if image and not image.problem else None,
         platforms_offered=_offered(image),
-        platforms=_platforms(audited, claims),
+        platforms=_platforms(audited, reference),
         documents_read=image is not None and any(one.config for one in image.platforms),
         attestations=_attestations(image),
         bases=bases(replace(image, platforms=audited)) if image is not None and audited else (),
@@ -122,7 +123,7 @@ def _image(reference: Reference, target: Target, memory: Memory) -> Image | None
         digest = memory.table.digests.get(tag) if tag else None
     if digest is None:
         return None
-    return read_image(digest, memory.documents, reference=str(reference))
+    return read_image(digest, memory.documents, reference=reference.canonical)
 
 
 def _resolve(
@@ -222,19 +223,18 @@ def _audited(image: Image | None, platforms: Iterable[Platform]) -> tuple[Platfo
     return tuple(found.values()) or image.platforms[:1]
 
 
-def _platforms(
-    audited: Iterable[PlatformImage], claims: tuple[VersionEvidence, ...]
-) -> tuple[PlatformFacts, ...]:
-    return tuple(_facts(one, claims) for one in audited if one.config is not None)
+def _platforms(audited: Iterable[PlatformImage], reference: Reference) -> tuple[PlatformFacts, ...]:
+    return tuple(_facts(one, reference) for one in audited if one.config is not None)
 
 
-def _facts(image: PlatformImage, claims: tuple[VersionEvidence, ...]) -> PlatformFacts:
+def _facts(image: PlatformImage, reference: Reference) -> PlatformFacts:
     config, manifest = image.config, image.manifest
     assert config is not None
+    stated = stated_version(image, reference.canonical)
     return PlatformFacts(
         platform=image.platform,
         digest=image.digest,
-        version=claims[0].version if claims else None,
+        version=stated.value if stated else None,
         user=config.user,
         exposed_ports=tuple(sorted(config.exposed_ports)),
         volumes=tuple(sorted(config.volumes)),

@@ -1,7 +1,8 @@
 """The judgement: files and evidence in, findings out. Pure; what could not be known is said.
 
-One pass over the targets. A rule that the policy turned off is never imported; a rule that needs
-more than text is passed over where there is no evidence, and `check-incomplete` says so there.
+One pass over the targets. A rule that the policy turned off, or that has no occasion to speak, is
+never imported; a rule that needs more than text is passed over where there is no evidence, and
+`check-incomplete` says so there.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
 from tagwatch.audit.exemption import Exemptions
 from tagwatch.audit.finding import Finding, Severity, fingerprint
 from tagwatch.audit.knowledge import Knowledge
+from tagwatch.audit.occasion import OCCASIONS, occasions
 from tagwatch.audit.policy import Policy, RuleSettings
 from tagwatch.audit.result import AuditResult, Coverage, Ignored, RepositoryChange
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import FileSubject, Rule, RunSubject, Scope, Statement, Subject
+from tagwatch.audit.subtraction import base_references, charge_to_base
 from tagwatch.family import RULES, RULES_OFF
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Failure, Quota
@@ -61,12 +64,14 @@ def judge(
     for path, extraction in case.files:
         session.judge_file(path, extraction)
     session.judge_run()
+    bases = base_references(case.evidence.values())
+    findings, charged = charge_to_base(session.findings, bases)
     coverage = session.coverage
     unread = any(not problem.skipped for problem in session.problems)
     return AuditResult(
         at=case.at,
-        findings=tuple(sorted(session.findings, key=_worst_first)),
-        ignored=tuple(session.ignored),
+        findings=tuple(sorted(findings, key=_worst_first)),
+        ignored=(*session.ignored, *(_charged(finding) for finding in charged)),
         targets=tuple(session.targets),
         evidence={key: case.evidence[key] for key in sorted(session.keys & set(case.evidence))},
         changes=case.changes,
@@ -82,12 +87,16 @@ def judge(
     )
 
 
-def active_rules(policy: Policy) -> tuple[Rule, ...]:
-    """The rules that may speak somewhere under `policy`, in the table's order, imported."""
+def active_rules(policy: Policy, given: frozenset[str] | None = None) -> tuple[Rule, ...]:
+    """The rules that may speak somewhere under `policy`, in the table's order, imported.
+
+    `given`: the occasions there are (None: all of them); see `audit.occasion`.
+    """
     return tuple(
         load_rule(name, policy.plugins)
         for name in (*RULES, *policy.plugins)
         if _may_speak(name, policy)
+        and (given is None or name not in OCCASIONS or OCCASIONS[name] & given)
     )
 
 
@@ -100,6 +109,10 @@ def _may_speak(name: str, policy: Policy) -> bool:
     if name in policy.rules and policy.rules[name].severity is Severity.OFF:
         return False
     return name not in RULES_OFF
+
+
+def _charged(finding: Finding) -> Ignored:
+    return Ignored(finding=finding, by="its base", reason="said once, of the base it stands on")
 
 
 def _worst_first(finding: Finding) -> tuple[int, Location, str, str]:
@@ -118,7 +131,7 @@ class _Session:
         self._baseline = baseline
         self._exemptions = Exemptions(policy=policy, at=case.at)
         self._ordinals: Counter[str] = Counter()
-        rules = active_rules(policy)
+        rules = active_rules(policy, self._occasions())
         self._of_target = [rule for rule in rules if rule.scope is Scope.TARGET]
         self._of_file = [rule for rule in rules if rule.scope is Scope.FILE]
         self._of_run = [rule for rule in rules if rule.scope is Scope.RUN]
@@ -131,6 +144,16 @@ class _Session:
         self.targets: list[Target] = []
         self.keys: set[str] = set()
         self.problems: list[Problem] = list(case.problems)
+
+    def _occasions(self) -> frozenset[str] | None:
+        """What there is to judge; None, for all, where ignores must be shown to be tried."""
+        case, policy = self._case, self._policy
+        if policy.ignores or any(
+            target.ignores for _, extraction in case.files for target in extraction.targets
+        ):
+            return None
+        given = occasions(case.files, case.evidence, policy, self._knowledge)
+        return given | {"gap"} if case.problems or case.failures else given
 
     @property
     def coverage(self) -> Coverage:

@@ -116,12 +116,16 @@ def _image(side: _Side, facts: Facts, site: Site, platforms: tuple[Platform, ...
             f"{side.text!r}: {reason}", hint=failure.hint if failure else "check the reference"
         )
     with Reader.open(site.database) as ledger:
-        image = read_image(
-            digest_now, StoredDocuments(ledger), reference=str(side.target.reference)
-        )
+        image = read_image(digest_now, StoredDocuments(ledger), reference=_name(side))
     if resolution is not None and resolution.version and resolution.digest == digest_now:
         image = replace(image, version=resolution.version, version_from=resolution.basis.value)
     return image
+
+
+def _name(side: _Side) -> str:
+    assert side.target is not None
+    reference = side.target.reference
+    return reference.canonical if reference else ""
 
 
 async def _read_layout(

@@ -47,7 +47,7 @@ def explain_moves(
 
 
 def _image(reference: Reference, digest: Digest, version: str | None, memory: Memory) -> Image:
-    image = read_image(digest, memory.documents, reference=str(reference))
+    image = read_image(digest, memory.documents, reference=reference.canonical)
     if version is None:
         return image
     return replace(image, version=version, version_from="alias")

@@ -33,7 +33,7 @@ Progress = Callable[[RepositorySnapshot], None]
 
 @dataclass(slots=True, kw_only=True)
 class Survey:
-    """What a survey learnt. `watched`: the targets that the watch list came to."""
+    """What a survey learnt. `watched`: what the watch list came to beside what files name."""
 
     answers: Answers
     watched: list[Target] = field(default_factory=list)
@@ -106,7 +106,8 @@ class _Remembering:
         self._ledger.set_versions(repository, _versions(memory))
         changes = explain_moves(self._ledger, moves, memory, self._bases, self._site)
         self._found.changes += changes
-        watched = list(_watched(watches, memory))
+        named = {evidence_key(target) for target in targets}
+        watched = [one for one in _watched(watches, memory) if evidence_key(one) not in named]
         self._found.watched += watched
         evidence: dict[str, Evidence] = {}
         for target in (*sorted(targets, key=_is_not_parent), *watched):
@@ -126,7 +127,11 @@ class _Remembering:
         )
 
     def _match(self, image: Image, target: Target) -> tuple[BaseMatch, ...]:
-        context = MatchContext(rank=self._rank, is_base=not _is_not_parent(target))
+        context = MatchContext(
+            rank=self._rank,
+            is_base=not _is_not_parent(target),
+            audited=self._site.policy.defaults.audited,
+        )
         return match_bases(image, self._bases, context)
 
     def _rank(self, reference: str) -> int | None:

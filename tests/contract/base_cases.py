@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from tagwatch.audit.base import BaseVerdict, MatchedBase
+from tagwatch.audit.knowledge import Knowledge
 from tagwatch.audit.policy import (
     ApprovedBase,
     Policy,
@@ -231,6 +232,19 @@ CASES: dict[str, tuple[Said, ...]] = {
             facts=(evidence(APP),),
             policy=BASES,
             expect=speaks("not read", unknown=True),
+        ),
+        Said(
+            why="an official image that is merely run",
+            targets=(LATEST,),
+            facts=(evidence(LATEST, documents_read=True, bases=(match(BaseVerdict.UNKNOWN, ""),)),),
+            policy=BASES,
+            knowledge=Knowledge(official=frozenset({"redis"})),
+        ),
+        Said(
+            why="a tag that is gone",
+            targets=(APP,),
+            facts=(evidence(APP, resolution={"status": Status.NOT_FOUND}),),
+            policy=BASES,
         ),
         Said(
             why="known",

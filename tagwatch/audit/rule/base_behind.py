@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import facts, instead, name
+from tagwatch.audit.rule.phrase import WATCH, facts, instead, name
 from tagwatch.source.edit import bump
 
 __all__ = ["RULE", "check"]
@@ -26,7 +26,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     """A concrete tag with something newer in its line."""
     target, evidence = subject.target, subject.evidence
     reference = target.reference
-    if evidence is None or reference is None or target.selector is not None:
+    if evidence is None or reference is None or target.selector is not None or target.kind == WATCH:
         return
     resolution = evidence.resolution
     allowed = _LEVELS[: _LEVELS.index(subject.options["level"]) + 1]

@@ -18,7 +18,7 @@ from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import listed, name
-from tagwatch.audit.rule.stage import is_built_upon
+from tagwatch.audit.rule.stage import is_built_upon, is_judged
 
 __all__ = ["RULE", "check"]
 
@@ -27,7 +27,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     """An image whose base is known and not approved."""
     target, evidence, policy = subject.target, subject.evidence, subject.policy
     reference = target.reference
-    if evidence is None or reference is None or not policy.bases:
+    if evidence is None or reference is None or not policy.bases or not is_judged(subject):
         return
     is_base = target.kind == "from"
     if is_base and not (subject.options["builders"] or is_built_upon(subject)):

@@ -20,6 +20,7 @@ from tagwatch.audit.finding import Severity
 from tagwatch.audit.history import Interval
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import day, facts, instead, name
+from tagwatch.audit.rule.stage import is_judged
 from tagwatch.image.digest import short_digest
 from tagwatch.source.edit import pin
 
@@ -34,7 +35,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     """A pin that its tag has left, and bases that were served and are no more."""
     yield from _pinned(subject)
     evidence = subject.evidence
-    for match in evidence.bases if evidence else ():
+    for match in evidence.bases if evidence and is_judged(subject) else ():
         if match.verdict is BaseVerdict.EXACT_STALE and _is_due(match, subject):
             yield _stale(match, subject)
 

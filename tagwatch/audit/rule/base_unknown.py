@@ -15,9 +15,10 @@ from collections.abc import Iterator
 
 from tagwatch.audit.approval import approval, approval_of_all
 from tagwatch.audit.finding import Severity
+from tagwatch.audit.resolution import Status
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import name
-from tagwatch.audit.rule.stage import is_built_upon
+from tagwatch.audit.rule.stage import is_built_upon, is_judged
 
 __all__ = ["RULE", "check"]
 
@@ -26,6 +27,8 @@ def check(subject: Subject) -> Iterator[Statement]:
     """An image with no answer of `approval`, where the policy asks for one."""
     target, evidence, policy = subject.target, subject.evidence, subject.policy
     if evidence is None or target.reference is None or not policy.bases:
+        return
+    if not is_judged(subject) or evidence.resolution.status is Status.NOT_FOUND:
         return
     if policy.base_named(target.reference) or approval_of_all(evidence.bases, policy) is not None:
         return

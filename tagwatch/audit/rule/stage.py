@@ -1,4 +1,4 @@
-"""Which stage of a Dockerfile a target belongs to, and whether the built image stands on it."""
+"""Which stage a target belongs to, what the built image stands on, and whose base is judged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tagwatch.audit.rule.interface import FileSubject, Subject
 from tagwatch.source.dockerfile_facts import final_stage, inherited_stages
 from tagwatch.source.target import Instruction, Target
 
-__all__ = ["is_built_upon", "stage_of", "target_of"]
+__all__ = ["is_built_upon", "is_judged", "stage_of", "target_of"]
 
 
 def stage_of(target: Target, instructions: tuple[Instruction, ...]) -> int | None:
@@ -35,3 +35,14 @@ def is_built_upon(subject: Subject) -> bool:
         return True
     stage = stage_of(subject.target, subject.instructions)
     return stage is None or stage in inherited_stages(subject.instructions, last)
+
+
+def is_judged(subject: Subject) -> bool:
+    """True where the policy's bases are asked of this image: what we build on, and what we built.
+
+    An official image that is merely run is built by others, who choose its base.
+    """
+    reference = subject.target.reference
+    if subject.target.kind == "from" or reference is None:
+        return True
+    return not subject.knowledge.is_official(reference.repository)
