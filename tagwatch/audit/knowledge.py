@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 from tagwatch.image.reference import DOCKER_HUB, Repository
 
@@ -72,5 +73,6 @@ class Knowledge:
         )
 
 
+@lru_cache(maxsize=4096)
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(text) for text in _NUMBER.findall(_SUFFIX.sub("", version)))

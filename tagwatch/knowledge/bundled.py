@@ -43,6 +43,7 @@ class _Products(Mapping[str, Product]):
             raise _malformed(path, "products is not a mapping")
         self._raw = raw
         self._path = path
+        self._made: dict[str, Product] = {}
 
     def images_of(self, name: str) -> tuple[str, ...]:
         """The paths of the product's repositories on Docker Hub."""
@@ -52,7 +53,11 @@ class _Products(Mapping[str, Product]):
         return tuple(images)
 
     def __getitem__(self, name: str) -> Product:
-        raw = self._raw[name]
+        if name not in self._made:
+            self._made[name] = self._product(name, self._raw[name])
+        return self._made[name]
+
+    def _product(self, name: str, raw: dict[str, Any]) -> Product:
         cycles = raw.get("cycles")
         if not isinstance(cycles, dict) or not isinstance(raw.get("name"), str):
             raise _malformed(self._path, f"{name}: name or cycles are missing")

@@ -7,6 +7,9 @@ import re
 import pytest
 
 from tagwatch.audit.finding import Severity
+from tagwatch.audit.judge import active_rules
+from tagwatch.audit.occasion import OCCASIONS
+from tagwatch.audit.policy import Policy
 from tagwatch.audit.rule.catalogue import explain_rule, load_rule, rule_documentation
 from tagwatch.audit.rule.interface import Need
 from tagwatch.errors import UsageError
@@ -86,3 +89,11 @@ def test_an_unknown_rule_names_the_nearest() -> None:
     with pytest.raises(UsageError) as caught:
         explain_rule("tag-mising")
     assert "tag-missing" in caught.value.hint
+
+
+def test_rules_without_an_occasion_are_not_asked() -> None:
+    given = frozenset({"latest"})
+    assert set(OCCASIONS) <= set(RULES)
+    asked = {rule.id for rule in active_rules(Policy(), given)}
+    assert "tag-latest" in asked
+    assert asked == (set(RULES) - set(OCCASIONS) - RULES_OFF) | {"tag-latest"}
