@@ -160,7 +160,7 @@ class _Sight:
 
     def _unseen(self) -> bool:
         """True where the listing names a tag whose digest it does not tell."""
-        named = (self.snapshot.names or frozenset()) - self.observed.keys() - self.snapshot.asked
+        named = (self.snapshot.names or frozenset()) - self.observed.keys()
         return any(self.newest[tag].is_open for tag in named & self.newest.keys())
 
     def _cover_observed(self) -> None:

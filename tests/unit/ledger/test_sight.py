@@ -68,7 +68,7 @@ def snapshots(draw: st.DrawFn, number: int) -> RepositorySnapshot:
     scope = draw(st.sampled_from(Scope))
     more = draw(st.sets(st.sampled_from(TAGS)))
     names = None if scope is Scope.SELECTED or draw(st.booleans()) else {*tags, *more}
-    asked = {*tags, *more} if scope is Scope.SELECTED else set()
+    asked = {*tags, *more} if scope is Scope.SELECTED or draw(st.booleans()) else set()
     complete = draw(st.integers(0, 4)) > 0
     return snapshot(
         number,
@@ -88,7 +88,7 @@ NIGHTS = st.integers(1, 9).flatmap(
 def shows_gone(seen: RepositorySnapshot, tag: str) -> bool:
     if not seen.complete or seen.scope is Scope.SINCE:
         return False
-    if seen.scope is Scope.SELECTED:
+    if seen.scope is Scope.SELECTED or tag in seen.asked:
         return tag in seen.asked
     return tag not in (seen.names or frozenset())
 
