@@ -1,0 +1,265 @@
+"""How others name their tags: repositories in the style of publishers beyond the truth's images.
+
+Each line of a repository is one image; `expected` says, tag by tag, its concrete tag and version.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import pytest
+
+from tagwatch.audit.newer import newer
+from tagwatch.audit.resolution import Status
+from tagwatch.audit.resolve import resolve_selector, resolve_tag
+from tagwatch.image.tag_table import TagTable
+from tests import truth
+from tests.tag_groups import repository
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    name: str
+    groups: tuple[str, ...]
+    expected: dict[str, tuple[str | None, str | None]]
+
+
+CASES = [
+    Case(
+        "a language's version before a tool's",
+        (
+            "temurin-21-tools-deps-1.12.0.1479-bookworm temurin-21-bookworm temurin-21-tools-deps "
+            "temurin-21-tools-deps-1.12.0.1479 tools-deps-1.12.0.1479 tools-deps latest",
+            "temurin-17-tools-deps-1.12.0.1479-bookworm temurin-17-bookworm temurin-17",
+            "temurin-21-lein-2.11.2-bookworm temurin-21-lein lein-2.11.2 lein",
+        ),
+        {
+            "latest": ("tools-deps-1.12.0.1479", "1.12.0.1479"),
+            "temurin-17": ("temurin-17-tools-deps-1.12.0.1479-bookworm", "1.12.0.1479"),
+            "lein": ("lein-2.11.2", "2.11.2"),
+        },
+    ),
+    Case(
+        "a stage that ends a number",
+        (
+            "3.5.4-sdk 3.5-sdk 3-sdk stable-sdk sdk 3.5.4 3.5 3 stable latest",
+            "3.6.0-334.3.beta-sdk beta-sdk 3.6.0-334.3.beta beta",
+        ),
+        {"beta": ("3.6.0-334.3.beta", "3.6.0-334.3.beta"), "sdk": ("3.5.4-sdk", "3.5.4")},
+    ),
+    Case(
+        "with and without v, and code names",
+        (
+            "v3.1.6 3.1.6 v3.1 3.1 v3 3 comte latest",
+            "v3.1.6-nanoserver 3.1.6-nanoserver v3-nanoserver comte-nanoserver nanoserver",
+            "v3.2.0-rc2 3.2.0-rc2 v3.2 3.2 munster",
+        ),
+        {
+            "comte": ("3.1.6", "3.1.6"),
+            "v3": ("v3.1.6", "3.1.6"),
+            "nanoserver": ("3.1.6-nanoserver", "3.1.6"),
+            "munster": ("3.2.0-rc2", "3.2.0-rc2"),
+        },
+    ),
+    Case(
+        "an operating system's name glued to its version",
+        ("latest centos8 8 centos8.4.2105 8.4.2105", "centos7 7 centos7.9.2009 7.9.2009"),
+        {"latest": ("8.4.2105", "8.4.2105"), "centos7": ("centos7.9.2009", "7.9.2009")},
+    ),
+    Case(
+        "a letter glued to a number, dated",
+        ("p10 p10-20240914", "p11 p11-20240914 latest", "sisyphus sisyphus-20240914"),
+        {"latest": ("p11-20240914", "11-20240914"), "sisyphus": ("sisyphus-20240914", None)},
+    ),
+    Case(
+        "dates with a build behind",
+        ("latest base base-20241201.0.286197", "base-devel base-devel-20241201.0.286197"),
+        {"latest": ("base-20241201.0.286197", None)},
+    ),
+    Case(
+        "a product before a Java version",
+        (
+            "open-8u422-b05-jdk-jammy open-8-jdk-jammy open-8u422-b05-jdk open-8-jdk",
+            "open-21.0.4_7-jdk open-21-jdk",
+        ),
+        {
+            "open-8-jdk": ("open-8u422-b05-jdk", "8u422-b05"),
+            "open-21-jdk": ("open-21.0.4_7-jdk", "21.0.4_7"),
+        },
+    ),
+    Case(
+        "updates of a release",
+        ("2023.2-u6 2023.2 2023", "2024.3-u2 2024.3 2024 latest"),
+        {"2023": ("2023.2-u6", "2023.2-u6"), "latest": ("2024.3-u2", "2024.3-u2")},
+    ),
+    Case(
+        "early access builds",
+        ("24-ea-20-jdk-slim 24-ea-20-slim 24-ea-slim 24-slim", "24-ea-20-jdk 24-ea-20 24-ea"),
+        {"24-ea": ("24-ea-20", "24-ea-20"), "24-ea-slim": ("24-ea-20-slim", "24-ea-20")},
+    ),
+    Case(
+        "a runtime's version behind a dash",
+        (
+            "1.0.2-20-alpine3.19 1.0-20-alpine3.19 1.0.2-20 1-20 1.0.2 1 latest",
+            "1.0.2-18-alpine3.19 1.0.2-18 1-18",
+        ),
+        {"latest": ("1.0.2-20", "1.0.2-20"), "1-18": ("1.0.2-18", "1.0.2-18")},
+    ),
+    Case(
+        "capitals, milestones and many words",
+        (
+            "10.0.0-M3-jre17-Temurin-ubuntu-microprofile 10.0.0-M3-jre17-microprofile",
+            "9.1.3-jre11-Temurin-ubuntu-webprofile 9-jre11-webprofile 9.1.3 latest",
+        ),
+        {
+            "latest": ("9.1.3", "9.1.3"),
+            "10.0.0-M3-jre17-microprofile": ("10.0.0-M3-jre17-microprofile", "10.0.0-M3"),
+        },
+    ),
+    Case(
+        "words with numbers in every place",
+        (
+            "1.20.0-scala_2.12-java17 scala_2.12-java17 1.20.0-java17 java17 1.20.0 latest",
+            "4.0.0-preview2-scala2.13-java17-python3-ubuntu 4.0.0-preview2",
+        ),
+        {
+            "java17": ("1.20.0-java17", "1.20.0"),
+            "scala_2.12-java17": ("1.20.0-scala_2.12-java17", "1.20.0"),
+        },
+    ),
+    Case(
+        "a channel before the version",
+        (
+            "6.7.0-php8.2-apache 6.7.0 6.7 latest",
+            "beta-6.8-RC1-php8.2-apache beta-6.8-php8.2-apache beta",
+            "cli-2.11.0 cli-2.11 cli-2 cli",
+        ),
+        {
+            "beta": ("beta-6.8-RC1-php8.2-apache", "6.8-RC1"),
+            "cli": ("cli-2.11.0", "2.11.0"),
+            "latest": ("6.7.0", "6.7.0"),
+        },
+    ),
+    Case(
+        "packaging builds behind the variant",
+        (
+            "7.4.0-debian-12-r4 7.4.0 7.4 7 latest 7.4-debian-12",
+            "7.4.0-debian-12-r3",
+            "7.2.5-debian-12-r5 7.2.5 7.2-debian-12",
+        ),
+        {
+            "latest": ("7.4.0-debian-12-r4", "7.4.0-r4"),
+            "7.2-debian-12": ("7.2.5-debian-12-r5", "7.2.5-r5"),
+        },
+    ),
+    Case(
+        "a rebuild counter and a word before",
+        ("1.5.6 version-1.5.6 1.5.6-ls45 latest amd64-1.5.6", "1.5.5-ls44 version-1.5.5 1.5.5"),
+        {"latest": ("1.5.6-ls45", "1.5.6-ls45")},
+    ),
+    Case(
+        "clocks",
+        ("RELEASE.2024-01-16T16-07-38Z latest", "RELEASE.2024-01-13T07-53-03Z", "edge"),
+        {"latest": ("RELEASE.2024-01-16T16-07-38Z", None), "edge": (None, None)},
+    ),
+    Case(
+        "commits and branches",
+        ("main-abc1234 main sha-abc1234", "v1.2.3 v1.2 v1", "main-1234567", "pr-123"),
+        {
+            "main": (None, None),
+            "main-1234567": (None, None),
+            "pr-123": (None, None),
+            "v1": ("v1.2.3", "1.2.3"),
+        },
+    ),
+    Case(
+        "operating systems without a version of their own",
+        ("linux", "nanoserver-1809 nanoserver", "windowsservercore-1809", "latest"),
+        {"nanoserver": (None, None), "windowsservercore-1809": (None, None)},
+    ),
+    Case(
+        "releases by name",
+        ("noetic-core noetic-core-focal noetic", "humble-base humble-base-jammy humble latest"),
+        {"latest": (None, None), "noetic-core": (None, None)},
+    ),
+    Case(
+        "a flavour that is called devel",
+        (
+            "12.4.1-cudnn-devel-ubuntu22.04",
+            "12.4.1-devel-ubuntu22.04",
+            "12.4.1-base-ubuntu22.04",
+            "12.3.2-base-ubuntu22.04",
+        ),
+        {"12.4.1-devel-ubuntu22.04": ("12.4.1-devel-ubuntu22.04", "12.4.1")},
+    ),
+    Case(
+        "a number that follows a calendar",
+        (
+            "2025.10.1-enterprise 2025.10.1-enterprise-trixie enterprise",
+            "2025.10.1 latest",
+            "5.26.0 5",
+        ),
+        {"enterprise": ("2025.10.1-enterprise", "2025.10.1"), "5": ("5.26.0", "5.26.0")},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_concrete_tags(case: Case) -> None:
+    table = TagTable.of(repository(*case.groups))
+    found = {tag: resolve_tag(tag, table) for tag in case.expected}
+    assert {tag: (one.tag, one.version) for tag, one in found.items()} == case.expected
+    for one in found.values():
+        assert one.status is (Status.RESOLVED if one.tag else Status.NO_VERSION)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_nothing_newer_is_offered_than_there_is(case: Case) -> None:
+    table = TagTable.of(repository(*case.groups))
+    for tag in table.tags.values():
+        offered = newer(tag, table)
+        for name in (offered.patch, offered.minor, offered.major):
+            if name is not None:
+                other = table.tags[name]
+                assert other.precedence > tag.precedence
+                assert tag.is_prerelease or not other.is_prerelease
+                assert (other.product, other.shape) == (tag.product, tag.shape)
+
+
+@pytest.mark.parametrize(
+    ("groups", "selector", "tag"),
+    [
+        (("5.40.0 5.40 5 latest stable", "5.41.5 5.41 devel"), "5.x", "5.40.0"),
+        (("5.40.0 5.40 5 latest stable", "5.41.5 5.41 devel"), "5.41.x", "5.41.5"),
+        (("8.0.3-noble 8.0-noble", "8.0.4-rc0-noble 8.0-rc-noble"), "8.0.x-noble", "8.0.3-noble"),
+        (("3.9.9-eclipse-temurin-21 3.9.9", "4.0.0-beta-5"), "3.x-eclipse-temurin-21",
+         "3.9.9-eclipse-temurin-21"),
+        (("7.6.1 fresh latest", "6.0.13 stable", "7.5.0 old"), "^7", "7.6.1"),
+        (("17-3.5 latest", "16-3.5"), "^16", "16-3.5"),
+        (("2.17.0-pg16", "2.17.0-pg17 latest", "2.16.1-pg16"), "2.x-pg16", "2.17.0-pg16"),
+        (("12.0.14-jdk17-alpine", "12.0.14-jdk21-alpine"), "12.x-jdk17-alpine",
+         "12.0.14-jdk17-alpine"),
+        (("2024.09 latest", "2024.09-alpine"), "2024.x", "2024.09"),
+        (("v1.2.3 1.2.3", "v1.3.0 1.3.0"), "v1.x", "v1.3.0"),
+        (("v1.2.3 1.2.3", "v1.3.0 1.3.0"), "1.x", "1.3.0"),
+    ],
+)  # fmt: skip
+def test_selectors(groups: tuple[str, ...], selector: str, tag: str) -> None:
+    assert resolve_selector(selector, repository(*groups)).tag == tag
+
+
+@pytest.mark.parametrize(("seed", "share"), [(1, 0.6), (2, 0.25)])
+def test_fewer_tags_to_learn_from_make_no_wrong_answer(seed: int, share: float) -> None:
+    """Every image of the truth with some of its builds taken away: what is left stays right."""
+    choice = random.Random(seed)
+    served = {}
+    for image, facts in truth.load("truth.json.gz")["images"].items():
+        kept = [group for group in facts["groups"] if choice.random() < share]
+        served[image] = truth.digests(image, kept)
+    asked = [
+        question for question in truth.truth_questions() if question.text in served[question.image]
+    ]
+    counts, remarks = truth.judge(asked, truth.by_functions(served))
+    assert len(asked) > 1000
+    assert {said for _, _, said in counts} <= {"right", "accepted"}, remarks
