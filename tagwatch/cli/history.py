@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_config, add_format
-from tagwatch.cli.shell import answer, open_site
+from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import LedgerError, UsageError
 from tagwatch.image.digest import is_digest, parse_digest
 from tagwatch.image.reference import Reference, Repository
@@ -25,7 +26,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "reference",
         metavar="REF",
-        help="redis:7, redis (every tag), python@sha256:… (which tags), sha256:… (anywhere)",
+        help="redis:7, redis (every tag), python@sha256:… (which tags), sha256:… (anywhere); "
+        "or the word import, to seed the ledger",
+    )
+    parser.add_argument(
+        "images", metavar="IMAGE", nargs="*", help="import only: these (default: all it names)"
+    )
+    parser.add_argument(
+        "--library",
+        type=Path,
+        metavar="DIR",
+        help="import from a checkout of docker-library/official-images, with its git history",
     )
     parser.add_argument("--at", metavar="DATE", help="only what it was then: 2026-03-01[T12:00]")
     add_config(parser)
@@ -36,17 +47,46 @@ def run(options: argparse.Namespace) -> int:
     """Print what the ledger remembers. Exit code 0, or 1 where that is nothing."""
     from tagwatch.ledger.read import Reader
 
+    if options.reference == "import":
+        return _import(options)
+    if options.images:
+        raise UsageError(
+            f"one reference at a time: {options.images[0]!r}", hint="IMAGE goes with `import`"
+        )
     at = _moment(options.at) if options.at else None
     site = open_site(options)
     if not site.database.is_file():
         raise LedgerError(
             f"there is no ledger at {str(site.database)!r}",
-            hint="`tagwatch scan` or `tagwatch history-import` begins one",
+            hint="`tagwatch scan` or `tagwatch history import` begins one",
         )
     with Reader.open(site.database) as ledger:
         found = list(_found(options.reference, ledger, at))
     answer(_rendered(found, options.format))
     return 0 if any(intervals for _, intervals in found) else 1
+
+
+def _import(options: argparse.Namespace) -> int:
+    """Seed the ledger from a library checkout, or from what the registries themselves remember."""
+    import asyncio
+
+    from tagwatch.walk.import_history import import_from_library, import_from_registries
+
+    site = open_site(options)
+    if options.library is not None:
+        imported = list(import_from_library(options.library, options.images, site))
+    elif options.images:
+        repositories = [Repository.parse(image) for image in options.images]
+        imported = list(asyncio.run(import_from_registries(repositories, site)))
+    else:
+        raise UsageError(
+            "nothing says what to import", hint="give --library DIR, or the images to ask for"
+        )
+    for one in imported:
+        answer(f"{one.repository}  {one.intervals} intervals\n")
+        for problem in one.problems:
+            note(f"tagwatch: {one.repository}: {problem}")
+    return 1 if any(one.problems and not one.intervals for one in imported) else 0
 
 
 def _found(

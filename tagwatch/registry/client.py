@@ -122,7 +122,9 @@ class RegistryClient:
             return await self.catalogue.list_repositories(prefix)
         return await self.oci.repositories(prefix)
 
-    async def history(self, repository: Repository) -> Collection[tuple[TagObservation, datetime]]:
+    async def history(
+        self, repository: Repository
+    ) -> Collection[tuple[TagObservation, datetime | None]]:
         """See `Registry.history`."""
         if isinstance(self.catalogue, HistoryKeeper):
             return await self.catalogue.history(repository)

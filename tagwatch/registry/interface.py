@@ -77,5 +77,11 @@ class Registry(Protocol):
     async def list_repositories(self, prefix: str) -> Collection[Repository]:
         """Repositories whose path starts with `prefix`. Cost: one request a page."""
 
-    async def history(self, repository: Repository) -> Collection[tuple[TagObservation, datetime]]:
-        """What the registry itself remembers of past digests (Quay); empty elsewhere."""
+    async def history(
+        self, repository: Repository
+    ) -> Collection[tuple[TagObservation, datetime | None]]:
+        """What the registry itself remembers of its tags; empty where it remembers nothing.
+
+        Each past step: what a tag served, from `pushed_at` (never None here) until the time beside
+        it; None: it serves it still. Cost: one request a page.
+        """

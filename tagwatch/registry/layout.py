@@ -286,7 +286,7 @@ class LayoutRegistry:
     async def history(
         self,
         repository: Repository,  # noqa: ARG002
-    ) -> Collection[tuple[TagObservation, datetime]]:
+    ) -> Collection[tuple[TagObservation, datetime | None]]:
         """See `Registry.history`."""
         return ()
 

@@ -195,7 +195,9 @@ class RoutedRegistry:
         """See `Registry.list_repositories`."""
         return await self.origin.list_repositories(prefix)
 
-    async def history(self, repository: Repository) -> Collection[tuple[TagObservation, datetime]]:
+    async def history(
+        self, repository: Repository
+    ) -> Collection[tuple[TagObservation, datetime | None]]:
         """See `Registry.history`."""
         registry, place = self._origin(repository)
         return await registry.history(place)

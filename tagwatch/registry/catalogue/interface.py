@@ -70,5 +70,7 @@ class RepositoryLister(Protocol):
 class HistoryKeeper(Protocol):
     """A catalogue that remembers past digests."""
 
-    async def history(self, repository: Repository) -> Collection[tuple[TagObservation, datetime]]:
+    async def history(
+        self, repository: Repository
+    ) -> Collection[tuple[TagObservation, datetime | None]]:
         """See `Registry.history`."""
