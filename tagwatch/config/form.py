@@ -103,8 +103,8 @@ class SlackForm(Form, frozen=True):
     allow_http: Annotated[bool, Meta(description="accept an http:// address")] = False
 
 
-class ChannelForm(Form, frozen=True):
-    """A generic webhook, or an apprise address. A secret, too."""
+class WebhookForm(Form, frozen=True):
+    """An address that gets the alert as JSON. A secret, too."""
 
     url_env: Environment | None = None
     url_file: Text | None = None
@@ -112,12 +112,20 @@ class ChannelForm(Form, frozen=True):
     allow_http: Annotated[bool, Meta(description="accept an http:// address")] = False
 
 
+class AppriseForm(Form, frozen=True):
+    """An apprise address (`mailto://…`, `msteams://…`). A secret, too."""
+
+    url_env: Environment | None = None
+    url_file: Text | None = None
+    min_severity: Severity = "warning"
+
+
 class AlertsForm(Form, frozen=True):
     """Where `tagwatch scan` tells what is new, worse or fixed."""
 
     slack: SlackForm | None = None
-    webhook: ChannelForm | None = None
-    apprise: ChannelForm | None = None
+    webhook: WebhookForm | None = None
+    apprise: AppriseForm | None = None
 
 
 class ScheduleForm(Form, frozen=True):

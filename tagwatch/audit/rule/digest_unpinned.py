@@ -27,7 +27,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     digest = evidence.resolution.digest if evidence else None
     concrete = evidence.resolution.tag if evidence else None
-    means = now(evidence)
+    means = now(subject)
     yield Statement(
         message=f"{name(target)} is not pinned to a digest" + (f": it is {means}" if means else ""),
         remedy=f"write {instead(target, reference.effective_tag, digest)}"

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.resolution import Newer, Status
+from tagwatch.audit.rule.interface import Subject
 from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Target
@@ -24,15 +25,17 @@ def name(target: Target) -> str:
     return target.text if target.reference is None else str(target.reference)
 
 
-def now(evidence: Evidence | None) -> str:
-    """What the reference is now, as the end of a sentence; empty where that is not known.
+def now(subject: Subject) -> str:
+    """What the target is now, as the end of a sentence; empty where that is not known.
 
     `6.2.24 today (sha256:0123456789ab)`, or that no version of it can be named.
     """
+    evidence = subject.evidence
     if evidence is None or evidence.resolution.digest is None:
         return ""
     resolution = evidence.resolution
-    when = "today" if evidence.at is None else f"as of {day(evidence.at)}"
+    read_at = evidence.at or subject.at
+    when = "today" if read_at.date() == subject.at.date() else f"as of {day(read_at)}"
     digest = short_digest(evidence.resolution.digest)
     what = resolution.tag if resolution.status is Status.RESOLVED else None
     if what is None or (resolution.version is None and resolution.tag is None):

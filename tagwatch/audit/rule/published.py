@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tagwatch.audit.rule.interface import FileSubject
+from tagwatch.audit.rule.phrase import name
 from tagwatch.source.target import Port, Target
 
 __all__ = ["Published", "is_everywhere", "mapping", "published"]
@@ -23,7 +24,9 @@ class Published:
     @property
     def service(self) -> str:
         """The service's or container's name, where it has one."""
-        return (self.target.group if self.target else None) or "a service"
+        if self.target is None:
+            return "a service built here"
+        return self.target.group or name(self.target)
 
 
 def published(subject: FileSubject) -> Iterator[Published]:

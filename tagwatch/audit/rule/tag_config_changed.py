@@ -1,7 +1,7 @@
 """USER, ENTRYPOINT, VOLUME or STOPSIGNAL differ between the tag's last image and this one.
 
 Environment variables are left out: each new version changes one. EXPOSE is `port-expose-changed`,
-and a change under one version is `tag-replaced` as well.
+and a change under one version is `tag-replaced`.
 
 Risk: files that the container may no longer write, arguments that no longer arrive, data that is
 lost with the container, a stop that kills.
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tagwatch.audit.change import Verdict
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.moved import RECENT, config_of, facts_of, moved, recent_change
@@ -26,7 +27,7 @@ _PAIRS = {"user": "USER", "entrypoint": "ENTRYPOINT", "stop_signal": "STOPSIGNAL
 def check(subject: Subject) -> Iterator[Statement]:
     """A recent change that touched how a container runs."""
     change = recent_change(subject)
-    if change is None:
+    if change is None or change.verdict is Verdict.REPLACED:
         return
     differences = tuple(_differences(config_of(change)))
     if differences:

@@ -47,9 +47,11 @@ def _message(subject: Subject) -> str:
         return f"no tag of {name(target)} matches {target.selector!r}"
     if evidence.gone_since is None:
         return f"{name(target)} does not exist"
-    last = evidence.history[-1] if evidence.history else None
-    was = f", when it was {last.version}" if last and last.version else ""
-    seen = f"; last served on {day(last.last_seen)}{was}" if last else ""
+    seen = ""
+    if evidence.history:
+        last = evidence.history[-1]
+        was = f", when it was {last.version}" if last.version not in (None, last.tag) else ""
+        seen = f"; last served on {day(last.last_seen)}{was}"
     return f"{name(target)} is gone since {day(evidence.gone_since)}{seen}"
 
 

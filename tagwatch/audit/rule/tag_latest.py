@@ -27,7 +27,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     reference = target.reference
     if reference is None or target.kind == WATCH or reference.tag != "latest" or reference.digest:
         return
-    means = now(evidence)
+    means = now(subject)
     resolution = evidence.resolution if evidence else None
     tag = resolution.tag if resolution and resolution.status is Status.RESOLVED else None
     digest = resolution.digest if resolution else None

@@ -35,7 +35,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     resolution = evidence.resolution if evidence else None
     concrete = resolution.tag if resolution and resolution.status is Status.RESOLVED else None
     if reference.tag is None:
-        means = now(evidence)
+        means = now(subject)
         yield Statement(
             message=f"{name(target)} has no tag, so it means latest"
             + (f": {means}" if means else ""),
@@ -51,7 +51,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     ):
         yield Statement(
             message=f"{name(target)} is a pattern, not a tag that can be pulled: "
-            f"the newest tag it matches is {now(evidence)}",
+            f"the newest tag it matches is {now(subject)}",
             remedy=f"write {instead(target, concrete)}",
             severity=Severity.ERROR,
             evidence=facts(evidence),

@@ -38,7 +38,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     since = f" since {day(evidence.first_seen)}" if seen and evidence.first_seen else ""
     concrete = resolution.tag if resolution.status is Status.RESOLVED else None
     yield Statement(
-        message=f"{name(target)} is a tag that moves: it is {now(evidence)}{seen}{since}",
+        message=f"{name(target)} is a tag that moves: it is {now(subject)}{seen}{since}",
         remedy=(f"write {instead(target, concrete)}, or pin " if concrete else "pin ")
         + instead(target, tag, resolution.digest),
         evidence={**facts(evidence), "moves": str(evidence.moves)},
