@@ -203,7 +203,7 @@ def select(selector: Selector, table: TagTable) -> tuple[Tag, ...]:
         for text, tag in table.tags.items()
         if tag.kind is not Kind.ARTIFACT and (matches is None or matches(text))
     )
-    scheme = table.scheme()
+    scheme = table.likely_scheme()
 
     def rank(tag: Tag) -> tuple[bool, bool, bool, bool, bool, tuple[object, ...]]:
         is_version = tag.kind is Kind.VERSION
@@ -237,7 +237,7 @@ def _range(selector: Selector, table: TagTable) -> Callable[[Tag], bool]:
     wants_prerelease = any(asked.pre is not None for _, asked in bounds)
     counts = any(asked.revision for _, asked in bounds)
     minors = {asked.release[:2] for _, asked in bounds if len(asked.release) > 1}
-    scheme = table.scheme() if bounds[0][0] == "any" else first.scheme
+    scheme = table.likely_scheme() if bounds[0][0] == "any" else first.scheme
 
     def accepts(tag: Tag) -> bool:
         return (
@@ -288,7 +288,8 @@ def _compare(tag: Tag, asked: Tag) -> int:
     """The order of `tag` against a bound, as exactly as the bound is written: `<8` is below 8.0."""
     if asked.revision or asked.date or (asked.pre is not None and len(asked.pre) > 1):
         return (tag.precedence > asked.precedence) - (tag.precedence < asked.precedence)
-    cut = tag.release[: len(asked.release)]
+    length = len(asked.release)
+    cut = (tag.release + (0,) * length)[:length]
     return (cut > asked.release) - (cut < asked.release)
 
 

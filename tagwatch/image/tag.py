@@ -20,6 +20,7 @@ __all__ = ["FIRST_YEAR", "Kind", "Scheme", "Tag", "parse_tag", "version_key"]
 FIRST_YEAR = 1990
 """A first number from here to 2099 is a calendar year."""
 
+_FIRST_SERIAL = 10_000
 _FINAL = (9,)
 _ARTIFACT = re.compile(r"sha(?:256|384|512)-[0-9a-f]{32,128}(?:\.[A-Za-z0-9.]+)?", re.ASCII)
 _PULL_REQUEST = re.compile(
@@ -50,7 +51,7 @@ class Scheme(StrEnum):
     COUNT = "count"
     YEAR = "year"
     SERIAL = "serial"
-    """One number too large to be a version: a build counter or a clock."""
+    """A first number too large for a version: a build counter or a clock."""
 
 
 _KIND_ORDER = {kind: number for number, kind in enumerate(Kind)}
@@ -121,7 +122,7 @@ class Tag:
         """How its version is counted."""
         if self.kind is not Kind.VERSION:
             return Scheme.NONE
-        if len(self.release) == 1 and self.release[0] >= 1_000_000:
+        if self.release[0] >= _FIRST_SERIAL:
             return Scheme.SERIAL
         return Scheme.YEAR if FIRST_YEAR <= self.release[0] < 2100 else Scheme.COUNT
 

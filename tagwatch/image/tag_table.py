@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.tag import Kind, Scheme, Tag, parse_tag
@@ -21,6 +22,7 @@ _DEVELOPMENT_WORDS = frozenset(
 )  # fmt: skip
 _RELEASED_WORDS = frozenset({"current", "latest", "lts", "release", "stable"})
 
+_NONE = (Scheme.NONE, 0)
 _sort_key = attrgetter("sort_key")
 _COUNTED = re.compile(r".*[0-9]-[0-9.]+", re.ASCII)
 
@@ -35,10 +37,9 @@ class TagTable:
 
     `digests`: what each tag serves, None where nobody asked (`is_whole`: nowhere). `groups`: the
     tags of each digest (an alias group), in order. `development`: versions that the publisher names
-    by a word such as `devel` and by none such as `latest`. `generalised`: what the more specific
-    tags make floating: `6.2` where there is a `6.2.24`; `generalised_unknown`: by tags whose digest
-    is not known.
-    `forms`: a tag of each form. `stages`: the last pre-release of each final version.
+    by a word such as `devel` and by none such as `latest`. `forms`: a tag of each form. `stages`:
+    the last pre-release of each final version. `generalised`: what more specific tags make
+    floating (`6.2` where there is a `6.2.24`); `generalised_unknown`: those of unknown digest.
     """
 
     digests: Mapping[str, Digest | None]
@@ -140,8 +141,15 @@ class TagTable:
         for tag in self.aliases(latest) if latest else ():
             if tag.kind is Kind.VERSION:
                 return tag.scheme
-        schemes = {tag.scheme for tag in self.tags.values() if tag.kind is Kind.VERSION}
-        return schemes.pop() if len(schemes) == 1 else None
+        schemes = self._schemes()
+        return next(iter(schemes)) if len(schemes) == 1 else None
+
+    def likely_scheme(self) -> Scheme:
+        """How most of its versions are counted, where `scheme` does not know."""
+        return self.scheme() or max(self._schemes().items(), key=itemgetter(1), default=_NONE)[0]
+
+    def _schemes(self) -> Counter[Scheme]:
+        return Counter(tag.scheme for tag in self.tags.values() if tag.kind is Kind.VERSION)
 
 
 def _form(tag: Tag) -> Form:

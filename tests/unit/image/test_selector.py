@@ -63,6 +63,8 @@ REDIS = table(
         (">7.4", "8.10.1"),
         ("<=7", "7.4.11"),
         ("<7", "6.2.24"),
+        ("<7.2.16", "6.2.24"),
+        (">=7.2.0 <7.4.0", "7.2.16"),
         ("=7.2", "7.2.16"),
         ("==7.2", "7.2.16"),
         (">=7 !=8.10.1", "8.8.2"),
@@ -110,6 +112,9 @@ def test_another_numbering_in_the_repository_never_wins() -> None:
     assert choose(parse_selector(">=10"), jellyfin) == jellyfin.tags["10.10.7"]
     assert choose(parse_selector("*"), jellyfin) == jellyfin.tags["10.10.7"]
     assert choose(parse_selector(r"/^\d/"), jellyfin) == jellyfin.tags["10.10.7"]
+    names = TagTable.of(["10.10.7", "10.9.11", "10.10", "2021.12.16", "202401"])
+    for selector in ("*", "/./", ">=9"):
+        assert choose(parse_selector(selector), names) == names.tags["10.10.7"]
 
 
 def test_a_wildcard_needs_a_number_to_fill() -> None:
