@@ -36,7 +36,7 @@ async def crawl_repository(task: CrawlTask, registry: Registry) -> RepositorySna
     listing = await crawl.list_names()
     selection = crawl.select(listing)
     await crawl.observe(selection.watched, listing)
-    if listing is not None and not registry.has_catalogue and Need.NAMES in task.needs:
+    if listing is not None and not crawl.has_digests(listing) and Need.NAMES in task.needs:
         await crawl.name_the_floating(selection.documented, listing.names)
     await crawl.check_pins()
     if Need.DOCUMENTS in task.needs:
@@ -78,6 +78,10 @@ class _Crawl:
             return None
         self.seen = {observation.tag: observation for observation in listing.observations}
         return listing
+
+    def has_digests(self, listing: Listing) -> bool:
+        """True where the listing is a catalogue's: whole, and with what each tag serves."""
+        return self.registry.has_catalogue and not listing.plain
 
     def select(self, listing: Listing | None) -> Selection:
         """What somebody watches, as far as the listing tells.
@@ -121,7 +125,7 @@ class _Crawl:
         unknown = set(selected - self.seen.keys())
         if listing is not None:
             vanished = self.task.known.keys() - listing.names - self.seen.keys()
-            if not self.registry.has_catalogue:
+            if not self.has_digests(listing):
                 unknown |= vanished  # a listing may be cut short: only a 404 says deleted
             elif listing.scope is Scope.SINCE:
                 unknown -= self.task.known.keys() - listing.undigested
@@ -297,7 +301,7 @@ class _Crawl:
     def snapshot(self, listing: Listing | None) -> RepositorySnapshot:
         """Everything learnt. Only a whole listing with digests may speak for absent tags."""
         unread = [failure for failure in self.failures if failure.code != "invalid-document"]
-        if listing is not None and self.registry.has_catalogue:
+        if listing is not None and self.has_digests(listing):
             scope = listing.scope
         else:
             scope = Scope.SELECTED

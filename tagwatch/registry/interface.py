@@ -27,6 +27,7 @@ class Listing:
 
     `scope` is FULL or SINCE. With SINCE, `names` holds only what moved after the watermark.
     `undigested`: listed tags whose digest the catalogue did not give; ask `head` for them.
+    `plain`: the catalogue refused, and the names are the plain tags list's: no digests at all.
     """
 
     scope: Scope
@@ -35,6 +36,7 @@ class Listing:
     undigested: frozenset[str] = frozenset()
     watermark: str | None = None
     warnings: tuple[str, ...] = ()
+    plain: bool = False
 
 
 class Registry(Protocol):
