@@ -14,7 +14,7 @@ from tagwatch.audit.finding import Finding
 from tagwatch.audit.policy import IgnorePolicy, Policy, PolicyIgnore
 from tagwatch.audit.result import Ignored
 from tagwatch.audit.rule.interface import IgnoreUse
-from tagwatch.source.target import Ignore, Location, Target
+from tagwatch.source.target import Extraction, Ignore, Location, Target
 
 __all__ = ["Exemptions", "ignore_problem"]
 
@@ -44,15 +44,25 @@ class _Entry:
 
 @dataclass(slots=True, kw_only=True)
 class Exemptions:
-    """All ignores of a run: those of the policy, and those inline as targets bring them."""
+    """All ignores of a run: those of the policy, and those inline as files bring them."""
 
     policy: Policy
     at: datetime
     _listed: list[_Entry] = field(default_factory=list)
     _inline: dict[Ignore, _Entry] = field(default_factory=dict)
+    _by_path: dict[str, list[_Entry]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._listed = [self._from_policy(ignore) for ignore in self.policy.ignores]
+
+    def read(self, path: str, extraction: Extraction) -> None:
+        """Take in the inline ignores of a file. One on a line that names no image was tried."""
+        attached = {ignore for target in extraction.targets for ignore in target.ignores}
+        for ignore in extraction.ignores:
+            if not ignore.invalid:
+                entry = self._entry(ignore)
+                entry.tried = entry.tried or ignore not in attached
+                self._by_path.setdefault(path, []).append(entry)
 
     def tried(self, target: Target, rules: Iterable[str]) -> None:
         """Note that `rules` were evaluated on `target`."""
@@ -68,8 +78,9 @@ class Exemptions:
     def taken_out(self, finding: Finding, target: Target) -> Ignored | None:
         """The ignore that takes `finding` out, if one does. All that would are marked as used."""
         first: _Entry | None = None
-        for entry in (*self._of(target), *self._listed):
-            if entry.speaks_of(finding.rule) and not entry.problem and entry.covers(target):
+        listed = [entry for entry in self._listed if entry.covers(target)]
+        for entry in (*self._of(target), *self._at(finding.location), *listed):
+            if entry.speaks_of(finding.rule) and not entry.problem:
                 entry.used = True
                 first = first or entry
         if first is None:
@@ -102,6 +113,14 @@ class Exemptions:
 
     def _of(self, target: Target) -> list[_Entry]:
         return [self._entry(ignore) for ignore in target.ignores]
+
+    def _at(self, place: Location) -> list[_Entry]:
+        """The ignores that speak of the lines of a finding that is about no single image."""
+        return [
+            entry
+            for entry in self._by_path.get(place.path, ())
+            if entry.inline is not None and place.line <= entry.inline.line <= place.end_line
+        ]
 
     def _entry(self, ignore: Ignore) -> _Entry:
         entry = self._inline.get(ignore)

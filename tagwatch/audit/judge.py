@@ -149,7 +149,8 @@ class _Session:
         """What there is to judge; None, for all, where ignores must be shown to be tried."""
         case, policy = self._case, self._policy
         if policy.ignores or any(
-            target.ignores for _, extraction in case.files for target in extraction.targets
+            extraction.ignores or any(target.ignores for target in extraction.targets)
+            for _, extraction in case.files
         ):
             return None
         given = occasions(case.files, case.evidence, policy, self._knowledge)
@@ -166,6 +167,7 @@ class _Session:
 
     def judge_file(self, path: str, extraction: Extraction) -> None:
         self.problems.extend(extraction.problems)
+        self._exemptions.read(path, extraction)
         self.targets.extend(extraction.targets)
         for target in extraction.targets:
             self._judge_target(target, extraction)

@@ -22,7 +22,17 @@ from tagwatch.errors import InputError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Ignore, Problem, Target
-from tests.audit_case import AT, audit, evidence, only, place, said, target, unread
+from tests.audit_case import (
+    AT,
+    audit,
+    evidence,
+    instruction,
+    only,
+    place,
+    said,
+    target,
+    unread,
+)
 
 REDIS = Repository(registry="docker.io", path="library/redis")
 REFUSED = Failure(repository=REDIS, code="denied", message="401", hint="log in")
@@ -166,6 +176,24 @@ def test_ignore_of_no_rule_names_the_nearest() -> None:
     one = target("redis:6.2.24", ignores=(ignore("tag-mising"),))
     finding = said(audit([one], [evidence(one)]), "ignore-unused")[0]
     assert "tag-missing" in finding.remedy
+
+
+def test_an_inline_ignore_on_a_line_without_an_image() -> None:
+    one = target("redis:6.2.24")
+    root = instruction("USER", "root", line=7)
+    above = replace(ignore("user-root"), line=7, location=place(line=6))
+    elsewhere = replace(ignore("user-root"), line=3, location=place(line=2))
+    for ignores, outcome in ((above, "ignored"), (elsewhere, "unused")):
+        result = audit(
+            [one],
+            [evidence(one)],
+            extraction={
+                "instructions": (instruction("FROM", "redis"), root),
+                "ignores": (ignores,),
+            },
+        )
+        assert bool(said(result, "user-root")) is (outcome == "unused")
+        assert bool(said(result, "ignore-unused")) is (outcome == "unused")
 
 
 def test_ignore_of_everything() -> None:
