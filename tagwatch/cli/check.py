@@ -1,4 +1,4 @@
-"""`tagwatch check`: audit files. See `api.check`."""
+"""`tagwatch check`: audit files, and mend them. See `api.check` and `api.fix`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.shell import answer, colored, note, open_site
 
 if TYPE_CHECKING:
+    from tagwatch.audit.result import AuditResult
     from tagwatch.publish.interface import PublishContext
+    from tagwatch.walk.fix import Draft
     from tagwatch.walk.site import Site
 
 __all__ = ["command"]
 
 FORMATS = ("text", "json", "sarif", "github", "gitlab", "junit")
+_FIXES = {
+    "": "make the fixes that findings offer",
+    "=pin": "pin every reference to tag@digest; renew a digest whose tag moved",
+    "=bump:patch": "move every tag to the newest of its patch series",
+    "=bump:minor": "move every tag to the newest of its major version",
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,11 +41,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-time",
         type=float,
-        default=None,
+        default=20.0,
         metavar="SECONDS",
-        help="stop asking registries after this long, and say what was not checked",
+        help="stop asking registries after this long, and say what was not checked "
+        "(default: 20; 0: never)",
     )
     add_build_args(parser)
+    _add_fixes(parser)
     parser.add_argument(
         "--quiet", action="store_true", help="print nothing unless something fails the check"
     )
@@ -46,26 +56,96 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
-    """Audit and print; the exit codes are those of the README."""
-    from tagwatch.api import Asking, CheckOptions, check
-    from tagwatch.publish.files import publisher
-
-    site = open_site(options)
-    result = check(
-        options.paths,
-        site,
-        CheckOptions(
-            asking=Asking(offline=options.offline, max_seconds=options.max_time),
-            build_args=build_args_of(options.build_arg),
-        ),
+def _add_fixes(parser: argparse.ArgumentParser) -> None:
+    """`--fix` in its forms. Each is a flag of its own: `--fix Dockerfile` names a file to fix."""
+    fixes = parser.add_mutually_exclusive_group()
+    for form, meaning in _FIXES.items():
+        strategy = form.removeprefix("=") or "findings"
+        fixes.add_argument(
+            f"--fix{form}", dest="fix", action="store_const", const=strategy, help=meaning
+        )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with --fix: print the diff and write nothing"
     )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Audit, mend, print; the exit codes are those of the README, for what is left to do."""
+    if options.dry_run and not options.fix:
+        from tagwatch.errors import UsageError
+
+        raise UsageError("--dry-run shows what --fix would do", hint="add --fix")
+    site = open_site(options)
+    result, draft = _audited(site, options)
+    if draft is not None and not options.dry_run:
+        draft.write()
+        note(f"tagwatch: {_made(draft)}")
     code = result.exit_code(site.policy.fail_on, on_unavailable=site.policy.on_unavailable)
-    if not (options.quiet and code == 0):
-        answer(publisher(options.format).render(result, _context(site, options)))
+    if draft is not None and options.dry_run:
+        answer(draft.diff())
+    elif not (options.quiet and code == 0):
+        _print(result, site, options)
     if code == 1 and not result.complete and site.policy.on_unavailable == "fail":
         note("tagwatch: the check is also incomplete: some facts could not be read")
     return 0 if options.exit_zero and code == 1 else code
+
+
+def _audited(site: Site, options: argparse.Namespace) -> tuple[AuditResult, Draft | None]:
+    """The findings, with `--fix` those of the files as they would be then."""
+    from tagwatch.api import Asking, CheckOptions, check, fix
+
+    how = CheckOptions(
+        asking=Asking(offline=options.offline, max_seconds=options.max_time or None),
+        build_args=build_args_of(options.build_arg),
+    )
+    if not options.fix:
+        return check(options.paths, site, how), None
+    from tagwatch.audit.fixing import Strategy
+
+    return fix(options.paths, site, Strategy(options.fix), how)
+
+
+def _made(draft: Draft) -> str:
+    """What was written, in one line."""
+    files = draft.files
+    if not files:
+        return "nothing to fix"
+    places = "1 place" if draft.places == 1 else f"{draft.places} places"
+    return f"fixed {places} in {', '.join(files)}"
+
+
+def _print(result: AuditResult, site: Site, options: argparse.Namespace) -> None:
+    """The answer on standard output, the summary beside it."""
+    from tagwatch.publish.files import publisher
+
+    context = _context(site, options)
+    answer(publisher(options.format).render(result, context))
+    if options.format == "text" and not options.quiet:
+        from tagwatch.publish.console import summary
+
+        note(summary(result, context).rstrip("\n"))
+    if options.format == "github":
+        _add_step_summary(result, context, site)
+
+
+def _add_step_summary(result: AuditResult, context: PublishContext, site: Site) -> None:
+    """Append to the step summary of a workflow, where GitHub gave a file for it."""
+    named = site.environment.get("GITHUB_STEP_SUMMARY")
+    if not named:
+        return
+    from pathlib import Path
+
+    from tagwatch.errors import InputError
+    from tagwatch.publish.markdown import render
+
+    try:
+        with Path(named).open("a", encoding="utf-8") as file:
+            file.write(render(result, context))
+    except OSError as error:
+        raise InputError(
+            f"the step summary {named!r} cannot be written: {error.strerror or error}",
+            hint="GITHUB_STEP_SUMMARY names a file that the runner made",
+        ) from error
 
 
 def _context(site: Site, options: argparse.Namespace) -> PublishContext:

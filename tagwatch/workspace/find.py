@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
@@ -85,7 +85,10 @@ def sources_from_globs(patterns: Sequence[str], root: Path) -> Found:
         files.append(File(path=file.path, real=file.real, origin="matched"))
         matched.update(text for text, one in single if one.match_file(file.path))
     problems = [
-        _problem(text, "matches no file", "patterns are relative to the configuration's folder")
+        replace(
+            _problem(text, "matches no file", "patterns start at the configuration's folder"),
+            skipped=True,
+        )
         for text, _ in single
         if text not in matched
     ]
