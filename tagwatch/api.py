@@ -1,4 +1,4 @@
-"""The two walks, on one page: `check` audits files, `scan` is the nightly run."""
+"""The walks, on one page: `check` audits files, `fix` mends them, `scan` is the nightly run."""
 
 from __future__ import annotations
 
@@ -19,17 +19,25 @@ from tagwatch.workspace.read import read_bytes, read_targets
 
 if TYPE_CHECKING:
     import asyncio
+    from pathlib import Path
 
+    from tagwatch.audit.fixing import Strategy
     from tagwatch.image.snapshot import RepositorySnapshot
+    from tagwatch.walk.fix import Draft
+
 __all__ = [
     "Asking",
     "CheckOptions",
     "Files",
     "ScanResult",
     "check",
+    "fix",
     "read_files",
     "scan",
 ]
+
+_MAX_ROUNDS = 5
+"""A fix may call for another (a tag, then its digest); so many follow each other at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +78,36 @@ def check(paths: Sequence[str], site: Site, options: CheckOptions | None = None)
     no event loop is imported.
     """
     options = options or CheckOptions()
-    files = read_files(find(paths, site.root), site, options.build_args)
+    return _check(find(paths, site.root), site, options, {})
+
+
+def fix(
+    paths: Sequence[str], site: Site, strategy: Strategy, options: CheckOptions | None = None
+) -> tuple[AuditResult, Draft]:
+    """Audit, make fixes in a draft, and audit what would stand there, until nothing is to change.
+
+    The result is that of the files as drafted; `Draft.write` writes them. Raises as `check`.
+    """
+    from tagwatch.audit.fixing import fixes_of, tags_to_know
+    from tagwatch.walk.fix import Draft
+
+    options = options or CheckOptions()
+    found = find(paths, site.root)
+    draft = Draft(site.root, found.files)
+    result = _check(found, site, options, draft.instead)
+    for _ in range(_MAX_ROUNDS):
+        also_known = look_up(tags_to_know(result, strategy), site, options.asking).evidence
+        if not draft.make(fixes_of(result, strategy, {**result.evidence, **also_known})):
+            break
+        result = _check(found, site, options, draft.instead)
+    return result, draft
+
+
+def _check(
+    found: Found, site: Site, options: CheckOptions, instead: Mapping[Path, bytes]
+) -> AuditResult:
+    """See `check`. `instead`: files, by their real path, that are judged as these bytes."""
+    files = read_files(found, site, options.build_args, instead)
     if not files.extractions:
         first = next(iter(files.problems), None)
         raise NothingToReadError(
@@ -90,7 +127,7 @@ def check(paths: Sequence[str], site: Site, options: CheckOptions | None = None)
         complete=not facts.stopped,
     )
     result = judge(case, site.policy, site.knowledge, baseline=options.baseline)
-    return _with_fix_lines(result, site)
+    return _with_fix_lines(result, site, instead)
 
 
 async def scan(
@@ -146,9 +183,14 @@ async def scan(
         return ScanResult(result=result, previous=previous, run_id=run_id)
 
 
-def read_files(found: Found, site: Site, build_args: Mapping[str, str]) -> Files:
-    """What the files name. Problems are part of the answer."""
-    extractions = tuple(read_targets(found.files, site.root, site.environment, build_args))
+def read_files(
+    found: Found,
+    site: Site,
+    build_args: Mapping[str, str],
+    instead: Mapping[Path, bytes | None] | None = None,
+) -> Files:
+    """What the files name. Problems are part of the answer. `instead`: see `read_targets`."""
+    extractions = tuple(read_targets(found.files, site.root, site.environment, build_args, instead))
     return Files(extractions=extractions, problems=found.problems)
 
 
@@ -159,12 +201,15 @@ def _watch_list(targets: Sequence[Target]) -> tuple[tuple[str, Extraction], ...]
     return ((targets[0].location.path, Extraction(targets=tuple(targets))),)
 
 
-def _with_fix_lines(result: AuditResult, site: Site) -> AuditResult:
+def _with_fix_lines(
+    result: AuditResult, site: Site, instead: Mapping[Path, bytes] | None = None
+) -> AuditResult:
     """Each fix with the line it would make; a file that changed meanwhile tells none."""
     files: dict[str, bytes] = {}
     for path in {finding.fix.path for finding in result.findings if finding.fix is not None}:
+        real = (site.root / path).resolve()
         with suppress(InputError):
-            files[path] = read_bytes(site.root / path)
+            files[path] = (instead or {}).get(real) or read_bytes(real)
     if not files:
         return result
     from tagwatch.publish.fix_line import with_fix_lines

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from tagwatch.errors import InputError
 from tagwatch.source.target import Field, Target
 
-__all__ = ["Fix", "apply", "bump", "compatible", "pin", "unified_diff"]
+__all__ = ["Fix", "apply", "bump", "by_path", "compatible", "pin", "unified_diff"]
 
 # What YAML 1.1 or 1.2 reads as something else than text: numbers, base 60, dates, true, null.
 _NOT_TEXT = re.compile(
@@ -70,7 +70,7 @@ def bump(target: Target, new_tag: str, digest: str | None = None) -> Fix | None:
 
 
 def compatible(fixes: Iterable[Fix]) -> tuple[tuple[Fix, ...], tuple[Fix, ...]]:
-    """The fixes of one file that can be made together, and those left for another run.
+    """The fixes that can be made together, and those left for another run.
 
     Where two want to change the same bytes the earlier of `fixes` wins, whole.
     """
@@ -89,8 +89,16 @@ def compatible(fixes: Iterable[Fix]) -> tuple[tuple[Fix, ...], tuple[Fix, ...]]:
     return tuple(kept), tuple(left)
 
 
+def by_path(fixes: Iterable[Fix]) -> dict[str, tuple[Fix, ...]]:
+    """The single edits that `fixes` consist of, by the file that they are made in, sorted."""
+    edits: dict[str, list[Fix]] = {}
+    for fix in _flat(fixes):
+        edits.setdefault(fix.path, []).append(replace(fix, also=()))
+    return {path: tuple(edits[path]) for path in sorted(edits)}
+
+
 def apply(raw: bytes, fixes: Iterable[Fix]) -> bytes:
-    """`raw` with every fix made; the same fix twice is made once.
+    """`raw` with every fix made, all of them in this file; the same fix twice is made once.
 
     Raises `InputError`, and changes nothing, where two fixes overlap or the file is not the one
     that they were made for.
@@ -98,7 +106,7 @@ def apply(raw: bytes, fixes: Iterable[Fix]) -> bytes:
     edits = sorted({_edit_of(one) for one in _flat(fixes)})
     parts: list[bytes] = []
     position, last = 0, -1
-    for start, end, replacement, before in edits:
+    for _, start, end, replacement, before in edits:
         if start < position or start == last or not start <= end <= len(raw):
             raise InputError(
                 f"two fixes overlap, or one is outside the file, at byte {start}",
@@ -130,11 +138,11 @@ def _lines(raw: bytes) -> list[str]:
     return [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
 
-_Edit = tuple[int, int, str, str]
+_Edit = tuple[str, int, int, str, str]
 
 
 def _edit_of(fix: Fix) -> _Edit:
-    return fix.start, fix.end, fix.replacement, fix.before or ""
+    return fix.path, fix.start, fix.end, fix.replacement, fix.before or ""
 
 
 def _clashes(edit: _Edit, made: Sequence[_Edit]) -> bool:
@@ -142,10 +150,9 @@ def _clashes(edit: _Edit, made: Sequence[_Edit]) -> bool:
     index = bisect_left(made, edit)
     if index < len(made) and made[index] == edit:
         return False
-    start, end = edit[0], edit[1]
-    before = index > 0 and (made[index - 1][1] > start or made[index - 1][0] == start)
-    after = index < len(made) and (made[index][0] < end or made[index][0] == start)
-    return before or after
+    _, start, end, _, _ = edit
+    near = [one for one in made[max(index - 1, 0) : index + 1] if one[0] == edit[0]]
+    return any(one[1] == start or (one[1] < end and start < one[2]) for one in near)
 
 
 def _flat(fixes: Iterable[Fix]) -> Iterator[Fix]:

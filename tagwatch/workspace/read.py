@@ -32,14 +32,16 @@ def read_targets(
     root: Path,
     environment: Mapping[str, str],
     build_args: Mapping[str, str],
+    instead: Mapping[Path, bytes | None] | None = None,
 ) -> Iterator[tuple[str, Extraction]]:
     """Each file's path and what it names, one at a time; Dockerfiles after what builds them.
 
     A place that two files lead to (an included file, the Dockerfile of a Compose service) is given
     once, and an argument that the building file supplies beats "not known". A file that cannot be
-    read gives a problem. A walked file that no source recognizes gives nothing.
+    read gives a problem. A walked file that no source recognizes gives nothing. `instead`: files,
+    by their real path, that are read as these bytes; None: as if they were not there.
     """
-    reader = _Reader(root, environment, build_args)
+    reader = _Reader(root, environment, build_args, instead or {})
     for file in sorted(files, key=lambda file: is_dockerfile(file.path)):
         extraction = reader.read(file)
         if extraction is not None:
@@ -74,11 +76,16 @@ class _Reader:
     """Reads files in turn and remembers which places were given."""
 
     def __init__(
-        self, root: Path, environment: Mapping[str, str], build_args: Mapping[str, str]
+        self,
+        root: Path,
+        environment: Mapping[str, str],
+        build_args: Mapping[str, str],
+        instead: Mapping[Path, bytes | None],
     ) -> None:
         self._root = root
         self._environment = environment
         self._build_args = build_args
+        self._instead = instead
         self._cache: dict[Path, bytes | None] = {}
         self._cached_bytes = 0
         self._given: dict[tuple[Location, str, str | None], set[Reference | None]] = {}
@@ -87,7 +94,7 @@ class _Reader:
     def read(self, file: File) -> Extraction | None:
         """What a file names and was not given before; None where no source reads it."""
         try:
-            raw = read_bytes(file.real)
+            raw = self._bytes(file.real)
         except InputError as error:
             return _refused(file, error.message, error.hint)
         head = b"" if file.origin == "walked" and not _is_yaml(file.path) else raw[:HEAD_BYTES]
@@ -98,6 +105,16 @@ class _Reader:
             hint = "`tagwatch extract --help` lists the formats"
             return _refused(file, "no format that tagwatch reads", hint, skipped=True)
         return self._news(self._extract(source[1], raw, file))
+
+    def _bytes(self, path: Path) -> bytes:
+        """What the file holds, or is to be read as. Raises `InputError`."""
+        real = Path(os.path.realpath(path)) if self._instead else path
+        if real not in self._instead:
+            return read_bytes(path)
+        raw = self._instead[real]
+        if raw is None:
+            raise InputError("is not there", hint="check the path and the revision")
+        return raw
 
     def _extract(self, source: Source, raw: bytes, file: File) -> Extraction:
         tree = tree_of(file.real, self._root)
@@ -129,7 +146,7 @@ class _Reader:
             return None
         if real not in self._cache:
             try:
-                raw: bytes | None = read_bytes(real)
+                raw: bytes | None = self._bytes(real)
             except InputError:
                 raw = None
             if self._cached_bytes > _MAX_CACHE_BYTES:

@@ -1,0 +1,138 @@
+"""What `--fix` makes: the findings' own fixes, pins for every reference, or newer tags.
+
+Pure: what a fix must know beside the audit (what a tag serves now that stands beside a digest) is
+named by `tags_to_know`, looked up by the walk, and given to `fixes_of`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from enum import StrEnum
+
+from tagwatch.audit.evidence import Evidence, evidence_key
+from tagwatch.audit.result import AuditResult
+from tagwatch.audit.rule.phrase import WATCH, served_now
+from tagwatch.image.reference import Reference
+from tagwatch.source.edit import Fix, bump, pin
+from tagwatch.source.target import Target
+
+__all__ = ["Strategy", "fixes_of", "tags_to_know"]
+
+
+class Strategy(StrEnum):
+    """Which fixes are made."""
+
+    FINDINGS = "findings"
+    """Those that findings offer, the worst finding first."""
+    PIN = "pin"
+    """Every reference becomes `tag@digest`; a digest whose tag moved is renewed."""
+    PATCH = "bump:patch"
+    """Every tag becomes the newest of its patch series."""
+    MINOR = "bump:minor"
+    """Every tag becomes the newest of its major version."""
+
+
+def tags_to_know(result: AuditResult, strategy: Strategy) -> tuple[Target, ...]:
+    """Tags that no file names and whose digest a fix will write, as targets to look up."""
+    wanted: dict[Reference, Target] = {}
+    for target, found in _fixable(result) if strategy is not Strategy.FINDINGS else ():
+        assert target.reference is not None
+        tag = _tag_beside(target) if strategy is Strategy.PIN else _newer(found, strategy)
+        if target.reference.digest is not None and tag is not None:
+            reference = Reference(repository=target.reference.repository, tag=tag)
+            wanted.setdefault(reference, replace(target, reference=reference))
+    return tuple(wanted.values())
+
+
+def fixes_of(
+    result: AuditResult, strategy: Strategy, also_known: Mapping[str, Evidence]
+) -> Iterator[Fix]:
+    """The fixes to make, those to prefer where two clash first.
+
+    `also_known`: evidence by key for `tags_to_know`. Where a digest is not known, none is written.
+    """
+    if strategy is Strategy.FINDINGS:
+        yield from (finding.fix for finding in result.findings if finding.fix is not None)
+        return
+    for target, found in _fixable(result):
+        if strategy is Strategy.PIN:
+            fix = _pinned(target, found, also_known)
+        else:
+            fix = _bumped(target, _newer(found, strategy), also_known)
+        if fix is not None:
+            yield fix
+
+
+def _fixable(result: AuditResult) -> Iterator[tuple[Target, Evidence]]:
+    """Targets that are pulled by what stands there, with what is known of them."""
+    for target in result.targets:
+        found = result.evidence.get(evidence_key(target) or "")
+        if found is None or target.kind == WATCH or "built" in target.facts:
+            continue
+        reference = target.reference
+        if target.kind == "kustomize" and reference and not (reference.tag or reference.digest):
+            continue  # the manifest that it transforms has the tag
+        yield target, found
+
+
+def _newer(found: Evidence, strategy: Strategy) -> str | None:
+    newer = found.resolution.newer
+    return newer.patch if strategy is Strategy.PATCH else newer.minor or newer.patch
+
+
+def _bumped(target: Target, tag: str | None, also_known: Mapping[str, Evidence]) -> Fix | None:
+    assert target.reference is not None
+    if tag is None:
+        return None
+    if target.reference.digest is None:
+        return bump(target, tag)
+    known = _known(target, tag, also_known)
+    return bump(target, tag, known.resolution.digest) if known else None
+
+
+def _pinned(target: Target, found: Evidence, also_known: Mapping[str, Evidence]) -> Fix | None:
+    assert target.reference is not None
+    reference, resolution = target.reference, found.resolution
+    if reference.digest is not None:
+        return _renewed(target, found, also_known)
+    if resolution.digest is None:
+        return None
+    stands = reference.tag is not None and reference.tag in resolution.aliases
+    tag = reference.tag if stands else resolution.tag or reference.effective_tag
+    return pin(target, tag, resolution.digest, concrete=resolution.tag)
+
+
+def _renewed(target: Target, found: Evidence, also_known: Mapping[str, Evidence]) -> Fix | None:
+    """The pin with the digest that its tag serves now.
+
+    None where the tag never served the old one: which of the two is meant, nobody can tell.
+    """
+    assert target.reference is not None
+    tag = _tag_beside(target)
+    if tag is None or (found.pin is not None and found.pin.served_by_tag is False):
+        return None
+    known = _known(target, tag, also_known)
+    digest = known.resolution.digest if known else served_now(found)
+    if digest in (None, target.reference.digest):
+        return None
+    assert digest is not None
+    concrete = known.resolution.tag if known and _comment(target) not in (None, tag) else tag
+    return pin(target, target.reference.tag, digest, concrete=concrete)
+
+
+def _known(target: Target, tag: str, also_known: Mapping[str, Evidence]) -> Evidence | None:
+    assert target.reference is not None
+    reference = Reference(repository=target.reference.repository, tag=tag)
+    known = also_known.get(reference.canonical)
+    return known if known is not None and known.resolution.digest is not None else None
+
+
+def _tag_beside(target: Target) -> str | None:
+    """The tag that stands with a digest: in the reference, else in the comment beside it."""
+    assert target.reference is not None
+    return target.reference.tag or _comment(target)
+
+
+def _comment(target: Target) -> str | None:
+    return next((field.text for field in target.fields if field.name == "comment"), None)
