@@ -13,6 +13,7 @@ TagwatchError                    exit 2 unless a subclass says otherwise
 │   ├── NotFoundError            404: the repository, tag or digest is not there (or hidden)
 │   ├── DeniedError              401 or 403 after the best credential known
 │   ├── RateLimitedError         429 after all retries; `retry_at` where the registry said so
+│   ├── BudgetError              asking on would spend pulls that are kept for what matters more
 │   ├── CredentialError          a credential file or helper program cannot be used
 │   ├── UnavailableError         network failure, time-out, 5xx after all retries
 │   └── HostileAnswerError       an answer that breaks a rule of safety: never retried
@@ -22,6 +23,7 @@ TagwatchError                    exit 2 unless a subclass says otherwise
 from __future__ import annotations
 
 __all__ = [
+    "BudgetError",
     "ConfigError",
     "CredentialError",
     "DeniedError",
@@ -125,6 +127,12 @@ class RateLimitedError(RegistryError):
     ) -> None:
         super().__init__(message, hint=hint, status=status)
         self.retry_after_seconds = retry_after_seconds
+
+
+class BudgetError(RegistryError):
+    """Pulls are left for what matters more: the budget of the run, or the registry's limit."""
+
+    code = "budget"
 
 
 class CredentialError(RegistryError):

@@ -29,9 +29,9 @@ from tagwatch.registry.credential.interface import CredentialContext, Credential
 from tagwatch.registry.host import (
     RegistryLine,
     canonical_host,
+    catalogue_endpoint_of,
     endpoints_of,
     line_of,
-    parse_endpoint,
 )
 from tagwatch.registry.interface import Listing, Registry
 from tagwatch.registry.limit import Meter
@@ -150,7 +150,8 @@ class Registries:
         self._network = network
         self._settings = {canonical_host(host): value for host, value in settings.items()}
         self._environment = environment
-        self._context = CredentialContext(environment=environment, home=home)
+        self._context = CredentialContext(environment=environment, home=home, api=self._cloud)
+        self._meters: dict[str, Meter] = {}
         self._sources: dict[str, CredentialSource] = {}
         self._clients: dict[str, RegistryClient] = {}
         self._rules = rules
@@ -179,9 +180,9 @@ class Registries:
         return {host: dict(client.requests) for host, client in sorted(self._clients.items())}
 
     def _make(self, host: str) -> RegistryClient:
-        settings = self._settings.get(host, RegistrySettings(insecure=host in self._insecure))
+        settings = self._settings_of(host)
         line = line_of(host, settings)
-        meter = Meter()
+        meter = self._meter(host)
         endpoints = endpoints_of(host, settings)
         transport = Transport(
             self._network,
@@ -200,17 +201,16 @@ class Registries:
             endpoints=endpoints,
             namespace=host if settings.namespace else None,
         )
-        endpoint = settings.catalogue_endpoint
+        api = catalogue_endpoint_of(host, settings)
+        may_log_in = _may_log_in(api, endpoints, settings)
         context = CatalogueContext(
             host=host,
             settings=settings,
             oci=oci,
-            transport=lambda url: self._api(url, host, settings, meter),
-            credentials=credentials,
+            transport=lambda url: self._api(url, host),
+            credentials=credentials if may_log_in else CredentialChain({}, ()),
             environment=self._environment,
-            endpoint=parse_endpoint(endpoint, f"registries.{host}.catalogue_endpoint")
-            if endpoint
-            else None,
+            endpoint=api,
         )
         return RegistryClient(
             oci=oci,
@@ -221,12 +221,27 @@ class Registries:
             settings=settings,
         )
 
-    def _api(self, url: URL, host: str, settings: RegistrySettings, meter: Meter) -> Transport:
+    def _settings_of(self, host: str) -> RegistrySettings:
+        return self._settings.get(host, RegistrySettings(insecure=host in self._insecure))
+
+    def _meter(self, host: str) -> Meter:
+        """The one count of a registry, whichever of its APIs is asked."""
+        return self._meters.setdefault(host, Meter(budget=self._settings_of(host).budget))
+
+    def _api(self, url: URL, host: str) -> Transport:
         """The way to an API of a registry that a catalogue or the operator names."""
-        boundary = Boundary(home=frozenset({origin_of(url)}))
         return Transport(
-            self._network, host=host, boundary=boundary, settings=settings, meter=meter
+            self._network,
+            host=host,
+            boundary=Boundary(home=frozenset({origin_of(url)})),
+            settings=self._settings_of(host),
+            meter=self._meter(host),
         )
+
+    def _cloud(self, host: str, url: URL) -> tuple[URL, Transport]:
+        """See `CredentialContext.api`."""
+        place = catalogue_endpoint_of(host, self._settings_of(host)) or url
+        return place, self._api(place, host)
 
     def _source(self, name: str) -> CredentialSource:
         if name not in self._sources:
@@ -254,6 +269,15 @@ def _boundary(
         | parse_origins(settings.token_hosts, insecure=plain),
         redirects=parse_origins(settings.redirect_hosts, insecure=plain),
     )
+
+
+def _may_log_in(api: URL | None, endpoints: tuple[URL, ...], settings: RegistrySettings) -> bool:
+    """True where a catalogue may send credentials to its API: its own, or one that has them.
+
+    As for `endpoint`, naming a `credential` says that the operator's own API may be given it.
+    """
+    mine = {origin_of(endpoint) for endpoint in endpoints}
+    return api is None or settings.credential is not None or origin_of(api) in mine
 
 
 def _credential_hosts(

@@ -12,7 +12,14 @@ from tagwatch.family import REGISTRIES
 from tagwatch.image.reference import DOCKER_HUB
 from tagwatch.registry.settings import RegistrySettings
 
-__all__ = ["HUB_ALIASES", "RegistryLine", "canonical_host", "endpoints_of", "line_of"]
+__all__ = [
+    "HUB_ALIASES",
+    "RegistryLine",
+    "canonical_host",
+    "catalogue_endpoint_of",
+    "endpoints_of",
+    "line_of",
+]
 
 HUB_ALIASES = frozenset(
     {
@@ -25,15 +32,26 @@ HUB_ALIASES = frozenset(
 )
 _API_HOSTS = {DOCKER_HUB: "registry-1.docker.io"}
 _TOKEN_HOSTS = {DOCKER_HUB: ("auth.docker.io",), "registry.gitlab.com": ("gitlab.com",)}
+# Catalogues whose API is on another host than the registry: a mirror does not have it.
+_API_ELSEWHERE = frozenset({"hub", "ecr"})
+_CONFIRMED_BY = {
+    "distribution": "CNCF distribution, the real server",
+    "ecr": "moto's ECR API, with CNCF distribution behind it",
+}
+_DOUBLE = "a double written from its documentation, never the registry itself"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryLine:
-    """A line of `family.REGISTRIES`, and the token servers that its kind is known to use."""
+    """A line of `family.REGISTRIES`, and the token servers that its kind is known to use.
+
+    `confirmed_by`: what this project's tests read of the kind, for people to judge.
+    """
 
     kind: str
     credentials: tuple[str, ...]
     catalogue: str
+    confirmed_by: str = _DOUBLE
     token_hosts: tuple[str, ...] = ()
 
 
@@ -46,15 +64,19 @@ def canonical_host(host: str) -> str:
 def line_of(host: str, settings: RegistrySettings) -> RegistryLine:
     """The line for a canonical host; `kind` names one for a registry of one's own.
 
+    With an `endpoint` and no `catalogue_endpoint`, a catalogue that stands elsewhere is left out:
+    who reads through a mirror does not want, and perhaps cannot, ask the origin.
     Raises `ConfigError` for a kind that no line has.
     """
+    is_mirror = settings.endpoint is not None and settings.catalogue_endpoint is None
     for pattern, kind, credentials, catalogue in REGISTRIES:
         chosen = settings.kind == kind if settings.kind else re.fullmatch(pattern, host)
         if chosen:
             return RegistryLine(
                 kind=kind,
                 credentials=(settings.credential,) if settings.credential else credentials,
-                catalogue=catalogue,
+                catalogue="oci" if is_mirror and catalogue in _API_ELSEWHERE else catalogue,
+                confirmed_by=_CONFIRMED_BY.get(kind, _DOUBLE),
                 token_hosts=_TOKEN_HOSTS.get(host, ()),
             )
     kinds = ", ".join(sorted({kind for _, kind, _, _ in REGISTRIES}))
@@ -74,6 +96,12 @@ def endpoints_of(host: str, settings: RegistrySettings) -> tuple[URL, ...]:
     schemes = ("https", "http") if settings.insecure else ("https",)
     name = _API_HOSTS.get(host, host)
     return tuple(URL(f"{scheme}://{name}") for scheme in schemes)
+
+
+def catalogue_endpoint_of(host: str, settings: RegistrySettings) -> URL | None:
+    """The operator's `catalogue_endpoint`, or None. Raises `ConfigError`."""
+    text = settings.catalogue_endpoint
+    return parse_endpoint(text, f"registries.{host}.catalogue_endpoint") if text else None
 
 
 def parse_endpoint(text: str, where: str) -> URL:

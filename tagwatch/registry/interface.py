@@ -27,6 +27,8 @@ class Listing:
 
     `scope` is FULL or SINCE. With SINCE, `names` holds only what moved after the watermark.
     `undigested`: listed tags whose digest the catalogue did not give; ask `head` for them.
+    `gap`: why the listing is cut short, empty where it is whole; what stands in it is true, of
+    anything else it says nothing.
     `plain`: the catalogue refused, and the names are the plain tags list's: no digests at all.
     """
 
@@ -37,6 +39,7 @@ class Listing:
     watermark: str | None = None
     warnings: tuple[str, ...] = ()
     plain: bool = False
+    gap: str = ""
 
 
 class Registry(Protocol):

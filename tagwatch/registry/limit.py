@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 
+from tagwatch.errors import BudgetError
 from tagwatch.image.snapshot import Quota
 
 __all__ = ["Meter", "quota_of", "retry_after_seconds"]
@@ -20,12 +22,45 @@ _LIMIT = re.compile(r"\s*(\d{1,12})\s*(?:;\s*w=(\d{1,9}))?", re.ASCII)
 _EPOCH_FROM = 1_000_000_000  # a wait of 31 years is a date: Docker Hub's API sends unix times
 
 
-class Meter:
-    """Counts the requests of one registry by kind and keeps its last word about the quota."""
+_RESERVE = 20  # one in so many pulls of a limit is left to the people behind the same address
 
-    def __init__(self) -> None:
+
+class Meter:
+    """Counts the requests of one registry by kind and keeps its last word about the quota.
+
+    `budget`: how many pulls (manifest GETs) the run may spend; None: as many as the quota allows.
+    """
+
+    def __init__(self, *, budget: int | None = None) -> None:
         self.requests: Counter[str] = Counter()
         self.quota: Quota | None = None
+        self._budget = budget
+        self._pulls = 0
+        self._under_way = 0
+
+    @contextmanager
+    def pull(self, host: str) -> Iterator[None]:
+        """Spend one pull. Raises `BudgetError` where none may be spent."""
+        if self._budget is not None and self._pulls >= self._budget:
+            raise BudgetError(
+                f"{host}: the budget of {self._budget} manifest requests a run is spent",
+                hint="raise the budget of this registry, or look at fewer tags; "
+                "the next run goes on",
+            )
+        # What the last answer told does not count the pulls that were not answered yet.
+        if (quota := self.quota) is not None and (
+            quota.remaining - self._under_way <= -(-quota.limit // _RESERVE)
+        ):
+            raise BudgetError(
+                f"{host}: {quota.remaining} of {quota.limit} pulls are left, and kept",
+                hint="log in for a higher limit, or let the window pass; the next run goes on",
+            )
+        self._pulls += 1
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
     def note(self, headers: Mapping[str, str]) -> None:
         """Keep the quota that an answer tells."""

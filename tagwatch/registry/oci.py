@@ -155,7 +155,8 @@ class OciClient:
     async def manifest(self, repository: Repository, tag_or_digest: str) -> Document:
         """See `Registry.manifest`. A body that is no manifest is refused."""
         reference = _checked(tag_or_digest, self.host)
-        answer = await self._manifest_answer("GET", repository, reference, "manifest")
+        with self.transport.meter.pull(self.host):
+            answer = await self._manifest_answer("GET", repository, reference, "manifest")
         doing = _reading(repository, reference)
         if answer.status != 200:
             raise self.transport.refusal(answer, doing)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
+
+from yarl import URL
+
+from tagwatch.registry.transport import Transport
 
 __all__ = ["Credential", "CredentialContext", "CredentialKind", "CredentialSource"]
 
@@ -41,10 +45,15 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialContext:
-    """What the shell gives a source: its factory takes one of these. `home`: the user's folder."""
+    """What the shell gives a source: its factory takes one of these. `home`: the user's folder.
+
+    `api(host, url)` is the way to a cloud's API that gives credentials for the registry `host`: it
+    is at `url`, or where the operator's `catalogue_endpoint` says. Same limits, retries and counts.
+    """
 
     environment: Mapping[str, str] = field(repr=False)
     home: Path
+    api: Callable[[str, URL], tuple[URL, Transport]] | None = None
 
 
 class CredentialSource(Protocol):
