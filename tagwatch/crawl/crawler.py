@@ -120,7 +120,7 @@ class _Crawl:
 
     async def observe(self, selected: frozenset[str], listing: Listing | None) -> None:
         """The digest of every selected tag that the listing did not give."""
-        if self.gone:
+        if self.is_over:
             return
         unknown = set(selected - self.seen.keys())
         if listing is not None:
@@ -134,9 +134,14 @@ class _Crawl:
         await self.ask(unknown)
 
     @property
-    def gone(self) -> bool:
-        """True where the registry says that the repository does not exist, or refused us."""
-        return any(failure.code in ("not-found", "denied") for failure in self.failures)
+    def is_over(self) -> bool:
+        """True where asking for single tags is no use: nothing is there, or nobody answers."""
+        return any(
+            failure.tag is None
+            and (failure.code in ("not-found", "denied") or failure.status is None)
+            for failure in self.failures
+            if failure.code != "too-many-tags"
+        )
 
     async def ask(self, tags: Collection[str]) -> None:
         """HEAD each of `tags`; absence and failure are both remembered, and told apart."""
@@ -210,7 +215,7 @@ class _Crawl:
             self.pins[digest] = found is not None
 
         self.pins.update(dict.fromkeys(self.task.pins & served, True))
-        if not self.gone:
+        if not self.is_over:
             await _each(one, sorted(self.task.pins - served))
 
     async def read_documents(self, documented: frozenset[str]) -> None:
