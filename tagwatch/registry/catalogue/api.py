@@ -1,0 +1,95 @@
+"""A registry's own API beside `/v2/`: where it is, and how a request to it is authorised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from yarl import URL
+
+from tagwatch.registry.authorization import Grant
+from tagwatch.registry.catalogue.interface import CatalogueContext
+from tagwatch.registry.credential.interface import Credential
+from tagwatch.registry.transport import Answer, Ask, Transport
+
+__all__ = ["Api"]
+
+_JSON: Mapping[str, str] = {"Accept": "application/json"}
+_PAGE_BYTES = 16 * 1024 * 1024
+
+
+class Api:
+    """GET requests to one registry's API, counted as `catalogue`.
+
+    It is at `catalogue_endpoint`, else at `place`, else where the registry itself is.
+    """
+
+    def __init__(self, context: CatalogueContext, *, place: str | None = None) -> None:
+        self._context = context
+        self._named = context.endpoint or (URL(place) if place else None)
+        self._transport: Transport | None = None
+
+    async def get(
+        self,
+        path: str,
+        *,
+        doing: str,
+        authorization: str | None = None,
+        headers: Mapping[str, str] = _JSON,
+    ) -> Answer:
+        """A success, with `authorization` as it stands. Raises `RegistryError` for all others."""
+        transport, place = await self._way()
+        return self._success(
+            await self._send(transport, place + path, doing, authorization, headers), doing
+        )
+
+    async def get_granted(self, path: str, *, grant: Grant, doing: str) -> Answer:
+        """A success, with a token of the registry's own for `grant`. Raises `RegistryError`."""
+        oci = self._context.oci
+        if self._named is None:
+            answer = await oci.ask("GET", path, grant=grant, kind="catalogue", doing=doing)
+            return self._success(answer, doing)
+        await oci.endpoint()  # its challenge names the token server
+        transport, place = await self._way()
+        value = await oci.authorizer.header(grant)
+        answer = await self._send(transport, place + path, doing, value, _JSON)
+        if answer.status == 401:
+            renewed = await oci.authorizer.renew(answer, grant, value)
+            if renewed is not None:
+                answer = await self._send(transport, place + path, doing, renewed, _JSON)
+        return self._success(answer, doing)
+
+    async def credential(self, path: str) -> Credential | None:
+        """The credential that serves the repository `path`."""
+        return (await self._context.credentials.find(path)).credential
+
+    async def _way(self) -> tuple[Transport, str]:
+        if self._named is None:
+            return self._context.oci.transport, await self._context.oci.endpoint()
+        if self._transport is None:
+            self._transport = self._context.transport(self._named)
+        return self._transport, str(self._named).rstrip("/")
+
+    async def _send(
+        self,
+        transport: Transport,
+        url: str,
+        doing: str,
+        authorization: str | None,
+        headers: Mapping[str, str],
+    ) -> Answer:
+        return await transport.send(
+            Ask(
+                method="GET",
+                url=URL(url, encoded=True),
+                kind="catalogue",
+                doing=doing,
+                cap=_PAGE_BYTES,
+                headers=headers,
+                authorization=authorization,
+            )
+        )
+
+    def _success(self, answer: Answer, doing: str) -> Answer:
+        if answer.status != 200:
+            raise self._context.oci.transport.refusal(answer, doing)
+        return answer

@@ -1,0 +1,131 @@
+"""The GitLab container registry's own API: every tag with its digest, the last published first.
+
+`GET /gitlab/v1/repositories/<path>/tags/list/` (docs/spec/gitlab/api.md of GitLab's container
+registry). Only registries with the metadata database have it, GitLab.com's among them; it takes
+the same tokens as `/v2/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from tagwatch.errors import NotFoundError, RegistryError
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import Repository
+from tagwatch.registry.authorization import pull_grant
+from tagwatch.registry.catalogue.api import Api
+from tagwatch.registry.catalogue.fallback import PlainList
+from tagwatch.registry.catalogue.interface import CatalogueContext
+from tagwatch.registry.catalogue.newest_first import Entry, Page, parse_time, read_newest_first
+from tagwatch.registry.interface import Listing
+from tagwatch.registry.page import next_link
+from tagwatch.registry.transport import Answer
+from tagwatch.registry.wire import decode
+
+__all__ = ["GitlabCatalogue"]
+
+_NEWEST_FIRST = "?n=1000&sort=-published_at"
+_BY_NAME = "?n=1000"
+
+
+class _Tag(msgspec.Struct):
+    name: str
+    digest: str | None = None
+    media_type: str | None = None
+    size_bytes: int | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    published_at: str | None = None
+
+
+class GitlabCatalogue:
+    """Up to 1000 tags a request; an unchanged repository costs one. See `Catalogue`."""
+
+    has_digests = True
+
+    def __init__(self, context: CatalogueContext) -> None:
+        self._host = context.host
+        self._oci = context.oci
+        self._api = Api(context)
+        self._plain = PlainList(context)
+        self._has_api: bool | None = None
+        self._has_sort = True
+
+    async def list_tags(
+        self,
+        repository: Repository,
+        *,
+        watermark: str | None,
+        known: Mapping[str, Digest] | None,
+        at: datetime,
+    ) -> Listing:
+        """See `Catalogue.list_tags`."""
+        if self._has_api is False:
+            return await self._plain.list_tags(repository, "the registry has no metadata database")
+        try:
+            return await read_newest_first(
+                lambda cursor: self._page(repository, cursor),
+                host=self._host,
+                watermark=watermark,
+                known=known,
+                at=at,
+                head=lambda tag: self._oci.head(repository, tag),
+            )
+        except NotFoundError as error:
+            await self._ask_for_api(repository)
+            return await self._plain.after(error, repository)
+        except RegistryError as error:
+            return await self._plain.after(error, repository)
+
+    async def _page(self, repository: Repository, cursor: str | None) -> Page:
+        doing = f"listing the tags of {repository.path!r} by GitLab's API"
+        answer = await self._answer(repository, cursor, doing)
+        self._has_api = True
+        tags = decode(answer, list[_Tag], host=self._host, doing=doing)
+        link = next_link(answer)
+        return Page(
+            entries=tuple(_entry(tag, ordered=self._has_sort) for tag in tags),
+            next=f"?{link.raw_query_string}" if link is not None else None,
+        )
+
+    async def _answer(self, repository: Repository, cursor: str | None, doing: str) -> Answer:
+        """A page. Registries before 16.11 refuse to sort by time: theirs are read to the end."""
+        path = f"/gitlab/v1/repositories/{repository.path}/tags/list/"
+        grant = pull_grant(repository.path)
+        if cursor is None and self._has_sort:
+            try:
+                return await self._api.get_granted(path + _NEWEST_FIRST, grant=grant, doing=doing)
+            except RegistryError as error:
+                if error.status != 400:
+                    raise
+                self._has_sort = False
+        return await self._api.get_granted(path + (cursor or _BY_NAME), grant=grant, doing=doing)
+
+    async def _ask_for_api(self, repository: Repository) -> None:
+        """Whether the API is there at all, so that no other repository asks for it in vain."""
+        if self._has_api is not None:
+            return
+        try:
+            await self._api.get_granted(
+                "/gitlab/v1/", grant=pull_grant(repository.path), doing="asking for GitLab's API"
+            )
+        except NotFoundError:
+            self._has_api = False
+        except RegistryError:
+            return  # another repository's token may tell
+
+
+def _entry(tag: _Tag, *, ordered: bool) -> Entry:
+    """`published_at` is missing in older versions; it is the later of the two others."""
+    published = parse_time(tag.published_at or tag.updated_at or tag.created_at)
+    return Entry(
+        tag=tag.name,
+        digest=tag.digest,
+        moved_at=published if ordered else None,
+        pushed_at=published,
+        media_type=tag.media_type,
+        size=tag.size_bytes,
+    )

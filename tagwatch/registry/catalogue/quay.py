@@ -1,0 +1,143 @@
+"""Quay's tag API: every tag with its digest, newest first, and every digest it ever served.
+
+`GET /api/v1/repository/<path>/tag/` (quay.io, Project Quay and Red Hat Quay; endpoints/api/tag.py
+of github.com/quay/quay, read 2026-11: ordered by `start_ts`, newest first; a move is a new entry).
+The API knows OAuth tokens (`$oauthtoken` as user name) and no robot accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from tagwatch.errors import HostileAnswerError, RegistryError
+from tagwatch.image.digest import Digest, is_digest
+from tagwatch.image.reference import Repository, is_tag
+from tagwatch.image.snapshot import TagObservation
+from tagwatch.registry.catalogue.api import Api
+from tagwatch.registry.catalogue.fallback import PlainList
+from tagwatch.registry.catalogue.interface import CatalogueContext
+from tagwatch.registry.catalogue.newest_first import Entry, Page, read_newest_first
+from tagwatch.registry.interface import Listing
+from tagwatch.registry.token import is_header_safe
+from tagwatch.registry.wire import decode
+
+__all__ = ["QuayCatalogue"]
+
+_OAUTH_USER = "$oauthtoken"
+_PAGE_SIZE = 100
+_MAX_HISTORY_PAGES = 1000
+
+
+class _Tag(msgspec.Struct):
+    name: str
+    manifest_digest: str | None = None
+    size: int | None = None
+    start_ts: int | None = None
+    end_ts: int | None = None
+
+
+class _Tags(msgspec.Struct):
+    tags: list[_Tag]
+    has_additional: bool = False
+
+
+class QuayCatalogue:
+    """100 tags a request; an unchanged repository costs one. See `Catalogue`, `HistoryKeeper`."""
+
+    has_digests = True
+
+    def __init__(self, context: CatalogueContext) -> None:
+        self._host = context.host
+        self._oci = context.oci
+        self._api = Api(context)
+        self._plain = PlainList(context)
+
+    async def list_tags(
+        self,
+        repository: Repository,
+        *,
+        watermark: str | None,
+        known: Mapping[str, Digest] | None,
+        at: datetime,
+    ) -> Listing:
+        """See `Catalogue.list_tags`."""
+
+        async def fetch(cursor: str | None) -> Page:
+            number = int(cursor or 1)
+            found = await self._page(repository, number, active=True)
+            return Page(
+                entries=tuple(map(_entry, found.tags)),
+                next=str(number + 1) if found.has_additional else None,
+            )
+
+        try:
+            return await read_newest_first(
+                fetch,
+                host=self._host,
+                watermark=watermark,
+                known=known,
+                at=at,
+                head=lambda tag: self._oci.head(repository, tag),
+            )
+        except RegistryError as error:
+            return await self._plain.after(error, repository)
+
+    async def history(
+        self, repository: Repository
+    ) -> Collection[tuple[TagObservation, datetime | None]]:
+        """See `Registry.history`. Quay keeps ended tags for its time machine's days, or longer."""
+        found: list[tuple[TagObservation, datetime | None]] = []
+        for number in range(1, _MAX_HISTORY_PAGES + 1):
+            page = await self._page(repository, number, active=False)
+            for tag in page.tags:
+                begun = _time(tag.start_ts)
+                if (
+                    begun is None
+                    or not is_tag(tag.name)
+                    or not is_digest(tag.manifest_digest or "")
+                ):
+                    continue
+                entry = TagObservation(
+                    tag=tag.name, digest=Digest(tag.manifest_digest or ""), pushed_at=begun
+                )
+                found.append((entry, _time(tag.end_ts)))
+            if not page.has_additional:
+                return tuple(found)
+        raise HostileAnswerError(
+            f"{self._host}: the history of {repository.path!r} has pages without an end",
+            hint="the registry, or a proxy before it, repeats its pages",
+        )
+
+    async def _page(self, repository: Repository, number: int, *, active: bool) -> _Tags:
+        doing = f"listing the tags of {repository.path!r} by Quay's API"
+        only = "&onlyActiveTags=true" if active else ""
+        answer = await self._api.get(
+            f"/api/v1/repository/{repository.path}/tag/?limit={_PAGE_SIZE}&page={number}{only}",
+            doing=doing,
+            authorization=await self._authorization(repository),
+        )
+        return decode(answer, _Tags, host=self._host, doing=doing)
+
+    async def _authorization(self, repository: Repository) -> str | None:
+        """The OAuth token, if there is one; a robot's password would only be refused."""
+        credential = await self._api.credential(repository.path)
+        if credential is None or credential.username != _OAUTH_USER:
+            return None
+        return f"Bearer {credential.secret}" if is_header_safe(credential.secret) else None
+
+
+def _entry(tag: _Tag) -> Entry:
+    begun = _time(tag.start_ts)
+    return Entry(
+        tag=tag.name, digest=tag.manifest_digest, moved_at=begun, pushed_at=begun, size=tag.size
+    )
+
+
+def _time(seconds: int | None) -> datetime | None:
+    """A unix time; None where there is none, or none that a registry could mean."""
+    if seconds is None or not 0 < seconds < 253_402_300_800:  # the year 10000
+        return None
+    return datetime.fromtimestamp(seconds, tz=UTC)
