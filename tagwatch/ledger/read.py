@@ -13,12 +13,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.history import Interval
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import decode, digest_of_bytes, digest_to_bytes, expand, moment
 from tagwatch.ledger.connection import connect_read_only, translated
+from tagwatch.ledger.row import imported_of, interval_of, moment_or_none, run_of
 
 if TYPE_CHECKING:
     from tagwatch.audit.base import BaseBuild
@@ -133,7 +134,7 @@ class Reader:
                 for interval in self._own(repository, " AND i.n = t.n AND i.ended_at IS NULL")
             },
             watermark=watermark,
-            full_at=_moment(full_at),
+            full_at=moment_or_none(full_at),
         )
 
     def tags_now(self, repository: Repository) -> Mapping[str, Interval]:
@@ -153,7 +154,7 @@ class Reader:
             f"{_IMPORTED}{only} ORDER BY i.kind, t.name, i.n",
             (repository.registry, repository.path, *parameters),
         )
-        return timeline(own, [_imported(row) for row in rows])
+        return timeline(own, [imported_of(row) for row in rows])
 
     def at(self, repository: Repository, tag: str, when: datetime) -> Interval | None:
         """What `tag` was at `when`; None where it was not there, or nothing is known."""
@@ -188,7 +189,7 @@ class Reader:
             f"{_INTERVAL}{only} ORDER BY t.name, i.n",
             (repository.registry, repository.path, *parameters),
         )
-        return [_interval(row) for row in rows]
+        return [interval_of(row) for row in rows]
 
     # Documents
 
@@ -235,8 +236,8 @@ class Reader:
         return tuple(
             replace(
                 decode(BaseBuild, expand(body)),
-                first_seen=_moment(first_seen),
-                last_seen=_moment(last_seen),
+                first_seen=moment_or_none(first_seen),
+                last_seen=moment_or_none(last_seen),
                 ended=bool(ended),
             )
             for first_seen, last_seen, ended, body in rows
@@ -269,7 +270,7 @@ class Reader:
     def runs(self, limit: int = 30) -> tuple[Run, ...]:
         """The newest runs, newest first."""
         rows = self._rows(_RUNS + "ORDER BY id DESC LIMIT ?", (limit,))
-        return tuple(_run(row) for row in rows)
+        return tuple(run_of(row) for row in rows)
 
     def result(self, run_id: int) -> AuditResult | None:
         """What the run answered; None where it did not finish or its result was forgotten."""
@@ -354,52 +355,3 @@ class Reader:
             )
             for registry, path, tag, before, after, at, _ in rows
         )
-
-
-def _interval(row: Any) -> Interval:
-    tag, digest, first_seen, last_seen, ended_at, version, verdict = row
-    return Interval(
-        tag=tag,
-        digest=digest_of_bytes(digest),
-        first_seen=moment(first_seen),
-        last_seen=moment(last_seen),
-        ended=ended_at is not None,
-        ended_at=_moment(ended_at),
-        version=version,
-        verdict=verdict,
-    )
-
-
-def _imported(row: Any) -> Interval:
-    kind, tag, digest, first_seen, last_seen, ended, version, verdict = row
-    return Interval(
-        tag=tag,
-        digest=digest_of_bytes(digest),
-        first_seen=moment(first_seen),
-        last_seen=moment(last_seen),
-        ended=bool(ended),
-        ended_at=moment(last_seen) if ended else None,
-        version=version,
-        verdict=verdict,
-        kind=tuple(Seen)[kind],
-    )
-
-
-def _moment(value: int | None) -> datetime | None:
-    return None if value is None else moment(value)
-
-
-def _run(row: Any) -> Run:
-    from tagwatch.ledger.record import Run
-
-    number, kind, at, finished_at, complete, *counts = row
-    return Run(
-        id=number,
-        kind=kind,
-        at=moment(at),
-        finished_at=_moment(finished_at),
-        complete=None if complete is None else bool(complete),
-        errors=counts[0],
-        warnings=counts[1],
-        notes=counts[2],
-    )
