@@ -15,6 +15,7 @@ from tagwatch.audit.finding import Finding, Fix
 from tagwatch.audit.history import Interval
 from tagwatch.audit.resolution import Resolution
 from tagwatch.audit.result import AuditResult, Ignored, RepositoryChange
+from tagwatch.image.digest import is_digest
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.interface import BaseAnswer, PublishContext
@@ -238,7 +239,7 @@ def _target(target: Target) -> Document:
 def _interval(interval: Interval) -> Document:
     return {
         "tag": interval.tag,
-        "digest": interval.digest,
+        "digest": interval.digest if is_digest(interval.digest) else None,
         "version": interval.version,
         "first_seen": stamp(interval.first_seen),
         "last_seen": stamp(interval.last_seen),
