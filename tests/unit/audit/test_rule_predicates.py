@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tagwatch.audit.rule.official_lookalike import is_one_slip
+from tagwatch.audit.rule.published import mapping
+from tagwatch.audit.rule.user_root import is_root
+from tagwatch.source.target import Port
+
+WORDS = st.text(alphabet="abcde", min_size=5, max_size=9)
+
+
+@pytest.mark.parametrize("user", ["", "0", "root", "0:0", "root:x", "000", "root:", " root "])
+def test_what_an_engine_takes_for_root(user: str) -> None:
+    assert is_root(user)
+
+
+@pytest.mark.parametrize("user", ["app", "1000", "1000:0", "10", "rooty", "\u0660", "app:root"])
+def test_what_it_does_not(user: str) -> None:
+    assert not is_root(user)
+
+
+def distance(one: str, other: str) -> int:
+    """Optimal string alignment, by the table: the yardstick."""
+    rows = [
+        [i + j if 0 in (i, j) else 0 for j in range(len(other) + 1)] for i in range(len(one) + 1)
+    ]
+    for i in range(1, len(one) + 1):
+        for j in range(1, len(other) + 1):
+            cost = one[i - 1] != other[j - 1]
+            best = min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + cost)
+            if i > 1 and j > 1 and one[i - 1] == other[j - 2] and one[i - 2] == other[j - 1]:
+                best = min(best, rows[i - 2][j - 2] + 1)
+            rows[i][j] = best
+    return rows[-1][-1]
+
+
+@settings(max_examples=200, deadline=None)
+@given(WORDS, WORDS, st.integers(0, 8), st.sampled_from("abcde"))
+def test_one_slip_is_distance_one(one: str, two: str, at: int, letter: str) -> None:
+    near = one[:at] + letter + one[at + 1 :]
+    swapped = one[: at % 4] + one[at % 4 : at % 4 + 2][::-1] + one[at % 4 + 2 :]
+    for other in (two, near, swapped, one[:at] + one[at + 1 :], one[:at] + letter + one[at:]):
+        expected = distance(one, other) == 1 and len(other) >= 5
+        assert is_one_slip(one, other) is expected
+        assert is_one_slip(other, one) is expected
+
+
+@pytest.mark.parametrize(
+    ("port", "text"),
+    [
+        (Port(container=80), "80"),
+        (Port(container=80, host=8080), "8080:80"),
+        (Port(container=53, host=53, protocol="udp"), "53:53/udp"),
+        (Port(container=80, host=80, host_ip="127.0.0.1"), "127.0.0.1:80:80"),
+        (Port(container=80, host=80, host_ip="::1"), "[::1]:80:80"),
+    ],
+)
+def test_mappings_as_compose_writes_them(port: Port, text: str) -> None:
+    assert mapping(port) == text
