@@ -99,16 +99,31 @@ RULES_OFF = frozenset({"digest-unpinned", "registry-implicit"})
 # Host pattern (a regular expression, matched against the whole host in lower case) ->
 # (kind, credential names in order, catalogue name). The first match wins; the last matches all.
 REGISTRIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
-    (r"docker\.io|index\.docker\.io|registry-1\.docker\.io", "hub", ("docker-config",), "oci"),
+    (r"docker\.io|index\.docker\.io|registry-1\.docker\.io", "hub", ("docker-config",), "hub"),
+    (r"ghcr\.io", "ghcr", ("docker-config", "github"), "ghcr"),
+    (r"quay\.io", "quay", ("quay", "docker-config"), "quay"),
+    (r"[a-z0-9-]+\.azurecr\.(?:io|us|cn)", "acr", ("docker-config", "azure"), "acr"),
+    (r"registry\.gitlab\.com", "gitlab", ("docker-config", "gitlab-ci"), "gitlab"),
+    (r"demo\.goharbor\.io", "harbor", ("docker-config",), "harbor"),
     (r".*", "distribution", ("docker-config",), "oci"),
 )
 
 CREDENTIALS: dict[str, str] = {
     "docker-config": "tagwatch.registry.credential.docker_config:DockerConfig",
+    "azure": "tagwatch.registry.credential.azure:Azure",
+    "github": "tagwatch.registry.credential.environment:GithubToken",
+    "gitlab-ci": "tagwatch.registry.credential.environment:GitlabCi",
+    "quay": "tagwatch.registry.credential.environment:QuayToken",
 }
 
 CATALOGUES: dict[str, str] = {
     "oci": "tagwatch.registry.catalogue.oci:OciCatalogue",
+    "hub": "tagwatch.registry.catalogue.hub:HubCatalogue",
+    "acr": "tagwatch.registry.catalogue.acr:AcrCatalogue",
+    "ghcr": "tagwatch.registry.catalogue.ghcr:GhcrCatalogue",
+    "gitlab": "tagwatch.registry.catalogue.gitlab:GitlabCatalogue",
+    "harbor": "tagwatch.registry.catalogue.harbor:HarborCatalogue",
+    "quay": "tagwatch.registry.catalogue.quay:QuayCatalogue",
 }
 
 PUBLISHERS: dict[str, str] = {

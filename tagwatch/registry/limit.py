@@ -6,6 +6,8 @@ Docker Hub: https://docs.docker.com/docker-hub/usage/pulls/ (`ratelimit-*`); RFC
 
 from __future__ import annotations
 
+import asyncio
+import math
 import re
 import time
 from collections import Counter
@@ -16,12 +18,14 @@ from email.utils import parsedate_to_datetime
 from tagwatch.errors import BudgetError
 from tagwatch.image.snapshot import Quota
 
-__all__ = ["Meter", "quota_of", "retry_after_seconds"]
+__all__ = ["Meter", "Window", "quota_of", "retry_after_seconds"]
 
 _LIMIT = re.compile(r"\s*(\d{1,12})\s*(?:;\s*w=(\d{1,9}))?", re.ASCII)
 _EPOCH_FROM = 1_000_000_000  # a wait of 31 years is a date: Docker Hub's API sends unix times
 
 
+_NUMBER = re.compile(r"\d{1,12}", re.ASCII)
+_WINDOW_SECONDS = 120.0
 _RESERVE = 20  # one in so many pulls of a limit is left to the people behind the same address
 
 
@@ -66,6 +70,37 @@ class Meter:
         """Keep the quota that an answer tells."""
         if "ratelimit-limit" in headers:
             self.quota = quota_of(headers) or self.quota
+
+
+class Window:
+    """A limit of requests a minute, as `X-RateLimit-Remaining` and `-Reset` tell it (Docker Hub).
+
+    Waiting costs less than being refused: a 429 is counted too, and must be asked again.
+    """
+
+    def __init__(self) -> None:
+        self._left: float = math.inf
+        self._ends_at = 0.0
+
+    async def enter(self) -> None:
+        """Take one request, after the window's end where none is left in it."""
+        if self._left < 1 and (seconds := self._ends_at - time.time()) > 0:
+            await asyncio.sleep(min(seconds, _WINDOW_SECONDS))
+        if time.time() >= self._ends_at:
+            self._left = math.inf
+        self._left -= 1
+
+    def note(self, headers: Mapping[str, str]) -> None:
+        """Take in what an answer tells; requests under way may have told less already."""
+        left = headers.get("X-RateLimit-Remaining", "").strip()
+        ends_at = headers.get("X-RateLimit-Reset", "").strip()
+        if not (_NUMBER.fullmatch(left) and _NUMBER.fullmatch(ends_at)):
+            return
+        if int(ends_at) > time.time() + _WINDOW_SECONDS:
+            return  # no window of this API is so long: a clock is wrong
+        is_new = int(ends_at) > self._ends_at
+        self._left = int(left) if is_new else min(self._left, int(left))
+        self._ends_at = float(ends_at)
 
 
 def quota_of(headers: Mapping[str, str]) -> Quota | None:
