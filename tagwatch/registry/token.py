@@ -1,13 +1,15 @@
 """Bearer tokens: fetched once a scope and credential, kept until they end.
 
-Distribution's "Token Authentication Specification" (GET) and "OAuth2 Token Authentication" (POST).
+Distribution's "Token Authentication Specification" (GET) and "OAuth2 Token Authentication" (POST);
+Azure's exchange of an Entra token for a refresh token.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from yarl import URL
 
@@ -15,7 +17,7 @@ from tagwatch.errors import DeniedError, HostileAnswerError
 from tagwatch.registry.challenge import Challenge
 from tagwatch.registry.credential.interface import Credential, CredentialKind
 from tagwatch.registry.transport import Answer, Ask, Transport
-from tagwatch.registry.wire import TokenAnswer, decode
+from tagwatch.registry.wire import RefreshToken, TokenAnswer, decode
 
 __all__ = ["TokenCache", "basic", "is_header_safe"]
 
@@ -60,6 +62,8 @@ class TokenCache:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._entries: dict[_Key, _Entry] = {}
+        self._exchanged: dict[str, Credential] = {}
+        self._exchanging = asyncio.Lock()
 
     async def token(
         self,
@@ -96,6 +100,8 @@ class TokenCache:
         if withheld:
             credential = None
         answer = None
+        if credential is not None and credential.kind is CredentialKind.ENTRA_TOKEN:
+            credential = await self._refresh_token(realm, challenge.service, credential)
         if credential is not None and credential.kind is CredentialKind.IDENTITY_TOKEN:
             answer = await self._post(realm, challenge.service, scopes, credential)
             if answer.status in (404, 405):
@@ -107,6 +113,25 @@ class TokenCache:
                 answer, _doing(realm), hint=_hint(realm, credential, withheld=withheld)
             )
         return self._read(answer, realm)
+
+    async def _refresh_token(self, realm: URL, service: str, credential: Credential) -> Credential:
+        """What an Azure registry gives for an Entra token: once a run, it lasts three hours."""
+        async with self._exchanging:
+            if credential.identity not in self._exchanged:
+                form = {
+                    "grant_type": "access_token",
+                    "service": service,
+                    "access_token": credential.secret,
+                }
+                answer = await self._send_form(realm.with_path("/oauth2/exchange"), form)
+                if answer.status != 200:
+                    hint = _hint(realm, credential, withheld=False)
+                    raise self._transport.refusal(answer, _doing(realm), hint=hint)
+                body = decode(answer, RefreshToken, host=self._transport.host, doing=_doing(realm))
+                self._exchanged[credential.identity] = replace(
+                    credential, secret=body.refresh_token, kind=CredentialKind.IDENTITY_TOKEN
+                )
+            return self._exchanged[credential.identity]
 
     def _realm(self, challenge: Challenge) -> URL:
         try:
@@ -155,12 +180,15 @@ class TokenCache:
             "scope": " ".join(scopes),
             "refresh_token": credential.secret,
         }
+        return await self._send_form(realm, form)
+
+    async def _send_form(self, url: URL, form: Mapping[str, str]) -> Answer:
         return await self._transport.send(
             Ask(
                 method="POST",
-                url=realm,
+                url=url,
                 kind="token",
-                doing=_doing(realm),
+                doing=_doing(url),
                 cap=_TOKEN_BYTES,
                 headers={"Accept": "application/json"},
                 form=form,

@@ -9,7 +9,7 @@ import msgspec
 from tagwatch.errors import UnavailableError
 from tagwatch.registry.transport import Answer
 
-__all__ = ["RepositoryList", "TagList", "TokenAnswer", "decode"]
+__all__ = ["RefreshToken", "RepositoryList", "TagList", "TokenAnswer", "decode"]
 
 T = TypeVar("T")
 
@@ -32,6 +32,12 @@ class TokenAnswer(msgspec.Struct):
     token: str | None = None
     access_token: str | None = None
     expires_in: float | None = None
+
+
+class RefreshToken(msgspec.Struct):
+    """What Azure's `/oauth2/exchange` answers."""
+
+    refresh_token: str
 
 
 def decode(answer: Answer, kind: type[T], *, host: str, doing: str) -> T:

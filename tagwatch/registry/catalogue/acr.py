@@ -21,11 +21,13 @@ from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.catalogue.newest_first import Entry, Page, parse_time, read_newest_first
 from tagwatch.registry.interface import Listing
 from tagwatch.registry.page import next_link
+from tagwatch.registry.transport import Answer
 from tagwatch.registry.wire import decode
 
 __all__ = ["AcrCatalogue"]
 
-_QUERY = "?api-version=2021-07-01&n=1000&orderby=timedesc"
+_NEWEST_FIRST = "?api-version=2021-07-01&orderby=timedesc"
+_LARGE_PAGES = f"{_NEWEST_FIRST}&n=1000"
 
 
 class _Tag(msgspec.Struct):
@@ -50,6 +52,7 @@ class AcrCatalogue:
         self._oci = context.oci
         self._api = Api(context)
         self._plain = PlainList(context)
+        self._large_pages = True
 
     async def list_tags(
         self,
@@ -62,7 +65,7 @@ class AcrCatalogue:
         """See `Catalogue.list_tags`. A tag that is locked or unlocked counts as updated."""
         try:
             return await read_newest_first(
-                lambda cursor: self._page(repository, cursor or _QUERY),
+                lambda cursor: self._page(repository, cursor),
                 host=self._host,
                 watermark=watermark,
                 known=known,
@@ -72,18 +75,29 @@ class AcrCatalogue:
         except RegistryError as error:
             return await self._plain.after(error, repository)
 
-    async def _page(self, repository: Repository, query: str) -> Page:
+    async def _page(self, repository: Repository, cursor: str | None) -> Page:
         doing = f"listing the tags of {repository.path!r} by Azure's API"
-        answer = await self._api.get_granted(
-            f"/acr/v1/{repository.path}/_tags{query}",
-            grant=Grant(repository.path, f"repository:{repository.path}:metadata_read"),
-            doing=doing,
-        )
+        answer = await self._answer(repository, cursor, doing)
         tags = decode(answer, _Tags, host=self._host, doing=doing).tags or []
         link = next_link(answer)
         return Page(
             entries=tuple(map(_entry, tags)),
             next=f"?{link.raw_query_string}" if link is not None else None,
+        )
+
+    async def _answer(self, repository: Repository, cursor: str | None, doing: str) -> Answer:
+        """A page; where its size is refused, the next are asked for without one."""
+        path = f"/acr/v1/{repository.path}/_tags"
+        grant = Grant(repository.path, f"repository:{repository.path}:metadata_read")
+        if cursor is None and self._large_pages:
+            try:
+                return await self._api.get_granted(path + _LARGE_PAGES, grant=grant, doing=doing)
+            except RegistryError as error:
+                if error.status != 400:
+                    raise
+                self._large_pages = False
+        return await self._api.get_granted(
+            path + (cursor or _NEWEST_FIRST), grant=grant, doing=doing
         )
 
 

@@ -7,6 +7,7 @@ when a tag moved: the whole is read every time, 100 versions a request, untagged
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import quote
@@ -62,6 +63,7 @@ class GhcrCatalogue:
         self._api = Api(context, place=_API)
         self._plain = PlainList(context)
         self._owners: dict[str, str] = {}
+        self._asking = asyncio.Lock()
 
     async def list_tags(
         self,
@@ -108,13 +110,14 @@ class GhcrCatalogue:
 
     async def _place(self, owner: str, authorization: str) -> str:
         """Where an owner's packages are: organisations and users have different paths."""
-        if owner not in self._owners:
-            doing = f"asking GitHub's API who {owner!r} is"
-            answer = await self._api.get(
-                f"/users/{owner}", doing=doing, authorization=authorization, headers=_HEADERS
-            )
-            kind = decode(answer, _Owner, host=self._host, doing=doing).type
-            self._owners[owner] = "orgs" if kind == "Organization" else "users"
+        async with self._asking:
+            if owner not in self._owners:
+                doing = f"asking GitHub's API who {owner!r} is"
+                answer = await self._api.get(
+                    f"/users/{owner}", doing=doing, authorization=authorization, headers=_HEADERS
+                )
+                kind = decode(answer, _Owner, host=self._host, doing=doing).type
+                self._owners[owner] = "orgs" if kind == "Organization" else "users"
         return f"/{self._owners[owner]}/{owner}"
 
     async def _authorization(self, repository: Repository) -> str | None:

@@ -92,7 +92,7 @@ class GitlabCatalogue:
         )
 
     async def _answer(self, repository: Repository, cursor: str | None, doing: str) -> Answer:
-        """A page. Registries before 16.11 refuse to sort by time: theirs are read to the end."""
+        """A page. Older registries refuse to sort by time: theirs are read to the end."""
         path = f"/gitlab/v1/repositories/{repository.path}/tags/list/"
         grant = pull_grant(repository.path)
         if cursor is None and self._has_sort:

@@ -68,22 +68,24 @@ async def read_newest_first(
     """
     reading = _Reading(at=at)
     since = parse_time(watermark)
-    cursor: str | None = None
-    scope = Scope.FULL
-    for number in range(1, _MAX_PAGES + 1):
-        page = await fetch(cursor)
-        if number > 1 and page.entries and page.entries == reading.last:
-            break
+    page = await fetch(None)
+    cursors: set[str] = set()
+    while True:
         reading.add(page)
         if not page.settled:
             since = None
-        if page.next is None or page.next == cursor:
-            if number > 1:
+        if page.next is None:
+            if cursors:
                 await reading.confirm(known or {}, head)
-            return reading.listing(scope)
+            return reading.listing(Scope.FULL)
         if since is not None and reading.reaches(since - _OVERLAP):
             return reading.listing(Scope.SINCE)
-        cursor = page.next
+        if page.next in cursors or len(cursors) >= _MAX_PAGES:
+            break
+        cursors.add(page.next)
+        page = await fetch(page.next)
+        if page.entries and page.entries == reading.last:
+            break
     raise HostileAnswerError(
         f"{host}: a listing has pages without an end",
         hint="the registry, or a proxy before it, repeats its pages",

@@ -12,7 +12,7 @@ import msgspec
 from tagwatch.errors import CredentialError
 from tagwatch.registry.credential.interface import Credential, CredentialKind
 
-__all__ = ["ask_helper"]
+__all__ = ["ask_helper", "run_program"]
 
 _SUFFIX = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", re.ASCII)
 _TIMEOUT_SECONDS = 20.0
@@ -45,7 +45,7 @@ async def ask_helper(
             f"the credential helper {name!r} is not installed",
             hint="install it, or take it out of credsStore and credHelpers of the docker config",
         )
-    code, output = await _run(program, server, environment, seconds)
+    code, output = await run_program((program, "get"), environment, seconds=seconds, text=server)
     if code != 0:
         if _NOT_FOUND in output:
             return None
@@ -71,13 +71,17 @@ async def ask_helper(
     )
 
 
-async def _run(
-    program: str, server: str, environment: Mapping[str, str], seconds: float
+async def run_program(
+    command: tuple[str, ...], environment: Mapping[str, str], *, seconds: float, text: str = ""
 ) -> tuple[int, bytes]:
+    """Exit code and output of a program that is given `text`; without a shell, and not for ever.
+
+    Raises `CredentialError` where it cannot be run or does not end in time.
+    """
+    program = command[0]
     try:
         process = await asyncio.create_subprocess_exec(
-            program,
-            "get",
+            *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -90,7 +94,7 @@ async def _run(
         ) from error
     try:
         async with asyncio.timeout(seconds):
-            output, _ = await process.communicate(server.encode())
+            output, _ = await process.communicate(text.encode())
     except TimeoutError as error:
         raise CredentialError(
             f"the credential helper {program!r} gave no answer within {seconds:g} s",

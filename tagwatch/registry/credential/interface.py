@@ -25,6 +25,9 @@ class CredentialKind(StrEnum):
     """A refresh token: to the token server only."""
     REGISTRY_TOKEN = "registry-token"  # noqa: S105
     """A ready Bearer token: to the registry only."""
+    ENTRA_TOKEN = "entra-token"  # noqa: S105
+    """An access token of Microsoft Entra ID: to an Azure registry's token server, for a refresh
+    token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
