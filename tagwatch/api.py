@@ -61,6 +61,16 @@ class Files:
         """Every target of every file, in order."""
         return tuple(target for _, one in self.extractions for target in one.targets)
 
+    @property
+    def none_read(self) -> bool:
+        """True where there is no file, or nothing but files that were passed over."""
+        return all(
+            one.problems
+            and one == Extraction(problems=one.problems)
+            and all(problem.skipped for problem in one.problems)
+            for _, one in self.extractions
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanResult:
@@ -108,7 +118,7 @@ def _check(
 ) -> AuditResult:
     """See `check`. `instead`: files, by their real path, that are judged as these bytes."""
     files = read_files(found, site, options.build_args, instead)
-    if not files.extractions:
+    if files.none_read:
         first = next(iter(files.problems), None)
         raise NothingToReadError(
             first.message if first else "nothing that tagwatch reads is among the paths named",
