@@ -244,6 +244,7 @@ def _interval(interval: Interval) -> Document:
         "first_seen": stamp(interval.first_seen),
         "last_seen": stamp(interval.last_seen),
         "verdict": interval.verdict,
+        "kind": interval.kind.value,
     }
 
 

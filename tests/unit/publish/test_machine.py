@@ -154,6 +154,7 @@ def test_history_is_oldest_first() -> None:
         "first_seen",
         "last_seen",
         "verdict",
+        "kind",
     }
 
 
