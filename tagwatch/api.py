@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tagwatch.audit.baseline import Baseline
 from tagwatch.audit.judge import Case, judge
+from tagwatch.audit.qualify import qualify
 from tagwatch.audit.result import AuditResult
 from tagwatch.errors import InputError, NothingToReadError
 from tagwatch.source.target import Extraction, Problem, Target
@@ -200,7 +201,9 @@ def read_files(
     instead: Mapping[Path, bytes | None] | None = None,
 ) -> Files:
     """What the files name. Problems are part of the answer. `instead`: see `read_targets`."""
-    extractions = tuple(read_targets(found.files, site.root, site.environment, build_args, instead))
+    read = read_targets(found.files, site.root, site.environment, build_args, instead)
+    home = site.policy.defaults.registry
+    extractions = tuple((path, qualify(extraction, home)) for path, extraction in read)
     return Files(extractions=extractions, problems=found.problems)
 
 
