@@ -17,6 +17,7 @@ from typing import Any
 import tagwatch
 from tagwatch.audit.policy import Policy
 from tagwatch.config.duration import parse_duration
+from tagwatch.config.file import read_bytes
 from tagwatch.config.policy_form import policy_of
 from tagwatch.config.settings import Settings, settings_of
 from tagwatch.errors import ConfigError
@@ -26,7 +27,6 @@ __all__ = ["NAMES", "Configuration", "find_configuration", "load_configuration",
 NAMES = ("tagwatch.yaml", ".tagwatch.yaml", "config/tagwatch.yaml")
 """Where a configuration is looked for at the root of a repository, in this order."""
 
-_MAX_BYTES = 4 * 1024 * 1024
 _POLICY = "TAGWATCH_POLICY"
 
 
@@ -109,18 +109,6 @@ def read_secret(env: str, file: Path | None, environment: Mapping[str, str]) -> 
     if not secret:
         raise ConfigError(f"{file}: the file is empty", hint="it holds the address")
     return secret
-
-
-def read_bytes(path: Path) -> bytes:
-    """A configuration file's bytes, at most 4 MiB. Raises `ConfigError`."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(raw) > _MAX_BYTES:
-        raise ConfigError(f"{path}: larger than {_MAX_BYTES} bytes")
-    return raw
 
 
 def _with_environment(settings: Settings, environment: Mapping[str, str]) -> Settings:

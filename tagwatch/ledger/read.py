@@ -88,9 +88,9 @@ class Reader:
         with translated(path):
             connection = connect_read_only(path)
             if connection is None:
-                from tagwatch.ledger.write import Ledger
+                from tagwatch.ledger.upgrade import open_upgraded
 
-                Ledger.open(path).close()
+                open_upgraded(path).close()
                 connection = connect_read_only(path)
             if connection is None:
                 raise LedgerError(f"the ledger {str(path)!r} changed while it was being opened")

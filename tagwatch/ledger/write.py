@@ -27,15 +27,15 @@ from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot
 from tagwatch.ledger.codec import compress, digest_to_bytes, encode, micros
-from tagwatch.ledger.connection import connect, stored_version, translated
+from tagwatch.ledger.connection import translated
 from tagwatch.ledger.intern import repository_number
 from tagwatch.ledger.maintenance import back_up, forget, problems
 from tagwatch.ledger.memory import store_history
 from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Forgotten, Move
-from tagwatch.ledger.schema import MIGRATIONS
 from tagwatch.ledger.sight import store_snapshot
+from tagwatch.ledger.upgrade import open_upgraded
 
 __all__ = ["Ledger"]
 
@@ -81,19 +81,7 @@ class Ledger(Reader):
                 hint="name another file with `database:`",
             ) from error
         with translated(path):
-            ledger = cls(connect(path), path)
-            try:
-                ledger._upgrade()
-            except BaseException:
-                ledger.close()
-                raise
-            return ledger
-
-    def _upgrade(self) -> None:
-        with self._transaction():
-            stored_version(self._connection, self.path)
-            MIGRATIONS.apply(self._db)
-        self._connection.execute("PRAGMA journal_mode = WAL")
+            return cls(open_upgraded(path), path)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
