@@ -124,3 +124,24 @@ def test_print_only_in_cli() -> None:
         and node.func.id == "print"
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_no_circle_of_imports() -> None:
+    """Also inside a room, and by imports that are only made when a function runs."""
+    arrows = {
+        ".".join(("tagwatch", *path.relative_to(ROOT).with_suffix("").parts)): {
+            name for name, _ in imports(tree) if name.startswith("tagwatch.")
+        }
+        for path, tree, _ in modules()
+    }
+    done: set[str] = set()
+
+    def follow(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, f"a circle: {' -> '.join((*way[way.index(name) :], name))}"
+        if name not in done:
+            for other in sorted(arrows.get(name, ())):
+                follow(other, (*way, name))
+            done.add(name)
+
+    for name in sorted(arrows):
+        follow(name, ())
