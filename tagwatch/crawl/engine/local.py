@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from itertools import groupby
 
 from tagwatch.crawl.task import CrawlTask
 from tagwatch.image.snapshot import RepositorySnapshot
@@ -24,18 +25,21 @@ async def run(
 ) -> None:
     """Run every task and hand each snapshot to `sink` as it arrives.
 
-    At most `concurrency` snapshots are in memory, whatever the number of tasks; `tasks` is drawn
-    from lazily. `work` answers failures in its snapshot; what it raises ends the run. After `stop`
-    is set no task begins, and those under way are finished and stored.
+    Tasks of one priority are finished before those of the next begin: pulls of a budget go to what
+    matters most. At most `concurrency` snapshots are in memory, whatever the number of tasks;
+    `tasks` is drawn from lazily. `work` answers failures in its snapshot; what it raises ends the
+    run. After `stop` is set no task begins, and those under way are finished and stored.
     """
-    queue: Iterator[CrawlTask] = iter(tasks)
 
-    async def worker() -> None:
+    async def worker(queue: Iterator[CrawlTask]) -> None:
         for task in queue:
             if stop is not None and stop.is_set():
                 return
             await sink(await work(task))
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(concurrency):
-            group.create_task(worker())
+    for _, equals in groupby(tasks, key=lambda task: task.priority):
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrency):
+                group.create_task(worker(equals))  # noqa: B031  # the workers share one iterator
+        if stop is not None and stop.is_set():
+            return
