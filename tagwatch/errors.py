@@ -17,6 +17,7 @@ TagwatchError                    exit 2 unless a subclass says otherwise
 │   ├── CredentialError          a credential file or helper program cannot be used
 │   ├── UnavailableError         network failure, time-out, 5xx after all retries
 │   └── HostileAnswerError       an answer that breaks a rule of safety: never retried
+│       └── LyingDigestError     bytes of another digest than the one that was asked for
 └── NotifyError                  an alert could not be delivered
 """
 
@@ -33,6 +34,7 @@ __all__ = [
     "InvalidDocumentError",
     "InvalidReferenceError",
     "LedgerError",
+    "LyingDigestError",
     "NotFoundError",
     "NothingToReadError",
     "NotifyError",
@@ -151,6 +153,10 @@ class HostileAnswerError(RegistryError):
     """An answer that breaks a rule of safety: a lying digest, a foreign redirect, no end."""
 
     code = "hostile-answer"
+
+
+class LyingDigestError(HostileAnswerError):
+    """The bytes, or the digest stated with them, are not those of the digest asked for."""
 
 
 class NotifyError(TagwatchError):

@@ -15,7 +15,7 @@ from tagwatch.audit.evidence import Evidence, Pin, PlatformFacts, evidence_key
 from tagwatch.audit.history import Interval
 from tagwatch.audit.image import Image, PlatformImage, read_image
 from tagwatch.audit.lifecycle import classify
-from tagwatch.audit.resolution import Resolution, Status
+from tagwatch.audit.resolution import Basis, Newer, Resolution, Status
 from tagwatch.audit.resolve import resolve_selector, resolve_tag
 from tagwatch.audit.stated_version import stated_version
 from tagwatch.audit.steps import os_release
@@ -25,12 +25,14 @@ from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.selector import is_pattern
 from tagwatch.image.snapshot import Document, Failure
+from tagwatch.image.tag import version_key
 from tagwatch.image.tag_table import TagTable
 from tagwatch.source.target import Target
 
 __all__ = ["Memory", "gather"]
 
 _MAX_INTERVALS = 20
+_FULL_VERSION = 3
 _UNREAD = frozenset({"invalid-document", "too-many-tags"})
 
 
@@ -143,15 +145,64 @@ def _resolve(
         )
         if answer.status is Status.NOT_FOUND and is_pattern(tag):
             answer = resolve_selector(tag, memory.table, input=target.text, repository=repository)
-    if answer.status is Status.NOT_FOUND and not _is_known_absent(tag, target, memory):
+    if answer.status is Status.NOT_FOUND:
+        if _is_known_absent(tag, target, memory):
+            return replace(answer, note=answer.note or _why_absent(memory))
         return replace(answer, status=Status.UNAVAILABLE, note=_why_unavailable(memory))
-    return answer
+    failure = next((one for one in memory.failures if one.tag == tag), None)
+    if answer.status is Status.NO_VERSION and answer.digest is None and failure is not None:
+        return replace(answer, status=Status.UNAVAILABLE, note=failure.message)
+    return answer if memory.is_listed else _without_names(answer, tag, memory, claims)
+
+
+def _without_names(
+    answer: Resolution, tag: str | None, memory: Memory, claims: tuple[VersionEvidence, ...]
+) -> Resolution:
+    """The answer where the repository's names are not known: `6.2` alone is no version.
+
+    A tag of three numbers says itself what it is, and so does another one with its digest; for a
+    shorter one there may be a longer name that nobody saw, so only the image's own claim counts.
+    """
+    by_its_own_name = answer.basis is Basis.ALIAS and answer.tag == tag and answer.version
+    if not by_its_own_name or len(memory.table.read(tag or "").release) >= _FULL_VERSION:
+        return answer
+    release = version_key(answer.version or "")[0]
+    for claim in claims:
+        if version_key(claim.version)[0][: len(release)] == release:
+            return replace(
+                answer, version=claim.version, basis=claim.basis, basis_detail=claim.detail
+            )
+    return replace(
+        answer,
+        status=Status.NO_VERSION,
+        tag=None,
+        version=None,
+        basis=Basis.NONE,
+        newer=Newer(),
+        note="its repository's tags could not be listed: a more specific one may serve the same",
+    )
 
 
 def _is_known_absent(tag: str | None, target: Target, memory: Memory) -> bool:
+    """True where the registry says that there is no such thing; a refusal says nothing.
+
+    A repository that is not found and never was is absent; one that was there may be hidden now.
+    """
     if memory.is_listed:
         return True
+    if _is_nowhere(memory):
+        return not memory.intervals
     return not target.selector and tag in memory.absent and not is_pattern(tag or "")
+
+
+def _is_nowhere(memory: Memory) -> bool:
+    return any(one.tag is None and one.code == "not-found" for one in memory.failures)
+
+
+def _why_absent(memory: Memory) -> str:
+    if _is_nowhere(memory):
+        return "its repository does not exist, or is hidden from these credentials"
+    return ""
 
 
 def _why_unavailable(memory: Memory) -> str:

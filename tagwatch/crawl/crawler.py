@@ -14,7 +14,13 @@ from typing import TypeVar
 
 from tagwatch.audit.candidate import candidates
 from tagwatch.crawl.task import CrawlTask, Need, Pattern
-from tagwatch.errors import InvalidDocumentError, RegistryError
+from tagwatch.errors import (
+    HostileAnswerError,
+    InvalidDocumentError,
+    LyingDigestError,
+    NotFoundError,
+    RegistryError,
+)
 from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import Descriptor, Index, Manifest, parse_manifest
 from tagwatch.image.selector import Selector, SelectorKind, parse_selector, select
@@ -140,7 +146,7 @@ class _Crawl:
             failure.tag is None
             and (failure.code in ("not-found", "denied") or failure.status is None)
             for failure in self.failures
-            if failure.code != "too-many-tags"
+            if failure.code not in ("too-many-tags", HostileAnswerError.code)
         )
 
     async def ask(self, tags: Collection[str]) -> None:
@@ -228,9 +234,24 @@ class _Crawl:
             try:
                 await self.read_image(digest)
             except (RegistryError, InvalidDocumentError) as error:
+                self.give_up(digest, error)
                 self.fail(error, tag=tag or None)
 
         await _each(one, [item for item in digests.items() if item[0] not in self.task.documents])
+
+    def give_up(self, digest: Digest, error: RegistryError | InvalidDocumentError) -> None:
+        """Leave no half truth of an image that could not be read whole.
+
+        A digest whose own bytes are others was never served. What failed for the moment is read
+        again by the next run, so the manifest that would say "stored already" is not kept.
+        """
+        if isinstance(error, LyingDigestError) and digest not in self.documents:
+            for tag in [tag for tag, one in self.seen.items() if one.digest == digest]:
+                del self.seen[tag]
+                self.asked.discard(tag)
+            self.pins.pop(digest, None)
+        elif not isinstance(error, HostileAnswerError | NotFoundError | InvalidDocumentError):
+            self.documents.pop(digest, None)
 
     async def read_image(self, digest: Digest) -> None:
         """One image, all of the audited platforms."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from math import ceil
 
 import aiohttp
 import msgspec
@@ -78,12 +79,12 @@ def refusal(
             )
         case 429:
             pulls = b"pull rate limit" in body
+            seconds = retry_after_seconds(headers)
             return RateLimitedError(
                 f"{where}: {'the pull limit is spent' if pulls else 'too many requests'} ({said})",
-                hint=hint
-                or ("log in, or wait for the window to pass" if pulls else "ask again later"),
+                hint=hint or _when_again(seconds, pulls=pulls),
                 status=status,
-                retry_after_seconds=retry_after_seconds(headers),
+                retry_after_seconds=seconds,
             )
     if status in (408, 425) or status >= 500:
         return UnavailableError(
@@ -156,6 +157,15 @@ def _os_error(error: BaseException) -> BaseException | None:
     if isinstance(error, aiohttp.ClientConnectorError):
         return error.os_error
     return error if isinstance(error, OSError) else error.__cause__
+
+
+def _when_again(seconds: float | None, *, pulls: bool) -> str:
+    """What to do about a limit, and when it is over where the registry says so."""
+    what = "log in, or wait for the window to pass" if pulls else "ask again later"
+    if seconds is None:
+        return what
+    minutes = ceil(seconds / 60)
+    return f"{what}: the registry says in {f'{minutes} minutes' if minutes > 1 else 'a minute'}"
 
 
 def _code(body: bytes) -> str:

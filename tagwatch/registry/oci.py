@@ -17,6 +17,7 @@ from tagwatch.errors import (
     HostileAnswerError,
     InvalidDocumentError,
     InvalidReferenceError,
+    LyingDigestError,
     NotFoundError,
     RegistryError,
 )
@@ -35,7 +36,7 @@ from tagwatch.registry.endpoint import Endpoint
 from tagwatch.registry.interface import MAX_BLOB_BYTES
 from tagwatch.registry.page import read_pages
 from tagwatch.registry.transport import Answer, Ask, Transport
-from tagwatch.registry.wire import RepositoryList, TagList, decode
+from tagwatch.registry.wire import RepositoryList, TagList, decode, foreign_answer, is_html
 
 __all__ = ["OciClient", "TagNames"]
 
@@ -160,6 +161,8 @@ class OciClient:
         doing = _reading(repository, reference)
         if answer.status != 200:
             raise self.transport.refusal(answer, doing)
+        if is_html(answer):
+            raise foreign_answer(answer, host=self.host, doing=doing)
         stated = self._stated_digest(answer, reference)
         document = self._verified(answer, stated, doing)
         try:
@@ -315,8 +318,8 @@ class OciClient:
             raise self._lie(doing, f"bytes of the digest {digest!r} where {stated!r} was promised")
         return Document(digest=digest, media_type=answer.media_type, raw=answer.body)
 
-    def _lie(self, doing: str, what: str) -> HostileAnswerError:
-        return HostileAnswerError(
+    def _lie(self, doing: str, what: str) -> LyingDigestError:
+        return LyingDigestError(
             f"{self.host}: {doing}: the registry sends {what}",
             hint="the registry, or a proxy before it, is broken or hostile: do not pull from it",
         )

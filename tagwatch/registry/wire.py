@@ -9,7 +9,15 @@ import msgspec
 from tagwatch.errors import UnavailableError
 from tagwatch.registry.transport import Answer
 
-__all__ = ["RefreshToken", "RepositoryList", "TagList", "TokenAnswer", "decode"]
+__all__ = [
+    "RefreshToken",
+    "RepositoryList",
+    "TagList",
+    "TokenAnswer",
+    "decode",
+    "foreign_answer",
+    "is_html",
+]
 
 T = TypeVar("T")
 
@@ -45,9 +53,19 @@ def decode(answer: Answer, kind: type[T], *, host: str, doing: str) -> T:
     try:
         return msgspec.json.decode(answer.body, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
-        shown = "HTML" if "html" in answer.media_type else "something else"
-        raise UnavailableError(
-            f"{host}: {doing}: the answer is not what a registry sends, but {shown}",
-            hint="check the endpoint; a proxy's or login page answers like this",
-            status=answer.status,
-        ) from error
+        raise foreign_answer(answer, host=host, doing=doing) from error
+
+
+def is_html(answer: Answer) -> bool:
+    """True for a web page, which no registry's API sends."""
+    return "html" in answer.media_type
+
+
+def foreign_answer(answer: Answer, *, host: str, doing: str) -> UnavailableError:
+    """The error for an answer that no registry gives, such as a login page with status 200."""
+    shown = "HTML" if is_html(answer) else "something else"
+    return UnavailableError(
+        f"{host}: {doing}: the answer is not what a registry sends, but {shown}",
+        hint="check the endpoint; a proxy's or login page answers like this",
+        status=answer.status,
+    )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from importlib import resources
@@ -16,57 +13,17 @@ import pytest
 from tagwatch.service.demo.images import Shelf
 from tagwatch.service.demo.nights import first_night
 from tagwatch.service.demo.show import serving
+from tests.walk.command import Workplace
 
 HOSTS = ("docker.io", "registry.shop.example")
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a finished command left."""
-
-    code: int
-    out: str
-    err: str
-
-
 @dataclass(slots=True)
-class Shop:
+class Shop(Workplace):
     """A folder with the shop's files, configured to ask the embedded registry."""
 
-    folder: Path
-    shelf: Shelf
-    address: str
-    environment: dict[str, str] = field(default_factory=dict)
-
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tagwatch",
-            *arguments,
-            cwd=self.folder,
-            env={**os.environ, "PYTHONWARNINGS": "error", **self.environment},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-
-    async def run(self, *arguments: str, stdin: str | None = None) -> Done:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tagwatch",
-            *arguments,
-            cwd=self.folder,
-            env={**os.environ, **self.environment},
-            stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await asyncio.wait_for(
-            process.communicate(stdin.encode() if stdin is not None else None), 60
-        )
-        assert process.returncode is not None
-        return Done(process.returncode, out.decode(), err.decode())
+    shelf: Shelf = field(default_factory=Shelf)
+    address: str = ""
 
     def configure(self, more: str = "") -> None:
         """Write tagwatch.yaml: the demo's own, asking the embedded registry, and `more`."""
@@ -90,6 +47,6 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     (folder / "sample.yaml").write_text("".join(kept), encoding="utf-8")
     shelf = first_night()
     async with serving(shelf) as address:
-        found = Shop(folder, shelf, address)
+        found = Shop(folder, shelf=shelf, address=address)
         found.configure()
         yield found

@@ -46,7 +46,10 @@ def _message(subject: Subject) -> str:
     if target.selector is not None:
         return f"no tag of {name(target)} matches {target.selector!r}"
     if evidence.gone_since is None:
-        return f"{name(target)} does not exist"
+        hidden = any(one.tag is None and one.code == "not-found" for one in evidence.failures)
+        return f"{name(target)} does not exist" + (
+            ", or is hidden from these credentials" if hidden else ""
+        )
     seen = ""
     if evidence.history:
         last = evidence.history[-1]

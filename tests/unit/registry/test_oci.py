@@ -136,7 +136,7 @@ async def test_sha512_digests_are_verified_as_such() -> None:
         (OCI_INDEX, MANIFEST, "the document says it is"),
         (OCI_INDEX, b'{"manifests":[],"layers":[]}', "CVE-2021-41190"),
         (DOCKER_INDEX, b'{"schemaVersion":1,"fsLayers":[]}', "schema 1"),
-        ("text/html", b"<html>log in</html>", "not valid JSON"),
+        (OCI_MANIFEST, b"<html>log in</html>", "not valid JSON"),
         (OCI_MANIFEST, b'{"schemaVersion":2,"schemaVersion":2}', "twice"),
     ],
 )
@@ -147,6 +147,14 @@ async def test_what_is_no_manifest_is_refused(media_type: str, body: bytes, says
     ):
         with pytest.raises(HostileAnswerError, match=says):
             await registry.manifest(repository(server.host), "1")
+
+
+async def test_a_login_page_is_no_manifest() -> None:
+    page = get(headers={"Content-Type": "text/html"}, body="<html>log in</html>")
+    async with scripted(PING, page) as server, registry_at(server.url) as registry:
+        with pytest.raises(UnavailableError, match="but HTML") as caught:
+            await registry.manifest(repository(server.host), "1")
+        assert "login page" in caught.value.hint
 
 
 async def test_a_blob_has_the_size_and_digest_that_were_promised() -> None:

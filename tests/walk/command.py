@@ -1,0 +1,74 @@
+"""The real command in a subprocess, and what it left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Done", "Workplace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a finished command left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The answer of `--format json`; the error's text where there is none."""
+        assert self.out, self.err
+        return json.loads(self.out)
+
+    def is_clean_error(self, code: int) -> str:
+        """Assert an error as people should see one: its code, no trace, nothing on stdout."""
+        assert self.code == code, f"{self.code}: {self.out}{self.err}"
+        assert self.out == ""
+        assert "Traceback" not in self.err
+        assert "internal error" not in self.err
+        assert self.err.startswith("tagwatch: error: "), self.err
+        return self.err
+
+
+@dataclass(slots=True)
+class Workplace:
+    """A folder in which the command runs, with an environment of its own."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """Write a file; its folders are made."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    async def start(self, *arguments: str, stdin: bool = False) -> asyncio.subprocess.Process:
+        """Begin a command. A warning inside it is an error."""
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tagwatch",
+            *arguments,
+            cwd=self.folder,
+            env={**os.environ, "PYTHONWARNINGS": "error", **self.environment},
+            stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+    async def run(self, *arguments: str, stdin: str | bytes | None = None) -> Done:
+        """Run a command to its end."""
+        process = await self.start(*arguments, stdin=stdin is not None)
+        raw = stdin.encode() if isinstance(stdin, str) else stdin
+        out, err = await asyncio.wait_for(process.communicate(raw), 60)
+        assert process.returncode is not None
+        return Done(process.returncode, out.decode(), err.decode())
