@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from yarl import URL
 
+from tagwatch.errors import InvalidReferenceError
+from tagwatch.image.reference import Repository
 from tagwatch.registry.authorization import Grant
 from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.credential.interface import Credential
+from tagwatch.registry.safety import origin_of
 from tagwatch.registry.transport import Answer, Ask, Transport
 
-__all__ = ["Api"]
+__all__ = ["Api", "named"]
 
 _JSON: Mapping[str, str] = {"Accept": "application/json"}
 _PAGE_BYTES = 16 * 1024 * 1024
@@ -48,8 +51,11 @@ class Api:
         if self._named is None:
             answer = await oci.ask("GET", path, grant=grant, kind="catalogue", doing=doing)
             return self._success(answer, doing)
-        await oci.endpoint()  # its challenge names the token server
+        origin = origin_of(URL(await oci.endpoint()))  # asked for its challenge's token server too
         transport, place = await self._way()
+        if origin_of(self._named) != origin and self._context.settings.credential is None:
+            # `credential` says that another place may be given what is for the registry
+            return await self.get(path, doing=doing)
         value = await oci.authorizer.header(grant)
         answer = await self._send(transport, place + path, doing, value, _JSON)
         if answer.status == 401:
@@ -93,3 +99,16 @@ class Api:
         if answer.status != 200:
             raise self._context.oci.transport.refusal(answer, doing)
         return answer
+
+
+def named(host: str, paths: Iterable[str], prefix: str) -> tuple[Repository, ...]:
+    """The repositories among `paths` that begin with `prefix`, sorted; what is no name is left."""
+    found = []
+    for path in sorted(paths):
+        try:
+            repository = Repository.parse(f"{host}/{path}")
+        except InvalidReferenceError:
+            continue
+        if path.startswith(prefix) and repository.path == path:
+            found.append(repository)
+    return tuple(found)

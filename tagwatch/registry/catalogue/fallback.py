@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 from tagwatch.errors import RegistryError
 from tagwatch.image.reference import Repository
@@ -51,3 +52,9 @@ class PlainList:
             warnings=(warning, *dropped_warning(found.dropped)),
             plain=True,
         )
+
+    async def repositories_after(self, error: RegistryError, prefix: str) -> Collection[Repository]:
+        """The registry's `_catalog` where `error` is a refusal of the API; else it is raised."""
+        if error.status not in _REFUSALS:
+            raise error
+        return await self._oci.repositories(prefix)

@@ -8,19 +8,25 @@ when a tag moved: the whole is read every time, 100 versions a request, untagged
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from urllib.parse import quote
 
 import msgspec
 
-from tagwatch.errors import RegistryError
+from tagwatch.errors import DeniedError, RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
-from tagwatch.registry.catalogue.api import Api
+from tagwatch.registry.catalogue.api import Api, named
 from tagwatch.registry.catalogue.fallback import PlainList
 from tagwatch.registry.catalogue.interface import CatalogueContext
-from tagwatch.registry.catalogue.newest_first import Entry, Page, parse_time, read_newest_first
+from tagwatch.registry.catalogue.newest_first import (
+    Entry,
+    Page,
+    endless,
+    parse_time,
+    read_newest_first,
+)
 from tagwatch.registry.credential.interface import CredentialKind
 from tagwatch.registry.interface import Listing
 from tagwatch.registry.page import next_link
@@ -31,7 +37,9 @@ __all__ = ["GhcrCatalogue"]
 
 _API = "https://api.github.com"
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-_QUERY = "?package_type=container&state=active&per_page=100"
+_MAX_PAGES = 1000
+_PACKAGES = "?package_type=container&per_page=100"
+_QUERY = "?state=active&per_page=100"
 
 
 class _Owner(msgspec.Struct):
@@ -52,8 +60,12 @@ class _Version(msgspec.Struct):
     metadata: _Metadata | None = None
 
 
+class _Package(msgspec.Struct):
+    name: str
+
+
 class GhcrCatalogue:
-    """100 versions a request, and one request an owner. See `Catalogue`."""
+    """100 versions a request, and one request an owner. See `Catalogue`, `RepositoryLister`."""
 
     has_digests = True
 
@@ -74,7 +86,7 @@ class GhcrCatalogue:
         at: datetime,
     ) -> Listing:
         """See `Catalogue.list_tags`. Always the whole."""
-        authorization = await self._authorization(repository)
+        authorization = await self._authorization(repository.path)
         if authorization is None:
             return await self._plain.list_tags(
                 repository, "GitHub's API wants a token that may read packages"
@@ -90,6 +102,34 @@ class GhcrCatalogue:
             )
         except RegistryError as error:
             return await self._plain.after(error, repository)
+
+    async def list_repositories(self, prefix: str) -> Collection[Repository]:
+        """See `Registry.list_repositories`. One request for 100 packages of an owner."""
+        owner = prefix.partition("/")[0]
+        doing = f"listing the packages of {owner!r} by GitHub's API"
+        authorization = await self._authorization(owner)
+        if authorization is None:
+            raise DeniedError(
+                f"{self._host}: {doing}: GitHub's API wants a token that may read packages",
+                hint="log in with a token that has read:packages, or name the repositories",
+            )
+        place = await self._place(owner, authorization)
+        found: set[str] = set()
+        query = _PACKAGES
+        for _ in range(_MAX_PAGES):
+            answer = await self._api.get(
+                f"{place}/packages{query}",
+                doing=doing,
+                authorization=authorization,
+                headers=_HEADERS,
+            )
+            page = decode(answer, list[_Package], host=self._host, doing=doing)
+            found.update(f"{owner}/{package.name}".lower() for package in page)
+            link = next_link(answer)
+            if link is None:
+                return named(self._host, found, prefix)
+            query = f"?{link.raw_query_string}"
+        raise endless(self._host, doing)
 
     async def _page(self, repository: Repository, query: str, authorization: str) -> Page:
         owner, _, package = repository.path.partition("/")
@@ -120,9 +160,9 @@ class GhcrCatalogue:
                 self._owners[owner] = "orgs" if kind == "Organization" else "users"
         return f"/{self._owners[owner]}/{owner}"
 
-    async def _authorization(self, repository: Repository) -> str | None:
+    async def _authorization(self, path: str) -> str | None:
         """The token, which for `docker login` is the password."""
-        credential = await self._api.credential(repository.path)
+        credential = await self._api.credential(path)
         if credential is None or credential.kind is not CredentialKind.PASSWORD:
             return None
         return f"Bearer {credential.secret}" if is_header_safe(credential.secret) else None

@@ -10,8 +10,7 @@ everything known about its artifacts, and the count of tagged artifacts is what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from urllib.parse import quote
 
@@ -20,19 +19,27 @@ import msgspec
 from tagwatch.errors import RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
-from tagwatch.registry.catalogue.api import Api
+from tagwatch.registry.catalogue.api import Api, named
 from tagwatch.registry.catalogue.fallback import PlainList
 from tagwatch.registry.catalogue.interface import CatalogueContext
-from tagwatch.registry.catalogue.newest_first import Entry, Page, parse_time, read_newest_first
+from tagwatch.registry.catalogue.newest_first import (
+    Entry,
+    Page,
+    endless,
+    parse_time,
+    read_newest_first,
+)
 from tagwatch.registry.credential.interface import CredentialKind
 from tagwatch.registry.interface import Listing
 from tagwatch.registry.token import basic
 from tagwatch.registry.transport import Answer
 from tagwatch.registry.wire import decode
+from tagwatch.value import dataclass, field
 
 __all__ = ["HarborCatalogue"]
 
 _PAGE_SIZE = 100
+_MAX_PAGES = 1000
 _QUERY = f"?q=tags%3D*&sort=-push_time&with_tag=true&page_size={_PAGE_SIZE}&page="
 
 
@@ -49,8 +56,17 @@ class _Artifact(msgspec.Struct):
     size: int | None = None
 
 
+class _Repository(msgspec.Struct):
+    """`name` is the whole path, project and all."""
+
+    name: str
+
+
 class HarborCatalogue:
-    """100 artifacts a request; an unchanged repository costs one. See `Catalogue`."""
+    """100 artifacts a request; an unchanged repository costs one.
+
+    See `Catalogue`, `RepositoryLister`.
+    """
 
     has_digests = True
 
@@ -93,17 +109,37 @@ class HarborCatalogue:
         except RegistryError as error:
             return await self._plain.after(error, repository)
 
+    async def list_repositories(self, prefix: str) -> Collection[Repository]:
+        """See `Registry.list_repositories`. One request for 100 repositories of a project."""
+        project = prefix.partition("/")[0]
+        doing = f"listing the repositories of {project!r} by Harbor's API"
+        found: set[str] = set()
+        try:
+            for number in range(1, _MAX_PAGES + 1):
+                answer = await self._api.get(
+                    f"/api/v2.0/projects/{project}/repositories?page_size={_PAGE_SIZE}&page={number}",
+                    doing=doing,
+                    authorization=await self._authorization(project),
+                )
+                page = decode(answer, list[_Repository], host=self._host, doing=doing)
+                found.update(item.name for item in page)
+                if len(page) < _PAGE_SIZE:
+                    return named(self._host, found, prefix)
+        except RegistryError as error:
+            return await self._plain.repositories_after(error, prefix)
+        raise endless(self._host, doing)
+
     async def _ask(self, repository: Repository, number: int) -> Answer:
         project, _, rest = repository.path.partition("/")
         name = quote(quote(rest, safe=""), safe="")  # a/b is asked for as a%252Fb
         return await self._api.get(
             f"/api/v2.0/projects/{project}/repositories/{name}/artifacts{_QUERY}{number}",
             doing=_doing(repository),
-            authorization=await self._authorization(repository),
+            authorization=await self._authorization(repository.path),
         )
 
-    async def _authorization(self, repository: Repository) -> str | None:
-        credential = await self._api.credential(repository.path)
+    async def _authorization(self, path: str) -> str | None:
+        credential = await self._api.credential(path)
         if credential is None or credential.kind is not CredentialKind.PASSWORD:
             return None
         return basic(credential.username, credential.secret)

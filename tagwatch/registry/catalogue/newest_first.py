@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from tagwatch.errors import HostileAnswerError, RegistryError
@@ -16,8 +15,9 @@ from tagwatch.image.reference import is_tag
 from tagwatch.image.snapshot import Scope, TagObservation
 from tagwatch.registry.catalogue.oci import dropped_warning
 from tagwatch.registry.interface import Listing
+from tagwatch.value import dataclass, field
 
-__all__ = ["Entry", "Page", "parse_time", "read_newest_first"]
+__all__ = ["Entry", "Page", "endless", "parse_time", "read_newest_first"]
 
 _MAX_PAGES = 1000
 _OVERLAP = timedelta(hours=1)
@@ -86,8 +86,13 @@ async def read_newest_first(
         page = await fetch(page.next)
         if page.entries and page.entries == reading.last:
             break
-    raise HostileAnswerError(
-        f"{host}: a listing has pages without an end",
+    raise endless(host, "listing tags")
+
+
+def endless(host: str, doing: str) -> HostileAnswerError:
+    """The error for pages without an end."""
+    return HostileAnswerError(
+        f"{host}: {doing}: a listing has pages without an end",
         hint="the registry, or a proxy before it, repeats its pages",
     )
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import msgspec
 
-from tagwatch.errors import HostileAnswerError, RegistryError
+from tagwatch.errors import RegistryError
 from tagwatch.image.digest import Digest, is_digest
 from tagwatch.image.reference import Repository, is_tag
 from tagwatch.image.snapshot import TagObservation
-from tagwatch.registry.catalogue.api import Api
+from tagwatch.registry.catalogue.api import Api, named
 from tagwatch.registry.catalogue.fallback import PlainList
 from tagwatch.registry.catalogue.interface import CatalogueContext
-from tagwatch.registry.catalogue.newest_first import Entry, Page, read_newest_first
+from tagwatch.registry.catalogue.newest_first import Entry, Page, endless, read_newest_first
 from tagwatch.registry.interface import Listing
 from tagwatch.registry.token import is_header_safe
 from tagwatch.registry.wire import decode
@@ -28,7 +29,7 @@ __all__ = ["QuayCatalogue"]
 
 _OAUTH_USER = "$oauthtoken"
 _PAGE_SIZE = 100
-_MAX_HISTORY_PAGES = 1000
+_MAX_PAGES = 1000
 
 
 class _Tag(msgspec.Struct):
@@ -44,8 +45,21 @@ class _Tags(msgspec.Struct):
     has_additional: bool = False
 
 
+class _Repository(msgspec.Struct):
+    namespace: str
+    name: str
+
+
+class _Repositories(msgspec.Struct):
+    repositories: list[_Repository]
+    next_page: str | None = None
+
+
 class QuayCatalogue:
-    """100 tags a request; an unchanged repository costs one. See `Catalogue`, `HistoryKeeper`."""
+    """100 tags a request; an unchanged repository costs one.
+
+    See `Catalogue`, `RepositoryLister`, `HistoryKeeper`.
+    """
 
     has_digests = True
 
@@ -85,12 +99,35 @@ class QuayCatalogue:
         except RegistryError as error:
             return await self._plain.after(error, repository)
 
+    async def list_repositories(self, prefix: str) -> Collection[Repository]:
+        """See `Registry.list_repositories`. One request a page of one namespace."""
+        namespace = prefix.partition("/")[0]
+        doing = f"listing the repositories of {namespace!r} by Quay's API"
+        query = f"?namespace={namespace}&public=true"
+        found: set[str] = set()
+        after = ""
+        try:
+            for _ in range(_MAX_PAGES):
+                answer = await self._api.get(
+                    f"/api/v1/repository{query}{after}",
+                    doing=doing,
+                    authorization=await self._authorization(namespace),
+                )
+                page = decode(answer, _Repositories, host=self._host, doing=doing)
+                found.update(f"{item.namespace}/{item.name}" for item in page.repositories)
+                if not page.next_page:
+                    return named(self._host, found, prefix)
+                after = f"&next_page={quote(page.next_page, safe='')}"
+        except RegistryError as error:
+            return await self._plain.repositories_after(error, prefix)
+        raise endless(self._host, doing)
+
     async def history(
         self, repository: Repository
     ) -> Collection[tuple[TagObservation, datetime | None]]:
         """See `Registry.history`. Quay keeps ended tags for its time machine's days, or longer."""
         found: list[tuple[TagObservation, datetime | None]] = []
-        for number in range(1, _MAX_HISTORY_PAGES + 1):
+        for number in range(1, _MAX_PAGES + 1):
             page = await self._page(repository, number, active=False)
             for tag in page.tags:
                 begun = _time(tag.start_ts)
@@ -106,10 +143,7 @@ class QuayCatalogue:
                 found.append((entry, _time(tag.end_ts)))
             if not page.has_additional:
                 return tuple(found)
-        raise HostileAnswerError(
-            f"{self._host}: the history of {repository.path!r} has pages without an end",
-            hint="the registry, or a proxy before it, repeats its pages",
-        )
+        raise endless(self._host, f"reading the history of {repository.path!r}")
 
     async def _page(self, repository: Repository, number: int, *, active: bool) -> _Tags:
         doing = f"listing the tags of {repository.path!r} by Quay's API"
@@ -117,13 +151,13 @@ class QuayCatalogue:
         answer = await self._api.get(
             f"/api/v1/repository/{repository.path}/tag/?limit={_PAGE_SIZE}&page={number}{only}",
             doing=doing,
-            authorization=await self._authorization(repository),
+            authorization=await self._authorization(repository.path),
         )
         return decode(answer, _Tags, host=self._host, doing=doing)
 
-    async def _authorization(self, repository: Repository) -> str | None:
+    async def _authorization(self, path: str) -> str | None:
         """The OAuth token, if there is one; a robot's password would only be refused."""
-        credential = await self._api.credential(repository.path)
+        credential = await self._api.credential(path)
         if credential is None or credential.username != _OAUTH_USER:
             return None
         return f"Bearer {credential.secret}" if is_header_safe(credential.secret) else None

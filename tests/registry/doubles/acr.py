@@ -21,7 +21,7 @@ _QUERY = {"api-version", "orderby", "n", "last"}
 class AcrDouble(Double):
     """Everything wants a token of the right scope, also what everybody may read.
 
-    `largest`: the most that `n` may ask for; `default`: tags a page where `n` does not say.
+    `largest`: tags a page at most, whatever `n` says. `takes_size` False: `n` is refused.
     """
 
     kind = "acr"
@@ -29,7 +29,7 @@ class AcrDouble(Double):
     def __init__(self, warehouse: Warehouse | None = None) -> None:
         super().__init__(warehouse)
         self.largest = 1000
-        self.default = 100
+        self.takes_size = True
         self._scopes: dict[str, str] = {}
 
     async def api(self, request: web.BaseRequest, parts: Sequence[str]) -> web.Response | None:
@@ -103,9 +103,9 @@ class AcrDouble(Double):
             return self._unauthorized(scope)
         if path not in self.warehouse.repositories:
             return web.json_response(_SAMPLES["not_found"], status=404)
-        size = int(query.get("n", self.default))
-        if size > self.largest:
+        if "n" in query and not self.takes_size:
             return web.json_response({"errors": [{"code": "PAGINATION"}]}, status=400)
+        size = min(int(query.get("n", 100)), self.largest)
         entries = self.warehouse.newest_first(path)
         if query.get("orderby") != "timedesc":
             return self.failed(request, "not newest first")
@@ -115,8 +115,8 @@ class AcrDouble(Double):
         headers = {}
         if len(entries) > begin + size:
             last = names[begin + size - 1]
-            target = f"/acr/v1/{path}/_tags?api-version=2021-07-01&last={last}&n={size}"
-            headers["Link"] = f'<{target}&orderby=timedesc>; rel="next"'
+            target = f"/acr/v1/{path}/_tags?api-version=2021-07-01&last={last}&orderby=timedesc"
+            headers["Link"] = f'<{target}>; rel="next"'
         document = {"registry": self.host, "imageName": path, "tags": page or None}
         return web.json_response(document, headers=headers)
 
