@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tagwatch.audit.baseline import Baseline
@@ -13,6 +12,7 @@ from tagwatch.audit.qualify import qualify
 from tagwatch.audit.result import AuditResult
 from tagwatch.errors import InputError, NothingToReadError
 from tagwatch.source.target import Extraction, Problem, Target
+from tagwatch.value import dataclass, field
 from tagwatch.walk.look_up import Asking, look_up
 from tagwatch.walk.site import Site
 from tagwatch.workspace.find import Found, find, sources_from_globs

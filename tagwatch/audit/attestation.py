@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -19,6 +18,7 @@ from tagwatch.image.digest import Digest, is_digest
 from tagwatch.image.manifest import Descriptor, Manifest, decode_json
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Document
+from tagwatch.value import dataclass, field
 
 __all__ = [
     "Attestation",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.image_config import HistoryEntry
 from tagwatch.image.platform import Platform
+from tagwatch.value import dataclass
 
 __all__ = ["BaseBuild", "BaseMatch", "BaseVerdict", "MatchedBase"]
 

@@ -7,7 +7,6 @@ lists every image of a build, tools included, and says of none that it is the ba
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from tagwatch.audit.attestation import image_materials
@@ -18,6 +17,7 @@ from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.digest import Digest, is_digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference
+from tagwatch.value import dataclass
 
 __all__ = [
     "Claim",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -11,6 +10,7 @@ from tagwatch.audit.base import BaseBuild
 from tagwatch.image.digest import EMPTY_LAYER_DIFF_IDS, Digest
 from tagwatch.image.image_config import HistoryEntry, ImageConfig, chain_ids
 from tagwatch.image.platform import Platform
+from tagwatch.value import dataclass, field, replace
 
 __all__ = ["BaseIndex", "base_steps", "common_layers", "index_builds", "is_history_prefix", "solid"]
 

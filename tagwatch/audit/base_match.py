@@ -6,7 +6,6 @@ Layers decide; labels, annotations and provenance are claims that break ties, or
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from tagwatch.audit.base import BaseBuild, BaseMatch, BaseVerdict, MatchedBase
 from tagwatch.audit.base_claim import (
@@ -39,6 +38,7 @@ from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Document
+from tagwatch.value import dataclass, replace
 
 __all__ = ["MatchContext", "base_builds", "match_base", "match_bases"]
 

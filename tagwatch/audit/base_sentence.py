@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from tagwatch.audit.base import BaseBuild, BaseVerdict
@@ -13,6 +12,7 @@ from tagwatch.audit.size_text import size_change
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.digest import Digest, short_digest
 from tagwatch.image.reference import Reference
+from tagwatch.value import dataclass
 
 __all__ = [
     "Distance",

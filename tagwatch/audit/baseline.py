@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from tagwatch.audit.finding import Finding
 from tagwatch.audit.result import AuditResult, Ignored
 from tagwatch.errors import InputError
+from tagwatch.value import dataclass
 
 __all__ = ["Baseline", "Known", "make_baseline", "read_baseline", "write_baseline"]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from tagwatch.audit.mask import mask_text, mask_value, mask_words
 from tagwatch.image.image_config import ImageConfig
+from tagwatch.value import dataclass, field
 
 __all__ = ["RUN_FIELDS", "ConfigDiff", "MapDiff", "diff_configs"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from tagwatch.audit.config_diff import ConfigDiff, diff_configs
 from tagwatch.audit.image import UNKNOWN_PLATFORM, Image, PlatformImage
@@ -13,6 +12,7 @@ from tagwatch.audit.stated_version import StatedVersion, is_older, stated_versio
 from tagwatch.audit.steps import StepDiff, compare_steps, os_release
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.platform import LINUX_AMD64, Platform
+from tagwatch.value import dataclass, field
 
 __all__ = ["ImageDiff", "Lagging", "PlatformDiff", "diff_images", "platform_name"]
 

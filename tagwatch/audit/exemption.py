@@ -7,7 +7,6 @@ reported; so is one that took out nothing although what it names was audited. No
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from tagwatch.audit.finding import Finding
@@ -15,6 +14,7 @@ from tagwatch.audit.policy import IgnorePolicy, Policy, PolicyIgnore
 from tagwatch.audit.result import Ignored
 from tagwatch.audit.rule.interface import IgnoreUse
 from tagwatch.source.target import Extraction, Ignore, Location, Target
+from tagwatch.value import dataclass, field
 
 __all__ = ["Exemptions", "ignore_problem"]
 

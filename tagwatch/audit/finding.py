@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tagwatch.image.reference import Reference
 from tagwatch.source.edit import Fix
 from tagwatch.source.target import Location, Target
+from tagwatch.value import dataclass, field
 
 __all__ = ["Finding", "Fix", "Severity", "fingerprint"]
 

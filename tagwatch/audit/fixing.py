@@ -7,7 +7,6 @@ named by `tags_to_know`, looked up by the walk, and given to `fixes_of`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from enum import StrEnum
 
 from tagwatch.audit.evidence import Evidence, evidence_key
@@ -16,6 +15,7 @@ from tagwatch.audit.rule.phrase import WATCH, served_now
 from tagwatch.image.reference import Reference
 from tagwatch.source.edit import Fix, bump, pin
 from tagwatch.source.target import Target
+from tagwatch.value import replace
 
 __all__ = ["Strategy", "fixes_of", "tags_to_know"]
 

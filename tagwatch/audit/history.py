@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from tagwatch.image.digest import Digest
+from tagwatch.value import dataclass
 
 __all__ = ["Interval", "Seen"]
 

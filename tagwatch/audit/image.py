@@ -6,7 +6,6 @@ Whatever was not read is None and says why: a verdict that needs it becomes `unk
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from tagwatch.audit.attestation import Attestation, read_attestations
@@ -16,6 +15,7 @@ from tagwatch.image.image_config import ImageConfig, parse_image_config
 from tagwatch.image.manifest import Descriptor, Index, Manifest, parse_manifest
 from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Document
+from tagwatch.value import dataclass
 
 __all__ = ["UNKNOWN_PLATFORM", "Image", "PlatformImage", "read_image"]
 

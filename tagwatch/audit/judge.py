@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from tagwatch.audit.baseline import Baseline
@@ -27,6 +26,7 @@ from tagwatch.family import RULES, RULES_OFF
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Failure, Quota
 from tagwatch.source.target import Extraction, Location, Problem, Target
+from tagwatch.value import dataclass, field
 
 __all__ = ["Case", "active_rules", "judge"]
 

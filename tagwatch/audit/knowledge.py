@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 
 from tagwatch.image.reference import DOCKER_HUB, Repository
+from tagwatch.value import dataclass, field
 
 __all__ = ["Cycle", "Knowledge", "Product"]
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tagwatch.audit.image import PlatformImage
 from tagwatch.audit.steps import step_text
 from tagwatch.image.digest import Digest
+from tagwatch.value import dataclass
 
 __all__ = ["LayerDiff", "LayerEntry", "LayerPair", "diff_layers", "layers_of"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from tagwatch.audit.change import Verdict
@@ -13,6 +12,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.tag import version_key
 from tagwatch.image.tag_table import TagTable
 from tagwatch.source.library import LibraryBuild, served_builds
+from tagwatch.value import replace
 
 __all__ = ["library_intervals"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tagwatch.audit.attestation import Attestation
+from tagwatch.value import dataclass
 
 __all__ = ["PackageChange", "PackageDiff", "diff_packages", "distribution_of", "packages_of"]
 

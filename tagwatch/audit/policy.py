@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
@@ -17,6 +16,7 @@ from tagwatch.audit.pattern import match_image, match_path, match_registry, matc
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.image.reference import DOCKER_HUB, Reference, Repository
 from tagwatch.source.target import Location
+from tagwatch.value import dataclass, field
 
 __all__ = [
     "SCRATCH",

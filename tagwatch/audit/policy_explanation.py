@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from tagwatch.audit.exemption import ignore_problem
@@ -13,6 +12,7 @@ from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.family import RULES
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Location
+from tagwatch.value import dataclass
 
 __all__ = ["Applied", "explain_policy"]
 

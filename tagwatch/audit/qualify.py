@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tagwatch.image.reference import DOCKER_HUB, Reference, Repository
 from tagwatch.source.target import Extraction, Target
+from tagwatch.value import replace
 
 __all__ = ["names_registry", "qualify"]
 

@@ -6,7 +6,6 @@ Layers are not compared: a real rebuild runs every step again and makes every la
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from tagwatch.audit.base import BaseBuild
@@ -14,6 +13,7 @@ from tagwatch.audit.base_index import BaseIndex, base_steps, common_layers, soli
 from tagwatch.audit.mask import mask_text
 from tagwatch.audit.steps import StepDiff, base_boundary, compare_steps, root_boundary
 from tagwatch.image.image_config import HistoryEntry, ImageConfig
+from tagwatch.value import dataclass
 
 __all__ = ["BuildComparison", "Outcome", "compare_builds"]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference
+from tagwatch.value import dataclass, field
 
 __all__ = ["Basis", "Newer", "Resolution", "Status"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from tagwatch.audit.change import Change
@@ -12,6 +11,7 @@ from tagwatch.audit.finding import Finding, Severity
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure, Quota
 from tagwatch.source.target import Problem, Target
+from tagwatch.value import dataclass, field
 
 __all__ = ["AuditResult", "Coverage", "Ignored", "RepositoryChange", "Since"]
 

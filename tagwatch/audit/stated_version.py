@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tagwatch.audit.image import PlatformImage
 from tagwatch.audit.packages import packages_of
 from tagwatch.audit.version_evidence import attested_version, version_evidence
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
 from tagwatch.image.tag import Kind, parse_tag, version_key
+from tagwatch.value import dataclass
 
 __all__ = ["StatedVersion", "full_version", "is_older", "stated_version"]
 

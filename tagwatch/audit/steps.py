@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import takewhile
 
 from tagwatch.image.image_config import HistoryEntry, ImageConfig
+from tagwatch.value import dataclass
 
 __all__ = [
     "StepDiff",

@@ -6,11 +6,11 @@ Without it a base that nobody here can change drowns the findings that somebody 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from tagwatch.audit.base import BaseVerdict
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Finding
+from tagwatch.value import replace
 
 __all__ = ["base_references", "charge_to_base"]
 

@@ -6,7 +6,6 @@ Kept apart from the value (`audit.change`), so that reading a stored verdict cos
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -19,6 +18,7 @@ from tagwatch.audit.layer_diff import LayerDiff
 from tagwatch.audit.rebuild import BuildComparison, Outcome, compare_builds
 from tagwatch.audit.stated_version import full_version, is_older, stated_version
 from tagwatch.image.platform import Platform
+from tagwatch.value import dataclass, field, replace
 
 __all__ = ["ChangeContext", "explain_change"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from tagwatch.audit.resolution import Basis
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.tag import parse_tag, version_key
+from tagwatch.value import dataclass
 
 __all__ = ["VersionEvidence", "attested_version", "platform_versions", "version_evidence"]
 

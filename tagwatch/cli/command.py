@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from tagwatch.value import dataclass
 
 __all__ = ["Command", "add_config", "add_format", "plain"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of
 from tagwatch.cli.shell import answer, open_site
 from tagwatch.image.platform import Platform
+from tagwatch.value import replace
 
 __all__ = ["command"]
 

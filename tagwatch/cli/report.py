@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import LedgerError
+from tagwatch.value import replace
 
 __all__ = ["command"]
 

@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tagwatch.cli.command import plain
 from tagwatch.config.load import find_configuration, load_configuration
 from tagwatch.errors import ConfigError
 from tagwatch.knowledge.bundled import load as load_knowledge
+from tagwatch.value import replace
 from tagwatch.walk.site import Site
 
 __all__ = [

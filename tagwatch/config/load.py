@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from tagwatch.config.file import read_bytes
 from tagwatch.config.policy_form import policy_of
 from tagwatch.config.settings import Settings, settings_of
 from tagwatch.errors import ConfigError
+from tagwatch.value import dataclass, field, replace
 
 __all__ = ["NAMES", "Configuration", "find_configuration", "load_configuration", "read_secret"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from tagwatch.audit.finding import Severity
 from tagwatch.config.duration import parse_duration
 from tagwatch.config.policy_form import location_of
 from tagwatch.source.target import Location
+from tagwatch.value import dataclass, field
 
 __all__ = [
     "Alert",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -13,6 +12,7 @@ from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Repository
 from tagwatch.image.selector import is_pattern
 from tagwatch.source.target import Target
+from tagwatch.value import dataclass, field, replace
 
 __all__ = ["Known", "PlanSettings", "Want", "plan", "wants_of"]
 

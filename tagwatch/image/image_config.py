@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from tagwatch.errors import InvalidDigestError, InvalidDocumentError
 from tagwatch.image.digest import Digest, parse_digest
 from tagwatch.image.manifest import decode_json
 from tagwatch.image.platform import Platform
+from tagwatch.value import dataclass, field
 
 __all__ = ["HistoryEntry", "ImageConfig", "chain_ids", "parse_image_config"]
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from tagwatch.errors import InvalidDigestError, InvalidDocumentError
 from tagwatch.image.digest import Digest, parse_digest
 from tagwatch.image.platform import Platform
+from tagwatch.value import dataclass, field
 
 __all__ = [
     "CONFIG_TYPES",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from tagwatch.errors import UsageError
+from tagwatch.value import dataclass
 
 __all__ = ["LINUX_AMD64", "Platform"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from tagwatch.errors import InvalidDigestError, InvalidReferenceError
 from tagwatch.image.digest import Digest, parse_digest
+from tagwatch.value import dataclass
 
 __all__ = ["DOCKER_HUB", "Reference", "Repository", "is_tag"]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tagwatch.errors import InvalidReferenceError, UsageError
@@ -17,6 +16,7 @@ from tagwatch.image.pattern import compile_pattern
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.tag import Kind, Tag
 from tagwatch.image.tag_table import TagTable
+from tagwatch.value import dataclass, replace
 
 __all__ = [
     "Comparator",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
+from tagwatch.value import dataclass, field
 
 __all__ = ["Document", "Failure", "Quota", "RepositorySnapshot", "Scope", "TagObservation"]
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import total_ordering
 
 from tagwatch.image.token import Part, Token, split_tag
 from tagwatch.image.vocabulary import PLAIN, Vocabulary
+from tagwatch.value import dataclass
 
 __all__ = ["FIRST_YEAR", "Kind", "Scheme", "Tag", "parse_tag", "version_key"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.tag import Kind, Scheme, Tag, parse_tag
 from tagwatch.image.vocabulary import Vocabulary
+from tagwatch.value import dataclass
 
 __all__ = ["TagTable", "is_development_word"]
 

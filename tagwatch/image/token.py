@@ -8,9 +8,10 @@ distribution, no code name.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+
+from tagwatch.value import dataclass
 
 __all__ = ["PRERELEASE_RANK", "Part", "Token", "split_tag", "token_of"]
 

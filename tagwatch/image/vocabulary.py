@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from tagwatch.image.token import PRERELEASE_RANK, Part, Token, split_tag
+from tagwatch.value import dataclass, field
 
 __all__ = ["PLAIN", "Vocabulary"]
 

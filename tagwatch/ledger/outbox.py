@@ -11,7 +11,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -20,6 +19,7 @@ from sqlite_utils import Database
 from tagwatch.errors import LedgerError
 from tagwatch.ledger.codec import micros, moment
 from tagwatch.ledger.record import Alert
+from tagwatch.value import dataclass
 
 __all__ = ["Message", "MessageState", "Outbox"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +19,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import decode, digest_of_bytes, digest_to_bytes, expand, moment
 from tagwatch.ledger.connection import connect_read_only, translated
 from tagwatch.ledger.row import imported_of, interval_of, moment_or_none, run_of
+from tagwatch.value import replace
 
 if TYPE_CHECKING:
     from tagwatch.audit.base import BaseBuild

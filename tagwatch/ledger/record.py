@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
+from tagwatch.value import dataclass, field
 
 __all__ = ["Alert", "FindingDates", "Forgotten", "Known", "Move", "Run"]
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.snapshot import RepositorySnapshot, Scope
 from tagwatch.ledger.codec import digest_of_bytes, micros
 from tagwatch.ledger.intern import Interned, repository_number
 from tagwatch.ledger.record import Move
+from tagwatch.value import dataclass
 
 __all__ = ["store_snapshot"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
 from tagwatch.audit.history import Interval
+from tagwatch.value import replace
 
 __all__ = ["ordered", "served_at", "timeline"]
 

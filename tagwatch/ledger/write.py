@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -36,6 +35,7 @@ from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Forgotten, Move
 from tagwatch.ledger.sight import store_snapshot
 from tagwatch.ledger.upgrade import open_upgraded
+from tagwatch.value import replace
 
 __all__ = ["Ledger"]
 

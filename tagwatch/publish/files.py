@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import cast
@@ -18,6 +17,7 @@ from tagwatch.errors import InputError
 from tagwatch.family import PUBLISHERS
 from tagwatch.publish.interface import PublishContext, Publisher
 from tagwatch.publish.text import stamp
+from tagwatch.value import dataclass
 
 __all__ = ["Written", "publisher", "write_atomically", "write_reports"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from tagwatch.audit.finding import Finding
 from tagwatch.audit.result import AuditResult
+from tagwatch.value import replace
 
 __all__ = ["with_fix_lines"]
 

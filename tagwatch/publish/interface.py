@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from tagwatch.audit.base import BaseMatch
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.result import AuditResult, Since
+from tagwatch.value import dataclass, field
 
 __all__ = ["BaseAnswer", "PublishContext", "Publisher", "RuleText", "RunSummary"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from tagwatch.value import dataclass, field
 
 __all__ = ["Challenge", "best_challenge", "parse_challenges"]
 

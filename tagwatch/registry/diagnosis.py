@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tagwatch.errors import RegistryError
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.snapshot import Quota
 from tagwatch.registry.client import Registries
+from tagwatch.value import dataclass
 
 __all__ = ["Diagnosis", "diagnose"]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +19,7 @@ import msgspec
 from tagwatch.errors import InvalidDigestError, UnavailableError
 from tagwatch.image.digest import Digest, is_digest, parse_digest
 from tagwatch.source.target import Port
+from tagwatch.value import dataclass
 
 __all__ = ["EngineImage", "LocalEngine", "RunningContainer", "open_engine"]
 

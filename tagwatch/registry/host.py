@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from yarl import URL
 
@@ -11,6 +10,7 @@ from tagwatch.errors import ConfigError
 from tagwatch.family import REGISTRIES
 from tagwatch.image.reference import DOCKER_HUB
 from tagwatch.registry.settings import RegistrySettings
+from tagwatch.value import dataclass
 
 __all__ = [
     "HUB_ALIASES",

@@ -7,13 +7,13 @@ safety are this room's business. Requests are counted by kind in `requests`.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Quota, Scope, TagObservation
+from tagwatch.value import dataclass
 
 __all__ = ["MAX_BLOB_BYTES", "Listing", "Registry"]
 

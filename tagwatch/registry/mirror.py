@@ -11,7 +11,6 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +22,7 @@ from tagwatch.image.digest import Digest, is_digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Quota, TagObservation
 from tagwatch.registry.interface import Listing, Registry
+from tagwatch.value import dataclass
 
 __all__ = ["RoutedRegistry", "Rule", "insecure_hosts", "read_registries_conf", "rules_of"]
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -19,6 +18,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from tagwatch.errors import ConfigError, HostileAnswerError
+from tagwatch.value import dataclass
 
 __all__ = [
     "Boundary",

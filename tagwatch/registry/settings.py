@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+from tagwatch.value import dataclass
 
 __all__ = ["RegistrySettings"]
 

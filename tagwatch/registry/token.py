@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from yarl import URL
 
@@ -18,6 +17,7 @@ from tagwatch.registry.challenge import Challenge
 from tagwatch.registry.credential.interface import Credential, CredentialKind
 from tagwatch.registry.transport import Answer, Ask, Transport
 from tagwatch.registry.wire import RefreshToken, TokenAnswer, decode
+from tagwatch.value import dataclass, field, replace
 
 __all__ = ["TokenCache", "basic", "is_header_safe"]
 

@@ -11,7 +11,6 @@ import asyncio
 import random
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import aiohttp
@@ -25,6 +24,7 @@ from tagwatch.registry.limit import Meter, retry_after_seconds
 from tagwatch.registry.network import Network, tls_context
 from tagwatch.registry.safety import Boundary, Origin, Passage, origin_of
 from tagwatch.registry.settings import RegistrySettings
+from tagwatch.value import dataclass, field, replace
 
 __all__ = ["Answer", "Ask", "Transport"]
 

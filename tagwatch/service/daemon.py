@@ -6,7 +6,6 @@ import asyncio
 import logging
 import signal
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from tagwatch.errors import ConfigError, TagwatchError
@@ -15,6 +14,7 @@ from tagwatch.service.metrics import Metrics
 from tagwatch.service.nightly import scan_and_publish
 from tagwatch.service.schedule import run_on_schedule
 from tagwatch.service.web import application, listening
+from tagwatch.value import replace
 from tagwatch.walk.site import Site
 
 __all__ = ["serve"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from tagwatch.api import ScanResult, scan
 from tagwatch.audit.result import AuditResult
 from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.publish.files import Written
+from tagwatch.value import dataclass
 from tagwatch.walk.deliver import Sent, deliver, write_run
 from tagwatch.walk.site import Site
 

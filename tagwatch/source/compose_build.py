@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from tagwatch.source.build import IMAGE_SCHEME, Build, cache_reference
 from tagwatch.source.image_text import image_target
 from tagwatch.source.interpolation import Resolved
 from tagwatch.source.node import Document, Mapping, Node, Scalar, items_of
 from tagwatch.source.target import Target
+from tagwatch.value import dataclass
 
 __all__ = ["BuildReader"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tagwatch.source.image_text import place_of
 from tagwatch.source.interpolation import Lookup, Resolved, interpolate, literal
 from tagwatch.source.node import Document, Mapping, Node, Scalar, as_mapping, items_of
+from tagwatch.value import dataclass
 
 __all__ = ["ComposeFile", "recognizes"]
 

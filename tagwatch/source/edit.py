@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from tagwatch.errors import InputError
 from tagwatch.source.target import Field, Target
+from tagwatch.value import dataclass, replace
 
 __all__ = ["Fix", "apply", "bump", "by_path", "compatible", "pin", "unified_diff"]
 

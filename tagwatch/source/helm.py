@@ -9,7 +9,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import chain
 
 from tagwatch.errors import InvalidReferenceError
@@ -22,6 +21,7 @@ from tagwatch.source.source_text import SourceText
 from tagwatch.source.split_reference import SplitReference
 from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
 from tagwatch.source.yaml_nodes import load_yaml
+from tagwatch.value import dataclass, replace
 
 __all__ = ["extract", "recognizes"]
 

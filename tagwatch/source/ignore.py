@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 
 from tagwatch.source.target import Ignore, Location, Problem, Target
+from tagwatch.value import replace
 
 __all__ = ["attach", "find_ignores", "ignore_problems"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 from tagwatch.errors import InvalidReferenceError
@@ -13,6 +12,7 @@ from tagwatch.source.interpolation import Place, Resolved, literal
 from tagwatch.source.node import Document, Scalar
 from tagwatch.source.target import Field, Location, Target
 from tagwatch.source.yaml_nodes import block_content
+from tagwatch.value import replace
 
 __all__ = ["image_target", "literal_scalar", "place_of", "template_variables", "text_range"]
 

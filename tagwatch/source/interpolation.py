@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 
 from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Field, Span
+from tagwatch.value import dataclass, replace
 
 __all__ = ["Lookup", "Part", "Place", "Resolved", "interpolate", "joined", "literal"]
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from tagwatch.errors import InputError
+from tagwatch.value import dataclass
 
 __all__ = ["LibraryBuild", "parse_library", "served_builds"]
 

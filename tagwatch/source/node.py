@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from tagwatch.errors import InputError
 from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Location, Problem
+from tagwatch.value import dataclass, field
 
 __all__ = ["Document", "Mapping", "Node", "Scalar", "Sequence", "as_mapping", "items_of"]
 __all__ += ["check_utf8", "merge_sources", "unreadable", "walk"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
 from tagwatch.source.digest_comment import comment_field
 from tagwatch.source.image_text import place_of, template_variables, text_range
 from tagwatch.source.node import Document, Scalar
 from tagwatch.source.target import Field, Target
+from tagwatch.value import dataclass, replace
 
 __all__ = ["SplitReference"]
 

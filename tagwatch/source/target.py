@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from tagwatch.image.reference import Reference
+from tagwatch.value import dataclass, field
 
 __all__ = [
     "Extraction",

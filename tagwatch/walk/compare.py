@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from tagwatch.image.snapshot import Document
 from tagwatch.ledger.read import Reader
 from tagwatch.registry.layout import open_layout, split_layout
 from tagwatch.source.target import Location, Target
+from tagwatch.value import dataclass, replace
 from tagwatch.walk.look_up import Asking, Facts, look_up
 from tagwatch.walk.recall import StoredDocuments, base_repositories, recall_bases
 from tagwatch.walk.site import Site

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -23,6 +22,7 @@ from tagwatch.publish.files import Written, write_reports
 from tagwatch.publish.interface import PublishContext, RunSummary
 from tagwatch.publish.notify.alert import alert_key
 from tagwatch.publish.notify.interface import AlertContext, Delivery, Notifier, Outcome
+from tagwatch.value import dataclass
 from tagwatch.walk.rule_text import rule_texts
 from tagwatch.walk.site import Site
 

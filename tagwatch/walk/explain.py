@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from tagwatch.audit.base_index import BaseIndex
 from tagwatch.audit.gather import Memory
@@ -15,6 +14,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
+from tagwatch.value import replace
 from tagwatch.walk.site import Site
 
 __all__ = ["explain_moves"]

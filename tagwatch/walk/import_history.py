@@ -6,7 +6,6 @@ Imported dates keep their kind and never contradict what was seen here.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -18,6 +17,7 @@ from tagwatch.image.snapshot import TagObservation
 from tagwatch.ledger.write import Ledger
 from tagwatch.registry.client import open_registries
 from tagwatch.registry.settings import RegistrySettings
+from tagwatch.value import dataclass
 from tagwatch.walk.site import Site
 from tagwatch.workspace.official_images import library_history, library_images
 

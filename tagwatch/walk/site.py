@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from tagwatch.audit.knowledge import Knowledge
 from tagwatch.audit.policy import Policy
 from tagwatch.config.settings import Settings
+from tagwatch.value import dataclass, field
 
 __all__ = ["Site"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from tagwatch.source.target import Location, Problem
+from tagwatch.value import dataclass, replace
 from tagwatch.workspace.recognition import is_candidate
 
 if TYPE_CHECKING:

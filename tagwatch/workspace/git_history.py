@@ -9,13 +9,13 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Timer
 from typing import IO
 
 from tagwatch.errors import InputError
+from tagwatch.value import dataclass
 
 __all__ = ["FileVersion", "file_history", "files_at_head", "head_at"]
 

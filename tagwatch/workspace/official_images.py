@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from tagwatch.audit.history import Interval
 from tagwatch.audit.library_history import library_intervals
 from tagwatch.errors import InputError
 from tagwatch.source.library import LibraryBuild, parse_library
+from tagwatch.value import dataclass
 from tagwatch.workspace.git_history import FileVersion, file_history, files_at_head, head_at
 from tagwatch.workspace.read import read_bytes
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from tagwatch.errors import InputError
@@ -17,6 +16,7 @@ from tagwatch.source.target import (
     SourceContext,
     Target,
 )
+from tagwatch.value import replace
 from tagwatch.workspace.find import File, start_of, tree_of
 from tagwatch.workspace.recognition import HEAD_BYTES, is_dockerfile, source_for
 

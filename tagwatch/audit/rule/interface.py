@@ -6,7 +6,6 @@ A rule asks nobody. It sees a subject, and declares what it needs so that the pl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -17,6 +16,7 @@ from tagwatch.audit.knowledge import Knowledge
 from tagwatch.audit.policy import Policy
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Ignore, Instruction, Location, Port, Problem, Target
+from tagwatch.value import dataclass, field
 
 __all__ = [
     "FileSubject",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tagwatch.audit.rule.interface import FileSubject
 from tagwatch.audit.rule.phrase import name
 from tagwatch.source.target import Port, Target
+from tagwatch.value import dataclass
 
 __all__ = ["Published", "is_everywhere", "mapping", "published"]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
 from tagwatch.audit.knowledge import Cycle, Product
 from tagwatch.audit.rule.interface import Subject
+from tagwatch.value import dataclass
 
 __all__ = ["ReleaseEnd", "release_end"]
 

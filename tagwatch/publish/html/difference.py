@@ -6,10 +6,10 @@ The diff comes from the ledger and holds text of strangers: nothing is assumed o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from tagwatch.publish.text import count, one_line, signed_size, size_text
+from tagwatch.value import dataclass
 
 __all__ = ["Difference", "differences", "not_compared"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tagwatch.publish.text import one_line, size_text
+from tagwatch.value import dataclass
 
 __all__ = ["Box", "LayerRow", "Stack", "stack_of"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tagwatch.audit.history import Interval
 from tagwatch.image.digest import short_digest
 from tagwatch.publish.text import date_text, one_line
+from tagwatch.value import dataclass
 
 __all__ = ["Lane", "Segment", "Tick", "Timeline", "timeline_of"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tagwatch.publish.interface import RunSummary
+from tagwatch.value import dataclass
 
 __all__ = ["Point", "Trend", "trend_of"]
 

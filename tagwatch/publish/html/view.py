@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -27,6 +26,7 @@ from tagwatch.publish.wording import (
     now_of,
     now_text,
 )
+from tagwatch.value import dataclass, replace
 
 __all__ = ["ImageView", "Move", "Place", "RuleRow", "RunView", "Task", "run_view"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from tagwatch.audit.finding import Finding, Severity
@@ -19,6 +18,7 @@ from tagwatch.publish.wording import (
     since_sentence,
     verdict_sentence,
 )
+from tagwatch.value import dataclass
 
 __all__ = ["Alert", "Group", "Line", "alert_key", "alert_of"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from tagwatch.audit.result import AuditResult, Since
 from tagwatch.publish.notify.alert import Alert, Line, alert_of
 from tagwatch.publish.notify.interface import AlertContext, Delivery, Outcome
+from tagwatch.value import dataclass, field
 
 __all__ = ["AppriseNotifier"]
 

@@ -6,12 +6,12 @@ Building is pure and sending is not, so that a payload can be stored in an outbo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.result import AuditResult, Since
+from tagwatch.value import dataclass
 
 __all__ = ["AlertContext", "Delivery", "Notifier", "Outcome"]
 

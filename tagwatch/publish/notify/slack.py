@@ -11,13 +11,13 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tagwatch.audit.result import AuditResult, Since
 from tagwatch.publish.notify.alert import Alert, Group, Line, alert_of
 from tagwatch.publish.notify.delivery import attempt, check_address
 from tagwatch.publish.notify.interface import AlertContext, Delivery
+from tagwatch.value import dataclass, field
 
 if TYPE_CHECKING:
     import aiohttp

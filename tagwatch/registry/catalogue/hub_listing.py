@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,6 +14,7 @@ from tagwatch.image.snapshot import Scope, TagObservation
 from tagwatch.registry.catalogue.newest_first import parse_time
 from tagwatch.registry.catalogue.oci import dropped_warning
 from tagwatch.registry.interface import Listing
+from tagwatch.value import dataclass, field
 
 __all__ = ["Collected", "HubPage", "HubTag", "Watermark"]
 

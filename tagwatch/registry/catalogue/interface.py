@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +16,7 @@ from tagwatch.registry.interface import Listing
 from tagwatch.registry.oci import OciClient
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.registry.transport import Transport
+from tagwatch.value import dataclass, field
 
 __all__ = ["Catalogue", "CatalogueContext", "HistoryKeeper", "RepositoryLister"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from tagwatch.errors import CredentialError
 from tagwatch.registry.credential.interface import Credential, CredentialSource
+from tagwatch.value import dataclass
 
 __all__ = ["CredentialChain", "Found"]
 

@@ -11,7 +11,6 @@ import base64
 import binascii
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -25,6 +24,7 @@ from tagwatch.registry.credential.interface import (
     CredentialKind,
 )
 from tagwatch.registry.host import HUB_ALIASES
+from tagwatch.value import dataclass
 
 __all__ = ["DockerConfig"]
 

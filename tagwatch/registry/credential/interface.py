@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +11,7 @@ from typing import Protocol
 from yarl import URL
 
 from tagwatch.registry.transport import Transport
+from tagwatch.value import dataclass, field
 
 __all__ = ["Credential", "CredentialContext", "CredentialKind", "CredentialSource"]
 

@@ -11,11 +11,11 @@ import io
 import json
 import tarfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.snapshot import Document
+from tagwatch.value import dataclass, field
 
 __all__ = ["Built", "Shelf", "Step", "build", "index_of"]
 

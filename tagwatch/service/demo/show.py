@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -20,6 +19,7 @@ from tagwatch.ledger.write import Ledger
 from tagwatch.service.demo.images import Shelf
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.registry import application
+from tagwatch.value import dataclass, replace
 from tagwatch.walk.deliver import write_run
 from tagwatch.walk.site import Site
 
