@@ -188,8 +188,8 @@ class _Signature:
         import inspect
 
         _compile_init(cls)
-        parameters = list(inspect.signature(cls.__init__).parameters.values())
-        return inspect.Signature(parameters[1:])
+        whole = inspect.signature(cls.__init__)
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
 
 
 class _StandardFields:

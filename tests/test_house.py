@@ -14,6 +14,8 @@ ROOT = Path(tagwatch.__file__).parent
 HEIGHT = {
     "errors": 0,
     "family": 0,
+    "member": 1,
+    "value": 0,
     "image": 1,
     "source": 2,
     "audit": 3,

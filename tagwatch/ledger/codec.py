@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -18,6 +17,7 @@ from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_
 
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest
+from tagwatch.value import is_value
 
 __all__ = [
     "compress",
@@ -124,7 +124,9 @@ def _plain(value: Any) -> Any:
 
 
 @cache
-def _defaults(kind: type) -> tuple[tuple[str, object], ...]:
+def _defaults(kind: Any) -> tuple[tuple[str, object], ...]:
+    from dataclasses import MISSING, fields
+
     return tuple(
         (
             field.name,
@@ -159,7 +161,7 @@ def _decoder(kind: Any) -> Decoder:
         return _mapping(arguments)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind
-    if isinstance(kind, type) and is_dataclass(kind):
+    if isinstance(kind, type) and is_value(kind):
         return _record(kind)
     if kind is Any:
         return lambda value: value
