@@ -1,0 +1,205 @@
+"""A registry that costs next to nothing: documents made from their names, by a bare protocol.
+
+Run: python -m tests.static_registry CONFIG   (the JSON of a `Stock`); it prints its port.
+Being asked for `/stats` it tells what it was asked: requests by kind, connections, bytes sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import sys
+from collections import Counter
+from dataclasses import asdict, dataclass
+from functools import cache
+from hashlib import sha256
+
+__all__ = ["Image", "Stock", "digest_of"]
+
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_CONFIG = "application/vnd.oci.image.config.v1+json"
+_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+_KINDS = {"tags": "tags", "manifests": "manifest", "blobs": "config"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stock:
+    """`repositories` called `team/<n>` of `tags` tags each, `shared` tags to an image.
+
+    `delay_seconds`: how long every answer is kept back. `tls`: certificate and key.
+    """
+
+    repositories: int = 200
+    tags: int = 5
+    shared: int = 1
+    delay_seconds: float = 0.0
+    tls: tuple[str, str] | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Stock:
+        """The stock that `str` gave."""
+        return cls(**json.loads(text))
+
+    def __str__(self) -> str:
+        return json.dumps(asdict(self))
+
+    def names(self) -> list[str]:
+        """The tags of every repository: one line of versions."""
+        return [f"1.{number // 100}.{number % 100}" for number in range(self.tags)]
+
+    def image(self, path: str, tag: str) -> Image:
+        """What a tag serves."""
+        _, minor, patch = tag.split(".")
+        return _image(path, (int(minor) * 100 + int(patch)) // self.shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A manifest and its blobs: the layer and the config."""
+
+    manifest: bytes
+    layer: bytes
+    config: bytes
+    media_type = _MANIFEST
+
+    @property
+    def blobs(self) -> list[tuple[bytes, str]]:
+        """Each with its digest."""
+        return [(blob, digest_of(blob)) for blob in (self.layer, self.config)]
+
+
+@cache
+def _image(path: str, number: int) -> Image:
+    content = f"{path}/{number}".encode()
+    layer = digest_of(content)
+    config = _json(
+        architecture="amd64",
+        os="linux",
+        created="2026-11-01T00:00:00Z",
+        config={"Env": ["PATH=/usr/bin"], "Cmd": ["serve"], "User": "app"},
+        rootfs={"type": "layers", "diff_ids": [layer]},
+        history=[{"created": "2026-11-01T00:00:00Z", "created_by": f"COPY {number} /"}],
+    )
+    manifest = _json(
+        schemaVersion=2,
+        mediaType=_MANIFEST,
+        config={"mediaType": _CONFIG, "digest": digest_of(config), "size": len(config)},
+        layers=[{"mediaType": _LAYER, "digest": layer, "size": len(content)}],
+    )
+    return Image(manifest, content, config)
+
+
+def _json(**fields: object) -> bytes:
+    return json.dumps(fields).encode()
+
+
+def digest_of(raw: bytes) -> str:
+    """The digest as it stands in documents."""
+    return f"sha256:{sha256(raw).hexdigest()}"
+
+
+class _Server:
+    """What is served, and what was asked."""
+
+    def __init__(self, stock: Stock) -> None:
+        self.stock = stock
+        self.requests: Counter[str] = Counter()
+        self.connections = 0
+        self.open = 0
+        self.most_open = 0
+        self._heads: dict[str, bytes] = {}
+        self._blobs: dict[str, bytes] = {}
+        self._manifests: dict[str, bytes] = {}
+
+    def answer(self, method: str, target: str) -> bytes:
+        """The whole answer to one request."""
+        if target == "/stats":
+            body = _json(
+                requests=self.requests, connections=self.connections, most_open=self.most_open
+            )
+            self.requests.clear()
+            self.connections = self.most_open = self.open - 1
+            return _response(body)
+        if target == "/v2/":
+            self.requests["ping"] += 1
+            return _response(b"{}")
+        path, kind, reference = target.removeprefix("/v2/").partition("?")[0].rsplit("/", 2)
+        self.requests["head" if method == "HEAD" else _KINDS[kind]] += 1
+        if method == "HEAD":
+            if target not in self._heads:
+                self._heads[target] = self._manifest(path, reference, head=True)
+            return self._heads[target]
+        match kind:
+            case "tags":
+                return _response(_json(name=path, tags=self.stock.names()))
+            case "manifests":
+                return self._manifest(path, reference, head=False)
+            case _:
+                return _response(self._blobs[reference], reference)
+
+    def _manifest(self, path: str, reference: str, *, head: bool) -> bytes:
+        if reference in self._manifests:
+            manifest = self._manifests[reference]
+        else:
+            image = self.stock.image(path, reference)
+            manifest = image.manifest
+            self._blobs |= {digest: blob for blob, digest in image.blobs}
+            self._manifests[digest_of(manifest)] = manifest
+        return _response(manifest, digest_of(manifest), _MANIFEST, head=head)
+
+
+def _response(
+    body: bytes, digest: str = "", media_type: str = "application/json", *, head: bool = False
+) -> bytes:
+    lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", f"Content-Type: {media_type}"]
+    if digest:
+        lines.append(f"Docker-Content-Digest: {digest}")
+    return "\r\n".join([*lines, "", ""]).encode() + (b"" if head else body)
+
+
+class _Connection(asyncio.Protocol):
+    """One connection; requests have no body."""
+
+    def __init__(self, server: _Server) -> None:
+        self._server = server
+        self._rest = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        server = self._server
+        server.connections += 1
+        server.open += 1
+        server.most_open = max(server.most_open, server.open)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.open -= 1
+
+    def data_received(self, data: bytes) -> None:
+        *requests, self._rest = (self._rest + data).split(b"\r\n\r\n")
+        for request in requests:
+            method, target, _ = request.split(b"\r\n", 1)[0].decode().split(" ")
+            answer = self._server.answer(method, target)
+            delay = self._server.stock.delay_seconds
+            if delay and target != "/stats":
+                asyncio.get_running_loop().call_later(delay, self._transport.write, answer)
+            else:
+                self._transport.write(answer)
+
+
+async def _serve(stock: Stock) -> None:
+    context = None
+    if stock.tls:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*stock.tls)
+    server = _Server(stock)
+    listener = await asyncio.get_running_loop().create_server(
+        lambda: _Connection(server), "127.0.0.1", 0, ssl=context
+    )
+    print(listener.sockets[0].getsockname()[1], flush=True)
+    await listener.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(Stock.parse(sys.argv[1])))
