@@ -1,14 +1,15 @@
 """The tables of all families: name -> "module:attribute". Strings only: this file imports nothing.
 
-A new member of a family is one file and one line here. A member is imported when it is named.
-Third parties add members by entry points of the group `tagwatch.<family>`.
+A new member of a family is one file and one line here. A member is imported when it is named:
+see `member.py`. Third parties add members by entry points of the group `tagwatch.<family>`, the
+names of `FAMILIES`.
 Order matters where it says so.
 """
 
 from __future__ import annotations
 
-__all__ = ["CATALOGUES", "COMMANDS", "CREDENTIALS", "ENGINES", "NOTIFIERS", "PUBLISHERS"]
-__all__ += ["REGISTRIES", "RULES", "RULES_OFF", "SOURCES"]
+__all__ = ["CATALOGUES", "COMMANDS", "CREDENTIALS", "ENGINES", "FAMILIES", "NOTIFIERS"]
+__all__ += ["PUBLISHERS", "REGISTRIES", "RULES", "RULES_OFF", "SOURCES"]
 
 COMMANDS: dict[str, str] = {
     "check": "tagwatch.cli.check:command",
@@ -105,11 +106,20 @@ REGISTRIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     (r"[a-z0-9-]+\.azurecr\.(?:io|us|cn)", "acr", ("docker-config", "azure"), "acr"),
     (r"registry\.gitlab\.com", "gitlab", ("docker-config", "gitlab-ci"), "gitlab"),
     (r"demo\.goharbor\.io", "harbor", ("docker-config",), "harbor"),
-    (r".*", "distribution", ("docker-config",), "oci"),
+    (
+        r"\d{12}\.dkr[.-]ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu"
+        r"|on\.aws|on\.amazonwebservices\.com\.cn)",
+        "ecr",
+        ("aws", "docker-config"),
+        "ecr",
+    ),
+    (r"public\.ecr\.aws", "ecr-public", ("docker-config", "aws"), "oci"),
+    (r".*", "distribution", ("docker-config", "gitlab-ci"), "oci"),
 )
 
 CREDENTIALS: dict[str, str] = {
     "docker-config": "tagwatch.registry.credential.docker_config:DockerConfig",
+    "aws": "tagwatch.registry.credential.aws:AwsCredential",
     "azure": "tagwatch.registry.credential.azure:Azure",
     "github": "tagwatch.registry.credential.environment:GithubToken",
     "gitlab-ci": "tagwatch.registry.credential.environment:GitlabCi",
@@ -120,6 +130,7 @@ CATALOGUES: dict[str, str] = {
     "oci": "tagwatch.registry.catalogue.oci:OciCatalogue",
     "hub": "tagwatch.registry.catalogue.hub:HubCatalogue",
     "acr": "tagwatch.registry.catalogue.acr:AcrCatalogue",
+    "ecr": "tagwatch.registry.catalogue.ecr:EcrCatalogue",
     "ghcr": "tagwatch.registry.catalogue.ghcr:GhcrCatalogue",
     "gitlab": "tagwatch.registry.catalogue.gitlab:GitlabCatalogue",
     "harbor": "tagwatch.registry.catalogue.harbor:HarborCatalogue",
@@ -145,4 +156,17 @@ NOTIFIERS: dict[str, str] = {
 
 ENGINES: dict[str, str] = {
     "local": "tagwatch.crawl.engine.local:run",
+    "dask": "tagwatch.crawl.engine.dask:run",
+}
+
+# What entry points may add to, each by its name there.
+FAMILIES: dict[str, dict[str, str]] = {
+    "catalogues": CATALOGUES,
+    "commands": COMMANDS,
+    "credentials": CREDENTIALS,
+    "engines": ENGINES,
+    "notifiers": NOTIFIERS,
+    "publishers": PUBLISHERS,
+    "rules": RULES,
+    "sources": SOURCES,
 }

@@ -11,7 +11,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from tagwatch.source.build import IMAGE_SCHEME, Build, build_extraction, cache_reference
+from tagwatch.source.build import IMAGE_SCHEME, Build, Builds, cache_reference
 from tagwatch.source.companion import Companions
 from tagwatch.source.hcl_nodes import load_hcl
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
@@ -46,6 +46,7 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
     is_json = path.endswith(".json") or raw.lstrip().startswith(b"{")
     document = load_json(raw, path) if is_json else load_hcl(raw, path)
     companions = Companions(context)
+    builds = Builds(companions, context)
     reader = _Reader(document, context)
     targets: dict[tuple[object, ...], Target] = {}
     problems = list(document.problems)
@@ -59,7 +60,7 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
     for name in reader.names:
         build = reader.build(name)
         if build is not None:
-            extraction = build_extraction(build, companions, context)
+            extraction = builds.extraction(build)
             found += extraction.targets
             problems += extraction.problems
     return Extraction(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from tagwatch.source.companion import Companions
 from tagwatch.source.dockerfile import extract as extract_dockerfile
 from tagwatch.source.node import Document, Scalar
 from tagwatch.source.source_text import SourceText
-from tagwatch.source.target import Extraction, Location, SourceContext, Target
+from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
+from tagwatch.value import dataclass, field, replace
 
-__all__ = ["IMAGE_SCHEME", "Build", "build_extraction", "cache_reference"]
+__all__ = ["IMAGE_SCHEME", "Build", "Builds", "build_extraction", "cache_reference"]
 
+_MAX_BUILDS = 100
 IMAGE_SCHEME = "docker-image://"
 
 
@@ -33,6 +34,28 @@ class Build:
     target: str | None = None
     contexts: frozenset[str] = frozenset()
     is_explicit: bool = True
+
+
+class Builds:
+    """The builds of one file: each different one is read once, and a limited number of them."""
+
+    def __init__(self, companions: Companions, context: SourceContext) -> None:
+        self._companions = companions
+        self._context = context
+        self._read: set[object] = set()
+
+    def extraction(self, build: Build) -> Extraction:
+        """What the build names; nothing where the same build was read before."""
+        place = build.location if build.inline else None
+        arguments = frozenset(build.arguments.items())
+        key = (build.path, place, arguments, build.unknown, build.target, build.contexts)
+        if key in self._read or len(self._read) > _MAX_BUILDS:
+            return Extraction()
+        self._read.add(key)
+        if len(self._read) > _MAX_BUILDS:
+            message = f"more than {_MAX_BUILDS} different builds; from here on none is read"
+            return Extraction(problems=(Problem(message=message, location=build.location),))
+        return build_extraction(build, self._companions, self._context)
 
 
 def build_extraction(build: Build, companions: Companions, context: SourceContext) -> Extraction:

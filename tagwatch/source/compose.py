@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, replace
 
 from tagwatch.errors import InputError, UsageError
 from tagwatch.image.platform import Platform
-from tagwatch.source.build import build_extraction
+from tagwatch.source.build import Builds
 from tagwatch.source.companion import Companions
 from tagwatch.source.compose_build import BuildReader
 from tagwatch.source.compose_file import ComposeFile, recognizes
@@ -43,17 +42,20 @@ from tagwatch.source.target import (
     Target,
 )
 from tagwatch.source.yaml_nodes import load_yaml
+from tagwatch.value import dataclass, replace
 
 __all__ = ["extract", "recognizes"]
 
 _MAIN = re.compile(r"(?:docker-)?compose\.ya?ml")
 _MAX_CHAIN = 32
+_MAX_PORTS = 50_000  # of one project
+_MAX_EXTENSIONS = 20_000  # followed in one project
 
 
 def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
     """See `Source.extract`."""
     project = _Project(context)
-    file = project.open(raw, path, posixpath.dirname(path), project.environment, dotenv=True)
+    file = project.open(raw, path, posixpath.dirname(path), project.outermost, dotenv=True)
     project.read(file, override=True)
     return project.result()
 
@@ -72,8 +74,9 @@ class _Project:
     """One walk over a project's files; asks for what it needs and gathers what it finds."""
 
     def __init__(self, context: SourceContext) -> None:
-        self._context = context
+        self.outermost = _environment(context)
         self._companions = Companions(context)
+        self._builds = Builds(self._companions, context)
         self._targets: dict[tuple[object, ...], Target] = {}
         self._problems: list[Problem] = []
         self._ignores: list[Ignore] = []
@@ -81,6 +84,9 @@ class _Project:
         self._documents: dict[str, Document] = {}
         self._files: dict[tuple[str, str, Lookup, bool], ComposeFile] = {}
         self._included: set[str] = set()
+        self._ports_of: dict[tuple[str, int], tuple[Port, ...]] = {}
+        self._extensions = 0
+        self._published = 0
         self._variables: dict[Span, str] = {}
 
     def result(self) -> Extraction:
@@ -137,17 +143,35 @@ class _Project:
     ) -> _Service:
         base = self._extended(file, node, (*chain, (file.path, name)))
         image = node.scalar("image")
-        ports, problems = read_ports(file.document, node, file.value, file.profiles(node))
-        self._problems += problems
+        ports = self._own_ports(file, node)
         section = node.get("build")
         if section is not None:
             self._build(file, section, name)
         return _Service(
             image=(file, image) if image is not None and image.value else base.image,
             platform=self._platform(file, node.get("platform")) or base.platform,
-            ports=base.ports + ports,
+            ports=self._afford(file, node, base.ports + ports),
             built=base.built or section is not None,
         )
+
+    def _own_ports(self, file: ComposeFile, node: Mapping) -> tuple[Port, ...]:
+        key = (file.path, id(node))
+        if key not in self._ports_of:
+            ports, problems = read_ports(file.document, node, file.value, file.profiles(node))
+            self._ports_of[key] = ports
+            self._problems += problems
+        return self._ports_of[key]
+
+    def _afford(
+        self, file: ComposeFile, node: Mapping, ports: tuple[Port, ...]
+    ) -> tuple[Port, ...]:
+        """The ports, none where the project's limit is spent: `extends` multiplies them."""
+        self._published += len(ports)
+        if self._published <= _MAX_PORTS:
+            return ports
+        if self._published - len(ports) <= _MAX_PORTS:
+            self._problem(file, node, f"more than {_MAX_PORTS} ports; from here on none is judged")
+        return ()
 
     def _extended(
         self, file: ComposeFile, node: Mapping, chain: tuple[tuple[str, str], ...]
@@ -168,8 +192,12 @@ class _Project:
         if found is None:
             self._problem(file, service, f"extends an unknown service {wanted[:60]!r}")
             return _Service()
-        if (other.path, wanted) in chain or len(chain) > _MAX_CHAIN:
+        if (other.path, wanted) in chain:
             self._problem(file, service, f"service {wanted[:60]!r} extends itself")
+            return _Service()
+        self._extensions += 1
+        if len(chain) > _MAX_CHAIN or self._extensions > _MAX_EXTENSIONS:
+            self._problem(file, service, "extends more services than anybody writes")
             return _Service()
         return self._service(other, wanted, found, chain)
 
@@ -181,7 +209,7 @@ class _Project:
         if build is None:
             self._problem(file, section, "a build whose Dockerfile is not here", skipped=True)
             return
-        extraction = build_extraction(build, self._companions, self._context)
+        extraction = self._builds.extraction(build)
         self._problems += extraction.problems
         for target in extraction.targets:
             self._add(target)
@@ -218,6 +246,8 @@ class _Project:
         """Keep the target; where an anchor leads two services to one place, join their ports."""
         key = (target.location, target.reference, target.platform, target.kind)
         known = self._targets.get(key)
+        if known is not None and not target.ports:
+            return
         if known is not None:
             ports = dict.fromkeys((*known.ports, *target.ports))
             target = replace(known, ports=tuple(ports))
@@ -278,13 +308,8 @@ class _Project:
         for suffix in (".yml", ".yaml"):
             path = posixpath.join(posixpath.dirname(file.path), f"{stem}.override{suffix}")
             if (raw := self._companions.read(path, None)) is not None:
-                return self.open(raw, path, file.directory, self.environment, dotenv=True)
+                return self.open(raw, path, file.directory, self.outermost, dotenv=True)
         return None
-
-    def environment(self, name: str) -> Resolved | None:
-        """The caller's environment, which beats every file."""
-        value = self._context.environment.get(name)
-        return None if value is None else literal(value)
 
     def _with_dotenv(self, lookup: Lookup, path: str, named_at: Location | None) -> Lookup:
         """The environment with the file's values below it."""
@@ -321,6 +346,19 @@ class _Project:
         self._problems.append(
             Problem(message=message, location=file.document.location(node), skipped=skipped)
         )
+
+
+def _environment(context: SourceContext) -> Lookup:
+    """The caller's environment, which beats every file.
+
+    Not a method: a project that holds its own bound method is a cycle and outlives its reading.
+    """
+
+    def lookup(name: str) -> Resolved | None:
+        value = context.environment.get(name)
+        return None if value is None else literal(value)
+
+    return lookup
 
 
 def _listed(node: Node | None) -> list[Node]:

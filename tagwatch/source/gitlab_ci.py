@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, field
 
 from tagwatch.errors import UsageError
 from tagwatch.image.platform import Platform
@@ -20,6 +19,7 @@ from tagwatch.source.node import Document, Mapping, Node, Scalar, Sequence, item
 from tagwatch.source.shared_value import mark_shared
 from tagwatch.source.target import Extraction, Ignore, Problem, SourceContext, Span, Target
 from tagwatch.source.yaml_nodes import load_yaml
+from tagwatch.value import dataclass, field
 
 __all__ = ["extract", "recognizes"]
 
@@ -36,6 +36,7 @@ _KEYWORDS = frozenset(
     | {"cache", "before_script", "after_script", "spec"}
 )
 _MAX_FILES = 100
+_MAX_BASES = 40  # GitLab allows 11 levels
 
 
 def recognizes(path: str, head: bytes) -> bool:
@@ -174,7 +175,7 @@ class _Pipeline:
         """The job, then what it extends: of several bases the last wins, before its own bases."""
         found: dict[str, list[_Layer]] = {}
         waiting = [name]
-        while waiting:
+        while waiting and len(found) < _MAX_BASES:
             name = waiting.pop()
             if name not in found:
                 found[name] = self._jobs(name)

@@ -73,11 +73,39 @@ class _Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Chart:
+    """What a chart says of its images: all empty where there is no chart (yet)."""
+
+    app_version: str = ""
+    subcharts: frozenset[str] = frozenset()
+
+    @classmethod
+    def beside(cls, path: str, companions: Companions) -> _Chart:
+        """The chart in the folder of a values file."""
+        path = posixpath.join(posixpath.dirname(path), "Chart.yaml")
+        raw = companions.read(path, None)
+        roots = load_yaml(raw, path).roots if raw is not None else ()
+        if not roots or not isinstance(roots[0], Mapping):
+            return cls()
+        names = (
+            node.scalar("alias") or node.scalar("name")
+            for node in items_of(roots[0].get("dependencies"))
+            if isinstance(node, Mapping)
+        )
+        version = roots[0].scalar("appVersion")
+        return cls(
+            app_version=version.value if version is not None else "",
+            subcharts=frozenset(name.value for name in names if name is not None),
+        )
+
+
+@dataclass(slots=True, kw_only=True)
 class _Values:
-    """One values file and the chart beside it."""
+    """One values file, and the chart beside it once that is asked for."""
 
     document: Document
     companions: Companions
+    chart: _Chart | None = None
 
     def images(self, root: Mapping) -> Iterator[tuple[Target, Problem | None]]:
         """Every image of the values, in file order, with what is wrong with its tag."""
@@ -170,19 +198,9 @@ class _Values:
 
     def _app_version(self, section: _Section) -> str:
         """The chart's `appVersion`; empty without a chart, and in the values of a subchart."""
-        folder = posixpath.dirname(self.document.source.path)
-        path = posixpath.join(folder, "Chart.yaml")
-        raw = self.companions.read(path, None)
-        chart = load_yaml(raw, path).roots[:1] if raw is not None else ()
-        if not chart or not isinstance(chart[0], Mapping):
-            return ""
-        for subchart in items_of(chart[0].get("dependencies")):
-            if isinstance(subchart, Mapping):
-                name = subchart.scalar("alias") or subchart.scalar("name")
-                if name is not None and name.value == section.name:
-                    return ""
-        version = chart[0].scalar("appVersion")
-        return version.value if version is not None else ""
+        if self.chart is None:
+            self.chart = _Chart.beside(self.document.source.path, self.companions)
+        return "" if section.name in self.chart.subcharts else self.chart.app_version
 
     def _is_name(self, node: Scalar) -> bool:
         """False for what cannot be an image: nothing, numbers, booleans, URLs, free text."""

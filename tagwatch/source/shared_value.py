@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Field, Span, Target
+from tagwatch.value import replace
 
 __all__ = ["mark_shared"]
+
+_USE = re.compile(r"\$\{?([A-Za-z_][\w-]*)")
+_NAME = re.compile(r"(?<![\w-])([A-Za-z_][\w-]*)")
 
 
 def mark_shared(
@@ -31,24 +34,27 @@ def mark_shared(
     for target in kept:
         for field in target.fields:
             references[field.span].add(target.reference)
-    images = {target.location: target.text for target in kept}
+    in_images = _count({target.location: target.text for target in kept}.values(), _USE)
+    used = _count(texts, _NAME if bare else _USE)
     used_elsewhere = {
         name
-        for name in set(names.values())
-        if _count(name, texts, bare) > _count(name, images.values(), False) + bare
+        for name in names.values()
+        if used[name] > in_images[name] + bare  # its definition
     }
 
-    def marked(field: Field) -> Field:
+    def shared(field: Field) -> str:
         if len(references[field.span]) > 1:
-            return replace(field, shared="reference")
-        if names.get(field.span) in used_elsewhere:
-            return replace(field, shared="stage")
-        return field
+            return "reference"
+        return "stage" if names.get(field.span) in used_elsewhere else field.shared
 
-    return tuple(replace(t, fields=tuple(map(marked, t.fields))) for t in kept)
+    def marked(target: Target) -> Target:
+        if all(shared(field) == field.shared for field in target.fields):
+            return target
+        fields = (replace(field, shared=shared(field)) for field in target.fields)
+        return replace(target, fields=tuple(fields))
+
+    return tuple(map(marked, kept))
 
 
-def _count(name: str, texts: Iterable[str], bare: bool) -> int:
-    sign = r"(?<![\w-])" if bare else r"\$\{?"
-    pattern = re.compile(rf"{sign}{re.escape(name)}(?![\w-])")
-    return sum(len(pattern.findall(text)) for text in texts)
+def _count(texts: Iterable[str], pattern: re.Pattern[str]) -> Counter[str]:
+    return Counter(match[1] for text in texts for match in pattern.finditer(text))

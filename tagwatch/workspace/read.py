@@ -18,7 +18,12 @@ from tagwatch.source.target import (
 )
 from tagwatch.value import replace
 from tagwatch.workspace.find import File, start_of, tree_of
-from tagwatch.workspace.recognition import HEAD_BYTES, is_dockerfile, source_for
+from tagwatch.workspace.recognition import (
+    HEAD_BYTES,
+    brought_source_for,
+    is_dockerfile,
+    source_for,
+)
 
 __all__ = ["MAX_FILE_BYTES", "read_bytes", "read_targets"]
 
@@ -99,6 +104,8 @@ class _Reader:
             return _refused(file, error.message, error.hint)
         head = b"" if file.origin == "walked" and not _is_yaml(file.path) else raw[:HEAD_BYTES]
         source = source_for(file.path, head)
+        if source is None and file.origin != "walked":
+            source = brought_source_for(file.path, head)
         if source is None:
             if file.origin != "named":
                 return None

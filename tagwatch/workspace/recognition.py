@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
-from typing import cast
 
 from tagwatch.family import SOURCES
+from tagwatch.member import brought_members, load_member
 from tagwatch.source.target import Source
 
-__all__ = ["HEAD_BYTES", "is_candidate", "is_dockerfile", "source_for"]
+__all__ = ["HEAD_BYTES", "brought_source_for", "is_candidate", "is_dockerfile", "source_for"]
 
 HEAD_BYTES = 65536
 
 
 @cache
 def _source(name: str) -> Source:
-    return cast(Source, import_module(SOURCES[name]))
+    source: Source = load_member("sources", name)
+    return source
 
 
 def source_for(path: str, head: bytes) -> tuple[str, Source] | None:
@@ -30,6 +30,20 @@ def source_for(path: str, head: bytes) -> tuple[str, Source] | None:
         if source.recognizes(path, head):
             return name, source
     return None
+
+
+def brought_source_for(path: str, head: bytes) -> tuple[str, Source] | None:
+    """The same among the sources of other packages, which read what none of ours does."""
+    for name in _brought():
+        source = _source(name)
+        if source.recognizes(path, head):
+            return name, source
+    return None
+
+
+@cache
+def _brought() -> tuple[str, ...]:
+    return tuple(brought_members("sources"))
 
 
 def is_candidate(path: str) -> bool:
