@@ -53,7 +53,7 @@ class GitlabCi:
     async def find(self, host: str, path: str) -> Credential | None:  # noqa: ARG002
         """See `CredentialSource.find`."""
         named = self._environment.get("CI_REGISTRY", "").lower()
-        if host not in (named, f"{named}:443"):
+        if not named or host not in (named, f"{named}:443"):
             return None
         return next(self._logins(), None)
 
