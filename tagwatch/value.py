@@ -39,6 +39,15 @@ class _Field:
         self.default_factory = default_factory
         self.repr = repr
 
+    @property
+    def is_optional(self) -> bool:
+        """True where a value need not be given."""
+        return self.default is not _NOTHING or self.default_factory is not _NOTHING
+
+    def make(self) -> Any:
+        """The value where none is given."""
+        return self.default if self.default is not _NOTHING else self.default_factory()
+
 
 if TYPE_CHECKING:
     from dataclasses import dataclass, field, replace
@@ -143,11 +152,23 @@ def _refuse(self: Any, name: str, *_: object) -> None:
 
 
 def _first_init(cls: type[Any]) -> Any:
-    """An `__init__` that puts the compiled one in its place and calls that."""
+    """An `__init__` for one value: most classes make no second one. The next is compiled."""
 
-    def init(self: Any, *arguments: Any, **named: Any) -> None:
+    def compiled(self: Any, *arguments: Any, **named: Any) -> None:
         _compile_init(cls)
         cls.__init__(self, *arguments, **named)
+
+    def init(self: Any, *arguments: Any, **named: Any) -> None:
+        cls.__init__ = compiled
+        needed = {name for name, said in cls.__fields__.items() if not said.is_optional}
+        if arguments or not needed <= named.keys() <= cls.__fields__.keys():
+            compiled(self, *arguments, **named)
+            return
+        for name, said in cls.__fields__.items():
+            value = named[name] if name in named else said.make()
+            object.__setattr__(self, name, value)
+        if hasattr(cls, "__post_init__"):
+            self.__post_init__()
 
     return init
 

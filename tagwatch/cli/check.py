@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.build_args import add_build_args, build_args_of
 from tagwatch.cli.command import Command, add_config, add_format
-from tagwatch.cli.shell import answer, colored, note, open_site
+from tagwatch.cli.shell import answer, colored, note, open_site, tell_incomplete
 
 if TYPE_CHECKING:
     from tagwatch.audit.result import AuditResult
@@ -85,8 +85,7 @@ def run(options: argparse.Namespace) -> int:
         answer(draft.diff())
     elif not (options.quiet and code == 0):
         _print(result, site, options)
-    if code == 1 and not result.complete and site.policy.on_unavailable == "fail":
-        note("tagwatch: the check is also incomplete: some facts could not be read")
+    tell_incomplete(result, site.policy, code)
     return 0 if options.exit_zero and code == 1 else code
 
 
@@ -164,7 +163,7 @@ def _context(site: Site, options: argparse.Namespace) -> PublishContext:
         rules=rules,
         fail_on=site.policy.fail_on,
         color=options.format == "text" and colored(terminal, site.environment),
-        width=get_terminal_size().columns if terminal else 100,
+        width=os.get_terminal_size().columns if terminal else 100,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
@@ -129,8 +128,14 @@ def _worst_first(finding: Finding) -> tuple[int, Location, str, str]:
 
 
 def _wrapped(text: str, width: int) -> Iterator[str]:
+    line = one_line(text, 2000)
+    if len(_INDENT) + len(line) <= width:
+        yield _INDENT + line
+        return
+    import textwrap
+
     yield from textwrap.wrap(
-        one_line(text, 2000),
+        line,
         width,
         initial_indent=_INDENT,
         subsequent_indent=_INDENT,

@@ -19,7 +19,7 @@ __all__ = [
 
 # C0, C1, soft hyphen, zero width and bidirectional controls, line separators, surrogates,
 # byte-order mark, interlinear marks, non-characters, invisible "tag" characters (CVE-2021-42574).
-_UNSAFE = re.compile(
+_UNSAFE = (
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
 )
@@ -42,7 +42,9 @@ def one_line(text: str, limit: int = 0) -> str:
 
 def visible(text: str) -> str:
     """`text` with line ends as spaces and invisible characters as U+FFFD; nothing is cut."""
-    return _UNSAFE.sub("\ufffd", _SPACE.sub(" ", text))
+    if text.isascii() and text.isprintable():
+        return text
+    return re.sub(_UNSAFE, "\ufffd", _SPACE.sub(" ", text))
 
 
 def count(number: int, singular: str, plural: str = "") -> str:

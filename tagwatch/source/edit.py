@@ -17,7 +17,7 @@ from tagwatch.value import dataclass, replace
 __all__ = ["Fix", "apply", "bump", "by_path", "compatible", "pin", "unified_diff"]
 
 # What YAML 1.1 or 1.2 reads as something else than text: numbers, base 60, dates, true, null.
-_NOT_TEXT = re.compile(
+_NOT_TEXT = (
     r"[-+]?[0-9][0-9_,]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|0[xo][0-9a-fA-F_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+"
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|(?i:true|false|yes|no|on|off|y|n|null|\.nan|\.inf)"
 )
@@ -226,7 +226,7 @@ def _values_of_parts(
 
 
 def _edit(field: Field, value: str, description: str) -> Fix:
-    quoted = field.plain and _NOT_TEXT.fullmatch(value) is not None
+    quoted = field.plain and re.fullmatch(_NOT_TEXT, value) is not None
     return Fix(
         path=field.span.path,
         start=field.span.start,

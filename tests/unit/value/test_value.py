@@ -9,7 +9,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -143,7 +143,7 @@ def test_tools_for_dataclasses_understand_them() -> None:
     assert names == [field.name for field in dataclasses.fields(Theirs)]
     assert dataclasses.asdict(Ours(name="a")) == dataclasses.asdict(Theirs(name="a"))
     assert str(inspect.signature(Ours)) == str(inspect.signature(Theirs))
-    assert get_type_hints(Ours.__init__)["name"] is str
+    assert Ours.__init__.__annotations__["name"] == "str"
     assert value.is_value(Ours)
     assert not value.is_value(Theirs)
     assert (Ours.__name__, Ours.__qualname__, Ours.__doc__) == ("Ours", "Ours", "A value.")
