@@ -99,15 +99,34 @@ class TokenCache:
         withheld = credential is not None and not self._transport.boundary.permit(realm).credentials
         if withheld:
             credential = None
+        try:
+            return await self._granted(realm, challenge.service, scopes, credential, withheld)
+        except DeniedError as error:
+            if credential is None or not credential.is_ambient:
+                raise
+            refused = error
+        answer = await self._get(realm, challenge.service, scopes, None)
+        if answer.status != 200:
+            raise refused
+        return self._read(answer, realm)
+
+    async def _granted(
+        self,
+        realm: URL,
+        service: str,
+        scopes: tuple[str, ...],
+        credential: Credential | None,
+        withheld: bool,
+    ) -> tuple[str, float]:
         answer = None
         if credential is not None and credential.kind is CredentialKind.ENTRA_TOKEN:
-            credential = await self._refresh_token(realm, challenge.service, credential)
+            credential = await self._refresh_token(realm, service, credential)
         if credential is not None and credential.kind is CredentialKind.IDENTITY_TOKEN:
-            answer = await self._post(realm, challenge.service, scopes, credential)
+            answer = await self._post(realm, service, scopes, credential)
             if answer.status in (404, 405):
                 answer = None  # the server has no OAuth2
         if answer is None:
-            answer = await self._get(realm, challenge.service, scopes, credential)
+            answer = await self._get(realm, service, scopes, credential)
         if answer.status != 200:
             raise self._transport.refusal(
                 answer, _doing(realm), hint=_hint(realm, credential, withheld=withheld)

@@ -45,7 +45,9 @@ class Azure:
         user = self._environment.get("AZURE_CLIENT_ID")
         secret = self._environment.get("AZURE_CLIENT_SECRET")
         if user and secret:
-            return Credential(username=user, secret=secret, origin="AZURE_CLIENT_SECRET")
+            return Credential(
+                username=user, secret=secret, origin="AZURE_CLIENT_SECRET", is_ambient=True
+            )
         program = shutil.which("az", path=self._environment.get("PATH"))
         if program is None:
             return None
@@ -75,5 +77,8 @@ class Azure:
                 "the answer of the Azure CLI is not understood", hint="update it"
             ) from None
         return Credential(
-            secret=token, kind=CredentialKind.ENTRA_TOKEN, origin="az account get-access-token"
+            secret=token,
+            kind=CredentialKind.ENTRA_TOKEN,
+            origin="az account get-access-token",
+            is_ambient=True,
         )

@@ -23,7 +23,7 @@ class GithubToken:
             if secret := self._environment.get(name):
                 # GHCR looks at the token alone, but wants a user name
                 user = self._environment.get("GITHUB_ACTOR") or "token"
-                return Credential(username=user, secret=secret, origin=name)
+                return Credential(username=user, secret=secret, origin=name, is_ambient=True)
         return None
 
 
@@ -64,4 +64,4 @@ class GitlabCi:
             ("gitlab-ci-token", "CI_JOB_TOKEN"),
         ):
             if user and (secret := self._environment.get(name)):
-                yield Credential(username=user, secret=secret, origin=name)
+                yield Credential(username=user, secret=secret, origin=name, is_ambient=True)

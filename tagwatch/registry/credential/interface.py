@@ -32,12 +32,17 @@ class CredentialKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """A secret and where it was found. `origin` is for people: a file or helper, never a value."""
+    """A secret and where it was found. `origin` is for people: a file or helper, never a value.
+
+    `is_ambient`: it was made for something wider than this registry, such as a `GITHUB_TOKEN`;
+    where it is refused, what everybody may read is read without it.
+    """
 
     secret: str = field(repr=False)
     origin: str
     username: str = ""
     kind: CredentialKind = CredentialKind.PASSWORD
+    is_ambient: bool = False
 
     @property
     def identity(self) -> str:

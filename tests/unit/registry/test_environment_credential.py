@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tagwatch.errors import DeniedError
 from tagwatch.registry.credential.environment import GithubToken, GitlabCi, QuayToken
 from tagwatch.registry.credential.interface import CredentialContext
-from tests.registry.harness import NOWHERE
+from tagwatch.registry.settings import RegistrySettings
+from tests.registry.doubles.warehouse import PASSWORD, USER, Double
+from tests.registry.harness import NOWHERE, registries, repository
 
 JOB = {"CI_REGISTRY": "Registry.example:5050", "CI_JOB_TOKEN": "job"}
 JOB_LOGIN = {**JOB, "CI_REGISTRY_USER": "gitlab-ci-token", "CI_REGISTRY_PASSWORD": "registry"}
@@ -60,6 +63,37 @@ async def test_each_is_for_its_own_host(
     expected: tuple[str, str, str] | None,
 ) -> None:
     assert await find(source, environment, host) == expected
+
+
+class TestAmbient:
+    """A `GITHUB_TOKEN` that may not read packages stands in many environments."""
+
+    async def heads(self, environment: dict[str, str], private: bool) -> int:
+        double = Double()
+        double.warehouse.push("team/app", "1")
+        double.private.add("team/other")
+        if private:
+            double.private.add("team/app")
+        settings: dict[str, RegistrySettings] = {}
+        async with double.serving():
+            settings["ghcr.io"] = RegistrySettings(endpoint=double.url, credential="github")
+            async with registries(settings, environment) as opened:
+                client = opened.client("ghcr.io")
+                assert await client.head(repository("ghcr.io", "team/app"), "1")
+                return client.requests["token"]
+
+    async def test_refused_it_does_not_hide_what_everybody_may_read(self) -> None:
+        assert await self.heads({"GITHUB_TOKEN": "of-something-else"}, private=False) == 2
+
+    async def test_accepted_it_is_used(self) -> None:
+        environment = {"GITHUB_ACTOR": USER, "GITHUB_TOKEN": PASSWORD}
+        assert await self.heads(environment, private=True) == 1
+
+    async def test_what_is_private_stays_denied_and_names_it(self) -> None:
+        with pytest.raises(DeniedError) as caught:
+            await self.heads({"GITHUB_TOKEN": "of-something-else"}, private=True)
+        assert "GITHUB_TOKEN" in caught.value.hint
+        assert "of-something-else" not in f"{caught.value} {caught.value.hint}"
 
 
 def test_no_secret_is_in_a_repr() -> None:

@@ -116,6 +116,20 @@ def source_of(environment: dict[str, str]) -> Azure:
     return Azure(CredentialContext(environment=environment, home=NOWHERE))
 
 
+async def test_what_everybody_may_read_needs_no_good_login(
+    double: AcrDouble, tmp_path: Path
+) -> None:
+    """The CLI is logged in to another company's tenant."""
+    double.private.clear()
+    environment = azure_cli(tmp_path, json.dumps({"accessToken": "another"}))
+    host = "shop.azurecr.io"
+    async with double.serving():
+        settings = {host: RegistrySettings(endpoint=double.url, credential="azure")}
+        async with registries(settings, environment) as opened:
+            listing = await opened.of(host).list_tags(repository(host, PATH), at=AT)
+    assert served(listing) == truth(double, PATH)
+
+
 class TestSource:
     async def test_a_service_principals_secret_is_a_password(self) -> None:
         environment = {"AZURE_CLIENT_ID": "id", "AZURE_CLIENT_SECRET": PASSWORD}
