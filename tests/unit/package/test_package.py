@@ -1,0 +1,65 @@
+"""`import tagwatch`: what it gives, and that it costs nothing."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tagwatch
+from tagwatch import errors
+
+
+def test_all_is_importable_and_nothing_else_is_promised() -> None:
+    for name in tagwatch.__all__:
+        value = getattr(tagwatch, name)
+        assert getattr(value, "__name__", name) == name
+    assert len(set(tagwatch.__all__)) == len(tagwatch.__all__)
+    assert set(tagwatch.__all__) <= set(dir(tagwatch))
+    with pytest.raises(AttributeError, match="nothing"):
+        tagwatch.nothing  # type: ignore[attr-defined]  # noqa: B018  # that is the test
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    tree = ast.parse(Path(tagwatch.__file__).read_text(encoding="utf-8"))
+    seen = {
+        (alias.asname, node.module)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tagwatch.")
+        for alias in node.names
+    }
+    assert seen == set(tagwatch._HOME.items())
+
+
+def test_values_walks_and_errors_are_there() -> None:
+    names = set(tagwatch.__all__)
+    assert {"check", "fix", "scan", "Reference", "Digest", "AuditResult", "Finding"} <= names
+    raised = {name for name in errors.__all__ if name in names}
+    assert {"TagwatchError", "ConfigError", "RegistryError", "LedgerError"} <= raised
+    assert tagwatch.Reference.parse("redis").canonical == "docker.io/library/redis:latest"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        (["-c", "import tagwatch"], {"tagwatch"}),
+        (
+            ["-c", "import sys; sys.argv = ['tagwatch', '--version']; "
+             "import tagwatch.__main__ as program; program.entry()"],
+            {"tagwatch", "tagwatch.__main__", "tagwatch.cli", "tagwatch.cli.main",
+             "tagwatch.cli.command", "tagwatch.errors", "tagwatch.family", "tagwatch.member",
+             "tagwatch.value"},
+        ),
+    ],
+    ids=["import", "version"],
+)  # fmt: skip
+def test_it_imports_almost_nothing(arguments: list[str], allowed: set[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *arguments], capture_output=True, text=True, check=True
+    )
+    modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert {name for name in modules if name.split(".")[0] == "tagwatch"} <= allowed
+    assert not modules & {"asyncio", "dataclasses", "inspect", "json", "pathlib", "sqlite3"}
