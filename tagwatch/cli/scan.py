@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tagwatch import __version__
 from tagwatch.cli.command import Command, add_config, add_format
-from tagwatch.cli.shell import answer, colored, note, open_site
+from tagwatch.cli.shell import answer, colored, note, open_site, tell_incomplete
 
 if TYPE_CHECKING:
     from tagwatch.api import ScanResult
@@ -41,7 +41,9 @@ def run(options: argparse.Namespace) -> int:
         note(f"tagwatch: alert to {sent.channel}: {outcome.outcome.value}{said}")
     _print(night.scanned, site, options.format)
     policy = site.policy
-    return night.result.exit_code(policy.fail_on, on_unavailable=policy.on_unavailable)
+    code = night.result.exit_code(policy.fail_on, on_unavailable=policy.on_unavailable)
+    tell_incomplete(night.result, policy, code)
+    return code
 
 
 async def _night(site: Site, *, send: bool) -> Night:

@@ -11,6 +11,8 @@ from tagwatch.errors import ConfigError
 
 __all__ = ["command"]
 
+_LAST_PORT = 65535
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `serve`."""
@@ -34,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
             "there is no schedule to keep", hint='add `schedule: {cron: "0 2 * * *"}`'
         )
     host, _, port = options.listen.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdigit() or int(port) > _LAST_PORT:
         raise ConfigError(f"not an address: {options.listen!r}", hint="write --listen HOST:PORT")
     asyncio.run(serve(site, host.strip("[]"), int(port), at_once=options.now))
     return 0

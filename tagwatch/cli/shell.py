@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import plain
 from tagwatch.config.load import find_configuration, load_configuration
@@ -15,6 +16,10 @@ from tagwatch.errors import ConfigError
 from tagwatch.knowledge.bundled import load as load_knowledge
 from tagwatch.value import replace
 from tagwatch.walk.site import Site
+
+if TYPE_CHECKING:
+    from tagwatch.audit.policy import Policy
+    from tagwatch.audit.result import AuditResult
 
 __all__ = [
     "answer",
@@ -24,6 +29,7 @@ __all__ = [
     "note",
     "open_site",
     "repository_root",
+    "tell_incomplete",
 ]
 
 
@@ -93,6 +99,12 @@ def answer(text: str) -> None:
 def note(text: str) -> None:
     """Progress, summary or a warning, on standard error."""
     sys.stderr.write(plain(text) + "\n")
+
+
+def tell_incomplete(result: AuditResult, policy: Policy, code: int) -> None:
+    """Say on standard error what the exit code 1 hides: that the run would fail as incomplete."""
+    if code == 1 and not result.complete and policy.on_unavailable == "fail":
+        note("tagwatch: the run is also incomplete: some facts could not be read")
 
 
 def colored(stream_is_terminal: bool, environment: Mapping[str, str]) -> bool:

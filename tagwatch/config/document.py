@@ -102,7 +102,10 @@ def read_document(raw: bytes, name: str) -> ConfigDocument:
     document = load_yaml(raw, name)
     if document.problems:
         problem = document.problems[0]
-        raise ConfigError(f"{problem.location}: {problem.message}", hint=_hint(problem.hint))
+        raise ConfigError(
+            f"{problem.location}: {problem.message}",
+            hint=_hint(problem.hint) or "look for a bracket, quote or indentation before this place",
+        )
     if len(document.roots) > 1:
         place = document.location(document.roots[1])
         raise ConfigError(f"{place}: a second document begins here", hint="keep one document")

@@ -98,6 +98,8 @@ def parse_query(text: str) -> Query:
     try:
         reference = Reference.parse(text)
     except InvalidReferenceError:
+        if "@" in text or "://" in text:
+            raise  # no tag and no selector holds these: what follows is a digest, or an address
         for colon in reversed([place for place, letter in enumerate(text) if letter == ":"]):
             repository = _repository(text[:colon])
             if repository is not None:

@@ -43,6 +43,9 @@ async def serve(site: Site, host: str, port: int, *, at_once: bool = False) -> N
         except TagwatchError as error:
             metrics.failed()
             logger.error("the scan failed: %s (%s)", error.message, error.hint)  # noqa: TRY400  # the message says it all
+        except Exception:
+            metrics.failed()
+            logger.exception("the scan failed for a reason that nobody foresaw: this is a bug")
         else:
             metrics.scanned(done.result)
 
@@ -66,8 +69,14 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
     if sys.platform == "win32":
         return
     loop = asyncio.get_running_loop()
+
+    def interrupt(number: signal.Signals) -> None:
+        logger.info("stopping: what is under way is stored first")
+        stop.set()
+        loop.remove_signal_handler(number)  # the second one kills
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, interrupt, number)
 
 
 def _show_last(site: Site, metrics: Metrics) -> None:

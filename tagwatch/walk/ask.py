@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -36,11 +36,15 @@ __all__ = ["Answers", "Asker", "Patience", "Reading", "open_asker", "pattern_of"
 
 _GLOB = re.compile(r"[*?\[]")
 _PREFIX = "/*"
+_LAST_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """When to stop asking: after `max_seconds` at once, or when `stop` is set, in good order."""
+    """When to stop asking: after `max_seconds` at once, or when `stop` is set, in good order.
+
+    Then nothing new is begun, and what is under way has `_LAST_SECONDS` to be finished.
+    """
 
     max_seconds: float | None = None
     stop: asyncio.Event | None = None
@@ -117,7 +121,7 @@ class Asker:
 
         tasks = plan(wants, ledger.known, ledger.stored_documents, self._plan_settings())
         try:
-            async with asyncio.timeout(patience.max_seconds):
+            async with _within(patience):
                 await self._engine()(tasks, work, store, stop=patience.stop)
         except TimeoutError:
             answers.stopped = True
@@ -125,13 +129,24 @@ class Asker:
         answers.stopped |= patience.stop is not None and patience.stop.is_set()
         return answers
 
-    async def expand(self, watches: Iterable[Watch]) -> tuple[list[Watch], list[Failure]]:
+    async def expand(
+        self, watches: Iterable[Watch], patience: Patience
+    ) -> tuple[list[Watch], list[Failure]]:
         """Watches with each `…/prefix/*` replaced by the repositories below it.
 
-        Cost: the pages of one listing a prefix.
+        Cost: the pages of one listing a prefix. What is not listed when patience runs out is left
+        out; the asking that follows says that the run was stopped.
         """
         expanded: list[Watch] = []
         failures: list[Failure] = []
+        with suppress(TimeoutError):
+            async with _within(patience):
+                await self._expand(watches, expanded, failures)
+        return expanded, failures
+
+    async def _expand(
+        self, watches: Iterable[Watch], expanded: list[Watch], failures: list[Failure]
+    ) -> None:
         for watch in watches:
             if not watch.image.endswith(_PREFIX):
                 expanded.append(watch)
@@ -144,7 +159,6 @@ class Asker:
                 failures.append(_failure(prefix, error))
                 continue
             expanded += _below(watch, found)
-        return expanded, failures
 
     def _plan_settings(self) -> PlanSettings:
         sweeps = {host: settings.full_sweep for host, settings in self._settings.items()}
@@ -164,6 +178,24 @@ class Asker:
         module, _, attribute = ENGINES[name].partition(":")
         engine: Callable[..., Any] = getattr(import_module(module), attribute)
         return engine
+
+
+@asynccontextmanager
+async def _within(patience: Patience) -> AsyncIterator[None]:
+    """Raises `TimeoutError` where patience runs out before the block ends."""
+    async with asyncio.timeout(patience.max_seconds) as deadline:
+        hurry = asyncio.ensure_future(_hurry(deadline, patience.stop)) if patience.stop else None
+        try:
+            yield
+        finally:
+            if hurry is not None:
+                hurry.cancel()
+
+
+async def _hurry(deadline: asyncio.Timeout, stop: asyncio.Event) -> None:
+    await stop.wait()
+    ends_at = asyncio.get_running_loop().time() + _LAST_SECONDS
+    deadline.reschedule(min(ends_at, deadline.when() or ends_at))
 
 
 def wants_of_run(

@@ -12,6 +12,7 @@ from tagwatch.audit.base_index import BaseIndex
 from tagwatch.audit.change import Change
 from tagwatch.audit.evidence import evidence_key
 from tagwatch.audit.image import Image, read_image
+from tagwatch.audit.resolution import Status
 from tagwatch.audit.verdict import ChangeContext, explain_change
 from tagwatch.crawl.crawler import crawl_repository
 from tagwatch.crawl.task import CrawlTask, Need
@@ -109,6 +110,9 @@ def _image(side: _Side, facts: Facts, site: Site, platforms: tuple[Platform, ...
     found = facts.evidence.get(evidence_key(side.target) or "")
     resolution = found.resolution if found else None
     digest_now = side.digest or (resolution.digest if resolution else None)
+    if resolution is not None and resolution.status is Status.NOT_FOUND:
+        why = resolution.note or "no such tag is in its repository"
+        raise NotFoundError(f"{side.text!r} does not exist: {why}", hint="check the reference")
     if digest_now is None:
         failure = next(iter(facts.failures), None)
         reason = failure.message if failure else "it could not be read, or does not exist"

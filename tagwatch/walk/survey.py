@@ -58,10 +58,11 @@ async def survey(
     targets. After the asking nothing waits for a network.
     """
     async with open_asker(site) as asker:
-        expanded, failures = await asker.expand(watches)
+        patience = patience or Patience()
+        expanded, failures = await asker.expand(watches, patience)
         wants = wants_of_run(targets, expanded, site, with_bases=whole)
         answers = await asker.ask(
-            wants, ledger, run_id, patience=patience or Patience(), progress=progress
+            wants, ledger, run_id, patience=patience, progress=progress
         )
     answers.failures += failures
     found = Survey(answers=answers)

@@ -11,14 +11,14 @@ Source: OCI distribution-spec, error codes; Docker Scout "No data"; `DESIGN.md`,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tagwatch.audit.evidence import Evidence, is_readable
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, RunSubject, Scope, Statement
-from tagwatch.audit.rule.phrase import name
+from tagwatch.audit.rule.phrase import WATCH, name
 from tagwatch.image.snapshot import Failure
-from tagwatch.source.target import Target
+from tagwatch.source.target import Location, Target
 
 __all__ = ["RULE", "check"]
 
@@ -49,6 +49,7 @@ def check(subject: RunSubject) -> Iterator[Statement]:
                 message=f"{failure.repository.name} was not read: {failure.message}",
                 remedy=failure.hint,
                 severity=severity,
+                location=_place_of(failure, subject.targets),
                 subject=failure.repository.name,
                 evidence={"code": failure.code},
                 unknown=True,
@@ -73,6 +74,17 @@ def _unchecked(
         target=target,
         unknown=True,
     )
+
+
+def _place_of(failure: Failure, targets: Sequence[Target]) -> Location | None:
+    """Where the repository is named; else the watch list, which names what is listed by prefix."""
+    named = (
+        target.location
+        for target in targets
+        if target.reference is not None and target.reference.repository == failure.repository
+    )
+    watched = (target.location for target in targets if target.kind == WATCH)
+    return next(named, None) or next(watched, None)
 
 
 def _failure(

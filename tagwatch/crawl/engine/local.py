@@ -30,6 +30,24 @@ async def run(
     `tasks` is drawn from lazily. `work` answers failures in its snapshot; what it raises ends the
     run. After `stop` is set no task begins, and those under way are finished and stored.
     """
+    try:
+        await _run(tasks, work, sink, concurrency, stop)
+    except ExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _first(error: Exception) -> Exception:
+    """The first error itself: who asked for a run knows nothing of its workers."""
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
+
+
+async def _run(
+    tasks: Iterable[CrawlTask],
+    work: Work,
+    sink: Sink,
+    concurrency: int,
+    stop: asyncio.Event | None,
+) -> None:
 
     async def worker(queue: Iterator[CrawlTask]) -> None:
         for task in queue:
