@@ -107,6 +107,8 @@ class _Reading:
     dropped: int = 0
     last: tuple[Entry, ...] = ()
     newest: datetime | None = None
+    oldest: datetime | None = None
+    is_ordered: bool = True
 
     def add(self, page: Page) -> None:
         """Take a page in; of a tag that is listed twice the first entry is the newer."""
@@ -115,8 +117,7 @@ class _Reading:
             if not is_tag(entry.tag):
                 self.dropped += 1
                 continue
-            if entry.moved_at is not None:
-                self.newest = max(self.newest or entry.moved_at, entry.moved_at)
+            self.note(entry.moved_at)
             if entry.tag in self.seen or entry.tag in self.undigested:
                 continue
             if entry.digest is None or not is_digest(entry.digest):
@@ -130,10 +131,17 @@ class _Reading:
                 size=entry.size,
             )
 
+    def note(self, time: datetime | None) -> None:
+        """Follow the order; a server that does not keep it, or tells no times, has none."""
+        if time is None or (self.oldest is not None and time > self.oldest):
+            self.is_ordered = False
+        if time is not None:
+            self.newest = max(self.newest or time, time)
+            self.oldest = min(self.oldest or time, time)
+
     def reaches(self, since: datetime) -> bool:
-        """True where the last page goes back beyond `since`; never without every time."""
-        times = [entry.moved_at for entry in self.last]
-        return None not in times and any(time < since for time in times if time is not None)
+        """True where the pages so far go back beyond `since`, newest first."""
+        return self.is_ordered and self.oldest is not None and self.oldest < since
 
     async def confirm(
         self,

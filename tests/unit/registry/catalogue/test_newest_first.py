@@ -81,6 +81,15 @@ class TestStopping:
         )
         assert (listing.scope, sorted(listing.names)) == (Scope.FULL, ["a", "b", "c"])
 
+    @pytest.mark.parametrize("hours_ago", [(99, 5), (5, 99, 98)])
+    async def test_not_where_the_order_is_another(self, hours_ago: tuple[int, ...]) -> None:
+        entries = [entry(f"t{ago}", ago) for ago in hours_ago]
+        listing = await read(
+            page(*entries, next="1"), page(entry("new", 0)), watermark=AT.isoformat(), there={}
+        )
+        assert listing.scope is Scope.FULL
+        assert "new" in listing.names
+
     async def test_not_once_a_page_shows_that_older_ones_changed(self) -> None:
         listing = await read(
             page(entry("a", 99), next="1", settled=False),
