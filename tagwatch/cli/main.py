@@ -11,13 +11,13 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import NoReturn
 
 from tagwatch import __version__
 from tagwatch.cli.command import Command, plain
 from tagwatch.errors import TagwatchError
 from tagwatch.family import COMMANDS
+from tagwatch.member import brought_members, load_member, place_of
 
 __all__ = ["entry", "load", "main", "parser_for"]
 
@@ -47,11 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments[0] if arguments else ""
-    if name not in COMMANDS:
+    if name.startswith("-") or not name or place_of("commands", name) is None:
         return _no_command(arguments)
-    command = load(name)
-    options = parser_for(name, command).parse_args(arguments[1:])
     try:
+        command = load(name)
+        options = parser_for(name, command).parse_args(arguments[1:])
         return command.run(options)
     except TagwatchError as error:
         show(error)
@@ -87,8 +87,7 @@ def _bug(error: Exception) -> int:
 
 def load(name: str) -> Command:
     """The command of that name. Only its own module is imported."""
-    module, _, attribute = COMMANDS[name].partition(":")
-    command: Command = getattr(import_module(module), attribute)
+    command: Command = load_member("commands", name)
     return command
 
 
@@ -117,7 +116,7 @@ def _no_command(arguments: list[str]) -> int:
     parser.add_argument("--version", action="version", version=f"tagwatch {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     if not arguments or arguments[0] in ("-h", "--help"):
-        for name in COMMANDS:
+        for name in (*COMMANDS, *brought_members("commands")):
             commands.add_parser(name, help=load(name).help)
         parser.print_help()
         return 0 if arguments else 2

@@ -18,6 +18,7 @@ from tagwatch.errors import ConfigError, TagwatchError
 from tagwatch.family import RULES
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
+from tagwatch.member import place_of
 from tagwatch.source.target import Location
 
 __all__ = ["PolicyCheck", "packed"]
@@ -74,17 +75,15 @@ class PolicyCheck:
     def _known(self, name: str, path: Keys, *, at_value: bool) -> Rule:
         """The rule called `name` at `path`: tagwatch's own, or one that another package brings."""
         if name not in RULES and name not in self.plugins:
-            from importlib.metadata import entry_points
-
-            found = next(iter(entry_points(group="tagwatch.rules", name=name)), None)
-            if found is None:
+            place = place_of("rules", name)
+            if place is None:
                 raise self._document.error(
                     (*self._start, *path),
                     f"unknown rule {name!r}",
                     hint=nearest_of(name, RULES),
                     at_value=at_value,
                 )
-            self.plugins[name] = found.value
+            self.plugins[name] = place
         return load_rule(name, self.plugins)
 
     def _rule(self, rule: Rule, settings: dict[str, Any], path: Keys) -> dict[str, Any]:

@@ -8,13 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import cast
 
 from tagwatch.audit.result import AuditResult
 from tagwatch.errors import InputError
-from tagwatch.family import PUBLISHERS
+from tagwatch.member import load_member
 from tagwatch.publish.interface import PublishContext, Publisher
 from tagwatch.publish.text import stamp
 from tagwatch.value import dataclass
@@ -31,19 +29,9 @@ class Written:
 
 
 def publisher(name: str) -> Publisher:
-    """The publisher of this name: ours, or an installed one (group `tagwatch.publishers`).
-
-    Raises `InputError` where there is none.
-    """
-    if name in PUBLISHERS:
-        return cast("Publisher", import_module(PUBLISHERS[name]))
-    from importlib.metadata import entry_points
-
-    for entry in entry_points(group="tagwatch.publishers", name=name):
-        return cast("Publisher", entry.load())
-    raise InputError(
-        f"no format is named {name!r}", hint=f"choose one of {', '.join(sorted(PUBLISHERS))}"
-    )
+    """The publisher of this name. Raises `ConfigError` where there is none."""
+    found: Publisher = load_member("publishers", name)
+    return found
 
 
 def write_reports(

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from importlib.metadata import entry_points
 from pathlib import Path
-from pkgutil import resolve_name
-from typing import Any
 
 from yarl import URL
 
-from tagwatch.errors import ConfigError
-from tagwatch.family import CATALOGUES, CREDENTIALS
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Quota, TagObservation
+from tagwatch.member import load_member
 from tagwatch.registry.authorization import Authorizer
 from tagwatch.registry.catalogue.interface import (
     Catalogue,
@@ -214,7 +210,7 @@ class Registries:
         )
         return RegistryClient(
             oci=oci,
-            catalogue=_member("catalogues", CATALOGUES, line.catalogue)(context),
+            catalogue=load_member("catalogues", line.catalogue)(context),
             credentials=credentials,
             meter=meter,
             line=line,
@@ -245,7 +241,7 @@ class Registries:
 
     def _source(self, name: str) -> CredentialSource:
         if name not in self._sources:
-            self._sources[name] = _member("credentials", CREDENTIALS, name)(self._context)
+            self._sources[name] = load_member("credentials", name)(self._context)
         return self._sources[name]
 
 
@@ -288,15 +284,3 @@ def _credential_hosts(
     if asked == host:
         return (host,)
     return (asked, host) if settings.credential else (asked,)
-
-
-def _member(group: str, table: Mapping[str, str], name: str) -> Any:
-    """The factory called `name`, from the table or an installed plug-in."""
-    if name in table:
-        return resolve_name(table[name])
-    for entry in entry_points(group=f"tagwatch.{group}", name=name):
-        return entry.load()
-    raise ConfigError(
-        f"no member of {group} is called {name!r}",
-        hint=f"there are {', '.join(sorted(table))}",
-    )

@@ -9,6 +9,7 @@ from yarl import URL
 from tagwatch.errors import ConfigError
 from tagwatch.family import REGISTRIES
 from tagwatch.image.reference import DOCKER_HUB
+from tagwatch.member import brought_members
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import dataclass
 
@@ -33,7 +34,7 @@ HUB_ALIASES = frozenset(
 _API_HOSTS = {DOCKER_HUB: "registry-1.docker.io"}
 _TOKEN_HOSTS = {DOCKER_HUB: ("auth.docker.io",), "registry.gitlab.com": ("gitlab.com",)}
 # Catalogues whose API is on another host than the registry: a mirror does not have it.
-_API_ELSEWHERE = frozenset({"hub", "ecr"})
+_API_ELSEWHERE = frozenset({"hub", "ecr", "ghcr"})
 _CONFIRMED_BY = {
     "distribution": "CNCF distribution, the real server",
     "ecr": "moto's ECR API, with CNCF distribution behind it",
@@ -66,7 +67,7 @@ def line_of(host: str, settings: RegistrySettings) -> RegistryLine:
 
     With an `endpoint` and no `catalogue_endpoint`, a catalogue that stands elsewhere is left out:
     who reads through a mirror does not want, and perhaps cannot, ask the origin.
-    Raises `ConfigError` for a kind that no line has.
+    A kind that no line has is a catalogue that another package brings; else `ConfigError`.
     """
     is_mirror = settings.endpoint is not None and settings.catalogue_endpoint is None
     for pattern, kind, credentials, catalogue in REGISTRIES:
@@ -79,6 +80,13 @@ def line_of(host: str, settings: RegistrySettings) -> RegistryLine:
                 confirmed_by=_CONFIRMED_BY.get(kind, _DOUBLE),
                 token_hosts=_TOKEN_HOSTS.get(host, ()),
             )
+    if settings.kind in brought_members("catalogues"):
+        return RegistryLine(
+            kind=settings.kind,
+            credentials=(settings.credential or "docker-config",),
+            catalogue=settings.kind,
+            confirmed_by="the tests of the package that brings it",
+        )
     kinds = ", ".join(sorted({kind for _, kind, _, _ in REGISTRIES}))
     raise ConfigError(
         f"registries.{host}.kind: no registry is of the kind {settings.kind!r}",

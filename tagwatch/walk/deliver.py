@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from importlib import import_module
-from typing import Any
 
 from tagwatch import __version__
 from tagwatch.audit.result import AuditResult
 from tagwatch.config.load import read_secret
 from tagwatch.config.settings import Alert as AlertSettings
 from tagwatch.errors import ConfigError, NotifyError
-from tagwatch.family import NOTIFIERS
 from tagwatch.ledger.outbox import Message
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.record import Alert
+from tagwatch.ledger.record import Alert, Run
 from tagwatch.ledger.write import Ledger
+from tagwatch.member import load_member
 from tagwatch.publish.files import Written, write_reports
 from tagwatch.publish.interface import PublishContext, RunSummary
 from tagwatch.publish.notify.alert import alert_key
@@ -48,7 +46,7 @@ def alerts_of(result: AuditResult, previous: AuditResult | None, site: Site) -> 
             min_severity=settings.min_severity,
             report_url=site.settings.reports.url,
         )
-        payload = _factory(settings.channel).build(result, since, context)
+        payload = load_member("notifiers", settings.channel).build(result, since, context)
         if payload is not None:
             before = previous.at if previous else None
             yield Alert(
@@ -88,8 +86,7 @@ def publish_context(
 ) -> PublishContext:
     """What every publisher may know beside a result."""
     runs = ledger.runs(_RUNS_SHOWN) if ledger else ()
-    results = [ledger.result(run.id) for run in runs if run.kind == "scan"] if ledger else []
-    summaries = [RunSummary.of(result) for result in results if result is not None]
+    summaries = [_summary(run) for run in runs if run.kind == "scan" and run.finished_at]
     return PublishContext(
         version=__version__,
         previous=previous,
@@ -97,6 +94,18 @@ def publish_context(
         rules=rule_texts(),
         fail_on=site.policy.fail_on,
         report_url=site.settings.reports.url,
+    )
+
+
+def _summary(run: Run) -> RunSummary:
+    return RunSummary(
+        at=run.at,
+        errors=run.errors,
+        warnings=run.warnings,
+        notes=run.notes,
+        not_checked=run.not_checked,
+        moved=run.moved,
+        complete=bool(run.complete),
     )
 
 
@@ -132,17 +141,8 @@ def _unsure(text: str) -> Delivery:
     return Delivery(outcome=Outcome.UNSURE, message=text)
 
 
-def _factory(channel: str) -> Any:
-    if channel not in NOTIFIERS:
-        raise ConfigError(
-            f"no notifier is called {channel!r}", hint=f"there are {', '.join(NOTIFIERS)}"
-        )
-    module, _, attribute = NOTIFIERS[channel].partition(":")
-    return getattr(import_module(module), attribute)
-
-
 def _notifier(settings: AlertSettings, environment: Mapping[str, str]) -> Notifier:
     url = read_secret(settings.env, settings.file, environment)
     options = {"allow_http": True} if settings.allow_http else {}
-    notifier: Notifier = _factory(settings.channel)(url=url, **options)
+    notifier: Notifier = load_member("notifiers", settings.channel)(url=url, **options)
     return notifier

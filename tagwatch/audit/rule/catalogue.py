@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib import import_module
 
 from tagwatch.audit.rule.interface import Rule
 from tagwatch.errors import UsageError
 from tagwatch.family import RULES
+from tagwatch.member import load_place, place_of
 
 __all__ = ["explain_rule", "load_rule", "nearest", "rule_documentation"]
 
 
 @lru_cache(maxsize=256)
 def _load(place: str) -> Rule:
-    module, _, attribute = place.partition(":")
-    rule = getattr(import_module(module), attribute)
+    rule = load_place(place)
     if not isinstance(rule, Rule):
         raise UsageError(f"{place!r} is not a rule", hint="a rule is a tagwatch.audit.rule Rule")
     return rule
 
 
 def load_rule(name: str, plugins: Mapping[str, str] | None = None) -> Rule:
-    """The rule called `name`, of tagwatch's own or of `plugins` (name -> "module:attribute").
+    """The rule called `name`, of tagwatch's own or of another package.
 
-    Raises `UsageError` with the nearest name where there is none.
+    `plugins` (name -> "module:attribute") spares a search. Raises `UsageError` with the nearest
+    name where there is none.
     """
-    place = RULES.get(name) or (plugins or {}).get(name)
+    place = RULES.get(name) or (plugins or {}).get(name) or place_of("rules", name)
     if place is None:
         close = nearest(name, RULES)
         raise UsageError(
@@ -40,8 +41,7 @@ def load_rule(name: str, plugins: Mapping[str, str] | None = None) -> Rule:
 def rule_documentation(name: str) -> str:
     """The rule's own text: what it says, Risk, Remedy and Source. Raises `UsageError`."""
     rule = load_rule(name)
-    module = import_module(rule.check.__module__)
-    return (module.__doc__ or "").strip()
+    return (sys.modules[rule.check.__module__].__doc__ or "").strip()
 
 
 def explain_rule(name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.errors import InputError
+from tagwatch.errors import ConfigError, InputError
 from tagwatch.family import PUBLISHERS
 from tagwatch.publish.files import publisher, write_atomically, write_reports
 from tests.publish_hostile import hostile
@@ -122,6 +122,6 @@ def test_every_format_of_the_family_renders_text_with_its_suffix() -> None:
 
 
 def test_an_unknown_format_names_those_there_are() -> None:
-    with pytest.raises(InputError, match="'pdf'") as refused:
+    with pytest.raises(ConfigError, match="'pdf'") as refused:
         publisher("pdf")
     assert "sarif" in refused.value.hint

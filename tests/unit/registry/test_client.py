@@ -97,7 +97,7 @@ class TestTable:
 
     async def test_an_unknown_credential_is_told(self) -> None:
         async with registries({"h": RegistrySettings(credential="vault")}) as opened:
-            with pytest.raises(ConfigError, match="no member of credentials is called 'vault'"):
+            with pytest.raises(ConfigError, match="no credential is called 'vault'"):
                 opened.of("h")
 
     async def test_settings_are_found_by_every_name(self) -> None:

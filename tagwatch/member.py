@@ -1,0 +1,62 @@
+"""Members of families by name: tagwatch's own from `family.py`, others' from entry points.
+
+A member is imported when it is named. Installed packages are looked through only for a name that
+is not one of ours: that alone takes longer than a whole warm `check`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from operator import attrgetter
+from typing import Any
+
+from tagwatch.errors import ConfigError
+from tagwatch.family import FAMILIES
+
+__all__ = ["brought_members", "load_member", "load_place", "place_of"]
+
+
+def load_member(family: str, name: str) -> Any:
+    """The member called `name`: a module, or what its place names in one.
+
+    Raises `ConfigError` where there is none, or where another package's cannot be imported.
+    """
+    place = place_of(family, name)
+    if place is None:
+        raise ConfigError(
+            f"no {family.removesuffix('s')} is called {name!r}",
+            hint=f"there are {', '.join(sorted(FAMILIES[family]))}",
+        )
+    if name in FAMILIES[family]:
+        return load_place(place)
+    try:
+        return load_place(place)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"the {family.removesuffix('s')} {name!r} of another package cannot be used: {error}",
+            hint=f"install it again, or remove it; its entry point is {place!r}",
+        ) from error
+
+
+def place_of(family: str, name: str) -> str | None:
+    """Where the member stands, as in `family.py`; None where no package has one of that name."""
+    return FAMILIES[family].get(name) or brought_members(family).get(name)
+
+
+def brought_members(family: str) -> dict[str, str]:
+    """What installed packages bring (entry points of the group `tagwatch.<family>`), by name."""
+    from importlib.metadata import entry_points
+
+    found = sorted(entry_points(group=f"tagwatch.{family}"), key=lambda entry: entry.name)
+    return {
+        entry.name: f"{entry.module}:{entry.attr}" if entry.attr else entry.module
+        for entry in found
+        if entry.name not in FAMILIES[family]
+    }
+
+
+def load_place(place: str) -> Any:
+    """What stands at `module` or `module:attribute`."""
+    module, _, attribute = place.partition(":")
+    found = import_module(module)
+    return attrgetter(attribute)(found) if attribute else found
