@@ -58,7 +58,7 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
     marked = mark_shared(targets.values(), reader.places, [text], bare=True)
     found = list(attach(marked, ignores))
     for name in reader.names:
-        build = reader.build(name)
+        build = None if builds.is_full else reader.build(name)
         if build is not None:
             extraction = builds.extraction(build)
             found += extraction.targets

@@ -44,12 +44,17 @@ class Builds:
         self._context = context
         self._read: set[object] = set()
 
+    @property
+    def is_full(self) -> bool:
+        """True where no further build is read."""
+        return len(self._read) > _MAX_BUILDS
+
     def extraction(self, build: Build) -> Extraction:
         """What the build names; nothing where the same build was read before."""
         place = build.location if build.inline else None
         arguments = frozenset(build.arguments.items())
         key = (build.path, place, arguments, build.unknown, build.target, build.contexts)
-        if key in self._read or len(self._read) > _MAX_BUILDS:
+        if key in self._read or self.is_full:
             return Extraction()
         self._read.add(key)
         if len(self._read) > _MAX_BUILDS:

@@ -16,6 +16,7 @@ from tagwatch.value import replace
 
 __all__ = ["image_target", "literal_scalar", "place_of", "template_variables", "text_range"]
 
+_MAX_LENGTH = 2048  # an image reference has at most about 800 characters
 # `${{ matrix.image }}`, `{{ .Values.tag }}`, `${TAG}`, `$(TAG)`, `$TAG`, `<%= tag %>`, `[[ tag ]]`,
 # `<TAG>`
 _TEMPLATE = re.compile(
@@ -26,10 +27,13 @@ _TEMPLATE = re.compile(
 
 
 def template_variables(text: str) -> tuple[str, ...]:
-    """What a text written for some template engine asks for; empty where it is plain text."""
+    """What a text written for some template engine asks for; empty where it is plain text.
+
+    Only the beginning of a text that is longer than any reference is looked at.
+    """
     found = (
         next(group for group in match.groups() if group is not None).strip()[:200]
-        for match in _TEMPLATE.finditer(text)
+        for match in _TEMPLATE.finditer(text[:_MAX_LENGTH])
     )
     return tuple(dict.fromkeys(name or "?" for name in found))
 
@@ -51,6 +55,8 @@ def place_of(document: Document, node: Scalar) -> Place | None:
 
 def literal_scalar(document: Document, node: Scalar) -> Resolved:
     """A scalar's value where no variables are substituted; template text is `missing`."""
+    if len(node.value) > _MAX_LENGTH:
+        return Resolved(error="longer than any image reference")
     if missing := template_variables(node.value):
         return Resolved(missing=missing)
     return literal(node.value, place_of(document, node))

@@ -15,9 +15,10 @@ from tagwatch.value import dataclass, replace
 
 __all__ = ["Lookup", "Part", "Place", "Resolved", "interpolate", "joined", "literal"]
 
-_MAX_LENGTH = 4096  # an image reference has at most about 800 characters
-_MAX_PARTS = 256
+_MAX_LENGTH = 65_536  # an inline Dockerfile; an image reference has at most about 800 characters
+_MAX_PARTS = 4096
 _MAX_NESTING = 20
+_TOO_LONG = "longer than any image reference"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _BRACED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])(.*))?", re.ASCII | re.DOTALL)
 
@@ -102,6 +103,8 @@ def interpolate(
 
     A variable without value and default is `missing`, never empty. `place` is where `text` stands.
     """
+    if len(text) > _MAX_LENGTH:
+        return Resolved(error=_TOO_LONG)
     return _Interpolation(lookup, place, operators).run(text, 0, 0)
 
 
@@ -184,5 +187,5 @@ def joined(values: Iterable[Resolved]) -> Resolved:
         missing |= dict.fromkeys(value.missing)
         error = error or value.error
         if length > _MAX_LENGTH or len(parts) > _MAX_PARTS:
-            return Resolved(missing=tuple(missing), error="longer than any image reference")
+            return Resolved(missing=tuple(missing), error=_TOO_LONG)
     return Resolved(parts=tuple(parts), missing=tuple(missing), error=error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from importlib import import_module
 from typing import cast
 
@@ -148,3 +149,25 @@ def test_any_bytes(name: str, raw: bytes) -> None:
     source = cast(Source, import_module(SOURCES[name]))
     extract(source, raw, SAMPLES[name][0])
     source.recognizes("x.yaml", raw)
+
+
+@pytest.mark.parametrize(
+    "mark", ["$", "${", "${A:-", "{{", "<", "[[", "$(", "a", ":", "@", "/", "}"]
+)
+@pytest.mark.parametrize("name", ["compose", "kubernetes", "helm", "gitlab-ci", "github-actions"])
+def test_long_texts_end(name: str, mark: str) -> None:
+    before = {
+        "compose": "services: {a: {image: '",
+        "kubernetes": "kind: Pod\nspec: {containers: [{image: '",
+        "helm": "{image: '",
+        "gitlab-ci": "{a: {image: '",
+        "github-actions": "{jobs: {a: {container: '",
+    }[name]
+    text = before + mark * (400_000 // len(mark))
+    text += "'" + "".join("]" if c == "[" else "}" for c in reversed(before) if c in "[{")
+    started = time.process_time()
+    source = cast(Source, import_module(SOURCES[name]))
+    extraction = extract(source, text, SAMPLES[name][0])
+    assert all(target.reference is None for target in extraction.targets)
+    assert not any("not YAML" in problem.message for problem in extraction.problems)
+    assert time.process_time() - started < 2

@@ -96,6 +96,7 @@ def test_hostile_growth_ends() -> None:
         doubling[f"A{n}"] = interpolate(f"$A{n - 1}$A{n - 1}", doubling.get)
     assert doubling["A59"].error
     assert interpolate("${A:-" * 5000, lookup).error
+    assert interpolate("$" * 1_000_000, lookup).error
     assert interpolate("${A:-" * 500 + "}" * 500, lookup).error
 
 
