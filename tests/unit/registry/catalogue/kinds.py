@@ -41,6 +41,7 @@ async def client_of(double: Double, **more: Any) -> AsyncIterator[RegistryClient
     """The client of a double, logged in where its API wants that."""
     if double.kind == "ghcr":
         more.setdefault("environment", login(double.host))
+    if double.kind in ("ghcr", "hub"):
         more.setdefault("catalogue_endpoint", double.url)
     async with registry_at(double.url, **{"kind": double.kind, **more}) as client:
         yield client

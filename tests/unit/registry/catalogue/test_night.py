@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from tagwatch.crawl.crawler import crawl_repository
-from tagwatch.crawl.task import CrawlTask, Need, Pattern
+from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.image.digest import Digest
-from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import RepositorySnapshot, Scope
+from tests.bench import requests
 from tests.registry.doubles.warehouse import Double, Refusal
 from tests.registry.harness import AT, repository
+from tests.registry.night import PLATFORMS, first_task, next_task
 from tests.unit.registry.catalogue.kinds import DOUBLES, client_of, truth
 
-PLATFORMS = (Platform.parse("linux/amd64"), Platform.parse("linux/arm64"))
 ONE_REQUEST = {"acr", "gitlab", "harbor", "quay"}
 PATHS = tuple(f"team/app{number}" for number in range(4))
 
@@ -31,26 +30,6 @@ def double(request: pytest.FixtureRequest) -> Double:
     return made
 
 
-def first_task(double: Double, path: str) -> CrawlTask:
-    return CrawlTask(
-        repository=repository(double.host, path),
-        at=AT,
-        patterns=(Pattern(selector="*"),),
-        platforms=PLATFORMS,
-    )
-
-
-def next_task(task: CrawlTask, snapshot: RepositorySnapshot) -> CrawlTask:
-    """The night after, knowing what the first one found."""
-    return replace(
-        task,
-        at=task.at + timedelta(days=1),
-        known={seen.tag: seen.digest for seen in snapshot.tags},
-        watermark=snapshot.watermark,
-        documents=task.documents | snapshot.documents.keys(),
-    )
-
-
 async def nights(double: Double, tasks: list[CrawlTask]) -> list[RepositorySnapshot]:
     """One run: a client of its own."""
     async with client_of(double) as client:
@@ -59,7 +38,7 @@ async def nights(double: Double, tasks: list[CrawlTask]) -> list[RepositorySnaps
 
 async def test_an_unchanged_night_and_one_with_a_moved_tag(double: Double) -> None:
     async with double.serving():
-        tasks = [first_task(double, path) for path in PATHS]
+        tasks = [first_task(repository(double.host, path)) for path in PATHS]
         snapshots = await nights(double, tasks)
         first = double.night()
         tasks = [next_task(task, snapshot) for task, snapshot in zip(tasks, snapshots, strict=True)]
@@ -117,3 +96,10 @@ class TestRefused:
         assert "gone" in snapshot.asked
         assert "gone" not in {seen.tag for seen in snapshot.tags}
         assert snapshot.watermark is None
+
+
+@pytest.mark.parametrize("kind", sorted(requests.DOUBLES))
+async def test_the_benchmarks_figures_hold_in_small(kind: str) -> None:
+    counts = await requests.three_nights(requests.DOUBLES[kind](), 10, 12)
+    assert requests.missed(kind, counts, 10, 12) == []
+    assert counts[2]["manifest"] == 1 + len(PLATFORMS)
