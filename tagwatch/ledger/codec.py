@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -21,6 +21,7 @@ from tagwatch.value import is_value
 
 __all__ = [
     "compress",
+    "compress_lines",
     "decode",
     "digest_of_bytes",
     "digest_to_bytes",
@@ -72,6 +73,15 @@ def compress(raw: bytes) -> bytes:
     import zlib
 
     return zlib.compress(raw, 6)
+
+
+def compress_lines(lines: Iterable[bytes]) -> bytes:
+    """Each of `lines` ended by a newline, compressed one by one: they are never all in memory."""
+    import zlib
+
+    packer = zlib.compressobj(6)
+    packed = [part for line in lines if (part := packer.compress(line + b"\n"))]
+    return b"".join((*packed, packer.flush()))
 
 
 def expand(stored: bytes) -> bytes:

@@ -35,8 +35,10 @@ _BASE_BUILDS = """
   SELECT first_seen, last_seen, ended, body FROM base_build
   WHERE ?1 IS NULL OR reference IN (SELECT value FROM json_each(?1))
   ORDER BY reference, first_seen, platform, digest, manifest"""
-_RUNS = "SELECT id, kind, at, finished_at, complete, errors, warnings, notes FROM run "
-_RESULT = "SELECT result FROM run WHERE "
+_RUNS = """
+  SELECT id, kind, at, finished_at, complete, errors, warnings, notes, not_checked, moved
+  FROM run """
+_RESULT = "SELECT result, evidence FROM run WHERE "
 _MAX_PARAMETERS = 500
 _INTERVAL = """
   SELECT t.name, d.bytes, i.first_seen,
@@ -281,19 +283,31 @@ class Reader:
         return self._result("kind = ? AND result IS NOT NULL", (kind,))
 
     def previous_result(self, run_id: int) -> AuditResult | None:
-        """The answer of the newest finished run before this one, of the same kind."""
+        """The answer of the newest finished run before this one, of the same kind.
+
+        Without its evidence: it serves to tell what is different.
+        """
         return self._result(
             "id < ? AND result IS NOT NULL AND kind = (SELECT kind FROM run WHERE id = ?)",
             (run_id, run_id),
+            whole=False,
         )
 
-    def _result(self, condition: str, parameters: tuple[object, ...]) -> AuditResult | None:
+    def _result(
+        self, condition: str, parameters: tuple[object, ...], *, whole: bool = True
+    ) -> AuditResult | None:
+        from tagwatch.audit.evidence import Evidence
         from tagwatch.audit.result import AuditResult
 
         rows = self._rows(_RESULT + condition + " ORDER BY id DESC LIMIT 1", parameters)
         if not rows or rows[0][0] is None:
             return None
-        return decode(AuditResult, expand(rows[0][0]))
+        ((body, packed),) = rows
+        result = decode(AuditResult, expand(body))
+        if not whole or packed is None:
+            return result
+        evidence = (decode(Evidence, line) for line in expand(packed).splitlines())
+        return replace(result, evidence={item.key: item for item in evidence})
 
     def finding_dates(self, fingerprints: Iterable[str]) -> Mapping[str, FindingDates]:
         """When each of these findings stood in a result first and last."""

@@ -43,7 +43,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run. `finished_at` None: it was interrupted, or is still going on."""
+    """One run. `finished_at` None: it was interrupted, or is still going on.
+
+    `not_checked`: targets of which nothing could be read; `moved`: tags that did.
+    """
 
     id: int
     kind: str
@@ -53,6 +56,8 @@ class Run:
     errors: int = 0
     warnings: int = 0
     notes: int = 0
+    not_checked: int = 0
+    moved: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

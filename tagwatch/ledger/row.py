@@ -64,4 +64,6 @@ def run_of(row: Any) -> Run:
         errors=counts[0],
         warnings=counts[1],
         notes=counts[2],
+        not_checked=counts[3],
+        moved=counts[4],
     )

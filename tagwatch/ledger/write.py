@@ -25,7 +25,7 @@ from tagwatch.audit.result import AuditResult
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot
-from tagwatch.ledger.codec import compress, digest_to_bytes, encode, micros
+from tagwatch.ledger.codec import compress, compress_lines, digest_to_bytes, encode, micros
 from tagwatch.ledger.connection import translated
 from tagwatch.ledger.intern import repository_number
 from tagwatch.ledger.maintenance import back_up, forget, problems
@@ -119,7 +119,10 @@ class Ledger(Reader):
                 "errors": severities.count(Severity.ERROR),
                 "warnings": severities.count(Severity.WARNING),
                 "notes": severities.count(Severity.NOTE),
-                "result": compress(encode(result)),
+                "not_checked": result.coverage.unresolved + result.coverage.unavailable,
+                "moved": len(result.changes),
+                "result": compress(encode(replace(result, evidence={}))),
+                "evidence": compress_lines(encode(item) for item in result.evidence.values()),
             }
             try:
                 self._db.table("run").update(run_id, run)

@@ -17,7 +17,7 @@ from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Finding, Severity
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.resolution import Resolution, Status
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.result import AuditResult, Coverage
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.platform import LINUX_AMD64
@@ -103,6 +103,19 @@ def test_runs_and_their_answers(ledger: Ledger) -> None:
         ),
         Run(id=cut_off, kind="scan", at=AT + 2 * DAY),
     )
+
+
+def test_the_evidence_of_an_answer_comes_back_with_it(ledger: Ledger) -> None:
+    third = ledger.begin_run("scan", AT + 4 * DAY)
+    facts = {"k": evidence("k", AT), "ünï": evidence("ünï", None)}
+    whole = replace(
+        result(AT + 4 * DAY), evidence=facts, coverage=Coverage(unresolved=1, unavailable=2)
+    )
+    ledger.finish_run(third, whole)
+    assert ledger.last_result() == whole
+    assert ledger.runs(1)[0].not_checked == 3
+    fourth = ledger.begin_run("scan", AT + 5 * DAY)
+    assert ledger.previous_result(fourth) == replace(whole, evidence={})
 
 
 def test_findings_keep_the_day_they_were_first_seen(ledger: Ledger) -> None:
