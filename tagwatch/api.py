@@ -12,7 +12,7 @@ from tagwatch.audit.qualify import qualify
 from tagwatch.audit.result import AuditResult
 from tagwatch.errors import InputError, NothingToReadError
 from tagwatch.source.target import Extraction, Problem, Target
-from tagwatch.value import dataclass, field
+from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.look_up import Asking, look_up
 from tagwatch.walk.site import Site
 from tagwatch.workspace.find import Found, find, sources_from_globs
@@ -43,11 +43,15 @@ _MAX_ROUNDS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOptions:
-    """How to ask, what the files are built with, and which findings are known already."""
+    """How to ask, what the files are built with, and which findings are known already.
+
+    `diff_base`: a commit; what the files said already where HEAD left it is known, too.
+    """
 
     asking: Asking = field(default_factory=Asking)
     build_args: Mapping[str, str] = field(default_factory=dict)
     baseline: Baseline | None = None
+    diff_base: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +141,38 @@ def _check(
         quotas=facts.quotas,
         complete=not facts.stopped,
     )
-    result = judge(case, site.policy, site.knowledge, baseline=options.baseline)
+    baseline = options.baseline
+    if options.diff_base is not None:
+        baseline = _with_known_before(found, case, site, options)
+    result = judge(case, site.policy, site.knowledge, baseline=baseline)
     return _with_fix_lines(result, site, instead)
+
+
+def _with_known_before(found: Found, case: Case, site: Site, options: CheckOptions) -> Baseline:
+    """The baseline, and every finding that the same files had where HEAD left `diff_base`."""
+    from os.path import realpath
+    from pathlib import Path
+
+    from tagwatch.audit.baseline import make_baseline
+    from tagwatch.workspace.git_history import changed_files
+
+    assert options.diff_base is not None
+    changed = changed_files(site.root, options.diff_base)
+    instead = {Path(realpath(site.root / path)): raw for path, raw in changed.items()}
+    there = [
+        file for file in found.files if instead.get(Path(realpath(file.real)), b"") is not None
+    ]
+    files = read_files(Found(files=tuple(there)), site, options.build_args, instead)
+    remembered = look_up(files.targets, site, Asking(offline=True)).evidence
+    evidence = {**remembered, **case.evidence}
+    before = judge(
+        replace(case, files=files.extractions, evidence=evidence, problems=files.problems),
+        site.policy,
+        site.knowledge,
+    )
+    known = make_baseline(before.findings, site.at.date()).known
+    since = {key: replace(entry, first_seen=options.diff_base) for key, entry in known.items()}
+    return Baseline(known={**since, **(options.baseline.known if options.baseline else {})})
 
 
 async def scan(

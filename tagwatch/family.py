@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "ledger": "tagwatch.cli.ledger:command",
     "serve": "tagwatch.cli.serve:command",
     "explain": "tagwatch.cli.explain:command",
+    "baseline": "tagwatch.cli.baseline:command",
     "init": "tagwatch.cli.init:command",
     "demo": "tagwatch.cli.demo:command",
     "schema": "tagwatch.cli.schema:command",

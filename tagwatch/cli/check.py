@@ -7,11 +7,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from tagwatch.cli.baseline_file import read_baseline_file, write_baseline_file
 from tagwatch.cli.build_args import add_build_args, build_args_of
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.shell import answer, colored, note, open_site, tell_incomplete
+from tagwatch.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from tagwatch.audit.baseline import Baseline
     from tagwatch.audit.result import AuditResult
     from tagwatch.publish.interface import PublishContext
     from tagwatch.walk.fix import Draft
@@ -48,6 +51,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_build_args(parser)
     _add_fixes(parser)
+    _add_known(parser)
     parser.add_argument(
         "--quiet", action="store_true", help="print nothing unless something fails the check"
     )
@@ -69,14 +73,30 @@ def _add_fixes(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_known(parser: argparse.ArgumentParser) -> None:
+    """What is known already, and fails nothing."""
+    parser.add_argument(
+        "--baseline", metavar="FILE", help="findings in FILE are known: shown, and fail nothing"
+    )
+    parser.add_argument(
+        "--prune", action="store_true", help="with --baseline: take out of FILE what is fixed"
+    )
+    parser.add_argument(
+        "--diff-base",
+        metavar="REV",
+        help="only what is new since HEAD left this commit or branch fails",
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """Audit, mend, print; the exit codes are those of the README, for what is left to do."""
     if options.dry_run and not options.fix:
-        from tagwatch.errors import UsageError
-
         raise UsageError("--dry-run shows what --fix would do", hint="add --fix")
+    if options.prune and not options.baseline:
+        raise UsageError("--prune takes entries out of a baseline", hint="add --baseline FILE")
+    baseline = read_baseline_file(options.baseline) if options.baseline else None
     site = open_site(options)
-    result, draft = _audited(site, options)
+    result, draft = _audited(site, options, baseline)
     if draft is not None and not options.dry_run:
         draft.write()
         note(f"tagwatch: {_made(draft)}")
@@ -85,23 +105,40 @@ def run(options: argparse.Namespace) -> int:
         answer(draft.diff())
     elif not (options.quiet and code == 0):
         _print(result, site, options)
+    if baseline is not None:
+        _tell_fixed(baseline, result, options)
     tell_incomplete(result, site.policy, code)
     return 0 if options.exit_zero and code == 1 else code
 
 
-def _audited(site: Site, options: argparse.Namespace) -> tuple[AuditResult, Draft | None]:
+def _audited(
+    site: Site, options: argparse.Namespace, baseline: Baseline | None
+) -> tuple[AuditResult, Draft | None]:
     """The findings, with `--fix` those of the files as they would be then."""
     from tagwatch.api import Asking, CheckOptions, check, fix
 
     how = CheckOptions(
         asking=Asking(offline=options.offline, max_seconds=options.max_time or None),
         build_args=build_args_of(options.build_arg),
+        baseline=baseline,
+        diff_base=options.diff_base,
     )
     if not options.fix:
         return check(options.paths, site, how), None
     from tagwatch.audit.fixing import Strategy
 
     return fix(options.paths, site, Strategy(options.fix), how)
+
+
+def _tell_fixed(baseline: Baseline, result: AuditResult, options: argparse.Namespace) -> None:
+    """Say which known findings are gone, and take them out where that is asked for."""
+    fixed = baseline.fixed(result)
+    for entry in fixed:
+        note(f"tagwatch: fixed since the baseline: {entry.path}: {entry.rule} {entry.subject}")
+    if fixed and options.prune and not options.dry_run:
+        write_baseline_file(options.baseline, baseline.pruned(result))
+    elif fixed and not options.prune:
+        note("tagwatch: --prune takes them out of the baseline")
 
 
 def _made(draft: Draft) -> str:
@@ -134,7 +171,6 @@ def _add_step_summary(result: AuditResult, context: PublishContext, site: Site) 
         return
     from pathlib import Path
 
-    from tagwatch.errors import InputError
     from tagwatch.publish.markdown import render
 
     try:

@@ -46,6 +46,7 @@ def render(result: AuditResult, context: PublishContext) -> str:
     width = max(context.width, _MIN_WIDTH)
     lines = [
         *_findings(result, paint, width),
+        *_known(result, paint),
         *_changes(result, paint),
         *_problems(result, paint, width),
         *_failures(result, paint, width),
@@ -63,7 +64,7 @@ def summary(result: AuditResult, context: PublishContext) -> str:
         since = since_sentence(result.since(context.previous), len(result.changes))
         lines.append(f"since {stamp(context.previous.at)}: {since}")
     if result.ignored:
-        lines.append(count(len(result.ignored), "finding") + " ignored by policy or comment")
+        lines.append(count(len(result.ignored), "finding") + " ignored or known")
     fixes = sum(finding.fix is not None for finding in result.findings)
     if fixes:
         lines.append(f"{fixes} can be fixed with --fix")
@@ -103,6 +104,18 @@ def _findings(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
                 yield f"{_INDENT}{paint('good', 'fix')}  {fix}"
             elif finding.remedy:
                 yield from _wrapped(f"do   {finding.remedy}", width)
+        yield ""
+
+
+def _known(result: AuditResult, paint: _Paint) -> Iterator[str]:
+    """Findings of a baseline: one faint line each."""
+    known = [one for one in result.ignored if one.by == "baseline"]
+    for one in sorted(known, key=lambda one: _worst_first(one.finding)):
+        finding = one.finding
+        place = f"{one_line(finding.location.path)}:{finding.location.line}"
+        text = f"known    {place}  {finding.rule}  {one_line(finding.message, 120)}"
+        yield "  " + paint("dim", f"{text} ({one_line(one.reason, 80)})")
+    if known:
         yield ""
 
 

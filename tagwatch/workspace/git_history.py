@@ -17,7 +17,7 @@ from typing import IO
 from tagwatch.errors import InputError
 from tagwatch.value import dataclass
 
-__all__ = ["FileVersion", "file_history", "files_at_head", "head_at"]
+__all__ = ["FileVersion", "changed_files", "file_history", "files_at_head", "head_at"]
 
 _GIT = ("git", "--literal-pathspecs", "--no-replace-objects", "-c", "protocol.allow=never")
 _ENVIRONMENT = {
@@ -50,6 +50,32 @@ def files_at_head(repository: Path, folder: str) -> tuple[str, ...]:
     listing = _run(repository, ["ls-tree", "-z", "HEAD", "--", f"{folder}/"])
     entries = (line.partition("\t") for line in listing.split("\0") if line)
     return tuple(sorted(name.rpartition("/")[2] for kind, _, name in entries if " blob " in kind))
+
+
+def changed_files(
+    repository: Path, revision: str, *, timeout_seconds: float = _TIMEOUT_SECONDS
+) -> dict[str, bytes | None]:
+    """Files that are not as where HEAD left `revision`, each with its bytes there (None: none).
+
+    Paths are POSIX, from the root; what is not committed counts, and what is not tracked. Raises
+    `InputError`: no repository, no such revision, no common history.
+    """
+    named = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
+    try:
+        commit = _run(repository, named).strip()
+    except InputError as error:
+        hint = "fetch it first (a shallow clone has only the newest commit)"
+        raise InputError(f"no commit is called {revision!r} here", hint=hint) from error
+    base = _run(repository, ["merge-base", commit, "HEAD"]).strip()
+    changed = _run(repository, ["diff-index", "--name-only", "--no-renames", "-z", base, "--"])
+    new = _run(repository, ["ls-files", "--others", "--exclude-standard", "-z"])
+    before: dict[str, bytes | None] = dict.fromkeys(new.split("\0")[:-1])
+    with _cat_file(repository, timeout_seconds) as (ask, answer):
+        for path in (path for path in changed.split("\0") if path and "\n" not in path):
+            ask.write(f"{base}:{path}\n".encode(errors="surrogateescape"))
+            ask.flush()
+            before[path] = _read_object(answer, path)
+    return before
 
 
 def file_history(
