@@ -97,11 +97,22 @@ def parser_for(name: str, command: Command) -> argparse.ArgumentParser:
         prog=f"tagwatch {name}",
         description=command.help,
         epilog=command.epilog or None,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
         allow_abbrev=False,
     )
     command.arguments(parser)
     return parser
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Help as wide as the terminal. Told no width, argparse loads `shutil` to find it."""
+    columns = os.environ.get("COLUMNS", "")
+    if not columns.isdecimal() or columns == "0":
+        try:
+            columns = str(os.get_terminal_size().columns or 80)
+        except (OSError, ValueError):  # no terminal, or no standard output at all
+            columns = "80"
+    return argparse.RawDescriptionHelpFormatter(prog, width=int(columns) - 2)
 
 
 def _no_command(arguments: list[str]) -> int:
@@ -111,7 +122,7 @@ def _no_command(arguments: list[str]) -> int:
         usage="tagwatch COMMAND [OPTION…] [ARGUMENT…]",
         description="What every image tag is, what it was, why it moved, and what to do.",
         epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
     )
     parser.add_argument("--version", action="version", version=f"tagwatch {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")

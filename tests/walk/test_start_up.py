@@ -1,0 +1,59 @@
+"""What a warm `check` imports: start-up is part of the design. Counted, never timed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import pytest
+
+from tests.walk.conftest import Shop
+
+NEVER = {
+    "aiohttp", "apscheduler", "ast", "asyncio", "click", "concurrent.futures", "dataclasses",
+    "email", "http", "importlib.metadata", "inspect", "jinja2", "logging", "msgspec", "pathspec",
+    "pydantic", "rich", "shutil", "socket", "sqlite_utils", "ssl", "subprocess", "tempfile",
+    "textwrap", "yaml",
+}  # fmt: skip
+
+
+async def imported(shop: Shop, *arguments: str) -> tuple[set[str], str]:
+    """The modules that the real command imported, and its answer."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-X",
+        "importtime",
+        "-m",
+        "tagwatch",
+        *arguments,
+        cwd=shop.folder,
+        env={**os.environ, **shop.environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    lines = [line for line in err.decode().splitlines() if line.startswith("import time:")]
+    assert lines, err.decode()
+    return {line.rpartition("|")[2].strip() for line in lines}, out.decode()
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+async def test_a_warm_check_of_a_dockerfile(shop: Shop, form: str) -> None:
+    """Config and policy in YAML, a ledger that knows the images, registries that may be asked."""
+    shop.write("Dockerfile", "FROM python:3.12-slim\nUSER 10001\nEXPOSE 8000\n")
+    cold, _ = await imported(shop, "check", "Dockerfile", "--format", form)
+    assert {"aiohttp", "yaml", "msgspec"} <= cold, "the test sees what is imported"
+    await shop.run("check", "Dockerfile")
+    warm, out = await imported(shop, "check", "Dockerfile", "--format", form)
+    assert "3.12.14" in out
+    assert warm & NEVER == set()
+    ours = {name for name in warm if name.startswith("tagwatch")}
+    assert len(ours) <= 125, sorted(ours)
+
+
+async def test_an_offline_check_that_knows_nothing(shop: Shop) -> None:
+    """The hook in a fresh clone: no network is even loaded."""
+    await shop.run("check", "--offline", "Dockerfile")
+    modules, _ = await imported(shop, "check", "--offline", "Dockerfile")
+    assert modules & (NEVER - {"textwrap"}) == set()
