@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "serve": "tagwatch.cli.serve:command",
     "explain": "tagwatch.cli.explain:command",
     "baseline": "tagwatch.cli.baseline:command",
+    "policy": "tagwatch.cli.policy:command",
     "init": "tagwatch.cli.init:command",
     "demo": "tagwatch.cli.demo:command",
     "schema": "tagwatch.cli.schema:command",
