@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from tagwatch.audit.base import BaseMatch
@@ -13,6 +12,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Target
+from tagwatch.value import dataclass, field
 
 __all__ = ["Evidence", "Pin", "PlatformFacts", "evidence_key", "is_readable"]
 

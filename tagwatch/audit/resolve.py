@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from tagwatch.audit.alias import most_specific
 from tagwatch.audit.candidate import is_settled
@@ -20,6 +19,7 @@ from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.selector import Selector, choose, parse_selector, suggest
 from tagwatch.image.tag import Kind, Tag, version_key
 from tagwatch.image.tag_table import TagTable
+from tagwatch.value import replace
 
 __all__ = ["resolve_selector", "resolve_tag"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from tagwatch.audit.resolution import Resolution, Status
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of, target_of
 from tagwatch.cli.shell import answer, open_site
 from tagwatch.errors import InvalidReferenceError, UsageError
+from tagwatch.value import replace
 
 __all__ = ["command"]
 

@@ -104,7 +104,8 @@ def read_document(raw: bytes, name: str) -> ConfigDocument:
         problem = document.problems[0]
         raise ConfigError(
             f"{problem.location}: {problem.message}",
-            hint=_hint(problem.hint) or "look for a bracket, quote or indentation before this place",
+            hint=_hint(problem.hint)
+            or "look for a bracket, quote or indentation before this place",
         )
     if len(document.roots) > 1:
         place = document.location(document.roots[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Flag, auto
 from fnmatch import fnmatchcase
@@ -11,6 +10,7 @@ from fnmatch import fnmatchcase
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Repository
+from tagwatch.value import dataclass, field
 
 __all__ = ["CrawlTask", "Need", "Pattern"]
 

@@ -9,7 +9,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Any
@@ -30,6 +29,7 @@ from tagwatch.ledger.write import Ledger
 from tagwatch.registry.client import Registries, open_registries
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
+from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.site import Site
 
 __all__ = ["Answers", "Asker", "Patience", "Reading", "open_asker", "pattern_of", "wants_of_run"]

@@ -6,7 +6,6 @@ Where everything is remembered, no network and no event loop is imported.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
@@ -14,6 +13,7 @@ from tagwatch.audit.result import RepositoryChange
 from tagwatch.image.snapshot import Failure, Quota
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
+from tagwatch.value import dataclass, field
 from tagwatch.walk.site import Site
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 
 from tagwatch.audit.base import BaseMatch
@@ -21,6 +20,7 @@ from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Target
+from tagwatch.value import dataclass, field
 from tagwatch.walk.ask import Answers, Patience, open_asker, pattern_of, wants_of_run
 from tagwatch.walk.explain import explain_moves
 from tagwatch.walk.recall import base_repositories, recall_bases, recall_repository, store_bases
@@ -61,9 +61,7 @@ async def survey(
         patience = patience or Patience()
         expanded, failures = await asker.expand(watches, patience)
         wants = wants_of_run(targets, expanded, site, with_bases=whole)
-        answers = await asker.ask(
-            wants, ledger, run_id, patience=patience, progress=progress
-        )
+        answers = await asker.ask(wants, ledger, run_id, patience=patience, progress=progress)
     answers.failures += failures
     found = Survey(answers=answers)
     _Remembering(ledger, site, found).run(targets, expanded)
