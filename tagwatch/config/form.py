@@ -126,6 +126,9 @@ class AlertsForm(Form, frozen=True):
     slack: SlackForm | None = None
     webhook: WebhookForm | None = None
     apprise: AppriseForm | None = None
+    plugins: Annotated[
+        dict[str, WebhookForm], Meta(description="channels that other packages bring, by name")
+    ] = {}
 
 
 class ScheduleForm(Form, frozen=True):
@@ -143,10 +146,18 @@ class DaskForm(Form, frozen=True):
     address: Text
 
 
-class EngineForm(Form, frozen=True):
-    """Another engine than this process."""
+class PluginEngineForm(Form, frozen=True):
+    """An engine that another package brings."""
 
-    dask: DaskForm
+    name: Text
+    address: Annotated[str, Meta(description="where it is told to work, if it asks")] = ""
+
+
+class EngineForm(Form, frozen=True):
+    """Another engine than this process: one of these."""
+
+    dask: DaskForm | None = None
+    plugin: PluginEngineForm | None = None
 
 
 class FactsForm(Form, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from tagwatch.config.file import read_bytes
 from tagwatch.config.form import SettingsForm
 from tagwatch.config.policy_check import PolicyCheck, packed
 from tagwatch.config.policy_form import laid_over
+from tagwatch.config.settings import channels_of
 from tagwatch.config.strict import convert, nearest_of
 from tagwatch.errors import TagwatchError
-from tagwatch.family import PUBLISHERS
+from tagwatch.family import FAMILIES
 from tagwatch.image.reference import Repository, is_tag
 from tagwatch.image.selector import parse_selector
+from tagwatch.member import place_of
 
 __all__ = ["read_plain"]
 
@@ -130,21 +133,10 @@ def _named(document: ConfigDocument, keys: Keys, folder: Path, name: str) -> Pat
 def _check_settings(document: ConfigDocument, plain: dict[str, Any]) -> None:
     """What the form cannot say of settings. Raises `ConfigError`."""
     for index, name in enumerate(plain.get("reports", {}).get("formats", ())):
-        if PUBLISHERS and name not in PUBLISHERS:
-            raise document.error(
-                ("reports", "formats", index),
-                f"unknown format {name!r}",
-                hint=nearest_of(name, PUBLISHERS),
-            )
-    for channel, options in plain.get("alerts", {}).items():
-        if sum(bool(options.get(key)) for key in _ADDRESSES) != 1:
-            kind = "webhook" if channel == "slack" else "url"
-            raise document.error(
-                ("alerts", channel),
-                "one place must hold the address",
-                hint=f"name {kind}_env (a variable) or {kind}_file; the address itself is a secret",
-                at_value=False,
-            )
+        _check_member(document, ("reports", "formats", index), "publishers", name)
+    for place, options in channels_of(plain.get("alerts", {})):
+        _check_channel(document, ("alerts", *place), options)
+    _check_engine(document, plain.get("engine", "local"))
     for index, entry in enumerate(plain.get("watch", ())):
         _check_watch(document, entry, ("watch", index))
     schedule = plain.get("schedule", {})
@@ -156,6 +148,40 @@ def _check_settings(document: ConfigDocument, plain: dict[str, Any]) -> None:
         )
     if "timezone" in schedule:
         _check_timezone(document, schedule["timezone"])
+
+
+def _check_member(document: ConfigDocument, keys: Keys, family: str, name: str) -> None:
+    """Whether tagwatch or another package has a member of that name. Raises `ConfigError`."""
+    if place_of(family, name) is None:
+        what = "format" if family == "publishers" else family.removesuffix("s")
+        raise document.error(
+            keys, f"unknown {what} {name!r}", hint=nearest_of(name, FAMILIES[family])
+        )
+
+
+def _check_channel(document: ConfigDocument, keys: Keys, options: Mapping[str, Any]) -> None:
+    if "plugins" in keys:
+        _check_member(document, keys, "notifiers", str(keys[-1]))
+    if sum(bool(options.get(key)) for key in _ADDRESSES) != 1:
+        kind = "webhook" if keys[-1] == "slack" else "url"
+        raise document.error(
+            keys,
+            "one place must hold the address",
+            hint=f"name {kind}_env (a variable) or {kind}_file; the address itself is a secret",
+            at_value=False,
+        )
+
+
+def _check_engine(document: ConfigDocument, engine: str | dict[str, Any]) -> None:
+    if isinstance(engine, str):
+        return
+    if len(engine) != 1:
+        raise document.error(
+            ("engine",), "one engine must be named", hint="dask: {address: …} or plugin: {name: …}"
+        )
+    if "plugin" in engine:
+        name = engine["plugin"]["name"]
+        _check_member(document, ("engine", "plugin", "name"), "engines", name)
 
 
 def _check_watch(document: ConfigDocument, entry: dict[str, Any], path: Keys) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ __all__ = [
     "Schedule",
     "Settings",
     "Watch",
+    "channels_of",
     "settings_of",
 ]
 
@@ -148,9 +149,8 @@ def settings_of(plain: Mapping[str, Any], path: Path) -> Settings:
             url=reports.get("url", ""),
         ),
         alerts=tuple(
-            _alert(folder, channel, options)
-            for channel, options in plain.get("alerts", {}).items()
-            if options is not None
+            _alert(folder, place[-1], options)
+            for place, options in channels_of(plain.get("alerts", {}))
         ),
         schedule=_schedule(plain.get("schedule")),
         engine=_engine(plain.get("engine", "local")),
@@ -160,6 +160,15 @@ def settings_of(plain: Mapping[str, Any], path: Path) -> Settings:
         ),
         knowledge=_path(folder, plain.get("knowledge")),
     )
+
+
+def channels_of(alerts: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Where each channel stands below `alerts`, its name last, and what is said of it."""
+    for channel, options in alerts.items():
+        if channel == "plugins":
+            yield from (((channel, name), inner) for name, inner in options.items())
+        elif options is not None:
+            yield (channel,), options
 
 
 def _path(folder: Path, text: str | None) -> Path | None:
@@ -207,7 +216,8 @@ def _schedule(plain: Mapping[str, Any] | None) -> Schedule | None:
 def _engine(plain: str | Mapping[str, Any]) -> Engine:
     if isinstance(plain, str):
         return Engine(name=plain)
-    return Engine(name="dask", address=plain["dask"]["address"])
+    name, options = next(iter(plain.items()))
+    return Engine(name=options.get("name", name), address=options.get("address", ""))
 
 
 def _facts(folder: Path, plain: str | Mapping[str, Any]) -> Facts:

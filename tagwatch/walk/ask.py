@@ -7,30 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from fnmatch import fnmatchcase
-from importlib import import_module
-from typing import Any
+from functools import partial
 
 from tagwatch.audit.policy import SCRATCH
 from tagwatch.config.settings import Watch
-from tagwatch.crawl.crawler import crawl_repository
+from tagwatch.crawl.engine.interface import Engine
 from tagwatch.crawl.plan import PlanSettings, Want, plan, wants_of
-from tagwatch.crawl.task import CrawlTask, Need, Pattern
-from tagwatch.errors import ConfigError, RegistryError
-from tagwatch.family import ENGINES
+from tagwatch.crawl.task import Need, Pattern
+from tagwatch.errors import RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.selector import is_pattern
 from tagwatch.image.snapshot import Failure, Quota, RepositorySnapshot
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
+from tagwatch.member import load_member
 from tagwatch.registry.client import Registries, open_registries
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.site import Site
+from tagwatch.walk.work import RegistryWork
 
 __all__ = ["Answers", "Asker", "Patience", "Reading", "open_asker", "pattern_of", "wants_of_run"]
 
@@ -106,14 +107,14 @@ class Asker:
         What was stored when patience ran out stays stored; `stopped` says that it did.
         """
         answers = Answers()
-
-        async def work(task: CrawlTask) -> RepositorySnapshot:
-            return await crawl_repository(task, self._registries.of(task.repository.host))
+        requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        work = RegistryWork(self._registries, self._settings)
 
         async def store(snapshot: RepositorySnapshot) -> None:
             answers.moves += ledger.add(run_id, snapshot)
             answers.readings[snapshot.repository] = _reading(snapshot)
             answers.failures += snapshot.failures
+            requests[snapshot.repository.host].update(snapshot.requests)
             if snapshot.quota is not None:
                 answers.quotas[snapshot.repository.host] = snapshot.quota
             if progress is not None:
@@ -125,7 +126,9 @@ class Asker:
                 await self._engine()(tasks, work, store, stop=patience.stop)
         except TimeoutError:
             answers.stopped = True
-        answers.requests = self._registries.requests
+        for host, kinds in self._registries.requests.items():
+            requests[host].update(kinds)
+        answers.requests = dict(sorted(requests.items()))
         answers.stopped |= patience.stop is not None and patience.stop.is_set()
         return answers
 
@@ -169,15 +172,10 @@ class Asker:
             full_sweep_of=sweeps,
         )
 
-    def _engine(self) -> Callable[..., Any]:
-        name = self._site.settings.engine.name
-        if name not in ENGINES:
-            raise ConfigError(
-                f"no engine is called {name!r}", hint=f"there are {', '.join(sorted(ENGINES))}"
-            )
-        module, _, attribute = ENGINES[name].partition(":")
-        engine: Callable[..., Any] = getattr(import_module(module), attribute)
-        return engine
+    def _engine(self) -> Engine:
+        settings = self._site.settings.engine
+        engine: Callable[..., Coroutine[None, None, None]] = load_member("engines", settings.name)
+        return partial(engine, address=settings.address) if settings.address else engine
 
 
 @asynccontextmanager

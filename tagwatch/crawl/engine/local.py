@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import groupby
 
+from tagwatch.crawl.engine.interface import Sink
 from tagwatch.crawl.task import CrawlTask
 from tagwatch.image.snapshot import RepositorySnapshot
 
 __all__ = ["run"]
 
 Work = Callable[[CrawlTask], Awaitable[RepositorySnapshot]]
-Sink = Callable[[RepositorySnapshot], Awaitable[None]]
 
 
 async def run(
@@ -23,12 +23,10 @@ async def run(
     concurrency: int = 64,
     stop: asyncio.Event | None = None,
 ) -> None:
-    """Run every task and hand each snapshot to `sink` as it arrives.
+    """See `Engine`. At most `concurrency` snapshots are in memory, whatever the number of tasks.
 
-    Tasks of one priority are finished before those of the next begin: pulls of a budget go to what
-    matters most. At most `concurrency` snapshots are in memory, whatever the number of tasks;
-    `tasks` is drawn from lazily. `work` answers failures in its snapshot; what it raises ends the
-    run. After `stop` is set no task begins, and those under way are finished and stored.
+    Priorities are kept apart because pulls of a budget go to what matters most. What `work` raises
+    ends the run.
     """
     try:
         await _run(tasks, work, sink, concurrency, stop)
