@@ -1,8 +1,9 @@
 """Crawling one repository: the fewest requests that answer a task, failures as part of the answer.
 
 Cost with a catalogue: the listing's pages, then nothing for a tag that serves what it served.
-Without one: one request for the names, one HEAD a selected tag. Either way a digest never seen
-before costs at most one GET for an index and one manifest and one config GET an audited platform.
+Without one: one request for the names, one HEAD a selected tag; where nobody counts pulls, the GET
+of a tag never seen before stands in for its HEAD. Either way a digest never seen before costs at
+most one GET for an index and one manifest and one config GET an audited platform.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tagwatch.image.manifest import Descriptor, Index, Manifest, parse_manifest
 from tagwatch.image.selector import Selector, SelectorKind, parse_selector, select
 from tagwatch.image.snapshot import Document, Failure, RepositorySnapshot, Scope, TagObservation
 from tagwatch.image.tag_table import TagTable
-from tagwatch.registry.interface import Listing, Registry
+from tagwatch.registry.interface import FreePulls, Listing, Registry
 
 __all__ = ["crawl_repository"]
 
@@ -41,7 +42,7 @@ async def crawl_repository(task: CrawlTask, registry: Registry) -> RepositorySna
     crawl = _Crawl(task=task, registry=registry)
     listing = await crawl.list_names()
     selection = crawl.select(listing)
-    await crawl.observe(selection.watched, listing)
+    await crawl.observe(selection, listing)
     if listing is not None and not crawl.has_digests(listing) and Need.NAMES in task.needs:
         await crawl.name_the_floating(selection.documented, listing.names)
     await crawl.check_pins()
@@ -69,6 +70,8 @@ class _Crawl:
     pins: dict[Digest, bool] = field(default_factory=dict)
     documents: dict[Digest, Document] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    unread: frozenset[str] = frozenset()
+    at_hand: dict[Digest, Document] = field(default_factory=dict)
 
     async def list_names(self) -> Listing | None:
         """The listing, where the task needs one or where it is the cheapest way to digests."""
@@ -124,11 +127,13 @@ class _Crawl:
             )
         )
 
-    async def observe(self, selected: frozenset[str], listing: Listing | None) -> None:
+    async def observe(self, selection: Selection, listing: Listing | None) -> None:
         """The digest of every selected tag that the listing did not give."""
         if self.is_over:
             return
-        unknown = set(selected - self.seen.keys())
+        if Need.DOCUMENTS in self.task.needs:
+            self.unread = selection.documented - self.task.known.keys()
+        unknown = set(selection.watched - self.seen.keys())
         if listing is not None:
             vanished = self.task.known.keys() - listing.names - self.seen.keys()
             if not self.has_digests(listing):
@@ -154,7 +159,7 @@ class _Crawl:
 
         async def one(tag: str) -> None:
             try:
-                observation = await self.registry.head(self.task.repository, tag)
+                observation = await self.observation(tag)
             except RegistryError as error:
                 self.fail(error, tag=tag)
                 return
@@ -163,6 +168,27 @@ class _Crawl:
                 self.seen[tag] = observation
 
         await _each(one, sorted(tags))
+
+    async def observation(self, tag: str) -> TagObservation | None:
+        """What a tag serves; None where it does not exist.
+
+        One never seen before is read at once where its documents are wanted and a pull costs no
+        more than a HEAD: that spares every new image a request.
+        """
+        free = isinstance(self.registry, FreePulls) and self.registry.pulls_are_free
+        if free and tag in self.unread:
+            try:
+                document = await self.registry.manifest(self.task.repository, tag)
+            except NotFoundError:
+                return None
+            except HostileAnswerError:
+                pass  # what cannot be read may still have a digest
+            else:
+                self.at_hand[document.digest] = document
+                return TagObservation(
+                    tag=tag, digest=document.digest, media_type=document.media_type
+                )
+        return await self.registry.head(self.task.repository, tag)
 
     async def name_the_floating(self, selected: frozenset[str], names: frozenset[str]) -> None:
         """Ask what may name each range and each moved tag, newest first, until one does.
@@ -281,7 +307,9 @@ class _Crawl:
         """A manifest by digest; None where it is stored already."""
         if digest in self.task.documents or digest in self.documents:
             return None
-        document = await self.registry.manifest(self.task.repository, digest)
+        document = self.at_hand.pop(digest, None)
+        if document is None:
+            document = await self.registry.manifest(self.task.repository, digest)
         self.documents[digest] = document
         return document
 

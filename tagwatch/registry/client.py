@@ -85,6 +85,11 @@ class RegistryClient:
         """See `Registry.quota`."""
         return self._meter.quota
 
+    @property
+    def pulls_are_free(self) -> bool:
+        """See `FreePulls`. Docker Hub counts pulls, whether or not it said so in this run."""
+        return self.line.kind != "hub" and self._meter.is_unlimited
+
     async def list_tags(
         self,
         repository: Repository,

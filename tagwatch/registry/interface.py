@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Quota, Scope, TagObservation
 from tagwatch.value import dataclass
 
-__all__ = ["MAX_BLOB_BYTES", "Listing", "Registry"]
+__all__ = ["MAX_BLOB_BYTES", "FreePulls", "Listing", "Registry"]
 
 MAX_BLOB_BYTES = 16 * 1024 * 1024
 """What `Registry.blob` reads at most: SBOMs of large images are larger than any manifest."""
@@ -40,6 +40,15 @@ class Listing:
     warnings: tuple[str, ...] = ()
     plain: bool = False
     gap: str = ""
+
+
+@runtime_checkable
+class FreePulls(Protocol):
+    """A `Registry` that can tell whether a manifest GET costs more than the request."""
+
+    @property
+    def pulls_are_free(self) -> bool:
+        """True as long as no limit of pulls is known, the registry's or the operator's."""
 
 
 class Registry(Protocol):

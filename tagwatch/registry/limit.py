@@ -42,6 +42,11 @@ class Meter:
         self._pulls = 0
         self._under_way = 0
 
+    @property
+    def is_unlimited(self) -> bool:
+        """True as long as neither the operator nor an answer named a limit of pulls."""
+        return self._budget is None and self.quota is None
+
     @contextmanager
     def pull(self, host: str) -> Iterator[None]:
         """Spend one pull. Raises `BudgetError` where none may be spent."""

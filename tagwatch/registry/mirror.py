@@ -154,6 +154,11 @@ class RoutedRegistry:
         return total
 
     @property
+    def pulls_are_free(self) -> bool:
+        """See `FreePulls`. A mirror may pull from where they are counted."""
+        return False
+
+    @property
     def quota(self) -> Quota | None:
         """See `Registry.quota`."""
         return self.origin.quota
