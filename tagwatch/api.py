@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import asyncio
     from pathlib import Path
 
+    from tagwatch.audit.evidence import Evidence
     from tagwatch.audit.fixing import Strategy
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.walk.fix import Draft
@@ -139,6 +140,7 @@ def _check(
         failures=facts.failures,
         requests=facts.requests,
         quotas=facts.quotas,
+        facts_from=_facts_from(facts.evidence),
         complete=not facts.stopped,
     )
     baseline = options.baseline
@@ -146,6 +148,20 @@ def _check(
         baseline = _with_known_before(found, case, site, options)
     result = judge(case, site.policy, site.knowledge, baseline=baseline)
     return _with_fix_lines(result, site, instead)
+
+
+def _facts_from(evidence: Mapping[str, Evidence]) -> str:
+    """Where facts come from that this ledger did not see itself, how many, and of when."""
+    brought: dict[str, list[Evidence]] = {}
+    for one in evidence.values():
+        if one.source != "seen":
+            brought.setdefault(one.source, []).append(one)
+    told = []
+    for source, facts in sorted(brought.items()):
+        oldest = min((one.at for one in facts if one.at is not None), default=None)
+        since = f", read {oldest:%Y-%m-%d %H:%M} UTC or later" if oldest else ""
+        told.append(f"{source}: {len(facts)} of {len(evidence)}{since}")
+    return "; ".join(told)
 
 
 def _with_known_before(found: Found, case: Case, site: Site, options: CheckOptions) -> Baseline:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "explain": "tagwatch.cli.explain:command",
     "baseline": "tagwatch.cli.baseline:command",
     "policy": "tagwatch.cli.policy:command",
+    "facts": "tagwatch.cli.facts:command",
     "init": "tagwatch.cli.init:command",
     "demo": "tagwatch.cli.demo:command",
     "schema": "tagwatch.cli.schema:command",

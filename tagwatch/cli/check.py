@@ -96,6 +96,11 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--prune takes entries out of a baseline", hint="add --baseline FILE")
     baseline = read_baseline_file(options.baseline) if options.baseline else None
     site = open_site(options)
+    if site.settings.facts is not None:
+        from tagwatch.walk.facts import bring_facts
+
+        for warning in bring_facts(site, offline=options.offline):
+            note(f"tagwatch: warning: {warning}")
     result, draft = _audited(site, options, baseline)
     if draft is not None and not options.dry_run:
         draft.write()

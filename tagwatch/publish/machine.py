@@ -77,6 +77,7 @@ def result_document(result: AuditResult) -> Document:
         "requests": {
             host: dict(sorted(kinds.items())) for host, kinds in sorted(result.requests.items())
         },
+        "facts_from": result.facts_from or None,
     }
 
 

@@ -1,0 +1,184 @@
+"""Facts from another ledger: what `tagwatch facts` writes and reads, and what `check` brings in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tagwatch.audit.evidence import is_readable
+from tagwatch.config.load import read_secret
+from tagwatch.config.settings import Facts
+from tagwatch.errors import ConfigError, InputError, RegistryError
+from tagwatch.image.reference import Repository
+from tagwatch.ledger.read import Reader
+from tagwatch.source.target import Target
+from tagwatch.walk.facts_file import MAX_BYTES, FactsFile, read_facts, write_facts
+from tagwatch.walk.site import Site
+
+__all__ = ["bring_facts", "export_facts", "import_facts", "source_name"]
+
+_OLD = timedelta(days=7)
+_FETCHED_AGAIN = timedelta(hours=1)
+_LEAST_KEY = 16
+_CACHE = "facts"
+
+
+def export_facts(targets: Sequence[Target], site: Site, settings: Facts) -> tuple[bytes, int]:
+    """A signed file of what this ledger saw of the targets' repositories and the watch list.
+
+    How many facts it holds goes with it. What was imported is not passed on. Raises
+    `ConfigError`, `InputError`, `LedgerError`.
+    """
+    key = _key(settings, site)
+    if not site.database.is_file():
+        raise InputError("there is no ledger to export from", hint="run `tagwatch scan` first")
+    names = {target.reference.repository.name for target in targets if target.reference}
+    names |= set(_watched(site))
+    with Reader.open(site.database) as ledger:
+        keys = [one for one in ledger.evidence_keys() if _is_of(one, names)]
+        found = [
+            one
+            for one in ledger.evidence(keys).values()
+            if one.source == "seen" and is_readable(one)
+        ]
+    return write_facts(found, site.at, key), len(found)
+
+
+def import_facts(site: Site, settings: Facts) -> FactsFile:
+    """Read the file or URL, check its signature, and keep its facts beside our own.
+
+    Raises `ConfigError`, `InputError`, `RegistryError`, `LedgerError`.
+    """
+    key = _key(settings, site)
+    return _keep(_read(site, settings), key, site, settings)
+
+
+def bring_facts(site: Site, *, offline: bool) -> tuple[str, ...]:
+    """Import what the configuration names where it is new, and return what is to be warned of.
+
+    What cannot be had is a warning; a file with a wrong signature is an `InputError`.
+    """
+    settings = site.settings.facts
+    if settings is None:
+        return ()
+    is_url = "://" in settings.source
+    if is_url and (offline or _was_fetched(site, settings)):
+        return _age_warnings(site, settings)
+    name = source_name(settings, site)
+    try:
+        key = _key(settings, site)
+        raw = _read(site, settings)
+    except (ConfigError, InputError, RegistryError) as error:
+        return (f"the facts in {name!r} are not used: {error.message}",)
+    if _remembered(site, _mark(name, raw)) is None:
+        _keep(raw, key, site, settings)
+    return _age_warnings(site, settings)
+
+
+def source_name(settings: Facts, site: Site) -> str:
+    """How facts from there are called: a path from the root, or a URL without its query."""
+    if "://" in settings.source:
+        return settings.source.partition("?")[0].partition("#")[0]
+    path = Path(settings.source)
+    return path.relative_to(site.root).as_posix() if path.is_relative_to(site.root) else str(path)
+
+
+def _keep(raw: bytes, key: bytes, site: Site, settings: Facts) -> FactsFile:
+    from tagwatch.ledger.write import Ledger
+
+    name = source_name(settings, site)
+    facts = read_facts(raw, key, source=name, now=site.at)
+    with Ledger.open(site.database) as ledger:
+        ledger.replace_evidence(name, facts.evidence)
+        stamp = facts.at.isoformat()
+        for mark in (_mark(name, raw), _place(name)):
+            ledger.cache(_CACHE, mark, stamp, site.at)
+        ledger.cache(_CACHE, _fetched(name), site.at.isoformat(), site.at)
+    return facts
+
+
+def _read(site: Site, settings: Facts) -> bytes:
+    if "://" in settings.source:
+        import asyncio
+
+        from tagwatch.registry.extract import fetch_extract
+
+        return asyncio.run(fetch_extract(settings.source, site.environment, limit=MAX_BYTES))
+    try:
+        with Path(settings.source).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(
+            f"it cannot be read: {error.strerror or error}",
+            hint="`tagwatch facts export --output FILE` writes one",
+        ) from error
+
+
+def _key(settings: Facts, site: Site) -> bytes:
+    """The shared secret. Raises `ConfigError`."""
+    if not settings.key_env and settings.key_file is None:
+        raise ConfigError(
+            "no key is configured for facts",
+            hint="facts: {source: …, key_env: NAME} or key_file: PATH; or --key-env, --key-file",
+        )
+    key = read_secret(settings.key_env, settings.key_file, site.environment).encode()
+    if len(key) < _LEAST_KEY:
+        raise ConfigError(
+            f"the key for facts is shorter than {_LEAST_KEY} bytes",
+            hint="`openssl rand -hex 32` makes a good one",
+        )
+    return key
+
+
+def _age_warnings(site: Site, settings: Facts) -> tuple[str, ...]:
+    name = source_name(settings, site)
+    stamp = _remembered(site, _place(name))
+    if stamp is None:
+        return (f"the facts in {name!r} are not used: they were not fetched yet",)
+    age = site.at - datetime.fromisoformat(stamp)
+    if age <= _OLD:
+        return ()
+    return (f"the facts in {name!r} are {age.days} days old: is the nightly scan still running?",)
+
+
+def _was_fetched(site: Site, settings: Facts) -> bool:
+    stamp = _remembered(site, _fetched(source_name(settings, site)))
+    return stamp is not None and site.at - datetime.fromisoformat(stamp) < _FETCHED_AGAIN
+
+
+def _remembered(site: Site, key: str) -> str | None:
+    if not site.database.is_file():
+        return None
+    with Reader.open(site.database) as ledger:
+        return ledger.cached(_CACHE, key)
+
+
+def _mark(name: str, raw: bytes) -> str:
+    return f"{name}\0{hashlib.sha256(raw).hexdigest()}"
+
+
+def _place(name: str) -> str:
+    return f"{name}\0newest"
+
+
+def _fetched(name: str) -> str:
+    return f"{name}\0fetched"
+
+
+def _watched(site: Site) -> Iterator[str]:
+    for watch in site.settings.watch:
+        if not watch.image.endswith("/*"):
+            yield Repository.parse(watch.image).name
+        else:
+            yield watch.image.removesuffix("*")
+
+
+def _is_of(key: str, names: Iterable[str]) -> bool:
+    """True for evidence of one of these repositories, or of one below a name that ends in `/`."""
+    return any(
+        key.startswith(name)
+        and (name.endswith("/") or key[len(name) : len(name) + 1] in (":", "@"))
+        for name in names
+    )

@@ -1,0 +1,83 @@
+"""The file that carries facts from one ledger to another: signed, dated, one fact a line.
+
+    tagwatch-facts 1 hmac-sha256:<hex>     the signature of everything after this line
+    {"at": "2026-11-24T02:00:00Z"}         when it was written
+    {"key": "docker.io/library/redis:7", …}
+
+Whoever has the key can write such files: it is a secret of those who run the nightly scan and of
+those who check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from tagwatch.audit.evidence import Evidence
+from tagwatch.errors import InputError, LedgerError
+from tagwatch.ledger.codec import decode, encode
+from tagwatch.value import dataclass, replace
+
+__all__ = ["MAX_BYTES", "FactsFile", "read_facts", "write_facts"]
+
+MAX_BYTES = 32 * 1024 * 1024
+
+_HEAD = "tagwatch-facts 1 hmac-sha256:"
+_INTERVALS = 5
+_SKEW = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactsFile:
+    """What such a file says: when it was written, and facts that are no younger."""
+
+    at: datetime
+    evidence: tuple[Evidence, ...]
+
+
+def write_facts(evidence: Iterable[Evidence], at: datetime, key: bytes) -> bytes:
+    """The file. The same facts at the same time give the same bytes; long histories are cut."""
+    stamp = at.isoformat().replace("+00:00", "Z")
+    ordered = sorted(evidence, key=lambda one: one.key)
+    lines = [json.dumps({"at": stamp}).encode()]
+    lines += [encode(replace(one, history=one.history[-_INTERVALS:])) for one in ordered]
+    body = b"".join(line + b"\n" for line in lines)
+    return f"{_HEAD}{_signature(body, key)}\n".encode() + body
+
+
+def read_facts(raw: bytes, key: bytes, *, source: str, now: datetime) -> FactsFile:
+    """What `write_facts` wrote; the facts carry `source`.
+
+    Raises `InputError`: not such a file, signed with another key, changed since, from the future.
+    """
+    head, newline, body = raw.partition(b"\n")
+    if not newline or not head.startswith(_HEAD.encode()) or len(raw) > MAX_BYTES:
+        raise InputError(
+            f"{source!r} holds no facts that this tagwatch reads",
+            hint="write it with `tagwatch facts export`",
+        )
+    signed = head.decode("ascii", "replace").removeprefix(_HEAD)
+    if not hmac.compare_digest(signed.encode(), _signature(body, key).encode()):
+        raise InputError(
+            f"the facts in {source!r} are not signed with this key, or were changed since",
+            hint="compare the keys of both sides, and export again",
+        )
+    lines = body.splitlines()
+    try:
+        at = datetime.fromisoformat(json.loads(lines[0])["at"])
+        evidence = tuple(replace(decode(Evidence, line), source=source) for line in lines[1:])
+        is_later = any(one.at is not None and one.at > at for one in evidence) or at > now + _SKEW
+    except (ValueError, KeyError, IndexError, TypeError, LedgerError) as error:
+        raise InputError(f"the facts in {source!r} are damaged: {error}") from error
+    if is_later:
+        raise InputError(
+            f"the facts in {source!r} come from the future", hint="compare the clocks of both sides"
+        )
+    return FactsFile(at=at, evidence=evidence)
+
+
+def _signature(body: bytes, key: bytes) -> str:
+    return hmac.new(key, _HEAD.encode() + body, hashlib.sha256).hexdigest()
