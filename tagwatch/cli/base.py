@@ -25,6 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Match and print. Exit code 0: all answered, 1: not found, 4: could not be read."""
     from tagwatch.publish.interface import BaseAnswer
     from tagwatch.walk.look_up import look_up
+    from tagwatch.walk.stand import stands_on
 
     site = open_site(options)
     targets = [target_of(text) for text in options.images]
@@ -36,18 +37,19 @@ def run(options: argparse.Namespace) -> int:
         found = facts.evidence.get(evidence_key(target) or "")
         resolution = found.resolution if found else None
         concrete = resolution.reference if resolution else None
+        matches = stands_on(found, site)
         answers.append(
             BaseAnswer(
                 input=text,
                 reference=concrete.canonical if concrete else None,
-                matches=found.bases if found else (),
+                matches=matches,
             )
         )
         if resolution is None or not is_readable(found):
             code = 4
         elif resolution.status is Status.NOT_FOUND:
             code = max(code, 1)
-        elif found is not None and not found.bases:
+        elif not matches:
             code = 4
     if options.format == "json":
         from tagwatch.publish.machine import base_document, dump

@@ -7,44 +7,18 @@ import json
 import random
 import signal
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from tagwatch.service.demo.nights import second_night
 from tests.walk.conftest import Shop
+from tests.walk.hook import hook
 
 
 def intervals(shop: Shop) -> int:
     with sqlite3.connect(shop.folder / "tagwatch.db") as connection:
         return int(connection.execute("SELECT count(*) FROM interval").fetchone()[0])
-
-
-@asynccontextmanager
-async def slack(answers: list[int]) -> AsyncIterator[tuple[str, list[Any]]]:
-    """A webhook that gives these statuses in turn (the last for ever; 0: never answers)."""
-    posted: list[Any] = []
-
-    async def hook(request: web.Request) -> web.Response:
-        posted.append(await request.json())
-        status = answers[min(len(posted), len(answers)) - 1]
-        if status == 0:
-            await asyncio.sleep(3600)
-        return web.Response(status=status, headers={"Retry-After": "0"} if status == 429 else {})
-
-    app = web.Application()
-    app.router.add_post("/hook", hook)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/hook", posted
-    finally:
-        await runner.cleanup()
 
 
 async def test_the_second_night_tells_what_moved(shop: Shop) -> None:
@@ -76,7 +50,7 @@ async def test_the_second_night_tells_what_moved(shop: Shop) -> None:
 
 
 async def test_one_alert_when_something_changed_and_none_else(shop: Shop) -> None:
-    async with slack([200]) as (url, posted):
+    async with hook([200]) as (url, posted):
         shop.environment["HOOK"] = url
         shop.configure("alerts: {slack: {webhook_env: HOOK, allow_http: true}}\n")
         for _ in range(2):
@@ -97,7 +71,7 @@ async def test_one_alert_when_something_changed_and_none_else(shop: Shop) -> Non
     ids=["500 is tried again", "429 is tried again", "404 is refused for good"],
 )
 async def test_an_alert_that_was_not_taken(shop: Shop, answers: list[int], expected: int) -> None:
-    async with slack(answers) as (url, posted):
+    async with hook(answers) as (url, posted):
         shop.environment["HOOK"] = url
         shop.configure("alerts: {slack: {webhook_env: HOOK, allow_http: true}}\n")
         first = await shop.run("scan")
@@ -118,7 +92,7 @@ async def test_killed_scans_lose_nothing_and_alert_once(shop: Shop) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     dice = random.Random(seed)
-    async with slack([200]) as (url, posted):
+    async with hook([200]) as (url, posted):
         shop.environment["HOOK"] = url
         shop.configure("alerts: {slack: {webhook_env: HOOK, allow_http: true}}\n")
         await shop.run("scan")
