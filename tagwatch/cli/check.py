@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tagwatch.cli.baseline_file import read_baseline_file, write_baseline_file
 from tagwatch.cli.build_args import add_build_args, build_args_of
 from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.progress import progress_shown
 from tagwatch.cli.shell import answer, colored, note, open_site, tell_incomplete
 from tagwatch.errors import InputError, UsageError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.result import AuditResult
     from tagwatch.publish.interface import PublishContext
     from tagwatch.walk.fix import Draft
+    from tagwatch.walk.look_up import Progress
     from tagwatch.walk.site import Site
 
 __all__ = ["command"]
@@ -101,7 +103,8 @@ def run(options: argparse.Namespace) -> int:
 
         for warning in bring_facts(site, offline=options.offline):
             note(f"tagwatch: warning: {warning}")
-    result, draft = _audited(site, options, baseline)
+    with progress_shown(site.environment) as progress:
+        result, draft = _audited(site, options, baseline, progress)
     if draft is not None and not options.dry_run:
         draft.write()
         note(f"tagwatch: {_made(draft)}")
@@ -117,13 +120,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _audited(
-    site: Site, options: argparse.Namespace, baseline: Baseline | None
+    site: Site, options: argparse.Namespace, baseline: Baseline | None, progress: Progress | None
 ) -> tuple[AuditResult, Draft | None]:
     """The findings, with `--fix` those of the files as they would be then."""
     from tagwatch.api import Asking, CheckOptions, check, fix
 
     how = CheckOptions(
-        asking=Asking(offline=options.offline, max_seconds=options.max_time or None),
+        asking=Asking(
+            offline=options.offline, max_seconds=options.max_time or None, progress=progress
+        ),
         build_args=build_args_of(options.build_arg),
         baseline=baseline,
         diff_base=options.diff_base,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tagwatch import __version__
 from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.progress import progress_shown
 from tagwatch.cli.shell import answer, colored, note, open_site, tell_incomplete
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ async def _night(site: Site, *, send: bool) -> Night:
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, interrupt, number)
-    return await scan_and_publish(site, send=send, stop=stop)
+    with progress_shown(site.environment) as progress:
+        return await scan_and_publish(site, send=send, stop=stop, progress=progress)
 
 
 def _print(done: ScanResult, site: Site, form: str) -> None:

@@ -5,12 +5,12 @@ Where everything is remembered, no network and no event loop is imported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
 from tagwatch.audit.result import RepositoryChange
-from tagwatch.image.snapshot import Failure, Quota
+from tagwatch.image.snapshot import Failure, Quota, RepositorySnapshot
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field
@@ -19,20 +19,24 @@ from tagwatch.walk.site import Site
 if TYPE_CHECKING:
     from tagwatch.walk.survey import Survey
 
-__all__ = ["Asking", "Facts", "look_up"]
+__all__ = ["Asking", "Facts", "Progress", "look_up"]
+
+Progress = Callable[[RepositorySnapshot], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """`offline`: ask no registry; `refresh`: ask for everything, however fresh what is known.
 
-    `max_seconds`: stop asking after that long (None: never). `with_bases`: where a registry is
+    `max_seconds`: stop asking after that long (None: never). `progress` is told each repository
+    that was read. `with_bases`: where a registry is
     asked, ask for the policy's bases too.
     """
 
     offline: bool = False
     refresh: bool = False
     max_seconds: float | None = None
+    progress: Progress | None = None
     with_bases: bool = False
 
 
@@ -82,7 +86,13 @@ def _ask(targets: Sequence[Target], site: Site, asking: Asking) -> Survey:
             run_id = ledger.begin_run("check", site.at)
             patience = Patience(max_seconds=asking.max_seconds)
             return await survey(
-                targets, ledger, run_id, site, whole=asking.with_bases, patience=patience
+                targets,
+                ledger,
+                run_id,
+                site,
+                whole=asking.with_bases,
+                patience=patience,
+                progress=asking.progress,
             )
 
     return asyncio.run(run())
