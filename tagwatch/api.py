@@ -47,12 +47,14 @@ class CheckOptions:
     """How to ask, what the files are built with, and which findings are known already.
 
     `diff_base`: a commit; what the files said already where HEAD left it is known, too.
+    `engine`: audit what runs on this machine as well.
     """
 
     asking: Asking = field(default_factory=Asking)
     build_args: Mapping[str, str] = field(default_factory=dict)
     baseline: Baseline | None = None
     diff_base: str | None = None
+    engine: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,11 @@ def _check(
 ) -> AuditResult:
     """See `check`. `instead`: files, by their real path, that are judged as these bytes."""
     files = read_files(found, site, options.build_args, instead)
+    if options.engine:
+        from tagwatch.walk.running import running_containers
+
+        runs = running_containers(site.environment)
+        files = replace(files, extractions=(*files.extractions, *runs))
     if files.none_read:
         first = next(iter(files.problems), None)
         raise NothingToReadError(

@@ -51,6 +51,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="stop asking registries after this long, and say what was not checked "
         "(default: 20; 0: never)",
     )
+    parser.add_argument(
+        "--engine", action="store_true", help="also audit what runs on this machine's engine"
+    )
     add_build_args(parser)
     _add_fixes(parser)
     _add_known(parser)
@@ -132,6 +135,7 @@ def _audited(
         build_args=build_args_of(options.build_arg),
         baseline=baseline,
         diff_base=options.diff_base,
+        engine=options.engine,
     )
     if not options.fix:
         return check(options.paths, site, how), None
