@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
+import time
 
-from tagwatch.cli.command import Command, add_config
+from tagwatch.cli.command import Command, add_config, plain
 from tagwatch.cli.shell import open_site
 from tagwatch.errors import ConfigError
 
@@ -38,8 +40,28 @@ def run(options: argparse.Namespace) -> int:
     host, _, port = options.listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > _LAST_PORT:
         raise ConfigError(f"not an address: {options.listen!r}", hint="write --listen HOST:PORT")
+    _tell_on_standard_error()
     asyncio.run(serve(site, host.strip("[]"), int(port), at_once=options.now))
     return 0
+
+
+class _Line(logging.Formatter):
+    """`2026-11-24T02:00:00Z message`, in UTC and without control characters."""
+
+    converter = time.gmtime  # type: ignore[assignment]  # typeshed has another default
+    default_time_format = "%Y-%m-%dT%H:%M:%SZ"
+    default_msec_format = ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(super().format(record))
+
+
+def _tell_on_standard_error() -> None:
+    """What a daemon does, line by line; of other libraries only what is wrong."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Line("%(asctime)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("tagwatch").setLevel(logging.INFO)
 
 
 command = Command(

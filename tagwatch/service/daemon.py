@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from tagwatch.errors import ConfigError, TagwatchError
 from tagwatch.ledger.read import Reader
 from tagwatch.service.metrics import Metrics
-from tagwatch.service.nightly import scan_and_publish
+from tagwatch.service.nightly import Night, scan_and_publish
 from tagwatch.service.schedule import run_on_schedule
 from tagwatch.service.web import application, listening
 from tagwatch.value import replace
@@ -48,6 +48,7 @@ async def serve(site: Site, host: str, port: int, *, at_once: bool = False) -> N
             logger.exception("the scan failed for a reason that nobody foresaw: this is a bug")
         else:
             metrics.scanned(done.result)
+            logger.info("scanned: %s", _told(done))
 
     token = site.environment.get(_WEBHOOK_TOKEN, "")
     app = application(site.settings.reports.directory, metrics, rescan, token=token)
@@ -63,6 +64,13 @@ async def serve(site: Site, host: str, port: int, *, at_once: bool = False) -> N
             f"cannot listen on {host}:{port}: {error.strerror or error}",
             hint="choose another --listen HOST:PORT",
         ) from error
+
+
+def _told(night: Night) -> str:
+    result = night.result
+    parts = [f"{len(result.findings)} findings", f"{len(result.changes)} changes"]
+    parts += [f"alert to {sent.channel}: {sent.delivery.outcome.value}" for sent in night.sent]
+    return ", ".join(parts if result.complete else [*parts, "incomplete"])
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

@@ -36,12 +36,19 @@ async def run_on_schedule(
     """Run `job` by the schedule, and whenever `now` is set, until `stop` is set.
 
     Never two at a time: a run that is due while one goes on is left out, and so is one that was
-    missed by more than the misfire grace; several missed ones are made up for once. A job under
-    way when `stop` is set is waited for.
+    missed by more than the misfire grace; several missed ones are made up for once. `now` set
+    while a job goes on asks for one more after it: what it tells of may have come too late for
+    this one. A job under way when `stop` is set is waited for.
     """
+    busy = False
+
+    def due() -> None:
+        if not busy:
+            now.set()
+
     scheduler = AsyncIOScheduler(executors={"default": AsyncIOExecutor()})
     scheduler.add_job(
-        now.set,
+        due,
         trigger_of(schedule),
         id="scan",
         max_instances=1,
@@ -52,12 +59,14 @@ async def run_on_schedule(
     stopped = asyncio.ensure_future(stop.wait())
     try:
         while not stop.is_set():
-            due = asyncio.ensure_future(now.wait())
-            await asyncio.wait((stopped, due), return_when=asyncio.FIRST_COMPLETED)
-            due.cancel()
+            asked = asyncio.ensure_future(now.wait())
+            await asyncio.wait((stopped, asked), return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
             if now.is_set() and not stop.is_set():
-                await job()
                 now.clear()
+                busy = True
+                await job()
+                busy = False
     finally:
         stopped.cancel()
         scheduler.shutdown(wait=False)
