@@ -38,7 +38,7 @@ _BASE_BUILDS = """
 _RUNS = """
   SELECT id, kind, at, finished_at, complete, errors, warnings, notes, not_checked, moved
   FROM run """
-_RESULT = "SELECT result, evidence FROM run WHERE "
+_RESULT = "SELECT result, targets, evidence FROM run WHERE "
 _MAX_PARAMETERS = 500
 _INTERVAL = """
   SELECT t.name, d.bytes, i.first_seen,
@@ -285,7 +285,7 @@ class Reader:
     def previous_result(self, run_id: int) -> AuditResult | None:
         """The answer of the newest finished run before this one, of the same kind.
 
-        Without its evidence: it serves to tell what is different.
+        Without targets and evidence: it serves to tell what is different.
         """
         return self._result(
             "id < ? AND result IS NOT NULL AND kind = (SELECT kind FROM run WHERE id = ?)",
@@ -298,16 +298,21 @@ class Reader:
     ) -> AuditResult | None:
         from tagwatch.audit.evidence import Evidence
         from tagwatch.audit.result import AuditResult
+        from tagwatch.source.target import Target
 
         rows = self._rows(_RESULT + condition + " ORDER BY id DESC LIMIT 1", parameters)
         if not rows or rows[0][0] is None:
             return None
-        ((body, packed),) = rows
+        body, targets, evidence = rows[0]
         result = decode(AuditResult, expand(body))
-        if not whole or packed is None:
+        if not whole or evidence is None:
             return result
-        evidence = (decode(Evidence, line) for line in expand(packed).splitlines())
-        return replace(result, evidence={item.key: item for item in evidence})
+        facts = (decode(Evidence, line) for line in expand(evidence).splitlines())
+        return replace(
+            result,
+            targets=tuple(decode(Target, line) for line in expand(targets).splitlines()),
+            evidence={item.key: item for item in facts},
+        )
 
     def finding_dates(self, fingerprints: Iterable[str]) -> Mapping[str, FindingDates]:
         """When each of these findings stood in a result first and last."""

@@ -173,12 +173,13 @@ def v2_memory(db: Database) -> None:
 
 @MIGRATIONS()
 def v3_numbers_of_runs(db: Database) -> None:
-    """A run's numbers beside its answer, and its evidence apart, an object a line."""
+    """A run's numbers beside its answer; its targets and evidence apart, an object a line."""
     _execute_all(
         db,
         """
         ALTER TABLE run ADD COLUMN not_checked INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE run ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE run ADD COLUMN targets BLOB;
         ALTER TABLE run ADD COLUMN evidence BLOB
         """,
     )

@@ -121,7 +121,8 @@ class Ledger(Reader):
                 "notes": severities.count(Severity.NOTE),
                 "not_checked": result.coverage.unresolved + result.coverage.unavailable,
                 "moved": len(result.changes),
-                "result": compress(encode(replace(result, evidence={}))),
+                "result": compress(encode(replace(result, targets=(), evidence={}))),
+                "targets": compress_lines(encode(item) for item in result.targets),
                 "evidence": compress_lines(encode(item) for item in result.evidence.values()),
             }
             try:

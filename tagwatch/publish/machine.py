@@ -6,6 +6,7 @@ can change. Text is ASCII with escapes: nothing in it can move a terminal.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -47,7 +48,9 @@ def render(result: AuditResult, context: PublishContext) -> str:  # noqa: ARG001
 
 def dump(document: Mapping[str, Any] | list[Any]) -> str:
     """A document as text: fields in the contract's order, two spaces, a line end."""
-    text = json.dumps(document, indent=2, allow_nan=False)
+    stream = io.StringIO()  # json.dumps would keep every piece beside the whole
+    json.dump(document, stream, indent=2, allow_nan=False)
+    text = stream.getvalue()
     if "\\ud" in text:
         # perhaps half a surrogate pair, from a file of odd bytes: strict parsers refuse it
         raw = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")

@@ -26,11 +26,12 @@ from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope, TagObse
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, FindingDates, Move, Run
 from tagwatch.ledger.write import Ledger
-from tagwatch.source.target import Location
+from tagwatch.source.target import Location, Target
 from tests.paths import ROOT
 
 AT = datetime(2026, 1, 1, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
+PLACE = Location(path="Dockerfile", line=1, column=6, end_line=1, end_column=13)
 REDIS = Repository.parse("redis")
 MIRROR = Repository.parse("registry.internal:5000/mirror/redis")
 
@@ -109,13 +110,16 @@ def test_the_evidence_of_an_answer_comes_back_with_it(ledger: Ledger) -> None:
     third = ledger.begin_run("scan", AT + 4 * DAY)
     facts = {"k": evidence("k", AT), "ünï": evidence("ünï", None)}
     whole = replace(
-        result(AT + 4 * DAY), evidence=facts, coverage=Coverage(unresolved=1, unavailable=2)
+        result(AT + 4 * DAY),
+        targets=(Target(text="redis:7", location=PLACE, kind="from"),),
+        evidence=facts,
+        coverage=Coverage(unresolved=1, unavailable=2),
     )
     ledger.finish_run(third, whole)
     assert ledger.last_result() == whole
     assert ledger.runs(1)[0].not_checked == 3
     fourth = ledger.begin_run("scan", AT + 5 * DAY)
-    assert ledger.previous_result(fourth) == replace(whole, evidence={})
+    assert ledger.previous_result(fourth) == replace(whole, targets=(), evidence={})
 
 
 def test_findings_keep_the_day_they_were_first_seen(ledger: Ledger) -> None:
