@@ -1,0 +1,99 @@
+"""What a commit hook may rely on: no network never fails a commit, time is kept, age is told."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.walk.conftest import Shop
+
+DOCKERFILE = "FROM python:3.12-slim\nUSER 10001\n"
+
+
+@contextmanager
+def silence() -> Iterator[str]:
+    """A registry that takes every connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def age(shop: Shop, days: int) -> None:
+    """Make everything that the ledger read so many days older."""
+    past = days * 86400 * 10**6
+    with sqlite3.connect(shop.folder / "tagwatch.db") as connection:
+        connection.execute(f"UPDATE interval SET first_seen = first_seen - {past}")
+        connection.execute(f"UPDATE tag SET seen_at = seen_at - {past}")
+        connection.execute(
+            f"UPDATE repository SET covered_at = covered_at - {past}, full_at = full_at - {past}"
+        )
+        rows = connection.execute("SELECT key, source, at, body FROM evidence").fetchall()
+        for key, source, at, body in rows:
+            document = json.loads(body)
+            document["at"] = time.strftime(
+                "%Y-%m-%dT%H:%M:%SZ", time.gmtime(at / 1e6 - days * 86400)
+            )
+            connection.execute(
+                "UPDATE evidence SET at = ?, body = ? WHERE key = ? AND source = ?",
+                (at - past, json.dumps(document), key, source),
+            )
+    connection.close()
+
+
+@pytest.mark.parametrize(("policy", "code"), [("warn", 0), ("pass", 0), ("fail", 4)])
+async def test_no_network_fails_only_where_the_policy_says_so(
+    shop: Shop, policy: str, code: int
+) -> None:
+    shop.write("policy.yaml", f"version: 1\non_unavailable: {policy}\n")
+    shop.write("Dockerfile", DOCKERFILE)
+    shop.address = "http://127.0.0.1:9"
+    shop.configure()
+    for flags in ((), ("--offline",)):
+        done = await shop.run("check", "Dockerfile", "--format", "json", *flags)
+        assert done.code == code, done.err
+        assert done.json["complete"] is False
+        assert done.json["coverage"]["unavailable"] == 1
+        said = {one["rule"]: one["severity"] for one in done.json["findings"]}
+        assert said["check-incomplete"] == ("note" if policy == "pass" else "warning")
+
+
+async def test_a_registry_that_never_answers_is_left_in_time(shop: Shop) -> None:
+    shop.write("Dockerfile", DOCKERFILE)
+    with silence() as address:
+        shop.address = address
+        shop.configure()
+        started = time.monotonic()
+        done = await shop.run("check", "Dockerfile", "--max-time", "1", "--format", "json")
+        assert time.monotonic() - started < 8
+        assert done.code == 0, done.out
+        assert done.json["complete"] is False
+        assert "check-incomplete" in {one["rule"] for one in done.json["findings"]}
+
+
+async def test_old_facts_are_used_with_their_age(shop: Shop) -> None:
+    shop.write("Dockerfile", DOCKERFILE)
+    await shop.run("check", "Dockerfile")
+    age(shop, 3)
+    offline = await shop.run("check", "Dockerfile", "--offline")
+    assert offline.code == 0
+    assert "3.12.14" in offline.out
+    assert "3 days ago" in offline.out
+    with silence() as address:
+        shop.address = address
+        shop.configure()
+        late = await shop.run("check", "Dockerfile", "--max-time", "1")
+        assert late.code == 0
+        assert "3 days ago" in late.out
+
+
+async def test_a_file_that_nothing_reads_is_said_so(shop: Shop) -> None:
+    shop.write("notes.txt", "redis\n")
+    (await shop.run("check", "notes.txt")).is_clean_error(3)
+    (await shop.run("check", "no-such-file")).is_clean_error(3)
+    both = await shop.run("check", "notes.txt", "Dockerfile", "--offline", "--format", "json")
+    assert both.json["problems"][0]["skipped"] is True
