@@ -36,9 +36,9 @@ class Strategy(StrEnum):
 def tags_to_know(result: AuditResult, strategy: Strategy) -> tuple[Target, ...]:
     """Tags that no file names and whose digest a fix will write, as targets to look up."""
     wanted: dict[Reference, Target] = {}
-    for target, found in _fixable(result) if strategy is not Strategy.FINDINGS else ():
+    for target, found in _fixable(result):
         assert target.reference is not None
-        tag = _tag_beside(target) if strategy is Strategy.PIN else _newer(found, strategy)
+        tag = _tag_to_know(target, found, strategy)
         if target.reference.digest is not None and tag is not None:
             reference = Reference(repository=target.reference.repository, tag=tag)
             wanted.setdefault(reference, replace(target, reference=reference))
@@ -53,7 +53,7 @@ def fixes_of(
     `also_known`: evidence by key for `tags_to_know`. Where a digest is not known, none is written.
     """
     if strategy is Strategy.FINDINGS:
-        yield from (finding.fix for finding in result.findings if finding.fix is not None)
+        yield from _offered(result, also_known)
         return
     for target, found in _fixable(result):
         if strategy is Strategy.PIN:
@@ -62,6 +62,27 @@ def fixes_of(
             fix = _bumped(target, _newer(found, strategy), also_known)
         if fix is not None:
             yield fix
+
+
+def _offered(result: AuditResult, also_known: Mapping[str, Evidence]) -> Iterator[Fix]:
+    """The findings' own fixes; a renewed digest with the comment that says its concrete tag."""
+    renewed: dict[tuple[str, int, str], Fix] = {}
+    for target, found in _fixable(result):
+        if _says_more(target) and (fix := _renewed(target, found, also_known)) is not None:
+            renewed[fix.path, fix.start, fix.replacement] = fix
+    for finding in result.findings:
+        if (fix := finding.fix) is not None:
+            yield renewed.get((fix.path, fix.start, fix.replacement), fix)
+
+
+def _tag_to_know(target: Target, found: Evidence, strategy: Strategy) -> str | None:
+    match strategy:
+        case Strategy.FINDINGS:
+            return _tag_beside(target) if _says_more(target) else None
+        case Strategy.PIN:
+            return _tag_beside(target)
+        case _:
+            return _newer(found, strategy)
 
 
 def _fixable(result: AuditResult) -> Iterator[tuple[Target, Evidence]]:
@@ -117,7 +138,7 @@ def _renewed(target: Target, found: Evidence, also_known: Mapping[str, Evidence]
     if digest in (None, target.reference.digest):
         return None
     assert digest is not None
-    concrete = known.resolution.tag if known and _comment(target) not in (None, tag) else tag
+    concrete = known.resolution.tag if known and _says_more(target) else tag
     return pin(target, target.reference.tag, digest, concrete=concrete)
 
 
@@ -132,6 +153,12 @@ def _tag_beside(target: Target) -> str | None:
     """The tag that stands with a digest: in the reference, else in the comment beside it."""
     assert target.reference is not None
     return target.reference.tag or _comment(target)
+
+
+def _says_more(target: Target) -> bool:
+    """True where a comment names another tag than the reference: the concrete one, as a rule."""
+    assert target.reference is not None
+    return target.reference.tag is not None and _comment(target) not in (None, target.reference.tag)
 
 
 def _comment(target: Target) -> str | None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tagwatch.errors import InputError
 from tagwatch.source.dockerfile import extract
-from tagwatch.source.edit import Fix, apply, bump, compatible, pin, unified_diff
+from tagwatch.source.edit import Fix, apply, bump, by_path, compatible, pin, unified_diff
 from tagwatch.source.plain import extract as extract_plain
 from tagwatch.source.target import Field, Location, SourceContext, Span, Target
 
@@ -300,3 +300,21 @@ def test_a_fix_changes_its_own_target_and_no_other_byte(
     changed = apply(raw, [fix])
     assert changed[: fix.start] == raw[: fix.start]
     assert changed[fix.end + length :] == raw[fix.end :]
+
+
+def test_fixes_of_several_files_are_kept_apart_and_together() -> None:
+    def edit(path: str, start: int, text: str, *also: Fix) -> Fix:
+        return Fix(
+            path=path, start=start, end=start + 1, replacement=text, description="", also=also
+        )
+
+    both = edit("a", 0, "x", edit("b", 4, "y"))
+    same_bytes_elsewhere = edit("c", 0, "z")
+    against_its_second_half = edit("b", 4, "w", edit("c", 8, "w"))
+    kept, left = compatible([both, same_bytes_elsewhere, against_its_second_half, both])
+    assert kept == (both, same_bytes_elsewhere, both)
+    assert left == (against_its_second_half,)
+    edits = by_path(kept)
+    assert list(edits) == ["a", "b", "c"]
+    assert apply(b"01234", edits["b"]) == b"0123y"
+    assert apply(b"01234", edits["a"]) == b"x1234"

@@ -1,0 +1,153 @@
+"""What `--fix` makes of an audit, by strategy: tables over real Dockerfiles and made evidence."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tagwatch.audit.evidence import Evidence, Pin, evidence_key
+from tagwatch.audit.finding import Finding, Severity
+from tagwatch.audit.fixing import Strategy, fixes_of, tags_to_know
+from tagwatch.audit.history import Interval
+from tagwatch.audit.resolution import Newer, Resolution, Status
+from tagwatch.audit.result import AuditResult
+from tagwatch.image.digest import Digest
+from tagwatch.source.dockerfile import extract
+from tagwatch.source.edit import apply, pin
+from tagwatch.source.target import SourceContext
+
+AT = datetime(2026, 11, 24, tzinfo=UTC)
+OLD = Digest("sha256:" + "0123456789abcdef" * 4)
+NOW = Digest("sha256:" + "fedcba9876543218" * 4)
+NEW = Digest("sha256:" + "abcdef0123456789" * 4)
+NEWER = Newer(patch="7.4.11", minor="7.6.0", major="8.0.0")
+
+
+def known(
+    key: str,
+    tag: str | None = "7.4.10",
+    digest: Digest | None = NOW,
+    *,
+    aliases: tuple[str, ...] = ("7", "7.4", "7.4.10", "latest"),
+    newer: Newer = NEWER,
+    now: Digest | None = NOW,
+    pinned: Pin | None = None,
+) -> Evidence:
+    status = Status.RESOLVED if digest else Status.UNAVAILABLE
+    resolution = Resolution(
+        input=key, status=status, tag=tag, digest=digest, aliases=aliases, newer=newer
+    )
+    history = (Interval(tag="7", digest=now, first_seen=AT, last_seen=AT),) if now else ()
+    return Evidence(key=key, resolution=resolution, at=AT, history=history, pin=pinned)
+
+
+def fixed(
+    dockerfile: str, strategy: Strategy, evidence: Evidence | None, *also: Evidence
+) -> tuple[str, list[str]]:
+    """The file afterwards, and the tags that had to be looked up."""
+    raw = dockerfile.encode()
+    (target,) = extract(raw, "Dockerfile", SourceContext()).targets
+    key = evidence_key(target)
+    assert key is not None
+    found = {key: evidence} if evidence else {}
+    findings: tuple[Finding, ...] = ()
+    offer = pin(target, target.reference.tag, NOW) if target.reference else None
+    if strategy is Strategy.FINDINGS:
+        findings = (
+            Finding(
+                rule="base-stale",
+                severity=Severity.WARNING,
+                message="x",
+                location=target.location,
+                fingerprint="x",
+                fix=offer,
+            ),
+        )
+    result = AuditResult(at=AT, findings=findings, targets=(target,), evidence=found)
+    asked = [evidence_key(one) or "" for one in tags_to_know(result, strategy)]
+    more = {one.key: one for one in also}
+    fixes = list(fixes_of(result, strategy, {**found, **more}))
+    return apply(raw, fixes).decode(), asked
+
+
+HUB = "docker.io/library/redis"
+SEVEN = known(f"{HUB}:7")
+LATER = known(f"{HUB}:7.4.11", "7.4.11", NEW)
+NEXT = known(f"{HUB}:7.6.0", "7.6.0", NEW)
+CASES = [
+    ("FROM redis:7", Strategy.PIN, SEVEN, (), f"FROM redis:7@{NOW}"),
+    ("FROM redis", Strategy.PIN, SEVEN, (), f"FROM redis:7.4.10@{NOW}"),
+    ("FROM redis:7.4.x", Strategy.PIN, SEVEN, (), f"FROM redis:7.4.10@{NOW}"),
+    ("FROM redis:7", Strategy.PIN, known("x", None, None), (), "FROM redis:7"),
+    ("FROM redis:7", Strategy.PIN, None, (), "FROM redis:7"),
+    (f"FROM redis:7@{OLD}", Strategy.PIN, SEVEN, (), f"FROM redis:7@{NOW}"),
+    (f"FROM redis:7@{NOW}", Strategy.PIN, SEVEN, (), f"FROM redis:7@{NOW}"),
+    (f"FROM redis:7@{OLD}", Strategy.PIN, known("x", now=None), (), f"FROM redis:7@{OLD}"),
+    (
+        f"FROM redis:7@{OLD}",
+        Strategy.PIN,
+        known("x", pinned=Pin(served_by_tag=False)),
+        (SEVEN,),
+        f"FROM redis:7@{OLD}",
+    ),
+    (
+        f"# 7.4.9\nFROM redis:7@{OLD}",
+        Strategy.PIN,
+        SEVEN,
+        (SEVEN,),
+        f"# 7.4.10\nFROM redis:7@{NOW}",
+    ),
+    (f"# 7\nFROM redis:7@{OLD}", Strategy.PIN, SEVEN, (SEVEN,), f"# 7\nFROM redis:7@{NOW}"),
+    (f"# 7\nFROM redis@{OLD}", Strategy.PIN, SEVEN, (SEVEN,), f"# 7\nFROM redis@{NOW}"),
+    (f"FROM redis@{OLD}", Strategy.PIN, SEVEN, (SEVEN,), f"FROM redis@{OLD}"),
+    ("FROM redis:7.4.10", Strategy.PATCH, SEVEN, (), "FROM redis:7.4.11"),
+    ("FROM redis:7.4.10", Strategy.MINOR, SEVEN, (), "FROM redis:7.6.0"),
+    ("FROM redis:7.4.10", Strategy.MINOR, known("x", newer=Newer()), (), "FROM redis:7.4.10"),
+    (
+        "FROM redis:7.4.10",
+        Strategy.MINOR,
+        known("x", newer=Newer(patch="7.4.11")),
+        (),
+        "FROM redis:7.4.11",
+    ),
+    (f"FROM redis:7.4.10@{OLD}", Strategy.PATCH, SEVEN, (), f"FROM redis:7.4.10@{OLD}"),
+    (f"FROM redis:7.4.10@{OLD}", Strategy.PATCH, SEVEN, (LATER,), f"FROM redis:7.4.11@{NEW}"),
+    (f"FROM redis:7.4.10@{OLD}", Strategy.MINOR, SEVEN, (NEXT,), f"FROM redis:7.6.0@{NEW}"),
+    (
+        f"# 7.4.9\nFROM redis:7@{OLD}",
+        Strategy.FINDINGS,
+        SEVEN,
+        (SEVEN,),
+        f"# 7.4.10\nFROM redis:7@{NOW}",
+    ),
+    (f"FROM redis:7@{OLD}", Strategy.FINDINGS, SEVEN, (), f"FROM redis:7@{NOW}"),
+]
+
+
+@pytest.mark.parametrize(("before", "strategy", "evidence", "also", "after"), CASES)
+def test_what_is_written(
+    before: str,
+    strategy: Strategy,
+    evidence: Evidence | None,
+    also: tuple[Evidence, ...],
+    after: str,
+) -> None:
+    assert fixed(f"{before}\n", strategy, evidence, *also)[0] == f"{after}\n"
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "strategy", "asked"),
+    [
+        ("FROM redis:7", Strategy.PIN, []),
+        (f"FROM redis:7@{OLD}", Strategy.PIN, [f"{HUB}:7"]),
+        (f"# 7.4.9\nFROM redis@{OLD}", Strategy.PIN, [f"{HUB}:7.4.9"]),
+        (f"FROM redis:7.4.10@{OLD}", Strategy.PATCH, [f"{HUB}:7.4.11"]),
+        (f"FROM redis:7.4.10@{OLD}", Strategy.MINOR, [f"{HUB}:7.6.0"]),
+        ("FROM redis:7.4.10", Strategy.MINOR, []),
+        (f"FROM redis:7@{OLD}", Strategy.FINDINGS, []),
+        (f"# 7.4.9\nFROM redis:7@{OLD}", Strategy.FINDINGS, [f"{HUB}:7"]),
+    ],
+)
+def test_what_is_looked_up_first(dockerfile: str, strategy: Strategy, asked: list[str]) -> None:
+    assert fixed(f"{dockerfile}\n", strategy, SEVEN)[1] == asked
