@@ -108,13 +108,10 @@ def run(options: argparse.Namespace) -> int:
             note(f"tagwatch: warning: {warning}")
     with progress_shown(site.environment) as progress:
         result, draft = _audited(site, options, baseline, progress)
-    if draft is not None and not options.dry_run:
-        draft.write()
-        note(f"tagwatch: {_made(draft)}")
+    if draft is not None:
+        _settle(draft, options)
     code = result.exit_code(site.policy.fail_on, on_unavailable=site.policy.on_unavailable)
-    if draft is not None and options.dry_run:
-        answer(draft.diff())
-    elif not (options.quiet and code == 0):
+    if not options.dry_run and not (options.quiet and code == 0):
         _print(result, site, options)
     if baseline is not None:
         _tell_fixed(baseline, result, options)
@@ -142,6 +139,18 @@ def _audited(
     from tagwatch.audit.fixing import Strategy
 
     return fix(options.paths, site, Strategy(options.fix), how)
+
+
+def _settle(draft: Draft, options: argparse.Namespace) -> None:
+    """Write the fixes, or show them. Raises `InputError` where a file could not be mended."""
+    if options.dry_run:
+        answer(draft.diff())
+    else:
+        draft.write()
+    if draft.refusal is not None:
+        raise draft.refusal
+    if not options.dry_run:
+        note(f"tagwatch: {_made(draft)}")
 
 
 def _tell_fixed(baseline: Baseline, result: AuditResult, options: argparse.Namespace) -> None:

@@ -23,6 +23,7 @@ class Draft:
         self._named = {file.path: file.real for file in files}
         self._before: dict[Path, tuple[str, Path, bytes]] = {}
         self._now: dict[Path, bytes] = {}
+        self._refused: dict[str, InputError] = {}
         self.places = 0
         """How many places were edited; twice where a later edit went over an earlier one."""
 
@@ -39,23 +40,23 @@ class Draft:
     def make(self, fixes: Iterable[Fix]) -> bool:
         """Make the fixes that can be made together; False where that changes nothing.
 
-        Raises `InputError` where a file is not the one that a fix was made for.
+        A file that is not the one that a fix was made for stays as it is: see `refusal`.
         """
         kept, _ = compatible(fixes)
         changed = False
         for path, edits in by_path(kept).items():
-            named = self._named.get(path, self._root / path)
-            real = Path(os.path.realpath(named))
-            if real not in self._before:
-                self._before[real] = (path, named, read_bytes(named))
-            old = self._now.get(real, self._before[real][2])
-            new = apply(old, edits)
-            if new != old:
-                self._now[real] = new
-                changed = True
+            try:
+                changed |= self._edit(path, edits)
+            except InputError as error:
+                self._refused[path] = error
         if changed:
             self.places += len({(fix.path, fix.start) for fix in kept})
         return changed
+
+    @property
+    def refusal(self) -> InputError | None:
+        """Why the first file could not be edited; None where all could."""
+        return next(iter(self._refused.values()), None)
 
     def diff(self) -> str:
         """The change of every file, as `diff -u` prints it."""
@@ -65,19 +66,22 @@ class Draft:
         )
 
     def write(self) -> None:
-        """Write every changed file back, each whole or not at all.
-
-        Raises `InputError` for the first that could not be written, after all others were tried.
-        """
-        refused: list[InputError] = []
+        """Write every changed file back, each whole or not at all; the others where one fails."""
         for real in self._changed():
-            _, named, before = self._before[real]
+            path, named, before = self._before[real]
             try:
                 write_bytes(named, self._now[real], expected=before, root=self._root)
             except InputError as error:
-                refused.append(error)
-        if refused:
-            raise refused[0]
+                self._refused[path] = error
+
+    def _edit(self, path: str, edits: Iterable[Fix]) -> bool:
+        named = self._named.get(path, self._root / path)
+        real = Path(os.path.realpath(named))
+        if real not in self._before:
+            self._before[real] = (path, named, read_bytes(named))
+        old = self._now.get(real, self._before[real][2])
+        self._now[real] = apply(old, edits)
+        return self._now[real] != old
 
     def _changed(self) -> list[Path]:
         return [real for real, new in self._now.items() if new != self._before[real][2]]

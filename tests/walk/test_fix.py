@@ -152,6 +152,11 @@ async def test_links_are_followed_inside_the_tree_only(shop: Shop, tmp_path: Pat
     assert "outside the tree" in refused.err
     assert outside.read_bytes() == b"FROM redis:7\n"
 
+    shop.write("other.Dockerfile", "FROM redis:7\n")
+    both = await shop.run("check", "--fix=pin", "out.Dockerfile", "other.Dockerfile")
+    assert both.code == 2, "one that cannot be written keeps none of the others"
+    assert b"@sha256:" in (shop.folder / "other.Dockerfile").read_bytes()
+
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
 async def test_a_folder_that_may_not_be_written(shop: Shop) -> None:

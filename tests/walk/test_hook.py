@@ -97,3 +97,16 @@ async def test_a_file_that_nothing_reads_is_said_so(shop: Shop) -> None:
     (await shop.run("check", "no-such-file")).is_clean_error(3)
     both = await shop.run("check", "notes.txt", "Dockerfile", "--offline", "--format", "json")
     assert both.json["problems"][0]["skipped"] is True
+
+
+async def test_a_workflow_gets_annotations_and_a_summary(shop: Shop) -> None:
+    shop.environment["GITHUB_STEP_SUMMARY"] = str(shop.write("summary.md", "before\n"))
+    done = await shop.run("check", "--format", "github")
+    assert done.code == 1
+    assert "::error file=docker-compose.yaml,line=7" in done.out
+    summary = (shop.folder / "summary.md").read_text()
+    assert summary.startswith("before\n## ")
+    assert "port-all-interfaces" in summary.replace("\\", "")
+    shop.environment["GITHUB_STEP_SUMMARY"] = str(shop.folder / "no" / "summary.md")
+    told = await shop.run("check", "--format", "github", "--offline")
+    assert "the step summary" in told.err
