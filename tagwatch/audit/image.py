@@ -80,7 +80,7 @@ def read_image(
             )
         case Manifest():
             entry = Descriptor(media_type=document.media_type, digest=digest, size=0)
-            platforms = (_read_platform(entry, None, documents, referrers or {}),)
+            platforms = (_platform_image(entry, document, None, documents, referrers or {}),)
         case str():
             problem, platforms = document, ()
     return Image(
@@ -99,6 +99,17 @@ def _read_platform(
     if not isinstance(manifest, Manifest):
         problem = manifest if isinstance(manifest, str) else "an index inside an index"
         return PlatformImage(platform=platform, digest=entry.digest, problem=problem)
+    return _platform_image(entry, manifest, index, documents, referrers)
+
+
+def _platform_image(
+    entry: Descriptor,
+    manifest: Manifest,
+    index: Index | None,
+    documents: Mapping[Digest, Document],
+    referrers: Mapping[Digest, Index],
+) -> PlatformImage:
+    platform = entry.platform or UNKNOWN_PLATFORM
     config = _config(manifest, documents)
     if isinstance(config, ImageConfig) and entry.platform is None:
         platform = config.platform

@@ -53,7 +53,10 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a snapshot says beside what the ledger keeps of it."""
+    """What a snapshot says beside what the ledger keeps of it.
+
+    `names`: the listed tags whose digest was not seen; None where nothing was listed.
+    """
 
     names: frozenset[str] | None
     absent: frozenset[str]
@@ -252,7 +255,7 @@ def _prefix_of(image: str) -> Repository:
 def _reading(snapshot: RepositorySnapshot) -> Reading:
     there = {observation.tag for observation in snapshot.tags}
     return Reading(
-        names=snapshot.names,
+        names=snapshot.names - there if snapshot.names is not None else None,
         absent=snapshot.asked - there,
         pins=snapshot.pins,
         failures=snapshot.failures,

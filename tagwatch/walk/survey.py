@@ -28,6 +28,7 @@ from tagwatch.walk.site import Site
 
 __all__ = ["Survey", "survey"]
 
+_STORED_AT_ONCE = 500
 Progress = Callable[[RepositorySnapshot], None]
 
 
@@ -76,6 +77,7 @@ class _Remembering:
         self._site = site
         self._found = found
         self._bases = BaseIndex()
+        self._unstored: list[Evidence] = []
 
     def run(self, targets: Sequence[Target], watches: Sequence[Watch]) -> None:
         of_bases = base_repositories(self._site.policy, targets)
@@ -92,6 +94,7 @@ class _Remembering:
                 wanted.get(repository, []),
                 watched.get(repository, []),
             )
+        self._store()
 
     def _remember(
         self,
@@ -102,7 +105,8 @@ class _Remembering:
     ) -> None:
         reading = self._found.answers.readings.get(repository)
         memory = recall_repository(self._ledger, repository, reading, self._site.at)
-        self._ledger.set_versions(repository, _versions(memory))
+        if versions := _new_versions(memory):
+            self._ledger.set_versions(repository, versions)
         changes = explain_moves(self._ledger, moves, memory, self._bases, self._site)
         self._found.changes += changes
         named = {evidence_key(target) for target in targets}
@@ -113,8 +117,15 @@ class _Remembering:
             key = evidence_key(target)
             if key is not None and key not in evidence:
                 evidence[key] = self._gather(target, memory)
-        self._ledger.put_evidence(evidence.values())
         self._found.evidence |= evidence
+        self._unstored += evidence.values()
+        if len(self._unstored) >= _STORED_AT_ONCE:
+            self._store()
+
+    def _store(self) -> None:
+        """Evidence can be made again, so that repositories may share a wait for the disk."""
+        self._ledger.put_evidence(self._unstored)
+        self._unstored.clear()
 
     def _gather(self, target: Target, memory: Memory) -> Evidence:
         return gather(
@@ -144,14 +155,19 @@ def _is_not_parent(target: Target) -> bool:
     return target.kind != "from"
 
 
-def _versions(memory: Memory) -> dict[str, str]:
-    """The concrete version of every tag whose digest is known."""
+def _new_versions(memory: Memory) -> dict[str, str]:
+    """The concrete version of every tag whose digest is known, where it is not stored so."""
     named = {
         tag: resolve_tag(tag, memory.table)
         for tag, digest in memory.table.digests.items()
         if digest is not None
     }
-    return {tag: answer.version for tag, answer in named.items() if answer.version is not None}
+    stored = {tag: past[-1].version for tag, past in memory.intervals.items()}
+    return {
+        tag: answer.version
+        for tag, answer in named.items()
+        if answer.version is not None and answer.version != stored.get(tag)
+    }
 
 
 def _watched(watches: Iterable[Watch], memory: Memory) -> Iterator[Target]:
