@@ -9,10 +9,10 @@ from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Finding
 from tagwatch.audit.result import AuditResult
 from tagwatch.publish.interface import PublishContext
+from tagwatch.publish.movement import movements, tags_moved, unnamed_sentence
 from tagwatch.publish.text import count, one_line, stamp
 from tagwatch.publish.wording import (
     age_of_facts,
-    change_severity,
     change_step,
     coverage_sentence,
     evidence_finder,
@@ -47,7 +47,7 @@ def render(result: AuditResult, context: PublishContext) -> str:
     lines = [
         *_findings(result, paint, width),
         *_known(result, paint),
-        *_changes(result, paint),
+        *_changes(result, paint, width),
         *_problems(result, paint, width),
         *_failures(result, paint, width),
         paint("dim" if result.findings else "good", verdict_sentence(result))
@@ -61,7 +61,7 @@ def summary(result: AuditResult, context: PublishContext) -> str:
     """What the run did, for standard error: coverage, comparison, requests and quota by host."""
     lines = [coverage_sentence(result)]
     if context.previous is not None:
-        since = since_sentence(result.since(context.previous), len(result.changes))
+        since = since_sentence(result.since(context.previous), tags_moved(result))
         lines.append(f"since {stamp(context.previous.at)}: {since}")
     if result.ignored:
         lines.append(count(len(result.ignored), "finding") + " ignored or known")
@@ -157,17 +157,22 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
     )
 
 
-def _changes(result: AuditResult, paint: _Paint) -> Iterator[str]:
+def _changes(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
     if not result.changes:
         return
+    moved = movements(result)
     yield paint("path", f"{count(len(result.changes), 'tag')} moved")
-    for moved in result.changes:
-        change = moved.change
-        severity = change_severity(change)
-        name = one_line(f"{moved.repository}:{change.tag}")
-        verdict = paint(severity.value, f"{change.verdict.value:<12}")
-        reason = f"  {one_line(change.reason, 300)}" if change.reason else ""
-        yield f"  {verdict} {name}  {one_line(change_step(change))}{reason}"
+    for one in moved:
+        if not one.named:
+            continue
+        verdict = paint(one.severity.value, f"{one.change.verdict.value:<12}")
+        also = f" ({one.also})" if one.also else ""
+        yield f"  {verdict} {one.name}{also}  {one_line(change_step(one.change))}"
+        if one.reason:
+            yield from _wrapped(one_line(one.reason, 300), width)
+    unnamed = unnamed_sentence(one for one in moved if not one.named)
+    if unnamed:
+        yield f"  {paint('dim', unnamed)}"
     yield ""
 
 

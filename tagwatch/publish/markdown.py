@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tagwatch.audit.finding import Finding
 from tagwatch.audit.result import AuditResult
 from tagwatch.publish.interface import PublishContext
+from tagwatch.publish.movement import movements, tags_moved, unnamed_sentence
 from tagwatch.publish.text import count, one_line
 from tagwatch.publish.wording import (
     change_step,
@@ -30,7 +31,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$-])")
 def render(result: AuditResult, context: PublishContext) -> str:
     """See `Publisher.render`."""
     since = context.since(result)
-    changed = since_sentence(since, len(result.changes)) if since else ""
+    changed = since_sentence(since, tags_moved(result)) if since else ""
     lines = [
         f"## {_escaped(verdict_sentence(result))}",
         "",
@@ -78,17 +79,21 @@ def _changes(result: AuditResult) -> Iterator[str]:
     yield ""
     yield "| Tag | Verdict | From and to | Why |"
     yield "|---|---|---|---|"
-    for moved in result.changes[:_MOST_ROWS]:
-        change = moved.change
+    moved = movements(result)
+    named = [one for one in moved if one.named]
+    for one in named[:_MOST_ROWS]:
         cells = (
-            _code(f"{moved.repository}:{change.tag}"),
-            change.verdict.value,
-            _escaped(change_step(change)),
-            _escaped(change.reason),
+            " ".join(part for part in (_code(one.name), _escaped(one.also)) if part),
+            one.change.verdict.value,
+            _escaped(change_step(one.change)),
+            _escaped(one.reason),
         )
         yield f"| {' | '.join(cells)} |"
-    if len(result.changes) > _MOST_ROWS:
-        yield f"\n…and {len(result.changes) - _MOST_ROWS} more."
+    if len(named) > _MOST_ROWS:
+        yield f"\n…and {len(named) - _MOST_ROWS} more."
+    unnamed = unnamed_sentence(one for one in moved if not one.named)
+    if unnamed:
+        yield f"\n{_escaped(unnamed)}."
     yield ""
 
 

@@ -76,15 +76,15 @@ def verdict_sentence(result: AuditResult) -> str:
     return sentence if result.complete else f"{sentence} (incomplete)"
 
 
-def since_sentence(since: Since | None, moved: int) -> str:
-    """What is different from the run before, in numbers."""
+def since_sentence(since: Since | None, moved: str) -> str:
+    """What is different from the run before, in numbers. `moved`: see `movement.tags_moved`."""
     if since is None:
         return "first run: nothing to compare with yet"
     parts = [
         f"{len(since.new)} new" if since.new else "",
         f"{len(since.worse)} worse" if since.worse else "",
         f"{len(since.fixed)} fixed" if since.fixed else "",
-        count(moved, "tag") + " moved" if moved else "",
+        moved,
     ]
     return ", ".join(part for part in parts if part) or "nothing changed"
 

@@ -15,6 +15,7 @@ from tagwatch.audit.result import AuditResult
 from tagwatch.publish.html.trend import trend_of
 from tagwatch.publish.html.view import run_view
 from tagwatch.publish.interface import PublishContext, RunSummary
+from tagwatch.publish.movement import tags_moved
 from tagwatch.publish.text import count, date_text, size_text, stamp, time_text, visible
 from tagwatch.publish.wording import (
     age_of_facts,
@@ -43,7 +44,7 @@ def render(result: AuditResult, context: PublishContext) -> str:
         context=context,
         view=run_view(result, context),
         verdict=verdict_sentence(result),
-        changed=since_sentence(since, len(result.changes)),
+        changed=since_sentence(since, tags_moved(result)),
         coverage=coverage_sentence(result),
         counts={severity.value: number for severity, number in
                 severity_counts(result.findings).items()},
@@ -61,7 +62,7 @@ def render_index(result: AuditResult, context: PublishContext, pages: Mapping[st
         result=result,
         context=context,
         verdict=verdict_sentence(result),
-        changed=since_sentence(context.since(result), len(result.changes)),
+        changed=since_sentence(context.since(result), tags_moved(result)),
         coverage=coverage_sentence(result),
         summary=RunSummary.of(result),
         trend=trend_of(context.runs),

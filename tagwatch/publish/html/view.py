@@ -12,13 +12,13 @@ from typing import Any
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Finding, Severity
 from tagwatch.audit.history import Interval
-from tagwatch.audit.result import AuditResult, Ignored, RepositoryChange
+from tagwatch.audit.result import AuditResult, Ignored
 from tagwatch.publish.html.difference import Difference, differences, not_compared
 from tagwatch.publish.html.layers import Stack, stack_of
 from tagwatch.publish.html.timeline import Timeline, timeline_of
 from tagwatch.publish.interface import PublishContext, RuleText
+from tagwatch.publish.movement import Movement, movements, unnamed_sentence
 from tagwatch.publish.wording import (
-    change_severity,
     change_step,
     evidence_finder,
     fix_text,
@@ -66,9 +66,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A tag that moved."""
+    """A tag that moved; `also`: its aliases, in words."""
 
     name: str
+    also: str
     image: str
     severity: Severity
     verdict: str
@@ -126,6 +127,7 @@ class RunView:
     tasks: tuple[Task, ...]
     fixed: tuple[Finding, ...]
     moves: tuple[Move, ...]
+    unnamed_moves: str
     images: tuple[ImageView, ...]
     lanes: Timeline | None
     lanes_left_out: int
@@ -142,10 +144,12 @@ def run_view(result: AuditResult, context: PublishContext) -> RunView:
     images = _images(result, tasks, anchors)
     with_past = [image for image in images if image.evidence.history]
     since = context.since(result)
+    moved = movements(result)
     return RunView(
         tasks=tasks,
         fixed=since.fixed if since else (),
-        moves=tuple(_move(moved, anchors) for moved in _by_alarm(result.changes)),
+        moves=tuple(_move(one, anchors) for one in moved if one.named),
+        unnamed_moves=unnamed_sentence(one for one in moved if not one.named),
         images=images,
         lanes=timeline_of(
             (
@@ -319,19 +323,16 @@ def _how_it_came(interval: Interval, evidence: Evidence) -> str:
     return "first known" if is_first else "not explained"
 
 
-def _by_alarm(changes: Iterable[RepositoryChange]) -> list[RepositoryChange]:
-    return sorted(changes, key=lambda moved: -change_severity(moved.change).rank)
-
-
-def _move(moved: RepositoryChange, anchors: Mapping[str, str]) -> Move:
+def _move(moved: Movement, anchors: Mapping[str, str]) -> Move:
     change = moved.change
     return Move(
-        name=f"{moved.repository}:{change.tag}",
+        name=moved.name,
+        also=moved.also,
         image=anchors.get(f"{moved.repository.name}:{change.tag}", ""),
-        severity=change_severity(change),
+        severity=moved.severity,
         verdict=change.verdict.value,
         step=change_step(change),
-        reason=change.reason,
+        reason=moved.reason,
     )
 
 

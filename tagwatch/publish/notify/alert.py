@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from tagwatch.audit.finding import Finding, Severity
-from tagwatch.audit.result import AuditResult, RepositoryChange, Since
+from tagwatch.audit.result import AuditResult, Since
+from tagwatch.publish.movement import Movement, movements
 from tagwatch.publish.notify.interface import AlertContext
 from tagwatch.publish.text import count, one_line, stamp
 from tagwatch.publish.wording import (
-    change_severity,
     change_step,
     coverage_sentence,
     fix_text,
@@ -66,9 +66,8 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
         tuple(finding for finding in findings if finding.severity.rank >= least)
         for findings in (since.new, since.worse, since.fixed)
     )
-    moved = tuple(
-        change for change in result.changes if change_severity(change.change).rank >= least
-    )
+    moved = tuple(one for one in movements(result) if one.named and one.severity.rank >= least)
+    tags = sum(len(one.tags) for one in moved)
     every = (
         Group(title="To fix", lines=_lines(_of(Severity.ERROR, (*new, *worse)))),
         Group(title="To look at", lines=_lines(_of(Severity.WARNING, (*new, *worse)))),
@@ -81,7 +80,7 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
         return None
     changed = Since(new=new, worse=worse, fixed=fixed, same=())
     return Alert(
-        headline=since_sentence(changed, len(moved)),
+        headline=since_sentence(changed, count(tags, "tag") + " moved" if tags else ""),
         verdict=verdict_sentence(result),
         groups=groups,
         coverage=coverage_sentence(result),
@@ -146,22 +145,21 @@ def _where(findings: list[Finding]) -> str:
     return one_line(f"{first.path}:{first.line}", 160)
 
 
-def _moves(changes: Iterable[RepositoryChange], findings: tuple[Finding, ...]) -> tuple[Line, ...]:
-    """Moves that no finding of this message tells already, worst first."""
+def _moves(moved: Iterable[Movement], findings: tuple[Finding, ...]) -> tuple[Line, ...]:
+    """Moves that no finding of this message tells already, in their order."""
     told = {_name(finding) for finding in findings if finding.rule.startswith("tag-")}
-    lines = [
+    return tuple(
         Line(
-            mark=change_severity(moved.change).value,
-            name=one_line(f"{moved.repository}:{moved.change.tag}"),
-            message=one_line(_move(moved), _MESSAGE_LIMIT),
+            mark=one.severity.value,
+            name=one.name,
+            message=one_line(_move(one), _MESSAGE_LIMIT),
         )
-        for moved in changes
-    ]
-    worst = sorted(lines, key=lambda line: -Severity(line.mark).rank)
-    return tuple(line for line in worst if line.name not in told)
+        for one in moved
+        if one.name not in told
+    )
 
 
-def _move(moved: RepositoryChange) -> str:
-    change = moved.change
-    reason = f": {change.reason}" if change.reason else ""
-    return f"{change.verdict.value} {change_step(change)}{reason}"
+def _move(moved: Movement) -> str:
+    also = f" ({moved.also})" if moved.also else ""
+    reason = f": {moved.reason}" if moved.reason else ""
+    return f"{moved.change.verdict.value} {change_step(moved.change)}{also}{reason}"

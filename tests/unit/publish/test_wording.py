@@ -88,12 +88,12 @@ def test_nothing_reads_as_clean_that_was_not_read(
 
 def test_comparison_in_numbers() -> None:
     tonight, before = sample(), sample_previous()
-    assert since_sentence(tonight.since(before), 4) == "6 new, 1 fixed, 4 tags moved"
-    assert since_sentence(before.since(before), 0) == "nothing changed"
+    assert since_sentence(tonight.since(before), "4 tags moved") == "6 new, 1 fixed, 4 tags moved"
+    assert since_sentence(before.since(before), "") == "nothing changed"
     worse = replace(before.findings[1], severity=Severity.ERROR)
     changed = replace(before, findings=(before.findings[0], worse, *before.findings[2:]))
-    assert since_sentence(changed.since(before), 1) == "1 worse, 1 tag moved"
-    assert "first run" in since_sentence(None, 0)
+    assert since_sentence(changed.since(before), "1 tag moved") == "1 worse, 1 tag moved"
+    assert "first run" in since_sentence(None, "")
 
 
 def test_coverage_names_what_was_not_read() -> None:
