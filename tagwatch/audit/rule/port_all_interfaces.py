@@ -34,11 +34,10 @@ def check(subject: FileSubject) -> Iterator[Statement]:
         if not is_everywhere(port) or port.host in subject.options["allow_ports"]:
             continue
         store = _DATASTORES.get(port.container) if port.protocol == "tcp" else None
-        outside = port.host if port.host is not None else port.container
         what = f" ({store})" if store else ""
         yield Statement(
             message=f"{one.service} publishes {mapping(port)}{what} on every interface",
-            remedy=f"write 127.0.0.1:{outside}:{port.container}, or the address that is meant",
+            remedy=f"write {mapping(port, '127.0.0.1')}, or the address that is meant",
             severity=Severity.ERROR if store else None,
             target=one.target,
             location=port.location,

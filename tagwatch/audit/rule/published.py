@@ -38,11 +38,15 @@ def published(subject: FileSubject) -> Iterator[Published]:
         yield Published(port=port, target=None)
 
 
-def mapping(port: Port) -> str:
-    """The port as Compose writes it: `127.0.0.1:8080:80`, `53:53/udp`."""
-    address = f"[{port.host_ip}]" if ":" in port.host_ip else port.host_ip
-    outside = [] if port.host is None else [str(port.host)]
-    text = ":".join([*([address] if address else []), *outside, str(port.container)])
+def mapping(port: Port, host_ip: str | None = None) -> str:
+    """The port as Compose writes it: `127.0.0.1:8080:80`, `53:53/udp`, `127.0.0.1::80` on any
+    host port; with `host_ip`, on that address.
+    """
+    ip = port.host_ip if host_ip is None else host_ip
+    address = f"[{ip}]" if ":" in ip else ip
+    outside = "" if port.host is None else str(port.host)
+    text = f"{outside}:{port.container}" if outside or address else str(port.container)
+    text = f"{address}:{text}" if address else text
     return text if port.protocol == "tcp" else f"{text}/{port.protocol}"
 
 

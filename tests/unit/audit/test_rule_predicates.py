@@ -56,7 +56,20 @@ def test_one_slip_is_distance_one(one: str, two: str, at: int, letter: str) -> N
         (Port(container=53, host=53, protocol="udp"), "53:53/udp"),
         (Port(container=80, host=80, host_ip="127.0.0.1"), "127.0.0.1:80:80"),
         (Port(container=80, host=80, host_ip="::1"), "[::1]:80:80"),
+        (Port(container=80, host_ip="127.0.0.1"), "127.0.0.1::80"),
     ],
 )
 def test_mappings_as_compose_writes_them(port: Port, text: str) -> None:
     assert mapping(port) == text
+
+
+@pytest.mark.parametrize(
+    ("port", "text"),
+    [
+        (Port(container=80), "127.0.0.1::80"),
+        (Port(container=53, host=53, protocol="udp"), "127.0.0.1:53:53/udp"),
+        (Port(container=80, host=8080, host_ip="0.0.0.0"), "127.0.0.1:8080:80"),  # noqa: S104
+    ],
+)
+def test_a_mapping_on_another_address_keeps_host_port_and_protocol(port: Port, text: str) -> None:
+    assert mapping(port, "127.0.0.1") == text
