@@ -7,13 +7,16 @@ import json
 import random
 import signal
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tagwatch.service.demo.nights import second_night
+from tests.walk.command import Workplace
 from tests.walk.conftest import Shop
 from tests.walk.hook import hook
+from tests.walk.misbehaving import misbehaving, small_shelf
 
 
 def intervals(shop: Shop) -> int:
@@ -124,11 +127,64 @@ def _rows(shop: Shop) -> set[tuple[Any, ...]]:
         return set(rows)
 
 
-async def test_sigterm_stops_in_good_order(shop: Shop) -> None:
-    process = await shop.start("scan")
-    await asyncio.sleep(0.9)
-    process.send_signal(signal.SIGTERM)
-    _, err = await asyncio.wait_for(process.communicate(), 30)
-    assert process.returncode in (0, 1, 4, -signal.SIGTERM), err.decode()
-    assert "Traceback" not in err.decode()
-    assert (await shop.run("ledger", "check")).code in (0, 2)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_stops_in_good_order(tmp_path: Path, number: signal.Signals) -> None:
+    """In the middle of a scan: what was said is stored, what was not is told, and soon."""
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    place = Workplace(folder)
+    async with misbehaving() as server:
+        place.write(
+            "tagwatch.yaml",
+            "database: tagwatch.db\nsources: [Dockerfile]\npolicy: {on_unavailable: fail}\n"
+            "watch: [{image: slow.example/shop/*}]\nregistries:\n"
+            + server.registries("well", "slow", timeout_seconds=300, patience_seconds=300),
+        )
+        place.write("Dockerfile", "FROM well.example/app:1\nFROM slow.example/app:1\n")
+        process = await place.start("scan", "--format", "json")
+        for _ in range(600):
+            if server.asked["slow"] >= 2:
+                break
+            await asyncio.sleep(0.05)
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        process.send_signal(number)
+        out, err = await asyncio.wait_for(process.communicate(), 30)
+        assert clock() - begun < 10
+        assert b"stopping: what is under way is stored first" in err
+        assert b"Traceback" not in err
+        assert process.returncode == 4, err.decode()
+        assert json.loads(out)["complete"] is False
+        assert (await place.run("ledger", "check")).code == 0
+        server.release.set()
+        again = await place.run("check", "Dockerfile", "--format", "json")
+        assert again.json["complete"] is True
+
+
+async def test_a_repository_of_twenty_thousand_tags(tmp_path: Path) -> None:
+    """Watched by patterns: only what they select is asked, in little time and memory."""
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    place = Workplace(folder)
+    shelf = small_shelf()
+    digest = shelf.tags["app"]["1"]
+    versions = [f"{number // 1000}.{number // 10 % 100}.{number % 10}" for number in range(19_990)]
+    shelf.tags["app"] = dict.fromkeys([*versions, *(f"{major}" for major in range(10))], digest)
+    async with misbehaving(shelf) as server:
+        place.write(
+            "tagwatch.yaml",
+            "database: tagwatch.db\nsources: []\nreports: {formats: [json]}\nregistries:\n"
+            + server.registries("well")
+            + 'watch: [{image: well.example/app, tags: ["7.3.x", "/^19[.]99[.]/"]}]\n',
+        )
+        done = await place.run("scan", "--format", "json")
+        assert done.code == 0, done.err
+        answer = done.json
+        assert answer["complete"] is True
+        found = {one["input"]: one["tag"] for one in answer["resolutions"]}
+        assert found["well.example/app:7.3.x"] == "7.3.9"
+        asked = answer["requests"]["well.example"]
+        assert asked["tags"] == 1
+        assert asked["head"] <= 40, asked
+        size = (folder / "tagwatch.db").stat().st_size
+        assert size < 2**20, "a name that nobody watches costs nothing"
