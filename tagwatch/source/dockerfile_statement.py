@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from tagwatch.errors import InputError
 from tagwatch.source.shell_word import SPACES, split_words
+from tagwatch.value import dataclass
 
 __all__ = ["Flag", "Statement", "heredocs", "quoted_words", "split_statement"]
 
@@ -26,7 +26,8 @@ _WITH_HEREDOC = frozenset({"ADD", "COPY", "RUN"})
 _WITH_EXEC_FORM = _WITH_HEREDOC | {"CMD", "ENTRYPOINT", "SHELL", "VOLUME"}
 
 
-class Flag(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Flag:
     """A `--flag=value` with quotes and escapes removed; `places[i]` is where `text[i]` stands."""
 
     text: str

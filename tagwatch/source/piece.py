@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Field
+from tagwatch.value import dataclass
 
 __all__ = ["Piece", "fields_of", "missing_in", "text_of"]
 
 
-class Piece(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Piece:
     """A part of a value. `start` is where `text` stands verbatim in the file's text, -1 where it
     does not (computed, escaped, or from elsewhere). `missing` names the variables that are not
     known and would change it.
