@@ -22,8 +22,10 @@ class RegistrySettings:
     registry's credentials. `redirect_hosts`: the same form, for storage at private addresses;
     they never receive credentials. `namespace`: send `ns=<registry>` (containerd's mirrors).
     `budget`: pulls (manifest GETs) one run may spend. `full_sweep`: how often every tag is listed
-    although only the newest changed. `timeout_seconds` is for one attempt and its answer; no
-    other attempt begins once a request has taken `patience_seconds`.
+    although only the newest changed. `concurrency`: requests under way at once, each on a kept
+    connection; eight are what public registries bear, and a far one of one's own answers as many
+    times more as it is given slots, up to 64. `timeout_seconds` is for one attempt and its answer;
+    no other attempt begins once a request has taken `patience_seconds`.
     """
 
     endpoint: str | None = None
