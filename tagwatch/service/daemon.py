@@ -8,11 +8,11 @@ import signal
 import sys
 from datetime import UTC, datetime
 
-from tagwatch.errors import ConfigError, TagwatchError
+from tagwatch.errors import TagwatchError
 from tagwatch.ledger.read import Reader
 from tagwatch.service.metrics import Metrics
 from tagwatch.service.nightly import Night, scan_and_publish
-from tagwatch.service.schedule import run_on_schedule
+from tagwatch.service.schedule import run_on_trigger, trigger_of
 from tagwatch.service.web import application, listening
 from tagwatch.value import replace
 from tagwatch.walk.site import Site
@@ -32,6 +32,7 @@ async def serve(site: Site, host: str, port: int, *, at_once: bool = False) -> N
     """
     schedule = site.settings.schedule
     assert schedule is not None
+    trigger = trigger_of(schedule)
     stop, rescan, metrics = asyncio.Event(), asyncio.Event(), Metrics()
     _stop_on_signals(stop)
     _show_last(site, metrics)
@@ -52,18 +53,11 @@ async def serve(site: Site, host: str, port: int, *, at_once: bool = False) -> N
 
     token = site.environment.get(_WEBHOOK_TOKEN, "")
     app = application(site.settings.reports.directory, metrics, rescan, token=token)
-    try:
-        async with listening(app, host, port) as chosen:
-            logger.info("listening on http://%s:%d/", host, chosen)
-            if at_once:
-                rescan.set()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(run_on_schedule(schedule, scan, rescan, stop))
-    except OSError as error:
-        raise ConfigError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}",
-            hint="choose another --listen HOST:PORT",
-        ) from error
+    async with listening(app, host, port) as chosen:
+        logger.info("listening on http://%s:%d/", host, chosen)
+        if at_once:
+            rescan.set()
+        await run_on_trigger(trigger, schedule.misfire_grace, scan, rescan, stop)
 
 
 def _told(night: Night) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from tagwatch.errors import ConfigError
 from tagwatch.service.metrics import Metrics
 
 __all__ = ["application", "listening"]
@@ -67,18 +68,29 @@ def application(
 
 def _report(folder: Path, name: str) -> Path | None:
     """The file of that name, never one outside the folder."""
-    path = (folder / name).resolve()
-    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+    try:
+        path = (folder / name).resolve()
+        return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+    except (OSError, ValueError):  # a name that no file can have
+        return None
 
 
 @asynccontextmanager
 async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve `app`; gives the port, which is chosen where `port` is 0. Raises `OSError`."""
+    """Serve `app`; gives the port, which is chosen where `port` is 0.
+
+    Raises `ConfigError` where the address cannot be used.
+    """
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on {host}:{port}: {error.strerror or error}",
+                hint="choose another --listen HOST:PORT",
+            ) from error
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

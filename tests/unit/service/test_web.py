@@ -1,0 +1,222 @@
+"""What the daemon serves: reports and no other file, health, figures, and the webhook."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tagwatch.errors import ConfigError
+from tagwatch.service.metrics import Metrics
+from tagwatch.service.web import application, listening
+from tests.publish_sample import sample
+
+TOKEN = "correct-horse"
+
+
+@dataclass
+class Page:
+    status: int
+    text: str
+    headers: dict[str, str]
+
+
+@dataclass
+class Served:
+    """A running server, and a way to ask it that leaves paths as they are."""
+
+    port: int
+    rescan: asyncio.Event
+    metrics: Metrics
+
+    async def ask(
+        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> Page:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        lines = [f"{method} {path} HTTP/1.1", "Host: h", "Connection: close", "Content-Length: 0"]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        writer.write("\r\n".join([*lines, "", ""]).encode())
+        head, _, text = (await reader.read()).decode().partition("\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+        status, *named = head.split("\r\n")
+        fields = dict(line.split(": ", 1) for line in named)
+        return Page(int(status.split()[1]), text, fields)
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    folder = tmp_path / "reports"
+    (folder / "run").mkdir(parents=True)
+    (folder / "index.html").write_text("<p>where things stand</p>")
+    (folder / "run" / "1.html").write_text("<p>a run</p>")
+    (tmp_path / "secret.txt").write_text("secret")
+    (folder / "link.html").symlink_to(tmp_path / "secret.txt")
+    return folder
+
+
+@asynccontextmanager
+async def serving(reports: Path, token: str = TOKEN) -> AsyncIterator[Served]:
+    rescan, metrics = asyncio.Event(), Metrics()
+    app = application(reports, metrics, rescan, token=token)
+    async with listening(app, "127.0.0.1", 0) as port:
+        yield Served(port, rescan, metrics)
+
+
+async def test_reports_are_served_with_nothing_that_runs(reports: Path) -> None:
+    async with serving(reports) as served:
+        for path, text in (("/", "where"), ("/index.html", "where"), ("/run/1.html", "a run")):
+            page = await served.ask(path)
+            assert (page.status, text in page.text) == (200, True)
+            assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+            assert page.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/run/../../secret.txt",
+        "/..%2fsecret.txt",
+        "//etc/passwd",
+        "/%2fetc/passwd",
+        "/link.html",
+        "/run",
+        "/nothing.html",
+        "/a%00b",
+        f"/{'a' * 5000}",
+    ],
+)
+async def test_no_other_file_is_served(reports: Path, path: str) -> None:
+    async with serving(reports) as served:
+        page = await served.ask(path)
+    assert page.status in (400, 404)
+    assert "secret" not in page.text
+    assert "root:" not in page.text
+
+
+async def test_without_reports_it_says_so(tmp_path: Path) -> None:
+    async with serving(tmp_path / "none") as served:
+        page = await served.ask("/")
+    assert (page.status, page.text) == (404, "there is no such report (yet)\n")
+
+
+async def test_health(reports: Path) -> None:
+    async with serving(reports) as served:
+        page = await served.ask("/health")
+    assert (page.status, page.text) == (200, '{"status": "ok"}')
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [(f"/webhook/{TOKEN}", {}), ("/webhook", {"Authorization": f"Bearer {TOKEN}"})],
+)
+async def test_the_webhook_asks_for_a_scan(
+    reports: Path, path: str, headers: dict[str, str]
+) -> None:
+    async with serving(reports) as served:
+        page = await served.ask(path, "POST", headers)
+        assert page.status == 202
+        assert served.rescan.is_set()
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/webhook", {}),
+        ("/webhook/wrong", {}),
+        ("/webhook", {"Authorization": "Bearer "}),
+        ("/webhook", {"Authorization": "Bearer corréct-horse"}),
+        ("/webhook/wrong", {"Authorization": f"Bearer {TOKEN}"}),
+    ],
+)
+async def test_a_wrong_token_asks_for_nothing(
+    reports: Path, path: str, headers: dict[str, str]
+) -> None:
+    async with serving(reports) as served:
+        page = await served.ask(path, "POST", headers)
+        assert page.status == 403
+        assert not served.rescan.is_set()
+
+
+async def test_without_a_token_there_is_no_webhook(reports: Path) -> None:
+    async with serving(reports, token="") as served:
+        for path in ("/webhook", "/webhook/x"):
+            assert (await served.ask(path, "POST")).status == 404
+        assert not served.rescan.is_set()
+
+
+async def test_an_endless_webhook_is_cut_off(reports: Path) -> None:
+    async with serving(reports) as served, aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{served.port}/webhook/{TOKEN}"
+        async with session.post(url, data=io.BytesIO(b"x" * (1024 * 1024 + 1))) as answer:
+            assert answer.status == 413
+        assert not served.rescan.is_set()
+
+
+async def test_an_address_in_use_is_told(reports: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        app = application(reports, Metrics(), asyncio.Event())
+        with pytest.raises(ConfigError, match="cannot listen on"):
+            async with listening(app, "127.0.0.1", taken.getsockname()[1]):
+                raise AssertionError("it listens where another does")
+
+
+def figures(metrics: Metrics) -> dict[tuple[str, ...], float]:
+    """Every sample by its name and labels, without the times of creation."""
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(metrics.text().decode())
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+
+
+async def test_figures_are_those_of_the_last_scan(reports: Path) -> None:
+    result = sample()
+    async with serving(reports) as served:
+        served.metrics.scanned(result)
+        page = await served.ask("/metrics")
+        found = figures(served.metrics)
+    assert page.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert page.text == served.metrics.text().decode()
+    for severity in ("error", "warning", "note"):
+        count = sum(finding.severity.value == severity for finding in result.findings)
+        assert found["tagwatch_findings", severity] == count
+    assert found["tagwatch_targets", "read"] == result.coverage.read
+    assert found["tagwatch_scan_complete",] == int(result.complete)
+    assert found["tagwatch_scan_timestamp_seconds",] == result.at.timestamp()
+    for host, kinds in result.requests.items():
+        for kind, count in kinds.items():
+            assert found["tagwatch_requests_total", host, kind] == count
+    assert found["tagwatch_scans_total", "finished"] == 1
+
+
+def test_requests_add_up_and_an_earlier_process_counts_none() -> None:
+    metrics, result = Metrics(), sample()
+    metrics.remember(result)
+    before = figures(metrics)
+    assert not any(
+        name[0] in ("tagwatch_requests_total", "tagwatch_scans_total") for name in before
+    )
+    assert before["tagwatch_findings", "error"] > 0
+    for _ in range(2):
+        metrics.scanned(result)
+    metrics.failed()
+    found = figures(metrics)
+    host, kinds = next(iter(result.requests.items()))
+    kind, count = next(iter(kinds.items()))
+    assert found["tagwatch_requests_total", host, kind] == 2 * count
+    assert found["tagwatch_scans_total", "finished"] == 2
+    assert found["tagwatch_scans_total", "failed"] == 1
