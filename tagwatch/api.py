@@ -70,6 +70,11 @@ class Files:
         return tuple(target for _, one in self.extractions for target in one.targets)
 
     @property
+    def problems_to_fix(self) -> tuple[Problem, ...]:
+        """Those that kept a file from being read; a pattern that matches nothing does not."""
+        return tuple(problem for problem in self.problems if not problem.skipped)
+
+    @property
     def none_read(self) -> bool:
         """True where there is no file, or nothing but files that were passed over."""
         return all(
@@ -208,7 +213,8 @@ async def scan(
 
     Every snapshot is in the ledger before the next repository is begun; the result and the alerts
     made of it are stored in one transaction, to be sent by `deliver`. After `stop` is set no
-    repository is begun, and what is not read is said so. Raises `LedgerError`.
+    repository is begun, and what is not read is said so. Raises `LedgerError`, and
+    `NothingToReadError` where no source matches a file and nothing is watched.
     """
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.ask import Patience
@@ -217,6 +223,11 @@ async def scan(
 
     found = sources_from_globs(site.settings.sources, site.root)
     files = read_files(found, site, {})
+    if not files.extractions and not files.problems_to_fix and not site.settings.watch:
+        raise NothingToReadError(
+            "no source of the configuration matches a file, and nothing is watched",
+            hint="patterns of `sources:` start at the configuration's folder",
+        )
     with Ledger.open(site.database) as ledger:
         run_id = ledger.begin_run("scan", site.at)
         seen = await survey(

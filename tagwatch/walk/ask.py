@@ -109,7 +109,7 @@ class Asker:
 
         What was stored when patience ran out stays stored; `stopped` says that it did.
         """
-        answers = Answers()
+        answers, wants = Answers(), list(wants)
         requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
         work = RegistryWork(self._registries, self._settings)
 
@@ -133,6 +133,9 @@ class Asker:
             requests[host].update(kinds)
         answers.requests = dict(sorted(requests.items()))
         answers.stopped |= patience.stop is not None and patience.stop.is_set()
+        if answers.stopped:
+            left = {want.repository for want in wants} - answers.readings.keys()
+            answers.failures += [_not_reached(repository) for repository in sorted(left)]
         return answers
 
     async def expand(
@@ -259,6 +262,15 @@ def _reading(snapshot: RepositorySnapshot) -> Reading:
         absent=snapshot.asked - there,
         pins=snapshot.pins,
         failures=snapshot.failures,
+    )
+
+
+def _not_reached(repository: Repository) -> Failure:
+    return Failure(
+        repository=repository,
+        code="stopped",
+        message="the run was stopped before its registry had answered",
+        hint="give it more time; what was read is remembered, so the next run has less to ask",
     )
 
 
