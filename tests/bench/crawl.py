@@ -205,14 +205,16 @@ def question_distribution(folder: Path) -> None:
 
 def question_far(folder: Path) -> None:
     """50 ms of round trip: how much of concurrency ÷ round trip is reached."""
-    stock = Stock(delay_seconds=0.05)
     for concurrency in (8, 16, 64):
+        stock = Stock(tags=max(5, concurrency // 2), delay_seconds=0.05)  # many turns a slot
         with double(stock, folder / str(concurrency)) as place:
             place.configure(paths_of(stock), concurrency)
             place.scan()
             place.stats()
             night = place.scan()
-            print(f"50 ms, {concurrency} at once: scan {night}; {told(place.stats(), stock)}")
+            tags = stock.repositories * stock.tags
+            print(f"50 ms, {tags:,} tags, {concurrency} at once: {night}")
+            print(f"  {told(place.stats(), stock)}")
             for name in ("crawl", "bare"):
                 cost = crawler(place, name, stock, concurrency)
                 sent, wall = sum(place.stats()["requests"].values()), cost.answer["wall"]
