@@ -19,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     actions.add_parser("check", help="is the file whole, and does it keep its own rules?")
     backup = actions.add_parser("backup", help="a consistent copy, while others read and write")
-    backup.add_argument("file", type=Path)
+    backup.add_argument("file", type=Path, help="where the copy goes")
     forget = actions.add_parser(
         "forget", help="drop what is older (default: the configuration's retention)"
     )

@@ -66,8 +66,11 @@ def images_below(document: Document, root: Node) -> Iterator[tuple[Target, Scala
 
 
 def _resource(root: Node, depth: int) -> Iterator[tuple[str | None, Scalar]]:
-    """The container name and image of everything in a resource, or in a list of them."""
-    if isinstance(root, Sequence):
+    """The container name and image of everything in a resource, or in a list of them.
+
+    A list in a list is none: with aliases it may hold itself.
+    """
+    if isinstance(root, Sequence) and not depth:
         for item in root.items:
             yield from _resource(item, depth + 1)
     if not isinstance(root, Mapping):
