@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 from tagwatch.audit.evidence import Evidence
@@ -38,14 +38,19 @@ _STYLES = {
 }
 _INDENT = " " * 11
 _MIN_WIDTH = 40
+_UNCHECKED = "check-incomplete"
+_MANY = 3
 
 
 def render(result: AuditResult, context: PublishContext) -> str:
     """The answer: findings, what could not be read, and the verdict as the last line."""
     paint = _Paint(enabled=context.color)
     width = max(context.width, _MIN_WIDTH)
+    together = _unchecked_together(result.findings)
+    alone = [finding for finding in result.findings if _why_unread(finding) not in together]
     lines = [
-        *_findings(result, paint, width),
+        *_findings(result, alone, paint, width),
+        *_unchecked(together, paint, width),
         *_known(result, paint),
         *_changes(result, paint, width),
         *_problems(result, paint, width),
@@ -87,9 +92,11 @@ class _Paint:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self._enabled else text
 
 
-def _findings(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
+def _findings(
+    result: AuditResult, shown: Iterable[Finding], paint: _Paint, width: int
+) -> Iterator[str]:
     evidence_of = evidence_finder(result)
-    for path, findings in _by_file(result.findings):
+    for path, findings in _by_file(shown):
         yield paint("path", one_line(path))
         for finding in findings:
             place = f"{one_line(path)}:{finding.location.line}:{finding.location.column}"
@@ -104,6 +111,44 @@ def _findings(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
                 yield f"{_INDENT}{paint('good', 'fix')}  {fix}"
             elif finding.remedy:
                 yield from _wrapped(f"do   {finding.remedy}", width)
+        yield ""
+
+
+def _unchecked_together(findings: Iterable[Finding]) -> dict[tuple[str, str], list[Finding]]:
+    """Findings that many images were not read, by why and what helps: told once each."""
+    found: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        key = _why_unread(finding)
+        if key is not None:
+            found.setdefault(key, []).append(finding)
+    return {key: same for key, same in found.items() if len(same) >= _MANY}
+
+
+def _why_unread(finding: Finding) -> tuple[str, str] | None:
+    """Why an image was not read and what helps; None where a finding says something else."""
+    why = finding.message.partition(": ")[2]
+    if finding.rule != _UNCHECKED or finding.reference is None or not why:
+        return None
+    return why, finding.remedy
+
+
+def _unchecked(
+    together: Mapping[tuple[str, str], list[Finding]], paint: _Paint, width: int
+) -> Iterator[str]:
+    for (why, remedy), findings in together.items():
+        yield paint("path", f"{len(findings)} not checked")
+        yield from _wrapped(why, width)
+        if remedy:
+            yield from _wrapped(f"do   {remedy}", width)
+        places: dict[str, list[Finding]] = {}
+        for finding in findings:
+            places.setdefault(one_line(finding.text), []).append(finding)
+        for text, same in sorted(places.items()):
+            first = same[0]
+            severity = first.severity.value
+            more = f" and {len(same) - 1} more" if len(same) > 1 else ""
+            place = one_line(str(first.location))
+            yield f"  {paint(severity, f'{severity:<8}')} {text}  {paint('dim', place + more)}"
         yield ""
 
 
@@ -188,13 +233,17 @@ def _problems(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
 
 
 def _failures(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
-    if result.failures:
+    told = [finding.message for finding in result.findings if finding.rule == _UNCHECKED]
+    failures = [
+        one for one in result.failures if not any(text.endswith(one.message) for text in told)
+    ]
+    if failures:
         yield paint("path", "Could not be read")
-    for failure in result.failures:
+    for failure in failures:
         yield f"  {paint('warning', f'{one_line(failure.code):<14}')} {failure_sentence(failure)}"
         if failure.hint:
             yield from _wrapped(f"hint: {failure.hint}", width)
-    if result.failures:
+    if failures:
         yield ""
 
 

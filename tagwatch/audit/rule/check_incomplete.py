@@ -65,7 +65,7 @@ def _unchecked(
     elif evidence is not None and evidence.resolution.note:
         why, hint = evidence.resolution.note, ""
     else:
-        why, hint = "nothing is stored of it", "run once with access to its registry"
+        why, hint = "nothing is stored of it", "run once without --offline"
     return Statement(
         message=f"{name(target)} was {'checked only in part' if in_part else 'not checked'}: {why}",
         remedy=hint,

@@ -99,3 +99,21 @@ def test_a_clean_result_says_so_in_one_line() -> None:
     )
     assert console.render(clean, sample_context()) == "Nothing to fix\n"
     assert Severity.ERROR not in {finding.severity for finding in clean.findings}
+
+
+def test_what_was_not_read_for_one_reason_is_told_once() -> None:
+    result = sample()
+    (unread,) = (one for one in result.findings if one.rule == "check-incomplete")
+    why = unread.message.partition(": ")[2]
+    alone = console.render(result, sample_context())
+    assert alone.count(why) == 1, "a failure that a finding tells is not told again"
+    many = tuple(
+        replace(unread, text=text, message=f"{text} was not checked: {why}")
+        for text in ("a:1", "b:2", "a:1", "c:3")
+    )
+    text = console.render(replace(result, findings=many), sample_context())
+    assert text.startswith("4 not checked\n")
+    assert text.count(why) == 1
+    assert text.count(f"{unread.location} and 1 more") == 1
+    for name in ("a:1", "b:2", "c:3"):
+        assert text.count(f"  {name}  ") == 1
