@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.cli.main import load
-from tagwatch.family import COMMANDS, RULES, RULES_OFF
+from tagwatch.family import COMMANDS, REGISTRIES, RULES, RULES_OFF
+from tagwatch.registry.host import line_of
+from tagwatch.registry.settings import RegistrySettings
 from tests.paths import ROOT
 
 README = ROOT / "README.md"
@@ -28,7 +30,23 @@ def rules() -> str:
     return "\n".join(["| rule | severity | it says |", "| --- | --- | --- |", *rows])
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"commands": commands, "rules": rules}
+def registries() -> str:
+    rows = []
+    for _, kind, _, catalogue in REGISTRIES:
+        line = line_of("registry.example", RegistrySettings(kind=kind))
+        bulk = "names, then a HEAD a watched tag" if catalogue == "oci" else "digests in bulk"
+        rows.append(f"| {kind} | {bulk} | {', '.join(line.credentials)} | {line.confirmed_by} |")
+    head = (
+        "| kind | a night costs | logins, first found | confirmed by |\n| --- | --- | --- | --- |"
+    )
+    return "\n".join([head, *dict.fromkeys(rows)])
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "rules": rules,
+    "registries": registries,
+}
 
 
 def generated(text: str) -> str:
