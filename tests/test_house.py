@@ -147,3 +147,21 @@ def test_no_circle_of_imports() -> None:
 
     for name in sorted(arrows):
         follow(name, ())
+
+
+def test_contributing_names_every_room() -> None:
+    text = (ROOT.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    drawn = text.partition("tagwatch/\n")[2].partition("```")[0]
+    named = {line.split()[0].rstrip("/") for line in drawn.splitlines() if line.strip()}
+    there = {
+        path.name
+        for path in ROOT.iterdir()
+        if path.name not in ("__init__.py", "__main__.py", "__pycache__", "py.typed")
+    }
+    assert named == there
+    rooms = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"__pycache__"}
+    assert {name.removesuffix(".py") for name in there} == set(HEIGHT), "and so does HEIGHT"
+    words = ["ten", "eleven", "twelve", "thirteen", "fourteen"]
+    assert words.index(text.partition(" rooms, one way down")[0].split()[-1].lower()) + 10 == len(
+        rooms
+    )

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tagwatch.crawl.codec import decode_snapshot, encode_task
-from tagwatch.crawl.engine import local
 from tagwatch.crawl.engine.interface import Sink, Work
+from tagwatch.crawl.engine.local import run as run_here
 from tagwatch.crawl.task import CrawlTask
 from tagwatch.errors import ConfigError
 from tagwatch.image.snapshot import Failure, RepositorySnapshot, Scope
@@ -50,7 +50,7 @@ async def run(
             except (Exception, FutureCancelledError) as error:  # noqa: BLE001  # a worker's top
                 return _failed(task, error)
 
-        await local.run(tasks, send, sink, concurrency=concurrency, stop=stop)
+        await run_here(tasks, send, sink, concurrency=concurrency, stop=stop)
 
 
 @asynccontextmanager
