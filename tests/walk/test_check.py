@@ -63,7 +63,7 @@ Could not be read
 1 thing to fix, 3 notes (incomplete)
 """
 ERR = """\
-2 of 2 image references read; missing.example not-found ×1
+2 of 2 image references read; missing.example not-found \u00d71
 1 can be fixed with --fix
 """
 
