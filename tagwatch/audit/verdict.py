@@ -107,7 +107,7 @@ def _judge_whole(diff: ImageDiff, judged: Mapping[str, _Judgement]) -> _Judgemen
         return _Judgement(verdict=Verdict.UNKNOWN, reason=problem)
     candidates = list(judged.items())
     if diff.added or diff.dropped:
-        reason = _platforms_text(diff)
+        reason = _platforms_text(diff, judged)
         candidates.append(("", _Judgement(verdict=Verdict.PLATFORMS_CHANGED, reason=reason)))
     if not candidates:
         return _judge_index(diff)
@@ -231,10 +231,15 @@ def _no_platform(diff: ImageDiff) -> str:
     return next((image.problem for image in images if image.platform == UNKNOWN_PLATFORM), "")
 
 
-def _platforms_text(diff: ImageDiff) -> str:
+def _platforms_text(diff: ImageDiff, judged: Mapping[str, _Judgement]) -> str:
     parts = [
         f"{word} {', '.join(platform_name(platform) for platform in platforms)}"
         for word, platforms in (("added", diff.added), ("dropped", diff.dropped))
         if platforms
     ]
-    return f"platforms {' and '.join(parts)}; the others are the same"
+    moved = [platform_name(pair.platform) for pair in diff.platforms if not pair.is_same]
+    others = [
+        f"{name} is {judged[name].verdict.value}" if name in judged else f"{name} moved, unread"
+        for name in moved
+    ]
+    return f"platforms {' and '.join(parts)}; {', '.join(others) or 'the others are the same'}"

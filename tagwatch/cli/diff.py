@@ -39,11 +39,12 @@ def run(options: argparse.Namespace) -> int:
     from tagwatch.walk.compare import compare
 
     site = open_site(options)
-    if options.platform:
-        platforms = tuple(Platform.parse(text) for text in options.platform)
+    platforms = tuple(Platform.parse(text) for text in options.platform)
+    if platforms:
         defaults = replace(site.policy.defaults, platforms=platforms)
         site = replace(site, policy=replace(site.policy, defaults=defaults))
-    change = compare(options.old, options.new, site, asking_of(options))
+    asking = asking_of(options)
+    change = compare(options.old, options.new, site, asking, demanded=platforms)
     if options.format == "json":
         from tagwatch.publish.machine import dump
 

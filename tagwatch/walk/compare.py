@@ -11,7 +11,7 @@ from pathlib import Path
 from tagwatch.audit.base_index import BaseIndex
 from tagwatch.audit.change import Change
 from tagwatch.audit.evidence import evidence_key
-from tagwatch.audit.image import Image, read_image
+from tagwatch.audit.image import UNKNOWN_PLATFORM, Image, read_image
 from tagwatch.audit.resolution import Status
 from tagwatch.audit.verdict import ChangeContext, explain_change
 from tagwatch.crawl.crawler import crawl_repository
@@ -46,19 +46,36 @@ class _Side:
     digest: Digest | None = None
 
 
-def compare(old: str, new: str, site: Site, asking: Asking) -> Change:
+def compare(
+    old: str, new: str, site: Site, asking: Asking, *, demanded: tuple[Platform, ...] = ()
+) -> Change:
     """The change from one image to the other, with the whole diff.
 
     A side is a reference, `reference@digest`, `reference@2026-03-01` (from the ledger) or
-    `oci:path[:name]`. Raises `UsageError`, `NotFoundError`, `UnavailableError`, `LedgerError`.
+    `oci:path[:name]`. `demanded`: platforms that both must offer; none: those that are audited.
+    Raises `UsageError`, `NotFoundError`, `UnavailableError`, `LedgerError`.
     """
     sides = [_side(text, site) for text in (old, new)]
     targets = [side.target for side in sides if side.target is not None]
     facts = look_up(targets, site, asking) if targets else Facts(evidence={})
     platforms = site.policy.defaults.audited
     images = [_image(side, facts, site, platforms) for side in sides]
+    for side, image in zip(sides, images, strict=True):
+        _require(demanded, side, image)
     context = ChangeContext(bases=_bases(site), audited=platforms, platform=platforms[0])
     return explain_change(*images, tag=new, at=site.at, context=context)
+
+
+def _require(demanded: tuple[Platform, ...], side: _Side, image: Image) -> None:
+    offered = [one.platform for one in image.platforms]
+    if UNKNOWN_PLATFORM in offered:
+        return  # it could not be read: the diff says so
+    for platform in demanded:
+        if not any(one.serves(platform) for one in offered):
+            raise NotFoundError(
+                f"{side.text!r} does not offer {platform}",
+                hint=f"it offers {', '.join(sorted(map(str, offered)))}",
+            )
 
 
 def _side(text: str, site: Site) -> _Side:

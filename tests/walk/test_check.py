@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tagwatch.service.demo.images import Step, build
 from tests.walk.command import Workplace
 from tests.walk.misbehaving import Misbehaving, misbehaving
 
@@ -118,3 +119,22 @@ async def test_a_scan_of_nothing_is_not_clean(place: Workplace) -> None:
     place.write("tagwatch.yaml", settings.replace("[Dockerfile]", "[dokcerfile]"))
     told = (await place.run("scan")).is_clean_error(3)
     assert "no source of the configuration matches a file, and nothing is watched" in told
+
+
+async def test_a_platform_more_does_not_hide_what_moved(
+    place: Workplace, server: Misbehaving
+) -> None:
+    """The reason of `platforms-changed` names the platform that was not compared, too."""
+    images = [
+        build(
+            None, [Step(created_by="ADD other", content=name)], day="2026-05-02", architecture=name
+        )
+        for name in ("amd64", "arm64")
+    ]
+    server.shelf.push("app", ("2",), images, "2026-05-02")
+    place.write("policy.yaml", "defaults: {platforms: [linux/arm64]}\n")
+    settings = (place.folder / "tagwatch.yaml").read_text()
+    place.write("tagwatch.yaml", settings + "policy: policy.yaml\n")
+    done = await place.run("diff", "well.example/app:1", "well.example/app:2", "--format", "json")
+    assert (done.code, done.json["verdict"]) == (1, "platforms-changed")
+    assert done.json["reason"] == "platforms added linux/arm64; linux/amd64 moved, unread"

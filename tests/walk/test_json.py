@@ -201,6 +201,17 @@ async def test_diff(shop: Shop, old: str, new: str, code: int, verdict: str | No
     assert verdict is None or done.json["verdict"] == verdict
 
 
+async def test_diff_of_a_platform(shop: Shop) -> None:
+    arm = await shop.run(
+        "diff", "redis:7", "redis:6.2", "--platform", "linux/arm64", "--format", "json"
+    )
+    assert arm.code == 1
+    assert arm.json["old"]["platform"] == "linux/arm64"
+    told = (await shop.run("diff", "redis:7", "redis:6.2", "--platform", "s390x")).is_clean_error(4)
+    assert "'redis:7' does not offer linux/s390x" in told
+    assert "it offers linux/amd64, linux/arm64" in told
+
+
 async def test_check_and_scan(shop: Shop) -> None:
     checked = await shop.run("check", "Dockerfile", "docker-compose.yaml", "--format", "json")
     await shop.run("scan")
