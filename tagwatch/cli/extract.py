@@ -16,7 +16,9 @@ __all__ = ["command"]
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `extract`."""
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="files and folders")
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="*", default=["."], help="files and folders (default: .)"
+    )
     add_format(parser, "text", "json")
     add_build_args(parser)
 

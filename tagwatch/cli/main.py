@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from tagwatch import __version__
 from tagwatch.cli.command import Command, plain
-from tagwatch.errors import TagwatchError
+from tagwatch.errors import TagwatchError, UsageError
 from tagwatch.family import COMMANDS
 from tagwatch.member import brought_members, load_member, place_of
 
@@ -47,9 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments[0] if arguments else ""
-    if name.startswith("-") or not name or place_of("commands", name) is None:
-        return _no_command(arguments)
     try:
+        if name.startswith("-") or not name or place_of("commands", name) is None:
+            return _no_command(arguments)
         command = load(name)
         options = parser_for(name, command).parse_args(arguments[1:])
         return command.run(options)
@@ -93,7 +93,7 @@ def load(name: str) -> Command:
 
 def parser_for(name: str, command: Command) -> argparse.ArgumentParser:
     """The parser of one command."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"tagwatch {name}",
         description=command.help,
         epilog=command.epilog or None,
@@ -102,6 +102,24 @@ def parser_for(name: str, command: Command) -> argparse.ArgumentParser:
     )
     command.arguments(parser)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors read as all others: what is wrong, and what to do."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `UsageError`. A flag that is not known brings the nearest that is."""
+        hint = f"`{self.prog} --help` shows what can be written"
+        unknown, _, text = message.partition("unrecognized arguments: ")
+        if text and not unknown:
+            from difflib import get_close_matches
+
+            wrong = text.split()[0].partition("=")[0]
+            flags = [flag for action in self._actions for flag in action.option_strings]
+            near = get_close_matches(wrong, flags, n=1) if wrong.startswith("--") else []
+            hint = f"did you mean {near[0]!r}?" if near else hint
+        message = message.replace("ignored explicit argument", "it does not take")
+        raise UsageError(message, hint=hint)
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
@@ -117,7 +135,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 def _no_command(arguments: list[str]) -> int:
     """`--help`, `--version`, or a name that is none."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tagwatch",
         usage="tagwatch COMMAND [OPTION…] [ARGUMENT…]",
         description="What every image tag is, what it was, why it moved, and what to do.",
@@ -131,11 +149,15 @@ def _no_command(arguments: list[str]) -> int:
             commands.add_parser(name, help=load(name).help)
         parser.print_help()
         return 0 if arguments else 2
-    if arguments[0].startswith("-"):
+    if arguments[0] == "--version":
         parser.parse_args(arguments[:1])
+    if arguments[0].startswith("-"):
+        raise UsageError(
+            f"no command stands before {arguments[0]!r}",
+            hint="flags follow the command's name: `tagwatch check --offline`",
+        )
     from difflib import get_close_matches
 
     near = get_close_matches(arguments[0], COMMANDS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "tagwatch --help lists the commands"
-    sys.stderr.write(f"tagwatch: error: no command {plain(arguments[0])!r}\n  hint: {hint}\n")
-    return 2
+    raise UsageError(f"no command {arguments[0]!r}", hint=hint)
