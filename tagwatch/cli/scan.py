@@ -14,7 +14,6 @@ from tagwatch.cli.progress import progress_shown
 from tagwatch.cli.shell import answer, colored, note, open_site, tell_incomplete
 
 if TYPE_CHECKING:
-    from tagwatch.api import ScanResult
     from tagwatch.service.nightly import Night
     from tagwatch.walk.site import Site
 
@@ -40,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         outcome = sent.delivery
         said = f": {outcome.message}" if outcome.message else ""
         note(f"tagwatch: alert to {sent.channel}: {outcome.outcome.value}{said}")
-    _print(night.scanned, site, options.format)
+    _print(night, site, options.format)
     policy = site.policy
     code = night.result.exit_code(policy.fail_on, on_unavailable=policy.on_unavailable)
     tell_incomplete(night.result, policy, code)
@@ -66,12 +65,13 @@ async def _night(site: Site, *, send: bool) -> Night:
         return await scan_and_publish(site, send=send, stop=stop, progress=progress)
 
 
-def _print(done: ScanResult, site: Site, form: str) -> None:
+def _print(night: Night, site: Site, form: str) -> None:
     from tagwatch.publish.console import summary
     from tagwatch.publish.files import publisher
     from tagwatch.publish.interface import PublishContext
     from tagwatch.walk.rule_text import rule_texts
 
+    done = night.scanned
     context = PublishContext(
         version=__version__,
         previous=done.previous,
@@ -79,6 +79,7 @@ def _print(done: ScanResult, site: Site, form: str) -> None:
         fail_on=site.policy.fail_on,
         color=form == "text" and colored(sys.stdout.isatty(), site.environment),
         details=True,
+        undelivered=night.missed,
     )
     answer(publisher(form).render(done.result, context))
     note(summary(done.result, context).rstrip("\n"))

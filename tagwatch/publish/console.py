@@ -75,6 +75,7 @@ def summary(result: AuditResult, context: PublishContext) -> str:
         lines.append(f"{fixes} can be fixed with --fix")
     if result.facts_from:
         lines.append(f"facts from {one_line(result.facts_from, 200)}")
+    lines += [f"alert not delivered: {one_line(text, 300)}" for text in context.undelivered]
     if context.details:
         lines += _requests(result)
     return "\n".join(lines) + "\n"

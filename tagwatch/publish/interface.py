@@ -58,7 +58,8 @@ class PublishContext:
     `previous`: the result to compare with (None: there is none). `runs`: the latest runs, oldest
     first, the present one included. `rules`: rule id -> what it says of itself. `report_url`:
     where the HTML report can be read. `width`: columns of the terminal. `details`: also print
-    coverage, requests and quota.
+    coverage, requests and quota. `undelivered`: alerts of the last days that did not arrive, or
+    may not have, a sentence each.
     """
 
     version: str
@@ -70,6 +71,7 @@ class PublishContext:
     color: bool = False
     width: int = 100
     details: bool = False
+    undelivered: tuple[str, ...] = ()
 
     def since(self, result: AuditResult) -> Since | None:
         """What is different from `previous`; None where there is nothing to compare with."""

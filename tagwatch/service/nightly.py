@@ -10,7 +10,7 @@ from tagwatch.audit.result import AuditResult
 from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.publish.files import Written
 from tagwatch.value import dataclass
-from tagwatch.walk.deliver import Sent, deliver, write_run
+from tagwatch.walk.deliver import Sent, deliver, undelivered, write_run
 from tagwatch.walk.site import Site
 
 __all__ = ["Night", "scan_and_publish"]
@@ -18,11 +18,12 @@ __all__ = ["Night", "scan_and_publish"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """What a nightly run did."""
+    """What a nightly run did. `missed`: alerts of earlier runs, see `deliver.undelivered`."""
 
     scanned: ScanResult
     written: Written
     sent: tuple[Sent, ...]
+    missed: tuple[str, ...] = ()
 
     @property
     def result(self) -> AuditResult:
@@ -39,6 +40,7 @@ async def scan_and_publish(
 ) -> Night:
     """Scan, write, send, in this order: what was found is stored before anybody is told."""
     scanned = await scan(site, stop=stop, progress=progress)
-    written = write_run(scanned.result, scanned.previous, site)
+    missed = undelivered(site)
+    written = write_run(scanned.result, scanned.previous, site, missed)
     sent = await deliver(site) if send else ()
-    return Night(scanned=scanned, written=written, sent=sent)
+    return Night(scanned=scanned, written=written, sent=sent, missed=missed)

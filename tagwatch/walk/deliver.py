@@ -11,7 +11,7 @@ from tagwatch.audit.result import AuditResult
 from tagwatch.config.load import read_secret
 from tagwatch.config.settings import Alert as AlertSettings
 from tagwatch.errors import ConfigError, NotifyError
-from tagwatch.ledger.outbox import Message
+from tagwatch.ledger.outbox import Message, MessageState
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Run
 from tagwatch.ledger.write import Ledger
@@ -20,13 +20,15 @@ from tagwatch.publish.files import Written, write_reports
 from tagwatch.publish.interface import PublishContext, RunSummary
 from tagwatch.publish.notify.alert import alert_key
 from tagwatch.publish.notify.interface import AlertContext, Delivery, Notifier, Outcome
-from tagwatch.value import dataclass
+from tagwatch.publish.text import stamp
+from tagwatch.value import dataclass, replace
 from tagwatch.walk.rule_text import rule_texts
 from tagwatch.walk.site import Site
 
-__all__ = ["Sent", "alerts_of", "deliver", "publish_context", "write_run"]
+__all__ = ["Sent", "alerts_of", "deliver", "publish_context", "undelivered", "write_run"]
 
 _RUNS_SHOWN = 30
+_REMEMBERED = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +75,30 @@ async def deliver(site: Site) -> tuple[Sent, ...]:
     return tuple(sent)
 
 
-def write_run(result: AuditResult, previous: AuditResult | None, site: Site) -> Written:
-    """The run's pages and files in the configured formats. Raises `InputError`."""
+def undelivered(site: Site) -> tuple[str, ...]:
+    """The alerts of the last seven days that failed or may not have arrived, a sentence each."""
+    with Ledger.open(site.database) as ledger:
+        return tuple(
+            f"{message.channel}, {stamp(message.at)}: "
+            f"{'it may have arrived' if message.state is MessageState.UNSURE else 'given up'}"
+            f"{f': {message.error}' if message.error else ''}"
+            for message in ledger.outbox.undelivered()
+            if site.at - message.at <= _REMEMBERED
+        )
+
+
+def write_run(
+    result: AuditResult,
+    previous: AuditResult | None,
+    site: Site,
+    missed: tuple[str, ...] = (),
+) -> Written:
+    """The run's pages and files in the configured formats; `missed`: see `undelivered`.
+
+    Raises `InputError`.
+    """
     with Reader.open(site.database) as ledger:
-        context = publish_context(ledger, previous, site)
+        context = replace(publish_context(ledger, previous, site), undelivered=missed)
     reports = site.settings.reports
     return write_reports(reports.directory, result, context, reports.formats)
 

@@ -1,0 +1,30 @@
+"""An alert that did not arrive is told by the next runs, on the terminal and in the report."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from tagwatch.ledger.write import Ledger
+from tests.walk.conftest import Shop
+
+
+async def test_the_next_scan_tells_of_it(shop: Shop) -> None:
+    assert (await shop.run("scan", "--no-alerts")).code in (0, 1)
+    now = datetime.now(UTC)
+    with Ledger.open(shop.folder / "tagwatch.db") as ledger:
+        for key, days, error in (("a", 1, "status 404"), ("b", 8, "long ago"), ("c", 0, "")):
+            at = now - timedelta(days=days, hours=1)
+            ledger.outbox.enqueue(key, "slack", "{}", at)
+            (message,) = ledger.outbox.due(at)
+            assert ledger.outbox.claim(message.id, at)
+            if error:
+                ledger.outbox.failed(message.id, at, error, permanent=True)
+    done = await shop.run("scan")
+    assert "alert not delivered: slack, " in done.err
+    assert "given up: status 404" in done.err
+    assert "long ago" not in done.err
+    assert "alert to slack: unsure: a run was interrupted" in done.err
+    page = (shop.folder / "reports" / "index.html").read_text(encoding="utf-8")
+    assert "given up: status 404" in page
+    again = await shop.run("scan")
+    assert "it may have arrived" in again.err
