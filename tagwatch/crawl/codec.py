@@ -19,7 +19,7 @@ def encode_task(task: CrawlTask) -> bytes:
 
 def decode_task(raw: bytes) -> CrawlTask:
     """What `encode_task` wrote. Raises `msgspec.DecodeError` for anything else."""
-    return msgspec.msgpack.decode(raw, type=CrawlTask, dec_hook=_value)
+    return _TASKS.decode(raw)
 
 
 def encode_snapshot(snapshot: RepositorySnapshot) -> bytes:
@@ -29,7 +29,7 @@ def encode_snapshot(snapshot: RepositorySnapshot) -> bytes:
 
 def decode_snapshot(raw: bytes) -> RepositorySnapshot:
     """What `encode_snapshot` wrote. Raises `msgspec.DecodeError` for anything else."""
-    return msgspec.msgpack.decode(raw, type=RepositorySnapshot)
+    return _SNAPSHOTS.decode(raw)
 
 
 def _plain(value: Any) -> int:
@@ -42,3 +42,8 @@ def _value(kind: type, plain: Any) -> Need:
     if kind is Need:
         return Need(plain)
     raise NotImplementedError(f"no form for {kind.__name__}")
+
+
+# Made once, when this is imported: msgspec must not read a type's fields in two threads at a time.
+_TASKS = msgspec.msgpack.Decoder(CrawlTask, dec_hook=_value)
+_SNAPSHOTS = msgspec.msgpack.Decoder(RepositorySnapshot)

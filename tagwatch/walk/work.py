@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,9 @@ from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import replace
 
 __all__ = ["RegistryWork", "crawl_elsewhere"]
+
+# msgspec crashes where two threads are the first to read documents of one type (2026-11-24).
+_TURN = threading.Lock()
 
 
 class RegistryWork:
@@ -45,11 +49,13 @@ class RegistryWork:
 def crawl_elsewhere(settings: Mapping[str, RegistrySettings], task: bytes) -> bytes:
     """Crawl with connections and credentials of this process: what a worker of a cluster calls.
 
-    The snapshot tells the requests that were made, as nobody else counts them.
+    The snapshot tells the requests that were made, as nobody else counts them. Threads of one
+    process take turns.
     """
     from tagwatch.crawl.codec import decode_task, encode_snapshot
 
-    return encode_snapshot(asyncio.run(_crawl(decode_task(task), settings)))
+    with _TURN:
+        return encode_snapshot(asyncio.run(_crawl(decode_task(task), settings)))
 
 
 async def _crawl(task: CrawlTask, settings: Mapping[str, RegistrySettings]) -> RepositorySnapshot:

@@ -1,7 +1,8 @@
 """The Dask engine: tasks go to the workers of a cluster as bytes, and snapshots come back so.
 
 The workers need tagwatch, the registries' certificates and logins, and nothing of this process.
-Limits of a registry (`concurrency`, `requests_per_second`) hold for each worker by itself.
+Limits of a registry (`concurrency`, `requests_per_second`) hold for each worker by itself. A
+worker crawls one repository at a time, so one thread each is enough.
 """
 
 from __future__ import annotations
