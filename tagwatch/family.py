@@ -116,6 +116,12 @@ REGISTRIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
         ("aws", "docker-config"),
         "ecr",
     ),
+    (
+        r"(?:[a-z0-9-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev",
+        "google",
+        ("docker-config", "google"),
+        "google",
+    ),
     (r"public\.ecr\.aws", "ecr-public", ("docker-config", "aws"), "oci"),
     (r".*", "distribution", ("docker-config", "gitlab-ci"), "oci"),
 )
@@ -124,6 +130,7 @@ CREDENTIALS: dict[str, str] = {
     "docker-config": "tagwatch.registry.credential.docker_config:DockerConfig",
     "aws": "tagwatch.registry.credential.aws:AwsCredential",
     "azure": "tagwatch.registry.credential.azure:Azure",
+    "google": "tagwatch.registry.credential.google:GoogleCredential",
     "github": "tagwatch.registry.credential.environment:GithubToken",
     "gitlab-ci": "tagwatch.registry.credential.environment:GitlabCi",
     "quay": "tagwatch.registry.credential.environment:QuayToken",
@@ -134,6 +141,7 @@ CATALOGUES: dict[str, str] = {
     "hub": "tagwatch.registry.catalogue.hub:HubCatalogue",
     "acr": "tagwatch.registry.catalogue.acr:AcrCatalogue",
     "ecr": "tagwatch.registry.catalogue.ecr:EcrCatalogue",
+    "google": "tagwatch.registry.catalogue.google:GoogleCatalogue",
     "ghcr": "tagwatch.registry.catalogue.ghcr:GhcrCatalogue",
     "gitlab": "tagwatch.registry.catalogue.gitlab:GitlabCatalogue",
     "harbor": "tagwatch.registry.catalogue.harbor:HarborCatalogue",
