@@ -23,6 +23,7 @@ from tagwatch.registry.client import RegistryClient
 from tests.registry.doubles.acr import AcrDouble
 from tests.registry.doubles.ghcr import GhcrDouble
 from tests.registry.doubles.gitlab import GitlabDouble
+from tests.registry.doubles.google import GoogleDouble
 from tests.registry.doubles.harbor import HarborDouble
 from tests.registry.doubles.hub import HubDouble
 from tests.registry.doubles.quay import QuayDouble
@@ -33,6 +34,7 @@ from tests.unit.registry.catalogue.kinds import client_of
 
 DOUBLES: dict[str, type[Double]] = {
     "hub": HubDouble,
+    "google": GoogleDouble,
     "quay": QuayDouble,
     "harbor": HarborDouble,
     "acr": AcrDouble,
@@ -40,7 +42,7 @@ DOUBLES: dict[str, type[Double]] = {
     "ghcr": GhcrDouble,
     "distribution": Double,
 }
-ONE_REQUEST = {"hub", "quay", "harbor", "acr", "gitlab"}
+ONE_REQUEST = {"hub", "google", "quay", "harbor", "acr", "gitlab"}
 TAGS_AN_IMAGE = 3
 AT_ONCE = 8
 COLUMNS = ("ping", "token", "catalogue", "tags", "head", "manifest", "config")
