@@ -117,7 +117,7 @@ def _walk(folder: Path, root: Path, *, every: bool = False) -> Iterator[File]:
     found: set[Path] = set()
     links: list[tuple[str, Path]] = []
     for relative, entry in _entries(base, "", _rules_above(base, tree), 0):
-        path = str(shown / relative)
+        path = _text(str(shown / relative))
         if not (every or is_candidate(path)):
             continue
         if entry.is_symlink():
@@ -194,9 +194,15 @@ def _shown(path: Path, root: Path) -> str:
     """The path as it is reported: relative to the root inside it, else as given."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 (links keep their own names)
     try:
-        return absolute.relative_to(os.path.abspath(root)).as_posix()  # noqa: PTH100 (the same)
+        inside = absolute.relative_to(os.path.abspath(root))  # noqa: PTH100 (the same)
     except ValueError:
-        return path.as_posix()
+        return _text(path.as_posix())
+    return _text(inside.as_posix())
+
+
+def _text(path: str) -> str:
+    """A path's bytes as UTF-8, whatever the locale says; what is no text shows as hexadecimal."""
+    return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _problem(path: str, reason: str, hint: str) -> Problem:
