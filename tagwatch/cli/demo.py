@@ -45,8 +45,9 @@ def run(options: argparse.Namespace) -> int:
     answer(render(show.second.result, context))
     note(summary(show.second.result, context).rstrip("\n"))
     if show.message is not None:
-        answer("\nThe Slack message it would send:\n")
-        answer(json.dumps(show.message, indent=2, ensure_ascii=False) + "\n")
+        file = show.folder / "slack.json"
+        file.write_text(json.dumps(show.message, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        answer(f"\nThe Slack message it would send, whole in {file}:\n\n{show.message['text']}\n")
     answer(f"\nThe report: {show.report}\n")
     return 0
 
