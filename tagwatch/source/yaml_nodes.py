@@ -40,9 +40,10 @@ def load_yaml(raw: bytes, path: str) -> Document:
     try:
         source = SourceText(raw, path)
         check_utf8(source)
-        if source.text.startswith("\ufeff"):  # libyaml passes over it without counting it
-            raise InputError("the file begins with two byte order marks", hint="remove one")
     except InputError as error:
+        return unreadable(path, error)
+    if source.text.startswith("\ufeff"):  # libyaml passes over it without counting it
+        error = InputError("the file begins with two byte order marks", hint="remove one")
         return unreadable(path, error)
     composer = _Composer(source)
     composer.run()
