@@ -43,8 +43,8 @@ def load_yaml(raw: bytes, path: str) -> Document:
     except InputError as error:
         return unreadable(path, error)
     if source.text.startswith("\ufeff"):  # libyaml passes over it without counting it
-        error = InputError("the file begins with two byte order marks", hint="remove one")
-        return unreadable(path, error)
+        twice = InputError("the file begins with two byte order marks", hint="remove one")
+        return unreadable(path, twice)
     composer = _Composer(source)
     composer.run()
     return Document(source=source, roots=tuple(composer.roots), problems=tuple(composer.problems))
