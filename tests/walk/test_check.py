@@ -55,12 +55,6 @@ Dockerfile
            do   it does not exist, or is hidden from these credentials; `tagwatch doctor` shows
            which are used
 
-Could not be read
-  not-found      missing.example/app: missing.example: listing the tags of 'app': not found (404) \
-(HTTP 404)
-           hint: it does not exist, or is hidden from these credentials; `tagwatch doctor` shows
-           which are used
-
 1 thing to fix, 3 notes (incomplete)
 """
 ERR = """\
