@@ -16,11 +16,15 @@ _QUOTA_PROBE = Repository(registry=DOCKER_HUB, path="ratelimitpreview/test")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """`failure` None: it answers. `credential`: where one was found, never what it is."""
+    """`failure` None: it answers. `credential`: where one was found, never what it is.
+
+    `confirmed_by`: see `RegistryLine`.
+    """
 
     host: str
     kind: str
     catalogue: str
+    confirmed_by: str
     has_digests: bool
     endpoint: str | None = None
     failure: RegistryError | None = None
@@ -51,6 +55,7 @@ async def diagnose(registries: Registries, host: str, path: str = "") -> Diagnos
         host=client.oci.host,
         kind=client.line.kind,
         catalogue=client.line.catalogue,
+        confirmed_by=client.line.confirmed_by,
         has_digests=client.has_catalogue,
         endpoint=endpoint,
         failure=failure,

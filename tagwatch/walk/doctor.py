@@ -56,6 +56,7 @@ def doctor_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
                 "host": one.host,
                 "kind": one.kind,
                 "catalogue": one.catalogue,
+                "confirmed_by": one.confirmed_by,
                 "digests_in_bulk": one.has_digests,
                 "reachable": one.failure is None,
                 "endpoint": one.endpoint,
@@ -86,6 +87,7 @@ def doctor_text(found: Sequence[Diagnosis]) -> str:
             "many tags with digests a request" if one.has_digests else "names, then one HEAD a tag"
         )
         lines.append(f"  kind        {one.kind}, read by {one.catalogue}: {bulk}")
+        lines.append(f"  confirmed   by {one.confirmed_by}")
         lines.append(f"  credential  {one.credential or 'none found: anonymous'}")
         if one.insecure:
             lines.append("  insecure    its certificate is not verified, or plain HTTP is spoken")
