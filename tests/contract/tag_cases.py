@@ -242,5 +242,10 @@ CASES: dict[str, tuple[Said, ...]] = {
             facts=(evidence(SERIES, history=(interval("b", 60, 1), interval("a", 1)), moves=1),),
             policy=Policy(rules={"cooldown": RuleSettings(options={"exempt": ("redis",)})}),
         ),
+        Said(
+            why="a watch list uses nothing",
+            targets=(replace(SERIES, kind="watch"),),
+            facts=(evidence(SERIES, history=(interval("b", 60, 1), interval("a", 1)), moves=1),),
+        ),
     ),
 }

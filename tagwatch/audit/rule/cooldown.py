@@ -18,7 +18,7 @@ from tagwatch.audit.finding import Severity
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.pattern import match_image
 from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import day, instead, name
+from tagwatch.audit.rule.phrase import WATCH, day, instead, name
 
 __all__ = ["RULE", "check"]
 
@@ -27,7 +27,9 @@ def check(subject: Subject) -> Iterator[Statement]:
     """A tag whose present digest came less than the given time ago."""
     target, evidence = subject.target, subject.evidence
     reference = target.reference
-    if evidence is None or reference is None or reference.digest or not evidence.history:
+    if evidence is None or reference is None or reference.digest or target.kind == WATCH:
+        return
+    if not evidence.history:
         return
     if any(match_image(glob, reference) for glob in subject.options["exempt"]):
         return

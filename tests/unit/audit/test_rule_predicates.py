@@ -68,7 +68,7 @@ def test_mappings_as_compose_writes_them(port: Port, text: str) -> None:
     [
         (Port(container=80), "127.0.0.1::80"),
         (Port(container=53, host=53, protocol="udp"), "127.0.0.1:53:53/udp"),
-        (Port(container=80, host=8080, host_ip="0.0.0.0"), "127.0.0.1:8080:80"),  # noqa: S104
+        (Port(container=80, host=8080, host_ip="0.0.0.0"), "127.0.0.1:8080:80"),
     ],
 )
 def test_a_mapping_on_another_address_keeps_host_port_and_protocol(port: Port, text: str) -> None:
