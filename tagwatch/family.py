@@ -98,7 +98,7 @@ RULES: dict[str, str] = {
 }
 
 # Rules that are off unless the policy gives them a severity: not even imported.
-RULES_OFF = frozenset({"digest-unpinned", "registry-implicit"})
+RULES_OFF = frozenset({"attestation-missing", "digest-unpinned", "registry-implicit"})
 
 # Host pattern (a regular expression, matched against the whole host in lower case) ->
 # (kind, credential names in order, catalogue name). The first match wins; the last matches all.

@@ -17,15 +17,26 @@ def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:
     same words, words that contain those asked for, the fewest other words, the same `v`, the
     shortest.
     """
+
+    def foremost(alias: Tag) -> tuple[int, bool, bool]:
+        return (
+            -alias.weight,
+            alias.release[: len(asked.release)] != asked.release,
+            alias.words != asked.words,
+        )
+
+    found = [alias for alias in group if alias.kind is kind]
+    if len(found) > 1:  # what words weigh is counted for the few that differ in nothing else
+        first = min(map(foremost, found))
+        found = [alias for alias in found if foremost(alias) == first]
+    if len(found) < 2:
+        return next(iter(found), None)
     wanted = Counter(asked.words)
     named = Counter(asked.words + asked.rolling)
 
     def preference(alias: Tag) -> tuple[object, ...]:
         words = Counter(alias.words)
         return (
-            -alias.weight,
-            alias.release[: len(asked.release)] != asked.release,
-            alias.words != asked.words,
             not words >= wanted,
             word_distance(words, wanted),
             word_distance(Counter(alias.words + alias.rolling), named),
@@ -34,7 +45,7 @@ def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:
             alias.text,
         )
 
-    return min((alias for alias in group if alias.kind is kind), key=preference, default=None)
+    return min(found, key=preference)
 
 
 def word_distance(left: Counter[str], right: Counter[str]) -> int:

@@ -70,7 +70,8 @@ class Evidence:
     imported facts. `history` holds the newest intervals of the tag, oldest first, and `moves` how
     often it moved in all. `gone_since`: the tag was served once and a full listing shows it no
     more. `lifecycle`: `floating`, `repushed`, `frozen`, `abandoned`, `unsupported`, `returned`…
-    `documents_read` False: manifests and configs were not read, so `platforms` says nothing.
+    `documents_read` False: manifests and configs were not read, so `platforms` says nothing;
+    `documents_asked` False: nor did anybody ask for them.
     """
 
     key: str
@@ -88,6 +89,7 @@ class Evidence:
     platforms_offered: tuple[str, ...] = ()
     platforms: tuple[PlatformFacts, ...] = ()
     documents_read: bool = False
+    documents_asked: bool = True
     attestations: tuple[str, ...] = ()
     bases: tuple[BaseMatch, ...] = ()
     pin: Pin | None = None

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 
 from tagwatch.audit.base import BaseMatch
 from tagwatch.audit.change import Change
 from tagwatch.audit.evidence import Evidence, Pin, PlatformFacts, evidence_key
-from tagwatch.audit.history import Interval
+from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.image import Image, PlatformImage, read_image
 from tagwatch.audit.lifecycle import classify
 from tagwatch.audit.resolution import Basis, Newer, Resolution, Status
@@ -33,10 +34,12 @@ __all__ = ["Memory", "gather"]
 
 _MAX_INTERVALS = 20
 _FULL_VERSION = 3
+_TOLD_FOR = timedelta(days=30)
+"""How long an imported list of what a publisher builds is taken to be true."""
 _UNREAD = frozenset({"invalid-document", "too-many-tags"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: what is looked up often is indexed once
 class Memory:
     """What is known of one repository.
 
@@ -59,11 +62,34 @@ class Memory:
 
     def past_tags_of(self, digest: Digest) -> frozenset[str]:
         """Every tag that served `digest` at some time."""
-        return frozenset(
-            tag
-            for tag, past in self.intervals.items()
-            if any(interval.digest == digest for interval in past)
-        )
+        return frozenset(self._tags_of.get(digest, ()))
+
+    def line_beside(self, tag: str) -> tuple[Interval, ...]:
+        """The interval that began last in the line of `tag`, its own aside; none: nobody else."""
+        newest = self._newest_of_line.get(self.table.read(tag).line, ())
+        return tuple(interval for interval in newest if interval.tag != tag)[:1]
+
+    @cached_property
+    def _tags_of(self) -> Mapping[Digest, set[str]]:
+        found: dict[Digest, set[str]] = {}
+        for tag, past in self.intervals.items():
+            for interval in past:
+                found.setdefault(interval.digest, set()).add(tag)
+        return found
+
+    @cached_property
+    def _newest_of_line(self) -> Mapping[tuple[str, ...], tuple[Interval, ...]]:
+        """The newest intervals of two tags of each line: one of them is another's than asked."""
+        found: dict[tuple[str, ...], tuple[Interval, ...]] = {}
+        for tag, past in self.intervals.items():
+            line = self.table.read(tag).line
+            pair = sorted((*found.get(line, ()), past[-1]), key=_begun_at, reverse=True)
+            found[line] = tuple(pair[:2])
+        return found
+
+
+def _begun_at(interval: Interval) -> datetime:
+    return interval.first_seen
 
 
 def gather(
@@ -90,6 +116,7 @@ def gather(
         image = replace(image, version=resolution.version, version_from=resolution.basis.value)
     audited = _audited(image, platforms)
     own = tag or resolution.tag
+    resolution = replace(resolution, supported=_supported(own, memory, at))
     past = memory.intervals.get(own, ()) if own else ()
     gone = past[-1] if past and past[-1].ended and own not in memory.table.tags else None
     return Evidence(
@@ -99,7 +126,7 @@ def gather(
         history=past[-_MAX_INTERVALS:],
         moves=max(len(past) - 1, 0),
         first_seen=past[0].first_seen if past else None,
-        change=memory.change_of(own) if own else None,
+        change=memory.change_of(own) if own and len(past) > 1 else None,
         gone_since=(gone.ended_at or gone.last_seen) if gone else None,
         lifecycle=_lifecycle(own, past, memory, at),
         is_index=image.index is not None if image and not image.problem else None,
@@ -341,17 +368,20 @@ def _is_child_of(digest: Digest, tag: str | None, memory: Memory) -> bool | None
     return image.index is not None and any(one.digest == digest for one in image.platforms)
 
 
+def _supported(tag: str | None, memory: Memory, at: datetime) -> bool | None:
+    """Whether the publisher's own list still names the tag; None: no list, or an old one."""
+    told = [one for one in memory.intervals.get(tag or "", ()) if one.kind is Seen.COMMITTED]
+    if not told:
+        return None
+    if told[-1].ended:
+        return False
+    return True if at - told[-1].last_seen <= _TOLD_FOR else None
+
+
 def _lifecycle(
     tag: str | None, past: tuple[Interval, ...], memory: Memory, at: datetime
 ) -> str | None:
     if tag is None or not past:
         return None
-    line = memory.table.read(tag).line
-    siblings = [
-        interval
-        for other, intervals in memory.intervals.items()
-        if other != tag and memory.table.read(other).line == line
-        for interval in intervals
-    ]
-    lifecycle = classify(past, siblings, at=at)
+    lifecycle = classify(past, memory.line_beside(tag), at=at)
     return lifecycle.value if lifecycle else None

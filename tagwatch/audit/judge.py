@@ -28,7 +28,7 @@ from tagwatch.image.snapshot import Failure, Quota
 from tagwatch.source.target import Extraction, Location, Problem, Target
 from tagwatch.value import dataclass, field
 
-__all__ = ["Case", "active_rules", "judge"]
+__all__ = ["Case", "active_rules", "judge", "may_speak"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +95,13 @@ def active_rules(policy: Policy, given: frozenset[str] | None = None) -> tuple[R
     return tuple(
         load_rule(name, policy.plugins)
         for name in (*RULES, *policy.plugins)
-        if _may_speak(name, policy)
+        if may_speak(name, policy)
         and (given is None or name not in OCCASIONS or OCCASIONS[name] & given)
     )
 
 
-def _may_speak(name: str, policy: Policy) -> bool:
+def may_speak(name: str, policy: Policy) -> bool:
+    """True where the policy lets the rule speak about some file or image."""
     said = [policy.rules[name]] if name in policy.rules else []
     said += [override.rules[name] for override in policy.overrides if name in override.rules]
     severities = [settings.severity for settings in said if settings.severity is not None]

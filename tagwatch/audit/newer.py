@@ -28,10 +28,8 @@ def newer(tag: Tag | str, tags: Mapping[str, Digest | None] | TagTable) -> Newer
     schemes = {current.scheme, table.scheme() or current.scheme}
     found = [
         other
-        for other in table.tags.values()
-        if other.kind is Kind.VERSION
-        and (other.shape, other.product) == (current.shape, current.product)
-        and other.precedence > current.precedence
+        for other in table.kin.get((current.product, current.shape), ())
+        if other.precedence > current.precedence
         and other.scheme in schemes
         and (current.is_prerelease or not other.is_prerelease)
         and not table.is_development(other)

@@ -21,7 +21,7 @@ from tagwatch.image.tag import Kind, Tag, version_key
 from tagwatch.image.tag_table import TagTable
 from tagwatch.value import replace
 
-__all__ = ["resolve_selector", "resolve_tag"]
+__all__ = ["named_by_alias", "resolve_selector", "resolve_tag", "version_of"]
 
 Tags = Mapping[str, Digest | None] | TagTable
 """What a repository's tags serve, None where nobody asked; or the table made of it."""
@@ -82,6 +82,29 @@ def resolve_tag(
             reference=_reference(repository, dated.text, digest),
         )
     return replace(answer, note=_why_no_version(concrete, digest))
+
+
+def named_by_alias(tag: str, table: TagTable) -> Tag | None:
+    """The tag that says what `tag` is, where no other evidence could say it more exactly.
+
+    None: a label, a variable or an attestation may know more, or the tag is not there.
+    """
+    if tag not in table.tags:
+        return None
+    asked = table.tags[tag]
+    concrete = most_specific(asked, table.aliases(asked), Kind.VERSION)
+    if concrete is None or table.is_general(concrete) or not is_settled(concrete, table):
+        return None
+    return concrete
+
+
+def version_of(tag: str, table: TagTable) -> str | None:
+    """The version of `resolve_tag` without evidence, at a fraction of its cost."""
+    if tag not in table.tags:
+        return None
+    asked = table.tags[tag]
+    concrete = most_specific(asked, table.aliases(asked), Kind.VERSION)
+    return concrete.version if concrete is not None and is_settled(concrete, table) else None
 
 
 def _reference(repository: Repository | None, tag: str, digest: Digest | None) -> Reference | None:

@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     if platforms:
         defaults = replace(site.policy.defaults, platforms=platforms)
         site = replace(site, policy=replace(site.policy, defaults=defaults))
-    asking = asking_of(options)
+    asking = replace(asking_of(options), attestations=True)
     change = compare(options.old, options.new, site, asking, demanded=platforms)
     if options.format == "json":
         from tagwatch.publish.machine import dump

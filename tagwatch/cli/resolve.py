@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     site = open_site(options)
     texts = list(_texts(options.references))
     targets = [target_of(text) for text in texts]
-    facts = look_up(targets, site, asking_of(options))
+    facts = look_up(targets, site, replace(asking_of(options), documents=False))
     resolutions = []
     for text, target in zip(texts, targets, strict=True):
         found = facts.evidence.get(evidence_key(target) or "")

@@ -9,11 +9,13 @@ most one GET for an index and one manifest and one config GET an audited platfor
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tagwatch.audit.candidate import candidates
+from tagwatch.audit.resolve import named_by_alias
 from tagwatch.crawl.task import CrawlTask, Need, Pattern
 from tagwatch.errors import (
     HostileAnswerError,
@@ -47,7 +49,9 @@ async def crawl_repository(task: CrawlTask, registry: Registry) -> RepositorySna
         await crawl.name_the_floating(selection.documented, listing.names)
     await crawl.check_pins()
     if Need.DOCUMENTS in task.needs:
-        await crawl.read_documents(selection.documented)
+        await crawl.read_documents(selection.documented, task.pins)
+    elif Need.UNNAMED in task.needs:
+        await crawl.read_documents(*crawl.unnamed(selection.documented, listing))
     return crawl.snapshot(listing)
 
 
@@ -72,6 +76,9 @@ class _Crawl:
     failures: list[Failure] = field(default_factory=list)
     unread: frozenset[str] = frozenset()
     at_hand: dict[Digest, Document] = field(default_factory=dict)
+    reading: defaultdict[Digest, asyncio.Lock] = field(
+        default_factory=lambda: defaultdict(asyncio.Lock)
+    )
 
     async def list_names(self) -> Listing | None:
         """The listing, where the task needs one or where it is the cheapest way to digests."""
@@ -86,6 +93,8 @@ class _Crawl:
             self.fail(error)
             return None
         self.seen = {observation.tag: observation for observation in listing.observations}
+        if listing.gap:
+            self.cut_off(listing.gap)
         return listing
 
     def has_digests(self, listing: Listing) -> bool:
@@ -101,10 +110,7 @@ class _Crawl:
         task = self.task
         if listing is None or not task.patterns:
             return Selection(watched=task.tags, documented=task.tags)
-        names = set(listing.names)
-        if listing.scope is not Scope.FULL:
-            names.update(task.known)
-        table = self.table(frozenset(names))
+        table = self.table(self.names(listing))
         watched, documented = set(task.tags), set(task.tags)
         for pattern in task.patterns:
             selector = parse_selector(pattern.selector)
@@ -116,6 +122,11 @@ class _Crawl:
             documented.update(found[: pattern.max_tags if every else 1])
         return Selection(watched=frozenset(watched), documented=frozenset(documented))
 
+    def names(self, listing: Listing) -> frozenset[str]:
+        """Every tag that is there: a listing of what moved leaves out what was known before."""
+        known = self.task.known if listing.scope is Scope.SINCE else ()
+        return listing.names.union(known)
+
     def too_many(self, pattern: Pattern, count: int) -> None:
         """Say that a watch is wider than its cap."""
         self.failures.append(
@@ -124,6 +135,18 @@ class _Crawl:
                 code="too-many-tags",
                 message=f"{pattern.selector!r} matches {count} tags; {pattern.max_tags} were read",
                 hint="narrow the watch with tags, include or exclude, or raise max_tags",
+            )
+        )
+
+    def cut_off(self, gap: str) -> None:
+        """Say that the listing is not whole: what it leaves out is neither gone nor unchanged."""
+        self.failures.append(
+            Failure(
+                repository=self.task.repository,
+                code="cut-off",
+                message=f"{self.task.repository.host}: the listing of "
+                f"{self.task.repository.path!r} is cut short: {gap}",
+                hint="the next run lists it again",
             )
         )
 
@@ -138,6 +161,8 @@ class _Crawl:
             vanished = self.task.known.keys() - listing.names - self.seen.keys()
             if not self.has_digests(listing):
                 unknown |= vanished  # a listing may be cut short: only a 404 says deleted
+            elif listing.gap:
+                pass  # whatever it did not get to is asked
             elif listing.scope is Scope.SINCE:
                 unknown -= self.task.known.keys() - listing.undigested
             else:
@@ -151,7 +176,7 @@ class _Crawl:
             failure.tag is None
             and (failure.code in ("not-found", "denied") or failure.status is None)
             for failure in self.failures
-            if failure.code not in ("too-many-tags", HostileAnswerError.code)
+            if failure.code not in ("too-many-tags", "cut-off", HostileAnswerError.code)
         )
 
     async def ask(self, tags: Collection[str]) -> None:
@@ -250,10 +275,18 @@ class _Crawl:
         if not self.is_over:
             await _each(one, sorted(self.task.pins - served))
 
-    async def read_documents(self, documented: frozenset[str]) -> None:
+    def unnamed(
+        self, documented: frozenset[str], listing: Listing | None
+    ) -> tuple[frozenset[str], frozenset[Digest]]:
+        """What only its own documents can name: of these tags, and of the pins."""
+        table = self.table(documented if listing is None else self.names(listing))
+        tags = frozenset(tag for tag in documented if named_by_alias(tag, table) is None)
+        return tags, frozenset(digest for digest in self.task.pins if digest not in table.groups)
+
+    async def read_documents(self, documented: frozenset[str], pins: frozenset[Digest]) -> None:
         """Manifests and configs of the audited platforms of every digest not stored yet."""
         digests = {self.seen[tag].digest: tag for tag in sorted(documented) if tag in self.seen}
-        digests |= {digest: "" for digest, there in self.pins.items() if there}
+        digests |= {digest: "" for digest in sorted(pins) if self.pins.get(digest)}
 
         async def one(item: tuple[Digest, str]) -> None:
             digest, tag = item
@@ -289,13 +322,22 @@ class _Crawl:
             await self.read_config(parsed)
             return
         for entry in self.audited(parsed):
-            child = await self.manifest(entry.digest)
-            if child is not None:
-                manifest = parse_manifest(child.raw, child.media_type)
-                if isinstance(manifest, Manifest):
-                    await self.read_config(manifest)
+            await self.read_platform(entry.digest)
         if Need.ATTESTATIONS in self.task.needs:
             await self.read_attestations(parsed)
+
+    async def read_platform(self, digest: Digest) -> None:
+        """A manifest of an index and its config; without this, that is not kept either."""
+        document = await self.manifest(digest)
+        if document is None:
+            return
+        parsed = parse_manifest(document.raw, document.media_type)
+        if isinstance(parsed, Manifest):
+            try:
+                await self.read_config(parsed)
+            except RegistryError as error:
+                self.give_up(digest, error)
+                raise
 
     def audited(self, index: Index) -> Iterable[Descriptor]:
         """The entries of the audited platforms; the first image where none of them is offered."""
@@ -304,14 +346,18 @@ class _Crawl:
         return found.values() or index.images[:1]
 
     async def manifest(self, digest: Digest) -> Document | None:
-        """A manifest by digest; None where it is stored already."""
-        if digest in self.task.documents or digest in self.documents:
-            return None
-        document = self.at_hand.pop(digest, None)
-        if document is None:
-            document = await self.registry.manifest(self.task.repository, digest)
-        self.documents[digest] = document
-        return document
+        """A manifest by digest; None where it is stored already.
+
+        Indexes of one build share their manifests: what is under way is not asked twice.
+        """
+        async with self.reading[digest]:
+            if digest in self.task.documents or digest in self.documents:
+                return None
+            document = self.at_hand.pop(digest, None)
+            if document is None:
+                document = await self.registry.manifest(self.task.repository, digest)
+            self.documents[digest] = document
+            return document
 
     async def read_config(self, manifest: Manifest) -> None:
         """The config of an image; artifacts have none that tagwatch reads."""

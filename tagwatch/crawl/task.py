@@ -25,6 +25,8 @@ class Need(Flag):
     """Manifests and configs of the audited platforms, of digests not stored yet."""
     ATTESTATIONS = auto()
     """Attestation manifests and statements too."""
+    UNNAMED = auto()
+    """Documents, but only of what no other tag names: enough to say what a tag is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

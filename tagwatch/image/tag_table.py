@@ -40,6 +40,7 @@ class TagTable:
     by a word such as `devel` and by none such as `latest`. `forms`: a tag of each form. `stages`:
     the last pre-release of each final version. `generalised`: what more specific tags make
     floating (`6.2` where there is a `6.2.24`); `generalised_unknown`: those of unknown digest.
+    `kin`: the version tags of each product and shape, which may be newer than one another.
     """
 
     digests: Mapping[str, Digest | None]
@@ -52,6 +53,7 @@ class TagTable:
     stages: Mapping[Form, str]
     generalised: frozenset[Form]
     generalised_unknown: frozenset[Form]
+    kin: Mapping[tuple[tuple[str, ...], tuple[str, ...]], tuple[Tag, ...]]
 
     @classmethod
     def of(cls, tags: Mapping[str, Digest | None] | Iterable[str] | TagTable) -> TagTable:
@@ -78,6 +80,7 @@ class TagTable:
             stages=_stages(read.values()),
             generalised=_generalised(read.values()),
             generalised_unknown=_generalised(unknown),
+            kin=_kin(read.values()),
         )
 
     def read(self, text: str) -> Tag:
@@ -160,6 +163,16 @@ def _generalised(tags: Iterable[Tag]) -> frozenset[Form]:
     return frozenset(
         form for tag in tags if tag.kind is Kind.VERSION for form in _more_general(tag)
     )
+
+
+def _kin(
+    tags: Iterable[Tag],
+) -> dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Tag, ...]]:
+    found: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Tag]] = {}
+    for tag in tags:
+        if tag.kind is Kind.VERSION:
+            found.setdefault((tag.product, tag.shape), []).append(tag)
+    return {key: tuple(group) for key, group in found.items()}
 
 
 def _stages(tags: Iterable[Tag]) -> dict[Form, str]:

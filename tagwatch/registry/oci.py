@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from yarl import URL
@@ -37,6 +36,7 @@ from tagwatch.registry.interface import MAX_BLOB_BYTES
 from tagwatch.registry.page import read_pages
 from tagwatch.registry.transport import Answer, Ask, Transport
 from tagwatch.registry.wire import RepositoryList, TagList, decode, foreign_answer, is_html
+from tagwatch.value import dataclass
 
 __all__ = ["OciClient", "TagNames"]
 

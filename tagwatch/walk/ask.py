@@ -102,6 +102,7 @@ class Asker:
         ledger: Ledger,
         run_id: int,
         *,
+        needs: Need,
         patience: Patience,
         progress: Callable[[RepositorySnapshot], None] | None = None,
     ) -> Answers:
@@ -123,7 +124,7 @@ class Asker:
             if progress is not None:
                 progress(snapshot)
 
-        tasks = plan(wants, ledger.known, ledger.stored_documents, self._plan_settings())
+        tasks = plan(wants, ledger.known, ledger.stored_documents, self._plan_settings(needs))
         try:
             async with _within(patience):
                 await self._engine()(tasks, work, store, stop=patience.stop)
@@ -169,12 +170,12 @@ class Asker:
                 continue
             expanded += _below(watch, found)
 
-    def _plan_settings(self) -> PlanSettings:
+    def _plan_settings(self, needs: Need) -> PlanSettings:
         sweeps = {host: settings.full_sweep for host, settings in self._settings.items()}
         return PlanSettings(
             at=self._site.at,
             platforms=self._site.policy.defaults.audited,
-            needs=Need.NAMES | Need.DOCUMENTS | Need.ATTESTATIONS,
+            needs=needs,
             full_sweep_of=sweeps,
         )
 

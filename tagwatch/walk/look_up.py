@@ -17,6 +17,7 @@ from tagwatch.value import dataclass, field
 from tagwatch.walk.site import Site
 
 if TYPE_CHECKING:
+    from tagwatch.crawl.task import Need
     from tagwatch.walk.survey import Survey
 
 __all__ = ["Asking", "Facts", "Progress", "look_up"]
@@ -29,8 +30,9 @@ class Asking:
     """`offline`: ask no registry; `refresh`: ask for everything, however fresh what is known.
 
     `max_seconds`: stop asking after that long (None: never). `progress` is told each repository
-    that was read. `with_bases`: where a registry is
-    asked, ask for the policy's bases too.
+    that was read. `with_bases`: where a registry is asked, ask for the policy's bases too.
+    `documents` False: read manifests and configs only where nothing else names a version; they
+    count against pull limits. `attestations`: read these too.
     """
 
     offline: bool = False
@@ -38,6 +40,8 @@ class Asking:
     max_seconds: float | None = None
     progress: Progress | None = None
     with_bases: bool = False
+    documents: bool = True
+    attestations: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,7 @@ def look_up(targets: Sequence[Target], site: Site, asking: Asking) -> Facts:
     Raises `LedgerError`.
     """
     evidence = _remembered(targets, site)
-    old = [target for target in targets if asking.refresh or _is_old(target, evidence, site)]
+    old = [target for target in targets if _is_old(target, evidence, site, asking)]
     if asking.offline or not old:
         return Facts(evidence=evidence)
     asked = _ask(old, site, asking)
@@ -91,11 +95,22 @@ def _ask(targets: Sequence[Target], site: Site, asking: Asking) -> Survey:
                 run_id,
                 site,
                 whole=asking.with_bases,
+                needs=_needs(asking, site),
                 patience=patience,
                 progress=asking.progress,
             )
 
     return asyncio.run(run())
+
+
+def _needs(asking: Asking, site: Site) -> Need:
+    from tagwatch.crawl.task import Need
+    from tagwatch.walk.survey import needs_of
+
+    if not asking.documents:
+        return Need.NAMES | Need.UNNAMED
+    needs = needs_of(site.policy)
+    return needs | Need.ATTESTATIONS if asking.attestations else needs
 
 
 def _remembered(targets: Sequence[Target], site: Site) -> dict[str, Evidence]:
@@ -107,12 +122,14 @@ def _remembered(targets: Sequence[Target], site: Site) -> dict[str, Evidence]:
         return dict(ledger.evidence(sorted(keys)))
 
 
-def _is_old(target: Target, evidence: Mapping[str, Evidence], site: Site) -> bool:
-    """True where the target's facts are unknown, unreadable, or older than `max_age`."""
+def _is_old(target: Target, evidence: Mapping[str, Evidence], site: Site, asking: Asking) -> bool:
+    """True where the target's facts are unknown, unreadable, too few, or older than `max_age`."""
     key = evidence_key(target)
     if key is None:
         return False
     found = evidence.get(key)
-    if found is None or found.at is None or not is_readable(found):
+    if asking.refresh or found is None or found.at is None or not is_readable(found):
+        return True
+    if asking.documents and not found.documents_asked:
         return True
     return site.at - found.at > site.settings.max_age

@@ -11,22 +11,25 @@ from tagwatch.audit.base_match import MatchContext, match_bases
 from tagwatch.audit.evidence import Evidence, evidence_key
 from tagwatch.audit.gather import Memory, gather
 from tagwatch.audit.image import Image
-from tagwatch.audit.resolve import resolve_tag
+from tagwatch.audit.judge import may_speak
+from tagwatch.audit.policy import Policy
+from tagwatch.audit.resolve import version_of
 from tagwatch.audit.result import RepositoryChange
 from tagwatch.config.settings import Watch
+from tagwatch.crawl.task import Need
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.selector import SelectorKind, parse_selector, select
 from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Target
-from tagwatch.value import dataclass, field
+from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers, Patience, open_asker, pattern_of, wants_of_run
 from tagwatch.walk.explain import explain_moves
 from tagwatch.walk.recall import base_repositories, recall_bases, recall_repository, store_bases
 from tagwatch.walk.site import Site
 
-__all__ = ["Survey", "survey"]
+__all__ = ["Survey", "needs_of", "survey"]
 
 _STORED_AT_ONCE = 500
 Progress = Callable[[RepositorySnapshot], None]
@@ -50,32 +53,50 @@ async def survey(
     *,
     watches: Sequence[Watch] = (),
     whole: bool = False,
+    needs: Need | None = None,
     patience: Patience | None = None,
     progress: Progress | None = None,
 ) -> Survey:
     """Ask what `targets` and `watches` need and gather evidence for each; it is stored, too.
 
-    `whole`: follow the approved bases as well. What one repository refuses harms only its own
-    targets. After the asking nothing waits for a network.
+    `whole`: follow the approved bases as well. `needs`: what to read (None: what the policy's
+    rules judge). What one repository refuses harms only its own targets. After the asking nothing
+    waits for a network.
     """
+    needs = needs_of(site.policy) if needs is None else needs
     async with open_asker(site) as asker:
         patience = patience or Patience()
         expanded, failures = await asker.expand(watches, patience)
         wants = wants_of_run(targets, expanded, site, with_bases=whole)
-        answers = await asker.ask(wants, ledger, run_id, patience=patience, progress=progress)
+        answers = await asker.ask(
+            wants,
+            ledger,
+            run_id,
+            needs=needs,
+            patience=patience,
+            progress=progress,
+        )
     answers.failures += failures
     found = Survey(answers=answers)
-    _Remembering(ledger, site, found).run(targets, expanded)
+    asked = Need.DOCUMENTS in needs
+    _Remembering(ledger, site, found, documents_asked=asked).run(targets, expanded)
     return found
+
+
+def needs_of(policy: Policy) -> Need:
+    """What the rules judge: attestations cost requests of their own, and only one rule asks."""
+    needs = Need.NAMES | Need.DOCUMENTS
+    return needs | Need.ATTESTATIONS if may_speak("attestation-missing", policy) else needs
 
 
 class _Remembering:
     """From what was stored to evidence, one repository at a time."""
 
-    def __init__(self, ledger: Ledger, site: Site, found: Survey) -> None:
+    def __init__(self, ledger: Ledger, site: Site, found: Survey, *, documents_asked: bool) -> None:
         self._ledger = ledger
         self._site = site
         self._found = found
+        self._documents_asked = documents_asked
         self._bases = BaseIndex()
         self._unstored: list[Evidence] = []
 
@@ -128,13 +149,15 @@ class _Remembering:
         self._unstored.clear()
 
     def _gather(self, target: Target, memory: Memory) -> Evidence:
-        return gather(
+        evidence = gather(
             target,
             memory,
             platforms=self._site.policy.defaults.audited,
             bases=lambda image: self._match(image, target),
             at=self._site.at,
         )
+        asked = self._documents_asked or evidence.documents_read
+        return evidence if asked else replace(evidence, documents_asked=False)
 
     def _match(self, image: Image, target: Target) -> tuple[BaseMatch, ...]:
         context = MatchContext(
@@ -158,15 +181,15 @@ def _is_not_parent(target: Target) -> bool:
 def _new_versions(memory: Memory) -> dict[str, str]:
     """The concrete version of every tag whose digest is known, where it is not stored so."""
     named = {
-        tag: resolve_tag(tag, memory.table)
+        tag: version_of(tag, memory.table)
         for tag, digest in memory.table.digests.items()
         if digest is not None
     }
     stored = {tag: past[-1].version for tag, past in memory.intervals.items()}
     return {
-        tag: answer.version
-        for tag, answer in named.items()
-        if answer.version is not None and answer.version != stored.get(tag)
+        tag: version
+        for tag, version in named.items()
+        if version is not None and version != stored.get(tag)
     }
 
 

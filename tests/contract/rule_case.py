@@ -19,6 +19,7 @@ from tagwatch.audit.policy import (
     RuleSettings,
 )
 from tagwatch.audit.result import AuditResult
+from tagwatch.family import RULES_OFF
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Repository
 from tagwatch.source.target import Ignore, Instruction, Port, Target
@@ -52,7 +53,7 @@ class Said:
 
     def result(self, rule: str) -> AuditResult:
         policy = self.policy
-        if rule in ("digest-unpinned", "registry-implicit"):
+        if rule in RULES_OFF:
             policy = replace(policy, rules={rule: RuleSettings(severity=NOTE)})
         return audit(
             self.targets,

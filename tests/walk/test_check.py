@@ -40,10 +40,6 @@ Dockerfile
            missing.example/app:1.2.3 does not exist, or is hidden from these credentials
            now  missing.example/app:1.2.3 = not in the registry · never read
            do   write a tag that exists
-  note     Dockerfile:1:6  attestation-missing
-           well.example/app:1 carries no sbom
-           now  well.example/app:1 = 1.0 · sha256:acb4e268c671
-           do   build with --sbom=true --provenance=true
   note     Dockerfile:1:6  tag-moving
            well.example/app:1 is a tag that moves: it is 1.0 today (sha256:acb4e268c671)
            now  well.example/app:1 = 1.0 · sha256:acb4e268c671
@@ -55,7 +51,7 @@ Dockerfile
            do   it does not exist, or is hidden from these credentials; `tagwatch doctor` shows
            which are used
 
-1 thing to fix, 3 notes (incomplete)
+1 thing to fix, 2 notes (incomplete)
 """
 ERR = """\
 2 of 2 image references read; missing.example not-found \u00d71
