@@ -151,7 +151,8 @@ class Double:
 
     `private`: repositories that need the login. `basic`: the registry takes Basic and has no token
     server. `states_digest` False: no `Docker-Content-Digest`. `refusals`: answers given in place
-    of the right ones, by kind of request, in their order.
+    of the right ones, by kind of request, in their order. `pulls`: the limit of manifest GETs that
+    it tells, and how many are left of it.
     """
 
     kind = "distribution"
@@ -164,6 +165,7 @@ class Double:
         self.states_digest = True
         self.page_size = 1000
         self.refusals: dict[str, list[Refusal]] = defaultdict(list)
+        self.pulls: tuple[int, int] | None = None
         self.counts: Counter[str] = Counter()
         self.seen: list[Seen] = []
         self.wrong: list[str] = []
@@ -309,10 +311,19 @@ class Double:
         if digest not in self.warehouse.manifests:
             return _error(404, "MANIFEST_UNKNOWN")
         media_type, raw = self.warehouse.manifests[digest]
-        headers = {"Content-Type": media_type}
+        headers = {"Content-Type": media_type, **self._told_limit(request)}
         if self.states_digest:
             headers["Docker-Content-Digest"] = digest
         return web.Response(body=raw, headers=headers)
+
+    def _told_limit(self, request: web.BaseRequest) -> dict[str, str]:
+        """Docker Hub's headers, which a HEAD carries too without spending anything."""
+        if self.pulls is None:
+            return {}
+        limit, left = self.pulls
+        self.pulls = limit, left - (request.method == "GET")
+        names = ("ratelimit-limit", "ratelimit-remaining")
+        return {name: f"{count};w=21600" for name, count in zip(names, self.pulls, strict=True)}
 
     def _blob(self, digest: str) -> web.Response:
         raw = self.warehouse.blobs.get(Digest(digest))
