@@ -45,7 +45,7 @@ DOUBLES: dict[str, type[Double]] = {
 ONE_REQUEST = {"hub", "google", "quay", "harbor", "acr", "gitlab"}
 TAGS_AN_IMAGE = 3
 AT_ONCE = 8
-COLUMNS = ("ping", "token", "catalogue", "tags", "head", "manifest", "config")
+COLUMNS = ("ping", "token", "project", "catalogue", "tags", "head", "manifest", "config")
 
 
 def fill(double: Double, paths: Iterable[str], tags: int) -> None:

@@ -116,6 +116,8 @@ class GitlabCatalogue:
             self._has_api = False
         except RegistryError:
             return  # another repository's token may tell
+        else:
+            self._has_api = True
 
 
 def _entry(tag: _Tag, *, ordered: bool) -> Entry:

@@ -6,17 +6,20 @@ github.com/goharbor/harbor, read 2026-11). It takes Basic, robot accounts among 
 The order is by the push of the artifact, not of the tag: a tag that is moved back to an old
 artifact stays where that one is. So reading stops early only where the first page agrees with
 everything known about its artifacts, and the count of tagged artifacts is what it should be.
+
+A proxy cache's project lists only what was pulled through it, as it was then: it is not used.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from urllib.parse import quote
 
 import msgspec
 
-from tagwatch.errors import RegistryError
+from tagwatch.errors import DeniedError, NotFoundError, RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.registry.catalogue.api import Api, named
@@ -56,6 +59,12 @@ class _Artifact(msgspec.Struct):
     size: int | None = None
 
 
+class _Project(msgspec.Struct):
+    """`registry_id`: what a proxy cache stands before; 0 or absent elsewhere."""
+
+    registry_id: int | None = None
+
+
 class _Repository(msgspec.Struct):
     """`name` is the whole path, project and all."""
 
@@ -75,6 +84,8 @@ class HarborCatalogue:
         self._oci = context.oci
         self._api = Api(context)
         self._plain = PlainList(context)
+        self._proxies: dict[str, bool] = {}
+        self._asking = asyncio.Lock()
 
     async def list_tags(
         self,
@@ -89,6 +100,12 @@ class HarborCatalogue:
         A tag moved between two artifacts that are both older than the newest 100 is seen at the
         next full sweep.
         """
+        project = repository.path.partition("/")[0]
+        # A project stays what it was made as, and only one that is no proxy gave a watermark.
+        if watermark is None and await self._is_proxy(project):
+            return await self._plain.list_tags(
+                repository, f"the project {project!r} is a proxy cache"
+            )
         reading = _Reading(known=known or {})
 
         async def fetch(cursor: str | None) -> Page:
@@ -128,6 +145,24 @@ class HarborCatalogue:
         except RegistryError as error:
             return await self._plain.repositories_after(error, prefix)
         raise endless(self._host, doing)
+
+    async def _is_proxy(self, project: str) -> bool:
+        """One request a project. A robot that may not read projects is not told: then False."""
+        async with self._asking:
+            if project not in self._proxies:
+                doing = f"asking what the project {project!r} is by Harbor's API"
+                try:
+                    answer = await self._api.get(
+                        f"/api/v2.0/projects/{project}",
+                        doing=doing,
+                        authorization=await self._authorization(project),
+                    )
+                except (DeniedError, NotFoundError):
+                    self._proxies[project] = False
+                else:
+                    found = decode(answer, _Project, host=self._host, doing=doing)
+                    self._proxies[project] = bool(found.registry_id)
+            return self._proxies[project]
 
     async def _ask(self, repository: Repository, number: int) -> Answer:
         project, _, rest = repository.path.partition("/")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from tagwatch.errors import HostileAnswerError, RegistryError
 from tagwatch.image.digest import Digest, is_digest
+from tagwatch.image.manifest import INDEX_TYPES, MANIFEST_TYPES
 from tagwatch.image.reference import is_tag
 from tagwatch.image.snapshot import Scope, TagObservation
 from tagwatch.registry.catalogue.oci import dropped_warning
@@ -20,6 +21,8 @@ from tagwatch.value import dataclass, field
 __all__ = ["Entry", "Page", "endless", "parse_time", "read_newest_first"]
 
 _MAX_PAGES = 1000
+_MAX_SIZE = 2**50  # bytes; no image is larger, and the ledger's integers are
+_MEDIA_TYPES = INDEX_TYPES | MANIFEST_TYPES
 _OVERLAP = timedelta(hours=1)
 _BEFORE_REGISTRIES = datetime(2013, 1, 1, tzinfo=UTC)  # Go's zero time and the like are no dates
 
@@ -126,9 +129,9 @@ class _Reading:
             self.seen[entry.tag] = TagObservation(
                 tag=entry.tag,
                 digest=Digest(entry.digest),
-                media_type=entry.media_type or None,
+                media_type=entry.media_type if entry.media_type in _MEDIA_TYPES else None,
                 pushed_at=entry.pushed_at,
-                size=entry.size,
+                size=entry.size if 0 <= (entry.size or 0) <= _MAX_SIZE else None,
             )
 
     def note(self, time: datetime | None) -> None:

@@ -20,12 +20,17 @@ _QUERY = {"q", "sort", "with_tag", "page_size", "page"}
 
 
 class HarborDouble(Double):
-    """An artifact keeps the time of its first push, whatever tags are moved to it later."""
+    """An artifact keeps the time of its first push, whatever tags are moved to it later.
+
+    `proxies`: projects that are proxy caches. `tells_projects` False: nobody may read a project.
+    """
 
     kind = "harbor"
 
     def __init__(self, warehouse: Warehouse | None = None) -> None:
         super().__init__(warehouse)
+        self.proxies: set[str] = set()
+        self.tells_projects = True
         self._made: dict[tuple[str, Digest], datetime] = {}
 
     async def api(self, request: web.BaseRequest, parts: Sequence[str]) -> web.Response | None:
@@ -36,9 +41,17 @@ class HarborDouble(Double):
                 if "/" in unquote(name):
                     return self.failed(request, "the name is not encoded twice")
                 return self.take_refusal("catalogue") or self._list(request, f"{project}/{rest}")
+            case ["api", "v2.0", "projects", project]:
+                return self.take_refusal("project") or self._project(project)
             case ["api", "v2.0", "projects", project, "repositories"]:
                 return self.take_refusal("catalogue") or self._repositories(request, project)
         return None
+
+    def _project(self, project: str) -> web.Response:
+        if not self.tells_projects:
+            return web.json_response(_SAMPLES["unauthorized"], status=403)
+        behind = {"registry_id": 4} if project in self.proxies else {}
+        return web.json_response({**_SAMPLES["project"], "name": project, **behind})
 
     def _list(self, request: web.BaseRequest, path: str) -> web.Response:
         query = request.query

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from tagwatch.errors import NotFoundError
 from tagwatch.image.snapshot import Scope
 from tests.registry.doubles.gitlab import GitlabDouble
 from tests.registry.harness import AT, registry_at, repository
@@ -48,15 +51,15 @@ async def test_a_registry_without_the_database_is_asked_once() -> None:
 
 
 async def test_an_unknown_repository_is_no_missing_api() -> None:
-    """The API is there: the next repository is asked by it again."""
+    """Whether the API is there is asked once; the next repository is read by it."""
     double = GitlabDouble()
     double.warehouse.push(PATH, "1")
-    double.warehouse.repositories["team/file-system"] = {}
     async with double.serving(), client_of(double) as client:
-        double.refusals["catalogue"] = []
-        first = await client.list_tags(repository(double.host, PATH), at=AT)
-        again = await client.list_tags(repository(double.host, PATH), at=AT)
-    assert (first.plain, again.plain) == (False, False)
+        for name in ("team/none", "team/nothing"):
+            with pytest.raises(NotFoundError):
+                await client.list_tags(repository(double.host, name), at=AT)
+        assert client.requests["catalogue"] == 2 + 1
+        assert not (await client.list_tags(repository(double.host, PATH), at=AT)).plain
 
 
 async def test_an_older_registry_is_read_by_name_to_the_end() -> None:

@@ -17,6 +17,7 @@ from tests.registry.scripted import Exchange, scripted
 from tests.unit.registry.catalogue.kinds import client_of, login, served, truth
 
 PATH = "team/sub/app"
+PROJECT = Exchange(method="GET", path="/api/v2.0/projects/team", body=samples("harbor")["project"])
 
 
 async def test_the_sample_of_the_facts() -> None:
@@ -31,7 +32,7 @@ async def test_the_sample_of_the_facts() -> None:
         headers={"X-Total-Count": "2"},
     )
     async with (
-        scripted(Exchange(method="GET", path="/v2/"), listing) as server,
+        scripted(Exchange(method="GET", path="/v2/"), PROJECT, listing) as server,
         registry_at(server.url, kind="harbor") as client,
     ):
         found = await client.list_tags(repository(server.host, PATH), at=AT)
@@ -54,8 +55,45 @@ async def test_a_robot_logs_in_by_basic() -> None:
         environment = login(double.host, "robot$team+ci")
         async with client_of(double, environment=environment) as client:
             listing = await client.list_tags(repository(double.host, PATH), at=AT)
-            assert dict(client.requests) == {"ping": 1, "catalogue": 1}
+            assert dict(client.requests) == {"ping": 1, "catalogue": 2}
     assert served(listing) == truth(double, PATH)
+
+
+class TestProxyCache:
+    """Its API lists what was pulled through it: nothing of what the origin has."""
+
+    @pytest.fixture
+    def double(self) -> HarborDouble:
+        double = HarborDouble()
+        double.warehouse.push(PATH, "1")
+        return double
+
+    async def listing(self, double: HarborDouble, watermark: str | None = None) -> Listing:
+        async with double.serving(), client_of(double) as client:
+            return await client.list_tags(
+                repository(double.host, PATH), watermark=watermark, known={}, at=AT
+            )
+
+    async def test_it_is_not_believed(self, double: HarborDouble) -> None:
+        double.proxies.add("team")
+        listing = await self.listing(double)
+        assert listing.plain
+        assert "proxy cache" in listing.warnings[0]
+        assert double.counts["catalogue"] == 0
+
+    async def test_who_may_not_read_the_project_is_not_hindered(self, double: HarborDouble) -> None:
+        double.tells_projects = False
+        assert not (await self.listing(double)).plain
+
+    async def test_with_a_watermark_it_is_known_already(self, double: HarborDouble) -> None:
+        await self.listing(double, AT.isoformat())
+        assert double.counts["project"] == 0
+
+    async def test_a_project_is_asked_for_once(self, double: HarborDouble) -> None:
+        async with double.serving(), client_of(double) as client:
+            for _ in range(3):
+                await client.list_tags(repository(double.host, PATH), at=AT)
+        assert double.counts["project"] == 1
 
 
 class TestOlderPages:

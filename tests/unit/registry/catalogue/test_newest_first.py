@@ -126,6 +126,14 @@ class TestBelief:
         assert listing.names == {"a", "b"}
         assert [seen.tag for seen in listing.observations] == ["b"]
 
+    async def test_absurd_sizes_and_media_types_are_no_facts(self) -> None:
+        absurd = [
+            Entry(tag=f"t{number}", digest=OLD, size=size, media_type="<script>")
+            for number, size in enumerate((-1, 10**30))
+        ]
+        listing = await read(page(*absurd))
+        assert [(seen.size, seen.media_type) for seen in listing.observations] == [(None, None)] * 2
+
     async def test_what_is_no_tag_is_left_out_and_told(self) -> None:
         listing = await read(page(entry("a"), entry("../x"), entry("<script>"), entry("")))
         assert listing.names == {"a"}
