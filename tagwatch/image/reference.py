@@ -124,7 +124,11 @@ def _parse_name(name: str, text: str) -> Repository:
         raise _invalid(text, f"{registry[:140]!r} is not a registry host")
     if not _PATH.fullmatch(path):
         if path != path.lower() and _PATH.fullmatch(path.lower()):
-            raise _invalid(text, "a repository name is lower case", f"write {name.lower()!r}")
+            raise _invalid(
+                text,
+                "a repository name is lower case",
+                f"write {(name.lower() + text[len(name) :])[:200]!r}",
+            )
         raise _invalid(text, f"{path[:140]!r} is not a repository path")
     if len(path) > _MAX_PATH:
         raise _invalid(text, f"the repository path is longer than {_MAX_PATH} characters")
