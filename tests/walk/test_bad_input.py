@@ -161,7 +161,7 @@ async def test_settings_of_a_registry(place: Workplace, options: str, says: str)
     [
         ("", "'' is not a repository path", "write [registry/]name"),
         (":6", "'' is not a repository path", "write [registry/]name"),
-        ("Redis:6", "a repository name is lower case", "'redis'"),
+        ("Redis:6", "a repository name is lower case", "'redis:6'"),
         ("a b", "'library/a b' is not a repository path", "write [registry/]name"),
         ("redis:6@sha256:abc", "not a digest: 'sha256:abc'", "64 lower-case hex digits"),
         ("http://x/y:1", "not an image reference: 'http://x/y:1'", "write [registry/]name"),
