@@ -23,6 +23,7 @@ check: setup
 
 truth: setup
 	@$(VENV)/python -m tests.truth
+	@$(VENV)/python -m tests.truth_served
 
 nights: setup
 	@$(VENV)/python -m tests.nights --images 50 --nights 30
