@@ -39,11 +39,12 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """An answer in place of the right one."""
+    """An answer in place of the right one. `cut_off`: the connection ends in the midst of it."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b'{"errors":[{"code":"UNAVAILABLE","message":"no"}]}'
+    cut_off: bool = False
 
 
 def stamp(at: datetime) -> str:
@@ -146,13 +147,28 @@ class Warehouse:
         return digest
 
 
+class CutOff(web.Response):
+    """An answer that promises one byte more than it has."""
+
+    async def cut(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Send it and hang up."""
+        body = self.body if isinstance(self.body, bytes) else b""
+        promise = {**self.headers, "Content-Length": str(len(body) + 1)}
+        stream = web.StreamResponse(status=self.status, headers=promise)
+        await stream.prepare(request)
+        await stream.write(body)
+        if request.transport is not None:
+            request.transport.close()
+        return stream
+
+
 class Double:
     """A registry: `/v2/` as distribution answers it, on the same host whatever else a kind adds.
 
     `private`: repositories that need the login. `basic`: the registry takes Basic and has no token
     server. `states_digest` False: no `Docker-Content-Digest`. `refusals`: answers given in place
     of the right ones, by kind of request, in their order. `pulls`: the limit of manifest GETs that
-    it tells, and how many are left of it.
+    it tells, and how many are left of it. `skew`: how far the token server's clock is ahead.
     """
 
     kind = "distribution"
@@ -166,6 +182,7 @@ class Double:
         self.page_size = 1000
         self.refusals: dict[str, list[Refusal]] = defaultdict(list)
         self.pulls: tuple[int, int] | None = None
+        self.skew = timedelta()
         self.counts: Counter[str] = Counter()
         self.seen: list[Seen] = []
         self.wrong: list[str] = []
@@ -208,7 +225,8 @@ class Double:
         if not self.refusals[kind]:
             return None
         refusal = self.refusals[kind].pop(0)
-        return web.Response(status=refusal.status, headers=refusal.headers, body=refusal.body)
+        make = CutOff if refusal.cut_off else web.Response
+        return make(status=refusal.status, headers=refusal.headers, body=refusal.body)
 
     def may_read(self, request: web.BaseRequest, path: str) -> bool:
         """True where the request's own credential opens the repository."""
@@ -240,6 +258,8 @@ class Double:
         answer = await self.api(request, parts)
         if answer is None:
             answer = self._registry(request, parts)
+        if isinstance(answer, CutOff):
+            return await answer.cut(request)
         return answer if answer is not None else self.failed(request, "unexpected")
 
     def _registry(self, request: web.BaseRequest, parts: Sequence[str]) -> web.Response | None:
@@ -292,7 +312,8 @@ class Double:
             return _error(401, "UNAUTHORIZED")
         token = f"token-{len(self._tokens)}"
         self._tokens[token] = path if known or path not in self.private else None
-        return web.json_response({"token": token, "expires_in": 300})
+        issued_at = stamp(datetime.now(UTC) + self.skew)
+        return web.json_response({"token": token, "expires_in": 300, "issued_at": issued_at})
 
     def tags(self, request: web.BaseRequest, path: str) -> web.Response:
         """`tags/list`, by name, with a Link where there is more."""

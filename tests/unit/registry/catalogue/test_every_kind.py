@@ -1,4 +1,4 @@
-"""What every catalogue of this folder must do, against its double."""
+"""What every catalogue of this folder must do beyond `contract/test_registries.py`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from tagwatch.errors import DeniedError, NotFoundError, UnavailableError
+from tagwatch.errors import UnavailableError
 from tagwatch.image.snapshot import Scope
 from tests.registry.doubles.acr import AcrDouble
 from tests.registry.doubles.gitlab import GitlabDouble
 from tests.registry.doubles.warehouse import Double, Pushed, Refusal
 from tests.registry.harness import AT, repository
-from tests.unit.registry.catalogue.kinds import DOUBLES, client_of, login, served, truth
+from tests.unit.registry.catalogue.kinds import DOUBLES, client_of, served, truth
 
 PATH = "team/sub/app"
 INCREMENTAL = {"acr", "gitlab", "harbor", "quay"}
@@ -41,16 +41,6 @@ async def test_every_tag_comes_with_its_digest_and_time(double: Double) -> None:
         seen.pushed_at is not None and abs(seen.pushed_at - AT) < timedelta(days=40)
         for seen in listing.observations
     )
-
-
-async def test_many_tags_come_page_by_page(double: Double) -> None:
-    fill(double, 250)
-    async with double.serving(), client_of(double) as client:
-        listing = await client.list_tags(repository(double.host, PATH), at=AT)
-        assert served(listing) == truth(double, PATH)
-        assert listing.scope is Scope.FULL
-        assert "head" not in client.requests
-        assert "manifest" not in client.requests
 
 
 async def test_an_unchanged_night_costs_one_request_a_repository(double: Double) -> None:
@@ -124,17 +114,6 @@ async def test_what_moved_since_is_listed(double: Double) -> None:
         assert second.watermark > first.watermark
 
 
-async def test_a_deleted_tag_is_missing_from_the_whole_listing(double: Double) -> None:
-    fill(double)
-    where = repository(double.host, PATH)
-    async with double.serving(), client_of(double) as client:
-        known = served(await client.list_tags(where, at=AT))
-        del double.warehouse.repositories[PATH]["v1"]
-        listing = await client.list_tags(where, known=known, at=AT)
-    assert listing.scope is Scope.FULL
-    assert listing.names == {"v0", "v2"}
-
-
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 501])
 async def test_a_refusal_leaves_the_plain_list(
     double: Double, status: int, caplog: pytest.LogCaptureFixture
@@ -172,49 +151,3 @@ async def test_a_page_of_another_program_is_no_listing(double: Double) -> None:
     async with double.serving(), client_of(double) as client:
         with pytest.raises(UnavailableError, match="HTML"):
             await client.list_tags(repository(double.host, PATH), at=AT)
-
-
-async def test_the_registry_says_whether_a_repository_exists(double: Double) -> None:
-    fill(double)
-    async with double.serving(), client_of(double) as client:
-        with pytest.raises(NotFoundError):
-            await client.list_tags(repository(double.host, "team/none"), at=AT)
-
-
-async def test_a_private_repository_wants_its_login(double: Double) -> None:
-    fill(double)
-    double.private.add(PATH)
-    where = repository(double.host, PATH)
-    async with double.serving():
-        async with client_of(double, environment={}) as client:
-            with pytest.raises(DeniedError):
-                await client.list_tags(where, at=AT)
-        async with client_of(double, environment=login(double.host)) as client:
-            listing = await client.list_tags(where, at=AT)
-    assert listing.names == {"v0", "v1", "v2"}
-    assert listing.plain == (double.kind == "quay")  # its API knows no robots
-
-
-async def test_an_empty_repository_has_no_tags(double: Double) -> None:
-    double.warehouse.repositories[PATH] = {}
-    async with double.serving(), client_of(double) as client:
-        listing = await client.list_tags(repository(double.host, PATH), at=AT)
-    assert (listing.names, listing.scope, listing.plain) == (frozenset(), Scope.FULL, False)
-    assert listing.watermark is None
-
-
-async def test_a_clock_that_was_ahead_hides_nothing(double: Double) -> None:
-    """A tag pushed in the far future is no watermark: what is pushed after it must be seen."""
-    small_pages(double)
-    fill(double, 250)
-    space_out(double, [PATH])
-    double.warehouse.push(PATH, "future", at=AT + timedelta(days=3000))
-    where = repository(double.host, PATH)
-    async with double.serving(), client_of(double) as client:
-        first = await client.list_tags(where, at=AT)
-        before = truth(double, PATH)
-        double.warehouse.push(PATH, "v9", build="2", at=AT + timedelta(hours=1))
-        second = await client.list_tags(
-            where, watermark=first.watermark, known=before, at=AT + timedelta(days=1)
-        )
-    assert {**before, **served(second)} == truth(double, PATH)
