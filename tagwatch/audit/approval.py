@@ -68,15 +68,42 @@ def _named(reference: str, policy: Policy) -> ApprovedBase | None:
 
 
 def is_version_allowed(base: ApprovedBase, version: str | None) -> bool | None:
-    """Whether `version` lies in the base's `allow_versions`; None where it cannot be compared."""
+    """Whether `version` lies in the base's `allow_versions`; None where it cannot be compared.
+
+    PEP 440 reads most; a SemVer pre-release (`5.0.0-preview.1`) is compared as SemVer.
+    """
     if not base.allow_versions:
         return True
     from packaging.version import InvalidVersion, Version
 
+    allowed = check_range(base.allow_versions)
     try:
-        return check_range(base.allow_versions).contains(Version(version or ""), prereleases=True)
+        return allowed.contains(Version(version or ""), prereleases=True)
     except InvalidVersion:
+        return _is_allowed_semver(allowed, version or "")
+
+
+def _is_allowed_semver(allowed: SpecifierSet, version: str) -> bool | None:
+    import semver
+
+    try:
+        own = semver.Version.parse(version)
+        signs = [
+            (one.operator, own.compare(semver.Version.parse(one.version, True))) for one in allowed
+        ]
+    except (ValueError, TypeError):
         return None
+    holds = {
+        ">=": lambda sign: sign >= 0,
+        ">": lambda sign: sign > 0,
+        "<=": lambda sign: sign <= 0,
+        "<": lambda sign: sign < 0,
+        "==": lambda sign: sign == 0,
+        "!=": lambda sign: sign != 0,
+    }
+    if any(operator not in holds for operator, _ in signs):
+        return None
+    return all(holds[operator](sign) for operator, sign in signs)
 
 
 def check_range(text: str) -> SpecifierSet:
