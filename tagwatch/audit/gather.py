@@ -20,7 +20,7 @@ from tagwatch.audit.resolution import Basis, Newer, Resolution, Status
 from tagwatch.audit.resolve import resolve_selector, resolve_tag
 from tagwatch.audit.stated_version import stated_version
 from tagwatch.audit.steps import os_release
-from tagwatch.audit.version_evidence import VersionEvidence, version_evidence
+from tagwatch.audit.version_evidence import VersionEvidence, platform_versions, version_evidence
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
@@ -116,7 +116,13 @@ def gather(
         image = replace(image, version=resolution.version, version_from=resolution.basis.value)
     audited = _audited(image, platforms)
     own = tag or resolution.tag
-    resolution = replace(resolution, supported=_supported(own, memory, at))
+    facts = _platforms(audited, reference)
+    apart = platform_versions({str(one.platform): one.version for one in facts})
+    resolution = replace(
+        resolution,
+        supported=_supported(own, memory, at),
+        note="; ".join(filter(None, (resolution.note, apart))),
+    )
     past = memory.intervals.get(own, ()) if own else ()
     gone = past[-1] if past and past[-1].ended and own not in memory.table.tags else None
     return Evidence(
@@ -128,10 +134,10 @@ def gather(
         first_seen=past[0].first_seen if past else None,
         change=memory.change_of(own) if own and len(past) > 1 else None,
         gone_since=(gone.ended_at or gone.last_seen) if gone else None,
-        lifecycle=_lifecycle(own, past, memory, at),
+        lifecycle=_lifecycle(own, past, memory, resolution.supported, at),
         is_index=image.index is not None if image and not image.problem else None,
         platforms_offered=_offered(image),
-        platforms=_platforms(audited, reference),
+        platforms=facts,
         documents_read=image is not None and any(one.config for one in image.platforms),
         attestations=_attestations(image),
         bases=bases(replace(image, platforms=audited)) if image is not None and audited else (),
@@ -379,9 +385,13 @@ def _supported(tag: str | None, memory: Memory, at: datetime) -> bool | None:
 
 
 def _lifecycle(
-    tag: str | None, past: tuple[Interval, ...], memory: Memory, at: datetime
+    tag: str | None,
+    past: tuple[Interval, ...],
+    memory: Memory,
+    supported: bool | None,
+    at: datetime,
 ) -> str | None:
     if tag is None or not past:
         return None
-    lifecycle = classify(past, memory.line_beside(tag), at=at)
+    lifecycle = classify(past, memory.line_beside(tag), at=at, supported=supported)
     return lifecycle.value if lifecycle else None

@@ -1,0 +1,118 @@
+"""From what is remembered of a repository to evidence: support, platforms apart, pins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tagwatch.audit.gather import Memory, gather
+from tagwatch.audit.history import Interval, Seen
+from tagwatch.image.digest import Digest
+from tagwatch.image.platform import Platform
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.snapshot import Document
+from tagwatch.image.tag_table import TagTable
+from tagwatch.service.demo.images import Built, Step, build, index_of
+from tagwatch.source.target import Location, Target
+
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+REDIS = Repository(registry="docker.io", path="library/redis")
+PLATFORMS = (Platform.parse("linux/amd64"), Platform.parse("linux/arm64"))
+
+
+def image(version: str, architecture: str) -> Built:
+    return build(
+        None,
+        [Step(created_by=f"ENV REDIS_VERSION={version}", content=f"{version} {architecture}")],
+        day="2026-11-01",
+        config={"Env": [f"REDIS_VERSION={version}"]},
+        architecture=architecture,
+    )
+
+
+def stored(*images: Built) -> tuple[Digest, Mapping[Digest, Document]]:
+    index, extra, _ = index_of(images)
+    documents = {index.digest: index, **{one.digest: one for one in extra}}
+    for one in images:
+        documents[one.manifest.digest] = one.manifest
+        documents |= {
+            digest: Document(digest=digest, media_type="application/octet-stream", raw=raw)
+            for digest, raw in one.blobs.items()
+        }
+    return index.digest, documents
+
+
+def interval(digest: Digest, *, days: int, ended: bool, kind: Seen = Seen.SEEN) -> Interval:
+    last = AT - timedelta(days=days)
+    return Interval(
+        tag="7",
+        digest=digest,
+        first_seen=last - timedelta(days=100),
+        last_seen=last,
+        ended=ended,
+        ended_at=last if ended else None,
+        kind=kind,
+    )
+
+
+def memory(digest: Digest, documents: Mapping[Digest, Document], *intervals: Interval) -> Memory:
+    return Memory(
+        repository=REDIS,
+        at=AT,
+        table=TagTable.of({"7": digest, "7.4.11": digest}),
+        is_listed=True,
+        intervals={"7": intervals},
+        change_of=lambda _: None,
+        documents=documents,
+    )
+
+
+def target(text: str = "redis:7") -> Target:
+    place = Location(path="Dockerfile", line=1, column=6, end_line=1, end_column=13)
+    return Target(text=text, location=place, kind="from", reference=Reference.parse(text))
+
+
+def test_platforms_at_different_versions_are_said_so() -> None:
+    digest, documents = stored(image("7.4.11", "amd64"), image("7.4.10", "arm64"))
+    known = memory(digest, documents, interval(digest, days=0, ended=False))
+    found = gather(target(), known, platforms=PLATFORMS, bases=lambda _: (), at=AT)
+    assert [one.version for one in found.platforms] == ["7.4.11", "7.4.10"]
+    assert "different versions" in found.resolution.note
+
+
+def test_platforms_at_one_version_need_no_word() -> None:
+    digest, documents = stored(image("7.4.11", "amd64"), image("7.4.11", "arm64"))
+    known = memory(digest, documents, interval(digest, days=0, ended=False))
+    found = gather(target(), known, platforms=PLATFORMS, bases=lambda _: (), at=AT)
+    assert found.resolution.tag == "7.4.11"
+    assert found.resolution.note == ""
+
+
+@pytest.mark.parametrize(
+    ("days", "ended", "supported", "lifecycle"),
+    [(400, True, False, "unsupported"), (3, False, True, None), (90, False, None, None)],
+    ids=["its publisher dropped it", "its publisher names it", "the list is old"],
+)
+def test_support_is_what_an_imported_list_says(
+    days: int, ended: bool, supported: bool | None, lifecycle: str | None
+) -> None:
+    digest, documents = stored(image("7.4.11", "amd64"))
+    told = interval(Digest("build:" + "a" * 40), days=days, ended=ended, kind=Seen.COMMITTED)
+    known = memory(digest, documents, told, interval(digest, days=0, ended=False))
+    found = gather(target(), known, platforms=PLATFORMS, bases=lambda _: (), at=AT)
+    assert found.resolution.supported is supported
+    if lifecycle is not None:
+        assert found.lifecycle == lifecycle
+
+
+def test_a_pin_that_the_registry_no_longer_serves() -> None:
+    digest, documents = stored(image("7.4.11", "amd64"))
+    gone = Digest("sha256:" + "0" * 64)
+    known = memory(digest, documents, interval(digest, days=0, ended=False))
+    pinned = target(f"redis:7@{gone}")
+    found = gather(pinned, known, platforms=PLATFORMS, bases=lambda _: (), at=AT)
+    assert found.pin is not None
+    assert found.pin.exists is None, "nobody asked for it: that is not gone"
+    assert found.resolution.status.value == "unavailable"
