@@ -53,13 +53,28 @@ BASES = (
 
 
 class Shelf(Protocol):
-    """Where built images lie and the auditor finds them."""
+    """Where built images lie."""
 
     def push(self, reference: str, image: Built) -> None:
         """Put `image` under `reference`."""
 
+
+class OpenShelf(Shelf, Protocol):
+    """A shelf that tells what it holds without a registry."""
+
     def read(self, reference: str) -> tuple[Digest, Mapping[Digest, Document]]:
         """The digest that `reference` serves now, and every document below it."""
+
+
+class Nightly(Protocol):
+    """Who is judged: an auditor that looks once a night."""
+
+    @property
+    def verdicts(self) -> Counter[Verdict]:
+        """What was said of every move so far."""
+
+    def night(self, night: int, references: Sequence[str]) -> Mapping[str, tuple[BaseMatch, ...]]:
+        """The bases of each of `references`, one answer a platform."""
 
 
 @dataclass(slots=True)
@@ -190,7 +205,7 @@ class Builder:
 class Auditor:
     """Remembers what base tags served, and judges images and moves; knows only the shelf."""
 
-    shelf: Shelf
+    shelf: OpenShelf
     bases: tuple[str, ...]
     intervals: dict[str, list[Interval]] = field(default_factory=dict)
     builds: dict[tuple[str, Digest], tuple[BaseBuild, ...]] = field(default_factory=dict)
@@ -262,10 +277,14 @@ class Score:
     verdicts: Counter[Verdict]
 
 
-def simulate(shelf: Shelf, *, images: int, nights: int, seed: int = 1) -> Score:
-    """Build and audit for some nights; every answer is compared with the builder's record."""
+def simulate(shelf: OpenShelf, *, images: int, nights: int, seed: int = 1) -> Score:
+    """Build and audit on one shelf for some nights."""
     builder = Builder(random=Random(seed), images=images, shelf=shelf)
-    auditor = Auditor(shelf=shelf, bases=BASES)
+    return compare(builder, Auditor(shelf=shelf, bases=BASES), nights=nights)
+
+
+def compare(builder: Builder, auditor: Nightly, *, nights: int) -> Score:
+    """Build and audit for some nights; every answer is compared with the builder's record."""
     wrong: list[str] = []
     right = stale = 0
     for night in range(nights):
@@ -301,8 +320,13 @@ def main() -> int:
     arguments = parser.parse_args()
     shelf = MemoryShelf()
     score = simulate(shelf, images=arguments.images, nights=arguments.nights, seed=arguments.seed)
+    return tell(score, f"{shelf.pushes} pushes")
+
+
+def tell(score: Score, pushed: str) -> int:
+    """Print a score; 1 where any answer is wrong or a routine move alarmed."""
     moves = ", ".join(f"{count} {verdict}" for verdict, count in sorted(score.verdicts.items()))
-    print(f"{score.right} answers right, {len(score.wrong)} wrong; {shelf.pushes} pushes")
+    print(f"{score.right} answers right, {len(score.wrong)} wrong; {pushed}")
     print(f"{score.stale} times an image stood on an older base; moves: {moves}")
     for problem in score.wrong[:20]:
         print(f"  {problem}")
