@@ -214,8 +214,8 @@ def main() -> int:
         f"{shelf.manifests} manifests and {shelf.blobs} blobs pushed, {shelf.mounted} mounted",
     )
     print(f"requests of the scans: {counts}; {seconds:.1f} s in all")
-    for finding in served.auditor.replaced:
-        print(f"  tag-replaced: {finding.message}")
+    for message in sorted({finding.message for finding in served.auditor.replaced}):
+        print(f"  tag-replaced: {message}")
     return 1 if failed or served.auditor.replaced else 0
 
 
