@@ -14,7 +14,16 @@ from tagwatch.image.reference import Reference
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
-__all__ = ["approval", "approval_of_all", "check_range", "is_version_allowed", "policy_base"]
+    from tagwatch.audit.evidence import Evidence
+
+__all__ = [
+    "approval",
+    "approval_of_all",
+    "check_range",
+    "is_version_allowed",
+    "known_approval",
+    "policy_base",
+]
 
 _EXACT = frozenset(
     {BaseVerdict.EXACT_CURRENT, BaseVerdict.EXACT_STALE, BaseVerdict.EXACT_RETIRED}
@@ -52,6 +61,12 @@ def approval_of_all(matches: Iterable[BaseMatch], policy: Policy) -> bool | None
     if False in answers:
         return False
     return None if None in answers or not answers else True
+
+
+def known_approval(evidence: Evidence, policy: Policy) -> bool | None:
+    """`approval_of_all`, but never False while an approved base was not read: it may be it."""
+    approved = approval_of_all(evidence.bases, policy)
+    return None if approved is False and evidence.bases_unread else approved
 
 
 def policy_base(match: BaseMatch, policy: Policy) -> ApprovedBase | None:

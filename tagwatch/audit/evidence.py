@@ -71,7 +71,8 @@ class Evidence:
     often it moved in all. `gone_since`: the tag was served once and a full listing shows it no
     more. `lifecycle`: `floating`, `repushed`, `frozen`, `abandoned`, `unsupported`, `returned`…
     `documents_read` False: manifests and configs were not read, so `platforms` says nothing;
-    `documents_asked` False: nor did anybody ask for them.
+    `documents_asked` False: nor did anybody ask for them. `bases_unread`: approved bases of which
+    no build was ever read, so that not standing on them cannot be known.
     """
 
     key: str
@@ -92,6 +93,7 @@ class Evidence:
     documents_asked: bool = True
     attestations: tuple[str, ...] = ()
     bases: tuple[BaseMatch, ...] = ()
+    bases_unread: tuple[str, ...] = ()
     pin: Pin | None = None
     failures: tuple[Failure, ...] = field(default_factory=tuple)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
-from tagwatch.cli.command import Command
+from tagwatch.cli.command import Command, add_format
 from tagwatch.cli.shell import answer
 from tagwatch.family import RULES
+
+if TYPE_CHECKING:
+    from tagwatch.audit.rule.interface import Rule
 
 __all__ = ["command"]
 
@@ -16,20 +20,42 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "rule", metavar="RULE", nargs="?", help="a rule; none: all of them, a line each"
     )
+    add_format(parser, "text", "json")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print one rule's text, or the table of all."""
     from tagwatch.audit.rule.catalogue import explain_rule, load_rule
 
-    if options.rule:
+    rules = [load_rule(name) for name in ([options.rule] if options.rule else RULES)]
+    if options.format == "json":
+        from tagwatch.publish.machine import dump
+
+        answer(dump({"schema_version": 1, "rules": [_document(rule) for rule in rules]}))
+    elif options.rule:
         answer(explain_rule(options.rule))
-        return 0
-    rules = [load_rule(name) for name in RULES]
-    width = max(len(rule.id) for rule in rules)
-    lines = [f"{rule.id:<{width}}  {rule.severity.value:<7}  {rule.title}" for rule in rules]
-    answer("\n".join(lines) + "\n")
+    else:
+        width = max(len(rule.id) for rule in rules)
+        lines = [f"{rule.id:<{width}}  {rule.severity.value:<7}  {rule.title}" for rule in rules]
+        answer("\n".join(lines) + "\n")
     return 0
+
+
+def _document(rule: Rule) -> dict[str, Any]:
+    from tagwatch.audit.rule.catalogue import rule_documentation
+
+    return {
+        "id": rule.id,
+        "title": rule.title,
+        "severity": rule.severity.value,
+        "needs": sorted(need.value for need in rule.needs),
+        "fixable": rule.fixable,
+        "options": {
+            name: {"default": option.default, "about": option.about}
+            for name, option in rule.options.items()
+        },
+        "text": rule_documentation(rule.id),
+    }
 
 
 command = Command(help="what a rule says, why, and how to fix it", arguments=arguments, run=run)

@@ -12,7 +12,7 @@ from tagwatch.audit.evidence import Evidence, evidence_key
 from tagwatch.audit.gather import Memory, gather
 from tagwatch.audit.image import Image
 from tagwatch.audit.judge import may_speak
-from tagwatch.audit.policy import Policy
+from tagwatch.audit.policy import SCRATCH, Policy
 from tagwatch.audit.resolve import version_of
 from tagwatch.audit.result import RepositoryChange
 from tagwatch.config.settings import Watch
@@ -98,6 +98,7 @@ class _Remembering:
         self._found = found
         self._documents_asked = documents_asked
         self._bases = BaseIndex()
+        self._bases_unread: tuple[str, ...] = ()
         self._unstored: list[Evidence] = []
 
     def run(self, targets: Sequence[Target], watches: Sequence[Watch]) -> None:
@@ -105,6 +106,7 @@ class _Remembering:
         for repository in of_bases:
             store_bases(self._ledger, repository)
         self._bases = recall_bases(self._ledger, of_bases)
+        self._bases_unread = _unread(self._bases, self._site.policy)
         moves = _by_repository(self._ledger.unexplained_moves())
         wanted = _targets_by_repository(targets)
         watched = _watches_by_repository(watches)
@@ -157,7 +159,7 @@ class _Remembering:
             at=self._site.at,
         )
         asked = self._documents_asked or evidence.documents_read
-        return evidence if asked else replace(evidence, documents_asked=False)
+        return replace(evidence, documents_asked=asked, bases_unread=self._bases_unread)
 
     def _match(self, image: Image, target: Target) -> tuple[BaseMatch, ...]:
         context = MatchContext(
@@ -171,6 +173,16 @@ class _Remembering:
         """The reference's place among the policy's bases."""
         base = self._site.policy.base_named(Reference.parse(reference))
         return self._site.policy.bases.index(base) if base is not None else None
+
+
+def _unread(bases: BaseIndex, policy: Policy) -> tuple[str, ...]:
+    """The policy's bases of which no build was ever read, in its order."""
+    read = [Reference.parse(name) for name in bases.by_reference]
+    return tuple(
+        base.reference
+        for base in policy.bases
+        if base.reference != SCRATCH and not any(base.names(reference) for reference in read)
+    )
 
 
 def _is_not_parent(target: Target) -> bool:

@@ -183,6 +183,20 @@ CASES: dict[str, tuple[Said, ...]] = {
             policy=BASES,
         ),
         Said(
+            why="an approved base was never read: it may be that one",
+            targets=(APP, NODE),
+            facts=(
+                evidence(
+                    APP,
+                    documents_read=True,
+                    bases=(match(BaseVerdict.EXACT_CURRENT, "docker.io/library/alpine:3.20"),),
+                    bases_unread=("docker.io/library/python",),
+                ),
+                evidence(NODE, documents_read=True, bases_unread=("docker.io/library/python",)),
+            ),
+            policy=BASES,
+        ),
+        Said(
             why="unknown is base-unknown",
             targets=(APP,),
             facts=(evidence(APP, documents_read=True, bases=(match(BaseVerdict.PARTIAL, ""),)),),
@@ -206,6 +220,15 @@ CASES: dict[str, tuple[Said, ...]] = {
         ),
     ),
     "base-unknown": (
+        Said(
+            why="an approved base was never read",
+            targets=(NODE,),
+            facts=(
+                evidence(NODE, documents_read=True, bases_unread=("docker.io/library/python",)),
+            ),
+            policy=BASES,
+            expect=speaks("docker.io/library/python was never read", unknown=True),
+        ),
         Said(
             why="no known build matches",
             targets=(APP,),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tagwatch.family import RULES
 from tagwatch.service.demo.nights import second_night
+from tests.walk.command import Workplace
 from tests.walk.conftest import Shop
 
 API = "registry.shop.example/shop/api"
@@ -256,3 +259,13 @@ async def test_two_checks_of_the_same_facts_give_the_same_bytes(shop: Shop) -> N
         done = await shop.run("check", "--offline", "Dockerfile", "docker-compose.yaml")
         seen.add(hashlib.sha256(done.out.encode()).hexdigest())
     assert len(seen) == 1
+
+
+async def test_explain_tells_every_rule(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    document = (await place.run("explain", "--format", "json")).json
+    assert document["schema_version"] == 1
+    assert [rule["id"] for rule in document["rules"]] == list(RULES)
+    (one,) = (await place.run("explain", "cooldown", "--format", "json")).json["rules"]
+    assert set(one) == {"id", "title", "severity", "needs", "fixable", "options", "text"}
+    assert "Remedy: " in one["text"]

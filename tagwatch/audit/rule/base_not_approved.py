@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.approval import approval, approval_of_all, is_version_allowed
+from tagwatch.audit.approval import approval, is_version_allowed, known_approval
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
@@ -39,10 +39,10 @@ def check(subject: Subject) -> Iterator[Statement]:
                 subject, f"{evidence.resolution.version} is outside {named.allow_versions}"
             )
         return
-    approved = approval_of_all(evidence.bases, policy)
+    approved = known_approval(evidence, policy)
     if approved is False:
         yield _statement(subject, _why(subject, evidence))
-    elif approved is None and is_base and evidence.documents_read:
+    elif approved is None and is_base and evidence.documents_read and not evidence.bases_unread:
         yield _statement(subject, "neither its name nor its layers are those of an approved base")
 
 

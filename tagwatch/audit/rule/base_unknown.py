@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.approval import approval, approval_of_all
+from tagwatch.audit.approval import approval, known_approval
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.resolution import Status
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import name
+from tagwatch.audit.rule.phrase import listed, name
 from tagwatch.audit.rule.stage import is_built_upon, is_judged
 
 __all__ = ["RULE", "check"]
@@ -30,10 +30,21 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     if not is_judged(subject) or evidence.resolution.status is Status.NOT_FOUND:
         return
-    if policy.base_named(target.reference) or approval_of_all(evidence.bases, policy) is not None:
+    if policy.base_named(target.reference) or known_approval(evidence, policy) is not None:
         return
-    if target.kind == "from" and (evidence.documents_read or not is_built_upon(subject)):
+    unread = evidence.bases_unread
+    if target.kind == "from" and not is_built_upon(subject):
+        return
+    if target.kind == "from" and evidence.documents_read and not unread:
         return  # what a FROM names is known: base-not-approved speaks
+    if unread and evidence.documents_read:
+        yield Statement(
+            message=f"the base of {name(target)} is not known: of the approved bases, "
+            f"{listed(unread)} was never read",
+            remedy="run tagwatch scan, which reads the approved bases",
+            unknown=True,
+        )
+        return
     if not evidence.documents_read:
         why = "its manifest and config were not read"
     else:
