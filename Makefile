@@ -27,6 +27,7 @@ truth: setup
 
 nights: setup
 	@$(VENV)/python -m tests.nights --images 50 --nights 30
+	@$(VENV)/python -m tests.nights_served --images 50 --nights 30
 
 bench: setup
 	@for bench in tests/bench/*.py; do $(VENV)/python -m tests.bench.$$(basename $$bench .py); done
