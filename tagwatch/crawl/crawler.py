@@ -8,14 +8,12 @@ most one GET for an index and one manifest and one config GET an audited platfor
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from tagwatch.audit.candidate import candidates
 from tagwatch.audit.resolve import named_by_alias
+from tagwatch.crawl.image_reader import ImageReader, each
 from tagwatch.crawl.task import CrawlTask, Need, Pattern
 from tagwatch.errors import (
     HostileAnswerError,
@@ -25,18 +23,14 @@ from tagwatch.errors import (
     RegistryError,
 )
 from tagwatch.image.digest import Digest
-from tagwatch.image.manifest import Descriptor, Index, Manifest, parse_manifest
 from tagwatch.image.selector import Selector, SelectorKind, parse_selector, select
-from tagwatch.image.snapshot import Document, Failure, RepositorySnapshot, Scope, TagObservation
+from tagwatch.image.snapshot import Failure, RepositorySnapshot, Scope, TagObservation
 from tagwatch.image.tag_table import TagTable
 from tagwatch.registry.interface import FreePulls, Listing, Registry
 
 __all__ = ["crawl_repository"]
 
-_MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
 _MAX_ROUNDS = 4
-
-_Item = TypeVar("_Item")
 
 
 async def crawl_repository(task: CrawlTask, registry: Registry) -> RepositorySnapshot:
@@ -72,13 +66,12 @@ class _Crawl:
     seen: dict[str, TagObservation] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     pins: dict[Digest, bool] = field(default_factory=dict)
-    documents: dict[Digest, Document] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     unread: frozenset[str] = frozenset()
-    at_hand: dict[Digest, Document] = field(default_factory=dict)
-    reading: defaultdict[Digest, asyncio.Lock] = field(
-        default_factory=lambda: defaultdict(asyncio.Lock)
-    )
+    images: ImageReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.images = ImageReader(self.task, self.registry)
 
     async def list_names(self) -> Listing | None:
         """The listing, where the task needs one or where it is the cheapest way to digests."""
@@ -192,7 +185,7 @@ class _Crawl:
             if observation is not None:
                 self.seen[tag] = observation
 
-        await _each(one, sorted(tags))
+        await each(one, sorted(tags))
 
     async def observation(self, tag: str) -> TagObservation | None:
         """What a tag serves; None where it does not exist.
@@ -209,7 +202,7 @@ class _Crawl:
             except HostileAnswerError:
                 pass  # what cannot be read may still have a digest
             else:
-                self.at_hand[document.digest] = document
+                self.images.at_hand[document.digest] = document
                 return TagObservation(
                     tag=tag, digest=document.digest, media_type=document.media_type
                 )
@@ -273,7 +266,7 @@ class _Crawl:
 
         self.pins.update(dict.fromkeys(self.task.pins & served, True))
         if not self.is_over:
-            await _each(one, sorted(self.task.pins - served))
+            await each(one, sorted(self.task.pins - served))
 
     def unnamed(
         self, documented: frozenset[str], listing: Listing | None
@@ -291,97 +284,20 @@ class _Crawl:
         async def one(item: tuple[Digest, str]) -> None:
             digest, tag = item
             try:
-                await self.read_image(digest)
+                await self.images.read(digest)
             except (RegistryError, InvalidDocumentError) as error:
-                self.give_up(digest, error)
+                self.disown(digest, error)
                 self.fail(error, tag=tag or None)
 
-        await _each(one, [item for item in digests.items() if item[0] not in self.task.documents])
+        await each(one, [item for item in digests.items() if item[0] not in self.task.documents])
 
-    def give_up(self, digest: Digest, error: RegistryError | InvalidDocumentError) -> None:
-        """Leave no half truth of an image that could not be read whole.
-
-        A digest whose own bytes are others was never served. What failed for the moment is read
-        again by the next run, so the manifest that would say "stored already" is not kept.
-        """
-        if isinstance(error, LyingDigestError) and digest not in self.documents:
+    def disown(self, digest: Digest, error: RegistryError | InvalidDocumentError) -> None:
+        """A digest whose own bytes are others was never served."""
+        if isinstance(error, LyingDigestError) and digest not in self.images.documents:
             for tag in [tag for tag, one in self.seen.items() if one.digest == digest]:
                 del self.seen[tag]
                 self.asked.discard(tag)
             self.pins.pop(digest, None)
-        elif not isinstance(error, HostileAnswerError | NotFoundError | InvalidDocumentError):
-            self.documents.pop(digest, None)
-
-    async def read_image(self, digest: Digest) -> None:
-        """One image, all of the audited platforms."""
-        document = await self.manifest(digest)
-        if document is None:
-            return
-        parsed = parse_manifest(document.raw, document.media_type)
-        if isinstance(parsed, Manifest):
-            await self.read_config(parsed)
-            return
-        for entry in self.audited(parsed):
-            await self.read_platform(entry.digest)
-        if Need.ATTESTATIONS in self.task.needs:
-            await self.read_attestations(parsed)
-
-    async def read_platform(self, digest: Digest) -> None:
-        """A manifest of an index and its config; without this, that is not kept either."""
-        document = await self.manifest(digest)
-        if document is None:
-            return
-        parsed = parse_manifest(document.raw, document.media_type)
-        if isinstance(parsed, Manifest):
-            try:
-                await self.read_config(parsed)
-            except RegistryError as error:
-                self.give_up(digest, error)
-                raise
-
-    def audited(self, index: Index) -> Iterable[Descriptor]:
-        """The entries of the audited platforms; the first image where none of them is offered."""
-        entries = [index.image_for(platform) for platform in self.task.platforms]
-        found = {entry.digest: entry for entry in entries if entry is not None}
-        return found.values() or index.images[:1]
-
-    async def manifest(self, digest: Digest) -> Document | None:
-        """A manifest by digest; None where it is stored already.
-
-        Indexes of one build share their manifests: what is under way is not asked twice.
-        """
-        async with self.reading[digest]:
-            if digest in self.task.documents or digest in self.documents:
-                return None
-            document = self.at_hand.pop(digest, None)
-            if document is None:
-                document = await self.registry.manifest(self.task.repository, digest)
-            self.documents[digest] = document
-            return document
-
-    async def read_config(self, manifest: Manifest) -> None:
-        """The config of an image; artifacts have none that tagwatch reads."""
-        config = manifest.config
-        if manifest.is_image and config.digest not in self.task.documents | self.documents.keys():
-            self.documents[config.digest] = await self.registry.blob(
-                self.task.repository, config.digest, config.size
-            )
-
-    async def read_attestations(self, index: Index) -> None:
-        """The statements attached to the audited platforms' images."""
-        audited = {entry.digest for entry in self.audited(index)}
-        for entry in index.attestations:
-            if entry.attested not in audited:
-                continue
-            document = await self.manifest(entry.digest)
-            parsed = parse_manifest(document.raw, document.media_type) if document else None
-            if not isinstance(parsed, Manifest):
-                continue
-            for layer in parsed.layers:
-                if layer.size <= _MAX_ATTESTATION_BYTES and layer.digest not in self.documents:
-                    self.documents[layer.digest] = await self.registry.blob(
-                        self.task.repository, layer.digest, layer.size
-                    )
 
     def fail(self, error: RegistryError | InvalidDocumentError, *, tag: str | None = None) -> None:
         """Remember a refusal as data."""
@@ -412,21 +328,10 @@ class _Crawl:
             tags=tuple(self.seen[tag] for tag in sorted(self.seen)),
             names=listing.names if listing is not None else None,
             asked=frozenset(self.asked),
-            documents=self.documents,
+            documents=self.images.documents,
             pins=self.pins,
             complete=not unread,
             failures=tuple(self.failures),
             quota=self.registry.quota,
             watermark=listing.watermark if listing is not None else None,
         )
-
-
-async def _each(work: Callable[[_Item], Awaitable[None]], items: Iterable[_Item]) -> None:
-    """Run `work` on every item at once; the registry bounds how many requests are under way."""
-    async with asyncio.TaskGroup() as group:
-        for item in items:
-            group.create_task(_run(work, item))
-
-
-async def _run(work: Callable[[_Item], Awaitable[None]], item: _Item) -> None:
-    await work(item)

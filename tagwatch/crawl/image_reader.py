@@ -1,0 +1,134 @@
+"""Reading images by digest: manifests, configs and attestations that are not stored yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from tagwatch.crawl.task import CrawlTask, Need
+from tagwatch.errors import (
+    HostileAnswerError,
+    NotFoundError,
+    RegistryError,
+)
+from tagwatch.image.digest import Digest
+from tagwatch.image.manifest import Descriptor, Index, Manifest, parse_manifest
+from tagwatch.image.snapshot import Document
+from tagwatch.registry.interface import Registry
+
+__all__ = ["ImageReader", "each"]
+
+_MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
+
+_Item = TypeVar("_Item")
+
+
+class ImageReader:
+    """Reads what `task` audits. `documents`: what was read; `at_hand`: manifests got by the way."""
+
+    def __init__(self, task: CrawlTask, registry: Registry) -> None:
+        self.documents: dict[Digest, Document] = {}
+        self.at_hand: dict[Digest, Document] = {}
+        self._task = task
+        self._registry = registry
+        self._reading: defaultdict[Digest, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def read(self, digest: Digest) -> None:
+        """One image, all of the audited platforms. Raises `RegistryError`, `InvalidDocumentError`.
+
+        Of an image that could not be read whole no half truth is left. What failed for the moment
+        is read again by the next run, so the manifest that would say "stored already" is not kept.
+        """
+        try:
+            await self._read(digest)
+        except RegistryError as error:
+            self._drop(digest, error)
+            raise
+
+    async def _read(self, digest: Digest) -> None:
+        document = await self._manifest(digest)
+        if document is None:
+            return
+        parsed = parse_manifest(document.raw, document.media_type)
+        if isinstance(parsed, Manifest):
+            await self._read_config(parsed)
+            return
+        for entry in self._audited(parsed):
+            await self._read_platform(entry.digest)
+        if Need.ATTESTATIONS in self._task.needs:
+            await self._read_attestations(parsed)
+
+    async def _read_platform(self, digest: Digest) -> None:
+        """A manifest of an index and its config; without this, that is not kept either."""
+        document = await self._manifest(digest)
+        if document is None:
+            return
+        parsed = parse_manifest(document.raw, document.media_type)
+        if isinstance(parsed, Manifest):
+            try:
+                await self._read_config(parsed)
+            except RegistryError as error:
+                self._drop(digest, error)
+                raise
+
+    def _drop(self, digest: Digest, error: RegistryError) -> None:
+        if not isinstance(error, HostileAnswerError | NotFoundError):
+            self.documents.pop(digest, None)
+
+    def _audited(self, index: Index) -> Iterable[Descriptor]:
+        """The entries of the audited platforms; the first image where none of them is offered."""
+        entries = [index.image_for(platform) for platform in self._task.platforms]
+        found = {entry.digest: entry for entry in entries if entry is not None}
+        return found.values() or index.images[:1]
+
+    async def _manifest(self, digest: Digest) -> Document | None:
+        """A manifest by digest; None where it is stored already.
+
+        Indexes of one build share their manifests: what is under way is not asked twice.
+        """
+        async with self._reading[digest]:
+            if digest in self._task.documents or digest in self.documents:
+                return None
+            document = self.at_hand.pop(digest, None)
+            if document is None:
+                document = await self._registry.manifest(self._task.repository, digest)
+            self.documents[digest] = document
+            return document
+
+    async def _read_config(self, manifest: Manifest) -> None:
+        """The config of an image; artifacts have none that tagwatch reads."""
+        config = manifest.config
+        known = config.digest in self._task.documents or config.digest in self.documents
+        if manifest.is_image and not known:
+            self.documents[config.digest] = await self._registry.blob(
+                self._task.repository, config.digest, config.size
+            )
+
+    async def _read_attestations(self, index: Index) -> None:
+        """The statements attached to the audited platforms' images."""
+        audited = {entry.digest for entry in self._audited(index)}
+        for entry in index.attestations:
+            if entry.attested not in audited:
+                continue
+            document = await self._manifest(entry.digest)
+            parsed = parse_manifest(document.raw, document.media_type) if document else None
+            if not isinstance(parsed, Manifest):
+                continue
+            for layer in parsed.layers:
+                if layer.size <= _MAX_ATTESTATION_BYTES and layer.digest not in self.documents:
+                    self.documents[layer.digest] = await self._registry.blob(
+                        self._task.repository, layer.digest, layer.size
+                    )
+
+
+async def each(work: Callable[[_Item], Awaitable[None]], items: Iterable[_Item]) -> None:
+    """Run `work` on every item at once; the registry bounds how many requests are under way."""
+    async with asyncio.TaskGroup() as group:
+        for item in items:
+            group.create_task(_run(work, item))
+
+
+async def _run(work: Callable[[_Item], Awaitable[None]], item: _Item) -> None:
+    await work(item)
