@@ -30,6 +30,15 @@ class Endpoint:
         self._lock = asyncio.Lock()
         self._failed: tuple[float, RegistryError] | None = None
 
+    async def place(self) -> str:
+        """Like `find`, but nobody is asked where there is only one place.
+
+        For a registry's other APIs, which need none of what the ping's answer teaches.
+        """
+        if len(self._places) == 1:
+            return str(self._places[0]).rstrip("/")
+        return await self.find()
+
     async def find(self) -> str:
         """`scheme://host[:port][/prefix]`, without a slash at its end. Raises `RegistryError`.
 

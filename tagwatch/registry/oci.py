@@ -84,6 +84,10 @@ class OciClient:
         """See `Endpoint.find`."""
         return await self._endpoint.find()
 
+    async def place(self) -> str:
+        """See `Endpoint.place`."""
+        return await self._endpoint.place()
+
     async def authorise(self, path: str) -> None:
         """Get what it takes to read a repository, without reading it. Raises `DeniedError`."""
         await self._endpoint.find()

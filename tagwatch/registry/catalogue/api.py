@@ -70,7 +70,7 @@ class Api:
 
     async def _way(self) -> tuple[Transport, str]:
         if self._named is None:
-            return self._context.oci.transport, await self._context.oci.endpoint()
+            return self._context.oci.transport, await self._context.oci.place()
         if self._transport is None:
             self._transport = self._context.transport(self._named)
         return self._transport, str(self._named).rstrip("/")

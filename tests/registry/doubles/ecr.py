@@ -39,11 +39,16 @@ class EcrDouble(Double):
 
     def __init__(self, warehouse: Warehouse | None = None) -> None:
         super().__init__(warehouse)
-        self.basic = True
+        self.basic = self.tokened = True
         self.page = 1000
         self.logins = {"AWS": "twelve-hours"}
         self.edit: Callable[[dict[str, Any]], None] = lambda entry: None
         self.next_token: Callable[[int], str] = str
+
+    @property
+    def name(self) -> str:
+        """The name that says which account and region it is of."""
+        return HOST
 
     async def api(self, request: web.BaseRequest, parts: Sequence[str]) -> web.Response | None:
         """See `Double.api`."""

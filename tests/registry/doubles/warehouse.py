@@ -165,10 +165,11 @@ class CutOff(web.Response):
 class Double:
     """A registry: `/v2/` as distribution answers it, on the same host whatever else a kind adds.
 
-    `private`: repositories that need the login. `basic`: the registry takes Basic and has no token
-    server. `states_digest` False: no `Docker-Content-Digest`. `refusals`: answers given in place
-    of the right ones, by kind of request, in their order. `pulls`: the limit of manifest GETs that
-    it tells, and how many are left of it. `skew`: how far the token server's clock is ahead.
+    `private`: repositories that need the login. `tokened`: also what everybody may read wants a
+    token. `basic`: the registry takes Basic and has no token server. `states_digest` False: no
+    `Docker-Content-Digest`. `refusals`: answers given in place of the right ones, by kind of
+    request, in their order. `pulls`: the limit of manifest GETs that it tells, and how many are
+    left of it. `skew`: how far the token server's clock is ahead.
     """
 
     kind = "distribution"
@@ -176,6 +177,7 @@ class Double:
     def __init__(self, warehouse: Warehouse | None = None) -> None:
         self.warehouse = warehouse or Warehouse()
         self.private: set[str] = set()
+        self.tokened = False
         self.basic = False
         self.logins = {USER: PASSWORD}
         self.states_digest = True
@@ -193,6 +195,11 @@ class Double:
     def host(self) -> str:
         """`127.0.0.1:<port>`."""
         return self.url.partition("://")[2]
+
+    @property
+    def name(self) -> str:
+        """What people call the registry: its host, save where the name itself says something."""
+        return self.host
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Self]:
@@ -230,7 +237,7 @@ class Double:
 
     def may_read(self, request: web.BaseRequest, path: str) -> bool:
         """True where the request's own credential opens the repository."""
-        if path not in self.private:
+        if path not in self.private and not self.tokened:
             return True
         scheme, _, value = request.headers.get("Authorization", "").partition(" ")
         if scheme == "Basic" and self.basic:
@@ -299,7 +306,7 @@ class Double:
         return f'Bearer realm="{self.url}/token",service="double"{scope}'
 
     def _ping(self) -> web.Response:
-        if not self.private:
+        if not (self.private or self.tokened):
             return web.json_response({})
         return _error(401, "UNAUTHORIZED", {"WWW-Authenticate": self._challenge("")})
 

@@ -11,13 +11,15 @@ from typing import Any
 from tagwatch.image.digest import Digest
 from tagwatch.registry.client import RegistryClient
 from tagwatch.registry.interface import Listing
+from tagwatch.registry.settings import RegistrySettings
 from tests.registry.doubles.acr import AcrDouble
+from tests.registry.doubles.ecr import ENVIRONMENT
 from tests.registry.doubles.ghcr import GhcrDouble
 from tests.registry.doubles.gitlab import GitlabDouble
 from tests.registry.doubles.harbor import HarborDouble
 from tests.registry.doubles.quay import QuayDouble
 from tests.registry.doubles.warehouse import PASSWORD, USER, Double
-from tests.registry.harness import registry_at
+from tests.registry.harness import registries, registry_at
 
 __all__ = ["DOUBLES", "client_of", "login", "served", "truth"]
 
@@ -38,7 +40,20 @@ def login(host: str, user: str = USER, password: str = PASSWORD) -> dict[str, st
 
 @asynccontextmanager
 async def client_of(double: Double, **more: Any) -> AsyncIterator[RegistryClient]:
-    """The client of a double, logged in where its API wants that."""
+    """The client of a double, logged in where its API wants that.
+
+    Amazon's login is the process's own environment: `tests.registry.doubles.ecr.ENVIRONMENT`.
+    """
+    if double.kind == "ecr":
+        settings = RegistrySettings(
+            endpoint=double.url,
+            catalogue_endpoint=double.url,
+            credential="aws",
+            timeout_seconds=5.0,
+        )
+        async with registries({double.name: settings}, ENVIRONMENT) as opened:
+            yield opened.client(double.name)
+        return
     if double.kind == "ghcr":
         more.setdefault("environment", login(double.host))
     if double.kind in ("ghcr", "hub"):

@@ -21,7 +21,7 @@ async def test_the_sample_of_the_facts() -> None:
         method="GET", path=PAGE, body=samples("quay")["tags"], sends={"Authorization": None}
     )
     async with (
-        scripted(Exchange(method="GET", path="/v2/"), listing) as server,
+        scripted(listing) as server,
         registry_at(server.url, kind="quay") as client,
     ):
         found = await client.list_tags(repository(server.host, "team/app"), at=AT)
