@@ -15,7 +15,7 @@ from tagwatch.source.build import Builds
 from tagwatch.source.companion import Companions
 from tagwatch.source.compose_build import BuildReader
 from tagwatch.source.compose_file import ComposeFile, recognizes
-from tagwatch.source.compose_port import read_ports
+from tagwatch.source.compose_port import Publication, read_publication
 from tagwatch.source.dotenv import read_dotenv
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target
@@ -66,7 +66,7 @@ class _Service:
 
     image: tuple[ComposeFile, Scalar] | None = None
     platform: str | None = None
-    ports: tuple[Port, ...] = ()
+    publication: Publication = Publication()
     built: bool = False
 
 
@@ -84,7 +84,7 @@ class _Project:
         self._documents: dict[str, Document] = {}
         self._files: dict[tuple[str, str, Lookup, bool], ComposeFile] = {}
         self._included: set[str] = set()
-        self._ports_of: dict[tuple[str, int], tuple[Port, ...]] = {}
+        self._publications: dict[tuple[str, int], Publication] = {}
         self._extensions = 0
         self._published = 0
         self._variables: dict[Span, str] = {}
@@ -126,11 +126,8 @@ class _Project:
             service = self._service(file, name, node, ())
             extra = overrides.by_name.get(name) if overrides else None
             if overrides and extra:
-                ports, problems = read_ports(
-                    overrides.document, extra, overrides.value, file.profiles(node)
-                )
-                self._problems += problems
-                service = replace(service, ports=service.ports + ports)
+                own = self._publication(overrides, extra)
+                service = replace(service, publication=own.upon(service.publication))
             self._emit(name, service)
             self._volumes(file, name, node)
         for root in file.document.roots:
@@ -143,35 +140,33 @@ class _Project:
     ) -> _Service:
         base = self._extended(file, node, (*chain, (file.path, name)))
         image = node.scalar("image")
-        ports = self._own_ports(file, node)
+        own = self._afford(file, node, self._publication(file, node).upon(base.publication))
         section = node.get("build")
         if section is not None:
             self._build(file, section, name)
         return _Service(
             image=(file, image) if image is not None and image.value else base.image,
             platform=self._platform(file, node.get("platform")) or base.platform,
-            ports=self._afford(file, node, base.ports + ports),
+            publication=own,
             built=base.built or section is not None,
         )
 
-    def _own_ports(self, file: ComposeFile, node: Mapping) -> tuple[Port, ...]:
+    def _publication(self, file: ComposeFile, node: Mapping) -> Publication:
         key = (file.path, id(node))
-        if key not in self._ports_of:
-            ports, problems = read_ports(file.document, node, file.value, file.profiles(node))
-            self._ports_of[key] = ports
+        if key not in self._publications:
+            self._publications[key], problems = read_publication(file, node)
             self._problems += problems
-        return self._ports_of[key]
+        return self._publications[key]
 
-    def _afford(
-        self, file: ComposeFile, node: Mapping, ports: tuple[Port, ...]
-    ) -> tuple[Port, ...]:
-        """The ports, none where the project's limit is spent: `extends` multiplies them."""
-        self._published += len(ports)
+    def _afford(self, file: ComposeFile, node: Mapping, whole: Publication) -> Publication:
+        """`whole`, no ports where the project's limit is spent: `extends` multiplies them."""
+        count = len(whole.ports)
+        self._published += count
         if self._published <= _MAX_PORTS:
-            return ports
-        if self._published - len(ports) <= _MAX_PORTS:
+            return whole
+        if self._published - count <= _MAX_PORTS:
             self._problem(file, node, f"more than {_MAX_PORTS} ports; from here on none is judged")
-        return ()
+        return replace(whole, ports=())
 
     def _extended(
         self, file: ComposeFile, node: Mapping, chain: tuple[tuple[str, str], ...]
@@ -215,8 +210,9 @@ class _Project:
             self._add(target)
 
     def _emit(self, name: str, service: _Service) -> None:
+        ports = service.publication.of(name)
         if service.image is None:
-            self._ports += service.ports
+            self._ports += ports
             return
         file, node = service.image
         value = file.value(node) if node.is_string else Resolved(error="an image is a string")
@@ -226,7 +222,7 @@ class _Project:
             value,
             kind="compose",
             group=name,
-            ports=service.ports,
+            ports=ports,
             platform=service.platform,
             facts={"built": name} if service.built else {},
         )

@@ -1,40 +1,85 @@
-"""Published ports of a Compose service: the short syntax, ranges, and the long syntax.
+"""Published ports of a Compose service: the short syntax, ranges, the long syntax, and replicas.
 
 The short syntax is `[[HOST_IP:]HOST:]CONTAINER[/PROTOCOL]` (docker/go-connections `nat`).
 """
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable
 
+from tagwatch.source.compose_file import ComposeFile
 from tagwatch.source.interpolation import Resolved
-from tagwatch.source.node import Document, Mapping, Scalar, items_of
+from tagwatch.source.node import Mapping, Scalar, Sequence, items_of
 from tagwatch.source.target import Location, Port, Problem
+from tagwatch.value import dataclass, replace
 
-__all__ = ["read_ports"]
+__all__ = ["Publication", "read_publication"]
 
 _MAX_PORTS = 4096  # of one service: a hostile file may publish every port many times
 _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
+_COUNT = re.compile(r"\d{1,6}", re.ASCII)
+_SWARM_KEYS = frozenset({"mode", "update_config", "rollback_config", "placement", "endpoint_mode"})
+_SWARM_NAME = re.compile(r"(?i)stack|swarm")
 _Value = Callable[[Scalar], Resolved]
 
 
-def read_ports(
-    document: Document, service: Mapping, value: _Value, profiles: tuple[str, ...]
-) -> tuple[tuple[Port, ...], tuple[Problem, ...]]:
-    """The ports under `ports:`, ranges spelled out; a port that cannot be read is a problem.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What a service says of its ports, as far as it says anything (None: nothing).
 
-    `value` substitutes variables.
+    `replaces`: the ports take the place of inherited ones (`!override`, `!reset`).
     """
+
+    ports: tuple[Port, ...] = ()
+    profiles: tuple[str, ...] = ()
+    replaces: bool = False
+    network_mode: str | None = None
+    scale: int | None = None
+    replicas: int | None = None
+
+    def upon(self, base: Publication) -> Publication:
+        """This laid over what it extends or overrides; the same mapping twice is one."""
+        known = () if self.replaces else base.ports
+        ports = {_key(port): port for port in (*known, *self.ports)}
+        return Publication(
+            ports=tuple(ports.values()),
+            profiles=tuple(dict.fromkeys((*base.profiles, *self.profiles))),
+            network_mode=self.network_mode or base.network_mode,
+            scale=base.scale if self.scale is None else self.scale,
+            replicas=base.replicas if self.replicas is None else self.replicas,
+        )
+
+    def of(self, service: str) -> tuple[Port, ...]:
+        """The ports as the service of that name publishes them.
+
+        None on the host's network or another container's: there the engine drops or refuses them.
+        """
+        mode = self.network_mode or ""
+        if mode in ("host", "none") or mode.startswith(("service:", "container:")):
+            return ()
+        scale, replicas = self.scale or 1, self.replicas or 1
+        return tuple(
+            replace(port, service=service, profiles=self.profiles, scale=scale, replicas=replicas)
+            for port in self.ports
+        )
+
+
+def read_publication(
+    file: ComposeFile, service: Mapping
+) -> tuple[Publication, tuple[Problem, ...]]:
+    """The ports under `ports:`, ranges spelled out; a port that cannot be read is a problem."""
     ports: list[Port] = []
     problems: list[Problem] = []
-    for item in items_of(service.get("ports")):
-        place = document.location(item)
+    section = service.get("ports")
+    for item in items_of(section):
+        place = file.document.location(item)
         try:
             if isinstance(item, Mapping):
-                ports += _long(item, value, place, profiles)
+                ports += _long(item, file.value, place)
             elif isinstance(item, Scalar):
-                ports += _short(_text(item, value), place, profiles)
+                ports += _short(_text(item, file.value), place)
         except ValueError as error:
             problems.append(
                 Problem(
@@ -47,11 +92,37 @@ def read_ports(
         problems.append(
             Problem(
                 message=f"publishes {len(ports)} ports; only the first {_MAX_PORTS} are judged",
-                location=document.location(service),
+                location=file.document.location(service),
                 hint="publish fewer ports",
             )
         )
-    return tuple(ports[:_MAX_PORTS]), tuple(problems)
+    raw = service.entries.get("ports")
+    publication = Publication(
+        ports=tuple(ports[:_MAX_PORTS]),
+        profiles=file.profiles(service),
+        replaces=isinstance(raw, Scalar | Sequence) and raw.tag in ("!override", "!reset"),
+        network_mode=file.known(service.get("network_mode")),
+        scale=_count(file.known(service.get("scale"))),
+        replicas=_replicas(file, service),
+    )
+    return publication, tuple(problems)
+
+
+def _replicas(file: ComposeFile, service: Mapping) -> int | None:
+    """What `deploy` asks for; None where the file is a swarm's, whose routing mesh shares ports."""
+    deploy = service.mapping("deploy")
+    name = posixpath.basename(file.path)
+    if deploy is None or _SWARM_NAME.search(name) or deploy.entries.keys() & _SWARM_KEYS:
+        return None
+    return _count(file.known(deploy.get("replicas")))
+
+
+def _count(text: str | None) -> int | None:
+    return int(text) if text is not None and _COUNT.fullmatch(text) else None
+
+
+def _key(port: Port) -> tuple[object, ...]:
+    return port.host_ip, port.host, port.choices, port.container, port.protocol
 
 
 def _text(node: Scalar, value: _Value) -> str:
@@ -63,14 +134,14 @@ def _text(node: Scalar, value: _Value) -> str:
     return resolved.text
 
 
-def _short(text: str, place: Location, profiles: tuple[str, ...]) -> list[Port]:
+def _short(text: str, place: Location) -> list[Port]:
     rest, _, protocol = text.partition("/")
     rest, _, container = rest.rpartition(":")
     address, _, host = rest.rpartition(":")
-    return _ports(container, host, address, protocol or "tcp", place, profiles)
+    return _ports(container, host, address, protocol or "tcp", place)
 
 
-def _long(node: Mapping, value: _Value, place: Location, profiles: tuple[str, ...]) -> list[Port]:
+def _long(node: Mapping, value: _Value, place: Location) -> list[Port]:
     texts = {
         key: _text(scalar, value)
         for key in ("target", "published", "host_ip", "protocol")
@@ -82,27 +153,21 @@ def _long(node: Mapping, value: _Value, place: Location, profiles: tuple[str, ..
         texts.get("host_ip", ""),
         texts.get("protocol") or "tcp",
         place,
-        profiles,
     )
 
 
-def _ports(
-    container: str,
-    host: str,
-    address: str,
-    protocol: str,
-    place: Location,
-    profiles: tuple[str, ...],
-) -> list[Port]:
+def _ports(container: str, host: str, address: str, protocol: str, place: Location) -> list[Port]:
     """One port for each container port. A host range for one container port lets the engine choose.
 
     Raises `ValueError` for what Docker refuses.
     """
     inside = _range(container)
     outside = _range(host) if host else None
+    choices = None
     if outside is not None and len(outside) != len(inside):
         if len(inside) != 1:
             raise ValueError(f"the ranges {host!r} and {container!r} differ in length")
+        choices = len(outside)
         outside = None
     if protocol.lower() not in ("tcp", "udp", "sctp"):
         raise ValueError(f"{protocol[:20]!r} is no protocol")
@@ -113,7 +178,7 @@ def _ports(
             host_ip=address.removeprefix("[").removesuffix("]"),
             protocol=protocol.lower(),
             location=place,
-            profiles=profiles,
+            choices=choices,
         )
         for at, port in enumerate(inside)
     ]

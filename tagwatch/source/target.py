@@ -73,7 +73,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
-    """A published port. `host` None: the engine chooses; `host_ip` empty: every interface."""
+    """A published port. `host` None: the engine chooses; `host_ip` empty: every interface.
+
+    `choices`: among how many host ports it chooses, where a range is given. `scale`: how many
+    containers of the service want the port; `replicas`: the same, as `deploy` asks for it, which
+    a swarm's routing mesh can give.
+    """
 
     container: int
     host: int | None = None
@@ -81,6 +86,10 @@ class Port:
     protocol: str = "tcp"
     location: Location | None = None
     profiles: tuple[str, ...] = ()
+    service: str = ""
+    choices: int | None = None
+    scale: int = 1
+    replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

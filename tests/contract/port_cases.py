@@ -53,6 +53,17 @@ CASES: dict[str, tuple[Said, ...]] = {
             targets=(service("db", port(6379)),),
             expect=speaks("Redis", severity=ERROR),
         ),
+        Said(
+            why="a range is told once, and says what it holds",
+            targets=(service("db", *(port(n, n, location=place()) for n in range(5430, 5440))),),
+            expect=speaks("5430-5439:5430-5439 (PostgreSQL)", severity=ERROR),
+        ),
+        Said(
+            why="a service that is only built has a name",
+            targets=(FULL,),
+            ports=(port(80, 8080, service="api"),),
+            expect=speaks("api publishes 8080:80"),
+        ),
         Said(why="80 and 443", targets=(service("web", port(80, 80), port(443, 443)),)),
         Said(why="an address", targets=(service("db", port(5432, 5432, host_ip="127.0.0.1")),)),
         Said(why="nothing published", targets=(service("db"),)),
@@ -108,6 +119,52 @@ CASES: dict[str, tuple[Said, ...]] = {
             expect=speaks("already has"),
         ),
         Said(why="the engine chooses", targets=(service("a", port(80)), service("b", port(80)))),
+        Said(
+            why="three containers, one host port",
+            targets=(service("a", port(80, 8080, service="a", scale=3)),),
+            expect=speaks("a publishes 8080:80 on one", "scale: 3", severity=ERROR),
+        ),
+        Said(
+            why="replicas, which a swarm could run",
+            targets=(service("a", port(80, 8080, service="a", replicas=3)),),
+            expect=speaks("deploy.replicas: 3", severity=WARNING),
+        ),
+        Said(
+            why="a range that is too small",
+            targets=(service("a", port(80, choices=2, scale=3)),),
+            expect=speaks("2 host ports", "a range of 3"),
+        ),
+        Said(
+            why="a range that is large enough, and no host port",
+            targets=(service("a", port(80, choices=3, scale=3), port(81, scale=3)),),
+        ),
+        Said(
+            why="two services through one anchor",
+            targets=(
+                service(
+                    "a",
+                    port(80, 80, service="a", location=place("compose.yaml", 4)),
+                    port(80, 80, service="b", location=place("compose.yaml", 4)),
+                ),
+            ),
+            expect=speaks("b publishes 80:80, and a already has 80:80 in line 4"),
+        ),
+        Said(
+            why="in another file of the project",
+            targets=(
+                service("a", port(80, 80, location=place("more.yaml", 4))),
+                service("b", port(80, 80), line=9),
+            ),
+            expect=speaks("in more.yaml:4"),
+        ),
+        Said(
+            why="a range meets one port in its middle, told once",
+            targets=(
+                service("a", port(5, 8080)),
+                service("b", *(port(n, 8079 + n, location=place()) for n in range(9))),
+            ),
+            expect=speaks("b publishes 8079-8087:0-8", "8080:5"),
+        ),
     ),
     "port-undeclared": (
         Said(

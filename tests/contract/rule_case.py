@@ -50,6 +50,7 @@ class Said:
     knowledge: Knowledge = field(default_factory=Knowledge)
     case: Mapping[str, Any] = field(default_factory=dict)
     instructions: tuple[Instruction, ...] = ()
+    ports: tuple[Port, ...] = ()
 
     def result(self, rule: str) -> AuditResult:
         policy = self.policy
@@ -60,7 +61,7 @@ class Said:
             self.facts,
             policy,
             knowledge=self.knowledge,
-            extraction={"instructions": self.instructions},
+            extraction={"instructions": self.instructions, "ports": self.ports},
             **self.case,
         )
 

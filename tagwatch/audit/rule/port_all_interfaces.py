@@ -29,19 +29,20 @@ _DATASTORES = {
 
 def check(subject: FileSubject) -> Iterator[Statement]:
     """Published ports without an address, save those that are allowed."""
+    allowed = subject.options["allow_ports"]
     for one in published(subject):
-        port = one.port
-        if not is_everywhere(port) or port.host in subject.options["allow_ports"]:
+        if not is_everywhere(one.port) or all(port.host in allowed for port in one.ports):
             continue
-        store = _DATASTORES.get(port.container) if port.protocol == "tcp" else None
+        stores = (_DATASTORES.get(port.container) for port in one.ports)
+        store = next(filter(None, stores), None) if one.port.protocol == "tcp" else None
         what = f" ({store})" if store else ""
         yield Statement(
-            message=f"{one.service} publishes {mapping(port)}{what} on every interface",
-            remedy=f"write {mapping(port, '127.0.0.1')}, or the address that is meant",
+            message=f"{one.service} publishes {one}{what} on every interface",
+            remedy=f"write {mapping(one.ports, '127.0.0.1')}, or the address that is meant",
             severity=Severity.ERROR if store else None,
             target=one.target,
-            location=port.location,
-            subject=mapping(port),
+            location=one.location,
+            subject=str(one),
         )
 
 

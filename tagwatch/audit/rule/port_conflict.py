@@ -1,11 +1,14 @@
-"""Two services of one file want the same host port at the same address.
+"""Two containers that run together want the same host port at the same address.
 
-TCP and UDP are apart; an address meets every interface of its family; services of different
-profiles need not run together, and are not reported.
+They are of two services of a project, or of one: a service with `scale` (an error) or
+`deploy.replicas` (a warning, for a swarm's routing mesh shares the port) has one host port for all
+its containers, unless a range gives each its own. TCP and UDP are apart; an address meets every
+interface of its family; services of different profiles need not run together.
 
 Risk: whichever starts second does not start.
-Remedy: give one of them another host port or address.
-Source: Compose specification, `ports` and `profiles`.
+Remedy: give one of them another host port or address; give a scaled service a range, or no host
+port and a proxy before it.
+Source: Compose specification, `ports`, `profiles`, `scale` and `deploy.replicas`.
 """
 
 from __future__ import annotations
@@ -14,37 +17,40 @@ from collections.abc import Iterator
 
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import FileSubject, Need, Rule, Scope, Statement
-from tagwatch.audit.rule.published import Published, is_everywhere, mapping, published
+from tagwatch.audit.rule.published import Published, is_everywhere, published
 from tagwatch.source.target import Port
 
 __all__ = ["RULE", "check"]
 
 
 def check(subject: FileSubject) -> Iterator[Statement]:
-    """Each port that an earlier one of the file already takes."""
+    """Each mapping that meets an earlier one of the project, or itself."""
     taken: dict[tuple[int, str], list[Published]] = {}
     for one in published(subject):
-        if one.port.host is None:
-            continue
-        same = taken.setdefault((one.port.host, one.port.protocol), [])
-        other = next((o for o in same if _meet(one.port, o.port) and not _is_same(one, o)), None)
-        same.append(one)
+        other = next(filter(None, (_taker(port, taken) for port in one.ports)), None)
+        for port in one.ports:
+            if port.host is not None:
+                taken.setdefault((port.host, port.protocol), []).append(one)
         if other is not None:
-            at = other.port.location
-            line = f" in line {at.line}" if at else ""
+            whose = "itself" if other.service == one.service else other.service
             yield Statement(
-                message=f"{one.service} publishes {mapping(one.port)}, "
-                f"and {other.service} already has {mapping(other.port)}{line}",
+                message=f"{one.service} publishes {one}, and {whose} already has {other}"
+                + _place(other, one),
                 remedy="give one of them another host port or address",
                 target=one.target,
-                location=one.port.location,
-                subject=mapping(one.port),
+                location=one.location,
+                subject=str(one),
             )
+        elif _is_crowded(one.port):
+            yield _crowded(one)
 
 
-def _is_same(one: Published, other: Published) -> bool:
-    """True for one mapping seen twice, through two names of the same image."""
-    return one.port.location is not None and one.port == other.port
+def _taker(port: Port, taken: dict[tuple[int, str], list[Published]]) -> Published | None:
+    """The earlier mapping that has the host port already."""
+    if port.host is None:
+        return None
+    others = taken.get((port.host, port.protocol), ())
+    return next((other for other in others if _meet(port, other.port)), None)
 
 
 def _meet(one: Port, other: Port) -> bool:
@@ -55,6 +61,35 @@ def _meet(one: Port, other: Port) -> bool:
     if (":" in one.host_ip) != (":" in other.host_ip):
         return False
     return is_everywhere(one) or is_everywhere(other)
+
+
+def _place(other: Published, one: Published) -> str:
+    at = other.location
+    if at is None:
+        return ""
+    here = one.location or (one.target.location if one.target is not None else at)
+    return f" in line {at.line}" if at.path == here.path else f" in {at.path}:{at.line}"
+
+
+def _is_crowded(port: Port) -> bool:
+    """True where the service's containers are more than the host ports they may have."""
+    places = port.choices if port.host is None else 1
+    return places is not None and max(port.scale, port.replicas) > places
+
+
+def _crowded(one: Published) -> Statement:
+    port = one.port
+    count = max(port.scale, port.replicas)
+    places = "one host port" if port.host is not None else f"{port.choices} host ports"
+    how = f"scale: {count}" if port.scale >= count else f"deploy.replicas: {count}"
+    return Statement(
+        message=f"{one.service} publishes {one} on {places}, and {how} starts {count} containers",
+        remedy=f"give a range of {count} host ports, or none, with a proxy before them",
+        severity=None if port.scale >= count else Severity.WARNING,
+        target=one.target,
+        location=one.location,
+        subject=str(one),
+    )
 
 
 RULE = Rule(

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import FileSubject, Need, Option, Rule, Scope, Statement
-from tagwatch.audit.rule.published import mapping, published
+from tagwatch.audit.rule.published import published
 
 __all__ = ["RULE", "check"]
 
@@ -22,17 +22,19 @@ _FIRST_FREE = 1024
 
 def check(subject: FileSubject) -> Iterator[Statement]:
     """Published host ports below 1024, save those that are allowed."""
+    allowed = subject.options["allow_ports"]
     for one in published(subject):
-        host = one.port.host
-        if host is None or not 0 < host < _FIRST_FREE or host in subject.options["allow_ports"]:
+        hosts = [port.host for port in one.ports if port.host is not None]
+        host = next((h for h in hosts if 0 < h < _FIRST_FREE and h not in allowed), None)
+        if host is None:
             continue
         yield Statement(
-            message=f"{one.service} publishes {mapping(one.port)}: "
-            f"host port {host} is a system service's",
-            remedy="publish a port from 1024 up, or allow this one in the policy",
+            message=f"{one.service} publishes {one}: "
+            f"host port {host} is one that system services have",
+            remedy=f"publish a port from 1024 up, or name {host} in this rule's allow_ports",
             target=one.target,
-            location=one.port.location,
-            subject=mapping(one.port),
+            location=one.location,
+            subject=str(one),
         )
 
 

@@ -5,7 +5,8 @@ are noted, for engines and host networks where they still need root.
 
 Risk: ssh in a container is a second way in that nobody watches; a number out of range is a typo,
 and the port meant is not there.
-Remedy: leave ssh out (`docker exec` does its work); correct the number.
+Remedy: leave ssh out (`docker exec` does its work), or ignore the finding where ssh is the service
+itself, as in a git or sftp server; correct the number.
 Source: CIS Docker Benchmark 5.7; Trivy DS-0004; hadolint DL3011.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import FileSubject, Need, Option, Rule, Scope, Statement
-from tagwatch.audit.rule.published import mapping, published
+from tagwatch.audit.rule.published import published
 from tagwatch.source.target import Instruction
 
 __all__ = ["RULE", "check"]
@@ -31,13 +32,14 @@ def check(subject: FileSubject) -> Iterator[Statement]:
         if one.name == "EXPOSE" and not one.missing:
             yield from _exposed(one, privileged=subject.options["privileged"])
     for found in published(subject):
-        if found.port.container == _SSH and found.port.protocol == "tcp":
+        if found.port.protocol == "tcp" and any(port.container == _SSH for port in found.ports):
             yield Statement(
-                message=f"{found.service} publishes ssh ({mapping(found.port)})",
-                remedy="use docker exec, and leave ssh out",
+                message=f"{found.service} publishes ssh ({found})",
+                remedy="use docker exec, and leave ssh out; ignore this where ssh is the service "
+                "itself (git, sftp)",
                 target=found.target,
-                location=found.port.location,
-                subject=mapping(found.port),
+                location=found.location,
+                subject=str(found),
             )
 
 
@@ -52,7 +54,8 @@ def _exposed(one: Instruction, *, privileged: bool) -> Iterator[Statement]:
         if any(not 0 < port <= _LAST for port in ports):
             message, remedy = f"EXPOSE {text}: ports go from 1 to {_LAST}", "correct the number"
         elif ports[0] <= _SSH <= ports[-1] and protocol in ("", "tcp"):
-            message, remedy = f"EXPOSE {text}: ssh in a container", "use docker exec instead"
+            message = f"EXPOSE {text}: ssh in a container"
+            remedy = "use docker exec instead; ignore this where ssh is the service itself"
         elif privileged and ports[0] < _FIRST_FREE:
             message, remedy = f"EXPOSE {text}: a privileged port", "serve a port from 1024 up"
             severity = Severity.NOTE

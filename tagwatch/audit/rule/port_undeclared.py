@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import name
-from tagwatch.audit.rule.published import mapping
+from tagwatch.audit.rule.phrase import listed, name
+from tagwatch.audit.rule.published import mappings
 
 __all__ = ["RULE", "check"]
 
@@ -26,14 +26,14 @@ def check(subject: Subject) -> Iterator[Statement]:
     exposed = {text for facts in known for text in _each(facts.exposed_ports)}
     if not exposed:
         return
-    for port in target.ports:
-        if f"{port.container}/{port.protocol}" not in exposed:
+    declared = tuple(sorted({text for facts in known for text in facts.exposed_ports}, key=_number))
+    for one in mappings(target.ports, target):
+        if any(f"{port.container}/{port.protocol}" not in exposed for port in one.ports):
             yield Statement(
-                message=f"{mapping(port)} is published, and {name(target)} exposes "
-                f"{', '.join(sorted(exposed))}",
+                message=f"{one} is published, and {name(target)} exposes {listed(declared)}",
                 remedy="publish the port that the image serves",
-                location=port.location,
-                subject=mapping(port),
+                location=one.location,
+                subject=str(one),
             )
 
 
@@ -45,6 +45,12 @@ def _each(exposed: tuple[str, ...]) -> Iterator[str]:
         if first.isdigit() and (not last or last.isdigit()):
             end = min(int(last or first), 65_535)
             yield from (f"{port}/{protocol or 'tcp'}" for port in range(int(first), end + 1))
+
+
+def _number(text: str) -> tuple[int, str]:
+    """Ports in the order of their numbers."""
+    digits = text.partition("/")[0].partition("-")[0]
+    return (int(digits) if digits.isdigit() else 0, text)
 
 
 RULE = Rule(

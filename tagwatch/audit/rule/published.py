@@ -2,52 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tagwatch.audit.rule.interface import FileSubject
 from tagwatch.audit.rule.phrase import name
-from tagwatch.source.target import Port, Target
+from tagwatch.source.target import Location, Port, Target
 from tagwatch.value import dataclass
 
-__all__ = ["Published", "is_everywhere", "mapping", "published"]
+__all__ = ["Published", "is_everywhere", "mapping", "mappings", "published"]
 
 _EVERYWHERE = frozenset({"", "0.0.0.0", "::", "*"})  # noqa: S104 - what is looked for, not bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A published port, of a service with an image or (target None) of one that is only built."""
+    """One mapping as it is written, a range of ports or one (`ports`, never empty, ascending).
 
-    port: Port
+    `target` None: of a service that names no image, because it is only built.
+    """
+
+    ports: tuple[Port, ...]
     target: Target | None
+
+    @property
+    def port(self) -> Port:
+        """The first one."""
+        return self.ports[0]
+
+    @property
+    def location(self) -> Location | None:
+        """Where it is written, where that is known."""
+        return self.port.location
 
     @property
     def service(self) -> str:
         """The service's or container's name, where it has one."""
+        if self.port.service:
+            return self.port.service
         if self.target is None:
             return "a service built here"
         return self.target.group or name(self.target)
 
+    def __str__(self) -> str:
+        return mapping(self.ports)
+
 
 def published(subject: FileSubject) -> Iterator[Published]:
-    """Every published port of the file, in its order."""
+    """Every published mapping of the file, in its order."""
     for target in subject.targets:
-        for port in target.ports:
-            yield Published(port=port, target=target)
-    for port in subject.ports:
-        yield Published(port=port, target=None)
+        yield from mappings(target.ports, target)
+    yield from mappings(subject.ports, None)
 
 
-def mapping(port: Port, host_ip: str | None = None) -> str:
-    """The port as Compose writes it: `127.0.0.1:8080:80`, `53:53/udp`, `127.0.0.1::80` on any
-    host port; with `host_ip`, on that address.
+def mappings(ports: Iterable[Port], target: Target | None) -> Iterator[Published]:
+    """The ports by the mappings that they were written as: a range is one."""
+    together: list[Port] = []
+    for port in ports:
+        if together and not _continues(together[-1], port):
+            yield Published(ports=tuple(together), target=target)
+            together = []
+        together.append(port)
+    if together:
+        yield Published(ports=tuple(together), target=target)
+
+
+def _continues(one: Port, other: Port) -> bool:
+    return (
+        one.location is not None
+        and (one.location, one.service, one.protocol, one.host_ip)
+        == (other.location, other.service, other.protocol, other.host_ip)
+        and other.container == one.container + 1
+        and (other.host is None if one.host is None else other.host == one.host + 1)
+    )
+
+
+def mapping(ports: tuple[Port, ...], host_ip: str | None = None) -> str:
+    """The ports as Compose writes them: `127.0.0.1:8080:80`, `53:53/udp`, `3000-3010:3000-3010`,
+    `127.0.0.1::80` on any host port; with `host_ip`, on that address.
     """
-    ip = port.host_ip if host_ip is None else host_ip
+    first, last = ports[0], ports[-1]
+    ip = first.host_ip if host_ip is None else host_ip
     address = f"[{ip}]" if ":" in ip else ip
-    outside = "" if port.host is None else str(port.host)
-    text = f"{outside}:{port.container}" if outside or address else str(port.container)
+    inside = _range(first.container, last.container)
+    outside = "" if first.host is None or last.host is None else _range(first.host, last.host)
+    text = f"{outside}:{inside}" if outside or address else inside
     text = f"{address}:{text}" if address else text
-    return text if port.protocol == "tcp" else f"{text}/{port.protocol}"
+    return text if first.protocol == "tcp" else f"{text}/{first.protocol}"
+
+
+def _range(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def is_everywhere(port: Port) -> bool:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagwatch.audit.rule.official_lookalike import is_one_slip
-from tagwatch.audit.rule.published import mapping
+from tagwatch.audit.rule.published import mapping, mappings
 from tagwatch.audit.rule.user_root import is_root
-from tagwatch.source.target import Port
+from tagwatch.source.target import Location, Port
 
 WORDS = st.text(alphabet="abcde", min_size=5, max_size=9)
 
@@ -60,7 +62,7 @@ def test_one_slip_is_distance_one(one: str, two: str, at: int, letter: str) -> N
     ],
 )
 def test_mappings_as_compose_writes_them(port: Port, text: str) -> None:
-    assert mapping(port) == text
+    assert mapping((port,)) == text
 
 
 @pytest.mark.parametrize(
@@ -72,4 +74,35 @@ def test_mappings_as_compose_writes_them(port: Port, text: str) -> None:
     ],
 )
 def test_a_mapping_on_another_address_keeps_host_port_and_protocol(port: Port, text: str) -> None:
-    assert mapping(port, "127.0.0.1") == text
+    assert mapping((port,), "127.0.0.1") == text
+
+
+PLACE = Location(path="compose.yaml", line=4, column=9, end_line=4, end_column=20)
+
+
+def ports(first: int, last: int, host: int | None = None, **more: Any) -> list[Port]:
+    return [
+        Port(
+            container=one,
+            host=host + one - first if host is not None else None,
+            location=PLACE,
+            **more,
+        )
+        for one in range(first, last + 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "texts"),
+    [
+        (ports(3000, 3200, 4000), ["4000-4200:3000-3200"]),
+        (ports(3000, 3002), ["3000-3002"]),
+        (ports(3000, 3001, 4000, host_ip="::1"), ["[::1]:4000-4001:3000-3001"]),
+        (ports(53, 54, 53, protocol="udp"), ["53-54:53-54/udp"]),
+        (ports(80, 81, 80) + ports(82, 82, 90), ["80-81:80-81", "90:82"]),
+        (ports(80, 80, service="a") + ports(81, 81, service="b"), ["80", "81"]),
+        ([Port(container=80, host=80), Port(container=81, host=81)], ["80:80", "81:81"]),
+    ],
+)
+def test_a_range_is_one_mapping(written: list[Port], texts: list[str]) -> None:
+    assert [str(one) for one in mappings(written, None)] == texts

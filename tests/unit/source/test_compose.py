@@ -281,6 +281,47 @@ def test_a_port_that_cannot_be_read_is_a_problem(port: str) -> None:
     assert problem.message.startswith("not a port")
 
 
+def test_what_a_service_publishes_has_its_name_and_how_often_it_runs() -> None:
+    text = """services:
+  a: {build: ., scale: 2, ports: ['8080-8081:80']}
+  b: {image: x, ports: ['81:81'], deploy: {replicas: 3}}
+  c: {image: y, ports: ['82:82'], deploy: {replicas: 3, update_config: {order: start-first}}}
+  d: {image: z, ports: ['83:83'], deploy: {replicas: $N}}
+"""
+    extraction = read(text, N="4")
+    published = [*extraction.ports, *(port for t in extraction.targets for port in t.ports)]
+    assert [(p.service, p.host, p.choices, p.scale, p.replicas) for p in published] == [
+        ("a", None, 2, 2, 1),
+        ("b", 81, None, 1, 3),
+        ("c", 82, None, 1, 1),  # a swarm's: its routing mesh shares the port
+        ("d", 83, None, 1, 4),
+    ]
+    stack = read(text, path="docker-stack.yml", N="4")
+    assert [port.replicas for target in stack.targets for port in target.ports] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("mode", ["host", "none", "service:b", "container:b"])
+def test_nothing_is_published_on_another_network(mode: str) -> None:
+    assert ports(read(f"services: {{a: {{image: x, network_mode: '{mode}', ports: [80]}}}}")) == []
+    assert ports(read("services: {a: {image: x, network_mode: bridge, ports: [80]}}")) != []
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("['8080:80']", [8080]),  # the same mapping is one
+        ("['9090:80']", [8080, 9090]),
+        ("!override ['9090:80']", [9090]),
+        ("!reset []", []),
+        ("!reset null", []),
+    ],
+)
+def test_an_override_files_ports(override: str, expected: list[int]) -> None:
+    files = {"compose.override.yaml": f"services: {{a: {{ports: {override}}}}}\n"}
+    extraction = read("services: {a: {image: x, ports: ['8080:80']}}\n", files)
+    assert [port.host for port in extraction.targets[0].ports] == expected
+
+
 def test_a_host_of_ports_is_capped() -> None:
     extraction = read("services: {a: {image: x, ports: ['1-60000:1-60000']}}")
     assert len(extraction.targets[0].ports) == 4096
