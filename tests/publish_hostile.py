@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tagwatch.audit.result import AuditResult
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Remark
 from tests.publish_sample import sample
 
 __all__ = ["HOSTILE", "hostile"]
@@ -112,6 +114,7 @@ def hostile() -> AuditResult:
             replace(failure, message=HOSTILE, hint=HOSTILE, code=HOSTILE)
             for failure in result.failures
         ),
+        remarks=(Remark(repository=Repository(registry=HOSTILE, path=HOSTILE), message=HOSTILE),),
         policy_name=HOSTILE,
         policy_digest=HOSTILE,
         facts_from=HOSTILE,

@@ -24,7 +24,7 @@ from tagwatch.audit.rule.interface import FileSubject, Rule, RunSubject, Scope, 
 from tagwatch.audit.subtraction import base_references, charge_to_base
 from tagwatch.family import RULES, RULES_OFF
 from tagwatch.image.reference import Reference
-from tagwatch.image.snapshot import Failure, Quota
+from tagwatch.image.snapshot import Failure, Quota, Remark
 from tagwatch.source.target import Extraction, Location, Problem, Target
 from tagwatch.value import dataclass, field
 
@@ -45,6 +45,7 @@ class Case:
     changes: tuple[RepositoryChange, ...] = ()
     problems: tuple[Problem, ...] = ()
     failures: tuple[Failure, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     quotas: Mapping[str, Quota] = field(default_factory=dict)
     facts_from: str = ""
@@ -77,6 +78,7 @@ def judge(
         changes=case.changes,
         problems=tuple(session.problems),
         failures=case.failures,
+        remarks=tuple(sorted(case.remarks)),
         coverage=coverage,
         requests=case.requests,
         quotas=case.quotas,

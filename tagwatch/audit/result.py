@@ -9,7 +9,7 @@ from tagwatch.audit.change import Change
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Finding, Severity
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import Failure, Quota
+from tagwatch.image.snapshot import Failure, Quota, Remark
 from tagwatch.source.target import Problem, Target
 from tagwatch.value import dataclass, field
 
@@ -58,7 +58,8 @@ class Since:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
     """One audit. `findings` are sorted: worst first, then by place. `evidence` is keyed like
-    `Evidence.key`; `requests` is host -> kind -> count; `quotas` is by host.
+    `Evidence.key`; `requests` is host -> kind -> count; `quotas` is by host. `failures` make it
+    incomplete, `remarks` do not.
     """
 
     at: datetime
@@ -69,6 +70,7 @@ class AuditResult:
     changes: tuple[RepositoryChange, ...] = ()
     problems: tuple[Problem, ...] = ()
     failures: tuple[Failure, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     coverage: Coverage = field(default_factory=Coverage)
     requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     quotas: Mapping[str, Quota] = field(default_factory=dict)

@@ -24,7 +24,7 @@ from tagwatch.errors import (
 )
 from tagwatch.image.digest import Digest
 from tagwatch.image.selector import Selector, SelectorKind, parse_selector, select
-from tagwatch.image.snapshot import Failure, RepositorySnapshot, Scope, TagObservation
+from tagwatch.image.snapshot import Failure, Remark, RepositorySnapshot, Scope, TagObservation
 from tagwatch.image.tag_table import TagTable
 from tagwatch.registry.interface import FreePulls, Listing, Registry
 
@@ -76,7 +76,8 @@ class _Crawl:
     async def list_names(self) -> Listing | None:
         """The listing, where the task needs one or where it is the cheapest way to digests."""
         task = self.task
-        if not (self.registry.has_catalogue or Need.NAMES in task.needs or task.patterns):
+        by_listing = self.registry.has_catalogue and task.tags
+        if not (by_listing or Need.NAMES in task.needs or task.patterns):
             return None
         try:
             listing = await self.registry.list_tags(
@@ -314,6 +315,11 @@ class _Crawl:
             )
         )
 
+    def remarks(self, listing: Listing | None) -> tuple[Remark, ...]:
+        """What was odd about the listing, for people."""
+        said = listing.warnings if listing is not None else ()
+        return tuple(Remark(repository=self.task.repository, message=text) for text in said)
+
     def snapshot(self, listing: Listing | None) -> RepositorySnapshot:
         """Everything learnt. Only a whole listing with digests may speak for absent tags."""
         unread = [failure for failure in self.failures if failure.code != "invalid-document"]
@@ -332,6 +338,7 @@ class _Crawl:
             pins=self.pins,
             complete=not unread,
             failures=tuple(self.failures),
+            remarks=self.remarks(listing),
             quota=self.registry.quota,
             watermark=listing.watermark if listing is not None else None,
         )

@@ -10,7 +10,15 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.value import dataclass, field
 
-__all__ = ["Document", "Failure", "Quota", "RepositorySnapshot", "Scope", "TagObservation"]
+__all__ = [
+    "Document",
+    "Failure",
+    "Quota",
+    "Remark",
+    "RepositorySnapshot",
+    "Scope",
+    "TagObservation",
+]
 
 
 class Scope(StrEnum):
@@ -59,6 +67,14 @@ class Failure:
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Remark:
+    """Something odd about an answer that was read all the same: it makes nothing incomplete."""
+
+    repository: Repository
+    message: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
     """A pull limit as the registry's headers told it last. `window_seconds` None: not said."""
@@ -90,6 +106,7 @@ class RepositorySnapshot:
     pins: Mapping[Digest, bool] = field(default_factory=dict)
     complete: bool = True
     failures: tuple[Failure, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     requests: Mapping[str, int] = field(default_factory=dict)
     quota: Quota | None = None
     watermark: str | None = None

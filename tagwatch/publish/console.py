@@ -19,6 +19,7 @@ from tagwatch.publish.wording import (
     failure_sentence,
     fix_text,
     now_of,
+    remark_sentences,
     since_sentence,
     verdict_sentence,
 )
@@ -55,6 +56,7 @@ def render(result: AuditResult, context: PublishContext) -> str:
         *_changes(result, paint, width),
         *_problems(result, paint, width),
         *_failures(result, paint, width),
+        *_remarks(result, paint, width),
         paint("dim" if result.findings else "good", verdict_sentence(result))
         if result.complete
         else paint("warning", verdict_sentence(result)),
@@ -245,6 +247,16 @@ def _failures(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
         if failure.hint:
             yield from _wrapped(f"hint: {failure.hint}", width)
     if failures:
+        yield ""
+
+
+def _remarks(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
+    told = remark_sentences(result)
+    if told:
+        yield paint("path", "Worth knowing about the registries' answers")
+    for sentence in told:
+        yield from _wrapped(sentence, width)
+    if told:
         yield ""
 
 

@@ -12,7 +12,13 @@ from tagwatch.audit.finding import Finding
 from tagwatch.audit.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.text import one_line
-from tagwatch.publish.wording import advised, failure_sentence, fix_text, verdict_sentence
+from tagwatch.publish.wording import (
+    advised,
+    failure_sentence,
+    fix_text,
+    remark_sentences,
+    verdict_sentence,
+)
 from tagwatch.source.target import Location
 
 __all__ = ["render", "suffix"]
@@ -41,6 +47,8 @@ def _lines(result: AuditResult, findings: list[Finding]) -> Iterator[str]:
         yield _command(kind, problem.location, "tagwatch", problem.message)
     for failure in result.failures:
         yield f"::warning title=could not be read::{_data(failure_sentence(failure))}"
+    for sentence in remark_sentences(result):
+        yield f"::notice title=worth knowing::{_data(sentence)}"
 
 
 def _command(kind: str, place: Location, title: str, message: str) -> str:

@@ -18,7 +18,7 @@ from tagwatch.audit.resolution import Resolution
 from tagwatch.audit.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.image.digest import is_digest
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.image.snapshot import Failure
+from tagwatch.image.snapshot import Failure, Quota
 from tagwatch.publish.interface import BaseAnswer, PublishContext
 from tagwatch.publish.text import stamp
 from tagwatch.source.target import Location, Problem, Target
@@ -77,9 +77,14 @@ def result_document(result: AuditResult) -> Document:
         "changes": [_change(change) for change in result.changes],
         "problems": [_problem(problem) for problem in result.problems],
         "failures": [_failure(failure) for failure in result.failures],
+        "remarks": [
+            {"repository": remark.repository.name, "message": remark.message}
+            for remark in result.remarks
+        ],
         "requests": {
             host: dict(sorted(kinds.items())) for host, kinds in sorted(result.requests.items())
         },
+        "quotas": {host: _quota(quota) for host, quota in sorted(result.quotas.items())},
         "facts_from": result.facts_from or None,
     }
 
@@ -118,6 +123,14 @@ def base_document(answers: Iterable[BaseAnswer]) -> Document:
 
 def _document(**fields: Any) -> Document:
     return {"schema_version": SCHEMA_VERSION, **fields}
+
+
+def _quota(quota: Quota) -> Document:
+    return {
+        "limit": quota.limit,
+        "remaining": quota.remaining,
+        "window_seconds": quota.window_seconds,
+    }
 
 
 def _finding(finding: Finding) -> Document:

@@ -15,6 +15,7 @@ from tagwatch.publish.wording import (
     coverage_sentence,
     failure_sentence,
     fix_text,
+    remark_sentences,
     since_sentence,
     verdict_sentence,
 )
@@ -98,6 +99,15 @@ def _changes(result: AuditResult) -> Iterator[str]:
 
 
 def _unread(result: AuditResult) -> Iterator[str]:
+    remarks = remark_sentences(result)
+    if remarks:
+        yield "### Worth knowing about the registries' answers"
+        yield ""
+        for sentence in remarks[:_MOST_ROWS]:
+            yield f"- {_escaped(sentence)}"
+        if len(remarks) > _MOST_ROWS:
+            yield f"- …and {len(remarks) - _MOST_ROWS} more"
+        yield ""
     if not result.failures and not result.problems:
         return
     yield "### Not checked"

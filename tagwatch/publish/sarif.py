@@ -18,7 +18,7 @@ from tagwatch.image.snapshot import Failure
 from tagwatch.publish.interface import PublishContext, RuleText
 from tagwatch.publish.machine import dump
 from tagwatch.publish.text import one_line, stamp
-from tagwatch.publish.wording import advised, failure_sentence
+from tagwatch.publish.wording import advised, failure_sentence, remark_sentences
 from tagwatch.source.target import Location
 
 __all__ = ["render", "suffix"]
@@ -174,6 +174,10 @@ def _invocation(result: AuditResult, left_out: int) -> dict[str, Any]:
     notes += [
         {"level": "warning", "message": {"text": _text(f"{problem.location}: {problem.message}")}}
         for problem in result.problems
+    ]
+    notes += [
+        {"level": "note", "message": {"text": _text(sentence)}}
+        for sentence in remark_sentences(result)
     ]
     if left_out:
         notes.append(

@@ -28,6 +28,7 @@ __all__ = [
     "image_name",
     "now_of",
     "now_text",
+    "remark_sentences",
     "severity_counts",
     "since_sentence",
     "verdict_sentence",
@@ -204,6 +205,23 @@ def failure_sentence(failure: Failure) -> str:
     name = failure.repository.name + (f":{failure.tag}" if failure.tag else "")
     status = f" (HTTP {failure.status})" if failure.status else ""
     return one_line(f"{name}: {failure.message}{status}", 400)
+
+
+def remark_sentences(result: AuditResult) -> tuple[str, ...]:
+    """What was odd about answers that were read; the same of many repositories is told once."""
+    where: dict[tuple[str, str], list[str]] = {}
+    for remark in result.remarks:
+        key = (remark.repository.registry, remark.message)
+        where.setdefault(key, []).append(remark.repository.name)
+    return tuple(
+        one_line(f"{names[0] if len(names) == 1 else host}: {message}", 400)
+        + (
+            f" ({len(names)} repositories, {one_line(names[0], 200)} among them)"
+            if names[1:]
+            else ""
+        )
+        for (host, message), names in where.items()
+    )
 
 
 def age_of_facts(result: AuditResult, evidence: Evidence) -> str:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterat
 from contextlib import asynccontextmanager, suppress
 from fnmatch import fnmatchcase
 from functools import partial
+from time import monotonic
 
 from tagwatch.audit.policy import SCRATCH
 from tagwatch.config.settings import Watch
@@ -22,7 +23,7 @@ from tagwatch.errors import RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.selector import is_pattern
-from tagwatch.image.snapshot import Failure, Quota, RepositorySnapshot
+from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
@@ -49,6 +50,14 @@ class Patience:
 
     max_seconds: float | None = None
     stop: asyncio.Event | None = None
+    begun_at: float = field(default_factory=monotonic)
+
+    def left(self) -> Patience:
+        """The patience that is left."""
+        if self.max_seconds is None:
+            return self
+        seconds = max(self.max_seconds - (monotonic() - self.begun_at), 0.0)
+        return Patience(max_seconds=seconds, stop=self.stop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +80,24 @@ class Answers:
     readings: dict[Repository, Reading] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
     quotas: dict[str, Quota] = field(default_factory=dict)
     requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     stopped: bool = False
+
+    def add(self, more: Answers) -> None:
+        """Join what a second round of the same run was told; a first reading stands."""
+        self.readings = {**more.readings, **self.readings}
+        self.moves += more.moves
+        self.failures += more.failures
+        self.remarks += more.remarks
+        self.quotas |= more.quotas
+        hosts = sorted({*self.requests, *more.requests})
+        self.requests = {
+            host: Counter(self.requests.get(host, {})) + Counter(more.requests.get(host, {}))
+            for host in hosts
+        }
+        self.stopped |= more.stopped
 
 
 @asynccontextmanager
@@ -113,11 +137,13 @@ class Asker:
         answers, wants = Answers(), list(wants)
         requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
         work = RegistryWork(self._registries, self._settings)
+        before = {host: Counter(kinds) for host, kinds in self._registries.requests.items()}
 
         async def store(snapshot: RepositorySnapshot) -> None:
             answers.moves += ledger.add(run_id, snapshot)
             answers.readings[snapshot.repository] = _reading(snapshot)
             answers.failures += snapshot.failures
+            answers.remarks += snapshot.remarks
             requests[snapshot.repository.host].update(snapshot.requests)
             if snapshot.quota is not None:
                 answers.quotas[snapshot.repository.host] = snapshot.quota
@@ -131,7 +157,7 @@ class Asker:
         except TimeoutError:
             answers.stopped = True
         for host, kinds in self._registries.requests.items():
-            requests[host].update(kinds)
+            requests[host].update(Counter(kinds) - before.get(host, Counter()))
         answers.requests = dict(sorted(requests.items()))
         answers.stopped |= patience.stop is not None and patience.stop.is_set()
         if answers.stopped:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
 from tagwatch.audit.result import RepositoryChange
-from tagwatch.image.snapshot import Failure, Quota, RepositorySnapshot
+from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field
@@ -51,6 +51,7 @@ class Facts:
     evidence: Mapping[str, Evidence]
     changes: tuple[RepositoryChange, ...] = ()
     failures: tuple[Failure, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     quotas: Mapping[str, Quota] = field(default_factory=dict)
     stopped: bool = False
@@ -71,6 +72,7 @@ def look_up(targets: Sequence[Target], site: Site, asking: Asking) -> Facts:
         evidence=evidence | asked.evidence,
         changes=tuple(asked.changes),
         failures=tuple(answers.failures),
+        remarks=tuple(answers.remarks),
         requests=answers.requests,
         quotas=answers.quotas,
         stopped=answers.stopped,

@@ -12,6 +12,8 @@ import pytest
 from tagwatch.audit.result import AuditResult, Since
 from tagwatch.errors import NotifyError
 from tagwatch.family import NOTIFIERS, PUBLISHERS
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Remark
 from tagwatch.publish.files import publisher
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.notify.interface import AlertContext
@@ -50,6 +52,19 @@ def test_a_publisher_tells_every_finding_and_every_failure(name: str) -> None:
     if name != "gitlab":  # its entries need a place in a file: `check-incomplete` has it
         assert "the registry refused the best credential known" in text
     assert "ghcr.io/acme/exporter" in text
+
+
+@pytest.mark.parametrize("name", sorted(set(PUBLISHERS) - {"gitlab", "junit"}))
+def test_a_publisher_tells_what_was_odd_about_an_answer(name: str) -> None:
+    """GitLab's entries and JUnit's cases are of files; these have no place for it."""
+    told = tuple(
+        Remark(repository=Repository(registry="quay.io", path=path), message="2 names are odd")
+        for path in ("team/a", "team/b")
+    )
+    text = publisher(name).render(replace(EMPTY, remarks=told), PublishContext(version="1.0.0"))
+    assert "2 names are odd" in text
+    assert "quay.io/team/a" in text
+    assert name == "json" or text.count("2 names are odd") == 1, "the same is told once"
 
 
 @FORMATS

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from tests.walk.command import Done, Workplace
-from tests.walk.misbehaving import FAULTS, Misbehaving, misbehaving
+from tests.walk.misbehaving import FAULTS, Asked, Misbehaving, misbehaving
 
 WAITED_OUT = ("busy-seconds", "busy-date", "busy-epoch")
 DOWN = "  down.example: {endpoint: 'http://127.0.0.1:9', credential: anonymous}\n"
@@ -132,6 +133,24 @@ async def test_each_fault_is_told_and_harms_only_itself(desk: Desk) -> None:
     }
     assert incomplete == set(range(1, len(TOLD) + 1)), "every line says what was not checked"
     assert (await desk.place.run("ledger", "check")).code == 0
+
+
+async def odd_names(asked: Asked) -> web.StreamResponse | None:
+    """Two of four listed names cannot be tags."""
+    if not asked.is_list:
+        return None
+    return web.json_response({"tags": ["1.0", "1", "<script>", "../../etc"]})
+
+
+async def test_a_doubtful_listing_is_told_and_makes_nothing_incomplete(desk: Desk) -> None:
+    desk.server.faults["odd"] = odd_names
+    desk.configure("odd")
+    told = "2 listed names cannot be tags and were passed over"
+    answer = fine(await desk.place.run("scan", "--format", "json")).json
+    assert answer["remarks"] == [{"repository": "odd.example/app", "message": told}]
+    assert (answer["complete"], answer["failures"]) == (True, [])
+    shown = fine(await desk.place.run("scan"))
+    assert "odd.example/app: 2 listed names cannot be tags" in shown.out
 
 
 async def test_what_was_known_stays_known(desk: Desk) -> None:

@@ -38,11 +38,9 @@ class PlainList:
 
     async def list_tags(self, repository: Repository, reason: str) -> Listing:
         """The plain listing, where the catalogue cannot be used for `reason`."""
-        warning = (
-            f"{self._host}: the catalogue is not used for {repository.path!r}: {reason}; "
-            "its tags are asked one by one"
-        )
-        log.log(logging.DEBUG if self._told else logging.WARNING, "%s", warning)
+        warning = f"its tags are asked one by one: {reason}"
+        level = logging.DEBUG if self._told else logging.WARNING
+        log.log(level, "%s/%s: %s", self._host, repository.path, warning)
         self._told = True
         found = await self._oci.tag_names(repository)
         return Listing(

@@ -37,4 +37,4 @@ class OciCatalogue:
 
 def dropped_warning(count: int) -> tuple[str, ...]:
     """A listing's warning about entries that cannot be tags, if any."""
-    return (f"{count} listed names are no tags and were passed over",) if count else ()
+    return (f"{count} listed names cannot be tags and were passed over",) if count else ()

@@ -163,7 +163,7 @@ class TestListing:
         async with double.serving(), ecr(double) as registry:
             listing = await registry.list_tags(APP, at=AT)
         assert listing.names == {"good", "odd"}
-        assert listing.warnings == ("2 listed names are no tags and were passed over",)
+        assert listing.warnings == ("2 listed names cannot be tags and were passed over",)
 
     async def test_repositories_below_a_prefix(self) -> None:
         double = EcrDouble()

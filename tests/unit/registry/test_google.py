@@ -71,7 +71,7 @@ async def test_what_the_map_leaves_open_is_asked() -> None:
     assert [seen.tag for seen in listing.observations] == ["1.0"]
     assert listing.undigested == {"1.1", "1.2", "1.3"}
     assert listing.observations[0].pushed_at is None
-    assert listing.warnings == ("2 listed names are no tags and were passed over",)
+    assert listing.warnings == ("2 listed names cannot be tags and were passed over",)
 
 
 async def test_a_silent_cut_off_is_noticed() -> None:

@@ -136,7 +136,7 @@ class TestEntries:
         async with double.serving():
             listing = await listed(double)
         assert listing.names == {"1.0"}
-        assert listing.warnings == ("2 listed names are no tags and were passed over",)
+        assert listing.warnings == ("2 listed names cannot be tags and were passed over",)
         assert listing.scope is Scope.FULL
 
 

@@ -205,7 +205,7 @@ class TestTags:
             listing = await registry.list_tags(repository(server.host), at=AT)
             assert listing.names == {"a", "b", "1.0"}
             assert listing.scope is Scope.FULL
-            assert listing.warnings == ("5 listed names are no tags and were passed over",)
+            assert listing.warnings == ("5 listed names cannot be tags and were passed over",)
 
     @pytest.mark.parametrize("body", ['{"tags":null}', "{}", '{"tags":[]}'])
     async def test_an_empty_repository_is_empty(self, body: str) -> None:
