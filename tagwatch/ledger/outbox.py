@@ -13,13 +13,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from enum import StrEnum
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING
 
 from tagwatch.errors import LedgerError
 from tagwatch.ledger.codec import micros, moment
 from tagwatch.ledger.record import Alert
 from tagwatch.value import dataclass
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 __all__ = ["Message", "MessageState", "Outbox"]
 
@@ -64,10 +66,12 @@ class Outbox:
 
     def __init__(
         self,
-        db: Database,
+        connection: sqlite3.Connection,
+        database: Callable[[], Database],
         transaction: Callable[[], AbstractContextManager[sqlite3.Connection]],
     ) -> None:
-        self._db = db
+        self._connection = connection
+        self._database = database
         self._transaction = transaction
 
     def enqueue(self, dedup_key: str, channel: str, payload: str, at: datetime) -> bool:
@@ -160,7 +164,7 @@ class Outbox:
     def _update(
         self, message_id: int, state: MessageState, at: datetime, error: str, next_at: datetime
     ) -> None:
-        self._db.table("outbox").update(
+        self._database().table("outbox").update(
             message_id,
             {
                 "state": state.value,
@@ -171,7 +175,7 @@ class Outbox:
         )
 
     def _select(self, condition: str, *parameters: object) -> tuple[Message, ...]:
-        rows = self._db.execute(_SELECT + condition + " ORDER BY id", parameters)
+        rows = self._connection.execute(_SELECT + condition + " ORDER BY id", parameters)
         return tuple(
             Message(
                 id=number,

@@ -10,11 +10,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
-from typing import Self
-
-from sqlite_utils import Database
-from sqlite_utils.db import NotFoundError
+from typing import TYPE_CHECKING, Self
 
 from tagwatch.audit.base import BaseBuild
 from tagwatch.audit.change import Change
@@ -36,6 +34,9 @@ from tagwatch.ledger.record import Alert, Forgotten, Move
 from tagwatch.ledger.sight import store_snapshot
 from tagwatch.ledger.upgrade import open_upgraded
 from tagwatch.value import replace
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 __all__ = ["Ledger"]
 
@@ -64,8 +65,8 @@ class Ledger(Reader):
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         super().__init__(connection, path)
-        self._db = Database(connection, recursive_triggers=False, execute_plugins=False)
-        self.outbox = Outbox(self._db, self._transaction)
+        self._database = cache(lambda: _database(connection))
+        self.outbox = Outbox(connection, self._database, self._transaction)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -125,10 +126,13 @@ class Ledger(Reader):
                 "targets": compress_lines(encode(item) for item in result.targets),
                 "evidence": compress_lines(encode(item) for item in result.evidence.values()),
             }
-            try:
-                self._db.table("run").update(run_id, run)
-            except NotFoundError as error:
-                raise LedgerError(f"there is no run {run_id} to finish") from error
+            columns = ", ".join(f"{name} = ?" for name in run)
+            done = connection.execute(
+                f"UPDATE run SET {columns} WHERE id = ?",  # noqa: S608  # our own names
+                (*run.values(), run_id),
+            )
+            if not done.rowcount:
+                raise LedgerError(f"there is no run {run_id} to finish")
             connection.executemany(
                 "INSERT INTO finding (fingerprint, rule, severity, first_seen, last_seen) "
                 "VALUES (?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET "
@@ -229,7 +233,7 @@ class Ledger(Reader):
     def cache(self, name: str, key: str, body: str, at: datetime) -> None:
         """Keep a text under `name` and its content hash; the newest few of each name stay."""
         with self._transaction() as connection:
-            self._db.table("cache").upsert(
+            self._database().table("cache").upsert(
                 {"name": name, "key": key, "at": micros(at), "body": body}, pk=("name", "key")
             )
             connection.execute(
@@ -265,6 +269,13 @@ class Ledger(Reader):
         """What is wrong with the ledger, one sentence each; empty where all is well."""
         with translated(self.path):
             return tuple(problems(self._connection))
+
+
+def _database(connection: sqlite3.Connection) -> Database:
+    """The same connection for what is rare: loading sqlite-utils costs more than a small night."""
+    from sqlite_utils import Database
+
+    return Database(connection, recursive_triggers=False, execute_plugins=False)
 
 
 def _evidence_row(evidence: Evidence) -> tuple[object, ...]:
