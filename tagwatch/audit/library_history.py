@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
 
+from tagwatch.audit.alias import most_specific
 from tagwatch.audit.change import Verdict
 from tagwatch.audit.history import Interval, Seen
-from tagwatch.audit.resolve import resolve_tag
 from tagwatch.image.digest import Digest
-from tagwatch.image.tag import version_key
-from tagwatch.image.tag_table import TagTable
+from tagwatch.image.tag import Kind, Tag, parse_tag, version_key
+from tagwatch.image.vocabulary import PLAIN, Vocabulary
 from tagwatch.source.library import LibraryBuild, served_builds
-from tagwatch.value import replace
 
 __all__ = ["library_intervals"]
 
@@ -28,53 +29,98 @@ def library_intervals(
     tags of all versions.
     """
     past: dict[str, list[Interval]] = {}
+    held: dict[str, _Held] = {}
     served: Mapping[str, str] = {}
+    names = _Names()
     last_at: datetime | None = None
     for committed_at, builds in versions:
         at = committed_at if last_at is None else max(committed_at, last_at)
         before, served, last_at = served, served_builds(builds), at
         moved = [tag for tag in {**before, **served} if before.get(tag) != served.get(tag)]
-        table = TagTable.of({tag: Digest(name) for tag, name in served.items()}) if moved else None
         for tag in moved:
             intervals = past.setdefault(tag, [])
-            if tag in before:
-                _end(intervals, at)
-            if tag in served and table is not None:
-                version = resolve_tag(tag, table).version
-                intervals.append(_begun(tag, served[tag], at, version, intervals))
-    return tuple(
-        interval
-        if interval.ended
-        else replace(interval, last_seen=max(head_at, interval.last_seen))
-        for tag in sorted(past)
-        for interval in past[tag]
-    )
+            if tag in before and (ended := held.pop(tag)).first_seen < at:
+                intervals.append(_interval(tag, before[tag], ended, intervals, at, ended=True))
+        for tag, version in names.versions(served, [tag for tag in moved if tag in served]):
+            held[tag] = _Held(at, version)
+    for tag, begun in held.items():
+        until = max(head_at, begun.first_seen)
+        past[tag].append(_interval(tag, served[tag], begun, past[tag], until, ended=False))
+    return tuple(interval for tag in sorted(past) for interval in past[tag])
 
 
-def _end(intervals: list[Interval], at: datetime) -> None:
-    if intervals[-1].first_seen == at:
-        intervals.pop()
-    else:
-        intervals[-1] = replace(intervals[-1], last_seen=at, ended=True, ended_at=at)
+class _Held(NamedTuple):
+    """What is kept of an interval until its end is known; there are as many as tags."""
+
+    first_seen: datetime
+    version: str | None
 
 
-def _begun(
-    tag: str, name: str, at: datetime, version: str | None, past: list[Interval]
+class _Names:
+    """Tags read with the words of their day. Few commits change these: what was read is kept."""
+
+    def __init__(self) -> None:
+        self._listed: frozenset[str] = frozenset()
+        self._vocabulary = PLAIN
+        self._read: dict[Vocabulary, dict[str, Tag]] = {}
+        self._tags: dict[str, Tag] = {}
+
+    def versions(
+        self, served: Mapping[str, str], tags: Collection[str]
+    ) -> Iterator[tuple[str, str | None]]:
+        """The version of each of `tags`, as `resolve.version_of` would name it."""
+        if not tags:
+            return
+        self._learn(frozenset(served))
+        groups: dict[str, list[Tag]] = {served[tag]: [] for tag in tags}
+        for tag, name in served.items():
+            if name in groups:
+                groups[name].append(self._tag(tag))
+        heaviest = {name: _heaviest(group) for name, group in groups.items()}
+        for tag in tags:
+            concrete = most_specific(self._tag(tag), heaviest[served[tag]], Kind.VERSION)
+            yield tag, concrete.version if concrete else None
+
+    def _learn(self, listed: frozenset[str]) -> None:
+        if listed != self._listed:
+            self._listed, self._vocabulary = listed, Vocabulary.learn(listed)
+            self._tags = self._read.setdefault(self._vocabulary, {})
+
+    def _tag(self, text: str) -> Tag:
+        if text not in self._tags:
+            self._tags[text] = parse_tag(text, self._vocabulary)
+        return self._tags[text]
+
+
+def _heaviest(group: Sequence[Tag]) -> Sequence[Tag]:
+    """The version tags of a group that give the most numbers: no other can be its concrete tag."""
+    weights = [tag.weight if tag.kind is Kind.VERSION else 0 for tag in group]
+    most = max(weights)
+    return [tag for tag, weight in zip(group, weights, strict=True) if weight == most > 0]
+
+
+def _interval(
+    tag: str, name: str, held: _Held, past: Sequence[Interval], until: datetime, *, ended: bool
 ) -> Interval:
     return Interval(
         tag=tag,
         digest=Digest(name),
-        first_seen=at,
-        last_seen=at,
-        version=version,
-        verdict=_verdict(past[-1].version, version) if past else None,
+        first_seen=held.first_seen,
+        last_seen=until,
+        ended=ended,
+        ended_at=until if ended else None,
+        version=held.version,
+        verdict=_verdict(past[-1].version, held.version) if past else None,
         kind=Seen.COMMITTED,
     )
+
+
+_key = lru_cache(maxsize=4096)(version_key)
 
 
 def _verdict(before: str | None, after: str | None) -> str:
     """Up or down where both versions are known; a library file does not say what else changed."""
     if before is None or after is None or before == after:
         return Verdict.UNKNOWN.value
-    up = version_key(before) < version_key(after)
+    up = _key(before) < _key(after)
     return (Verdict.UPGRADED if up else Verdict.DOWNGRADED).value

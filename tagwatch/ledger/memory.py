@@ -30,22 +30,22 @@ def store_history(
             hint="imported dates are `pushed` or `committed`",
         )
     home = repository_number(connection, repository)
-    numbers, stored = Interned(connection, home), 0
+    numbers = Interned(connection, home)
+    told: list[tuple[int, int, int]] = []
+    rows: list[tuple[object, ...]] = []
     for (tag, kind), group in groupby(foreign, key=attrgetter("tag", "kind")):
-        tag_id, kind_id = numbers.tag(tag), _KINDS.index(kind)
-        connection.execute(
-            "DELETE FROM imported WHERE repository_id = ? AND tag_id = ? AND kind = ?",
-            (home, tag_id, kind_id),
-        )
-        rows = [
+        told.append((home, numbers.tag(tag), _KINDS.index(kind)))
+        rows += (
             (
-                *(home, tag_id, kind_id, n),
+                *(*told[-1], n),
                 numbers.digest(interval.digest),
                 *(micros(interval.first_seen), micros(interval.last_seen), int(interval.ended)),
                 *(interval.version, interval.verdict),
             )
             for n, interval in enumerate(ordered(group), start=1)
-        ]
-        connection.executemany("INSERT INTO imported VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        stored += len(rows)
-    return stored
+        )
+    connection.executemany(
+        "DELETE FROM imported WHERE repository_id = ? AND tag_id = ? AND kind = ?", told
+    )
+    connection.executemany("INSERT INTO imported VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    return len(rows)

@@ -47,7 +47,7 @@ def ordered(intervals: Iterable[Interval]) -> list[Interval]:
     for interval in sorted(intervals, key=lambda item: (item.first_seen, item.last_seen)):
         if result and result[-1].first_seen == interval.first_seen:
             result.pop()
-        if result:
+        if result and (not result[-1].ended or result[-1].last_seen > interval.first_seen):
             last_seen = min(result[-1].last_seen, interval.first_seen)
             result[-1] = replace(result[-1], last_seen=last_seen, ended=True)
         result.append(interval)

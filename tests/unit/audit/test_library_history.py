@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.library_history import library_intervals
+from tagwatch.audit.resolve import version_of
+from tagwatch.image.digest import Digest
+from tagwatch.image.tag_table import TagTable
 from tagwatch.source.library import LibraryBuild, served_builds
 
 START = datetime(2016, 1, 1, tzinfo=UTC)
@@ -85,6 +88,33 @@ def test_every_date_is_answered_as_the_file_of_that_date(
         for day in range(-1, 14):
             when = START + day * DAY
             assert answer(past, tag, when) == state(versions, tag, when)
+
+
+NAMES = st.sets(
+    st.sampled_from(
+        ["8.3.1", "8.3.1-fpm", "8.3", "8-fpm-trixie", "8.4.0rc1", "8.4-rc", "8.4.0-dev", "trixie",
+         "trixie-20260101", "cli-2.1.0", "cli", "latest", "otp-27", "8.3.1-otp-27", "v8.3.1"]
+    ),
+    min_size=1,
+    max_size=6,
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(NAMES, min_size=1, max_size=3), min_size=1, max_size=6))
+@settings(max_examples=100, deadline=None)
+def test_a_version_is_what_the_tags_of_that_day_say(files: list[list[set[str]]]) -> None:
+    versions = [
+        (START + day * DAY, tuple(build(f"{day}{n}", *sorted(own)) for n, own in enumerate(file)))
+        for day, file in enumerate(files)
+    ]
+    tables = {
+        at: TagTable.of({tag: Digest(name) for tag, name in served_builds(builds).items()})
+        for at, builds in versions
+    }
+    past = library_intervals(versions, head_at=START + 9 * DAY)
+    assert {item.first_seen for item in past} == tables.keys()
+    for item in past:
+        assert item.version == version_of(item.tag, tables[item.first_seen]), item
 
 
 def test_a_commit_dated_before_its_parent_keeps_the_order() -> None:
