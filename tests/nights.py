@@ -16,8 +16,9 @@ from random import Random
 from typing import Protocol
 
 from tagwatch.audit.base import BaseBuild, BaseMatch, BaseVerdict
+from tagwatch.audit.base_build import base_builds
 from tagwatch.audit.base_index import BaseIndex, index_builds
-from tagwatch.audit.base_match import base_builds, match_bases
+from tagwatch.audit.base_match import match_bases
 from tagwatch.audit.change import Verdict
 from tagwatch.audit.history import Interval
 from tagwatch.audit.image import Image, read_image

@@ -25,10 +25,6 @@ __all__ = [
     "policy_base",
 ]
 
-_EXACT = frozenset(
-    {BaseVerdict.EXACT_CURRENT, BaseVerdict.EXACT_STALE, BaseVerdict.EXACT_RETIRED}
-    | {BaseVerdict.CONFLICT}
-)
 _COMPARISON = re.compile(r"(~=|==|!=|<=|>=|<|>)\s*")
 
 
@@ -43,7 +39,7 @@ def approval(match: BaseMatch, policy: Policy) -> bool | None:
     if match.base is None:
         return None
     base = policy_base(match, policy)
-    if match.verdict in _EXACT:
+    if match.is_exact:
         if base is not None:
             return is_version_allowed(base, match.base.version)
         below = [found for name in match.ancestry if (found := _named(name, policy)) is not None]

@@ -26,6 +26,12 @@ class BaseVerdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+_EXACT = frozenset(
+    {BaseVerdict.EXACT_CURRENT, BaseVerdict.EXACT_STALE, BaseVerdict.EXACT_RETIRED}
+    | {BaseVerdict.CONFLICT}
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseBuild:
     """One platform of one digest that a base's tag served: what an image may stand on.
@@ -34,7 +40,8 @@ class BaseBuild:
     manifest's), `manifest` this platform's. `layers` are (digest, compressed bytes) as stored, base
     first, in step with `diff_ids`. `created_at` is the publisher's claim; `first_seen` and
     `last_seen` are ours; `ended`: the tag serves it no more. `claimed_base` is what the base's own
-    label names as its base (`name@digest`): children inherit it.
+    label names as its base (`name@digest`): children inherit it. `known_as`: nobody here saw the
+    tag serve it; it was read under this name (`python:3.12.3-slim` of `python:3.12-slim`).
     """
 
     reference: str
@@ -54,6 +61,7 @@ class BaseBuild:
     user: str = ""
     exposed_ports: frozenset[str] = frozenset()
     claimed_base: str = ""
+    known_as: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,3 +102,8 @@ class BaseMatch:
     behind: int | None = None
     sentence: str = ""
     aliases: tuple[str, ...] = ()
+
+    @property
+    def is_exact(self) -> bool:
+        """True where the layers show the base, whatever is claimed and whatever its tag serves."""
+        return self.verdict in _EXACT

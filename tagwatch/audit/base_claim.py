@@ -27,6 +27,7 @@ __all__ = [
     "claimed_base_label",
     "find_claims",
     "judge_claim",
+    "may_be",
     "version_numbers",
 ]
 
@@ -144,7 +145,7 @@ def _judge_repository(
     same = [build for build in deepest if _repository(build) == name]
     if same:
         # a tag that moved on before we first saw it may have served this build
-        fits = any(_may_be(reference.effective_tag, build.version) for build in same)
+        fits = any(may_be(reference.effective_tag, build.version) for build in same)
         return Standing.SUPPORTED if fits else Standing.CONTRADICTED
     if any(_repository(build) == name for build in hits):
         return Standing.ANCESTOR
@@ -223,7 +224,7 @@ def _repository(build: BaseBuild) -> str:
     return build.reference.removesuffix(f":{build.tag}")
 
 
-def _may_be(tag: str | None, version: str | None) -> bool:
+def may_be(tag: str | None, version: str | None) -> bool:
     """False where the numbers of `tag` rule out that it served `version`."""
     stated, actual = version_numbers(tag or ""), version_numbers(version or "")
     return not stated or not actual or actual[: len(stated)] == stated

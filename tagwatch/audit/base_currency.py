@@ -17,11 +17,13 @@ __all__ = ["builds_behind", "currency", "is_recompressed"]
 def currency(base: BaseBuild, family: Sequence[BaseBuild]) -> tuple[BaseVerdict, BaseBuild | None]:
     """The verdict on an exact match, and what the tag serves now (None: it is served no more).
 
-    `family`: every known build of the tag for the platform, oldest first; never empty.
+    `family`: every known build of the tag for the platform, oldest first; never empty. Unknown
+    where nobody ever saw what the tag serves.
     """
     serving = [build for build in family if not build.ended]
     if not serving:
-        return BaseVerdict.EXACT_RETIRED, None
+        was_seen = any(not build.known_as for build in family)
+        return BaseVerdict.EXACT_RETIRED if was_seen else BaseVerdict.UNKNOWN, None
     current = serving[-1]
     if current.manifest == base.manifest or _is_same_content(base, current):
         return BaseVerdict.EXACT_CURRENT, current

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tagwatch.audit.base import BaseBuild, BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.base_build import build_of, canonical_name, parse_or_none, repository_of
 from tagwatch.audit.base_claim import (
     Claim,
     ClaimKind,
     Standing,
-    claimed_base_label,
     find_claims,
     judge_claim,
 )
@@ -29,18 +29,12 @@ from tagwatch.audit.base_sentence import (
     served_sentence,
 )
 from tagwatch.audit.diff import platform_name
-from tagwatch.audit.history import Interval
-from tagwatch.audit.image import Image, PlatformImage, read_image
-from tagwatch.audit.stated_version import stated_version
-from tagwatch.errors import InvalidReferenceError
-from tagwatch.image.digest import Digest
+from tagwatch.audit.image import Image, PlatformImage
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.platform import Platform
-from tagwatch.image.reference import Reference
-from tagwatch.image.snapshot import Document
 from tagwatch.value import dataclass, replace
 
-__all__ = ["MatchContext", "base_builds", "match_base", "match_bases"]
+__all__ = ["MatchContext", "match_base", "match_bases"]
 
 _NAMES_ONE = (ClaimKind.DOCKERFILE, ClaimKind.ANNOTATION, ClaimKind.LABEL)
 """Claims that name one base; provenance lists every image of a build, tools included."""
@@ -77,29 +71,6 @@ class _Subject:
     index: BaseIndex
     context: MatchContext
     claims: tuple[Claim, ...]
-
-
-def base_builds(
-    reference: str, interval: Interval, documents: Mapping[Digest, Document]
-) -> tuple[BaseBuild, ...]:
-    """Every platform of what a base's tag served in an interval, as far as it was read.
-
-    `reference` is canonical, with the tag.
-    """
-    image = read_image(interval.digest, documents, reference=reference)
-    builds = (_build(image, part) for part in image.platforms)
-    return tuple(
-        replace(
-            build,
-            tag=interval.tag,
-            version=interval.version or build.version,
-            first_seen=interval.first_seen,
-            last_seen=interval.last_seen,
-            ended=interval.ended,
-        )
-        for build in builds
-        if build is not None
-    )
 
 
 def match_bases(
@@ -144,12 +115,12 @@ def match_base(
 
 def _is_itself(image: Image, context: MatchContext) -> bool:
     """True where the image is a base: a `FROM` names it, or the policy does."""
-    approved = context.rank is not None and context.place(_canonical(image.reference)) is not None
-    return context.is_base or approved
+    name = canonical_name(image.reference)
+    return context.is_base or (context.rank is not None and context.place(name) is not None)
 
 
 def _own_claims(image: Image) -> tuple[Claim, ...]:
-    parsed = _parsed(image.reference)
+    parsed = parse_or_none(image.reference)
     if parsed is None or parsed.effective_tag is None:
         return (Claim(kind=ClaimKind.DOCKERFILE, digest=image.digest),)
     return (Claim(kind=ClaimKind.DOCKERFILE, reference=parsed, digest=image.digest),)
@@ -159,14 +130,14 @@ def _hits(subject: _Subject, *, itself: bool) -> tuple[BaseBuild, ...]:
     """Known builds below the image, deepest first; the image itself only where it is a base."""
     config = subject.config
     hits = subject.index.below(config.platform, config.diff_ids)
-    own = _repository(subject.image.reference)
+    own = repository_of(subject.image.reference)
     if not itself:
         return tuple(
             build
             for build in hits
-            if _repository(build.reference) != own or len(build.diff_ids) < len(config.diff_ids)
+            if repository_of(build.reference) != own or len(build.diff_ids) < len(config.diff_ids)
         )
-    build = _build(subject.image, subject.part)
+    build = build_of(subject.image, subject.part)
     if build is None or not solid(config.diff_ids):
         return hits
     same = [hit for hit in hits if hit.manifest == build.manifest]
@@ -207,7 +178,7 @@ def _placed(
         verdict, current = currency(base, family)
     else:
         # only a base's own image is not in the index: a tag that was just read is current
-        parsed = _parsed(subject.image.reference)
+        parsed = parse_or_none(subject.image.reference)
         is_tag = parsed is not None and parsed.digest is None
         verdict, current = BaseVerdict.EXACT_CURRENT if is_tag else BaseVerdict.UNKNOWN, None
     distance = distance_between(base, current) if current else None
@@ -276,11 +247,11 @@ def _claimed(subject: _Subject) -> Claim | None:
 
 def _nearest(subject: _Subject) -> tuple[BaseBuild | None, int]:
     """The approved build that shares most bottom layers, and how many that are not empty."""
-    own = _repository(subject.image.reference)
+    own = repository_of(subject.image.reference)
     diff_ids = subject.config.diff_ids
     best, most = None, 0
     for build in subject.index.on(subject.config.platform):
-        if _repository(build.reference) == own or subject.context.place(build.reference) is None:
+        if repository_of(build.reference) == own or subject.context.place(build.reference) is None:
             continue
         shared = solid(diff_ids[: common_layers(build.diff_ids, diff_ids)])
         if shared > most:
@@ -345,53 +316,3 @@ def _matched(build: BaseBuild) -> MatchedBase:
         first_seen=build.first_seen,
         last_seen=build.last_seen,
     )
-
-
-def _build(image: Image, part: PlatformImage) -> BaseBuild | None:
-    """One platform of an image as a build; None where its config was not read."""
-    config, manifest = part.config, part.manifest
-    if config is None or manifest is None:
-        return None
-    stated = stated_version(part, image.reference)
-    return BaseBuild(
-        reference=_canonical(image.reference),
-        tag=_tag(image.reference),
-        platform=config.platform,
-        digest=image.digest,
-        manifest=part.digest,
-        config=manifest.config.digest,
-        diff_ids=config.diff_ids,
-        layers=tuple((layer.digest, layer.size) for layer in manifest.layers),
-        history=config.history,
-        version=image.version or (stated.value if stated else None),
-        created_at=config.created_at,
-        user=config.user,
-        exposed_ports=config.exposed_ports,
-        claimed_base=claimed_base_label(config.labels),
-    )
-
-
-def _canonical(reference: str) -> str:
-    """The name and tag, without digest: what builds are known by."""
-    parsed = _parsed(reference)
-    if parsed is None:
-        return reference
-    tag = parsed.effective_tag
-    return parsed.repository.name + (f":{tag}" if tag else "")
-
-
-def _repository(reference: str) -> str:
-    parsed = _parsed(reference)
-    return parsed.repository.name if parsed else reference
-
-
-def _tag(reference: str) -> str:
-    parsed = _parsed(reference)
-    return (parsed.effective_tag if parsed else None) or ""
-
-
-def _parsed(reference: str) -> Reference | None:
-    try:
-        return Reference.parse(reference)
-    except InvalidReferenceError:
-        return None

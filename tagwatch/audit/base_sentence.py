@@ -137,6 +137,8 @@ def _config_words(base: BaseBuild, current: BaseBuild) -> list[str]:
 
 
 def _served(base: BaseBuild) -> list[str]:
+    if base.known_as:
+        return [f"read as {_short(base.known_as)}"]
     if base.first_seen is None:
         return []
     if base.ended and base.last_seen is not None:

@@ -175,4 +175,4 @@ def _bases(site: Site) -> BaseIndex:
     if not site.database.is_file():
         return BaseIndex()
     with Reader.open(site.database) as ledger:
-        return recall_bases(ledger, base_repositories(site.policy, ()))
+        return recall_bases(ledger, base_repositories(site.policy, ()), site.policy)

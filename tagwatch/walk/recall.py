@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
 
+from tagwatch.audit.base_build import base_builds
 from tagwatch.audit.base_index import BaseIndex, index_builds
-from tagwatch.audit.base_match import base_builds
+from tagwatch.audit.base_seed import with_older_builds
 from tagwatch.audit.gather import Memory
 from tagwatch.audit.history import Interval
 from tagwatch.audit.policy import SCRATCH, Policy
@@ -104,15 +105,19 @@ def store_bases(ledger: Ledger, repository: Repository) -> None:
     )
 
 
-def recall_bases(ledger: Reader, repositories: Iterable[Repository]) -> BaseIndex:
-    """Every build ever stored of these repositories, in their order."""
+def recall_bases(ledger: Reader, repositories: Iterable[Repository], policy: Policy) -> BaseIndex:
+    """Every build ever stored of these repositories, in their order.
+
+    What older tags of the policy's bases serve stands for what the followed tag served before.
+    """
     names = {repository.name: place for place, repository in enumerate(repositories)}
     builds = [
         (names[name], build)
         for build in ledger.base_builds()
         if (name := build.reference.rpartition(":")[0]) in names
     ]
-    return index_builds(build for _, build in sorted(builds, key=lambda pair: pair[0]))
+    ordered = [build for _, build in sorted(builds, key=lambda pair: pair[0])]
+    return index_builds(with_older_builds(ordered, policy.bases))
 
 
 def _by_tag(intervals: Iterable[Interval]) -> dict[str, tuple[Interval, ...]]:

@@ -34,7 +34,7 @@ def stands_on(evidence: Evidence | None, site: Site) -> tuple[BaseMatch, ...]:
         if resolution.version is not None:
             basis = resolution.basis.value
             image = replace(image, version=resolution.version, version_from=basis)
-        index = recall_bases(ledger, base_repositories(site.policy, ()))
+        index = recall_bases(ledger, base_repositories(site.policy, ()), site.policy)
         context = MatchContext(
             rank=lambda reference: _rank(reference, site.policy),
             audited=site.policy.defaults.audited,

@@ -16,6 +16,7 @@ from tagwatch.audit.policy import SCRATCH, Policy
 from tagwatch.audit.resolve import version_of
 from tagwatch.audit.result import RepositoryChange
 from tagwatch.config.settings import Watch
+from tagwatch.crawl.plan import Want
 from tagwatch.crawl.task import Need
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.selector import SelectorKind, parse_selector, select
@@ -27,6 +28,7 @@ from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers, Patience, open_asker, pattern_of, wants_of_run
 from tagwatch.walk.explain import explain_moves
 from tagwatch.walk.recall import base_repositories, recall_bases, recall_repository, store_bases
+from tagwatch.walk.seed import Seeding
 from tagwatch.walk.site import Site
 
 __all__ = ["Survey", "needs_of", "survey"]
@@ -59,9 +61,9 @@ async def survey(
 ) -> Survey:
     """Ask what `targets` and `watches` need and gather evidence for each; it is stored, too.
 
-    `whole`: follow the approved bases as well. `needs`: what to read (None: what the policy's
-    rules judge). What one repository refuses harms only its own targets. After the asking nothing
-    waits for a network.
+    `whole`: follow the approved bases as well, and read older builds of them for the images that
+    stand on none that is known. `needs`: what to read (None: what the policy's rules judge). What
+    one repository refuses harms only its own targets.
     """
     needs = needs_of(site.policy) if needs is None else needs
     async with open_asker(site) as asker:
@@ -76,10 +78,23 @@ async def survey(
             patience=patience,
             progress=progress,
         )
-    answers.failures += failures
-    found = Survey(answers=answers)
-    asked = Need.DOCUMENTS in needs
-    _Remembering(ledger, site, found, documents_asked=asked).run(targets, expanded)
+        answers.failures += failures
+        found = Survey(answers=answers)
+        asked = Need.DOCUMENTS in needs
+        remembering = _Remembering(ledger, site, found, documents_asked=asked, seeds=whole)
+        remembering.run(targets, expanded)
+        if (seeds := remembering.seeds()) and not answers.stopped:
+            answers.add(
+                await asker.ask(
+                    seeds,
+                    ledger,
+                    run_id,
+                    needs=Need.DOCUMENTS,
+                    patience=patience.left(),
+                    progress=progress,
+                )
+            )
+            remembering.match_again()
     return found
 
 
@@ -92,21 +107,26 @@ def needs_of(policy: Policy) -> Need:
 class _Remembering:
     """From what was stored to evidence, one repository at a time."""
 
-    def __init__(self, ledger: Ledger, site: Site, found: Survey, *, documents_asked: bool) -> None:
+    def __init__(
+        self, ledger: Ledger, site: Site, found: Survey, *, documents_asked: bool, seeds: bool
+    ) -> None:
         self._ledger = ledger
         self._site = site
         self._found = found
         self._documents_asked = documents_asked
+        self._seeds = seeds
+        self._seeding: Seeding | None = None
+        self._open: list[Target] = []
         self._bases = BaseIndex()
         self._bases_unread: tuple[str, ...] = ()
         self._unstored: list[Evidence] = []
 
     def run(self, targets: Sequence[Target], watches: Sequence[Watch]) -> None:
-        of_bases = base_repositories(self._site.policy, targets)
-        for repository in of_bases:
-            store_bases(self._ledger, repository)
-        self._bases = recall_bases(self._ledger, of_bases)
-        self._bases_unread = _unread(self._bases, self._site.policy)
+        self._of_bases = base_repositories(self._site.policy, targets)
+        self._recall_bases()
+        if self._seeds:
+            readings = self._found.answers.readings
+            self._seeding = Seeding(self._ledger, self._site, readings, self._bases)
         moves = _by_repository(self._ledger.unexplained_moves())
         wanted = _targets_by_repository(targets)
         watched = _watches_by_repository(watches)
@@ -118,6 +138,33 @@ class _Remembering:
                 watched.get(repository, []),
             )
         self._store()
+
+    def seeds(self) -> list[Want]:
+        """What to read of the approved bases, so that more images find what they stand on."""
+        return list(self._seeding.wants()) if self._seeding is not None else []
+
+    def match_again(self) -> None:
+        """Match the images that wished for seeds, now that these were read."""
+        if self._seeding is None:
+            return
+        self._seeding.store_claimed()
+        self._seeding = None
+        self._recall_bases()
+        waiting = _targets_by_repository(self._open)
+        for repository, targets in sorted(waiting.items()):
+            reading = self._found.answers.readings.get(repository)
+            memory = recall_repository(self._ledger, repository, reading, self._site.at)
+            for target in targets:
+                evidence = self._gather(target, memory)
+                self._found.evidence[evidence.key] = evidence
+                self._unstored.append(evidence)
+        self._store()
+
+    def _recall_bases(self) -> None:
+        for repository in self._of_bases:
+            store_bases(self._ledger, repository)
+        self._bases = recall_bases(self._ledger, self._of_bases, self._site.policy)
+        self._bases_unread = _unread(self._bases, self._site.policy)
 
     def _remember(
         self,
@@ -155,19 +202,32 @@ class _Remembering:
             target,
             memory,
             platforms=self._site.policy.defaults.audited,
-            bases=lambda image: self._match(image, target),
+            bases=lambda image: self._match(image, target, memory),
             at=self._site.at,
         )
         asked = self._documents_asked or evidence.documents_read
         return replace(evidence, documents_asked=asked, bases_unread=self._bases_unread)
 
-    def _match(self, image: Image, target: Target) -> tuple[BaseMatch, ...]:
+    def _match(self, image: Image, target: Target, memory: Memory) -> tuple[BaseMatch, ...]:
         context = MatchContext(
             rank=self._rank,
             is_base=not _is_not_parent(target),
             audited=self._site.policy.defaults.audited,
         )
-        return match_bases(image, self._bases, context)
+        matches = match_bases(image, self._bases, context)
+        if self._seeding is not None and not context.is_base:
+            is_new = self._is_new(target, memory)
+            if self._seeding.note(image, matches, is_new=is_new):
+                self._open.append(target)
+        return matches
+
+    def _is_new(self, target: Target, memory: Memory) -> bool:
+        """True where this run is the first that saw the image under this name."""
+        tag = target.reference.effective_tag if target.reference else None
+        past = memory.intervals.get(tag, ()) if tag else ()
+        if past:
+            return past[-1].first_seen == self._site.at
+        return not self._ledger.evidence([evidence_key(target) or ""])
 
     def _rank(self, reference: str) -> int | None:
         """The reference's place among the policy's bases."""

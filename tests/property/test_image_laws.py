@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagwatch.audit.base import BaseVerdict
+from tagwatch.audit.base_build import base_builds
 from tagwatch.audit.base_index import BaseIndex, index_builds
-from tagwatch.audit.base_match import base_builds, match_bases
+from tagwatch.audit.base_match import match_bases
 from tagwatch.audit.change import Change, Verdict
 from tagwatch.audit.diff_text import diff_text
 from tagwatch.audit.history import Interval

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from tagwatch.audit.base import BaseVerdict
+from tagwatch.audit.base_build import base_builds
 from tagwatch.audit.base_index import index_builds
-from tagwatch.audit.base_match import base_builds, match_bases
+from tagwatch.audit.base_match import match_bases
 from tagwatch.audit.diff import diff_images
 from tagwatch.audit.diff_document import diff_document
 from tagwatch.audit.diff_text import diff_text

@@ -1,0 +1,123 @@
+"""Builds of bases, made from stored documents: what a tag served, or what a claim names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tagwatch.audit.base import BaseBuild
+from tagwatch.audit.base_claim import claimed_base_label, may_be
+from tagwatch.audit.history import Interval
+from tagwatch.audit.image import Image, PlatformImage, read_image
+from tagwatch.audit.stated_version import stated_version
+from tagwatch.audit.version_evidence import version_evidence
+from tagwatch.errors import InvalidReferenceError
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import Reference
+from tagwatch.image.snapshot import Document
+from tagwatch.value import replace
+
+__all__ = [
+    "base_builds",
+    "build_of",
+    "canonical_name",
+    "claimed_builds",
+    "parse_or_none",
+    "repository_of",
+]
+
+
+def base_builds(
+    reference: str, interval: Interval, documents: Mapping[Digest, Document]
+) -> tuple[BaseBuild, ...]:
+    """Every platform of what a base's tag served in an interval, as far as it was read.
+
+    `reference` is canonical, with the tag.
+    """
+    image = read_image(interval.digest, documents, reference=reference)
+    builds = (build_of(image, part) for part in image.platforms)
+    return tuple(
+        replace(
+            build,
+            tag=interval.tag,
+            version=interval.version or build.version,
+            first_seen=interval.first_seen,
+            last_seen=interval.last_seen,
+            ended=interval.ended,
+        )
+        for build in builds
+        if build is not None
+    )
+
+
+def claimed_builds(
+    reference: str, digest: Digest, documents: Mapping[Digest, Document]
+) -> tuple[BaseBuild, ...]:
+    """Every platform of a digest that an image claims as its base, as far as it was read.
+
+    `reference`: the canonical name with the tag that the claim gives. A build whose own version is
+    not the tag's is none of it, whatever the claim says.
+    """
+    parsed = Reference.parse(reference)
+    image = read_image(digest, documents, reference=reference)
+    name = Reference(repository=parsed.repository, digest=digest).canonical
+    return tuple(
+        replace(build, ended=True, known_as=name)
+        for part in image.platforms
+        if (build := build_of(image, part)) is not None and _may_be_of(parsed, part)
+    )
+
+
+def build_of(image: Image, part: PlatformImage) -> BaseBuild | None:
+    """One platform of an image as a build; None where its config was not read."""
+    config, manifest = part.config, part.manifest
+    if config is None or manifest is None:
+        return None
+    stated = stated_version(part, image.reference)
+    return BaseBuild(
+        reference=canonical_name(image.reference),
+        tag=_tag(image.reference),
+        platform=config.platform,
+        digest=image.digest,
+        manifest=part.digest,
+        config=manifest.config.digest,
+        diff_ids=config.diff_ids,
+        layers=tuple((layer.digest, layer.size) for layer in manifest.layers),
+        history=config.history,
+        version=image.version or (stated.value if stated else None),
+        created_at=config.created_at,
+        user=config.user,
+        exposed_ports=config.exposed_ports,
+        claimed_base=claimed_base_label(config.labels),
+    )
+
+
+def canonical_name(reference: str) -> str:
+    """The name and tag, without digest: what builds are known by."""
+    parsed = parse_or_none(reference)
+    if parsed is None:
+        return reference
+    tag = parsed.effective_tag
+    return parsed.repository.name + (f":{tag}" if tag else "")
+
+
+def repository_of(reference: str) -> str:
+    parsed = parse_or_none(reference)
+    return parsed.repository.name if parsed else reference
+
+
+def _tag(reference: str) -> str:
+    parsed = parse_or_none(reference)
+    return (parsed.effective_tag if parsed else None) or ""
+
+
+def parse_or_none(reference: str) -> Reference | None:
+    try:
+        return Reference.parse(reference)
+    except InvalidReferenceError:
+        return None
+
+
+def _may_be_of(reference: Reference, part: PlatformImage) -> bool:
+    """False where the image's own version, asked without regard to the tag, is not the tag's."""
+    stated = version_evidence(part.config, reference.repository.path) if part.config else None
+    return stated is None or may_be(reference.effective_tag, stated.version)

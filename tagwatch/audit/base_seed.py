@@ -1,0 +1,182 @@
+"""Older builds of approved bases that nobody here saw being served: where they may still be read.
+
+A ledger that begins today knows what `python:3.12-slim` serves today. What it served before still
+has tags of its own (`3.12.3-slim`), and images name digests of it in annotations and provenance.
+Both are read when an image stands on no build that is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from tagwatch.audit.base import BaseBuild, BaseMatch
+from tagwatch.audit.base_claim import Claim, find_claims
+from tagwatch.audit.image import Image
+from tagwatch.audit.policy import SCRATCH, ApprovedBase
+from tagwatch.audit.stated_version import is_older
+from tagwatch.audit.version_evidence import version_evidence
+from tagwatch.image.digest import Digest
+from tagwatch.image.image_config import ImageConfig
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.tag import Kind, Tag
+from tagwatch.image.tag_table import TagTable
+from tagwatch.value import dataclass, replace
+
+__all__ = ["Wish", "older_tags", "wishes", "with_older_builds"]
+
+_NEWEST = 8
+"""How many older tags of one followed tag are read where nothing says which is meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A build to read: a tag of an approved repository, or a digest that a claim names.
+
+    `reference`: the approved name that the build is a build of.
+    """
+
+    reference: Reference
+    tag: str | None = None
+    digest: Digest | None = None
+
+
+def wishes(
+    image: Image,
+    matches: Iterable[BaseMatch],
+    bases: Iterable[ApprovedBase],
+    tables: Mapping[Repository, TagTable],
+) -> Iterator[Wish]:
+    """What to read so that each platform of `image` finds the build that it stands on.
+
+    `matches`: what is known of its bases by now. `tables`: the tags of the approved repositories
+    that were read. An image names its build mostly itself: by a digest, or by the version that
+    the base's own variable (`PYTHON_VERSION`) says; else the newest older tags are tried.
+    """
+    on = {match.platform: match for match in matches}
+    approved = [base for base in bases if base.reference != SCRATCH]
+    for part in image.platforms:
+        if part.config is None:
+            continue
+        match = next((one for name, one in on.items() if name.startswith(str(part.platform))), None)
+        claims = find_claims(image, part)
+        for base in approved:
+            repository = Repository.parse(base.reference)
+            table = tables.get(repository)
+            if table is None or (match is not None and _stands_on(match, repository)):
+                continue
+            yield from _claimed(claims, base)
+            is_open = match is None or not match.is_exact
+            yield from _by_version(part.config, base, repository, table, is_open=is_open)
+
+
+def older_tags(tag: str, table: TagTable) -> tuple[Tag, ...]:
+    """The tags whose names say that `tag` stood for them, newest first.
+
+    `3.12.3-slim` of `3.12-slim`, `bookworm-20260501-slim` of `bookworm-slim`. None for a tag that
+    names no release (`latest`): it may have stood for anything.
+    """
+    asked = table.read(tag)
+    found = [other for other in table.tags.values() if _stood_for(asked, other)]
+    return tuple(sorted(found, reverse=True))
+
+
+def with_older_builds(
+    builds: Sequence[BaseBuild], bases: Iterable[ApprovedBase]
+) -> list[BaseBuild]:
+    """`builds`, and those of older tags as builds of the followed tag that stood for them.
+
+    Undated, since nobody saw it; oldest first. Nothing is a build of a tag that was never read,
+    and nothing that is newer than what the tag serves now.
+    """
+    found: list[BaseBuild] = []
+    for base in bases:
+        own = [build for build in builds if build.reference == f"{base.reference}:{build.tag}"]
+        if not own or not base.tags:
+            continue
+        table = TagTable.of({build.tag: None for build in own})
+        for tag in base.tags:
+            older = {one.text: one for one in reversed(older_tags(tag, table))}
+            now = [build for build in own if build.tag == tag and not build.ended]
+            for current in now if older else ():
+                found += _older_builds(current, own, older)
+    return [*found, *builds]
+
+
+def _older_builds(
+    current: BaseBuild, own: Sequence[BaseBuild], older: Mapping[str, Tag]
+) -> Iterator[BaseBuild]:
+    """Builds of older tags for the platform of `current`, which serves the tag now."""
+    beside = [build for build in own if build.tag in older and build.platform == current.platform]
+    names = [older[build.tag] for build in beside if build.manifest == current.manifest]
+    for tag in older.values():
+        for build in beside:
+            if build.tag != tag.text or build.manifest == current.manifest:
+                continue
+            if names:
+                is_before = tag < max(names)
+            else:
+                is_before = is_older(build.version or "", current.version or "")
+            if is_before:
+                yield replace(
+                    build,
+                    reference=current.reference,
+                    tag=current.tag,
+                    first_seen=None,
+                    last_seen=None,
+                    ended=True,
+                    version=build.version or tag.version,
+                    known_as=build.reference,
+                )
+
+
+def _stood_for(asked: Tag, other: Tag) -> bool:
+    if asked.words != other.words or other.is_prerelease:
+        return False
+    if asked.kind is Kind.VERSION:
+        length = len(asked.release)
+        is_more = len(other.release) > length and other.release[:length] == asked.release
+        return other.kind is Kind.VERSION and is_more
+    return asked.kind is Kind.WORD and other.kind is Kind.DATED and asked.rolling == other.rolling
+
+
+def _stands_on(match: BaseMatch, repository: Repository) -> bool:
+    """True where the layers are those of a build of this very repository."""
+    base = match.base
+    return match.is_exact and base is not None and base.reference.startswith(f"{repository.name}:")
+
+
+def _claimed(claims: Iterable[Claim], base: ApprovedBase) -> Iterator[Wish]:
+    """Approved names that the image gives: the digest beside them, else the tag."""
+    for claim in claims:
+        named = claim.reference
+        if named is None or named.effective_tag is None or not base.names(named):
+            continue
+        reference = replace(named, digest=None)
+        if claim.digest is not None:
+            yield Wish(reference=reference, digest=claim.digest)
+        elif not base.tags:
+            yield Wish(reference=reference, tag=named.effective_tag)
+
+
+def _by_version(
+    config: ImageConfig,
+    base: ApprovedBase,
+    repository: Repository,
+    table: TagTable,
+    *,
+    is_open: bool,
+) -> Iterator[Wish]:
+    for tag in base.tags:
+        reference = Reference(repository=repository, tag=tag)
+        older = older_tags(tag, table)
+        stated = version_evidence(config, repository.path, tag)
+        place = next(
+            (n for n, one in enumerate(older) if stated and one.version == stated.version), None
+        )
+        if place is not None:
+            # newer ones count how far the image is behind
+            newer = older[max(place - (base.max_behind or 0), 0) : place]
+            chosen = (*newer, older[place])
+        else:
+            chosen = older[:_NEWEST] if is_open else ()
+        yield from (Wish(reference=reference, tag=one.text) for one in chosen)
