@@ -2,20 +2,22 @@
 
 The standard decorator writes and compiles up to eleven methods for every class, and importing it
 loads `inspect` and `ast`. A warm `check` loads ninety such classes and makes values of thirty:
-that was two thirds of its time (measured 2026-11-24). Here only `__init__` is compiled, when the
-first value is made. Type checkers see the standard decorator; `dataclasses.fields`, `asdict` and
-their like work, and so do `copy` and `pickle`. What we do not use is not there: inheritance of
-fields, `InitVar`, `ClassVar`, classes without slots.
+that was two thirds of its time (measured 2026-11-24). Here only `__init__` is compiled, and only
+for a class of many values. Type checkers see the standard decorator; `dataclasses.fields`,
+`asdict` and their like work, and so do `copy` and `pickle`. What we do not use is not there:
+inheritance of fields, `InitVar`, `ClassVar`, classes without slots.
 """
 
 from __future__ import annotations
 
-from operator import attrgetter
+import operator
 from typing import TYPE_CHECKING, Any
 
 __all__ = ["dataclass", "field", "is_value", "replace"]
 
 _NOTHING: Any = type("_Nothing", (), {"__repr__": lambda _: "<factory>"})()
+_MANY = 64
+"""Compiling an `__init__` costs as much as making so many values without (measured 2026-11-24)."""
 
 
 def is_value(kind: type) -> bool:
@@ -24,7 +26,7 @@ def is_value(kind: type) -> bool:
 
 
 class _Field:
-    """What is said of a field beside its type."""
+    """What is said of a field beside its type, where that is more than a default."""
 
     __slots__ = ("default", "default_factory", "repr")
 
@@ -39,14 +41,9 @@ class _Field:
         self.default_factory = default_factory
         self.repr = repr
 
-    @property
-    def is_optional(self) -> bool:
-        """True where a value need not be given."""
-        return self.default is not _NOTHING or self.default_factory is not _NOTHING
-
     def make(self) -> Any:
-        """The value where none is given."""
-        return self.default if self.default is not _NOTHING else self.default_factory()
+        """The value where none is given; `_NOTHING` where one must be."""
+        return self.default if self.default_factory is _NOTHING else self.default_factory()
 
 
 if TYPE_CHECKING:
@@ -73,76 +70,73 @@ else:
 
 def _value_class(plain: type, *, frozen: bool, kw_only: bool, order: bool, eq: bool) -> type[Any]:
     """The class made anew with slots, and with the methods of a value."""
-    fields: dict[str, _Field] = {}
-    for name in plain.__annotations__:
-        default = plain.__dict__.get(name, _NOTHING)
-        fields[name] = default if isinstance(default, _Field) else _Field(default=default)
-    namespace = {
-        key: item
-        for key, item in plain.__dict__.items()
-        if key not in fields and key not in ("__dict__", "__weakref__")
+    namespace = dict(plain.__dict__)
+    for name in ("__dict__", "__weakref__"):
+        namespace.pop(name, None)
+    fields = {name: namespace.pop(name, _NOTHING) for name in plain.__annotations__}
+    methods: dict[str, Any] = {
+        **_SHARED,
+        **(_EQUAL if eq else {}),
+        **(_ORDERED if order else {}),
+        **(_FROZEN if frozen else {}),
+        **namespace,
+        "__qualname__": plain.__qualname__,
+        "__slots__": tuple(fields),
+        "__fields__": fields,
+        "__key__": _key_of(tuple(fields)),
+        "__kw_only__": kw_only,
+        "__match_args__": () if kw_only else tuple(fields),
     }
-    methods = _methods(fields, frozen=frozen, order=order, eq=eq)
-    made = type(plain)(
-        plain.__name__,
-        plain.__bases__,
-        {
-            **methods,
-            **namespace,
-            "__slots__": tuple(fields),
-            "__fields__": fields,
-            "__kw_only__": kw_only,
-            "__match_args__": () if kw_only else tuple(fields),
-            "__dataclass_fields__": _StandardFields(),
-            "__signature__": _Signature(),
-        },
-    )
-    made.__qualname__ = plain.__qualname__
-    made.__init__ = _first_init(made)  # type: ignore[misc]  # the one that is compiled replaces it
+    if eq and "__hash__" not in namespace:
+        methods["__hash__"] = _hash if frozen else None
+    made = type(plain)(plain.__name__, plain.__bases__, methods)
+    made.__init__ = _first_init(made, fields)  # type: ignore[misc]  # the compiled one replaces it
     return made
 
 
-def _methods(fields: dict[str, _Field], *, frozen: bool, order: bool, eq: bool) -> dict[str, Any]:
-    """Everything but `__init__`: closures over one C function that reads all fields."""
-    names = tuple(fields)
-    key: Any = attrgetter(*names) if names else lambda _: ()
-    shown = [name for name, said in fields.items() if said.repr]
-
-    def show(self: Any) -> str:
-        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
-        return f"{type(self).__qualname__}({values})"
-
-    def state(self: Any) -> list[Any]:
-        return [getattr(self, name) for name in names]
-
-    def restore(self: Any, values: list[Any]) -> None:
-        for name, value in zip(names, values, strict=True):
-            object.__setattr__(self, name, value)
-
-    methods: dict[str, Any] = {"__repr__": show, "__getstate__": state, "__setstate__": restore}
-    if eq:
-        methods["__eq__"] = _comparison(key, "__eq__")
-        methods["__hash__"] = (lambda self: hash(key(self))) if frozen else None
-    if order:
-        one = (lambda self: (key(self),)) if len(names) == 1 else key
-        for name in ("__lt__", "__le__", "__gt__", "__ge__"):
-            methods[name] = _comparison(one, name)
-    if frozen:
-        methods |= {"__setattr__": _refuse, "__delattr__": _refuse}
-    return methods
+def _key_of(names: tuple[str, ...]) -> Any:
+    """What makes the tuple of all fields: one C function, save for less than two."""
+    if len(names) > 1:
+        return operator.attrgetter(*names)
+    return lambda value: tuple(getattr(value, name) for name in names)
 
 
-def _comparison(key: Any, name: str) -> Any:
-    import operator
+def _told(cls: type[Any]) -> list[tuple[str, _Field]]:
+    """Every field with what is said of it; `__fields__` has a mere default as it is."""
+    return [
+        (name, said if isinstance(said, _Field) else _Field(default=said))
+        for name, said in cls.__fields__.items()
+    ]
 
+
+def _comparison(name: str) -> Any:
     compare = getattr(operator, name)
 
     def method(self: Any, other: Any) -> Any:
         if other.__class__ is not self.__class__:
             return NotImplemented
-        return compare(key(self), key(other))
+        return compare(self.__key__(self), self.__key__(other))
 
     return method
+
+
+def _hash(self: Any) -> int:
+    return hash(self.__key__(self))
+
+
+def _show(self: Any) -> str:
+    shown = [name for name, said in _told(type(self)) if said.repr]
+    values = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+    return f"{type(self).__qualname__}({values})"
+
+
+def _state(self: Any) -> list[Any]:
+    return [getattr(self, name) for name in self.__slots__]
+
+
+def _restore(self: Any, values: list[Any]) -> None:
+    for name, value in zip(self.__slots__, values, strict=True):
+        object.__setattr__(self, name, value)
 
 
 def _refuse(self: Any, name: str, *_: object) -> None:
@@ -151,23 +145,27 @@ def _refuse(self: Any, name: str, *_: object) -> None:
     raise FrozenInstanceError(f"cannot assign to field {name!r} of {type(self).__name__}")
 
 
-def _first_init(cls: type[Any]) -> Any:
-    """An `__init__` for one value: most classes make no second one. The next is compiled."""
-
-    def compiled(self: Any, *arguments: Any, **named: Any) -> None:
-        _compile_init(cls)
-        cls.__init__(self, *arguments, **named)
+def _first_init(cls: type[Any], fields: dict[str, Any]) -> Any:
+    """An `__init__` for the first values; most classes make no more. Then one is compiled."""
+    left = _MANY
+    has_more_to_do = hasattr(cls, "__post_init__")
 
     def init(self: Any, *arguments: Any, **named: Any) -> None:
-        cls.__init__ = compiled
-        needed = {name for name, said in cls.__fields__.items() if not said.is_optional}
-        if arguments or not needed <= named.keys() <= cls.__fields__.keys():
-            compiled(self, *arguments, **named)
+        nonlocal left
+        left -= 1
+        values = {**fields, **named}
+        if arguments or left < 0 or len(values) != len(fields):
+            _compile_init(cls)
+            cls.__init__(self, *arguments, **named)
             return
-        for name, said in cls.__fields__.items():
-            value = named[name] if name in named else said.make()
+        for name, value in values.items():
+            if value.__class__ is _Field:
+                value = value.make()
+            if value is _NOTHING:
+                _compile_init(cls)
+                cls.__init__(self, **named)  # it says what is missing
             object.__setattr__(self, name, value)
-        if hasattr(cls, "__post_init__"):
+        if has_more_to_do:
             self.__post_init__()
 
     return init
@@ -176,7 +174,7 @@ def _first_init(cls: type[Any]) -> Any:
 def _compile_init(cls: type[Any]) -> None:
     names: dict[str, Any] = {"_nothing": _NOTHING}
     parameters, lines = [], []
-    for name, said in cls.__fields__.items():
+    for name, said in _told(cls):
         names[f"_set_{name}"] = cls.__dict__[name].__set__
         value = name
         if said.default_factory is not _NOTHING:
@@ -220,10 +218,22 @@ class _StandardFields:
         import dataclasses
 
         namespace: dict[str, Any] = {"__annotations__": dict(cls.__annotations__)}
-        for name, said in cls.__fields__.items():
+        for name, said in _told(cls):
             given = {"default": said.default, "default_factory": said.default_factory}
             known = {key: item for key, item in given.items() if item is not _NOTHING}
             namespace[name] = dataclasses.field(repr=said.repr, **known)
         standard: Any = dataclasses.dataclass(kw_only=True)(type(cls.__name__, (), namespace))
         cls.__dataclass_fields__ = standard.__dataclass_fields__
         return cls.__dataclass_fields__
+
+
+_SHARED: dict[str, Any] = {
+    "__repr__": _show,
+    "__getstate__": _state,
+    "__setstate__": _restore,
+    "__dataclass_fields__": _StandardFields(),
+    "__signature__": _Signature(),
+}
+_EQUAL = {"__eq__": _comparison("__eq__")}
+_ORDERED = {name: _comparison(name) for name in ("__lt__", "__le__", "__gt__", "__ge__")}
+_FROZEN = {"__setattr__": _refuse, "__delattr__": _refuse}
