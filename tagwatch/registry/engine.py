@@ -1,17 +1,21 @@
 """What runs here: containers and images of a local engine, through its Unix socket.
 
 Docker Engine API 1.40 and later (https://docs.docker.com/reference/api/engine/); podman's is alike.
-Only two reading requests are ever made.
+Only reading requests are ever made: containers, and an image's settings and history. What an
+engine stores is never exported.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import json
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -21,12 +25,18 @@ from tagwatch.image.digest import Digest, is_digest, parse_digest
 from tagwatch.source.target import Port
 from tagwatch.value import dataclass
 
-__all__ = ["EngineImage", "LocalEngine", "RunningContainer", "open_engine"]
+__all__ = ["EngineImage", "LocalEngine", "RunningContainer", "StoredImage", "open_engine"]
 
 T = TypeVar("T")
 
 _TIMEOUT_SECONDS = 20.0
 _MAX_BYTES = 64 * 1024 * 1024
+_ID = re.compile(r"[0-9a-f]{64}")
+_SETTING = re.compile(
+    r"(?:/bin/sh -c #\(nop\)\s+)?"
+    r"(?:ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|SHELL|STOPSIGNAL|USER"
+    r"|VOLUME)\b"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +62,19 @@ class EngineImage:
     tags: tuple[str, ...]
     digests: tuple[str, ...]
     diff_ids: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredImage:
+    """An image as the engine describes it. `config`: an image config made of the description.
+
+    Its bytes are not the config's own, and its history's dates are whole seconds. `digests`: what
+    registries served it as, `name@digest`.
+    """
+
+    id: Digest
+    digests: tuple[str, ...]
+    config: bytes
 
 
 class _Port(msgspec.Struct, rename="pascal"):
@@ -81,6 +104,22 @@ class _Image(msgspec.Struct, rename="pascal"):
     root_fs: _RootFS | None = msgspec.field(name="RootFS", default=None)
 
 
+class _Described(_Image, rename="pascal"):
+    created: str | None = None
+    os: str = "linux"
+    os_version: str = ""
+    architecture: str = ""
+    variant: str = ""
+    config: dict[str, Any] | None = None
+
+
+class _Step(msgspec.Struct, rename="pascal"):
+    created: int = 0
+    created_by: str = ""
+    size: int = 0
+    comment: str = ""
+
+
 class LocalEngine:
     """One engine. Every method raises `UnavailableError` where it gives no usable answer."""
 
@@ -105,6 +144,22 @@ class LocalEngine:
                 tags=tuple(found.repo_tags or ()),
                 digests=tuple(found.repo_digests or ()),
                 diff_ids=tuple(map(parse_digest, (found.root_fs or _RootFS()).layers or ())),
+            )
+        except InvalidDigestError as error:
+            raise self._unusable() from error
+
+    async def stored(self, name: str) -> StoredImage | None:
+        """The image called `name` (a reference or an ID), or None. Two requests."""
+        path = f"/images/{quote(name, safe='/:@')}"
+        found = await self._get(f"{path}/json", _Described)
+        steps = await self._get(f"{path}/history", list[_Step]) if found else None
+        if found is None or steps is None:
+            return None
+        try:
+            return StoredImage(
+                id=parse_digest(f"sha256:{found.id}" if _ID.fullmatch(found.id) else found.id),
+                digests=tuple(found.repo_digests or ()),
+                config=_config_of(found, steps),
             )
         except InvalidDigestError as error:
             raise self._unusable() from error
@@ -180,6 +235,53 @@ def _socket(environment: Mapping[str, str]) -> Path:
     raise UnavailableError(
         "no container engine was found on this machine", hint="DOCKER_HOST=unix:///path names one"
     )
+
+
+def _config_of(image: _Described, steps: Sequence[_Step]) -> bytes:
+    """An image config (OCI image-spec, config.md) with what the engine tells of it."""
+    layers = list((image.root_fs or _RootFS()).layers or ())
+    history = [
+        {
+            "created": _moment(step.created),
+            "created_by": step.created_by,
+            "comment": step.comment,
+            **({"empty_layer": True} if empty else {}),
+        }
+        for step, empty in zip(reversed(steps), _empty(steps, len(layers)), strict=True)
+    ]
+    document = {
+        "created": image.created,
+        "os": image.os,
+        "architecture": image.architecture,
+        "config": image.config,
+        "rootfs": {"type": "layers", "diff_ids": layers},
+        "history": history,
+    }
+    if image.variant:
+        document["variant"] = image.variant
+    if image.os_version:
+        document["os.version"] = image.os_version
+    return json.dumps(document).encode()
+
+
+def _moment(seconds: int) -> str | None:
+    """A time in a document; None for one that no calendar has."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def _empty(steps: Sequence[_Step], layers: int) -> Iterable[bool]:
+    """Which steps made no layer, oldest first: the engine tells sizes, and a layer may have none.
+
+    Where the sizes do not tell, settings made no layer and anything else did.
+    """
+    oldest_first = list(reversed(steps))
+    by_size = [not step.size for step in oldest_first]
+    if by_size.count(False) == layers:
+        return by_size
+    return [not step.size and bool(_SETTING.match(step.created_by)) for step in oldest_first]
 
 
 def _container(entry: _Container) -> RunningContainer:

@@ -1,7 +1,8 @@
 """Google's registries: one `tags/list` tells every tag's digest and dates.
 
 Artifact Registry and gcr.io add to the OCI API's answer a `manifest` map, from digest to tags, and
-`child`, the names below (google/go-containerregistry, pkg/v1/google/list.go).
+`child`, the names below (google/go-containerregistry, pkg/v1/google/list.go). An answer ends at
+ten thousand entries and says nothing: then Artifact Registry's own API has the rest.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from tagwatch.errors import HostileAnswerError, InvalidReferenceError
+from tagwatch.errors import HostileAnswerError, InvalidReferenceError, RegistryError
 from tagwatch.image.digest import Digest, is_digest
 from tagwatch.image.reference import Repository, is_tag
 from tagwatch.image.snapshot import Scope, TagObservation
 from tagwatch.registry.authorization import pull_grant
+from tagwatch.registry.catalogue.artifact_registry import ArtifactRegistry
 from tagwatch.registry.catalogue.fallback import PlainList
 from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.catalogue.oci import dropped_warning
@@ -69,6 +71,17 @@ class _Read:
             if is_digest(digest):
                 self._add_manifest(Digest(digest), manifest)
 
+    def replace(self, tags: Mapping[str, Digest | None]) -> None:
+        """Take the word of an API that lists every tag; dates are kept where nothing moved."""
+        before, self.seen = self.seen, {}
+        self.names, self.twice = set(tags), set()
+        for tag, digest in tags.items():
+            if digest is None:
+                continue
+            seen = before.get(tag)
+            same = seen is not None and seen.digest == digest
+            self.seen[tag] = seen if same and seen else TagObservation(tag=tag, digest=digest)
+
     def _add_names(self, tags: list[str | None]) -> None:
         good = {tag for tag in tags if tag is not None and is_tag(tag)}
         self.names |= good
@@ -101,6 +114,7 @@ class GoogleCatalogue:
         self._host = context.host
         self._oci = context.oci
         self._plain = PlainList(context)
+        self._api = ArtifactRegistry(context)
 
     async def list_tags(
         self,
@@ -110,20 +124,30 @@ class GoogleCatalogue:
         known: Mapping[str, Digest] | None,  # noqa: ARG002
         at: datetime,  # noqa: ARG002
     ) -> Listing:
-        """See `Catalogue.list_tags`. Cost: one request."""
+        """See `Catalogue.list_tags`. Cost: one request, and one more for 1000 tags of a
+        repository that is larger than an answer.
+        """
         read, is_cut = await self._read(repository.path)
         if not read.has_map and read.names:
             return await self._plain.list_tags(repository, "its tags list tells no digests")
+        gap = await self._complete(read, repository) if is_cut else ""
         return Listing(
             scope=Scope.FULL,
             names=frozenset(read.names),
             observations=tuple(one for tag, one in read.seen.items() if tag not in read.twice),
             undigested=frozenset((read.names - read.seen.keys()) | read.twice),
             warnings=dropped_warning(read.dropped),
-            gap=f"Google lists {_MOST} entries at most, and {repository.path!r} has more"
-            if is_cut
-            else "",
+            gap=gap,
         )
+
+    async def _complete(self, read: _Read, repository: Repository) -> str:
+        """Ask Artifact Registry's API for what the answer left out: why it could not, or ""."""
+        try:
+            read.replace(await self._api.tags(repository))
+        except RegistryError as error:
+            why = f"{error.message}: {error.hint}"
+            return f"Google lists {_MOST} entries at most, and there are more. {why}"
+        return ""
 
     async def list_repositories(self, prefix: str) -> Collection[Repository]:
         """See `Registry.list_repositories`. Cost: one request a folder and repository below."""
