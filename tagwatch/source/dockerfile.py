@@ -32,6 +32,11 @@ _PROGRAM = frozenset(
     {"go", "py", "js", "mjs", "ts", "tsx", "rs", "java", "kt", "rb", "php", "c", "h", "cc", "cpp"}
     | {"cs", "swift", "lua", "pl", "sh", "bash", "ps1", "tf", "nix", "vim", "el", "txt"}
 )
+_PLAIN = frozenset({"dockerfile", "containerfile"})
+_INSTRUCTION = re.compile(
+    r"^[ \t]*(?:FROM|ARG|RUN|COPY|ADD|CMD|ENTRYPOINT|ENV|WORKDIR|USER|EXPOSE|LABEL|ONBUILD)[ \t]",
+    re.IGNORECASE | re.MULTILINE,
+)
 _BEGINS = re.compile(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*[ \t]*(FROM|ARG)[ \t]+[^ \t\r\n]", re.IGNORECASE)
 _FROM = re.compile(r"^[ \t]*FROM[ \t]+[^ \t\r\n]", re.IGNORECASE | re.MULTILINE)
 
@@ -41,8 +46,12 @@ def recognizes(path: str, head: bytes) -> bool:
     name = path.rpartition("/")[2]
     if _NAME.fullmatch(name):
         ending = name.rpartition(".")[2].lower()
-        if ending not in _PROGRAM or not head:  # dockerfile.go is Go, or for Go: its content tells
-            return ending not in _NEVER
+        if ending in _NEVER:
+            return False
+        if not head or ending in _PLAIN:
+            return True
+        if ending not in _PROGRAM:  # dockerfile.go is Go, or for Go: its content tells
+            return _INSTRUCTION.search(head.decode("utf-8", "replace")) is not None
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
     begins = _BEGINS.match(text)
     return bool(begins and (begins[1].upper() == "FROM" or _FROM.search(text)))

@@ -23,12 +23,12 @@ from tagwatch.value import dataclass, field
 
 __all__ = ["extract", "recognizes"]
 
-_NAME = re.compile(r"(?:.*[._-])?gitlab-ci\.ya?ml", re.IGNORECASE)
+_NAME = re.compile(r"(?:.*[._-])?gitlab-ci\.ya?ml|\.gitlab-ci[._-].*\.ya?ml", re.IGNORECASE)
 _FOLDER = re.compile(r"(?:^|/)\.?gitlab(?:-ci|/ci)?/(?:[^/]+/)*[^/]+\.ya?ml")
 _ROOT_KEY = re.compile(rb"(?m)^(?:stages|default|workflow|include|variables|image)[ \t]*:")
 _JOB = re.compile(rb"(?m)^[ \t]+(?:stage|script)[ \t]*:")
 _OTHER = re.compile(
-    rb"(?m)^(?:(?:jobs|apiVersion|trigger|pr|pool|steps|language)[ \t]*:"
+    rb"(?m)^(?:(?:jobs|apiVersion|trigger|pr|pool|steps|language|pipelines)[ \t]*:"
     rb"|services:[ \t\r]*\n[ \t]+\w[\w-]*:)"
 )
 _KEYWORDS = frozenset(

@@ -8,30 +8,20 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
-from itertools import chain
 
-from tagwatch.errors import InvalidReferenceError
-from tagwatch.image.reference import Repository
 from tagwatch.source.companion import Companions
+from tagwatch.source.helm_values import Values
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
-from tagwatch.source.image_text import image_target, literal_scalar
-from tagwatch.source.node import Document, Mapping, Node, Scalar, Sequence, items_of, walk
+from tagwatch.source.node import Mapping
 from tagwatch.source.source_text import SourceText
-from tagwatch.source.split_reference import SplitReference
 from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
 from tagwatch.source.yaml_nodes import load_yaml
-from tagwatch.value import dataclass, replace
 
 __all__ = ["extract", "recognizes"]
 
 _VALUES = re.compile(r"(?:[^/]*[._-])?values(?:[._-][^/]*)?\.ya?ml", re.IGNORECASE)
 _TEMPLATE_PATH = re.compile(r"(?:^|/)templates/(?:[^/]+/)*[^/]+\.(?:ya?ml|tpl)")
 _ACTION = re.compile(rb"\{\{-?[ \t]*(?:[.$\"(]|/\*|\w)")
-_IMAGE_KEY = re.compile(r"(?:.*[a-z0-9_-])?[iI]mage|.*_image|.*-image")
-_IMAGE_LIST = re.compile(r"(?:.*[a-z0-9])?[iI]mages")
-_TAGGED = re.compile(r"[^\s:@]+(?::\d+/[^\s:@]+)?[:@][^\s/]+")
-_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 
 def recognizes(path: str, head: bytes) -> bool:
@@ -47,7 +37,7 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
         return Extraction(problems=(_template_note(path),))
     document = load_yaml(raw, path)
     companions = Companions(context)
-    values = _Values(document=document, companions=companions)
+    values = Values(document=document, kind="helm", companions=companions)
     found: dict[tuple[Location, object], Target] = {}
     problems = list(document.problems)
     for root in document.roots:
@@ -61,181 +51,6 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
         problems=(*dict.fromkeys(problems), *ignore_problems(ignores), *companions.problems),
         wanted=companions.wanted,
         ignores=ignores,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Section:
-    """A top-level key of the values, and the registry that `global` puts before its images."""
-
-    name: str
-    registry: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Chart:
-    """What a chart says of its images: all empty where there is no chart (yet)."""
-
-    app_version: str = ""
-    subcharts: frozenset[str] = frozenset()
-
-    @classmethod
-    def beside(cls, path: str, companions: Companions) -> _Chart:
-        """The chart in the folder of a values file."""
-        path = posixpath.join(posixpath.dirname(path), "Chart.yaml")
-        raw = companions.read(path, None)
-        roots = load_yaml(raw, path).roots if raw is not None else ()
-        if not roots or not isinstance(roots[0], Mapping):
-            return cls()
-        names = (
-            node.scalar("alias") or node.scalar("name")
-            for node in items_of(roots[0].get("dependencies"))
-            if isinstance(node, Mapping)
-        )
-        version = roots[0].scalar("appVersion")
-        return cls(
-            app_version=version.value if version is not None else "",
-            subcharts=frozenset(name.value for name in names if name is not None),
-        )
-
-
-@dataclass(slots=True, kw_only=True)
-class _Values:
-    """One values file, and the chart beside it once that is asked for."""
-
-    document: Document
-    companions: Companions
-    chart: _Chart | None = None
-
-    def images(self, root: Mapping) -> Iterator[tuple[Target, Problem | None]]:
-        """Every image of the values, in file order, with what is wrong with its tag."""
-        registry = root.scalar("global", "imageRegistry")
-        seen = {id(root)}
-        for name, top in root.entries.items():
-            section = _Section(name=name, registry=registry.value if registry else "")
-            for parent, key, value in chain([(root, name, top)], walk(top, seen)):
-                yield from self._at(parent, key, value, section)
-
-    def _at(
-        self, parent: Mapping, key: str, value: Node, section: _Section
-    ) -> Iterator[tuple[Target, Problem | None]]:
-        if isinstance(value, Scalar):
-            if _IMAGE_KEY.fullmatch(key) and (target := self._inline(parent, key, value)):
-                yield target, None
-        elif isinstance(value, Mapping):
-            if (target := self._split(key, value, section)) is not None:
-                yield target, self._tag_problem(value)
-            elif _IMAGE_LIST.fullmatch(key):
-                yield from ((target, None) for target in self._named(value))
-        else:
-            yield from self._listed(key, value, section)
-
-    def _listed(
-        self, key: str, node: Sequence, section: _Section
-    ) -> Iterator[tuple[Target, Problem | None]]:
-        is_list = _IMAGE_LIST.fullmatch(key) is not None
-        for item in node.items:
-            if isinstance(item, Scalar) and is_list and self._is_name(item):
-                yield self._whole(item, key), None
-            elif isinstance(item, Mapping):
-                target = self._split("image" if is_list else "", item, section)
-                if target is not None:
-                    yield target, self._tag_problem(item)
-
-    def _named(self, node: Mapping) -> Iterator[Target]:
-        """The images of `images: {web: o/r:7}` and of `images: {tags: {web: o/r:7}}`."""
-        for below in (node, node.mapping("tags")):
-            for key, value in below.entries.items() if below else ():
-                if isinstance(value, Scalar) and _TAGGED.fullmatch(value.value):
-                    yield self._whole(value, key)
-
-    def _inline(self, parent: Mapping, key: str, node: Scalar) -> Target | None:
-        """A text under an image key: the whole reference, or its name with the tag beside it."""
-        if not self._is_name(node):
-            return None
-        tag = parent.get("tag") if key == "image" else None
-        tag = tag or parent.get(f"{key}Tag") or parent.get(f"{key}Version")
-        if isinstance(tag, Scalar) and tag.value and ":" not in node.value.rpartition("/")[2]:
-            return SplitReference(
-                document=self.document, kind="helm", name=node, tag=tag, group=key
-            ).target()
-        return self._whole(node, key)
-
-    def _whole(self, node: Scalar, key: str) -> Target:
-        value = literal_scalar(self.document, node)
-        return image_target(self.document, node, value, kind="helm", group=key)
-
-    def _split(self, key: str, node: Mapping, section: _Section) -> Target | None:
-        """The target of a mapping that has `repository`, or is under an image key with `name`."""
-        is_image = _IMAGE_KEY.fullmatch(key) is not None
-        repository = node.scalar("repository")
-        if repository is None and is_image and "tag" in node.entries:
-            repository = node.scalar("name")
-        if repository is None or not repository.value or not self._is_name(repository):
-            return None
-        if not is_image and not _is_split(node):
-            return None
-        own = node.scalar("registry")
-        prefix = own.value if own is not None else ""
-        if "registry" in node.entries and section.registry:
-            prefix = section.registry
-        digest = node.scalar("digest") or node.scalar("sha")
-        bare = digest is not None and ":" not in digest.value
-        split = SplitReference(
-            document=self.document,
-            kind="helm",
-            name=repository,
-            tag=node.scalar("tag"),
-            digest=digest,
-            prefix=f"{prefix.rstrip('/')}/" if prefix else "",
-            digest_prefix="sha256:" if bare else "",
-            group=key or None,
-        )
-        target = split.target()
-        if target.missing == ("tag",) and is_image and (version := self._app_version(section)):
-            return replace(split, default_tag=version).target()
-        return target
-
-    def _app_version(self, section: _Section) -> str:
-        """The chart's `appVersion`; empty without a chart, and in the values of a subchart."""
-        if self.chart is None:
-            self.chart = _Chart.beside(self.document.source.path, self.companions)
-        return "" if section.name in self.chart.subcharts else self.chart.app_version
-
-    def _is_name(self, node: Scalar) -> bool:
-        """False for what cannot be an image: nothing, numbers, booleans, URLs, free text."""
-        text = node.value
-        if not text or node.is_null or not node.is_string or "://" in text:
-            return False
-        if "{{" in text or "$" in text:
-            return True
-        try:
-            Repository.parse(text.partition("@")[0].rpartition(":")[0] or text)
-        except InvalidReferenceError:
-            return not any(character.isspace() for character in text) and "/" in text
-        return True
-
-    def _tag_problem(self, node: Mapping) -> Problem | None:
-        """A tag without quotes that Helm reads as a number and prints otherwise (3.10 as 3.1)."""
-        tag = node.scalar("tag")
-        if tag is None or tag.style or not _NUMBER.fullmatch(tag.value):
-            return None
-        number = float(tag.value)
-        if "." in tag.value and f"{number:g}" == tag.value:
-            return None
-        if "." not in tag.value and str(int(tag.value)) == tag.value and abs(number) < 1e6:
-            return None
-        return Problem(
-            message=f"tag: {tag.value} without quotes is a number, and Helm prints it otherwise",
-            location=self.document.location(tag),
-            hint=f'write tag: "{tag.value}"',
-        )
-
-
-def _is_split(node: Mapping) -> bool:
-    """True where a mapping outside an image key still reads like an image."""
-    return isinstance(node.get("tag"), Scalar) and bool(
-        node.entries.keys() & {"registry", "digest", "pullPolicy", "imagePullPolicy", "name"}
     )
 
 

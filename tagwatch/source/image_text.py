@@ -57,6 +57,8 @@ def literal_scalar(document: Document, node: Scalar) -> Resolved:
     """A scalar's value where no variables are substituted; template text is `missing`."""
     if len(node.value) > _MAX_LENGTH:
         return Resolved(error="longer than any image reference")
+    if node.value.startswith("ko://"):
+        return Resolved(missing=(node.value,))  # a Go package that ko builds: no image yet
     if missing := template_variables(node.value):
         return Resolved(missing=missing)
     return literal(node.value, place_of(document, node))

@@ -1,7 +1,8 @@
 """Kubernetes manifests, read without schemas: whatever holds containers is understood.
 
 Workloads of every kind, List, CronJob, image volumes (`volumes[].image.reference`), custom
-resources (Argo's `script`, Tekton's `steps`, Knative, an operator's `image: host/name:tag`).
+resources (Argo's `script`, Tekton's `steps`, Knative, an operator's `image: host/name:tag`), and
+the values that a Flux or Argo CD resource gives to a chart.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target, literal_scalar
 from tagwatch.source.interpolation import Resolved
 from tagwatch.source.node import Document, Mapping, Node, Scalar, Sequence
-from tagwatch.source.target import Extraction, SourceContext, Target
+from tagwatch.source.release import values_images, values_of
+from tagwatch.source.target import Extraction, Location, SourceContext, Target
 from tagwatch.source.yaml_nodes import load_yaml
 
 __all__ = ["extract", "images_below", "recognizes"]
@@ -43,10 +45,10 @@ def recognizes(path: str, head: bytes) -> bool:
 def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:  # noqa: ARG001 (`Source`)
     """See `Source.extract`."""
     document = load_yaml(raw, path)
-    targets: dict[tuple[int, int], Target] = {}
+    targets: dict[Location, Target] = {}
     for root in document.roots:
-        for target, node in images_below(document, root):
-            targets.setdefault((node.start, node.end), target)
+        for target in images_below(document, root):
+            targets.setdefault(target.location, target)
     ignores = find_ignores(document.source.text, path)
     return Extraction(
         targets=attach(targets.values(), ignores),
@@ -55,44 +57,56 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:  # noq
     )
 
 
-def images_below(document: Document, root: Node) -> Iterator[tuple[Target, Scalar]]:
-    """Every image that a manifest runs, with its node; a shared node may come more than once."""
-    for group, node in _resource(root, 0):
-        if not node.is_string and not node.is_null:
-            value = Resolved(error="an image is a string")
-        else:
-            value = literal_scalar(document, node)
-        yield image_target(document, node, value, kind="kubernetes", group=group), node
+def images_below(document: Document, root: Node, *, kind: str = "kubernetes") -> Iterator[Target]:
+    """Every image that a manifest runs; what an alias shares may come more than once."""
+    for resource in _resources(root, 0):
+        given = values_of(resource)
+        for group, node in _containers(resource, set(map(id, given))):
+            yield _target(document, node, kind, group)
+        for values in given:
+            yield from (target for target, _ in values_images(document, values, kind))
 
 
-def _resource(root: Node, depth: int) -> Iterator[tuple[str | None, Scalar]]:
-    """The container name and image of everything in a resource, or in a list of them.
+def _target(document: Document, node: Scalar, kind: str, group: str | None) -> Target:
+    if node.value.startswith("ko://"):
+        value = Resolved(missing=(node.value[:200],))  # what `ko` will build from this package
+    elif not node.is_string and not node.is_null:
+        value = Resolved(error="an image is a string")
+    else:
+        value = literal_scalar(document, node)
+    return image_target(document, node, value, kind=kind, group=group)
+
+
+def _resources(root: Node, depth: int) -> Iterator[Mapping]:
+    """A resource that may run images, or those of a list.
 
     A list in a list is none: with aliases it may hold itself.
     """
     if isinstance(root, Sequence) and not depth:
         for item in root.items:
-            yield from _resource(item, depth + 1)
+            yield from _resources(item, depth + 1)
     if not isinstance(root, Mapping):
         return
     items = root.get("items")
     if isinstance(items, Sequence) and _text(root, "kind").endswith("List") and not depth:
         for item in items.items:
-            yield from _resource(item, depth + 1)
-        return
-    if _text(root, "kind") in _DATA_KINDS:
-        return
-    yield from _containers(root, is_custom=not _CORE.fullmatch(_text(root, "apiVersion")))
+            yield from _resources(item, depth + 1)
+    elif _text(root, "kind") not in _DATA_KINDS:
+        yield root
 
 
-def _containers(root: Mapping, *, is_custom: bool) -> Iterator[tuple[str | None, Scalar]]:
-    """Containers' images; in a custom resource also what is plainly one by its key and form."""
-    seen: set[int] = set()
+def _containers(root: Mapping, seen: set[int]) -> Iterator[tuple[str | None, Scalar]]:
+    """The container name and image of everything in a resource.
+
+    In a custom resource also what is plainly an image by its key and form. What stands below
+    nodes whose identities are `seen` is passed over.
+    """
+    is_custom = not _CORE.fullmatch(_text(root, "apiVersion"))
     stack: list[tuple[str, Node]] = [("", root)]
     while stack:
         key, node = stack.pop()
         if isinstance(node, Scalar):
-            if is_custom and key.endswith(("image", "Image")) and _is_explicit(node.value):
+            if is_custom and key.endswith(("image", "Image")) and _is_plain(node.value):
                 yield None, node
             continue
         if id(node) in seen:
@@ -108,13 +122,14 @@ def _containers(root: Mapping, *, is_custom: bool) -> Iterator[tuple[str | None,
         stack.extend(pair for pair in reversed(below) if pair[1] is not image)
 
 
-def _is_explicit(text: str) -> bool:
-    """True for a reference with a tag or digest, and with a registry or namespace."""
+def _is_plain(text: str) -> bool:
+    """True for a reference with a namespace and a tag or digest, or with a registry."""
     try:
         reference = Reference.parse(text)
     except InvalidReferenceError:
         return False
-    return "/" in text and bool(reference.tag or reference.digest)
+    first, slash, _ = text.partition("/")
+    return bool(slash) and bool(reference.tag or reference.digest or "." in first)
 
 
 def _image(key: str, node: Mapping) -> Scalar | None:

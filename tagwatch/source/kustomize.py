@@ -1,22 +1,27 @@
-"""Kustomize: the `images:` of a kustomization or component.
+"""Kustomize: the `images:` of a kustomization or component, its inline patches, its charts' values.
 
 An entry replaces the name, tag and digest of what the resources name; what it leaves alone stays
-theirs, and is `missing` here.
+theirs, and is `missing` here. A patch is a part of a manifest, or a list of JSON 6902 operations.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterator
 
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
-from tagwatch.source.node import Document, Mapping, Scalar, items_of
+from tagwatch.source.image_text import image_target, literal_scalar
+from tagwatch.source.kubernetes import images_below
+from tagwatch.source.node import Document, Mapping, Scalar, Sequence, items_of
+from tagwatch.source.release import values_images
 from tagwatch.source.split_reference import SplitReference
-from tagwatch.source.target import Extraction, Problem, SourceContext, Target
-from tagwatch.source.yaml_nodes import load_yaml
+from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
+from tagwatch.source.yaml_nodes import load_embedded, load_yaml
 
 __all__ = ["extract", "recognizes"]
 
+_KIND = "kustomize"
 _NAMES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 _API = re.compile(rb"""(?m)^["']?apiVersion["']?[ \t]*:[ \t]*["']?kustomize\.config\.k8s\.io/""")
 
@@ -31,18 +36,20 @@ def recognizes(path: str, head: bytes) -> bool:
 def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:  # noqa: ARG001 (`Source`)
     """See `Source.extract`."""
     document = load_yaml(raw, path)
-    targets: list[Target] = []
+    targets: dict[Location, Target] = {}
     problems = list(document.problems)
     for root in document.roots:
         if not isinstance(root, Mapping):
             continue
         for entry in items_of(root.get("images")):
             if isinstance(entry, Mapping) and (target := _target(document, entry)) is not None:
-                targets.append(target)
+                targets.setdefault(target.location, target)
                 problems += _number_problems(document, entry)
+        for target in (*_patched(document, root, problems), *_chart_images(document, root)):
+            targets.setdefault(target.location, target)
     ignores = find_ignores(document.source.text, path)
     return Extraction(
-        targets=attach(targets, ignores),
+        targets=attach(sorted(targets.values(), key=lambda target: target.location), ignores),
         problems=(*problems, *ignore_problems(ignores)),
         ignores=ignores,
     )
@@ -56,8 +63,62 @@ def _target(document: Document, entry: Mapping) -> Target | None:
     if shown is None or not any(node and node.value for node in (new_name, tag, digest, suffix)):
         return None
     return SplitReference(
-        document=document, kind="kustomize", name=shown, tag=tag, digest=digest
+        document=document, kind=_KIND, name=shown, tag=tag, digest=digest
     ).target()
+
+
+def _patched(document: Document, root: Mapping, problems: list[Problem]) -> Iterator[Target]:
+    """The images that inline patches set; a patch that cannot be read is added to `problems`."""
+    for node in _patches(root):
+        if node.value.endswith((".yaml", ".yml", ".json")) or not node.value.strip():
+            continue  # a file, which is read where it stands
+        patch = load_embedded(document, node)
+        problems += patch.problems
+        if not patch.roots:
+            message = "an inline patch was not read: it is written with escapes or folded lines"
+            place = document.location(node)
+            problems.append(Problem(message=message, location=place, skipped=True))
+        for part in patch.roots:
+            if isinstance(part, Sequence):
+                yield from _operations(patch, part)
+            else:
+                yield from images_below(patch, part, kind=_KIND)
+
+
+def _patches(root: Mapping) -> Iterator[Scalar]:
+    for key in ("patches", "patchesJson6902", "patchesStrategicMerge"):
+        for item in items_of(root.get(key)):
+            node = item.scalar("patch") if isinstance(item, Mapping) else item
+            if isinstance(node, Scalar):
+                yield node
+
+
+def _operations(patch: Document, operations: Sequence) -> Iterator[Target]:
+    """What `add` and `replace` set: an image by its path, or a container with one."""
+    for operation in operations.items:
+        if not isinstance(operation, Mapping):
+            continue
+        verb, where = operation.scalar("op"), operation.scalar("path")
+        value = operation.get("value")
+        if verb is None or where is None or verb.value not in ("add", "replace"):
+            continue
+        if isinstance(value, Scalar) and where.value.endswith("/image"):
+            yield image_target(patch, value, literal_scalar(patch, value), kind=_KIND)
+        elif value is not None and not isinstance(value, Scalar):
+            below = where.value.removesuffix("/-").rstrip("/0123456789").rpartition("/")[2]
+            is_item = isinstance(value, Mapping) and where.value[-1:] in "-0123456789"
+            held = Sequence(value.start, end=value.end, items=[value]) if is_item else value
+            yield from images_below(
+                patch, Mapping(value.start, pairs=[(Scalar(below, 0, 0), held)]), kind=_KIND
+            )
+
+
+def _chart_images(document: Document, root: Mapping) -> Iterator[Target]:
+    """The images in the values that are given inline to charts."""
+    for chart in items_of(root.get("helmCharts")):
+        values = chart.get("valuesInline") if isinstance(chart, Mapping) else None
+        if values is not None:
+            yield from (target for target, _ in values_images(document, values, _KIND))
 
 
 def _number_problems(document: Document, entry: Mapping) -> list[Problem]:

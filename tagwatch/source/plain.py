@@ -20,11 +20,15 @@ _COMMENT = re.compile(r"[ \t]*(?:#.*)?\r?")
 
 
 def recognizes(path: str, head: bytes) -> bool:
-    """See `Source.recognizes`: by content where every line is a reference, one more than a word."""
-    if _NAME.fullmatch(path.rpartition("/")[2]):
-        return True
+    """See `Source.recognizes`: by content where every line is a reference, one more than a word.
+
+    Under the name of a list of images, where half of the lines are.
+    """
+    is_list = _NAME.fullmatch(path.rpartition("/")[2]) is not None
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
     lines = [line for line in text.split("\n") if not _COMMENT.fullmatch(line)]
+    if is_list:
+        return 2 * sum(map(_is_reference, lines)) >= len(lines)
     return any(mark in text for mark in ":/@") and bool(lines) and all(map(_is_reference, lines))
 
 

@@ -7,6 +7,7 @@ Aliases are shared nodes, never copies, so a file of nested aliases stays as sma
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -24,11 +25,12 @@ from tagwatch.source.node import (
 from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Problem
 
-__all__ = ["block_content", "load_yaml"]
+__all__ = ["block_content", "load_embedded", "load_yaml"]
 
 _MAX_DEPTH = 150  # OpenAPI schemas in CRDs reach about 60
 _MAX_NODES = 1_000_000
 _MAX_MERGED = 200_000
+_SEPARATOR = re.compile(r"(?m)^[ \t]*---(?:[ \t][^\n]*)?\r?$")
 _PROPERTY = re.compile(r"(?:!<[^>\s]*>|[&!][^\s\[\]{},]*)(?:\s+(?:\#[^\n]*\s+)*|(?=[,\]}]|$))")
 
 
@@ -45,9 +47,27 @@ def load_yaml(raw: bytes, path: str) -> Document:
     if source.text.startswith("\ufeff"):  # libyaml passes over it without counting it
         twice = InputError("the file begins with two byte order marks", hint="remove one")
         return unreadable(path, twice)
-    composer = _Composer(source)
-    composer.run()
-    return Document(source=source, roots=tuple(composer.roots), problems=tuple(composer.problems))
+    return _compose(source, [(0, source.text)])
+
+
+def load_embedded(document: Document, node: Scalar) -> Document:
+    """The YAML or JSON that a scalar of `document` holds, every node at its place in the file.
+
+    Nothing where the file spells the scalar's text otherwise (escapes, folded lines).
+    """
+    text = document.source.text
+    start, end = node.start, node.end
+    if node.style == "|":
+        start = text.find("\n", start, end) + 1 or end
+    elif text[start:end] != node.value:
+        return Document(source=document.source)
+    ends = [match.span() for match in _SEPARATOR.finditer(text, start, end)]
+    starts = [start, *(after for _, after in ends)]
+    stops = [*(before for before, _ in ends), end]
+    return _compose(
+        document.source,
+        [(at, text[at:stop]) for at, stop in zip(starts, stops, strict=True)],
+    )
 
 
 def block_content(source: SourceText, node: Scalar) -> tuple[int, int]:
@@ -63,11 +83,25 @@ def block_content(source: SourceText, node: Scalar) -> tuple[int, int]:
     return (start, body + len(text.rstrip())) if text.strip() else (node.start, node.start)
 
 
+def _compose(source: SourceText, streams: Iterable[tuple[int, str]]) -> Document:
+    """The documents of the streams, each given with where in `source` it begins."""
+    composers = [_Composer(source, text, start) for start, text in streams]
+    for composer in composers:
+        composer.run()
+    return Document(
+        source=source,
+        roots=tuple(root for composer in composers for root in composer.roots),
+        problems=tuple(problem for composer in composers for problem in composer.problems),
+    )
+
+
 class _Composer:
     """Builds nodes from one stream's events; gives up, with a problem, at any limit."""
 
-    def __init__(self, source: SourceText) -> None:
+    def __init__(self, source: SourceText, text: str, offset: int) -> None:
         self.source = source
+        self._text = text
+        self._offset = offset  # where `text` begins in the file
         self.roots: list[Node] = []
         self.problems: list[Problem] = []
         self._anchors: dict[str, Node] = {}
@@ -79,7 +113,7 @@ class _Composer:
     def run(self) -> None:
         import yaml
 
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(self.source.text)
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(self._text)
         try:
             while (event := loader.get_event()) is not None:
                 if not self._take(event, yaml):
@@ -87,7 +121,7 @@ class _Composer:
         except yaml.YAMLError as error:
             self._refuse(error)
         except RecursionError:  # the pure-Python parser, where the C one is not installed
-            self._problem("nested too deeply", 0)
+            self._problem("nested too deeply", self._offset)
         finally:
             loader.dispose()
 
@@ -98,16 +132,16 @@ class _Composer:
             self._add(self._scalar(event), event.anchor)
         elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
             node = (Mapping if kind is yaml.MappingStartEvent else Sequence)(
-                event.start_mark.index, event.tag or ""
+                event.start_mark.index + self._offset, event.tag or ""
             )
             self._add(node, event.anchor)
             self._open.append(node)
             self._keys.append(None)
         elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-            self._close(event.end_mark.index)
+            self._close(event.end_mark.index + self._offset)
         elif kind is yaml.AliasEvent:
             if event.anchor not in self._anchors:
-                start = event.start_mark.index
+                start = event.start_mark.index + self._offset
                 hint = "an anchor stands before its aliases, in the same document"
                 self._problem(f"no anchor {event.anchor[:60]!r}", start, hint=hint)
                 self._add(Scalar("", start, start), None)
@@ -126,16 +160,17 @@ class _Composer:
             else ""
         )  # fmt: skip
         if limit:
-            self._problem(limit, event.start_mark.index)
+            self._problem(limit, event.start_mark.index + self._offset)
         return not limit
 
     def _scalar(self, event: Any) -> Scalar:
         start, end, style = event.start_mark.index, event.end_mark.index, event.style or ""
         if event.anchor or event.tag:
-            while (match := _PROPERTY.match(self.source.text, start, end)) and match.end() > start:
+            while (match := _PROPERTY.match(self._text, start, end)) and match.end() > start:
                 start = match.end()
         if style in ("'", '"'):
             start, end = start + 1, end - 1
+        start, end = start + self._offset, end + self._offset
         return Scalar(event.value, start, end, style, event.tag or "")
 
     def _add(self, node: Node, anchor: str | None) -> None:
@@ -181,7 +216,7 @@ class _Composer:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         position = mark.index if mark else getattr(error, "position", 0)
         words = getattr(error, "problem", None) or getattr(error, "reason", None) or "syntax error"
-        self._problem(f"not YAML from here on: {words}", position)
+        self._problem(f"not YAML from here on: {words}", position + self._offset)
 
     def _problem(
         self, message: str, position: int, *, hint: str = "what follows was not read"

@@ -71,6 +71,8 @@ def find(paths: Sequence[str], root: Path) -> Found:
 
 def sources_from_globs(patterns: Sequence[str], root: Path) -> Found:
     """The files below `root` that git-style patterns match (`**/Dockerfile*`, `!vendor/`)."""
+    if not patterns:
+        return Found(files=())
     from pathspec import PathSpec
 
     spec = PathSpec.from_lines("gitignore", patterns)

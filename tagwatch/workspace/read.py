@@ -23,6 +23,7 @@ from tagwatch.workspace.recognition import (
     brought_source_for,
     is_dockerfile,
     source_for,
+    values_source_for,
 )
 
 __all__ = ["MAX_FILE_BYTES", "read_bytes", "read_targets"]
@@ -102,10 +103,10 @@ class _Reader:
             raw = self._bytes(file.real)
         except InputError as error:
             return _refused(file, error.message, error.hint)
-        head = b"" if file.origin == "walked" and not _is_yaml(file.path) else raw[:HEAD_BYTES]
+        head = raw[:HEAD_BYTES]
         source = source_for(file.path, head)
         if source is None and file.origin != "walked":
-            source = brought_source_for(file.path, head)
+            source = brought_source_for(file.path, head) or values_source_for(file.path, head)
         if source is None:
             if file.origin != "named":
                 return None
@@ -183,10 +184,6 @@ class _Reader:
             return False
         given.add(target.reference)
         return True
-
-
-def _is_yaml(path: str) -> bool:
-    return path.endswith((".yaml", ".yml"))
 
 
 def _refused(file: File, message: str, hint: str, *, skipped: bool = False) -> Extraction:

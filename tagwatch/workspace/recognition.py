@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from tagwatch.family import SOURCES
@@ -9,8 +10,17 @@ from tagwatch.member import brought_members, load_member
 from tagwatch.source.target import Source
 
 __all__ = ["HEAD_BYTES", "brought_source_for", "is_candidate", "is_dockerfile", "source_for"]
+__all__ += ["values_source_for"]
 
 HEAD_BYTES = 65536
+# What charts' values hold: a repository that is no address, or an image with its tag.
+_VALUES = re.compile(
+    rb"(?m)(?:^|[{,])[ \t]*(?:repository:[ \t]*(?!\S*://)[\"'\w]|image:[ \t]*[\w\"'./-]+[:@]\w)"
+)
+_OTHER_TOOL = re.compile(
+    rb"(?m)^(?:- (?:hosts|name)|apiVersion|kind|jobs|pipelines?|steps|stages|pool|trigger|orbs|on"
+    rb"|workflow|plays|tasks|variables)[ \t]*:"
+)
 
 
 @cache
@@ -39,6 +49,13 @@ def brought_source_for(path: str, head: bytes) -> tuple[str, Source] | None:
         if source.recognizes(path, head):
             return name, source
     return None
+
+
+def values_source_for(path: str, head: bytes) -> tuple[str, Source] | None:
+    """Helm's, for YAML under any name that reads like values; of files that somebody named."""
+    source = _source("helm")
+    is_values = path.endswith((".yaml", ".yml")) and _VALUES.search(head)
+    return ("helm", source) if is_values and not _OTHER_TOOL.search(head) else None
 
 
 @cache

@@ -177,3 +177,58 @@ def test_crlf_bom_and_ignores() -> None:
     (target,) = extraction.targets
     assert str(target.location) == "k.yaml:5:12"
     assert target.ignores[0].rules == ("tag-latest",)
+
+
+RELEASES = """\
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+spec:
+  chart: {spec: {chart: decoy, version: 1.0.0}}
+  values:
+    image: {repository: ghcr.io/a/b, tag: 1.2@DIGEST}
+    sidecar: {image: "q.io/c/d:3"}
+    empty: {image: {repository: e/f, tag: ""}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+spec:
+  source: {helm: {valuesObject: {image: {repository: g/h, tag: v4}}}}
+  sources:
+  - helm:
+      values: |
+        web:
+          image: # why
+            repository: i/j
+            tag: "5" # a
+---
+apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+spec: {template: {spec: {source: {helm: {valuesObject: {image: k:6}}}}}}
+---
+apiVersion: helm.cattle.io/v1
+kind: HelmChartConfig
+spec:
+  valuesContent: |-
+    image: l:7
+""".replace("DIGEST", "sha256:" + "c0ffee00" * 8)
+
+
+def test_values_that_resources_give_to_charts() -> None:
+    extraction = read(RELEASES)
+    digest = "sha256:" + "c0ffee00" * 8
+    assert [line.partition(":")[2] for line in shown(extraction)] == [
+        f"6:43 1.2@{digest} -> ghcr.io/a/b:1.2@{digest}",
+        "7:23 q.io/c/d:3 -> q.io/c/d:3",
+        "8:33 e/f -> missing tag",
+        "13:64 v4 -> docker.io/g/h:v4",
+        "20:19 5 -> docker.io/i/j:5",
+        "24:64 k:6 -> docker.io/library/k:6",
+        "30:12 l:7 -> docker.io/library/l:7",
+    ]
+    assert {target.kind for target in extraction.targets} == {"kubernetes"}
+
+
+def test_what_ko_builds_is_not_known() -> None:
+    text = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: ko://a.dev/cmd}]}\n"
+    (target,) = read(text).targets
+    assert (target.reference, target.missing) == (None, ("ko://a.dev/cmd",))

@@ -67,3 +67,75 @@ def test_recognizes() -> None:
     assert kustomize.recognizes("a/Kustomization", b"")
     assert kustomize.recognizes("x.yaml", api)
     assert not kustomize.recognizes("x.yaml", b"apiVersion: v1\nkind: Pod\n")
+
+
+PATCHES = """\
+patches:
+- path: deployment.yaml
+- patch: '[{"op": "replace", "path": "/spec/containers/0/image", "value": "redis:7"}]'
+- patch: |
+    - op: add
+      path: /spec/template/spec/containers/-
+      value: {name: x, image: &b busybox:1.36} # c
+    - op: add
+      path: /spec/template/spec/initContainers
+      value:
+      - name: y
+        image: "alpine:3"
+    - {op: add, path: /spec/template/spec/initContainers/0, value: {image: *b}}
+    - op: remove
+      path: /spec/image
+    - {op: test, path: /spec/image, value: decoy:1}
+    - {op: replace, path: /spec/host, value: decoy:2}
+patchesStrategicMerge:
+- pod.yaml
+- |-
+  spec:
+    containers: [{image: a:1}]
+  ---
+  kind: Deployment
+  spec: {template: {spec: {containers: [{name: a, image: b:2}]}}}
+patchesJson6902:
+- target: {kind: Pod}
+  patch: |-
+    - op: replace
+      path: /spec/containers/0/image
+      value: q.io/c@DIGEST # 3.1
+helmCharts:
+- name: redis
+  valuesInline:
+    image: {repository: bitnami/redis, tag: "7.2"}
+""".replace("DIGEST", D)
+
+
+def test_inline_patches_and_values() -> None:
+    extraction = read(PATCHES)
+    assert [line.removeprefix(f"{PATH}:") for line in shown(extraction)] == [
+        "3:76 redis:7 -> docker.io/library/redis:7",
+        "7:34 busybox:1.36 -> docker.io/library/busybox:1.36",
+        "12:17 alpine:3 -> docker.io/library/alpine:3",
+        "22:26 a:1 -> docker.io/library/a:1",
+        "25:58 b:2 -> docker.io/library/b:2",
+        f"31:14 q.io/c@{D} -> q.io/c@{D}",
+        "35:46 7.2 -> docker.io/bitnami/redis:7.2",
+    ]
+    assert extraction.problems == ()
+    pinned = next(target for target in extraction.targets if target.location.line == 31)
+    assert [field.name for field in pinned.fields] == ["reference", "comment"]
+
+
+@pytest.mark.parametrize(
+    ("patch", "message"),
+    [
+        (
+            '"- op: replace\\n  path: /image\\n  value: d:4"',
+            "was not read: it is written with escapes",
+        ),
+        (">\n    spec: {containers: [{image: x:1}]}", "was not read"),
+        ("|\n    spec: [", "not YAML from here on"),
+    ],
+)
+def test_a_patch_that_cannot_be_placed_is_said(patch: str, message: str) -> None:
+    extraction = read(f"patches:\n- patch: {patch}\n")
+    assert extraction.targets == ()
+    assert message in extraction.problems[0].message

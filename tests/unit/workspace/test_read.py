@@ -145,3 +145,46 @@ def test_dockerfiles_alone_load_neither_yaml_nor_pathspec(tree: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=tree, check=False
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "texts"),
+    [
+        ("prod.yaml", "web:\n  image:\n    repository: a/b\n    tag: v1\n", ["v1"]),
+        ("prod.yaml", "image: a/b:v1\n", ["a/b:v1"]),
+        ("prod.yaml", "x: {repository: 'a/b', tag: v1, pullPolicy: x}\n", ["v1"]),
+        ("prod.yaml", "dependencies:\n- repository: https://charts.example\n", None),
+        ("prod.yaml", "version: 2.1\norbs: {}\njobs:\n  a:\n    docker:\n    - image: a:1\n", None),
+        ("Dockerfile.go", "package dockerfile\n", None),
+        ("dockerfile.json.golden", '{"a": "FROM x"}\n', None),
+        ("Dockerfile.dev", "# c\nFROM a:1\n", ["a:1"]),
+        ("images.txt", "One:\n\nTwo: [two](http://localhost)\nredis\n", None),
+    ],
+)
+def test_a_named_file_by_its_content(
+    tree: Path, name: str, content: str, texts: list[str] | None
+) -> None:
+    (tree / name).write_text(content, encoding="utf-8")
+    ((_, extraction),) = read_targets(find([name], tree).files, tree, {}, {})
+    if texts is None:
+        assert "no format" in extraction.problems[0].message
+    else:
+        assert [target.text for target in extraction.targets] == texts
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("Dockerfile.go", "package dockerfile\n"),
+        ("dockerfile.json.golden", '{"a": "FROM x"}\n'),
+        ("images.txt", "One:\n\nTwo: [two](http://localhost)\n"),
+        ("prod.yaml", "image: a/b:v1\n"),
+        (
+            "bitbucket-pipelines.yml",
+            "image: a:1\npipelines:\n  x:\n    - step:\n        script: [x]\n",
+        ),
+    ],
+)
+def test_a_walked_file_of_another_tool_is_passed_over(tree: Path, name: str, content: str) -> None:
+    (tree / name).write_text(content, encoding="utf-8")
+    assert list(read_targets(find(["."], tree).files, tree, {}, {})) == []
