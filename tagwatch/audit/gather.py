@@ -5,17 +5,16 @@ Pure: what is remembered comes in as a `Memory`, whose parts may be read lazily.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from functools import cached_property
 
 from tagwatch.audit.base import BaseMatch
-from tagwatch.audit.change import Change
 from tagwatch.audit.evidence import Evidence, Pin, PlatformFacts, evidence_key
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.image import Image, PlatformImage, read_image
 from tagwatch.audit.lifecycle import classify
+from tagwatch.audit.memory import Memory
+from tagwatch.audit.pin import may_have_served
 from tagwatch.audit.resolution import Basis, Newer, Resolution, Status
 from tagwatch.audit.resolve import resolve_selector, resolve_tag
 from tagwatch.audit.stated_version import stated_version
@@ -25,71 +24,18 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.selector import is_pattern
-from tagwatch.image.snapshot import Document, Failure
 from tagwatch.image.tag import version_key
 from tagwatch.image.tag_table import TagTable
 from tagwatch.source.target import Target
+from tagwatch.value import replace
 
-__all__ = ["Memory", "gather"]
+__all__ = ["dated", "gather"]
 
 _MAX_INTERVALS = 20
 _FULL_VERSION = 3
 _TOLD_FOR = timedelta(days=30)
 """How long an imported list of what a publisher builds is taken to be true."""
 _UNREAD = frozenset({"invalid-document", "too-many-tags"})
-
-
-@dataclass(frozen=True, kw_only=True)  # no slots: what is looked up often is indexed once
-class Memory:
-    """What is known of one repository.
-
-    `table`: its tags, with digests as far as they were asked. `is_listed`: the names are whole, so
-    that a tag that is not there does not exist; `absent`: tags that answered 404 themselves.
-    `at`: when the registry was read last (None: never). `pins`: whether a digest is still served.
-    `intervals`: every tag's past, oldest first.
-    """
-
-    repository: Repository
-    at: datetime | None
-    table: TagTable
-    is_listed: bool
-    intervals: Mapping[str, tuple[Interval, ...]]
-    change_of: Callable[[str], Change | None]
-    documents: Mapping[Digest, Document]
-    absent: frozenset[str] = frozenset()
-    pins: Mapping[Digest, bool] = field(default_factory=dict)
-    failures: tuple[Failure, ...] = ()
-
-    def past_tags_of(self, digest: Digest) -> frozenset[str]:
-        """Every tag that served `digest` at some time."""
-        return frozenset(self._tags_of.get(digest, ()))
-
-    def line_beside(self, tag: str) -> tuple[Interval, ...]:
-        """The interval that began last in the line of `tag`, its own aside; none: nobody else."""
-        newest = self._newest_of_line.get(self.table.read(tag).line, ())
-        return tuple(interval for interval in newest if interval.tag != tag)[:1]
-
-    @cached_property
-    def _tags_of(self) -> Mapping[Digest, set[str]]:
-        found: dict[Digest, set[str]] = {}
-        for tag, past in self.intervals.items():
-            for interval in past:
-                found.setdefault(interval.digest, set()).add(tag)
-        return found
-
-    @cached_property
-    def _newest_of_line(self) -> Mapping[tuple[str, ...], tuple[Interval, ...]]:
-        """The newest intervals of two tags of each line: one of them is another's than asked."""
-        found: dict[tuple[str, ...], tuple[Interval, ...]] = {}
-        for tag, past in self.intervals.items():
-            line = self.table.read(tag).line
-            pair = sorted((*found.get(line, ()), past[-1]), key=_begun_at, reverse=True)
-            found[line] = tuple(pair[:2])
-        return found
-
-
-def _begun_at(interval: Interval) -> datetime:
-    return interval.first_seen
 
 
 def gather(
@@ -115,26 +61,14 @@ def gather(
     if image is not None and resolution.version is not None:
         image = replace(image, version=resolution.version, version_from=resolution.basis.value)
     audited = _audited(image, platforms)
-    own = tag or resolution.tag
+    own = _own_tag(target, resolution)
     facts = _platforms(audited, reference)
     apart = platform_versions({str(one.platform): one.version for one in facts})
-    resolution = replace(
-        resolution,
-        supported=_supported(own, memory, at),
-        note="; ".join(filter(None, (resolution.note, apart))),
-    )
-    past = memory.intervals.get(own, ()) if own else ()
-    gone = past[-1] if past and past[-1].ended and own not in memory.table.tags else None
-    return Evidence(
+    resolution = replace(resolution, note="; ".join(filter(None, (resolution.note, apart))))
+    evidence = Evidence(
         key=key,
         resolution=resolution,
-        at=memory.at,
-        history=past[-_MAX_INTERVALS:],
-        moves=max(len(past) - 1, 0),
-        first_seen=past[0].first_seen if past else None,
-        change=memory.change_of(own) if own and len(past) > 1 else None,
-        gone_since=(gone.ended_at or gone.last_seen) if gone else None,
-        lifecycle=_lifecycle(own, past, memory, resolution.supported, at),
+        change=memory.change_of(own) if own and len(memory.intervals.get(own, ())) > 1 else None,
         is_index=image.index is not None if image and not image.problem else None,
         platforms_offered=_offered(image),
         platforms=facts,
@@ -146,6 +80,36 @@ def gather(
             failure for failure in memory.failures if failure.tag in (None, own, reference.tag)
         ),
     )
+    return dated(evidence, target, memory, at=at)
+
+
+def dated(evidence: Evidence, target: Target, memory: Memory, *, at: datetime) -> Evidence:
+    """`evidence` of `target` with all that depends on dates: its past, its support, its lifecycle.
+
+    Where nothing but time went by since it was gathered, that is what `gather` would make again.
+    """
+    own, resolution = _own_tag(target, evidence.resolution), evidence.resolution
+    supported = _supported(own, memory, at)
+    if supported != resolution.supported:
+        resolution = replace(resolution, supported=supported)
+    past = memory.intervals.get(own, ()) if own else ()
+    gone = past[-1] if past and past[-1].ended and own not in memory.table.tags else None
+    return replace(
+        evidence,
+        resolution=resolution,
+        at=memory.at,
+        history=past[-_MAX_INTERVALS:],
+        moves=max(len(past) - 1, 0),
+        first_seen=past[0].first_seen if past else None,
+        gone_since=(gone.ended_at or gone.last_seen) if gone else None,
+        lifecycle=_lifecycle(own, past, memory, supported, at),
+    )
+
+
+def _own_tag(target: Target, resolution: Resolution) -> str | None:
+    """The tag whose past is told: the one that is named, else the one that it comes to."""
+    named = target.reference.effective_tag if target.reference and not target.selector else None
+    return named or resolution.tag
 
 
 def _image(reference: Reference, target: Target, memory: Memory) -> Image | None:
@@ -353,7 +317,8 @@ def _pin(reference: Reference, memory: Memory) -> Pin | None:
         if tag in served or tag in now or child:
             by_tag = True
         elif served or now:
-            by_tag = False
+            known = (memory.table.read(other) for other in (*served, *now))
+            by_tag = None if may_have_served(memory.table.read(tag), known) else False
     whole = memory.is_listed and None not in memory.table.digests.values()
     return Pin(
         exists=True if now else memory.pins.get(digest),

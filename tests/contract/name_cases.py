@@ -42,6 +42,27 @@ CASES: dict[str, tuple[Said, ...]] = {
             targets=(Target(text="Redis", location=place(), kind="from", invalid="upper case"),),
             expect=speaks("no image reference: upper case", severity=ERROR, unknown=True),
         ),
+        Said(
+            why="the reason is said once",
+            targets=(
+                Target(
+                    text="a b",
+                    location=place(),
+                    kind="from",
+                    invalid="not an image reference: 'a b': a space",
+                ),
+            ),
+            expect=speaks("'a b' is no image reference: a space", unknown=True),
+        ),
+        Said(
+            why="what ko builds",
+            targets=(
+                Target(
+                    text="ko://x.example/a", location=place(), kind="kubernetes", missing=("x",)
+                ),
+            ),
+            expect=speaks("ko builds it", severity=NOTE, unknown=True),
+        ),
         Said(why="resolved", targets=(FULL,)),
     ),
     "registry-implicit": (
@@ -131,6 +152,23 @@ CASES: dict[str, tuple[Said, ...]] = {
             expect=speaks("by bitnami", severity=NOTE),
         ),
         Said(why="official", targets=(FULL, target("arm64v8/redis:7")), knowledge=ENDS),
+        Said(
+            why="a like name that is its owner's",
+            targets=(target("postgrest/postgrest:12"),),
+            knowledge=ENDS,
+            expect=speaks("looks like the official image postgres", severity=NOTE),
+        ),
+        Said(
+            why="the publisher's own repository, and Docker's own",
+            targets=(target("nginx/nginx:1"), target("docker/ngnix:1")),
+            knowledge=ENDS,
+        ),
+        Said(
+            why="an owner that only begins alike",
+            targets=(target("redis-official/redis:7"),),
+            knowledge=ENDS,
+            expect=speaks("by redis-official", severity=NOTE),
+        ),
         Said(
             why="short names are not compared",
             targets=(target("shop/code:7"), target("nods:1")),

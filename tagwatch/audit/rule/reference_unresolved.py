@@ -16,16 +16,27 @@ from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 __all__ = ["RULE", "check"]
 
 
+_REFUSED = "not an image reference: "
+
+
 def check(subject: Subject) -> Iterator[Statement]:
     """A target without a reference."""
     target = subject.target
     if target.reference is not None:
         return
     if target.invalid:
+        reason = target.invalid.removeprefix(_REFUSED).removeprefix(f"{target.text!r}: ")
         yield Statement(
-            message=f"{target.text!r} is no image reference: {target.invalid}",
+            message=f"{target.text!r} is no image reference: {reason}",
             remedy="write [registry/]name[:tag][@digest]",
             severity=Severity.ERROR,
+            unknown=True,
+        )
+        return
+    if target.text.startswith("ko://"):
+        yield Statement(
+            message=f"{target.text!r} was not audited: ko builds it when it is deployed",
+            remedy="audit what `ko resolve` writes",
             unknown=True,
         )
         return

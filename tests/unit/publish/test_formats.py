@@ -15,6 +15,7 @@ import pytest
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.result import AuditResult
 from tagwatch.publish import github, gitlab, junit, markdown, sarif
+from tagwatch.publish.wording import remark_sentences
 from tests.publish_hostile import hostile
 from tests.publish_sample import sample, sample_context
 
@@ -120,7 +121,8 @@ def test_github_commands_cannot_be_forged() -> None:
     result = hostile()
     lines = github.render(result, sample_context()).splitlines()
     commands = [line for line in lines if line.lstrip().startswith("::")]
-    expected = len(result.findings) + len(result.problems) + len(result.failures)
+    told = (result.findings, result.problems, result.failures, tuple(remark_sentences(result)))
+    expected = sum(map(len, told))
     assert len(commands) == expected
     for command in commands[: len(result.findings)]:
         properties = command[2:].split("::", 1)[0].split(" ", 1)[1]
