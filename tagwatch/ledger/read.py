@@ -18,7 +18,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import decode, digest_of_bytes, digest_to_bytes, expand, moment
 from tagwatch.ledger.connection import connect_read_only, translated
-from tagwatch.ledger.row import imported_of, interval_of, moment_or_none, run_of
+from tagwatch.ledger.row import evidence_until, imported_of, interval_of, moment_or_none, run_of
 from tagwatch.value import replace
 
 if TYPE_CHECKING:
@@ -252,11 +252,14 @@ class Reader:
         from tagwatch.audit.evidence import Evidence
 
         rows = self._rows(
-            "SELECT key, body FROM evidence WHERE key IN (SELECT value FROM json_each(?)) "
+            "SELECT key, at, body FROM evidence WHERE key IN (SELECT value FROM json_each(?)) "
             "ORDER BY coalesce(at, 0), source = 'seen'",
             (json.dumps(list(keys)),),
         )
-        return {key: decode(Evidence, body) for key, body in dict(rows).items()}
+        newest = {key: (at, body) for key, at, body in rows}
+        return {
+            key: evidence_until(decode(Evidence, body), at) for key, (at, body) in newest.items()
+        }
 
     def evidence_keys(self) -> tuple[str, ...]:
         """Every key that evidence is stored for, sorted."""

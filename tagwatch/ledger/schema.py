@@ -184,3 +184,10 @@ def v3_numbers_of_runs(db: Database) -> None:
         """,
     )
     db.execute("PRAGMA user_version = 3")
+
+
+@MIGRATIONS()
+def v4_standing_evidence(db: Database) -> None:
+    """A hash of what evidence was made of: while that is the same, it still stands."""
+    db.execute("ALTER TABLE evidence ADD COLUMN made_from BLOB")
+    db.execute("PRAGMA user_version = 4")

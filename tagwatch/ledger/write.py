@@ -32,6 +32,7 @@ from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Forgotten, Move
 from tagwatch.ledger.sight import store_snapshot
+from tagwatch.ledger.standing import standing, state_of, touch
 from tagwatch.ledger.upgrade import open_upgraded
 from tagwatch.value import replace
 
@@ -42,8 +43,9 @@ __all__ = ["Ledger"]
 
 _CACHED_KEYS = 8
 _PUT_EVIDENCE = """
-  INSERT INTO evidence (key, source, at, body) VALUES (?, ?, ?, ?)
-  ON CONFLICT (key, source) DO UPDATE SET at = excluded.at, body = excluded.body
+  INSERT INTO evidence (key, source, at, body, made_from) VALUES (?, ?, ?, ?, ?)
+  ON CONFLICT (key, source) DO UPDATE
+    SET at = excluded.at, body = excluded.body, made_from = excluded.made_from
   WHERE coalesce(excluded.at, 0) >= coalesce(evidence.at, 0)"""
 _PUT_BASE_BUILD = """
   INSERT INTO base_build (reference, platform, digest, manifest, first_seen, last_seen, ended, body)
@@ -213,10 +215,33 @@ class Ledger(Reader):
         with self._transaction() as connection:
             connection.executemany(_PUT_BASE_BUILD, map(_base_build_row, builds))
 
-    def put_evidence(self, evidence: Iterable[Evidence]) -> None:
-        """Store evidence by key and source; newer replaces older, never the other way round."""
+    def put_evidence(
+        self, evidence: Iterable[Evidence], made_from: Mapping[str, bytes] | None = None
+    ) -> None:
+        """Store evidence by key and source; newer replaces older, never the other way round.
+
+        `made_from`: by key, a hash of everything that the evidence was made of; see `standing`.
+        """
+        hashes = made_from or {}
         with self._transaction() as connection:
-            connection.executemany(_PUT_EVIDENCE, map(_evidence_row, evidence))
+            connection.executemany(
+                _PUT_EVIDENCE, (_evidence_row(item, hashes.get(item.key)) for item in evidence)
+            )
+
+    def state(self, repository: Repository) -> bytes:
+        """See `standing.state_of`."""
+        with translated(self.path):
+            return state_of(self._connection, repository)
+
+    def standing(self, made_from: Mapping[str, bytes]) -> Mapping[str, Evidence]:
+        """See `standing.standing`."""
+        with translated(self.path):
+            return standing(self._connection, made_from)
+
+    def touch_evidence(self, keys: Iterable[str], at: datetime) -> None:
+        """Let our own evidence of these keys, which still stands, hold until `at`."""
+        with self._transaction() as connection:
+            touch(connection, keys, at)
 
     def replace_evidence(self, source: str, evidence: Iterable[Evidence]) -> None:
         """Store the evidence of an import, in place of all that came from this source before.
@@ -278,9 +303,9 @@ def _database(connection: sqlite3.Connection) -> Database:
     return Database(connection, recursive_triggers=False, execute_plugins=False)
 
 
-def _evidence_row(evidence: Evidence) -> tuple[object, ...]:
+def _evidence_row(evidence: Evidence, made_from: bytes | None = None) -> tuple[object, ...]:
     body = encode(evidence).decode()
-    return evidence.key, evidence.source, _micros(evidence.at), body
+    return evidence.key, evidence.source, _micros(evidence.at), body, made_from
 
 
 def _base_build_row(build: BaseBuild) -> tuple[object, ...]:

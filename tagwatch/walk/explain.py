@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tagwatch.audit.base_index import BaseIndex
-from tagwatch.audit.gather import Memory
 from tagwatch.audit.image import Image, read_image
+from tagwatch.audit.memory import Memory
 from tagwatch.audit.resolve import resolve_tag
 from tagwatch.audit.result import RepositoryChange
 from tagwatch.audit.verdict import ChangeContext, explain_change

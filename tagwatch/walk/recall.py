@@ -9,8 +9,8 @@ from itertools import groupby
 from tagwatch.audit.base_build import base_builds
 from tagwatch.audit.base_index import BaseIndex, index_builds
 from tagwatch.audit.base_seed import with_older_builds
-from tagwatch.audit.gather import Memory
 from tagwatch.audit.history import Interval
+from tagwatch.audit.memory import Memory
 from tagwatch.audit.policy import SCRATCH, Policy
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference, Repository

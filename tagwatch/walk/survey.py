@@ -9,9 +9,10 @@ from tagwatch.audit.base import BaseMatch
 from tagwatch.audit.base_index import BaseIndex
 from tagwatch.audit.base_match import MatchContext, match_bases
 from tagwatch.audit.evidence import Evidence, evidence_key
-from tagwatch.audit.gather import Memory, gather
+from tagwatch.audit.gather import gather
 from tagwatch.audit.image import Image
 from tagwatch.audit.judge import may_speak
+from tagwatch.audit.memory import Memory
 from tagwatch.audit.policy import SCRATCH, Policy
 from tagwatch.audit.resolve import version_of
 from tagwatch.audit.result import RepositoryChange

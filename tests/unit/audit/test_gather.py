@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tagwatch.audit.gather import Memory, gather
+from tagwatch.audit.gather import gather
 from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.memory import Memory
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository

@@ -1,0 +1,70 @@
+"""What is remembered of one repository, as the judgement takes it; its parts may be read lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from tagwatch.audit.change import Change
+from tagwatch.audit.history import Interval
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Document, Failure
+from tagwatch.image.tag_table import TagTable
+
+__all__ = ["Memory"]
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: what is looked up often is indexed once
+class Memory:
+    """What is known of one repository.
+
+    `table`: its tags, with digests as far as they were asked. `is_listed`: the names are whole, so
+    that a tag that is not there does not exist; `absent`: tags that answered 404 themselves.
+    `at`: when the registry was read last (None: never). `pins`: whether a digest is still served.
+    `intervals`: every tag's past, oldest first.
+    """
+
+    repository: Repository
+    at: datetime | None
+    table: TagTable
+    is_listed: bool
+    intervals: Mapping[str, tuple[Interval, ...]]
+    change_of: Callable[[str], Change | None]
+    documents: Mapping[Digest, Document]
+    absent: frozenset[str] = frozenset()
+    pins: Mapping[Digest, bool] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+
+    def past_tags_of(self, digest: Digest) -> frozenset[str]:
+        """Every tag that served `digest` at some time."""
+        return frozenset(self._tags_of.get(digest, ()))
+
+    def line_beside(self, tag: str) -> Iterator[Interval]:
+        """The interval that began last in the line of `tag`, its own aside; none: nobody else."""
+        newest = self._newest_of_line.get(self.table.read(tag).line, ())
+        yield from [interval for interval in newest if interval.tag != tag][:1]
+
+    @cached_property
+    def _tags_of(self) -> Mapping[Digest, set[str]]:
+        found: dict[Digest, set[str]] = {}
+        for tag, past in self.intervals.items():
+            for interval in past:
+                found.setdefault(interval.digest, set()).add(tag)
+        return found
+
+    @cached_property
+    def _newest_of_line(self) -> Mapping[tuple[str, ...], tuple[Interval, ...]]:
+        """The newest intervals of two tags of each line: one of them is another's than asked."""
+        found: dict[tuple[str, ...], tuple[Interval, ...]] = {}
+        for tag, past in self.intervals.items():
+            line = self.table.read(tag).line
+            pair = sorted((*found.get(line, ()), past[-1]), key=_begun_at, reverse=True)
+            found[line] = tuple(pair[:2])
+        return found
+
+
+def _begun_at(interval: Interval) -> datetime:
+    return interval.first_seen
