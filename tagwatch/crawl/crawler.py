@@ -31,6 +31,7 @@ from tagwatch.registry.interface import FreePulls, Listing, Registry
 __all__ = ["crawl_repository"]
 
 _MAX_ROUNDS = 4
+_MOST_ASKED = 500
 
 
 async def crawl_repository(task: CrawlTask, registry: Registry) -> RepositorySnapshot:
@@ -155,8 +156,8 @@ class _Crawl:
             vanished = self.task.known.keys() - listing.names - self.seen.keys()
             if not self.has_digests(listing):
                 unknown |= vanished  # a listing may be cut short: only a 404 says deleted
-            elif listing.gap:
-                pass  # whatever it did not get to is asked
+            elif listing.gap:  # whatever it did not get to is asked, within reason
+                unknown = unknown if len(unknown) <= _MOST_ASKED else unknown & self.task.tags
             elif listing.scope is Scope.SINCE:
                 unknown -= self.task.known.keys() - listing.undigested
             else:

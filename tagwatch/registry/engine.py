@@ -68,11 +68,12 @@ class EngineImage:
 class StoredImage:
     """An image as the engine describes it. `config`: an image config made of the description.
 
-    Its bytes are not the config's own, and its history's dates are whole seconds. `digests`: what
-    registries served it as, `name@digest`.
+    Its bytes are not the config's own, and its history's dates are whole seconds. `tags`: what it
+    is called here; `digests`: what registries served it as, `name@digest`.
     """
 
     id: Digest
+    tags: tuple[str, ...]
     digests: tuple[str, ...]
     config: bytes
 
@@ -158,6 +159,7 @@ class LocalEngine:
         try:
             return StoredImage(
                 id=parse_digest(f"sha256:{found.id}" if _ID.fullmatch(found.id) else found.id),
+                tags=tuple(found.repo_tags or ()),
                 digests=tuple(found.repo_digests or ()),
                 config=_config_of(found, steps),
             )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from tagwatch.errors import RegistryError
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import Scope
+from tagwatch.image.snapshot import Scope, TagObservation
 from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.catalogue.oci import dropped_warning
 from tagwatch.registry.interface import Listing
@@ -36,17 +36,24 @@ class PlainList:
             raise error
         return await self.list_tags(repository, f"its API answers {error.status}")
 
-    async def list_tags(self, repository: Repository, reason: str) -> Listing:
-        """The plain listing, where the catalogue cannot be used for `reason`."""
+    async def list_tags(
+        self, repository: Repository, reason: str, *, read: Iterable[TagObservation] = ()
+    ) -> Listing:
+        """The plain listing, where the catalogue cannot be used for `reason`.
+
+        `read`: what the catalogue told before it failed; these tags need not be asked.
+        """
         warning = f"its tags are asked one by one: {reason}"
         level = logging.DEBUG if self._told else logging.WARNING
         log.log(level, "%s/%s: %s", self._host, repository.path, warning)
         self._told = True
         found = await self._oci.tag_names(repository)
+        observations = tuple(read)
         return Listing(
             scope=Scope.FULL,
-            names=found.names,
-            undigested=found.names,
+            names=found.names.union(one.tag for one in observations),
+            observations=observations,
+            undigested=found.names.difference(one.tag for one in observations),
             warnings=(warning, *dropped_warning(found.dropped)),
             plain=True,
         )

@@ -9,19 +9,29 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
 
-from tagwatch.errors import DeniedError, HostileAnswerError, NotFoundError, UnavailableError
+from tagwatch.errors import (
+    DeniedError,
+    HostileAnswerError,
+    NotFoundError,
+    RateLimitedError,
+    RegistryError,
+    UnavailableError,
+)
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Scope
 from tagwatch.registry.catalogue.fallback import PlainList
 from tagwatch.registry.catalogue.hub_api import HubApi
 from tagwatch.registry.catalogue.hub_listing import Collected, HubPage, Watermark
 from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.interface import Listing
+from tagwatch.value import replace
 
 __all__ = ["HubCatalogue"]
 
 _PAGE_SIZE = 100  # more is capped, not refused
 _MAX_PAGES = 1000
+_MOST_ASKED = 500
 
 
 class HubCatalogue:
@@ -59,11 +69,30 @@ class HubCatalogue:
                     found.add(page, _PAGE_SIZE)
                 if found.is_enough:
                     break
-        except (DeniedError, NotFoundError, UnavailableError) as error:
-            return await self._plain.list_tags(
-                repository, f"Docker Hub's tags API: {error.message}"
-            )
+        except (DeniedError, NotFoundError) as error:
+            return await self._plain.list_tags(repository, _reason(error))
+        except (RateLimitedError, UnavailableError) as error:
+            return await self._rest(found, repository, error)
         return found.listing()
+
+    async def _rest(
+        self, found: Collected, repository: Repository, error: RegistryError
+    ) -> Listing:
+        """What is left where the API fails for a moment: tags that it told, names of the others.
+
+        A great many are not asked one by one: then the listing is cut off.
+        """
+        part = found.listing()
+        names = await self._plain.list_tags(repository, _reason(error), read=part.observations)
+        left = len(names.undigested)
+        if left <= _MOST_ASKED:
+            return names
+        return replace(
+            part,
+            scope=Scope.SINCE,
+            watermark=None,
+            gap=f"{_reason(error)}; {left} tags are too many to be asked one by one",
+        )
 
     async def list_repositories(self, prefix: str) -> Collection[Repository]:
         """See `Registry.list_repositories`: those of one namespace."""
@@ -94,3 +123,15 @@ class HubCatalogue:
             f"{self._host}: {doing}: pages without an end",
             hint="Docker Hub's API, or a proxy before it, repeats its pages",
         )
+
+
+def _reason(error: RegistryError) -> str:
+    """Why the API was not used, alike for all repositories that share the cause."""
+    match error.status:
+        case None:
+            said = "gives no answer"
+        case 200:
+            said = "sends what is no answer of it (a login page?)"
+        case status:
+            said = f"answers {status}"
+    return f"Docker Hub's tags API {said}"

@@ -182,7 +182,7 @@ class Double:
         self.logins = {USER: PASSWORD}
         self.states_digest = True
         self.page_size = 1000
-        self.refusals: dict[str, list[Refusal]] = defaultdict(list)
+        self.refusals: dict[str, list[Refusal | None]] = defaultdict(list)
         self.pulls: tuple[int, int] | None = None
         self.skew = timedelta()
         self.counts: Counter[str] = Counter()
@@ -224,6 +224,10 @@ class Double:
         """The answer of the kind's own API; None where the request is none of it."""
         return None
 
+    def refuse_from(self, kind: str, answers: Sequence[Refusal | None]) -> None:
+        """What the next requests of a kind get, in their order; None: the right answer."""
+        self.refusals[kind] = list(answers)
+
     # What subclasses answer with
 
     def take_refusal(self, kind: str) -> web.Response | None:
@@ -232,6 +236,8 @@ class Double:
         if not self.refusals[kind]:
             return None
         refusal = self.refusals[kind].pop(0)
+        if refusal is None:
+            return None
         make = CutOff if refusal.cut_off else web.Response
         return make(status=refusal.status, headers=refusal.headers, body=refusal.body)
 
