@@ -15,6 +15,7 @@ HEIGHT = {
     "errors": 0,
     "family": 0,
     "member": 1,
+    "proxy": 1,
     "value": 0,
     "image": 1,
     "source": 2,

@@ -5,19 +5,18 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # no typeshed
 
 import aiohttp
 from yarl import URL
 
 from tagwatch.errors import ConfigError
+from tagwatch.proxy import proxies_of, proxy_for
 from tagwatch.registry.safety import GuardedResolver, Origin
 from tagwatch.registry.settings import RegistrySettings
 
 __all__ = ["Network", "open_network", "tls_context"]
 
 _HEADERS = {"User-Agent": "tagwatch", "Accept-Encoding": "identity"}
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class Network:
@@ -45,16 +44,9 @@ class Network:
     def proxy_for(self, origin: Origin) -> URL | None:
         """The proxy that `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` name for `origin`."""
         if origin not in self._proxy_of:
-            self._proxy_of[origin] = self._find_proxy(origin)
+            found = proxy_for(origin.scheme, origin.host, origin.port, self._proxies)
+            self._proxy_of[origin] = URL(found) if found else None
         return self._proxy_of[origin]
-
-    def _find_proxy(self, origin: Origin) -> URL | None:
-        proxy = self._proxies.get(origin.scheme)
-        if not proxy or origin.host in _LOOPBACK or origin.host.startswith("127."):
-            return None
-        if proxy_bypass_environment(f"{origin.host}:{origin.port}", dict(self._proxies)):
-            return None
-        return _proxy_url(proxy)
 
 
 def tls_context(settings: RegistrySettings) -> ssl.SSLContext | bool:
@@ -84,10 +76,10 @@ def tls_context(settings: RegistrySettings) -> ssl.SSLContext | bool:
 @asynccontextmanager
 async def open_network(environment: Mapping[str, str]) -> AsyncIterator[Network]:
     """Open the run's sessions; `environment` names the proxies. No `.netrc` is read."""
-    proxies = _proxies(environment)
+    proxies = proxies_of(environment)
     exempt = frozenset(
         (url.host or "", url.port or 0)
-        for url in (_proxy_url(proxies[scheme]) for scheme in ("http", "https") if proxies[scheme])
+        for url in (URL(proxies[scheme]) for scheme in ("http", "https") if proxies[scheme])
     )
     async with (
         _session(aiohttp.TCPConnector(limit=0, keepalive_timeout=60)) as named,
@@ -107,23 +99,3 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         trust_env=False,
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
     )
-
-
-def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
-    def read(name: str) -> str:
-        return environment.get(name) or environment.get(name.upper()) or ""
-
-    return {"http": read("http_proxy"), "https": read("https_proxy"), "no": read("no_proxy")}
-
-
-def _proxy_url(text: str) -> URL:
-    try:
-        url = URL(text if "://" in text else f"http://{text}")
-    except ValueError:
-        url = URL()
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ConfigError(
-            "HTTP_PROXY or HTTPS_PROXY is not the URL of an HTTP proxy",
-            hint="write http://host:port; SOCKS proxies are not supported",
-        )
-    return url

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tagwatch.errors import NotifyError
+from tagwatch.proxy import proxies_of, proxy_for
 from tagwatch.publish.notify.interface import Delivery, Outcome
 
 if TYPE_CHECKING:
@@ -55,15 +57,18 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-async def attempt(channel: str, timeout_seconds: float, post: Post) -> Delivery:
-    """One call of `post` with a guarded session, and what came of it. Raises only cancellation.
+async def attempt(channel: str, url: str, timeout_seconds: float, post: Post) -> Delivery:
+    """One call of `post` with a guarded session, and what came of it.
 
-    `post` gives the HTTP status and the `Retry-After` header.
+    `post` sends to `url` and gives the HTTP status and the `Retry-After` header. The way is that
+    of `HTTPS_PROXY` and `NO_PROXY`. Raises `ConfigError` for a proxy that is no URL, else only
+    cancellation.
     """
     import aiohttp
 
+    proxy = _proxy(url)
     try:
-        async with _guarded_session(timeout_seconds) as session:
+        async with _guarded_session(timeout_seconds, proxy) as session:
             status, retry_after = await post(session)
     except _RedirectError as error:
         return Delivery(
@@ -73,8 +78,17 @@ async def attempt(channel: str, timeout_seconds: float, post: Post) -> Delivery:
         )
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         # no connection: nothing can have been taken
+        through = " through the proxy of HTTPS_PROXY or HTTP_PROXY" if proxy else ""
         return Delivery(
-            outcome=Outcome.RETRY, message=f"{channel}: no connection ({type(error).__name__})"
+            outcome=Outcome.RETRY,
+            message=f"{channel}: no connection{through} ({type(error).__name__})",
+        )
+    except aiohttp.ClientHttpProxyError as error:
+        # the way was refused before anything was sent
+        return Delivery(
+            outcome=Outcome.RETRY,
+            status=error.status,
+            message=f"{channel}: the proxy of HTTPS_PROXY answered HTTP {error.status}",
         )
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         return Delivery(
@@ -117,8 +131,16 @@ def _seconds(text: str | None) -> float | None:
     return min(max(seconds, 0.0), _LONGEST_WAIT_SECONDS) if seconds == seconds else None
 
 
+def _proxy(url: str) -> str | None:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return proxy_for(parts.scheme, parts.hostname or "", port, proxies_of(os.environ))
+
+
 @asynccontextmanager
-async def _guarded_session(timeout_seconds: float) -> AsyncIterator[aiohttp.ClientSession]:
+async def _guarded_session(
+    timeout_seconds: float, proxy: str | None
+) -> AsyncIterator[aiohttp.ClientSession]:
     """A session that follows no redirect and reads at most 64 KiB of an answer."""
     import aiohttp
 
@@ -147,6 +169,7 @@ async def _guarded_session(timeout_seconds: float) -> AsyncIterator[aiohttp.Clie
     async with aiohttp.ClientSession(
         timeout=timeout,
         trust_env=False,  # or ~/.netrc would be sent along
+        proxy=proxy,
         response_class=CappedResponse,
         middlewares=(refuse_redirects,),
         cookie_jar=aiohttp.DummyCookieJar(),

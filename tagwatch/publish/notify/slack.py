@@ -67,10 +67,11 @@ class SlackNotifier:
 
         async def post(session: aiohttp.ClientSession) -> tuple[int, str | None]:
             client = AsyncWebhookClient(self.url, session=session, logger=quiet, retry_handlers=[])
+            client.proxy = None  # its own choice knows no NO_PROXY; the session has the right one
             answer = await client.send_dict(dict(payload))
             return answer.status_code, answer.headers.get("Retry-After")
 
-        return await attempt("slack", self.timeout_seconds, post)
+        return await attempt("slack", self.url, self.timeout_seconds, post)
 
 
 def message(alert: Alert, context: AlertContext) -> dict[str, Any]:

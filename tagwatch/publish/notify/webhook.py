@@ -62,4 +62,4 @@ class WebhookNotifier:
             async with session.post(self.url, json=payload) as answer:
                 return answer.status, answer.headers.get("Retry-After")
 
-        return await attempt("webhook", self.timeout_seconds, post)
+        return await attempt("webhook", self.url, self.timeout_seconds, post)

@@ -112,6 +112,46 @@ async def test_answers(
 
 
 @pytest.mark.parametrize("kind", [SlackNotifier, WebhookNotifier])
+async def test_this_machine_is_reached_without_the_proxy(
+    server: Server, monkeypatch: pytest.MonkeyPatch, kind: type[SlackNotifier | WebhookNotifier]
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    delivery = await kind(url=f"{server.url}/200/{SECRET}").send({"text": "hello"})
+    assert delivery.outcome is Outcome.SENT
+
+
+@pytest.mark.parametrize("kind", [SlackNotifier, WebhookNotifier])
+async def test_everybody_else_through_it(
+    monkeypatch: pytest.MonkeyPatch, kind: type[SlackNotifier | WebhookNotifier]
+) -> None:
+    asked: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        writer.write(b"HTTP/1.1 407 Login\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    proxy = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:{SECRET}@127.0.0.1:{port}")
+        delivery = await kind(url=f"https://hooks.slack.example/{SECRET}").send({})
+    assert asked == [b"CONNECT hooks.slack.example:443 HTTP/1.1\r\n"]
+    assert (delivery.outcome, delivery.status) == (Outcome.RETRY, 407)
+    assert "the proxy of HTTPS_PROXY answered HTTP 407" in delivery.message
+    assert SECRET not in delivery.message
+
+
+async def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    delivery = await SlackNotifier(url=f"https://hooks.slack.example/{SECRET}").send({})
+    assert delivery.outcome is Outcome.RETRY
+    assert "no connection through the proxy of HTTPS_PROXY" in delivery.message
+
+
+@pytest.mark.parametrize("kind", [SlackNotifier, WebhookNotifier])
 async def test_no_answer_is_unsure_and_sent_once(
     server: Server, kind: type[SlackNotifier | WebhookNotifier]
 ) -> None:
