@@ -32,9 +32,9 @@ def check(subject: FileSubject) -> Iterator[Statement]:
             if port.host is not None:
                 taken.setdefault((port.host, port.protocol), []).append(one)
         if other is not None:
-            whose = "itself" if other.service == one.service else other.service
+            who = "" if other.service == one.service else f"{other.service} "
             yield Statement(
-                message=f"{one.service} publishes {one}, and {whose} already has {other}"
+                message=f"{one.service} publishes {one}, and {who}already has {other}"
                 + _place(other, one),
                 remedy="give one of them another host port or address",
                 target=one.target,
