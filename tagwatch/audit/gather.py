@@ -184,7 +184,10 @@ def _is_known_absent(tag: str | None, target: Target, memory: Memory) -> bool:
     """True where the registry says that there is no such thing; a refusal says nothing.
 
     A repository that is not found and never was is absent; one that was there may be hidden now.
+    A tag that no list has and that could not be asked is not known to be absent.
     """
+    if tag is not None and any(one.tag == tag for one in memory.failures):
+        return False
     if memory.is_listed:
         return True
     if _is_nowhere(memory):

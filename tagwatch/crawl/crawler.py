@@ -23,10 +23,23 @@ from tagwatch.errors import (
     RegistryError,
 )
 from tagwatch.image.digest import Digest
-from tagwatch.image.selector import Selector, SelectorKind, parse_selector, select
-from tagwatch.image.snapshot import Failure, Remark, RepositorySnapshot, Scope, TagObservation
+from tagwatch.image.selector import (
+    Selector,
+    SelectorKind,
+    is_pattern,
+    parse_selector,
+    select,
+)
+from tagwatch.image.snapshot import (
+    FORGET_WATERMARK,
+    Failure,
+    Remark,
+    RepositorySnapshot,
+    Scope,
+    TagObservation,
+)
 from tagwatch.image.tag_table import TagTable
-from tagwatch.registry.interface import FreePulls, Listing, Registry
+from tagwatch.registry.interface import FreePulls, Listing, Registry, WholeLists
 
 __all__ = ["crawl_repository"]
 
@@ -161,8 +174,23 @@ class _Crawl:
             elif listing.scope is Scope.SINCE:
                 unknown -= self.task.known.keys() - listing.undigested
             else:
-                unknown &= listing.undigested
+                unknown &= listing.undigested | self.unlisted(listing)
         await self.ask(unknown)
+
+    def unlisted(self, listing: Listing) -> frozenset[str]:
+        """Tags that somebody names and a whole listing does not: a cache may serve them."""
+        whole = isinstance(self.registry, WholeLists) and self.registry.lists_everything
+        if whole:
+            return frozenset()
+        return frozenset(tag for tag in self.task.tags - listing.names if not is_pattern(tag))
+
+    def is_partial(self, listing: Listing) -> bool:
+        """True where a tag was found that the listing should have had: it speaks for nobody else.
+
+        Of a listing of what moved, only a tag that was not known before says so.
+        """
+        there = self.asked & self.seen.keys()
+        return bool(there - self.names(listing))
 
     @property
     def is_over(self) -> bool:
@@ -324,10 +352,12 @@ class _Crawl:
     def snapshot(self, listing: Listing | None) -> RepositorySnapshot:
         """Everything learnt. Only a whole listing with digests may speak for absent tags."""
         unread = [failure for failure in self.failures if failure.code != "invalid-document"]
+        scope, watermark = Scope.SELECTED, None
         if listing is not None and self.has_digests(listing):
-            scope = listing.scope
-        else:
-            scope = Scope.SELECTED
+            if self.is_partial(listing):
+                watermark = FORGET_WATERMARK
+            else:
+                scope, watermark = listing.scope, listing.watermark
         return RepositorySnapshot(
             repository=self.task.repository,
             at=self.task.at,
@@ -341,5 +371,5 @@ class _Crawl:
             failures=tuple(self.failures),
             remarks=self.remarks(listing),
             quota=self.registry.quota,
-            watermark=listing.watermark if listing is not None else None,
+            watermark=watermark,
         )

@@ -11,6 +11,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.value import dataclass, field
 
 __all__ = [
+    "FORGET_WATERMARK",
     "Document",
     "Failure",
     "Quota",
@@ -19,6 +20,10 @@ __all__ = [
     "Scope",
     "TagObservation",
 ]
+
+
+FORGET_WATERMARK = ""
+"""A snapshot's watermark where the listing proved not to be the whole: none counts any more."""
 
 
 class Scope(StrEnum):
@@ -93,7 +98,7 @@ class RepositorySnapshot:
     made). `asked`: the tags whose digest was asked one by one. `pins`: whether each digest that
     somebody relies on is still served. `requests` counts requests by kind
     (`ping`, `token`, `tags`, `head`, `manifest`, `config`, `catalogue`, …).
-    `watermark` is what the catalogue wants to be told next time.
+    `watermark` is what the catalogue wants to be told next time (None: nothing new).
     """
 
     repository: Repository

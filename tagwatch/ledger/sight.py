@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from tagwatch.image.digest import Digest
-from tagwatch.image.snapshot import RepositorySnapshot, Scope
+from tagwatch.image.snapshot import FORGET_WATERMARK, RepositorySnapshot, Scope
 from tagwatch.ledger.codec import digest_of_bytes, micros
 from tagwatch.ledger.intern import Interned, repository_number
 from tagwatch.ledger.record import Move
@@ -140,6 +140,9 @@ class _Sight:
 
     def cover(self) -> None:
         """Note until when the open intervals are known to last, and the repository's marks."""
+        if self.snapshot.watermark == FORGET_WATERMARK:
+            sql = "UPDATE repository SET watermark = NULL WHERE id = ?"
+            self.connection.execute(sql, (self.home,))
         if not self.snapshot.complete or self.snapshot.scope is Scope.SELECTED:
             self._cover_observed()
             return

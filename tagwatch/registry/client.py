@@ -48,6 +48,7 @@ from tagwatch.registry.transport import Transport
 __all__ = ["Registries", "RegistryClient", "open_registries"]
 
 _ANONYMOUS = "anonymous"
+_NO_CACHES = frozenset({"hub", "ghcr"})
 
 
 class RegistryClient:
@@ -89,6 +90,11 @@ class RegistryClient:
     def pulls_are_free(self) -> bool:
         """See `FreePulls`. Docker Hub counts pulls, whether or not it said so in this run."""
         return self.line.kind != "hub" and self._meter.is_unlimited
+
+    @property
+    def lists_everything(self) -> bool:
+        """See `WholeLists`. The others may be, or hold, caches of other registries."""
+        return self.line.kind in _NO_CACHES and self.line.catalogue == self.line.kind
 
     async def list_tags(
         self,

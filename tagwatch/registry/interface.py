@@ -15,7 +15,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Quota, Scope, TagObservation
 from tagwatch.value import dataclass
 
-__all__ = ["MAX_BLOB_BYTES", "FreePulls", "Listing", "Registry"]
+__all__ = ["MAX_BLOB_BYTES", "FreePulls", "Listing", "Registry", "WholeLists"]
 
 MAX_BLOB_BYTES = 16 * 1024 * 1024
 """What `Registry.blob` reads at most: SBOMs of large images are larger than any manifest."""
@@ -49,6 +49,18 @@ class FreePulls(Protocol):
     @property
     def pulls_are_free(self) -> bool:
         """True as long as no limit of pulls is known, the registry's or the operator's."""
+
+
+@runtime_checkable
+class WholeLists(Protocol):
+    """A `Registry` that can tell whether its listings are all there is to pull.
+
+    A pull-through cache serves what it never listed: its listing calls nothing missing.
+    """
+
+    @property
+    def lists_everything(self) -> bool:
+        """True where a tag that a whole listing leaves out cannot be pulled."""
 
 
 class Registry(Protocol):

@@ -66,7 +66,7 @@ class GoogleDouble(Double):
 
     def tags(self, request: web.BaseRequest, path: str) -> web.Response:
         """Never paged: what is beyond the limit is left out, and nothing says so."""
-        whole = sorted(self.warehouse.repositories[path].items())
+        whole = sorted(self.warehouse.listed(path).items())
         tags = dict(whole[: self.most // 2])
         manifests = {
             digest: {

@@ -53,9 +53,13 @@ def stamp(at: datetime) -> str:
 
 
 class Warehouse:
-    """Repositories, their tags, and the images that these serve."""
+    """Repositories, their tags, and the images that these serve.
+
+    `unlisted`: tags that can be pulled and that no catalogue lists, as in a pull-through cache.
+    """
 
     def __init__(self) -> None:
+        self.unlisted: set[str] = set()
         self.repositories: dict[str, dict[str, Pushed]] = {}
         self.manifests: dict[Digest, tuple[str, bytes]] = {}
         self.blobs: dict[Digest, bytes] = {}
@@ -110,14 +114,20 @@ class Warehouse:
     def tags_of(self, path: str) -> dict[Digest, list[str]]:
         """The tags of each digest that a tag serves."""
         found: dict[Digest, list[str]] = defaultdict(list)
-        for tag, pushed in sorted(self.repositories[path].items()):
+        for tag, pushed in sorted(self.listed(path).items()):
             found[pushed.digest].append(tag)
         return found
 
+    def listed(self, path: str) -> dict[str, Pushed]:
+        """What a catalogue tells of."""
+        tags = self.repositories[path].items()
+        return {tag: pushed for tag, pushed in tags if tag not in self.unlisted}
+
     def newest_first(self, path: str) -> list[tuple[str, Pushed]]:
         """Tags by the time of their last push."""
-        tags = self.repositories[path].items()
-        return sorted(tags, key=lambda item: (item[1].at, item[0]), reverse=True)
+        return sorted(
+            self.listed(path).items(), key=lambda item: (item[1].at, item[0]), reverse=True
+        )
 
     def _image(self, seed: str, architecture: str) -> tuple[Digest, int, str]:
         layer = hashlib.sha256(seed.encode()).hexdigest()

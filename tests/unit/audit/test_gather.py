@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from tagwatch.audit.memory import Memory
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.image.snapshot import Document
+from tagwatch.image.snapshot import Document, Failure
 from tagwatch.image.tag_table import TagTable
 from tagwatch.service.demo.images import Built, Step, build, index_of
 from tagwatch.source.target import Location, Target
@@ -117,3 +118,16 @@ def test_a_pin_that_the_registry_no_longer_serves() -> None:
     assert found.pin is not None
     assert found.pin.exists is None, "nobody asked for it: that is not gone"
     assert found.resolution.status.value == "unavailable"
+
+
+def test_a_tag_that_could_not_be_asked_is_not_known_to_be_absent() -> None:
+    """No list has it, and the registry failed when it was asked for by itself."""
+    digest, documents = stored(image("7.4.11", "amd64"))
+    known = memory(digest, documents, interval(digest, days=0, ended=False))
+    failed = Failure(repository=REDIS, tag="9", code="unavailable", message="no", status=503)
+    unasked = replace(known, failures=(failed,))
+    statuses = [
+        gather(target("redis:9"), one, platforms=PLATFORMS, bases=lambda _: (), at=AT)
+        for one in (known, unasked)
+    ]
+    assert [one.resolution.status.value for one in statuses] == ["not-found", "unavailable"]

@@ -16,7 +16,12 @@ from hypothesis import strategies as st
 
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import RepositorySnapshot, Scope, TagObservation
+from tagwatch.image.snapshot import (
+    FORGET_WATERMARK,
+    RepositorySnapshot,
+    Scope,
+    TagObservation,
+)
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
 
@@ -282,3 +287,12 @@ def test_a_repository_that_was_never_read_is_simply_unknown(ledger: Ledger) -> N
     assert ledger.intervals(other) == ()
     assert ledger.at(other, "1", START) is None
     assert ledger.stored_documents(other) == frozenset()
+
+
+def test_a_watermark_that_proved_wrong_is_forgotten(ledger: Ledger) -> None:
+    """A tag was found that the listing should have had: the next one must be whole."""
+    ledger.add(1, snapshot(0, {"7": "a"}, watermark="w0"))
+    found = snapshot(1, {"8": "b"}, Scope.SELECTED, asked=["8"], watermark=FORGET_WATERMARK)
+    ledger.add(1, found)
+    assert ledger.known(REDIS).watermark is None
+    assert ledger.known(REDIS).tags.keys() == {"7", "8"}, "and nothing ended"
