@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from tagwatch.audit.base import BaseVerdict, MatchedBase
-from tagwatch.audit.knowledge import Knowledge
+from tagwatch.audit.knowledge import Cycle, Knowledge, Product
 from tagwatch.audit.policy import (
     ApprovedBase,
     Policy,
@@ -303,6 +303,50 @@ CASES: dict[str, tuple[Said, ...]] = {
     ),
     "base-stale": (
         Said(
+            why="a pin that its tag never served",
+            targets=(PINNED,),
+            facts=(pinned(served_by_tag=False, history=(interval("a", 30),)),),
+        ),
+        Said(
+            why="nobody knows whether its tag served it",
+            targets=(PINNED,),
+            facts=(pinned(history=(interval("a", 30),)),),
+        ),
+        Said(
+            why="a pin of what the tag serves",
+            targets=(PINNED,),
+            facts=(pinned(served_by_tag=True, history=(interval("a", 40, 30), interval("b", 30))),),
+        ),
+        Said(
+            why="a tag that is gone serves nothing newer",
+            targets=(PINNED,),
+            facts=(
+                pinned(served_by_tag=True, history=(interval("b", 40, 30), interval("a", 30, 9))),
+            ),
+        ),
+        Said(
+            why="one platform's pin is digest-single-platform",
+            targets=(PINNED,),
+            facts=(pinned(served_by_tag=True, platform_only=True, history=(interval("a", 30),)),),
+        ),
+        Said(
+            why="the pin's grace",
+            targets=(PINNED,),
+            facts=(pinned(served_by_tag=True, history=(interval("b", 40, 6), interval("a", 6))),),
+        ),
+        Said(
+            why="the grace is over",
+            targets=(PINNED,),
+            facts=(pinned(served_by_tag=True, history=(interval("b", 40, 7), interval("a", 7))),),
+            expect=speaks("redis:6.2 left the pinned", "on 2026-11-16", severity=WARNING),
+        ),
+        Said(
+            why="before anybody looked",
+            targets=(PINNED,),
+            facts=(pinned(served_by_tag=True, history=(interval("a", 30),)),),
+            expect=speaks("before 2026-10-24"),
+        ),
+        Said(
             why="an image on an old build",
             targets=(APP,),
             facts=(
@@ -408,6 +452,20 @@ CASES: dict[str, tuple[Said, ...]] = {
         ),
     ),
     "version-eol": (
+        Said(
+            why="its last day",
+            targets=(FULL,),
+            facts=(evidence(FULL),),
+            knowledge=Knowledge(
+                as_of=date(2026, 11, 1),
+                products={
+                    "redis": Product(
+                        name="redis", cycles=(Cycle(name="6.2", ends=date(2026, 11, 23)),)
+                    )
+                },
+                images={"docker.io/library/redis": "redis"},
+            ),
+        ),
         Said(
             why="ended",
             targets=(FULL,),

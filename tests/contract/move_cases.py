@@ -81,6 +81,12 @@ CASES: dict[str, tuple[Said, ...]] = {
     ),
     "tag-rebuilt": (
         Said(
+            why="an immutable tag's rebuild is tag-replaced",
+            targets=(APP,),
+            facts=(moved(APP, Verdict.REBUILT),),
+            policy=Policy(immutable=(r"^\d",)),
+        ),
+        Said(
             why="the same version",
             targets=(FULL,),
             facts=(moved(FULL, Verdict.REBUILT),),
@@ -94,6 +100,17 @@ CASES: dict[str, tuple[Said, ...]] = {
         Said(why="replaced", targets=(FULL,), facts=(moved(FULL, Verdict.REPLACED),)),
     ),
     "tag-downgraded": (
+        Said(
+            why="an image it had not left for another one",
+            targets=(SERIES,),
+            facts=(
+                moved(
+                    SERIES,
+                    Verdict.METADATA_ONLY,
+                    history=(interval("b", 9, 2), interval("a", 2)),
+                ),
+            ),
+        ),
         Said(
             why="an older version",
             targets=(SERIES,),
@@ -147,6 +164,13 @@ CASES: dict[str, tuple[Said, ...]] = {
         Said(why="no diff", targets=(PYTHON,), facts=(moved(PYTHON, Verdict.UNKNOWN),)),
     ),
     "tag-config-changed": (
+        Said(
+            why="a replacement tells it already",
+            targets=(FULL,),
+            facts=(
+                moved(FULL, Verdict.REPLACED, diff={"config": {"user": ["", "app"], "cmd": ["x"]}}),
+            ),
+        ),
         Said(
             why="user and volume",
             targets=(SERIES,),

@@ -18,6 +18,17 @@ __all__ = ["CASES"]
 CASES: dict[str, tuple[Said, ...]] = {
     "platform-missing": (
         Said(
+            why="arm/v6 does not run v7, nor s390x what is 32-bit ARM's",
+            targets=(FULL,),
+            facts=(evidence(FULL, platforms_offered=("linux/arm/v7", "windows/arm/v5")),),
+            policy=Policy(
+                defaults=Defaults(
+                    platforms=(Platform.parse("linux/arm/v6"), Platform.parse("linux/s390x"))
+                )
+            ),
+            expect=speaks("not there for linux/arm/v6, linux/s390x"),
+        ),
+        Said(
             why="the policy asks for it",
             targets=(FULL,),
             facts=(evidence(FULL, platforms_offered=("linux/amd64", "linux/arm/v7")),),
@@ -55,6 +66,16 @@ CASES: dict[str, tuple[Said, ...]] = {
         ),
     ),
     "platform-lag": (
+        Said(
+            why="windows counts for itself",
+            targets=(SERIES,),
+            facts=(
+                evidence(
+                    SERIES,
+                    platforms=(facts(version="6.2.24"), facts("windows/amd64", version="3.0.504")),
+                ),
+            ),
+        ),
         Said(
             why="two versions",
             targets=(SERIES,),
@@ -132,6 +153,25 @@ CASES: dict[str, tuple[Said, ...]] = {
         Said(why="not read", targets=(FULL,), facts=(evidence(FULL),)),
     ),
     "user-root": (
+        Said(
+            why="windows, because the file asks for it",
+            targets=(replace(FULL, platform="windows/amd64"),),
+            facts=(evidence(FULL, platforms=(facts("windows/amd64"),)),),
+            instructions=(instruction("FROM", "x"),),
+        ),
+        Said(
+            why="linux and windows: root on the one",
+            targets=(FULL,),
+            facts=(
+                evidence(
+                    FULL,
+                    platforms=(facts(),),
+                    platforms_offered=("linux/amd64", "windows/amd64"),
+                ),
+            ),
+            instructions=(instruction("FROM", "x"),),
+            expect=speaks("nor in redis:6.2.24"),
+        ),
         Said(
             why="says so",
             targets=(FULL,),
@@ -256,6 +296,11 @@ CASES: dict[str, tuple[Said, ...]] = {
         Said(why="a heredoc", targets=(FULL,), instructions=(instruction("ADD", "<<EOF", "/x"),)),
     ),
     "attestation-missing": (
+        Said(
+            why="what could not be read is not missing",
+            targets=(FULL,),
+            facts=(evidence(FULL, documents_read=True, attestations=("attestation",)),),
+        ),
         Said(
             why="neither",
             targets=(FULL,),

@@ -80,6 +80,23 @@ CASES: dict[str, tuple[Said, ...]] = {
     ),
     "port-conflict": (
         Said(
+            why="all of IPv4 and all of IPv6 are two",
+            targets=(
+                service("a", port(80, 80, host_ip="0.0.0.0")),
+                service("b", port(80, 80, host_ip="::")),
+            ),
+        ),
+        Said(
+            why="no address is all of both",
+            targets=(service("a", port(80, 80, host_ip="::1")), service("b", port(80, 80))),
+            expect=speaks("b publishes 80:80, and a already has [::1]:80:80"),
+        ),
+        Said(
+            why="one service twice",
+            targets=(service("a", port(80, 80), port(81, 80)),),
+            expect=speaks("a publishes 80:81, and already has 80:80"),
+        ),
+        Said(
             why="the same port",
             targets=(
                 service("a", port(80, 8080, location=place("compose.yaml", 4))),
@@ -168,6 +185,25 @@ CASES: dict[str, tuple[Said, ...]] = {
     ),
     "port-undeclared": (
         Said(
+            why="the same number, another protocol",
+            targets=(replace(FULL, ports=(port(53, 53, protocol="udp"),)),),
+            facts=(evidence(FULL, platforms=(facts(exposed_ports=("53/tcp", "x", "9-y")),)),),
+            expect=speaks("53:53/udp is published, and redis:6.2.24 exposes"),
+        ),
+        Said(
+            why="exposed on one platform is enough",
+            targets=(replace(FULL, ports=(port(80, 80),)),),
+            facts=(
+                evidence(
+                    FULL,
+                    platforms=(
+                        facts(exposed_ports=("443",)),
+                        facts("linux/arm64", exposed_ports=("80",)),
+                    ),
+                ),
+            ),
+        ),
+        Said(
             why="another port",
             targets=(replace(FULL, ports=(port(80, 8080),)),),
             facts=(evidence(FULL, platforms=(facts(exposed_ports=("6379/tcp",)),)),),
@@ -193,6 +229,15 @@ CASES: dict[str, tuple[Said, ...]] = {
         ),
     ),
     "port-suspicious": (
+        Said(
+            why="another protocol, another side",
+            targets=(service("a", port(22, 2222, protocol="udp"), port(2222, 22)),),
+        ),
+        Said(
+            why="no number is Docker's to refuse",
+            targets=(FULL,),
+            instructions=(instruction("EXPOSE", "http", "80-x", "1-"),),
+        ),
         Said(
             why="ssh",
             targets=(FULL,),

@@ -59,6 +59,7 @@ CASES: dict[str, tuple[Said, ...]] = {
         Said(why="kustomize without a new tag", targets=(target("redis", kind="kustomize"),)),
     ),
     "tag-latest": (
+        Said(why="a watch", targets=(target("redis:latest", kind="watch"),)),
         Said(
             why="names the version",
             targets=(LATEST,),
@@ -76,6 +77,11 @@ CASES: dict[str, tuple[Said, ...]] = {
         Said(why="no tag is tag-missing", targets=(REDIS,)),
     ),
     "tag-moving": (
+        Said(
+            why="a watch",
+            targets=(target("redis:6.2", kind="watch"),),
+            facts=(evidence(SERIES, "6.2.24"),),
+        ),
         Said(
             why="says what it is and how often it moved",
             targets=(SERIES,),
@@ -200,6 +206,20 @@ CASES: dict[str, tuple[Said, ...]] = {
         ),
     ),
     "cooldown": (
+        Said(
+            why="a pin is as old as it is",
+            targets=(PINNED,),
+            facts=(pinned(history=(interval("a", 9, 1), interval("b", 1))),),
+        ),
+        Said(
+            why="the last day of it, and the day after",
+            targets=(SERIES, FULL),
+            facts=(
+                evidence(SERIES, history=(interval("b", 9, 2.9), interval("a", 2.9)), moves=1),
+                evidence(FULL, history=(interval("b", 9, 3), interval("a", 3)), moves=1),
+            ),
+            expect=speaks("redis:6.2 serves an image first seen"),
+        ),
         Said(
             why="a new digest",
             targets=(SERIES,),
