@@ -17,6 +17,7 @@ from tagwatch.image.reference import Reference, Repository
 if TYPE_CHECKING:
     from tagwatch.audit.history import Interval
     from tagwatch.ledger.read import Reader
+    from tagwatch.walk.import_history import Imported
 
 __all__ = ["command"]
 
@@ -26,11 +27,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "reference",
         metavar="REF",
+        nargs="?",
         help="redis:7, redis (every tag), python@sha256:… (which tags), sha256:… (anywhere); "
         "or the word import, to seed the ledger",
     )
     parser.add_argument(
-        "images", metavar="IMAGE", nargs="*", help="import only: these (default: all it names)"
+        "images", metavar="IMAGE", nargs="*", help="import only: these (default: all it ever named)"
     )
     parser.add_argument(
         "--library",
@@ -47,6 +49,11 @@ def run(options: argparse.Namespace) -> int:
     """Print what the ledger remembers. Exit code 0, or 1 where that is nothing."""
     from tagwatch.ledger.read import Reader
 
+    if options.reference is None:
+        raise UsageError(
+            "nothing says whose history is asked for",
+            hint="tagwatch history redis:7, redis or python@sha256:…; `import` seeds the ledger",
+        )
     if options.reference == "import":
         return _import(options)
     if options.images:
@@ -73,20 +80,23 @@ def _import(options: argparse.Namespace) -> int:
     from tagwatch.walk.import_history import import_from_library, import_from_registries
 
     site = open_site(options)
+    imported: Iterable[Imported]
     if options.library is not None:
-        imported = list(import_from_library(options.library, options.images, site))
+        imported = import_from_library(options.library, options.images, site)
     elif options.images:
         repositories = [Repository.parse(image) for image in options.images]
-        imported = list(asyncio.run(import_from_registries(repositories, site)))
+        imported = asyncio.run(import_from_registries(repositories, site))
     else:
         raise UsageError(
             "nothing says what to import", hint="give --library DIR, or the images to ask for"
         )
+    failed = False
     for one in imported:
         answer(f"{one.repository}  {one.intervals} intervals\n")
         for problem in one.problems:
             note(f"tagwatch: {one.repository}: {problem}")
-    return 1 if any(one.problems and not one.intervals for one in imported) else 0
+        failed |= bool(one.problems) and not one.intervals
+    return int(failed)
 
 
 def _found(

@@ -51,8 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name.startswith("-") or not name or place_of("commands", name) is None:
             return _no_command(arguments)
         command = load(name)
-        options = parser_for(name, command).parse_args(arguments[1:])
-        return command.run(options)
+        return command.run(_parsed(parser_for(name, command), arguments[1:]))
     except TagwatchError as error:
         show(error)
         return error.exit_code
@@ -89,6 +88,16 @@ def load(name: str) -> Command:
     """The command of that name. Only its own module is imported."""
     command: Command = load_member("commands", name)
     return command
+
+
+def _parsed(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Namespace:
+    """The options. Flags may stand between arguments, too: `check a --offline b`."""
+    options, rest = parser.parse_known_args(arguments)
+    if not rest:
+        return options
+    if any(action.nargs == argparse.PARSER for action in parser._actions):  # noqa: SLF001  # its only way to tell
+        return parser.parse_args(arguments)
+    return parser.parse_intermixed_args(arguments)
 
 
 def parser_for(name: str, command: Command) -> argparse.ArgumentParser:

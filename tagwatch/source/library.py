@@ -76,10 +76,13 @@ def parse_library(text: str) -> tuple[LibraryBuild, ...]:
 
 def _stanza_builds(text: str) -> Iterator[LibraryBuild]:
     defaults = dict(_DEFAULTS)
-    for number, stanza in enumerate(_stanzas(text)):
+    for number, (line, stanza) in enumerate(_stanzas(text)):
         if "tags" not in stanza and "sharedtags" not in stanza:
             if number:
-                raise InputError("a stanza of a library file has no Tags", hint="see its line")
+                raise InputError(
+                    f"the stanza at line {line} of a library file has no Tags",
+                    hint="every stanza but the first names what it builds: `Tags: 1.2.3, 1.2`",
+                )
             defaults |= stanza
             continue
         yield _build(defaults | stanza)
@@ -108,26 +111,26 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word for word in re.split(r"[,\s]+", text) if word)
 
 
-def _stanzas(text: str) -> Iterator[dict[str, str]]:
-    """Stanzas as key in lower case -> value, continuation lines joined; comment lines are none."""
+def _stanzas(text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line, key in lower case -> value) of each, continuations joined; comment lines are none."""
     stanza: dict[str, str] = {}
-    key = ""
+    key, begun = "", 0
     for number, line in enumerate(text.splitlines(), start=1):
         if line.startswith("#"):
             continue
         if not line.strip():
             if stanza:
-                yield stanza
+                yield begun, stanza
             stanza, key = {}, ""
         elif line[0] in " \t" and key:
             stanza[key] += " " + line.strip()
         elif field := _FIELD.fullmatch(line.rstrip()):
-            key = field[1].lower()
+            key, begun = field[1].lower(), begun if stanza else number
             stanza[key] = field[2]
         else:
             raise _malformed(number, line)
     if stanza:
-        yield stanza
+        yield begun, stanza
 
 
 def _line_builds(text: str) -> Iterator[LibraryBuild]:

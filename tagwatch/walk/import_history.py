@@ -19,7 +19,7 @@ from tagwatch.registry.client import open_registries
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import dataclass
 from tagwatch.walk.site import Site
-from tagwatch.workspace.official_images import library_history, library_images
+from tagwatch.workspace.official_images import library_histories
 
 __all__ = ["Imported", "import_from_library", "import_from_registries"]
 
@@ -34,14 +34,13 @@ class Imported:
 
 
 def import_from_library(checkout: Path, images: Collection[str], site: Site) -> Iterable[Imported]:
-    """From a checkout of docker-library/official-images: these images, or all it names now.
+    """From a checkout of docker-library/official-images: these images, or all it ever named.
 
     Dates are those of its commits. No network. Raises `InputError`, `LedgerError`.
     """
     with Ledger.open(site.database) as ledger:
-        for image in images or library_images(checkout):
+        for image, found in library_histories(checkout, images, at=site.at):
             repository = Repository(registry=DOCKER_HUB, path=f"library/{image}")
-            found = library_history(checkout, image, at=site.at)
             stored = ledger.import_history(repository, found.intervals)
             yield Imported(repository=repository, intervals=stored, problems=found.skipped)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,12 @@ from typing import IO
 from tagwatch.errors import InputError
 from tagwatch.value import dataclass
 
-__all__ = ["FileVersion", "changed_files", "file_history", "files_at_head", "head_at"]
+__all__ = ["FileVersion", "changed_files", "commits_by_file", "file_versions", "head_at"]
 
-_GIT = ("git", "--literal-pathspecs", "--no-replace-objects", "-c", "protocol.allow=never")
+_GIT = (
+    *("git", "--literal-pathspecs", "--no-replace-objects"),
+    *("-c", "protocol.allow=never", "-c", "core.fsmonitor=false"),
+)
 _ENVIRONMENT = {
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -41,15 +44,8 @@ class FileVersion:
 
 def head_at(repository: Path) -> datetime:
     """The date of the commit that is checked out. Raises `InputError`."""
-    ((at, _),) = _commits(repository, ["--max-count=1"], path=None)
-    return at
-
-
-def files_at_head(repository: Path, folder: str) -> tuple[str, ...]:
-    """The names of the files in `folder` (POSIX, from the root) at HEAD. Raises `InputError`."""
-    listing = _run(repository, ["ls-tree", "-z", "HEAD", "--", f"{folder}/"])
-    entries = (line.partition("\t") for line in listing.split("\0") if line)
-    return tuple(sorted(name.rpartition("/")[2] for kind, _, name in entries if " blob " in kind))
+    at, _ = _run(repository, ["rev-list", "--max-count=1", "--timestamp", "HEAD"]).split()
+    return datetime.fromtimestamp(int(at), UTC)
 
 
 def changed_files(
@@ -78,46 +74,59 @@ def changed_files(
     return before
 
 
-def file_history(
-    repository: Path, path: str, *, timeout_seconds: float = _TIMEOUT_SECONDS
-) -> tuple[FileVersion, ...]:
-    """Every version of the file at `path` (POSIX, from the root), oldest first.
+def commits_by_file(
+    repository: Path, paths: Sequence[str]
+) -> dict[str, tuple[tuple[datetime, str], ...]]:
+    """Each file that is or ever was at `paths`, and (date, commit) of its changes, oldest first.
 
-    The history is the first-parent one of HEAD: what its main branch served, with the dates of
-    its own commits. Raises `InputError`: no repository, no git, too large, too slow.
+    `paths` are POSIX, from the root: files, or folders for all that is in them. The history is the
+    first-parent one of HEAD: what its main branch served, with the dates of its own commits. Cost:
+    one walk over the commits, however many files. Raises `InputError`.
+    """
+    walk = ["rev-list", "--first-parent", "--reverse", "--format=%ct %H %P", "HEAD", "--"]
+    commits = [line.split() for line in _run(repository, [*walk, *paths]).splitlines()[1::2]]
+    dates = {commit: datetime.fromtimestamp(int(at), UTC) for at, commit, *_ in commits}
+    changes = ["diff-tree", "--stdin", "--root", "-r", "--name-only", "--no-renames", "-z", "--"]
+    asked = "".join(" ".join(line[1:3]) + "\n" for line in commits)  # each beside its first parent
+    found: dict[str, list[tuple[datetime, str]]] = {}
+    commit = ""
+    for item in _run(repository, [*changes, *paths], asked).split("\0")[:-1]:
+        if item in dates:
+            commit = item
+        else:
+            found.setdefault(item, []).append((dates[commit], commit))
+    return {path: tuple(found[path]) for path in sorted(found)}
+
+
+def file_versions(
+    repository: Path,
+    path: str,
+    commits: Iterable[tuple[datetime, str]],
+    *,
+    timeout_seconds: float = _TIMEOUT_SECONDS,
+) -> tuple[FileVersion, ...]:
+    """The file at `path` (POSIX, from the root) as each of these commits left it.
+
+    Raises `InputError`: too large, too slow, no file.
     """
     if "\n" in path:
         raise InputError(f"not a path in a repository: {path[:160]!r}")
-    commits = _commits(repository, [], path=path)
+    versions = []
     with _cat_file(repository, timeout_seconds) as (ask, answer):
-        versions = []
         for at, commit in commits:
-            ask.write(f"{commit}:{path}\n".encode())
+            ask.write(f"{commit}:{path}\n".encode(errors="surrogateescape"))
             ask.flush()
             versions.append(FileVersion(commit=commit, at=at, raw=_read_object(answer, path)))
     return tuple(versions)
 
 
-def _commits(
-    repository: Path, options: Sequence[str], path: str | None
-) -> tuple[tuple[datetime, str], ...]:
-    """(date, commit) of HEAD's first-parent history, oldest first; of one file where named."""
-    only = [] if path is None else [path]
-    listing = _run(
-        repository,
-        ["rev-list", "--first-parent", "--reverse", "--timestamp", *options, "HEAD", "--", *only],
-    )
-    pairs = (line.split() for line in listing.splitlines())
-    return tuple((datetime.fromtimestamp(int(at), UTC), commit) for at, commit in pairs)
-
-
-def _run(repository: Path, arguments: Sequence[str]) -> str:
+def _run(repository: Path, arguments: Sequence[str], asked: str = "") -> str:
     try:
         done = subprocess.run(  # noqa: S603  # an argument list, no shell
             [*_GIT, *arguments],
             cwd=repository,
             env=_environment(),
-            stdin=subprocess.DEVNULL,
+            input=asked.encode(),
             capture_output=True,
             timeout=_TIMEOUT_SECONDS,
             check=False,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 from tagwatch.audit.history import Interval
@@ -11,12 +13,13 @@ from tagwatch.audit.library_history import library_intervals
 from tagwatch.errors import InputError
 from tagwatch.source.library import LibraryBuild, parse_library
 from tagwatch.value import dataclass
-from tagwatch.workspace.git_history import FileVersion, file_history, files_at_head, head_at
+from tagwatch.workspace.git_history import FileVersion, commits_by_file, file_versions, head_at
 from tagwatch.workspace.read import read_bytes
 
-__all__ = ["LibraryHistory", "library_history", "library_images"]
+__all__ = ["LibraryHistory", "library_histories"]
 
 _FOLDER = "library"
+_IMAGE = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,42 +30,54 @@ class LibraryHistory:
     skipped: tuple[str, ...] = ()
 
 
-def library_images(checkout: Path) -> tuple[str, ...]:
-    """The images that the checkout names now (`redis`, …). Raises `InputError`."""
+def library_histories(
+    checkout: Path, images: Collection[str], *, at: datetime
+) -> Iterator[tuple[str, LibraryHistory]]:
+    """What the tags of `docker.io/library/<image>` were, image by image, with dates of commits.
+
+    `images` empty: all that the checkout ever named, so those too that were dropped since. A copy
+    without git history tells what the tags are, as of `at`. Raises `InputError`, before it answers
+    anything where an image was never named.
+    """
     if _is_git(checkout):
-        return files_at_head(checkout, _FOLDER)
+        paths = [f"{_FOLDER}/{image}" for image in images] or [_FOLDER]
+        commits, until = commits_by_file(checkout, paths), head_at(checkout)
+        named = [path.removeprefix(f"{_FOLDER}/") for path in commits]
+    else:
+        commits, until = {}, at
+        named = _files(checkout)
+    named = [image for image in named if _IMAGE.fullmatch(image)]
+    for image in images:
+        if image not in named:
+            raise _never_named(checkout, image, named)
+    for image in images or named:
+        path = f"{_FOLDER}/{image}"
+        if path in commits:
+            versions = file_versions(checkout, path, commits[path])
+        else:
+            versions = (FileVersion(commit="", at=at, raw=read_bytes(checkout / path)),)
+        skipped: list[str] = []
+        intervals = library_intervals(_builds(versions, skipped), head_at=until)
+        yield image, LibraryHistory(intervals=intervals, skipped=tuple(skipped))
+
+
+def _files(checkout: Path) -> list[str]:
     folder = checkout / _FOLDER
     if not folder.is_dir():
         raise InputError(
             f"{str(checkout)!r} has no folder {_FOLDER!r}",
             hint="name a checkout of https://github.com/docker-library/official-images",
         )
-    return tuple(sorted(path.name for path in folder.iterdir() if path.is_file()))
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
-def library_history(checkout: Path, image: str, *, at: datetime) -> LibraryHistory:
-    """What the tags of `docker.io/library/<image>` were, with dates of commits.
-
-    An image that was dropped since is answered too. A copy without git history tells what the
-    tags are, as of `at`. Raises `InputError` for an image that the checkout never named.
-    """
-    path = f"{_FOLDER}/{image}"
-    if _is_git(checkout):
-        versions, until = file_history(checkout, path), head_at(checkout)
-    elif image not in library_images(checkout):
-        versions, until = (), at
-    else:
-        raw = read_bytes(checkout / _FOLDER / image)
-        versions, until = (FileVersion(commit="", at=at, raw=raw),), at
-    if not versions:
-        raise InputError(
-            f"the checkout {str(checkout)!r} names no image {image!r}",
-            hint=f"its images are the files in its folder {_FOLDER!r}",
-        )
-    skipped: list[str] = []
-    builds = tuple(_builds(versions, skipped))
-    return LibraryHistory(
-        intervals=library_intervals(builds, head_at=until), skipped=tuple(skipped)
+def _never_named(checkout: Path, image: str, named: Sequence[str]) -> InputError:
+    near = get_close_matches(image, named, n=1)
+    return InputError(
+        f"the checkout {str(checkout)!r} names no image {image!r}",
+        hint=f"did you mean {near[0]!r}?"
+        if near
+        else f"its images are the files in its folder {_FOLDER!r}",
     )
 
 

@@ -127,7 +127,7 @@ def test_whatever_a_build_is_made_of_makes_another_build(change: dict[str, objec
         ("Tags: 1\nGitCommit: 1\nthis is no field\n", "line 3"),
         ("<!DOCTYPE html>\n", "line 1"),
         ("latest: somewhere\n", "line 1"),
-        ("GitRepo: x\n\nTags: 1\n\nDirectory: y\n", "no Tags"),
+        ("GitRepo: x\n\nTags: 1\n\n# z\nDirectory: y\n", "line 6 .* no Tags"),
     ],
 )
 def test_what_cannot_be_read_names_its_line(text: str, line: str) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from tagwatch.errors import InputError
 from tagwatch.workspace import git_history
-from tagwatch.workspace.git_history import file_history, files_at_head, head_at
-from tagwatch.workspace.official_images import library_history, library_images
+from tagwatch.workspace.git_history import changed_files, commits_by_file, file_versions, head_at
+from tagwatch.workspace.official_images import LibraryHistory, library_histories
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 LINES = "{0}: git://github.com/docker-library/redis@{1} 2.8\n"
@@ -59,6 +59,14 @@ class Repository:
         self.git("commit", "--quiet", "--message", f"day {self.day}")
 
 
+def histories(checkout: Path, *images: str) -> dict[str, LibraryHistory]:
+    return dict(library_histories(checkout, images, at=AT))
+
+
+def library_history(checkout: Path, image: str) -> LibraryHistory:
+    return histories(checkout, image)[image]
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     made = Repository(tmp_path / "official-images")
@@ -72,7 +80,7 @@ def repository(tmp_path: Path) -> Repository:
 
 
 def test_the_history_of_an_image_with_the_dates_of_its_commits(repository: Repository) -> None:
-    history = library_history(repository.root, "redis", at=AT)
+    history = library_history(repository.root, "redis")
     rows = [
         (item.tag, item.first_seen.day, item.last_seen.day, item.ended)
         for item in history.intervals
@@ -89,8 +97,8 @@ def test_the_history_of_an_image_with_the_dates_of_its_commits(repository: Repos
 
 
 def test_an_image_that_was_dropped_is_still_remembered(repository: Repository) -> None:
-    assert library_images(repository.root) == ("redis",)
-    past = library_history(repository.root, "consul", at=AT).intervals
+    assert list(histories(repository.root)) == ["consul", "redis"]
+    past = library_history(repository.root, "consul").intervals
     assert {(item.tag, item.ended) for item in past} == {("1", True), ("1.2", True)}
 
 
@@ -101,27 +109,54 @@ def test_only_what_the_main_branch_served_counts(repository: Repository) -> None
     repository.git("checkout", "--quiet", "master")
     repository.day += 1
     repository.git("merge", "--quiet", "--no-ff", "--message", "merge", "proposal")
-    versions = file_history(repository.root, "library/redis")
+    commits = commits_by_file(repository.root, ["library/redis"])["library/redis"]
+    versions = file_versions(repository.root, "library/redis", commits)
     assert [version.at.day for version in versions] == [2, 3, 4, 5, 10]
-    tags = {item.tag for item in library_history(repository.root, "redis", at=AT).intervals}
+    tags = {item.tag for item in library_history(repository.root, "redis").intervals}
     assert tags == {"2.8", "2.8.1", "2.8.3"}
+
+
+def test_an_image_that_came_by_a_merge(repository: Repository) -> None:
+    repository.git("checkout", "--quiet", "-b", "proposal")
+    repository.commit("library/valkey", STANZAS.format("8.1", "8.1.1", "d" * 40))
+    repository.git("checkout", "--quiet", "master")
+    repository.git("merge", "--quiet", "--no-ff", "--message", "merge", "proposal")
+    repository.commit("library/valkey", STANZAS.format("8.1", "8.1.2", "e" * 40))
+    alone = library_history(repository.root, "valkey")
+    assert [item.tag for item in alone.intervals] == ["8.1", "8.1", "8.1.1", "8.1.2"]
+    assert histories(repository.root)["valkey"] == alone
 
 
 def test_a_bare_repository_is_read_too(repository: Repository, tmp_path: Path) -> None:
     repository.git("clone", "--quiet", "--bare", ".", str(tmp_path / "bare"))
-    assert files_at_head(tmp_path / "bare", "library") == ("redis",)
-    bare = library_history(tmp_path / "bare", "redis", at=AT)
-    assert bare == library_history(repository.root, "redis", at=AT)
+    assert list(histories(tmp_path / "bare")) == ["consul", "redis"]
+    bare = library_history(tmp_path / "bare", "redis")
+    assert bare == library_history(repository.root, "redis")
 
 
 def test_files_without_their_history_tell_of_today(repository: Repository, tmp_path: Path) -> None:
     shutil.copytree(repository.root / "library", tmp_path / "copy" / "library")
-    assert library_images(tmp_path / "copy") == ("redis",)
-    history = library_history(tmp_path / "copy", "redis", at=AT)
+    assert list(histories(tmp_path / "copy")) == ["redis"]
+    history = library_history(tmp_path / "copy", "redis")
     assert {(item.tag, item.first_seen, item.ended) for item in history.intervals} == {
         ("2.8", AT, False),
         ("2.8.1", AT, False),
     }
+
+
+def test_what_was_never_named_is_told_before_anything_is_answered(repository: Repository) -> None:
+    answers = library_histories(repository.root, ["redis", "redsi"], at=AT)
+    with pytest.raises(InputError, match="no image 'redsi'") as caught:
+        next(answers)
+    assert caught.value.hint == "did you mean 'redis'?"
+
+
+def test_files_in_deeper_folders_and_odd_names_are_no_images(repository: Repository) -> None:
+    repository.commit("library/Notes.md", "Tags: 1\n")
+    (repository.root / "library" / "more").mkdir()
+    repository.commit("library/more/valkey", STANZAS.format("8", "8.1", "f" * 40))
+    repository.commit("library/a\nb", "Tags: 1\n")
+    assert list(histories(repository.root)) == ["consul", "redis"]
 
 
 @pytest.mark.parametrize("image", ["valkey", "../redis", "redis\nHEAD:library/redis", ""])
@@ -129,15 +164,15 @@ def test_an_image_that_was_never_named(repository: Repository, image: str, tmp_p
     shutil.copytree(repository.root / "library", tmp_path / "copy" / "library")
     for checkout in (repository.root, tmp_path / "copy"):
         with pytest.raises(InputError):
-            library_history(checkout, image, at=AT)
+            library_history(checkout, image)
 
 
 def test_a_folder_that_is_no_checkout_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "objects").mkdir()
     with pytest.raises(InputError, match="not a git repository"):
-        library_images(tmp_path)
+        histories(tmp_path)
     with pytest.raises(InputError, match="no folder 'library'"):
-        library_images(tmp_path / "objects")
+        histories(tmp_path / "objects")
     with pytest.raises(InputError, match="cannot read"):
         head_at(tmp_path / "missing")
 
@@ -146,7 +181,7 @@ def test_an_environment_that_points_git_elsewhere_is_not_heeded(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
-    assert library_images(repository.root) == ("redis",)
+    assert list(histories(repository.root)) == ["consul", "redis"]
 
 
 def test_the_repositorys_configuration_runs_nothing(repository: Repository, tmp_path: Path) -> None:
@@ -163,7 +198,8 @@ def test_the_repositorys_configuration_runs_nothing(repository: Repository, tmp_
         repository.git("config", key, value)
     repository.git("config", "log.showSignature", "true")
     (repository.root / ".git" / "info" / "attributes").write_text("* diff=x filter=x\n")
-    assert len(library_history(repository.root, "redis", at=AT).intervals) == 4
+    assert len(library_history(repository.root, "redis").intervals) == 4
+    assert list(changed_files(repository.root, "HEAD~1")) == ["library/consul"]
     assert not trap.exists()
 
 
@@ -180,7 +216,7 @@ def test_a_version_that_is_too_large_is_refused(
 ) -> None:
     repository.commit("library/redis", "#" * (git_history._MAX_FILE_BYTES + 1))
     with pytest.raises(InputError, match="more than"):
-        file_history(repository.root, "library/redis")
+        library_history(repository.root, "redis")
 
 
 def test_a_git_that_hangs_is_stopped(
@@ -196,5 +232,5 @@ def test_a_git_that_hangs_is_stopped(
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
     with pytest.raises(InputError, match="git stopped") as caught:
-        file_history(repository.root, "library/redis", timeout_seconds=0.3)
+        file_versions(repository.root, "library/redis", [(AT, "HEAD")], timeout_seconds=0.3)
     assert caught.value.hint
