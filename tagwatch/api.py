@@ -142,7 +142,7 @@ def _check(
             first.message if first else "nothing that tagwatch reads is among the paths named",
             hint=(first.hint if first else "") or "name Dockerfiles, Compose or Kubernetes files",
         )
-    facts = look_up(files.targets, site, options.asking)
+    facts = look_up(files.targets, site, replace(options.asking, learn_bases=True))
     case = Case(
         at=site.at,
         files=files.extractions,

@@ -102,10 +102,15 @@ def base_steps(config: ImageConfig, build: BaseBuild) -> int:
 def is_history_prefix(base: Sequence[HistoryEntry], image: Sequence[HistoryEntry]) -> bool:
     """True where the image's history begins with the whole of the base's, dates included."""
     return len(base) <= len(image) and all(
-        (one.created_by, one.created_at, one.empty_layer)
-        == (other.created_by, other.created_at, other.empty_layer)
+        (one.created_by, _second(one), one.empty_layer)
+        == (other.created_by, _second(other), other.empty_layer)
         for one, other in zip(base, image, strict=False)
     )
+
+
+def _second(entry: HistoryEntry) -> datetime | None:
+    """When the step was made, to the second: a local engine tells no more."""
+    return entry.created_at.replace(microsecond=0) if entry.created_at else None
 
 
 def _is_below(build: BaseBuild, config: ImageConfig) -> bool:

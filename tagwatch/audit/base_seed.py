@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from tagwatch.audit.base import BaseBuild, BaseMatch
 from tagwatch.audit.base_claim import Claim, find_claims
 from tagwatch.audit.image import Image
-from tagwatch.audit.policy import SCRATCH, ApprovedBase
+from tagwatch.audit.policy import ApprovedBase
 from tagwatch.audit.stated_version import is_older
 from tagwatch.audit.version_evidence import version_evidence
 from tagwatch.image.digest import Digest
@@ -53,7 +53,7 @@ def wishes(
     the base's own variable (`PYTHON_VERSION`) says; else the newest older tags are tried.
     """
     on = {match.platform: match for match in matches}
-    approved = [base for base in bases if base.reference != SCRATCH]
+    approved = tuple(bases)
     for part in image.platforms:
         if part.config is None:
             continue
@@ -66,7 +66,10 @@ def wishes(
                 continue
             yield from _claimed(claims, base)
             is_open = match is None or not match.is_exact
-            yield from _by_version(part.config, base, repository, table, is_open=is_open)
+            if base.tags:
+                yield from _by_version(part.config, base, repository, table, is_open=is_open)
+            else:
+                yield from _of_any_tag(part.config, repository, table, is_open=is_open)
 
 
 def older_tags(tag: str, table: TagTable) -> tuple[Tag, ...]:
@@ -180,3 +183,18 @@ def _by_version(
         else:
             chosen = older[:_NEWEST] if is_open else ()
         yield from (Wish(reference=reference, tag=one.text) for one in chosen)
+
+
+def _of_any_tag(
+    config: ImageConfig, repository: Repository, table: TagTable, *, is_open: bool
+) -> Iterator[Wish]:
+    """Of a base whose every tag is approved: those of the version that the image inherited."""
+    final = [
+        tag for tag in table.tags.values() if tag.kind is Kind.VERSION and not tag.is_prerelease
+    ]
+    stated = version_evidence(config, repository.path)
+    found = [tag for tag in final if stated and tag.version == stated.version]
+    if not found and is_open:
+        found = final
+    for tag in sorted(found, reverse=True)[:_NEWEST]:
+        yield Wish(reference=Reference(repository=repository, tag=tag.text), tag=tag.text)

@@ -15,6 +15,7 @@ from tagwatch.audit.mask import mask_text
 from tagwatch.audit.packages import PackageChange, PackageDiff
 from tagwatch.audit.stated_version import stated_version
 from tagwatch.audit.steps import StepDiff
+from tagwatch.image.manifest import Manifest
 
 __all__ = ["IGNORED", "diff_document"]
 
@@ -149,18 +150,26 @@ def _short_type(media_type: str) -> str:
 
 
 def _size(pair: PlatformDiff | None) -> dict[str, Any]:
-    """Stored bytes; null where one side's manifest was not read."""
-    if pair is None or pair.old.manifest is None or pair.new.manifest is None:
+    """Stored bytes; null where one side's manifest was not read or lists no stored layers."""
+    manifests = [_sized(part) for part in (pair.old, pair.new)] if pair else [None, None]
+    old_manifest, new_manifest = manifests
+    if old_manifest is None or new_manifest is None:
         names = ("compressed_old", "compressed_new", "delta", "percent", "config_delta")
         return dict.fromkeys(names)
-    old, new = pair.old.manifest.size, pair.new.manifest.size
+    old, new = old_manifest.size, new_manifest.size
     return {
         "compressed_old": old,
         "compressed_new": new,
         "delta": new - old,
         "percent": round(100 * (new - old) / old, 1) if old else None,
-        "config_delta": pair.new.manifest.config.size - pair.old.manifest.config.size,
+        "config_delta": new_manifest.config.size - old_manifest.config.size,
     }
+
+
+def _sized(part: PlatformImage) -> Manifest | None:
+    """The manifest, where its sizes are those of all layers: a local engine's tells none."""
+    diff_ids = part.config.diff_ids if part.config else ()
+    return None if part.manifest and diff_ids and not part.manifest.layers else part.manifest
 
 
 def _packages(packages: PackageDiff) -> dict[str, Any]:

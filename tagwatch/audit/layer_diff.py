@@ -58,6 +58,12 @@ class LayerDiff:
         return tuple(pair for pair in (*self.shared, *self.moved) if pair.is_recompressed)
 
     @property
+    def is_stored_known(self) -> bool:
+        """False where one side, such as an engine, does not tell how it stores its layers."""
+        pairs = (*self.shared, *self.moved)
+        return all(None not in (pair.old.digest, pair.new.digest) for pair in pairs)
+
+    @property
     def differs(self) -> bool:
         """True where the file systems are made of other layers, or of the same in other order."""
         return bool(self.moved or self.removed or self.added)

@@ -13,6 +13,7 @@ from typing import Any
 
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.pattern import match_image, match_path, match_registry, match_tag
+from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.image.reference import DOCKER_HUB, Reference, Repository
 from tagwatch.source.target import Location
@@ -234,6 +235,19 @@ class Policy:
     def base_named(self, reference: Reference) -> ApprovedBase | None:
         """The approved base that `reference` is by name, in the policy's order."""
         return next((base for base in self.bases if base.names(reference)), None)
+
+    def base_place(self, name: str) -> int | None:
+        """The place among the approved bases of a reference's text; None: it is none of them."""
+        try:
+            base = self.base_named(Reference.parse(name))
+        except InvalidReferenceError:
+            return None
+        return self.bases.index(base) if base is not None else None
+
+    @property
+    def followed_bases(self) -> tuple[ApprovedBase, ...]:
+        """The approved bases that a registry serves."""
+        return tuple(base for base in self.bases if base.reference != SCRATCH)
 
     @property
     def approves_scratch(self) -> bool:

@@ -13,7 +13,7 @@ from tagwatch.audit.base_index import BaseIndex
 from tagwatch.audit.change import Change, Verdict
 from tagwatch.audit.diff import ImageDiff, PlatformDiff, diff_images, platform_name
 from tagwatch.audit.diff_document import diff_document
-from tagwatch.audit.image import UNKNOWN_PLATFORM, Image
+from tagwatch.audit.image import UNKNOWN_PLATFORM, Image, PlatformImage
 from tagwatch.audit.layer_diff import LayerDiff
 from tagwatch.audit.rebuild import BuildComparison, Outcome, compare_builds
 from tagwatch.audit.stated_version import full_version, is_older, stated_version
@@ -140,6 +140,8 @@ def _judge_platform(pair: PlatformDiff, diff: ImageDiff, context: ChangeContext)
     old, new = pair.old, pair.new
     if old.manifest is None or new.manifest is None or pair.layers is None:
         return _Judgement(verdict=Verdict.UNKNOWN, reason=old.problem or new.problem)
+    if gap := _layer_gap(old, "old") or _layer_gap(new, "new"):
+        return _Judgement(verdict=Verdict.UNKNOWN, reason=gap)
     if old.manifest.config.digest == new.manifest.config.digest:
         return _judge_stored(pair.layers)
     if old.config is None or new.config is None or pair.config is None:
@@ -157,12 +159,26 @@ def _judge_platform(pair: PlatformDiff, diff: ImageDiff, context: ChangeContext)
     return judgement
 
 
+def _layer_gap(part: PlatformImage, side: str) -> str:
+    """What keeps an image's layers from being compared, or ""."""
+    stored = part.manifest.layers if part.manifest else ()
+    if not part.config or not stored or len(stored) == len(part.config.diff_ids):
+        return ""
+    return (
+        f"the {side} image's manifest lists {len(stored)} layers, "
+        f"its config {len(part.config.diff_ids)}"
+    )
+
+
 def _judge_stored(layers: LayerDiff, labels: Sequence[str] = ()) -> _Judgement:
     """The same file systems and the same way to run: what is left is how they are stored."""
     if layers.recompressed:
         count = len(layers.recompressed)
         reason = f"{count} of {len(layers.shared)} layers are stored otherwise, with equal content"
         return _Judgement(verdict=Verdict.RECOMPRESSED, reason=reason)
+    if not layers.is_stored_known and not labels:
+        reason = "the same layers and settings; one side does not tell how it stores its layers"
+        return _Judgement(verdict=Verdict.IDENTICAL, reason=reason)
     names = f"labels {', '.join(labels[:5])}" if labels else "dates, annotations or media types"
     return _Judgement(verdict=Verdict.METADATA_ONLY, reason=f"the same layers; only {names} differ")
 

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from tagwatch.audit.evidence import evidence_key, is_readable
 from tagwatch.audit.resolution import Status
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of, target_of
 from tagwatch.cli.shell import answer, note, open_site
+from tagwatch.errors import NotFoundError, RegistryError
+
+if TYPE_CHECKING:
+    from tagwatch.audit.image import Image
+    from tagwatch.publish.interface import BaseAnswer
+    from tagwatch.source.target import Target
+    from tagwatch.walk.look_up import Facts
+    from tagwatch.walk.site import Site
 
 __all__ = ["command"]
+
+_FINE, _ABSENT, _UNREAD = 0, 1, 4
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `base`."""
-    parser.add_argument("images", metavar="IMAGE", nargs="+", help="a reference or a pattern")
+    parser.add_argument(
+        "images",
+        metavar="IMAGE",
+        nargs="+",
+        help="a reference or a pattern; oci:path[:name] or engine:name",
+    )
     add_config(parser)
     add_format(parser, "text", "json")
     add_asking(parser)
@@ -23,34 +39,30 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Match and print. Exit code 0: all answered, 1: not found, 4: could not be read."""
-    from tagwatch.publish.interface import BaseAnswer
+    from tagwatch.walk.local_image import is_local
     from tagwatch.walk.look_up import look_up
-    from tagwatch.walk.stand import stands_on
 
     site = open_site(options)
-    targets = [target_of(text) for text in options.images]
-    facts = look_up(targets, site, asking_of(options, with_bases=True))
+    images: dict[str, Image | int] = {}
+    targets: dict[str, Target] = {}
+    for text in options.images:
+        if is_local(text):
+            images[text] = _read(text, site)
+        else:
+            targets[text] = target_of(text)
+    local = [image for image in images.values() if not isinstance(image, int)]
+    asking = asking_of(options, with_bases=True)
+    facts = look_up(list(targets.values()), site, asking, images=local)
     for failure in facts.failures:
         note(f"tagwatch: {failure.repository}: {failure.message}")
-    answers, code = [], 0
-    for text, target in zip(options.images, targets, strict=True):
-        found = facts.evidence.get(evidence_key(target) or "")
-        resolution = found.resolution if found else None
-        concrete = resolution.reference if resolution else None
-        matches = stands_on(found, site)
-        answers.append(
-            BaseAnswer(
-                input=text,
-                reference=concrete.canonical if concrete else None,
-                matches=matches,
-            )
-        )
-        if resolution is None or not is_readable(found):
-            code = 4
-        elif resolution.status is Status.NOT_FOUND:
-            code = max(code, 1)
-        elif not matches:
-            code = 4
+    answers, codes = [], set()
+    for text in options.images:
+        if text in images:
+            found, code = _of_image(text, images[text], site)
+        else:
+            found, code = _of_target(text, targets[text], facts, site)
+        answers.append(found)
+        codes.add(code)
     if options.format == "json":
         from tagwatch.publish.machine import base_document, dump
 
@@ -59,7 +71,47 @@ def run(options: argparse.Namespace) -> int:
         from tagwatch.publish.answer import base_text
 
         answer(base_text(answers))
-    return code
+    return max(codes)
+
+
+def _read(text: str, site: Site) -> Image | int:
+    """An image of this machine, or the exit code that says why there is none."""
+    from tagwatch.walk.local_image import read_local
+
+    try:
+        return read_local(text, site, site.policy.defaults.audited)
+    except RegistryError as error:
+        note(f"tagwatch: {text}: {error.message}; {error.hint}")
+        return _ABSENT if isinstance(error, NotFoundError) else _UNREAD
+
+
+def _of_image(text: str, image: Image | int, site: Site) -> tuple[BaseAnswer, int]:
+    from tagwatch.publish.interface import BaseAnswer
+    from tagwatch.walk.stand import local_stands_on
+
+    if isinstance(image, int):
+        return BaseAnswer(input=text, reference=None, matches=()), image
+    matches = local_stands_on(image, site)
+    return BaseAnswer(input=text, reference=image.reference or None, matches=matches), _FINE
+
+
+def _of_target(text: str, target: Target, facts: Facts, site: Site) -> tuple[BaseAnswer, int]:
+    from tagwatch.publish.interface import BaseAnswer
+    from tagwatch.walk.stand import stands_on
+
+    found = facts.evidence.get(evidence_key(target) or "")
+    resolution = found.resolution if found else None
+    concrete = resolution.reference if resolution else None
+    matches = stands_on(found, site)
+    code = _FINE
+    if resolution is None or not is_readable(found):
+        code = _UNREAD
+    elif resolution.status is Status.NOT_FOUND:
+        code = _ABSENT
+    elif not matches:
+        code = _UNREAD
+    reference = concrete.canonical if concrete else None
+    return BaseAnswer(input=text, reference=reference, matches=matches), code
 
 
 command = Command(

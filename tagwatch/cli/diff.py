@@ -19,7 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             name,
             metavar=name.upper(),
-            help="a reference, reference@digest, redis:6.2@2026-03-01 or oci:path[:name]",
+            help="a reference, reference@digest, redis:6.2@2026-03-01; oci:path[:name] or "
+            "engine:name of this machine",
         )
     add_config(parser)
     add_format(parser, "text", "json")

@@ -14,7 +14,6 @@ from fnmatch import fnmatchcase
 from functools import partial
 from time import monotonic
 
-from tagwatch.audit.policy import SCRATCH
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.engine.interface import Engine
 from tagwatch.crawl.plan import PlanSettings, Want, plan, wants_of
@@ -23,7 +22,7 @@ from tagwatch.errors import RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.selector import is_pattern
-from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
+from tagwatch.image.snapshot import Document, Failure, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
@@ -150,7 +149,13 @@ class Asker:
             if progress is not None:
                 progress(snapshot)
 
-        tasks = plan(wants, ledger.known, ledger.stored_documents, self._plan_settings(needs))
+        tasks = plan(
+            wants,
+            ledger.known,
+            ledger.stored_documents,
+            self._plan_settings(needs),
+            indexes=lambda _, digests: _indexes(ledger, digests),
+        )
         try:
             async with _within(patience):
                 await self._engine()(tasks, work, store, stop=patience.stop)
@@ -232,12 +237,13 @@ async def _hurry(deadline: asyncio.Timeout, stop: asyncio.Event) -> None:
 def wants_of_run(
     targets: Iterable[Target], watches: Iterable[Watch], site: Site, *, with_bases: bool
 ) -> Iterator[Want]:
-    """Everything a run asks: files first, then the watch list, then the approved bases."""
+    """Everything a run asks: files first, then the watch list, then the approved bases.
+
+    Of a base without `tags` only the names: which of them to read depends on the images.
+    """
     yield from wants_of(targets)
     yield from (_want_of_watch(watch) for watch in watches)
-    for base in site.policy.bases if with_bases else ():
-        if base.reference == SCRATCH or not base.tags:
-            continue
+    for base in site.policy.followed_bases if with_bases else ():
         globs = frozenset(tag for tag in base.tags if _GLOB.search(tag))
         yield Want(
             repository=Repository.parse(base.reference),
@@ -290,6 +296,13 @@ def _reading(snapshot: RepositorySnapshot) -> Reading:
         pins=snapshot.pins,
         failures=snapshot.failures,
     )
+
+
+def _indexes(ledger: Ledger, digests: Iterable[Digest]) -> Iterator[Document]:
+    """Those stored indexes among some digests, few at a time."""
+    for part in batched(sorted(digests), _INDEXES_AT_ONCE):
+        documents = ledger.documents(part).values()
+        yield from (one for one in documents if one.media_type in INDEX_TYPES)
 
 
 def _not_reached(repository: Repository) -> Failure:

@@ -1,12 +1,10 @@
-"""Comparing two images wherever they are: a registry, the ledger's past, a layout on disk."""
+"""Comparing two images wherever they are: a registry, the ledger's past, this machine."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import UTC, datetime, time
-from pathlib import Path
 
 from tagwatch.audit.base_index import BaseIndex
 from tagwatch.audit.change import Change
@@ -14,18 +12,15 @@ from tagwatch.audit.evidence import evidence_key
 from tagwatch.audit.image import UNKNOWN_PLATFORM, Image, read_image
 from tagwatch.audit.resolution import Status
 from tagwatch.audit.verdict import ChangeContext, explain_change
-from tagwatch.crawl.crawler import crawl_repository
-from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import NotFoundError, UnavailableError, UsageError
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
-from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.reference import Reference
 from tagwatch.image.selector import parse_query
-from tagwatch.image.snapshot import Document
 from tagwatch.ledger.read import Reader
-from tagwatch.registry.layout import open_layout, split_layout
 from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, replace
+from tagwatch.walk.local_image import ENGINE, is_local, read_local
 from tagwatch.walk.look_up import Asking, Facts, look_up
 from tagwatch.walk.recall import StoredDocuments, base_repositories, recall_bases
 from tagwatch.walk.site import Site
@@ -33,7 +28,6 @@ from tagwatch.walk.site import Site
 __all__ = ["compare"]
 
 _PAST = re.compile(r"(.+)@(\d{4}-\d{2}-\d{2}(?:T[0-9:+Z]+)?)")
-_LAYOUT = Repository(registry="localhost", path="layout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +35,7 @@ class _Side:
     """One of the two as it was written. `digest`: what the ledger says it was at a past date."""
 
     text: str
-    layout: tuple[Path, str | None] | None = None
+    is_local: bool = False
     target: Target | None = None
     digest: Digest | None = None
 
@@ -51,8 +45,9 @@ def compare(
 ) -> Change:
     """The change from one image to the other, with the whole diff.
 
-    A side is a reference, `reference@digest`, `reference@2026-03-01` (from the ledger) or
-    `oci:path[:name]`. `demanded`: platforms that both must offer; none: those that are audited.
+    A side is a reference, `reference@digest`, `reference@2026-03-01` (from the ledger),
+    `oci:path[:name]` or `engine:name`. An engine holds one platform: that one is compared.
+    `demanded`: platforms that both must offer; none: those that are audited.
     Raises `UsageError`, `NotFoundError`, `UnavailableError`, `LedgerError`.
     """
     sides = [_side(text, site) for text in (old, new)]
@@ -62,8 +57,23 @@ def compare(
     images = [_image(side, facts, site, platforms) for side in sides]
     for side, image in zip(sides, images, strict=True):
         _require(demanded, side, image)
+    images = _on_one_platform(sides, images)
     context = ChangeContext(bases=_bases(site), audited=platforms, platform=platforms[0])
     return explain_change(*images, tag=new, at=site.at, context=context)
+
+
+def _on_one_platform(sides: Sequence[_Side], images: Sequence[Image]) -> list[Image]:
+    """Beside an engine's image only its platform counts, and the digest it was pulled by."""
+    found = list(images)
+    for side, image, place in zip(sides, images, (1, 0), strict=True):
+        other = images[place]
+        if not side.text.startswith(ENGINE):
+            continue
+        part = other.on(image.platforms[0].platform)
+        if part is not None:
+            digest = part.digest if part.digest == image.digest else other.digest
+            found[place] = replace(other, digest=digest, index=None, platforms=(part,))
+    return found
 
 
 def _require(demanded: tuple[Platform, ...], side: _Side, image: Image) -> None:
@@ -79,9 +89,8 @@ def _require(demanded: tuple[Platform, ...], side: _Side, image: Image) -> None:
 
 
 def _side(text: str, site: Site) -> _Side:
-    layout = split_layout(text)
-    if layout is not None:
-        return _Side(text=text, layout=layout)
+    if is_local(text):
+        return _Side(text=text, is_local=True)
     past = _PAST.fullmatch(text)
     if past is not None:
         reference = Reference.parse(past[1])
@@ -120,9 +129,8 @@ def _target(text: str, reference: Reference, selector: str | None = None) -> Tar
 
 
 def _image(side: _Side, facts: Facts, site: Site, platforms: tuple[Platform, ...]) -> Image:
-    if side.layout is not None:
-        digest, read = asyncio.run(_read_layout(*side.layout, site, platforms))
-        return read_image(digest, read, reference=side.text)
+    if side.is_local:
+        return read_local(side.text, site, platforms)
     assert side.target is not None
     found = facts.evidence.get(evidence_key(side.target) or "")
     resolution = found.resolution if found else None
@@ -147,28 +155,6 @@ def _name(side: _Side) -> str:
     assert side.target is not None
     reference = side.target.reference
     return reference.canonical if reference else ""
-
-
-async def _read_layout(
-    path: Path, name: str | None, site: Site, platforms: tuple[Platform, ...]
-) -> tuple[Digest, Mapping[Digest, Document]]:
-    with open_layout(path) as registry:
-        digest = registry.find(name)
-        task = CrawlTask(
-            repository=_LAYOUT,
-            at=site.at,
-            pins=frozenset({digest}),
-            needs=Need.DOCUMENTS | Need.ATTESTATIONS,
-            platforms=platforms,
-        )
-        snapshot = await crawl_repository(task, registry)
-    if digest not in snapshot.documents:
-        first = next(iter(snapshot.failures), None)
-        raise UnavailableError(
-            f"{str(path)!r}: {first.message if first else 'the image is not in the layout'}",
-            hint=first.hint if first else "check the layout",
-        )
-    return digest, snapshot.documents
 
 
 def _bases(site: Site) -> BaseIndex:

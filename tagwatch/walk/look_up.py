@@ -6,6 +6,7 @@ Where everything is remembered, no network and no event loop is imported.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
@@ -13,10 +14,11 @@ from tagwatch.audit.result import RepositoryChange
 from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
-from tagwatch.value import dataclass, field
-from tagwatch.walk.site import Site
+from tagwatch.value import dataclass, field, replace
+from tagwatch.walk.site import BASES_ASKED, Site, bases_key
 
 if TYPE_CHECKING:
+    from tagwatch.audit.image import Image
     from tagwatch.crawl.task import Need
     from tagwatch.walk.survey import Survey
 
@@ -30,9 +32,10 @@ class Asking:
     """`offline`: ask no registry; `refresh`: ask for everything, however fresh what is known.
 
     `max_seconds`: stop asking after that long (None: never). `progress` is told each repository
-    that was read. `with_bases`: where a registry is asked, ask for the policy's bases too.
-    `documents` False: read manifests and configs only where nothing else names a version; they
-    count against pull limits. `attestations`: read these too.
+    that was read. `with_bases`: the question is about the policy's bases, so ask for them, too,
+    where that was done longer ago than `max_age`; `learn_bases`: only where it never was, or where
+    one could not be read. `documents` False: read manifests and configs only where nothing else
+    names a version; they count against pull limits. `attestations`: read these too.
     """
 
     offline: bool = False
@@ -40,6 +43,7 @@ class Asking:
     max_seconds: float | None = None
     progress: Progress | None = None
     with_bases: bool = False
+    learn_bases: bool = False
     documents: bool = True
     attestations: bool = False
 
@@ -57,16 +61,28 @@ class Facts:
     stopped: bool = False
 
 
-def look_up(targets: Sequence[Target], site: Site, asking: Asking) -> Facts:
+def look_up(
+    targets: Sequence[Target], site: Site, asking: Asking, *, images: Sequence[Image] = ()
+) -> Facts:
     """What is known of these targets. What a registry refuses is a failure in the answer.
 
-    Raises `LedgerError`.
+    `images`: images of this machine that the bases are asked for, too. Raises `LedgerError`.
     """
-    evidence = _remembered(targets, site)
-    old = [target for target in targets if _is_old(target, evidence, site, asking)]
-    if asking.offline or not old:
+    evidence, asked_at = _remembered(targets, site)
+    if asking.offline:
         return Facts(evidence=evidence)
-    asked = _ask(old, site, asking)
+    old = [target for target in targets if _is_old(target, evidence, site, asking)]
+    with_bases = _is_due(evidence, asked_at, site, asking, is_asking=bool(old))
+    if with_bases:
+        chosen = set(map(id, old))
+        old = [
+            target
+            for target in targets
+            if id(target) in chosen or _awaits_bases(target, evidence, asking)
+        ]
+    if not old and not (with_bases and images):
+        return Facts(evidence=evidence)
+    asked = _ask(old, site, asking, with_bases=with_bases, images=images)
     answers = asked.answers
     return Facts(
         evidence=evidence | asked.evidence,
@@ -79,7 +95,14 @@ def look_up(targets: Sequence[Target], site: Site, asking: Asking) -> Facts:
     )
 
 
-def _ask(targets: Sequence[Target], site: Site, asking: Asking) -> Survey:
+def _ask(
+    targets: Sequence[Target],
+    site: Site,
+    asking: Asking,
+    *,
+    with_bases: bool,
+    images: Sequence[Image],
+) -> Survey:
     """Survey these targets in an event loop of its own."""
     import asyncio
 
@@ -96,7 +119,8 @@ def _ask(targets: Sequence[Target], site: Site, asking: Asking) -> Survey:
                 ledger,
                 run_id,
                 site,
-                whole=asking.with_bases,
+                whole=with_bases,
+                images=images,
                 needs=_needs(asking, site),
                 patience=patience,
                 progress=asking.progress,
@@ -115,13 +139,26 @@ def _needs(asking: Asking, site: Site) -> Need:
     return needs | Need.ATTESTATIONS if asking.attestations else needs
 
 
-def _remembered(targets: Sequence[Target], site: Site) -> dict[str, Evidence]:
-    """What the ledger holds of these targets, as old as it may be. One query."""
+def _remembered(
+    targets: Sequence[Target], site: Site
+) -> tuple[dict[str, Evidence], datetime | None]:
+    """What the ledger holds of these targets, as old as it may be, and when bases were asked.
+
+    Two queries. What was matched before the policy named these bases says nothing of them.
+    """
     if not site.database.is_file():
-        return {}
+        return {}, None
     keys = {key for target in targets if (key := evidence_key(target)) is not None}
+    bases = site.policy.followed_bases
     with Reader.open(site.database) as ledger:
-        return dict(ledger.evidence(sorted(keys)))
+        evidence = dict(ledger.evidence(sorted(keys)))
+        said = ledger.cached(BASES_ASKED, bases_key(site.policy)) if bases else None
+    if bases and said is None:
+        unread = tuple(base.reference for base in bases)
+        for key, found in evidence.items():
+            if found.source == "seen":
+                evidence[key] = replace(found, bases_unread=unread)
+    return evidence, datetime.fromisoformat(said) if said else None
 
 
 def _is_old(target: Target, evidence: Mapping[str, Evidence], site: Site, asking: Asking) -> bool:
@@ -135,3 +172,27 @@ def _is_old(target: Target, evidence: Mapping[str, Evidence], site: Site, asking
     if asking.documents and not found.documents_asked:
         return True
     return site.at - found.at > site.settings.max_age
+
+
+def _is_due(
+    evidence: Mapping[str, Evidence],
+    asked_at: datetime | None,
+    site: Site,
+    asking: Asking,
+    *,
+    is_asking: bool,
+) -> bool:
+    """True where the policy's bases are to be asked for."""
+    if not site.policy.followed_bases or not (asking.with_bases or asking.learn_bases):
+        return False
+    is_late = asked_at is None or site.at - asked_at > site.settings.max_age
+    if asking.with_bases:
+        return asking.refresh or is_late
+    awaited = any(one.bases_unread for one in evidence.values())
+    return is_late and (awaited or (is_asking and asked_at is None))
+
+
+def _awaits_bases(target: Target, evidence: Mapping[str, Evidence], asking: Asking) -> bool:
+    """True where more bases may change what is said of the target."""
+    found = evidence.get(evidence_key(target) or "")
+    return asking.with_bases or (found is not None and bool(found.bases_unread))

@@ -11,7 +11,7 @@ from tagwatch.audit.base_index import BaseIndex, index_builds
 from tagwatch.audit.base_seed import with_older_builds
 from tagwatch.audit.history import Interval
 from tagwatch.audit.memory import Memory
-from tagwatch.audit.policy import SCRATCH, Policy
+from tagwatch.audit.policy import Policy
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Document
@@ -82,9 +82,7 @@ def recall_repository(
 
 def base_repositories(policy: Policy, targets: Iterable[Target]) -> tuple[Repository, ...]:
     """The policy's bases in its order, then what the files build on: what may be a base here."""
-    approved = [
-        Repository.parse(base.reference) for base in policy.bases if base.reference != SCRATCH
-    ]
+    approved = [Repository.parse(base.reference) for base in policy.followed_bases]
     parents = {
         target.reference.repository
         for target in targets

@@ -16,7 +16,6 @@ from tagwatch.audit.base_claim import claim_digests
 from tagwatch.audit.base_index import BaseIndex
 from tagwatch.audit.base_seed import Wish, wishes
 from tagwatch.audit.image import Image
-from tagwatch.audit.policy import SCRATCH
 from tagwatch.crawl.plan import Want
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference, Repository
@@ -58,7 +57,7 @@ class Seeding:
         policy = self._site.policy
         found = [
             wish
-            for wish in wishes(image, matches, policy.bases, self._tables)
+            for wish in wishes(image, matches, policy.followed_bases, self._tables)
             if not self._is_read(wish)
         ]
         self._wished.update(dict.fromkeys(found))
@@ -99,8 +98,7 @@ class Seeding:
         """True where this run is the first that saw a followed tag."""
         return any(
             _first_seen(self._bases, Reference(repository=repository, tag=tag)) == self._site.at
-            for base in self._site.policy.bases
-            if base.reference != SCRATCH
+            for base in self._site.policy.followed_bases
             for repository in (Repository.parse(base.reference),)
             for tag in base.tags
         )
@@ -117,8 +115,8 @@ class Seeding:
         return reference.canonical in self._bases.by_reference
 
     def _repositories(self) -> Iterable[Repository]:
-        names = [base.reference for base in self._site.policy.bases if base.reference != SCRATCH]
-        return dict.fromkeys(Repository.parse(name) for name in names)
+        bases = self._site.policy.followed_bases
+        return dict.fromkeys(Repository.parse(base.reference) for base in bases)
 
 
 def _first_seen(bases: BaseIndex, reference: Reference) -> datetime | None:

@@ -11,7 +11,10 @@ from tagwatch.audit.policy import Policy
 from tagwatch.config.settings import Settings
 from tagwatch.value import dataclass, field
 
-__all__ = ["Site"]
+__all__ = ["BASES_ASKED", "Site", "bases_key"]
+
+BASES_ASKED = "bases-asked"
+"""The ledger's cache of when the policy's bases were asked for last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +33,8 @@ class Site:
     database: Path
     at: datetime
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def bases_key(policy: Policy) -> str:
+    """What tells one policy's bases from another's."""
+    return "\n".join(" ".join((base.reference, *base.tags)) for base in policy.followed_bases)

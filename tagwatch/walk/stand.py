@@ -7,17 +7,17 @@ for that one the image is its own base. Here it never is.
 from __future__ import annotations
 
 from tagwatch.audit.base import BaseMatch
+from tagwatch.audit.base_index import BaseIndex
 from tagwatch.audit.base_match import MatchContext, match_bases
 from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.image import read_image
-from tagwatch.audit.policy import Policy
-from tagwatch.image.reference import Reference
+from tagwatch.audit.image import Image, read_image
+from tagwatch.image.platform import Platform
 from tagwatch.ledger.read import Reader
 from tagwatch.value import replace
 from tagwatch.walk.recall import StoredDocuments, base_repositories, recall_bases
 from tagwatch.walk.site import Site
 
-__all__ = ["stands_on"]
+__all__ = ["local_stands_on", "stands_on"]
 
 
 def stands_on(evidence: Evidence | None, site: Site) -> tuple[BaseMatch, ...]:
@@ -34,14 +34,20 @@ def stands_on(evidence: Evidence | None, site: Site) -> tuple[BaseMatch, ...]:
         if resolution.version is not None:
             basis = resolution.basis.value
             image = replace(image, version=resolution.version, version_from=basis)
-        index = recall_bases(ledger, base_repositories(site.policy, ()), site.policy)
-        context = MatchContext(
-            rank=lambda reference: _rank(reference, site.policy),
-            audited=site.policy.defaults.audited,
-        )
-        return match_bases(image, index, context)
+        return _match(image, ledger, site, site.policy.defaults.audited)
 
 
-def _rank(reference: str, policy: Policy) -> int | None:
-    base = policy.base_named(Reference.parse(reference))
-    return policy.bases.index(base) if base is not None else None
+def local_stands_on(image: Image, site: Site) -> tuple[BaseMatch, ...]:
+    """The base of each platform of an image of this machine. Raises `LedgerError`."""
+    if not site.database.is_file():
+        return match_bases(image, BaseIndex())
+    with Reader.open(site.database) as ledger:
+        return _match(image, ledger, site, None)
+
+
+def _match(
+    image: Image, ledger: Reader, site: Site, audited: tuple[Platform, ...] | None
+) -> tuple[BaseMatch, ...]:
+    index = recall_bases(ledger, base_repositories(site.policy, ()), site.policy)
+    context = MatchContext(rank=site.policy.base_place, audited=audited)
+    return match_bases(image, index, context)

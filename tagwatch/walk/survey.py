@@ -8,12 +8,12 @@ from itertools import groupby
 from tagwatch.audit.base import BaseMatch
 from tagwatch.audit.base_index import BaseIndex
 from tagwatch.audit.base_match import MatchContext, match_bases
-from tagwatch.audit.evidence import Evidence, evidence_key
-from tagwatch.audit.gather import gather
+from tagwatch.audit.evidence import Evidence, evidence_key, until
+from tagwatch.audit.gather import dated, gather
 from tagwatch.audit.image import Image
 from tagwatch.audit.judge import may_speak
 from tagwatch.audit.memory import Memory
-from tagwatch.audit.policy import SCRATCH, Policy
+from tagwatch.audit.policy import Policy
 from tagwatch.audit.resolve import version_of
 from tagwatch.audit.result import RepositoryChange
 from tagwatch.config.settings import Watch
@@ -30,7 +30,8 @@ from tagwatch.walk.ask import Answers, Patience, open_asker, pattern_of, wants_o
 from tagwatch.walk.explain import explain_moves
 from tagwatch.walk.recall import base_repositories, recall_bases, recall_repository, store_bases
 from tagwatch.walk.seed import Seeding
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import BASES_ASKED, Site, bases_key
+from tagwatch.walk.standing import Standing, may_stand
 
 __all__ = ["Survey", "needs_of", "survey"]
 
@@ -56,6 +57,7 @@ async def survey(
     *,
     watches: Sequence[Watch] = (),
     whole: bool = False,
+    images: Sequence[Image] = (),
     needs: Need | None = None,
     patience: Patience | None = None,
     progress: Progress | None = None,
@@ -63,8 +65,8 @@ async def survey(
     """Ask what `targets` and `watches` need and gather evidence for each; it is stored, too.
 
     `whole`: follow the approved bases as well, and read older builds of them for the images that
-    stand on none that is known. `needs`: what to read (None: what the policy's rules judge). What
-    one repository refuses harms only its own targets.
+    stand on none that is known, `images` of this machine among them. `needs`: what to read (None:
+    what the policy's rules judge). What one repository refuses harms only its own targets.
     """
     needs = needs_of(site.policy) if needs is None else needs
     async with open_asker(site) as asker:
@@ -83,7 +85,7 @@ async def survey(
         found = Survey(answers=answers)
         asked = Need.DOCUMENTS in needs
         remembering = _Remembering(ledger, site, found, documents_asked=asked, seeds=whole)
-        remembering.run(targets, expanded)
+        remembering.run(targets, expanded, images)
         if (seeds := remembering.seeds()) and not answers.stopped:
             answers.add(
                 await asker.ask(
@@ -96,6 +98,8 @@ async def survey(
                 )
             )
             remembering.match_again()
+        if whole and not answers.stopped:
+            ledger.cache(BASES_ASKED, bases_key(site.policy), site.at.isoformat(), site.at)
     return found
 
 
@@ -121,13 +125,22 @@ class _Remembering:
         self._bases = BaseIndex()
         self._bases_unread: tuple[str, ...] = ()
         self._unstored: list[Evidence] = []
+        self._made_from: dict[str, bytes] = {}
+        self._unchanged: list[str] = []
 
-    def run(self, targets: Sequence[Target], watches: Sequence[Watch]) -> None:
+    def run(
+        self, targets: Sequence[Target], watches: Sequence[Watch], images: Iterable[Image] = ()
+    ) -> None:
         self._of_bases = base_repositories(self._site.policy, targets)
         self._recall_bases()
         if self._seeds:
             readings = self._found.answers.readings
             self._seeding = Seeding(self._ledger, self._site, readings, self._bases)
+            for image in images:
+                matches = match_bases(
+                    image, self._bases, MatchContext(rank=self._site.policy.base_place)
+                )
+                self._seeding.note(image, matches, is_new=True)
         moves = _by_repository(self._ledger.unexplained_moves())
         wanted = _targets_by_repository(targets)
         watched = _watches_by_repository(watches)
@@ -166,6 +179,13 @@ class _Remembering:
             store_bases(self._ledger, repository)
         self._bases = recall_bases(self._ledger, self._of_bases, self._site.policy)
         self._bases_unread = _unread(self._bases, self._site.policy)
+        self._standing = Standing.of(
+            self._ledger,
+            self._site,
+            self._of_bases,
+            bases_unread=self._bases_unread,
+            documents_asked=self._documents_asked,
+        )
 
     def _remember(
         self,
@@ -174,29 +194,57 @@ class _Remembering:
         targets: list[Target],
         watches: list[Watch],
     ) -> None:
+        memory = self._recall(repository, moves)
+        named = {evidence_key(target) for target in targets}
+        watched = [one for one in _watched(watches, memory) if evidence_key(one) not in named]
+        self._found.watched += watched
+        wanted: dict[str, Target] = {}
+        for target in (*sorted(targets, key=_is_not_parent), *watched):
+            if (key := evidence_key(target)) is not None:
+                wanted.setdefault(key, target)
+        self._found.evidence |= self._evidence_of(wanted, memory)
+        if len(self._unstored) + len(self._unchanged) >= _STORED_AT_ONCE:
+            self._store()
+
+    def _recall(self, repository: Repository, moves: Iterable[Move]) -> Memory:
+        """What is known of a repository, its versions named and its moves explained."""
         reading = self._found.answers.readings.get(repository)
         memory = recall_repository(self._ledger, repository, reading, self._site.at)
         if versions := _new_versions(memory):
             self._ledger.set_versions(repository, versions)
-        changes = explain_moves(self._ledger, moves, memory, self._bases, self._site)
+        changes = [*explain_moves(self._ledger, moves, memory, self._bases, self._site)]
         self._found.changes += changes
-        named = {evidence_key(target) for target in targets}
-        watched = [one for one in _watched(watches, memory) if evidence_key(one) not in named]
-        self._found.watched += watched
-        evidence: dict[str, Evidence] = {}
-        for target in (*sorted(targets, key=_is_not_parent), *watched):
-            key = evidence_key(target)
-            if key is not None and key not in evidence:
-                evidence[key] = self._gather(target, memory)
-        self._found.evidence |= evidence
-        self._unstored += evidence.values()
-        if len(self._unstored) >= _STORED_AT_ONCE:
-            self._store()
+        if not (versions or changes):
+            return memory
+        return recall_repository(self._ledger, repository, reading, self._site.at)
+
+    def _evidence_of(self, wanted: Mapping[str, Target], memory: Memory) -> dict[str, Evidence]:
+        """What is known of each target: what stands is not made again."""
+        reading = self._found.answers.readings.get(memory.repository)
+        made_from = self._standing.made_from(wanted, memory.repository, reading)
+        standing = self._ledger.standing(made_from) if made_from else {}
+        found: dict[str, Evidence] = {}
+        for key, target in wanted.items():
+            before = standing.get(key)
+            if before is None:
+                found[key] = now = self._gather(target, memory)
+            else:
+                found[key] = now = dated(before, target, memory, at=self._site.at)
+                if now == until(before, self._site.at):
+                    self._unchanged.append(key)
+                    continue
+            self._unstored.append(now)
+            if may_stand(now) and key in made_from:
+                self._made_from[key] = made_from[key]
+        return found
 
     def _store(self) -> None:
         """Evidence can be made again, so that repositories may share a wait for the disk."""
-        self._ledger.put_evidence(self._unstored)
+        self._ledger.put_evidence(self._unstored, self._made_from)
+        self._ledger.touch_evidence(self._unchanged, self._site.at)
         self._unstored.clear()
+        self._made_from.clear()
+        self._unchanged.clear()
 
     def _gather(self, target: Target, memory: Memory) -> Evidence:
         evidence = gather(
@@ -211,7 +259,7 @@ class _Remembering:
 
     def _match(self, image: Image, target: Target, memory: Memory) -> tuple[BaseMatch, ...]:
         context = MatchContext(
-            rank=self._rank,
+            rank=self._site.policy.base_place,
             is_base=not _is_not_parent(target),
             audited=self._site.policy.defaults.audited,
         )
@@ -230,19 +278,14 @@ class _Remembering:
             return past[-1].first_seen == self._site.at
         return not self._ledger.evidence([evidence_key(target) or ""])
 
-    def _rank(self, reference: str) -> int | None:
-        """The reference's place among the policy's bases."""
-        base = self._site.policy.base_named(Reference.parse(reference))
-        return self._site.policy.bases.index(base) if base is not None else None
-
 
 def _unread(bases: BaseIndex, policy: Policy) -> tuple[str, ...]:
     """The policy's bases of which no build was ever read, in its order."""
     read = [Reference.parse(name) for name in bases.by_reference]
     return tuple(
         base.reference
-        for base in policy.bases
-        if base.reference != SCRATCH and not any(base.names(reference) for reference in read)
+        for base in policy.followed_bases
+        if not any(base.names(reference) for reference in read)
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.registry.distribution import Distribution, distribution
 from tests.registry.images import ImageLibrary, Step
-from tests.walk.command import Workplace
+from tests.walk.command import Done, Workplace
 
 HOST = "registry.shop.example"
 VERSIONS = ("3.12.1", "3.12.2", "3.12.3", "3.12.4")
@@ -173,3 +173,68 @@ async def test_a_scan_seeds_and_the_next_night_asks_nothing_more(
     assert second.json["complete"] is True
     read = [line for line in served.requests()[before:] if line.startswith("GET")]
     assert not [line for line in read if "/manifests/" in line or "/blobs/" in line]
+
+
+COMPOSE = f"services: {{api: {{image: '{HOST}/shop/on-python:1'}}}}\n"
+
+
+def said(done: Done, rule: str) -> list[str]:
+    return [one["message"] for one in done.json["findings"] if one["rule"] == rule]
+
+
+async def test_check_asks_for_the_approved_bases_once(
+    place: Workplace, served: Distribution
+) -> None:
+    place.write("compose.yaml", COMPOSE)
+    offline = await place.run("check", "--offline", "--format", "json", "compose.yaml")
+    assert said(offline, "base-stale") == []
+    before = len(served.requests())
+    first = await place.run("check", "--format", "json", "compose.yaml")
+    (stale,) = said(first, "base-stale")
+    assert "Built on python:3.12-slim = 3.12.2" in stale
+    assert said(first, "base-unknown") == []
+    assert [line for line in served.requests()[before:] if "/library/python/" in line]
+    before = len(served.requests())
+    again = await place.run("check", "--format", "json", "compose.yaml")
+    assert said(again, "base-stale") == [stale]
+    assert served.requests()[before:] == []
+
+
+async def test_bases_that_were_never_asked_for_are_asked_for_what_is_remembered(
+    place: Workplace,
+) -> None:
+    place.write("compose.yaml", COMPOSE)
+    settings = json.loads((place.folder / "tagwatch.yaml").read_text())
+    place.write("tagwatch.yaml", json.dumps({**settings, "policy": {}}))
+    assert (await place.run("check", "--format", "json", "compose.yaml")).code in (0, 1)
+    place.write("tagwatch.yaml", json.dumps(settings))
+    offline = await place.run("check", "--offline", "--format", "json", "compose.yaml")
+    assert said(offline, "base-not-approved") == []
+    assert len(said(offline, "base-unknown")) == 1, "they were never read, so nothing is known"
+    online = await place.run("check", "--format", "json", "compose.yaml")
+    assert len(said(online, "base-stale")) == 1
+
+
+async def test_a_base_that_cannot_be_read_is_not_asked_for_every_time(
+    place: Workplace, served: Distribution
+) -> None:
+    place.write("compose.yaml", COMPOSE)
+    settings = json.loads((place.folder / "tagwatch.yaml").read_text())
+    settings["policy"]["bases"] = [{"ref": f"{HOST}/shop/nowhere", "tags": ["1"]}]
+    place.write("tagwatch.yaml", json.dumps(settings))
+    first = await place.run("check", "--format", "json", "compose.yaml")
+    (unknown,) = said(first, "base-unknown")
+    assert f"of the approved bases, {HOST}/shop/nowhere was never read" in unknown
+    before = len(served.requests())
+    again = await place.run("check", "--format", "json", "compose.yaml")
+    assert said(again, "base-unknown") == [unknown]
+    assert served.requests()[before:] == []
+
+
+async def test_a_base_without_tags_is_read_where_an_image_needs_it(place: Workplace) -> None:
+    settings = json.loads((place.folder / "tagwatch.yaml").read_text())
+    settings["policy"]["bases"] = [{"ref": "docker.io/library/python"}]
+    place.write("tagwatch.yaml", json.dumps(settings))
+    found = await base_of(place, "on-python")
+    assert found["verdict"] == "exact-current"
+    assert found["base"]["reference"] == "docker.io/library/python:3.12.2-slim"

@@ -41,7 +41,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         yield Statement(
             message=f"the base of {name(target)} is not known: of the approved bases, "
             f"{listed(unread)} was never read",
-            remedy="run tagwatch scan, which reads the approved bases",
+            remedy="run tagwatch check without --offline, or tagwatch scan: both read them",
             unknown=True,
         )
         return

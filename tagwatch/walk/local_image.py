@@ -1,0 +1,127 @@
+"""Images of this machine: an OCI layout or archive, and what a local container engine holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from tagwatch.audit.image import Image, PlatformImage, read_image
+from tagwatch.crawl.crawler import crawl_repository
+from tagwatch.crawl.task import CrawlTask, Need
+from tagwatch.errors import (
+    InvalidDocumentError,
+    InvalidReferenceError,
+    NotFoundError,
+    UnavailableError,
+)
+from tagwatch.image.digest import Digest
+from tagwatch.image.image_config import parse_image_config
+from tagwatch.image.manifest import DOCKER_CONFIG, DOCKER_MANIFEST, Descriptor, Manifest
+from tagwatch.image.platform import Platform
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.snapshot import Document
+from tagwatch.registry.engine import StoredImage, open_engine
+from tagwatch.registry.layout import open_layout, split_layout
+from tagwatch.walk.site import Site
+
+__all__ = ["ENGINE", "is_local", "read_local"]
+
+ENGINE = "engine:"
+_LAYOUT = Repository(registry="localhost", path="layout")
+
+
+def is_local(text: str) -> bool:
+    """True for `oci:path[:name]`, the archives' forms of it, and `engine:name`."""
+    return text.startswith(ENGINE) or split_layout(text) is not None
+
+
+def read_local(text: str, site: Site, platforms: tuple[Platform, ...]) -> Image:
+    """The image that `text` names; see `is_local`. No registry is asked.
+
+    Raises `NotFoundError`, `UnavailableError` and other `RegistryError`.
+    """
+    layout = split_layout(text)
+    if layout is not None:
+        digest, documents = asyncio.run(_read_layout(*layout, site, platforms))
+        return read_image(digest, documents, reference=text)
+    name = text.removeprefix(ENGINE)
+    stored = asyncio.run(_ask_engine(name, site.environment)) if name else None
+    if stored is None:
+        raise NotFoundError(
+            f"the engine of this machine has no image called {name!r}",
+            hint="`docker images` or `podman images` lists what it has",
+        )
+    return _engine_image(stored, name)
+
+
+async def _ask_engine(name: str, environment: Mapping[str, str]) -> StoredImage | None:
+    async with open_engine(environment) as engine:
+        return await engine.stored(name)
+
+
+def _engine_image(stored: StoredImage, name: str) -> Image:
+    """The engine tells no stored layers: only what they hold, and what runs.
+
+    It goes by the digest under which it was pulled from the repository that `name` names.
+    """
+    try:
+        config = parse_image_config(stored.config)
+    except InvalidDocumentError as error:
+        raise UnavailableError(
+            f"the engine describes {name!r} in a way that cannot be used: {error.message}",
+            hint="tagwatch speaks the Docker Engine API 1.40 and later",
+        ) from error
+    reference, digest = _pulled(stored, name)
+    described = Descriptor(media_type=DOCKER_CONFIG, digest=stored.id, size=len(stored.config))
+    part = PlatformImage(
+        platform=config.platform,
+        digest=digest,
+        manifest=Manifest(media_type=DOCKER_MANIFEST, config=described, layers=()),
+        config=config,
+    )
+    return Image(digest=digest, platforms=(part,), reference=reference)
+
+
+def _pulled(stored: StoredImage, name: str) -> tuple[str, Digest]:
+    """Reference and digest: as it was pulled, else by the engine's own ID.
+
+    A `name` that is none of the image's own names is an ID: its first name tells what it is.
+    """
+    own = [one for one in map(_parsed, (*stored.tags, *stored.digests)) if one is not None]
+    asked = _parsed(name)
+    named = next((one for one in own if asked and one.canonical == asked.canonical), None)
+    named = named or next(iter(own), None)
+    if named is None:
+        return "", stored.id
+    pulled = [one.digest for one in own if one.digest and one.repository == named.repository]
+    return named.canonical, next(iter(pulled), stored.id)
+
+
+def _parsed(text: str) -> Reference | None:
+    try:
+        return Reference.parse(text)
+    except InvalidReferenceError:
+        return None
+
+
+async def _read_layout(
+    path: Path, name: str | None, site: Site, platforms: tuple[Platform, ...]
+) -> tuple[Digest, Mapping[Digest, Document]]:
+    with open_layout(path) as registry:
+        digest = registry.find(name)
+        task = CrawlTask(
+            repository=_LAYOUT,
+            at=site.at,
+            pins=frozenset({digest}),
+            needs=Need.DOCUMENTS | Need.ATTESTATIONS,
+            platforms=platforms,
+        )
+        snapshot = await crawl_repository(task, registry)
+    if digest not in snapshot.documents:
+        first = next(iter(snapshot.failures), None)
+        raise UnavailableError(
+            f"{str(path)!r}: {first.message if first else 'the image is not in the layout'}",
+            hint=first.hint if first else "check the layout",
+        )
+    return digest, snapshot.documents
