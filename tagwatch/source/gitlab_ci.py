@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Callable, Iterator
 
 from tagwatch.errors import UsageError
 from tagwatch.image.platform import Platform
@@ -37,6 +38,8 @@ _KEYWORDS = frozenset(
 )
 _MAX_FILES = 100
 _MAX_BASES = 40  # GitLab allows 11 levels
+_MAX_REFERENCES = 10
+_MAX_IMAGES = 20_000  # of all jobs
 
 
 def recognizes(path: str, head: bytes) -> bool:
@@ -68,12 +71,18 @@ class _Layer:
     node: Mapping
 
 
+_Follow = Callable[[Document, "Node | None"], tuple[Document, "Node | None"]]
+
+
 class _Scope:
     """The variables that one job sees: the first layer that sets one wins."""
 
-    def __init__(self, layers: tuple[_Layer, ...], places: dict[Span, str]) -> None:
+    def __init__(
+        self, layers: tuple[_Layer, ...], places: dict[Span, str], follow: _Follow
+    ) -> None:
         self._layers = layers
         self._places = places  # where each variable's value stands: added to
+        self._follow = follow
         self._known: dict[str, Resolved | None] = {}
 
     def value(self, document: Document, node: Scalar) -> Resolved:
@@ -93,10 +102,13 @@ class _Scope:
         for layer in self._layers:
             if name in _matrix_names(layer.node):
                 return None
-            variable = layer.node.get("variables", name)
+            document, variables = self._follow(layer.document, layer.node.get("variables"))
+            if not isinstance(variables, Mapping):
+                continue
+            document, variable = self._follow(document, variables.get(name))
             value = variable.scalar("value") if isinstance(variable, Mapping) else variable
             if isinstance(value, Scalar):
-                found = self.value(layer.document, value)
+                found = self.value(document, value)
                 for span in found.spans:
                     self._places.setdefault(span, name)
                 return found
@@ -115,6 +127,8 @@ class _Pipeline:
     targets: dict[tuple[object, ...], Target] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)
     variables: dict[Span, str] = field(default_factory=dict)
+    fixed: set[int] = field(default_factory=set)  # images that are the same in every job
+    read_images: int = 0
 
     def open(self, raw: bytes, path: str) -> None:
         """Add a file and the files that it includes."""
@@ -222,25 +236,61 @@ class _Pipeline:
     ) -> set[int]:
         """Add the image of `image:` or the images of `services:`."""
         used = {id(node)}
-        for item in node.items if isinstance(node, Sequence) else [node]:
-            if isinstance(node, Sequence) and node.tag == "!reference":
-                break  # it names another job's key, which is read there
-            image = item.scalar("name") if isinstance(item, Mapping) else item
+        scope = _Scope((*lineage, *self.layers), self.variables, self._follow)
+        for within, item in self._items(document, node, set()):
+            named = item.get("name") if isinstance(item, Mapping) else item
+            holder, image = self._follow(within, named)
             if not isinstance(image, Scalar) or not image.value or image.is_null:
                 continue
             used.add(id(image))
-            if id(image) in seen:
+            if not self._afford(within, item):
+                break
+            if id(image) in seen or id(image) in self.fixed:
                 continue
+            if "$" not in image.value:
+                self.fixed.add(id(image))
             target = image_target(
-                document,
+                holder,
                 image,
-                _Scope((*lineage, *self.layers), self.variables).value(document, image),
+                scope.value(holder, image),
                 kind="gitlab-ci",
                 group=job,
-                platform=self._platform(document, item),
+                platform=self._platform(within, item),
             )
             self.targets.setdefault((target.location, target.reference, target.platform), target)
         return used
+
+    def _afford(self, document: Document, item: Node) -> bool:
+        """False where the pipeline's limit is spent: jobs multiply what they share."""
+        self.read_images += 1
+        if self.read_images == _MAX_IMAGES:
+            message = f"more than {_MAX_IMAGES} images of jobs; from here on none is read"
+            self.problems.append(Problem(message=message, location=document.location(item)))
+        return self.read_images < _MAX_IMAGES
+
+    def _items(
+        self, document: Document, node: Node, seen: set[int]
+    ) -> Iterator[tuple[Document, Node]]:
+        """The node, or the items of a list; a list that `!reference` puts into one is flattened."""
+        document, found = self._follow(document, node)
+        if found is None or id(found) in seen:
+            return
+        if not isinstance(found, Sequence):
+            yield document, found
+            return
+        seen.add(id(found))
+        for below in found.items:
+            yield from self._items(document, below, seen)
+
+    def _follow(self, document: Document, node: Node | None) -> tuple[Document, Node | None]:
+        """What a `!reference [job, key, …]` names, any other node itself."""
+        for _ in range(_MAX_REFERENCES):
+            if not isinstance(node, Sequence) or node.tag != "!reference":
+                return document, node
+            path = [item.value for item in node.items if isinstance(item, Scalar)]
+            found = ((layer.document, layer.node.get(*path)) for layer in self.layers if path)
+            document, node = next((pair for pair in found if pair[1] is not None), (document, None))
+        return document, None
 
     def _platform(self, document: Document, item: Node) -> str | None:
         node = item.scalar("docker", "platform") if isinstance(item, Mapping) else None

@@ -152,3 +152,49 @@ def test_hostile_pipelines_end() -> None:
     jobs = "".join(f".b{n}: {{extends: [{bases}]}}\n" for n in range(200))
     assert read(f"{jobs}a: {{extends: [{bases}], script: [x]}}\n").targets == ()
     assert time.process_time() - started < 5
+
+
+def test_references_to_other_jobs_keys() -> None:
+    text = """\
+.tools/image: alpine:3.20
+.images:
+  db: [postgres:16, {name: redis:7}]
+  chain: !reference [.tools/image]
+.vars:
+  variables: {TAG: "1.2", OTHER: x}
+a:
+  variables: {TAG: !reference [.vars, variables, TAG]}
+  image: !reference [.images, chain]
+  services:
+  - !reference [.images, db]
+  - name: "mysql:$TAG"
+  script: x
+b:
+  variables: !reference [.vars, variables]
+  image: {name: "node:$OTHER"}
+  services: !reference [.images, db]
+  script: x
+c:
+  image: !reference [.missing, image]
+  services: [!reference [c, services]]
+  script: x
+"""
+    extraction = read(text)
+    assert [line.partition(":")[2] for line in shown(extraction)] == [
+        "1:15 alpine:3.20 -> docker.io/library/alpine:3.20",
+        "3:8 postgres:16 -> docker.io/library/postgres:16",
+        "3:28 redis:7 -> docker.io/library/redis:7",
+        "12:12 mysql:$TAG -> docker.io/library/mysql:1.2",
+        "16:18 node:$OTHER -> docker.io/library/node:x",
+    ]
+
+
+def test_references_that_multiply_end() -> None:
+    fan = ", ".join(["!reference [.l{}]"] * 40)
+    lists = "".join(f".l{i}: [{fan.replace('{}', str(i + 1))}]\n" for i in range(12))
+    jobs = "".join(f"j{i}:\n  services: !reference [.s]\n  script: x\n" for i in range(300))
+    shared = ".s: [" + ", ".join(f"a:{i}-$X" for i in range(100)) + "]\n"
+    text = lists + ".l12: [a:1]\nj:\n  services: !reference [.l0]\n  script: x\n" + jobs + shared
+    extraction = read(text)
+    assert len(extraction.targets) == 101
+    assert any("images of jobs" in problem.message for problem in extraction.problems)
