@@ -12,9 +12,9 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Target
-from tagwatch.value import dataclass, field
+from tagwatch.value import dataclass, field, replace
 
-__all__ = ["Evidence", "Pin", "PlatformFacts", "evidence_key", "is_readable"]
+__all__ = ["Evidence", "Pin", "PlatformFacts", "evidence_key", "is_readable", "until"]
 
 
 def evidence_key(target: Target) -> str | None:
@@ -96,6 +96,19 @@ class Evidence:
     bases_unread: tuple[str, ...] = ()
     pin: Pin | None = None
     failures: tuple[Failure, ...] = field(default_factory=tuple)
+
+
+def until(evidence: Evidence, at: datetime) -> Evidence:
+    """The same evidence, where a later look at `at` found nothing else.
+
+    What it says of its own time, that the tag still served its digest then, holds until `at`.
+    """
+    if evidence.at is None or at <= evidence.at:
+        return evidence
+    history = evidence.history
+    if history and not history[-1].ended and history[-1].last_seen == evidence.at:
+        history = (*history[:-1], replace(history[-1], last_seen=at))
+    return replace(evidence, at=at, history=history)
 
 
 def is_readable(evidence: Evidence | None) -> bool:

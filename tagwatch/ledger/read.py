@@ -18,7 +18,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import decode, digest_of_bytes, digest_to_bytes, expand, moment
 from tagwatch.ledger.connection import connect_read_only, translated
-from tagwatch.ledger.row import evidence_until, imported_of, interval_of, moment_or_none, run_of
+from tagwatch.ledger.row import imported_of, interval_of, moment_or_none, run_of
 from tagwatch.value import replace
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ class Reader:
 
     def evidence(self, keys: Iterable[str]) -> Mapping[str, Evidence]:
         """The newest evidence of each key, ours before imported where equally old. One query."""
-        from tagwatch.audit.evidence import Evidence
+        from tagwatch.audit.evidence import Evidence, until
 
         rows = self._rows(
             "SELECT key, at, body FROM evidence WHERE key IN (SELECT value FROM json_each(?)) "
@@ -257,8 +257,10 @@ class Reader:
             (json.dumps(list(keys)),),
         )
         newest = {key: (at, body) for key, at, body in rows}
+        found = {key: (at, decode(Evidence, body)) for key, (at, body) in newest.items()}
         return {
-            key: evidence_until(decode(Evidence, body), at) for key, (at, body) in newest.items()
+            key: until(evidence, moment(at)) if at is not None else evidence
+            for key, (at, evidence) in found.items()
         }
 
     def evidence_keys(self) -> tuple[str, ...]:

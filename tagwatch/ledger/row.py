@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.ledger.codec import digest_of_bytes, moment
-from tagwatch.value import replace
 
 if TYPE_CHECKING:
-    from tagwatch.audit.evidence import Evidence
     from tagwatch.ledger.record import Run
 
-__all__ = ["evidence_until", "imported_of", "interval_of", "moment_or_none", "run_of"]
+__all__ = ["imported_of", "interval_of", "moment_or_none", "run_of"]
 
 
 def interval_of(row: Any) -> Interval:
@@ -45,16 +43,6 @@ def imported_of(row: Any) -> Interval:
         verdict=verdict,
         kind=tuple(Seen)[kind],
     )
-
-
-def evidence_until(evidence: Evidence, at: int | None) -> Evidence:
-    """Evidence whose row was touched since: what it says of its own time holds until then."""
-    if at is None or evidence.at is None or (until := moment(at)) <= evidence.at:
-        return evidence
-    history = evidence.history
-    if history and not history[-1].ended and history[-1].last_seen == evidence.at:
-        history = (*history[:-1], replace(history[-1], last_seen=until))
-    return replace(evidence, at=until, history=history)
 
 
 def moment_or_none(value: int | None) -> datetime | None:

@@ -14,15 +14,14 @@ from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.evidence import Evidence, until
 from tagwatch.image.reference import Repository
-from tagwatch.ledger.codec import micros
-from tagwatch.ledger.row import evidence_until
+from tagwatch.ledger.codec import micros, moment
 
 if TYPE_CHECKING:
     from msgspec.json import Decoder
 
-__all__ = ["standing", "state_of", "touch"]
+__all__ = ["standing", "state_of", "state_of_bases", "touch"]
 
 _STATE = (
     """
@@ -41,6 +40,9 @@ _STATE = (
     WHERE t.repository_id = ? ORDER BY t.name, i.kind, i.n""",
     "SELECT document_id FROM repository_document WHERE repository_id = ? ORDER BY 1",
 )
+_STATE_OF_BASES = """
+  SELECT reference, platform, digest, manifest, first_seen, ended, body FROM base_build
+  ORDER BY reference, platform, digest, manifest"""
 _STANDING = """
   SELECT key, made_from, at, body FROM evidence
   WHERE source = 'seen' AND key IN (SELECT value FROM json_each(?))"""
@@ -58,15 +60,23 @@ def state_of(connection: sqlite3.Connection, repository: Repository) -> bytes:
     return state.digest()
 
 
+def state_of_bases(connection: sqlite3.Connection) -> bytes:
+    """A hash of every build of a base, save when it was seen last."""
+    state = blake2b(digest_size=16)
+    for row in connection.execute(_STATE_OF_BASES):
+        state.update(repr(row).encode())
+    return state.digest()
+
+
 def standing(
     connection: sqlite3.Connection, made_from: Mapping[str, bytes]
 ) -> Mapping[str, Evidence]:
     """Of these keys, our own evidence that was made of just what the hash says."""
     rows = connection.execute(_STANDING, (json.dumps(list(made_from)),))
     return {
-        key: evidence_until(_decoder().decode(body), at)
+        key: until(_decoder().decode(body), moment(at))
         for key, made, at, body in rows
-        if made == made_from[key]
+        if made == made_from[key] and at is not None
     }
 
 

@@ -32,7 +32,7 @@ from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Forgotten, Move
 from tagwatch.ledger.sight import store_snapshot
-from tagwatch.ledger.standing import standing, state_of, touch
+from tagwatch.ledger.standing import standing, state_of, state_of_bases, touch
 from tagwatch.ledger.upgrade import open_upgraded
 from tagwatch.value import replace
 
@@ -232,6 +232,11 @@ class Ledger(Reader):
         """See `standing.state_of`."""
         with translated(self.path):
             return state_of(self._connection, repository)
+
+    def state_of_bases(self) -> bytes:
+        """See `standing.state_of_bases`."""
+        with translated(self.path):
+            return state_of_bases(self._connection)
 
     def standing(self, made_from: Mapping[str, bytes]) -> Mapping[str, Evidence]:
         """See `standing.standing`."""

@@ -1,0 +1,144 @@
+"""Evidence that stands is what gathering would make again: compared night by night, to the byte."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tagwatch.api import scan
+from tagwatch.audit.knowledge import Knowledge
+from tagwatch.config.load import load_configuration
+from tagwatch.ledger.codec import encode
+from tagwatch.ledger.read import Reader
+from tagwatch.service.demo.nights import first_night, second_night
+from tagwatch.service.demo.show import serving
+from tagwatch.walk.site import Site
+
+FIRST = datetime(2026, 8, 20, 2, tzinfo=UTC)
+DAY = timedelta(days=1)
+SHOP = "registry.shop.example"
+BASES = [{"ref": "docker.io/library/python", "tags": ["3.12-slim"]}]
+WATCH = [
+    {"image": "redis", "include": ["7*", "latest"]},
+    {"image": "node", "tags": ["22.x", "22-alpine", "never-there"]},
+    {"image": "nginx", "tags": ["/^1.30/"], "exclude": ["*-perl"]},
+    {"image": f"{SHOP}/shop/api"},
+    {"image": f"{SHOP}/shop/web"},
+]
+DOCKERFILE = f"FROM python:3.12-slim\nFROM redis:7\nFROM {SHOP}/shop/api:1.4\nFROM missing/one:1\n"
+
+
+def site_at(folder: Path, address: str, at: datetime, *, policy: dict[str, object]) -> Site:
+    """Where a night takes place: files, a watch list and a policy; the ledger is in the folder."""
+    folder.mkdir(exist_ok=True)
+    endpoint = {"endpoint": address, "credential": "anonymous"}
+    settings = {
+        "version": 1,
+        "database": "ledger.db",
+        "sources": ["Dockerfile"],
+        "watch": WATCH,
+        "policy": policy,
+        "registries": {
+            "docker.io": {**endpoint, "catalogue_endpoint": address},
+            SHOP: endpoint,
+        },
+    }
+    (folder / "tagwatch.yaml").write_text(json.dumps(settings))
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    found = load_configuration(folder / "tagwatch.yaml", {}, folder)
+    return Site(
+        settings=found.settings,
+        policy=found.policy,
+        knowledge=Knowledge(),
+        root=folder,
+        home=folder,
+        database=folder / "ledger.db",
+        at=at,
+    )
+
+
+async def answer_of(site: Site) -> tuple[bytes, dict[str, bytes]]:
+    """What a night finds, and the evidence that others read of it afterwards."""
+    result = (await scan(site)).result
+    with Reader.open(site.database) as ledger:
+        stored = ledger.evidence(ledger.evidence_keys())
+    return encode(result), {key: encode(one) for key, one in sorted(stored.items())}
+
+
+def rows(folder: Path, sql: str) -> int:
+    """What a statement counts or changes in the ledger of a folder."""
+    with closing(sqlite3.connect(folder / "ledger.db")) as connection, connection:
+        cursor = connection.execute(sql)
+        return int(cursor.fetchone()[0]) if sql.startswith("SELECT") else cursor.rowcount
+
+
+def standing(folder: Path, at: datetime) -> int:
+    """How much evidence was not written by the night `at`, and holds until then."""
+    written = at.isoformat().replace("+00:00", "Z")
+    micros = int(at.timestamp() * 1_000_000)
+    return rows(
+        folder,
+        f"SELECT count(*) FROM evidence WHERE at = {micros} "
+        f"AND json_extract(body, '$.at') < '{written}'",
+    )
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[tuple[Path, str]]:
+    shelf = first_night()
+    async with serving(shelf) as address:
+        for folder in ("one", "other"):
+            await answer_of(site_at(tmp_path / folder, address, FIRST, policy={}))
+        second_night(shelf)
+        yield tmp_path, address
+
+
+@pytest.mark.parametrize(
+    "policy", [{}, {"bases": BASES, "rules": {"attestation-missing": {"severity": "note"}}}]
+)
+async def test_what_stands_is_what_would_be_gathered(
+    place: tuple[Path, str], policy: dict[str, object]
+) -> None:
+    folder, address = place
+    stood = []
+    # the moves of one night, what comes of them, nothing new; frozen after a month; abandoned
+    for days in (1, 2, 3, 34, 35, 131):
+        at = FIRST + days * DAY
+        shutil.copy(folder / "one" / "ledger.db", folder / "other" / "ledger.db")
+        assert rows(folder / "other", "UPDATE evidence SET made_from = NULL")
+        read_back = await answer_of(site_at(folder / "one", address, at, policy=policy))
+        made_anew = await answer_of(site_at(folder / "other", address, at, policy=policy))
+        assert read_back == made_anew, f"night {days}"
+        assert standing(folder / "other", at) == 0
+        stood.append(standing(folder / "one", at))
+    assert stood[0] == 0, "a new build of a base may be anybody's"
+    assert stood[2] > rows(folder / "one", "SELECT count(*) FROM evidence") / 2
+    assert stood[3] < stood[4] == stood[2], "what time alone changes is written again, once"
+
+
+async def test_another_policy_or_program_is_gathered_anew(
+    place: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, address = place
+
+    async def night(days: int, policy: dict[str, object]) -> int:
+        at = FIRST + days * DAY
+        await answer_of(site_at(folder / "one", address, at, policy=policy))
+        return standing(folder / "one", at)
+
+    plain: dict[str, object] = {}
+    for days in (1, 2, 3):
+        await night(days, plain)
+    assert await night(4, plain) > 0
+    assert await night(5, {"defaults": {"platforms": ["linux/arm64"]}}) == 0
+    assert await night(6, {"bases": BASES}) == 0
+    assert await night(7, {"bases": BASES}) > 0
+    monkeypatch.setattr("tagwatch.walk.standing.__version__", "999")
+    assert await night(8, {"bases": BASES}) == 0
