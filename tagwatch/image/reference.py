@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tagwatch.errors import InvalidDigestError, InvalidReferenceError
-from tagwatch.image.digest import Digest, parse_digest
+from tagwatch.image.digest import Digest, parse_digest, short_digest
 from tagwatch.value import dataclass
 
 __all__ = ["DOCKER_HUB", "Reference", "Repository", "is_tag"]
@@ -107,6 +107,12 @@ class Reference:
     def __str__(self) -> str:
         """The shortest text that parses back to this reference."""
         return self._join(_short_name(self.repository), self.tag)
+
+    @property
+    def brief(self) -> str:
+        """The text for a sentence: of a digest the beginning is enough to tell which one it is."""
+        text = str(self)
+        return text.replace(self.digest, short_digest(self.digest)) if self.digest else text
 
 
 def _parse_name(name: str, text: str) -> Repository:

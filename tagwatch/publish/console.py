@@ -12,6 +12,7 @@ from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.movement import movements, tags_moved, unnamed_sentence
 from tagwatch.publish.text import count, one_line, stamp
 from tagwatch.publish.wording import (
+    UNCHECKED,
     age_of_facts,
     change_step,
     coverage_sentence,
@@ -21,6 +22,7 @@ from tagwatch.publish.wording import (
     now_of,
     remark_sentences,
     since_sentence,
+    untold_problems,
     verdict_sentence,
 )
 from tagwatch.source.target import Location
@@ -39,7 +41,6 @@ _STYLES = {
 }
 _INDENT = " " * 11
 _MIN_WIDTH = 40
-_UNCHECKED = "check-incomplete"
 _MANY = 3
 
 
@@ -130,7 +131,7 @@ def _unchecked_together(findings: Iterable[Finding]) -> dict[tuple[str, str], li
 def _why_unread(finding: Finding) -> tuple[str, str] | None:
     """Why an image was not read and what helps; None where a finding says something else."""
     why = finding.message.partition(": ")[2]
-    if finding.rule != _UNCHECKED or finding.reference is None or not why:
+    if finding.rule != UNCHECKED or finding.reference is None or not why:
         return None
     return why, finding.remedy
 
@@ -225,18 +226,19 @@ def _changes(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
 
 
 def _problems(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
-    for problem in result.problems:
+    problems = untold_problems(result)
+    for problem in problems:
         place = problem.location
         word = "skipped" if problem.skipped else "problem"
         yield f"{one_line(str(place))}: {paint('warning', word)}: {one_line(problem.message, 500)}"
         if problem.hint:
             yield from _wrapped(f"hint: {problem.hint}", width)
-    if result.problems:
+    if problems:
         yield ""
 
 
 def _failures(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
-    told = [finding.message for finding in result.findings if finding.rule == _UNCHECKED]
+    told = [finding.message for finding in result.findings if finding.rule == UNCHECKED]
     failures = [
         one for one in result.failures if not any(text.endswith(one.message) for text in told)
     ]

@@ -17,6 +17,7 @@ from tagwatch.publish.wording import (
     failure_sentence,
     fix_text,
     remark_sentences,
+    untold_problems,
     verdict_sentence,
 )
 from tagwatch.source.target import Location
@@ -42,7 +43,7 @@ def _lines(result: AuditResult, findings: list[Finding]) -> Iterator[str]:
             finding.rule,
             advised(finding, fix_text(finding), 2000),
         )
-    for problem in result.problems:
+    for problem in untold_problems(result):
         kind = "notice" if problem.skipped else "warning"
         yield _command(kind, problem.location, "tagwatch", problem.message)
     for failure in result.failures:

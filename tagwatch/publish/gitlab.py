@@ -10,7 +10,7 @@ from tagwatch.audit.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.machine import dump
 from tagwatch.publish.text import one_line
-from tagwatch.publish.wording import advised, fix_text
+from tagwatch.publish.wording import advised, fix_text, untold_problems
 from tagwatch.source.target import Problem
 
 __all__ = ["render", "suffix"]
@@ -28,7 +28,7 @@ def render(result: AuditResult, context: PublishContext) -> str:  # noqa: ARG001
         number = seen.get(finding.fingerprint, 0)
         seen[finding.fingerprint] = number + 1
         entries.append(_entry(finding, number))
-    entries += [_problem(problem, number) for number, problem in enumerate(result.problems)]
+    entries += [_problem(problem, number) for number, problem in enumerate(untold_problems(result))]
     return dump(entries)
 
 

@@ -15,7 +15,7 @@ from tagwatch.audit.resolution import Status
 from tagwatch.audit.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.text import one_line, stamp
-from tagwatch.publish.wording import failure_sentence, fix_text
+from tagwatch.publish.wording import failure_sentence, fix_text, untold_problems
 from tagwatch.source.target import Target
 
 __all__ = ["render", "suffix"]
@@ -55,7 +55,7 @@ def _cases(result: AuditResult, context: PublishContext) -> Iterator[tuple[str, 
     for target in result.targets:
         if target.location not in told:
             yield target.location.path, _target(result, target)
-    for problem in result.problems:
+    for problem in untold_problems(result):
         case = ET.Element("testcase", name=one_line(str(problem.location)), classname="file")
         ET.SubElement(case, "skipped", message=one_line(problem.message, 500))
         yield problem.location.path, case

@@ -77,7 +77,8 @@ def _version(version: str) -> dict[str, str]:
 def _rule(rule: str, severity: Severity, texts: Mapping[str, RuleText]) -> dict[str, Any]:
     text = texts.get(rule, RuleText(title=rule))
     title = _text(text.title or rule)
-    said = " ".join(part for part in (text.risk, text.remedy) if part)
+    told = (("Risk", text.risk), ("Remedy", text.remedy))
+    said = " ".join(f"{word}: {part}" for word, part in told if part)
     return {
         "id": rule,
         "name": "".join(part.capitalize() for part in rule.split("-")),
@@ -118,7 +119,7 @@ def _suppressed(ignored: Ignored, index: Mapping[str, int]) -> dict[str, Any]:
 
 def _message(finding: Finding) -> str:
     """The image first, then what is wrong, then what to do."""
-    name = one_line(str(finding.reference) if finding.reference else finding.text)
+    name = one_line(finding.reference.brief if finding.reference else finding.text)
     fix = finding.fix.replacement if finding.fix else ""
     said = advised(finding, fix, _LONGEST_TEXT) or finding.rule
     return said if not name or said.startswith(name) else f"{name}: {said}"

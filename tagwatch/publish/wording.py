@@ -14,8 +14,10 @@ from tagwatch.audit.result import AuditResult, Since
 from tagwatch.image.digest import short_digest
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.text import age_text, count, date_text, one_line
+from tagwatch.source.target import Problem
 
 __all__ = [
+    "UNCHECKED",
     "advised",
     "age_of_facts",
     "base_sentence",
@@ -31,6 +33,7 @@ __all__ = [
     "remark_sentences",
     "severity_counts",
     "since_sentence",
+    "untold_problems",
     "verdict_sentence",
 ]
 
@@ -41,6 +44,7 @@ _ALARMING = {
     Verdict.UNKNOWN: Severity.WARNING,
 }
 _SHOWN_ALIASES = 3
+UNCHECKED = "check-incomplete"
 
 
 def severity_counts(findings: tuple[Finding, ...]) -> dict[Severity, int]:
@@ -54,7 +58,7 @@ def verdict_sentence(result: AuditResult) -> str:
 
     Says "nothing to fix" only where everything was read.
     """
-    counts = severity_counts(result.findings)
+    counts = severity_counts(tuple(one for one in result.findings if not _is_counted(one)))
     errors, warnings, notes = (
         counts[severity] for severity in (Severity.ERROR, Severity.WARNING, Severity.NOTE)
     )
@@ -75,6 +79,21 @@ def verdict_sentence(result: AuditResult) -> str:
     else:
         sentence = "Nothing to fix" + (f"; {said}" if said else "")
     return sentence if result.complete else f"{sentence} (incomplete)"
+
+
+def _is_counted(finding: Finding) -> bool:
+    """True for an image that could not be read: it is counted as not checked."""
+    return (
+        finding.rule == UNCHECKED
+        and finding.reference is not None
+        and finding.severity is Severity.WARNING
+    )
+
+
+def untold_problems(result: AuditResult) -> tuple[Problem, ...]:
+    """The problems of files that no finding tells: what was passed over on purpose."""
+    told = {(one.location, one.message) for one in result.findings if one.rule == UNCHECKED}
+    return tuple(one for one in result.problems if (one.location, one.message) not in told)
 
 
 def since_sentence(since: Since | None, moved: str) -> str:
@@ -175,9 +194,9 @@ def fix_text(finding: Finding) -> str:
 def advised(finding: Finding, fix: str, limit: int) -> str:
     """The message and, after it, the fix or else the advice, as sentences on one line."""
     message = one_line(finding.message, limit)
-    advice = f"Fix: {one_line(fix)}" if fix else one_line(finding.remedy, limit)
-    if not advice:
+    if not fix and not finding.remedy:
         return message
+    advice = f"Fix: {one_line(fix)}" if fix else f"To do: {one_line(finding.remedy, limit)}"
     return f"{message} {advice}" if message.endswith((".", "!", "?")) else f"{message}. {advice}"
 
 

@@ -21,19 +21,8 @@ _LISTED = 5
 
 
 def name(target: Target) -> str:
-    """The shortest text of the reference, or the text as written where it is not resolved.
-
-    Of a digest the beginning is enough to tell which one it is.
-    """
-    reference = target.reference
-    if reference is None:
-        return target.text
-    whole = str(reference)
-    return (
-        whole.replace(reference.digest, short_digest(reference.digest))
-        if reference.digest
-        else whole
-    )
+    """The reference in brief, or the text as written where it is not resolved."""
+    return target.text if target.reference is None else target.reference.brief
 
 
 def now(subject: Subject) -> str:

@@ -8,6 +8,7 @@ Source: distribution reference grammar; hadolint DL3006 (which skips such images
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tagwatch.audit.finding import Severity
@@ -16,7 +17,7 @@ from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 __all__ = ["RULE", "check"]
 
 
-_REFUSED = "not an image reference: "
+_REFUSED = re.compile(r"(?:not an image reference: )?(?:(['\"]).*?\1: )?")  # said already
 
 
 def check(subject: Subject) -> Iterator[Statement]:
@@ -25,7 +26,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     if target.reference is not None:
         return
     if target.invalid:
-        reason = target.invalid.removeprefix(_REFUSED).removeprefix(f"{target.text!r}: ")
+        reason = _REFUSED.sub("", target.invalid, count=1)
         yield Statement(
             message=f"{target.text!r} is no image reference: {reason}",
             remedy="write [registry/]name[:tag][@digest]",
