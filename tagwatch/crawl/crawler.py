@@ -329,6 +329,12 @@ class _Crawl:
                 self.asked.discard(tag)
             self.pins.pop(digest, None)
 
+    @property
+    def is_audited(self) -> bool:
+        """True where every image was read for all that the task audits, stored ones among them."""
+        lacking = {one.digest for one in self.task.lacking}
+        return Need.DOCUMENTS in self.task.needs and lacking <= self.images.documents.keys()
+
     def fail(self, error: RegistryError | InvalidDocumentError, *, tag: str | None = None) -> None:
         """Remember a refusal as data."""
         code = error.code if isinstance(error, RegistryError) else "invalid-document"
@@ -372,4 +378,6 @@ class _Crawl:
             remarks=self.remarks(listing),
             quota=self.registry.quota,
             watermark=watermark,
+            audited=self.task.audited,
+            is_audited=self.is_audited and not unread,
         )

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable
 from typing import TypeVar
 
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import (
     HostileAnswerError,
+    InvalidDocumentError,
     NotFoundError,
     RegistryError,
 )
 from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import Descriptor, Index, Manifest, parse_manifest
+from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Document
 from tagwatch.registry.interface import Registry
 
-__all__ = ["ImageReader", "each"]
+__all__ = ["ImageReader", "each", "lacks"]
 
 _MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
 
@@ -30,7 +32,7 @@ class ImageReader:
 
     def __init__(self, task: CrawlTask, registry: Registry) -> None:
         self.documents: dict[Digest, Document] = {}
-        self.at_hand: dict[Digest, Document] = {}
+        self.at_hand: dict[Digest, Document] = {one.digest: one for one in task.lacking}
         self._task = task
         self._registry = registry
         self._reading: defaultdict[Digest, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -55,7 +57,7 @@ class ImageReader:
         if isinstance(parsed, Manifest):
             await self._read_config(parsed)
             return
-        for entry in self._audited(parsed):
+        for entry in _audited(parsed, self._task.platforms):
             await self._read_platform(entry.digest)
         if Need.ATTESTATIONS in self._task.needs:
             await self._read_attestations(parsed)
@@ -76,12 +78,6 @@ class ImageReader:
     def _drop(self, digest: Digest, error: RegistryError) -> None:
         if not isinstance(error, HostileAnswerError | NotFoundError):
             self.documents.pop(digest, None)
-
-    def _audited(self, index: Index) -> Iterable[Descriptor]:
-        """The entries of the audited platforms; the first image where none of them is offered."""
-        entries = [index.image_for(platform) for platform in self._task.platforms]
-        found = {entry.digest: entry for entry in entries if entry is not None}
-        return found.values() or index.images[:1]
 
     async def _manifest(self, digest: Digest) -> Document | None:
         """A manifest by digest; None where it is stored already.
@@ -108,7 +104,7 @@ class ImageReader:
 
     async def _read_attestations(self, index: Index) -> None:
         """The statements attached to the audited platforms' images."""
-        audited = {entry.digest for entry in self._audited(index)}
+        audited = {entry.digest for entry in _audited(index, self._task.platforms)}
         for entry in index.attestations:
             if entry.attested not in audited:
                 continue
@@ -121,6 +117,29 @@ class ImageReader:
                     self.documents[layer.digest] = await self._registry.blob(
                         self._task.repository, layer.digest, layer.size
                     )
+
+
+def lacks(
+    document: Document, *, stored: Container[Digest], platforms: Iterable[Platform], needs: Need
+) -> bool:
+    """True for a stored index of which something that is audited is not stored."""
+    try:
+        index = parse_manifest(document.raw, document.media_type)
+    except InvalidDocumentError:
+        return False  # it would be read no better again
+    if not isinstance(index, Index):
+        return False
+    wanted = {entry.digest for entry in _audited(index, platforms)}
+    if Need.ATTESTATIONS in needs:
+        wanted |= {entry.digest for entry in index.attestations if entry.attested in wanted}
+    return any(digest not in stored for digest in wanted)
+
+
+def _audited(index: Index, platforms: Iterable[Platform]) -> Iterable[Descriptor]:
+    """The entries of the audited platforms; the first image where none of them is offered."""
+    entries = [index.image_for(platform) for platform in platforms]
+    found = {entry.digest: entry for entry in entries if entry is not None}
+    return found.values() or index.images[:1]
 
 
 async def each(work: Callable[[_Item], Awaitable[None]], items: Iterable[_Item]) -> None:

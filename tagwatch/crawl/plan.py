@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
-from tagwatch.crawl.task import CrawlTask, Need, Pattern
+from tagwatch.crawl.image_reader import lacks
+from tagwatch.crawl.task import CrawlTask, Need, Pattern, audited_key
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Repository
 from tagwatch.image.selector import is_pattern
+from tagwatch.image.snapshot import Document
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
 
@@ -33,6 +36,10 @@ class Known(Protocol):
     @property
     def full_at(self) -> datetime | None:
         """When every tag was listed last."""
+
+    @property
+    def audited(self) -> str | None:
+        """For whom the documents of every tag were read whole; see `CrawlTask.audited`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,20 +97,32 @@ def plan(
     known: Callable[[Repository], Known],
     stored: Callable[[Repository], frozenset[Digest]],
     settings: PlanSettings,
+    *,
+    indexes: Callable[[Iterable[Digest]], Iterable[Document]] = lambda _: (),
 ) -> Iterator[CrawlTask]:
     """One task a repository, what matters most first; each is made only when it is drawn.
 
     A repository whose last whole listing is older than its full sweep is listed whole again:
-    newest-first listings cannot show that a tag was deleted.
+    newest-first listings cannot show that a tag was deleted. `indexes` gives the stored documents
+    of tags: asked only where other platforms were audited when the repository was read.
     """
     merged: dict[Repository, Want] = {}
     for want in wants:
         before = merged.get(want.repository)
         merged[want.repository] = want if before is None else before | want
+    audited = audited_key(settings.platforms, settings.needs)
     for want in sorted(merged.values(), key=lambda want: (want.priority, want.repository)):
         memory = known(want.repository)
         sweep = settings.full_sweep_of.get(want.repository.host, settings.full_sweep)
         fresh = memory.full_at is not None and settings.at - memory.full_at < sweep
+        documents = stored(want.repository)
+        lacking: tuple[Document, ...] = ()
+        if Need.DOCUMENTS in settings.needs and memory.audited != audited:
+            served = indexes(documents.intersection(memory.tags.values()))
+            wants_more = partial(
+                lacks, stored=documents, platforms=settings.platforms, needs=settings.needs
+            )
+            lacking = tuple(filter(wants_more, served))
         yield CrawlTask(
             repository=want.repository,
             at=settings.at,
@@ -114,6 +133,7 @@ def plan(
             platforms=settings.platforms,
             known=memory.tags,
             watermark=memory.watermark if fresh else None,
-            documents=stored(want.repository),
+            documents=documents.difference(one.digest for one in lacking),
             priority=want.priority,
+            lacking=lacking,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Flag, auto
 from fnmatch import fnmatchcase
@@ -10,9 +10,10 @@ from fnmatch import fnmatchcase
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Document
 from tagwatch.value import dataclass, field
 
-__all__ = ["CrawlTask", "Need", "Pattern"]
+__all__ = ["CrawlTask", "Need", "Pattern", "audited_key"]
 
 
 class Need(Flag):
@@ -51,7 +52,8 @@ class CrawlTask:
     `tags` are asked whether listed or not, `patterns` select among the listed names; `pins` are
     digests whose existence somebody relies on. `known` is what each tag served when it was last
     seen, `documents` the digests already stored, `watermark` what the catalogue gave last time
-    (None: list everything). `priority`: lower goes first when quota is short.
+    (None: list everything). `priority`: lower goes first when quota is short. `lacking`: stored
+    indexes of which something is wanted that was not when they were read.
     """
 
     repository: Repository
@@ -65,3 +67,15 @@ class CrawlTask:
     watermark: str | None = None
     documents: frozenset[Digest] = frozenset()
     priority: int = 0
+    lacking: tuple[Document, ...] = ()
+
+    @property
+    def audited(self) -> str:
+        """For whom documents are read: a key that differs where more or others are wanted."""
+        return audited_key(self.platforms, self.needs)
+
+
+def audited_key(platforms: Iterable[Platform], needs: Need) -> str:
+    """See `CrawlTask.audited`."""
+    named = sorted(map(str, platforms))
+    return " ".join([*named, "attestations"] if Need.ATTESTATIONS in needs else named)

@@ -98,6 +98,8 @@ class RepositorySnapshot:
     made). `asked`: the tags whose digest was asked one by one. `pins`: whether each digest that
     somebody relies on is still served. `requests` counts requests by kind
     (`ping`, `token`, `tags`, `head`, `manifest`, `config`, `catalogue`, …).
+    `audited`: for whom documents were read (`CrawlTask.audited`); `is_audited`: no image that a tag
+    serves lacks any of them.
     `watermark` is what the catalogue wants to be told next time (None: nothing new).
     """
 
@@ -115,4 +117,6 @@ class RepositorySnapshot:
     requests: Mapping[str, int] = field(default_factory=dict)
     quota: Quota | None = None
     watermark: str | None = None
+    audited: str = ""
+    is_audited: bool = False
     endpoint: str = ""

@@ -125,11 +125,12 @@ class Reader:
 
         names = (repository.registry, repository.path)
         rows = self._rows(
-            "SELECT watermark, full_at FROM repository WHERE registry = ? AND path = ?", names
+            "SELECT watermark, full_at, audited FROM repository WHERE registry = ? AND path = ?",
+            names,
         )
         if not rows:
             return Known()
-        ((watermark, full_at),) = rows
+        ((watermark, full_at, audited),) = rows
         return Known(
             tags={
                 interval.tag: interval.digest
@@ -137,6 +138,7 @@ class Reader:
             },
             watermark=watermark,
             full_at=moment_or_none(full_at),
+            audited=audited,
         )
 
     def tags_now(self, repository: Repository) -> Mapping[str, Interval]:

@@ -34,11 +34,15 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What a crawl may skip. `watermark` is the catalogue's; `full_at`: the last full listing."""
+    """What a crawl may skip. `watermark` is the catalogue's; `full_at`: the last full listing.
+
+    `audited`: for whom the documents of every tag were read whole; see `CrawlTask.audited`.
+    """
 
     tags: Mapping[str, Digest] = field(default_factory=dict)
     watermark: str | None = None
     full_at: datetime | None = None
+    audited: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

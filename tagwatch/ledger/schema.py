@@ -191,3 +191,10 @@ def v4_standing_evidence(db: Database) -> None:
     """A hash of what evidence was made of: while that is the same, it still stands."""
     db.execute("ALTER TABLE evidence ADD COLUMN made_from BLOB")
     db.execute("PRAGMA user_version = 4")
+
+
+@MIGRATIONS()
+def v5_audited(db: Database) -> None:
+    """For which platforms the documents of a repository's tags were read whole."""
+    db.execute("ALTER TABLE repository ADD COLUMN audited TEXT")
+    db.execute("PRAGMA user_version = 5")

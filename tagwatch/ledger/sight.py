@@ -140,6 +140,7 @@ class _Sight:
 
     def cover(self) -> None:
         """Note until when the open intervals are known to last, and the repository's marks."""
+        self._note_audited()
         if self.snapshot.watermark == FORGET_WATERMARK:
             sql = "UPDATE repository SET watermark = NULL WHERE id = ?"
             self.connection.execute(sql, (self.home,))
@@ -160,6 +161,17 @@ class _Sight:
         )
         if is_full:
             self._mark("full_at")
+
+    def _note_audited(self) -> None:
+        """For whom the documents are whole; what was read for others alone makes that uncertain."""
+        snapshot = self.snapshot
+        if not (snapshot.is_audited or snapshot.documents):
+            return
+        sql = "UPDATE repository SET audited = ? WHERE id = ? AND audited IS NOT ?"
+        if snapshot.is_audited:
+            self.connection.execute(sql, (snapshot.audited, self.home, snapshot.audited))
+        else:
+            self.connection.execute(sql, (None, self.home, snapshot.audited))
 
     def _unseen(self) -> bool:
         """True where the listing names a tag whose digest it does not tell."""

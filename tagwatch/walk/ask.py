@@ -22,7 +22,7 @@ from tagwatch.errors import RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.selector import is_pattern
-from tagwatch.image.snapshot import Document, Failure, Quota, Remark, RepositorySnapshot
+from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
@@ -154,7 +154,7 @@ class Asker:
             ledger.known,
             ledger.stored_documents,
             self._plan_settings(needs),
-            indexes=lambda _, digests: _indexes(ledger, digests),
+            indexes=lambda digests: ledger.documents(digests).values(),
         )
         try:
             async with _within(patience):
@@ -296,13 +296,6 @@ def _reading(snapshot: RepositorySnapshot) -> Reading:
         pins=snapshot.pins,
         failures=snapshot.failures,
     )
-
-
-def _indexes(ledger: Ledger, digests: Iterable[Digest]) -> Iterator[Document]:
-    """Those stored indexes among some digests, few at a time."""
-    for part in batched(sorted(digests), _INDEXES_AT_ONCE):
-        documents = ledger.documents(part).values()
-        yield from (one for one in documents if one.media_type in INDEX_TYPES)
 
 
 def _not_reached(repository: Repository) -> Failure:

@@ -40,6 +40,7 @@ class Nothing:
     tags: dict[str, Digest] = {}  # never written to
     watermark = None
     full_at = None
+    audited = None
 
 
 def double() -> Double:

@@ -37,6 +37,7 @@ class Memory:
     tags: Mapping[str, Digest]
     watermark: str | None
     full_at: datetime | None
+    audited: str | None = None
 
 
 def planned(wants: list[Want], memory: Memory | None = None) -> list[CrawlTask]:
