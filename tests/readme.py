@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from tagwatch.audit.rule.catalogue import load_rule
-from tagwatch.cli.main import load
+from tagwatch.cli.command import load
 from tagwatch.family import COMMANDS, REGISTRIES, RULES, RULES_OFF
 from tagwatch.registry.host import line_of
 from tagwatch.registry.settings import RegistrySettings

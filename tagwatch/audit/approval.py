@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from tagwatch.audit.base import BaseMatch, BaseVerdict
 from tagwatch.audit.policy import ApprovedBase, Policy
 from tagwatch.errors import InvalidReferenceError, UsageError
 from tagwatch.image.reference import Reference
+from tagwatch.regex import regex
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
@@ -25,7 +25,7 @@ __all__ = [
     "policy_base",
 ]
 
-_COMPARISON = re.compile(r"(~=|==|!=|<=|>=|<|>)\s*")
+_COMPARISON = regex(r"(~=|==|!=|<=|>=|<|>)\s*")
 
 
 def approval(match: BaseMatch, policy: Policy) -> bool | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from tagwatch.image.reference import DOCKER_HUB, Reference, Repository
+from tagwatch.regex import regex
 
 __all__ = [
     "canonical_pattern",
@@ -22,7 +23,7 @@ __all__ = [
 ]
 
 _HUB_HOSTS = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
-_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|[^*?]+")
+_TOKEN = regex(r"\*\*/|\*\*|\*|\?|[^*?]+")
 _MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from tagwatch.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = ["add_build_args", "build_args_of"]
 

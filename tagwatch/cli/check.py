@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -15,6 +14,8 @@ from tagwatch.cli.shell import answer, colored, note, open_site, tell_incomplete
 from tagwatch.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    import argparse
+
     from tagwatch.audit.baseline import Baseline
     from tagwatch.audit.result import AuditResult
     from tagwatch.publish.interface import PublishContext

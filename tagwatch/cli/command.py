@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from tagwatch.member import load_member
 from tagwatch.value import dataclass
 
-__all__ = ["Command", "add_config", "add_format", "plain"]
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["Command", "add_config", "add_format", "load", "plain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +22,12 @@ class Command:
     arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
     epilog: str = ""
+
+
+def load(name: str) -> Command:
+    """The command of that name. Only its own module is imported."""
+    command: Command = load_member("commands", name)
+    return command
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Mapping
@@ -18,6 +17,8 @@ from tagwatch.value import replace
 from tagwatch.walk.site import Site
 
 if TYPE_CHECKING:
+    import argparse
+
     from tagwatch.audit.policy import Policy
     from tagwatch.audit.result import AuditResult
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import NewType
 
 from tagwatch.errors import InvalidDigestError
+from tagwatch.regex import regex
 
 __all__ = [
     "EMPTY_LAYER_DIFF_IDS",
@@ -21,7 +21,7 @@ Digest = NewType("Digest", str)
 """`algorithm:encoded`, validated by `parse_digest`: safe in URLs, paths and keys."""
 
 _ENCODED_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
-_DIGEST = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)", re.ASCII)
+_DIGEST = regex(r"(sha256|sha384|sha512):([0-9a-f]+)", re.ASCII)
 
 EMPTY_LAYER_DIFF_IDS = frozenset(
     {
@@ -57,6 +57,8 @@ def is_digest(text: str) -> bool:
 
 def digest_of(raw: bytes, *, algorithm: str = "sha256") -> Digest:
     """The digest of exactly these bytes, as stored: never of a re-serialised document."""
+    import hashlib
+
     return Digest(f"{algorithm}:{hashlib.new(algorithm, raw).hexdigest()}")
 
 

@@ -6,6 +6,7 @@ import re
 
 from tagwatch.errors import InvalidDigestError, InvalidReferenceError
 from tagwatch.image.digest import Digest, parse_digest, short_digest
+from tagwatch.regex import regex
 from tagwatch.value import dataclass
 
 __all__ = ["DOCKER_HUB", "Reference", "Repository", "is_tag"]
@@ -13,11 +14,11 @@ __all__ = ["DOCKER_HUB", "Reference", "Repository", "is_tag"]
 DOCKER_HUB = "docker.io"
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
-_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
+_PATH = regex(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?", re.ASCII)
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
-_IDENTIFIER = re.compile(r"[a-f0-9]{64}", re.ASCII)
+_DOMAIN = regex(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?", re.ASCII)
+_TAG = regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_IDENTIFIER = regex(r"[a-f0-9]{64}", re.ASCII)
 _MAX_PATH = 255
 
 

@@ -7,13 +7,15 @@ A field that has its default is not written, so a default must not change its me
 
 from __future__ import annotations
 
+import builtins
 import json
+import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
-from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, NewType, TypeVar, Union, get_args, get_origin
 
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest
@@ -151,6 +153,18 @@ def _reader(kind: Any) -> Decoder:
     return decoder
 
 
+def _reader_of(annotation: str, scope: Mapping[str, Any]) -> Decoder:
+    """How to read what an annotation of a module with these names says.
+
+    A name is looked up; `eval` compiles, which takes longer than reading a dozen values.
+    """
+    name = annotation.removesuffix(" | None")
+    kind = scope.get(name, vars(builtins).get(name))
+    if kind is None:
+        return _reader(eval(annotation, dict(scope)))  # noqa: S307  # an annotation of our own
+    return _reader(kind) if name == annotation else _or_none(_reader(kind))
+
+
 @cache
 def _decoder(kind: Any) -> Decoder:
     """How to read a value of type `kind`: made once a type, and only when a value needs it."""
@@ -193,7 +207,10 @@ def _optional(arguments: tuple[Any, ...]) -> Decoder:
     present = [argument for argument in arguments if argument is not types.NoneType]
     if len(present) != 1:
         raise TypeError(f"no stored form for a choice of {arguments!r}")
-    inner = _reader(present[0])
+    return _or_none(_reader(present[0]))
+
+
+def _or_none(inner: Decoder) -> Decoder:
     return lambda value: None if value is None else inner(value)
 
 
@@ -220,7 +237,8 @@ def _mapping(arguments: tuple[Any, ...]) -> Decoder:
 
 def _record(kind: type) -> Decoder:
     """Fields are looked up at their first value: most evidence has no change, base or pin."""
-    hints = get_type_hints(kind)
+    annotations = kind.__annotations__
+    scope = vars(sys.modules[kind.__module__])
     readers: dict[str, Decoder] = {}
 
     def read(value: Any) -> Any:
@@ -228,9 +246,9 @@ def _record(kind: type) -> Decoder:
         for name, item in value.items():
             reader = readers.get(name)
             if reader is None:
-                if name not in hints:
+                if name not in annotations:
                     continue
-                reader = readers[name] = _reader(hints[name])
+                reader = readers[name] = _reader_of(annotations[name], scope)
             arguments[name] = reader(item)
         return kind(**arguments)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
+from tagwatch.regex import regex
+
 __all__ = [
     "age_text",
     "count",
@@ -23,7 +25,7 @@ _UNSAFE = (
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
 )
-_SPACE = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
+_SPACE = regex(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 
 
 def one_line(text: str, limit: int = 0) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from tagwatch.errors import InputError
+from tagwatch.regex import regex
 from tagwatch.source.dockerfile_instruction import instructions_of
 from tagwatch.source.dockerfile_lines import StatementError, StatementReader
 from tagwatch.source.dockerfile_scope import GlobalScope
@@ -21,7 +22,7 @@ from tagwatch.source.target import Extraction, Location, Problem, SourceContext,
 
 __all__ = ["extract", "recognizes"]
 
-_NAME = re.compile(
+_NAME = regex(
     r"(?:docker|container)file(?:[._-][^/]*)?|[^/]+\.(?:docker|container)file", re.IGNORECASE
 )
 _NEVER = frozenset(
@@ -33,12 +34,12 @@ _PROGRAM = frozenset(
     | {"cs", "swift", "lua", "pl", "sh", "bash", "ps1", "tf", "nix", "vim", "el", "txt"}
 )
 _PLAIN = frozenset({"dockerfile", "containerfile"})
-_INSTRUCTION = re.compile(
+_INSTRUCTION = regex(
     r"^[ \t]*(?:FROM|ARG|RUN|COPY|ADD|CMD|ENTRYPOINT|ENV|WORKDIR|USER|EXPOSE|LABEL|ONBUILD)[ \t]",
     re.IGNORECASE | re.MULTILINE,
 )
-_BEGINS = re.compile(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*[ \t]*(FROM|ARG)[ \t]+[^ \t\r\n]", re.IGNORECASE)
-_FROM = re.compile(r"^[ \t]*FROM[ \t]+[^ \t\r\n]", re.IGNORECASE | re.MULTILINE)
+_BEGINS = regex(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*[ \t]*(FROM|ARG)[ \t]+[^ \t\r\n]", re.IGNORECASE)
+_FROM = regex(r"^[ \t]*FROM[ \t]+[^ \t\r\n]", re.IGNORECASE | re.MULTILINE)
 
 
 def recognizes(path: str, head: bytes) -> bool:

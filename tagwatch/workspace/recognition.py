@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 from tagwatch.family import SOURCES
 from tagwatch.member import brought_members, load_member
+from tagwatch.regex import regex
 from tagwatch.source.target import Source
 
 __all__ = ["HEAD_BYTES", "brought_source_for", "is_candidate", "is_dockerfile", "source_for"]
@@ -14,10 +14,10 @@ __all__ += ["values_source_for"]
 
 HEAD_BYTES = 65536
 # What charts' values hold: a repository that is no address, or an image with its tag.
-_VALUES = re.compile(
+_VALUES = regex(
     rb"(?m)(?:^|[{,])[ \t]*(?:repository:[ \t]*(?!\S*://)[\"'\w]|image:[ \t]*[\w\"'./-]+[:@]\w)"
 )
-_OTHER_TOOL = re.compile(
+_OTHER_TOOL = regex(
     rb"(?m)^(?:- (?:hosts|name)|apiVersion|kind|jobs|pipelines?|steps|stages|pool|trigger|orbs|on"
     rb"|workflow|plays|tasks|variables)[ \t]*:"
 )

@@ -6,7 +6,9 @@ import argparse
 
 import pytest
 
-from tagwatch.cli.main import load, main, parser_for
+from tagwatch.cli.command import load
+from tagwatch.cli.main import main
+from tagwatch.cli.parser import parser_for
 from tagwatch.family import COMMANDS
 from tests.paths import ROOT
 
