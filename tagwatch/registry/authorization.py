@@ -48,6 +48,17 @@ class Authorizer:
         self._challenge = _absolute(challenge, answer.url)
         return True
 
+    @property
+    def token_server(self) -> URL | None:
+        """Where the last challenge sends for tokens; None where it names no such place."""
+        if self._challenge is None or self._challenge.scheme != "bearer":
+            return None
+        try:
+            realm = URL(self._challenge.realm)
+        except ValueError:
+            return None
+        return realm if realm.host else None
+
     def ready(self, grant: Grant) -> str | None:
         """The header's value where it is known without asking anybody."""
         known = self._ready.get(grant)

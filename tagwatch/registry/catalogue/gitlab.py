@@ -7,7 +7,7 @@ the same tokens as `/v2/`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import msgspec
@@ -18,6 +18,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.registry.authorization import pull_grant
 from tagwatch.registry.catalogue.api import Api
 from tagwatch.registry.catalogue.fallback import PlainList
+from tagwatch.registry.catalogue.gitlab_group import GitlabGroups
 from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.catalogue.newest_first import Entry, Page, parse_time, read_newest_first
 from tagwatch.registry.interface import Listing
@@ -42,7 +43,10 @@ class _Tag(msgspec.Struct):
 
 
 class GitlabCatalogue:
-    """Up to 1000 tags a request; an unchanged repository costs one. See `Catalogue`."""
+    """Up to 1000 tags a request; an unchanged repository costs one.
+
+    See `Catalogue`, `RepositoryLister`.
+    """
 
     has_digests = True
 
@@ -51,6 +55,7 @@ class GitlabCatalogue:
         self._oci = context.oci
         self._api = Api(context)
         self._plain = PlainList(context)
+        self._groups = GitlabGroups(context)
         self._has_api: bool | None = None
         self._has_sort = True
 
@@ -79,6 +84,10 @@ class GitlabCatalogue:
             return await self._plain.after(error, repository)
         except RegistryError as error:
             return await self._plain.after(error, repository)
+
+    async def list_repositories(self, prefix: str) -> Collection[Repository]:
+        """See `Registry.list_repositories`. One request for 100 repositories."""
+        return await self._groups.repositories(prefix)
 
     async def _page(self, repository: Repository, cursor: str | None) -> Page:
         doing = f"listing the tags of {repository.path!r} by GitLab's API"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -18,7 +19,11 @@ _QUERY = {"n", "sort", "last"}
 
 
 class GitlabDouble(Double):
-    """`has_database` False: the registry has no API. `has_sort` False: only by name."""
+    """`has_database` False: the registry has no API. `has_sort` False: only by name.
+
+    `access_tokens`: what GitLab's own API takes, on the same host, two repositories a page;
+    `groups`: which paths are groups there, `projects` which are projects.
+    """
 
     kind = "gitlab"
 
@@ -27,6 +32,9 @@ class GitlabDouble(Double):
         self.has_database = True
         self.has_sort = True
         self.largest = 1000
+        self.access_tokens: set[str] = set()
+        self.groups: set[str] = set()
+        self.projects: set[str] = set()
 
     async def api(self, request: web.BaseRequest, parts: Sequence[str]) -> web.Response | None:
         """See `Double.api`."""
@@ -36,7 +44,33 @@ class GitlabDouble(Double):
                 return refusal or web.Response(status=200 if self.has_database else 404)
             case ["gitlab", "v1", "repositories", *path, "tags", "list"]:
                 return self.take_refusal("catalogue") or self._list(request, "/".join(path))
+            case ["api", "v4", ("groups" | "projects") as kind, path, "registry", "repositories"]:
+                refusal = self.take_refusal("catalogue")
+                return refusal or self._repositories(request, kind, unquote(path))
         return None
+
+    def _repositories(self, request: web.BaseRequest, kind: str, path: str) -> web.Response:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if request.method != "GET" or not set(request.query) <= {"per_page", "page"}:
+            return self.failed(request, "not how repositories are asked for")
+        if scheme != "Bearer":
+            return self.failed(request, "without an access token")
+        if token not in self.access_tokens:
+            return web.json_response(_SAMPLES["forbidden"], status=403)
+        if path not in getattr(self, kind):
+            return web.json_response(_SAMPLES["group_not_found"], status=404)
+        below = [
+            name
+            for name in sorted(self.warehouse.repositories)
+            if name.startswith(f"{path}/") or (kind == "projects" and name == path)
+        ]
+        number = int(request.query.get("page", "1"))
+        entries = [{**_SAMPLES["repositories"][0], "path": name} for name in below]
+        headers = {}
+        if len(entries) > number * 2:
+            following = request.url.with_query({**request.query, "page": str(number + 1)})
+            headers["Link"] = f'<{following}>; rel="next"'
+        return web.json_response(entries[number * 2 - 2 : number * 2], headers=headers)
 
     def _list(self, request: web.BaseRequest, path: str) -> web.Response:
         query = request.query
