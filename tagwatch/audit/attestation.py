@@ -9,25 +9,30 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from tagwatch.errors import InvalidDocumentError, InvalidReferenceError
 from tagwatch.image.digest import Digest, is_digest
-from tagwatch.image.manifest import Descriptor, Manifest, decode_json
+from tagwatch.image.manifest import Descriptor, Manifest, decode_json, parse_manifest
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Document
 from tagwatch.value import dataclass, field
 
 __all__ = [
+    "UNREAD_ATTESTATION",
     "Attestation",
     "Material",
     "Statement",
     "image_materials",
+    "listed_attestations",
     "parse_statement",
     "read_attestations",
 ]
+
+UNREAD_ATTESTATION = "attestation"
+"""The kind of what is attested in a manifest that was not read."""
 
 _PREDICATE = "in-toto.io/predicate-type"
 _BARE_DOCUMENTS = {
@@ -79,6 +84,26 @@ class Material:
 
     reference: Reference
     digest: Digest | None = None
+
+
+def listed_attestations(
+    entries: Iterable[Descriptor], documents: Mapping[Digest, Document]
+) -> Iterator[Attestation]:
+    """The attestations of attestation manifests or referrers, as far as they were read."""
+    for entry in entries:
+        document = documents.get(entry.digest)
+        problem = "tagwatch diff reads them"
+        if document is not None:
+            try:
+                manifest = parse_manifest(document.raw, document.media_type)
+            except InvalidDocumentError as error:
+                problem = error.message
+            else:
+                if isinstance(manifest, Manifest):
+                    yield from read_attestations(manifest, documents)
+                    continue
+                problem = "an index in place of a manifest"
+        yield Attestation(kind=UNREAD_ATTESTATION, digest=entry.digest, problem=problem)
 
 
 def read_attestations(

@@ -5,19 +5,19 @@ Whatever was not read is None and says why: a verdict that needs it becomes `unk
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
-from tagwatch.audit.attestation import Attestation, read_attestations
+from tagwatch.audit.attestation import Attestation, listed_attestations
 from tagwatch.errors import InvalidDocumentError
 from tagwatch.image.digest import Digest
 from tagwatch.image.image_config import ImageConfig, parse_image_config
 from tagwatch.image.manifest import Descriptor, Index, Manifest, parse_manifest
 from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Document
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, replace
 
-__all__ = ["UNKNOWN_PLATFORM", "Image", "PlatformImage", "read_image"]
+__all__ = ["UNKNOWN_PLATFORM", "Image", "PlatformImage", "read_image", "with_attestations"]
 
 UNKNOWN_PLATFORM = Platform(os="unknown", architecture="unknown")
 _NOT_READ = "was not read"
@@ -59,28 +59,18 @@ class Image:
 
 
 def read_image(
-    digest: Digest,
-    documents: Mapping[Digest, Document],
-    *,
-    reference: str = "",
-    referrers: Mapping[Digest, Index] | None = None,
+    digest: Digest, documents: Mapping[Digest, Document], *, reference: str = ""
 ) -> Image:
-    """Put an image together from stored documents. Never raises: problems are part of the answer.
-
-    `referrers`: digest of a manifest -> what the registry's referrers API lists for it.
-    """
+    """Put an image together from documents. Never raises: problems are part of the answer."""
     problem, document = "", _parsed(digest, documents)
     index = None
     match document:
         case Index():
             index = document
-            entries = tuple(document.images)
-            platforms = tuple(
-                _read_platform(entry, index, documents, referrers or {}) for entry in entries
-            )
+            platforms = tuple(_read_platform(entry, index, documents) for entry in index.images)
         case Manifest():
             entry = Descriptor(media_type=document.media_type, digest=digest, size=0)
-            platforms = (_platform_image(entry, document, None, documents, referrers or {}),)
+            platforms = (_platform_image(entry, document, None, documents),)
         case str():
             problem, platforms = document, ()
     return Image(
@@ -88,18 +78,24 @@ def read_image(
     )
 
 
+def with_attestations(image: Image, found: Mapping[Digest, tuple[Attestation, ...]]) -> Image:
+    """The image with what refers to its platforms' manifests, where its index attests nothing."""
+    platforms = tuple(
+        replace(part, attestations=part.attestations or found.get(part.digest, ()))
+        for part in image.platforms
+    )
+    return replace(image, platforms=platforms)
+
+
 def _read_platform(
-    entry: Descriptor,
-    index: Index | None,
-    documents: Mapping[Digest, Document],
-    referrers: Mapping[Digest, Index],
+    entry: Descriptor, index: Index, documents: Mapping[Digest, Document]
 ) -> PlatformImage:
     platform = entry.platform or UNKNOWN_PLATFORM
     manifest = _parsed(entry.digest, documents)
     if not isinstance(manifest, Manifest):
         problem = manifest if isinstance(manifest, str) else "an index inside an index"
         return PlatformImage(platform=platform, digest=entry.digest, problem=problem)
-    return _platform_image(entry, manifest, index, documents, referrers)
+    return _platform_image(entry, manifest, index, documents)
 
 
 def _platform_image(
@@ -107,9 +103,9 @@ def _platform_image(
     manifest: Manifest,
     index: Index | None,
     documents: Mapping[Digest, Document],
-    referrers: Mapping[Digest, Index],
 ) -> PlatformImage:
     platform = entry.platform or UNKNOWN_PLATFORM
+    attested = (one for one in index.attestations if one.attested == entry.digest) if index else ()
     config = _config(manifest, documents)
     if isinstance(config, ImageConfig) and entry.platform is None:
         platform = config.platform
@@ -118,7 +114,7 @@ def _platform_image(
         digest=entry.digest,
         manifest=manifest,
         config=config if isinstance(config, ImageConfig) else None,
-        attestations=tuple(_attestations(entry.digest, index, documents, referrers)),
+        attestations=tuple(listed_attestations(attested, documents)),
         problem=config if isinstance(config, str) else "",
     )
 
@@ -134,25 +130,6 @@ def _config(manifest: Manifest, documents: Mapping[Digest, Document]) -> ImageCo
         return parse_image_config(document.raw)
     except InvalidDocumentError as error:
         return error.message
-
-
-def _attestations(
-    digest: Digest,
-    index: Index | None,
-    documents: Mapping[Digest, Document],
-    referrers: Mapping[Digest, Index],
-) -> Iterator[Attestation]:
-    entries = [entry for entry in (index.attestations if index else ()) if entry.attested == digest]
-    listed = referrers.get(digest)
-    entries += listed.manifests if listed is not None else ()
-    for entry in entries:
-        manifest = _parsed(entry.digest, documents)
-        if isinstance(manifest, Manifest):
-            yield from read_attestations(manifest, documents)
-        else:
-            kind = entry.artifact_type or "attestation"
-            problem = manifest if isinstance(manifest, str) else "an index"
-            yield Attestation(kind=kind, digest=entry.digest, problem=problem)
 
 
 def _parsed(digest: Digest, documents: Mapping[Digest, Document]) -> Index | Manifest | str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tagwatch.audit.attestation import Attestation
+from tagwatch.audit.attestation import UNREAD_ATTESTATION, Attestation
 from tagwatch.value import dataclass
 
 __all__ = ["PackageChange", "PackageDiff", "diff_packages", "distribution_of", "packages_of"]
@@ -154,5 +154,8 @@ def _why_not(old: Sequence[Attestation], new: Sequence[Attestation]) -> str:
 
 
 def _why_no_sbom(attestations: Sequence[Attestation]) -> str:
-    unread = [a for a in attestations if a.kind in _FORMATS]
-    return f"SBOM not readable ({unread[0].problem})" if unread else "no SBOM attestation"
+    if unread := [a for a in attestations if a.kind in _FORMATS]:
+        return f"SBOM not readable ({unread[0].problem})"
+    if closed := [a for a in attestations if a.kind == UNREAD_ATTESTATION]:
+        return f"its attestations were not read ({closed[0].problem})"
+    return "no SBOM attestation"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
 
+from tagwatch.audit.attestation import UNREAD_ATTESTATION
 from tagwatch.audit.base_index import BaseIndex
 from tagwatch.audit.change import Change
 from tagwatch.audit.evidence import evidence_key
@@ -15,7 +16,7 @@ from tagwatch.audit.verdict import ChangeContext, explain_change
 from tagwatch.errors import NotFoundError, UnavailableError, UsageError
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
-from tagwatch.image.reference import Reference
+from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.selector import parse_query
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Location, Target
@@ -23,6 +24,7 @@ from tagwatch.value import dataclass, replace
 from tagwatch.walk.local_image import ENGINE, is_local, read_local
 from tagwatch.walk.look_up import Asking, Facts, look_up
 from tagwatch.walk.recall import StoredDocuments, base_repositories, recall_bases
+from tagwatch.walk.referrers import add_referrers
 from tagwatch.walk.site import Site
 
 __all__ = ["compare"]
@@ -38,6 +40,12 @@ class _Side:
     is_local: bool = False
     target: Target | None = None
     digest: Digest | None = None
+
+    @property
+    def repository(self) -> Repository | None:
+        """Where it is served; None for an image of this machine."""
+        reference = self.target.reference if self.target else None
+        return reference.repository if reference else None
 
 
 def compare(
@@ -55,11 +63,23 @@ def compare(
     facts = look_up(targets, site, asking) if targets else Facts(evidence={})
     platforms = site.policy.defaults.audited
     images = [_image(side, facts, site, platforms) for side in sides]
+    if not asking.offline:
+        if any(map(_is_attested_unread, images)):
+            look_up(targets, site, replace(asking, refresh=True))
+            images = [_image(side, facts, site, platforms) for side in sides]
+        homes = [side.repository for side in sides]
+        images = add_referrers(list(zip(homes, images, strict=True)), site)
     for side, image in zip(sides, images, strict=True):
         _require(demanded, side, image)
     images = _on_one_platform(sides, images)
     context = ChangeContext(bases=_bases(site), audited=platforms, platform=platforms[0])
     return explain_change(*images, tag=new, at=site.at, context=context)
+
+
+def _is_attested_unread(image: Image) -> bool:
+    """True where a scan read the image, and left out what its index attests."""
+    attestations = (one for part in image.platforms if part.config for one in part.attestations)
+    return any(one.kind == UNREAD_ATTESTATION for one in attestations)
 
 
 def _on_one_platform(sides: Sequence[_Side], images: Sequence[Image]) -> list[Image]:

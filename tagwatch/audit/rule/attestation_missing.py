@@ -1,8 +1,9 @@
 """The image carries no SBOM or no provenance.
 
-Off unless the policy rates it: reading attestations costs requests of their own. Copies by tools
-that do not know attestations drop them. Provenance in mode `min` is what builders
-write by default and counts: mode `max` tells build arguments to everybody.
+Off unless the policy rates it: reading attestations costs requests of their own. Only what the
+image's own index holds counts: what is attached as a referrer, or under cosign's tags, is not
+looked for. Copies by tools that do not know attestations drop them. Provenance in mode `min` is
+what builders write by default and counts: mode `max` tells build arguments to everybody.
 
 Risk: nobody can tell from the image which packages it holds, and from what it was built.
 Remedy: build with `--sbom=true --provenance=true`, and copy with a tool that copies all.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tagwatch.audit.attestation import UNREAD_ATTESTATION
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import name
@@ -20,7 +22,6 @@ from tagwatch.audit.rule.phrase import name
 __all__ = ["RULE", "check"]
 
 _SBOM = ("spdx", "cyclonedx")
-_UNREAD = "attestation"
 
 
 def check(subject: Subject) -> Iterator[Statement]:
@@ -29,7 +30,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     if evidence is None or not evidence.documents_read:
         return
     kinds = evidence.attestations
-    if _UNREAD in kinds:
+    if UNREAD_ATTESTATION in kinds:
         return  # it carries something: what, nobody read
     has = {
         "sbom": any(kind in _SBOM for kind in kinds),
@@ -38,7 +39,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     missing = [kind for kind in subject.options["require"] if not has.get(kind, True)]
     if missing:
         yield Statement(
-            message=f"{name(subject.target)} carries no {' and no '.join(missing)}",
+            message=f"{name(subject.target)} carries no {' and no '.join(missing)} in its index",
             remedy="build with --sbom=true --provenance=true",
             evidence={"attestations": ", ".join(kinds)} if kinds else {},
         )

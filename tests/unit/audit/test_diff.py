@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tagwatch.audit.attestation import listed_attestations
 from tagwatch.audit.base import BaseVerdict
 from tagwatch.audit.base_build import base_builds
 from tagwatch.audit.base_index import index_builds
@@ -20,7 +21,7 @@ from tagwatch.audit.diff import diff_images
 from tagwatch.audit.diff_document import diff_document
 from tagwatch.audit.diff_text import diff_text
 from tagwatch.audit.history import Interval
-from tagwatch.audit.image import Image, read_image
+from tagwatch.audit.image import Image, read_image, with_attestations
 from tagwatch.audit.verdict import explain_change
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.manifest import Index, parse_manifest
@@ -225,11 +226,8 @@ def referred(image: Built, statement: Mapping[str, Any]) -> Image:
     listing = index(replace(artifact, annotations={}, platform=None))
     referrers = parse_manifest(listing.raw)
     assert isinstance(referrers, Index)
-    return read_image(
-        image.digest,
-        {**image.documents, **artifact.documents},
-        referrers={image.digest: referrers},
-    )
+    found = tuple(listed_attestations(referrers.manifests, artifact.documents))
+    return with_attestations(read_image(image.digest, image.documents), {image.digest: found})
 
 
 def test_packages_of_referrers() -> None:
