@@ -29,6 +29,7 @@ from tagwatch.image.selector import (
     is_pattern,
     parse_selector,
     select,
+    select_names,
 )
 from tagwatch.image.snapshot import (
     FORGET_WATERMARK,
@@ -118,16 +119,21 @@ class _Crawl:
         task = self.task
         if listing is None or not task.patterns:
             return Selection(watched=task.tags, documented=task.tags)
-        table = self.table(self.names(listing))
+        names = self.names(listing)
         watched, documented = set(task.tags), set(task.tags)
         for pattern in task.patterns:
             selector = parse_selector(pattern.selector)
-            found = [tag.text for tag in select(selector, table) if pattern.lets_through(tag.text)]
+            every = select_names(selector, filter(pattern.lets_through, names))
+            if every is not None and len(every) <= pattern.max_tags:
+                watched |= every
+                documented |= every
+                continue
+            best = select(selector, self.table(names))
+            found = [tag.text for tag in best if pattern.lets_through(tag.text)]
             if len(found) > pattern.max_tags:
                 self.too_many(pattern, len(found))
-            every = selector.kind in (SelectorKind.ANY, SelectorKind.REGEX)
             watched.update(found[: pattern.max_tags])
-            documented.update(found[: pattern.max_tags if every else 1])
+            documented.update(found[: 1 if every is None else pattern.max_tags])
         return Selection(watched=frozenset(watched), documented=frozenset(documented))
 
     def names(self, listing: Listing) -> frozenset[str]:
@@ -223,8 +229,7 @@ class _Crawl:
         One never seen before is read at once where its documents are wanted and a pull costs no
         more than a HEAD: that spares every new image a request.
         """
-        free = isinstance(self.registry, FreePulls) and self.registry.pulls_are_free
-        if free and tag in self.unread:
+        if tag in self.unread and self.pulls_are_free:
             try:
                 document = await self.registry.manifest(self.task.repository, tag)
             except NotFoundError:
@@ -238,6 +243,11 @@ class _Crawl:
                 )
         return await self.registry.head(self.task.repository, tag)
 
+    @property
+    def pulls_are_free(self) -> bool:
+        """See `FreePulls`; False for a registry that does not say."""
+        return isinstance(self.registry, FreePulls) and self.registry.pulls_are_free
+
     async def name_the_floating(self, selected: frozenset[str], names: frozenset[str]) -> None:
         """Ask what may name each range and each moved tag, newest first, until one does.
 
@@ -250,7 +260,7 @@ class _Crawl:
             for tag in sorted(selected)
             if tag in self.seen and self.task.known.get(tag) != self.seen[tag].digest
         ]
-        table = TagTable.of({name: self.digest_now(name) for name in names})
+        table = TagTable.of({name: self.digest_now(name) for name in names} if moved else {})
         for tag in moved:
             digest = self.seen[tag].digest
             for candidate in candidates(tag, table):

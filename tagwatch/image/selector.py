@@ -14,7 +14,7 @@ from enum import StrEnum
 from tagwatch.errors import InvalidReferenceError, UsageError
 from tagwatch.image.pattern import compile_pattern
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.image.tag import Kind, Tag
+from tagwatch.image.tag import Kind, Tag, is_artifact
 from tagwatch.image.tag_table import TagTable
 from tagwatch.value import dataclass, replace
 
@@ -28,6 +28,7 @@ __all__ = [
     "parse_query",
     "parse_selector",
     "select",
+    "select_names",
     "suggest",
 ]
 
@@ -219,6 +220,19 @@ def select(selector: Selector, table: TagTable) -> tuple[Tag, ...]:
         )
 
     return tuple(sorted(found, key=rank, reverse=True))
+
+
+def select_names(selector: Selector, names: Iterable[str]) -> frozenset[str] | None:
+    """What `select` finds for `*` and `/regex/`, in no order and without reading the tags.
+
+    None for other selectors, which must compare tags.
+    """
+    if selector.kind not in (SelectorKind.ANY, SelectorKind.REGEX):
+        return None
+    matches = compile_pattern(selector.pattern).search if selector.pattern else None
+    return frozenset(
+        name for name in names if not is_artifact(name) and (matches is None or matches(name))
+    )
 
 
 def choose(selector: Selector, table: TagTable) -> Tag | None:

@@ -15,7 +15,7 @@ from tagwatch.image.token import Part, Token, split_tag
 from tagwatch.image.vocabulary import PLAIN, Vocabulary
 from tagwatch.value import dataclass
 
-__all__ = ["FIRST_YEAR", "Kind", "Scheme", "Tag", "parse_tag", "version_key"]
+__all__ = ["FIRST_YEAR", "Kind", "Scheme", "Tag", "is_artifact", "parse_tag", "version_key"]
 
 FIRST_YEAR = 1990
 """A first number from here to 2099 is a calendar year."""
@@ -160,6 +160,11 @@ def parse_tag(text: str, vocabulary: Vocabulary = PLAIN) -> Tag:
     if any(token.part is Part.COMMIT for token in tokens):
         return Tag(text=text, kind=Kind.COMMIT, rolling=(text,), commit=_commit(tokens))
     return _unversioned(text, tokens, vocabulary)
+
+
+def is_artifact(text: str) -> bool:
+    """True for a tag of kind `ARTIFACT`, whatever the vocabulary."""
+    return _ARTIFACT.fullmatch(text) is not None
 
 
 def version_key(version: str) -> Precedence:

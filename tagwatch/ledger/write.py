@@ -149,17 +149,20 @@ class Ledger(Reader):
 
     # What a crawl saw
 
-    def add(self, run_id: int, snapshot: RepositorySnapshot) -> tuple[Move, ...]:
-        """Store what a registry was seen to serve, and return the tags that moved, sorted.
+    def add(self, run_id: int, *snapshots: RepositorySnapshot) -> tuple[Move, ...]:
+        """Store what registries were seen to serve, and return the tags that moved, in order.
 
-        Safe when it returns. Adding a snapshot again changes nothing.
+        Safe when it returns; snapshots that are added together share the wait for the disk.
+        Adding a snapshot again changes nothing.
         """
+        moves: list[Move] = []
         with self._transaction() as connection:
-            moves = store_snapshot(connection, run_id, snapshot)
-            if snapshot.documents:
-                home = repository_number(connection, snapshot.repository)
-                _store_documents(connection, home, snapshot.documents.values())
-            return moves
+            for snapshot in snapshots:
+                moves += store_snapshot(connection, run_id, snapshot)
+                if snapshot.documents:
+                    home = repository_number(connection, snapshot.repository)
+                    _store_documents(connection, home, snapshot.documents.values())
+        return tuple(moves)
 
     def set_verdict(self, move: Move, change: Change, *, version: str | None = None) -> None:
         """Explain a move: its verdict and version on the interval, and the whole change.

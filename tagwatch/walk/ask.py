@@ -8,7 +8,15 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, suppress
 from fnmatch import fnmatchcase
 from functools import partial
@@ -30,6 +38,7 @@ from tagwatch.registry.client import Registries, open_registries
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
+from tagwatch.walk.batch import Batch
 from tagwatch.walk.site import Site
 from tagwatch.walk.work import RegistryWork
 
@@ -138,17 +147,19 @@ class Asker:
         work = RegistryWork(self._registries, self._settings)
         before = {host: Counter(kinds) for host, kinds in self._registries.requests.items()}
 
-        async def store(snapshot: RepositorySnapshot) -> None:
-            answers.moves += ledger.add(run_id, snapshot)
-            answers.readings[snapshot.repository] = _reading(snapshot)
-            answers.failures += snapshot.failures
-            answers.remarks += snapshot.remarks
-            requests[snapshot.repository.host].update(snapshot.requests)
-            if snapshot.quota is not None:
-                answers.quotas[snapshot.repository.host] = snapshot.quota
-            if progress is not None:
-                progress(snapshot)
+        def store(snapshots: Sequence[RepositorySnapshot]) -> None:
+            answers.moves += ledger.add(run_id, *snapshots)
+            for snapshot in snapshots:
+                answers.readings[snapshot.repository] = _reading(snapshot)
+                answers.failures += snapshot.failures
+                answers.remarks += snapshot.remarks
+                requests[snapshot.repository.host].update(snapshot.requests)
+                if snapshot.quota is not None:
+                    answers.quotas[snapshot.repository.host] = snapshot.quota
+                if progress is not None:
+                    progress(snapshot)
 
+        batch = Batch(store)
         tasks = plan(
             wants,
             ledger.known,
@@ -158,9 +169,10 @@ class Asker:
         )
         try:
             async with _within(patience):
-                await self._engine()(tasks, work, store, stop=patience.stop)
+                await self._engine()(tasks, work, batch.add, stop=patience.stop)
         except TimeoutError:
             answers.stopped = True
+        batch.store()
         for host, kinds in self._registries.requests.items():
             requests[host].update(Counter(kinds) - before.get(host, Counter()))
         answers.requests = dict(sorted(requests.items()))
