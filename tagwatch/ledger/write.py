@@ -67,8 +67,8 @@ class Ledger(Reader):
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         super().__init__(connection, path)
-        self._database = cache(lambda: _database(connection))
-        self.outbox = Outbox(connection, self._database, self._transaction)
+        database = cache(lambda: _database(connection))
+        self.outbox = Outbox(connection, database, self._transaction)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -266,8 +266,10 @@ class Ledger(Reader):
     def cache(self, name: str, key: str, body: str, at: datetime) -> None:
         """Keep a text under `name` and its content hash; the newest few of each name stay."""
         with self._transaction() as connection:
-            self._database().table("cache").upsert(
-                {"name": name, "key": key, "at": micros(at), "body": body}, pk=("name", "key")
+            connection.execute(
+                "INSERT INTO cache (name, key, at, body) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (name, key) DO UPDATE SET at = excluded.at, body = excluded.body",
+                (name, key, micros(at), body),
             )
             connection.execute(
                 "DELETE FROM cache WHERE name = ?1 AND key NOT IN "

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from datetime import datetime
@@ -89,10 +88,10 @@ def read_registries_conf(
             text = path.read_text("utf-8")
             if not _HAS_RULES.search(text):
                 continue
-            document = msgspec.convert(tomllib.loads(text), _Document)
+            document = msgspec.toml.decode(text, type=_Document)
         except FileNotFoundError:
             continue
-        except (OSError, ValueError, msgspec.ValidationError) as error:
+        except (OSError, ValueError, msgspec.DecodeError) as error:
             raise ConfigError(
                 f"{path}: not a valid registries.conf: {str(error)[:120]}",
                 hint="podman reads the same file; see containers-registries.conf(5)",

@@ -11,10 +11,9 @@ import asyncio
 import random
 import zlib
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import aiohttp
-from aiolimiter import AsyncLimiter
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -25,6 +24,9 @@ from tagwatch.registry.network import Network, tls_context
 from tagwatch.registry.safety import Boundary, Origin, Passage, origin_of
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import dataclass, field, replace
+
+if TYPE_CHECKING:
+    from aiolimiter import AsyncLimiter
 
 __all__ = ["Answer", "Ask", "Transport"]
 
@@ -97,8 +99,7 @@ class Transport:
         self._network = network
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.concurrency)
-        rate = settings.requests_per_second
-        self._limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate) if rate else None
+        self._limiter = _limiter(settings.requests_per_second)
         self._tls = tls_context(settings)
         self._down: tuple[float, BaseException] | None = None
 
@@ -264,3 +265,12 @@ class Transport:
         )
         failure.__cause__ = error
         return failure
+
+
+def _limiter(rate: float | None) -> AsyncLimiter | None:
+    """What keeps to `rate` requests a second; loaded only where one is configured."""
+    if not rate:
+        return None
+    from aiolimiter import AsyncLimiter
+
+    return AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate)
