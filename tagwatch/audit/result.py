@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -13,7 +14,10 @@ from tagwatch.image.snapshot import Failure, Quota, Remark
 from tagwatch.source.target import Problem, Target
 from tagwatch.value import dataclass, field
 
-__all__ = ["AuditResult", "Coverage", "Ignored", "RepositoryChange", "Since"]
+__all__ = ["UNCHECKED", "AuditResult", "Coverage", "Ignored", "RepositoryChange", "Since"]
+
+UNCHECKED = "check-incomplete"
+"""The rule that tells what could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +98,26 @@ class AuditResult:
                 worse.append(finding)
             else:
                 same.append(finding)
-        fixed = tuple(old for key, old in before.items() if key not in now)
+        gone = (old for key, old in before.items() if key not in now)
+        unread = self._unread()
+        fixed = tuple(old for old in gone if not {_repository(old), old.location.path} & unread)
         return Since(new=tuple(new), worse=tuple(worse), fixed=fixed, same=tuple(same))
+
+    def _unread(self) -> set[object]:
+        """The repositories and paths that this run could not read: nothing there is fixed by it."""
+        told = {_repository(one) for one in self.findings if one.rule == UNCHECKED}
+        failed = {failure.repository for failure in self.failures}
+        paths = {problem.location.path for problem in self.problems if not problem.skipped}
+        found: set[object] = {*told, *failed, *paths}
+        return found - {None}
+
+    def counts(self) -> dict[Severity, int]:
+        """How many findings of each severity; every severity is a key.
+
+        An image that could not be read at all is not among them: `coverage` counts it.
+        """
+        found = Counter(one.severity for one in self.findings if not _is_covered(one))
+        return {severity: found[severity] for severity in Severity}
 
     def exit_code(self, fail_on: Severity | None, *, on_unavailable: str = "warn") -> int:
         """0 clean, 1 findings at or above `fail_on` (None: never), 4 incomplete and that fails."""
@@ -104,3 +126,16 @@ class AuditResult:
         ):
             return 1
         return 4 if not self.complete and on_unavailable == "fail" else 0
+
+
+def _is_covered(finding: Finding) -> bool:
+    """True for an image that could not be read at all."""
+    return (
+        finding.rule == UNCHECKED
+        and finding.reference is not None
+        and finding.severity is Severity.WARNING
+    )
+
+
+def _repository(finding: Finding) -> Repository | None:
+    return finding.reference.repository if finding.reference is not None else None

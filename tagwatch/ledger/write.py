@@ -113,15 +113,15 @@ class Ledger(Reader):
 
         One transaction: a crash leaves all of it or nothing, so that no alert is lost or doubled.
         """
-        severities = [finding.severity for finding in result.findings]
+        counts = result.counts()
         at = micros(result.at)
         with self._transaction() as connection:
             run = {
                 "finished_at": at,
                 "complete": int(result.complete),
-                "errors": severities.count(Severity.ERROR),
-                "warnings": severities.count(Severity.WARNING),
-                "notes": severities.count(Severity.NOTE),
+                "errors": counts[Severity.ERROR],
+                "warnings": counts[Severity.WARNING],
+                "notes": counts[Severity.NOTE],
                 "not_checked": result.coverage.unresolved + result.coverage.unavailable,
                 "moved": len(result.changes),
                 "result": compress(encode(replace(result, targets=(), evidence={}))),

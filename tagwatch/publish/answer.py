@@ -100,10 +100,8 @@ def _interval_row(interval: Interval) -> tuple[str, ...]:
 
 def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    form = "  ".join(f"{{:<{width}}}" for width in widths)
+    return [form.format(*row).rstrip() for row in rows]
 
 
 def _text(lines: Sequence[str]) -> str:

@@ -7,12 +7,11 @@ from itertools import groupby
 
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Finding
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.result import UNCHECKED, AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.movement import movements, tags_moved, unnamed_sentence
 from tagwatch.publish.text import count, one_line, stamp
 from tagwatch.publish.wording import (
-    UNCHECKED,
     age_of_facts,
     change_step,
     coverage_sentence,

@@ -29,12 +29,12 @@ class RunSummary:
     @classmethod
     def of(cls, result: AuditResult) -> RunSummary:
         """The numbers of `result`."""
-        ranks = [finding.severity for finding in result.findings]
+        counts = result.counts()
         return cls(
             at=result.at,
-            errors=ranks.count(Severity.ERROR),
-            warnings=ranks.count(Severity.WARNING),
-            notes=ranks.count(Severity.NOTE),
+            errors=counts[Severity.ERROR],
+            warnings=counts[Severity.WARNING],
+            notes=counts[Severity.NOTE],
             not_checked=result.coverage.unresolved + result.coverage.unavailable,
             moved=len(result.changes),
             complete=result.complete,

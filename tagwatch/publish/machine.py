@@ -260,6 +260,7 @@ def _interval(interval: Interval) -> Document:
         "version": interval.version,
         "first_seen": stamp(interval.first_seen),
         "last_seen": stamp(interval.last_seen),
+        "ended": interval.ended,
         "verdict": interval.verdict,
         "kind": interval.kind.value,
     }

@@ -85,7 +85,7 @@ def stamp(at: datetime | None) -> str | None:
 
 def date_text(at: datetime | None) -> str:
     """The day alone; a question mark where it is not known."""
-    return at.strftime("%Y-%m-%d") if at is not None else "?"
+    return at.isoformat()[:10] if at is not None else "?"
 
 
 def time_text(at: datetime | None) -> str:

@@ -10,14 +10,13 @@ from tagwatch.audit.change import Change, Verdict
 from tagwatch.audit.evidence import Evidence, evidence_key
 from tagwatch.audit.finding import Finding, Severity
 from tagwatch.audit.resolution import Basis, Resolution, Status
-from tagwatch.audit.result import AuditResult, Since
+from tagwatch.audit.result import UNCHECKED, AuditResult, Since
 from tagwatch.image.digest import short_digest
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.text import age_text, count, date_text, one_line
 from tagwatch.source.target import Problem
 
 __all__ = [
-    "UNCHECKED",
     "advised",
     "age_of_facts",
     "base_sentence",
@@ -31,7 +30,6 @@ __all__ = [
     "now_of",
     "now_text",
     "remark_sentences",
-    "severity_counts",
     "since_sentence",
     "untold_problems",
     "verdict_sentence",
@@ -44,13 +42,6 @@ _ALARMING = {
     Verdict.UNKNOWN: Severity.WARNING,
 }
 _SHOWN_ALIASES = 3
-UNCHECKED = "check-incomplete"
-
-
-def severity_counts(findings: tuple[Finding, ...]) -> dict[Severity, int]:
-    """How many findings of each severity; every severity is a key."""
-    found = Counter(finding.severity for finding in findings)
-    return {severity: found[severity] for severity in Severity}
 
 
 def verdict_sentence(result: AuditResult) -> str:
@@ -58,7 +49,7 @@ def verdict_sentence(result: AuditResult) -> str:
 
     Says "nothing to fix" only where everything was read.
     """
-    counts = severity_counts(tuple(one for one in result.findings if not _is_counted(one)))
+    counts = result.counts()
     errors, warnings, notes = (
         counts[severity] for severity in (Severity.ERROR, Severity.WARNING, Severity.NOTE)
     )
@@ -79,15 +70,6 @@ def verdict_sentence(result: AuditResult) -> str:
     else:
         sentence = "Nothing to fix" + (f"; {said}" if said else "")
     return sentence if result.complete else f"{sentence} (incomplete)"
-
-
-def _is_counted(finding: Finding) -> bool:
-    """True for an image that could not be read: it is counted as not checked."""
-    return (
-        finding.rule == UNCHECKED
-        and finding.reference is not None
-        and finding.severity is Severity.WARNING
-    )
 
 
 def untold_problems(result: AuditResult) -> tuple[Problem, ...]:

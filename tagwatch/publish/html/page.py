@@ -23,7 +23,6 @@ from tagwatch.publish.wording import (
     coverage_sentence,
     failure_sentence,
     remark_sentences,
-    severity_counts,
     since_sentence,
     verdict_sentence,
 )
@@ -47,8 +46,6 @@ def render(result: AuditResult, context: PublishContext) -> str:
         verdict=verdict_sentence(result),
         changed=since_sentence(since, tags_moved(result)),
         coverage=coverage_sentence(result),
-        counts={severity.value: number for severity, number in
-                severity_counts(result.findings).items()},
         summary=RunSummary.of(result),
         trend=trend_of(context.runs),
     )  # fmt: skip
