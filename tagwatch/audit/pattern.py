@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from tagwatch.image.reference import DOCKER_HUB, Reference, Repository
+from tagwatch.image.reference import DOCKER_HUB, HUB_HOSTS, Reference, Repository
 from tagwatch.regex import regex
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "match_tag",
 ]
 
-_HUB_HOSTS = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 _TOKEN = regex(r"\*\*/|\*\*|\*|\?|[^*?]+")
 _MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
@@ -49,7 +48,7 @@ def match_registry(glob: str, repository: Repository) -> bool:
     """True where `glob` names the repository's registry or, having a `/`, its whole name."""
     if "/" in glob:
         return match_image(glob, repository)
-    host = DOCKER_HUB if glob.lower() in _HUB_HOSTS else glob.lower()
+    host = DOCKER_HUB if glob.lower() in HUB_HOSTS else glob.lower()
     return _compiled(host).fullmatch(repository.host) is not None
 
 
@@ -98,7 +97,7 @@ def canonical_pattern(glob: str) -> tuple[str, str | None, str | None]:
     first, slash, rest = name.partition("/")
     if not slash:
         name = name if "**" in name else f"{DOCKER_HUB}/library/{name}"
-    elif first.lower() in _HUB_HOSTS:
+    elif first.lower() in HUB_HOSTS:
         name = f"{DOCKER_HUB}/{rest if '/' in rest or '*' in rest else f'library/{rest}'}"
     elif "**" not in first and not ("." in first or ":" in first or first == "localhost"):
         name = f"{DOCKER_HUB}/{name}"

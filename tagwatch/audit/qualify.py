@@ -1,14 +1,14 @@
-"""Names without a registry, where the policy says that they do not mean Docker Hub."""
+"""Which repository a name means: without a registry by the policy, and Docker Hub by any name."""
 
 from __future__ import annotations
 
-from tagwatch.image.reference import DOCKER_HUB, Reference, Repository
+from tagwatch.image.reference import DOCKER_HUB, HUB_HOSTS, Reference, Repository
 from tagwatch.source.target import Extraction, Target
 from tagwatch.value import replace
 
 __all__ = ["names_registry", "qualify"]
 
-_SPELLINGS = ("docker.io/", "index.docker.io/", "registry-1.docker.io/")
+_SPELLINGS = tuple(f"{host}/" for host in sorted(HUB_HOSTS))
 
 
 def names_registry(target: Target) -> bool:
@@ -26,11 +26,18 @@ def qualify(extraction: Extraction, registry: str) -> Extraction:
     """The extraction with each name that has no registry taken from `registry`.
 
     `redis` of `registry.example` is `registry.example/redis`: `library/` is Docker Hub's alone.
+    Other names of one repository become one: see `Repository.identity`.
     """
-    if registry == DOCKER_HUB:
-        return extraction
-    targets = tuple(_qualified(target, registry) for target in extraction.targets)
-    return replace(extraction, targets=targets)
+    targets = tuple(map(_identified, extraction.targets))
+    if registry != DOCKER_HUB:
+        targets = tuple(_qualified(target, registry) for target in targets)
+    return extraction if targets == extraction.targets else replace(extraction, targets=targets)
+
+
+def _identified(target: Target) -> Target:
+    if target.reference is None or (meant := target.reference.identity) is target.reference:
+        return target
+    return replace(target, reference=meant)
 
 
 def _qualified(target: Target, registry: str) -> Target:

@@ -60,8 +60,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(
             f"one reference at a time: {options.images[0]!r}", hint="IMAGE goes with `import`"
         )
-    at = _moment(options.at) if options.at else None
     site = open_site(options)
+    at = None if options.at is None else _moment(options.at, site.at)
     if not site.database.is_file():
         raise LedgerError(
             f"there is no ledger at {str(site.database)!r}",
@@ -84,7 +84,7 @@ def _import(options: argparse.Namespace) -> int:
     if options.library is not None:
         imported = import_from_library(options.library, options.images, site)
     elif options.images:
-        repositories = [Repository.parse(image) for image in options.images]
+        repositories = [Repository.parse(image).identity for image in options.images]
         imported = asyncio.run(import_from_registries(repositories, site))
     else:
         raise UsageError(
@@ -112,7 +112,7 @@ def _found(
         for repository, intervals in sorted(homes.items()):
             yield repository, tuple(_held(intervals, at))
         return
-    reference = Reference.parse(text)
+    reference = Reference.parse(text).identity
     repository = reference.repository
     if reference.digest is not None:
         pairs = ledger.tags_of_digest(reference.digest, repository)
@@ -154,15 +154,25 @@ def _rendered(found: list[tuple[Repository, tuple[Interval, ...]]], form: str) -
     return "".join(texts) or "nothing is remembered of it\n"
 
 
-def _moment(text: str) -> datetime:
-    """The end of that day in UTC, or that moment. Raises `UsageError`."""
+def _moment(text: str, now: datetime) -> datetime:
+    """The end of that day or second in UTC, or that moment. Raises `UsageError`.
+
+    Answers give whole seconds: asked for the one at which an interval begins, it is the answer.
+    """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        if len(text) <= len("2026-03-01"):
+            moment = datetime.combine(moment.date(), time.max)
+        elif not moment.microsecond:
+            moment = moment.replace(microsecond=999_999)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"not a date: {text!r}", hint="write 2026-03-01") from error
-    if len(text) <= len("2026-03-01"):
-        moment = datetime.combine(moment.date(), time.max)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment.date() > now.date():
+        raise UsageError(
+            f"{text!r} has not come yet", hint="`tagwatch resolve` tells what a tag is today"
+        )
+    return moment
 
 
 command = Command(

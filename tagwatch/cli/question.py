@@ -39,7 +39,7 @@ def target_of(text: str) -> Target:
     Raises `InvalidReferenceError` and `UsageError`.
     """
     query = parse_query(text)
-    reference = query.reference or Reference(repository=query.repository)
+    reference = (query.reference or Reference(repository=query.repository)).identity
     selector = query.selector.text if query.selector and query.reference is None else None
     place = Location(path="-", line=1, column=1, end_line=1, end_column=1 + len(text))
     return Target(

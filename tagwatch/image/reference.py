@@ -9,9 +9,13 @@ from tagwatch.image.digest import Digest, parse_digest, short_digest
 from tagwatch.regex import regex
 from tagwatch.value import dataclass
 
-__all__ = ["DOCKER_HUB", "Reference", "Repository", "is_tag"]
+__all__ = ["DOCKER_HUB", "HUB_HOSTS", "Reference", "Repository", "is_tag"]
 
 DOCKER_HUB = "docker.io"
+HUB_HOSTS = frozenset(
+    {DOCKER_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
+)
+"""Docker Hub, whichever of its names is written."""
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _PATH = regex(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
@@ -43,6 +47,18 @@ class Repository:
     def name(self) -> str:
         """The whole name, `docker.io/library/redis`."""
         return f"{self.registry}/{self.path}"
+
+    @property
+    def identity(self) -> Repository:
+        """The repository that is meant, however its registry is written: what is remembered of it.
+
+        The grammar keeps names apart that reach the same API (distribution/reference folds
+        `index.docker.io` alone, and no upper case). Two histories of one repository would be half
+        of it each. The API knows no `library/` of its own, so nothing is completed here.
+        """
+        is_hub = self.host in HUB_HOSTS and "/" in self.path
+        registry = DOCKER_HUB if is_hub else self.host
+        return self if registry == self.registry else Repository(registry=registry, path=self.path)
 
     @classmethod
     def parse(cls, text: str) -> Repository:
@@ -91,6 +107,14 @@ class Reference:
                     "a tag has letters, digits, '_', '.' and '-', 128 at most",
                 )
         return cls(repository=_parse_name(name, text), tag=tag, digest=digest)
+
+    @property
+    def identity(self) -> Reference:
+        """See `Repository.identity`."""
+        repository = self.repository.identity
+        if repository is self.repository:
+            return self
+        return Reference(repository=repository, tag=self.tag, digest=self.digest)
 
     @property
     def canonical(self) -> str:

@@ -8,7 +8,7 @@ from yarl import URL
 
 from tagwatch.errors import ConfigError
 from tagwatch.family import REGISTRIES
-from tagwatch.image.reference import DOCKER_HUB
+from tagwatch.image.reference import DOCKER_HUB, HUB_HOSTS
 from tagwatch.member import brought_members
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import dataclass
@@ -22,15 +22,7 @@ __all__ = [
     "line_of",
 ]
 
-HUB_ALIASES = frozenset(
-    {
-        "docker.io",
-        "index.docker.io",
-        "registry-1.docker.io",
-        "registry.hub.docker.com",
-        "docker.io:443",
-    }
-)
+HUB_ALIASES = HUB_HOSTS | {"docker.io:443"}
 _API_HOSTS = {DOCKER_HUB: "registry-1.docker.io"}
 _TOKEN_HOSTS = {DOCKER_HUB: ("auth.docker.io",), "registry.gitlab.com": ("gitlab.com",)}
 # Catalogues whose API is on another host than the registry: a mirror does not have it.

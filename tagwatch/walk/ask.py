@@ -258,7 +258,7 @@ def wants_of_run(
     for base in site.policy.followed_bases if with_bases else ():
         globs = frozenset(tag for tag in base.tags if _GLOB.search(tag))
         yield Want(
-            repository=Repository.parse(base.reference),
+            repository=Repository.parse(base.reference).identity,
             tags=frozenset(base.tags) - globs,
             patterns=frozenset(Pattern(selector="*", include=(glob,)) for glob in globs),
             priority=2,
@@ -277,7 +277,7 @@ def pattern_of(watch: Watch, text: str) -> Pattern | None:
 def _want_of_watch(watch: Watch) -> Want:
     patterns = {text: pattern_of(watch, text) for text in watch.tags or ("*",)}
     return Want(
-        repository=Repository.parse(watch.image),
+        repository=Repository.parse(watch.image).identity,
         tags=frozenset(text for text, pattern in patterns.items() if pattern is None),
         patterns=frozenset(pattern for pattern in patterns.values() if pattern is not None),
         priority=1,

@@ -113,12 +113,12 @@ def _side(text: str, site: Site) -> _Side:
         return _Side(text=text, is_local=True)
     past = _PAST.fullmatch(text)
     if past is not None:
-        reference = Reference.parse(past[1])
+        reference = Reference.parse(past[1]).identity
         digest = _digest_at(reference, past[2], site)
         pinned = replace(reference, digest=digest)
         return _Side(text=text, target=_target(text, pinned), digest=digest)
     query = parse_query(text)
-    reference = query.reference or Reference(repository=query.repository)
+    reference = (query.reference or Reference(repository=query.repository)).identity
     selector = query.selector.text if query.selector and query.reference is None else None
     return _Side(text=text, target=_target(text, reference, selector))
 

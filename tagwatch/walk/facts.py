@@ -170,7 +170,7 @@ def _fetched(name: str) -> str:
 def _watched(site: Site) -> Iterator[str]:
     for watch in site.settings.watch:
         if not watch.image.endswith("/*"):
-            yield Repository.parse(watch.image).name
+            yield Repository.parse(watch.image).identity.name
         else:
             yield watch.image.removesuffix("*")
 

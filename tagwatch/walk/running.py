@@ -70,7 +70,7 @@ def _parsed(text: str) -> Reference | None:
     if text.startswith("sha256:"):
         return None
     try:
-        return Reference.parse(text)
+        return Reference.parse(text).identity
     except InvalidReferenceError:
         return None
 

@@ -350,7 +350,7 @@ def _by_repository(moves: Iterable[Move]) -> Mapping[Repository, tuple[Move, ...
 def _watches_by_repository(watches: Iterable[Watch]) -> dict[Repository, list[Watch]]:
     found: dict[Repository, list[Watch]] = {}
     for watch in watches:
-        found.setdefault(Repository.parse(watch.image), []).append(watch)
+        found.setdefault(Repository.parse(watch.image).identity, []).append(watch)
     return found
 
 

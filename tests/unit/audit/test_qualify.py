@@ -16,6 +16,11 @@ from tests.audit_case import place, target
         ("library/redis:7", "hub.example/library/redis:7"),
         ("docker.io/redis:7", "docker.io/library/redis:7"),
         ("index.docker.io/library/redis:7", "docker.io/library/redis:7"),
+        ("registry-1.docker.io/library/redis:7", "docker.io/library/redis:7"),
+        ("registry.hub.docker.com/library/redis:7", "docker.io/library/redis:7"),
+        ("registry-1.docker.io/redis:7", "registry-1.docker.io/redis:7"),  # the API has no such
+        ("GHCR.io/a/b:1", "ghcr.io/a/b:1"),
+        ("registry-1.docker.io.evil.example/a/b:1", "registry-1.docker.io.evil.example/a/b:1"),
         ("quay.io/a/b:1", "quay.io/a/b:1"),
         ("localhost/b:1", "localhost/b:1"),
     ],
