@@ -36,7 +36,8 @@ async def test_one_repository_has_one_history(tmp_path: Path) -> None:
         resolved = (await place.run("resolve", *NAMES, "--format", "json")).json
     assert double.night() == {}, "all of it is remembered"
     assert answer["requests"].keys() == {"docker.io"}
-    assert [one["reference"] for one in answer["resolutions"]] == ["docker.io/library/redis:6.2"]
+    (resolution,) = answer["resolutions"]
+    assert resolution["reference"].startswith("docker.io/library/redis:6.2")
     assert history["repository"] == "docker.io/library/redis"
     assert [one["digest"] for one in history["intervals"]] == [digest]
     assert [one["input"] for one in resolved["resolutions"]] == list(NAMES)
