@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from tagwatch.walk.site import Site
 
 __all__ = ["command"]
+
+_YOUNG = 10_000
+"""New values between two collections: a repository's worth, not a handful."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +60,9 @@ async def _night(site: Site, *, send: bool) -> Night:
     """The run, with signals: the first stops it in good order, the second at once."""
     from tagwatch.service.nightly import scan_and_publish
 
+    # What is loaded by now stays: looking at it again and again took 6 % of a night (2026-11-24).
+    gc.freeze()
+    gc.set_threshold(_YOUNG)
     stop = asyncio.Event()
     if sys.platform != "win32":
         loop = asyncio.get_running_loop()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from typing import Any, NewType, TypeVar, Union, get_args, get_origin
 
 from tagwatch.errors import LedgerError
@@ -119,33 +120,41 @@ def decode(kind: type[T], raw: bytes | str) -> T:
 
 def _plain(value: Any) -> Any:
     """One level of what JSON has no form for; the encoder in C does the rest."""
-    if isinstance(value, datetime):
+    kind = value.__class__
+    if kind is datetime:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if is_value(kind):
+        items, defaults = _fields(kind)
+        return {
+            name: item
+            for (name, default), item in zip(defaults, items(value), strict=True)
+            if item is not default and item != default
+        }
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, frozenset | set):
         return sorted(value)
-    return {
-        name: item
-        for name, default in _defaults(value.__class__)
-        if (item := getattr(value, name)) != default
-    }
+    raise TypeError(f"no stored form for {kind!r}")
 
 
 _write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
 
 
 @cache
-def _defaults(kind: Any) -> tuple[tuple[str, object], ...]:
+def _fields(kind: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[tuple[str, object], ...]]:
+    """What reads all fields of a value at once, and the name and default of each."""
     from dataclasses import MISSING, fields
 
-    return tuple(
+    defaults = tuple(
         (
             field.name,
             field.default_factory() if field.default_factory is not MISSING else field.default,
         )
         for field in fields(kind)
     )
+    first, *others = (name for name, _ in defaults)
+    read = attrgetter(first, *others)
+    return (read if others else lambda value: (read(value),)), defaults
 
 
 def _reader(kind: Any) -> Decoder:

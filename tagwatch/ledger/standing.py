@@ -14,9 +14,9 @@ from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from tagwatch.audit.evidence import Evidence, until
+from tagwatch.audit.evidence import Evidence
 from tagwatch.image.reference import Repository
-from tagwatch.ledger.codec import micros, moment
+from tagwatch.ledger.codec import micros
 
 if TYPE_CHECKING:
     from msgspec.json import Decoder
@@ -44,7 +44,7 @@ _STATE_OF_BASES = """
   SELECT reference, platform, digest, manifest, first_seen, ended, body FROM base_build
   ORDER BY reference, platform, digest, manifest"""
 _STANDING = """
-  SELECT key, made_from, at, body FROM evidence
+  SELECT key, made_from, body FROM evidence
   WHERE source = 'seen' AND key IN (SELECT value FROM json_each(?))"""
 _TOUCH = "UPDATE evidence SET at = ?1 WHERE key = ?2 AND source = 'seen' AND at < ?1"
 
@@ -71,13 +71,9 @@ def state_of_bases(connection: sqlite3.Connection) -> bytes:
 def standing(
     connection: sqlite3.Connection, made_from: Mapping[str, bytes]
 ) -> Mapping[str, Evidence]:
-    """Of these keys, our own evidence that was made of just what the hash says."""
+    """Of these keys, our own evidence that was made of just what the hash says, as it was then."""
     rows = connection.execute(_STANDING, (json.dumps(list(made_from)),))
-    return {
-        key: until(_decoder().decode(body), moment(at))
-        for key, made, at, body in rows
-        if made == made_from[key] and at is not None
-    }
+    return {key: _decoder().decode(body) for key, made, body in rows if made == made_from[key]}
 
 
 def touch(connection: sqlite3.Connection, keys: Iterable[str], at: datetime) -> None:
