@@ -274,7 +274,17 @@ def read_files(
     read = read_targets(found.files, site.root, site.environment, build_args, instead)
     home = site.policy.defaults.registry
     extractions = tuple((path, qualify(extraction, home)) for path, extraction in read)
+    if len(extractions) > 1 and any(map(_draws_from_others, extractions)):
+        from tagwatch.source.shared_value import mark_across
+
+        extractions = mark_across(extractions)
     return Files(extractions=extractions, problems=found.problems)
+
+
+def _draws_from_others(read: tuple[str, Extraction]) -> bool:
+    """True where a reference of a file is made of what stands in another one."""
+    path, extraction = read
+    return any(field.span.path != path for target in extraction.targets for field in target.fields)
 
 
 def _watch_list(targets: Sequence[Target]) -> tuple[tuple[str, Extraction], ...]:

@@ -8,7 +8,7 @@ from tagwatch.source.companion import Companions
 from tagwatch.source.dockerfile import extract as extract_dockerfile
 from tagwatch.source.node import Document, Scalar
 from tagwatch.source.source_text import SourceText
-from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
+from tagwatch.source.target import Extraction, Field, Location, Problem, SourceContext, Target
 from tagwatch.value import dataclass, field, replace
 
 __all__ = ["IMAGE_SCHEME", "Build", "Builds", "build_extraction", "cache_reference"]
@@ -127,12 +127,18 @@ def _moved(target: Target, document: Document, node: Scalar, text: str) -> Targe
     Where the file spells the text otherwise (escapes, folded lines) it is the whole scalar's.
     """
     source = document.source
-    start, end = _range_in(source, node, text, target) or (node.start, node.end)
+    found = _range_in(source, node, text, target)
+    start, end = found or (node.start, node.end)
+    location = source.location(start, end)
+    fields: tuple[Field, ...] = ()
+    if found and [one.name for one in target.fields] == ["reference"]:
+        whole = replace(target.fields[0], span=source.span(start, end), location=location)
+        fields = (whole,) if whole.text == source.text[start:end] else ()
     return replace(
         target,
         text=source.text[start:end],
-        location=source.location(start, end),
-        fields=(),
+        location=location,
+        fields=fields,
         ignores=(),
     )
 

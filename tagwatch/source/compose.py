@@ -88,9 +88,13 @@ class _Project:
         self._extensions = 0
         self._published = 0
         self._variables: dict[Span, str] = {}
+        self._env_files: set[str] = set()
 
     def result(self) -> Extraction:
         texts = [document.source.text for document in self._documents.values()]
+        for span, name in self._variables.items():
+            if span.path in self._env_files:  # services get it whole
+                texts.append(f"${name}")
         targets = mark_shared(self._targets.values(), self._variables, texts)
         targets = attach(targets, self._ignores)
         return Extraction(
@@ -130,6 +134,7 @@ class _Project:
                 service = replace(service, publication=own.upon(service.publication))
             self._emit(name, service)
             self._volumes(file, name, node)
+            self._env_files |= file.env_files(node)
         for root in file.document.roots:
             if isinstance(root, Mapping):
                 for item in _listed(root.get("include")):

@@ -94,6 +94,16 @@ class ComposeFile:
             item.value for item in items_of(service.get("profiles")) if isinstance(item, Scalar)
         )
 
+    def env_files(self, service: Mapping) -> set[str]:
+        """The paths of the files whose variables the service's container gets."""
+        node = service.get("env_file")
+        named = (
+            item.get("path") if isinstance(item, Mapping) else item
+            for item in items_of(node) or (node,)
+        )
+        names = (self.known(one) for one in named)
+        return {posixpath.normpath(posixpath.join(self.directory, name)) for name in names if name}
+
     def known(self, node: Node | None) -> str | None:
         """The text of a scalar that is there and depends on nothing unknown."""
         return self.value(node).known if isinstance(node, Scalar) else None

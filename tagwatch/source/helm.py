@@ -13,6 +13,7 @@ from tagwatch.source.companion import Companions
 from tagwatch.source.helm_values import Values
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.node import Mapping
+from tagwatch.source.shared_value import mark_shared
 from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
 from tagwatch.source.yaml_nodes import load_yaml
@@ -47,7 +48,7 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
                 problems += [problem] if problem else []
     ignores = find_ignores(document.source.text, path)
     return Extraction(
-        targets=attach(found.values(), ignores),
+        targets=attach(mark_shared(found.values(), {}, ()), ignores),
         problems=(*dict.fromkeys(problems), *ignore_problems(ignores), *companions.problems),
         wanted=companions.wanted,
         ignores=ignores,

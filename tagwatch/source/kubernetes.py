@@ -17,6 +17,7 @@ from tagwatch.source.image_text import image_target, literal_scalar
 from tagwatch.source.interpolation import Resolved
 from tagwatch.source.node import Document, Mapping, Node, Scalar, Sequence
 from tagwatch.source.release import values_images, values_of
+from tagwatch.source.shared_value import mark_shared
 from tagwatch.source.target import Extraction, Location, SourceContext, Target
 from tagwatch.source.yaml_nodes import load_yaml
 
@@ -45,13 +46,13 @@ def recognizes(path: str, head: bytes) -> bool:
 def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:  # noqa: ARG001 (`Source`)
     """See `Source.extract`."""
     document = load_yaml(raw, path)
-    targets: dict[Location, Target] = {}
+    targets: dict[tuple[Location, Reference | None], Target] = {}
     for root in document.roots:
         for target in images_below(document, root):
-            targets.setdefault(target.location, target)
+            targets.setdefault((target.location, target.reference), target)
     ignores = find_ignores(document.source.text, path)
     return Extraction(
-        targets=attach(targets.values(), ignores),
+        targets=attach(mark_shared(targets.values(), {}, ()), ignores),
         problems=document.problems + ignore_problems(ignores),
         ignores=ignores,
     )

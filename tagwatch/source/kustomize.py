@@ -10,11 +10,13 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from tagwatch.image.reference import Reference
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target, literal_scalar
 from tagwatch.source.kubernetes import images_below
 from tagwatch.source.node import Document, Mapping, Scalar, Sequence, items_of
 from tagwatch.source.release import values_images
+from tagwatch.source.shared_value import mark_shared
 from tagwatch.source.split_reference import SplitReference
 from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
 from tagwatch.source.yaml_nodes import load_embedded, load_yaml
@@ -36,20 +38,21 @@ def recognizes(path: str, head: bytes) -> bool:
 def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:  # noqa: ARG001 (`Source`)
     """See `Source.extract`."""
     document = load_yaml(raw, path)
-    targets: dict[Location, Target] = {}
+    targets: dict[tuple[Location, Reference | None], Target] = {}
     problems = list(document.problems)
     for root in document.roots:
         if not isinstance(root, Mapping):
             continue
         for entry in items_of(root.get("images")):
             if isinstance(entry, Mapping) and (target := _target(document, entry)) is not None:
-                targets.setdefault(target.location, target)
+                targets.setdefault((target.location, target.reference), target)
                 problems += _number_problems(document, entry)
         for target in (*_patched(document, root, problems), *_chart_images(document, root)):
-            targets.setdefault(target.location, target)
+            targets.setdefault((target.location, target.reference), target)
     ignores = find_ignores(document.source.text, path)
+    ordered = sorted(targets.values(), key=lambda target: target.location)
     return Extraction(
-        targets=attach(sorted(targets.values(), key=lambda target: target.location), ignores),
+        targets=attach(mark_shared(ordered, {}, ()), ignores),
         problems=(*problems, *ignore_problems(ignores)),
         ignores=ignores,
     )

@@ -28,6 +28,7 @@ class Scalar:
     """A scalar. `start` and `end` are characters of the file, inside quotes, after `&anchor !tag`.
 
     `style`: `"`, `'`, `|`, `>` or empty (plain). A block scalar's place begins at its indicator.
+    `is_shared`: an alias leads here, so that the file says it in more than one place.
     """
 
     value: str
@@ -35,6 +36,7 @@ class Scalar:
     end: int
     style: str = ""
     tag: str = ""
+    is_shared: bool = False
 
     @property
     def is_null(self) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tagwatch.image.reference import Reference
-from tagwatch.source.target import Field, Span, Target
+from tagwatch.source.target import Extraction, Field, Span, Target
 from tagwatch.value import replace
 
-__all__ = ["mark_shared"]
+__all__ = ["mark_across", "mark_shared"]
 
 _USE = re.compile(r"\$\{?([A-Za-z_][\w-]*)")
 _NAME = re.compile(r"(?<![\w-])([A-Za-z_][\w-]*)")
@@ -54,6 +54,47 @@ def mark_shared(
         return replace(target, fields=tuple(fields))
 
     return tuple(map(marked, kept))
+
+
+def mark_across(
+    extractions: Sequence[tuple[str, Extraction]],
+) -> tuple[tuple[str, Extraction], ...]:
+    """The extractions of several files, each with its path.
+
+    Fields in a file that others draw from (`.env`, an include) are marked where references of
+    several files are made of them.
+    """
+    drawn = {
+        field.span.path
+        for _, extraction in extractions
+        for target in extraction.targets
+        for field in target.fields
+        if field.span.path != target.location.path
+    }
+    if not drawn:
+        return tuple(extractions)
+    using = [
+        [target for target in extraction.targets if _draws(target, drawn)]
+        for _, extraction in extractions
+    ]
+    marked = iter(mark_shared([target for targets in using for target in targets], {}, ()))
+    return tuple(
+        (path, replace(extraction, targets=_replaced(extraction.targets, drawn, marked)))
+        if targets
+        else (path, extraction)
+        for (path, extraction), targets in zip(extractions, using, strict=True)
+    )
+
+
+def _draws(target: Target, paths: set[str]) -> bool:
+    return any(field.span.path in paths for field in target.fields)
+
+
+def _replaced(
+    targets: Iterable[Target], paths: set[str], marked: Iterator[Target]
+) -> tuple[Target, ...]:
+    """The targets, those that draw from `paths` as the next of `marked`."""
+    return tuple(next(marked) if _draws(target, paths) else target for target in targets)
 
 
 def _count(texts: Iterable[str], pattern: re.Pattern[str]) -> Counter[str]:

@@ -79,7 +79,8 @@ class SplitReference:
                 continue
             template = _join(**{**texts, part: before[part] + "{}"})
             field = place.field(shown.value, 0)
-            fields.append(replace(field, name=part, template=template, plain=not shown.style))
+            plain, shared = not shown.style, "stage" if shown.is_shared else ""
+            fields.append(replace(field, name=part, template=template, plain=plain, shared=shared))
         return fields
 
     @staticmethod

@@ -58,7 +58,8 @@ class Field:
     reference is made of it, with `{}` at the value's place, where it is not the whole.
     `comment`: the tag in a comment beside the reference, which an edit keeps true.
     `shared`: what else is made of the same value, so that an edit for this reference alone would
-    not be exact: `reference` (another one), `stage` (a build stage's own commands).
+    not be exact: `reference` (another one), `stage` (a build stage's own commands, or whatever
+    else the file uses the value for: a newer tag may go there, a digest may not).
     `plain`: a YAML scalar without quotes, which an edit quotes where it would become a number.
     """
 

@@ -146,7 +146,10 @@ class _Composer:
                 self._problem(f"no anchor {event.anchor[:60]!r}", start, hint=hint)
                 self._add(Scalar("", start, start), None)
             else:
-                self._add(self._anchors[event.anchor], None)
+                shared = self._anchors[event.anchor]
+                if isinstance(shared, Scalar):
+                    shared.is_shared = True
+                self._add(shared, None)
         elif kind is yaml.DocumentStartEvent:
             self._anchors = {}
         return self._within_limits(event)

@@ -192,3 +192,17 @@ async def test_flags_that_say_nothing_are_refused(
     assert done.code == 2
     assert told in done.err
     assert done.out == ""
+
+
+async def test_a_value_that_two_files_draw_on_is_not_pinned_for_one(shop: Shop) -> None:
+    """`.env` serves every Compose file beside it: redis' digest would break node."""
+    before = {
+        ".env": b"TAG=22\nREDIS=7\n",
+        "compose.yaml": b"services: {a: {image: 'node:${TAG}'}, b: {image: 'redis:$REDIS'}}\n",
+        "docker-compose.dev.yaml": b"services: {a: {image: 'node:${TAG}-x'}}\n",
+    }
+    only(shop, before)
+    await shop.run("check", "--fix=pin", "--exit-zero")
+    redis = digest(shop, "library/redis", "7").encode()
+    assert (shop.folder / ".env").read_bytes() == b"TAG=22\nREDIS=7@" + redis + b"\n"
+    assert (shop.folder / "compose.yaml").read_bytes() == before["compose.yaml"]

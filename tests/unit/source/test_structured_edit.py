@@ -138,3 +138,83 @@ def test_no_edit_where_the_file_spells_it_otherwise() -> None:
         target = read("compose", "compose.yaml", {"compose.yaml": text})
         assert target.reference is not None
         assert pin(target, "7.4", NEW) is None
+
+
+def made(name: str, path: str, text: str, tag: str, digest: str | None) -> list[str | None]:
+    """For each target the file after its pin (or bump, without `digest`), None where no edit is."""
+    source = cast(Source, import_module(f"tagwatch.source.{name}"))
+    found = []
+    for target in extract(source, text, path).targets:
+        fix = pin(target, tag, digest) if digest else bump(target, tag)
+        found.append(apply(text.encode(), [fix]).decode() if fix is not None else None)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "text"),
+    [
+        (
+            "helm",
+            "values.yaml",
+            "image: {repository: a, tag: &t '1'}\nxImage: {repository: b, tag: *t}\n",
+        ),
+        (
+            "helm",
+            "values.yaml",
+            "d: &d {tag: '1'}\nimage: {<<: *d, repository: a}\nxImage: {<<: *d, repository: b}\n",
+        ),
+        (
+            "kustomize",
+            "kustomization.yaml",
+            "images:\n- {name: a, newTag: &t '1'}\n- {name: b, newTag: *t}\n",
+        ),
+    ],
+)
+def test_a_tag_that_two_images_share_is_not_edited_for_one(name: str, path: str, text: str) -> None:
+    """The digest of the one is not that of the other."""
+    assert made(name, path, text, "1", NEW) == [None, None]
+    assert made(name, path, text, "2", None) == [None, None]
+
+
+def test_a_tag_that_is_said_elsewhere_too_takes_no_digest() -> None:
+    text = "image: {repository: a, tag: &t '1'}\nlabels: {version: *t}\n"
+    assert made("helm", "values.yaml", text, "1", NEW) == [None]
+    assert made("helm", "values.yaml", text, "2", None) == [text.replace("'1'", "'2'")]
+
+
+def test_what_containers_get_from_a_file_takes_no_digest() -> None:
+    text = b"services: {a: {image: 'redis:$T', env_file: [{path: ./.env}]}}\n"
+    target = read("compose", "compose.yaml", {"compose.yaml": text, ".env": b"T=7\n"})
+    assert pin(target, "7", NEW) is None
+    assert bump(target, "8") is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "text"),
+    [
+        (
+            "compose",
+            "compose.yaml",
+            "services:\n  a:\n    build:\n      dockerfile_inline: |\n"
+            "        FROM redis:7\n        RUN x\n",
+        ),
+        (
+            "bake",
+            "docker-bake.hcl",
+            'target "a" {\n  dockerfile-inline = <<E\nFROM redis:7\nE\n}\n',
+        ),
+        (
+            "kustomize",
+            "kustomization.yaml",
+            "patches:\n- patch: |-\n    - op: add\n      path: /spec/image\n      value: redis:7\n",
+        ),
+        (
+            "kubernetes",
+            "k.yaml",
+            "kind: HelmRelease\nspec: {values: {image: {repository: redis, tag: '7'}}}\n",
+        ),
+    ],
+)
+def test_texts_inside_texts_are_edited_where_they_stand(name: str, path: str, text: str) -> None:
+    old = "'7'" if "'7'" in text else "redis:7"
+    assert made(name, path, text, "7", NEW) == [text.replace(old, old.replace("7", f"7@{NEW}"))]
