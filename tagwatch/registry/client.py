@@ -20,6 +20,7 @@ from tagwatch.registry.catalogue.interface import (
     HistoryKeeper,
     RepositoryLister,
 )
+from tagwatch.registry.certificate import Certificates, find_certificates
 from tagwatch.registry.credential.chain import CredentialChain
 from tagwatch.registry.credential.interface import CredentialContext, CredentialSource
 from tagwatch.registry.host import (
@@ -197,6 +198,7 @@ class Registries:
             boundary=_boundary(endpoints, settings, line.token_hosts),
             settings=settings,
             meter=meter,
+            certificates=self._certificates(endpoints[0]),
         )
         credentials = CredentialChain(
             {name: self._source(name) for name in line.credentials if name != _ANONYMOUS},
@@ -243,7 +245,13 @@ class Registries:
             boundary=Boundary(home=frozenset({origin_of(url)})),
             settings=self._settings_of(host),
             meter=self._meter(host),
+            certificates=self._certificates(url),
         )
+
+    def _certificates(self, url: URL) -> Certificates:
+        """What docker and podman keep for a host; its port is in the name where it is written."""
+        home = self._context.home
+        return find_certificates(url.authority.lower(), self._environment, home)
 
     def _cloud(self, host: str, url: URL) -> tuple[URL, Transport]:
         """See `CredentialContext.api`."""

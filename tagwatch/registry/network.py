@@ -1,20 +1,17 @@
-"""The connections of one run: sessions, proxies and TLS. Made in the shell, passed down."""
+"""The connections of one run: sessions and proxies. Made in the shell, passed down."""
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
 from yarl import URL
 
-from tagwatch.errors import ConfigError
 from tagwatch.proxy import proxies_of, proxy_for
 from tagwatch.registry.safety import GuardedResolver, Origin
-from tagwatch.registry.settings import RegistrySettings
 
-__all__ = ["Network", "open_network", "tls_context"]
+__all__ = ["Network", "open_network"]
 
 _HEADERS = {"User-Agent": "tagwatch", "Accept-Encoding": "identity"}
 
@@ -47,30 +44,6 @@ class Network:
             found = proxy_for(origin.scheme, origin.host, origin.port, self._proxies)
             self._proxy_of[origin] = URL(found) if found else None
         return self._proxy_of[origin]
-
-
-def tls_context(settings: RegistrySettings) -> ssl.SSLContext | bool:
-    """What aiohttp takes as `ssl`: True verifies by the system's authorities.
-
-    Raises `ConfigError` for a certificate file that cannot be used.
-    """
-    if not settings.ca_file and not settings.client_certificate and not settings.insecure:
-        return True
-    path = settings.ca_file
-    try:
-        context = ssl.create_default_context(cafile=path)
-        if settings.insecure and not path:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        path = settings.client_certificate
-        if path:
-            context.load_cert_chain(path)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{path}: the certificate file cannot be used: {type(error).__name__}",
-            hint="ca_file and client_certificate (certificate and key) are PEM files",
-        ) from error
-    return context
 
 
 @asynccontextmanager

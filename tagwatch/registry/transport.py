@@ -18,9 +18,10 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from tagwatch.errors import HostileAnswerError, RegistryError
+from tagwatch.registry.certificate import Certificates, tls_context
 from tagwatch.registry.failure import NETWORK_ERRORS, is_transient, refusal, unreachable
 from tagwatch.registry.limit import Meter, retry_after_seconds
-from tagwatch.registry.network import Network, tls_context
+from tagwatch.registry.network import Network
 from tagwatch.registry.safety import Boundary, Origin, Passage, origin_of
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import dataclass, field, replace
@@ -92,6 +93,7 @@ class Transport:
         boundary: Boundary,
         settings: RegistrySettings,
         meter: Meter,
+        certificates: Certificates | None = None,
     ) -> None:
         self.host = host
         self.boundary = boundary
@@ -100,7 +102,7 @@ class Transport:
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._limiter = _limiter(settings.requests_per_second)
-        self._tls = tls_context(settings)
+        self._tls = tls_context(settings, certificates)
         self._down: tuple[float, BaseException] | None = None
 
     async def send(self, ask: Ask) -> Answer:
