@@ -77,6 +77,7 @@ def _import(options: argparse.Namespace) -> int:
     """Seed the ledger from a library checkout, or from what the registries themselves remember."""
     import asyncio
 
+    from tagwatch.publish.text import count
     from tagwatch.walk.import_history import import_from_library, import_from_registries
 
     site = open_site(options)
@@ -92,7 +93,7 @@ def _import(options: argparse.Namespace) -> int:
         )
     failed = False
     for one in imported:
-        answer(f"{one.repository}  {one.intervals} intervals\n")
+        answer(f"{one.repository}  {count(one.intervals, 'interval')}\n")
         for problem in one.problems:
             note(f"tagwatch: {one.repository}: {problem}")
         failed |= bool(one.problems) and not one.intervals

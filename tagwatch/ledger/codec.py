@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, NewType, TypeVar, Union, get_args, get_origin
 
@@ -47,8 +47,9 @@ def micros(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=4096)
 def moment(value: int) -> datetime:
-    """The time that `micros` gave, in UTC."""
+    """The time that `micros` gave, in UTC. Few moments make a repository's history."""
     return _EPOCH + timedelta(microseconds=value)
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["imported_of", "interval_of", "moment_or_none", "run_of"]
 
+_KINDS = tuple(Seen)
+
 
 def interval_of(row: Any) -> Interval:
     """An interval of our own; its last sight is made up by the query while it is open."""
@@ -41,7 +43,7 @@ def imported_of(row: Any) -> Interval:
         ended_at=moment(last_seen) if ended else None,
         version=version,
         verdict=verdict,
-        kind=tuple(Seen)[kind],
+        kind=_KINDS[kind],
     )
 
 

@@ -7,21 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from itertools import groupby
 from pathlib import Path
 
+from tagwatch.audit.alias import most_specific
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.errors import RegistryError
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.snapshot import TagObservation
+from tagwatch.image.tag import Kind
+from tagwatch.image.tag_table import TagTable
 from tagwatch.ledger.write import Ledger
 from tagwatch.registry.client import open_registries
+from tagwatch.registry.interface import Registry
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import dataclass
 from tagwatch.walk.site import Site
 from tagwatch.workspace.official_images import library_histories
 
 __all__ = ["Imported", "import_from_library", "import_from_registries"]
+
+Step = tuple[TagObservation, datetime | None]
+"""What a tag served, and until when; None: it serves it still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +56,8 @@ async def import_from_registries(
 ) -> tuple[Imported, ...]:
     """What each registry itself remembers (Quay all of it, others when a tag was pushed last).
 
-    Raises `LedgerError`; a registry's refusal is a problem of its own repositories.
+    Amazon ECR knows when an image was pushed, not when a tag was moved to it. Raises
+    `LedgerError`; a registry's refusal is a problem of its own repositories.
     """
     settings = {
         host: RegistrySettings(**options) for host, options in site.settings.registries.items()
@@ -60,34 +67,52 @@ async def import_from_registries(
         with Ledger.open(site.database) as ledger:
             for repository in repositories:
                 try:
-                    past = await found.of(repository.host).history(repository)
+                    steps, problems = await _steps(found.of(repository.host), repository, site.at)
                 except RegistryError as error:
-                    problem = Imported(
-                        repository=repository, intervals=0, problems=(error.message,)
-                    )
-                    imported.append(problem)
-                    continue
-                stored = ledger.import_history(repository, _intervals(past, site.at))
-                imported.append(Imported(repository=repository, intervals=stored))
+                    steps, problems = (), (error.message,)
+                stored = ledger.import_history(repository, _intervals(steps, site.at))
+                imported.append(
+                    Imported(repository=repository, intervals=stored, problems=problems)
+                )
     return tuple(imported)
 
 
-def _intervals(
-    past: Iterable[tuple[TagObservation, datetime | None]], at: datetime
-) -> Iterable[Interval]:
+async def _steps(
+    registry: Registry, repository: Repository, at: datetime
+) -> tuple[Collection[Step], tuple[str, ...]]:
+    """What the registry remembers, and what it could not tell. Raises `RegistryError`."""
+    steps = await registry.history(repository)
+    if steps:
+        return steps, ()
+    listing = await registry.list_tags(repository, at=at)
+    steps = [(seen, None) for seen in listing.observations if seen.pushed_at is not None]
+    problems = [*listing.warnings, *([listing.gap] if listing.gap else [])]
+    if not steps and listing.names:
+        problems.append("this registry tells no dates of its tags")
+    return steps, tuple(problems)
+
+
+def _intervals(steps: Iterable[Step], at: datetime) -> Iterable[Interval]:
     """The steps of each tag as intervals; one that cannot have lasted is left out."""
-    ordered = sorted(past, key=lambda step: (step[0].tag, step[0].pushed_at or at))
-    for tag, steps in groupby(ordered, key=lambda step: step[0].tag):
-        for observation, until in steps:
-            begun = observation.pushed_at
-            if begun is None or begun > (until or at):
-                continue
+    ordered = sorted(steps, key=lambda step: (step[0].tag, step[0].pushed_at or at))
+    table = TagTable.of({seen.tag: seen.digest for seen, until in ordered if until is None})
+    for seen, until in ordered:
+        begun = seen.pushed_at
+        if begun is not None and begun <= (until or at):
             yield Interval(
-                tag=tag,
-                digest=observation.digest,
+                tag=seen.tag,
+                digest=seen.digest,
                 first_seen=begun,
                 last_seen=until or at,
                 ended=until is not None,
                 ended_at=until,
+                version=_version(seen, table),
                 kind=Seen.PUSHED,
             )
+
+
+def _version(seen: TagObservation, table: TagTable) -> str | None:
+    """The version that today's tags give the image, where one of them still serves it."""
+    group = table.groups.get(seen.digest, ())
+    concrete = most_specific(table.read(seen.tag), group, Kind.VERSION)
+    return concrete.version if concrete else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -42,14 +42,13 @@ def library_histories(
     if _is_git(checkout):
         paths = [f"{_FOLDER}/{image}" for image in images] or [_FOLDER]
         commits, until = commits_by_file(checkout, paths), head_at(checkout)
-        named = [path.removeprefix(f"{_FOLDER}/") for path in commits]
+        named = _images(commits)
     else:
         commits, until = {}, at
         named = _files(checkout)
-    named = [image for image in named if _IMAGE.fullmatch(image)]
     for image in images:
         if image not in named:
-            raise _never_named(checkout, image, named)
+            raise _never_named(checkout, image)
     for image in images or named:
         path = f"{_FOLDER}/{image}"
         if path in commits:
@@ -61,6 +60,11 @@ def library_histories(
         yield image, LibraryHistory(intervals=intervals, skipped=tuple(skipped))
 
 
+def _images(paths: Iterable[str]) -> list[str]:
+    names = (path.removeprefix(f"{_FOLDER}/") for path in paths)
+    return sorted(name for name in names if _IMAGE.fullmatch(name))
+
+
 def _files(checkout: Path) -> list[str]:
     folder = checkout / _FOLDER
     if not folder.is_dir():
@@ -68,10 +72,12 @@ def _files(checkout: Path) -> list[str]:
             f"{str(checkout)!r} has no folder {_FOLDER!r}",
             hint="name a checkout of https://github.com/docker-library/official-images",
         )
-    return sorted(path.name for path in folder.iterdir() if path.is_file())
+    return _images(path.name for path in folder.iterdir() if path.is_file())
 
 
-def _never_named(checkout: Path, image: str, named: Sequence[str]) -> InputError:
+def _never_named(checkout: Path, image: str) -> InputError:
+    is_git = _is_git(checkout)
+    named = _images(commits_by_file(checkout, [_FOLDER])) if is_git else _files(checkout)
     near = get_close_matches(image, named, n=1)
     return InputError(
         f"the checkout {str(checkout)!r} names no image {image!r}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ RESOLUTION = {
 }  # fmt: skip
 INTERVAL = {
     "tag": str, "digest": str, "version": str | None, "first_seen": str, "last_seen": str,
-    "verdict": str | None,
+    "ended": bool, "verdict": str | None, "kind": str,
 }  # fmt: skip
 NAMED = {"tag": str, "version": str | None, "digest": str}
 PLATFORM = {
@@ -151,7 +151,7 @@ async def test_history(shop: Shop) -> None:
     assert (before["verdict"], after["verdict"]) == (None, "upgraded")
     assert before["first_seen"] < after["first_seen"]
 
-    at = (datetime.fromisoformat(after["first_seen"]) + timedelta(seconds=1)).isoformat()
+    at = after["first_seen"]
     then = await shop.run("history", "redis:7", "--at", at, "--format", "json")
     assert [one["digest"] for one in then.json["intervals"]] == [after["digest"]]
     long_ago = await shop.run("history", "redis:7", "--at", "2019-01-01", "--format", "json")

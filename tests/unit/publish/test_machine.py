@@ -153,6 +153,7 @@ def test_history_is_oldest_first() -> None:
         "version",
         "first_seen",
         "last_seen",
+        "ended",
         "verdict",
         "kind",
     }

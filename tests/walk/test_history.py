@@ -1,0 +1,282 @@
+"""`tagwatch history` and `history import`: the real command, publishers' files and registries."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tagwatch.image.digest import Digest, digest_of
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import RepositorySnapshot, Scope, TagObservation
+from tagwatch.ledger.write import Ledger
+from tests.registry.doubles.ecr import ENVIRONMENT, EcrDouble
+from tests.registry.doubles.harbor import HarborDouble
+from tests.registry.doubles.hub import HubDouble
+from tests.registry.doubles.quay import Ended, QuayDouble
+from tests.registry.doubles.warehouse import Double
+from tests.walk.command import Workplace
+
+LONG_AGO = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
+STANZA = "Maintainers: x\n\nTags: {0}, {1}\nGitCommit: {2}\n"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Workplace:
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    made = Workplace(folder, {"TAGWATCH_CONFIG": ""})
+    made.write("tagwatch.yaml", "version: 1\ndatabase: tagwatch.db\n")
+    return made
+
+
+def checkout(folder: Path, versions: list[Mapping[str, str | None]]) -> Path:
+    """A repository of library files, a commit a month: each says what changes in `library/`."""
+    (folder / "library").mkdir(parents=True)
+
+    def git(date: str, *arguments: str) -> None:
+        own = {f"GIT_{who}_DATE": date for who in ("AUTHOR", "COMMITTER")}
+        names = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **own}
+        subprocess.run(
+            ["git", *names, *arguments],
+            cwd=folder, env=environment, check=True, capture_output=True,
+        )  # fmt: skip
+
+    git("", "init", "--quiet")
+    for month, files in enumerate(versions, start=1):
+        for name, text in files.items():
+            path = folder / "library" / name
+            path.unlink() if text is None else path.write_text(text, encoding="utf-8")
+        date = f"2025-{month:02}-01T00:00:00Z"
+        git(date, "add", "--all")
+        git(date, "commit", "--quiet", "--message", date)
+    return folder
+
+
+async def intervals(place: Workplace, *arguments: str) -> list[dict[str, Any]]:
+    done = await place.run("history", *arguments, "--format", "json")
+    assert done.code in (0, 1), done.err
+    found: list[dict[str, Any]] = done.json["intervals"]
+    return found
+
+
+async def test_years_of_official_images_in_one_command(place: Workplace, tmp_path: Path) -> None:
+    library = checkout(
+        tmp_path / "official-images",
+        [
+            {"redis": STANZA.format("7.0.1", "7.0", "a" * 40)},
+            {"redis": STANZA.format("7.0.2", "7.0", "b" * 40), "consul": "Tags: 1\nGitCommit: 1\n"},
+            {"redis": STANZA.format("7.2.0", "7.2", "c" * 40), "consul": None},
+        ],
+    )
+    # the image behind the flag, as people write it
+    done = await place.run("history", "import", "--library", str(library), "redis")
+    assert (done.code, done.out) == (0, "redis  6 intervals\n")
+    again = await place.run("history", "import", "--library", str(library))
+    assert again.out == "consul  1 interval\nredis  6 intervals\n"
+
+    past = await intervals(place, "redis:7.0")
+    assert [(one["version"], one["first_seen"][:10], one["ended"]) for one in past] == [
+        ("7.0.1", "2025-01-01", True),
+        ("7.0.2", "2025-02-01", True),
+    ]
+    assert {(one["kind"], one["digest"]) for one in past} == {("committed", None)}
+    text = await place.run("history", "redis:7.0")
+    assert text.out.count("(committed)") == 2
+    assert [
+        one["version"] for one in await intervals(place, "redis:7.0", "--at", "2025-01-31")
+    ] == ["7.0.1"]
+    assert await intervals(place, "redis:7.0", "--at", "2025-03-01") == []
+    assert {one["tag"] for one in await intervals(place, "redis", "--at", "2025-01-15")} == {
+        "7.0.1",
+        "7.0",
+    }
+
+
+async def test_a_library_file_that_cannot_be_read_costs_its_version_alone(
+    place: Workplace, tmp_path: Path
+) -> None:
+    library = checkout(
+        tmp_path / "official-images",
+        [
+            {"redis": STANZA.format("7.0.1", "7.0", "a" * 40)},
+            {"redis": "Maintainers: x\n\nGitCommit: a\n", "evil": "\x1b[31mred\x00\n"},
+        ],
+    )
+    done = await place.run("history", "import", "--library", str(library))
+    assert done.code == 1, "nothing at all is known of one of them"
+    assert "redis  2 intervals\n" in done.out
+    assert "evil  0 intervals\n" in done.out
+    assert "the stanza at line 3 of a library file has no Tags" in done.err
+    assert "evil: " in done.err
+    assert "\x1b" not in done.err
+    wrong = await place.run("history", "import", "--library", str(library), "redsi")
+    assert "did you mean 'redis'?" in wrong.is_clean_error(2)
+    nowhere = await place.run("history", "import", "--library", str(tmp_path))
+    assert "has no folder 'library'" in nowhere.is_clean_error(2)
+
+
+async def told(place: Workplace, double: Double, image: str, **more: object) -> str:
+    """Import from a double; what the command said."""
+    settings = {"endpoint": double.url, "kind": double.kind, **more}
+    lines = ", ".join(f"{key}: '{value}'" for key, value in settings.items())
+    place.write(
+        "tagwatch.yaml",
+        f"version: 1\ndatabase: tagwatch.db\nregistries:\n  '{double.name}': {{{lines}}}\n",
+    )
+    done = await place.run("history", "import", f"{double.name}/{image}")
+    assert done.code == 0, done.err
+    return done.out
+
+
+async def test_quay_remembers_every_digest(place: Workplace) -> None:
+    double = QuayDouble()
+    now = double.warehouse.push("team/app", "1.2.4", at=LONG_AGO + timedelta(days=9))
+    double.warehouse.repositories["team/app"]["1.2"] = double.warehouse.repositories["team/app"][
+        "1.2.4"
+    ]
+    old = Digest("sha256:" + "c" * 64)
+    double.past["team/app"] = [
+        Ended(tag="1.2", digest=old, begun=LONG_AGO, ended=LONG_AGO + timedelta(days=9))
+    ]
+    async with double.serving():
+        for _ in range(2):
+            assert "3 intervals" in await told(place, double, "team/app")
+    past = await intervals(place, f"{double.host}/team/app:1.2")
+    assert [(one["digest"], one["version"], one["kind"], one["ended"]) for one in past] == [
+        (old, None, "pushed", True),
+        (now, "1.2.4", "pushed", False),
+    ]
+    which = await intervals(place, f"{double.host}/team/app@{old}")
+    assert [(one["tag"], one["first_seen"]) for one in which] == [("1.2", "2026-03-01T02:00:00Z")]
+    assert await intervals(place, f"{double.host}/team/app:1.2", "--at", "2026-02-01") == []
+    (held,) = await intervals(place, f"{double.host}/team/app:1.2", "--at", "2026-03-05")
+    assert held["digest"] == old
+
+
+async def test_registries_that_know_when_a_tag_was_pushed_last(place: Workplace) -> None:
+    place.environment |= ENVIRONMENT
+    for double, image, more in (
+        (HarborDouble(), "team/app", {}),
+        (EcrDouble(), "team/app", {"credential": "aws"}),
+    ):
+        digest = double.warehouse.push("team/app", "1.2.4", at=LONG_AGO)
+        async with double.serving():
+            if double.kind == "ecr":
+                more = {**more, "catalogue_endpoint": double.url}
+            assert "1 interval" in await told(place, double, image, **more)
+        (one,) = await intervals(place, f"{double.name}/{image}")
+        assert (one["digest"], one["kind"]) == (digest, "pushed")
+        assert (one["first_seen"], one["ended"]) == ("2026-03-01T02:00:00Z", False)
+
+
+async def test_docker_hub_knows_when_a_tag_was_pushed_last(place: Workplace) -> None:
+    double = HubDouble()
+    digest = double.warehouse.push("library/redis", "7.4.11", at=LONG_AGO)
+    double.warehouse.repositories["library/redis"]["7"] = double.warehouse.repositories[
+        "library/redis"
+    ]["7.4.11"]
+    async with double.serving():
+        place.write(
+            "tagwatch.yaml",
+            "version: 1\ndatabase: tagwatch.db\nregistries:\n"
+            f"  docker.io: {{endpoint: '{double.url}', catalogue_endpoint: '{double.url}'}}\n",
+        )
+        done = await place.run("history", "import", "redis")
+    assert (done.code, done.out) == (0, "redis  2 intervals\n")
+    (one,) = await intervals(place, "redis:7")
+    assert (one["digest"], one["version"], one["kind"]) == (digest, "7.4.11", "pushed")
+
+
+async def test_a_registry_that_tells_no_dates_is_said_to_tell_none(place: Workplace) -> None:
+    double = Double()
+    double.warehouse.push("team/app", "1")
+    async with double.serving():
+        place.write(
+            "tagwatch.yaml",
+            "version: 1\ndatabase: t.db\nregistries:\n"
+            f"  '{double.host}': {{endpoint: '{double.url}'}}\n",
+        )
+        done = await place.run("history", "import", f"{double.host}/team/app")
+    assert (done.code, done.out) == (1, f"{double.host}/team/app  0 intervals\n")
+    assert "this registry tells no dates of its tags" in done.err
+
+
+def seen(ledger: Ledger, at: datetime, tags: Mapping[str, Digest]) -> None:
+    run = ledger.begin_run("scan", at)
+    observed = tuple(TagObservation(tag=tag, digest=digest) for tag, digest in tags.items())
+    ledger.add(
+        run,
+        RepositorySnapshot(
+            repository=Repository.parse("redis"), at=at, scope=Scope.FULL, tags=observed
+        ),
+    )
+
+
+async def test_what_was_seen_here_is_never_written_over(place: Workplace, tmp_path: Path) -> None:
+    library = checkout(
+        tmp_path / "official-images",
+        [
+            {"redis": STANZA.format("7.0.1", "7.0", "a" * 40)},
+            {"redis": STANZA.format("7.0.2", "7.0", "b" * 40)},
+            {"redis": STANZA.format("7.0.3", "7.0", "c" * 40)},
+        ],
+    )
+    own = digest_of(b"own")
+    with Ledger.open(place.folder / "tagwatch.db") as ledger:
+        seen(ledger, datetime(2025, 2, 10, tzinfo=UTC), {"7.0": own})
+    before = await intervals(place, "redis:7.0")
+    for _ in range(2):
+        await place.run("history", "import", "redis", "--library", str(library))
+        past = await intervals(place, "redis:7.0")
+        assert [(one["kind"], one["version"]) for one in past] == [
+            ("committed", "7.0.1"),
+            ("committed", "7.0.2"),
+            ("seen", None),
+        ]
+        assert past[2] == before[0] | {"verdict": past[2]["verdict"]}
+    (held,) = await intervals(place, "redis:7.0", "--at", "2025-03-15")
+    assert held["digest"] == own
+
+
+async def test_every_printed_moment_is_answered_by_its_own_interval(place: Workplace) -> None:
+    """Machine dates are whole seconds, the ledger's are not."""
+    chance = random.Random(4)
+    at = LONG_AGO
+    with Ledger.open(place.folder / "tagwatch.db") as ledger:
+        for number in range(6):
+            at += timedelta(seconds=chance.uniform(5, 5000))
+            seen(ledger, at, {"7": digest_of(str(number).encode())})
+    past = await intervals(place, "redis:7")
+    assert len(past) == 6
+    for one in past:
+        assert await intervals(place, "redis:7", "--at", one["first_seen"]) == [one]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what", "hint"),
+    [
+        ((), "nothing says whose history is asked for", "tagwatch history redis:7"),
+        (("import",), "nothing says what to import", "--library DIR"),
+        (("redis", "7"), "one reference at a time: '7'", "`import`"),
+        (("redis:7", "--at", ""), "not a date: ''", "2026-03-01"),
+        (("redis:7", "--at", "2026-02-30"), "not a date: '2026-02-30'", "2026-03-01"),
+        (("redis:7", "--at", "0001-01-01T00:00+05:00"), "not a date", "2026-03-01"),
+        (("redis:7", "--at", "9999-12-31"), "'9999-12-31' has not come yet", "resolve"),
+        (("import", "redis:7"), "'redis:7'", "tag"),
+    ],
+)
+async def test_a_slip_is_told_with_what_to_write(
+    place: Workplace, arguments: tuple[str, ...], what: str, hint: str
+) -> None:
+    done = await place.run("history", *arguments)
+    error = done.is_clean_error(2)
+    assert what in error
+    assert hint in error
