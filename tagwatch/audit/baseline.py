@@ -95,9 +95,8 @@ def write_baseline(baseline: Baseline) -> str:
 def read_baseline(text: str) -> Baseline:
     """Read what `write_baseline` wrote. Raises `InputError`."""
     try:
-        entries = json.loads(text)
-        known = [_known(entry) for entry in entries]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        known = _entries(json.loads(text))
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(
             f"the baseline cannot be read: {str(error)[:120]}",
             hint="write it again with `tagwatch baseline write`",
@@ -105,8 +104,15 @@ def read_baseline(text: str) -> Baseline:
     return Baseline(known={entry.fingerprint: entry for entry in known})
 
 
-def _known(entry: Any) -> Known:
-    values = {name: entry[name] for name in _FIELDS}
-    if not all(isinstance(value, str) for value in values.values()):
-        raise TypeError(f"not an entry: {str(entry)[:80]}")
-    return Known(**values)
+def _entries(document: Any) -> list[Known]:
+    if not isinstance(document, list):
+        raise TypeError("it is no list of findings")
+    return [_known(number, entry) for number, entry in enumerate(document, 1)]
+
+
+def _known(number: int, entry: Any) -> Known:
+    values: dict[str, Any] = entry if isinstance(entry, dict) else {}
+    wrong = [name for name in _FIELDS if not isinstance(values.get(name), str)]
+    if wrong:
+        raise TypeError(f"entry {number} has no text under {', '.join(wrong)}")
+    return Known(**{name: values[name] for name in _FIELDS})

@@ -120,9 +120,15 @@ class AuditResult:
         return {severity: found[severity] for severity in Severity}
 
     def exit_code(self, fail_on: Severity | None, *, on_unavailable: str = "warn") -> int:
-        """0 clean, 1 findings at or above `fail_on` (None: never), 4 incomplete and that fails."""
+        """0 clean, 1 findings at or above `fail_on` (None: never), 4 incomplete and that fails.
+
+        What could not be read fails by `on_unavailable` alone, unless it is an error: a file that
+        cannot be understood, or the policy's own choice.
+        """
         if fail_on is not None and any(
-            finding.severity.rank >= fail_on.rank for finding in self.findings
+            finding.severity.rank >= fail_on.rank
+            for finding in self.findings
+            if finding.rule != UNCHECKED or finding.severity is Severity.ERROR
         ):
             return 1
         return 4 if not self.complete and on_unavailable == "fail" else 0

@@ -103,9 +103,13 @@ def note(text: str) -> None:
 
 
 def tell_incomplete(result: AuditResult, policy: Policy, code: int) -> None:
-    """Say on standard error what the exit code 1 hides: that the run would fail as incomplete."""
-    if code == 1 and not result.complete and policy.on_unavailable == "fail":
+    """Say on standard error why the run fails as incomplete, or would if it did not by findings."""
+    if result.complete or policy.on_unavailable != "fail":
+        return
+    if code == 1:
         note("tagwatch: the run is also incomplete: some facts could not be read")
+    else:
+        note("tagwatch: some facts could not be read, and the policy says `on_unavailable: fail`")
 
 
 def colored(stream_is_terminal: bool, environment: Mapping[str, str]) -> bool:

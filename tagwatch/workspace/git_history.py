@@ -53,25 +53,46 @@ def changed_files(
 ) -> dict[str, bytes | None]:
     """Files that are not as where HEAD left `revision`, each with its bytes there (None: none).
 
-    Paths are POSIX, from the root; what is not committed counts, and what is not tracked. Raises
-    `InputError`: no repository, no such revision, no common history.
+    Paths are POSIX, from the root; what is not committed counts, and what is not tracked. A file
+    that was renamed has the bytes of its old name. Raises `InputError`: no repository, no such
+    revision, no common history.
     """
+    base = _left(repository, revision)
+    changed = _run(repository, ["diff-index", "--name-status", "--find-renames", "-z", base, "--"])
+    new = _run(repository, ["ls-files", "--others", "--exclude-standard", "-z"])
+    before: dict[str, bytes | None] = dict.fromkeys(new.split("\0")[:-1])
+    with _cat_file(repository, timeout_seconds) as (ask, answer):
+        for old, path in _paired(iter(changed.split("\0")[:-1])):
+            if "\n" not in old:
+                ask.write(f"{base}:{old}\n".encode(errors="surrogateescape"))
+                ask.flush()
+                before[path] = _read_object(answer, old)
+    return before
+
+
+def _left(repository: Path, revision: str) -> str:
+    """The commit where HEAD left `revision`. Raises `InputError`."""
+    _run(repository, ["rev-parse", "--git-dir"])
     named = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
     try:
         commit = _run(repository, named).strip()
     except InputError as error:
         hint = "fetch it first (a shallow clone has only the newest commit)"
         raise InputError(f"no commit is called {revision!r} here", hint=hint) from error
-    base = _run(repository, ["merge-base", commit, "HEAD"]).strip()
-    changed = _run(repository, ["diff-index", "--name-only", "--no-renames", "-z", base, "--"])
-    new = _run(repository, ["ls-files", "--others", "--exclude-standard", "-z"])
-    before: dict[str, bytes | None] = dict.fromkeys(new.split("\0")[:-1])
-    with _cat_file(repository, timeout_seconds) as (ask, answer):
-        for path in (path for path in changed.split("\0") if path and "\n" not in path):
-            ask.write(f"{base}:{path}\n".encode(errors="surrogateescape"))
-            ask.flush()
-            before[path] = _read_object(answer, path)
-    return before
+    try:
+        return _run(repository, ["merge-base", commit, "HEAD"]).strip()
+    except InputError as error:
+        raise InputError(
+            f"HEAD and {revision!r} have no commit in common here",
+            hint="fetch their whole history: git fetch --unshallow, or fetch-depth: 0",
+        ) from error
+
+
+def _paired(fields: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """Each changed path's old name and its present one, of `diff-index --name-status -z`."""
+    for status in fields:
+        old = next(fields)
+        yield old, next(fields) if status[:1] in ("R", "C") else old
 
 
 def commits_by_file(

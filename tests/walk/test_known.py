@@ -97,6 +97,19 @@ async def test_only_what_a_branch_changed_fails(shop: Shop) -> None:
     )
 
 
+async def test_a_file_that_was_renamed_is_no_change(shop: Shop) -> None:
+    committed(shop)
+    await shop.run("check", ".")
+    git(shop, "mv", "docker-compose.yaml", "compose.yaml")
+    done = await shop.run("check", "--diff-base", "main", "--format", "json")
+    assert (done.code, rules(done)) == (0, set())
+    text = (shop.folder / "compose.yaml").read_text()
+    shop.write("compose.yaml", text + "  late: {image: 'postgres:17', ports: ['5432:5432']}\n")
+    done = await shop.run("check", "--diff-base", "main", "--format", "json", "--offline")
+    assert ("compose.yaml", "port-all-interfaces") in rules(done)
+    assert len([one for one in done.json["findings"] if one["rule"] == "port-all-interfaces"]) == 1
+
+
 async def test_a_variable_in_another_file_is_a_change(shop: Shop) -> None:
     shop.write(".env", "TAG=3.12-slim\n")
     shop.write("compose.yaml", "services: {a: {image: 'python:${TAG}'}}\n")
@@ -111,6 +124,11 @@ async def test_a_variable_in_another_file_is_a_change(shop: Shop) -> None:
 async def test_what_cannot_be_used_is_refused(shop: Shop) -> None:
     (await shop.run("check", "--diff-base", "main")).is_clean_error(2)
     committed(shop)
+    git(shop, "checkout", "-q", "--orphan", "alone")
+    git(shop, "commit", "-q", "-m", "z")
+    told = (await shop.run("check", "--diff-base", "main")).is_clean_error(2)
+    assert "no commit in common" in told
+    assert "git fetch --unshallow" in told
     told = (await shop.run("check", "--diff-base", "no-such-branch")).is_clean_error(2)
     assert "no commit is called 'no-such-branch'" in told
     (await shop.run("check", "--diff-base=--output=x")).is_clean_error(2)

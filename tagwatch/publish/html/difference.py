@@ -108,7 +108,8 @@ def _rest(diff: Mapping[str, Any]) -> Iterator[Row]:
         if isinstance(entry, Mapping)
     ]
     if others:
-        yield count(len(others), "other platform") + " differ too", "", ", ".join(others)
+        verb = "differs" if len(others) == 1 else "differ"
+        yield f"{count(len(others), 'other platform')} {verb} too", "", ", ".join(others)
 
 
 def _pair(name: str, value: object) -> Iterator[Row]:

@@ -275,11 +275,20 @@ def test_baseline_never_hides_incompleteness() -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"rule": 1}]', "[[]]", '{"a": 1}', "nul"])
 def test_malformed_baseline_is_one_clear_error(text: str) -> None:
-    if text == "{}":
-        assert not read_baseline(text).known
-        return
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="the baseline cannot be read: "):
         read_baseline(text)
+
+
+def test_what_was_not_read_fails_by_its_own_setting() -> None:
+    one = target("redis:8.2.1")
+    unchecked = audit([one])
+    assert [finding.rule for finding in unchecked.findings] == ["check-incomplete"]
+    assert unchecked.exit_code(Severity.NOTE, on_unavailable="warn") == 0
+    assert unchecked.exit_code(Severity.NOTE, on_unavailable="fail") == 4
+    malformed = audit([], problems=(Problem(message="not YAML", location=place("a.yaml")),))
+    assert malformed.exit_code(Severity.ERROR, on_unavailable="pass") == 1
+    strict = Policy(rules=only("check-incomplete", Severity.ERROR))
+    assert audit([one], policy=strict).exit_code(Severity.ERROR, on_unavailable="warn") == 1
 
 
 IMAGES = st.sampled_from(["redis", "redis:latest", "redis:6.2.24", "nginx", "a.example/b:1"])
