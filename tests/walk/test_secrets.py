@@ -1,7 +1,7 @@
 """Secrets in every place that can hold one, servers that echo them, and every output searched.
 
-The real command: what it prints in each format, the reports, the ledger to the last compressed byte,
-and the facts that it exports.
+The real command: what it prints in each format, the reports, the ledger to its last compressed
+byte, and the facts that it exports.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def set_up(place: Workplace, doubles: dict[str, Double]) -> None:
         places = f"endpoint: '{double.url}', catalogue_endpoint: '{double.url}'"
         if host == "registry.example":
             places = f"endpoint: '{double.url}'"
-        lines.append(f"  {host}: {{{places}, credential: {credential}, patience_seconds: 1}}\n")
+        lines.append(f"  {host}: {{{places}, credential: {credential}, patience_seconds: 0}}\n")
     images = [f"{host}/{path}:1.0" for host in doubles for path in (GOOD, DENIED, BROKEN)]
     images.append("helped.example/team/app:1")
     place.write("Dockerfile", "".join(f"FROM {image}\n" for image in images))
@@ -79,7 +79,7 @@ def set_up(place: Workplace, doubles: dict[str, Double]) -> None:
         "database: tagwatch.db\nsources: [Dockerfile]\n"
         "reports: {directory: out, formats: [html, json, sarif, markdown, junit]}\n"
         "alerts: {slack: {webhook_env: SLACK_WEBHOOK, min_severity: note}}\n"
-        f"registries:\n{''.join(lines)}  helped.example: {{patience_seconds: 1}}\n",
+        f"registries:\n{''.join(lines)}  helped.example: {{patience_seconds: 0}}\n",
     )
     auths = {host: {"auth": LOGIN} for host in doubles}
     config = {"auths": auths, "credHelpers": {"helped.example": "planted"}}
