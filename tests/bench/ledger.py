@@ -1,6 +1,7 @@
 """What the ledger costs: bytes a tag interval, an unchanged night, ten years asked for a tag.
 
 Run: python -m tests.bench.ledger    Times are printed as ratios to an empty Python process.
+     python -m tests.bench.ledger DIR    A checkout of official-images, imported, against the facts.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.history import Interval
 from tagwatch.audit.resolution import Resolution, Status
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot, Scope, TagObservation
 from tagwatch.ledger.read import Reader
+from tagwatch.ledger.timeline import served_at
 from tagwatch.ledger.write import Ledger
+from tagwatch.workspace.official_images import library_histories
 from tests.history_facts import history_facts, image_names
 from tests.unit.ledger.test_import_truth import wrong_answers
 
@@ -207,7 +211,39 @@ def bench_truth(folder: Path) -> None:
     )
 
 
+def bench_checkout(checkout: Path) -> None:
+    """A real checkout of official images against the facts, at random dates that both know."""
+    asked = wrong = intervals = 0
+    begun = time.process_time()
+    for image, found in library_histories(checkout, image_names(), at=datetime.now(UTC)):
+        intervals += len(found.intervals)
+        mine, facts = by_tag(found.intervals), by_tag(history_facts(image))
+        chance = random.Random(image)
+        first = min(past[0].first_seen for past in facts.values())
+        last = max(past[-1].last_seen for past in facts.values())
+        for _ in range(1_000):
+            tag, when = chance.choice(sorted(facts)), first + (last - first) * chance.random()
+            told = served_at(mine.get(tag, []), when)
+            fact = served_at(facts[tag], when)
+            asked += 1
+            wrong += (told and told.first_seen) != (fact and fact.first_seen)
+    print(
+        f"{checkout}: {len(image_names())} images, {intervals:,} intervals in "
+        f"{time.process_time() - begun:.0f} s; {asked:,} random dates, {wrong} wrong"
+    )
+
+
+def by_tag(intervals: Iterable[Interval]) -> dict[str, list[Interval]]:
+    past: dict[str, list[Interval]] = {}
+    for interval in intervals:
+        past.setdefault(interval.tag, []).append(interval)
+    return past
+
+
 def main() -> None:
+    if sys.argv[1:]:
+        bench_checkout(Path(sys.argv[1]))
+        return
     unit = yardstick()
     print(f"`python -c pass`: {unit * 1000:.1f} ms")
     with tempfile.TemporaryDirectory() as name:
