@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.cli.command import load
-from tagwatch.family import COMMANDS, REGISTRIES, RULES, RULES_OFF
+from tagwatch.family import COMMANDS, REGISTRIES, RULES
 from tagwatch.registry.host import line_of
 from tagwatch.registry.settings import RegistrySettings
 from tests.paths import ROOT
@@ -25,8 +25,7 @@ def rules() -> str:
     rows = []
     for name in RULES:
         rule = load_rule(name)
-        severity = f"({rule.severity.value}, off)" if name in RULES_OFF else rule.severity.value
-        rows.append(f"| `{rule.id}` | {severity} | {rule.title} |")
+        rows.append(f"| `{rule.id}` | {rule.severity.value} | {rule.title} |")
     return "\n".join(["| rule | severity | it says |", "| --- | --- | --- |", *rows])
 
 

@@ -228,5 +228,9 @@ def _context(site: Site, options: argparse.Namespace) -> PublishContext:
 
 
 command = Command(
-    help="audit the files that name images (pre-commit, CI)", arguments=arguments, run=run
+    help="audit the files that name images (pre-commit, CI)",
+    arguments=arguments,
+    run=run,
+    epilog="exit codes: 0 clean, 1 findings at or above the policy's fail_on, 2 a wrong flag,\n"
+    "configuration or policy, 3 nothing to read, 4 incomplete where on_unavailable is fail",
 )

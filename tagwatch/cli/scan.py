@@ -99,5 +99,9 @@ def _print(night: Night, site: Site, form: str) -> None:
 
 
 command = Command(
-    help="the nightly run: crawl, remember, judge, publish, alert", arguments=arguments, run=run
+    help="the nightly run: crawl, remember, judge, publish, alert",
+    arguments=arguments,
+    run=run,
+    epilog="exit codes: 0 clean, 1 findings at or above the policy's fail_on, 2 a wrong flag,\n"
+    "configuration or policy, 3 nothing to read, 4 incomplete where on_unavailable is fail",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
-from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.evidence import Evidence, is_readable
 from tagwatch.audit.finding import Finding
 from tagwatch.audit.result import UNCHECKED, AuditResult
 from tagwatch.publish.interface import PublishContext
@@ -107,7 +107,7 @@ def _findings(
             yield (f"  {paint(severity, f'{severity:<8}')} {place}  {paint('dim', finding.rule)}")
             yield from _wrapped(finding.message, width)
             evidence = evidence_of(finding)
-            if evidence is not None:
+            if evidence is not None and is_readable(evidence):
                 yield f"{_INDENT}{paint('dim', 'now')}  {_now(result, evidence)}"
             fix = fix_text(finding)
             if fix:
@@ -169,7 +169,7 @@ def _known(result: AuditResult, paint: _Paint) -> Iterator[str]:
 
 def _now(result: AuditResult, evidence: Evidence) -> str:
     said = now_of(evidence)
-    if evidence.at == result.at and evidence.source == "seen":
+    if evidence.at in (None, result.at) and evidence.source == "seen":
         return said
     return f"{said} · {age_of_facts(result, evidence)}"
 

@@ -38,7 +38,7 @@ OUT = f"""\
 Dockerfile
   error    Dockerfile:2:6  tag-deleted
            missing.example/app:1.2.3 does not exist, or is hidden from these credentials
-           now  missing.example/app:1.2.3 = not in the registry · never read
+           now  missing.example/app:1.2.3 = not in the registry
            do   write a tag that exists
   note     Dockerfile:1:6  tag-moving
            well.example/app:1 is a tag that moves: it is 1.0 today (sha256:acb4e268c671)
@@ -47,7 +47,7 @@ Dockerfile
   note     Dockerfile:2:6  check-incomplete
            missing.example/app:1.2.3 was checked only in part: missing.example: listing the tags of
            'app': not found (404)
-           now  missing.example/app:1.2.3 = not in the registry · never read
+           now  missing.example/app:1.2.3 = not in the registry
            do   it does not exist, or is hidden from these credentials; `tagwatch doctor` shows
            which are used
 
