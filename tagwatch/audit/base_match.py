@@ -188,7 +188,8 @@ def _placed(
     unverified = [claim for claim, standing in naming.items() if standing is Standing.UNVERIFIED]
     if against:
         verdict = BaseVerdict.CONFLICT
-        text = f"Says it is built on {claim_words(against[0])}, but its layers are those "
+        said = claim_words(against[0], with_digest=against[0].name == base.reference)
+        text = f"Says it is built on {said}, but its layers are those "
         text += f"of {words}. {served}"
     else:
         text = f"{'Builds' if subject.context.is_base else 'Built'} on {words}. {served}"
@@ -228,10 +229,22 @@ def _without_hits(subject: _Subject) -> BaseMatch:
         text += f"{' (squashed?)' if _is_squashed(config) else ''}: not verified."
         base = MatchedBase(reference=claim.name, tag=claim.tag, digest=claim.digest)
         return replace(found, verdict=BaseVerdict.CLAIMED, base=base, sentence=text)
-    text = f"No known base matches its {layers_words(count)}."
+    text = _no_match(subject, count)
     if subject.claims:
         text += f" Its build read {', '.join(claim.name for claim in subject.claims[:3])}."
     return replace(found, sentence=text)
+
+
+def _no_match(subject: _Subject, layers: int) -> str:
+    """Why nothing is known: nothing to compare, nothing to compare with, or no match."""
+    if not layers:
+        return "None of its layers holds anything that could tell what it is built on."
+    if not subject.index.on(subject.config.platform):
+        return (
+            f"No build of an approved base is known for {platform_name(subject.part.platform)}, "
+            f"so its {layers_words(layers)} cannot be compared with any."
+        )
+    return f"No known base matches its {layers_words(layers)}."
 
 
 def _claimed(subject: _Subject) -> Claim | None:

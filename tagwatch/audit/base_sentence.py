@@ -100,9 +100,10 @@ def beyond_sentence(base: BaseBuild, diff_ids: Sequence[Digest], claim: Claim) -
     )
 
 
-def claim_words(claim: Claim) -> str:
+def claim_words(claim: Claim, *, with_digest: bool = False) -> str:
     """`python:3.12-slim (label)`."""
-    return f"{_short(claim.name)} ({claim.kind})"
+    digest = f"@{short_digest(claim.digest)}" if with_digest and claim.digest else ""
+    return f"{_short(claim.name)}{digest} ({claim.kind})"
 
 
 def layers_words(count: int) -> str:

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tagwatch.audit.size_text import size_change, size_text
+from tagwatch.audit.steps import normalized_step
 from tagwatch.image.digest import short_digest
 
 __all__ = ["diff_text"]
+
+_Layer = Mapping[str, Any]
 
 _STEP = 72
 _LISTED = 6
@@ -70,17 +73,39 @@ def _platform_lines(part: Mapping[str, Any], platform: str) -> Iterator[str]:
 
 
 def _layers(layers: Mapping[str, Any], size: Mapping[str, Any]) -> Iterator[str]:
-    names = ("shared", "removed", "added", "moved", "recompressed")
-    counts = [f"{len(layers[name])} {name}" for name in names if layers[name]]
+    removed, added, again = _made_again(layers["removed"], layers["added"])
+    told = {**layers, "made again": again, "removed": removed, "added": added}
+    names = ("shared", "made again", "removed", "added", "moved", "recompressed")
+    counts = [f"{len(told[name])} {name}" for name in names if told[name]]
     total = ""
     if size["delta"] is not None:
         total = f"; {size_text(size['compressed_new'])} ({size_change(size['delta'])})"
     yield f"{'layers':{_NAME}}{', '.join(counts) or 'not compared'}{total}"
     for sign, name in (("-", "removed"), ("+", "added"), ("~", "moved")):
-        for layer in layers[name][:_LISTED]:
+        for layer in told[name][:_LISTED]:
             stored = "" if layer["size"] is None else f"{size_text(layer['size']):>9}"
             yield f"  {sign} {layer['i']:>3} {stored}  {_cut(layer['created_by'], _STEP)}"
-        yield from _more(len(layers[name]))
+        yield from _more(len(told[name]))
+
+
+def _made_again(
+    removed: Sequence[_Layer], added: Sequence[_Layer]
+) -> tuple[list[_Layer], list[_Layer], list[_Layer]]:
+    """Layers that went, layers that came, and those that the same step made anew."""
+    again: list[_Layer] = []
+    gone = list(removed)
+    come: list[_Layer] = []
+    for layer in added:
+        step = normalized_step(layer["created_by"])
+        before = next(
+            (one for one in gone if step and normalized_step(one["created_by"]) == step), None
+        )
+        if before is None:
+            come.append(layer)
+        else:
+            gone.remove(before)
+            again.append(layer)
+    return gone, come, again
 
 
 def _steps(steps: Mapping[str, Any]) -> Iterator[str]:
@@ -105,7 +130,7 @@ def _config(config: Mapping[str, Any]) -> Iterator[str]:
         changes = config[key]
         lines = [f"+{k}={_cut(v, 60)}" for k, v in changes["added"].items()]
         lines += [f"-{k}={_cut(v, 60)}" for k, v in changes["removed"].items()]
-        lines += [f"{k} {_cut(a, 60)} -> {_cut(b, 60)}" for k, (a, b) in changes["changed"].items()]
+        lines += [f"{k} {_apart(a, b)}" for k, (a, b) in changes["changed"].items()]
         yield from (f"{name:{_NAME}}{line}" for line in lines[:_LISTED])
         yield from _more(len(lines))
 
@@ -141,6 +166,13 @@ def _more(count: int) -> Iterator[str]:
 def _shown(value: str | Sequence[str]) -> str:
     text = value if isinstance(value, str) else " ".join(value)
     return _cut(text, 60) or "(none)"
+
+
+def _apart(old: str, new: str) -> str:
+    """Two values, cut so that the difference can be seen."""
+    if _cut(old, 60) == _cut(new, 60):
+        return f"…{old[-20:]} -> …{new[-20:]}"
+    return f"{_cut(old, 60)} -> {_cut(new, 60)}"
 
 
 def _cut(text: str, length: int) -> str:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from tagwatch.audit.base import BaseBuild
 from tagwatch.audit.base_index import BaseIndex, base_steps, common_layers, solid
-from tagwatch.audit.mask import mask_text
+from tagwatch.audit.mask import mask_text, mask_words
 from tagwatch.audit.steps import StepDiff, base_boundary, compare_steps, root_boundary
 from tagwatch.image.image_config import HistoryEntry, ImageConfig
 from tagwatch.value import dataclass
@@ -62,14 +62,14 @@ def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> Buil
             old.history[base_steps(old, old_base) :], new.history[base_steps(new, new_base) :]
         )
         return _answer(above, _bases_text(old_base, new_base), base_stands=stands)
-    text = f"no approved base is known on both sides, {shared} bottom layers are shared"
+    text = f"{_unknown_text(old_base, new_base)}; {_shared_text(shared)}"
     if not whole.differs:
         return _answer(whole, text, base_stands=stands)
     outcome = _without_base(old, new, old_base, new_base)
     if outcome is Outcome.UNCLEAR:
         return BuildComparison(
             outcome=outcome,
-            reason=f"{text}; {_steps_text(whole)}, perhaps in the base only",
+            reason=f"{_steps_text(whole)}, perhaps in the base only ({text})",
         )
     return _answer(
         StepDiff(same=whole.same) if outcome is Outcome.SAME else whole, text, base_stands=stands
@@ -107,15 +107,20 @@ def _answer(steps: StepDiff, text: str, *, base_stands: bool) -> BuildComparison
 
 
 def _changed_config(old: ImageConfig, new: ImageConfig) -> str:
+    pairs = (("entrypoint", old.entrypoint, new.entrypoint), ("cmd", old.cmd, new.cmd))
     parts = [
-        name
-        for name in ("entrypoint", "cmd")
-        if (getattr(old, name) or ()) != (getattr(new, name) or ())
+        f"{name} ({_words(before)} to {_words(after)})"
+        for name, before, after in pairs
+        if (before or ()) != (after or ())
     ]
-    users = {_user(old), _user(new)}
-    if len(users) > 1:
+    if _user(old) != _user(new):
         parts.append(f"user ({_user(old)} to {_user(new)})")
     return f"{' and '.join(parts)} changed" if parts else ""
+
+
+def _words(words: Sequence[str] | None) -> str:
+    text = " ".join(mask_words(words or ()))
+    return f"{text[:_SHOWN]}{'…' if len(text) > _SHOWN else ''}" or "none"
 
 
 def _user(config: ImageConfig) -> str:
@@ -154,6 +159,20 @@ def _stands(
     if known is not None:
         return shared >= len(known.diff_ids)
     return solid(old.diff_ids[:shared]) > 0
+
+
+def _unknown_text(old: BaseBuild | None, new: BaseBuild | None) -> str:
+    """Why the boundary between base and image is presumed."""
+    if old is not None or new is not None:
+        return f"what the {'new' if new is None else 'old'} image stands on is not known"
+    return "its base is not known"
+
+
+def _shared_text(shared: int) -> str:
+    if not shared:
+        return "no layer is the same"
+    layers = "layer is" if shared == 1 else f"{shared} layers are"
+    return f"the bottom {layers} the same"
 
 
 def _bases_text(old: BaseBuild, new: BaseBuild) -> str:

@@ -200,21 +200,26 @@ def _judge_builds(
     builds: BuildComparison, versions: tuple[str | None, str | None], *, immutable: bool
 ) -> _Judgement:
     named = None not in versions
-    still = f"still version {versions[1]}" if named else "no version is named"
-    reason = f"{still}: {builds.reason}"
+    still = f"still version {versions[1]}, " if named else ""
+    unnamed = "" if named else "; no version is named"
     match builds.outcome:
         case Outcome.SAME if immutable and builds.base_stands:
-            reason = f"{still}: layers changed while the base stands, and the tag is immutable"
+            reason = f"{still}layers changed while the base stands, and the tag is immutable"
             return _Judgement(verdict=Verdict.REPLACED, reason=reason)
         case Outcome.SAME:
+            reason = f"{still}{builds.reason}{unnamed}"
             return _Judgement(verdict=Verdict.REBUILT, reason=reason)
         case Outcome.DIFFERENT if named or immutable:
-            return _Judgement(verdict=Verdict.REPLACED, reason=reason)
+            but = "but " if still else ""
+            return _Judgement(verdict=Verdict.REPLACED, reason=f"{still}{but}{builds.reason}")
         case Outcome.DIFFERENT:
-            reason += "; a new version and a replacement cannot be told apart"
+            reason = (
+                f"{builds.reason}{unnamed}, so a new version and a replacement cannot be told apart"
+            )
             return _Judgement(verdict=Verdict.UNKNOWN, reason=reason)
         case Outcome.UNCLEAR:
-            return _Judgement(verdict=Verdict.UNKNOWN, reason=reason)
+            but = "but " if still else ""
+            return _Judgement(verdict=Verdict.UNKNOWN, reason=f"{still}{but}{builds.reason}")
         case _:
             assert_never(builds.outcome)
 
@@ -249,13 +254,16 @@ def _no_platform(diff: ImageDiff) -> str:
 
 def _platforms_text(diff: ImageDiff, judged: Mapping[str, _Judgement]) -> str:
     parts = [
-        f"{word} {', '.join(platform_name(platform) for platform in platforms)}"
+        f"{', '.join(platform_name(platform) for platform in platforms)} {word}"
         for word, platforms in (("added", diff.added), ("dropped", diff.dropped))
         if platforms
     ]
+    if not diff.platforms:
+        return f"{' and '.join(parts)}; no platform is in both"
     moved = [platform_name(pair.platform) for pair in diff.platforms if not pair.is_same]
     others = [
         f"{name} is {judged[name].verdict.value}" if name in judged else f"{name} moved, unread"
         for name in moved
     ]
-    return f"platforms {' and '.join(parts)}; {', '.join(others) or 'the others are the same'}"
+    rest = ", ".join(others) or "the other platforms serve the same"
+    return f"{' and '.join(parts)}; {rest}"
