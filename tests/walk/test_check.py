@@ -127,4 +127,4 @@ async def test_a_platform_more_does_not_hide_what_moved(
     place.write("tagwatch.yaml", settings + "policy: policy.yaml\n")
     done = await place.run("diff", "well.example/app:1", "well.example/app:2", "--format", "json")
     assert (done.code, done.json["verdict"]) == (1, "platforms-changed")
-    assert done.json["reason"] == "platforms added linux/arm64; linux/amd64 moved, unread"
+    assert done.json["reason"] == "linux/arm64 added; linux/amd64 moved, unread"
