@@ -14,7 +14,7 @@ __all__ = ["Change", "Verdict"]
 
 
 class Verdict(StrEnum):
-    """How a tag came from one digest to another (`DESIGN.md` section 5)."""
+    """How a tag came from one digest to another."""
 
     IDENTICAL = "identical"
     RECOMPRESSED = "recompressed"

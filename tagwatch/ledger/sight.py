@@ -1,6 +1,6 @@
 """One snapshot into the ledger: which intervals last, begin and end.
 
-What a snapshot may say (`DESIGN.md` section 9): a tag that was observed is covered; a complete
+What a snapshot may say: a tag that was observed is covered; a complete
 FULL or SINCE covers every open interval without naming it, so that an unchanged night writes no
 interval; only a complete FULL, or a 404 for a tag that a complete SELECTED asked, ends one.
 """

@@ -111,7 +111,7 @@ class Ignore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One place where an image is named (`DESIGN.md` section 7 has the meaning of each field).
+    """One place where an image is named.
 
     `reference` None: it could not be resolved statically; `missing` says what is not known, or
     `invalid` why the text is refused. `fields` are the places to edit, most exact first.

@@ -6,7 +6,7 @@ understood is an error in any case.
 
 Risk: a green run that looked at nothing.
 Remedy: what the finding says: log in, wait for the quota, run online once, correct the file.
-Source: OCI distribution-spec, error codes; Docker Scout "No data"; `DESIGN.md`, section 2.
+Source: OCI distribution-spec, error codes; Docker Scout "No data".
 """
 
 from __future__ import annotations

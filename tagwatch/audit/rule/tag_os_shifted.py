@@ -3,7 +3,7 @@
 Risk: other libraries under the application, other package names in your `RUN apt-get`, another
 end of life.
 Remedy: name the release in the tag (`-bookworm`), test on the new one, then move.
-Source: docker-library/official-images README (suites in tags); `DESIGN.md`, section 5.
+Source: docker-library/official-images README (suites in tags).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ That is what official images do when their base moves. It is told so that nobody
 
 Risk: none of itself; a machine that pulled before runs the older base.
 Remedy: pull again where security fixes of the base matter; pin the digest where bytes matter.
-Source: docker-library/official-images README, "Library definition files"; `DESIGN.md`, 5.
+Source: docker-library/official-images README, "Library definition files".
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ other digest is reported.
 
 Risk: the publisher changed a release in place, or somebody else holds their key.
 Remedy: compare the two digests (`tagwatch diff`), pin the one you trust, ask the publisher.
-Source: docker/roadmap issues 85 and 743; distribution-library-image issue 195; `DESIGN.md`, 5.
+Source: docker/roadmap issues 85 and 743; distribution-library-image issue 195.
 """
 
 from __future__ import annotations
