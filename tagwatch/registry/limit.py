@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from tagwatch.errors import BudgetError
@@ -21,6 +22,7 @@ from tagwatch.image.snapshot import Quota
 __all__ = ["Meter", "Window", "quota_of", "retry_after_seconds"]
 
 _LIMIT = re.compile(r"\s*(\d{1,12})\s*(?:;\s*w=(\d{1,9}))?", re.ASCII)
+_MILLISECONDS_FROM = 100_000_000_000
 _EPOCH_FROM = 1_000_000_000  # a wait of 31 years is a date: Docker Hub's API sends unix times
 
 
@@ -131,10 +133,13 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
         value = float(text)
     except ValueError:
         try:
-            value = parsedate_to_datetime(text).timestamp()
+            date = parsedate_to_datetime(text)  # without a zone it is UTC's all the same
+            value = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
         except (ValueError, OverflowError, IndexError):
             return None
     else:
         if not value < float("inf") or value < _EPOCH_FROM:
             return max(0.0, value) if 0 <= value < float("inf") else None
+        if value >= _MILLISECONDS_FROM:
+            value /= 1000
     return max(0.0, value - time.time())

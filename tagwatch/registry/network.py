@@ -9,7 +9,7 @@ import aiohttp
 from yarl import URL
 
 from tagwatch.proxy import proxies_of, proxy_for
-from tagwatch.registry.safety import GuardedResolver, Origin
+from tagwatch.registry.safety import GuardedResolver, Origin, PrivateAddressError
 
 __all__ = ["Network", "open_network"]
 
@@ -27,8 +27,10 @@ class Network:
         *,
         named: aiohttp.ClientSession,
         guarded: aiohttp.ClientSession,
+        resolver: GuardedResolver,
         proxies: Mapping[str, str],
     ) -> None:
+        self._resolver = resolver
         self._named = named
         self._guarded = guarded
         self._proxies = proxies
@@ -37,6 +39,18 @@ class Network:
     def session(self, *, guarded: bool) -> aiohttp.ClientSession:
         """The session for a host; `guarded` connects to public addresses only."""
         return self._guarded if guarded else self._named
+
+    async def guard(self, origin: Origin) -> None:
+        """See that a name that a proxy will be asked for is at no private address, seen from here.
+
+        What only the proxy can resolve is left to it. Raises `PrivateAddressError`.
+        """
+        try:
+            await self._resolver.resolve(origin.host, origin.port)
+        except PrivateAddressError:
+            raise
+        except OSError:
+            return
 
     def proxy_for(self, origin: Origin) -> URL | None:
         """The proxy that `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` name for `origin`."""
@@ -54,13 +68,12 @@ async def open_network(environment: Mapping[str, str]) -> AsyncIterator[Network]
         (url.host or "", url.port or 0)
         for url in (URL(proxies[scheme]) for scheme in ("http", "https") if proxies[scheme])
     )
+    resolver = GuardedResolver(exempt)
     async with (
         _session(aiohttp.TCPConnector(limit=0, keepalive_timeout=60)) as named,
-        _session(
-            aiohttp.TCPConnector(limit=0, keepalive_timeout=60, resolver=GuardedResolver(exempt))
-        ) as guarded,
+        _session(aiohttp.TCPConnector(limit=0, keepalive_timeout=60, resolver=resolver)) as guarded,
     ):
-        yield Network(named=named, guarded=guarded, proxies=proxies)
+        yield Network(named=named, guarded=guarded, resolver=resolver, proxies=proxies)
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:

@@ -30,8 +30,12 @@ __all__ = [
     "parse_origins",
 ]
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
+# What the last 32 bits of an address are an IPv4 address in: NAT64, SIIT, IPv4-compatible.
+_OF_IPV4 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IANA has given out
+# Python's own word on these depends on its version (RFC 9637, RFC 6890, "Protocol Assignments").
+_NOT_GLOBAL = tuple(map(ipaddress.IPv6Network, ("3fff::/20", "2001:db8::/32", "2001::/32")))
+_PROTOCOL_ASSIGNMENTS = ipaddress.IPv4Network("192.0.0.0/24")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -86,14 +90,14 @@ def is_public_address(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _NAT64_LOCAL:
-            return False
         inner = ip.ipv4_mapped or ip.sixtofour
-        if inner is None and ip in _NAT64:
+        if inner is None and any(ip in network for network in _OF_IPV4):
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public_address(str(inner))
-    return ip.is_global and not ip.is_multicast
+        if ip not in _GLOBAL_UNICAST or any(ip in network for network in _NOT_GLOBAL):
+            return False
+    return ip.is_global and not ip.is_multicast and ip not in _PROTOCOL_ASSIGNMENTS
 
 
 class Passage(NamedTuple):

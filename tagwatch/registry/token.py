@@ -24,6 +24,7 @@ __all__ = ["TokenCache", "basic", "is_header_safe"]
 _CLIENT = "tagwatch"
 _TOKEN_BYTES = 64 * 1024
 _SHORTEST_SECONDS = 60.0  # by specification where expires_in is missing; less is not believed
+_LONGEST_SECONDS = 12 * 3600.0  # whoever says for ever is asked again all the same
 _EARLY_SECONDS = 10.0
 
 
@@ -225,7 +226,7 @@ class TokenCache:
                 hint="`tagwatch doctor` shows which credential was used",
                 status=answer.status,
             )
-        return token, max(_SHORTEST_SECONDS, body.expires_in or 0.0)
+        return token, min(max(_SHORTEST_SECONDS, body.seconds), _LONGEST_SECONDS)
 
 
 def _doing(realm: URL) -> str:

@@ -180,6 +180,9 @@ class Transport:
         """One request and its answer. `first`: at the origin that was asked, with credentials."""
         passage = self.boundary.permit(url)
         headers = self._headers(ask, passage, first=first)
+        proxy = self._network.proxy_for(origin_of(url))
+        if passage.guarded and proxy is not None:
+            await self._network.guard(origin_of(url))
         self.meter.requests[ask.kind if first else "redirect"] += 1
         async with self._network.session(guarded=passage.guarded).request(
             ask.method,
@@ -188,7 +191,7 @@ class Transport:
             data=ask.form if ask.form is not None else ask.json,
             allow_redirects=False,
             ssl=True if passage.guarded else self._tls,
-            proxy=self._network.proxy_for(origin_of(url)),
+            proxy=proxy,
         ) as response:
             self.meter.note(response.headers)
             head = ask.method == "HEAD"

@@ -39,7 +39,15 @@ class TokenAnswer(msgspec.Struct):
 
     token: str | None = None
     access_token: str | None = None
-    expires_in: float | None = None
+    expires_in: float | str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts; 0 where that is not said, or makes no sense."""
+        try:
+            return max(0.0, float(self.expires_in or 0))
+        except ValueError:
+            return 0.0
 
 
 class RefreshToken(msgspec.Struct):

@@ -13,6 +13,7 @@ import trustme
 
 from tagwatch.errors import ConfigError, HostileAnswerError, UnavailableError
 from tagwatch.family import CATALOGUES, CREDENTIALS, REGISTRIES
+from tagwatch.image.digest import digest_of
 from tagwatch.image.manifest import OCI_MANIFEST
 from tagwatch.image.snapshot import Quota
 from tagwatch.registry.certificate import tls_context
@@ -246,6 +247,24 @@ class TestProxies:
             environment = {"HTTP_PROXY": f"http://me:hunter2@{proxy.host}"}
             async with registry_at("http://registry.example", environment=environment) as registry:
                 assert await registry.head(repository("registry.example"), "1")
+
+    async def test_a_proxy_is_not_asked_for_a_private_place(self) -> None:
+        """A hexadecimal 127.0.0.1 is a name to every URL parser: the proxy would resolve it."""
+        body = b"{}"
+        digest = digest_of(body)
+        async with scripted(
+            Exchange(method="GET", path="http://registry.example/v2/"),
+            Exchange(
+                method="GET",
+                path=f"http://registry.example/v2/app/blobs/{digest}",
+                status=307,
+                headers={"Location": "https://0x7f000001/latest/meta-data"},
+            ),
+        ) as proxy:
+            environment = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), f"http://{proxy.host}")
+            async with registry_at("http://registry.example", environment=environment) as registry:
+                with pytest.raises(HostileAnswerError, match="private address"):
+                    await registry.blob(repository("registry.example"), digest, len(body))
 
     async def test_no_netrc_is_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         netrc = tmp_path / ".netrc"

@@ -27,6 +27,21 @@ def test_a_date_and_an_epoch_are_times() -> None:
     # Docker Hub's API sends unix times; taken for seconds they are 55 years (version-checker #376)
     assert retry_after_seconds({"X-Retry-After": str(int(soon))}) == pytest.approx(100, abs=3)
     assert retry_after_seconds({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0.0
+    assert retry_after_seconds({"Retry-After": str(int(soon * 1000))}) == pytest.approx(100, abs=3)
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000", ""])
+def test_a_date_is_of_utc_wherever_this_machine_is(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        text = formatdate(time.time() + 100, usegmt=True).replace("GMT", zone).strip()
+        assert retry_after_seconds({"Retry-After": text}) == pytest.approx(100, abs=3)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("text", ["", "soon", "nan", "inf", "-5", "-inf", "1e400", "Mon, 99"])
