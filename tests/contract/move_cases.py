@@ -252,7 +252,7 @@ CASES: dict[str, tuple[Said, ...]] = {
                     platforms_offered=("linux/arm64",),
                 ),
             ),
-            expect=speaks("gone for linux/amd64", digest("b"), severity=ERROR),
+            expect=speaks("no longer offers linux/amd64", digest("b"), severity=ERROR),
         ),
         Said(
             why="a staged push",

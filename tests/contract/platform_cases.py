@@ -26,7 +26,7 @@ CASES: dict[str, tuple[Said, ...]] = {
                     platforms=(Platform.parse("linux/arm/v6"), Platform.parse("linux/s390x"))
                 )
             ),
-            expect=speaks("not there for linux/arm/v6, linux/s390x"),
+            expect=speaks("does not offer linux/arm/v6, linux/s390x"),
         ),
         Said(
             why="the policy asks for it",
@@ -37,7 +37,7 @@ CASES: dict[str, tuple[Said, ...]] = {
                     platforms=(Platform.parse("linux/amd64"), Platform.parse("linux/arm64"))
                 )
             ),
-            expect=speaks("not there for linux/arm64", severity=ERROR),
+            expect=speaks("does not offer linux/arm64", severity=ERROR),
         ),
         Said(
             why="the file asks for it",

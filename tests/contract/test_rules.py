@@ -20,6 +20,7 @@ from tests.contract.rule_case import Said
 TABLES = (tag_cases, move_cases, name_cases, base_cases, platform_cases, port_cases)
 CASES = {name: cases for table in TABLES for name, cases in table.CASES.items()}
 NAMES = sorted(RULES)
+EXAMPLE = re.compile(r'\n\nExample: (?:[^"]|"[^"]*"(?!\.\n\n))*"([^"]+)"\.\n\nRisk: ')
 PRIVATE = re.compile(r"/work\b|/tmp\b|shared/")
 
 
@@ -52,6 +53,14 @@ def test_a_rule_tells_risk_remedy_and_source(name: str) -> None:
     assert explained.startswith(f"{name}: ")
     for option in load_rule(name).options:
         assert f"option {option}:" in explained
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rule_shows_a_sentence_that_it_really_says(name: str) -> None:
+    (example,) = EXAMPLE.findall(rule_documentation(name))
+    said = " ".join(example.split())
+    results = [case.result(name) for case in CASES[name] if case.expect]
+    assert said in {finding.message for result in results for finding in result.findings}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,6 +3,9 @@
 `ADD --checksum` is exact and not reported; nor is ADD of a local archive, which it unpacks.
 Only the file is judged: in an image's history every base has an ADD.
 
+Example: `ADD git@github.com:a/b.git#main /x`: "ADD takes 'git@github.com:a/b.git#main' as it is on
+the day of the build".
+
 Risk: what the address serves is built in, whatever it is that day.
 Remedy: give `--checksum=sha256:…`, or fetch and verify in a RUN; write COPY for local files.
 Source: hadolint DL3020; CIS Docker Benchmark 4.9; Trivy DS-0005; Dockle CIS-DI-0009.

@@ -5,6 +5,8 @@ image's own index holds counts: what is attached as a referrer, or under cosign'
 looked for. Copies by tools that do not know attestations drop them. Provenance in mode `min` is
 what builders write by default and counts: mode `max` tells build arguments to everybody.
 
+Example: `FROM redis:6.2.24`: "redis:6.2.24 carries no sbom and no provenance in its index".
+
 Risk: nobody can tell from the image which packages it holds, and from what it was built.
 Remedy: build with `--sbom=true --provenance=true`, and copy with a tool that copies all.
 Source: BuildKit, attestation-storage.md; Docker Scout policy "Supply Chain Attestations".

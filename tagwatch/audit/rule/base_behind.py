@@ -3,6 +3,8 @@
 `options.level` widens that to `minor` or `major`. A distribution release inside the variant
 (`-alpine3.20`) does not freeze the line. Pre-releases are never offered.
 
+Example: `FROM redis:6.2.20`: "redis:6.2.20 is behind: 6.2.24 is the newest of its line".
+
 Risk: patch releases are where security fixes go; the older one gets no more.
 Remedy: move to the tag that the finding names.
 Source: NIST SP 800-190, 4.2.2; Renovate `patch` updates.

@@ -2,6 +2,9 @@
 
 A label that names an ancestor is inherited from it and is no conflict.
 
+Example: `image: ghcr.io/shop/api:1.4`: "ghcr.io/shop/api:1.4 (linux/amd64) claims python:3.12-slim,
+and its layers are those of docker.io/library/alpine:3.20".
+
 Risk: whoever trusts the label audits the wrong image; a wrong copy, or a lie.
 Remedy: rebuild; or remove the label that the build wrote wrongly.
 Source: regclient issue 603; OCI image-spec, annotations.md `org.opencontainers.image.base.name`.

@@ -4,6 +4,9 @@ Layers decide, not names: a mirror's copy of an approved base is approved, and s
 on one. A `FROM` is itself the base of what is built; the last stage counts, and with
 `options.builders` the stages that only build, too. What cannot be known is `base-unknown`.
 
+Example: `FROM python:3.12-slim`: "python:3.12-slim is not an approved base: 3.12.3 is outside
+>=3.12.4".
+
 Risk: an operating system and libraries that nobody vetted, and that no list brings up to date.
 Remedy: build on an approved base; the finding lists them.
 Source: CIS Docker Benchmark 4.2; Docker Scout policy "Approved Base Images".

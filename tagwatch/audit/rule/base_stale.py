@@ -4,6 +4,9 @@ Measured on the image's own platform: an index that changed for other platforms 
 not stale. The policy's `stale_grace` leaves time to rebuild; a base with `max_behind` counts
 builds instead of days.
 
+Example: `FROM redis:6.2@sha256:bbbbbbbbbbbb…`: "redis:6.2 left the pinned sha256:bbbbbbbbbbbb
+(6.2.20) on 2026-11-14, and serves sha256:aaaaaaaaaaaa (6.2.24)".
+
 Risk: fixes of the base are out, and not in this image.
 Remedy: rebuild; or renew the pin. The finding says since when, and what changed.
 Source: CIS Docker Benchmark 4.4; NIST SP 800-190, 4.2.2; anchore-engine issue 186.

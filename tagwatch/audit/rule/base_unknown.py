@@ -3,6 +3,9 @@
 Only where the policy names approved bases. It is never an error: layers that match no known
 build may be squashed, converted, or from a day before the ledger began.
 
+Example: `image: ghcr.io/shop/api:1.4`: "the base of ghcr.io/shop/api:1.4 is not known: no known
+build of an approved base matches its layers".
+
 Risk: an image outside all rules that looks as if it were inside.
 Remedy: rebuild it on an approved base; or let a scan learn the base's older builds; or accept
 claims (`accept_claims`) where labels are enough.

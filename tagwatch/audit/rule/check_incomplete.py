@@ -4,6 +4,8 @@ Always on. A registry that refuses, limits or fails never reads as "clean" or "t
 it ends the run is the policy's `on_unavailable` (fail, warn, pass); a file that cannot be
 understood is an error in any case.
 
+Example: `FROM redis:6.2.24`: "redis:6.2.24 was not checked: nothing is stored of it".
+
 Risk: a green run that looked at nothing.
 Remedy: what the finding says: log in, wait for the quota, run online once, correct the file.
 Source: OCI distribution-spec, error codes; Docker Scout "No data".

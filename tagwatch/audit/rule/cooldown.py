@@ -4,6 +4,9 @@ Its age counts from when it was first seen, or from the push date where the regi
 never from `created`, which the publisher writes as they like. On the first sight of a tag
 its age is not known; that is said where the policy names this rule.
 
+Example: `FROM redis:6.2`: "redis:6.2 serves an image first seen on 2026-11-22, less than 3 days
+ago".
+
 Risk: most poisoned releases are found and taken back within days.
 Remedy: wait, or go back to the digest before; exempt what must be fast (`exempt`).
 Source: Renovate `minimumReleaseAge` and its issues 41955, 45236 (no dates outside Docker Hub).

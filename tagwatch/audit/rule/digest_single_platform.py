@@ -2,6 +2,9 @@
 
 Not said where the policy asks for one platform only.
 
+Example: `FROM redis:6.2@sha256:bbbbbbbbbbbb…`: "redis:6.2@sha256:bbbbbbbbbbbb: the digest is one
+platform's, and the tag has several".
+
 Risk: the file works on the machine where the digest was copied, and fails on the others.
 Remedy: pin the digest of the index, which all platforms share.
 Source: Docker documentation, "Multi-platform builds"; OCI image-spec, image-index.md.

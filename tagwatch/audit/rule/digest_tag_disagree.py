@@ -3,6 +3,9 @@
 The digest decides what is pulled; the tag beside it is what people read. A digest that the tag
 served once and left is `base-stale`; one platform of the tag's image is `digest-single-platform`.
 
+Example: `FROM redis:6.2@sha256:bbbbbbbbbbbb…`: "redis:6.2@sha256:bbbbbbbbbbbb: 6.2 was never seen
+to serve this digest, which is 7.2".
+
 Risk: people review one version and run another.
 Remedy: pin the digest that the tag serves, or correct the tag.
 Source: NIST SP 800-190, 4.1.5; containerd (the tag is ignored where a digest stands).

@@ -2,6 +2,9 @@
 
 Off unless the policy turns it on: a pin that no bot renews misses security fixes.
 
+Example: `FROM redis:6.2.24`: "redis:6.2.24 is not pinned to a digest: it is 6.2.24 today
+(sha256:aaaaaaaaaaaa)".
+
 Risk: a tag can be pushed again with other content, by its publisher or by a thief of their key.
 Remedy: pin `tag@digest`; the finding gives the digest of the index, so every platform still works.
 Source: hadolint issues 773 and 1227; Docker Scout "Recommended fixes"; NIST SP 800-190, 4.1.5.

@@ -1,5 +1,8 @@
 """The release line of the product in the image ends within the next `days` days.
 
+Example: `FROM redis:7.2.1`: "redis:7.2.1 is redis 7.2.1, whose line 7.2 ends on 2026-12-31, in 38
+days, by facts of 2026-11-01".
+
 Risk: an upgrade under time pressure.
 Remedy: plan the move to a newer release line.
 Source: endoflife.date.

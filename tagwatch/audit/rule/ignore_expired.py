@@ -3,6 +3,9 @@
 Always on. What it took out is reported again. Every ignore needs a reason and, unless the policy
 allows permanent ones, an end; `ignore_policy.max_days` limits how far away that may be.
 
+Example: `# tagwatch: ignore=tag-missing until=2026-11-22`: "the ignore of tag-missing does not
+count: it expired on 2026-11-22".
+
 Risk: exceptions that were meant to be short and are found years later.
 Remedy: fix what was ignored, or decide again and write the new date and the reason.
 Source: Trivy `.trivyignore.yaml` `expired_at`; adorsys/status-list-server issue 406.

@@ -3,6 +3,9 @@
 Always on. Where only some files were checked, an ignore about others is not called unused; nor
 is one whose image could not be read.
 
+Example: `# tagwatch: ignore=tag-missing until=2026-12-01 reason="r"`: "the ignore of tag-missing
+took nothing out".
+
 Risk: a stale exception hides the next finding of its kind, which nobody decided on.
 Remedy: remove it.
 Source: Trivy issues 1758 and 2312; pip-audit issue 676.

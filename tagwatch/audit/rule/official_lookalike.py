@@ -8,6 +8,8 @@ Names shorter than five letters are not compared by spelling. What the policy's
 `repositories.allow` names is trusted. Of 1,008 repositories in public projects, two are one slip
 from an official name (2026-11-24): the two just named.
 
+Example: `FROM ngnix:1`: "ngnix:1 looks like the official image nginx, and is not".
+
 Risk: attackers publish images under names that people mistype.
 Remedy: write the name that you mean; or allow the repository in the policy.
 Source: NIST SP 800-190, 3.1.5; Sysdig, 1,652 malicious images on Docker Hub (2022); Liu et al.,

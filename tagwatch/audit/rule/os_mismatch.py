@@ -3,6 +3,8 @@
 `defaults.host_os: any` turns it off for mixed fleets. Docker Desktop on Windows runs Linux images,
 so that the machine at hand says nothing: only the policy does.
 
+Example: `FROM redis:6.2.24`: "redis:6.2.24 is for windows only, and the hosts run linux".
+
 Risk: the container never starts: an image shares the kernel of its host.
 Remedy: use the image built for your hosts' system.
 Source: OCI image-spec, config.md `os`; Microsoft, "Windows container version compatibility".

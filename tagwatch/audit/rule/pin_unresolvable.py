@@ -3,6 +3,9 @@
 Said only after the registry answered 404 to a request that accepts every kind of manifest; a
 refusal is `check-incomplete`.
 
+Example: `FROM redis:6.2@sha256:bbbbbbbbbbbb…`: "redis:6.2@sha256:bbbbbbbbbbbb: the registry has no
+such digest (any more)".
+
 Risk: the next build or pull fails, everywhere at once.
 Remedy: pin what the tag serves now.
 Source: tunaOS issue 1806 (24 build cells lost to collected digests); cozystack issue 3305.

@@ -1,5 +1,8 @@
 """No tag serves the pinned digest any more: the registry may collect it at any time.
 
+Example: `FROM redis:6.2@sha256:bbbbbbbbbbbb…`: "redis:6.2@sha256:bbbbbbbbbbbb: no tag serves this
+digest any more, so it may be collected".
+
 Risk: the pin dies one day without notice; that is `pin-unresolvable` then.
 Remedy: renew the pin while the old digest still works.
 Source: tunaOS issue 1806; cozystack issue 3305; distribution garbage collection.

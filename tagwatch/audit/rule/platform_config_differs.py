@@ -2,6 +2,9 @@
 
 Windows differs from Linux by nature, and is compared with itself only.
 
+Example: `FROM redis:6.2`: "redis:6.2 runs differently by platform: USER app on linux/amd64, unset
+on linux/arm64".
+
 Risk: what was tested on one architecture runs as another user, or listens elsewhere, on the other.
 Remedy: tell the publisher; set user and ports yourself where you run it.
 Source: OCI image-spec, image-index.md (each platform has a config of its own).

@@ -2,6 +2,9 @@
 
 Publishers that push one platform after another look so for some hours; the rule waits.
 
+Example: `FROM redis:6.2.24`: "redis:6.2.24 moved on 2026-11-21 from sha256:bbbbbbbbbbbb to
+sha256:aaaaaaaaaaaa and no longer offers linux/amd64".
+
 Risk: nodes of that platform fail to pull, or go on with what they have, for ever.
 Remedy: go back to the digest that had the platform, and tell the publisher.
 Source: midnight-indexer issue 1384 (`latest` became arm64 only); official-images, staged pushes.
@@ -32,7 +35,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     if not gone or subject.at - change.at < timedelta(hours=subject.options["grace_hours"]):
         return
     yield Statement(
-        message=f"{moved(subject, change)} and is gone for {', '.join(gone)}",
+        message=f"{moved(subject, change)} and no longer offers {', '.join(gone)}",
         remedy=f"those platforms still have {change.before}",
         evidence={**facts_of(change), "platforms": ", ".join(gone)},
     )

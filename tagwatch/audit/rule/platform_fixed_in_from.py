@@ -2,6 +2,9 @@
 
 `$BUILDPLATFORM` and `$TARGETPLATFORM` follow the build, and are fine.
 
+Example: `FROM --platform=linux/amd64 redis`: "this stage is always built for linux/amd64, whatever
+platform is asked for".
+
 Risk: an image labelled arm64 that holds amd64 programs; emulation nobody asked for.
 Remedy: leave the flag out, or write `--platform=$BUILDPLATFORM` for a stage of tools.
 Source: hadolint DL3029; BuildKit check FromPlatformFlagConstDisallowed.

@@ -2,6 +2,9 @@
 
 Official images build each architecture by itself, so that one may lag for some hours.
 
+Example: `FROM redis:6.2`: "redis:6.2 is not one version on every platform: 6.2.22 on linux/s390x;
+6.2.24 on linux/amd64".
+
 Risk: the same file runs 3.12.4 on your laptop and 3.12.3 in production.
 Remedy: wait for the publisher, or pin the full version that all platforms have.
 Source: docker-library/official-images README, "Architectures other than amd64?".

@@ -1,7 +1,10 @@
-"""The image is not there for a platform that the policy, or the file itself, asks for.
+"""The image does not offer a platform that the policy, or the file itself, asks for.
 
 An `arm/v7` machine runs what was built for `arm/v6`; `arm64/v8` is `arm64`; attestations are no
 platform.
+
+Example: `FROM redis:6.2.24`: "redis:6.2.24 does not offer linux/arm64: it offers linux/amd64,
+linux/arm/v7".
 
 Risk: builds and pulls on that platform fail, or run slowly in emulation without notice.
 Remedy: use a tag that has the platform; or take it out of `defaults.platforms`.
@@ -34,7 +37,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     if missing:
         names = ", ".join(str(platform) for platform in missing)
         yield Statement(
-            message=f"{name(target)} is not there for {names}: "
+            message=f"{name(target)} does not offer {names}: "
             f"it offers {', '.join(evidence.platforms_offered)}",
             remedy="use a tag that offers it",
             evidence={"missing": names},

@@ -2,6 +2,8 @@
 
 Always on, and only said where some image of the run is one that the facts speak of.
 
+Example: "ends of life were judged by facts of 2026-01-01, 326 days old".
+
 Risk: a release that ended since is not reported.
 Remedy: update tagwatch, or name a newer file with `knowledge` in the configuration.
 Source: endoflife.date changes several times a week; `facts` have their date.

@@ -4,6 +4,8 @@ Docker's own firewall rules go before the host's, so that such a port is open to
 where the firewall closes it. Databases and queues are errors. The ports in `allow_ports` are
 meant to be public; a port that is only exposed (`expose:`) is not published.
 
+Example: `ports: ["8080:80"]`: "web publishes 8080:80 on every interface".
+
 Risk: a database on the internet.
 Remedy: write `127.0.0.1:5432:5432`, and let a proxy publish what is public.
 Source: CIS Docker Benchmark 5.14 (5.13 before 1.6); docker/docs issue 22368.

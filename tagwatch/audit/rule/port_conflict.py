@@ -5,6 +5,9 @@ They are of two services of a project, or of one: a service with `scale` (an err
 its containers, unless a range gives each its own. TCP and UDP are apart; an address meets every
 interface of its family; services of different profiles need not run together.
 
+Example: `scale: 3`, `ports: ["8080:80"]`: "a publishes 8080:80 on one host port, and scale: 3
+starts 3 containers".
+
 Risk: whichever starts second does not start.
 Remedy: give one of them another host port or address; give a scaled service a range, or no host
 port and a proxy before it.

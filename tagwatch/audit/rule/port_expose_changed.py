@@ -2,6 +2,10 @@
 
 Where the file publishes a port that the image no longer exposes, the finding names the mapping.
 
+Example: `image: yourls:1.9`, `ports: ["8080:80"]`: "yourls:1.9 moved on 2026-11-21 from
+sha256:bbbbbbbbbbbb to sha256:aaaaaaaaaaaa: it now exposes 8080/tcp and it no longer exposes 80/tcp;
+8080:80 will reach nothing".
+
 Risk: `8080:80` goes on to start, and nothing listens behind it.
 Remedy: publish the port that the image serves now.
 Source: docker-library/official-images pull request 19553 (YOURLS, 80 to 8080).

@@ -2,6 +2,9 @@
 
 The container's own port is another matter: since Docker 20.10 any user may bind it inside.
 
+Example: `ports: ["127.0.0.1:22:2222"]`: "git publishes 127.0.0.1:22:2222: host port 22 is one that
+system services have".
+
 Risk: the container takes the place of a system service (ssh, DNS, mail) of its host.
 Remedy: publish a port from 1024 up; or name it in `allow_ports`.
 Source: CIS Docker Benchmark 5.8; moby pull request 41030.

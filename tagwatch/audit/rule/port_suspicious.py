@@ -3,6 +3,8 @@
 Ports below 1024 inside the container are fine since Docker 20.10; with `options.privileged` they
 are noted, for engines and host networks where they still need root.
 
+Example: `EXPOSE 80000/tcp`: "EXPOSE 80000/tcp: ports go from 1 to 65535".
+
 Risk: ssh in a container is a second way in that nobody watches; a number out of range is a typo,
 and the port meant is not there.
 Remedy: leave ssh out (`docker exec` does its work), or ignore the finding where ssh is the service

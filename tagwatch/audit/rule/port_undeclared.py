@@ -2,6 +2,8 @@
 
 EXPOSE is documentation, so this is a note; an image that exposes nothing is not judged.
 
+Example: `ports: ["8080:80"]`: "8080:80 is published, and redis:6.2.24 exposes 6379/tcp".
+
 Risk: nothing listens on that port, and the mapping leads nowhere.
 Remedy: publish the port that the image serves, or make sure that yours is configured.
 Source: CIS Docker Benchmark 5.9.

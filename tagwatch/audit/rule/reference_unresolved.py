@@ -1,5 +1,7 @@
 """Which image this is cannot be told from the file alone, or the text is no image reference.
 
+Example: `FROM ${BASE}`: "'${BASE}' was not audited: BASE has no value here".
+
 Risk: an image that nobody audited. It is shown, never passed silently.
 Remedy: give the variable a default, or name its value with `--build-arg`, `.env` or the compose
 file that builds it; correct a text that no tool accepts.

@@ -2,6 +2,8 @@
 
 Off unless the policy turns it on.
 
+Example: `FROM redis:6.2.24`: "redis:6.2.24 names no registry, and means Docker Hub".
+
 Risk: an engine configured with other search registries pulls another image under the same name.
 Remedy: write the registry: `docker.io/library/redis:7`.
 Source: hadolint issue 446; containers registries.conf `unqualified-search-registries`.

@@ -2,6 +2,9 @@
 
 Every way to name an image counts: `FROM`, `COPY --from`, `RUN --mount=from=`, compose, Kubernetes.
 
+Example: `FROM quay.io/a/b:1`: "quay.io/a/b:1 comes from quay.io, which is not among the allowed
+registries".
+
 Risk: software of a publisher nobody vetted, from a place nobody watches.
 Remedy: use the same image from an allowed registry; the finding lists them.
 Source: hadolint DL3026 (and its issues 1108, 1216: other ways in); CIS Docker Benchmark 4.2;
@@ -29,14 +32,14 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     registry = target.reference.repository.registry
     if decision.pattern:
-        why = f"the policy denies {decision.pattern}" + (
+        why = f": the policy denies {decision.pattern}" + (
             f": {decision.reason}" if decision.reason else ""
         )
     else:
-        why = f"{registry} is not among the allowed registries"
+        why = ", which is not among the allowed registries"
     allowed = listed(policy.registries.allow)
     yield Statement(
-        message=f"{name(target)} comes from {registry}: {why}",
+        message=f"{name(target)} comes from {registry}{why}",
         remedy=f"take it from one of: {allowed}" if allowed else "take it from another registry",
         evidence={"registry": registry, "pattern": decision.pattern}
         if decision.pattern

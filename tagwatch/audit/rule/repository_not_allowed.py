@@ -3,6 +3,9 @@
 Docker Hub's namespaces of one architecture (`arm64v8/redis`) are allowed where the official image
 is. Where the registry itself is refused, only `registry-not-allowed` speaks.
 
+Example: `FROM someone/redis:7`: "someone/redis:7 may not be used: docker.io/someone/redis is not
+among the allowed repositories".
+
 Risk: software of a publisher nobody vetted.
 Remedy: use an allowed repository; the finding lists the patterns.
 Source: hadolint issue 357; Docker Scout policy "Approved Base Images"; NIST SP 800-190, 4.2.1.

@@ -2,6 +2,8 @@
 
 A full version that was superseded is meant to rest, and is not reported.
 
+Example: `FROM redis:6.2`: "redis:6.2 has not moved for 200 days, while its line has".
+
 Risk: whoever follows the tag believes to be up to date, and is not.
 Remedy: follow a tag that still moves; the finding names the nearest newer one.
 Source: NIST SP 800-190, 4.2.2; docker-library/official-images README (tags leave the file).

@@ -3,6 +3,9 @@
 Environment variables are left out: each new version changes one. EXPOSE is `port-expose-changed`,
 and a change under one version is `tag-replaced`.
 
+Example: `FROM redis:6.2`: "redis:6.2 moved on 2026-11-21 from sha256:bbbbbbbbbbbb to
+sha256:aaaaaaaaaaaa and runs differently: USER unset is now '1000'; VOLUME /data is new".
+
 Risk: files that the container may no longer write, arguments that no longer arrive, data that is
 lost with the container, a stop that kills.
 Remedy: compare what you override with what the image says now.
@@ -32,7 +35,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     differences = tuple(_differences(config_of(change)))
     if differences:
         yield Statement(
-            message=f"{moved(subject, change)} and runs otherwise: {'; '.join(differences)}",
+            message=f"{moved(subject, change)} and runs differently: {'; '.join(differences)}",
             remedy="check what you mount, override and run as",
             evidence=facts_of(change),
         )
@@ -56,7 +59,7 @@ def _shown(value: Any) -> str:
 
 RULE = Rule(
     id="tag-config-changed",
-    title="image runs otherwise under the same tag",
+    title="image runs differently under the same tag",
     severity=Severity.WARNING,
     needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
     options=RECENT,

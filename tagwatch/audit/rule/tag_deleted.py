@@ -3,6 +3,9 @@
 A registry that could not be read says nothing about its tags: that is `check-incomplete`. Where a
 digest stands beside the tag and is still served, builds go on, and this is a warning.
 
+Example: `FROM redis:6.2.24`: "redis:6.2.24 is gone since 2026-11-20; last served on 2026-11-19,
+when it was 6.2.24".
+
 Risk: the next build or the next node that pulls fails; or somebody else takes the name.
 Remedy: move to a tag that exists; the finding says when it was seen last and what it was.
 Source: OCI distribution-spec, "Deleting tags"; Kubernetes `ErrImagePull`.

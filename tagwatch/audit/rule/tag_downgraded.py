@@ -1,5 +1,8 @@
 """The tag moved to an older version than it served before, or back to an image it had left.
 
+Example: `FROM redis:6.2`: "redis:6.2 moved on 2026-11-21 from sha256:bbbbbbbbbbbb to
+sha256:aaaaaaaaaaaa, back from 6.2.24 to 6.2.22".
+
 Risk: fixed bugs and holes are back, and nobody was told; a rollback of the publisher, a mistake
 in their pipeline, or somebody else's push.
 Remedy: ask the publisher; until then pin the version that you tested.

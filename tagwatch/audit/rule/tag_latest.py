@@ -2,6 +2,9 @@
 
 A digest beside the tag makes it exact; such a reference is not reported.
 
+Example: `FROM redis:latest`: "redis:latest moves across versions without notice: it is 8.2.1 today
+(sha256:aaaaaaaaaaaa)".
+
 Risk: `latest` moves across major versions without notice; nobody can say afterwards what ran.
 Remedy: write the tag that `latest` stands for now, or pin the digest where the publisher has no
 other tag.

@@ -2,6 +2,8 @@
 
 Also said of a tag that does not exist but is a pattern (`redis:6.2.x`): no tool pulls patterns.
 
+Example: `FROM redis`: "redis has no tag, so it means latest: 8.2.1 today (sha256:aaaaaaaaaaaa)".
+
 Risk: what is built or run changes whenever the publisher moves `latest`, across major versions,
 and two machines that pull at different times run different software under the same file.
 Remedy: write the tag that the name stands for now; the finding names it.

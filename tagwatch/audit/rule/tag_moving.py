@@ -2,6 +2,9 @@
 
 That is often what is wanted; the note says how often it moved and what it is now.
 
+Example: `FROM redis:6.2`: "redis:6.2 is a tag that moves: it is 6.2.24 today (sha256:aaaaaaaaaaaa),
+and moved 3 times since 2026-08-15".
+
 Risk: a build today and a build next week differ, and only the registry knows.
 Remedy: leave it, knowingly; or write the concrete tag; or pin `tag@digest` and let a bot move it.
 Source: Docker documentation, "Building best practices", Pin base image versions; Renovate

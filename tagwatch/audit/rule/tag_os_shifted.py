@@ -1,5 +1,8 @@
 """The same tag now carries another operating system release or family (bookworm to trixie).
 
+Example: `FROM python:3.12-slim`: "python:3.12-slim moved on 2026-11-21 from sha256:bbbbbbbbbbbb to
+sha256:aaaaaaaaaaaa, and its system from debian bookworm to debian trixie".
+
 Risk: other libraries under the application, other package names in your `RUN apt-get`, another
 end of life.
 Remedy: name the release in the tag (`-bookworm`), test on the new one, then move.

@@ -3,6 +3,9 @@
 That is what official images do when their base moves. It is told so that nobody mistakes it for
 `tag-replaced`, nor the older bytes for the newer.
 
+Example: `FROM redis:6.2.24`: "redis:6.2.24 moved on 2026-11-21 from sha256:bbbbbbbbbbbb to
+sha256:aaaaaaaaaaaa: a rebuild of the same version".
+
 Risk: none of itself; a machine that pulled before runs the older base.
 Remedy: pull again where security fixes of the base matter; pin the digest where bytes matter.
 Source: docker-library/official-images README, "Library definition files".

@@ -4,6 +4,9 @@ A routine rebuild (same steps, newer base) is `tag-rebuilt`, not this. Where wha
 compared, a note says so: unknown is not harmless. Of a base that the policy calls immutable, any
 other digest is reported.
 
+Example: `FROM redis:6.2.24`: "redis:6.2.24 moved on 2026-11-21 from sha256:bbbbbbbbbbbb to
+sha256:aaaaaaaaaaaa and is another image: 2 steps differ".
+
 Risk: the publisher changed a release in place, or somebody else holds their key.
 Remedy: compare the two digests (`tagwatch diff`), pin the one you trust, ask the publisher.
 Source: docker/roadmap issues 85 and 743; distribution-library-image issue 195.

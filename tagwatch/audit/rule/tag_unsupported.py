@@ -2,6 +2,8 @@
 
 Known from the publisher's own list where history was imported from it; not guessed from age.
 
+Example: `FROM redis:6.2.24`: "redis:6.2.24 is no longer built by its publisher, since 2026-11-19".
+
 Risk: the image never gets a security fix again, while pulling it goes on to work.
 Remedy: move to a tag that is still built; the finding names the nearest newer one.
 Source: docker-library/official-images README, "Library definition files"; Docker Scout policy

@@ -4,6 +4,8 @@ Where no stage sets USER, the base image decides; if its config is not known, no
 Images whose entrypoint gives root up by itself (redis, postgres) need no USER: such a base is
 named in `options.drop_root`. Windows images have no root.
 
+Example: `USER 0:0`: "the image runs as root: USER 0:0".
+
 Risk: whoever breaks out of the program is root in the container, and near to root on the host.
 Remedy: create a user in the image and end with `USER <name>`.
 Source: CIS Docker Benchmark 4.1; hadolint DL3002; Trivy DS-0002; Dockle CIS-DI-0001.

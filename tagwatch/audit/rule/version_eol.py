@@ -4,6 +4,9 @@ The version is the one that the tag was resolved to; the dates are facts bundled
 (or named by `knowledge` in the configuration), and the finding says of which day they are. Paid
 or extended support is not counted.
 
+Example: `FROM redis:6.2.24`: "redis:6.2.24 is redis 6.2.24, whose line 6.2 ended on 2026-10-31, by
+facts of 2026-11-01".
+
 Risk: holes found from now on stay open.
 Remedy: move to a release line that is supported.
 Source: endoflife.date; NIST SP 800-190, 4.2.2.
