@@ -11,7 +11,7 @@ from tagwatch.audit.alias import most_specific
 from tagwatch.audit.change import Verdict
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.image.digest import Digest
-from tagwatch.image.tag import Kind, Tag, parse_tag, version_key
+from tagwatch.image.tag import Kind, Tag, is_step_back, parse_tag, version_key
 from tagwatch.image.vocabulary import PLAIN, Vocabulary
 from tagwatch.source.library import LibraryBuild, served_builds
 
@@ -115,12 +115,10 @@ def _interval(
     )
 
 
-_key = lru_cache(maxsize=4096)(version_key)
-
-
+@lru_cache(maxsize=4096)
 def _verdict(before: str | None, after: str | None) -> str:
     """Up or down where both versions are known; a library file does not say what else changed."""
-    if before is None or after is None or before == after:
-        return Verdict.UNKNOWN.value
-    up = _key(before) < _key(after)
-    return (Verdict.UPGRADED if up else Verdict.DOWNGRADED).value
+    if is_step_back(before, after):
+        return Verdict.DOWNGRADED.value
+    is_up = before is not None and after is not None and version_key(before) < version_key(after)
+    return (Verdict.UPGRADED if is_up else Verdict.UNKNOWN).value

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from tagwatch.audit.change import Verdict
 from tagwatch.audit.history import Interval, Seen
-from tagwatch.image.tag import Kind, parse_tag, version_key
+from tagwatch.image.tag import Kind, is_step_back, parse_tag
 
 __all__ = ["ABANDONED_AFTER", "RECENTLY", "Lifecycle", "classify"]
 
@@ -79,15 +79,11 @@ def _news(past: Sequence[Interval], at: datetime) -> Lifecycle | None:
     *_, before, now = past
     if before.digest != now.digest:
         left = any(interval.digest == now.digest for interval in past[:-2])
-        if left or _is_below(now.version, before.version):
+        if left or is_step_back(before.version, now.version):
             return Lifecycle.WENT_BACK
     if before.ended_at is not None and before.ended_at < now.first_seen:
         return Lifecycle.RETURNED
     return None
-
-
-def _is_below(version: str | None, other: str | None) -> bool:
-    return version is not None and other is not None and version_key(version) < version_key(other)
 
 
 def _behaviour(past: Sequence[Interval], at: datetime) -> Lifecycle | None:

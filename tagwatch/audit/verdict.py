@@ -18,6 +18,7 @@ from tagwatch.audit.layer_diff import LayerDiff
 from tagwatch.audit.rebuild import BuildComparison, Outcome, compare_builds
 from tagwatch.audit.stated_version import full_version, is_older, stated_version
 from tagwatch.image.platform import Platform
+from tagwatch.image.tag import is_step_back
 from tagwatch.value import dataclass, field, replace
 
 __all__ = ["ChangeContext", "explain_change"]
@@ -190,7 +191,7 @@ def _judge_versions(old: str | None, new: str | None) -> _Judgement | None:
     text = f"version {old} to {new}"
     if is_older(old, new):
         return _Judgement(verdict=Verdict.UPGRADED, reason=text)
-    if is_older(new, old):
+    if is_older(new, old) and is_step_back(old, new):
         return _Judgement(verdict=Verdict.DOWNGRADED, reason=text)
     reason = f"{text}: which of them is newer cannot be told"
     return _Judgement(verdict=Verdict.UNKNOWN, reason=reason)

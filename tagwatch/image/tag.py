@@ -15,7 +15,16 @@ from tagwatch.image.token import Part, Token, split_tag
 from tagwatch.image.vocabulary import PLAIN, Vocabulary
 from tagwatch.value import dataclass
 
-__all__ = ["FIRST_YEAR", "Kind", "Scheme", "Tag", "is_artifact", "parse_tag", "version_key"]
+__all__ = [
+    "FIRST_YEAR",
+    "Kind",
+    "Scheme",
+    "Tag",
+    "is_artifact",
+    "is_step_back",
+    "parse_tag",
+    "version_key",
+]
 
 FIRST_YEAR = 1990
 """A first number from here to 2099 is a calendar year."""
@@ -174,6 +183,19 @@ def version_key(version: str) -> Precedence:
     True
     """
     return parse_tag(version.replace("+", "_")).precedence
+
+
+def is_step_back(before: str | None, after: str | None) -> bool:
+    """True where the version `after` comes before `before`, and does not merely say less of it.
+
+    >>> is_step_back("3.10.1", "3.10.0"), is_step_back("3.10.1", "3.10")
+    (True, False)
+    """
+    if before is None or after is None:
+        return False
+    old, new = version_key(before), version_key(after)
+    says_less = len(new[0]) < len(old[0]) and old[0][: len(new[0])] == new[0]
+    return new < old and not says_less
 
 
 def _is_commit(tokens: Sequence[Token], vocabulary: Vocabulary) -> bool:

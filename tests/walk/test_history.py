@@ -260,6 +260,48 @@ async def test_every_printed_moment_is_answered_by_its_own_interval(place: Workp
         assert await intervals(place, "redis:7", "--at", one["first_seen"]) == [one]
 
 
+async def test_what_the_publisher_dropped_is_told_of_by_check(
+    place: Workplace, tmp_path: Path
+) -> None:
+    """By the publisher's own list and the ends of life, of official images and of no namesake."""
+    library = checkout(
+        tmp_path / "official-images",
+        [
+            {"redis": STANZA.format("7.0.15", "7.0", "a" * 40)},
+            {"redis": STANZA.format("7.4.11", "7.4", "b" * 40)},
+        ],
+    )
+    hub, other = HubDouble(), Double()
+    for double, path in ((hub, "library/redis"), (other, "redis")):
+        for full, short in (("7.0.15", "7.0"), ("7.4.11", "7.4")):
+            double.warehouse.push(path, full, at=LONG_AGO)
+            tags = double.warehouse.repositories[path]
+            tags[short] = tags[full]
+    async with hub.serving(), other.serving():
+        place.write(
+            "tagwatch.yaml",
+            "version: 1\ndatabase: tagwatch.db\npolicy: {rules: {eol-soon: {days: 3650}}}\n"
+            "registries:\n"
+            f"  docker.io: {{endpoint: '{hub.url}', catalogue_endpoint: '{hub.url}'}}\n"
+            f"  '{other.host}': {{endpoint: '{other.url}'}}\n",
+        )
+        place.write(
+            "Dockerfile",
+            f"FROM redis:7.0\nFROM redis:7.4\nFROM {other.host}/redis:7.0\n",
+        )
+        await place.run("history", "import", "redis", "--library", str(library))
+        done = await place.run("check", "Dockerfile", "--format", "json")
+    told: dict[int, dict[str, str]] = {1: {}, 2: {}, 3: {}}
+    for finding in done.json["findings"]:
+        told[finding["location"]["line"]][finding["rule"]] = finding["message"]
+    assert "no longer built by its publisher, since 2025-02-01" in told[1]["tag-unsupported"]
+    assert "whose line 7.0 ended on 2024-07-29, by facts of" in told[1]["version-eol"]
+    assert "whose line 7.4 ends on 2029-12-01, in" in told[2]["eol-soon"]
+    lives = {"tag-unsupported", "version-eol", "eol-soon"}
+    assert lives & told[2].keys() == {"eol-soon"}
+    assert not lives & told[3].keys()
+
+
 @pytest.mark.parametrize(
     ("arguments", "what", "hint"),
     [

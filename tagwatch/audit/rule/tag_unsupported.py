@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.finding import Severity
+from tagwatch.audit.history import Seen
 from tagwatch.audit.lifecycle import Lifecycle
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import day, facts, instead, name, newest
@@ -32,8 +33,9 @@ def check(subject: Subject) -> Iterator[Statement]:
     if resolution.supported is not False and evidence.lifecycle != Lifecycle.UNSUPPORTED:
         return
     newer = newest(resolution.newer)
-    last = evidence.history[-1] if evidence.history else None
-    since = f", since {day(last.ended_at or last.last_seen)}" if last and last.ended else ""
+    dropped = [one for one in evidence.history if one.kind is Seen.COMMITTED][-1:]
+    last = next((one for one in dropped or evidence.history[-1:] if one.ended), None)
+    since = f", since {day(last.ended_at or last.last_seen)}" if last else ""
     yield Statement(
         message=f"{name(target)} is no longer built by its publisher{since}",
         remedy=f"move to {instead(target, newer)}" if newer else "move to a tag that is built",

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pytest
 
 from tagwatch.audit.change import Verdict
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.lifecycle import Lifecycle, classify
+from tagwatch.audit.resolve import version_of
+from tagwatch.image.tag_table import TagTable
+from tagwatch.ledger.timeline import served_at
+from tagwatch.value import replace
+from tests.history_facts import history_facts
 from tests.truth import digest
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -68,6 +74,7 @@ QUIET_LINE = past((400, "b", "6.0.1"), tag="6.0")
         (past((90, "a", "7.0.1"), (60, "b", "7.0.2"), (5, "a", "7.0.1")), [], Lifecycle.WENT_BACK),
         (past((90, "a", "7.0.2"), (5, "b", "7.0.1")), [], Lifecycle.WENT_BACK),
         (past((90, "a", "7.0.9"), (5, "b", "7.0.10")), [], Lifecycle.FLOATING),
+        (past((90, "a", "3.10.1"), (5, "b", "3.10")), [], Lifecycle.FLOATING),
         (past((90, "a", None), (5, "b", None)), [], None),
         (past((90, "a", None), (5, "b", None), tag="latest"), [], Lifecycle.FLOATING),
         (past((300, "a", "7.0.1"), ended=True), [], None),
@@ -113,3 +120,58 @@ def test_what_the_publisher_says_comes_first() -> None:
     alive = past((900, "a", "7.0.1"), kind=Seen.COMMITTED)
     assert classify([*alive, *intervals], at=AT) is Lifecycle.FLOATING
     assert classify(alive, at=AT) is Lifecycle.FROZEN
+
+
+@cache
+def served_on(image: str) -> dict[str, list[Interval]]:
+    by_tag: dict[str, list[Interval]] = {}
+    for fact in history_facts(image):
+        by_tag.setdefault(fact.tag, []).append(fact)
+    return by_tag
+
+
+def version_on(image: str, tag: str, when: datetime) -> str | None:
+    held = {name: served_at(facts, when) for name, facts in served_on(image).items()}
+    return version_of(tag, TagTable.of({name: one.digest for name, one in held.items() if one}))
+
+
+def watched(image: str, tag: str, day: str) -> list[Interval]:
+    """What we had seen of a real tag by the end of that day, each with its version of the time."""
+    at = datetime.fromisoformat(f"{day}T23:59:59+00:00")
+    return [
+        replace(
+            fact,
+            kind=Seen.SEEN,
+            version=version_on(image, tag, fact.first_seen),
+            ended=fact.ended and fact.last_seen <= at,
+            ended_at=fact.ended_at if fact.last_seen <= at else None,
+        )
+        for fact in served_on(image)[tag]
+        if fact.first_seen <= at
+    ]
+
+
+@pytest.mark.parametrize(
+    ("image", "tag", "day", "expected"),
+    [
+        ("redis", "7.0", "2023-06-20", Lifecycle.FLOATING),
+        ("redis", "7.0.12", "2023-08-01", None),
+        ("redis", "6.0", "2021-02-23", Lifecycle.RETURNED),
+        ("redis", "6.0", "2021-05-23", Lifecycle.FLOATING),
+        ("redis", "latest", "2026-08-01", Lifecycle.FLOATING),
+        ("nginx", "1.25.3", "2023-12-30", Lifecycle.FROZEN),
+        ("redis", "7.2.4", "2024-04-20", Lifecycle.REPUSHED),
+        ("python", "3", "2014-10-04", Lifecycle.WENT_BACK),
+        ("python", "3", "2014-12-04", Lifecycle.FLOATING),
+        ("python", "3.10", "2022-01-19", Lifecycle.FLOATING),
+    ],
+)
+def test_real_tags(image: str, tag: str, day: str, expected: Lifecycle | None) -> None:
+    at = datetime.fromisoformat(f"{day}T23:59:59+00:00")
+    assert classify(watched(image, tag, day), at=at) is expected
+
+
+def test_a_real_tag_that_left_the_publishers_list() -> None:
+    facts = served_on("redis")
+    assert classify(facts["7.0"], facts["7.4"], at=AT) is Lifecycle.UNSUPPORTED
+    assert classify(facts["7.4"], facts["7.2"], at=AT) is not Lifecycle.UNSUPPORTED
