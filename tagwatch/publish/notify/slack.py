@@ -101,7 +101,7 @@ def _message(
             {"type": "header", "text": _plain(f"tagwatch: {alert.headline}"[:_HEADER_LIMIT])},
             _section(f"*{escape(alert.verdict)}*"),
             *sections,
-            {"type": "context", "elements": [{"type": "mrkdwn", "text": footer}]},
+            {"type": "context", "elements": [_mrkdwn(footer)]},
         ],
         "unfurl_links": False,
         "unfurl_media": False,
@@ -180,7 +180,12 @@ def _link(url: str) -> str:
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+    return {"type": "section", "text": _mrkdwn(text)}
+
+
+def _mrkdwn(text: str) -> dict[str, Any]:
+    """`verbatim`: an address or a channel's name in a stranger's text becomes no link."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def _plain(text: str) -> dict[str, Any]:

@@ -123,6 +123,9 @@ def test_a_move_that_a_finding_tells_is_not_told_twice() -> None:
 
 def test_slack_message_is_block_kit_and_complete_without_it() -> None:
     payload = built(sample(), since())
+    texts = re.findall(r'{"type": "mrkdwn", [^}]*}', json.dumps(payload))
+    assert len(texts) >= 3
+    assert all('"verbatim": true' in text for text in texts), "or addresses become links"
     for block in Block.parse_all(payload["blocks"]):
         block.validate_json()
     fallback = payload["text"]
