@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from tagwatch.errors import RegistryError
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.snapshot import Quota
-from tagwatch.registry.client import Registries
+from tagwatch.registry.client import Registries, RegistryClient
+from tagwatch.registry.interface import Listing
 from tagwatch.value import dataclass
 
 __all__ = ["Diagnosis", "diagnose"]
@@ -16,9 +19,10 @@ _QUOTA_PROBE = Repository(registry=DOCKER_HUB, path="ratelimitpreview/test")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """`failure` None: it answers. `credential`: where one was found, never what it is.
+    """`failure` None: what was asked was answered. `credential`: where one was found, not what.
 
-    `confirmed_by`: see `RegistryLine`.
+    `repository`: the path that was read, empty where none is known; `tags`: how many it has;
+    `remarks`: what was odd about its listing. `confirmed_by`: see `RegistryLine`.
     """
 
     host: str
@@ -27,6 +31,9 @@ class Diagnosis:
     confirmed_by: str
     has_digests: bool
     endpoint: str | None = None
+    repository: str = ""
+    tags: int | None = None
+    remarks: tuple[str, ...] = ()
     failure: RegistryError | None = None
     credential: str | None = None
     credential_problem: RegistryError | None = None
@@ -34,21 +41,23 @@ class Diagnosis:
     quota: Quota | None = None
 
 
-async def diagnose(registries: Registries, host: str, path: str = "") -> Diagnosis:
-    """What is known of `host` after asking it; `path`: a repository whose credential is meant.
+async def diagnose(registries: Registries, host: str, path: str = "", *, at: datetime) -> Diagnosis:
+    """What is known of `host` after asking it; `path`: a repository of it to read.
 
-    Cost: a ping, and on Docker Hub one free HEAD with its token. Raises `ConfigError`.
+    Cost: a ping, the pages of one listing, a HEAD of one tag, and on Docker Hub another free one.
+    Raises `ConfigError`.
     """
     client = registries.client(host)
     found = await client.credentials.find(path)
     endpoint: str | None = None
     failure: RegistryError | None = None
+    listing: Listing | None = None
     try:
         endpoint = await client.oci.endpoint()
         if client.oci.host == DOCKER_HUB:
             await client.head(_QUOTA_PROBE, "latest")
-        elif path:
-            await client.oci.authorise(path)
+        if path:
+            listing = await _read(client, Repository(registry=client.oci.host, path=path), at)
     except RegistryError as error:
         failure = error
     return Diagnosis(
@@ -58,9 +67,20 @@ async def diagnose(registries: Registries, host: str, path: str = "") -> Diagnos
         confirmed_by=client.line.confirmed_by,
         has_digests=client.has_catalogue,
         endpoint=endpoint,
+        repository=path,
+        tags=len(listing.names) if listing else None,
+        remarks=(*listing.warnings, *([listing.gap] if listing.gap else ())) if listing else (),
         failure=failure,
         credential=found.credential.origin if found.credential else None,
         credential_problem=found.problem,
         insecure=client.settings.insecure,
         quota=client.quota,
     )
+
+
+async def _read(client: RegistryClient, repository: Repository, at: datetime) -> Listing:
+    """The listing, and one tag of it: a registry that answers its ping may still refuse both."""
+    listing = await client.list_tags(repository, at=at)
+    if listing.names:
+        await client.head(repository, max(listing.names))
+    return listing

@@ -88,11 +88,6 @@ class OciClient:
         """See `Endpoint.place`."""
         return await self._endpoint.place()
 
-    async def authorise(self, path: str) -> None:
-        """Get what it takes to read a repository, without reading it. Raises `DeniedError`."""
-        await self._endpoint.find()
-        await self.authorizer.header(pull_grant(path))
-
     async def ask(
         self,
         method: Literal["GET", "HEAD", "POST"],

@@ -10,6 +10,7 @@ from tagwatch.audit.policy import SCRATCH
 from tagwatch.image.reference import Repository
 from tagwatch.registry.client import open_registries
 from tagwatch.registry.diagnosis import Diagnosis, diagnose
+from tagwatch.registry.host import canonical_host
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
 from tagwatch.walk.site import Site
@@ -22,12 +23,15 @@ async def examine(targets: Iterable[Target], site: Site) -> tuple[Diagnosis, ...
 
     Cost: see `registry.diagnosis.diagnose`, once a registry, all at once.
     """
-    paths = dict(_registries(targets, site))
+    paths: dict[str, str] = {}
+    for host, path in _registries(targets, site):
+        name = canonical_host(host)
+        paths[name] = path or paths.get(name, "")
     settings = {
         host: RegistrySettings(**options) for host, options in site.settings.registries.items()
     }
     async with open_registries(settings, environment=site.environment, home=site.home) as found:
-        asked = [diagnose(found, host, path) for host, path in sorted(paths.items())]
+        asked = [diagnose(found, host, path, at=site.at) for host, path in sorted(paths.items())]
         return tuple(await asyncio.gather(*asked))
 
 
@@ -60,6 +64,9 @@ def doctor_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
                 "digests_in_bulk": one.has_digests,
                 "reachable": one.failure is None,
                 "endpoint": one.endpoint,
+                "repository": one.repository or None,
+                "tags": one.tags,
+                "remarks": list(one.remarks),
                 "credential": one.credential,
                 "insecure": one.insecure,
                 "quota": {"limit": one.quota.limit, "remaining": one.quota.remaining}
@@ -88,6 +95,8 @@ def doctor_text(found: Sequence[Diagnosis]) -> str:
         )
         lines.append(f"  kind        {one.kind}, read by {one.catalogue}: {bulk}")
         lines.append(f"  confirmed   by {one.confirmed_by}")
+        lines.append(f"  read        {_read(one)}")
+        lines += [f"  remark      {text}" for text in one.remarks]
         lines.append(f"  credential  {one.credential or 'none found: anonymous'}")
         if one.insecure:
             lines.append("  insecure    its certificate is not verified, or plain HTTP is spoken")
@@ -98,3 +107,12 @@ def doctor_text(found: Sequence[Diagnosis]) -> str:
                 lines.append(f"  problem     {error.message}")
                 lines += [f"  do          {error.hint}"] if error.hint else []
     return "\n".join(lines) + "\n" if lines else "no registry is in use\n"
+
+
+def _read(one: Diagnosis) -> str:
+    """What of the registry was tried."""
+    if not one.repository:
+        return "nothing: no repository of it is named"
+    if one.tags is None:
+        return f"{one.repository}: failed"
+    return f"{one.repository}: {one.tags} {'tag' if one.tags == 1 else 'tags'}"

@@ -24,7 +24,7 @@ from tagwatch.registry.interface import Registry
 from tagwatch.registry.network import Network, open_network
 from tagwatch.registry.safety import Origin
 from tagwatch.registry.settings import RegistrySettings
-from tests.registry.harness import DIGEST, MANIFEST, registries, registry_at, repository
+from tests.registry.harness import AT, DIGEST, MANIFEST, registries, registry_at, repository
 from tests.registry.scripted import Exchange, scripted
 
 PING = Exchange(method="GET", path="/v2/")
@@ -290,7 +290,7 @@ class TestDiagnosis:
             environment["DOCKER_AUTH_CONFIG"] %= (server.host, LOGIN)
             settings = {server.host: RegistrySettings(endpoint=server.url)}
             async with registries(settings, environment) as opened:
-                found = await diagnose(opened, server.host)
+                found = await diagnose(opened, server.host, at=AT)
         assert (found.endpoint, found.failure) == (server.url, None)
         assert found.credential == f"DOCKER_AUTH_CONFIG ({server.host})"
         assert (found.kind, found.catalogue, found.has_digests) == ("distribution", "oci", False)
@@ -302,7 +302,7 @@ class TestDiagnosis:
         }
         environment = {"DOCKER_AUTH_CONFIG": '{"credsStore":"nowhere"}', "PATH": "/nowhere"}
         async with registries(settings, environment) as opened:
-            found = await diagnose(opened, "127.0.0.1:1")
+            found = await diagnose(opened, "127.0.0.1:1", at=AT)
         assert isinstance(found.failure, UnavailableError)
         assert found.endpoint is None
         assert found.credential_problem is not None
@@ -320,7 +320,7 @@ class TestDiagnosis:
         ) as server:
             settings = {"docker.io": RegistrySettings(endpoint=server.url)}
             async with registries(settings) as opened:
-                found = await diagnose(opened, "docker.io")
+                found = await diagnose(opened, "docker.io", at=AT)
         assert found.quota == Quota(limit=100, remaining=99, window_seconds=21600)
 
     async def test_a_login_that_the_token_server_refuses(self) -> None:
@@ -338,7 +338,7 @@ class TestDiagnosis:
             )
             settings = {server.host: RegistrySettings(endpoint=server.url)}
             async with registries(settings) as opened:
-                found = await diagnose(opened, server.host, "app")
+                found = await diagnose(opened, server.host, "app", at=AT)
         assert found.endpoint == server.url
         assert found.failure is not None
         assert found.failure.code == "denied"
