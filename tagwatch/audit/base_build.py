@@ -39,7 +39,7 @@ def base_builds(
         replace(
             build,
             tag=interval.tag,
-            version=interval.version or build.version,
+            version=_more_exact(interval.version, build.version),
             first_seen=interval.first_seen,
             last_seen=interval.last_seen,
             ended=interval.ended,
@@ -115,6 +115,13 @@ def parse_or_none(reference: str) -> Reference | None:
         return Reference.parse(reference)
     except InvalidReferenceError:
         return None
+
+
+def _more_exact(named: str | None, stated: str | None) -> str | None:
+    """What the tag was named, unless the image says that version more exactly (`20`, `20.1`)."""
+    if named is None or stated is None:
+        return named or stated
+    return stated if may_be(named, stated) and len(stated) > len(named) else named
 
 
 def _may_be_of(reference: Reference, part: PlatformImage) -> bool:

@@ -62,14 +62,14 @@ def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> Buil
             old.history[base_steps(old, old_base) :], new.history[base_steps(new, new_base) :]
         )
         return _answer(above, _bases_text(old_base, new_base), base_stands=stands)
-    text = f"{_unknown_text(old_base, new_base)}; {_shared_text(shared)}"
+    text = f"{_unknown_text(old_base, new_base)}, and {_shared_text(shared)}"
     if not whole.differs:
         return _answer(whole, text, base_stands=stands)
     outcome = _without_base(old, new, old_base, new_base)
     if outcome is Outcome.UNCLEAR:
         return BuildComparison(
             outcome=outcome,
-            reason=f"{_steps_text(whole)}, perhaps in the base only ({text})",
+            reason=f"{_steps_text(whole)}, perhaps in the base only; {text}",
         )
     return _answer(
         StepDiff(same=whole.same) if outcome is Outcome.SAME else whole, text, base_stands=stands
@@ -96,12 +96,12 @@ def _answer(steps: StepDiff, text: str, *, base_stands: bool) -> BuildComparison
     if steps.differs:
         return BuildComparison(
             outcome=Outcome.DIFFERENT,
-            reason=f"{_steps_text(steps)} ({text})",
+            reason=f"{_steps_text(steps)}; {text}",
             base_stands=base_stands,
         )
     return BuildComparison(
         outcome=Outcome.SAME,
-        reason=f"the same build steps, entrypoint, cmd and user ({text})",
+        reason=f"the same build steps, entrypoint, cmd and user; {text}",
         base_stands=base_stands,
     )
 

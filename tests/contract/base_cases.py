@@ -288,12 +288,15 @@ CASES: dict[str, tuple[Said, ...]] = {
                         match(
                             BaseVerdict.CONFLICT,
                             "docker.io/library/alpine:3.20",
-                            claims=("python:3.12-slim",),
+                            claims=("label: docker.io/library/python:3.12-slim",),
+                            sentence="Says it is built on python:3.12-slim (label), but its layers "
+                            "are those of alpine:3.20 (served since 2026-09-01, layers match 1/1). "
+                            "That tag still serves it.",
                         ),
                     ),
                 ),
             ),
-            expect=speaks("claims python:3.12-slim", "alpine:3.20", severity=ERROR),
+            expect=speaks("python:3.12-slim (label)", "those of alpine:3.20", severity=ERROR),
         ),
         Said(
             why="an inherited label",

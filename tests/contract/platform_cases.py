@@ -305,7 +305,7 @@ CASES: dict[str, tuple[Said, ...]] = {
             why="neither",
             targets=(FULL,),
             facts=(evidence(FULL, documents_read=True),),
-            expect=speaks("no sbom and no provenance", severity=NOTE),
+            expect=speaks("no SBOM and no provenance", severity=NOTE),
         ),
         Said(
             why="mode min counts",

@@ -5,7 +5,7 @@ image's own index holds counts: what is attached as a referrer, or under cosign'
 looked for. Copies by tools that do not know attestations drop them. Provenance in mode `min` is
 what builders write by default and counts: mode `max` tells build arguments to everybody.
 
-Example: `FROM redis:6.2.24`: "redis:6.2.24 carries no sbom and no provenance in its index".
+Example: `FROM redis:6.2.24`: "redis:6.2.24 carries no SBOM and no provenance in its index".
 
 Risk: nobody can tell from the image which packages it holds, and from what it was built.
 Remedy: build with `--sbom=true --provenance=true`, and copy with a tool that copies all.
@@ -38,7 +38,10 @@ def check(subject: Subject) -> Iterator[Statement]:
         "sbom": any(kind in _SBOM for kind in kinds),
         "provenance": any(kind.startswith("provenance") for kind in kinds),
     }
-    missing = [kind for kind in subject.options["require"] if not has.get(kind, True)]
+    words = {"sbom": "SBOM"}
+    missing = [
+        words.get(kind, kind) for kind in subject.options["require"] if not has.get(kind, True)
+    ]
     if missing:
         yield Statement(
             message=f"{name(subject.target)} carries no {' and no '.join(missing)} in its index",

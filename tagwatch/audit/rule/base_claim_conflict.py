@@ -2,8 +2,9 @@
 
 A label that names an ancestor is inherited from it and is no conflict.
 
-Example: `image: ghcr.io/shop/api:1.4`: "ghcr.io/shop/api:1.4 (linux/amd64) claims python:3.12-slim,
-and its layers are those of docker.io/library/alpine:3.20".
+Example: `image: ghcr.io/shop/api:1.4`: "ghcr.io/shop/api:1.4 (linux/amd64): Says it is built on
+python:3.12-slim (label), but its layers are those of alpine:3.20 (served since 2026-09-01, layers
+match 1/1). That tag still serves it".
 
 Risk: whoever trusts the label audits the wrong image; a wrong copy, or a lie.
 Remedy: rebuild; or remove the label that the build wrote wrongly.
@@ -14,10 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.base import BaseVerdict
+from tagwatch.audit.base import BaseMatch, BaseVerdict
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import listed, name
+from tagwatch.audit.rule.phrase import name
 
 __all__ = ["RULE", "check"]
 
@@ -30,12 +31,15 @@ def check(subject: Subject) -> Iterator[Statement]:
             continue
         shown = match.base.reference if match.base else "another base"
         yield Statement(
-            message=f"{name(subject.target)} ({match.platform}) claims {listed(match.claims)}, "
-            f"and its layers are those of {shown}",
+            message=f"{name(subject.target)} ({match.platform}): {_told(match)}",
             remedy="rebuild it, or remove the label that is wrong",
             evidence={"claims": ", ".join(match.claims), "base": shown},
             subject=match.platform,
         )
+
+
+def _told(match: BaseMatch) -> str:
+    return match.sentence.removesuffix(".") or "its layers are not those of the base it claims"
 
 
 RULE = Rule(
