@@ -6,8 +6,7 @@ and give, and the errors that they raise. Nothing is imported before it is named
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.api import Asking as Asking
     from tagwatch.api import CheckOptions as CheckOptions

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from tagwatch.audit.baseline import Baseline
 from tagwatch.audit.judge import Case, judge
@@ -18,6 +16,7 @@ from tagwatch.walk.site import Site
 from tagwatch.workspace.find import Found, find, sources_from_globs
 from tagwatch.workspace.read import read_bytes, read_targets
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
     from pathlib import Path
@@ -301,8 +300,10 @@ def _with_fix_lines(
     files: dict[str, bytes] = {}
     for path in {finding.fix.path for finding in result.findings if finding.fix is not None}:
         real = (site.root / path).resolve()
-        with suppress(InputError):
+        try:
             files[path] = (instead or {}).get(real) or read_bytes(real)
+        except InputError:
+            continue
     if not files:
         return result
     from tagwatch.publish.fix_line import with_fix_lines

@@ -7,7 +7,10 @@ and a file meets few of them.
 from __future__ import annotations
 
 import re
-from typing import Any, AnyStr, cast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, AnyStr
 
 __all__ = ["regex"]
 
@@ -20,7 +23,8 @@ def regex(pattern: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
     >>> regex("[a-z]+").fullmatch("tag") is not None
     True
     """
-    return cast("re.Pattern[AnyStr]", _Later(pattern, flags))
+    later: Any = _Later(pattern, flags)
+    return later  # type: ignore[no-any-return]  # it answers as a pattern does
 
 
 class _Later:

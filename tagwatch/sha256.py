@@ -6,8 +6,9 @@ changed with 3.12. Where there is none, `hashlib` has one.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["sha256"]
 
@@ -15,7 +16,7 @@ __all__ = ["sha256"]
 def _implementation() -> Any:
     for name in ("_sha2", "_sha256", "hashlib"):
         try:
-            return import_module(name).sha256
+            return __import__(name).sha256
         except ImportError:
             continue
     raise ImportError("this Python has no SHA-256")

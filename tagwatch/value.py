@@ -11,7 +11,6 @@ inheritance of fields, `InitVar`, `ClassVar`, classes without slots.
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any
 
 __all__ = ["dataclass", "field", "is_value", "replace"]
 
@@ -46,8 +45,10 @@ class _Field:
         return self.default if self.default_factory is _NOTHING else self.default_factory()
 
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import dataclass, field, replace
+    from typing import Any
 else:
     field = _Field
 

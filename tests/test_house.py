@@ -152,6 +152,73 @@ def test_no_circle_of_imports() -> None:
         follow(name, ())
 
 
+def names_bound(tree: ast.AST) -> set[str]:
+    """What imports, assignments and definitions in a piece of code bind."""
+    bound = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            bound |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound.add(node.id)
+    return bound
+
+
+def is_for_types(node: ast.stmt) -> bool:
+    """True for `if TYPE_CHECKING`."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+class NamesThatRun(ast.NodeVisitor):
+    """Uses of names that only a type checker has, outside annotations: by line."""
+
+    def __init__(self, missing: set[str]) -> None:
+        self.missing = missing
+        self.found: list[tuple[str, int]] = []
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for part in (
+            *node.decorator_list,
+            *node.args.defaults,
+            *filter(None, node.args.kw_defaults),
+        ):
+            self.visit(part)
+        around = self.missing
+        self.missing = around - set().union(*map(names_bound, node.body))
+        for statement in node.body:
+            self.visit(statement)
+        self.missing = around
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
+
+    def visit_If(self, node: ast.If) -> None:
+        if not is_for_types(node):
+            self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.visit(node.value)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if node.id in self.missing:
+            self.found.append((node.id, node.lineno))
+
+
+def test_what_is_imported_for_types_does_not_run() -> None:
+    """mypy takes `if TYPE_CHECKING` for true, so it cannot see such a name used at run time."""
+    wrong = []
+    for path, tree, _ in modules():
+        for guard in tree.body:
+            if isinstance(guard, ast.If) and is_for_types(guard):
+                for_types = ast.Module(body=guard.body, type_ignores=[])
+                otherwise = ast.Module(body=guard.orelse, type_ignores=[])
+                uses = NamesThatRun(names_bound(for_types) - names_bound(otherwise))
+                uses.visit(tree)
+                wrong += [f"{path}:{line}: {name}" for name, line in uses.found]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_contributing_names_every_room() -> None:
     text = (ROOT.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
     drawn = text.partition("tagwatch/\n")[2].partition("```")[0]

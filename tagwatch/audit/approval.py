@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from tagwatch.audit.base import BaseMatch, BaseVerdict
 from tagwatch.audit.policy import ApprovedBase, Policy
@@ -11,6 +10,7 @@ from tagwatch.errors import InvalidReferenceError, UsageError
 from tagwatch.image.reference import Reference
 from tagwatch.regex import regex
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any
 
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.pattern import match_image, match_path, match_registry, match_tag
@@ -18,6 +17,12 @@ from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.image.reference import DOCKER_HUB, Reference, Repository
 from tagwatch.source.target import Location
 from tagwatch.value import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+else:
+    Any = object  # of fields, at run time
 
 __all__ = [
     "SCRATCH",

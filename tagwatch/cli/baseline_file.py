@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tagwatch.errors import InputError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.audit.baseline import Baseline
 

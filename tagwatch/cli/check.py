@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from tagwatch.cli.baseline_file import read_baseline_file, write_baseline_file
 from tagwatch.cli.build_args import add_build_args, build_args_of
@@ -13,6 +12,7 @@ from tagwatch.cli.progress import progress_shown
 from tagwatch.cli.shell import answer, colored, note, open_site, tell_incomplete
 from tagwatch.errors import InputError, UsageError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

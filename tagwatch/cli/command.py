@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from tagwatch.member import load_member
 from tagwatch.value import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

@@ -10,12 +10,15 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from tagwatch.cli.command import load, plain
 from tagwatch.cli.plain_line import plain_options
 from tagwatch.errors import TagwatchError
 from tagwatch.member import place_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 __all__ = ["entry", "main"]
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from typing import Any
 
 __all__ = ["plain_options"]
 
@@ -31,9 +32,10 @@ def plain_options(
     declared: Any = _Declared()
     try:
         declare(declared)
-        return cast("argparse.Namespace", declared.read(line))
+        options: argparse.Namespace = declared.read(line)
     except _NotPlainError:
         return None
+    return options
 
 
 class _NotPlainError(Exception):

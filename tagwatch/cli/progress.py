@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from tagwatch.cli.command import plain
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -17,30 +16,29 @@ if TYPE_CHECKING:
 __all__ = ["progress_shown"]
 
 
-@contextmanager
-def progress_shown(
-    environment: Mapping[str, str],
-) -> Iterator[Callable[[RepositorySnapshot], None] | None]:
-    """What is to be told each snapshot; None where standard error is no terminal.
+def progress_shown(environment: Mapping[str, str]) -> _Line:
+    """What gives, for a block, what is to be told each snapshot; None where nobody is looking.
 
     The line is there from the first snapshot to the end of the block, and leaves nothing behind.
     """
-    if not sys.stderr.isatty() or environment.get("TERM") == "dumb":
-        yield None
-        return
-    line = _Line(colored=not environment.get("NO_COLOR"))
-    try:
-        yield line
-    finally:
-        line.remove()
+    is_seen = sys.stderr.isatty() and environment.get("TERM") != "dumb"
+    return _Line(is_seen=is_seen, colored=not environment.get("NO_COLOR"))
 
 
 class _Line:
     """How many repositories were read, and which one last."""
 
-    def __init__(self, *, colored: bool) -> None:
+    def __init__(self, *, is_seen: bool, colored: bool) -> None:
+        self._is_seen = is_seen
         self._colored = colored
         self._shown: Progress | None = None
+
+    def __enter__(self) -> _Line | None:
+        return self if self._is_seen else None
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown is not None:
+            self._shown.stop()
 
     def __call__(self, snapshot: RepositorySnapshot) -> None:
         if self._shown is None:
@@ -50,10 +48,6 @@ class _Line:
         self._shown.update(
             self._shown.task_ids[0], advance=1, description=plain(snapshot.repository.name)
         )
-
-    def remove(self) -> None:
-        if self._shown is not None:
-            self._shown.stop()
 
 
 def _progress(*, colored: bool) -> Progress:

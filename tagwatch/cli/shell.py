@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import plain
 from tagwatch.config.load import find_configuration, load_configuration
@@ -16,6 +15,7 @@ from tagwatch.knowledge.bundled import load as load_knowledge
 from tagwatch.value import replace
 from tagwatch.walk.site import Site
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

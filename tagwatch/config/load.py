@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import tagwatch
 from tagwatch.audit.policy import Policy
@@ -21,6 +20,10 @@ from tagwatch.config.settings import Settings, settings_of
 from tagwatch.errors import ConfigError
 from tagwatch.sha256 import sha256
 from tagwatch.value import dataclass, field, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["NAMES", "Configuration", "find_configuration", "load_configuration", "read_secret"]
 

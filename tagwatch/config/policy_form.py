@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.policy import (
@@ -21,6 +20,10 @@ from tagwatch.audit.policy import (
 from tagwatch.config.duration import parse_duration
 from tagwatch.image.platform import Platform
 from tagwatch.source.target import Location
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["laid_over", "location_of", "policy_of"]
 

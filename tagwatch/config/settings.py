@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from tagwatch.audit.finding import Severity
 from tagwatch.config.duration import parse_duration
 from tagwatch.config.policy_form import location_of
 from tagwatch.source.target import Location
 from tagwatch.value import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+else:
+    Any = object  # of fields, at run time
 
 __all__ = [
     "Alert",

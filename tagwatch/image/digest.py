@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import NewType
 
 from tagwatch.errors import InvalidDigestError
 from tagwatch.regex import regex
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NewType
+
 
 __all__ = [
     "EMPTY_LAYER_DIFF_IDS",
@@ -17,7 +21,10 @@ __all__ = [
     "short_digest",
 ]
 
-Digest = NewType("Digest", str)
+if TYPE_CHECKING:
+    Digest = NewType("Digest", str)
+else:
+    Digest = str
 """`algorithm:encoded`, validated by `parse_digest`: safe in URLs, paths and keys."""
 
 _ENCODED_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from tagwatch.errors import InvalidDigestError, InvalidDocumentError
 from tagwatch.image.digest import Digest, parse_digest
@@ -12,6 +11,10 @@ from tagwatch.image.manifest import decode_json
 from tagwatch.image.platform import Platform
 from tagwatch.sha256 import sha256
 from tagwatch.value import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["HistoryEntry", "ImageConfig", "chain_ids", "parse_image_config"]
 

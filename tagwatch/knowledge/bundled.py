@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from tagwatch.audit.knowledge import Cycle, Knowledge, Product
 from tagwatch.errors import ConfigError
 from tagwatch.image.reference import DOCKER_HUB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["load"]
 

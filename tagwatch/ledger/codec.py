@@ -16,11 +16,17 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache, lru_cache
 from operator import attrgetter
-from typing import Any, NewType, TypeVar, Union, get_args, get_origin
 
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest
 from tagwatch.value import is_value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+    Decoder = Callable[[Any], Any]
 
 __all__ = [
     "compress",
@@ -33,9 +39,6 @@ __all__ = [
     "micros",
     "moment",
 ]
-
-T = TypeVar("T")
-Decoder = Callable[[Any], Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -163,7 +166,7 @@ def _reader(kind: Any) -> Decoder:
     return decoder
 
 
-def _reader_of(annotation: str, scope: Mapping[str, Any]) -> Decoder:
+def _reader_of(annotation: str, scope: dict[str, Any]) -> Decoder:
     """How to read what an annotation of a module with these names says.
 
     A name is looked up; `eval` compiles, which takes longer than reading a dozen values.
@@ -171,22 +174,20 @@ def _reader_of(annotation: str, scope: Mapping[str, Any]) -> Decoder:
     name = annotation.removesuffix(" | None")
     kind = scope.get(name, vars(builtins).get(name))
     if kind is None:
-        return _reader(eval(annotation, dict(scope)))  # noqa: S307  # an annotation of our own
+        return _reader(eval(annotation, scope))  # noqa: S307  # an annotation of our own
     return _reader(kind) if name == annotation else _or_none(_reader(kind))
 
 
 @cache
 def _decoder(kind: Any) -> Decoder:
     """How to read a value of type `kind`: made once a type, and only when a value needs it."""
-    if isinstance(kind, NewType):
-        return _reader(kind.__supertype__)
     if kind in (str, int, bool, float):
         return _scalar(kind)
     if kind is datetime:
         return datetime.fromisoformat
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        return _optional(arguments)
+    if isinstance(kind, types.UnionType):
+        return _optional(kind.__args__)
+    origin, arguments = getattr(kind, "__origin__", None), getattr(kind, "__args__", ())
     if origin is tuple:
         return _items(tuple, arguments)
     if origin is frozenset:
@@ -197,7 +198,7 @@ def _decoder(kind: Any) -> Decoder:
         return kind
     if isinstance(kind, type) and is_value(kind):
         return _record(kind)
-    if kind is Any:
+    if kind is object:
         return lambda value: value
     raise TypeError(f"no stored form for {kind!r}")
 
@@ -248,7 +249,7 @@ def _mapping(arguments: tuple[Any, ...]) -> Decoder:
 def _record(kind: type) -> Decoder:
     """Fields are looked up at their first value: most evidence has no change, base or pin."""
     annotations = kind.__annotations__
-    scope = vars(sys.modules[kind.__module__])
+    scope = {**vars(sys.modules[kind.__module__]), "Any": object}
     readers: dict[str, Decoder] = {}
 
     def read(value: Any) -> Any:

@@ -6,8 +6,6 @@ The one place where `sqlite3` errors become `LedgerError`, and where versions ar
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tagwatch.errors import LedgerError
@@ -15,10 +13,10 @@ from tagwatch.errors import LedgerError
 __all__ = [
     "APPLICATION_ID",
     "SCHEMA_VERSION",
+    "Translated",
     "connect",
     "connect_read_only",
     "stored_version",
-    "translated",
 ]
 
 APPLICATION_ID = 0x74616777
@@ -30,13 +28,18 @@ _BUSY_SECONDS = 30.0
 _RESTORE = "restore a backup, or move the file away: the next scan starts a new ledger"
 
 
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Map every `sqlite3` error inside to a `LedgerError` that names the file."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _ledger_error(path, error) from error
+class Translated:
+    """Inside, every `sqlite3` error becomes a `LedgerError` that names the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, *trace: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise _ledger_error(self._path, error) from error
 
 
 def _ledger_error(path: Path, error: sqlite3.Error) -> LedgerError:

@@ -10,18 +10,20 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
 
 from tagwatch.audit.history import Interval
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import decode, digest_of_bytes, digest_to_bytes, expand, moment
-from tagwatch.ledger.connection import connect_read_only, translated
+from tagwatch.ledger.connection import Translated, connect_read_only
 from tagwatch.ledger.row import imported_of, interval_of, moment_or_none, run_of
 from tagwatch.value import replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Self
+
     from tagwatch.audit.base import BaseBuild
     from tagwatch.audit.change import Change
     from tagwatch.audit.evidence import Evidence
@@ -87,7 +89,7 @@ class Reader:
 
         Raises `LedgerError`: missing, damaged, foreign, newer.
         """
-        with translated(path):
+        with Translated(path):
             connection = connect_read_only(path)
             if connection is None:
                 from tagwatch.ledger.upgrade import open_upgraded
@@ -109,7 +111,7 @@ class Reader:
         self.close()
 
     def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        with translated(self.path):
+        with Translated(self.path):
             return self._connection.execute(sql, parameters).fetchall()
 
     # What a repository is

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.ledger.codec import digest_of_bytes, moment
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tagwatch.ledger.record import Run
 
 __all__ = ["imported_of", "interval_of", "moment_or_none", "run_of"]

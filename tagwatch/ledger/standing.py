@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING
 
 from tagwatch.audit.evidence import Evidence
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import micros
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from msgspec.json import Decoder
 

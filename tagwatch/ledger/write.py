@@ -24,7 +24,7 @@ from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot
 from tagwatch.ledger.codec import compress, compress_lines, digest_to_bytes, encode, micros
-from tagwatch.ledger.connection import translated
+from tagwatch.ledger.connection import Translated
 from tagwatch.ledger.intern import repository_number
 from tagwatch.ledger.maintenance import back_up, forget, problems
 from tagwatch.ledger.memory import store_history
@@ -83,13 +83,13 @@ class Ledger(Reader):
                 f"the ledger's folder {str(path.parent)!r} cannot be made: {error.strerror}",
                 hint="name another file with `database:`",
             ) from error
-        with translated(path):
+        with Translated(path):
             return cls(open_upgraded(path), path)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Take the one write lock first, so that what is read stays true until the commit."""
-        with translated(self.path):
+        with Translated(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -233,17 +233,17 @@ class Ledger(Reader):
 
     def state(self, repository: Repository) -> bytes:
         """See `standing.state_of`."""
-        with translated(self.path):
+        with Translated(self.path):
             return state_of(self._connection, repository)
 
     def state_of_bases(self) -> bytes:
         """See `standing.state_of_bases`."""
-        with translated(self.path):
+        with Translated(self.path):
             return state_of_bases(self._connection)
 
     def standing(self, made_from: Mapping[str, bytes]) -> Mapping[str, Evidence]:
         """See `standing.standing`."""
-        with translated(self.path):
+        with Translated(self.path):
             return standing(self._connection, made_from)
 
     def touch_evidence(self, keys: Iterable[str], at: datetime) -> None:
@@ -291,18 +291,18 @@ class Ledger(Reader):
 
     def compact(self) -> None:
         """Write the file anew without its gaps. Needs twice its size on the disk for a moment."""
-        with translated(self.path):
+        with Translated(self.path):
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def backup(self, path: Path) -> None:
         """Copy the ledger to `path` while it may be in use. See `maintenance.back_up`."""
-        with translated(path):
+        with Translated(path):
             back_up(self._connection, self.path, path)
 
     def check(self) -> tuple[str, ...]:
         """What is wrong with the ledger, one sentence each; empty where all is well."""
-        with translated(self.path):
+        with Translated(self.path):
             return tuple(problems(self._connection))
 
 

@@ -5,7 +5,6 @@ Layout: `index.html` (where things stand, all runs), `latest.<suffix>`, `run/<st
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -105,7 +104,6 @@ def write_atomically(directory: Path, relative: str, text: str) -> Path:
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
+        Path(temporary).unlink(missing_ok=True)
         raise
     return path

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
 
 from tagwatch.audit.base import BaseMatch
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.result import AuditResult, Since
 from tagwatch.value import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 __all__ = ["BaseAnswer", "PublishContext", "Publisher", "RuleText", "RunSummary"]
 

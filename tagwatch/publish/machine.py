@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from tagwatch.audit.base import BaseMatch, MatchedBase
 from tagwatch.audit.finding import Finding, Fix
@@ -22,6 +21,12 @@ from tagwatch.image.snapshot import Failure, Quota
 from tagwatch.publish.interface import BaseAnswer, PublishContext
 from tagwatch.publish.text import stamp
 from tagwatch.source.target import Location, Problem, Target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Document = dict[str, Any]
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -37,8 +42,6 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 suffix = ".json"
-
-Document = dict[str, Any]
 
 
 def render(result: AuditResult, context: PublishContext) -> str:  # noqa: ARG001  # see Publisher.render

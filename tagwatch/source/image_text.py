@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
@@ -13,6 +12,10 @@ from tagwatch.source.node import Document, Scalar
 from tagwatch.source.target import Field, Location, Target
 from tagwatch.source.yaml_nodes import block_content
 from tagwatch.value import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["image_target", "literal_scalar", "place_of", "template_variables", "text_range"]
 

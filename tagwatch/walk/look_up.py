@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
 from tagwatch.audit.result import RepositoryChange
@@ -17,6 +16,7 @@ from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.site import BASES_ASKED, Site, bases_key
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.audit.image import Image
     from tagwatch.crawl.task import Need

@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal
 
 from tagwatch.source.target import Location, Problem
 from tagwatch.value import dataclass, replace
 from tagwatch.workspace.recognition import is_candidate
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Literal
+
     from pathspec import GitIgnoreSpec
 
 __all__ = ["File", "Found", "find", "sources_from_globs", "start_of", "tree_of"]

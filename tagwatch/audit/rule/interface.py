@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any
 
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Fix, Severity
@@ -17,6 +16,12 @@ from tagwatch.audit.policy import Policy
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Ignore, Instruction, Location, Port, Problem, Target
 from tagwatch.value import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+else:
+    Any = object  # of fields, at run time
 
 __all__ = [
     "FileSubject",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from tagwatch.audit.change import Change
 from tagwatch.audit.rule.interface import Option, Subject
 from tagwatch.audit.rule.phrase import day, days, name
 from tagwatch.image.digest import short_digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["RECENT", "config_of", "facts_of", "moved", "recent_change"]
 

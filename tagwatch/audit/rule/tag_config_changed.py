@@ -15,12 +15,15 @@ Source: OCI image-spec, config.md; Docker documentation, "Dockerfile reference".
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from tagwatch.audit.change import Verdict
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.moved import RECENT, config_of, facts_of, moved, recent_change
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["RULE", "check"]
 
