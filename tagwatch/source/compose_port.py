@@ -74,12 +74,17 @@ def read_publication(
     problems: list[Problem] = []
     section = service.get("ports")
     for item in items_of(section):
+        if len(ports) > _MAX_PORTS:
+            break
         place = file.document.location(item)
         try:
             if isinstance(item, Mapping):
                 ports += _long(item, file.value, place)
             elif isinstance(item, Scalar):
                 ports += _short(_text(item, file.value), place)
+        except _UnknownError as error:
+            message = f"the port {error} and was not judged"
+            problems.append(Problem(message=message, location=place, skipped=True))
         except ValueError as error:
             problems.append(
                 Problem(
@@ -91,7 +96,7 @@ def read_publication(
     if len(ports) > _MAX_PORTS:
         problems.append(
             Problem(
-                message=f"publishes {len(ports)} ports; only the first {_MAX_PORTS} are judged",
+                message=f"publishes more than {_MAX_PORTS} ports; the first ones are judged",
                 location=file.document.location(service),
                 hint="publish fewer ports",
             )
@@ -125,10 +130,14 @@ def _key(port: Port) -> tuple[object, ...]:
     return port.host_ip, port.host, port.choices, port.container, port.protocol
 
 
+class _UnknownError(Exception):
+    """A port that depends on a variable without a value: nobody can say which it is."""
+
+
 def _text(node: Scalar, value: _Value) -> str:
     resolved = value(node)
     if resolved.missing:
-        raise ValueError(f"{node.value[:60]!r} needs {', '.join(resolved.missing)}")
+        raise _UnknownError(f"{node.value[:60]!r} needs {', '.join(resolved.missing)}")
     if resolved.error:
         raise ValueError(resolved.error)
     return resolved.text

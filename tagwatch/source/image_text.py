@@ -21,10 +21,10 @@ __all__ = ["image_target", "literal_scalar", "place_of", "template_variables", "
 
 _MAX_LENGTH = 2048  # an image reference has at most about 800 characters
 # `${{ matrix.image }}`, `{{ .Values.tag }}`, `${TAG}`, `$(TAG)`, `$TAG`, `<%= tag %>`, `[[ tag ]]`,
-# `<TAG>`
+# `<TAG>`, `@TAG@`
 _TEMPLATE = re.compile(
     r"\$\{\{(.*?)\}\}|\{\{-?(.*?)-?\}\}|\$\{([^}]*)\}|\$\(([^)]*)\)|\$([A-Za-z_]\w*)"
-    r"|<%=?(.*?)%>|\[\[(.*?)\]\]|<([\w.-]+)>",
+    r"|<%=?(.*?)%>|\[\[(.*?)\]\]|<([\w.-]+)>|@([A-Z][A-Z0-9_]*)@",
     re.DOTALL,
 )
 

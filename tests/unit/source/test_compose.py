@@ -272,7 +272,7 @@ def test_long_ports_profiles_and_override() -> None:
 
 
 @pytest.mark.parametrize(
-    "port", ["x", "80:", "-1:80", "80/xyz", "70000", "1-3:1-2", "5-4", "${NO}:80", "80:81:82:83:x"]
+    "port", ["x", "80:", "-1:80", "80/xyz", "70000", "1-3:1-2", "5-4", "80:81:82:83:x"]
 )
 def test_a_port_that_cannot_be_read_is_a_problem(port: str) -> None:
     extraction = read(f"services: {{a: {{image: x, ports: ['{port}', '1:1']}}}}")
@@ -322,10 +322,18 @@ def test_an_override_files_ports(override: str, expected: list[int]) -> None:
     assert [port.host for port in extraction.targets[0].ports] == expected
 
 
+def test_a_port_of_unknown_value_is_passed_over() -> None:
+    extraction = read("services: {a: {image: x, ports: ['$P:80', '81']}}")
+    assert ports(extraction) == [("", None, 81, "tcp")]
+    (problem,) = extraction.problems
+    assert problem.skipped
+    assert problem.message == "the port '$P:80' needs P and was not judged"
+
+
 def test_a_host_of_ports_is_capped() -> None:
     extraction = read("services: {a: {image: x, ports: ['1-60000:1-60000']}}")
     assert len(extraction.targets[0].ports) == 4096
-    assert "60000 ports" in extraction.problems[0].message
+    assert "more than 4096 ports" in extraction.problems[0].message
 
 
 def test_ports_of_services_that_are_only_built() -> None:

@@ -232,3 +232,16 @@ def test_what_ko_builds_is_not_known() -> None:
     text = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: ko://a.dev/cmd}]}\n"
     (target,) = read(text).targets
     assert (target.reference, target.missing) == (None, ("ko://a.dev/cmd",))
+
+
+@pytest.mark.parametrize(
+    ("image", "missing"),
+    [
+        ("gcr.io/@PROJECT_ID@/app:1", ("PROJECT_ID",)),
+        ("ko://github.com/a/b/cmd/c", ("ko://github.com/a/b/cmd/c",)),
+    ],
+)
+def test_what_another_tool_puts_in_is_missing(image: str, missing: tuple[str, ...]) -> None:
+    text = f"kind: Pod\napiVersion: v1\nspec: {{containers: [{{name: a, image: '{image}'}}]}}\n"
+    (target,) = read(text).targets
+    assert (target.reference, target.missing, target.invalid) == (None, missing, "")
