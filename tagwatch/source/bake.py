@@ -30,6 +30,7 @@ _JSON_TARGET = re.compile(rb'"target"[ \t\r\n]*:[ \t\r\n]*\{')
 _JSON_KEY = re.compile(rb'"(?:dockerfile|context|contexts|inherits|tags)"[ \t]*:')
 _VARIABLE = re.compile(r"[ \t]*([A-Za-z_][\w-]*)[ \t]*")
 _MAX_CHAIN = 32
+_MAX_NESTED = 50  # variables in variables
 
 
 def recognizes(path: str, head: bytes) -> bool:
@@ -80,6 +81,7 @@ class _Reader:
         root = document.roots[0] if document.roots else None
         self._root = root if isinstance(root, Mapping) else Mapping(0)
         self._known: dict[str, Resolved | None] = {}
+        self._depth = 0
         self.places: dict[Span, str] = {}  # where each variable's default stands
 
     @property
@@ -185,14 +187,16 @@ class _Reader:
     def _variable(self, name: str) -> Resolved | None:
         if name in self._environment and self._root.get("variable", name) is not None:
             return literal(self._environment[name])
-        if name not in self._known:
+        if name not in self._known and self._depth < _MAX_NESTED:
+            self._depth += 1
             self._known[name] = None  # where a variable leads back to itself
             default = self._root.scalar("variable", name, "default")
             value = self.value(default) if default is not None else None
             self._known[name] = value
             for span in value.spans if value else ():
                 self.places.setdefault(span, name)
-        return self._known[name]
+            self._depth -= 1
+        return self._known.get(name)
 
 
 def _keys(node: Node | None) -> set[str]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 
 from tagwatch.source.companion import Companions
 from tagwatch.source.dockerfile import extract as extract_dockerfile
 from tagwatch.source.node import Document, Scalar
-from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Extraction, Field, Location, Problem, SourceContext, Target
 from tagwatch.value import dataclass, field, replace
 
 __all__ = ["IMAGE_SCHEME", "Build", "Builds", "build_extraction", "cache_reference"]
 
 _MAX_BUILDS = 100
+_MAX_SHOWN = 200  # characters of a text in which a target cannot be placed
 IMAGE_SCHEME = "docker-image://"
 
 
@@ -84,7 +85,8 @@ def build_extraction(build: Build, companions: Companions, context: SourceContex
     if unknown := build.unknown - context.build_args.keys():
         targets = _without_guesses(targets, raw, path, given, sorted(unknown))
     if build.inline is not None:
-        return Extraction(targets=tuple(_moved(target, *build.inline) for target in targets))
+        inline = _Inline(*build.inline)
+        return Extraction(targets=tuple(map(inline.moved, targets)))
     return replace(extraction, targets=tuple(targets))
 
 
@@ -121,49 +123,56 @@ def _without_guesses(
     ]
 
 
-def _moved(target: Target, document: Document, node: Scalar, text: str) -> Target:
-    """A target of an inline Dockerfile at its place in the file that holds it.
+class _Inline:
+    """An inline Dockerfile, the value of a scalar, and where its lines stand in the file."""
 
-    Where the file spells the text otherwise (escapes, folded lines) it is the whole scalar's.
-    """
-    source = document.source
-    found = _range_in(source, node, text, target)
-    start, end = found or (node.start, node.end)
-    location = source.location(start, end)
-    fields: tuple[Field, ...] = ()
-    if found and [one.name for one in target.fields] == ["reference"]:
-        whole = replace(target.fields[0], span=source.span(start, end), location=location)
-        fields = (whole,) if whole.text == source.text[start:end] else ()
-    return replace(
-        target,
-        text=source.text[start:end],
-        location=location,
-        fields=fields,
-        ignores=(),
-    )
+    def __init__(self, document: Document, node: Scalar, text: str) -> None:
+        self._source = document.source
+        self._node = node
+        self._lines = text.split("\n")
+        self._starts = self._starts_of_lines()
 
+    def _starts_of_lines(self) -> list[int]:
+        """Where each line begins in the file; empty where the file spells the text otherwise."""
+        text, node = self._source.text, self._node
+        start, end = node.start, node.end
+        if node.style == "|":
+            start = text.find("\n", start, end) + 1 or end
+        elif text[start:end] != node.value:
+            return []
+        lengths = (len(line) + 1 for line in text[start:end].split("\n"))
+        return list(accumulate(lengths, initial=start))
 
-def _range_in(
-    source: SourceText, node: Scalar, text: str, target: Target
-) -> tuple[int, int] | None:
-    """The characters of the file that are the target's text, if they stand there in one line."""
-    place = target.location
-    lines = text.split("\n")
-    if place.line != place.end_line or place.line > len(lines):
-        return None
-    if node.style == "|":
-        start = node.start
-        for _ in range(place.line):
-            start = source.text.find("\n", start) + 1
-            if not start:
-                return None
-    elif source.text[node.start : node.end] == node.value:
-        start = node.start + sum(len(line) + 1 for line in lines[: place.line - 1])
-    else:
-        return None
-    end = source.text.find("\n", start, node.end)
-    line = source.text[start : end if end >= 0 else node.end]
-    return _word_like(line, lines[place.line - 1], place.column - 1, target.text, start)
+    def moved(self, target: Target) -> Target:
+        """A target of the Dockerfile at its place in the file that holds it.
+
+        Where the file spells the text otherwise (escapes, folded lines) it is the scalar's.
+        """
+        source = self._source
+        found = self._range(target)
+        node = self._node
+        start, end = found or (node.start, min(node.end, node.start + _MAX_SHOWN))
+        location = source.location(start, end)
+        fields: tuple[Field, ...] = ()
+        if found and [one.name for one in target.fields] == ["reference"]:
+            whole = replace(target.fields[0], span=source.span(start, end), location=location)
+            fields = (whole,) if whole.text == source.text[start:end] else ()
+        return replace(
+            target,
+            text=source.text[start:end],
+            location=location,
+            fields=fields,
+            ignores=(),
+        )
+
+    def _range(self, target: Target) -> tuple[int, int] | None:
+        """The characters of the file that are the target's text, if they stand in one line."""
+        place = target.location
+        if place.line != place.end_line or place.line >= len(self._starts):
+            return None
+        start, end = self._starts[place.line - 1], self._starts[place.line] - 1
+        line = self._source.text[start : min(end, self._node.end)]
+        return _word_like(line, self._lines[place.line - 1], place.column - 1, target.text, start)
 
 
 def _word_like(

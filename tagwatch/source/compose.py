@@ -89,6 +89,7 @@ class _Project:
         self._published = 0
         self._variables: dict[Span, str] = {}
         self._env_files: set[str] = set()
+        self._sections: set[tuple[int, int]] = set()
 
     def result(self) -> Extraction:
         texts = [document.source.text for document in self._documents.values()]
@@ -134,7 +135,7 @@ class _Project:
                 service = replace(service, publication=own.upon(service.publication))
             self._emit(name, service)
             self._volumes(file, name, node)
-            self._env_files |= file.env_files(node)
+            self._env_files |= file.paths(self._unread(file, node.get("env_file")))
         for root in file.document.roots:
             if isinstance(root, Mapping):
                 for item in _listed(root.get("include")):
@@ -157,6 +158,8 @@ class _Project:
         )
 
     def _publication(self, file: ComposeFile, node: Mapping) -> Publication:
+        if self._published > _MAX_PORTS:
+            return Publication()
         key = (file.path, id(node))
         if key not in self._publications:
             self._publications[key], problems = read_publication(file, node)
@@ -202,9 +205,15 @@ class _Project:
         return self._service(other, wanted, found, chain)
 
     def _build(self, file: ComposeFile, section: Node, service: str) -> None:
+        if (id(file), id(section)) in self._sections:
+            return
+        self._sections.add((id(file), id(section)))
         reader = BuildReader(document=file.document, directory=file.directory, value=file.value)
-        for target in reader.targets(section, service):
+        caches = section.get("cache_from") if isinstance(section, Mapping) else None
+        for target in reader.targets(section, self._unread(file, caches), service):
             self._add(target)
+        if self._builds.is_full:
+            return
         build = reader.build(section)
         if build is None:
             self._problem(file, section, "a build whose Dockerfile is not here", skipped=True)
@@ -235,13 +244,21 @@ class _Project:
 
     def _volumes(self, file: ComposeFile, name: str, node: Mapping) -> None:
         """Volumes of type `image` are pulled like images."""
-        for volume in items_of(node.get("volumes")):
+        for volume in self._unread(file, node.get("volumes")):
             if not isinstance(volume, Mapping) or file.known(volume.get("type")) != "image":
                 continue
             source = volume.scalar("source")
             if source is not None:
                 value = file.value(source)
                 self._add(image_target(file.document, source, value, kind="compose", group=name))
+
+    def _unread(self, file: ComposeFile, section: Node | None) -> list[Node]:
+        """The items of a list that was not read before in the same file: aliases multiply it."""
+        key = (id(file), id(section))
+        if key in self._sections:
+            return []
+        self._sections.add(key)
+        return items_of(section)
 
     def _add(self, target: Target) -> None:
         """Keep the target; where an anchor leads two services to one place, join their ports."""

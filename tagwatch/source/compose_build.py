@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tagwatch.source.build import IMAGE_SCHEME, Build, cache_reference
 from tagwatch.source.image_text import image_target
@@ -13,6 +13,8 @@ from tagwatch.source.target import Target
 from tagwatch.value import dataclass
 
 __all__ = ["BuildReader"]
+
+_MAX_ARGUMENTS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,11 @@ class BuildReader:
             contexts=frozenset(name for name, _ in _pairs(node.get("additional_contexts"))),
         )
 
-    def targets(self, node: Node, service: str) -> Iterator[Target]:
+    def targets(self, node: Node, caches: Iterable[Node], service: str) -> Iterator[Target]:
         """The images the section names itself: cache sources and `docker-image://` contexts."""
         if not isinstance(node, Mapping):
             return
-        for item in items_of(node.get("cache_from")):
+        for item in caches:
             if isinstance(item, Scalar):
                 value = self.value(item)
                 reference = cache_reference(value.text)
@@ -71,7 +73,7 @@ class BuildReader:
 
     def _arguments(self, node: Node | None) -> Iterator[tuple[str, str | None]]:
         """Name and value, None where it is not known; a name alone stands for the environment's."""
-        for name, scalar in _pairs(node):
+        for name, scalar in _pairs(node)[:_MAX_ARGUMENTS]:
             listed = not isinstance(node, Mapping)
             if (listed and "=" not in scalar.value) or scalar.is_null:
                 text = self.value(Scalar(f"${{{name}}}", scalar.start, scalar.end)).known

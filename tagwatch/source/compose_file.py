@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tagwatch.source.image_text import place_of
 from tagwatch.source.interpolation import Lookup, Resolved, interpolate, literal
@@ -28,6 +28,7 @@ _BLOCK_KEY = re.compile(rb"[\w.-]+:[ \t]*\r?(?:#.*)?\n")
 _NO_SERVICE = re.compile(
     rb"(?m)^[ \t-]+(?:script|stage|repository|tag|pullPolicy|steps|runs-on|kind)[ \t]*:"
 )
+_MAX_PROFILES = 100
 _V1_KEYS = frozenset({"image", "build", "extends"})
 
 
@@ -91,16 +92,14 @@ class ComposeFile:
 
     def profiles(self, service: Mapping) -> tuple[str, ...]:
         return tuple(
-            item.value for item in items_of(service.get("profiles")) if isinstance(item, Scalar)
+            item.value
+            for item in items_of(service.get("profiles"))[:_MAX_PROFILES]
+            if isinstance(item, Scalar)
         )
 
-    def env_files(self, service: Mapping) -> set[str]:
-        """The paths of the files whose variables the service's container gets."""
-        node = service.get("env_file")
-        named = (
-            item.get("path") if isinstance(item, Mapping) else item
-            for item in items_of(node) or (node,)
-        )
+    def paths(self, items: Iterable[Node]) -> set[str]:
+        """The paths that the items of an `env_file` name."""
+        named = (item.get("path") if isinstance(item, Mapping) else item for item in items)
         names = (self.known(one) for one in named)
         return {posixpath.normpath(posixpath.join(self.directory, name)) for name in names if name}
 

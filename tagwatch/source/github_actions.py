@@ -67,27 +67,34 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
 
 
 def _images(root: Mapping) -> Iterator[tuple[str | None, Scalar]]:
-    """Job (or none) and image, in file order."""
+    """Job (or none) and image, in file order; what aliases share comes once."""
+    seen: set[int] = set()
     jobs = root.mapping("jobs")
     for name, job in jobs.entries.items() if jobs else ():
         if not isinstance(job, Mapping):
             continue
         services = job.mapping("services")
-        containers = [job.get("container"), *(services.entries.values() if services else ())]
+        containers = [job.get("container")]
+        if services is not None and id(services) not in seen:
+            seen.add(id(services))
+            containers += services.entries.values()
         for container in containers:
             image = container.scalar("image") if isinstance(container, Mapping) else container
             if isinstance(image, Scalar) and image.value and not image.is_null:
                 yield name, image
-        yield from ((name, node) for node in _docker_steps(job.get("steps")))
+        yield from ((name, node) for node in _docker_steps(job.get("steps"), seen))
     runs = root.mapping("runs")
     if runs is not None:
         image = runs.scalar("image")
         if image is not None and image.value.startswith(_SCHEME):
             yield None, image
-        yield from ((None, node) for node in _docker_steps(runs.get("steps")))
+        yield from ((None, node) for node in _docker_steps(runs.get("steps"), seen))
 
 
-def _docker_steps(steps: Node | None) -> Iterator[Scalar]:
+def _docker_steps(steps: Node | None, seen: set[int]) -> Iterator[Scalar]:
+    if id(steps) in seen:
+        return
+    seen.add(id(steps))
     for step in items_of(steps):
         uses = step.scalar("uses") if isinstance(step, Mapping) else None
         if uses is not None and uses.value.startswith(_SCHEME):

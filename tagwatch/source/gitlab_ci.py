@@ -39,6 +39,7 @@ _KEYWORDS = frozenset(
 _MAX_FILES = 100
 _MAX_BASES = 40  # GitLab allows 11 levels
 _MAX_REFERENCES = 10
+_MAX_NESTED = 50  # variables in variables
 _MAX_IMAGES = 20_000  # of all jobs
 
 
@@ -84,6 +85,7 @@ class _Scope:
         self._places = places  # where each variable's value stands: added to
         self._follow = follow
         self._known: dict[str, Resolved | None] = {}
+        self._depth = 0
 
     def value(self, document: Document, node: Scalar) -> Resolved:
         """The scalar's text with its variables substituted."""
@@ -93,10 +95,12 @@ class _Scope:
         return interpolate(node.value, self._lookup, place, operators=False)
 
     def _lookup(self, name: str) -> Resolved | None:
-        if name not in self._known:
+        if name not in self._known and self._depth < _MAX_NESTED:
             self._known[name] = None  # where a variable leads back to itself
+            self._depth += 1
             self._known[name] = self._find(name)
-        return self._known[name]
+            self._depth -= 1
+        return self._known.get(name)
 
     def _find(self, name: str) -> Resolved | None:
         for layer in self._layers:

@@ -26,6 +26,7 @@ from tagwatch.source.target import Problem
 __all__ = ["load_hcl"]
 
 _MAX_DEPTH = 60
+_MAX_BYTES = 256 * 1024  # which take seconds
 _LITERALS = frozenset({"int_lit", "float_lit", "literal_value"})
 
 
@@ -40,6 +41,8 @@ def load_hcl(raw: bytes, path: str) -> Document:
         check_utf8(source)
     except InputError as error:
         return unreadable(path, error)
+    if len(raw) > _MAX_BYTES:
+        return _refused(source, 0, f"more than {_MAX_BYTES} bytes of HCL", "split the file")
     try:
         import hcl2
         from lark.exceptions import LarkError

@@ -59,10 +59,12 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:  # noq
 
 
 def images_below(document: Document, root: Node, *, kind: str = "kubernetes") -> Iterator[Target]:
-    """Every image that a manifest runs; what an alias shares may come more than once."""
+    """Every image that a manifest runs; the mappings that aliases share are read once."""
+    seen: set[int] = set()
     for resource in _resources(root, 0):
-        given = values_of(resource)
-        for group, node in _containers(resource, set(map(id, given))):
+        given = [values for values in values_of(resource) if id(values) not in seen]
+        seen.update(map(id, given))
+        for group, node in _containers(resource, seen):
             yield _target(document, node, kind, group)
         for values in given:
             yield from (target for target, _ in values_images(document, values, kind))

@@ -89,10 +89,13 @@ def _patched(document: Document, root: Mapping, problems: list[Problem]) -> Iter
 
 
 def _patches(root: Mapping) -> Iterator[Scalar]:
+    """The texts of all inline patches; what aliases share once."""
+    seen: set[int] = set()
     for key in ("patches", "patchesJson6902", "patchesStrategicMerge"):
         for item in items_of(root.get(key)):
             node = item.scalar("patch") if isinstance(item, Mapping) else item
-            if isinstance(node, Scalar):
+            if isinstance(node, Scalar) and id(node) not in seen:
+                seen.add(id(node))
                 yield node
 
 
@@ -118,9 +121,11 @@ def _operations(patch: Document, operations: Sequence) -> Iterator[Target]:
 
 def _chart_images(document: Document, root: Mapping) -> Iterator[Target]:
     """The images in the values that are given inline to charts."""
+    seen: set[int] = set()
     for chart in items_of(root.get("helmCharts")):
         values = chart.get("valuesInline") if isinstance(chart, Mapping) else None
-        if values is not None:
+        if values is not None and id(values) not in seen:
+            seen.add(id(values))
             yield from (target for target, _ in values_images(document, values, _KIND))
 
 

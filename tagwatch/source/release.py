@@ -30,7 +30,7 @@ def values_of(root: Mapping) -> list[Node]:
             found = list(_argo_values(root.mapping("spec", "template", "spec")))
         case _:
             found = []
-    return [node for node in found if node is not None]
+    return list({id(node): node for node in found if node is not None}.values())
 
 
 def values_images(
