@@ -5,7 +5,7 @@ Pure: what is remembered comes in as a `Memory`, whose parts may be read lazily.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from tagwatch.audit.base import BaseMatch
@@ -24,6 +24,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.selector import is_pattern
+from tagwatch.image.snapshot import Failure
 from tagwatch.image.tag import version_key
 from tagwatch.image.tag_table import TagTable
 from tagwatch.source.target import Target
@@ -76,8 +77,9 @@ def gather(
         attestations=_attestations(image),
         bases=bases(replace(image, platforms=audited)) if image is not None and audited else (),
         pin=_pin(reference, memory),
-        failures=tuple(
-            failure for failure in memory.failures if failure.tag in (None, own, reference.tag)
+        failures=(
+            *(failure for failure in memory.failures if failure.tag in (None, own, reference.tag)),
+            *_unreadable(audited, reference),
         ),
     )
     return dated(evidence, target, memory, at=at)
@@ -272,6 +274,19 @@ def _audited(image: Image | None, platforms: Iterable[Platform]) -> tuple[Platfo
         return ()
     found = {one.digest: one for platform in platforms if (one := image.on(platform)) is not None}
     return tuple(found.values()) or image.platforms[:1]
+
+
+def _unreadable(audited: Iterable[PlatformImage], reference: Reference) -> Iterator[Failure]:
+    """Configs that were read and are none: every night, for they are not read again."""
+    for one in audited:
+        if one.is_malformed:
+            yield Failure(
+                repository=reference.repository,
+                tag=reference.tag,
+                code="invalid-document",
+                message=f"the config of {one.digest} ({one.platform}): {one.problem}",
+                hint="whoever built the image, or the registry, wrote what no engine can run",
+            )
 
 
 def _platforms(audited: Iterable[PlatformImage], reference: Reference) -> tuple[PlatformFacts, ...]:

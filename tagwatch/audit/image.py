@@ -34,6 +34,13 @@ class PlatformImage:
     attestations: tuple[Attestation, ...] = ()
     problem: str = ""
 
+    @property
+    def is_malformed(self) -> bool:
+        """True where a config was read that is none."""
+        if self.manifest is None or self.config is not None or not self.manifest.is_image:
+            return False
+        return not self.problem.endswith(_NOT_READ)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:

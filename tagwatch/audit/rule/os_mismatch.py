@@ -21,6 +21,9 @@ from tagwatch.audit.rule.phrase import name
 __all__ = ["RULE", "check"]
 
 
+_UNKNOWN = "unknown"
+
+
 def check(subject: Subject) -> Iterator[Statement]:
     """An image none of whose platforms is of the hosts' operating system."""
     target, evidence = subject.target, subject.evidence
@@ -28,7 +31,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     if evidence is None or host == "any" or not evidence.platforms_offered:
         return
     systems = sorted({text.partition("/")[0] for text in evidence.platforms_offered})
-    if host in systems:
+    if host in systems or _UNKNOWN in systems:  # whose config could not be read may be for any
         return
     yield Statement(
         message=f"{name(target)} is for {' and '.join(systems)} only, and the hosts run {host}",

@@ -120,6 +120,25 @@ def test_a_pin_that_the_registry_no_longer_serves() -> None:
     assert found.resolution.status.value == "unavailable"
 
 
+def test_a_config_that_is_none_is_told_and_says_nothing_of_the_platform() -> None:
+    digest, documents = stored(image("7.4.11", "amd64"))
+    config = "application/octet-stream"  # see `stored`
+    broken = {
+        key: replace(one, raw=b"hello") if one.media_type == config else one
+        for key, one in documents.items()
+    }
+    known = memory(digest, broken, interval(digest, days=0, ended=False))
+    found = gather(target(), known, platforms=PLATFORMS, bases=lambda _: (), at=AT)
+    (failure,) = found.failures
+    assert (failure.code, failure.repository) == ("invalid-document", REDIS)
+    assert "linux/amd64" in failure.message
+    whole = memory(digest, documents, interval(digest, days=0, ended=False))
+    assert not gather(target(), whole, platforms=PLATFORMS, bases=lambda _: (), at=AT).failures
+    unread = {key: one for key, one in documents.items() if one.media_type != config}
+    unknown = memory(digest, unread, interval(digest, days=0, ended=False))
+    assert not gather(target(), unknown, platforms=PLATFORMS, bases=lambda _: (), at=AT).failures
+
+
 def test_a_tag_that_could_not_be_asked_is_not_known_to_be_absent() -> None:
     """No list has it, and the registry failed when it was asked for by itself."""
     digest, documents = stored(image("7.4.11", "amd64"))
