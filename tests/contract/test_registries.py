@@ -204,6 +204,28 @@ async def test_a_private_repository_wants_its_login(place: Place) -> None:
         assert PASSWORD not in f"{refused.value}{refused.value.hint}"
 
 
+async def test_one_token_a_scope_serves_all_that_is_read(place: Place) -> None:
+    """The dance of what everybody may read: asked for once, however much is read with it."""
+    place.fill()
+    place.double.tokened = True
+    async with place.double.serving(), place.client() as client:
+        for _ in range(2):
+            listing = await client.list_tags(place.where, at=AT)
+            assert await digests(client, place.where, listing) == place.truth
+        for tag in place.truth:
+            document = await client.manifest(place.where, tag)
+            manifest = parse_manifest(document.raw, document.media_type)
+            assert isinstance(manifest, Manifest)
+            await client.blob(place.where, manifest.config.digest, manifest.config.size)
+    counts = place.double.counts
+    scopes = {ECR: 0, "acme.azurecr.io": 2}.get(place.host, 1)  # Azure's API has one of its own
+    assert counts["token"] == scopes
+    assert counts["ping"] == 1
+    read = [seen for seen in place.double.seen if seen.path.startswith(f"/v2/{PATH}/")]
+    assert read
+    assert all("Authorization" in seen.headers for seen in read), "nothing is tried without it"
+
+
 async def test_an_empty_repository_has_no_tags(place: Place) -> None:
     place.double.warehouse.repositories[PATH] = {}
     async with place.double.serving(), place.client() as client:
