@@ -25,7 +25,7 @@ def write_sample(directory: Path) -> None:
     message = SlackNotifier(url="https://hooks.slack.example/").build(
         result, since, AlertContext(version=context.version, report_url=context.report_url)
     )
-    write_atomically(directory, "slack.json", json.dumps(message, indent=2) + "\n")
+    write_atomically(directory, "slack.json", [json.dumps(message, indent=2) + "\n"])
 
 
 if __name__ == "__main__":

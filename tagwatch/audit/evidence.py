@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from tagwatch.audit.base import BaseMatch
@@ -14,7 +15,15 @@ from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
 
-__all__ = ["Evidence", "Pin", "PlatformFacts", "evidence_key", "is_readable", "until"]
+__all__ = [
+    "Asked",
+    "Evidence",
+    "Pin",
+    "PlatformFacts",
+    "evidence_key",
+    "is_readable",
+    "until",
+]
 
 
 def evidence_key(target: Target) -> str | None:
@@ -96,6 +105,28 @@ class Evidence:
     bases_unread: tuple[str, ...] = ()
     pin: Pin | None = None
     failures: tuple[Failure, ...] = field(default_factory=tuple)
+
+
+class Asked(Mapping[str, Evidence]):
+    """The evidence of some keys, by key; `source` may make it anew each time it is looked up."""
+
+    def __init__(self, source: Mapping[str, Evidence], keys: Iterable[str]) -> None:
+        self.source = source
+        self._keys = dict.fromkeys(sorted(key for key in keys if key in source))
+
+    def __getitem__(self, key: str) -> Evidence:
+        if key not in self._keys:
+            raise KeyError(key)
+        return self.source[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
 
 def until(evidence: Evidence, at: datetime) -> Evidence:

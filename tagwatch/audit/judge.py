@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from tagwatch.audit.baseline import Baseline
-from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
+from tagwatch.audit.evidence import Asked, Evidence, evidence_key, is_readable
 from tagwatch.audit.exemption import Exemptions
 from tagwatch.audit.finding import Finding, Severity, fingerprint
 from tagwatch.audit.knowledge import Knowledge
@@ -65,8 +65,10 @@ def judge(
     for path, extraction in case.files:
         session.judge_file(path, extraction)
     session.judge_run()
-    bases = base_references(case.evidence.values())
-    findings, charged = charge_to_base(session.findings, bases)
+    unnamed = (case.evidence[key] for key in case.evidence if key not in session.keys)
+    findings, charged = charge_to_base(
+        session.findings, {**session.bases, **base_references(unnamed)}
+    )
     coverage = session.coverage
     unread = any(not problem.skipped for problem in session.problems)
     return AuditResult(
@@ -74,7 +76,7 @@ def judge(
         findings=tuple(sorted(findings, key=_worst_first)),
         ignored=(*session.ignored, *(_charged(finding) for finding in charged)),
         targets=tuple(session.targets),
-        evidence={key: case.evidence[key] for key in sorted(session.keys & set(case.evidence))},
+        evidence=Asked(case.evidence, session.keys),
         changes=case.changes,
         problems=tuple(session.problems),
         failures=case.failures,
@@ -146,6 +148,7 @@ class _Session:
         self.ignored: list[Ignored] = []
         self.targets: list[Target] = []
         self.keys: set[str] = set()
+        self.bases: dict[str, str] = {}
         self.problems: list[Problem] = list(case.problems)
 
     def _occasions(self) -> frozenset[str] | None:
@@ -209,8 +212,10 @@ class _Session:
         if key is None:
             self._counts["unresolved"] += 1
             return None
-        self.keys.add(key)
         evidence = self._case.evidence.get(key)
+        if key not in self.keys and evidence is not None:
+            self.bases |= base_references([evidence])
+        self.keys.add(key)
         readable = is_readable(evidence)
         self._counts["read" if readable else "unavailable"] += 1
         if not readable or (evidence is not None and evidence.failures):

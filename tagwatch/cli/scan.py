@@ -80,7 +80,7 @@ async def _night(site: Site, *, send: bool) -> Night:
 
 def _print(night: Night, site: Site, form: str) -> None:
     from tagwatch.publish.console import summary
-    from tagwatch.publish.files import publisher
+    from tagwatch.publish.files import publisher, rendered
     from tagwatch.publish.interface import PublishContext
     from tagwatch.walk.rule_text import rule_texts
 
@@ -94,7 +94,7 @@ def _print(night: Night, site: Site, form: str) -> None:
         details=True,
         undelivered=night.missed,
     )
-    answer(publisher(form).render(done.result, context))
+    answer(rendered(publisher(form), done.result, context))
     note(summary(done.result, context).rstrip("\n"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -90,10 +90,10 @@ def data_folder(environment: Mapping[str, str]) -> Path:
     return base / "tagwatch"
 
 
-def answer(text: str) -> None:
+def answer(text: str | Iterable[str]) -> None:
     """The command's answer, on standard output, in UTF-8 whatever the terminal's locale."""
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # a text file, always
-    sys.stdout.write(text)
+    sys.stdout.writelines((text,) if isinstance(text, str) else text)
     sys.stdout.flush()
 
 

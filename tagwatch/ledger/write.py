@@ -32,6 +32,7 @@ from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Forgotten, Move
 from tagwatch.ledger.sight import store_snapshot
+from tagwatch.ledger.spool import lines_of
 from tagwatch.ledger.standing import standing, state_of, state_of_bases, touch
 from tagwatch.ledger.upgrade import open_upgraded
 from tagwatch.value import replace
@@ -126,7 +127,7 @@ class Ledger(Reader):
                 "moved": len(result.changes),
                 "result": compress(encode(replace(result, targets=(), evidence={}))),
                 "targets": compress_lines(encode(item) for item in result.targets),
-                "evidence": compress_lines(encode(item) for item in result.evidence.values()),
+                "evidence": compress_lines(lines_of(result.evidence)),
             }
             columns = ", ".join(f"{name} = ?" for name in run)
             done = connection.execute(

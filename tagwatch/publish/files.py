@@ -6,7 +6,7 @@ Layout: `index.html` (where things stand, all runs), `latest.<suffix>`, `run/<st
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tagwatch.audit.result import AuditResult
@@ -16,7 +16,9 @@ from tagwatch.publish.interface import PublishContext, Publisher
 from tagwatch.publish.text import stamp
 from tagwatch.value import dataclass
 
-__all__ = ["Written", "publisher", "write_atomically", "write_reports"]
+__all__ = ["Written", "publisher", "rendered", "write_atomically", "write_reports"]
+
+_BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,15 @@ def publisher(name: str) -> Publisher:
     """The publisher of this name. Raises `ConfigError` where there is none."""
     found: Publisher = load_member("publishers", name)
     return found
+
+
+def rendered(publish: Publisher, result: AuditResult, context: PublishContext) -> Iterable[str]:
+    """The document, in parts where the format can be made so: see `InParts`."""
+    in_parts = getattr(publish, "parts", None)
+    parts: Iterable[str] = (
+        in_parts(result, context) if in_parts else (publish.render(result, context),)
+    )
+    return parts
 
 
 def write_reports(
@@ -55,15 +66,15 @@ def _write(
     files: list[Path] = []
     for name in formats:
         publish = publisher(name)
-        text = publish.render(result, context)
-        names = (f"run/{_name(result)}{publish.suffix}", f"latest{publish.suffix}")
-        files += [write_atomically(directory, relative, text) for relative in names]
+        run, latest = f"run/{_name(result)}{publish.suffix}", f"latest{publish.suffix}"
+        written = write_atomically(directory, run, rendered(publish, result, context))
+        files += [written, write_atomically(directory, latest, _blocks(written))]
     if "html" not in formats:
         return Written(files=tuple(files), index=None)
     from tagwatch.publish.html.page import render_index
 
     index = write_atomically(
-        directory, "index.html", render_index(result, context, dict(_pages(directory, context)))
+        directory, "index.html", [render_index(result, context, dict(_pages(directory, context)))]
     )
     return Written(files=(*files, index), index=index)
 
@@ -82,8 +93,15 @@ def _pages(directory: Path, context: PublishContext) -> Iterator[tuple[str, str]
             yield at, address
 
 
-def write_atomically(directory: Path, relative: str, text: str) -> Path:
-    """Write `text` as UTF-8 to `directory/relative`, whole or not at all; gives the path.
+def _blocks(path: Path) -> Iterator[str]:
+    """A file that was just written, some of it at a time."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        while block := stream.read(_BLOCK):
+            yield block
+
+
+def write_atomically(directory: Path, relative: str, parts: Iterable[str]) -> Path:
+    """Write `parts` as UTF-8 to `directory/relative`, whole or not at all; gives the path.
 
     Raises `InputError` where that would lie outside `directory`, also through a symlink.
     """
@@ -100,7 +118,7 @@ def write_atomically(directory: Path, relative: str, text: str) -> Path:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as stream:
-            stream.write(text)
+            stream.writelines(parts)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from tagwatch.audit.base import BaseMatch
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
-__all__ = ["BaseAnswer", "PublishContext", "Publisher", "RuleText", "RunSummary"]
+__all__ = ["BaseAnswer", "InParts", "PublishContext", "Publisher", "RuleText", "RunSummary"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +91,13 @@ class Publisher(Protocol):
 
     def render(self, result: AuditResult, context: PublishContext) -> str:
         """The whole document. Never raises for what a registry or a file said."""
+
+
+class InParts(Protocol):
+    """A publisher whose document need not be in memory whole."""
+
+    def parts(self, result: AuditResult, context: PublishContext) -> Iterator[str]:
+        """What `render` gives, part by part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,8 @@ can change. Text is ASCII with escapes: nothing in it can move a terminal.
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from tagwatch.audit.base import BaseMatch, MatchedBase
 from tagwatch.audit.finding import Finding, Fix
@@ -33,6 +32,7 @@ __all__ = [
     "base_document",
     "dump",
     "history_document",
+    "parts",
     "render",
     "resolutions_document",
     "result_document",
@@ -44,25 +44,56 @@ SCHEMA_VERSION = 1
 suffix = ".json"
 
 
-def render(result: AuditResult, context: PublishContext) -> str:  # noqa: ARG001  # see Publisher.render
+def render(result: AuditResult, context: PublishContext) -> str:
     """See `Publisher.render`."""
-    return dump(result_document(result))
+    return "".join(parts(result, context))
+
+
+def parts(result: AuditResult, context: PublishContext) -> Iterator[str]:  # noqa: ARG001  # see InParts.parts
+    """See `InParts.parts`: the resolutions, of which there are most, are made one by one."""
+    before = "{\n"
+    for name, value in _result(result).items():
+        yield f"{before}  {_text(name)}: "
+        before = ",\n"
+        if isinstance(value, Iterator):
+            yield from _items(value)
+        else:
+            yield _text(value, depth=2)
+    yield "\n}\n"
+
+
+def _items(values: Iterator[Any]) -> Iterator[str]:
+    """A list within a document."""
+    before = "["
+    for value in values:
+        yield f"{before}\n    {_text(value, depth=4)}"
+        before = ","
+    yield "[]" if before == "[" else "\n  ]"
 
 
 def dump(document: Mapping[str, Any] | list[Any]) -> str:
     """A document as text: fields in the contract's order, two spaces, a line end."""
-    stream = io.StringIO()  # json.dumps would keep every piece beside the whole
-    json.dump(document, stream, indent=2, allow_nan=False)
-    text = stream.getvalue()
+    return _text(document) + "\n"
+
+
+def _text(value: Any, *, depth: int = 0) -> str:
+    """JSON, as it stands that many spaces deep in a document; no string of it has a line end."""
+    text = json.dumps(value, indent=2, allow_nan=False)
     if "\\ud" in text:
         # perhaps half a surrogate pair, from a file of odd bytes: strict parsers refuse it
-        raw = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+        raw = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
         text = json.dumps(json.loads(raw), indent=2)
-    return text + "\n"
+    return text.replace("\n", "\n" + " " * depth) if depth else text
 
 
 def result_document(result: AuditResult) -> Document:
     """What `check` and `scan` answer."""
+    document = _result(result)
+    return {**document, "resolutions": list(document["resolutions"])}
+
+
+def _result(result: AuditResult) -> Document:
+    """The same; its resolutions are made one by one."""
     resolutions = (result.evidence[key].resolution for key in sorted(result.evidence))
     return {
         "schema_version": SCHEMA_VERSION,
@@ -76,7 +107,7 @@ def result_document(result: AuditResult) -> Document:
         },
         "findings": [_finding(finding) for finding in result.findings],
         "ignored": [_ignored(ignored) for ignored in result.ignored],
-        "resolutions": [_resolution(resolution) for resolution in resolutions],
+        "resolutions": map(_resolution, resolutions),
         "changes": [_change(change) for change in result.changes],
         "problems": [_problem(problem) for problem in result.problems],
         "failures": [_failure(failure) for failure in result.failures],

@@ -85,7 +85,7 @@ def look_up(
     asked = _ask(old, site, asking, with_bases=with_bases, images=images)
     answers = asked.answers
     return Facts(
-        evidence=evidence | asked.evidence,
+        evidence={**evidence, **asked.evidence},
         changes=tuple(asked.changes),
         failures=tuple(answers.failures),
         remarks=tuple(answers.remarks),

@@ -23,6 +23,7 @@ from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.selector import SelectorKind, parse_selector, select
 from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.ledger.record import Move
+from tagwatch.ledger.spool import Spool
 from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
@@ -45,7 +46,7 @@ class Survey:
 
     answers: Answers
     watched: list[Target] = field(default_factory=list)
-    evidence: dict[str, Evidence] = field(default_factory=dict)
+    evidence: Spool = field(default_factory=Spool)
     changes: list[RepositoryChange] = field(default_factory=list)
 
 
@@ -170,7 +171,7 @@ class _Remembering:
             memory = recall_repository(self._ledger, repository, reading, self._site.at)
             for target in targets:
                 evidence = self._gather(target, memory)
-                self._found.evidence[evidence.key] = evidence
+                self._found.evidence.put(evidence)
                 self._unstored.append(evidence)
         self._store()
 
@@ -202,7 +203,8 @@ class _Remembering:
         for target in (*sorted(targets, key=_is_not_parent), *watched):
             if (key := evidence_key(target)) is not None:
                 wanted.setdefault(key, target)
-        self._found.evidence |= self._evidence_of(wanted, memory)
+        for evidence in self._evidence_of(wanted, memory):
+            self._found.evidence.put(evidence)
         if len(self._unstored) + len(self._unchanged) >= _STORED_AT_ONCE:
             self._store()
 
@@ -218,25 +220,25 @@ class _Remembering:
             return memory
         return recall_repository(self._ledger, repository, reading, self._site.at)
 
-    def _evidence_of(self, wanted: Mapping[str, Target], memory: Memory) -> dict[str, Evidence]:
+    def _evidence_of(self, wanted: Mapping[str, Target], memory: Memory) -> Iterator[Evidence]:
         """What is known of each target: what stands is not made again."""
         reading = self._found.answers.readings.get(memory.repository)
         made_from = self._standing.made_from(wanted, memory.repository, reading)
         standing = self._ledger.standing(made_from) if made_from else {}
-        found: dict[str, Evidence] = {}
         for key, target in wanted.items():
             before = standing.get(key)
-            if before is None:
-                found[key] = now = self._gather(target, memory)
-            else:
-                found[key] = now = dated(before, target, memory, at=self._site.at)
-                if now == until(before, self._site.at):
-                    self._unchanged.append(key)
-                    continue
+            now = (
+                dated(before, target, memory, at=self._site.at)
+                if before is not None
+                else self._gather(target, memory)
+            )
+            yield now
+            if before is not None and now == until(before, self._site.at):
+                self._unchanged.append(key)
+                continue
             self._unstored.append(now)
             if may_stand(now) and key in made_from:
                 self._made_from[key] = made_from[key]
-        return found
 
     def _store(self) -> None:
         """Evidence can be made again, so that repositories may share a wait for the disk."""

@@ -14,7 +14,7 @@ from tagwatch.errors import NotifyError
 from tagwatch.family import NOTIFIERS, PUBLISHERS
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Remark
-from tagwatch.publish.files import publisher
+from tagwatch.publish.files import publisher, rendered
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.notify.interface import AlertContext
 from tests.publish_hostile import hostile
@@ -112,3 +112,13 @@ def test_a_notifier_refuses_a_plain_address(name: str) -> None:
     with pytest.raises(NotifyError) as refused:
         notifier(name)(url="http://x.example/x-secret")
     assert "x-secret" not in f"{refused.value}{refused.value.hint}"
+
+
+@FORMATS
+@pytest.mark.parametrize("result", [sample(), hostile(), EMPTY], ids=["sample", "hostile", "empty"])
+def test_what_is_made_in_parts_is_what_is_rendered(name: str, result: AuditResult) -> None:
+    publish, context = publisher(name), PublishContext(version="1.0.0")
+    parts = list(rendered(publish, result, context))
+    assert "".join(parts) == publish.render(result, context)
+    if name == "json":
+        assert len(parts) > len(result.evidence)

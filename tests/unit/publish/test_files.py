@@ -66,7 +66,7 @@ def test_nothing_is_written_outside(tmp_path: Path, relative: str) -> None:
     directory = tmp_path / "reports"
     directory.mkdir()
     with pytest.raises(InputError, match="outside"):
-        write_atomically(directory, relative, "x")
+        write_atomically(directory, relative, ["x"])
     assert names(tmp_path) == []
 
 
@@ -92,14 +92,14 @@ def test_a_symlinked_file_is_replaced_not_followed(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_old_file_and_no_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_atomically(tmp_path, "a.txt", "old")
+    write_atomically(tmp_path, "a.txt", ["old"])
 
     def refuse(self: Path, target: Path) -> Path:
         raise PermissionError(13, "refused")
 
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(PermissionError):
-        write_atomically(tmp_path, "a.txt", "new")
+        write_atomically(tmp_path, "a.txt", ["new"])
     assert names(tmp_path) == ["a.txt"]
     assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "old"
 

@@ -1,0 +1,76 @@
+"""The spool: the same mapping whether its evidence is in memory or in its file."""
+
+from __future__ import annotations
+
+import gc
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tagwatch.audit.evidence import Asked, Evidence, until
+from tagwatch.audit.history import Interval
+from tagwatch.audit.resolution import Resolution, Status
+from tagwatch.errors import LedgerError
+from tagwatch.image.digest import Digest
+from tagwatch.ledger.codec import decode, decode_quickly, encode
+from tagwatch.ledger.spool import Spool, lines_of
+
+AT = datetime(2026, 11, 24, 2, tzinfo=UTC)
+DAY = timedelta(days=1)
+DIGEST = Digest("sha256:" + "a" * 64)
+
+
+def evidence(number: int, *, text: str = "café\n\u2028", ended: bool = False) -> Evidence:
+    past = Interval(tag=str(number), digest=DIGEST, first_seen=AT, last_seen=AT, ended=ended)
+    resolution = Resolution(input=text, status=Status.NO_VERSION, digest=DIGEST)
+    return Evidence(key=f"r/{number}", resolution=resolution, at=AT, history=(past,))
+
+
+@pytest.mark.parametrize("at_hand", [0, 3, 100])
+def test_what_is_put_is_found_in_memory_and_in_the_file(at_hand: int) -> None:
+    spool = Spool(at_hand)
+    plain: dict[str, Evidence] = {}
+    for number in (*range(7), 2, 6):  # two of them twice: the later one counts
+        one = evidence(number, text=f"line {len(plain)}\n")
+        plain[one.key] = one
+        spool.put(one)
+        assert spool[one.key] == one
+    assert spool == plain
+    assert list(spool) == list(plain)
+    assert len(spool) == 7
+    assert "r/9" not in spool
+    with pytest.raises(KeyError):
+        spool["r/9"]
+    wanted = Asked(spool, ["r/5", "r/1", "r/9"])
+    assert list(wanted) == ["r/1", "r/5"]
+    assert wanted == {"r/1": plain["r/1"], "r/5": plain["r/5"]}
+    assert "r/2" not in wanted
+    with pytest.raises(KeyError):
+        wanted["r/2"]
+    assert list(lines_of(wanted)) == [encode(plain["r/1"]), encode(plain["r/5"])]
+    assert list(lines_of(plain)) == list(lines_of(spool))
+
+
+def test_its_file_is_closed_with_it() -> None:
+    spool = Spool(0)
+    spool.put(evidence(1))
+    del spool
+    gc.collect()  # an open file would be a ResourceWarning, and that an error
+
+
+def test_reading_quickly_reads_the_same() -> None:
+    raw = encode(evidence(1))
+    assert decode_quickly(Evidence, raw) == decode(Evidence, raw) == evidence(1)
+    with pytest.raises(LedgerError, match="a stored Evidence is damaged"):
+        decode_quickly(Evidence, raw[:-2])
+    with pytest.raises(LedgerError, match="a stored Evidence is damaged"):
+        decode_quickly(Evidence, b"{}")
+
+
+def test_a_later_look_that_found_nothing_else() -> None:
+    later = until(evidence(1), AT + DAY)
+    assert (later.at, later.history[-1].last_seen) == (AT + DAY, AT + DAY)
+    assert later.history[-1].first_seen == AT
+    gone = until(evidence(1, ended=True), AT + DAY)
+    assert (gone.at, gone.history[-1].last_seen) == (AT + DAY, AT)
+    assert until(later, AT) == later, "an earlier look says nothing new"
