@@ -144,6 +144,7 @@ class _Session:
         self._overridden = {name for override in policy.overrides for name in override.rules}
         self._unchecked: list[tuple[Target, Evidence | None]] = []
         self._counts: Counter[str] = Counter()
+        self._said: set[tuple[str, Location | None, str]] = set()
         self.findings: list[Finding] = []
         self.ignored: list[Ignored] = []
         self.targets: list[Target] = []
@@ -236,6 +237,10 @@ class _Session:
         for target in extraction.targets:
             self._exemptions.tried(target, (rule.id,))
         for statement in rule.check(subject):
+            said = (rule.id, statement.location, statement.message)
+            if statement.location is not None and said in self._said:
+                continue  # two files of one project lead to the same place
+            self._said.add(said)
             target = statement.target or _placeless(path, statement, extraction.targets)
             settings = self._settings(rule, path, target.reference)
             if settings.severity is not Severity.OFF:

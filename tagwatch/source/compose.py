@@ -136,10 +136,18 @@ class _Project:
             self._emit(name, service)
             self._volumes(file, name, node)
             self._env_files |= file.paths(self._unread(file, node.get("env_file")))
+        if overrides is not None:
+            self._ports_beside(overrides, file)
         for root in file.document.roots:
             if isinstance(root, Mapping):
                 for item in _listed(root.get("include")):
                     self._include(file, item)
+
+    def _ports_beside(self, overrides: ComposeFile, file: ComposeFile) -> None:
+        """The ports of services that only the override file has; it names their images itself."""
+        for name, node in overrides.services:
+            if name not in file.by_name:
+                self._ports += self._publication(overrides, node).of(name)
 
     def _service(
         self, file: ComposeFile, name: str, node: Mapping, chain: tuple[tuple[str, str], ...]

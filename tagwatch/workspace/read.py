@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def read_targets(
     build_args: Mapping[str, str],
     instead: Mapping[Path, bytes | None] | None = None,
 ) -> Iterator[tuple[str, Extraction]]:
-    """Each file's path and what it names, one at a time; Dockerfiles after what builds them.
+    """Each file's path and what it names, one at a time; Dockerfiles after what builds them, and
+    override files after what they override.
 
     A place that two files lead to (an included file, the Dockerfile of a Compose service) is given
     once, and an argument that the building file supplies beats "not known". A file that cannot be
@@ -48,7 +50,7 @@ def read_targets(
     by their real path, that are read as these bytes; None: as if they were not there.
     """
     reader = _Reader(root, environment, build_args, instead or {})
-    for file in sorted(files, key=lambda file: is_dockerfile(file.path)):
+    for file in sorted(files, key=lambda file: (is_dockerfile(file.path), _overrides(file.path))):
         extraction = reader.read(file)
         if extraction is not None:
             yield file.path, extraction
@@ -184,6 +186,11 @@ class _Reader:
             return False
         given.add(target.reference)
         return True
+
+
+def _overrides(path: str) -> bool:
+    """True for a file that its main file reads, too: `compose.override.yaml`."""
+    return ".override." in posixpath.basename(path)
 
 
 def _refused(file: File, message: str, hint: str, *, skipped: bool = False) -> Extraction:

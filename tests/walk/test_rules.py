@@ -161,6 +161,29 @@ async def test_where_a_text_rule_speaks(tmp_path: Path) -> None:
     assert {folder: sorted(places) for folder, places in said.items()} == expected
 
 
+async def test_an_override_file_is_part_of_its_project(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    place.write("tagwatch.yaml", "database: t.db\n")
+    place.write("compose.yaml", "services:\n  a: {image: 'a:1', ports: ['8080:80']}\n")
+    place.write(
+        "compose.override.yaml",
+        "services:\n  a: {ports: ['7070:70']}\n  c: {image: 'c:1', ports: ['8080:81']}\n",
+    )
+    done = await place.run("check", ".", "--offline", "--format", "json")
+    ports = [
+        (one["rule"], one["location"]["path"], one["location"]["line"])
+        for one in done.json["findings"]
+        if one["rule"].startswith("port-")
+    ]
+    assert ports == [
+        ("port-conflict", "compose.override.yaml", 3),
+        ("port-all-interfaces", "compose.override.yaml", 2),
+        ("port-all-interfaces", "compose.override.yaml", 3),
+        ("port-all-interfaces", "compose.yaml", 2),
+    ]
+    assert done.json["coverage"]["targets"] == 2
+
+
 def image(version: str, platform: str = "linux/amd64") -> Built:
     return build(
         Step(created_by=f"ADD {version}", files={"a": version + platform}),
