@@ -115,4 +115,4 @@ async def test_a_catalogue_that_cannot_be_used_is_told(tmp_path: Path) -> None:
         done = await place.run("doctor", "Dockerfile")
     assert done.code == 0
     assert "  read        team/app: 1 tag\n" in done.out
-    assert "  remark      its tags are asked one by one: its API answers 403\n" in done.out
+    assert "  remark      tags are asked one by one: its API answers 403\n" in done.out

@@ -43,8 +43,8 @@ class PlainList:
 
         `read`: what the catalogue told before it failed; these tags need not be asked.
         """
-        warning = f"its tags are asked one by one: {reason}"
-        level = logging.DEBUG if self._told else logging.WARNING
+        warning = f"tags are asked one by one: {reason}"
+        level = logging.DEBUG if self._told else logging.INFO  # the listing's reader is told, too
         log.log(level, "%s/%s: %s", self._host, repository.path, warning)
         self._told = True
         found = await self._oci.tag_names(repository)

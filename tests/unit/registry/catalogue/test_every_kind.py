@@ -121,7 +121,7 @@ async def test_a_refusal_leaves_the_plain_list(
     fill(double)
     double.refusals["catalogue"] = [Refusal(status=status)] * 4
     where = repository(double.host, PATH)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         async with double.serving(), client_of(double) as client:
             listing = await client.list_tags(where, at=AT)
             await client.list_tags(where, at=AT)
