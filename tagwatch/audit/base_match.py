@@ -239,9 +239,12 @@ def _no_match(subject: _Subject, layers: int) -> str:
     """Why nothing is known: nothing to compare, nothing to compare with, or no match."""
     if not layers:
         return "None of its layers holds anything that could tell what it is built on."
-    if not subject.index.on(subject.config.platform):
+    own, listed = subject.config.platform, subject.part.platform
+    if (own.os, own.architecture) != (listed.os, listed.architecture):
+        return f"Its index says that it is for {listed}, its config says {own}."
+    if not subject.index.on(own):
         return (
-            f"No build of an approved base is known for {platform_name(subject.part.platform)}, "
+            f"No build of an approved base is known for {platform_name(own)}, "
             f"so its {layers_words(layers)} cannot be compared with any."
         )
     return f"No known base matches its {layers_words(layers)}."

@@ -5,13 +5,21 @@ Layers are not compared: a real rebuild runs every step again and makes every la
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from tagwatch.audit.base import BaseBuild
 from tagwatch.audit.base_index import BaseIndex, base_steps, common_layers, solid
 from tagwatch.audit.mask import mask_text, mask_words
-from tagwatch.audit.steps import StepDiff, base_boundary, compare_steps, root_boundary
+from tagwatch.audit.steps import (
+    StepDiff,
+    base_boundary,
+    compare_steps,
+    normalized_step,
+    root_boundary,
+    step_text,
+)
 from tagwatch.image.image_config import HistoryEntry, ImageConfig
 from tagwatch.value import dataclass
 
@@ -19,6 +27,17 @@ __all__ = ["BuildComparison", "Outcome", "compare_builds"]
 
 _ROOT_USERS = frozenset({"", "0", "root", "0:0", "root:root"})
 _SHOWN = 90
+_MOST_NAMES = 5
+_NAME = re.compile(r"([A-Za-z_]\w*)[= ]")
+_RUN_SETTINGS = (
+    "working_dir",
+    "stop_signal",
+    "healthcheck",
+    "shell",
+    "exposed_ports",
+    "volumes",
+    "onbuild",
+)
 
 
 class Outcome(StrEnum):
@@ -57,6 +76,14 @@ def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> Buil
         new.history[_layer_boundary(new.history, shared) :],
     )
     stands = _stands(old, old_base, new_base, shared)
+    if changed := _unexplained(old, new):
+        told = old.diff_ids == new.diff_ids or _tells_environment(old)
+        reason = f"{changed} changed, and no build step says so"
+        return BuildComparison(
+            outcome=Outcome.DIFFERENT if told else Outcome.UNCLEAR,
+            reason=reason if told else f"{reason}, perhaps in the base only",
+            base_stands=stands,
+        )
     if old_base is not None and new_base is not None:
         above = compare_steps(
             old.history[base_steps(old, old_base) :], new.history[base_steps(new, new_base) :]
@@ -116,6 +143,45 @@ def _changed_config(old: ImageConfig, new: ImageConfig) -> str:
     if _user(old) != _user(new):
         parts.append(f"user ({_user(old)} to {_user(new)})")
     return f"{' and '.join(parts)} changed" if parts else ""
+
+
+def _unexplained(old: ImageConfig, new: ImageConfig) -> str:
+    """What runs otherwise though no step was changed: somebody edited the config itself."""
+    pairs = [
+        (field.replace("_", " "), getattr(old, field), getattr(new, field))
+        for field in _RUN_SETTINGS
+    ]
+    settings = [name for name, before, after in pairs if before != after]
+    changed = [
+        name
+        for name in sorted({*old.env, *new.env})
+        if _setting(name, old.env) != _setting(name, new.env)
+    ]
+    if not settings and not changed:
+        return ""
+    if compare_steps(old.history, new.history).differs:
+        settings = []  # a step may well have set them
+        told = _told_names((*old.history, *new.history))
+        changed = [name for name in changed if name not in told]
+    names = [*(f"env {name}" for name in changed), *settings]
+    return ", ".join(mask_text(name) for name in names[:_MOST_NAMES])
+
+
+def _tells_environment(config: ImageConfig) -> bool:
+    """True where the history tells every variable, the base's too; builders set PATH unasked.
+
+    Jib, ko and Bazel write no settings into the history.
+    """
+    return config.env.keys() <= _told_names(config.history) | {"PATH"}
+
+
+def _told_names(history: Iterable[HistoryEntry]) -> frozenset[str]:
+    """Every word of the steps that may be a variable that is set."""
+    return frozenset(name for entry in history for name in _NAME.findall(step_text(entry)))
+
+
+def _setting(name: str, env: Mapping[str, str]) -> str | None:
+    return normalized_step(f"ENV {name}={env[name]}") if name in env else None
 
 
 def _words(words: Sequence[str] | None) -> str:

@@ -151,7 +151,11 @@ def _judge_platform(pair: PlatformDiff, diff: ImageDiff, context: ChangeContext)
     if moved := _judge_versions(*versions):
         return moved
     if not pair.layers.differs and not pair.config.changed:
-        return _judge_stored(pair.layers, labels=sorted(pair.config.changed_labels))
+        history = pair.steps is not None and pair.steps.differs
+        labels = sorted(pair.config.changed_labels)
+        return _judge_stored(pair.layers, labels=labels, history=history)
+    if pair.layers.moved and not (pair.layers.added or pair.layers.removed):
+        return _Judgement(verdict=Verdict.UNKNOWN, reason="the same layers lie in another order")
     builds = compare_builds(old.config, new.config, context.bases)
     judgement = _judge_builds(builds, versions, immutable=context.immutable)
     if pair.is_os_shifted:
@@ -171,7 +175,9 @@ def _layer_gap(part: PlatformImage, side: str) -> str:
     )
 
 
-def _judge_stored(layers: LayerDiff, labels: Sequence[str] = ()) -> _Judgement:
+def _judge_stored(
+    layers: LayerDiff, labels: Sequence[str] = (), *, history: bool = False
+) -> _Judgement:
     """The same file systems and the same way to run: what is left is how they are stored."""
     if layers.recompressed:
         count = len(layers.recompressed)
@@ -180,8 +186,10 @@ def _judge_stored(layers: LayerDiff, labels: Sequence[str] = ()) -> _Judgement:
     if not layers.is_stored_known and not labels:
         reason = "the same layers and settings; one side does not tell how it stores its layers"
         return _Judgement(verdict=Verdict.IDENTICAL, reason=reason)
-    names = f"labels {', '.join(labels[:5])}" if labels else "dates, annotations or media types"
-    return _Judgement(verdict=Verdict.METADATA_ONLY, reason=f"the same layers; only {names} differ")
+    plain = "the history" if history else "dates, annotations or media types"
+    names = f"labels {', '.join(labels[:5])}" if labels else plain
+    verb = "differs" if names == "the history" else "differ"
+    return _Judgement(verdict=Verdict.METADATA_ONLY, reason=f"the same layers; only {names} {verb}")
 
 
 def _judge_versions(old: str | None, new: str | None) -> _Judgement | None:

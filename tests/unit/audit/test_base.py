@@ -18,7 +18,9 @@ from tagwatch.audit.image import read_image
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.image.reference import Reference
 from tests.image_builder import (
+    EMPTY_TAR,
     Built,
+    Layer,
     Step,
     assemble,
     attest,
@@ -571,3 +573,100 @@ def test_a_claim_that_is_no_reference_is_passed_over() -> None:
     found = match(image, BASES)
     assert found.verdict is BaseVerdict.EXACT_CURRENT
     assert found.claims == ()
+
+
+def relayered(image: Built, *layers: Layer) -> Built:
+    """The same config and history over other layers."""
+    rootfs = {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]}
+    return assemble({**image.config, "rootfs": rootfs}, layers, LINUX_AMD64)
+
+
+def many() -> Built:
+    image = OLD
+    for number in range(130):
+        image = build(run(f"step {number}", **{f"f{number}": ""}), base=image)
+    return image
+
+
+OURS = app(OLD)
+BOTTOM, *REST = OURS.layers
+EMPTY_LAYER = make_layer(EMPTY_TAR)
+DEEP, SHALLOW = "python:3.12-slim", "debian:bookworm-slim"
+
+# images that somebody made to be misread: what is said of each, and of which base
+ODD: dict[str, tuple[Built, BaseVerdict, str | None]] = {
+    "the base itself under another name": (OLD, BaseVerdict.EXACT_STALE, DEEP),
+    "a base that others stand on": (debian(9), BaseVerdict.EXACT_CURRENT, SHALLOW),
+    "only part of the deeper base": (
+        relayered(OLD, *OLD.layers[:3]), BaseVerdict.EXACT_STALE, SHALLOW),
+    "its own layers in another order": (
+        relayered(OURS, *OURS.layers[:4], *reversed(OURS.layers[4:])),
+        BaseVerdict.EXACT_STALE, DEEP),
+    "the base's layers in another order": (
+        relayered(OURS, REST[0], BOTTOM, *REST[1:]), BaseVerdict.UNKNOWN, None),
+    "the bottom layer twice": (
+        relayered(OURS, BOTTOM, BOTTOM, *REST), BaseVerdict.EXACT_STALE, SHALLOW),
+    "the top layer twice": (
+        relayered(OURS, *OURS.layers, OURS.layers[-1]), BaseVerdict.EXACT_STALE, DEEP),
+    "an empty layer in the midst of the base": (
+        relayered(OLD, OLD.layers[0], EMPTY_LAYER, *OLD.layers[1:]),
+        BaseVerdict.EXACT_STALE, SHALLOW),
+    "an empty layer on the base": (
+        relayered(OLD, *OLD.layers, EMPTY_LAYER), BaseVerdict.EXACT_STALE, DEEP),
+    "130 layers more": (many(), BaseVerdict.EXACT_STALE, DEEP),
+    "fewer layers in the manifest": (
+        assemble(OURS.config, OURS.layers[:-1], LINUX_AMD64), BaseVerdict.EXACT_STALE, DEEP),
+    "no layers at all": (relayered(OURS), BaseVerdict.UNKNOWN, None),
+    "history cut short": (
+        assemble({**OURS.config, "history": OURS.config["history"][:3]}, OURS.layers, LINUX_AMD64),
+        BaseVerdict.EXACT_STALE, DEEP),
+    "made in the future": (
+        build(run("x", a="b"), base=NEW, created=at("2099-01-01")),
+        BaseVerdict.EXACT_CURRENT, DEEP),
+    "the label is a config digest": (
+        labelled(OLD, PYTHON, config_digest(OLD)), BaseVerdict.EXACT_STALE, DEEP),
+    "the label names a stranger": (
+        labelled(OLD, "example.com/own/base:1"), BaseVerdict.EXACT_STALE, DEEP),
+    "the label is no reference": (labelled(OLD, "::::"), BaseVerdict.EXACT_STALE, DEEP),
+    "copied from a builder that is a base": (
+        proven(app(NEW), ("pkg:docker/python@3.12-slim", OLD.digest)),
+        BaseVerdict.EXACT_CURRENT, DEEP),
+    "another platform than its index says": (
+        index(replace(app(NEW), platform=ARM64)), BaseVerdict.EXACT_CURRENT, DEEP),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("packing", ["as it is", "zstd"])
+@pytest.mark.parametrize(("image", "verdict", "base"), ODD.values(), ids=ODD.keys())
+def test_odd_images(image: Built, verdict: BaseVerdict, base: str | None, packing: str) -> None:
+    """Compressing every layer anew changes no answer."""
+    if (
+        packing == "zstd"
+        and not image.images
+        and len(image.layers) == len(image.config["rootfs"]["diff_ids"])
+    ):
+        image = recompress(image, "zstd")
+    (found,) = match_bases(read_image(image.digest, image.documents, reference=API), BASES)
+    assert found.verdict is verdict, found.sentence
+    name = found.base.reference.removeprefix("docker.io/library/") if found.base else None
+    assert name == base, found.sentence
+
+
+def test_why_nothing_is_known_is_told_apart() -> None:
+    assert "cannot be compared with any" in match(OURS, index_builds(())).sentence
+    assert "None of its layers holds anything" in match(EMPTY, BASES).sentence
+    assert match(app(alpine()), BASES).sentence == "No known base matches its 4 layers."
+    foreign = assemble({**OURS.config, "architecture": "arm64"}, OURS.layers, LINUX_AMD64)
+    mixed = index(foreign)
+    (found,) = match_bases(read_image(mixed.digest, mixed.documents, reference=API), BASES)
+    assert found.sentence == (
+        "Its index says that it is for linux/amd64, its config says linux/arm64."
+    )
+
+
+def test_a_conflict_about_the_build_names_its_digest() -> None:
+    found = match(labelled(OLD, PYTHON, NEW.digest), BASES)
+    assert found.verdict is BaseVerdict.CONFLICT
+    assert found.sentence.startswith(
+        f"Says it is built on python:3.12-slim@{NEW.digest[:19]} (label)"
+    )

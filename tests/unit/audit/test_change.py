@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -460,3 +461,67 @@ def test_a_history_of_many_entries_costs_no_quadratic_time() -> None:
     assert change.verdict is Verdict.REPLACED
     assert change.diff["config"]["history"]["added"] > 3_000
     assert len(change.diff["steps"]["added"]) == 500
+
+
+def edited(image: Built, **settings: object) -> Built:
+    """The image with its config edited, as `crane mutate` does: no step tells of it."""
+    config = {**image.config["config"], **settings}
+    return assemble({**image.config, "config": config}, image.layers, LINUX_AMD64)
+
+
+def preloaded(image: Built) -> Built:
+    return edited(image, Env=[*image.config["config"]["Env"], "LD_PRELOAD=/x.so"])
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (preloaded(app(python(0))), "env LD_PRELOAD changed, and no build step says so"),
+        (preloaded(app(python(1), 1)), "env LD_PRELOAD changed, and no build step says so"),
+        (edited(app(python(0)), WorkingDir="/x"), "working dir changed"),
+        (edited(app(python(0)), Healthcheck={"Test": ["CMD", "x"]}), "healthcheck changed"),
+        (edited(app(python(0)), ExposedPorts={"22/tcp": {}}), "exposed ports changed"),
+    ],
+    ids=["env", "env of a rebuild", "workdir", "healthcheck", "ports"],
+)
+def test_a_config_edited_without_a_step_is_a_replacement(after: Built, words: str) -> None:
+    change = explain(app(python(0)), after, versions=("1.4.0", "1.4.0"))
+    assert change.verdict is Verdict.REPLACED
+    assert words in change.reason
+
+
+def test_a_base_that_tells_no_settings_may_have_changed_them() -> None:
+    """Bazel's and ko's images have variables that no step tells: a rebuild may bring others."""
+    root = Step(created_by="bazel build ...", files={"etc/os": "1"}, config={"Env": ["CERT=/a"]})
+    moved = Step(created_by="bazel build ...", files={"etc/os": "2"}, config={"Env": ["CERT=/b"]})
+    steps = (copy("src", "/app", "app"), entrypoint("/app"))
+    change = explain(build(root, *steps), build(moved, *steps), versions=("1.4.0", "1.4.0"))
+    assert change.verdict is Verdict.UNKNOWN
+    assert "perhaps in the base only" in change.reason
+
+
+def test_the_same_layers_in_another_order_are_no_rebuild() -> None:
+    before = app(python(0))
+    layers = (*before.layers[:5], *reversed(before.layers[5:]))
+    diff_ids = [layer.diff_id for layer in layers]
+    config = {**before.config, "rootfs": {"type": "layers", "diff_ids": diff_ids}}
+    change = explain(before, assemble(config, layers, LINUX_AMD64), versions=("1.4.0", "1.4.0"))
+    assert change.verdict is Verdict.UNKNOWN
+    assert "another order" in change.reason
+
+
+def test_a_manifest_and_a_config_that_disagree_are_not_compared() -> None:
+    before = app(python(0))
+    fewer = assemble(before.config, before.layers[:-1], LINUX_AMD64)
+    for pair in ((before, fewer), (fewer, before)):
+        change = explain(*pair, versions=("1.4.0", "1.5.0"))
+        assert change.verdict is Verdict.UNKNOWN
+        assert "image's manifest lists 7 layers, its config 8" in change.reason
+
+
+def test_dates_of_the_publisher_decide_nothing() -> None:
+    before, after = (
+        build(run("make", out="1"), base=python(0), created=datetime(year, 1, 1, tzinfo=UTC))
+        for year in (2099, 1970)
+    )
+    assert explain(before, after, versions=("1.4.0", "1.4.0")).verdict is Verdict.METADATA_ONLY
