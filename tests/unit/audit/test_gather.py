@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tagwatch.audit.gather import gather
+from tagwatch.audit.gather import dated, gather
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.memory import Memory
 from tagwatch.image.digest import Digest
@@ -18,6 +18,7 @@ from tagwatch.image.snapshot import Document, Failure
 from tagwatch.image.tag_table import TagTable
 from tagwatch.service.demo.images import Built, Step, build, index_of
 from tagwatch.source.target import Location, Target
+from tagwatch.value import replace as with_fields
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 REDIS = Repository(registry="docker.io", path="library/redis")
@@ -150,3 +151,31 @@ def test_a_tag_that_could_not_be_asked_is_not_known_to_be_absent() -> None:
         for one in (known, unasked)
     ]
     assert [one.resolution.status.value for one in statuses] == ["not-found", "unavailable"]
+
+
+def test_a_range_tells_the_past_of_what_it_comes_to() -> None:
+    digest, documents = stored(image("7.4.11", "amd64"))
+    past = interval(digest, days=0, ended=False)
+    known = replace(
+        memory(digest, documents, past),
+        table=TagTable.of({"7.4.11": digest, "latest": digest}),
+        intervals={"7.4.11": (with_fields(past, tag="7.4.11"),), "latest": ()},
+    )
+    asked = with_fields(target("redis"), selector="7.x", text="redis:7.x")
+    found = gather(asked, known, platforms=PLATFORMS, bases=lambda _: (), at=AT)
+    assert found.resolution.tag == "7.4.11"
+    assert [one.tag for one in found.history] == ["7.4.11"]
+
+
+def test_time_alone_is_what_dating_again_adds() -> None:
+    digest, documents = stored(image("7.4.11", "amd64"), image("7.4.11", "arm64"))
+    known = memory(digest, documents, interval(digest, days=80, ended=False))
+    made = {}
+    for days in (-60, 60):
+        at = AT + timedelta(days=days)
+        seen = with_fields(known.intervals["7"][0], last_seen=at)
+        now = replace(known, at=at, intervals={"7": (seen,)})
+        made[days] = gather(target(), now, platforms=PLATFORMS, bases=lambda _: (), at=at)
+    assert made[60] != made[-60]
+    assert made[60].lifecycle == "frozen"
+    assert dated(made[-60], target(), now, at=at) == made[60]
