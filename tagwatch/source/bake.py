@@ -11,7 +11,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from tagwatch.source.build import IMAGE_SCHEME, Build, Builds, cache_reference
+from tagwatch.source.build import IMAGE_SCHEME, Build, Builds, argument_field, cache_reference
 from tagwatch.source.companion import Companions
 from tagwatch.source.hcl_nodes import load_hcl
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
@@ -56,8 +56,7 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
             targets.setdefault((target.location, target.reference), target)
     text = document.source.text
     ignores = find_ignores(text, path, comment="#") + find_ignores(text, path, comment="//")
-    marked = mark_shared(targets.values(), reader.places, [text], bare=True)
-    found = list(attach(marked, ignores))
+    found = list(attach(targets.values(), ignores))
     for name in reader.names:
         build = None if builds.is_full else reader.build(name)
         if build is not None:
@@ -65,7 +64,7 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
             found += extraction.targets
             problems += extraction.problems
     return Extraction(
-        targets=tuple(found),
+        targets=mark_shared(found, reader.places, [text], bare=True),
         problems=(*problems, *ignore_problems(ignores), *companions.problems),
         wanted=companions.wanted,
         ignores=ignores,
@@ -115,22 +114,23 @@ class _Reader:
         node = self._root.mapping("target", name)
         if node is None or context is None or name_of_file is None or "://" in context:
             return None
-        arguments: dict[str, str | None] = {}
+        arguments: dict[str, Resolved] = {}
         contexts: set[str] = set()
         for layer in reversed(lineage):
             contexts |= _keys(layer.get("contexts"))
             values = layer.mapping("args")
             for key, value in values.entries.items() if values else ():
                 if isinstance(value, Scalar) and not value.is_null:
-                    arguments[key] = self.value(value).known
+                    arguments[key] = self.value(value)
         folder = posixpath.dirname(self._document.source.path)
         text = self._text(inline, None)
         return Build(
             location=self._document.location(file or node),
             path=posixpath.normpath(posixpath.join(folder, context, name_of_file)),
             inline=(self._document, inline, text) if inline is not None and text else None,
-            arguments={key: value for key, value in arguments.items() if value is not None},
-            unknown=frozenset(key for key, value in arguments.items() if value is None),
+            arguments={k: text for k, v in arguments.items() if (text := v.known) is not None},
+            argument_fields={k: at for k, v in arguments.items() if (at := argument_field(v))},
+            unknown=frozenset(k for k, v in arguments.items() if v.known is None),
             target=self._text(self._first(lineage, "target"), None),
             contexts=frozenset(contexts),
             is_explicit=file is not None,

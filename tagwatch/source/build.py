@@ -7,11 +7,20 @@ from itertools import accumulate
 
 from tagwatch.source.companion import Companions
 from tagwatch.source.dockerfile import extract as extract_dockerfile
+from tagwatch.source.image_text import without_start
+from tagwatch.source.interpolation import Resolved
 from tagwatch.source.node import Document, Scalar
 from tagwatch.source.target import Extraction, Field, Location, Problem, SourceContext, Target
 from tagwatch.value import dataclass, field, replace
 
-__all__ = ["IMAGE_SCHEME", "Build", "Builds", "build_extraction", "cache_reference"]
+__all__ = [
+    "IMAGE_SCHEME",
+    "Build",
+    "Builds",
+    "argument_field",
+    "build_extraction",
+    "cache_reference",
+]
 
 _MAX_BUILDS = 100
 _MAX_SHOWN = 200  # characters of a text in which a target cannot be placed
@@ -22,15 +31,16 @@ IMAGE_SCHEME = "docker-image://"
 class Build:
     """One build. `path` is the Dockerfile's, unless `inline` holds its place and text.
 
-    `unknown`: build arguments whose value is not known here; `contexts`: names that stand for
-    something else in this build's FROM and --from. `is_explicit`: the Dockerfile is named, so that
-    it is worth a word where it is not there.
+    `argument_fields`: see `SourceContext`. `unknown`: arguments whose value is not known here;
+    `contexts`: names that stand for something else in this build's FROM and --from. `is_explicit`:
+    the Dockerfile is named, so that it is worth a word where it is not there.
     """
 
     location: Location
     path: str = ""
     inline: tuple[Document, Scalar, str] | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
+    argument_fields: Mapping[str, Field] = field(default_factory=dict)
     unknown: frozenset[str] = frozenset()
     target: str | None = None
     contexts: frozenset[str] = frozenset()
@@ -77,8 +87,12 @@ def build_extraction(build: Build, companions: Companions, context: SourceContex
         raw = companions.read(path, build.location if build.is_explicit else None)
     if raw is None:
         return Extraction()
+    places = build.argument_fields.items()
     given = replace(
-        context, build_args={**build.arguments, **context.build_args}, target=build.target
+        context,
+        build_args={**build.arguments, **context.build_args},
+        argument_fields={name: at for name, at in places if name not in context.build_args},
+        target=build.target,
     )
     extraction = extract_dockerfile(raw, path, given)
     targets = [target for target in extraction.targets if target.text not in build.contexts]
@@ -88,6 +102,20 @@ def build_extraction(build: Build, companions: Companions, context: SourceContex
         inline = _Inline(*build.inline)
         return Extraction(targets=tuple(map(inline.moved, targets)))
     return replace(extraction, targets=tuple(targets))
+
+
+def argument_field(value: Resolved, skip: int = 0, *, is_shared: bool = False) -> Field | None:
+    """Where an argument's value stands, without its first `skip` characters (`NAME=`).
+
+    None where it is not in one piece. `is_shared`: an alias says the same elsewhere.
+    """
+    parts = list(value.parts)
+    while parts and len(parts[0].text) <= skip:
+        skip -= len(parts.pop(0).text)
+    if len(parts) != 1 or value.known is None or (whole := parts[0].field) is None:
+        return None
+    found = without_start(whole, skip)
+    return replace(found, shared="stage") if is_shared else found
 
 
 def cache_reference(text: str) -> str:

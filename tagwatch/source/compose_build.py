@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
 
-from tagwatch.source.build import IMAGE_SCHEME, Build, cache_reference
+from tagwatch.source.build import IMAGE_SCHEME, Build, argument_field, cache_reference
 from tagwatch.source.image_text import image_target
-from tagwatch.source.interpolation import Resolved
+from tagwatch.source.interpolation import Resolved, literal
 from tagwatch.source.node import Document, Mapping, Node, Scalar, items_of
-from tagwatch.source.target import Target
+from tagwatch.source.target import Field, Target
 from tagwatch.value import dataclass
 
 __all__ = ["BuildReader"]
@@ -41,12 +41,14 @@ class BuildReader:
         path = self._dockerfile(context, name) if context and name else None
         if text is None and (path is None or inline is not None):
             return None
-        arguments = dict(self._arguments(node.get("args")))
+        given = {name: (text, at) for name, text, at in self._arguments(node.get("args"))}
+        arguments = {name: text for name, (text, _) in given.items()}
         return Build(
             location=place,
             path=path or "",
             inline=(self.document, inline, text) if inline is not None and text else None,
             arguments={name: text for name, text in arguments.items() if text is not None},
+            argument_fields={name: at for name, (_, at) in given.items() if at is not None},
             unknown=frozenset(name for name, text in arguments.items() if text is None),
             target=self._known(node.scalar("target")),
             contexts=frozenset(name for name, _ in _pairs(node.get("additional_contexts"))),
@@ -71,17 +73,25 @@ class BuildReader:
     def _target(self, node: Scalar, value: Resolved, skip: int, service: str) -> Target:
         return image_target(self.document, node, value, kind="compose", skip=skip, group=service)
 
-    def _arguments(self, node: Node | None) -> Iterator[tuple[str, str | None]]:
-        """Name and value, None where it is not known; a name alone stands for the environment's."""
+    def _arguments(self, node: Node | None) -> Iterator[tuple[str, str | None, Field | None]]:
+        """Name, value (None where it is not known) and the place of the value.
+
+        A name alone stands for the environment's.
+        """
         for name, scalar in _pairs(node)[:_MAX_ARGUMENTS]:
             listed = not isinstance(node, Mapping)
             if (listed and "=" not in scalar.value) or scalar.is_null:
                 text = self.value(Scalar(f"${{{name}}}", scalar.start, scalar.end)).known
                 if text is not None:  # not set: not passed
-                    yield name, text
+                    yield name, text, None
                 continue
-            text = self.value(scalar).known
-            yield name, text.partition("=")[2] if listed and text is not None else text
+            value = self.value(scalar)
+            if not listed and (number := scalar.number) is not None:
+                printed = str(number).removesuffix(".0")  # as Go does
+                value = value if printed == scalar.value else literal(printed)
+            skip = len(name) + 1 if listed else 0
+            at = argument_field(value, skip, is_shared=scalar.is_shared)
+            yield name, None if value.known is None else value.known[skip:], at
 
     def _known(self, node: Scalar | None, default: str | None = None) -> str | None:
         return default if node is None else self.value(node).known

@@ -8,11 +8,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from collections.abc import Mapping as AbstractMapping
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
-from tagwatch.source.build import Build, build_extraction, cache_reference
+from tagwatch.source.build import Build, argument_field, build_extraction, cache_reference
 from tagwatch.source.companion import Companions
 from tagwatch.source.compose import extract as extract_compose
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
@@ -95,7 +94,7 @@ def _build(document: Document, root: Mapping) -> Build | None:
     folder = posixpath.dirname(document.source.path)
     values = root.mapping("build", "args")
     given = {
-        key: literal_scalar(document, node).known
+        key: literal_scalar(document, node)
         for key, node in (values.entries.items() if values else ())
         if isinstance(node, Scalar)
     }
@@ -103,14 +102,11 @@ def _build(document: Document, root: Mapping) -> Build | None:
     return Build(
         location=document.location(name),
         path=posixpath.normpath(posixpath.join(folder, name.value)),
-        arguments=_known(given),
-        unknown=frozenset(key for key, text in given.items() if text is None),
+        arguments={k: text for k, v in given.items() if (text := v.known) is not None},
+        argument_fields={k: at for k, v in given.items() if (at := argument_field(v))},
+        unknown=frozenset(k for k, v in given.items() if v.known is None),
         target=target.value if target is not None else None,
     )
-
-
-def _known(given: AbstractMapping[str, str | None]) -> dict[str, str]:
-    return {key: text for key, text in given.items() if text is not None}
 
 
 def _compose(

@@ -82,6 +82,7 @@ def _read(source: SourceText, build: Build, context: SourceContext, escape: str)
     scope = GlobalScope(
         build.arguments,
         context.build_args,
+        context.argument_fields,
         escape=escape,
         target=context.target or last or "default",
     )

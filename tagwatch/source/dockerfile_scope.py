@@ -6,7 +6,7 @@ stage's `--platform`, else linux/amd64: an answer must not depend on where it wa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from tagwatch.errors import InputError
 from tagwatch.image.platform import LINUX_AMD64, Platform
@@ -14,6 +14,7 @@ from tagwatch.source.dockerfile_stage import Stage
 from tagwatch.source.dockerfile_statement import Statement, quoted_words
 from tagwatch.source.piece import Piece
 from tagwatch.source.shell_word import Variables, expand
+from tagwatch.source.target import Field
 
 __all__ = ["GlobalScope", "StageScope", "assignments", "expand_word", "inherited_names"]
 __all__ += ["noting"]
@@ -31,6 +32,7 @@ class GlobalScope:
         self,
         statements: Iterable[Statement],
         build_args: Mapping[str, str],
+        argument_fields: Mapping[str, Field],
         *,
         escape: str,
         target: str,
@@ -44,15 +46,20 @@ class GlobalScope:
         }
         self.of_platform = set(self.values) - {"TARGETSTAGE"} - build_args.keys()
         self.given = set(self.values.keys() & build_args.keys())
-        self.values.update((name, (Piece(build_args[name]),)) for name in self.given)
+        self.argument_fields = argument_fields
+        self.values.update((name, self.argument(name)) for name in self.given)
         for statement in statements:
             self._declare(statement)
+
+    def argument(self, name: str) -> Value:
+        """The value of a build argument that was given."""
+        return (Piece(self.build_args[name], field=self.argument_fields.get(name)),)
 
     def _declare(self, statement: Statement) -> None:
         for name, begin, end in assignments(statement, self.escape):
             asked: set[str] = set()
             if name in self.build_args:
-                self.values[name] = (Piece(self.build_args[name]),)
+                self.values[name] = self.argument(name)
             elif begin >= 0:
                 try:
                     variables = noting(asked, self.values.get)
@@ -122,7 +129,7 @@ class StageScope:
         scope = self._scope
         for name, begin, end in assignments(statement, scope.escape):
             if statement.keyword == "ARG" and name in scope.build_args:
-                yield name, (Piece(scope.build_args[name]),)
+                yield name, scope.argument(name)
             elif begin >= 0:
                 try:
                     yield name, expand_word(statement, begin, end, self.value, scope.escape)
@@ -167,14 +174,16 @@ def _platform_values(side: str, platform: Platform) -> dict[str, Value]:
     return {f"{side}{part}": (Piece(text),) for part, text in texts.items()}
 
 
-def inherited_names(statements: Iterable[Statement], escape: str) -> set[str]:
-    """The names whose value a stage takes over from the ARGs before FROM."""
+def inherited_names(
+    statements: Iterable[Statement], escape: str, given: Container[str] = ()
+) -> set[str]:
+    """The names whose value a stage takes over: from the ARGs before FROM, or as it was `given`."""
     return {
         name
         for statement in statements
         if statement.keyword == "ARG"
         for name, begin, _ in assignments(statement, escape)
-        if begin < 0
+        if begin < 0 or name in given
     }
 
 

@@ -202,24 +202,25 @@ class TargetReader:
             Piece(value, start if whole and mention.end - mention.begin == len(value) else -1),
         )
 
-    def _shared(self, mentions: Sequence[_Mention]) -> dict[int, str]:
-        """By a piece's start: what else is made of it than one reference."""
-        users: defaultdict[int, set[str]] = defaultdict(set)
+    def _shared(self, mentions: Sequence[_Mention]) -> dict[object, str]:
+        """By a piece's origin: what else is made of it than one reference."""
+        users: defaultdict[object, set[str]] = defaultdict(set)
         for mention in mentions:
             use = f"{mention.to}{text_of(mention.pieces)}"
             for piece in mention.pieces:
-                users[piece.start].add(use)
+                users[piece.origin].add(use)
         for pieces in self._platforms:
             for piece in pieces:
-                users[piece.start].add("--platform")
-        shared = {start: "reference" for start, texts in users.items() if len(texts) > 1}
+                users[piece.origin].add("--platform")
+        shared = {origin: "reference" for origin, texts in users.items() if len(texts) > 1}
+        given = self._scope.argument_fields
         for stage in self._build.stages:
-            for name in inherited_names(stage.statements, self._scope.escape):
+            for name in inherited_names(stage.statements, self._scope.escape, given):
                 for piece in self._scope.values.get(name, ()):
-                    shared.setdefault(piece.start, "stage")
+                    shared.setdefault(piece.origin, "stage")
         return shared
 
-    def _target(self, mention: _Mention, shared: Mapping[int, str]) -> Target:
+    def _target(self, mention: _Mention, shared: Mapping[object, str]) -> Target:
         statement, stage, source = mention.statement, mention.stage, self._source
         start, end, _ = statement.stretch(mention.begin, mention.end)
         missing = missing_in(mention.pieces)
@@ -260,6 +261,8 @@ def _comment(
 ) -> tuple[Field, ...]:
     """The comment that goes with the digest, which may stand in an ARG."""
     holder = next((one.location for one in fields if "@" in one.text), place)
+    if holder.path != place.path:
+        return ()
     if holder.line != place.line:
         first = holder.line
     return comment_field(source, holder, first, reference)

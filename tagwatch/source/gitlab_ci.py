@@ -15,7 +15,7 @@ from tagwatch.image.platform import Platform
 from tagwatch.source.companion import Companions
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target, place_of, template_variables
-from tagwatch.source.interpolation import Resolved, interpolate
+from tagwatch.source.interpolation import Resolved, interpolate, literal
 from tagwatch.source.node import Document, Mapping, Node, Scalar, Sequence, items_of
 from tagwatch.source.shared_value import mark_shared
 from tagwatch.source.target import Extraction, Ignore, Problem, SourceContext, Span, Target
@@ -112,6 +112,9 @@ class _Scope:
             document, variable = self._follow(document, variables.get(name))
             value = variable.scalar("value") if isinstance(variable, Mapping) else variable
             if isinstance(value, Scalar):
+                number = value.number
+                if number is not None and str(number) != value.value:
+                    return literal(str(number))
                 found = self.value(document, value)
                 for span in found.spans:
                     self._places.setdefault(span, name)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["image_target", "literal_scalar", "place_of", "template_variables", "text_range"]
+__all__ += ["without_start"]
 
 _MAX_LENGTH = 2048  # an image reference has at most about 800 characters
 # `${{ matrix.image }}`, `{{ .Values.tag }}`, `${TAG}`, `$(TAG)`, `$TAG`, `<%= tag %>`, `[[ tag ]]`,
@@ -53,7 +54,7 @@ def place_of(document: Document, node: Scalar) -> Place | None:
     start, end = text_range(document, node)
     if document.source.text[start:end] != node.value:
         return None
-    return Place(source=document.source, start=start)
+    return Place(source=document.source, start=start, plain=-1 if node.style else end - start)
 
 
 def literal_scalar(document: Document, node: Scalar) -> Resolved:
@@ -107,19 +108,20 @@ def _fields(value: Resolved, skip: int, place: Location) -> tuple[Field, ...]:
         if cut >= len(field.text):
             continue
         template = field.template[min(skip, before) :]
-        fields.append(replace(_without_start(field, cut), template=template))
+        fields.append(replace(without_start(field, cut), template=template))
     if len(fields) == 1 and fields[0].location == place:
         return (replace(fields[0], name="reference"),)
     return tuple(fields)
 
 
-def _without_start(field: Field, cut: int) -> Field:
+def without_start(field: Field, cut: int) -> Field:
     """The field without its first `cut` characters, which are ASCII and in one line."""
     if not cut:
         return field
     return replace(
         field,
         text=field.text[cut:],
+        plain=False,
         span=replace(field.span, start=field.span.start + cut),
         location=replace(field.location, column=field.location.column + cut),
     )

@@ -25,10 +25,14 @@ _BRACED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])(.*))?", re.ASCII | r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a text stands: `source.text[start:start + len(text)]` is the text itself."""
+    """Where a text stands: `source.text[start:start + len(text)]` is the text itself.
+
+    `plain`: the length of the text where it is a YAML scalar without quotes.
+    """
 
     source: SourceText
     start: int
+    plain: int = -1
 
     def field(self, text: str, offset: int) -> Field:
         """The editable piece `text` that begins `offset` characters into this place."""
@@ -38,6 +42,7 @@ class Place:
             text=text,
             span=self.source.span(start, start + len(text)),
             location=self.source.location(start, start + len(text)),
+            plain=not offset and len(text) == self.plain,
         )
 
 

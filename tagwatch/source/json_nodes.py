@@ -120,5 +120,5 @@ class _Parser:
         return Problem(
             message=f"not JSON from here on: {reason}",
             location=self.source.location(position, position),
-            hint="what follows was not read",
+            hint="correct it: what follows was not read",
         )

@@ -19,6 +19,7 @@ _LITERAL = re.compile(
     r"|0[xo][0-9a-fA-F]+|\.(?:inf|nan)",
     re.ASCII,
 )
+_FLOAT = re.compile(r"[-+]?\d{1,12}\.\d{0,12}", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
@@ -47,6 +48,12 @@ class Scalar:
     def is_string(self) -> bool:
         """False where a reader gets a number, a boolean or null."""
         return bool(self.style or self.tag) or not _LITERAL.fullmatch(self.value or "~")
+
+    @property
+    def number(self) -> float | None:
+        """What a reader gets for `3.10` without quotes, and prints as 3.1; None for no fraction."""
+        is_float = not self.style and not self.tag and _FLOAT.fullmatch(self.value)
+        return float(self.value) if is_float else None
 
 
 @dataclass(slots=True, eq=False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Field
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, replace
 
 __all__ = ["Piece", "fields_of", "missing_in", "text_of"]
 
@@ -15,12 +15,18 @@ __all__ = ["Piece", "fields_of", "missing_in", "text_of"]
 class Piece:
     """A part of a value. `start` is where `text` stands verbatim in the file's text, -1 where it
     does not (computed, escaped, or from elsewhere). `missing` names the variables that are not
-    known and would change it.
+    known and would change it. `field` is where it stands in another file, if it does.
     """
 
     text: str
     start: int = -1
     missing: tuple[str, ...] = ()
+    field: Field | None = None
+
+    @property
+    def origin(self) -> object:
+        """What two pieces have in common that are made of the same bytes; None of none."""
+        return self.field.span if self.field else None if self.start < 0 else self.start
 
 
 def text_of(pieces: Sequence[Piece]) -> str:
@@ -34,32 +40,40 @@ def missing_in(pieces: Sequence[Piece]) -> tuple[str, ...]:
 
 
 def fields_of(
-    pieces: Sequence[Piece], word: range, source: SourceText, shared: Mapping[int, str]
+    pieces: Sequence[Piece], word: range, source: SourceText, shared: Mapping[object, str]
 ) -> tuple[Field, ...]:
     """Where the text that `pieces` make can be edited, the last part of it first.
 
     `word` is where the reference itself stands in the file's text, all else are variables'
-    defaults; `shared` says of a piece's start what else is made of it.
+    defaults; `shared` says of a piece's origin what else is made of it.
     """
     kept = [piece for piece in pieces if piece.text]
-    starts = [piece.start for piece in kept]
+    origins = [piece.origin for piece in kept]
     fields = []
     for index in range(len(kept) - 1, -1, -1):
         piece = kept[index]
-        if piece.start < 0 or starts.count(piece.start) > 1:
+        if piece.origin is None or origins.count(piece.origin) > 1:
             continue
         before, after = text_of(kept[:index]), text_of(kept[index + 1 :])
         if "{}" in before or "{}" in after:
             continue
-        end = piece.start + len(piece.text)
+        field = piece.field or _field(piece, source)
         fields.append(
-            Field(
+            replace(
+                field,
                 name="reference" if len(kept) == 1 and piece.start in word else "value",
-                text=piece.text,
-                span=source.span(piece.start, end),
-                location=source.location(piece.start, end),
                 template=f"{before}{{}}{after}",
-                shared=shared.get(piece.start, ""),
+                shared=shared.get(piece.origin, "") or field.shared,
             )
         )
     return tuple(fields)
+
+
+def _field(piece: Piece, source: SourceText) -> Field:
+    end = piece.start + len(piece.text)
+    return Field(
+        name="value",
+        text=piece.text,
+        span=source.span(piece.start, end),
+        location=source.location(piece.start, end),
+    )

@@ -61,15 +61,15 @@ def mark_across(
 ) -> tuple[tuple[str, Extraction], ...]:
     """The extractions of several files, each with its path.
 
-    Fields in a file that others draw from (`.env`, an include) are marked where references of
-    several files are made of them.
+    Fields in a file that others draw from (`.env`, an include, a Dockerfile with arguments) are
+    marked where references of several files are made of them.
     """
     drawn = {
         field.span.path
-        for _, extraction in extractions
+        for path, extraction in extractions
         for target in extraction.targets
         for field in target.fields
-        if field.span.path != target.location.path
+        if field.span.path != path
     }
     if not drawn:
         return tuple(extractions)

@@ -176,12 +176,14 @@ class Problem:
 class SourceContext:
     """What a source may know beside the file's own bytes; files are keyed by POSIX path.
 
-    A path that is a key with None was asked for (`wanted`) and is not there.
+    A path that is a key with None was asked for (`wanted`) and is not there. `argument_fields`:
+    where the value of a build argument stands, of those that stand somewhere whole.
     """
 
     files: Mapping[str, bytes | None] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     build_args: Mapping[str, str] = field(default_factory=dict)
+    argument_fields: Mapping[str, Field] = field(default_factory=dict)
     target: str | None = None
 
 

@@ -222,7 +222,7 @@ class _Composer:
         self._problem(f"not YAML from here on: {words}", position + self._offset)
 
     def _problem(
-        self, message: str, position: int, *, hint: str = "what follows was not read"
+        self, message: str, position: int, *, hint: str = "correct it: what follows was not read"
     ) -> None:
         position = min(max(position, 0), len(self.source.text))
         place = self.source.location(position, position)

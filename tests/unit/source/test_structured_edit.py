@@ -218,3 +218,89 @@ def test_what_containers_get_from_a_file_takes_no_digest() -> None:
 def test_texts_inside_texts_are_edited_where_they_stand(name: str, path: str, text: str) -> None:
     old = "'7'" if "'7'" in text else "redis:7"
     assert made(name, path, text, "7", NEW) == [text.replace(old, old.replace("7", f"7@{NEW}"))]
+
+
+DOCKERFILE = b"ARG V=1\nFROM redis:$V\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "text"),
+    [
+        ("compose", "compose.yaml", "services:\n  a: {build: {context: ., args: {V: '7'}}}\n"),
+        ("compose", "compose.yaml", "services:\n  a: {build: {context: ., args: [V=7]}} # c\n"),
+        ("bake", "docker-bake.hcl", 'target "a" {\n  args = { V = "7" }\n}\n'),
+        ("bake", "docker-bake.json", '{"target": {"a": {"args": {"V": "7"}}}}'),
+        (
+            "devcontainer",
+            ".devcontainer.json",
+            '{"build": {"dockerfile": "Dockerfile", "args": {"V": "7"}}}',
+        ),
+    ],
+)
+def test_a_build_argument_is_edited_where_it_is_given(name: str, path: str, text: str) -> None:
+    texts = {path: text.encode(), "Dockerfile": DOCKERFILE}
+    target = read(name, path, texts)
+    assert str(target.reference) == "redis:7"
+    for fix, new in ((pin(target, "7", NEW), f"7@{NEW}"), (bump(target, "8"), "8")):
+        assert fix is not None
+        assert (fix.path, fix.before) == (path, "7")
+        after = apply(texts[path], [fix])
+        assert after.decode() == text.replace("7", new)
+        assert str(read(name, path, {**texts, path: after}).reference) == f"redis:{new}"
+
+
+@pytest.mark.parametrize(
+    ("args", "dockerfile"),
+    [
+        ("{V: &v '7'}, labels: [*v]", "ARG V=1\nFROM redis:$V\n"),
+        ("{V: '7'}", "ARG V\nFROM redis:$V\nARG V=2\nRUN echo $V\n"),
+    ],
+)
+def test_an_argument_that_is_more_than_a_tag_takes_no_digest(args: str, dockerfile: str) -> None:
+    text = f"services: {{a: {{build: {{context: ., args: {args}}}}}}}\n"
+    texts = {"compose.yaml": text.encode(), "Dockerfile": dockerfile.encode()}
+    target = read("compose", "compose.yaml", texts)
+    assert pin(target, "7", NEW) is None
+    fix = bump(target, "8")
+    assert fix is not None
+    assert apply(texts["compose.yaml"], [fix]).decode() == text.replace("7", "8")
+
+
+def test_arguments_that_two_images_are_made_of_are_not_edited() -> None:
+    texts = {
+        "compose.yaml": b"services: {a: {build: {context: ., args: {V: '7'}}}}\n",
+        "Dockerfile": b"ARG V\nFROM redis:$V\nFROM node:$V\n",
+    }
+    target = read("compose", "compose.yaml", texts)
+    assert pin(target, "7", NEW) is None
+    assert bump(target, "8") is None
+
+
+def test_what_two_builds_make_of_one_dockerfile_is_not_pinned_for_one() -> None:
+    text = (
+        "services:\n  a: {build: {context: ., args: {V: '7'}}}\n"
+        "  b: {build: {context: ., args: {V: '8'}}}\n"
+    )
+    texts = {"compose.yaml": text, "Dockerfile": "ARG V\nFROM redis:$V-alpine\n"}
+    source = cast(Source, import_module("tagwatch.source.compose"))
+    for target in extract(source, text, "compose.yaml", texts).targets:
+        assert target.reference is not None
+        assert pin(target, target.reference.tag, NEW) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "reference"),
+    [("3.10", "redis:3.1"), ("'3.10'", "redis:3.10"), ("20.0", "redis:20"), ("3.11", "redis:3.11")],
+)
+def test_a_number_without_quotes_is_what_compose_passes(value: str, reference: str) -> None:
+    text = f"services: {{a: {{build: {{context: ., args: {{V: {value}}}}}}}}}\n"
+    texts = {"compose.yaml": text.encode(), "Dockerfile": DOCKERFILE}
+    assert str(read("compose", "compose.yaml", texts).reference) == reference
+
+
+def test_a_plain_variable_is_quoted_where_it_would_become_a_number() -> None:
+    text = "variables: {T: 7}\na: {image: redis:$T, script: [x]}\n"
+    assert made("gitlab_ci", ".gitlab-ci.yml", text, "3.10", None) == [
+        text.replace("T: 7", 'T: "3.10"')
+    ]
+    assert made("gitlab_ci", ".gitlab-ci.yml", text.replace("7", "3.10"), "4", None) == [None]
