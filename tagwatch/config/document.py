@@ -129,7 +129,7 @@ def dotted(path: Keys) -> str:
 
 
 def _hint(hint: str) -> str:
-    return "" if hint == "what follows was not read" else hint
+    return "" if hint == "correct it: what follows was not read" else hint
 
 
 def _child(node: Node | None, part: str | int) -> Node | None:

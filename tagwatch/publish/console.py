@@ -237,9 +237,17 @@ def _problems(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
 
 
 def _failures(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
-    told = [finding.message for finding in result.findings if finding.rule == UNCHECKED]
+    unchecked = [finding for finding in result.findings if finding.rule == UNCHECKED]
+    told = {
+        (finding.reference.repository, finding.evidence.get("code"))
+        for finding in unchecked
+        if finding.reference is not None
+    }
     failures = [
-        one for one in result.failures if not any(text.endswith(one.message) for text in told)
+        one
+        for one in result.failures
+        if (one.repository, one.code) not in told
+        and not any(finding.message.endswith(one.message) for finding in unchecked)
     ]
     if failures:
         yield paint("path", "Could not be read")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tagwatch.audit.finding import Finding
+from tagwatch.audit.finding import Finding, Severity
 from tagwatch.audit.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.movement import movements, tags_moved, unnamed_sentence
@@ -65,7 +65,9 @@ def _findings(result: AuditResult) -> Iterator[str]:
 def _row(finding: Finding) -> tuple[str, ...]:
     fix = fix_text(finding)
     return (
-        "not known" if finding.unknown else finding.severity.value,
+        "not known"
+        if finding.unknown and finding.severity is not Severity.ERROR
+        else finding.severity.value,
         _code(str(finding.location)),
         _code(finding.rule),
         _escaped(finding.message),

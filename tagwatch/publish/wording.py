@@ -204,7 +204,8 @@ def base_sentence(match: BaseMatch) -> str:
 def failure_sentence(failure: Failure) -> str:
     """What could not be read, and why."""
     name = failure.repository.name + (f":{failure.tag}" if failure.tag else "")
-    status = f" (HTTP {failure.status})" if failure.status else ""
+    told = str(failure.status) in failure.message
+    status = f" (HTTP {failure.status})" if failure.status and not told else ""
     return one_line(f"{name}: {failure.message}{status}", 400)
 
 

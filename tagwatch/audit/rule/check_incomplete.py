@@ -6,7 +6,7 @@ understood is an error in any case.
 
 Example: `FROM redis:6.2.24`: "redis:6.2.24 was not checked: nothing is stored of it".
 
-Risk: a green run that looked at nothing.
+Risk: a run that looks clean because it looked at nothing.
 Remedy: what the finding says: log in, wait for the quota, run online once, correct the file.
 Source: OCI distribution-spec, error codes; Docker Scout "No data".
 """

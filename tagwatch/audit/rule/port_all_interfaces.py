@@ -6,7 +6,7 @@ meant to be public; a port that is only exposed (`expose:`) is not published.
 
 Example: `ports: ["8080:80"]`: "web publishes 8080:80 on every interface".
 
-Risk: a database on the internet.
+Risk: whoever reaches the host reaches the service; many a database was found so.
 Remedy: write `127.0.0.1:5432:5432`, and let a proxy publish what is public.
 Source: CIS Docker Benchmark 5.14 (5.13 before 1.6); docker/docs issue 22368.
 """
