@@ -71,6 +71,14 @@ class _Subject:
     index: BaseIndex
     context: MatchContext
     claims: tuple[Claim, ...]
+    is_itself: bool
+
+    def verb(self, base: BaseBuild) -> str:
+        """How its sentence begins: what a FROM names will be built upon."""
+        if self.context.is_base:
+            return "Builds on"
+        is_base = self.is_itself and base.manifest == self.part.digest
+        return "Is itself the base" if is_base else "Built on"
 
 
 def match_bases(
@@ -107,6 +115,7 @@ def match_base(
         context=context,
         # what a base says of its own base is not about what will be built on it
         claims=_own_claims(image) if itself else (*context.claims, *find_claims(image, part)),
+        is_itself=itself,
     )
     hits = _hits(subject, itself=itself)
     found = _with_hits(subject, hits) if hits else _without_hits(subject)
@@ -158,7 +167,11 @@ def _with_hits(subject: _Subject, hits: Sequence[BaseBuild]) -> BaseMatch:
         verdict=BaseVerdict.UNKNOWN,
         layers_matched=solid(base.diff_ids),
         ancestry=_ancestry(ranked),
-        claims=tuple(_claim_text(claim, standing) for claim, standing in standings.items()),
+        claims=tuple(
+            _claim_text(claim, standing)
+            for claim, standing in standings.items()
+            if subject.context.is_base or not subject.is_itself
+        ),
         aliases=_aliases(ranked[0], subject.config),
     )
     naming = {claim: standings[claim] for claim in standings if claim.kind in _NAMES_ONE}
@@ -192,7 +205,7 @@ def _placed(
         text = f"Says it is built on {said}, but its layers are those "
         text += f"of {words}. {served}"
     else:
-        text = f"{'Builds' if subject.context.is_base else 'Built'} on {words}. {served}"
+        text = f"{subject.verb(base)} {words}. {served}"
         if unverified:
             claim = claim_words(unverified[0])
             text += f" It also says it is built on {claim}: not verified."

@@ -53,6 +53,8 @@ def run(options: argparse.Namespace) -> int:
     local = [image for image in images.values() if not isinstance(image, int)]
     asking = asking_of(options, with_bases=True)
     facts = look_up(list(targets.values()), site, asking, images=local)
+    if not site.policy.followed_bases:
+        note("tagwatch: the policy names no bases to compare with: add them to `policy.bases`")
     for failure in facts.failures:
         note(f"tagwatch: {failure.repository}: {failure.message}")
     answers, codes = [], set()

@@ -670,3 +670,10 @@ def test_a_conflict_about_the_build_names_its_digest() -> None:
     assert found.sentence.startswith(
         f"Says it is built on python:3.12-slim@{NEW.digest[:19]} (label)"
     )
+
+
+def test_an_approved_base_is_itself_one_and_claims_nothing() -> None:
+    found = match(NEW, BASES, policy("3.12-slim"), reference=PYTHON)
+    assert found.verdict is BaseVerdict.EXACT_CURRENT
+    assert found.sentence.startswith("Is itself the base python:3.12-slim = 3.12.4 (served since")
+    assert found.claims == ()
