@@ -47,13 +47,12 @@ def explain_policy(
 
 
 def _decision(subject: str, name: str, decision: Decision) -> Applied:
-    answer = f"{name} is {'allowed' if decision.allowed else 'not allowed'}"
     if decision.pattern:
-        answer += f" by {'allow' if decision.allowed else 'deny'} {decision.pattern}"
+        answer = f"{name} is {'allowed' if decision.allowed else 'denied'} by {decision.pattern}"
     elif not decision.allowed:
-        answer += ": no pattern of the list names it"
+        answer = f"{name} is not allowed: no pattern of the list names it"
     else:
-        answer += ": there is no list"
+        answer = f"{name} is allowed: there is no list"
     if decision.reason:
         answer += f" ({decision.reason})"
     return Applied(subject=subject, answer=answer, place=decision.place)
@@ -80,12 +79,19 @@ def _rules(policy: Policy, reference: Reference, path: str) -> Iterator[Applied]
         said = [severity.value]
         if severity is not rule.severity:
             said.append(f"built-in {rule.severity.value}")
-        said += [f"{key} {value}" for key, value in settings.options.items()]
+        said += [f"{key} {_shown(value)}" for key, value in settings.options.items()]
         place = settings.places[-1] if settings.places else None
         overridden = [str(earlier) for earlier in settings.places[:-1]]
         if overridden:
             said.append(f"over {', '.join(overridden)}")
         yield Applied(subject=name, answer=", ".join(said), place=place)
+
+
+def _shown(value: object) -> str:
+    """An option's value as the policy writes it."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(str, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _ignores(policy: Policy, reference: Reference, path: str, at: datetime) -> Iterator[Applied]:

@@ -31,19 +31,17 @@ def check(subject: Subject) -> Iterator[Statement]:
     if decision.allowed:
         return
     registry = target.reference.repository.registry
+    evidence = {"registry": registry}
     if decision.pattern:
-        why = f": the policy denies {decision.pattern}" + (
-            f": {decision.reason}" if decision.reason else ""
-        )
+        reason = f": {decision.reason}" if decision.reason else ""
+        why = f": the policy denies {decision.pattern}{reason}"
+        remedy = "use another image"
+        evidence["pattern"] = decision.pattern
     else:
         why = ", which is not among the allowed registries"
-    allowed = listed(policy.registries.allow)
+        remedy = f"take it from one of: {listed(policy.registries.allow)}"
     yield Statement(
-        message=f"{name(target)} comes from {registry}{why}",
-        remedy=f"take it from one of: {allowed}" if allowed else "take it from another registry",
-        evidence={"registry": registry, "pattern": decision.pattern}
-        if decision.pattern
-        else {"registry": registry},
+        message=f"{name(target)} comes from {registry}{why}", remedy=remedy, evidence=evidence
     )
 
 

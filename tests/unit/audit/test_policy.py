@@ -229,7 +229,7 @@ def test_the_policy_explains_itself() -> None:
     )
     told = [str(line) for line in explain_policy(policy, Reference.parse("redis"), at=AT)]
     assert told == [
-        "registry: docker.io is allowed by allow docker.io (policy.yaml:7:6)",
+        "registry: docker.io is allowed by docker.io (policy.yaml:7:6)",
         "repository: docker.io/library/redis is allowed: there is no list",
         "base: not approved by name; its layers decide",
         "tag-latest: off, built-in warning, over policy.yaml:7:6 (policy.yaml:9:6)",
