@@ -24,7 +24,8 @@ from tagwatch.registry.catalogue.newest_first import Entry, Page, parse_time, re
 from tagwatch.registry.interface import Listing
 from tagwatch.registry.page import next_link
 from tagwatch.registry.transport import Answer
-from tagwatch.registry.wire import decode
+from tagwatch.registry.wire import decode, is_html
+from tagwatch.value import replace
 
 __all__ = ["GitlabCatalogue"]
 
@@ -53,7 +54,9 @@ class GitlabCatalogue:
     def __init__(self, context: CatalogueContext) -> None:
         self._host = context.host
         self._oci = context.oci
+        # `catalogue_endpoint` may name GitLab itself: this API is the registry's own host's, then.
         self._api = Api(context)
+        self._own = Api(replace(context, endpoint=None)) if context.endpoint else None
         self._plain = PlainList(context)
         self._groups = GitlabGroups(context)
         self._has_api: bool | None = None
@@ -70,6 +73,7 @@ class GitlabCatalogue:
         """See `Catalogue.list_tags`."""
         if self._has_api is False:
             return await self._plain.list_tags(repository, "the registry has no metadata database")
+        api = self._api
         try:
             return await read_newest_first(
                 lambda cursor: self._page(repository, cursor),
@@ -79,11 +83,12 @@ class GitlabCatalogue:
                 at=at,
                 head=lambda tag: self._oci.head(repository, tag),
             )
-        except NotFoundError as error:
-            await self._ask_for_api(repository)
-            return await self._plain.after(error, repository)
         except RegistryError as error:
-            return await self._plain.after(error, repository)
+            failure = error
+        not_it = isinstance(failure, NotFoundError) or failure.status == 200  # GitLab's web site
+        if not_it and await self._is_elsewhere(api, repository):
+            return await self.list_tags(repository, watermark=watermark, known=known, at=at)
+        return await self._plain.after(failure, repository)
 
     async def list_repositories(self, prefix: str) -> Collection[Repository]:
         """See `Registry.list_repositories`. One request for 100 repositories."""
@@ -92,8 +97,8 @@ class GitlabCatalogue:
     async def _page(self, repository: Repository, cursor: str | None) -> Page:
         doing = f"listing the tags of {repository.path!r} by GitLab's API"
         answer = await self._answer(repository, cursor, doing)
-        self._has_api = True
         tags = decode(answer, list[_Tag], host=self._host, doing=doing)
+        self._has_api = True
         link = next_link(answer)
         return Page(
             entries=tuple(_entry(tag, ordered=self._has_sort) for tag in tags),
@@ -113,20 +118,30 @@ class GitlabCatalogue:
                 self._has_sort = False
         return await self._api.get_granted(path + (cursor or _BY_NAME), grant=grant, doing=doing)
 
-    async def _ask_for_api(self, repository: Repository) -> None:
-        """Whether the API is there at all, so that no other repository asks for it in vain."""
-        if self._has_api is not None:
-            return
+    async def _is_elsewhere(self, api: Api, repository: Repository) -> bool:
+        """True where this API is not where it was asked for, and may be at another place.
+
+        Where it is nowhere that is noted, so that no other repository asks for it in vain.
+        """
+        if self._has_api is None and await self._is_missing(api, repository) and api is self._api:
+            if self._own is None:
+                self._has_api = False
+            else:
+                self._api, self._own = self._own, None
+        return api is not self._api
+
+    async def _is_missing(self, api: Api, repository: Repository) -> bool:
+        grant, doing = pull_grant(repository.path), "asking for GitLab's API"
         try:
-            await self._api.get_granted(
-                "/gitlab/v1/", grant=pull_grant(repository.path), doing="asking for GitLab's API"
-            )
+            answer = await api.get_granted("/gitlab/v1/", grant=grant, doing=doing)
         except NotFoundError:
-            self._has_api = False
+            return True
         except RegistryError:
-            return  # another repository's token may tell
-        else:
-            self._has_api = True
+            return False  # another repository's token may tell
+        if is_html(answer):
+            return True
+        self._has_api = True
+        return False
 
 
 def _entry(tag: _Tag, *, ordered: bool) -> Entry:

@@ -201,7 +201,7 @@ async def test_whoever_asks_for_it_no_secret_leaves_for_a_place_that_was_not_nam
         kind="x",
         doing="asking",
         cap=10,
-        **sent,  # type: ignore[arg-type]  # one of the two
+        **sent,
     )
     async with asked("distribution", ()) as (client, _):
         with pytest.raises(HostileAnswerError, match="credentials are not for"):

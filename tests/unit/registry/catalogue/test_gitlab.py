@@ -90,3 +90,25 @@ async def test_one_token_serves_the_api_and_the_registry() -> None:
         await client.list_tags(where, at=AT)
         await client.manifest(where, digest)
         assert client.requests["token"] == 1
+
+
+@pytest.mark.parametrize("page", [404, 200])
+async def test_a_catalogue_endpoint_that_is_gitlab_itself(page: int) -> None:
+    """It has the groups; the tags are still the registry's own host's to tell."""
+    double = GitlabDouble()
+    double.warehouse.push(PATH, "1")
+    html = {"Content-Type": "text/html"}
+    listing = "/gitlab/v1/repositories/team/app/tags/list/?n=1000&sort=-published_at"
+    pages = [
+        Exchange(method="GET", path=path, status=page, headers=html, body="<html>sign in")
+        for path in (listing, "/gitlab/v1/")
+    ]
+    async with (
+        double.serving(),
+        scripted(*pages) as gitlab,
+        client_of(double, catalogue_endpoint=gitlab.url) as client,
+    ):
+        for _ in range(2):
+            found = await client.list_tags(repository(double.host, PATH), at=AT)
+            assert served(found) == truth(double, PATH)
+            assert not found.plain
