@@ -200,6 +200,16 @@ async def test_cve_2025_24882_a_header_does_not_vouch_for_a_body() -> None:
                 await registry.manifest(repository(server.host), DIGEST)
 
 
+async def test_cve_2025_24882_nor_for_a_pin_that_is_asked_for_without_its_body() -> None:
+    """A HEAD by digest that is answered for another digest does not say that the pin is there."""
+    headers = {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": DIGEST}
+    other = digest_of(MANIFEST + b" ")
+    head = Exchange(method="HEAD", path=f"/v2/app/manifests/{other}", headers=headers)
+    async with scripted(PING, head) as server, registry_at(server.url) as registry:
+        with pytest.raises(HostileAnswerError, match="sends the digest"):
+            await registry.head(repository(server.host), other)
+
+
 @pytest.mark.parametrize("text", ["sha256:../../x", "sha256:" + "A" * 64, "x:y", "sha256:"])
 async def test_cve_2024_3727_digests_are_validated(text: str) -> None:
     headers = {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": text}
