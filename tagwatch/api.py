@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 
 from tagwatch.audit.baseline import Baseline
 from tagwatch.audit.judge import Case, judge
@@ -114,6 +115,8 @@ def fix(
     from tagwatch.walk.fix import Draft
 
     options = options or CheckOptions()
+    if options.asking.begun_at is None:
+        options = replace(options, asking=replace(options.asking, begun_at=monotonic()))
     found = find(paths, site.root)
     draft = Draft(site.root, found.files)
     result = _check(found, site, options, draft.instead)
@@ -299,9 +302,9 @@ def _with_fix_lines(
     """Each fix with the line it would make; a file that changed meanwhile tells none."""
     files: dict[str, bytes] = {}
     for path in {finding.fix.path for finding in result.findings if finding.fix is not None}:
-        real = (site.root / path).resolve()
+        real = site.root / path
         try:
-            files[path] = (instead or {}).get(real) or read_bytes(real)
+            files[path] = (instead and instead.get(real.resolve())) or read_bytes(real)
         except InputError:
             continue
     if not files:

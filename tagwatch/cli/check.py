@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from pathlib import Path
 
 from tagwatch.cli.baseline_file import read_baseline_file, write_baseline_file
 from tagwatch.cli.build_args import add_build_args, build_args_of
@@ -11,6 +13,8 @@ from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.progress import progress_shown
 from tagwatch.cli.shell import answer, colored, note, open_site, tell_incomplete
 from tagwatch.errors import InputError, UsageError
+from tagwatch.value import replace
+from tagwatch.walk.look_up import Asking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +24,6 @@ if TYPE_CHECKING:
     from tagwatch.audit.result import AuditResult
     from tagwatch.publish.interface import PublishContext
     from tagwatch.walk.fix import Draft
-    from tagwatch.walk.look_up import Progress
     from tagwatch.walk.site import Site
 
 __all__ = ["command"]
@@ -102,13 +105,40 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--prune takes entries out of a baseline", hint="add --baseline FILE")
     baseline = read_baseline_file(options.baseline) if options.baseline else None
     site = open_site(options)
+    asking = Asking(offline=options.offline, max_seconds=options.max_time or None)
+    writes = not asking.offline or site.settings.facts is not None
+    if not writes or _can_remember(site.database):
+        return _run(site, options, baseline, asking)
+    from tempfile import TemporaryDirectory
+
+    note(
+        f"tagwatch: warning: the ledger {str(site.database)!r} cannot be made: what is read now "
+        "is not remembered"
+    )
+    with TemporaryDirectory(prefix="tagwatch-") as folder:
+        site = replace(site, database=Path(folder) / site.database.name)
+        return _run(site, options, baseline, asking)
+
+
+def _can_remember(database: Path) -> bool:
+    """True where the ledger exists, or can be made: some containers have a home to read only."""
+    if database.exists():
+        return True
+    folder = next(folder for folder in database.absolute().parents if folder.exists())
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def _run(site: Site, options: argparse.Namespace, baseline: Baseline | None, asking: Asking) -> int:
+    """Audit, mend, print."""
     if site.settings.facts is not None:
         from tagwatch.walk.facts import bring_facts
 
-        for warning in bring_facts(site, offline=options.offline):
+        asking = replace(asking, begun_at=time.monotonic())
+        for warning in bring_facts(site, asking):
             note(f"tagwatch: warning: {warning}")
     with progress_shown(site.environment) as progress:
-        result, draft = _audited(site, options, baseline, progress)
+        asking = replace(asking, progress=progress)
+        result, draft = _audited(site, options, baseline, asking)
     if draft is not None:
         _settle(draft, options)
     code = result.exit_code(site.policy.fail_on, on_unavailable=site.policy.on_unavailable)
@@ -121,15 +151,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _audited(
-    site: Site, options: argparse.Namespace, baseline: Baseline | None, progress: Progress | None
+    site: Site, options: argparse.Namespace, baseline: Baseline | None, asking: Asking
 ) -> tuple[AuditResult, Draft | None]:
     """The findings, with `--fix` those of the files as they would be then."""
-    from tagwatch.api import Asking, CheckOptions, check, fix
+    from tagwatch.api import CheckOptions, check, fix
 
     how = CheckOptions(
-        asking=Asking(
-            offline=options.offline, max_seconds=options.max_time or None, progress=progress
-        ),
+        asking=asking,
         build_args=build_args_of(options.build_arg),
         baseline=baseline,
         diff_base=options.diff_base,
@@ -193,8 +221,6 @@ def _add_step_summary(result: AuditResult, context: PublishContext, site: Site) 
     named = site.environment.get("GITHUB_STEP_SUMMARY")
     if not named:
         return
-    from pathlib import Path
-
     from tagwatch.publish.markdown import render
 
     try:

@@ -161,7 +161,10 @@ def _to_cache(plain: Mapping[str, Any], path: Path | None, root: Path, cache: Pa
         draft.write_text(json.dumps(plain), encoding="utf-8")
         draft.replace(target)
     except OSError:
-        draft.unlink(missing_ok=True)
+        from contextlib import suppress
+
+        with suppress(OSError):
+            draft.unlink()
 
 
 def _cache_file(cache: Path, path: Path, root: Path) -> Path:

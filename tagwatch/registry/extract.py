@@ -14,11 +14,11 @@ from tagwatch.registry.safety import origin_of
 
 __all__ = ["fetch_extract"]
 
-_TIMEOUT_SECONDS = 10.0
 
-
-async def fetch_extract(address: str, environment: Mapping[str, str], *, limit: int) -> bytes:
-    """The bytes at `address`, at most `limit` of them. Redirects are not followed.
+async def fetch_extract(
+    address: str, environment: Mapping[str, str], *, limit: int, seconds: float
+) -> bytes:
+    """The bytes at `address`, at most `limit` of them, within so many seconds; no redirects.
 
     Raises `ConfigError` for what is no https URL, `UnavailableError`, `HostileAnswerError`.
     """
@@ -33,7 +33,7 @@ async def fetch_extract(address: str, environment: Mapping[str, str], *, limit: 
         )
     origin = origin_of(url)
     try:
-        async with asyncio.timeout(_TIMEOUT_SECONDS), open_network(environment) as network:
+        async with asyncio.timeout(seconds), open_network(environment) as network:
             session = network.session(guarded=False)
             proxy = network.proxy_for(origin)
             async with session.get(url, proxy=proxy, allow_redirects=False) as answer:
@@ -51,5 +51,5 @@ async def fetch_extract(address: str, environment: Mapping[str, str], *, limit: 
                 return raw
     except NETWORK_ERRORS as error:
         raise unreachable(
-            error, host=str(origin), doing="fetching facts", seconds=_TIMEOUT_SECONDS
+            error, host=str(origin), doing="fetching facts", seconds=seconds
         ) from error

@@ -51,7 +51,7 @@ _LAST_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """When to stop asking: after `max_seconds` at once, or when `stop` is set, in good order.
+    """When to stop asking: so long after `begun_at` at once, or when `stop` is set, in good order.
 
     Then nothing new is begun, and what is under way has `_LAST_SECONDS` to be finished.
     """
@@ -60,12 +60,12 @@ class Patience:
     stop: asyncio.Event | None = None
     begun_at: float = field(default_factory=monotonic)
 
-    def left(self) -> Patience:
-        """The patience that is left."""
+    @property
+    def seconds_left(self) -> float | None:
+        """How long asking may still take; None: as long as it takes."""
         if self.max_seconds is None:
-            return self
-        seconds = max(self.max_seconds - (monotonic() - self.begun_at), 0.0)
-        return Patience(max_seconds=seconds, stop=self.stop)
+            return None
+        return max(self.max_seconds - (monotonic() - self.begun_at), 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,8 +230,11 @@ class Asker:
 
 @asynccontextmanager
 async def _within(patience: Patience) -> AsyncIterator[None]:
-    """Raises `TimeoutError` where patience runs out before the block ends."""
-    async with asyncio.timeout(patience.max_seconds) as deadline:
+    """Raises `TimeoutError` where patience runs out before the block ends, or even begins."""
+    seconds = patience.seconds_left
+    if seconds == 0:
+        raise TimeoutError
+    async with asyncio.timeout(seconds) as deadline:
         hurry = asyncio.ensure_future(_hurry(deadline, patience.stop)) if patience.stop else None
         try:
             yield

@@ -15,12 +15,14 @@ from tagwatch.image.reference import Repository
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
 from tagwatch.walk.facts_file import MAX_BYTES, FactsFile, read_facts, write_facts
+from tagwatch.walk.look_up import Asking
 from tagwatch.walk.site import Site
 
 __all__ = ["bring_facts", "export_facts", "import_facts", "source_name"]
 
 _OLD = timedelta(days=7)
 _FETCHED_AGAIN = timedelta(hours=1)
+_FETCH_SECONDS = 10.0
 _LEAST_KEY = 16
 _CACHE = "facts"
 
@@ -55,21 +57,22 @@ def import_facts(site: Site, settings: Facts) -> FactsFile:
     return _keep(_read(site, settings), key, site, settings)
 
 
-def bring_facts(site: Site, *, offline: bool) -> tuple[str, ...]:
+def bring_facts(site: Site, asking: Asking) -> tuple[str, ...]:
     """Import what the configuration names where it is new, and return what is to be warned of.
 
-    What cannot be had is a warning; a file with a wrong signature is an `InputError`.
+    A URL is asked once an hour, for ten seconds at most, and no longer than `asking` allows. What
+    cannot be had is a warning; a file with a wrong signature is an `InputError`.
     """
     settings = site.settings.facts
     if settings is None:
         return ()
     is_url = "://" in settings.source
-    if is_url and (offline or _was_fetched(site, settings)):
+    if is_url and (asking.offline or _was_fetched(site, settings)):
         return _age_warnings(site, settings)
     name = source_name(settings, site)
     try:
         key = _key(settings, site)
-        raw = _read(site, settings)
+        raw = _read(site, settings, asking.max_seconds)
     except (ConfigError, InputError, RegistryError) as error:
         return (f"the facts in {name!r} are not used: {error.message}",)
     if _remembered(site, _mark(name, raw)) is None:
@@ -99,13 +102,15 @@ def _keep(raw: bytes, key: bytes, site: Site, settings: Facts) -> FactsFile:
     return facts
 
 
-def _read(site: Site, settings: Facts) -> bytes:
+def _read(site: Site, settings: Facts, max_seconds: float | None = None) -> bytes:
     if "://" in settings.source:
         import asyncio
 
         from tagwatch.registry.extract import fetch_extract
 
-        return asyncio.run(fetch_extract(settings.source, site.environment, limit=MAX_BYTES))
+        seconds = min(max_seconds or _FETCH_SECONDS, _FETCH_SECONDS)
+        fetched = fetch_extract(settings.source, site.environment, limit=MAX_BYTES, seconds=seconds)
+        return asyncio.run(fetched)
     try:
         with Path(settings.source).open("rb") as file:
             return file.read(MAX_BYTES + 1)

@@ -31,16 +31,18 @@ Progress = Callable[[RepositorySnapshot], None]
 class Asking:
     """`offline`: ask no registry; `refresh`: ask for everything, however fresh what is known.
 
-    `max_seconds`: stop asking after that long (None: never). `progress` is told each repository
-    that was read. `with_bases`: the question is about the policy's bases, so ask for them, too,
-    where that was done longer ago than `max_age`; `learn_bases`: only where it never was, or where
-    one could not be read. `documents` False: read manifests and configs only where nothing else
-    names a version; they count against pull limits. `attestations`: read these too.
+    `max_seconds`: stop asking after that long (None: never), counted from `begun_at`, a reading
+    of the monotonic clock (None: from each look-up). `progress` is told each repository that was
+    read. `with_bases`: the question is about the policy's bases, so ask for them, too, where that
+    was done longer ago than `max_age`; `learn_bases`: only where it never was, or where one could
+    not be read. `documents` False: read manifests and configs only where nothing else names a
+    version; they count against pull limits. `attestations`: read these too.
     """
 
     offline: bool = False
     refresh: bool = False
     max_seconds: float | None = None
+    begun_at: float | None = None
     progress: Progress | None = None
     with_bases: bool = False
     learn_bases: bool = False
@@ -114,6 +116,8 @@ def _ask(
         with Ledger.open(site.database) as ledger:
             run_id = ledger.begin_run("check", site.at)
             patience = Patience(max_seconds=asking.max_seconds)
+            if asking.begun_at is not None:
+                patience = replace(patience, begun_at=asking.begun_at)
             return await survey(
                 targets,
                 ledger,

@@ -94,7 +94,7 @@ async def survey(
                     ledger,
                     run_id,
                     needs=Need.DOCUMENTS,
-                    patience=patience.left(),
+                    patience=patience,
                     progress=progress,
                 )
             )

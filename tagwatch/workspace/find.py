@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tagwatch.source.target import Location, Problem
 from tagwatch.value import dataclass, replace
@@ -117,18 +117,20 @@ def _walk(folder: Path, root: Path, *, every: bool = False) -> Iterator[File]:
     """The candidates below a folder, sorted; linked files last. `every`: not only candidates."""
     base = Path(os.path.realpath(folder))
     tree = tree_of(base, root)
-    shown = PurePosixPath(_shown(folder, root))
+    shown = _shown(folder, root)
+    above = "" if shown == "." else f"{shown.rstrip('/')}/"
     found: set[Path] = set()
     links: list[tuple[str, Path]] = []
     for relative, entry in _entries(base, "", _rules_above(base, tree), 0):
-        path = _text(str(shown / relative))
+        path = _text(above + relative)
         if not (every or is_candidate(path)):
             continue
         if entry.is_symlink():
             links.append((path, Path(entry.path)))
         elif entry.is_file(follow_symlinks=False):
-            found.add(Path(entry.path))
-            yield File(path=path, real=Path(entry.path), origin="walked")
+            real = Path(entry.path)
+            found.add(real)
+            yield File(path=path, real=real, origin="walked")
     for path, link in links:
         real = Path(os.path.realpath(link))
         if real.is_file() and real.is_relative_to(tree) and real not in found:

@@ -127,7 +127,6 @@ class _Reader:
         return raw
 
     def _extract(self, source: Source, raw: bytes, file: File) -> Extraction:
-        tree = tree_of(file.real, self._root)
         known: dict[str, bytes | None] = {}
         while True:
             context = SourceContext(
@@ -144,6 +143,7 @@ class _Reader:
                     hint="what the further ones name is not part of this answer",
                 )
                 return replace(extraction, problems=(*extraction.problems, problem))
+            tree = tree_of(file.real, self._root)
             known |= {path: self._companion(path, tree) for path in wanted}
 
     def _companion(self, path: str, tree: Path) -> bytes | None:

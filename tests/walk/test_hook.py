@@ -7,7 +7,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -73,6 +73,46 @@ async def test_a_registry_that_never_answers_is_left_in_time(shop: Shop) -> None
         assert done.code == 0, done.out
         assert done.json["complete"] is False
         assert "check-incomplete" in {one["rule"] for one in done.json["findings"]}
+
+
+async def test_fixing_takes_no_more_time_than_was_given(shop: Shop) -> None:
+    """Each round of fixes looks up what it wants to know; after the time is over none asks."""
+    shop.write("Dockerfile", DOCKERFILE)
+    await shop.run("check", "Dockerfile")
+    age(shop, 3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        shop.address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        shop.configure()
+
+        async def connections(*flags: str) -> int:
+            done = await shop.run("check", "Dockerfile", "--max-time", "2", *flags)
+            assert done.code == 0, done.err
+            waiting = []
+            with suppress(BlockingIOError):
+                while True:
+                    waiting.append(server.accept()[0])
+            for connection in waiting:
+                connection.close()
+            return len(waiting)
+
+        assert await connections("--fix=bump:minor") <= await connections() == 1
+
+
+async def test_where_nothing_can_be_written_a_check_is_made_all_the_same(shop: Shop) -> None:
+    shop.write("Dockerfile", DOCKERFILE)
+    shop.write("file", "")
+    settings = (shop.folder / "tagwatch.yaml").read_text()
+    shop.write("tagwatch.yaml", settings.replace("database: ", "database: file/no/"))
+    shop.environment["HOME"] = str(shop.folder / "file" / "home")
+    for _ in range(2):
+        done = await shop.run("check", "Dockerfile", "--format", "json")
+        assert done.code == 0, done.err
+        assert done.json["complete"] is True
+        assert done.json["requests"] != {}
+        assert "is not remembered" in done.err
+    offline = await shop.run("check", "Dockerfile", "--offline", "--format", "json")
+    assert (offline.code, offline.json["complete"]) == (0, False)
 
 
 async def test_old_facts_are_used_with_their_age(shop: Shop) -> None:
