@@ -177,6 +177,14 @@ async def test_nobody_is_led_here(way: str, listener: Listener) -> None:
         assert listener.visitors == 0, target
 
 
+async def test_what_is_posted_is_led_nowhere_not_even_at_home() -> None:
+    """A redirect would send a query or a token's form again, as a GET or whole."""
+    kind, ask, answers = WAYS["a redirect of a query"]
+    async with asked(kind, answers("/v2/elsewhere")) as (client, host):
+        with pytest.raises(HostileAnswerError, match="a redirect of a POST"):
+            await ask(client, host)
+
+
 @pytest.mark.parametrize("spelling", (*SPELLINGS, *ELSEWHERE))
 async def test_no_realm_is_here(spelling: str, listener: Listener) -> None:
     target = spelling.format(port=listener.port)
