@@ -17,19 +17,22 @@ from tagwatch.value import replace
 __all__ = ["attach", "find_ignores", "ignore_problems"]
 
 _WORD = "tagwatch:"
+_BEGINS = {"#": "#+", "//": r"//+|/\*+"}
 _SETTING = regex(r"""\s*([A-Za-z_-]+)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']*)(?=\s|$)""")
 _RULE = regex(r"[a-z0-9]+(?:-[a-z0-9]+)*|\*")
 
 
 def find_ignores(text: str, path: str, *, comment: str = "#") -> tuple[Ignore, ...]:
-    """Every inline ignore in `text`, in order; `comment` is what begins a comment (`#`, `//`).
+    """Every inline ignore in `text`, in order; `comment` is what begins a comment.
+
+    `#`, or `//`, which stands for `/* … */` in one line as well.
 
     A comment that begins with `tagwatch:` and cannot be read is returned with `invalid` set:
     a misspelt ignore must not silently ignore nothing.
     """
     if _WORD not in text:
         return ()
-    marker = re.compile(rf"(?:^|(?<=\s)){re.escape(comment)}+[ \t]*{_WORD}")
+    marker = re.compile(rf"(?:^|(?<=\s))(?:{_BEGINS[comment]})[ \t]*{_WORD}")
     lines = text.removeprefix("\ufeff").split("\n")
     below = len(lines) + 1
     found = []
@@ -38,6 +41,9 @@ def find_ignores(text: str, path: str, *, comment: str = "#") -> tuple[Ignore, .
         match = marker.search(line) if _WORD in line else None
         if match is not None:
             content = line.rstrip()
+            after = ""
+            if match[0].startswith("/*"):
+                content, _, after = content.partition("*/")
             location = Location(
                 path=path,
                 line=number,
@@ -45,11 +51,17 @@ def find_ignores(text: str, path: str, *, comment: str = "#") -> tuple[Ignore, .
                 end_line=number,
                 end_column=len(content) + 1,
             )
-            alone = not line[: match.start()].strip()
+            alone = not (line[: match.start()] + after).strip()
             found.append(_read(content[match.end() :], location, below if alone else number))
-        if not line.lstrip().startswith(comment):
+        if not _is_comment(line.strip(), comment):
             below = number
     return tuple(reversed(found))
+
+
+def _is_comment(line: str, comment: str) -> bool:
+    return line.startswith(comment) or (
+        comment == "//" and line.startswith("/*") and line.endswith("*/")
+    )
 
 
 def attach(

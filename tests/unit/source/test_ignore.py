@@ -41,6 +41,11 @@ def test_every_setting_is_read_with_its_place() -> None:
         ("## tagwatch: ignore=*\nFROM x\n", "#", 2),
         ('{ // tagwatch: ignore=a\n "image": "x"}', "//", 1),
         ('// tagwatch: ignore=a\n"image": "x"', "//", 2),
+        ('/* tagwatch: ignore=a */\n"image": "x"', "//", 2),
+        ('"image": "x" /* tagwatch: ignore=a */,\n"y": 1', "//", 1),
+        ('/* tagwatch: ignore=a */ "image": "x"\n"y": 1', "//", 1),
+        ('// tagwatch: ignore=a\n/* why */\n"image": "x"', "//", 3),
+        ('// tagwatch: ignore=a\n/* why */ "image": "x"\n"y": 1', "//", 2),
     ],
 )
 def test_the_line_an_ignore_speaks_of(text: str, comment: str, covered: int) -> None:
