@@ -34,6 +34,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+_BECAME = {
+    "retry": "not sent, the next run tries again",
+    "rejected": "refused, not tried again",
+    "unsure": "unsure whether it arrived, not sent again",
+}
+
+
 def run(options: argparse.Namespace) -> int:
     """Scan, write the reports, send the alerts, print. The first SIGINT or SIGTERM stops it."""
     site = open_site(options, configured=True)
@@ -48,7 +55,8 @@ def run(options: argparse.Namespace) -> int:
     for sent in night.sent:
         outcome = sent.delivery
         said = f": {outcome.message}" if outcome.message else ""
-        note(f"tagwatch: alert to {sent.channel}: {outcome.outcome.value}{said}")
+        became = _BECAME.get(outcome.outcome.value, outcome.outcome.value)
+        note(f"tagwatch: alert to {sent.channel}: {became}{said}")
     _print(night, site, options.format)
     policy = site.policy
     code = night.result.exit_code(policy.fail_on, on_unavailable=policy.on_unavailable)

@@ -23,7 +23,10 @@ async def test_the_next_scan_tells_of_it(shop: Shop) -> None:
     assert "alert not delivered: slack, " in done.err
     assert "given up: status 404" in done.err
     assert "long ago" not in done.err
-    assert "alert to slack: unsure: a run was interrupted" in done.err
+    assert (
+        "alert to slack: unsure whether it arrived, not sent again: a run was interrupted"
+        in done.err
+    )
     page = (shop.folder / "reports" / "index.html").read_text(encoding="utf-8")
     assert "given up: status 404" in page
     again = await shop.run("scan")
