@@ -127,7 +127,7 @@ def _count(text: str | None) -> int | None:
 
 
 def _key(port: Port) -> tuple[object, ...]:
-    return port.host_ip, port.host, port.choices, port.container, port.protocol
+    return port.host_ip, port.host, port.among, port.container, port.protocol
 
 
 class _UnknownError(Exception):
@@ -172,11 +172,11 @@ def _ports(container: str, host: str, address: str, protocol: str, place: Locati
     """
     inside = _range(container)
     outside = _range(host) if host else None
-    choices = None
+    among = None
     if outside is not None and len(outside) != len(inside):
         if len(inside) != 1:
             raise ValueError(f"the ranges {host!r} and {container!r} differ in length")
-        choices = len(outside)
+        among = (outside[0], outside[-1])
         outside = None
     if protocol.lower() not in ("tcp", "udp", "sctp"):
         raise ValueError(f"{protocol[:20]!r} is no protocol")
@@ -187,7 +187,7 @@ def _ports(container: str, host: str, address: str, protocol: str, place: Locati
             host_ip=address.removeprefix("[").removesuffix("]"),
             protocol=protocol.lower(),
             location=place,
-            choices=choices,
+            among=among,
         )
         for at, port in enumerate(inside)
     ]

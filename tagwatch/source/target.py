@@ -81,9 +81,9 @@ class Field:
 class Port:
     """A published port. `host` None: the engine chooses; `host_ip` empty: every interface.
 
-    `choices`: among how many host ports it chooses, where a range is given. `scale`: how many
-    containers of the service want the port; `replicas`: the same, as `deploy` asks for it, which
-    a swarm's routing mesh can give.
+    `among`: the first and last of the host ports it chooses from, where a range is given. `scale`:
+    how many containers of the service want the port; `replicas`: the same, as `deploy` asks for
+    it, which a swarm's routing mesh can give.
     """
 
     container: int
@@ -93,7 +93,7 @@ class Port:
     location: Location | None = None
     profiles: tuple[str, ...] = ()
     service: str = ""
-    choices: int | None = None
+    among: tuple[int, int] | None = None
     scale: int = 1
     replicas: int = 1
 

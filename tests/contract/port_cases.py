@@ -148,12 +148,12 @@ CASES: dict[str, tuple[Said, ...]] = {
         ),
         Said(
             why="a range that is too small",
-            targets=(service("a", port(80, choices=2, scale=3)),),
+            targets=(service("a", port(80, among=(8080, 8081), scale=3)),),
             expect=speaks("2 host ports", "a range of 3"),
         ),
         Said(
             why="a range that is large enough, and no host port",
-            targets=(service("a", port(80, choices=3, scale=3), port(81, scale=3)),),
+            targets=(service("a", port(80, among=(8080, 8082), scale=3), port(81, scale=3)),),
         ),
         Said(
             why="two services through one anchor",

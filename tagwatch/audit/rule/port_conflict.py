@@ -16,6 +16,7 @@ Source: Compose specification, `ports`, `profiles`, `scale` and `deploy.replicas
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from tagwatch.audit.finding import Severity
@@ -76,14 +77,20 @@ def _place(other: Published, one: Published) -> str:
 
 def _is_crowded(port: Port) -> bool:
     """True where the service's containers are more than the host ports they may have."""
-    places = port.choices if port.host is None else 1
-    return places is not None and max(port.scale, port.replicas) > places
+    return max(port.scale, port.replicas) > (_places(port) or math.inf)
+
+
+def _places(port: Port) -> int | None:
+    """How many host ports its containers may have; None: as many as they want."""
+    if port.host is not None:
+        return 1
+    return port.among[1] - port.among[0] + 1 if port.among is not None else None
 
 
 def _crowded(one: Published) -> Statement:
     port = one.port
     count = max(port.scale, port.replicas)
-    places = "one host port" if port.host is not None else f"{port.choices} host ports"
+    places = "one host port" if port.host is not None else f"{_places(port)} host ports"
     how = f"scale: {count}" if port.scale >= count else f"deploy.replicas: {count}"
     return Statement(
         message=f"{one.service} publishes {one} on {places}, and {how} starts {count} containers",

@@ -84,7 +84,9 @@ def mapping(ports: tuple[Port, ...], host_ip: str | None = None) -> str:
     ip = first.host_ip if host_ip is None else host_ip
     address = f"[{ip}]" if ":" in ip else ip
     inside = _range(first.container, last.container)
-    outside = "" if first.host is None or last.host is None else _range(first.host, last.host)
+    outside = "" if first.among is None else _range(*first.among)
+    if first.host is not None and last.host is not None:
+        outside = _range(first.host, last.host)
     text = f"{outside}:{inside}" if outside or address else inside
     text = f"{address}:{text}" if address else text
     return text if first.protocol == "tcp" else f"{text}/{first.protocol}"

@@ -59,6 +59,7 @@ def test_one_slip_is_distance_one(one: str, two: str, at: int, letter: str) -> N
         (Port(container=80, host=80, host_ip="127.0.0.1"), "127.0.0.1:80:80"),
         (Port(container=80, host=80, host_ip="::1"), "[::1]:80:80"),
         (Port(container=80, host_ip="127.0.0.1"), "127.0.0.1::80"),
+        (Port(container=80, among=(8000, 8010)), "8000-8010:80"),
     ],
 )
 def test_mappings_as_compose_writes_them(port: Port, text: str) -> None:

@@ -290,8 +290,8 @@ def test_what_a_service_publishes_has_its_name_and_how_often_it_runs() -> None:
 """
     extraction = read(text, N="4")
     published = [*extraction.ports, *(port for t in extraction.targets for port in t.ports)]
-    assert [(p.service, p.host, p.choices, p.scale, p.replicas) for p in published] == [
-        ("a", None, 2, 2, 1),
+    assert [(p.service, p.host, p.among, p.scale, p.replicas) for p in published] == [
+        ("a", None, (8080, 8081), 2, 1),
         ("b", 81, None, 1, 3),
         ("c", 82, None, 1, 1),  # a swarm's: its routing mesh shares the port
         ("d", 83, None, 1, 4),
@@ -458,3 +458,8 @@ def test_an_extended_file_takes_the_project_s_environment() -> None:
     }
     extraction = read("services: {a: {extends: {file: $F, service: a}}}\n", files)
     assert shown(extraction) == ["sub/base.yaml:1:24 x:$T -> docker.io/library/x:project"]
+
+
+def test_an_action_is_no_service() -> None:
+    head = b"runs:\n  using: docker\n  image: docker://redis:7\n"
+    assert not compose.recognizes("action.yaml", head)
