@@ -170,6 +170,8 @@ class _Crawl:
             return
         if Need.DOCUMENTS in self.task.needs:
             self.unread = selection.documented - self.task.known.keys()
+            if listing is not None:
+                self.unread &= self.names(listing)  # what no list names is hardly there
         unknown = set(selection.watched - self.seen.keys())
         if listing is not None:
             vanished = self.task.known.keys() - listing.names - self.seen.keys()
