@@ -677,3 +677,21 @@ def test_an_approved_base_is_itself_one_and_claims_nothing() -> None:
     assert found.verdict is BaseVerdict.EXACT_CURRENT
     assert found.sentence.startswith("Is itself the base python:3.12-slim = 3.12.4 (served since")
     assert found.claims == ()
+
+
+@pytest.mark.parametrize("which", ["index", "platform", "config"])
+def test_a_claimed_digest_may_be_the_index_s_or_the_platform_s(which: str) -> None:
+    """image-spec 822 means the index, ko writes the platform's: both name the same build."""
+    old, new = index(OLD, python(0, base=debian(0, platform=ARM64))), index(NEW)
+    bases = known(
+        served(old, PYTHON, ended=True, version="3.12.3"),
+        served(new, PYTHON, "2026-06-01", "2026-07-01", version="3.12.4"),
+    )
+    digests = {
+        "index": (old.digest, new.digest),
+        "platform": (OLD.digest, NEW.digest),
+        "config": (config_digest(OLD), config_digest(NEW)),
+    }
+    right, wrong = digests[which]
+    assert match(labelled(OLD, PYTHON, right), bases).verdict is BaseVerdict.EXACT_STALE
+    assert match(labelled(OLD, PYTHON, wrong), bases).verdict is BaseVerdict.CONFLICT

@@ -257,6 +257,9 @@ def test_packages_that_cannot_be_compared_say_why() -> None:
     unread = index(after, without_documents(sbom, *blob))
     gap = why(document_of(with_sbom(before, PACKAGES), unread), "packages")
     assert gap == "new: SBOM not readable (the attestation was not read)"
+    sealed = index(after, without_documents(sbom, sbom.digest))
+    gap = why(document_of(with_sbom(before, PACKAGES), sealed), "packages")
+    assert gap == "new: its attestations were not read (tagwatch diff reads them)"
 
 
 def test_kinds_of_attestations() -> None:
