@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from tagwatch.config.settings import Facts
 from tagwatch.errors import ConfigError, InputError, RegistryError
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.read import Reader
+from tagwatch.sha256 import sha256
 from tagwatch.source.target import Target
 from tagwatch.walk.facts_file import MAX_BYTES, FactsFile, read_facts, write_facts
 from tagwatch.walk.look_up import Asking
@@ -74,8 +74,11 @@ def bring_facts(site: Site, asking: Asking) -> tuple[str, ...]:
         key = _key(settings, site)
         raw = _read(site, settings, asking.max_seconds)
     except (ConfigError, InputError, RegistryError) as error:
-        return (f"the facts in {name!r} are not used: {error.message}",)
-    if _remembered(site, _mark(name, raw)) is None:
+        kept_at, _ = _kept(site, name)
+        if kept_at is None:
+            return (f"the facts in {name!r} are not used: {error.message}",)
+        return (f"the facts in {name!r} are those of {kept_at:%Y-%m-%d}: {error.message}",)
+    if _kept(site, name)[1] != sha256(raw):
         _keep(raw, key, site, settings)
     return _age_warnings(site, settings)
 
@@ -95,9 +98,7 @@ def _keep(raw: bytes, key: bytes, site: Site, settings: Facts) -> FactsFile:
     facts = read_facts(raw, key, source=name, now=site.at)
     with Ledger.open(site.database) as ledger:
         ledger.replace_evidence(name, facts.evidence)
-        stamp = facts.at.isoformat()
-        for mark in (_mark(name, raw), _place(name)):
-            ledger.cache(_CACHE, mark, stamp, site.at)
+        ledger.cache(_CACHE, _place(name), f"{facts.at.isoformat()} {sha256(raw)}", site.at)
         ledger.cache(_CACHE, _fetched(name), site.at.isoformat(), site.at)
     return facts
 
@@ -139,10 +140,10 @@ def _key(settings: Facts, site: Site) -> bytes:
 
 def _age_warnings(site: Site, settings: Facts) -> tuple[str, ...]:
     name = source_name(settings, site)
-    stamp = _remembered(site, _place(name))
-    if stamp is None:
+    kept_at, _ = _kept(site, name)
+    if kept_at is None:
         return (f"the facts in {name!r} are not used: they were not fetched yet",)
-    age = site.at - datetime.fromisoformat(stamp)
+    age = site.at - kept_at
     if age <= _OLD:
         return ()
     return (f"the facts in {name!r} are {age.days} days old: is the nightly scan still running?",)
@@ -153,15 +154,20 @@ def _was_fetched(site: Site, settings: Facts) -> bool:
     return stamp is not None and site.at - datetime.fromisoformat(stamp) < _FETCHED_AGAIN
 
 
+def _kept(site: Site, name: str) -> tuple[datetime | None, str]:
+    """When the facts were written that the ledger holds under this name, and their file's digest.
+
+    Another repository may have put its own there, whose file is called the same.
+    """
+    stamp, _, digest = (_remembered(site, _place(name)) or "").partition(" ")
+    return datetime.fromisoformat(stamp) if stamp else None, digest
+
+
 def _remembered(site: Site, key: str) -> str | None:
     if not site.database.is_file():
         return None
     with Reader.open(site.database) as ledger:
         return ledger.cached(_CACHE, key)
-
-
-def _mark(name: str, raw: bytes) -> str:
-    return f"{name}\0{hashlib.sha256(raw).hexdigest()}"
 
 
 def _place(name: str) -> str:

@@ -54,6 +54,24 @@ async def test_a_fresh_clone_knows_what_the_nightly_scan_saw(shop: Shop) -> None
     assert "0 facts" in again.err, "what was imported is not passed on"
 
 
+async def test_another_repository_may_call_its_file_the_same(shop: Shop) -> None:
+    """They share the user's ledger; each check finds the facts of its own file."""
+    shop.write("sub/Dockerfile", "FROM node:22\n")
+    other = await exported(shop, "sub")
+    whole = await exported(shop)
+    forget(shop)
+    read = []
+    for raw in (whole, other, whole):
+        (shop.folder / "facts.tagwatch").write_bytes(raw)
+        done = await shop.run("check", "--offline", "--format", "json")
+        read.append(done.json["coverage"]["read"])
+    assert read[1] < read[0] == read[2]
+    del shop.environment["FACTS_KEY"]
+    kept = await shop.run("check", "--offline", "--format", "json")
+    assert kept.json["coverage"]["read"] == read[2]
+    assert "the facts in 'facts.tagwatch' are those of 2" in kept.err
+
+
 async def test_own_facts_win_where_they_are_newer(shop: Shop) -> None:
     await exported(shop)
     forget(shop)
