@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
@@ -112,15 +113,18 @@ class Asked(Mapping[str, Evidence]):
 
     def __init__(self, source: Mapping[str, Evidence], keys: Iterable[str]) -> None:
         self.source = source
-        self._keys = dict.fromkeys(sorted(key for key in keys if key in source))
+        self._keys = sorted({key for key in keys if key in source})  # a set would be ten times it
 
     def __getitem__(self, key: str) -> Evidence:
-        if key not in self._keys:
+        if key not in self:
             raise KeyError(key)
         return self.source[key]
 
     def __contains__(self, key: object) -> bool:
-        return key in self._keys
+        if not isinstance(key, str):
+            return False
+        place = bisect_left(self._keys, key)
+        return self._keys[place : place + 1] == [key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys)

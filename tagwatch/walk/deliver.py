@@ -97,9 +97,11 @@ def write_run(
 
     Raises `InputError`.
     """
+    reports = site.settings.reports
+    if not reports.formats:
+        return Written(files=(), index=None)
     with Reader.open(site.database) as ledger:
         context = replace(publish_context(ledger, previous, site), undelivered=missed)
-    reports = site.settings.reports
     return write_reports(reports.directory, result, context, reports.formats)
 
 

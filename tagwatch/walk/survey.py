@@ -28,7 +28,6 @@ from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers, Patience, open_asker, pattern_of, wants_of_run
-from tagwatch.walk.explain import explain_moves
 from tagwatch.walk.recall import base_repositories, recall_bases, recall_repository, store_bases
 from tagwatch.walk.seed import Seeding
 from tagwatch.walk.site import BASES_ASKED, Site, bases_key
@@ -191,7 +190,7 @@ class _Remembering:
     def _remember(
         self,
         repository: Repository,
-        moves: Iterable[Move],
+        moves: Sequence[Move],
         targets: list[Target],
         watches: list[Watch],
     ) -> None:
@@ -208,15 +207,18 @@ class _Remembering:
         if len(self._unstored) + len(self._unchanged) >= _STORED_AT_ONCE:
             self._store()
 
-    def _recall(self, repository: Repository, moves: Iterable[Move]) -> Memory:
+    def _recall(self, repository: Repository, moves: Sequence[Move]) -> Memory:
         """What is known of a repository, its versions named and its moves explained."""
         reading = self._found.answers.readings.get(repository)
         memory = recall_repository(self._ledger, repository, reading, self._site.at)
         if versions := _new_versions(memory):
             self._ledger.set_versions(repository, versions)
-        changes = [*explain_moves(self._ledger, moves, memory, self._bases, self._site)]
-        self._found.changes += changes
-        if not (versions or changes):
+        if moves:
+            from tagwatch.walk.explain import explain_moves  # many nights have nothing to explain
+
+            changes = explain_moves(self._ledger, moves, memory, self._bases, self._site)
+            self._found.changes += changes
+        if not (versions or moves):
             return memory
         return recall_repository(self._ledger, repository, reading, self._site.at)
 
