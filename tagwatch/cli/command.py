@@ -30,11 +30,15 @@ def load(name: str) -> Command:
     return command
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """`--config`, the same for every command that reads the configuration."""
+def add_config(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
+    """`--config`, the same for every command that reads the configuration.
+
+    `default`: `argparse.SUPPRESS` for an action of a command that takes the flag itself.
+    """
     parser.add_argument(
         "--config",
         metavar="FILE",
+        default=default,
         help="tagwatch.yaml to use (default: $TAGWATCH_CONFIG, then the repository's root)",
     )
 

@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `ledger`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     add_config(parser)
-    actions.add_parser("check", help="is the file whole, and does it keep its own rules?")
+    check = actions.add_parser("check", help="is the file whole, and does it keep its own rules?")
     backup = actions.add_parser("backup", help="a consistent copy, while others read and write")
     backup.add_argument("file", type=Path, help="where the copy goes")
     forget = actions.add_parser(
@@ -25,7 +25,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     for name, what in (("history", "intervals that ended"), ("runs", "runs and their results")):
         forget.add_argument(f"--{name}", metavar="AGE", help=f"{what} before: 400d, 52w")
-    forget.add_argument("--compact", action="store_true", help="shrink the file afterwards")
+    forget.add_argument(
+        "--compact",
+        action="store_true",
+        help="shrink the file afterwards (default: `retention: {compact: …}`)",
+    )
+    for action in (check, backup, forget):
+        add_config(action, default=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,11 +60,9 @@ def run(options: argparse.Namespace) -> int:
                 "nothing says what to forget", hint="give --history AGE, --runs AGE or `retention:`"
             )
         forgotten = ledger.forget(site.at, history=history, runs=runs)
-        if options.compact:
+        if options.compact or retention.compact:
             ledger.compact()
-    names = [name for name in forgotten.__slots__ if getattr(forgotten, name)]
-    parts = [f"{getattr(forgotten, name)} {name.replace('_', ' ')}" for name in names]
-    answer(f"forgot {', '.join(parts) or 'nothing: all of it is younger'}\n")
+    answer(f"forgot {str(forgotten) or 'nothing: all of it is younger'}\n")
     return 0
 
 

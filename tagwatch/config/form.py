@@ -169,10 +169,14 @@ class FactsForm(Form, frozen=True):
 
 
 class RetentionForm(Form, frozen=True):
-    """How long the ledger keeps what is over. Nothing given: for ever."""
+    """How long the ledger keeps what is over; each scan drops what is older. None: for ever."""
 
     history: Duration | None = None
     runs: Duration | None = None
+    compact: Annotated[
+        bool,
+        Meta(description="shrink the file once a quarter of it is free; it needs the room twice"),
+    ] = False
 
 
 class SettingsForm(Form, frozen=True):

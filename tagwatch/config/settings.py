@@ -100,10 +100,14 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long the ledger keeps what nothing refers to any more. None: for ever."""
+    """How long the ledger keeps what nothing refers to any more. None: for ever.
+
+    `compact`: whether a scan shrinks the file where much of it is free.
+    """
 
     history: timedelta | None = None
     runs: timedelta | None = None
+    compact: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,10 +165,16 @@ def settings_of(plain: Mapping[str, Any], path: Path) -> Settings:
         engine=_engine(plain.get("engine", "local")),
         facts=_facts(folder, facts) if facts is not None else None,
         retention=Retention(
-            **{key: parse_duration(text) for key, text in retention.items() if text is not None}
+            history=_age(retention.get("history")),
+            runs=_age(retention.get("runs")),
+            compact=retention.get("compact", False),
         ),
         knowledge=_path(folder, plain.get("knowledge")),
     )
+
+
+def _age(text: str | None) -> timedelta | None:
+    return None if text is None else parse_duration(text)
 
 
 def channels_of(alerts: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:

@@ -44,11 +44,12 @@ _UNREFERENCED = (
       AND NOT EXISTS (SELECT 1 FROM imported i
         WHERE i.repository_id = tag.repository_id AND i.tag_id = tag.id)""",
     """
-    DELETE FROM digest WHERE (repository_id, id) NOT IN (
-      SELECT repository_id, digest_id FROM interval
-      UNION SELECT repository_id, digest_id FROM imported
-      UNION SELECT repository_id, before_id FROM move)""",
-)
+    DELETE FROM digest WHERE (repository_id, id) IN (
+      SELECT repository_id, id FROM digest
+      EXCEPT SELECT repository_id, digest_id FROM interval
+      EXCEPT SELECT repository_id, digest_id FROM imported
+      EXCEPT SELECT repository_id, before_id FROM move)""",
+)  # NOT IN would read the whole list again for each pair that is not in it: it might hold a null
 _SERVED = """
   SELECT bytes FROM digest WHERE (repository_id, id) IN (
     SELECT repository_id, digest_id FROM interval
@@ -161,7 +162,8 @@ def problems(connection: sqlite3.Connection) -> Iterator[str]:
 def back_up(connection: sqlite3.Connection, ledger: Path, path: Path) -> None:
     """Copy the ledger to `path` while it may be in use: whole, or not at all.
 
-    An older copy there is replaced. Raises `LedgerError` where `path` is the ledger itself.
+    An older copy there is replaced, by a sound one only. Raises `LedgerError` where the ledger is
+    damaged, and where `path` is the ledger itself.
     """
     if path.exists() and path.samefile(ledger):
         raise LedgerError(
@@ -173,6 +175,12 @@ def back_up(connection: sqlite3.Connection, ledger: Path, path: Path) -> None:
         with closing(sqlite3.connect(unfinished)) as copy:
             connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
+            if (found := copy.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
+                raise LedgerError(
+                    f"the ledger {str(ledger)!r} is damaged, and was not copied: "
+                    f"{found[0].splitlines()[-1]}",
+                    hint="an older backup, if there is one, is as it was: restore that",
+                )
         unfinished.replace(path)
     except OSError as error:
         raise LedgerError(

@@ -85,3 +85,11 @@ class Forgotten:
     evidence: int = 0
     messages: int = 0
     documents: int = 0
+
+    def __str__(self) -> str:
+        """`12 intervals, 3 moves`; empty where nothing was dropped."""
+        names = [name for name in self.__slots__ if getattr(self, name)]
+        return ", ".join(f"{getattr(self, name):,} {_WORDS.get(name, name)}" for name in names)
+
+
+_WORDS = {"imported": "imported intervals", "base_builds": "base builds"}

@@ -290,6 +290,13 @@ class Ledger(Reader):
         with self._transaction() as connection:
             return forget(connection, at, history=history, runs=runs)
 
+    def free_part(self) -> float:
+        """Which part of the file is free, from 0 to 1: what forgetting left, to be used again."""
+        with Translated(self.path):
+            (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+            (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        return free / pages if pages else 0.0
+
     def compact(self) -> None:
         """Write the file anew without its gaps. Needs twice its size on the disk for a moment."""
         with Translated(self.path):

@@ -11,6 +11,7 @@ from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.publish.files import Written
 from tagwatch.value import dataclass
 from tagwatch.walk.deliver import Sent, deliver, undelivered, write_run
+from tagwatch.walk.keep import keep
 from tagwatch.walk.site import Site
 
 __all__ = ["Night", "scan_and_publish"]
@@ -38,9 +39,13 @@ async def scan_and_publish(
     stop: asyncio.Event | None = None,
     progress: Callable[[RepositorySnapshot], None] | None = None,
 ) -> Night:
-    """Scan, write, send, in this order: what was found is stored before anybody is told."""
+    """Scan, write, send, in this order: what was found is stored before anybody is told.
+
+    Then the ledger drops what is older than its retention.
+    """
     scanned = await scan(site, stop=stop, progress=progress)
     missed = undelivered(site)
     written = write_run(scanned.result, scanned.previous, site, missed)
     sent = await deliver(site) if send else ()
+    await asyncio.to_thread(keep, site)
     return Night(scanned=scanned, written=written, sent=sent, missed=missed)

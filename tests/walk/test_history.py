@@ -22,8 +22,10 @@ from tests.registry.doubles.hub import HubDouble
 from tests.registry.doubles.quay import Ended, QuayDouble
 from tests.registry.doubles.warehouse import Double
 from tests.walk.command import Workplace
+from tests.walk.conftest import Shop
 
 LONG_AGO = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
+REDIS = Repository.parse("redis")
 STANZA = "Maintainers: x\n\nTags: {0}, {1}\nGitCommit: {2}\n"
 
 
@@ -209,14 +211,14 @@ async def test_a_registry_that_tells_no_dates_is_said_to_tell_none(place: Workpl
     assert "this registry tells no dates of its tags" in done.err
 
 
-def seen(ledger: Ledger, at: datetime, tags: Mapping[str, Digest]) -> None:
+def seen(
+    ledger: Ledger, at: datetime, tags: Mapping[str, Digest], repository: Repository = REDIS
+) -> None:
     run = ledger.begin_run("scan", at)
     observed = tuple(TagObservation(tag=tag, digest=digest) for tag, digest in tags.items())
     ledger.add(
         run,
-        RepositorySnapshot(
-            repository=Repository.parse("redis"), at=at, scope=Scope.FULL, tags=observed
-        ),
+        RepositorySnapshot(repository=repository, at=at, scope=Scope.FULL, tags=observed),
     )
 
 
@@ -300,6 +302,22 @@ async def test_what_the_publisher_dropped_is_told_of_by_check(
     lives = {"tag-unsupported", "version-eol", "eol-soon"}
     assert lives & told[2].keys() == {"eol-soon"}
     assert not lives & told[3].keys()
+
+
+async def test_a_scan_drops_what_its_retention_no_longer_covers(shop: Shop) -> None:
+    ledger = shop.folder / "tagwatch.db"
+    old = Repository.parse("old.example/team/app")
+    with Ledger.open(ledger) as opened:
+        for day in range(2):
+            tags = {f"{number}": digest_of(bytes([day, number])) for number in range(200)}
+            seen(opened, LONG_AGO + timedelta(days=day), tags, old)
+    shop.configure("retention: {runs: 52w}\n")
+    await shop.run("scan")
+    assert len(await intervals(shop, str(old))) == 400
+    shop.configure("retention: {history: 30d, compact: true}\n")
+    await shop.run("scan")
+    kept = await intervals(shop, str(old))
+    assert (len(kept), {one["ended"] for one in kept}) == (200, {False})
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,57 @@ def test_a_backup_does_not_overwrite_its_ledger(ledger: Ledger, tmp_path: Path) 
     assert ledger.check() == ()
 
 
+def test_a_damaged_ledger_is_no_backup(ledger: Ledger, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    ledger.backup(copy)
+    before = copy.read_bytes()
+    ledger.compact()
+    sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'interval'"
+    (page,) = ledger._connection.execute(sql).fetchone()
+    ledger.close()
+    raw = bytearray(ledger.path.read_bytes())
+    raw[4096 * (page - 1) : 4096 * page] = b"\xff" * 4096
+    ledger.path.write_bytes(raw)
+    damaged = Ledger.open(ledger.path)
+    with damaged, pytest.raises(LedgerError, match="damaged") as caught:
+        damaged.backup(copy)
+    assert "\n" not in caught.value.message
+    assert copy.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir() if "unfinished" in path.name) == []
+
+
+def forgetting_steps(path: Path, count: int) -> int:
+    """Thousands of SQLite's own instructions to forget `count` intervals and keep as many."""
+    steps = 0
+
+    def tick() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    with Ledger.open(path) as ledger:
+        told = [
+            Interval(
+                tag=f"1.{number}",
+                digest=Digest(f"build:{number:040x}"),
+                first_seen=AT,
+                last_seen=AT + DAY * (number % 2 * 1000),
+                ended=number % 2 == 0,
+                kind=Seen.COMMITTED,
+            )
+            for number in range(2 * count)
+        ]
+        ledger.import_history(REDIS, told)
+        ledger._connection.set_progress_handler(tick, 1000)
+        assert ledger.forget(AT + 1000 * DAY, history=DAY).imported == count
+    return steps
+
+
+def test_forgetting_costs_what_there_is_and_not_its_square(tmp_path: Path) -> None:
+    few, many = (forgetting_steps(tmp_path / f"{count}.db", count) for count in (500, 4000))
+    assert many < 16 * few
+
+
 def test_a_backup_that_cannot_be_written_says_so(ledger: Ledger, tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match=r"missing/b\.db"):
         ledger.backup(tmp_path / "missing" / "b.db")

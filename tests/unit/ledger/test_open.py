@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.connection import SCHEMA_VERSION
 from tagwatch.ledger.read import Reader
+from tagwatch.ledger.schema import MIGRATIONS
 from tagwatch.ledger.write import Ledger
 from tests.paths import DATA, ROOT
 
@@ -124,6 +126,27 @@ def test_an_older_ledger_is_upgraded_with_all_it_holds(path: Path) -> None:
     with Ledger.open(path) as ledger:
         assert ledger.check() == ()
         assert ledger.begin_run("scan", AT) == 3
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_a_ledger_of_every_earlier_schema_is_upgraded(path: Path, version: int) -> None:
+    path.parent.mkdir()
+    script = (DATA / "ledger" / "v1.sql").read_text(encoding="utf-8")
+    names = [migration.name for migration in MIGRATIONS.pending(Database(memory=True))]
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(script)
+        MIGRATIONS.apply(Database(connection), stop_before=names[version])
+        assert connection.execute("PRAGMA user_version").fetchone() == (version,)
+    with Reader.open(path) as reader:
+        assert [one.version for one in reader.intervals(Repository.parse("redis"), "7")] == [
+            "7.4.0",
+            "7.4.1",
+        ]
+        assert [run.kind for run in reader.runs()] == ["scan", "scan"]
+    with Ledger.open(path) as ledger:
+        assert ledger.check() == ()
+        (stored,) = ledger._connection.execute("PRAGMA user_version").fetchone()
+        assert stored == SCHEMA_VERSION
 
 
 def test_two_openers_of_a_new_ledger_both_get_it(path: Path) -> None:
