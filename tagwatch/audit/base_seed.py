@@ -22,7 +22,7 @@ from tagwatch.image.tag import Kind, Tag
 from tagwatch.image.tag_table import TagTable
 from tagwatch.value import dataclass, replace
 
-__all__ = ["Wish", "older_tags", "wishes", "with_older_builds"]
+__all__ = ["OlderTags", "Wish", "older_tags", "wishes", "with_older_builds"]
 
 _NEWEST = 8
 """How many older tags of one followed tag are read where nothing says which is meant."""
@@ -40,17 +40,37 @@ class Wish:
     digest: Digest | None = None
 
 
+class OlderTags:
+    """The older tags of approved repositories that were read; each is worked out once."""
+
+    def __init__(self, tables: Mapping[Repository, TagTable]) -> None:
+        self._tables = tables
+        self._known: dict[tuple[Repository, str], tuple[Tag, ...]] = {}
+
+    def has(self, repository: Repository) -> bool:
+        """True where the repository's tags were read."""
+        return repository in self._tables
+
+    def of(self, repository: Repository, tag: str) -> tuple[Tag, ...]:
+        """See `older_tags`; of the tag "" every final version, newest first."""
+        key = (repository, tag)
+        if key not in self._known:
+            table = self._tables[repository]
+            self._known[key] = older_tags(tag, table) if tag else _final_versions(table)
+        return self._known[key]
+
+
 def wishes(
     image: Image,
     matches: Iterable[BaseMatch],
     bases: Iterable[ApprovedBase],
-    tables: Mapping[Repository, TagTable],
+    older: OlderTags,
 ) -> Iterator[Wish]:
     """What to read so that each platform of `image` finds the build that it stands on.
 
-    `matches`: what is known of its bases by now. `tables`: the tags of the approved repositories
-    that were read. An image names its build mostly itself: by a digest, or by the version that
-    the base's own variable (`PYTHON_VERSION`) says; else the newest older tags are tried.
+    `matches`: what is known of its bases by now. An image names its build mostly itself: by a
+    digest, or by the version that the base's own variable (`PYTHON_VERSION`) says; else the newest
+    older tags are tried.
     """
     on = {match.platform: match for match in matches}
     approved = tuple(bases)
@@ -61,15 +81,14 @@ def wishes(
         claims = find_claims(image, part)
         for base in approved:
             repository = Repository.parse(base.reference)
-            table = tables.get(repository)
-            if table is None or (match is not None and _stands_on(match, repository)):
+            if not older.has(repository) or (match and _stands_on(match, repository)):
                 continue
             yield from _claimed(claims, base)
             is_open = match is None or not match.is_exact
             if base.tags:
-                yield from _by_version(part.config, base, repository, table, is_open=is_open)
+                yield from _by_version(part.config, base, repository, older, is_open=is_open)
             else:
-                yield from _of_any_tag(part.config, repository, table, is_open=is_open)
+                yield from _of_any_tag(part.config, repository, older, is_open=is_open)
 
 
 def older_tags(tag: str, table: TagTable) -> tuple[Tag, ...]:
@@ -165,13 +184,13 @@ def _by_version(
     config: ImageConfig,
     base: ApprovedBase,
     repository: Repository,
-    table: TagTable,
+    older_of: OlderTags,
     *,
     is_open: bool,
 ) -> Iterator[Wish]:
     for tag in base.tags:
         reference = Reference(repository=repository, tag=tag)
-        older = older_tags(tag, table)
+        older = older_of.of(repository, tag)
         stated = version_evidence(config, repository.path, tag)
         place = next(
             (n for n, one in enumerate(older) if stated and one.version == stated.version), None
@@ -186,15 +205,18 @@ def _by_version(
 
 
 def _of_any_tag(
-    config: ImageConfig, repository: Repository, table: TagTable, *, is_open: bool
+    config: ImageConfig, repository: Repository, older: OlderTags, *, is_open: bool
 ) -> Iterator[Wish]:
     """Of a base whose every tag is approved: those of the version that the image inherited."""
-    final = [
-        tag for tag in table.tags.values() if tag.kind is Kind.VERSION and not tag.is_prerelease
-    ]
+    final = older.of(repository, "")
     stated = version_evidence(config, repository.path)
-    found = [tag for tag in final if stated and tag.version == stated.version]
+    found = tuple(tag for tag in final if stated and tag.version == stated.version)
     if not found and is_open:
         found = final
-    for tag in sorted(found, reverse=True)[:_NEWEST]:
+    for tag in found[:_NEWEST]:
         yield Wish(reference=Reference(repository=repository, tag=tag.text), tag=tag.text)
+
+
+def _final_versions(table: TagTable) -> tuple[Tag, ...]:
+    found = [tag for tag in table.tags.values() if tag.kind is Kind.VERSION]
+    return tuple(sorted((tag for tag in found if not tag.is_prerelease), reverse=True))

@@ -14,7 +14,7 @@ from tagwatch.audit.base import BaseMatch
 from tagwatch.audit.base_build import claimed_builds
 from tagwatch.audit.base_claim import claim_digests
 from tagwatch.audit.base_index import BaseIndex
-from tagwatch.audit.base_seed import Wish, wishes
+from tagwatch.audit.base_seed import OlderTags, Wish, wishes
 from tagwatch.audit.image import Image
 from tagwatch.crawl.plan import Want
 from tagwatch.image.digest import Digest
@@ -48,24 +48,22 @@ class Seeding:
         self._site = site
         self._readings = readings
         self._bases = bases
-        self._wished: dict[Wish, None] = {}
+        self._wished: dict[Wish, bool] = {}
 
     def note(self, image: Image, matches: Collection[BaseMatch], *, is_new: bool) -> bool:
         """Remember what `image` wishes for; True where it does. It may be matched again then."""
         if not (is_new or self._has_new_base) or not self._tables:
             return False
-        policy = self._site.policy
-        found = [
-            wish
-            for wish in wishes(image, matches, policy.followed_bases, self._tables)
-            if not self._is_read(wish)
-        ]
-        self._wished.update(dict.fromkeys(found))
-        return bool(found)
+        has_wish = False
+        for wish in wishes(image, matches, self._site.policy.followed_bases, self._older):
+            if wish not in self._wished:
+                self._wished[wish] = not self._is_read(wish)
+            has_wish |= self._wished[wish]
+        return has_wish
 
     def wants(self) -> Iterator[Want]:
         """What to ask: digests where they are known, which spares listing the tags once more."""
-        for wish in self._wished:
+        for wish in (wish for wish, is_open in self._wished.items() if is_open):
             repository = wish.reference.repository
             digest = wish.digest or self._tables[repository].digests.get(wish.tag or "")
             yield Want(
@@ -78,8 +76,8 @@ class Seeding:
     def store_claimed(self) -> None:
         """Remember what claims name by digest, as far as it was read; tags remember themselves."""
         documents = StoredDocuments(self._ledger)
-        for wish in self._wished:
-            if wish.digest is not None:
+        for wish, is_open in self._wished.items():
+            if is_open and wish.digest is not None:
                 builds = claimed_builds(wish.reference.canonical, wish.digest, documents)
                 self._ledger.put_base_builds(builds)
 
@@ -92,6 +90,10 @@ class Seeding:
             for repository in self._repositories()
             if (reading := self._readings.get(repository)) is not None
         }
+
+    @cached_property
+    def _older(self) -> OlderTags:
+        return OlderTags(self._tables)
 
     @cached_property
     def _has_new_base(self) -> bool:

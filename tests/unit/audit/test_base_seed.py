@@ -10,7 +10,7 @@ from tagwatch.audit.base import BaseBuild, BaseMatch, BaseVerdict
 from tagwatch.audit.base_build import base_builds, claimed_builds
 from tagwatch.audit.base_index import index_builds
 from tagwatch.audit.base_match import match_base
-from tagwatch.audit.base_seed import Wish, older_tags, wishes, with_older_builds
+from tagwatch.audit.base_seed import OlderTags, Wish, older_tags, wishes, with_older_builds
 from tagwatch.audit.history import Interval
 from tagwatch.audit.image import Image, read_image
 from tagwatch.audit.policy import ApprovedBase
@@ -133,13 +133,13 @@ def test_a_tag_that_nobody_saw_is_not_called_retired() -> None:
     assert "What that tag serves now is not known." in found.sentence
 
 
-TABLES = {Repository.parse(PYTHON.reference): TagTable.of(NAMES)}
+OLDER = OlderTags({Repository.parse(PYTHON.reference): TagTable.of(NAMES)})
 
 
 def wished(
     image: Built, base: ApprovedBase = PYTHON, builds: list[BaseBuild] | None = None
 ) -> list[str]:
-    found = wishes(read(image), [match(image, builds or [])], [base], TABLES)
+    found = wishes(read(image), [match(image, builds or [])], [base], OLDER)
     return [wish.tag or str(wish.digest) for wish in found]
 
 
@@ -172,5 +172,5 @@ def test_a_claim_is_a_wish_where_the_policy_approves_its_name() -> None:
     assert OLD.digest not in wished(image, other)
     whole = ApprovedBase(reference=PYTHON.reference)
     named = build(copy("a", "/a"), label(name, "python:3.12-slim"), base=debian(0))
-    found = list(wishes(read(named), [], [whole], TABLES))
+    found = list(wishes(read(named), [], [whole], OLDER))
     assert found[0] == Wish(reference=Reference.parse("python:3.12-slim"), tag="3.12-slim")
