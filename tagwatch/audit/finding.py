@@ -57,4 +57,4 @@ def fingerprint(rule: str, target: Target, *, ordinal: int = 0, subject: str = "
     if reference is not None:
         name = reference.repository.name + (f":{reference.tag}" if reference.tag else "")
     parts = (rule, target.location.path, name + subject, target.group or "", str(ordinal))
-    return sha256("\0".join(parts).encode())
+    return sha256("\0".join(parts).encode(errors="surrogatepass"))  # a file of odd bytes

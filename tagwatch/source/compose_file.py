@@ -22,7 +22,7 @@ _FOREIGN = re.compile(r"(?:^|/)(?:\.(?:github|gitea|forgejo)/workflows|templates
 _SERVICE_KEY = re.compile(
     rb"""(?m)(?:^[ \t]+|[{,][ \t]*)["']?(?:image|build|extends)["']?[ \t]*:"""
 )
-_OTHER = re.compile(rb"(?m)^(?:apiVersion|jobs|stages|\$schema)[ \t]*:")
+_OTHER = re.compile(rb"(?m)^(?:apiVersion|jobs|runs|stages|\$schema)[ \t]*:")
 _BLOCK = re.compile(rb"(?m)^(?=[^\s#])")
 _BLOCK_KEY = re.compile(rb"[\w.-]+:[ \t]*\r?(?:#.*)?\n")
 _NO_SERVICE = re.compile(

@@ -23,7 +23,7 @@ from tagwatch.source.target import Extraction, Location, Problem, SourceContext,
 __all__ = ["extract", "recognizes"]
 
 _NAME = regex(
-    r"(?:docker|container)file(?:[._-][^/]*)?|[^/]+\.(?:docker|container)file", re.IGNORECASE
+    r"(?:docker|container)file(?:[._-][^/]*)?|[^/]+[._-](?:docker|container)file", re.IGNORECASE
 )
 _NEVER = frozenset(
     {"dockerignore", "md", "rst", "adoc", "htm", "html", "json", "yml", "yaml", "toml", "xml"}
@@ -66,6 +66,15 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
         place = Location(path=path, line=1, column=1, end_line=1, end_column=1)
         problem = Problem(message=error.message, location=place, hint=error.hint)
         return Extraction(problems=(problem,))
+    found = _extract(source, context)
+    if source.text.isascii() or source.is_utf8:
+        return found
+    from tagwatch.source.odd_bytes import readable
+
+    return readable(found)
+
+
+def _extract(source: SourceText, context: SourceContext) -> Extraction:
     targets = list(syntax_target(source))
     reader = StatementReader(source)
     try:

@@ -144,9 +144,11 @@ class _Builder:
         text = self._source.text[start:end]
         if "\\" in text and "${" not in text:
             try:
-                text = json.loads(f'"{text}"', strict=False)
+                value: str = json.loads(f'"{text}"', strict=False)
+                value.encode()  # half a surrogate pair is no text
             except ValueError:
                 return Scalar(text, start, end, '"')
+            return Scalar(value, start, end, '"')
         return Scalar(text, start, end, '"')
 
     def _heredoc(self, tree: Any) -> Scalar:

@@ -72,11 +72,11 @@ class _Parser:
         written, start, end = match[0], match.start(), match.end()
         if match.lastgroup == "text":
             try:
-                return self._scalar(
-                    Scalar(json.loads(written, strict=False), start + 1, end - 1, '"')
-                )
+                value: str = json.loads(written, strict=False)
+                value.encode()  # half a surrogate pair is no text
             except ValueError:
                 return "a text with a wrong escape"
+            return self._scalar(Scalar(value, start + 1, end - 1, '"'))
         if match.lastgroup == "word":
             return self._scalar(Scalar(written, start, end))
         if written in "{[":

@@ -8,6 +8,7 @@ from tagwatch.errors import InputError, InvalidReferenceError
 from tagwatch.image.reference import Reference
 from tagwatch.source.digest_comment import comment_field
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
+from tagwatch.source.odd_bytes import readable
 from tagwatch.source.piece import Piece, fields_of
 from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Extraction, Field, Location, Problem, SourceContext, Target
@@ -46,9 +47,10 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:  # noq
         if not _COMMENT.fullmatch(line)
     ]
     ignores = find_ignores(source.text, path)
-    return Extraction(
+    found = Extraction(
         targets=attach(targets, ignores), problems=ignore_problems(ignores), ignores=ignores
     )
+    return found if source.is_utf8 else readable(found)
 
 
 def _target(source: SourceText, start: int, line: str) -> Target:

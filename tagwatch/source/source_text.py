@@ -34,6 +34,15 @@ class SourceText:
         self.starts = [0, *accumulate(len(line) + 1 for line in self.lines)]
         self._byte_starts: list[int] | None = None
 
+    @property
+    def is_utf8(self) -> bool:
+        """False where a byte of the file is no UTF-8."""
+        try:
+            self.text.encode()
+        except UnicodeEncodeError:
+            return False
+        return True
+
     def location(self, start: int, end: int) -> Location:
         """The place of `text[start:end]`."""
         first = bisect_right(self.starts, start) - 1

@@ -104,6 +104,8 @@ class _Reader:
         try:
             raw = self._bytes(file.real)
         except InputError as error:
+            if file.origin == "walked" and _is_foreign(file):
+                return None
             return _refused(file, error.message, error.hint)
         head = raw[:HEAD_BYTES]
         source = source_for(file.path, head)
@@ -191,6 +193,18 @@ class _Reader:
 def _overrides(path: str) -> bool:
     """True for a file that its main file reads, too: `compose.override.yaml`."""
     return ".override." in posixpath.basename(path)
+
+
+def _is_foreign(file: File) -> bool:
+    """True for a file (a lock file, say) that is nobody's by its name and by its beginning."""
+    if source_for(file.path, b"") is not None:
+        return False
+    try:
+        with file.real.open("rb") as opened:
+            head = opened.read(HEAD_BYTES)
+    except OSError:
+        return False
+    return b"\0" in head or source_for(file.path, head) is None
 
 
 def _refused(file: File, message: str, hint: str, *, skipped: bool = False) -> Extraction:

@@ -188,3 +188,15 @@ def test_a_named_file_by_its_content(
 def test_a_walked_file_of_another_tool_is_passed_over(tree: Path, name: str, content: str) -> None:
     (tree / name).write_text(content, encoding="utf-8")
     assert list(read_targets(find(["."], tree).files, tree, {}, {})) == []
+
+
+def test_a_large_file_of_nobody_is_passed_over_in_a_walk(tree: Path) -> None:
+    filler = "a: b\n" * (MAX_FILE_BYTES // 5 + 1)
+    (tree / "pnpm-lock.yaml").write_text(filler, encoding="utf-8")
+    (tree / "data.yaml").write_bytes(b"\0\1")
+    (tree / "compose.yaml").write_text(filler, encoding="utf-8")
+    (tree / "pod.yaml").write_text(f"apiVersion: v1\nkind: Pod\n{filler}", encoding="utf-8")
+    told = read(tree)
+    assert set(told) == {"compose.yaml", "pod.yaml"}
+    assert all("bytes" in one.problems[0].message for one in told.values())
+    assert read(tree, "pnpm-lock.yaml")["pnpm-lock.yaml"].problems
