@@ -16,10 +16,13 @@ from tagwatch.service.metrics import Metrics
 __all__ = ["application", "listening"]
 
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+_REPORTS = frozenset({".html", ".json", ".md", ".sarif", ".txt", ".xml"})
+"""What publishers write: a folder of reports may hold the ledger and the configuration, too."""
 _MAX_WEBHOOK_BYTES = 1024 * 1024
 
 
@@ -67,10 +70,11 @@ def application(
 
 
 def _report(folder: Path, name: str) -> Path | None:
-    """The file of that name, never one outside the folder."""
+    """The report of that name, never another file, nor one outside the folder."""
     try:
         path = (folder / name).resolve()
-        return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+        is_inside = path.is_relative_to(folder.resolve()) and path.suffix in _REPORTS
+        return path if is_inside and path.is_file() else None
     except (OSError, ValueError):  # a name that no file can have
         return None
 

@@ -60,6 +60,8 @@ def reports(tmp_path: Path) -> Path:
     (folder / "run" / "1.html").write_text("<p>a run</p>")
     (tmp_path / "secret.txt").write_text("secret")
     (folder / "link.html").symlink_to(tmp_path / "secret.txt")
+    for name in ("tagwatch.db", "tagwatch.yaml", ".env"):  # a careless `reports: {directory: .}`
+        (folder / name).write_text("secret")
     return folder
 
 
@@ -90,6 +92,9 @@ async def test_reports_are_served_with_nothing_that_runs(reports: Path) -> None:
         "//etc/passwd",
         "/%2fetc/passwd",
         "/link.html",
+        "/tagwatch.db",
+        "/tagwatch.yaml",
+        "/.env",
         "/run",
         "/nothing.html",
         "/a%00b",
