@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from operator import attrgetter
 
 from tagwatch.image.tag import Kind, Tag
 
@@ -14,8 +15,8 @@ def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:
     """The alias that says most exactly what `asked` is.
 
     Most numbers first; among equals the one whose number begins with the number asked for, the
-    same words, words that contain those asked for, the fewest other words, the same `v`, the
-    shortest.
+    same words, words that contain those asked for, the fewest other words, the same `v`, the tag
+    itself, the highest version (an image that took over its predecessor's name), the shortest.
     """
 
     def foremost(alias: Tag) -> tuple[int, bool, bool]:
@@ -41,11 +42,12 @@ def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:
             word_distance(words, wanted),
             word_distance(Counter(alias.words + alias.rolling), named),
             alias.v != asked.v,
-            len(alias.text),
-            alias.text,
+            alias.text != asked.text,
         )
 
-    return min(found, key=preference)
+    shortest_first = sorted(found, key=lambda alias: (len(alias.text), alias.text))
+    highest_first = sorted(shortest_first, key=attrgetter("precedence"), reverse=True)
+    return min(highest_first, key=preference)
 
 
 def word_distance(left: Counter[str], right: Counter[str]) -> int:

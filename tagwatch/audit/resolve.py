@@ -71,7 +71,7 @@ def resolve_tag(
             basis_detail=claim.detail,
             newer=newer(concrete, table) if concrete else Newer(),
         )
-    if concrete is not None and is_settled(concrete, table):
+    if concrete is not None and is_settled(concrete, asked, table):
         return _by_alias(answer, asked, concrete, group, table, repository)
     if dated is not None:
         return replace(
@@ -93,7 +93,7 @@ def named_by_alias(tag: str, table: TagTable) -> Tag | None:
         return None
     asked = table.tags[tag]
     concrete = most_specific(asked, table.aliases(asked), Kind.VERSION)
-    if concrete is None or table.is_general(concrete) or not is_settled(concrete, table):
+    if concrete is None or table.is_general(concrete) or not is_settled(concrete, asked, table):
         return None
     return concrete
 
@@ -104,7 +104,7 @@ def version_of(tag: str, table: TagTable) -> str | None:
         return None
     asked = table.tags[tag]
     concrete = most_specific(asked, table.aliases(asked), Kind.VERSION)
-    return concrete.version if concrete is not None and is_settled(concrete, table) else None
+    return concrete.version if concrete is not None and is_settled(concrete, asked, table) else None
 
 
 def _reference(repository: Repository | None, tag: str, digest: Digest | None) -> Reference | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from operator import attrgetter, itemgetter
 
 from tagwatch.image.digest import Digest
@@ -26,9 +26,8 @@ _NONE = (Scheme.NONE, 0)
 _sort_key = attrgetter("sort_key")
 _COUNTED = re.compile(r".*[0-9]-[0-9.]+", re.ASCII)
 
-Form = tuple[
-    tuple[str, ...], tuple[int, ...], tuple[int, ...] | None, tuple[int, ...], tuple[int, ...]
-]
+Release = tuple[int, ...]
+Form = tuple[tuple[str, ...], Release, tuple[int, ...] | None, tuple[int, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +37,9 @@ class TagTable:
     `digests`: what each tag serves, None where nobody asked (`is_whole`: nowhere). `groups`: the
     tags of each digest (an alias group), in order. `development`: versions that the publisher names
     by a word such as `devel` and by none such as `latest`. `forms`: a tag of each form. `stages`:
-    the last pre-release of each final version. `generalised`: what more specific tags make
-    floating (`6.2` where there is a `6.2.24`); `generalised_unknown`: those of unknown digest.
-    `kin`: the version tags of each product and shape, which may be newer than one another.
+    the last pre-release of each number, whole or shortened. `generalised`: what more specific
+    tags make floating (`6.2` where there is a `6.2.24`); `generalised_unknown`: those of unknown
+    digest. `kin`: the version tags of each product and shape, which may be newer than one another.
     """
 
     digests: Mapping[str, Digest | None]
@@ -120,7 +119,7 @@ class TagTable:
         )
 
     def stage_of(self, tag: Tag) -> Tag | None:
-        """The last pre-release of the very version that `tag` names as final."""
+        """The last pre-release that may stand behind the final version that `tag` names."""
         text = self.stages.get(_form(tag)) if tag.kind is Kind.VERSION else None
         return self.tags[text] if text else None
 
@@ -175,11 +174,25 @@ def _kin(
     return {key: tuple(group) for key, group in found.items()}
 
 
-def _stages(tags: Iterable[Tag]) -> dict[Form, str]:
-    return {
-        (tag.words, tag.release, None, (), ()): tag.text
-        for tag in sorted((tag for tag in tags if tag.pre is not None), key=_sort_key)
-    }
+def _stages(tags: Collection[Tag]) -> dict[Form, str]:
+    """The last pre-release of each number and stage (`8.6-rc`), and of each final number.
+
+    A final number that a later patch follows was released: no pre-release stands behind it.
+    """
+    patched: dict[tuple[tuple[str, ...], Release], int] = {}
+    for tag in tags:
+        if tag.kind is Kind.VERSION and tag.pre is None and len(tag.release) > 2:
+            series = (tag.product, tag.release[:-1])
+            patched[series] = max(patched.get(series, 0), tag.release[-1])
+    found: dict[Form, str] = {}
+    for tag in sorted((tag for tag in tags if tag.pre is not None), key=_sort_key):
+        is_open = patched.get((tag.product, tag.release[:-1]), 0) <= tag.release[-1]
+        for length in range(1, len(tag.release) + 1):
+            number = tag.release[:length]
+            found[tag.words, number, (tag.pre or ())[:1], (), ()] = tag.text
+            if is_open:
+                found[tag.words, number, None, (), ()] = tag.text
+    return found
 
 
 def _more_general(tag: Tag) -> Iterator[Form]:

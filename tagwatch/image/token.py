@@ -51,6 +51,8 @@ _COMMIT = re.compile(r"g?([0-9a-f]{7,40}|[0-9a-f]{64})", re.ASCII)
 _WORD = re.compile(r"([A-Za-z]+(?:_[A-Za-z]+)*)(?:[._]?(\d+(?:[._]\d+)*))?", re.ASCII)
 _PRERELEASE_TAIL = re.compile(r"(?:[._]?\d+)?(?:\.[0-9A-Za-z]+)*", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
+_LETTER = re.compile(r"[a-wyz]", re.ASCII | re.IGNORECASE)
+"""Of OpenSSL's 1.0.2k; the x of 1.16.x is no letter but a gap, even as a tag's own name."""
 
 
 class Part(IntEnum):
@@ -146,8 +148,8 @@ def _number(text: str) -> Token | None:
             pre = (PRERELEASE_RANK[word], *counted)
         elif not word or (word in _REVISION_WORDS and counted):
             revision += counted
-        elif len(word) == 1 and not counted and len(numbers) > 1 and position == len(text):
-            revision += (ord(word) - ord("a") + 1,)  # OpenSSL's 1.0.2k
+        elif _LETTER.fullmatch(glued[0]) and len(numbers) > 1 and position == len(text):
+            revision += (ord(word) - ord("a") + 1,)
         elif word not in _FINAL_WORDS:
             return None
     return Token(text, Part.NUMBER, match[1], numbers=numbers, pre=pre, revision=revision)
@@ -170,7 +172,7 @@ def _word(text: str) -> Token:
     counted = _integers(match[2] or "")
     lower = stem.lower()
     is_stage = lower in PRERELEASE_RANK and _PRERELEASE_TAIL.fullmatch(rest)
-    if is_stage and (lower not in _GLUED_ONLY or (stem == "M" and counted)):
+    if is_stage and (lower not in _GLUED_ONLY or (lower == "m" and counted)):
         pre = (PRERELEASE_RANK[lower], *_integers(rest))
         return Token(text, Part.PRERELEASE, stem=stem, pre=pre)
     if match.end() < len(text):

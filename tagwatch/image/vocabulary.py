@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from tagwatch.image.token import PRERELEASE_RANK, Part, Token, split_tag
 from tagwatch.value import dataclass, field
@@ -112,13 +112,13 @@ class _Reading:
         A word that stands behind a version is a variant, its number a variant's (`otp-27`). Where
         plain versions exist, a product must look like one: three numbers, or a plain twin.
         """
-        twins = {tag[0].numbers for tag in plain if len(tag[0].numbers) > 1}
+        twins = {_number(tag[0]) for tag in plain if tag[0].weight > 1}
         weight: Counter[str] = Counter()
         for tag in self.tags:
             for word, number, glued in _led_numbers(tag):
                 if word in self.words or word in self.numbered:
                     continue
-                if number.numbers in twins:
+                if _number(number) in twins:
                     weight[word] = max(weight[word], 3)
                 elif not glued:
                     weight[word] = max(weight[word], number.weight)
@@ -139,17 +139,23 @@ class _Reading:
         counted = {tag[0].pre[0] for tag in plain if tag[0].pre}
         joined = {tag[1].text for tag in self.tags if len(tag) > 1 and tag[0].text == "latest"}
         for tag in plain:
-            for token in tag[1:]:
-                if token.part is Part.PRERELEASE and token.text.lower() in PRERELEASE_RANK:
+            for token, follower in zip_longest(tag[1:], tag[2:]):
+                if token.part is not Part.PRERELEASE or token.pre is None:
+                    continue
+                if len(token.pre) > 1 or (follower is not None and follower.part is Part.NUMBER):
+                    counted.add(token.pre[0])
+                if token.text.lower() in PRERELEASE_RANK:
                     with_word.setdefault(token.text, set()).add(tag[0].numbers)
-                    if token.pre and len(token.pre) > 1:
-                        counted.add(token.pre[0])
         return frozenset(
             word
             for word, releases in with_word.items()
             if PRERELEASE_RANK[word.lower()] not in counted
             and (word in joined or _is_flavour(word, releases, without))
         )
+
+
+def _number(token: Token) -> tuple[object, ...]:
+    return (token.numbers, token.pre, token.revision)
 
 
 def _is_flavour(word: str, releases: set[Release], without: set[Release]) -> bool:

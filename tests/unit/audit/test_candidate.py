@@ -45,6 +45,40 @@ def test_a_prerelease_of_the_same_number_is_asked_first() -> None:
     assert candidates("5.0", names)[:2] == ["5.0.0-preview.1", "5.0.0"]
 
 
+def test_a_prerelease_that_a_patch_followed_is_not_asked() -> None:
+    assert candidates("5.0.0", ["5.0.0", "5.0.0-rc.2", "5.0.0-rc.1"]) == ["5.0.0-rc.2"]
+    assert candidates("5.0.0", ["5.0.0", "5.0.0-rc.2", "5.0.1"]) == []
+
+
+@pytest.mark.parametrize(
+    ("tag", "names", "first"),
+    [
+        # a stage is asked for: its last pre-release of each number, before any final version
+        ("5.2.alpha", "5.2.0-alpha2 5.2.0-alpha3 5.2.0-rc1 5.2.4 5.1.9", "5.2.0-alpha3"),
+        ("rc-apache", "11.4.5-apache 11.4.0-rc1-apache 11.4.0-beta1-apache", "11.4.0-rc1-apache"),
+        # the only full names have other words
+        ("22-jdk", "22.0.2-al2023 21.0.4-al2023 21.0.4-jdk", "22.0.2-al2023"),
+        # only a pre-release has all numbers
+        ("11-plus", "11.0-plus 11.0.0-M1-plus 10.2.0-plus", "11.0.0-M1-plus"),
+        # a date under another word
+        ("latest", "base base-20241201.0.286197", "base-20241201.0.286197"),
+    ],
+)
+def test_what_is_asked_first(tag: str, names: str, first: str) -> None:
+    assert candidates(tag, [tag, *names.split()])[:1] == [first]
+
+
+def test_another_build_of_the_same_number_is_not_asked() -> None:
+    assert candidates("17-ea-6-jdk", ["17-ea-6-jdk", "17-ea-7-jdk", "17.0.2-jdk"]) == []
+    assert candidates("16_36-jdk", ["16_36-jdk", "16.0.1_9-jdk", "16.0.2_7-jdk"]) == []
+
+
+def test_a_found_alias_needs_no_name_of_other_words_beside_it() -> None:
+    tags = repository("8-alpine 8.0.2-alpine", unknown="8.0.2-1 8")
+    assert candidates("8-alpine", tags) == []
+    assert candidates("8-alpine", repository("8-alpine", unknown="8.0.2-1 8")) == ["8.0.2-1"]
+
+
 def test_every_kind_of_word_gets_its_turn() -> None:
     names = [f"2026.{minor}.{patch}-developer" for minor in range(9) for patch in range(9)]
     names += [f"26.{minor}.0-community" for minor in range(9)] + ["latest"]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
 import pytest
 
 from tagwatch.audit.resolution import Basis, Status
 from tagwatch.audit.resolve import resolve_selector, resolve_tag
 from tagwatch.audit.version_evidence import VersionEvidence
 from tagwatch.errors import UsageError
+from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.tag_table import TagTable
 from tests import truth
 from tests.tag_groups import repository
 
+HELD_OUT = 1267
 REDIS = Repository(registry="docker.io", path="library/redis")
 
 
@@ -37,6 +43,44 @@ def test_every_query_on_all_tags_ever() -> None:
     counts, remarks = truth.judge(asked, truth.by_functions(truth.ever()))
     assert not remarks
     assert sum(counts.values()) == 223
+
+
+def held_out() -> Iterator[tuple[str, dict[str, Digest], dict[str, list[Any]]]]:
+    for image, facts in truth.load("held_out.json.gz").items():
+        tags = truth.digests(image, [group.split() for group in facts["groups"]])
+        yield image, tags, facts["expected"]
+
+
+def test_images_from_which_nothing_was_learnt() -> None:
+    asked = 0
+    for image, tags, expected in held_out():
+        table = TagTable.of(tags)
+        for tag in tags:
+            kind, concrete, *others = expected.get(tag, ["", tag])
+            found = resolve_tag(tag, table)
+            assert found.tag in (concrete, *chain(*others)), f"{image}:{tag}"
+            if kind:
+                assert found.status == truth.STATUS[kind], f"{image}:{tag}"
+                assert (found.version is not None) == (kind == "version"), f"{image}:{tag}"
+            asked += 1
+    assert asked == HELD_OUT
+
+
+def test_images_from_which_nothing_was_learnt_by_names_and_few_requests() -> None:
+    false = asked = requests = 0
+    for image, tags, expected in held_out():
+        plain = truth.Plain({image: tags})
+        questions = [
+            truth.Question(source="held-out", image=image, text=tag, tag=None, status="")
+            for tag in sorted(tags)[::6]
+        ]
+        for question, found in zip(questions, plain(questions), strict=True):
+            _, concrete, *others = expected.get(question.text, ["", question.text])
+            false += found.tag not in (concrete, None, *chain(*others))
+            asked += 1
+        requests += plain.requests
+    assert false == 0
+    assert requests <= asked
 
 
 def test_names_alone_and_few_requests_say_the_same_and_nothing_false() -> None:

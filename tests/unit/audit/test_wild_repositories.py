@@ -41,6 +41,42 @@ CASES = [
         },
     ),
     Case(
+        "a name of its predecessor left on an image",
+        ("4.0.1 4.0.0 4.0 4 latest", "3.12.1-onbuild 3.12.0-onbuild 3-onbuild"),
+        {
+            "latest": ("4.0.1", "4.0.1"),
+            "3-onbuild": ("3.12.1-onbuild", "3.12.1"),
+            "4.0.0": ("4.0.0", "4.0.0"),
+        },
+    ),
+    Case(
+        "a wildcard as a tag's own name",
+        ("1.x 1.16.x 1.16.11 latest", "0.9.x 0.9.4 0.x"),
+        {"latest": ("1.16.11", "1.16.11"), "1.16.x": ("1.16.11", "1.16.11")},
+    ),
+    Case(
+        "milestones in small letters",
+        ("5.7.5-m15 5.7.5 5.7", "5.6.24 5.6 latest"),
+        {"5.7": ("5.7.5-m15", "5.7.5-m15"), "5.7.5": ("5.7.5-m15", "5.7.5-m15")},
+    ),
+    Case(
+        "a stage whose builds stand behind a dash, beside final versions of all those numbers",
+        (
+            "12-ea-33-jdk 12-ea-33 12-ea-jdk 12-ea",
+            "11-ea-28-jdk 11-ea-28 11-ea-jdk 11-ea",
+            "10-ea-46-jdk 10-ea-46 10-ea",
+            "12-jdk 12 latest",
+            "11-jdk 11",
+            "10-jdk 10",
+        ),
+        {"11-ea": ("11-ea-28", "11-ea-28"), "12-ea-jdk": ("12-ea-33-jdk", "12-ea-33")},
+    ),
+    Case(
+        "a product before versions of two numbers",
+        ("openjdk-8u111-jdk 8u111-jdk openjdk-8-jdk 8-jdk latest", "openjdk-7u121-jdk 7u121-jdk"),
+        {"openjdk-8-jdk": ("openjdk-8u111-jdk", "8u111"), "8-jdk": ("8u111-jdk", "8u111")},
+    ),
+    Case(
         "a stage that ends a number",
         (
             "3.5.4-sdk 3.5-sdk 3-sdk stable-sdk sdk 3.5.4 3.5 3 stable latest",
