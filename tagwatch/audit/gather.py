@@ -14,12 +14,18 @@ from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.image import Image, PlatformImage, read_image
 from tagwatch.audit.lifecycle import classify
 from tagwatch.audit.memory import Memory
+from tagwatch.audit.packages import packages_of
 from tagwatch.audit.pin import may_have_served
 from tagwatch.audit.resolution import Basis, Newer, Resolution, Status
 from tagwatch.audit.resolve import resolve_selector, resolve_tag
 from tagwatch.audit.stated_version import stated_version
 from tagwatch.audit.steps import os_release
-from tagwatch.audit.version_evidence import VersionEvidence, platform_versions, version_evidence
+from tagwatch.audit.version_evidence import (
+    VersionEvidence,
+    attested_version,
+    platform_versions,
+    version_evidence,
+)
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
@@ -262,9 +268,16 @@ def _resolve_digest(
 def _claims(
     image: Image | None, repository: Repository, tag: str | None
 ) -> tuple[VersionEvidence, ...]:
-    """What the image's own config says of its version, first platform first."""
-    configs = [one.config for one in image.platforms if one.config] if image else []
-    claim = version_evidence(configs[0], repository.path, tag) if configs else None
+    """What the first platform that was read says of its version: its config, else its SBOM.
+
+    An SBOM is never asked for here: it speaks where a rule or a diff had it read.
+    """
+    part = next((one for one in image.platforms if one.config), None) if image else None
+    if part is None or part.config is None:
+        return ()
+    claim = version_evidence(part.config, repository.path, tag)
+    if claim is None and (packages := packages_of(part.attestations)):
+        claim = attested_version(packages, repository.path, tag)
     return (claim,) if claim else ()
 
 

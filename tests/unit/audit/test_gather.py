@@ -11,6 +11,7 @@ import pytest
 from tagwatch.audit.gather import dated, gather
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.memory import Memory
+from tagwatch.audit.resolution import Basis, Status
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
@@ -19,6 +20,8 @@ from tagwatch.image.tag_table import TagTable
 from tagwatch.service.demo.images import Built, Step, build, index_of
 from tagwatch.source.target import Location, Target
 from tagwatch.value import replace as with_fields
+from tests.image_builder import attest, index, run, spdx
+from tests.image_builder import build as build_steps
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 REDIS = Repository(registry="docker.io", path="library/redis")
@@ -75,6 +78,34 @@ def memory(digest: Digest, documents: Mapping[Digest, Document], *intervals: Int
 def target(text: str = "redis:7") -> Target:
     place = Location(path="Dockerfile", line=1, column=6, end_line=1, end_column=13)
     return Target(text=text, location=place, kind="from", reference=Reference.parse(text))
+
+
+@pytest.mark.parametrize(
+    ("packages", "version"),
+    [
+        (
+            {"pkg:deb/debian/redis": "5:7.4.11-1~deb12u1", "pkg:deb/debian/openssl": "3.0.14"},
+            "7.4.11",
+        ),
+        ({"pkg:pypi/redis": "5.0.4"}, None),  # a client of it
+    ],
+)
+def test_an_sbom_that_was_read_names_what_no_tag_names(
+    packages: dict[str, str], version: str | None
+) -> None:
+    plain = build_steps(run("make", **{"usr/bin/redis": "1"}))
+    served = index(plain, attest(plain, spdx(plain, packages)))
+    known = replace(
+        memory(served.digest, served.documents),
+        table=TagTable.of({"latest": served.digest}),
+        intervals={},
+    )
+    found = gather(
+        target("redis:latest"), known, platforms=PLATFORMS, bases=lambda _: (), at=AT
+    ).resolution
+    assert found.version == version
+    assert found.status is (Status.RESOLVED if version else Status.NO_VERSION)
+    assert found.basis is (Basis.ATTESTATION if version else Basis.NONE)
 
 
 def test_platforms_at_different_versions_are_said_so() -> None:
