@@ -200,7 +200,8 @@ class SettingsForm(Form, frozen=True):
     facts: Text | FactsForm | None = None
     retention: RetentionForm = RetentionForm()
     knowledge: Annotated[
-        Text | None, Meta(description="newer end-of-life facts than the bundled ones")
+        Text | None,
+        Meta(description="newer ends of life: endoflife.date's /api/v1/products/full, saved"),
     ] = None
 
 

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 __all__ = ["load"]
 
 _FOLDER = Path(__file__).parent
+_BUNDLED = _FOLDER / "end_of_life.json"
 _SCHEMA_VERSION = 1
 
 
 def load(end_of_life: Path | None = None) -> Knowledge:
-    """What is bundled, or ends of life from a newer file of the same form.
+    """What is bundled, or ends of life from a newer file: of the same form, or the one that
+    endoflife.date's API gives.
 
     Raises `ConfigError` where that file cannot be read or is of another form.
     """
-    ends = _read(end_of_life or _FOLDER / "end_of_life.json")
+    ends = _read(end_of_life or _BUNDLED)
     products = _Products(ends["products"], ends["path"])
     return Knowledge(
         as_of=_day(ends["as_of"], ends["path"]),
@@ -88,12 +90,25 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise _malformed(path, str(error)[:120]) from error
+    if isinstance(document, dict) and "result" in document:
+        document = _of_api(document, path)
     if not isinstance(document, dict) or document.get("schema_version") != _SCHEMA_VERSION:
         raise _malformed(path, f"schema_version is not {_SCHEMA_VERSION}")
     missing = [key for key in ("as_of", "source") if key not in document]
     if missing:
         raise _malformed(path, f"{missing[0]} is missing")
     return {"products": None, **document, "path": path}
+
+
+def _of_api(document: dict[str, Any], path: Path) -> dict[str, Any]:
+    from tagwatch.knowledge.endoflife import facts_of, is_api_document
+
+    if not is_api_document(document):
+        raise _malformed(path, "not endoflife.date's API in its version 1")
+    try:
+        return facts_of(document, _read(_BUNDLED)["products"])
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise _malformed(path, f"{type(error).__name__}: {str(error)[:120]}") from error
 
 
 def _day(text: Any, path: Path) -> date:
@@ -106,5 +121,5 @@ def _day(text: Any, path: Path) -> date:
 def _malformed(path: Path, reason: str) -> ConfigError:
     return ConfigError(
         f"{path}: not a file of facts: {reason}",
-        hint="its form is that of the bundled end_of_life.json",
+        hint="save https://endoflife.date/api/v1/products/full, or use the bundled file's form",
     )

@@ -82,9 +82,61 @@ def test_a_newer_file_takes_the_place(tmp_path: Path) -> None:
     assert known.official == KNOWN.official
 
 
+def test_the_document_of_endoflife_dates_api(tmp_path: Path) -> None:
+    """Form: `_plugins/generate-api-v1.rb` of endoflife-date/endoflife.date."""
+    file = tmp_path / "full.json"
+    redis = {
+        "name": "redis",
+        "label": "Redis",
+        "identifiers": [
+            {"type": "purl", "id": "pkg:docker/library/redis"},
+            {"type": "purl", "id": "pkg:docker/other/redis?repository_url=quay.io"},
+            {"type": "purl", "id": "pkg:oci/redis"},
+            {"type": "repology", "id": "redis"},
+        ],
+        "releases": [
+            {"name": "9.0", "isEol": False, "eolFrom": None},
+            {"name": "8.0", "isEol": False, "eolFrom": "2026-12-01"},
+            {"name": "6.2", "isEol": True, "eolFrom": None},
+        ],
+    }
+    debian = {
+        "name": "debian",
+        "label": "Debian",
+        "identifiers": [],
+        "releases": [
+            {"name": "13", "isEol": False, "eolFrom": "2028-08-09", "eoesFrom": "2030-06-30"},
+            {"name": "14", "isEol": False, "eolFrom": None, "eoesFrom": None},
+        ],
+    }
+    laptop = {**debian, "name": "laptop"}
+    facts = {"schema_version": "1.2.0", "generated_at": "2027-01-02T03:04:05Z", "total": 3}
+    file.write_text(json.dumps({**facts, "result": [redis, debian, laptop]}))
+    known = load(file)
+    assert (known.as_of, sorted(known.products)) == (date(2027, 1, 2), ["debian", "redis"])
+    product = known.product_of(Repository.parse("redis"))
+    assert product is not None
+    assert [(cycle.name, cycle.ends, cycle.is_over) for cycle in product.cycles] == [
+        ("9.0", None, False),
+        ("8.0", date(2026, 12, 1), False),
+        ("6.2", None, True),
+    ]
+    assert known.product_of(Repository.parse("bitnami/redis")) == product, "as the bundled facts"
+    assert known.product_of(Repository.parse("other/redis")) is None
+    stable = known.product_of(Repository.parse("debian"))
+    assert stable is not None
+    assert [cycle.ends for cycle in stable.cycles] == [date(2030, 6, 30), None]
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        '{"result": []}',
+        '{"schema_version": "2.0.0", "result": []}',
+        '{"schema_version": "1.2.0", "result": [], "generated_at": 5}',
+        '{"schema_version": "1.2.0", "generated_at": "soon", "result": []}',
+        '{"schema_version": "1.2.0", "generated_at": "2027-01-02", "result": [1]}',
+        '{"schema_version": "1.2.0", "generated_at": "2027-01-02", "result": [{"name": "x"}]}',
         "",
         "[]",
         "{}",
