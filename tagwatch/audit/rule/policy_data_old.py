@@ -38,7 +38,8 @@ def check(subject: RunSubject) -> Iterator[Statement]:
     if used is not None:
         yield Statement(
             message=f"ends of life were judged by facts of {as_of.isoformat()}, {age} days old",
-            remedy="update tagwatch, or name a newer file with knowledge: in tagwatch.yaml",
+            remedy="update tagwatch, or save https://endoflife.date/api/v1/products/full and name "
+            "the file with knowledge: in tagwatch.yaml",
             location=used.location,
             subject="ends of life",
             evidence={"as_of": as_of.isoformat()},
