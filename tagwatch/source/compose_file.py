@@ -25,6 +25,8 @@ _SERVICE_KEY = re.compile(
 _OTHER = re.compile(rb"(?m)^(?:apiVersion|jobs|runs|stages|\$schema)[ \t]*:")
 _BLOCK = re.compile(rb"(?m)^(?=[^\s#])")
 _BLOCK_KEY = re.compile(rb"[\w.-]+:[ \t]*\r?(?:#.*)?\n")
+_CHILD = re.compile(rb"(?m)^([ \t]+)(?![ \t#\r\n])(?P<item>-?)")
+_CHILD_KEY = re.compile(rb"""(?m)^([ \t]+)["']?(?:image|build|extends)["']?[ \t]*:""")
 _NO_SERVICE = re.compile(
     rb"(?m)^[ \t-]+(?:script|stage|repository|tag|pullPolicy|steps|runs-on|kind)[ \t]*:"
 )
@@ -49,9 +51,18 @@ def recognizes(path: str, head: bytes) -> bool:
 def _is_version_1(head: bytes) -> bool:
     """True where every top-level key looks like a service of the first layout."""
     blocks = [block for block in _BLOCK.split(head) if block.strip() and block[:1] not in b"# \n"]
-    return bool(blocks) and all(
-        _BLOCK_KEY.match(block) and _SERVICE_KEY.search(block) and not _NO_SERVICE.search(block)
-        for block in blocks
+    return bool(blocks) and all(map(_is_service, blocks))
+
+
+def _is_service(block: bytes) -> bool:
+    """True where a top-level key holds a mapping that has `image`, `build` or `extends` itself."""
+    if not _BLOCK_KEY.match(block) or _NO_SERVICE.search(block):
+        return False
+    first = _CHILD.search(block)
+    return (
+        first is not None
+        and not first["item"]
+        and any(key[1] == first[1] for key in _CHILD_KEY.finditer(block, first.start()))
     )
 
 

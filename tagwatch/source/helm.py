@@ -22,7 +22,7 @@ __all__ = ["extract", "recognizes"]
 
 _VALUES = re.compile(r"(?:[^/]*[._-])?values(?:[._-][^/]*)?\.ya?ml", re.IGNORECASE)
 _TEMPLATE_PATH = re.compile(r"(?:^|/)templates/(?:[^/]+/)*[^/]+\.(?:ya?ml|tpl)")
-_ACTION = re.compile(rb"\{\{-?[ \t]*(?:[.$\"(]|/\*|\w)")
+_ACTION = re.compile(rb"(?<!\$)\{\{-?[ \t]*(?:[.$\"(]|/\*|\w)")
 
 
 def recognizes(path: str, head: bytes) -> bool:

@@ -460,6 +460,16 @@ def test_an_extended_file_takes_the_project_s_environment() -> None:
     assert shown(extraction) == ["sub/base.yaml:1:24 x:$T -> docker.io/library/x:project"]
 
 
-def test_an_action_is_no_service() -> None:
-    head = b"runs:\n  using: docker\n  image: docker://redis:7\n"
-    assert not compose.recognizes("action.yaml", head)
+@pytest.mark.parametrize(
+    ("head", "is_compose"),
+    [
+        (b"runs:\n  using: docker\n  image: docker://redis:7\n", False),
+        (b"extraContainers:\n  - name: a\n    image: busybox:1.36\n", False),
+        (b"x:\n  web:\n    image: busybox:1.36\n", False),
+        (b"packages:\n  # c\n\n  config:\n    image: [a]\n", False),
+        (b"web:\n  # c\n  ports: [80]\n  image: a:1\ndb:\n  'image': b:2\n", True),
+        (b"web:\n  build: .\n  links:\n    - db\n", True),
+    ],
+)
+def test_what_is_a_service_without_services(head: bytes, is_compose: bool) -> None:
+    assert compose.recognizes("x.yaml", head) is is_compose

@@ -37,6 +37,7 @@ def answers(text: str, chart: str | None = None) -> list[str]:
         ("templates/sub/d.yaml", b'x: {{- include "x" . }}\n', True),
         ("templates/_helpers.tpl", b"{{/* c */}}\n", True),
         ("templates/d.yaml", b"apiVersion: v1\nkind: Pod\n", False),
+        ("templates/d.yaml", b"jobs:\n- job: ${{ parameters.name }}\n", False),
     ],
 )
 def test_recognizes(path: str, head: bytes, recognized: bool) -> None:
