@@ -145,7 +145,8 @@ async def test_links_are_followed_inside_the_tree_only(shop: Shop, tmp_path: Pat
     inside = await shop.run("check", "--fix=pin", "Dockerfile")
     assert (shop.folder / "Dockerfile").readlink() == Path("real/api.Dockerfile")
     assert b"@sha256:" in (shop.folder / "real/api.Dockerfile").read_bytes()
-    assert inside.code == 0, "the approved bases were never read: unknown, and no refusal"
+    assert inside.code == 1, "pinned, and still built on what is no approved base"
+    assert "base-not-approved" in inside.out
 
     refused = await shop.run("check", "--fix=pin", "out.Dockerfile")
     assert refused.code == 2

@@ -69,7 +69,7 @@ async def test_a_registry_that_never_answers_is_left_in_time(shop: Shop) -> None
         shop.configure()
         started = time.monotonic()
         done = await shop.run("check", "Dockerfile", "--max-time", "1", "--format", "json")
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 18, "less than the 20 s that nobody asked for"
         assert done.code == 0, done.out
         assert done.json["complete"] is False
         assert "check-incomplete" in {one["rule"] for one in done.json["findings"]}
