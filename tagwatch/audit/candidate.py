@@ -45,7 +45,7 @@ def _names(tag: str, table: TagTable, limit: int) -> list[str]:
     if asked.kind in (Kind.COMMIT, Kind.ARTIFACT, Kind.PULL_REQUEST):
         return []
     known = table.digests.get(tag) is not None
-    concrete = most_specific(asked, table.aliases(asked), Kind.VERSION)
+    concrete = most_specific(asked, table.contenders(asked), Kind.VERSION)
     if known and concrete is not None and is_settled(concrete, asked, table):
         return []
     found = [other for level in _unasked(asked, table) for other in _spread(level, asked)]

@@ -57,7 +57,7 @@ def resolve_tag(
         supported=supported,
         reference=_reference(repository, tag, digest),
     )
-    concrete = most_specific(asked, group, Kind.VERSION)
+    concrete = most_specific(asked, table.contenders(asked), Kind.VERSION)
     dated = most_specific(asked, group, Kind.DATED) if concrete is None else None
     claim = _claim(asked, concrete, evidence, table)
     if claim is not None:
@@ -92,7 +92,7 @@ def named_by_alias(tag: str, table: TagTable) -> Tag | None:
     if tag not in table.tags:
         return None
     asked = table.tags[tag]
-    concrete = most_specific(asked, table.aliases(asked), Kind.VERSION)
+    concrete = most_specific(asked, table.contenders(asked), Kind.VERSION)
     if concrete is None or table.is_general(concrete) or not is_settled(concrete, asked, table):
         return None
     return concrete
@@ -103,7 +103,7 @@ def version_of(tag: str, table: TagTable) -> str | None:
     if tag not in table.tags:
         return None
     asked = table.tags[tag]
-    concrete = most_specific(asked, table.aliases(asked), Kind.VERSION)
+    concrete = most_specific(asked, table.contenders(asked), Kind.VERSION)
     return concrete.version if concrete is not None and is_settled(concrete, asked, table) else None
 
 

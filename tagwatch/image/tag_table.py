@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter, itemgetter
 
 from tagwatch.image.digest import Digest
@@ -40,6 +40,7 @@ class TagTable:
     the last pre-release of each number, whole or shortened. `generalised`: what more specific
     tags make floating (`6.2` where there is a `6.2.24`); `generalised_unknown`: those of unknown
     digest. `kin`: the version tags of each product and shape, which may be newer than one another.
+    `released`: names of pre-releases whose very image was released since (`1.2.3-rc.2` as `1.2.3`).
     """
 
     digests: Mapping[str, Digest | None]
@@ -53,6 +54,7 @@ class TagTable:
     generalised: frozenset[Form]
     generalised_unknown: frozenset[Form]
     kin: Mapping[tuple[tuple[str, ...], tuple[str, ...]], tuple[Tag, ...]]
+    released: frozenset[str]
 
     @classmethod
     def of(cls, tags: Mapping[str, Digest | None] | Iterable[str] | TagTable) -> TagTable:
@@ -67,6 +69,7 @@ class TagTable:
             if digest is not None:
                 gathered.setdefault(digest, []).append(read[text])
         groups = {digest: tuple(sorted(group, key=_sort_key)) for digest, group in gathered.items()}
+        patched = _patched(read.values())
         unknown = (tag for text, tag in read.items() if digests[text] is None)
         return cls(
             digests=digests,
@@ -76,10 +79,11 @@ class TagTable:
             groups=groups,
             development=_development(groups.values()),
             forms={_form(tag): text for text, tag in read.items() if tag.kind is Kind.VERSION},
-            stages=_stages(read.values()),
+            stages=_stages(read.values(), patched),
             generalised=_generalised(read.values()),
             generalised_unknown=_generalised(unknown),
             kin=_kin(read.values()),
+            released=frozenset(_released(groups.values(), patched)),
         )
 
     def read(self, text: str) -> Tag:
@@ -91,18 +95,22 @@ class TagTable:
         digest = self.digests.get(tag.text)
         return (tag,) if digest is None else self.groups[digest]
 
+    def contenders(self, tag: Tag) -> tuple[Tag, ...]:
+        """The aliases that may say what `tag` is: not a pre-release of what was released since."""
+        return tuple(alias for alias in self.aliases(tag) if alias.text not in self.released)
+
     def is_specific(self, tag: Tag) -> bool:
         """True for a version tag that no alias says more exactly.
 
         By digests where they are known; where they are not, by the names alone.
         """
-        if tag.kind is not Kind.VERSION:
+        if tag.kind is not Kind.VERSION or tag.text in self.released:
             return False
         if self.digests.get(tag.text) is None:
             return _form(tag) not in self.generalised
         if _form(tag) in self.generalised_unknown:
             return False
-        group = self.aliases(tag)
+        group = self.contenders(tag)
         return tag.weight == max(other.weight for other in group if other.kind is Kind.VERSION)
 
     def is_general(self, tag: Tag, *, known: bool = True) -> bool:
@@ -174,25 +182,60 @@ def _kin(
     return {key: tuple(group) for key, group in found.items()}
 
 
-def _stages(tags: Collection[Tag]) -> dict[Form, str]:
+def _patched(tags: Iterable[Tag]) -> dict[tuple[tuple[str, ...], Release], int]:
+    """The last patch of each series: what stands below it was released, whatever its name says."""
+    last: dict[tuple[tuple[str, ...], Release], int] = {}
+    for tag in tags:
+        if tag.kind is Kind.VERSION and not tag.is_prerelease and len(tag.release) > 2:
+            series = (tag.product, tag.release[:-1])
+            last[series] = max(last.get(series, 0), tag.release[-1])
+    return last
+
+
+def _is_patched(tag: Tag, patched: Mapping[tuple[tuple[str, ...], Release], int]) -> bool:
+    return patched.get((tag.product, tag.release[:-1]), 0) > tag.release[-1]
+
+
+def _stages(
+    tags: Iterable[Tag], patched: Mapping[tuple[tuple[str, ...], Release], int]
+) -> dict[Form, str]:
     """The last pre-release of each number and stage (`8.6-rc`), and of each final number.
 
     A final number that a later patch follows was released: no pre-release stands behind it.
     """
-    patched: dict[tuple[tuple[str, ...], Release], int] = {}
-    for tag in tags:
-        if tag.kind is Kind.VERSION and tag.pre is None and len(tag.release) > 2:
-            series = (tag.product, tag.release[:-1])
-            patched[series] = max(patched.get(series, 0), tag.release[-1])
     found: dict[Form, str] = {}
     for tag in sorted((tag for tag in tags if tag.pre is not None), key=_sort_key):
-        is_open = patched.get((tag.product, tag.release[:-1]), 0) <= tag.release[-1]
+        is_open = not _is_patched(tag, patched)
         for length in range(1, len(tag.release) + 1):
             number = tag.release[:length]
             found[tag.words, number, (tag.pre or ())[:1], (), ()] = tag.text
             if is_open:
                 found[tag.words, number, None, (), ()] = tag.text
     return found
+
+
+def _released(
+    groups: Iterable[tuple[Tag, ...]], patched: Mapping[tuple[tuple[str, ...], Release], int]
+) -> list[str]:
+    """Pre-releases whose group also has the final name, where something shows that it is final.
+
+    A publisher may promote the very image that was tested: then `latest` or a later patch stands
+    beside it, or a higher version was promoted so. Without such a sign the final name may as well
+    be a promise (`haxe:5.0.0` is 5.0.0-preview.1).
+    """
+    twins: list[tuple[Tag, bool]] = []
+    for group in groups:
+        staged = [tag for tag in group if tag.pre is not None]
+        if staged:
+            finals = {t.release for t in group if t.kind is Kind.VERSION and not t.is_prerelease}
+            is_current = any(not _RELEASED_WORDS.isdisjoint(tag.rolling) for tag in group)
+            twins += [
+                (tag, is_current or _is_patched(tag, patched))
+                for tag in staged
+                if tag.release in finals
+            ]
+    highest = max((tag.release for tag, is_sure in twins if is_sure), default=())
+    return [tag.text for tag, is_sure in twins if is_sure or tag.release < highest]
 
 
 def _more_general(tag: Tag) -> Iterator[Form]:
