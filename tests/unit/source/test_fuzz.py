@@ -39,12 +39,14 @@ SAMPLES = {
         ".gitlab-ci.yml",
         "include: [{local: x.yml}]\nvariables: {T: '7', U: {value: $T}}\nimage: a:$T\n"
         ".h: {image: &n 'b:$U'}\nj:\n  extends: .h\n  services: [c:1, {name: d:$T}]\n"
-        "  script: [x]\nk: {image: *n, services: !reference [j, services]}\n",
+        "  script: [x]\nk: {image: *n, services: !reference [j, services]}\n"
+        "l: {image: !reference [.h, image], variables: !reference [k, variables]}\n",
     ),
     "kustomize": (
         "kustomization.yaml",
         "images:\n- name: a\n  newName: b/c\n  newTag: 1.10 # x\n- {name: d, newTag: 'v1'}\n"
-        f"- name: e\n  digest: sha256:{'0' * 64}\n",
+        f"- name: e\n  digest: sha256:{'0' * 64}\npatches:\n- patch: |-\n    - op: add # é\n"
+        "      path: /image\n      value: a:1\n- patch: '{kind: Pod, x: {image: q.io/b}}'\n",
     ),
     "helm": (
         "values.yaml",
@@ -68,7 +70,10 @@ SAMPLES = {
         "apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n  spec:\n    containers:\n"
         '    - name: é\n      image: &i "a:1" # c\n    - {image: *i}\n    initContainers:\n'
         "    - image: >-\n        b/c:2\n---\nkind: X\n"
-        "spec: {steps: [{image: $(x)}], image: r.io/a:1}\n",
+        "spec: {steps: [{image: $(x)}], image: r.io/a:1}\n---\nkind: HelmRelease\nspec:\n"
+        "  values: {image: {repository: d, tag: &t 1}, x: {image: {repository: e, tag: *t}}}\n"
+        "---\nkind: Application\nspec:\n  source:\n    helm:\n"
+        "      values: |\n        image: f:1\n",
     ),
     "plain": ("images.txt", "# c\nredis:7\n  ghcr.io/a/b@sha256:0 # x\né\n"),
 }
