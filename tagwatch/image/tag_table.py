@@ -9,6 +9,7 @@ from operator import attrgetter, itemgetter
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.tag import Kind, Scheme, Tag, parse_tag
+from tagwatch.image.token import PRERELEASE_RANK
 from tagwatch.image.vocabulary import Vocabulary
 from tagwatch.value import dataclass
 
@@ -40,7 +41,7 @@ class TagTable:
     the last pre-release of each number, whole or shortened. `generalised`: what more specific
     tags make floating (`6.2` where there is a `6.2.24`); `generalised_unknown`: those of unknown
     digest. `kin`: the version tags of each product and shape, which may be newer than one another.
-    `released`: names of pre-releases whose very image was released since (`1.2.3-rc.2` as `1.2.3`).
+    `released`: release candidates whose very image was released since (`1.2.3-rc.2` as `1.2.3`).
     """
 
     digests: Mapping[str, Digest | None]
@@ -217,15 +218,15 @@ def _stages(
 def _released(
     groups: Iterable[tuple[Tag, ...]], patched: Mapping[tuple[tuple[str, ...], Release], int]
 ) -> list[str]:
-    """Pre-releases whose group also has the final name, where something shows that it is final.
+    """Release candidates whose group also has the final name, where something shows it is final.
 
     A publisher may promote the very image that was tested: then `latest` or a later patch stands
-    beside it, or a higher version was promoted so. Without such a sign the final name may as well
-    be a promise (`haxe:5.0.0` is 5.0.0-preview.1).
+    beside it, or a higher version was promoted so. Without such a sign, or of an earlier stage, the
+    final name may as well be a promise (`haxe:5.0.0` is 5.0.0-preview.1).
     """
     twins: list[tuple[Tag, bool]] = []
     for group in groups:
-        staged = [tag for tag in group if tag.pre is not None]
+        staged = [tag for tag in group if tag.pre and tag.pre[0] == PRERELEASE_RANK["rc"]]
         if staged:
             finals = {t.release for t in group if t.kind is Kind.VERSION and not t.is_prerelease}
             is_current = any(not _RELEASED_WORDS.isdisjoint(tag.rolling) for tag in group)

@@ -73,6 +73,11 @@ CASES = [
         },
     ),
     Case(
+        "an early stage under the final name and the publisher's latest",
+        ("3-5.2.0-alpha1 3-5.2.0 3-5.2 3 latest", "2-5.1.1 2"),
+        {"3": ("3-5.2.0-alpha1", "3-5.2.0-alpha1"), "latest": ("3-5.2.0-alpha1", "3-5.2.0-alpha1")},
+    ),
+    Case(
         "milestones in small letters",
         ("5.7.5-m15 5.7.5 5.7", "5.6.24 5.6 latest"),
         {"5.7": ("5.7.5-m15", "5.7.5-m15"), "5.7.5": ("5.7.5-m15", "5.7.5-m15")},
