@@ -10,8 +10,10 @@ from typing import NamedTuple
 from tagwatch.audit.alias import most_specific
 from tagwatch.audit.change import Verdict
 from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.resolve import version_of
 from tagwatch.image.digest import Digest
 from tagwatch.image.tag import Kind, Tag, is_step_back, parse_tag, version_key
+from tagwatch.image.tag_table import TagTable
 from tagwatch.image.vocabulary import PLAIN, Vocabulary
 from tagwatch.source.library import LibraryBuild, served_builds
 
@@ -77,9 +79,14 @@ class _Names:
             if name in groups:
                 groups[name].append(self._tag(tag))
         heaviest = {name: _heaviest(group) for name, group in groups.items()}
+        table: TagTable | None = None
         for tag in tags:
-            concrete = most_specific(self._tag(tag), heaviest[served[tag]], Kind.VERSION)
-            yield tag, concrete.version if concrete else None
+            if _is_staged(groups[served[tag]]):
+                table = table or TagTable.of({text: Digest(name) for text, name in served.items()})
+                yield tag, version_of(tag, table)
+            else:
+                concrete = most_specific(self._tag(tag), heaviest[served[tag]], Kind.VERSION)
+                yield tag, concrete.version if concrete else None
 
     def _learn(self, listed: frozenset[str]) -> None:
         if listed != self._listed:
@@ -90,6 +97,11 @@ class _Names:
         if text not in self._tags:
             self._tags[text] = parse_tag(text, self._vocabulary)
         return self._tags[text]
+
+
+def _is_staged(group: Sequence[Tag]) -> bool:
+    """True where a pre-release and a final name one image: the other tags tell what it is."""
+    return len({tag.pre is None for tag in group if tag.kind is Kind.VERSION}) > 1
 
 
 def _heaviest(group: Sequence[Tag]) -> Sequence[Tag]:

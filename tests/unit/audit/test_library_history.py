@@ -92,8 +92,9 @@ def test_every_date_is_answered_as_the_file_of_that_date(
 
 NAMES = st.sets(
     st.sampled_from(
-        ["8.3.1", "8.3.1-fpm", "8.3", "8-fpm-trixie", "8.4.0rc1", "8.4-rc", "8.4.0-dev", "trixie",
-         "trixie-20260101", "cli-2.1.0", "cli", "latest", "otp-27", "8.3.1-otp-27", "v8.3.1"]
+        ["8.3.1", "8.3.1-fpm", "8.3", "8-fpm-trixie", "8.4.0rc1", "8.4.0", "8.4.1", "8.4-rc",
+         "8.4.0-dev", "trixie", "trixie-20260101", "cli-2.1.0", "cli", "latest", "otp-27",
+         "8.3.1-otp-27", "v8.3.1"]
     ),
     min_size=1,
     max_size=6,
