@@ -2,6 +2,10 @@
 
 The grammar is written from what publishers do, not from what a specification says. A tag's text is
 a claim: what the tag stands for is `audit.resolution`'s to say.
+
+The order is SemVer's and PEP 440's wherever a tag is theirs, which a test holds against `semver`
+and `packaging`; those two are not called here, since one repository mixes schemes that neither
+reads (`8u502-b07`, `3.5-dev5`, `2.440.1-lts`) and its tags must be compared with one another.
 """
 
 from __future__ import annotations
