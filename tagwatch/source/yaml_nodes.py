@@ -31,7 +31,9 @@ _MAX_DEPTH = 150  # OpenAPI schemas in CRDs reach about 60
 _MAX_NODES = 1_000_000
 _MAX_MERGED = 200_000
 _SEPARATOR = re.compile(r"(?m)^[ \t]*---(?:[ \t][^\n]*)?\r?$")
-_PROPERTY = re.compile(r"(?:!<[^>\s]*>|[&!][^\s\[\]{},]*)(?:\s+(?:\#[^\n]*\s+)*|(?=[,\]}]|$))")
+_PROPERTY = re.compile(  # libyaml ends an anchor's name at any other character
+    r"(?:!<[^>\s]*>|![^\s\[\]{},]*|&[A-Za-z0-9_-]+)(?:\s+(?:\#[^\n]*\s+)*|(?=[?:,\]}%@`]|$))"
+)
 
 
 def load_yaml(raw: bytes, path: str) -> Document:

@@ -173,6 +173,13 @@ def test_values_agree_with_pyyaml(tree: object, style: str | None, flow: bool) -
         assert plain(value) == yaml.load(text, yaml.BaseLoader)["k"]
 
 
+def test_an_anchor_ends_where_libyaml_ends_it() -> None:
+    document = load_yaml(b"&-:<", "f.yaml")
+    (node,) = document.roots
+    assert isinstance(node, Scalar)
+    assert document.source.text[node.start : node.end] == node.value == ":<"
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.sampled_from("ab:-?[]{},&*!|>'\"#\n \té\u2028\ufeff<%@`~"), max_size=40))
 def test_any_text_gives_nodes_or_problems(text: str) -> None:
