@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from tagwatch.image.snapshot import Document
     from tagwatch.ledger.record import FindingDates, Known, Move, Run
 
-__all__ = ["Reader"]
+__all__ = ["CONFIGURED", "Reader"]
+
+CONFIGURED = "config:"
+"""How the names of places begin that hold what one configuration brings, not what a user did."""
 
 _BASE_BUILDS = """
   SELECT first_seen, last_seen, ended, body FROM base_build
@@ -251,14 +254,18 @@ class Reader:
 
     # Evidence and cached settings
 
-    def evidence(self, keys: Iterable[str]) -> Mapping[str, Evidence]:
-        """The newest evidence of each key, ours before imported where equally old. One query."""
+    def evidence(self, keys: Iterable[str], *, configured: str = "") -> Mapping[str, Evidence]:
+        """The newest evidence of each key, ours before imported where equally old. One query.
+
+        Of what configurations bring, only that of the place `configured` counts.
+        """
         from tagwatch.audit.evidence import Evidence, until
 
         rows = self._rows(
             "SELECT key, at, body FROM evidence WHERE key IN (SELECT value FROM json_each(?)) "
+            "AND (source = ? OR substr(source, 1, ?) <> ?) "
             "ORDER BY coalesce(at, 0), source = 'seen'",
-            (json.dumps(list(keys)),),
+            (json.dumps(list(keys)), configured, len(CONFIGURED), CONFIGURED),
         )
         newest = {key: (at, body) for key, at, body in rows}
         found = {key: (at, decode(Evidence, body)) for key, (at, body) in newest.items()}

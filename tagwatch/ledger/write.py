@@ -252,17 +252,19 @@ class Ledger(Reader):
         with self._transaction() as connection:
             touch(connection, keys, at)
 
-    def replace_evidence(self, source: str, evidence: Iterable[Evidence]) -> None:
-        """Store the evidence of an import, in place of all that came from this source before.
+    def replace_evidence(self, place: str, evidence: Iterable[Evidence]) -> None:
+        """Store the evidence of an import, in place of all that this place held before.
 
-        Raises `LedgerError` for `seen`, which is our own, and for evidence of another source.
+        Raises `LedgerError` for `seen`, which is our own, and for evidence that says it is.
         """
         items = tuple(evidence)
-        if source == "seen" or any(item.source != source for item in items):
-            raise LedgerError(f"imported facts must carry their source, here {source!r}")
+        if "seen" in {place, *(item.source for item in items)}:
+            raise LedgerError(f"imported facts must carry their source, here {place!r}")
         with self._transaction() as connection:
-            connection.execute("DELETE FROM evidence WHERE source = ?", (source,))
-            connection.executemany(_PUT_EVIDENCE, map(_evidence_row, items))
+            connection.execute("DELETE FROM evidence WHERE source = ?", (place,))
+            connection.executemany(
+                _PUT_EVIDENCE, (_evidence_row(item, place=place) for item in items)
+            )
 
     def cache(self, name: str, key: str, body: str, at: datetime) -> None:
         """Keep a text under `name` and its content hash; the newest few of each name stay."""
@@ -321,9 +323,11 @@ def _database(connection: sqlite3.Connection) -> Database:
     return Database(connection, recursive_triggers=False, execute_plugins=False)
 
 
-def _evidence_row(evidence: Evidence, made_from: bytes | None = None) -> tuple[object, ...]:
+def _evidence_row(
+    evidence: Evidence, made_from: bytes | None = None, *, place: str = ""
+) -> tuple[object, ...]:
     body = encode(evidence).decode()
-    return evidence.key, evidence.source, _micros(evidence.at), body, made_from
+    return evidence.key, place or evidence.source, _micros(evidence.at), body, made_from
 
 
 def _base_build_row(build: BaseBuild) -> tuple[object, ...]:

@@ -15,10 +15,11 @@ from tagwatch.ledger.read import Reader
 from tagwatch.sha256 import sha256
 from tagwatch.source.target import Target
 from tagwatch.walk.facts_file import MAX_BYTES, FactsFile, read_facts, write_facts
+from tagwatch.walk.facts_place import configured_place, source_name
 from tagwatch.walk.look_up import Asking
 from tagwatch.walk.site import Site
 
-__all__ = ["bring_facts", "export_facts", "import_facts", "source_name"]
+__all__ = ["bring_facts", "export_facts", "import_facts"]
 
 _OLD = timedelta(days=7)
 _FETCHED_AGAIN = timedelta(hours=1)
@@ -54,7 +55,7 @@ def import_facts(site: Site, settings: Facts) -> FactsFile:
     Raises `ConfigError`, `InputError`, `RegistryError`, `LedgerError`.
     """
     key = _key(settings, site)
-    return _keep(_read(site, settings), key, site, settings)
+    return _keep(_read(site, settings), key, site, settings, place=source_name(settings, site))
 
 
 def bring_facts(site: Site, asking: Asking) -> tuple[str, ...]:
@@ -67,39 +68,30 @@ def bring_facts(site: Site, asking: Asking) -> tuple[str, ...]:
     if settings is None:
         return ()
     is_url = "://" in settings.source
-    if is_url and (asking.offline or _was_fetched(site, settings)):
+    if is_url and (asking.offline or _was_fetched(site)):
         return _age_warnings(site, settings)
-    name = source_name(settings, site)
+    name, place = source_name(settings, site), configured_place(site)
     try:
         key = _key(settings, site)
         raw = _read(site, settings, asking.max_seconds)
     except (ConfigError, InputError, RegistryError) as error:
-        kept_at, _ = _kept(site, name)
+        kept_at, _ = _kept(site, place)
         if kept_at is None:
             return (f"the facts in {name!r} are not used: {error.message}",)
         return (f"the facts in {name!r} are those of {kept_at:%Y-%m-%d}: {error.message}",)
-    if _kept(site, name)[1] != sha256(raw):
-        _keep(raw, key, site, settings)
+    if _kept(site, place)[1] != sha256(raw):
+        _keep(raw, key, site, settings, place=place)
     return _age_warnings(site, settings)
 
 
-def source_name(settings: Facts, site: Site) -> str:
-    """How facts from there are called: a path from the root, or a URL without its query."""
-    if "://" in settings.source:
-        return settings.source.partition("?")[0].partition("#")[0]
-    path = Path(settings.source)
-    return path.relative_to(site.root).as_posix() if path.is_relative_to(site.root) else str(path)
-
-
-def _keep(raw: bytes, key: bytes, site: Site, settings: Facts) -> FactsFile:
+def _keep(raw: bytes, key: bytes, site: Site, settings: Facts, *, place: str) -> FactsFile:
     from tagwatch.ledger.write import Ledger
 
-    name = source_name(settings, site)
-    facts = read_facts(raw, key, source=name, now=site.at)
+    facts = read_facts(raw, key, source=source_name(settings, site), now=site.at)
     with Ledger.open(site.database) as ledger:
-        ledger.replace_evidence(name, facts.evidence)
-        ledger.cache(_CACHE, _place(name), f"{facts.at.isoformat()} {sha256(raw)}", site.at)
-        ledger.cache(_CACHE, _fetched(name), site.at.isoformat(), site.at)
+        ledger.replace_evidence(place, facts.evidence)
+        ledger.cache(_CACHE, _newest(place), f"{facts.at.isoformat()} {sha256(raw)}", site.at)
+        ledger.cache(_CACHE, _fetched(place), site.at.isoformat(), site.at)
     return facts
 
 
@@ -140,7 +132,7 @@ def _key(settings: Facts, site: Site) -> bytes:
 
 def _age_warnings(site: Site, settings: Facts) -> tuple[str, ...]:
     name = source_name(settings, site)
-    kept_at, _ = _kept(site, name)
+    kept_at, _ = _kept(site, configured_place(site))
     if kept_at is None:
         return (f"the facts in {name!r} are not used: they were not fetched yet",)
     age = site.at - kept_at
@@ -149,17 +141,14 @@ def _age_warnings(site: Site, settings: Facts) -> tuple[str, ...]:
     return (f"the facts in {name!r} are {age.days} days old: is the nightly scan still running?",)
 
 
-def _was_fetched(site: Site, settings: Facts) -> bool:
-    stamp = _remembered(site, _fetched(source_name(settings, site)))
+def _was_fetched(site: Site) -> bool:
+    stamp = _remembered(site, _fetched(configured_place(site)))
     return stamp is not None and site.at - datetime.fromisoformat(stamp) < _FETCHED_AGAIN
 
 
-def _kept(site: Site, name: str) -> tuple[datetime | None, str]:
-    """When the facts were written that the ledger holds under this name, and their file's digest.
-
-    Another repository may have put its own there, whose file is called the same.
-    """
-    stamp, _, digest = (_remembered(site, _place(name)) or "").partition(" ")
+def _kept(site: Site, place: str) -> tuple[datetime | None, str]:
+    """When the facts were written that the ledger keeps there, and their file's digest."""
+    stamp, _, digest = (_remembered(site, _newest(place)) or "").partition(" ")
     return datetime.fromisoformat(stamp) if stamp else None, digest
 
 
@@ -170,12 +159,12 @@ def _remembered(site: Site, key: str) -> str | None:
         return ledger.cached(_CACHE, key)
 
 
-def _place(name: str) -> str:
-    return f"{name}\0newest"
+def _newest(place: str) -> str:
+    return f"{place}\0newest"
 
 
-def _fetched(name: str) -> str:
-    return f"{name}\0fetched"
+def _fetched(place: str) -> str:
+    return f"{place}\0fetched"
 
 
 def _watched(site: Site) -> Iterator[str]:

@@ -154,8 +154,13 @@ def _remembered(
         return {}, None
     keys = {key for target in targets if (key := evidence_key(target)) is not None}
     bases = site.policy.followed_bases
+    configured = ""
+    if site.settings.facts is not None:
+        from tagwatch.walk.facts_place import configured_place
+
+        configured = configured_place(site)
     with Reader.open(site.database) as ledger:
-        evidence = dict(ledger.evidence(sorted(keys)))
+        evidence = dict(ledger.evidence(sorted(keys), configured=configured))
         said = ledger.cached(BASES_ASKED, bases_key(site.policy)) if bases else None
     if bases and said is None:
         unread = tuple(base.reference for base in bases)

@@ -72,6 +72,21 @@ async def test_another_repository_may_call_its_file_the_same(shop: Shop) -> None
     assert "the facts in 'facts.tagwatch' are those of 2" in kept.err
 
 
+async def test_what_a_configuration_brings_counts_where_it_does(shop: Shop) -> None:
+    """A stranger's repository names its own facts and their key; other checks never see them."""
+    await exported(shop)
+    forget(shop)
+    brought = await shop.run("check", "--offline", "--format", "json")
+    shop.configure()
+    elsewhere = await shop.run("check", "--offline", "--format", "json")
+    assert (brought.json["coverage"]["read"], elsewhere.json["coverage"]["read"]) == (9, 0)
+
+    imported = await shop.run("facts", "import", "facts.tagwatch", "--key-env", "FACTS_KEY")
+    assert imported.code == 0, imported.err
+    trusted = await shop.run("check", "--offline", "--format", "json")
+    assert trusted.json["coverage"]["read"] == 9, "the user's own word counts everywhere"
+
+
 async def test_own_facts_win_where_they_are_newer(shop: Shop) -> None:
     await exported(shop)
     forget(shop)
