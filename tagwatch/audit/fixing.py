@@ -14,10 +14,10 @@ from tagwatch.audit.result import AuditResult
 from tagwatch.audit.rule.phrase import WATCH, served_now
 from tagwatch.image.reference import Reference
 from tagwatch.source.edit import Fix, bump, pin
-from tagwatch.source.target import Target
+from tagwatch.source.target import Field, Target
 from tagwatch.value import replace
 
-__all__ = ["Strategy", "fixes_of", "tags_to_know"]
+__all__ = ["Strategy", "fixes_of", "kept_back", "tags_to_know"]
 
 
 class Strategy(StrEnum):
@@ -62,6 +62,24 @@ def fixes_of(
             fix = _bumped(target, _newer(found, strategy), also_known)
         if fix is not None:
             yield fix
+
+
+def kept_back(result: AuditResult, strategy: Strategy) -> Iterator[tuple[Target, Field]]:
+    """References that the strategy would change, save that their value makes others too."""
+    for target, found in _fixable(result):
+        shared = next((field for field in target.fields if field.shared), None)
+        if shared is None or target.reference is None or target.reference.digest is not None:
+            continue
+        if strategy is Strategy.PIN:
+            is_wanted = found.resolution.digest is not None
+            fix = _pinned(target, found, {})
+        elif strategy is not Strategy.FINDINGS:
+            newer = _newer(found, strategy)
+            is_wanted, fix = newer is not None, _bumped(target, newer, {})
+        else:
+            return
+        if is_wanted and fix is None:
+            yield target, shared
 
 
 def _offered(result: AuditResult, also_known: Mapping[str, Evidence]) -> Iterator[Fix]:

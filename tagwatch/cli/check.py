@@ -141,6 +141,7 @@ def _run(site: Site, options: argparse.Namespace, baseline: Baseline | None, ask
         result, draft = _audited(site, options, baseline, asking)
     if draft is not None:
         _settle(draft, options)
+        _tell_kept_back(result, options)
     code = result.exit_code(site.policy.fail_on, on_unavailable=site.policy.on_unavailable)
     if not options.dry_run and not (options.quiet and code == 0):
         _print(result, site, options)
@@ -180,6 +181,17 @@ def _settle(draft: Draft, options: argparse.Namespace) -> None:
         raise draft.refusal
     if not options.dry_run:
         note(f"tagwatch: {_made(draft)}")
+
+
+def _tell_kept_back(result: AuditResult, options: argparse.Namespace) -> None:
+    """Say which references were left as they are because an edit would change others with them."""
+    from tagwatch.audit.fixing import Strategy, kept_back
+
+    for target, field in kept_back(result, Strategy(options.fix)):
+        place = f"{target.location.path}:{target.location.line}:{target.location.column}"
+        value = f"{field.location.path}:{field.location.line}:{field.location.column}"
+        why = f"the value at {value} is used elsewhere too; give this image one of its own"
+        note(f"tagwatch: not fixed: {place} {target.reference}: {why}")
 
 
 def _tell_fixed(baseline: Baseline, result: AuditResult, options: argparse.Namespace) -> None:

@@ -134,6 +134,14 @@ async def test_bump_stays_in_the_line_and_takes_the_digest_along(shop: Shop) -> 
     assert (shop.folder / "Dockerfile").read_text() == bumped
 
 
+async def test_a_value_that_other_images_share_is_left_and_told(shop: Shop) -> None:
+    raw = b"ARG TAG=7\nFROM redis:${TAG}\nFROM node:${TAG}\n"
+    only(shop, {"Dockerfile": raw})
+    done = await shop.run("check", "--fix=pin", "Dockerfile")
+    assert (shop.folder / "Dockerfile").read_bytes() == raw
+    assert "not fixed: Dockerfile:2:6 redis:7: the value at Dockerfile:1:9 is used" in done.err
+
+
 async def test_links_are_followed_inside_the_tree_only(shop: Shop, tmp_path: Path) -> None:
     only(shop, {"real/api.Dockerfile": b"FROM redis:7\n"})
     (shop.folder / ".git").mkdir()
