@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from tagwatch.api import check as check
     from tagwatch.api import fix as fix
     from tagwatch.api import scan as scan
-    from tagwatch.audit.change import Change as Change
-    from tagwatch.audit.change import Verdict as Verdict
+    from tagwatch.audit.change.change import Change as Change
+    from tagwatch.audit.change.change import Verdict as Verdict
     from tagwatch.audit.evidence import Evidence as Evidence
     from tagwatch.audit.finding import Finding as Finding
     from tagwatch.audit.finding import Fix as Fix
     from tagwatch.audit.finding import Severity as Severity
     from tagwatch.audit.fixing import Strategy as Strategy
     from tagwatch.audit.history import Interval as Interval
-    from tagwatch.audit.resolution import Basis as Basis
-    from tagwatch.audit.resolution import Resolution as Resolution
-    from tagwatch.audit.resolution import Status as Status
     from tagwatch.audit.result import AuditResult as AuditResult
+    from tagwatch.audit.version.resolution import Basis as Basis
+    from tagwatch.audit.version.resolution import Resolution as Resolution
+    from tagwatch.audit.version.resolution import Status as Status
     from tagwatch.errors import ConfigError as ConfigError
     from tagwatch.errors import InputError as InputError
     from tagwatch.errors import InvalidReferenceError as InvalidReferenceError
@@ -45,12 +45,12 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "api": "Asking CheckOptions ScanResult check fix scan",
-    "audit.change": "Change Verdict",
+    "audit.change.change": "Change Verdict",
     "audit.evidence": "Evidence",
     "audit.finding": "Finding Fix Severity",
     "audit.fixing": "Strategy",
     "audit.history": "Interval",
-    "audit.resolution": "Basis Resolution Status",
+    "audit.version.resolution": "Basis Resolution Status",
     "audit.result": "AuditResult",
     "errors": "ConfigError InputError InvalidReferenceError LedgerError NothingToReadError "
     "RegistryError TagwatchError",

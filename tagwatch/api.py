@@ -222,7 +222,7 @@ async def scan(
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.ask import Patience
     from tagwatch.walk.deliver import alerts_of
-    from tagwatch.walk.survey import survey
+    from tagwatch.walk.survey import Order, survey
 
     found = sources_from_globs(site.settings.sources, site.root)
     files = read_files(found, site, {})
@@ -234,12 +234,10 @@ async def scan(
     with Ledger.open(site.database) as ledger:
         run_id = ledger.begin_run("scan", site.at)
         seen = await survey(
-            files.targets,
+            Order(targets=files.targets, watches=site.settings.watch, whole=True),
             ledger,
             run_id,
             site,
-            watches=site.settings.watch,
-            whole=True,
             patience=Patience(stop=stop),
             progress=progress,
         )

@@ -12,9 +12,9 @@ from tagwatch.audit.evidence import Evidence, evidence_key
 from tagwatch.audit.finding import Finding, Severity
 from tagwatch.audit.judge import Case, judge
 from tagwatch.audit.knowledge import Knowledge
-from tagwatch.audit.policy import Policy, RuleSettings
-from tagwatch.audit.resolution import Basis, Resolution, Status
+from tagwatch.audit.policy.policy import Policy, RuleSettings
 from tagwatch.audit.result import AuditResult
+from tagwatch.audit.version.resolution import Basis, Resolution, Status
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Extraction, Field, Instruction, Location, Span, Target

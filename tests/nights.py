@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Protocol
 
-from tagwatch.audit.base import BaseBuild, BaseMatch, BaseVerdict
+from tagwatch.audit.base.base import BaseBuild, BaseMatch, BaseVerdict
+from tagwatch.audit.base.index import BaseIndex, index_builds
+from tagwatch.audit.base.match import match_bases
 from tagwatch.audit.base_build import base_builds
-from tagwatch.audit.base_index import BaseIndex, index_builds
-from tagwatch.audit.base_match import match_bases
-from tagwatch.audit.change import Verdict
+from tagwatch.audit.change.change import Verdict
+from tagwatch.audit.change.verdict import ChangeContext, explain_change
 from tagwatch.audit.history import Interval
 from tagwatch.audit.image import Image, read_image
-from tagwatch.audit.verdict import ChangeContext, explain_change
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.image.snapshot import Document

@@ -21,8 +21,8 @@ from random import Random
 from urllib.parse import urlsplit
 
 from tagwatch.api import scan
-from tagwatch.audit.base import BaseMatch
-from tagwatch.audit.change import Verdict
+from tagwatch.audit.base.base import BaseMatch
+from tagwatch.audit.change.change import Verdict
 from tagwatch.audit.finding import Finding
 from tagwatch.audit.knowledge import Knowledge
 from tagwatch.config.load import load_configuration

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tagwatch.audit.candidate import candidates
-from tagwatch.audit.resolve import resolve_selector, resolve_tag
+from tagwatch.audit.version.candidate import candidates
+from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
 from tagwatch.image.digest import Digest
 from tagwatch.image.tag_table import TagTable
 from tests.paths import DATA

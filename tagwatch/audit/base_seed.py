@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tagwatch.audit.base import BaseBuild, BaseMatch
-from tagwatch.audit.base_claim import Claim, find_claims
+from tagwatch.audit.base.base import BaseBuild, BaseMatch
+from tagwatch.audit.base.claim import Claim, find_claims
 from tagwatch.audit.image import Image
-from tagwatch.audit.policy import ApprovedBase
-from tagwatch.audit.stated_version import is_older
-from tagwatch.audit.version_evidence import version_evidence
+from tagwatch.audit.policy.policy import ApprovedBase
+from tagwatch.audit.version.stated_version import is_older
+from tagwatch.audit.version.version_evidence import version_evidence
 from tagwatch.image.digest import Digest
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.reference import Reference, Repository

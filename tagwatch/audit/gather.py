@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
-from tagwatch.audit.base import BaseMatch
+from tagwatch.audit.base.base import BaseMatch
+from tagwatch.audit.change.steps import os_release
+from tagwatch.audit.diff.packages import packages_of
 from tagwatch.audit.evidence import Evidence, Pin, PlatformFacts, evidence_key
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.image import Image, PlatformImage, read_image
-from tagwatch.audit.lifecycle import classify
 from tagwatch.audit.memory import Memory
-from tagwatch.audit.packages import packages_of
 from tagwatch.audit.pin import may_have_served
-from tagwatch.audit.resolution import Basis, Newer, Resolution, Status
-from tagwatch.audit.resolve import resolve_selector, resolve_tag
-from tagwatch.audit.stated_version import stated_version
-from tagwatch.audit.steps import os_release
-from tagwatch.audit.version_evidence import (
+from tagwatch.audit.version.lifecycle import classify
+from tagwatch.audit.version.resolution import Basis, Newer, Resolution, Status
+from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
+from tagwatch.audit.version.stated_version import stated_version
+from tagwatch.audit.version.version_evidence import (
     VersionEvidence,
     attested_version,
     platform_versions,

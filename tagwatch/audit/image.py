@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from tagwatch.audit.attestation import Attestation, listed_attestations
+from tagwatch.audit.diff.attestation import Attestation, listed_attestations
 from tagwatch.errors import InvalidDocumentError
 from tagwatch.image.digest import Digest
 from tagwatch.image.image_config import ImageConfig, parse_image_config

@@ -11,17 +11,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from tagwatch.audit.base.subtraction import base_references, charge_to_base
 from tagwatch.audit.baseline import Baseline
+from tagwatch.audit.change.occasion import OCCASIONS, occasions
 from tagwatch.audit.evidence import Asked, Evidence, evidence_key, is_readable
-from tagwatch.audit.exemption import Exemptions
 from tagwatch.audit.finding import Finding, Severity, fingerprint
 from tagwatch.audit.knowledge import Knowledge
-from tagwatch.audit.occasion import OCCASIONS, occasions
-from tagwatch.audit.policy import Policy, RuleSettings
+from tagwatch.audit.policy.exemption import Exemptions
+from tagwatch.audit.policy.policy import Policy, RuleSettings
 from tagwatch.audit.result import AuditResult, Coverage, Ignored, RepositoryChange
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import FileSubject, Rule, RunSubject, Scope, Statement, Subject
-from tagwatch.audit.subtraction import base_references, charge_to_base
 from tagwatch.family import RULES, RULES_OFF
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Failure, Quota, Remark

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from tagwatch.audit.change import Change
+from tagwatch.audit.change.change import Change
 from tagwatch.audit.history import Interval
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository

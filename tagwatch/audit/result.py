@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
-from tagwatch.audit.change import Change
+from tagwatch.audit.change.change import Change
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Finding, Severity
 from tagwatch.image.reference import Repository

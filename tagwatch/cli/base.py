@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tagwatch.audit.evidence import evidence_key, is_readable
-from tagwatch.audit.resolution import Status
+from tagwatch.audit.version.resolution import Status
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of, target_of
 from tagwatch.cli.shell import answer, note, open_site

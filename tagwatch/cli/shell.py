@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-    from tagwatch.audit.policy import Policy
+    from tagwatch.audit.policy.policy import Policy
     from tagwatch.audit.result import AuditResult
 
 __all__ = [

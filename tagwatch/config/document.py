@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from tagwatch.errors import ConfigError
-from tagwatch.source.node import Document, Mapping, Node, Scalar, Sequence
 from tagwatch.source.target import Location
-from tagwatch.source.yaml_nodes import load_yaml
+from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence
+from tagwatch.source.text.yaml_nodes import load_yaml
 
 __all__ = ["ConfigDocument", "Keys", "dotted", "read_document"]
 

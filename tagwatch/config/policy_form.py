@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from tagwatch.audit.finding import Severity
-from tagwatch.audit.policy import (
+from tagwatch.audit.policy.policy import (
     AccessList,
     ApprovedBase,
     Defaults,

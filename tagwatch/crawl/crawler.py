@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from tagwatch.audit.candidate import candidates
-from tagwatch.audit.resolve import named_by_alias
+from tagwatch.audit.version.candidate import candidates
+from tagwatch.audit.version.resolve import named_by_alias
 from tagwatch.crawl.image_reader import ImageReader, each
 from tagwatch.crawl.task import CrawlTask, Need, Pattern
 from tagwatch.errors import (

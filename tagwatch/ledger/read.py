@@ -24,8 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Self
 
-    from tagwatch.audit.base import BaseBuild
-    from tagwatch.audit.change import Change
+    from tagwatch.audit.base.base import BaseBuild
+    from tagwatch.audit.change.change import Change
     from tagwatch.audit.evidence import Evidence
     from tagwatch.audit.result import AuditResult, RepositoryChange
     from tagwatch.image.snapshot import Document
@@ -238,7 +238,7 @@ class Reader:
 
     def base_builds(self, references: Iterable[str] | None = None) -> tuple[BaseBuild, ...]:
         """Every build ever seen of these bases (None: of all), by reference and oldest first."""
-        from tagwatch.audit.base import BaseBuild
+        from tagwatch.audit.base.base import BaseBuild
 
         wanted = None if references is None else json.dumps(list(references))
         rows = self._rows(_BASE_BUILDS, (wanted,))
@@ -348,7 +348,7 @@ class Reader:
 
     def changes_since(self, run_id: int) -> tuple[RepositoryChange, ...]:
         """Every explained move that runs after `run_id` saw, oldest first."""
-        from tagwatch.audit.change import Change
+        from tagwatch.audit.change.change import Change
         from tagwatch.audit.result import RepositoryChange
 
         rows = self._rows(
@@ -366,7 +366,7 @@ class Reader:
 
     def newest_change(self, repository: Repository, tag: str) -> Change | None:
         """The newest move of this tag, where it was explained."""
-        from tagwatch.audit.change import Change
+        from tagwatch.audit.change.change import Change
 
         rows = self._rows(
             f"{_MOVE} WHERE r.registry = ? AND r.path = ? AND t.name = ? "

@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tagwatch.audit.base import BaseBuild
-from tagwatch.audit.change import Change
+from tagwatch.audit.base.base import BaseBuild
+from tagwatch.audit.change.change import Change
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.history import Interval

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tagwatch.audit.history import Interval, Seen
-from tagwatch.audit.resolution import Resolution, Status
+from tagwatch.audit.version.resolution import Resolution, Status
 from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Repository
 from tagwatch.publish.interface import BaseAnswer

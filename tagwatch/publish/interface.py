@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from tagwatch.audit.base import BaseMatch
+from tagwatch.audit.base.base import BaseMatch
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.result import AuditResult, Since
 from tagwatch.value import dataclass, field

@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 
 from tagwatch.audit.evidence import evidence_key
 from tagwatch.audit.finding import Finding
-from tagwatch.audit.resolution import Status
 from tagwatch.audit.result import AuditResult
+from tagwatch.audit.version.resolution import Status
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.text import one_line, stamp
 from tagwatch.publish.wording import failure_sentence, fix_text, untold_problems

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from tagwatch.audit.base import BaseMatch, MatchedBase
+from tagwatch.audit.base.base import BaseMatch, MatchedBase
 from tagwatch.audit.finding import Finding, Fix
 from tagwatch.audit.history import Interval
-from tagwatch.audit.resolution import Resolution
 from tagwatch.audit.result import AuditResult, Ignored, RepositoryChange
+from tagwatch.audit.version.resolution import Resolution
 from tagwatch.image.digest import is_digest
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failure, Quota

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from tagwatch.audit.change import Change, Verdict
+from tagwatch.audit.change.change import Change, Verdict
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.result import AuditResult
 from tagwatch.image.digest import Digest

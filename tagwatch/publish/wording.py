@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from tagwatch.audit.base import BaseMatch
-from tagwatch.audit.change import Change, Verdict
+from tagwatch.audit.base.base import BaseMatch
+from tagwatch.audit.change.change import Change, Verdict
 from tagwatch.audit.evidence import Evidence, evidence_key
 from tagwatch.audit.finding import Finding, Severity
-from tagwatch.audit.resolution import Basis, Resolution, Status
 from tagwatch.audit.result import UNCHECKED, AuditResult, Since
+from tagwatch.audit.version.resolution import Basis, Resolution, Status
 from tagwatch.image.digest import short_digest
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.text import age_text, count, date_text, one_line

@@ -13,14 +13,14 @@ from collections.abc import Iterator
 
 from tagwatch.source.build import IMAGE_SCHEME, Build, Builds, argument_field, cache_reference
 from tagwatch.source.companion import Companions
-from tagwatch.source.hcl_nodes import load_hcl
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target, place_of
-from tagwatch.source.interpolation import Place, Resolved, joined, literal
-from tagwatch.source.json_nodes import load_json
-from tagwatch.source.node import Document, Mapping, Node, Scalar, items_of
 from tagwatch.source.shared_value import mark_shared
 from tagwatch.source.target import Extraction, SourceContext, Span, Target
+from tagwatch.source.text.hcl_nodes import load_hcl
+from tagwatch.source.text.interpolation import Place, Resolved, joined, literal
+from tagwatch.source.text.json_nodes import load_json
+from tagwatch.source.text.node import Document, Mapping, Node, Scalar, items_of
 
 __all__ = ["extract", "recognizes"]
 

@@ -8,9 +8,9 @@ from itertools import accumulate
 from tagwatch.source.companion import Companions
 from tagwatch.source.dockerfile import extract as extract_dockerfile
 from tagwatch.source.image_text import without_start
-from tagwatch.source.interpolation import Resolved
-from tagwatch.source.node import Document, Scalar
 from tagwatch.source.target import Extraction, Field, Location, Problem, SourceContext, Target
+from tagwatch.source.text.interpolation import Resolved
+from tagwatch.source.text.node import Document, Scalar
 from tagwatch.value import dataclass, field, replace
 
 __all__ = [

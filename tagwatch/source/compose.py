@@ -16,21 +16,9 @@ from tagwatch.source.companion import Companions
 from tagwatch.source.compose_build import BuildReader
 from tagwatch.source.compose_file import ComposeFile, recognizes
 from tagwatch.source.compose_port import Publication, read_publication
-from tagwatch.source.dotenv import read_dotenv
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target
-from tagwatch.source.interpolation import Lookup, Resolved, literal
-from tagwatch.source.node import (
-    Document,
-    Mapping,
-    Node,
-    Scalar,
-    Sequence,
-    check_utf8,
-    items_of,
-)
 from tagwatch.source.shared_value import mark_shared
-from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import (
     Extraction,
     Ignore,
@@ -41,7 +29,19 @@ from tagwatch.source.target import (
     Span,
     Target,
 )
-from tagwatch.source.yaml_nodes import load_yaml
+from tagwatch.source.text.dotenv import read_dotenv
+from tagwatch.source.text.interpolation import Lookup, Resolved, literal
+from tagwatch.source.text.node import (
+    Document,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    check_utf8,
+    items_of,
+)
+from tagwatch.source.text.source_text import SourceText
+from tagwatch.source.text.yaml_nodes import load_yaml
 from tagwatch.value import dataclass, replace
 
 __all__ = ["extract", "recognizes"]

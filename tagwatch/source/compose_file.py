@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from tagwatch.source.image_text import place_of
-from tagwatch.source.interpolation import Lookup, Resolved, interpolate, literal
-from tagwatch.source.node import Document, Mapping, Node, Scalar, as_mapping, items_of
+from tagwatch.source.text.interpolation import Lookup, Resolved, interpolate, literal
+from tagwatch.source.text.node import Document, Mapping, Node, Scalar, as_mapping, items_of
 from tagwatch.value import dataclass
 
 __all__ = ["ComposeFile", "recognizes"]

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable
 
 from tagwatch.source.compose_file import ComposeFile
-from tagwatch.source.interpolation import Resolved
-from tagwatch.source.node import Mapping, Scalar, Sequence, items_of
 from tagwatch.source.target import Location, Port, Problem
+from tagwatch.source.text.interpolation import Resolved
+from tagwatch.source.text.node import Mapping, Scalar, Sequence, items_of
 from tagwatch.value import dataclass, replace
 
 __all__ = ["Publication", "read_publication"]

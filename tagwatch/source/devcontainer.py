@@ -16,9 +16,9 @@ from tagwatch.source.companion import Companions
 from tagwatch.source.compose import extract as extract_compose
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target, literal_scalar
-from tagwatch.source.json_nodes import load_json
-from tagwatch.source.node import Document, Mapping, Node, Scalar, Sequence
 from tagwatch.source.target import Extraction, SourceContext, Target
+from tagwatch.source.text.json_nodes import load_json
+from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence
 
 __all__ = ["extract", "recognizes"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
 from tagwatch.regex import regex
-from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Field, Location
+from tagwatch.source.text.source_text import SourceText
 
 __all__ = ["comment_field"]
 

@@ -1,7 +1,7 @@
 """Dockerfiles and Containerfiles: every image that a build would pull, where it is named.
 
-As BuildKit reads them (the modules `dockerfile_lines`, `dockerfile_stage` and `dockerfile_scope`
-say after which of its rules): `# syntax=`, FROM, COPY --from, RUN --mount=from=, in ONBUILD too.
+As BuildKit reads them (`buildkit/` says after which of its rules): `# syntax=`, FROM,
+COPY --from, RUN --mount=from=, in ONBUILD too.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Iterable
 
 from tagwatch.errors import InputError
 from tagwatch.regex import regex
-from tagwatch.source.dockerfile_instruction import instructions_of
-from tagwatch.source.dockerfile_lines import StatementError, StatementReader
-from tagwatch.source.dockerfile_scope import GlobalScope
-from tagwatch.source.dockerfile_stage import Build, group_statements
-from tagwatch.source.dockerfile_target import TargetReader, syntax_target
+from tagwatch.source.buildkit.instruction import instructions_of
+from tagwatch.source.buildkit.lines import StatementError, StatementReader
+from tagwatch.source.buildkit.scope import GlobalScope
+from tagwatch.source.buildkit.stage import Build, group_statements
+from tagwatch.source.buildkit.target import TargetReader, syntax_target
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
-from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
+from tagwatch.source.text.source_text import SourceText
 
 __all__ = ["extract", "recognizes"]
 
@@ -69,7 +69,7 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
     found = _extract(source, context)
     if source.text.isascii() or source.is_utf8:
         return found
-    from tagwatch.source.odd_bytes import readable
+    from tagwatch.source.text.odd_bytes import readable
 
     return readable(found)
 

@@ -14,9 +14,9 @@ from tagwatch.source.build import Build, build_extraction
 from tagwatch.source.companion import Companions
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target, literal_scalar
-from tagwatch.source.node import Document, Mapping, Node, Scalar, items_of
 from tagwatch.source.target import Extraction, SourceContext, Target
-from tagwatch.source.yaml_nodes import load_yaml
+from tagwatch.source.text.node import Document, Mapping, Node, Scalar, items_of
+from tagwatch.source.text.yaml_nodes import load_yaml
 
 __all__ = ["extract", "recognizes"]
 

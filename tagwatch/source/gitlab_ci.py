@@ -15,11 +15,11 @@ from tagwatch.image.platform import Platform
 from tagwatch.source.companion import Companions
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target, place_of, template_variables
-from tagwatch.source.interpolation import Resolved, interpolate, literal
-from tagwatch.source.node import Document, Mapping, Node, Scalar, Sequence, items_of
 from tagwatch.source.shared_value import mark_shared
 from tagwatch.source.target import Extraction, Ignore, Problem, SourceContext, Span, Target
-from tagwatch.source.yaml_nodes import load_yaml
+from tagwatch.source.text.interpolation import Resolved, interpolate, literal
+from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence, items_of
+from tagwatch.source.text.yaml_nodes import load_yaml
 from tagwatch.value import dataclass, field
 
 __all__ = ["extract", "recognizes"]

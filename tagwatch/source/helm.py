@@ -12,11 +12,11 @@ import re
 from tagwatch.source.companion import Companions
 from tagwatch.source.helm_values import Values
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
-from tagwatch.source.node import Mapping
 from tagwatch.source.shared_value import mark_shared
-from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
-from tagwatch.source.yaml_nodes import load_yaml
+from tagwatch.source.text.node import Mapping
+from tagwatch.source.text.source_text import SourceText
+from tagwatch.source.text.yaml_nodes import load_yaml
 
 __all__ = ["extract", "recognizes"]
 

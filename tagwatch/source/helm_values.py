@@ -14,10 +14,10 @@ from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Repository
 from tagwatch.source.companion import Companions
 from tagwatch.source.image_text import image_target, literal_scalar
-from tagwatch.source.node import Document, Mapping, Node, Scalar, Sequence, items_of, walk
 from tagwatch.source.split_reference import SplitReference
 from tagwatch.source.target import Problem, Target
-from tagwatch.source.yaml_nodes import load_yaml
+from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence, items_of, walk
+from tagwatch.source.text.yaml_nodes import load_yaml
 from tagwatch.value import dataclass, replace
 
 __all__ = ["Values"]

@@ -7,10 +7,10 @@ import re
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
 from tagwatch.source.digest_comment import comment_field
-from tagwatch.source.interpolation import Place, Resolved, literal
-from tagwatch.source.node import Document, Scalar
 from tagwatch.source.target import Field, Location, Target
-from tagwatch.source.yaml_nodes import block_content
+from tagwatch.source.text.interpolation import Place, Resolved, literal
+from tagwatch.source.text.node import Document, Scalar
+from tagwatch.source.text.yaml_nodes import block_content
 from tagwatch.value import replace
 
 TYPE_CHECKING = False

@@ -8,10 +8,10 @@ from tagwatch.errors import InputError, InvalidReferenceError
 from tagwatch.image.reference import Reference
 from tagwatch.source.digest_comment import comment_field
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
-from tagwatch.source.odd_bytes import readable
-from tagwatch.source.piece import Piece, fields_of
-from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Extraction, Field, Location, Problem, SourceContext, Target
+from tagwatch.source.text.odd_bytes import readable
+from tagwatch.source.text.piece import Piece, fields_of
+from tagwatch.source.text.source_text import SourceText
 
 __all__ = ["extract", "recognizes"]
 

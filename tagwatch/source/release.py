@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.source.helm_values import Values
-from tagwatch.source.node import Document, Mapping, Node, Scalar, items_of
 from tagwatch.source.target import Problem, Target
-from tagwatch.source.yaml_nodes import load_embedded
+from tagwatch.source.text.node import Document, Mapping, Node, Scalar, items_of
+from tagwatch.source.text.yaml_nodes import load_embedded
 
 __all__ = ["values_images", "values_of"]
 

@@ -6,8 +6,8 @@ from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
 from tagwatch.source.digest_comment import comment_field
 from tagwatch.source.image_text import place_of, template_variables, text_range
-from tagwatch.source.node import Document, Scalar
 from tagwatch.source.target import Field, Target
+from tagwatch.source.text.node import Document, Scalar
 from tagwatch.value import dataclass, replace
 
 __all__ = ["SplitReference"]

@@ -148,7 +148,7 @@ class Instruction:
     `arguments` are its words with the variables that are known in its stage put in; `missing`
     names those that are not. `flags` stand as written (`--platform=$BUILDPLATFORM`). `stage` is
     0-based; of a FROM, `base` is the stage it builds on, None for an image or `scratch`.
-    `source/dockerfile_facts.py` asks questions of them.
+    `source/buildkit/facts.py` asks questions of them.
     """
 
     name: str

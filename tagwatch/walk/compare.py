@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
 
-from tagwatch.audit.attestation import UNREAD_ATTESTATION
-from tagwatch.audit.base_index import BaseIndex
-from tagwatch.audit.change import Change
+from tagwatch.audit.base.index import BaseIndex
+from tagwatch.audit.change.change import Change
+from tagwatch.audit.change.verdict import ChangeContext, explain_change
+from tagwatch.audit.diff.attestation import UNREAD_ATTESTATION
 from tagwatch.audit.evidence import evidence_key
 from tagwatch.audit.image import UNKNOWN_PLATFORM, Image, read_image
-from tagwatch.audit.resolution import Status
-from tagwatch.audit.verdict import ChangeContext, explain_change
+from tagwatch.audit.version.resolution import Status
 from tagwatch.errors import NotFoundError, UnavailableError, UsageError
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform

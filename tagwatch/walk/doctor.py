@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tagwatch.audit.policy import SCRATCH
+from tagwatch.audit.policy.policy import SCRATCH
 from tagwatch.image.reference import Repository
 from tagwatch.registry.client import open_registries
 from tagwatch.registry.diagnosis import Diagnosis, diagnose

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tagwatch.audit.base_index import BaseIndex
+from tagwatch.audit.base.index import BaseIndex
+from tagwatch.audit.change.verdict import ChangeContext, explain_change
 from tagwatch.audit.image import Image, read_image
 from tagwatch.audit.memory import Memory
-from tagwatch.audit.resolve import resolve_tag
 from tagwatch.audit.result import RepositoryChange
-from tagwatch.audit.verdict import ChangeContext, explain_change
+from tagwatch.audit.version.resolve import resolve_tag
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference
 from tagwatch.image.tag import parse_tag

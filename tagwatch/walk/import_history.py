@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 
-from tagwatch.audit.alias import most_specific
 from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.version.alias import most_specific
 from tagwatch.errors import RegistryError
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.snapshot import TagObservation

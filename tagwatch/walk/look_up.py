@@ -110,7 +110,9 @@ def _ask(
 
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.ask import Patience
-    from tagwatch.walk.survey import survey
+    from tagwatch.walk.survey import Order, survey
+
+    order = Order(targets=targets, images=images, whole=with_bases, needs=_needs(asking, site))
 
     async def run() -> Survey:
         with Ledger.open(site.database) as ledger:
@@ -119,15 +121,7 @@ def _ask(
             if asking.begun_at is not None:
                 patience = replace(patience, begun_at=asking.begun_at)
             return await survey(
-                targets,
-                ledger,
-                run_id,
-                site,
-                whole=with_bases,
-                images=images,
-                needs=_needs(asking, site),
-                patience=patience,
-                progress=asking.progress,
+                order, ledger, run_id, site, patience=patience, progress=asking.progress
             )
 
     return asyncio.run(run())

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
 
+from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base_build import base_builds
-from tagwatch.audit.base_index import BaseIndex, index_builds
 from tagwatch.audit.base_seed import with_older_builds
 from tagwatch.audit.history import Interval
 from tagwatch.audit.memory import Memory
-from tagwatch.audit.policy import Policy
+from tagwatch.audit.policy.policy import Policy
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Document

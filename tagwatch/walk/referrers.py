@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
-from tagwatch.audit.attestation import UNREAD_ATTESTATION, Attestation, listed_attestations
+from tagwatch.audit.diff.attestation import UNREAD_ATTESTATION, Attestation, listed_attestations
 from tagwatch.audit.image import Image, with_attestations
 from tagwatch.errors import InvalidDocumentError, RegistryError
 from tagwatch.image.digest import Digest

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 
-from tagwatch.audit.base import BaseMatch
+from tagwatch.audit.base.base import BaseMatch
+from tagwatch.audit.base.claim import claim_digests
+from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.base_build import claimed_builds
-from tagwatch.audit.base_claim import claim_digests
-from tagwatch.audit.base_index import BaseIndex
 from tagwatch.audit.base_seed import OlderTags, Wish, wishes
 from tagwatch.audit.image import Image
 from tagwatch.crawl.plan import Want

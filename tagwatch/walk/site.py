@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tagwatch.audit.knowledge import Knowledge
-from tagwatch.audit.policy import Policy
+from tagwatch.audit.policy.policy import Policy
 from tagwatch.config.settings import Settings
 from tagwatch.value import dataclass, field
 

@@ -6,9 +6,9 @@ for that one the image is its own base. Here it never is.
 
 from __future__ import annotations
 
-from tagwatch.audit.base import BaseMatch
-from tagwatch.audit.base_index import BaseIndex
-from tagwatch.audit.base_match import MatchContext, match_bases
+from tagwatch.audit.base.base import BaseMatch
+from tagwatch.audit.base.index import BaseIndex
+from tagwatch.audit.base.match import MatchContext, match_bases
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.image import Image, read_image
 from tagwatch.image.platform import Platform

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from tagwatch.audit.base import BaseMatch
-from tagwatch.audit.base_index import BaseIndex
-from tagwatch.audit.base_match import MatchContext, match_bases
+from tagwatch.audit.base.base import BaseMatch
+from tagwatch.audit.base.index import BaseIndex
+from tagwatch.audit.base.match import MatchContext, match_bases
 from tagwatch.audit.evidence import Evidence, evidence_key, until
 from tagwatch.audit.gather import dated, gather
 from tagwatch.audit.image import Image
 from tagwatch.audit.judge import may_speak
 from tagwatch.audit.memory import Memory
-from tagwatch.audit.policy import Policy
-from tagwatch.audit.resolve import version_of
+from tagwatch.audit.policy.policy import Policy
 from tagwatch.audit.result import RepositoryChange
+from tagwatch.audit.version.resolve import version_of
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.plan import Want
 from tagwatch.crawl.task import Need
@@ -33,10 +33,26 @@ from tagwatch.walk.seed import Seeding
 from tagwatch.walk.site import BASES_ASKED, Site, bases_key
 from tagwatch.walk.standing import Standing, may_stand
 
-__all__ = ["Survey", "needs_of", "survey"]
+__all__ = ["Order", "Survey", "needs_of", "survey"]
 
 _STORED_AT_ONCE = 500
 Progress = Callable[[RepositorySnapshot], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a survey is asked for.
+
+    `whole`: follow the approved bases as well, and read older builds of them for the images that
+    stand on none that is known, `images` of this machine among them. `needs`: what to read (None:
+    what the policy's rules judge).
+    """
+
+    targets: Sequence[Target]
+    watches: Sequence[Watch] = ()
+    images: Sequence[Image] = ()
+    whole: bool = False
+    needs: Need | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,29 +66,22 @@ class Survey:
 
 
 async def survey(
-    targets: Sequence[Target],
+    order: Order,
     ledger: Ledger,
     run_id: int,
     site: Site,
     *,
-    watches: Sequence[Watch] = (),
-    whole: bool = False,
-    images: Sequence[Image] = (),
-    needs: Need | None = None,
-    patience: Patience | None = None,
+    patience: Patience,
     progress: Progress | None = None,
 ) -> Survey:
-    """Ask what `targets` and `watches` need and gather evidence for each; it is stored, too.
+    """Ask what targets and watches need and gather evidence for each; it is stored, too.
 
-    `whole`: follow the approved bases as well, and read older builds of them for the images that
-    stand on none that is known, `images` of this machine among them. `needs`: what to read (None:
-    what the policy's rules judge). What one repository refuses harms only its own targets.
+    What one repository refuses harms only its own targets.
     """
-    needs = needs_of(site.policy) if needs is None else needs
+    needs = needs_of(site.policy) if order.needs is None else order.needs
     async with open_asker(site) as asker:
-        patience = patience or Patience()
-        expanded, failures = await asker.expand(watches, patience)
-        wants = wants_of_run(targets, expanded, site, with_bases=whole)
+        expanded, failures = await asker.expand(order.watches, patience)
+        wants = wants_of_run(order.targets, expanded, site, with_bases=order.whole)
         answers = await asker.ask(
             wants,
             ledger,
@@ -84,8 +93,8 @@ async def survey(
         answers.failures += failures
         found = Survey(answers=answers)
         asked = Need.DOCUMENTS in needs
-        remembering = _Remembering(ledger, site, found, documents_asked=asked, seeds=whole)
-        remembering.run(targets, expanded, images)
+        remembering = _Remembering(ledger, site, found, documents_asked=asked, seeds=order.whole)
+        remembering.run(order.targets, expanded, order.images)
         if (seeds := remembering.seeds()) and not answers.stopped:
             answers.add(
                 await asker.ask(
@@ -98,7 +107,7 @@ async def survey(
                 )
             )
             remembering.match_again()
-        if whole and not answers.stopped:
+        if order.whole and not answers.stopped:
             ledger.cache(BASES_ASKED, bases_key(site.policy), site.at.isoformat(), site.at)
     return found
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.history import Interval
-from tagwatch.audit.resolution import Resolution, Status
+from tagwatch.audit.version.resolution import Resolution, Status
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot, Scope, TagObservation

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tagwatch.audit.change import Verdict
-from tagwatch.audit.policy import (
+from tagwatch.audit.change.change import Verdict
+from tagwatch.audit.policy.policy import (
     ApprovedBase,
     Policy,
 )

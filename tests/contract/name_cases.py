@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tagwatch.audit.evidence import Pin
-from tagwatch.audit.policy import (
+from tagwatch.audit.policy.policy import (
     AccessList,
     Defaults,
     Denied,

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from tagwatch.audit.base import BaseMatch, BaseVerdict, MatchedBase
-from tagwatch.audit.change import Change, Verdict
+from tagwatch.audit.base.base import BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.change.change import Change, Verdict
 from tagwatch.audit.evidence import Evidence, Pin, PlatformFacts
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.history import Interval
 from tagwatch.audit.knowledge import Cycle, Knowledge, Product
-from tagwatch.audit.policy import (
+from tagwatch.audit.policy.policy import (
     ApprovedBase,
     Policy,
     RuleSettings,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tagwatch.audit.history import Seen
-from tagwatch.audit.policy import (
+from tagwatch.audit.policy.policy import (
     Policy,
     RuleSettings,
 )
-from tagwatch.audit.resolution import Newer, Status
+from tagwatch.audit.version.resolution import Newer, Status
 from tests.audit_case import AT, digest, evidence, target, unread
 from tests.contract.rule_case import (
     BUILT,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tagwatch.audit.resolve import resolve_selector, resolve_tag
+from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
 from tagwatch.image.tag_table import TagTable
 from tagwatch.image.token import PRERELEASE_RANK
 from tests import truth

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.audit.resolve import resolve_tag
+from tagwatch.audit.version.resolve import resolve_tag
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import is_tag
 from tagwatch.image.selector import parse_selector, select

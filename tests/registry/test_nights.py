@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tagwatch.api import scan
-from tagwatch.audit.change import Verdict
+from tagwatch.audit.change.change import Verdict
 from tagwatch.audit.finding import Finding
 from tagwatch.audit.knowledge import Knowledge
 from tagwatch.audit.result import AuditResult

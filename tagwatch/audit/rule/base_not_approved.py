@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.approval import approval, is_version_allowed, known_approval
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Severity
+from tagwatch.audit.policy.approval import approval, is_version_allowed, known_approval
 from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import listed, name
 from tagwatch.audit.rule.stage import is_built_upon, is_judged

@@ -12,7 +12,7 @@ from enum import Enum
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Fix, Severity
 from tagwatch.audit.knowledge import Knowledge
-from tagwatch.audit.policy import Policy
+from tagwatch.audit.policy.policy import Policy
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Ignore, Instruction, Location, Port, Problem, Target
 from tagwatch.value import dataclass, field

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.resolution import Newer, Status
 from tagwatch.audit.rule.interface import Subject
+from tagwatch.audit.version.resolution import Newer, Status
 from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Target

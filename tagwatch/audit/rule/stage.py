@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tagwatch.audit.rule.interface import FileSubject, Subject
-from tagwatch.source.dockerfile_facts import final_stage, inherited_stages
+from tagwatch.source.buildkit.facts import final_stage, inherited_stages
 from tagwatch.source.target import Instruction, Target
 
 __all__ = ["is_built_upon", "is_judged", "stage_of", "target_of"]

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.history import Seen
-from tagwatch.audit.lifecycle import Lifecycle
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import day, facts, instead, name, newest
+from tagwatch.audit.version.lifecycle import Lifecycle
 from tagwatch.source.edit import bump
 
 __all__ = ["RULE", "check"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.audit.candidate import candidates
-from tagwatch.audit.resolve import resolve_selector
+from tagwatch.audit.version.candidate import candidates
+from tagwatch.audit.version.resolve import resolve_selector
 from tagwatch.image.digest import Digest
 from tagwatch.image.selector import parse_selector
 from tests.tag_groups import repository

@@ -10,8 +10,8 @@ from tagwatch.audit.evidence import Evidence, Pin, evidence_key
 from tagwatch.audit.finding import Finding, Severity
 from tagwatch.audit.fixing import Strategy, fixes_of, tags_to_know
 from tagwatch.audit.history import Interval
-from tagwatch.audit.resolution import Newer, Resolution, Status
 from tagwatch.audit.result import AuditResult
+from tagwatch.audit.version.resolution import Newer, Resolution, Status
 from tagwatch.image.digest import Digest
 from tagwatch.source.dockerfile import extract
 from tagwatch.source.edit import apply, pin

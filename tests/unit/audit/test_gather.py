@@ -11,7 +11,7 @@ import pytest
 from tagwatch.audit.gather import dated, gather
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.memory import Memory
-from tagwatch.audit.resolution import Basis, Status
+from tagwatch.audit.version.resolution import Basis, Status
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository

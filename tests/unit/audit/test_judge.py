@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from tagwatch.audit.baseline import make_baseline, read_baseline, write_baseline
 from tagwatch.audit.finding import Severity
-from tagwatch.audit.policy import (
+from tagwatch.audit.policy.policy import (
     IgnorePolicy,
     Override,
     Policy,
     PolicyIgnore,
     RuleSettings,
 )
-from tagwatch.audit.resolution import Status
 from tagwatch.audit.result import AuditResult
+from tagwatch.audit.version.resolution import Status
 from tagwatch.errors import InputError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagwatch.audit.history import Interval, Seen
-from tagwatch.audit.library_history import library_intervals
-from tagwatch.audit.resolve import version_of
+from tagwatch.audit.version.library_history import library_intervals
+from tagwatch.audit.version.resolve import version_of
 from tagwatch.image.digest import Digest
 from tagwatch.image.tag_table import TagTable
 from tagwatch.source.library import LibraryBuild, served_builds

@@ -7,10 +7,10 @@ from functools import cache
 
 import pytest
 
-from tagwatch.audit.change import Verdict
+from tagwatch.audit.change.change import Verdict
 from tagwatch.audit.history import Interval, Seen
-from tagwatch.audit.lifecycle import Lifecycle, classify
-from tagwatch.audit.resolve import version_of
+from tagwatch.audit.version.lifecycle import Lifecycle, classify
+from tagwatch.audit.version.resolve import version_of
 from tagwatch.image.tag_table import TagTable
 from tagwatch.ledger.timeline import served_at
 from tagwatch.value import replace

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tagwatch.audit.base import BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.base.base import BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.base.subtraction import base_references, charge_to_base
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Finding, Severity
-from tagwatch.audit.resolution import Resolution, Status
-from tagwatch.audit.subtraction import base_references, charge_to_base
+from tagwatch.audit.version.resolution import Resolution, Status
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Location
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tagwatch.audit.newer import newer
-from tagwatch.audit.resolution import Status
-from tagwatch.audit.resolve import resolve_selector, resolve_tag
+from tagwatch.audit.version.newer import newer
+from tagwatch.audit.version.resolution import Status
+from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
 from tagwatch.image.tag_table import TagTable
 from tests import truth
 from tests.tag_groups import repository

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.audit.base import BaseBuild
-from tagwatch.audit.change import Change, Verdict
+from tagwatch.audit.base.base import BaseBuild
+from tagwatch.audit.change.change import Change, Verdict
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.result import AuditResult
 from tagwatch.errors import LedgerError

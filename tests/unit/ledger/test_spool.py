@@ -9,7 +9,7 @@ import pytest
 
 from tagwatch.audit.evidence import Asked, Evidence, until
 from tagwatch.audit.history import Interval
-from tagwatch.audit.resolution import Resolution, Status
+from tagwatch.audit.version.resolution import Resolution, Status
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest
 from tagwatch.ledger.codec import decode, decode_quickly, encode

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.audit.base import BaseBuild
-from tagwatch.audit.change import Change, Verdict
+from tagwatch.audit.base.base import BaseBuild
+from tagwatch.audit.change.change import Change, Verdict
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Finding, Severity
 from tagwatch.audit.history import Interval, Seen
-from tagwatch.audit.resolution import Resolution, Status
 from tagwatch.audit.result import AuditResult, Coverage
+from tagwatch.audit.version.resolution import Resolution, Status
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.platform import LINUX_AMD64

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from tagwatch.audit.change import Verdict
+from tagwatch.audit.change.change import Verdict
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.result import AuditResult, Since
 from tagwatch.errors import NotifyError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tagwatch.audit.history import Seen
-from tagwatch.audit.resolution import Resolution, Status
+from tagwatch.audit.version.resolution import Resolution, Status
 from tagwatch.publish.answer import base_text, history_text, resolutions_text, targets_text
 from tagwatch.publish.interface import BaseAnswer
 from tests.publish_images import EVIDENCE, PYTHON, WORKER

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tagwatch.audit.diff import diff_images
-from tagwatch.audit.diff_document import diff_document
+from tagwatch.audit.diff.diff import diff_images
+from tagwatch.audit.diff.document import diff_document
 from tagwatch.publish.html.difference import Difference, differences, not_compared
 from tagwatch.publish.html.layers import stack_of
 from tests import official

@@ -13,8 +13,8 @@ import pytest
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.history import Interval
-from tagwatch.audit.resolution import Resolution, Status
 from tagwatch.audit.result import AuditResult
+from tagwatch.audit.version.resolution import Resolution, Status
 from tagwatch.image.reference import Reference
 from tagwatch.publish.html import page
 from tagwatch.publish.html.layers import stack_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tagwatch.audit.change import Verdict
+from tagwatch.audit.change.change import Verdict
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.result import AuditResult, RepositoryChange, Since
 from tagwatch.publish import console

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Severity
-from tagwatch.audit.resolution import Basis, Resolution, Status
 from tagwatch.audit.result import AuditResult, Coverage
+from tagwatch.audit.version.resolution import Basis, Resolution, Status
 from tagwatch.image.reference import Reference
 from tagwatch.publish.wording import (
     coverage_sentence,

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagwatch.source import devcontainer
-from tagwatch.source.json_nodes import load_json
-from tagwatch.source.node import Mapping, Node, Scalar, Sequence
 from tagwatch.source.target import Extraction
+from tagwatch.source.text.json_nodes import load_json
+from tagwatch.source.text.node import Mapping, Node, Scalar, Sequence
 from tests.source_sample import assert_exact, extract, shown
 
 PATH = ".devcontainer/devcontainer.json"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tagwatch.source.buildkit.facts import effective, final_stage, inherited_stages
 from tagwatch.source.dockerfile import extract
-from tagwatch.source.dockerfile_facts import effective, final_stage, inherited_stages
 from tagwatch.source.target import Instruction, SourceContext
 
 TEXT = """\

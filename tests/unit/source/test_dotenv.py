@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.source.dotenv import read_dotenv
-from tagwatch.source.interpolation import Resolved, literal
-from tagwatch.source.source_text import SourceText
+from tagwatch.source.text.dotenv import read_dotenv
+from tagwatch.source.text.interpolation import Resolved, literal
+from tagwatch.source.text.source_text import SourceText
 
 
 def read(text: str, **environment: str) -> dict[str, str | None]:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.source.interpolation import Place, Resolved, interpolate, literal
-from tagwatch.source.source_text import SourceText
+from tagwatch.source.text.interpolation import Place, Resolved, interpolate, literal
+from tagwatch.source.text.source_text import SourceText
 
 VALUES = {"FOO": "first", "BAR": "", "IMG": "redis", "TAG": "7.2"}
 

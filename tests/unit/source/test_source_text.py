@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagwatch.errors import InputError
-from tagwatch.source.source_text import SourceText
 from tagwatch.source.target import Location
+from tagwatch.source.text.source_text import SourceText
 
 
 @given(st.binary(max_size=60) | st.text(max_size=40).map(str.encode), st.booleans(), st.data())

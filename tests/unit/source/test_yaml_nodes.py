@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagwatch.source.image_text import text_range
-from tagwatch.source.node import Mapping, Node, Scalar, Sequence
-from tagwatch.source.yaml_nodes import load_yaml
+from tagwatch.source.text.node import Mapping, Node, Scalar, Sequence
+from tagwatch.source.text.yaml_nodes import load_yaml
 
 
 def scalar(text: str | bytes, *keys: str) -> tuple[str, str, int, int]:

@@ -1,0 +1,1 @@
+"""What an image is built on, proved by its layers."""

@@ -1,0 +1,53 @@
+"""Whether a base's tag still serves the build that an image stands on, and how far it went since.
+
+Only one platform's manifest counts: an index moves for other platforms and attestations, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tagwatch.audit.base.base import BaseBuild, BaseVerdict
+from tagwatch.audit.change.steps import compare_steps
+from tagwatch.audit.image import PlatformImage
+
+__all__ = ["builds_behind", "currency", "is_recompressed"]
+
+
+def currency(base: BaseBuild, family: Sequence[BaseBuild]) -> tuple[BaseVerdict, BaseBuild | None]:
+    """The verdict on an exact match, and what the tag serves now (None: it is served no more).
+
+    `family`: every known build of the tag for the platform, oldest first; never empty. Unknown
+    where nobody ever saw what the tag serves.
+    """
+    serving = [build for build in family if not build.ended]
+    if not serving:
+        was_seen = any(not build.known_as for build in family)
+        return BaseVerdict.EXACT_RETIRED if was_seen else BaseVerdict.UNKNOWN, None
+    current = serving[-1]
+    if current.manifest == base.manifest or _is_same_content(base, current):
+        return BaseVerdict.EXACT_CURRENT, current
+    return BaseVerdict.EXACT_STALE, current
+
+
+def builds_behind(base: BaseBuild, family: Sequence[BaseBuild]) -> int:
+    """How many other builds the tag served after this one."""
+    manifests = [build.manifest for build in family]
+    if base.manifest not in manifests:
+        return 0
+    later = family[manifests.index(base.manifest) + 1 :]
+    return len({build.manifest for build in later if not _is_same_content(base, build)})
+
+
+def is_recompressed(base: BaseBuild, part: PlatformImage) -> bool:
+    """True where the image stores the base's layers as other bytes than the base does."""
+    stored = part.manifest.layers if part.manifest else ()
+    own = [layer.digest for layer in stored[: len(base.layers)]]
+    return bool(own) and own != [digest for digest, _ in base.layers]
+
+
+def _is_same_content(base: BaseBuild, current: BaseBuild) -> bool:
+    """True for a mirror's or builder's other packing of the same layers and settings."""
+    return base.diff_ids == current.diff_ids and (
+        base.config == current.config or not compare_steps(base.history, current.history).differs
+    )

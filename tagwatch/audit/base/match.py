@@ -1,0 +1,347 @@
+"""Matching an image to the base it is built on: by layers, deepest first, platform by platform.
+
+Layers decide; labels, annotations and provenance are claims that break ties, or are reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tagwatch.audit.base.base import BaseBuild, BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.base.claim import (
+    Claim,
+    ClaimKind,
+    Standing,
+    find_claims,
+    judge_claim,
+)
+from tagwatch.audit.base.currency import builds_behind, currency, is_recompressed
+from tagwatch.audit.base.index import BaseIndex, common_layers, is_history_prefix, solid
+from tagwatch.audit.base.rank import Rank, rank_builds
+from tagwatch.audit.base.sentence import (
+    base_words,
+    beyond_sentence,
+    claim_words,
+    distance_between,
+    layers_words,
+    partial_sentence,
+    served_sentence,
+)
+from tagwatch.audit.base_build import build_of, canonical_name, parse_or_none, repository_of
+from tagwatch.audit.diff.diff import platform_name
+from tagwatch.audit.image import Image, PlatformImage
+from tagwatch.image.image_config import ImageConfig
+from tagwatch.image.platform import Platform
+from tagwatch.value import dataclass, replace
+
+__all__ = ["MatchContext", "match_base", "match_bases"]
+
+_NAMES_ONE = (ClaimKind.DOCKERFILE, ClaimKind.ANNOTATION, ClaimKind.LABEL)
+"""Claims that name one base; provenance lists every image of a build, tools included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchContext:
+    """What a match may rest on beside the layers.
+
+    `rank`: see `Rank`; None: every known build is of an approved base. `is_base`: the image is
+    what a `FROM` names, so that it is itself the base of what will be built. `claims`: what is
+    known from elsewhere, such as the Dockerfile that the image was built from. `audited`: the
+    platforms that were to be read; another that was not read is no gap (None: nor is any, where
+    at least one was read).
+    """
+
+    rank: Rank | None = None
+    is_base: bool = False
+    claims: tuple[Claim, ...] = ()
+    audited: tuple[Platform, ...] | None = None
+
+    def place(self, reference: str) -> int | None:
+        """The place among the approved bases; None where `reference` is not approved."""
+        return 0 if self.rank is None else self.rank(reference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    """One platform's image with all that is said of it."""
+
+    image: Image
+    part: PlatformImage
+    config: ImageConfig
+    index: BaseIndex
+    context: MatchContext
+    claims: tuple[Claim, ...]
+    is_itself: bool
+
+    def verb(self, base: BaseBuild) -> str:
+        """How its sentence begins: what a FROM names will be built upon."""
+        if self.context.is_base:
+            return "Builds on"
+        is_base = self.is_itself and base.manifest == self.part.digest
+        return "Is itself the base" if is_base else "Built on"
+
+
+def match_bases(
+    image: Image, index: BaseIndex, context: MatchContext | None = None
+) -> tuple[BaseMatch, ...]:
+    """The base of every platform of an image that was read or should have been, in its order."""
+    context = context or MatchContext()
+    read = [part for part in image.platforms if part.config is not None]
+    wanted = context.audited if context.audited is not None else ()
+    if not read and context.audited is None:
+        read = list(image.platforms)
+    return tuple(
+        match_base(image, part, index, context)
+        for part in image.platforms
+        if part in read or any(part.platform.serves(platform) for platform in wanted)
+    )
+
+
+def match_base(
+    image: Image, part: PlatformImage, index: BaseIndex, context: MatchContext | None = None
+) -> BaseMatch:
+    """The base of one platform of an image. Never raises; what cannot be known is said."""
+    context = context or MatchContext()
+    platform = platform_name(part.platform)
+    if part.config is None:
+        text = f"What it is built on is not known: {part.problem}."
+        return BaseMatch(platform=platform, verdict=BaseVerdict.UNKNOWN, sentence=text)
+    itself = _is_itself(image, context)
+    subject = _Subject(
+        image=image,
+        part=part,
+        config=part.config,
+        index=index,
+        context=context,
+        # what a base says of its own base is not about what will be built on it
+        claims=_own_claims(image) if itself else (*context.claims, *find_claims(image, part)),
+        is_itself=itself,
+    )
+    hits = _hits(subject, itself=itself)
+    found = _with_hits(subject, hits) if hits else _without_hits(subject)
+    return replace(found, platform=platform)
+
+
+def _is_itself(image: Image, context: MatchContext) -> bool:
+    """True where the image is a base: a `FROM` names it, or the policy does."""
+    name = canonical_name(image.reference)
+    return context.is_base or (context.rank is not None and context.place(name) is not None)
+
+
+def _own_claims(image: Image) -> tuple[Claim, ...]:
+    parsed = parse_or_none(image.reference)
+    if parsed is None or parsed.effective_tag is None:
+        return (Claim(kind=ClaimKind.DOCKERFILE, digest=image.digest),)
+    return (Claim(kind=ClaimKind.DOCKERFILE, reference=parsed, digest=image.digest),)
+
+
+def _hits(subject: _Subject, *, itself: bool) -> tuple[BaseBuild, ...]:
+    """Known builds below the image, deepest first; the image itself only where it is a base."""
+    config = subject.config
+    hits = subject.index.below(config.platform, config.diff_ids)
+    own = repository_of(subject.image.reference)
+    if not itself:
+        return tuple(
+            build
+            for build in hits
+            if repository_of(build.reference) != own or len(build.diff_ids) < len(config.diff_ids)
+        )
+    build = build_of(subject.image, subject.part)
+    if build is None or not solid(config.diff_ids):
+        return hits
+    same = [hit for hit in hits if hit.manifest == build.manifest]
+    known = any(hit.reference == build.reference for hit in same) or (same and not build.tag)
+    return hits if known else (build, *hits)
+
+
+def _with_hits(subject: _Subject, hits: Sequence[BaseBuild]) -> BaseMatch:
+    ranked = _by_depth(subject, hits)
+    base = ranked[0][0]
+    standings = {
+        claim: judge_claim(claim, hits, subject.index, subject.config.platform)
+        for claim in subject.claims
+        if not claim.is_scratch
+    }
+    found = BaseMatch(
+        platform="",
+        verdict=BaseVerdict.UNKNOWN,
+        layers_matched=solid(base.diff_ids),
+        ancestry=_ancestry(ranked),
+        claims=tuple(
+            _claim_text(claim, standing)
+            for claim, standing in standings.items()
+            if subject.context.is_base or not subject.is_itself
+        ),
+        aliases=_aliases(ranked[0], subject.config),
+    )
+    naming = {claim: standings[claim] for claim in standings if claim.kind in _NAMES_ONE}
+    beyond = [claim for claim, standing in naming.items() if standing is Standing.DEEPER]
+    if beyond:
+        text = beyond_sentence(base, subject.config.diff_ids, beyond[0])
+        return replace(found, verdict=BaseVerdict.PARTIAL, sentence=text)
+    return _placed(subject, base, naming, found)
+
+
+def _placed(
+    subject: _Subject, base: BaseBuild, naming: Mapping[Claim, Standing], found: BaseMatch
+) -> BaseMatch:
+    """The layers are those of `base`: is that what was said, and does its tag still serve it?"""
+    family = subject.index.of(base.reference, subject.config.platform)
+    if family:
+        verdict, current = currency(base, family)
+    else:
+        # only a base's own image is not in the index: a tag that was just read is current
+        parsed = parse_or_none(subject.image.reference)
+        is_tag = parsed is not None and parsed.digest is None
+        verdict, current = BaseVerdict.EXACT_CURRENT if is_tag else BaseVerdict.UNKNOWN, None
+    distance = distance_between(base, current) if current else None
+    words = base_words(base, recompressed=is_recompressed(base, subject.part))
+    served = served_sentence(base, verdict, current)
+    against = [claim for claim, standing in naming.items() if standing is Standing.CONTRADICTED]
+    unverified = [claim for claim, standing in naming.items() if standing is Standing.UNVERIFIED]
+    if against:
+        verdict = BaseVerdict.CONFLICT
+        said = claim_words(against[0], with_digest=against[0].name == base.reference)
+        text = f"Says it is built on {said}, but its layers are those "
+        text += f"of {words}. {served}"
+    else:
+        text = f"{subject.verb(base)} {words}. {served}"
+        if unverified:
+            claim = claim_words(unverified[0])
+            text += f" It also says it is built on {claim}: not verified."
+    return replace(
+        found,
+        verdict=verdict,
+        base=_matched(base),
+        current=_matched(current) if current else None,
+        layers_replaced=distance.replaced if distance else 0,
+        layers_added=distance.added if distance else 0,
+        approved=subject.context.place(base.reference) is not None,
+        behind=builds_behind(base, family) if current else None,
+        sentence=text,
+    )
+
+
+def _without_hits(subject: _Subject) -> BaseMatch:
+    """No known build is below the image as a whole: what else can be said?"""
+    config = subject.config
+    claims = tuple(str(claim) for claim in subject.claims)
+    nearest, shared = _nearest(subject)
+    count = solid(config.diff_ids)
+    found = BaseMatch(platform="", verdict=BaseVerdict.UNKNOWN, claims=claims)
+    if any(claim.is_scratch for claim in subject.claims):
+        text = f"Built on nothing (FROM scratch): {layers_words(count)} of its own."
+        return replace(found, verdict=BaseVerdict.SCRATCH, sentence=text)
+    if nearest is not None:
+        text = partial_sentence(nearest, shared, count)
+        if claim := _claimed(subject):
+            text += f" It says it is built on {claim_words(claim)}: not verified."
+        return replace(found, verdict=BaseVerdict.PARTIAL, layers_matched=shared, sentence=text)
+    if claim := _claimed(subject):
+        text = f"Says it is built on {claim_words(claim)}; its layers do not show it"
+        text += f"{' (squashed?)' if _is_squashed(config) else ''}: not verified."
+        base = MatchedBase(reference=claim.name, tag=claim.tag, digest=claim.digest)
+        return replace(found, verdict=BaseVerdict.CLAIMED, base=base, sentence=text)
+    text = _no_match(subject, count)
+    if subject.claims:
+        text += f" Its build read {', '.join(claim.name for claim in subject.claims[:3])}."
+    return replace(found, sentence=text)
+
+
+def _no_match(subject: _Subject, layers: int) -> str:
+    """Why nothing is known: nothing to compare, nothing to compare with, or no match."""
+    if not layers:
+        return "None of its layers holds anything that could tell what it is built on."
+    own, listed = subject.config.platform, subject.part.platform
+    if (own.os, own.architecture) != (listed.os, listed.architecture):
+        return f"Its index says that it is for {listed}, its config says {own}."
+    if not subject.index.on(own):
+        return (
+            f"No build of an approved base is known for {platform_name(own)}, "
+            f"so its {layers_words(layers)} cannot be compared with any."
+        )
+    return f"No known base matches its {layers_words(layers)}."
+
+
+def _claimed(subject: _Subject) -> Claim | None:
+    """The claim to print. Provenance counts alone where it lists one image and the history was
+    lost: else that image may have been a tool.
+    """
+    naming = [claim for claim in subject.claims if claim.kind in _NAMES_ONE]
+    if naming:
+        return naming[0]
+    alone = len(subject.claims) == 1 and _is_squashed(subject.config)
+    return subject.claims[0] if alone else None
+
+
+def _nearest(subject: _Subject) -> tuple[BaseBuild | None, int]:
+    """The approved build that shares most bottom layers, and how many that are not empty."""
+    own = repository_of(subject.image.reference)
+    diff_ids = subject.config.diff_ids
+    best, most = None, 0
+    for build in subject.index.on(subject.config.platform):
+        if repository_of(build.reference) == own or subject.context.place(build.reference) is None:
+            continue
+        shared = solid(diff_ids[: common_layers(build.diff_ids, diff_ids)])
+        if shared > most:
+            best, most = build, shared
+    return best, most
+
+
+def _by_depth(subject: _Subject, hits: Sequence[BaseBuild]) -> list[list[BaseBuild]]:
+    """Hits by number of layers, deepest first, each ranked."""
+    depths: dict[int, list[BaseBuild]] = {}
+    for build in hits:
+        depths.setdefault(len(build.diff_ids), []).append(build)
+    rank = subject.context.place
+    return [rank_builds(group, subject.config, subject.claims, rank) for group in depths.values()]
+
+
+def _ancestry(ranked: Sequence[Sequence[BaseBuild]]) -> tuple[str, ...]:
+    """From the oldest known ancestor to the base; a base that only adds settings comes after
+    the one whose layers it has.
+    """
+    line: list[str] = []
+    for group in reversed(ranked):
+        first = group[0]
+        older = [
+            build
+            for build in group
+            if len(build.history) < len(first.history)
+            and is_history_prefix(build.history, first.history)
+        ]
+        line += [build.reference for build in reversed(older[:1])]
+        line.append(first.reference)
+    return tuple(dict.fromkeys(line))
+
+
+def _aliases(group: Sequence[BaseBuild], config: ImageConfig) -> tuple[str, ...]:
+    """Other names of the same layers that nothing tells apart."""
+    first = group[0]
+    told_apart = is_history_prefix(first.history, config.history)
+    names = dict.fromkeys(
+        build.reference for build in group if build.history == first.history or not told_apart
+    )
+    return tuple(name for name in names if name != first.reference)
+
+
+def _is_squashed(config: ImageConfig) -> bool:
+    layers = config.layer_history
+    return layers is None or not all(entry.created_by.strip() for entry in layers)
+
+
+def _claim_text(claim: Claim, standing: Standing) -> str:
+    if claim.kind is ClaimKind.PROVENANCE and standing is Standing.CONTRADICTED:
+        return f"{claim} (also used to build)"
+    return str(claim)
+
+
+def _matched(build: BaseBuild) -> MatchedBase:
+    return MatchedBase(
+        reference=build.reference,
+        tag=build.tag,
+        digest=build.digest,
+        version=build.version,
+        first_seen=build.first_seen,
+        last_seen=build.last_seen,
+    )

@@ -1,0 +1,1 @@
+"""Why a tag moved: one verdict a change."""

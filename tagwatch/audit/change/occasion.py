@@ -1,0 +1,156 @@
+"""What there is to judge: rules without an occasion are not even imported.
+
+A warm `check` of one file is answered in the time that forty imports would take. An occasion is a
+cheap word about all targets at once; it may be given without need, and must be given where the
+rule could speak. A rule that is not in `OCCASIONS` is always asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
+from tagwatch.audit.knowledge import Knowledge
+from tagwatch.audit.policy.policy import Policy
+from tagwatch.audit.version.resolution import Status
+from tagwatch.image.reference import DOCKER_HUB, Reference
+from tagwatch.regex import regex
+from tagwatch.source.target import Extraction, Target
+
+__all__ = ["OCCASIONS", "occasions"]
+
+OCCASIONS: dict[str, frozenset[str]] = {
+    "tag-missing": frozenset({"untagged"}),
+    "tag-latest": frozenset({"latest"}),
+    "tag-moving": frozenset({"alias"}),
+    "tag-deleted": frozenset({"absent"}),
+    "tag-unsupported": frozenset({"ending"}),
+    "tag-abandoned": frozenset({"ending"}),
+    "tag-replaced": frozenset({"change"}),
+    "tag-rebuilt": frozenset({"change"}),
+    "tag-downgraded": frozenset({"change"}),
+    "tag-os-shifted": frozenset({"change"}),
+    "tag-config-changed": frozenset({"change"}),
+    "port-expose-changed": frozenset({"change"}),
+    "platform-dropped": frozenset({"change"}),
+    "cooldown": frozenset({"history"}),
+    "reference-unresolved": frozenset({"unresolved"}),
+    "registry-not-allowed": frozenset({"access"}),
+    "repository-not-allowed": frozenset({"access"}),
+    "official-lookalike": frozenset({"unofficial"}),
+    "digest-tag-disagree": frozenset({"pin"}),
+    "digest-single-platform": frozenset({"pin"}),
+    "pin-unresolvable": frozenset({"pin"}),
+    "pin-untagged": frozenset({"pin"}),
+    "base-not-approved": frozenset({"approval"}),
+    "base-unknown": frozenset({"approval"}),
+    "base-claim-conflict": frozenset({"base"}),
+    "base-stale": frozenset({"base", "pin"}),
+    "base-behind": frozenset({"newer"}),
+    "version-eol": frozenset({"product"}),
+    "eol-soon": frozenset({"product"}),
+    "policy-data-old": frozenset({"product"}),
+    "platform-missing": frozenset({"demand"}),
+    "platform-lag": frozenset({"platforms"}),
+    "platform-config-differs": frozenset({"platforms"}),
+    "os-mismatch": frozenset({"offer"}),
+    "platform-fixed-in-from": frozenset({"flag"}),
+    "user-root": frozenset({"FROM"}),
+    "add-remote": frozenset({"ADD"}),
+    "attestation-missing": frozenset({"documents"}),
+    "port-all-interfaces": frozenset({"port"}),
+    "port-privileged-host": frozenset({"port"}),
+    "port-conflict": frozenset({"port"}),
+    "port-undeclared": frozenset({"port"}),
+    "port-suspicious": frozenset({"port", "EXPOSE"}),
+    "check-incomplete": frozenset({"gap"}),
+    "ignore-expired": frozenset({"ignore"}),
+    "ignore-unused": frozenset({"ignore"}),
+}
+_PATTERN = regex(r"(?:^|[._-])[xX](?:$|[._-])")
+
+
+def occasions(
+    files: Iterable[tuple[str, Extraction]],
+    evidence: Mapping[str, Evidence],
+    policy: Policy,
+    knowledge: Knowledge,
+) -> frozenset[str]:
+    """Every occasion that some target, file or the policy gives."""
+    found: set[str] = set()
+    if policy.bases:
+        found.add("approval")
+    if any((access.allow or access.deny) for access in (policy.registries, policy.repositories)):
+        found.add("access")
+    for _, extraction in files:
+        if extraction.ports:
+            found.add("port")
+        if extraction.problems:
+            found.add("gap")
+        for one in extraction.instructions:
+            found.add(one.name)
+            if one.flags:
+                found.add("flag")
+        for target in extraction.targets:
+            found.update(_of_text(target, policy, knowledge))
+            key = evidence_key(target)
+            known = evidence.get(key) if key is not None else None
+            if known is not None and is_readable(known):
+                found.update(_of_evidence(known, target, policy))
+            else:
+                found.add("gap")
+    return frozenset(found)
+
+
+def _of_text(target: Target, policy: Policy, knowledge: Knowledge) -> Iterator[str]:
+    reference = target.reference
+    if target.ports:
+        yield "port"
+    if reference is None:
+        yield "unresolved"
+        return
+    if reference.digest is not None:
+        yield "pin"
+    elif reference.tag is None or _PATTERN.search(reference.tag):
+        yield "untagged"
+    if reference.tag == "latest":
+        yield "latest"
+    if target.platform or policy.defaults.platforms:
+        yield "demand"
+    yield from _of_name(reference, knowledge)
+
+
+def _of_name(reference: Reference, knowledge: Knowledge) -> Iterator[str]:
+    repository = reference.repository
+    if repository.name in knowledge.images:
+        yield "product"
+    if repository.registry == DOCKER_HUB and not knowledge.is_official(repository):
+        yield "unofficial"
+
+
+def _of_evidence(known: Evidence, target: Target, policy: Policy) -> Iterator[str]:
+    resolution = known.resolution
+    if resolution.status is Status.NOT_FOUND or known.gone_since is not None:
+        yield "absent"
+    if target.reference is not None and resolution.tag != target.reference.tag:
+        yield "alias"
+    if known.lifecycle is not None:
+        yield "alias"
+        yield "ending"
+    if resolution.supported is False:
+        yield "ending"
+    newer = resolution.newer
+    if newer.patch or newer.minor or newer.major:
+        yield "newer"
+    for name, there in (
+        ("change", known.change is not None),
+        ("gap", bool(known.failures)),
+        ("history", bool(known.history)),
+        ("pin", known.pin is not None),
+        ("base", bool(known.bases)),
+        ("platforms", len(known.platforms) > 1),
+        ("offer", bool(known.platforms_offered) and policy.defaults.host_os != "any"),
+        ("documents", known.documents_read),
+    ):
+        if there:
+            yield name

@@ -1,0 +1,263 @@
+"""Was it the same build? Steps and config of two images of one version, above what they stand on.
+
+Layers are not compared: a real rebuild runs every step again and makes every layer anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from tagwatch.audit.base.base import BaseBuild
+from tagwatch.audit.base.index import BaseIndex, base_steps, common_layers, solid
+from tagwatch.audit.change.steps import (
+    StepDiff,
+    base_boundary,
+    compare_steps,
+    normalized_step,
+    root_boundary,
+    step_text,
+)
+from tagwatch.audit.diff.mask import mask_text, mask_words
+from tagwatch.image.image_config import HistoryEntry, ImageConfig
+from tagwatch.value import dataclass
+
+__all__ = ["BuildComparison", "Outcome", "compare_builds"]
+
+_ROOT_USERS = frozenset({"", "0", "root", "0:0", "root:root"})
+_SHOWN = 90
+_MOST_NAMES = 5
+_NAME = re.compile(r"([A-Za-z_]\w*)[= ]")
+_RUN_SETTINGS = (
+    "working_dir",
+    "stop_signal",
+    "healthcheck",
+    "shell",
+    "exposed_ports",
+    "volumes",
+    "onbuild",
+)
+
+
+class Outcome(StrEnum):
+    """What a comparison of two builds came to."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildComparison:
+    """`reason` is the rest of a sentence. `base_stands`: both stand on the same base layers."""
+
+    outcome: Outcome
+    reason: str
+    base_stands: bool = False
+
+
+def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> BuildComparison:
+    """Compare build steps above the base, entrypoint, cmd and user of two images.
+
+    Without a known base on both sides the boundary is the first layer not shared; steps that
+    differ below a presumed boundary only make the answer unclear.
+    """
+    changed = _changed_config(old, new)
+    if changed:
+        return BuildComparison(outcome=Outcome.DIFFERENT, reason=changed)
+    gap = _gap(old, "old") or _gap(new, "new")
+    if gap:
+        return BuildComparison(outcome=Outcome.UNCLEAR, reason=gap)
+    shared = common_layers(old.diff_ids, new.diff_ids)
+    old_base, new_base = bases.base_of(old), bases.base_of(new)
+    whole = compare_steps(
+        old.history[_layer_boundary(old.history, shared) :],
+        new.history[_layer_boundary(new.history, shared) :],
+    )
+    stands = _stands(old, old_base, new_base, shared)
+    if changed := _unexplained(old, new):
+        told = old.diff_ids == new.diff_ids or _tells_environment(old)
+        reason = f"{changed} changed, and no build step says so"
+        return BuildComparison(
+            outcome=Outcome.DIFFERENT if told else Outcome.UNCLEAR,
+            reason=reason if told else f"{reason}, perhaps in the base only",
+            base_stands=stands,
+        )
+    if old_base is not None and new_base is not None:
+        above = compare_steps(
+            old.history[base_steps(old, old_base) :], new.history[base_steps(new, new_base) :]
+        )
+        return _answer(above, _bases_text(old_base, new_base), base_stands=stands)
+    text = f"{_unknown_text(old_base, new_base)}, and {_shared_text(shared)}"
+    if not whole.differs:
+        return _answer(whole, text, base_stands=stands)
+    outcome = _without_base(old, new, old_base, new_base)
+    if outcome is Outcome.UNCLEAR:
+        return BuildComparison(
+            outcome=outcome,
+            reason=f"{_steps_text(whole)}, perhaps in the base only; {text}",
+        )
+    return _answer(
+        StepDiff(same=whole.same) if outcome is Outcome.SAME else whole, text, base_stands=stands
+    )
+
+
+def _without_base(
+    old: ImageConfig, new: ImageConfig, old_base: BaseBuild | None, new_base: BaseBuild | None
+) -> Outcome:
+    """Where do steps differ that are not equal as a whole, when the base is only presumed?"""
+    rootless = compare_steps(
+        old.history[root_boundary(old.history) :], new.history[root_boundary(new.history) :]
+    )
+    if root_boundary(old.history) and root_boundary(new.history) and not rootless.differs:
+        return Outcome.SAME
+    above = compare_steps(
+        old.history[base_steps(old, old_base) if old_base else base_boundary(old.history) :],
+        new.history[base_steps(new, new_base) if new_base else base_boundary(new.history) :],
+    )
+    return Outcome.DIFFERENT if above.differs else Outcome.UNCLEAR
+
+
+def _answer(steps: StepDiff, text: str, *, base_stands: bool) -> BuildComparison:
+    if steps.differs:
+        return BuildComparison(
+            outcome=Outcome.DIFFERENT,
+            reason=f"{_steps_text(steps)}; {text}",
+            base_stands=base_stands,
+        )
+    return BuildComparison(
+        outcome=Outcome.SAME,
+        reason=f"the same build steps, entrypoint, cmd and user; {text}",
+        base_stands=base_stands,
+    )
+
+
+def _changed_config(old: ImageConfig, new: ImageConfig) -> str:
+    pairs = (("entrypoint", old.entrypoint, new.entrypoint), ("cmd", old.cmd, new.cmd))
+    parts = [
+        f"{name} ({_words(before)} to {_words(after)})"
+        for name, before, after in pairs
+        if (before or ()) != (after or ())
+    ]
+    if _user(old) != _user(new):
+        parts.append(f"user ({_user(old)} to {_user(new)})")
+    return f"{' and '.join(parts)} changed" if parts else ""
+
+
+def _unexplained(old: ImageConfig, new: ImageConfig) -> str:
+    """What runs otherwise though no step was changed: somebody edited the config itself."""
+    pairs = [
+        (field.replace("_", " "), getattr(old, field), getattr(new, field))
+        for field in _RUN_SETTINGS
+    ]
+    settings = [name for name, before, after in pairs if before != after]
+    changed = [
+        name
+        for name in sorted({*old.env, *new.env})
+        if _setting(name, old.env) != _setting(name, new.env)
+    ]
+    if not settings and not changed:
+        return ""
+    if compare_steps(old.history, new.history).differs:
+        settings = []  # a step may well have set them
+        told = _told_names((*old.history, *new.history))
+        changed = [name for name in changed if name not in told]
+    names = [*(f"env {name}" for name in changed), *settings]
+    return ", ".join(mask_text(name) for name in names[:_MOST_NAMES])
+
+
+def _tells_environment(config: ImageConfig) -> bool:
+    """True where the history tells every variable, the base's too; builders set PATH unasked.
+
+    Jib, ko and Bazel write no settings into the history.
+    """
+    return config.env.keys() <= _told_names(config.history) | {"PATH"}
+
+
+def _told_names(history: Iterable[HistoryEntry]) -> frozenset[str]:
+    """Every word of the steps that may be a variable that is set."""
+    return frozenset(name for entry in history for name in _NAME.findall(step_text(entry)))
+
+
+def _setting(name: str, env: Mapping[str, str]) -> str | None:
+    return normalized_step(f"ENV {name}={env[name]}") if name in env else None
+
+
+def _words(words: Sequence[str] | None) -> str:
+    text = " ".join(mask_words(words or ()))
+    return f"{text[:_SHOWN]}{'…' if len(text) > _SHOWN else ''}" or "none"
+
+
+def _user(config: ImageConfig) -> str:
+    return "root" if config.user in _ROOT_USERS else mask_text(config.user)
+
+
+def _gap(config: ImageConfig, side: str) -> str:
+    """Why the history of an image cannot say what was done, or ""."""
+    if not config.history:
+        return f"the {side} image has no history"
+    layers = config.layer_history
+    if layers is None:
+        return f"history and layers of the {side} image disagree (squashed?)"
+    if any(not entry.created_by.strip() for entry in layers):
+        return f"the history of the {side} image does not say how a layer was made (squashed?)"
+    return ""
+
+
+def _layer_boundary(history: Sequence[HistoryEntry], layers: int) -> int:
+    """How many entries make the first `layers` layers."""
+    if not layers:
+        return 0
+    for number, entry in enumerate(history):
+        layers -= not entry.empty_layer
+        if not layers:
+            return number + 1
+    return len(history)
+
+
+def _stands(
+    old: ImageConfig, old_base: BaseBuild | None, new_base: BaseBuild | None, shared: int
+) -> bool:
+    if old_base is not None and new_base is not None:
+        return old_base.diff_ids == new_base.diff_ids
+    known = old_base or new_base
+    if known is not None:
+        return shared >= len(known.diff_ids)
+    return solid(old.diff_ids[:shared]) > 0
+
+
+def _unknown_text(old: BaseBuild | None, new: BaseBuild | None) -> str:
+    """Why the boundary between base and image is presumed."""
+    if old is not None or new is not None:
+        return f"what the {'new' if new is None else 'old'} image stands on is not known"
+    return "its base is not known"
+
+
+def _shared_text(shared: int) -> str:
+    if not shared:
+        return "no layer is the same"
+    layers = "layer is" if shared == 1 else f"{shared} layers are"
+    return f"the bottom {layers} the same"
+
+
+def _bases_text(old: BaseBuild, new: BaseBuild) -> str:
+    if old.manifest == new.manifest:
+        return f"both on the same build of {old.reference}"
+    if old.reference == new.reference:
+        versions = f" ({old.version} to {new.version})" if old.version != new.version else ""
+        return f"on another build of {old.reference}{versions}"
+    return f"base went from {old.reference} to {new.reference}"
+
+
+def _steps_text(steps: StepDiff) -> str:
+    count = max(len(steps.added), len(steps.removed))
+    shown = [f"-{_shown(text)}" for text in steps.removed[:1]]
+    shown += [f"+{_shown(text)}" for text in steps.added[:1]]
+    differ = "step differs" if count == 1 else "steps differ"
+    return f"{count} build {differ}: {', '.join(shown)}"
+
+
+def _shown(text: str) -> str:
+    cut = mask_text(text[: 4 * _SHOWN])[:_SHOWN]
+    return repr(cut + ("…" if len(text) > len(cut) else ""))

@@ -1,0 +1,278 @@
+"""Judging a change: which verdict a tag's step from one image to another deserves, and why.
+
+Kept apart from the value (`change.change`), so that reading a stored verdict costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import assert_never
+
+from tagwatch.audit.base.index import BaseIndex
+from tagwatch.audit.change.change import Change, Verdict
+from tagwatch.audit.change.rebuild import BuildComparison, Outcome, compare_builds
+from tagwatch.audit.diff.diff import ImageDiff, PlatformDiff, diff_images, platform_name
+from tagwatch.audit.diff.document import diff_document
+from tagwatch.audit.diff.layers import LayerDiff
+from tagwatch.audit.image import UNKNOWN_PLATFORM, Image, PlatformImage
+from tagwatch.audit.version.stated_version import full_version, is_older, stated_version
+from tagwatch.image.platform import Platform
+from tagwatch.image.tag import is_step_back
+from tagwatch.value import dataclass, field, replace
+
+__all__ = ["ChangeContext", "explain_change"]
+
+# from harmless to grave: of several platforms the gravest speaks
+_GRAVITY = (
+    Verdict.IDENTICAL,
+    Verdict.METADATA_ONLY,
+    Verdict.ATTESTATION_ONLY,
+    Verdict.RECOMPRESSED,
+    Verdict.PLATFORMS_CHANGED,
+    Verdict.REBUILT,
+    Verdict.UNKNOWN,
+    Verdict.UPGRADED,
+    Verdict.DOWNGRADED,
+    Verdict.REPLACED,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeContext:
+    """What else a verdict may rest on.
+
+    `bases`: builds of approved bases. `immutable`: the policy says that this tag must not move.
+    `audited`: the platforms that were to be read (None: all); another that was not read is no
+    gap. `platform`: the one to tell the whole by.
+    """
+
+    bases: BaseIndex = field(default_factory=BaseIndex)
+    immutable: bool = False
+    audited: tuple[Platform, ...] | None = None
+    platform: Platform | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judgement:
+    verdict: Verdict
+    reason: str
+
+
+def explain_change(
+    before: Image,
+    after: Image,
+    *,
+    tag: str,
+    at: datetime,
+    context: ChangeContext | None = None,
+) -> Change:
+    """Why `tag` went from one image to the other, with the whole diff.
+
+    Of several platforms the gravest verdict is the change's. Never raises: what was not read
+    makes the verdict `unknown`, and `reason` says what was missing.
+    """
+    context = context or ChangeContext()
+    diff = diff_images(before, after, platform=context.platform)
+    judged = {
+        platform_name(pair.platform): _judge_platform(pair, diff, context)
+        for pair in diff.platforms
+        if not pair.is_same and not _is_passed_over(pair, context)
+    }
+    whole = _judge_whole(diff, judged)
+    document = diff_document(
+        diff,
+        verdict=whole.verdict,
+        reason=whole.reason,
+        verdicts={name: judgement.verdict.value for name, judgement in judged.items()},
+    )
+    versions = _versions(diff.primary, diff) if diff.primary else (before.version, after.version)
+    return Change(
+        tag=tag,
+        before=before.digest,
+        after=after.digest,
+        at=at,
+        verdict=whole.verdict,
+        reason=whole.reason,
+        version_before=versions[0],
+        version_after=versions[1],
+        diff=document,
+    )
+
+
+def _judge_whole(diff: ImageDiff, judged: Mapping[str, _Judgement]) -> _Judgement:
+    if diff.old.digest == diff.new.digest:
+        return _Judgement(verdict=Verdict.IDENTICAL, reason="both are one digest")
+    problem = diff.old.problem or diff.new.problem or _no_platform(diff)
+    if problem:
+        return _Judgement(verdict=Verdict.UNKNOWN, reason=problem)
+    candidates = list(judged.items())
+    if diff.added or diff.dropped:
+        reason = _platforms_text(diff, judged)
+        candidates.append(("", _Judgement(verdict=Verdict.PLATFORMS_CHANGED, reason=reason)))
+    if not candidates:
+        return _judge_index(diff)
+    name, worst = max(candidates, key=lambda item: _GRAVITY.index(item[1].verdict))
+    if len(diff.platforms) > 1 and name:
+        alike = sum(judgement.verdict is worst.verdict for judgement in judged.values())
+        others = f" and {alike - 1} more" if alike > 1 else ""
+        return replace(worst, reason=f"{name}{others}: {worst.reason}")
+    return worst
+
+
+def _judge_index(diff: ImageDiff) -> _Judgement:
+    """No audited platform moved: what else is there in the index that did?"""
+    moved = [platform_name(pair.platform) for pair in diff.platforms if not pair.is_same]
+    if moved:
+        reason = f"only platforms that are not audited moved: {', '.join(moved)}"
+        return _Judgement(verdict=Verdict.PLATFORMS_CHANGED, reason=reason)
+    attested = [
+        frozenset(entry.digest for entry in (image.index.attestations if image.index else ()))
+        for image in (diff.old, diff.new)
+    ]
+    if attested[0] != attested[1]:
+        reason = "every platform serves the same image; only attestations changed"
+        return _Judgement(verdict=Verdict.ATTESTATION_ONLY, reason=reason)
+    reason = "every platform serves the same image; only the index around them changed"
+    return _Judgement(verdict=Verdict.METADATA_ONLY, reason=reason)
+
+
+def _judge_platform(pair: PlatformDiff, diff: ImageDiff, context: ChangeContext) -> _Judgement:
+    old, new = pair.old, pair.new
+    if old.manifest is None or new.manifest is None or pair.layers is None:
+        return _Judgement(verdict=Verdict.UNKNOWN, reason=old.problem or new.problem)
+    if gap := _layer_gap(old, "old") or _layer_gap(new, "new"):
+        return _Judgement(verdict=Verdict.UNKNOWN, reason=gap)
+    if old.manifest.config.digest == new.manifest.config.digest:
+        return _judge_stored(pair.layers)
+    if old.config is None or new.config is None or pair.config is None:
+        return _Judgement(verdict=Verdict.UNKNOWN, reason=old.problem or new.problem)
+    versions = _versions(pair, diff)
+    if moved := _judge_versions(*versions):
+        return moved
+    if not pair.layers.differs and not pair.config.changed:
+        history = pair.steps is not None and pair.steps.differs
+        labels = sorted(pair.config.changed_labels)
+        return _judge_stored(pair.layers, labels=labels, history=history)
+    if pair.layers.moved and not (pair.layers.added or pair.layers.removed):
+        return _Judgement(verdict=Verdict.UNKNOWN, reason="the same layers lie in another order")
+    builds = compare_builds(old.config, new.config, context.bases)
+    judgement = _judge_builds(builds, versions, immutable=context.immutable)
+    if pair.is_os_shifted:
+        shift = f"; the system went from {' to '.join(pair.os_releases)}"
+        return replace(judgement, reason=judgement.reason + shift)
+    return judgement
+
+
+def _layer_gap(part: PlatformImage, side: str) -> str:
+    """What keeps an image's layers from being compared, or ""."""
+    stored = part.manifest.layers if part.manifest else ()
+    if not part.config or not stored or len(stored) == len(part.config.diff_ids):
+        return ""
+    return (
+        f"the {side} image's manifest lists {len(stored)} layers, "
+        f"its config {len(part.config.diff_ids)}"
+    )
+
+
+def _judge_stored(
+    layers: LayerDiff, labels: Sequence[str] = (), *, history: bool = False
+) -> _Judgement:
+    """The same file systems and the same way to run: what is left is how they are stored."""
+    if layers.recompressed:
+        count = len(layers.recompressed)
+        reason = f"{count} of {len(layers.shared)} layers are stored otherwise, with equal content"
+        return _Judgement(verdict=Verdict.RECOMPRESSED, reason=reason)
+    if not layers.is_stored_known and not labels:
+        reason = "the same layers and settings; one side does not tell how it stores its layers"
+        return _Judgement(verdict=Verdict.IDENTICAL, reason=reason)
+    plain = "the history" if history else "dates, annotations or media types"
+    names = f"labels {', '.join(labels[:5])}" if labels else plain
+    verb = "differs" if names == "the history" else "differ"
+    return _Judgement(verdict=Verdict.METADATA_ONLY, reason=f"the same layers; only {names} {verb}")
+
+
+def _judge_versions(old: str | None, new: str | None) -> _Judgement | None:
+    """The verdict where the version moved; None where it is the same or not known."""
+    if old is None or new is None or old == new:
+        return None
+    text = f"version {old} to {new}"
+    if is_older(old, new):
+        return _Judgement(verdict=Verdict.UPGRADED, reason=text)
+    if is_older(new, old) and is_step_back(old, new):
+        return _Judgement(verdict=Verdict.DOWNGRADED, reason=text)
+    reason = f"{text}: which of them is newer cannot be told"
+    return _Judgement(verdict=Verdict.UNKNOWN, reason=reason)
+
+
+def _judge_builds(
+    builds: BuildComparison, versions: tuple[str | None, str | None], *, immutable: bool
+) -> _Judgement:
+    named = None not in versions
+    still = f"still version {versions[1]}, " if named else ""
+    unnamed = "" if named else "; no version is named"
+    match builds.outcome:
+        case Outcome.SAME if immutable and builds.base_stands:
+            reason = f"{still}layers changed while the base stands, and the tag is immutable"
+            return _Judgement(verdict=Verdict.REPLACED, reason=reason)
+        case Outcome.SAME:
+            reason = f"{still}{builds.reason}{unnamed}"
+            return _Judgement(verdict=Verdict.REBUILT, reason=reason)
+        case Outcome.DIFFERENT if named or immutable:
+            but = "but " if still else ""
+            return _Judgement(verdict=Verdict.REPLACED, reason=f"{still}{but}{builds.reason}")
+        case Outcome.DIFFERENT:
+            reason = (
+                f"{builds.reason}{unnamed}, so a new version and a replacement cannot be told apart"
+            )
+            return _Judgement(verdict=Verdict.UNKNOWN, reason=reason)
+        case Outcome.UNCLEAR:
+            but = "but " if still else ""
+            return _Judgement(verdict=Verdict.UNKNOWN, reason=f"{still}{but}{builds.reason}")
+        case _:
+            assert_never(builds.outcome)
+
+
+def _versions(pair: PlatformDiff | None, diff: ImageDiff) -> tuple[str | None, str | None]:
+    """Both versions from one kind of evidence: what the caller knows, what the images state, or
+    the tag, where it is a full version itself.
+    """
+    if diff.old.version is not None and diff.new.version is not None:
+        return diff.old.version, diff.new.version
+    old = stated_version(pair.old, diff.old.reference) if pair else None
+    new = stated_version(pair.new, diff.new.reference) if pair else None
+    if old is not None and new is not None and old.source == new.source:
+        return old.value, new.value
+    return full_version(diff.old.reference), full_version(diff.new.reference)
+
+
+def _is_passed_over(pair: PlatformDiff, context: ChangeContext) -> bool:
+    """True for a platform that nobody audits and that therefore was not read."""
+    if context.audited is None or not (pair.old.problem or pair.new.problem):
+        return False
+    return not any(pair.platform.serves(platform) for platform in context.audited)
+
+
+def _no_platform(diff: ImageDiff) -> str:
+    """The problem where one side's platform is not even known, or ""."""
+    if diff.platforms:
+        return ""
+    images = (*diff.old.platforms, *diff.new.platforms)
+    return next((image.problem for image in images if image.platform == UNKNOWN_PLATFORM), "")
+
+
+def _platforms_text(diff: ImageDiff, judged: Mapping[str, _Judgement]) -> str:
+    parts = [
+        f"{', '.join(platform_name(platform) for platform in platforms)} {word}"
+        for word, platforms in (("added", diff.added), ("dropped", diff.dropped))
+        if platforms
+    ]
+    if not diff.platforms:
+        return f"{' and '.join(parts)}; no platform is in both"
+    moved = [platform_name(pair.platform) for pair in diff.platforms if not pair.is_same]
+    others = [
+        f"{name} is {judged[name].verdict.value}" if name in judged else f"{name} moved, unread"
+        for name in moved
+    ]
+    rest = ", ".join(others) or "the other platforms serve the same"
+    return f"{' and '.join(parts)}; {rest}"

@@ -1,0 +1,120 @@
+"""Layers of two images side by side: shared, moved, removed, added, and stored otherwise.
+
+A layer is its diff_id (the bytes of its tar); its digest names stored, compressed bytes. A layer is
+shared where its whole chain is: the same diff_ids from the bottom up (config.md, "ChainID").
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from tagwatch.audit.change.steps import step_text
+from tagwatch.audit.image import PlatformImage
+from tagwatch.image.digest import Digest
+from tagwatch.value import dataclass
+
+__all__ = ["LayerDiff", "LayerEntry", "LayerPair", "diff_layers", "layers_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerEntry:
+    """A layer at `position` (0 is the bottom). `size`: stored bytes. None: not known."""
+
+    position: int
+    diff_id: Digest | None = None
+    digest: Digest | None = None
+    size: int | None = None
+    media_type: str = ""
+    created_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerPair:
+    """The same layer in both images."""
+
+    old: LayerEntry
+    new: LayerEntry
+
+    @property
+    def is_recompressed(self) -> bool:
+        """True where the same tar is stored as other bytes."""
+        digests = (self.old.digest, self.new.digest)
+        return None not in digests and digests[0] != digests[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerDiff:
+    """`shared`: the common bottom. `moved`: the same layer over another one, or elsewhere."""
+
+    shared: tuple[LayerPair, ...] = ()
+    moved: tuple[LayerPair, ...] = ()
+    removed: tuple[LayerEntry, ...] = ()
+    added: tuple[LayerEntry, ...] = ()
+
+    @property
+    def recompressed(self) -> tuple[LayerPair, ...]:
+        """The pairs whose stored bytes differ."""
+        return tuple(pair for pair in (*self.shared, *self.moved) if pair.is_recompressed)
+
+    @property
+    def is_stored_known(self) -> bool:
+        """False where one side, such as an engine, does not tell how it stores its layers."""
+        pairs = (*self.shared, *self.moved)
+        return all(None not in (pair.old.digest, pair.new.digest) for pair in pairs)
+
+    @property
+    def differs(self) -> bool:
+        """True where the file systems are made of other layers, or of the same in other order."""
+        return bool(self.moved or self.removed or self.added)
+
+
+def layers_of(image: PlatformImage) -> tuple[LayerEntry, ...]:
+    """The layers of one platform, bottom first, as far as manifest and config tell."""
+    diff_ids = image.config.diff_ids if image.config else ()
+    stored = image.manifest.layers if image.manifest else ()
+    history = image.config.layer_history if image.config else None
+    # where the two disagree about the number of layers, nothing says which belongs to which
+    if diff_ids and len(stored) != len(diff_ids):
+        stored = ()
+    return tuple(
+        LayerEntry(
+            position=position,
+            diff_id=diff_ids[position] if diff_ids else None,
+            digest=stored[position].digest if stored else None,
+            size=stored[position].size if stored else None,
+            media_type=stored[position].media_type if stored else "",
+            created_by=step_text(history[position]) if history else "",
+        )
+        for position in range(len(diff_ids) or len(stored))
+    )
+
+
+def diff_layers(old: Sequence[LayerEntry], new: Sequence[LayerEntry]) -> LayerDiff:
+    """Compare by diff_id; by digest where one side's diff_ids are not known."""
+    by_diff_id = all(layer.diff_id is not None for layer in (*old, *new))
+    before = [layer.diff_id if by_diff_id else layer.digest for layer in old]
+    after = [layer.diff_id if by_diff_id else layer.digest for layer in new]
+    common = 0
+    while common < min(len(old), len(new)) and before[common] == after[common]:
+        common += 1
+    waiting: dict[Digest | None, deque[LayerEntry]] = {}
+    for key, layer in zip(before[common:], old[common:], strict=True):
+        waiting.setdefault(key, deque()).append(layer)
+    moved: list[LayerPair] = []
+    added: list[LayerEntry] = []
+    for key, layer in zip(after[common:], new[common:], strict=True):
+        if waiting.get(key):
+            moved.append(LayerPair(old=waiting[key].popleft(), new=layer))
+        else:
+            added.append(layer)
+    left = {layer.position for layers in waiting.values() for layer in layers}
+    return LayerDiff(
+        shared=tuple(
+            LayerPair(old=before_layer, new=after_layer)
+            for before_layer, after_layer in zip(old[:common], new[:common], strict=True)
+        ),
+        moved=tuple(moved),
+        removed=tuple(layer for layer in old if layer.position in left),
+        added=tuple(added),
+    )

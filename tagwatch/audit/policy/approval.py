@@ -1,0 +1,133 @@
+"""Whether the base that was found is one that the policy approves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tagwatch.audit.base.base import BaseMatch, BaseVerdict
+from tagwatch.audit.policy.policy import ApprovedBase, Policy
+from tagwatch.errors import InvalidReferenceError, UsageError
+from tagwatch.image.reference import Reference
+from tagwatch.regex import regex
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
+    from tagwatch.audit.evidence import Evidence
+
+__all__ = [
+    "approval",
+    "approval_of_all",
+    "check_range",
+    "is_version_allowed",
+    "known_approval",
+    "policy_base",
+]
+
+_COMPARISON = regex(r"(~=|==|!=|<=|>=|<|>)\s*")
+
+
+def approval(match: BaseMatch, policy: Policy) -> bool | None:
+    """True: approved; False: known, and not approved; None: it cannot be said.
+
+    Layers decide: the base itself, another name of the same layers, or what the base in turn
+    stands on. A claim counts only where the policy accepts claims, and then only for it.
+    """
+    if match.verdict is BaseVerdict.SCRATCH:
+        return policy.approves_scratch
+    if match.base is None:
+        return None
+    base = policy_base(match, policy)
+    if match.is_exact:
+        if base is not None:
+            return is_version_allowed(base, match.base.version)
+        below = [found for name in match.ancestry if (found := _named(name, policy)) is not None]
+        if not below:
+            return False
+        return True if any(not found.allow_versions for found in below) else None
+    if match.verdict is BaseVerdict.CLAIMED and policy.accept_claims and base is not None:
+        return is_version_allowed(base, match.base.version)
+    return None
+
+
+def approval_of_all(matches: Iterable[BaseMatch], policy: Policy) -> bool | None:
+    """One answer for all platforms of an image: the worst that is known; None for no platform."""
+    answers = {approval(match, policy) for match in matches}
+    if False in answers:
+        return False
+    return None if None in answers or not answers else True
+
+
+def known_approval(evidence: Evidence, policy: Policy) -> bool | None:
+    """`approval_of_all`, but never False while an approved base was not read: it may be it."""
+    approved = approval_of_all(evidence.bases, policy)
+    return None if approved is False and evidence.bases_unread else approved
+
+
+def policy_base(match: BaseMatch, policy: Policy) -> ApprovedBase | None:
+    """The policy's entry for the base that was found, under whichever of its names."""
+    names = (match.base.reference, *match.aliases) if match.base is not None else ()
+    return next((base for name in names if (base := _named(name, policy)) is not None), None)
+
+
+def _named(reference: str, policy: Policy) -> ApprovedBase | None:
+    try:
+        return policy.base_named(Reference.parse(reference))
+    except InvalidReferenceError:
+        return None
+
+
+def is_version_allowed(base: ApprovedBase, version: str | None) -> bool | None:
+    """Whether `version` lies in the base's `allow_versions`; None where it cannot be compared.
+
+    PEP 440 reads most; a SemVer pre-release (`5.0.0-preview.1`) is compared as SemVer.
+    """
+    if not base.allow_versions:
+        return True
+    from packaging.version import InvalidVersion, Version
+
+    allowed = check_range(base.allow_versions)
+    try:
+        return allowed.contains(Version(version or ""), prereleases=True)
+    except InvalidVersion:
+        return _is_allowed_semver(allowed, version or "")
+
+
+def _is_allowed_semver(allowed: SpecifierSet, version: str) -> bool | None:
+    import semver
+
+    try:
+        own = semver.Version.parse(version)
+        signs = [
+            (one.operator, own.compare(semver.Version.parse(one.version, True))) for one in allowed
+        ]
+    except (ValueError, TypeError):
+        return None
+    holds = {
+        ">=": lambda sign: sign >= 0,
+        ">": lambda sign: sign > 0,
+        "<=": lambda sign: sign <= 0,
+        "<": lambda sign: sign < 0,
+        "==": lambda sign: sign == 0,
+        "!=": lambda sign: sign != 0,
+    }
+    if any(operator not in holds for operator, _ in signs):
+        return None
+    return all(holds[operator](sign) for operator, sign in signs)
+
+
+def check_range(text: str) -> SpecifierSet:
+    """`text` as a set of PEP 440 comparisons, all of which must hold: `>=3.12.4`, `>=6.2 <8`.
+
+    Raises `UsageError`.
+    """
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    joined = ",".join(_COMPARISON.sub(r"\1", text.replace(",", " ")).split())
+    try:
+        return SpecifierSet(joined)
+    except InvalidSpecifier as error:
+        raise UsageError(
+            f"not a range of versions: {text!r}", hint='write comparisons, such as ">=3.12.4 <4"'
+        ) from error

@@ -1,0 +1,180 @@
+"""Which findings an ignore takes out, and how each ignore did in this run.
+
+An ignore that is expired, endless against the policy, or without a reason takes out nothing and is
+reported; so is one that took out nothing although what it names was audited. None rots unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta
+
+from tagwatch.audit.finding import Finding
+from tagwatch.audit.policy.policy import IgnorePolicy, Policy, PolicyIgnore
+from tagwatch.audit.result import Ignored
+from tagwatch.audit.rule.interface import IgnoreUse
+from tagwatch.source.target import Extraction, Ignore, Location, Target
+from tagwatch.value import dataclass, field
+
+__all__ = ["Exemptions", "ignore_problem"]
+
+_NOWHERE = Location(path="policy", line=1, column=1, end_line=1, end_column=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Entry:
+    """One ignore of either kind, and what became of it."""
+
+    rules: tuple[str, ...]
+    subject: str
+    location: Location
+    problem: str
+    covers: Callable[[Target], bool]
+    reason: str
+    owner: str = ""
+    until: str = ""
+    inline: Ignore | None = None
+    used: bool = False
+    tried: bool = False
+    met: bool = False
+
+    def speaks_of(self, rule: str) -> bool:
+        return rule in self.rules or "*" in self.rules
+
+
+@dataclass(slots=True, kw_only=True)
+class Exemptions:
+    """All ignores of a run: those of the policy, and those inline as files bring them."""
+
+    policy: Policy
+    at: datetime
+    _listed: list[_Entry] = field(default_factory=list)
+    _inline: dict[Ignore, _Entry] = field(default_factory=dict)
+    _by_path: dict[str, list[_Entry]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._listed = [self._from_policy(ignore) for ignore in self.policy.ignores]
+
+    def read(self, path: str, extraction: Extraction) -> None:
+        """Take in the inline ignores of a file. One on a line that names no image was tried."""
+        attached = {ignore for target in extraction.targets for ignore in target.ignores}
+        for ignore in extraction.ignores:
+            if not ignore.invalid:
+                entry = self._entry(ignore)
+                entry.tried = entry.tried or ignore not in attached
+                self._by_path.setdefault(path, []).append(entry)
+
+    def tried(self, target: Target, rules: Iterable[str]) -> None:
+        """Note that `rules` were evaluated on `target`."""
+        entries = [*self._of(target), *(e for e in self._listed if not e.tried)]
+        if not entries:
+            return
+        evaluated = set(rules)
+        for entry in entries:
+            if entry.covers(target):
+                entry.met = True
+                entry.tried |= "*" in entry.rules or bool(evaluated & set(entry.rules))
+
+    def taken_out(self, finding: Finding, target: Target) -> Ignored | None:
+        """The ignore that takes `finding` out, if one does. All that would are marked as used."""
+        first: _Entry | None = None
+        listed = [entry for entry in self._listed if entry.covers(target)]
+        for entry in (*self._of(target), *self._at(finding.location), *listed):
+            if entry.speaks_of(finding.rule) and not entry.problem:
+                entry.used = True
+                first = first or entry
+        if first is None:
+            return None
+        return Ignored(
+            finding=finding,
+            by=f"{'inline ignore' if first.inline else 'policy'} {first.location}",
+            reason=first.reason,
+            owner=first.owner,
+            until=first.until,
+        )
+
+    def uses(self, *, whole: bool) -> tuple[IgnoreUse, ...]:
+        """How each ignore did. `whole`: what none of the targets is, is nowhere."""
+        return tuple(
+            IgnoreUse(
+                rules=entry.rules,
+                subject=entry.subject,
+                location=entry.location,
+                problem=entry.problem,
+                used=entry.used,
+                tried=entry.tried or (whole and not entry.met),
+                reason=entry.reason,
+                owner=entry.owner,
+                until=entry.until,
+                inline=entry.inline,
+            )
+            for entry in (*self._inline.values(), *self._listed)
+        )
+
+    def _of(self, target: Target) -> list[_Entry]:
+        return [self._entry(ignore) for ignore in target.ignores]
+
+    def _at(self, place: Location) -> list[_Entry]:
+        """The ignores that speak of the lines of a finding that is about no single image."""
+        return [
+            entry
+            for entry in self._by_path.get(place.path, ())
+            if entry.inline is not None and place.line <= entry.inline.line <= place.end_line
+        ]
+
+    def _entry(self, ignore: Ignore) -> _Entry:
+        entry = self._inline.get(ignore)
+        if entry is None:
+            until = date.fromisoformat(ignore.until) if ignore.until else None
+            problem = ignore_problem(
+                self.policy.ignore_policy, self.at, until, ignore.reason, permanent=until is None
+            )
+            if not self.policy.ignore_policy.allow_inline:
+                problem = "the policy does not allow inline ignores"
+            entry = self._inline[ignore] = _Entry(
+                rules=ignore.rules,
+                subject=", ".join(ignore.rules),
+                location=ignore.location or _NOWHERE,
+                problem=problem,
+                covers=lambda target: ignore in target.ignores,
+                reason=ignore.reason,
+                until=ignore.until,
+                inline=ignore,
+            )
+        return entry
+
+    def _from_policy(self, ignore: PolicyIgnore) -> _Entry:
+        return _Entry(
+            rules=(ignore.rule,),
+            subject=" ".join(filter(None, (ignore.rule, ignore.image, ignore.path))),
+            location=ignore.place or _NOWHERE,
+            problem=ignore_problem(
+                self.policy.ignore_policy,
+                self.at,
+                ignore.expires,
+                ignore.reason,
+                permanent=ignore.permanent,
+            ),
+            covers=lambda target: ignore.names(target.location.path, target.reference),
+            reason=ignore.reason,
+            owner=ignore.owner,
+            until=ignore.expires.isoformat() if ignore.expires else "",
+        )
+
+
+def ignore_problem(
+    rules: IgnorePolicy, at: datetime, until: date | None, reason: str, *, permanent: bool
+) -> str:
+    """Why an ignore does not count; empty where it does. Its last day still counts, in UTC."""
+    if not reason.strip():
+        return "it gives no reason"
+    if until is None:
+        if permanent and rules.allow_permanent:
+            return ""
+        return "it has no end, and the policy does not allow permanent ignores"
+    today = at.date()
+    if today > until:
+        return f"it expired on {until.isoformat()}"
+    if rules.max_days is not None and until > today + timedelta(days=rules.max_days):
+        return f"its end, {until.isoformat()}, is more than {rules.max_days} days away"
+    return ""

@@ -1,0 +1,1 @@
+"""What a tag means: its version, its line, what is newer, and what it was."""

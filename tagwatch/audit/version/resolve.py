@@ -1,0 +1,204 @@
+"""Resolving: from a floating tag or pattern to a concrete tag, version and digest.
+
+By digest first, by grammar second: the text of a tag lies (`haxe:5.0.0` serves 5.0.0-preview.1),
+the group of tags that serve one digest does not. What cannot be named is said so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from tagwatch.audit.version.alias import most_specific
+from tagwatch.audit.version.candidate import is_settled
+from tagwatch.audit.version.newer import newer
+from tagwatch.audit.version.resolution import Basis, Newer, Resolution, Status
+from tagwatch.audit.version.version_evidence import VersionEvidence
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.selector import Selector, choose, parse_selector, suggest
+from tagwatch.image.tag import Kind, Tag, version_key
+from tagwatch.image.tag_table import TagTable
+from tagwatch.value import replace
+
+__all__ = ["named_by_alias", "resolve_selector", "resolve_tag", "version_of"]
+
+Tags = Mapping[str, Digest | None] | TagTable
+"""What a repository's tags serve, None where nobody asked; or the table made of it."""
+
+
+def resolve_tag(
+    tag: str,
+    tags: Tags,
+    *,
+    input: str | None = None,  # noqa: A002  # the field's name in every output
+    repository: Repository | None = None,
+    evidence: Sequence[VersionEvidence] = (),
+    supported: bool | None = None,
+) -> Resolution:
+    """What `tag` is: the most specific alias, else what `evidence` says, else no version.
+
+    `tags` lists the repository: a tag that is not there is not found. `evidence` is asked in
+    order, and only where no alias names a version. Cost: linear in the alias group once `tags` is
+    a `TagTable`; without one, linear in the repository.
+    """
+    table = TagTable.of(tags)
+    asked = table.read(tag)
+    answer = Resolution(input=tag if input is None else input, status=Status.NOT_FOUND)
+    if tag not in table.tags:
+        return answer
+    digest = table.digests[tag]
+    group = table.aliases(asked)
+    answer = replace(
+        answer,
+        status=Status.NO_VERSION,
+        digest=digest,
+        aliases=tuple(sorted(alias.text for alias in group)),
+        supported=supported,
+        reference=_reference(repository, tag, digest),
+    )
+    concrete = most_specific(asked, table.contenders(asked), Kind.VERSION)
+    dated = most_specific(asked, group, Kind.DATED) if concrete is None else None
+    claim = _claim(asked, concrete, evidence, table)
+    if claim is not None:
+        named = concrete or dated
+        return replace(
+            answer,
+            status=Status.RESOLVED,
+            tag=named.text if named else None,
+            version=claim.version,
+            basis=claim.basis,
+            basis_detail=claim.detail,
+            newer=newer(concrete, table) if concrete else Newer(),
+        )
+    if concrete is not None and is_settled(concrete, asked, table):
+        return _by_alias(answer, asked, concrete, group, table, repository)
+    if dated is not None:
+        return replace(
+            answer,
+            status=Status.RESOLVED,
+            tag=dated.text,
+            basis=Basis.ALIAS,
+            reference=_reference(repository, dated.text, digest),
+        )
+    return replace(answer, note=_why_no_version(concrete, digest))
+
+
+def named_by_alias(tag: str, table: TagTable) -> Tag | None:
+    """The tag that says what `tag` is, where no other evidence could say it more exactly.
+
+    None: a label, a variable or an attestation may know more, or the tag is not there.
+    """
+    if tag not in table.tags:
+        return None
+    asked = table.tags[tag]
+    concrete = most_specific(asked, table.contenders(asked), Kind.VERSION)
+    if concrete is None or table.is_general(concrete) or not is_settled(concrete, asked, table):
+        return None
+    return concrete
+
+
+def version_of(tag: str, table: TagTable) -> str | None:
+    """The version of `resolve_tag` without evidence, at a fraction of its cost."""
+    if tag not in table.tags:
+        return None
+    asked = table.tags[tag]
+    concrete = most_specific(asked, table.contenders(asked), Kind.VERSION)
+    return concrete.version if concrete is not None and is_settled(concrete, asked, table) else None
+
+
+def _reference(repository: Repository | None, tag: str, digest: Digest | None) -> Reference | None:
+    return Reference(repository=repository, tag=tag, digest=digest) if repository else None
+
+
+def _by_alias(
+    answer: Resolution,
+    asked: Tag,
+    concrete: Tag,
+    group: Sequence[Tag],
+    table: TagTable,
+    repository: Repository | None,
+) -> Resolution:
+    return replace(
+        answer,
+        status=Status.RESOLVED,
+        tag=concrete.text,
+        version=concrete.version,
+        basis=Basis.ALIAS,
+        reference=_reference(repository, concrete.text, answer.digest),
+        newer=newer(concrete, table),
+        ambiguous=_other_versions(concrete, group),
+        note=_differences(asked, concrete, answer.digest),
+    )
+
+
+def _claim(
+    asked: Tag, concrete: Tag | None, evidence: Sequence[VersionEvidence], table: TagTable
+) -> VersionEvidence | None:
+    """The evidence to believe: only where no alias says it, and never against the tag's number."""
+    if concrete is not None and not table.is_general(concrete):
+        return None
+    release = (concrete or asked).release
+    for claim in evidence:
+        claimed = version_key(claim.version)[0]
+        if claimed[: len(release)] == release and len(claimed) > len(release):
+            return claim
+    return None
+
+
+def _other_versions(concrete: Tag, group: Sequence[Tag]) -> tuple[str, ...]:
+    """Tags of the group that name another version than `concrete`, not merely a shorter one."""
+    return tuple(
+        alias.text
+        for alias in group
+        if alias.kind is Kind.VERSION
+        and alias.release != concrete.release[: len(alias.release)]
+        and alias.weight >= concrete.weight
+    )
+
+
+def _differences(asked: Tag, concrete: Tag, digest: Digest | None) -> str:
+    """What the concrete tag has other than was asked for, so that nothing is dropped silently."""
+    if digest is None:
+        return "the digest is not known: named by the tag's own text"
+    notes: list[str] = []
+    missing = Counter(asked.words) - Counter(concrete.words)
+    added = Counter(concrete.words) - Counter(asked.words)
+    if missing:
+        notes.append(f"no alias keeps {' '.join(missing)!r}")
+    if added:
+        notes.append(f"its only full name adds {' '.join(added)!r}")
+    if concrete.release[: len(asked.release)] != asked.release:
+        notes.append(f"the publisher's {asked} is {concrete}, another number")
+    elif concrete.is_prerelease and not asked.is_prerelease:
+        notes.append(f"{concrete} is a pre-release")
+    return "; ".join(notes)
+
+
+def _why_no_version(concrete: Tag | None, digest: Digest | None) -> str:
+    if digest is None:
+        return "its digest is not known, and the name alone says no version"
+    if concrete is not None:
+        return f"tags more specific than {concrete} exist whose digests were not asked"
+    return "no tag with a version serves the same image"
+
+
+def resolve_selector(
+    selector: Selector | str,
+    tags: Tags,
+    *,
+    input: str | None = None,  # noqa: A002  # the field's name in every output
+    repository: Repository | None = None,
+    supported: bool | None = None,
+) -> Resolution:
+    """The tag that `selector` takes today, and what that is. Raises `UsageError` for bad text."""
+    table = TagTable.of(tags)
+    if isinstance(selector, str):
+        selector = parse_selector(selector)
+    written = selector.text if input is None else input
+    chosen = choose(selector, table)
+    if chosen is None:
+        return Resolution(input=written, status=Status.NOT_FOUND, note=suggest(selector, table))
+    return resolve_tag(
+        chosen.text, table, input=written, repository=repository, supported=supported
+    )

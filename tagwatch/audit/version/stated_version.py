@@ -1,0 +1,75 @@
+"""The version that an image itself states under a name, and which of two versions is older."""
+
+from __future__ import annotations
+
+from tagwatch.audit.diff.packages import packages_of
+from tagwatch.audit.image import PlatformImage
+from tagwatch.audit.version.version_evidence import attested_version, version_evidence
+from tagwatch.errors import InvalidReferenceError
+from tagwatch.image.reference import Reference
+from tagwatch.image.tag import Kind, parse_tag, version_key
+from tagwatch.value import dataclass
+
+__all__ = ["StatedVersion", "full_version", "is_older", "stated_version"]
+
+_FULL = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedVersion:
+    """A version and where it stands: `env PYTHON_VERSION`, `label org.opencontainers…`."""
+
+    value: str
+    source: str
+
+
+def stated_version(part: PlatformImage, reference: str) -> StatedVersion | None:
+    """The version that one platform's config, else its SBOM, states for `reference`; or None.
+
+    Of an image without a name (an OCI layout) a label says it, or the only `*_VERSION` variable.
+    """
+    parsed = _parsed(reference)
+    path, tag = (parsed.repository.path, parsed.tag) if parsed else ("", None)
+    found = version_evidence(part.config, path, tag) if part.config else None
+    if found is None and parsed and (packages := packages_of(part.attestations)):
+        found = attested_version(packages, path, tag)
+    if found is not None:
+        return StatedVersion(value=found.version, source=f"{found.basis} {found.detail}")
+    return _lone_variable(part) if parsed is None else None
+
+
+def full_version(reference: str) -> str | None:
+    """The version that a full-version tag is itself (`6.2.14`, three numbers at least); or None.
+
+    >>> full_version("redis:6.2.14-alpine"), full_version("redis:6.2")
+    ('6.2.14', None)
+    """
+    parsed = _parsed(reference)
+    tag = parse_tag(parsed.tag) if parsed and parsed.tag else None
+    return tag.version if tag and len(tag.release) >= _FULL else None
+
+
+def is_older(version: str, other: str) -> bool:
+    """True where both are versions and `version` comes before `other`."""
+    if not (_is_version(version) and _is_version(other)):
+        return False
+    return version_key(version) < version_key(other)
+
+
+def _lone_variable(part: PlatformImage) -> StatedVersion | None:
+    environment = part.config.env if part.config else {}
+    names = [name for name in environment if name.endswith("_VERSION")]
+    if len(names) != 1 or not _is_version(environment[names[0]]):
+        return None
+    return StatedVersion(value=environment[names[0]], source=f"env {names[0]}")
+
+
+def _is_version(text: str) -> bool:
+    return parse_tag(text.replace("+", "_")).kind is Kind.VERSION
+
+
+def _parsed(reference: str) -> Reference | None:
+    try:
+        return Reference.parse(reference)
+    except InvalidReferenceError:
+        return None

@@ -1,0 +1,142 @@
+"""Versions that something other than a tag claims: labels, environment, attestations.
+
+A claim may be inherited: an image keeps the labels and variables of its base. So a label that
+names another image, a variable that is not the repository's own and a number that contradicts the
+tag's are not believed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from tagwatch.audit.version.resolution import Basis
+from tagwatch.image.image_config import ImageConfig
+from tagwatch.image.tag import parse_tag, version_key
+from tagwatch.value import dataclass
+
+__all__ = ["VersionEvidence", "attested_version", "platform_versions", "version_evidence"]
+
+_VERSION_LABELS = ("org.opencontainers.image.version", "org.label-schema.version")
+_NAME_LABELS = ("org.opencontainers.image.title", "org.opencontainers.image.ref.name")
+# 1:11.4.2+maria~ubu2404, 16.4-1.pgdg120+1, jdk-21.0.4+7, jdk8u422-b05, v1.2.3-rc.1
+_UPSTREAM = re.compile(
+    r"(?:\d+:)?(?:(?:v|jdk|go|rel|release|version)[-_.]?)?(\d+(?:\.\d+)+|\d+u\d+|\d+)"
+    r"((?:-b\d+)?(?:[-._]?(?:alpha|beta|rc|preview|pre|ea|dev|M|a|b)[-._]?\d*)?(?:\+\d+(?![\w.]))?)",
+    re.ASCII | re.IGNORECASE,
+)
+_SYSTEM_PACKAGES = ("pkg:apk/", "pkg:bitnami/", "pkg:deb/", "pkg:generic/", "pkg:rpm/")
+_MAX_CLAIM = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionEvidence:
+    """A version that something other than a tag claims, what it rests on, and where it stands."""
+
+    version: str
+    basis: Basis
+    detail: str = ""
+
+
+def version_evidence(
+    config: ImageConfig, repository_path: str, tag: str | None = None
+) -> VersionEvidence | None:
+    """The version that `config` states for this repository and tag; None where it states none.
+
+    The variable named like the repository is its own; a label comes next, unless it names another
+    image; then the one variable whose number is the tag's (two numbers at least).
+    """
+    asked = parse_tag(tag).release if tag else ()
+    name = repository_path.rpartition("/")[2]
+    variables = list(_variables(config.env, asked))
+    for variable, version in variables:
+        if _plain(variable.removesuffix("_VERSION")) == _plain(name):
+            return VersionEvidence(version=version, basis=Basis.ENV, detail=variable)
+    if not _names_another(config.labels, repository_path):
+        for label in _VERSION_LABELS:
+            stated = _upstream(config.labels.get(label, ""), asked)
+            if stated is not None:
+                return VersionEvidence(version=stated, basis=Basis.LABEL, detail=label)
+    matching = {version: variable for variable, version in variables if len(asked) > 1}
+    if len(matching) == 1:
+        version, variable = matching.popitem()
+        return VersionEvidence(version=version, basis=Basis.ENV, detail=variable)
+    return None
+
+
+def attested_version(
+    packages: Mapping[str, frozenset[str]], repository_path: str, tag: str | None = None
+) -> VersionEvidence | None:
+    """The version of the system package named like the repository in an SBOM.
+
+    `packages`: package URL without version -> versions (`packages.packages_of`). A language's
+    library of that name is a client of it, not it: only system packages count.
+    """
+    asked = parse_tag(tag).release if tag else ()
+    name = _plain(repository_path.rpartition("/")[2])
+    found = {
+        version: purl
+        for purl, versions in packages.items()
+        if purl.startswith(_SYSTEM_PACKAGES)
+        and _plain(purl.partition("?")[0].rpartition("/")[2]) == name
+        for text in versions
+        if (version := _upstream(text, asked)) is not None
+    }
+    if len(found) != 1:
+        return None
+    version, purl = found.popitem()
+    return VersionEvidence(version=version, basis=Basis.ATTESTATION, detail=purl)
+
+
+def platform_versions(versions: Mapping[str, str | None]) -> str:
+    """A sentence where the platforms of one tag are at different versions; empty where not.
+
+    `versions`: platform -> what its own config states, None where it states nothing.
+
+    >>> platform_versions({"linux/amd64": "1.2.4", "linux/arm64": "1.2.3"})
+    'its platforms are at different versions: 1.2.4 on linux/amd64; 1.2.3 on linux/arm64'
+    """
+    on: dict[str, list[str]] = {}
+    for platform, version in versions.items():
+        if version is not None:
+            on.setdefault(version, []).append(platform)
+    if len(on) < 2:
+        return ""
+    newest_first = sorted(on, key=lambda version: (version_key(version), version), reverse=True)
+    parts = "; ".join(f"{version} on {', '.join(sorted(on[version]))}" for version in newest_first)
+    return f"its platforms are at different versions: {parts}"
+
+
+def _variables(environment: Mapping[str, str], asked: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+    for variable, text in sorted(environment.items()):
+        if variable.endswith("_VERSION"):
+            version = _upstream(text, asked)
+            if version is not None:
+                yield variable, version
+
+
+def _upstream(text: str, asked: tuple[int, ...]) -> str | None:
+    """The upstream version in a claim, without epoch, prefix and packaging; None where none.
+
+    None too where it contradicts the numbers of the tag.
+    """
+    match = _UPSTREAM.match(text.strip()) if len(text) <= _MAX_CLAIM else None
+    if match is None:
+        return None
+    version = match[1] + match[2]
+    release = version_key(version)[0]
+    length = min(len(release), len(asked))
+    return version if release and release[:length] == asked[:length] else None
+
+
+def _names_another(labels: Mapping[str, str], repository_path: str) -> bool:
+    """True where the labels say that they are of another image (Ubuntu's are inherited so)."""
+    path = _plain(repository_path)
+    names = [_plain(labels[label]) for label in _NAME_LABELS if labels.get(label)]
+    words = [name for name in names if name and not any(map(str.isdigit, name))]
+    last = _plain(repository_path.rpartition("/")[2])
+    return bool(words) and not any(name in path or last in name for name in words)
+
+
+def _plain(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).lower()

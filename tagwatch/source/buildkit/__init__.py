@@ -1,0 +1,1 @@
+"""A Dockerfile exactly as BuildKit reads it."""

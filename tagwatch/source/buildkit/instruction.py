@@ -1,0 +1,110 @@
+"""The instructions that text rules judge, with the variables their stage knows put in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tagwatch.errors import InputError
+from tagwatch.source.buildkit.scope import GlobalScope, StageScope
+from tagwatch.source.buildkit.shell_word import UnsetVariableError, Variables, expand
+from tagwatch.source.buildkit.stage import Build, Stage
+from tagwatch.source.buildkit.statement import Statement
+from tagwatch.source.target import Instruction
+from tagwatch.source.text.piece import missing_in, text_of
+from tagwatch.source.text.source_text import SourceText
+
+__all__ = ["instructions_of"]
+
+_JUDGED = frozenset({"USER", "EXPOSE", "ADD", "HEALTHCHECK"})
+
+
+def instructions_of(
+    source: SourceText, build: Build, scope: GlobalScope
+) -> tuple[Instruction, ...]:
+    """FROM, USER, EXPOSE (one for each port), ADD and HEALTHCHECK in the file's order."""
+    judged = (_inner(statement) for stage in build.stages for statement in stage.statements)
+    lazy = not any("$" in one.arguments for one in judged if one.keyword in _JUDGED)
+    reader = _Reader(source, scope, lazy=lazy)
+    return tuple(found for stage in build.stages for found in reader.read(stage))
+
+
+def _inner(statement: Statement) -> Statement:
+    """What ONBUILD would do, or the statement itself."""
+    return statement.trigger or statement
+
+
+class _Reader:
+    """Reads stage by stage; `lazy`: no instruction uses a variable, so none is worked out."""
+
+    def __init__(self, source: SourceText, scope: GlobalScope, *, lazy: bool) -> None:
+        self._source = source
+        self._scope = scope
+        self._lazy = lazy
+        self._scopes: list[StageScope] = []
+
+    def read(self, stage: Stage) -> Iterator[Instruction]:
+        base = self._scopes[stage.base] if stage.base is not None else None
+        own = StageScope(self._scope, stage, base)
+        self._scopes.append(own)
+        first = stage.statement
+        yield self._instruction(stage, first, first.words()[:1], self._scope.values.get)
+        for statement in stage.statements:
+            inner = _inner(statement)
+            if inner.keyword not in _JUDGED:
+                continue
+            variables = own.value if self._lazy else own.read_to(statement)
+            words = self._words(inner)
+            for part in [[word] for word in words] if inner.keyword == "EXPOSE" else [words]:
+                yield self._instruction(
+                    stage, inner, part, variables, onbuild=statement.trigger is not None
+                )
+        if not self._lazy:
+            own.read_to(None)
+
+    def _words(self, statement: Statement) -> list[tuple[int, int]]:
+        if statement.keyword == "USER":
+            return [(statement.begin, statement.begin + len(statement.arguments))]
+        return statement.words()
+
+    def _instruction(
+        self,
+        stage: Stage,
+        statement: Statement,
+        words: Sequence[tuple[int, int]],
+        variables: Variables,
+        *,
+        onbuild: bool = False,
+    ) -> Instruction:
+        start, end, _ = statement.stretch(words[0][0], words[-1][1])
+        arguments: list[str] = []
+        missing: dict[str, None] = {}
+        texts = statement.exec_form or [statement.line[begin:stop] for begin, stop in words]
+        for text in texts:
+            argument, unknown = self._expanded(statement, text, variables)
+            arguments.append(argument)
+            missing.update(dict.fromkeys(unknown))
+        return Instruction(
+            name=statement.keyword,
+            arguments=tuple(arguments),
+            location=self._source.location(start, end),
+            stage=stage.index,
+            stage_name=stage.name,
+            base=stage.base if statement.keyword == "FROM" else None,
+            flags=tuple(flag.text for flag in statement.flags),
+            missing=tuple(missing),
+            onbuild=onbuild,
+        )
+
+    def _expanded(
+        self, statement: Statement, text: str, variables: Variables
+    ) -> tuple[str, tuple[str, ...]]:
+        """The word as BuildKit would use it; as it stands where it cannot be read."""
+        if statement.keyword == "HEALTHCHECK":
+            return text, ()
+        try:
+            pieces = expand(text, variables, escape=self._scope.escape)
+        except UnsetVariableError as error:
+            return text, (error.name,)
+        except InputError:
+            return text, ()
+        return text_of(pieces), missing_in(pieces)

@@ -1,0 +1,200 @@
+"""The variables of a Dockerfile: ARG before FROM, platform arguments, ARG and ENV of a stage.
+
+After BuildKit's `dockerfile2llb` (convert.go, platform.go). Platform arguments are those of the
+stage's `--platform`, else linux/amd64: an answer must not depend on where it was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+
+from tagwatch.errors import InputError
+from tagwatch.image.platform import LINUX_AMD64, Platform
+from tagwatch.source.buildkit.shell_word import Variables, expand
+from tagwatch.source.buildkit.stage import Stage
+from tagwatch.source.buildkit.statement import Statement, quoted_words
+from tagwatch.source.target import Field
+from tagwatch.source.text.piece import Piece
+
+__all__ = ["GlobalScope", "StageScope", "assignments", "expand_word", "inherited_names"]
+__all__ += ["noting"]
+
+Value = tuple[Piece, ...]
+_MAX_INHERITED = 100  # stages up the line: a file may have 100,000, each built on the one before
+
+
+class GlobalScope:
+    """What a FROM can use. `of_platform` names what follows from a platform, directly or not;
+    `refused` has the ARG statements whose default cannot be read.
+    """
+
+    def __init__(
+        self,
+        statements: Iterable[Statement],
+        build_args: Mapping[str, str],
+        argument_fields: Mapping[str, Field],
+        *,
+        escape: str,
+        target: str,
+    ) -> None:
+        self.build_args = build_args
+        self.escape = escape
+        self.refused: list[tuple[Statement, InputError]] = []
+        self.values: dict[str, Value] = {
+            **_DEFAULTS,
+            "TARGETSTAGE": (Piece(target),),
+        }
+        self.of_platform = set(self.values) - {"TARGETSTAGE"} - build_args.keys()
+        self.given = set(self.values.keys() & build_args.keys())
+        self.argument_fields = argument_fields
+        self.values.update((name, self.argument(name)) for name in self.given)
+        for statement in statements:
+            self._declare(statement)
+
+    def argument(self, name: str) -> Value:
+        """The value of a build argument that was given."""
+        return (Piece(self.build_args[name], field=self.argument_fields.get(name)),)
+
+    def _declare(self, statement: Statement) -> None:
+        for name, begin, end in assignments(statement, self.escape):
+            asked: set[str] = set()
+            if name in self.build_args:
+                self.values[name] = self.argument(name)
+            elif begin >= 0:
+                try:
+                    variables = noting(asked, self.values.get)
+                    value = expand_word(statement, begin, end, variables, self.escape)
+                except InputError as error:
+                    self.refused.append((statement, error))
+                    value = (Piece("", missing=(name,)),)
+                self.values[name] = value
+            else:
+                continue
+            self.given.add(name)
+            if asked & self.of_platform:
+                self.of_platform.add(name)
+            else:
+                self.of_platform.discard(name)
+
+    def for_platform(self, platform: Platform | None) -> Variables:
+        """The variables for a stage of this platform; what the file or caller sets stays."""
+        if platform is None or platform == LINUX_AMD64:
+            return self.values.get
+        own = _platform_values("TARGET", platform)
+
+        def variable(name: str) -> Value | None:
+            return (
+                self.values.get(name)
+                if name in self.given
+                else own.get(name, self.values.get(name))
+            )
+
+        return variable
+
+
+class StageScope:
+    """What a stage's own instructions can use. Stages are read in order, each to its end.
+
+    The base image's environment is not known: a variable that is nowhere set is missing.
+    """
+
+    def __init__(self, scope: GlobalScope, stage: Stage, base: StageScope | None) -> None:
+        self.base = base
+        self.values: dict[str, Value] = {}
+        self._scope = scope
+        self._unread = iter(stage.statements)
+
+    def read_to(self, statement: Statement | None) -> Variables:
+        """The variables as they are at a statement of the stage, or at its end."""
+        for one in self._unread:
+            if one.keyword == "ENV":  # one ENV does not see what it sets itself
+                self.values.update(list(self._assigned(one)))
+            elif one.keyword == "ARG":
+                for name, value in self._assigned(one):
+                    self.values[name] = value
+            if one is statement:
+                break
+        return self.value
+
+    def value(self, name: str) -> Value | None:
+        """The value in this stage, else where the stages that it builds on end."""
+        value, base = self.values.get(name), self.base
+        for _ in range(_MAX_INHERITED):
+            if value is not None or base is None:
+                break
+            value, base = base.values.get(name), base.base
+        return value
+
+    def _assigned(self, statement: Statement) -> Iterator[tuple[str, Value]]:
+        scope = self._scope
+        for name, begin, end in assignments(statement, scope.escape):
+            if statement.keyword == "ARG" and name in scope.build_args:
+                yield name, scope.argument(name)
+            elif begin >= 0:
+                try:
+                    yield name, expand_word(statement, begin, end, self.value, scope.escape)
+                except InputError:  # the build stops here; for what follows the value is unknown
+                    yield name, (Piece("", missing=(name,)),)
+            elif name in scope.values:
+                yield name, scope.values[name]
+
+
+def expand_word(
+    statement: Statement, begin: int, end: int, variables: Variables, escape: str
+) -> Value:
+    """What `line[begin:end]` of a statement becomes. Raises `InputError`."""
+    start, _, whole = statement.stretch(begin, end)
+    return expand(statement.line[begin:end], variables, escape=escape, start=start if whole else -1)
+
+
+def assignments(statement: Statement, escape: str) -> list[tuple[str, int, int]]:
+    """Name, begin and end of the value of each ARG or ENV pair; -1 where no value stands."""
+    text, offset = statement.arguments, statement.begin
+    words = quoted_words(text, escape)
+    if statement.keyword == "ENV" and words and "=" not in text[words[0][0] : words[0][1]]:
+        name = text[: len(text.split(None, 1)[0])]
+        begin = len(text) - len(text[len(name) :].lstrip())
+        return [(name, offset + begin, offset + len(text))]
+    pairs = []
+    for begin, end in words:
+        name, equals, value = text[begin:end].partition("=")
+        at = offset + end - len(value) if equals else -1
+        pairs.append((name, at, offset + end if equals else -1))
+    return pairs
+
+
+def _platform_values(side: str, platform: Platform) -> dict[str, Value]:
+    texts = {
+        "PLATFORM": str(platform),
+        "OS": platform.os,
+        "OSVERSION": platform.os_version or "",
+        "ARCH": platform.architecture,
+        "VARIANT": platform.variant or "",
+    }
+    return {f"{side}{part}": (Piece(text),) for part, text in texts.items()}
+
+
+def inherited_names(
+    statements: Iterable[Statement], escape: str, given: Container[str] = ()
+) -> set[str]:
+    """The names whose value a stage takes over: from the ARGs before FROM, or as it was `given`."""
+    return {
+        name
+        for statement in statements
+        if statement.keyword == "ARG"
+        for name, begin, _ in assignments(statement, escape)
+        if begin < 0 or name in given
+    }
+
+
+def noting(asked: set[str], variables: Variables) -> Variables:
+    """The same variables; every name that is asked for is added to `asked`."""
+
+    def variable(name: str) -> Sequence[Piece] | None:
+        asked.add(name)
+        return variables(name)
+
+    return variable
+
+
+_DEFAULTS = {**_platform_values("BUILD", LINUX_AMD64), **_platform_values("TARGET", LINUX_AMD64)}

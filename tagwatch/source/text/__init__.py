@@ -1,0 +1,1 @@
+"""Text, and structured text, in which every value knows its place."""
