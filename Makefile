@@ -3,8 +3,9 @@
 # make check  format, lint, types, import direction
 # make truth  what every tag of the ground truth is, right / wrong / unknown
 # make nights private images on moving bases, thirty nights
+# make fuzz   every source, guided by coverage, where atheris installs
 # make bench  figures, as ratios of one run
-.PHONY: demo test check format setup clean truth nights bench
+.PHONY: demo test check format setup clean truth nights fuzz bench
 VENV := .venv/bin
 PYTEST_ARGS ?=
 
@@ -28,6 +29,10 @@ truth: setup
 nights: setup
 	@$(VENV)/python -m tests.nights --images 50 --nights 30
 	@$(VENV)/python -m tests.nights_served --images 50 --nights 30
+
+fuzz: setup
+	@$(VENV)/python -m pip install -q --only-binary :all: atheris
+	@$(VENV)/python -m tests.fuzz
 
 bench: setup
 	@for bench in tests/bench/*.py; do $(VENV)/python -m tests.bench.$$(basename $$bench .py); done

@@ -108,7 +108,8 @@ def check(source: Source, raw: bytes, path: str) -> int:
     extraction = extract(source, raw, path, files)
     assert extraction == extract(source, raw, path, files)
     source.recognizes(path, raw)
-    rows = raw.decode("utf-8", "replace").removeprefix("\ufeff").split("\n")
+    text = raw.decode("utf-8", "surrogateescape").encode("utf-8", "replace").decode()  # as told
+    rows = text.removeprefix("\ufeff").split("\n")
     for target in extraction.targets:
         place = target.location
         assert not (target.reference and (target.missing or target.invalid))
