@@ -4,8 +4,8 @@ Also said of a tag that does not exist but is a pattern (`redis:6.2.x`): no tool
 
 Example: `FROM redis`: "redis has no tag, so it means latest: 8.2.1 today (sha256:aaaaaaaaaaaa)".
 
-Risk: what is built or run changes whenever the publisher moves `latest`, across major versions,
-and two machines that pull at different times run different software under the same file.
+Risk: `latest` changes what is built or run whenever the publisher moves it, across major versions,
+so that two machines run different software under the same file; a pattern fails at the next pull.
 Remedy: write the tag that the name stands for now; the finding names it.
 Source: hadolint DL3006; Trivy DS-0001; Docker documentation, "Building best practices".
 """
