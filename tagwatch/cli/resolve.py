@@ -29,6 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_asking(parser)
 
 
+_NOT_STORED = "no answer is stored for it; run once without --offline"
+
+
 def run(options: argparse.Namespace) -> int:
     """Resolve and print. Exit code 0: all resolved, 1: something is not, 4: not readable."""
     from tagwatch.audit.evidence import evidence_key
@@ -41,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     resolutions = []
     for text, target in zip(texts, targets, strict=True):
         found = facts.evidence.get(evidence_key(target) or "")
-        missing = Resolution(input=text, status=Status.UNAVAILABLE, note="not in the ledger")
+        missing = Resolution(input=text, status=Status.UNAVAILABLE, note=_NOT_STORED)
         resolutions.append(replace(found.resolution, input=text) if found else missing)
     answer(_rendered(resolutions, options.format))
     return exit_code(resolutions)

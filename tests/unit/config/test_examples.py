@@ -77,6 +77,9 @@ def test_the_examples_show_every_key() -> None:
     assert set(shown) == {*PolicyForm.__struct_fields__} - {"extends"}
     shown = yaml.safe_load((CONFIG / "tagwatch.yaml").read_text(encoding="utf-8"))
     assert set(shown) == {*SettingsForm.__struct_fields__} - {"facts", "knowledge"}
+    assert {"# facts", "# knowledge"} <= {
+        line.partition(":")[0] for line in (CONFIG / "tagwatch.yaml").read_text("utf-8").splitlines()
+    }  # of files that are not there: they would stop every command
 
 
 def test_every_rule_is_in_the_schema() -> None:
