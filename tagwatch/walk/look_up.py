@@ -72,7 +72,7 @@ def look_up(
     """
     evidence, asked_at = _remembered(targets, site)
     if asking.offline:
-        return Facts(evidence=evidence)
+        return Facts(evidence={**_unasked(targets, evidence, site), **evidence})
     old = [target for target in targets if _is_old(target, evidence, site, asking)]
     with_bases = _is_due(evidence, asked_at, site, asking, is_asking=bool(old))
     if with_bases:
@@ -162,6 +162,27 @@ def _remembered(
             if found.source == "seen":
                 evidence[key] = replace(found, bases_unread=unread)
     return evidence, datetime.fromisoformat(said) if said else None
+
+
+def _unasked(
+    targets: Sequence[Target], evidence: Mapping[str, Evidence], site: Site
+) -> Mapping[str, Evidence]:
+    """What the ledger has of targets without stored evidence, as far as it read their images."""
+    unknown = [
+        target
+        for target in targets
+        if (key := evidence_key(target)) is not None and key not in evidence
+    ]
+    if not unknown or not site.database.is_file():
+        return {}
+    with Reader.open(site.database) as ledger:
+        remembered = set(ledger.repositories())
+        known = [one for one in unknown if one.reference and one.reference.repository in remembered]
+        if not known:
+            return {}
+        from tagwatch.walk.unasked import recall_unasked
+
+        return recall_unasked(known, ledger, site)
 
 
 def _is_old(target: Target, evidence: Mapping[str, Evidence], site: Site, asking: Asking) -> bool:

@@ -17,9 +17,12 @@ from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Document
 from tagwatch.image.tag_table import TagTable
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Target
-from tagwatch.walk.ask import Reading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.ledger.write import Ledger
+    from tagwatch.walk.ask import Reading
 
 __all__ = [
     "StoredDocuments",
@@ -27,6 +30,7 @@ __all__ = [
     "recall_bases",
     "recall_repository",
     "store_bases",
+    "unread_bases",
 ]
 
 
@@ -116,6 +120,16 @@ def recall_bases(ledger: Reader, repositories: Iterable[Repository], policy: Pol
     ]
     ordered = [build for _, build in sorted(builds, key=lambda pair: pair[0])]
     return index_builds(with_older_builds(ordered, policy.bases))
+
+
+def unread_bases(bases: BaseIndex, policy: Policy) -> tuple[str, ...]:
+    """The policy's bases of which no build was ever read, in its order."""
+    read = [Reference.parse(name) for name in bases.by_reference]
+    return tuple(
+        base.reference
+        for base in policy.followed_bases
+        if not any(base.names(reference) for reference in read)
+    )
 
 
 def _by_tag(intervals: Iterable[Interval]) -> dict[str, tuple[Interval, ...]]:

@@ -28,7 +28,13 @@ from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers, Patience, open_asker, pattern_of, wants_of_run
-from tagwatch.walk.recall import base_repositories, recall_bases, recall_repository, store_bases
+from tagwatch.walk.recall import (
+    base_repositories,
+    recall_bases,
+    recall_repository,
+    store_bases,
+    unread_bases,
+)
 from tagwatch.walk.seed import Seeding
 from tagwatch.walk.site import BASES_ASKED, Site, bases_key
 from tagwatch.walk.standing import Standing, may_stand
@@ -187,7 +193,7 @@ class _Remembering:
         for repository in self._of_bases:
             store_bases(self._ledger, repository)
         self._bases = recall_bases(self._ledger, self._of_bases, self._site.policy)
-        self._bases_unread = _unread(self._bases, self._site.policy)
+        self._bases_unread = unread_bases(self._bases, self._site.policy)
         self._standing = Standing.of(
             self._ledger,
             self._site,
@@ -290,16 +296,6 @@ class _Remembering:
         if past:
             return past[-1].first_seen == self._site.at
         return not self._ledger.evidence([evidence_key(target) or ""])
-
-
-def _unread(bases: BaseIndex, policy: Policy) -> tuple[str, ...]:
-    """The policy's bases of which no build was ever read, in its order."""
-    read = [Reference.parse(name) for name in bases.by_reference]
-    return tuple(
-        base.reference
-        for base in policy.followed_bases
-        if not any(base.names(reference) for reference in read)
-    )
 
 
 def _is_not_parent(target: Target) -> bool:

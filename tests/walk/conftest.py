@@ -25,11 +25,16 @@ class Shop(Workplace):
     shelf: Shelf = field(default_factory=Shelf)
     address: str = ""
 
-    def configure(self, more: str = "") -> None:
-        """Write tagwatch.yaml: the demo's own, asking the embedded registry, and `more`."""
+    def configure(self, more: str = "", *, in_bulk: bool = False) -> None:
+        """Write tagwatch.yaml: the demo's own, asking the embedded registry, and `more`.
+
+        `in_bulk`: Docker Hub's tags API is there, too, so that a listing tells every digest.
+        """
         text = (self.folder / "sample.yaml").read_text(encoding="utf-8")
+        bulk = f", catalogue_endpoint: '{self.address}'" if in_bulk else ""
         registries = "".join(
-            f"  {host}: {{endpoint: '{self.address}', credential: anonymous}}\n" for host in HOSTS
+            f"  {host}: {{endpoint: '{self.address}', credential: anonymous{more}}}\n"
+            for host, more in zip(HOSTS, (bulk, ""), strict=True)
         )
         (self.folder / "tagwatch.yaml").write_text(
             f"{text}registries:\n{registries}{more}", encoding="utf-8"

@@ -131,6 +131,35 @@ async def test_old_facts_are_used_with_their_age(shop: Shop) -> None:
         assert "3 days ago" in late.out
 
 
+async def test_what_no_file_named_yet_is_known_from_the_nights_listing(shop: Shop) -> None:
+    """A new line in a file, offline: the night listed its repository, though nobody asked for it.
+
+    That a tag is not there is not told: it may have been pushed since.
+    """
+    shop.configure(in_bulk=True)
+    assert (await shop.run("scan")).code == 1
+    shop.address = "http://127.0.0.1:9"
+    shop.configure(in_bulk=True)
+    new = "FROM redis:7.2\nFROM redis:6.x\nFROM redis:9.9.9\nFROM nginx:1.30-alpine\n"
+    shop.write("new/Dockerfile", new)
+    done = await shop.run("check", "new/Dockerfile", "--offline", "--format", "json")
+    assert done.json["coverage"]["read"] == 3
+    answers = {one["input"]: one for one in done.json["resolutions"]}
+    assert answers["redis:7.2"]["version"] == "7.2.15"
+    assert answers["redis:6.x"]["tag"] == "6.2.23"
+    assert answers["nginx:1.30-alpine"]["tag"] != "1.30-alpine"
+    assert "redis:9.9.9" not in answers
+    said = {(one["rule"], one["location"]["line"]) for one in done.json["findings"]}
+    assert ("tag-missing", 2) in said
+    assert {line for rule, line in said if rule == "check-incomplete"} == {3}
+
+    later = await shop.run("resolve", "redis:^6", "redis:9.9.9", "--offline", "--format", "json")
+    assert later.code == 4
+    known, unknown = later.json["resolutions"]
+    assert (known["tag"], known["version"]) == ("6.2.23", "6.2.23")
+    assert (unknown["status"], unknown["digest"]) == ("unavailable", None)
+
+
 async def test_a_file_that_nothing_reads_is_said_so(shop: Shop) -> None:
     shop.write("notes.txt", "redis\n")
     (await shop.run("check", "notes.txt")).is_clean_error(3)

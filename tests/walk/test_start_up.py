@@ -57,3 +57,14 @@ async def test_an_offline_check_that_knows_nothing(shop: Shop) -> None:
     await shop.run("check", "--offline", "Dockerfile")
     modules, _ = await imported(shop, "check", "--offline", "Dockerfile")
     assert modules & (NEVER - {"textwrap"}) == set()
+
+
+async def test_an_offline_check_of_what_no_file_named_yet(shop: Shop) -> None:
+    """It is answered from what the nights listed, and no network is loaded for it."""
+    shop.configure(in_bulk=True)
+    await shop.run("scan")
+    shop.write("new/Dockerfile", "FROM redis:7.2\nUSER 10001\n")
+    modules, out = await imported(shop, "check", "--offline", "new/Dockerfile")
+    assert "7.2.15" in out
+    network = {"aiohttp", "asyncio", "email", "http", "socket", "sqlite_utils", "ssl"}
+    assert modules & network == set()

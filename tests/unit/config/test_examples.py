@@ -78,7 +78,8 @@ def test_the_examples_show_every_key() -> None:
     shown = yaml.safe_load((CONFIG / "tagwatch.yaml").read_text(encoding="utf-8"))
     assert set(shown) == {*SettingsForm.__struct_fields__} - {"facts", "knowledge"}
     assert {"# facts", "# knowledge"} <= {
-        line.partition(":")[0] for line in (CONFIG / "tagwatch.yaml").read_text("utf-8").splitlines()
+        line.partition(":")[0]
+        for line in (CONFIG / "tagwatch.yaml").read_text("utf-8").splitlines()
     }  # of files that are not there: they would stop every command
 
 
