@@ -12,7 +12,8 @@ TagwatchError                    exit 2 unless a subclass says otherwise
 ├── RegistryError                a registry refused or failed; `code` says how (exit 4)
 │   ├── NotFoundError            404: the repository, tag or digest is not there (or hidden)
 │   ├── DeniedError              401 or 403 after the best credential known
-│   ├── RateLimitedError         429 after all retries; `retry_at` where the registry said so
+│   ├── RateLimitedError         429 after all retries; `retry_after_seconds` where it said so
+│   │   └── PullLimitError       the limit of pulls is spent; what is no pull is still answered
 │   ├── BudgetError              asking on would spend pulls that are kept for what matters more
 │   ├── CredentialError          a credential file or helper program cannot be used
 │   ├── UnavailableError         network failure, time-out, 5xx after all retries
@@ -38,6 +39,7 @@ __all__ = [
     "NotFoundError",
     "NothingToReadError",
     "NotifyError",
+    "PullLimitError",
     "RateLimitedError",
     "RegistryError",
     "TagwatchError",
@@ -129,6 +131,10 @@ class RateLimitedError(RegistryError):
     ) -> None:
         super().__init__(message, hint=hint, status=status)
         self.retry_after_seconds = retry_after_seconds
+
+
+class PullLimitError(RateLimitedError):
+    """The limit of pulls is spent (429); only manifest GETs are refused."""
 
 
 class BudgetError(RegistryError):

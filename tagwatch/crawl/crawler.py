@@ -326,7 +326,7 @@ class _Crawl:
         async def one(item: tuple[Digest, str]) -> None:
             digest, tag = item
             try:
-                await self.images.read(digest)
+                await self.images.read(digest, self.seen[tag].media_type if tag else None)
             except (RegistryError, InvalidDocumentError) as error:
                 self.disown(digest, error)
                 self.fail(error, tag=tag or None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Container, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TypeVar
 
 from tagwatch.crawl.task import CrawlTask, Need
@@ -15,10 +16,16 @@ from tagwatch.errors import (
     RegistryError,
 )
 from tagwatch.image.digest import Digest
-from tagwatch.image.manifest import Descriptor, Index, Manifest, parse_manifest
+from tagwatch.image.manifest import (
+    MANIFEST_TYPES,
+    Descriptor,
+    Index,
+    Manifest,
+    parse_manifest,
+)
 from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Document
-from tagwatch.registry.interface import Registry
+from tagwatch.registry.interface import PullRoom, Registry
 
 __all__ = ["ImageReader", "each", "lacks"]
 
@@ -37,17 +44,28 @@ class ImageReader:
         self._registry = registry
         self._reading: defaultdict[Digest, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def read(self, digest: Digest) -> None:
+    async def read(self, digest: Digest, media_type: str | None = None) -> None:
         """One image, all of the audited platforms. Raises `RegistryError`, `InvalidDocumentError`.
+
+        `media_type`: what `digest` is said to be, for knowing how many pulls it may take.
 
         Of an image that could not be read whole no half truth is left. What failed for the moment
         is read again by the next run, so the manifest that would say "stored already" is not kept.
         """
         try:
-            await self._read(digest)
+            async with self._room(digest, media_type):
+                await self._read(digest)
         except RegistryError as error:
             self._drop(digest, error)
             raise
+
+    def _room(self, digest: Digest, media_type: str | None) -> AbstractAsyncContextManager[None]:
+        """Room for the pulls that an image may take, where its registry keeps account of them."""
+        if not isinstance(self._registry, PullRoom):
+            return nullcontext()
+        platforms = 0 if media_type in MANIFEST_TYPES else len(self._task.platforms) or 1
+        entries = 2 * platforms if Need.ATTESTATIONS in self._task.needs else platforms
+        return self._registry.room_for_image((digest not in self.at_hand) + entries)
 
     async def _read(self, digest: Digest) -> None:
         document = await self._manifest(digest)

@@ -7,7 +7,6 @@ Amazon ECR API Reference (2015-09-21), JSON 1.1 with Signature Version 4. botoco
 from __future__ import annotations
 
 import asyncio
-import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from tagwatch.errors import (
     CredentialError,
     DeniedError,
     NotFoundError,
-    RateLimitedError,
     RegistryError,
 )
 from tagwatch.registry.transport import Answer, Ask, Transport
@@ -34,8 +32,6 @@ _HOST = re.compile(
     re.ASCII,
 )
 _PUBLIC = "public.ecr.aws"
-_ATTEMPTS = 4
-_FIRST_PAUSE_SECONDS = 0.5
 _LOGIN_SECONDS = 30.0
 _ANSWER_BYTES = 32 * 1024 * 1024
 _DENIED = frozenset(
@@ -212,19 +208,13 @@ class AwsApi:
     ) -> T:
         """The answer of an operation. `count`: what the request counts as. One request.
 
-        Throttling, which comes as a 400 here, is tried four times. Raises `RegistryError`.
+        Raises `RegistryError`.
         """
         body = msgspec.json.encode({k: v for k, v in parameters.items() if v is not None})
-        for attempt in range(1, _ATTEMPTS + 1):
-            answer = await self._send(operation, body, count, doing)
-            if answer.status == 200:
-                return decode(answer, kind, host=self._transport.host, doing=doing)
-            error = self._refusal(answer, doing)
-            if attempt == _ATTEMPTS or not isinstance(error, RateLimitedError):
-                raise error
-            pause = _FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter is no secret
-        raise AssertionError("the last attempt raises or returns")
+        answer = await self._send(operation, body, count, doing)
+        if answer.status != 200:
+            raise self._refusal(answer, doing)
+        return decode(answer, kind, host=self._transport.host, doing=doing)
 
     async def _send(self, operation: str, body: bytes, count: str, doing: str) -> Answer:
         named = {
@@ -243,6 +233,7 @@ class AwsApi:
                 headers=headers,
                 json=body,
                 follow=False,
+                limit_of=_throttling,
             )
         )
 
@@ -255,13 +246,17 @@ class AwsApi:
             return DeniedError(text.format("denied"), hint=hint, status=answer.status)
         if name == "RepositoryNotFoundException":
             return NotFoundError(text.format("not found"), hint=hint, status=answer.status)
-        if name.startswith("Throttl") or name == "LimitExceededException":
-            return RateLimitedError(text.format("too many requests"), hint="ask again later")
         return self._transport.refusal(answer, doing, hint=hint)
 
 
 class _Error(msgspec.Struct):
     type: str = msgspec.field(name="__type", default="")
+
+
+def _throttling(answer: Answer) -> str:
+    """The name of throttling, which comes as a 400 here; empty for any other answer."""
+    name = _error_name(answer) if answer.status == 400 else ""
+    return name if name.startswith("Throttl") or name == "LimitExceededException" else ""
 
 
 def _error_name(answer: Answer) -> str:

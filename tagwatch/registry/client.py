@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from tagwatch.registry.host import (
     line_of,
 )
 from tagwatch.registry.interface import Listing, Registry
-from tagwatch.registry.limit import Meter
+from tagwatch.registry.meter import Meter
 from tagwatch.registry.mirror import (
     RoutedRegistry,
     Rule,
@@ -89,8 +89,12 @@ class RegistryClient:
 
     @property
     def pulls_are_free(self) -> bool:
-        """See `FreePulls`. Docker Hub counts pulls, whether or not it said so in this run."""
-        return self.line.kind != "hub" and self._meter.is_unlimited
+        """See `FreePulls`."""
+        return self._meter.is_unlimited
+
+    def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
+        """See `PullRoom`."""
+        return self._meter.room_for_image(pulls, self.oci.host)
 
     @property
     def lists_everything(self) -> bool:
@@ -235,7 +239,14 @@ class Registries:
 
     def _meter(self, host: str) -> Meter:
         """The one count of a registry, whichever of its APIs is asked."""
-        return self._meters.setdefault(host, Meter(budget=self._settings_of(host).budget))
+        if host not in self._meters:
+            settings = self._settings_of(host)
+            self._meters[host] = Meter(
+                budget=settings.budget,
+                counted=line_of(host, settings).kind == "hub",
+                at_once=settings.concurrency,
+            )
+        return self._meters[host]
 
     def _api(self, url: URL, host: str) -> Transport:
         """The way to an API of a registry that a catalogue or the operator names."""

@@ -17,6 +17,7 @@ from tagwatch.errors import (
     DeniedError,
     HostileAnswerError,
     NotFoundError,
+    PullLimitError,
     RateLimitedError,
     RegistryError,
     UnavailableError,
@@ -24,7 +25,14 @@ from tagwatch.errors import (
 from tagwatch.registry.limit import retry_after_seconds
 from tagwatch.registry.safety import PrivateAddressError
 
-__all__ = ["NETWORK_ERRORS", "is_transient", "refusal", "unreachable"]
+__all__ = [
+    "NETWORK_ERRORS",
+    "is_transient",
+    "refusal",
+    "spent_pulls",
+    "too_many",
+    "unreachable",
+]
 
 NETWORK_ERRORS = (aiohttp.ClientError, OSError, TimeoutError)
 
@@ -64,10 +72,20 @@ class _ErrorBody(msgspec.Struct):
 
 
 def refusal(
-    status: int, headers: Mapping[str, str], body: bytes, *, host: str, doing: str, hint: str = ""
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    host: str,
+    doing: str,
+    hint: str = "",
+    limit: str = "",
 ) -> RegistryError:
-    """The error for an answer that is no success; `hint` replaces the usual one."""
-    code = _code(body)
+    """The error for an answer that is no success; `hint` replaces the usual one.
+
+    `limit`: what it calls it that there were too many requests, where its status says less.
+    """
+    code = limit or _code(body)
     said = f"{status} {code}" if code else str(status)
     where = f"{host}: {doing}"
     match status:
@@ -77,12 +95,13 @@ def refusal(
             return NotFoundError(
                 f"{where}: not found ({said})", hint=hint or _HIDDEN, status=status
             )
-        case 429:
-            pulls = b"pull rate limit" in body
+        case _ if status == 429 or limit:
             seconds = retry_after_seconds(headers)
+            if b"pull rate limit" in body:
+                return spent_pulls(where, said, seconds, hint=hint)
             return RateLimitedError(
-                f"{where}: {'the pull limit is spent' if pulls else 'too many requests'} ({said})",
-                hint=hint or _when_again(seconds, pulls=pulls),
+                f"{where}: too many requests ({said})",
+                hint=hint or _when_again("ask again later", seconds),
                 status=status,
                 retry_after_seconds=seconds,
             )
@@ -94,6 +113,26 @@ def refusal(
         f"{where}: refused ({said})",
         hint=hint or "check that the host is a registry, and its endpoint in the configuration",
         status=status,
+    )
+
+
+def spent_pulls(
+    where: str, said: str, seconds: float | None = None, *, hint: str = ""
+) -> PullLimitError:
+    """The error for a limit of pulls that is spent."""
+    return PullLimitError(
+        f"{where}: the pull limit is spent ({said})",
+        hint=hint or _when_again("log in, or wait for the window to pass", seconds),
+        retry_after_seconds=seconds,
+    )
+
+
+def too_many(host: str, doing: str, seconds: float | None) -> RateLimitedError:
+    """The error for a request that is not made: the host refused all before it, for `seconds`."""
+    return RateLimitedError(
+        f"{host}: {doing}: too many requests (429)",
+        hint=_when_again("ask again later", seconds),
+        retry_after_seconds=seconds,
     )
 
 
@@ -159,9 +198,8 @@ def _os_error(error: BaseException) -> BaseException | None:
     return error if isinstance(error, OSError) else error.__cause__
 
 
-def _when_again(seconds: float | None, *, pulls: bool) -> str:
+def _when_again(what: str, seconds: float | None) -> str:
     """What to do about a limit, and when it is over where the registry says so."""
-    what = "log in, or wait for the window to pass" if pulls else "ask again later"
     if seconds is None:
         return what
     minutes = ceil(seconds / 60)

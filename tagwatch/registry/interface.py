@@ -7,6 +7,7 @@ safety are this room's business. Requests are counted by kind in `requests`.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -15,7 +16,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Quota, Scope, TagObservation
 from tagwatch.value import dataclass
 
-__all__ = ["MAX_BLOB_BYTES", "FreePulls", "Listing", "Registry", "WholeLists"]
+__all__ = ["MAX_BLOB_BYTES", "FreePulls", "Listing", "PullRoom", "Registry", "WholeLists"]
 
 MAX_BLOB_BYTES = 16 * 1024 * 1024
 """What `Registry.blob` reads at most: SBOMs of large images are larger than any manifest."""
@@ -49,6 +50,14 @@ class FreePulls(Protocol):
     @property
     def pulls_are_free(self) -> bool:
         """True as long as no limit of pulls is known, the registry's or the operator's."""
+
+
+@runtime_checkable
+class PullRoom(Protocol):
+    """A `Registry` that sees to it that an image is not begun whose pulls cannot be paid for."""
+
+    def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
+        """Room to read one image whole, of at most `pulls` manifests. Raises `RegistryError`."""
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""What registries say about their limits, and the count of what was asked of them.
+"""What registries say about their limits.
 
 Docker Hub: https://docs.docker.com/docker-hub/usage/pulls/ (`ratelimit-*`); RFC 9110 section
 10.2.3 (`Retry-After`).
@@ -10,16 +10,13 @@ import asyncio
 import math
 import re
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from tagwatch.errors import BudgetError
 from tagwatch.image.snapshot import Quota
 
-__all__ = ["Meter", "Window", "quota_of", "retry_after_seconds"]
+__all__ = ["Window", "quota_of", "retry_after_seconds"]
 
 _LIMIT = re.compile(r"\s*(\d{1,12})\s*(?:;\s*w=(\d{1,9}))?", re.ASCII)
 _MILLISECONDS_FROM = 100_000_000_000
@@ -28,55 +25,6 @@ _EPOCH_FROM = 1_000_000_000  # a wait of 31 years is a date: Docker Hub's API se
 
 _NUMBER = re.compile(r"\d{1,12}", re.ASCII)
 _WINDOW_SECONDS = 120.0
-_RESERVE = 20  # one in so many pulls of a limit is left to the people behind the same address
-
-
-class Meter:
-    """Counts the requests of one registry by kind and keeps its last word about the quota.
-
-    `budget`: how many pulls (manifest GETs) the run may spend; None: as many as the quota allows.
-    """
-
-    def __init__(self, *, budget: int | None = None) -> None:
-        self.requests: Counter[str] = Counter()
-        self.quota: Quota | None = None
-        self._budget = budget
-        self._pulls = 0
-        self._under_way = 0
-
-    @property
-    def is_unlimited(self) -> bool:
-        """True as long as neither the operator nor an answer named a limit of pulls."""
-        return self._budget is None and self.quota is None
-
-    @contextmanager
-    def pull(self, host: str) -> Iterator[None]:
-        """Spend one pull. Raises `BudgetError` where none may be spent."""
-        if self._budget is not None and self._pulls >= self._budget:
-            raise BudgetError(
-                f"{host}: the budget of {self._budget} manifest requests a run is spent",
-                hint="raise the budget of this registry, or look at fewer tags; "
-                "the next run goes on",
-            )
-        # What the last answer told does not count the pulls that were not answered yet.
-        if (quota := self.quota) is not None and (
-            quota.remaining - self._under_way <= -(-quota.limit // _RESERVE)
-        ):
-            raise BudgetError(
-                f"{host}: {quota.remaining} of {quota.limit} pulls are left, and kept",
-                hint="log in for a higher limit, or let the window pass; the next run goes on",
-            )
-        self._pulls += 1
-        self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
-
-    def note(self, headers: Mapping[str, str]) -> None:
-        """Keep the quota that an answer tells."""
-        if "ratelimit-limit" in headers:
-            self.quota = quota_of(headers) or self.quota
 
 
 class Window:

@@ -10,6 +10,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +21,7 @@ from tagwatch.errors import ConfigError, DeniedError, RegistryError
 from tagwatch.image.digest import Digest, is_digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Quota, TagObservation
-from tagwatch.registry.interface import Listing, Registry
+from tagwatch.registry.interface import Listing, PullRoom, Registry
 from tagwatch.value import dataclass
 
 __all__ = ["RoutedRegistry", "Rule", "insecure_hosts", "read_registries_conf", "rules_of"]
@@ -156,6 +157,12 @@ class RoutedRegistry:
     def pulls_are_free(self) -> bool:
         """See `FreePulls`. A mirror may pull from where they are counted."""
         return False
+
+    def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
+        """See `PullRoom`. What mirrors have costs the origin nothing: it is not asked for room."""
+        if isinstance(self.origin, PullRoom) and not any(rule.mirrors for rule in self.rules):
+            return self.origin.room_for_image(pulls)
+        return nullcontext()
 
     @property
     def quota(self) -> Quota | None:

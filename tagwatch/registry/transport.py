@@ -8,20 +8,29 @@ never looks at addresses.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import zlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from tagwatch.errors import HostileAnswerError, RegistryError
+from tagwatch.errors import HostileAnswerError, PullLimitError, RateLimitedError, RegistryError
 from tagwatch.registry.certificate import Certificates, tls_context
-from tagwatch.registry.failure import NETWORK_ERRORS, is_transient, refusal, unreachable
-from tagwatch.registry.limit import Meter, retry_after_seconds
+from tagwatch.registry.failure import (
+    NETWORK_ERRORS,
+    is_transient,
+    refusal,
+    too_many,
+    unreachable,
+)
+from tagwatch.registry.limit import retry_after_seconds
+from tagwatch.registry.meter import Meter
 from tagwatch.registry.network import Network
+from tagwatch.registry.pace import Pace
 from tagwatch.registry.safety import Boundary, Origin, Passage, origin_of
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import dataclass, field, replace
@@ -48,7 +57,7 @@ class Ask:
     `kind` is what it counts as, `doing` what a message says was being done.
     `authorization` and `form` may hold secrets: they are sent to `url`'s origin alone, and only
     where the boundary lets credentials go. `cap`: bytes of the answer, decoded. `follow`: take
-    redirects.
+    redirects. `limit_of`: what an answer calls it that there were too many requests, beside a 429.
     """
 
     method: Literal["GET", "HEAD", "POST"]
@@ -61,6 +70,7 @@ class Ask:
     form: Mapping[str, str] | None = field(default=None, repr=False)
     json: bytes | None = field(default=None, repr=False)
     follow: bool = True
+    limit_of: Callable[[Answer], str] | None = None
 
     def with_authorization(self, value: str) -> Ask:
         """The same request with another credential."""
@@ -82,6 +92,13 @@ class Answer:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
+class _Failed(NamedTuple):
+    """Why an attempt is worth another, and after how many seconds, where that is told."""
+
+    error: RegistryError
+    pause: float | None
+
+
 class Transport:
     """The way to one registry (or one API of it): limits, retries, redirects, counting."""
 
@@ -100,53 +117,104 @@ class Transport:
         self.meter = meter
         self._network = network
         self._settings = settings
-        self._slots = asyncio.Semaphore(settings.concurrency)
+        self.pace = Pace(settings.concurrency)
         self._limiter = _limiter(settings.requests_per_second)
         self._tls = tls_context(settings, certificates)
         self._down: tuple[float, BaseException] | None = None
+        self._limited: tuple[float, float | None] | None = None
 
     async def send(self, ask: Ask) -> Answer:
         """The answer to `ask`, whatever its status, save those that are worth another try.
 
-        408, 429, 5xx and broken connections are tried four times within `patience_seconds`, with
-        jitter and by `Retry-After`; then they raise. Raises `RegistryError`.
+        408, 5xx and broken connections are tried four times within `patience_seconds`, with jitter
+        and by `Retry-After`; then they raise. What the registry calls too much is sent again at
+        its pace, until it refuses everything: four times in a row, or for longer than
+        `patience_seconds`. Raises `RegistryError`.
         """
         self._fail_fast(ask)
         # Written out: stamina's loop costs 75 µs a call, as much as the whole HEAD (2026-11).
         clock = asyncio.get_running_loop().time
         ends_at = clock() + self._settings.patience_seconds
-        for attempt in range(1, _ATTEMPTS + 1):
-            pause: float | None = None
-            try:
-                answer = await self._once(ask)
-            except NETWORK_ERRORS as error:
-                failure = self._unreachable(error, ask)
-                if not is_transient(error):
-                    break
-            else:
-                if answer.status not in _RETRIED:
-                    return answer
-                failure = self.refusal(answer, ask.doing)
-                pause = retry_after_seconds(answer.headers)
+        refused_until: float | None = None
+        failures = 0
+        while True:
+            found = await self._attempt(ask, again=refused_until is not None)
+            if isinstance(found, Answer):
+                return found
+            error, pause = found
+            if isinstance(error, RateLimitedError) and pause is not None:
+                refused_until = refused_until or clock() + self._settings.patience_seconds
+                if self.pace.refusals >= _ATTEMPTS or clock() + pause > refused_until:
+                    self._give_up(error, pause)
+                continue
+            failures += 1
             if pause is None:
-                pause = _FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # jitter is no secret
-            if attempt == _ATTEMPTS or clock() + pause > ends_at:
+                pause = _FIRST_PAUSE_SECONDS * 2 ** (failures - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # jitter is no secret
+            cause = error.__cause__
+            final = cause is not None and not is_transient(cause)
+            if final or failures == _ATTEMPTS or clock() + pause > ends_at:
                 break
             await asyncio.sleep(pause)
-        if isinstance(failure.__cause__, _NOT_REACHED):
-            self._down = (clock() + _DOWN_SECONDS, failure.__cause__)
-        raise failure
+        if isinstance(cause, _NOT_REACHED):
+            self._down = (clock() + _DOWN_SECONDS, cause)
+        raise error
 
-    def refusal(self, answer: Answer, doing: str, *, hint: str = "") -> RegistryError:
-        """The error that `answer` stands for."""
+    def refusal(
+        self, answer: Answer, doing: str, *, hint: str = "", limit: str = ""
+    ) -> RegistryError:
+        """The error that `answer` stands for; `limit`: what it calls "too many requests"."""
         return refusal(
-            answer.status, answer.headers, answer.body, host=self.host, doing=doing, hint=hint
+            answer.status,
+            answer.headers,
+            answer.body,
+            host=self.host,
+            doing=doing,
+            hint=hint,
+            limit=limit,
         )
 
-    async def _once(self, ask: Ask) -> Answer:
+    async def _attempt(self, ask: Ask, *, again: bool) -> Answer | _Failed:
+        """One attempt in its turn; an answer that is worth another is a failure."""
         if self._limiter is not None:
             await self._limiter.acquire()
-        async with self._slots, asyncio.timeout(self._settings.timeout_seconds):
+        await self.pace.enter(again=again)
+        try:
+            self._fail_fast(ask)
+            return self._judged(ask, await self._once(ask))
+        except NETWORK_ERRORS as error:
+            return _Failed(self._unreachable(error, ask), None)
+        finally:
+            self.pace.leave()
+
+    def _judged(self, ask: Ask, answer: Answer) -> Answer | _Failed:
+        """The answer, or the failure that it is; what it says about the pace is noted."""
+        limit = ask.limit_of(answer) if ask.limit_of is not None else ""
+        if not limit and answer.status not in _RETRIED:
+            self.pace.answered()
+            return answer
+        error = self.refusal(answer, ask.doing, limit=limit)
+        pause = retry_after_seconds(answer.headers)
+        if isinstance(error, PullLimitError) and (
+            pause is None or pause > self._settings.patience_seconds
+        ):
+            return _Failed(error, math.inf)
+        if isinstance(error, RateLimitedError):
+            pause = self.pace.refused(pause)
+        return _Failed(error, pause)
+
+    def _give_up(self, error: RateLimitedError, pause: float) -> None:
+        """Stop waiting for a registry that refuses everything, for everybody. Raises `error`.
+
+        A spent limit of pulls is no matter of time, and says nothing about other requests.
+        """
+        if not isinstance(error, PullLimitError):
+            now = asyncio.get_running_loop().time()
+            self._limited = now + max(pause, _DOWN_SECONDS), error.retry_after_seconds
+            self.pace.open()
+        raise error
+
+    async def _once(self, ask: Ask) -> Answer:
+        async with asyncio.timeout(self._settings.timeout_seconds):
             answer = await self._exchange(ask, ask.url, first=True)
             if answer.status in _REDIRECTS and ask.follow:
                 return await self._follow(ask, answer)
@@ -255,8 +323,14 @@ class Transport:
     def _fail_fast(self, ask: Ask) -> None:
         """Spare the rest of a run the wait for a host that could not be reached a moment ago.
 
-        A slow answer is no such thing: it may be one repository's.
+        The same for one that refuses everything. A slow answer is no such thing: it may be one
+        repository's.
         """
+        if self._limited is not None:
+            until, told = self._limited
+            if (left := until - asyncio.get_running_loop().time()) > 0:
+                raise too_many(self.host, ask.doing, left if told else None)
+            self._limited = None
         if self._down is None:
             return
         until, cause = self._down

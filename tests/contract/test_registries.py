@@ -29,7 +29,7 @@ from tagwatch.image.manifest import Manifest, parse_manifest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Scope
 from tagwatch.member import load_member
-from tagwatch.registry import aws
+from tagwatch.registry import pace
 from tagwatch.registry.client import RegistryClient
 from tagwatch.registry.credential.interface import CredentialContext
 from tagwatch.registry.host import line_of
@@ -134,7 +134,7 @@ class Place:
 @pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setattr(aws, "_FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(pace, "_FIRST_PAUSE_SECONDS", 0.01)
     return Place(request.param, monkeypatch)
 
 

@@ -10,7 +10,7 @@ import asyncio
 import msgspec
 from yarl import URL
 
-from tagwatch.errors import DeniedError, HostileAnswerError, RateLimitedError
+from tagwatch.errors import DeniedError, HostileAnswerError
 from tagwatch.registry.catalogue.hub_listing import HubPage
 from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.credential.interface import Credential, CredentialKind
@@ -43,7 +43,6 @@ class HubApi:
         self._transport = context.transport(self._url)
         self._credentials = context.credentials
         self._window = Window()
-        self._limited_until = 0.0
         self._tokens: dict[str, tuple[str, float]] = {}
         self._login = asyncio.Lock()
 
@@ -82,14 +81,6 @@ class HubApi:
         return f"?{following.raw_query_string}"
 
     async def _get(self, target: str, doing: str, token: str | None) -> Answer:
-        """One request; none where the API has just said when it may be asked again."""
-        clock = asyncio.get_running_loop().time
-        if clock() < self._limited_until:
-            raise RateLimitedError(
-                f"{self._host}: {doing}: too many requests (429)",
-                hint="ask again later: its API said so a moment ago",
-                retry_after_seconds=self._limited_until - clock(),
-            )
         await self._window.enter()
         ask = Ask(
             method="GET",
@@ -100,11 +91,7 @@ class HubApi:
             headers=_JSON,
             authorization=f"Bearer {token}" if token else None,
         )
-        try:
-            answer = await self._transport.send(ask)
-        except RateLimitedError as error:
-            self._limited_until = clock() + (error.retry_after_seconds or 0.0)
-            raise
+        answer = await self._transport.send(ask)
         self._window.note(answer.headers)
         return answer
 

@@ -16,6 +16,7 @@ from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import replace
 from tagwatch.walk.work import RegistryWork
+from tests.registry.doubles.hub import HubDouble
 from tests.registry.doubles.warehouse import Double
 from tests.registry.harness import AT, registries
 
@@ -161,3 +162,73 @@ async def test_the_next_run_goes_on() -> None:
             complete.append(sum(one.complete for one in found.values()))
     assert complete == [2, 4, 6]
     assert registry.counts["manifest"] == 12
+
+
+async def test_pulls_go_on_images_that_can_be_read_whole() -> None:
+    """Ten indexes and six pulls a night: three images a night, and not ten times an index alone.
+
+    What is left over (a seventh pull) is not spent on an index without its manifest.
+    """
+    registry = Double()
+    paths = [f"shop/app{number}" for number in range(10)]
+    for path in paths:
+        registry.warehouse.push(path, "1")
+    settings = PlanSettings(at=AT, platforms=(LINUX_AMD64,))
+    stored: dict[str, frozenset[Digest]] = dict.fromkeys(paths, frozenset())
+    complete: list[int] = []
+    pulls: list[int] = []
+    async with registry.serving():
+        for _ in range(4):
+            wants = [
+                Want(repository=Repository(registry=HOST, path=path), tags=frozenset({"1"}))
+                for path in paths
+            ]
+            wanted = plan(
+                wants, lambda repository: Nothing(), lambda one: stored[one.path], settings
+            )
+            found = await crawl(registry, wanted, 7)
+            complete.append(sum(one.complete for one in found.values()))
+            pulls.append(registry.night()["manifest"])
+            for path, one in found.items():
+                stored[path] |= one.documents.keys()
+    assert complete == [3, 6, 9, 10]
+    assert pulls == [6, 6, 6, 2]
+
+
+async def test_an_image_that_no_budget_pays_for_says_what_it_takes() -> None:
+    registry = Double()
+    registry.warehouse.push("c/file-1", "1")
+    async with registry.serving():
+        found = await crawl(registry, tasks()[:1], 1)
+    failure = next(one for one in found["c/file-1"].failures if one.tag == "1")
+    assert failure.message == (
+        f"{HOST}: 1 left of the budget of 1 manifest requests a run: too few for an image of 2"
+    )
+    assert "this image takes 2" in failure.hint
+    assert registry.counts["manifest"] == 0
+
+
+async def test_one_image_is_asked_before_it_is_known_whether_pulls_are_short() -> None:
+    """Docker Hub tells its limit with the first manifest: 120 were under way by then (2026-11)."""
+    registry = HubDouble()
+    registry.pulls = (100, 7 + 5)
+    for number in range(20):
+        registry.warehouse.push("shop/app", str(number))
+    wanted = CrawlTask(
+        repository=Repository(registry="docker.io", path="shop/app"),
+        at=AT,
+        tags=frozenset(map(str, range(20))),
+        platforms=(LINUX_AMD64,),
+    )
+    async with registry.serving():
+        settings = {
+            "docker.io": RegistrySettings(
+                endpoint=registry.url, catalogue_endpoint=registry.url, credential="anonymous"
+            )
+        }
+        async with registries(settings) as opened:
+            found = await RegistryWork(opened, settings)(wanted)
+    assert registry.counts["manifest"] == 6
+    assert registry.counts["config"] == 3
+    assert {one.code for one in found.failures} == {"budget"}
+    assert len(found.failures) == 17

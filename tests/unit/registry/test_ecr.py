@@ -22,7 +22,7 @@ from tagwatch.errors import (
 from tagwatch.image.manifest import OCI_INDEX
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Scope
-from tagwatch.registry import aws
+from tagwatch.registry import pace
 from tagwatch.registry.aws import AwsLogin, ecr_place
 from tagwatch.registry.client import RegistryClient
 from tagwatch.registry.settings import RegistrySettings
@@ -38,7 +38,7 @@ def aws_login(monkeypatch: pytest.MonkeyPatch) -> None:
     """botocore reads the process's own environment."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(aws, "_FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(pace, "_FIRST_PAUSE_SECONDS", 0.01)
 
 
 @asynccontextmanager
