@@ -14,6 +14,7 @@ from tests.image_builder import (
     EPOCH,
     Built,
     Step,
+    assemble,
     build,
     cmd,
     copy,
@@ -84,6 +85,46 @@ def redis(day: int = 0, version: str = "6.2.14") -> Built:
         base=debian(day),
         created=on_day(day),
     )
+
+
+def service(day: int = 0, version: str = "1.4.2") -> Built:
+    """A pipeline's image: it hands date, number and commit of the build to every step."""
+    at = on_day(day)
+    told = f"|3 BUILD_DATE={at:%a %b %e %H:%M:%S UTC %Y} BUILD_NUMBER={day + 40}"
+    told += f" VCS_REF={day + 10:07x}"
+    check = ' "30s" "3s" "0s" "0s" ' if day % 2 else ' "30s" "3s" "0s" '
+    return build(
+        env("SERVICE_VERSION", version),
+        Step(created_by=f"RUN {told} /bin/sh -c make # buildkit", files={"srv/bin": f"{day}"}),
+        copy("healthcheck.sh", "/usr/local/bin", f"{day}"),
+        setting("EXPOSE [8443 80/tcp]", ExposedPorts={"80/tcp": {}, "8443/tcp": {}}),
+        setting(
+            f"""HEALTHCHECK &{{["CMD-SHELL" "healthcheck.sh"]{check}'\\x03'}}""",
+            Healthcheck={"Test": ["CMD-SHELL", "healthcheck.sh"], "Retries": 3},
+        ),
+        entrypoint("/srv/bin"),
+        base=debian(day),
+        created=at,
+    )
+
+
+def classic(image: Built) -> Built:
+    """The same image as the classic builder would have written its history."""
+    history = []
+    for entry in image.config["history"]:
+        text = entry["created_by"].removesuffix(" # buildkit")
+        if text.startswith("RUN "):
+            text = text.removeprefix("RUN ")
+        elif text.startswith("COPY "):
+            text = f"/bin/sh -c #(nop) COPY file:{'ab' * 32} in {text.split()[-1]} "
+        elif text.startswith("EXPOSE "):
+            ports = " ".join(sorted(image.config["config"]["ExposedPorts"]))
+            text = f"/bin/sh -c #(nop)  EXPOSE {ports}"
+        elif not text.startswith("#"):
+            text = f"/bin/sh -c #(nop)  {text}"
+        history.append({**entry, "created_by": text})
+    assert image.platform is not None
+    return assemble({**image.config, "history": history}, image.layers, image.platform)
 
 
 def app(base: Built, day: int = 0, *, content: str = "app") -> Built:

@@ -155,8 +155,8 @@ def lacks(
 
 def _audited(index: Index, platforms: Iterable[Platform]) -> Iterable[Descriptor]:
     """The entries of the audited platforms; the first image where none of them is offered."""
-    entries = [index.image_for(platform) for platform in platforms]
-    found = {entry.digest: entry for entry in entries if entry is not None}
+    entries = [entry for platform in platforms for entry in index.images_for(platform)]
+    found = {entry.digest: entry for entry in entries}
     return found.values() or index.images[:1]
 
 

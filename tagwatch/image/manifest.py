@@ -103,13 +103,19 @@ class Index:
             if entry.annotations.get(_ATTESTATION) == "attestation-manifest"
         )
 
-    def image_for(self, platform: Platform) -> Descriptor | None:
-        """The first entry that a pull for `platform` would take, as containerd chooses."""
+    def images_for(self, platform: Platform) -> tuple[Descriptor, ...]:
+        """The entries that pulls for `platform` would take, as containerd chooses: mostly one.
+
+        Windows images come once a build of the system (`os.version`), and a host takes its own.
+        """
         for wanted in _fallbacks(platform):
+            builds: dict[str | None, Descriptor] = {}
             for entry in self.images:
                 if entry.platform is not None and entry.platform.serves(wanted):
-                    return entry
-        return None
+                    builds.setdefault(entry.platform.os_version, entry)
+            if builds:
+                return tuple(builds.values())
+        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

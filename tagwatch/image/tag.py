@@ -192,14 +192,19 @@ def version_key(version: str) -> Precedence:
 def is_step_back(before: str | None, after: str | None) -> bool:
     """True where the version `after` comes before `before`, and does not merely say less of it.
 
+    Never between two schemes: a publisher who stops counting by years does not go back.
+
     >>> is_step_back("3.10.1", "3.10.0"), is_step_back("3.10.1", "3.10")
     (True, False)
+    >>> is_step_back("2024.1", "1.3.0")
+    False
     """
     if before is None or after is None:
         return False
-    old, new = version_key(before), version_key(after)
-    says_less = len(new[0]) < len(old[0]) and old[0][: len(new[0])] == new[0]
-    return new < old and not says_less
+    old, new = (parse_tag(version.replace("+", "_")) for version in (before, after))
+    says_less = len(new.release) < len(old.release)
+    says_less = says_less and old.release[: len(new.release)] == new.release
+    return old.scheme is new.scheme and new.precedence < old.precedence and not says_less
 
 
 def _is_commit(tokens: Sequence[Token], vocabulary: Vocabulary) -> bool:

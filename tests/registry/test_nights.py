@@ -23,7 +23,17 @@ from tagwatch.walk.site import Site
 from tests.image_builder import Built, Step, build, cmd, index, run
 from tests.nights import HUB, SHOP, MemoryShelf, simulate
 from tests.nights_served import HOSTS, RegistryShelf, Served, served_nights
-from tests.official import ARM64, app, debian, on_day, python, python_steps, redis
+from tests.official import (
+    ARM64,
+    app,
+    classic,
+    debian,
+    on_day,
+    python,
+    python_steps,
+    redis,
+    service,
+)
 from tests.registry.distribution import distribution
 
 IMAGES, NIGHTS = 5, 6
@@ -98,6 +108,12 @@ def on_both(night: int, version: str) -> Built:
     return index(python(night, version), arm)
 
 
+def by_two_builders(night: int, version: str) -> Built:
+    """A builder is updated, and put back: each writes the same steps in its own way."""
+    image = service(night, version)
+    return classic(image) if night % 3 == 1 else image
+
+
 def rebuilt() -> Iterator[tuple[str, Callable[[int], Built]]]:
     """Full-version tags, and what is pushed to each in a night: the same Dockerfile again."""
     for patch in range(5):
@@ -105,6 +121,7 @@ def rebuilt() -> Iterator[tuple[str, Callable[[int], Built]]]:
         yield f"{HUB}/redis:6.2.{patch}", partial(redis, version=f"6.2.{patch}")
     for patch in range(4):
         yield f"{HUB}/python:3.11.{patch}-alpine", partial(on_alpine, version=f"3.11.{patch}")
+        yield f"{SHOP}/service:2.0.{patch}", partial(by_two_builders, version=f"2.0.{patch}")
     for patch in range(3):
         yield f"{HUB}/python:3.13.{patch}", partial(on_both, version=f"3.13.{patch}")
         yield f"{SHOP}/api:1.4.{patch}", lambda night: app(python(night), night)

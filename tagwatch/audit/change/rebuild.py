@@ -6,7 +6,7 @@ Layers are not compared: a real rebuild runs every step again and makes every la
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from tagwatch.audit.base.base import BaseBuild
@@ -15,10 +15,12 @@ from tagwatch.audit.change.steps import (
     StepDiff,
     base_boundary,
     compare_steps,
+    has_like_root,
     normalized_step,
     root_boundary,
     step_text,
 )
+from tagwatch.audit.diff.excerpt import apart, cut, paired
 from tagwatch.audit.diff.mask import mask_text, mask_words
 from tagwatch.image.image_config import HistoryEntry, ImageConfig
 from tagwatch.value import dataclass
@@ -110,7 +112,7 @@ def _without_base(
     rootless = compare_steps(
         old.history[root_boundary(old.history) :], new.history[root_boundary(new.history) :]
     )
-    if root_boundary(old.history) and root_boundary(new.history) and not rootless.differs:
+    if has_like_root(old.history, new.history) and not rootless.differs:
         return Outcome.SAME
     above = compare_steps(
         old.history[base_steps(old, old_base) if old_base else base_boundary(old.history) :],
@@ -128,7 +130,7 @@ def _answer(steps: StepDiff, text: str, *, base_stands: bool) -> BuildComparison
         )
     return BuildComparison(
         outcome=Outcome.SAME,
-        reason=f"the same build steps, entrypoint, cmd and user; {text}",
+        reason=f"the same build steps{_aside(steps)}, entrypoint, cmd and user; {text}",
         base_stands=base_stands,
     )
 
@@ -185,8 +187,7 @@ def _setting(name: str, env: Mapping[str, str]) -> str | None:
 
 
 def _words(words: Sequence[str] | None) -> str:
-    text = " ".join(mask_words(words or ()))
-    return f"{text[:_SHOWN]}{'…' if len(text) > _SHOWN else ''}" or "none"
+    return cut(" ".join(mask_words(words or ())), _SHOWN) or "none"
 
 
 def _user(config: ImageConfig) -> str:
@@ -250,14 +251,36 @@ def _bases_text(old: BaseBuild, new: BaseBuild) -> str:
     return f"base went from {old.reference} to {new.reference}"
 
 
+def _aside(steps: StepDiff) -> str:
+    """What has another value and counts as the same: somebody may want to know."""
+    names = [mask_text(name) for name in steps.renewed if name]
+    if len(names) < len(steps.renewed):
+        names.append("checksums")
+    more = len(names) - _MOST_NAMES
+    others = [f"{more} more"] if more > 0 else []
+    return f" ({', '.join([*names[:_MOST_NAMES], *others])} aside)" if names else ""
+
+
 def _steps_text(steps: StepDiff) -> str:
+    if steps.is_reordered:
+        return f"the build steps stand in another order: {_shown(steps.added[0])} moved"
     count = max(len(steps.added), len(steps.removed))
-    shown = [f"-{_shown(text)}" for text in steps.removed[:1]]
-    shown += [f"+{_shown(text)}" for text in steps.added[:1]]
+    pairs = paired(steps.removed, steps.added)
+    old, new = next(pair for pair in pairs if pair[0] != pair[1])
     differ = "step differs" if count == 1 else "steps differ"
-    return f"{count} build {differ}: {', '.join(shown)}"
+    return f"{count} build {differ}: {', '.join(_told(old, new))}"
+
+
+def _told(old: str | None, new: str | None) -> Iterator[str]:
+    """A step that went, one that came, or what became of one."""
+    masked = [None if text is None else mask_text(text) for text in (old, new)]
+    before, after = masked
+    if before is not None and after is not None:
+        before, after = apart(before, after, _SHOWN)
+    for sign, text in (("-", before), ("+", after)):
+        if text is not None:
+            yield f"{sign}{cut(text, _SHOWN)!r}"
 
 
 def _shown(text: str) -> str:
-    cut = mask_text(text[: 4 * _SHOWN])[:_SHOWN]
-    return repr(cut + ("…" if len(text) > len(cut) else ""))
+    return repr(cut(mask_text(text), _SHOWN))

@@ -18,19 +18,22 @@ __all__ = [
     "StepDiff",
     "base_boundary",
     "compare_steps",
+    "has_like_root",
     "normalized_step",
     "os_release",
     "root_boundary",
     "step_text",
 ]
 
-_LEGACY = re.compile(r"^/bin/sh -c #\(nop\)\s+")
+_LEGACY = re.compile(r"^(?:/bin/sh -c|cmd /S /C) #\(nop\)\s+")
 _SHELL = re.compile(
     r"^(?:RUN\s+)?((?:\|\d+\s.*?)?)/bin/(?:ba|da|a)?sh (?:-\w+ (?:pipefail )?)*?-c ", re.DOTALL
 )
 _LEGACY_COPY = re.compile(r"^(COPY|ADD)((?: --\S+)*) (?:file|dir|multi):\S+ in (\S+)$")
 _COPY = re.compile(r"^(COPY|ADD)((?: --\S+)*) .* (\S+)$")
 _EXPOSE_MAP = re.compile(r"^EXPOSE (?:map)?\[(.*)\]$")
+# newer builders tell the start interval, too, which older ones did not know
+_NO_START = re.compile(r'(?: "0s")+(?= \'\\)')
 _NO_EFFECT = re.compile(r"^(?:LABEL|MAINTAINER)\b")
 
 _DIGEST = re.compile(
@@ -43,15 +46,29 @@ _DATE = re.compile(
     r"(?:Z|[+-]\d\d:?\d\d)?"
     r"|\b20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?[0-2]\d[0-5]\d(?:[0-5]\d)?)?Z?\b"
     r"|\b1[4-9]\d{8}\b"
+    # what `date` and `date -R` print, which many a build argument holds
+    r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d{1,2} )?[A-Z][a-z]{2} (?:\d{1,2},? )?(?:20\d\d )?"
+    r"[0-2]?\d:[0-5]\d:[0-5]\d(?: [AP]M)?(?: [A-Z]{2,5}\b| [+-]\d\d:?\d\d)?(?: 20\d\d\b)?"
 )
 _ASSIGNMENT = re.compile(r"(?<![\w.-])([\w.-]+)=(\S+)")
 _CHECKSUM_PARTS = frozenset(
     {"sha", "sha1", "sha256", "sha384", "sha512", "md5", "sum"}
-    | {"checksum", "digest", "hash", "commit", "revision"}
+    | {"checksum", "digest", "hash", "commit", "revision", "rev", "ref"}
+)
+_COUNTER = re.compile(
+    r"(?:\w+_)?(?:build|run|job|pipeline)_?(?:number|num|no|id|iid)|cache_?bust(?:er)?",
+    re.IGNORECASE,
 )
 _CHECKSUM = re.compile(r"[\"']?(?:[0-9a-fA-F]{6,128}|[A-Za-z0-9+/]{40,}={0,2})[\"']?")
 
-_ROOT = re.compile(r"(?:ADD|COPY)\s(?:--\S+\s)*.+\s/$|# ?debian\.sh\b|Apply image\b")
+# a whole system: an archive, a folder of that name, or what the classic builder does not name
+_ROOT = re.compile(
+    r"(?P<debian># ?debian\.sh\b)|(?P<windows>Apply image\b)"
+    r"|(?:ADD|COPY) (?:--\S+ )*(?:file|dir):\S+ in /$"
+    r"|ADD (?:--\S+ )*(?P<archive>\S+\.(?:tar|t[gx]z|tar\.\w{2,4})) /$"
+    r"|COPY (?:--\S+ )*(?P<folder>/|\S*root\S*) /$"
+)
+_WORD = re.compile(r"[a-z]+")
 _AFTER_ROOT = re.compile(r"CMD\b|Install update\b")
 _MAX_STEP = 65_536
 _MAX_ROOT = 1_000
@@ -68,11 +85,18 @@ class StepDiff:
     same: int = 0
     removed: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
+    renewed: tuple[str, ...] = ()
+    """What has another value in steps that count as the same: `GIT_SHA`, "" for a bare checksum."""
 
     @property
     def differs(self) -> bool:
         """True where any step that has an effect differs."""
         return bool(self.removed or self.added)
+
+    @property
+    def is_reordered(self) -> bool:
+        """True where both do the same steps, one after another in another order."""
+        return self.differs and sorted(self.removed) == sorted(self.added)
 
 
 def step_text(entry: HistoryEntry) -> str:
@@ -88,7 +112,7 @@ def step_text(entry: HistoryEntry) -> str:
 
 
 def normalized_step(text: str) -> str:
-    """A `step_text` with dates, digests and checksums replaced by their kind.
+    """A `step_text` with dates, digests, checksums and build numbers replaced by their kind.
 
     Text of more than 64 KiB is returned as it is: then only equal text is equal.
 
@@ -100,7 +124,7 @@ def normalized_step(text: str) -> str:
     if len(text) > _MAX_STEP:
         return text
     text = _DIGEST.sub("<digest>", text)
-    text = _ASSIGNMENT.sub(_checksum_only, text)
+    text = _ASSIGNMENT.sub(_value_kind, text)
     return _DATE.sub("<date>", text)
 
 
@@ -115,7 +139,7 @@ def compare_steps(old: Sequence[HistoryEntry], new: Sequence[HistoryEntry]) -> S
     old_keys = [_comparable(text, classic=classic) for text in before]
     new_keys = [_comparable(text, classic=classic) for text in after]
     if old_keys == new_keys:
-        return StepDiff(same=len(before))
+        return StepDiff(same=len(before), renewed=() if classic else _renewed(before, after))
     if max(len(before), len(after)) > _MAX_ALIGNED:  # no real image: not worth quadratic time
         return StepDiff(removed=tuple(before), added=tuple(after))
     if old_keys > new_keys:  # alignments are not symmetric: one order, whichever side is asked
@@ -129,11 +153,18 @@ def root_boundary(history: Sequence[HistoryEntry]) -> int:
 
     Windows adds a layer of updates to its own. 0 where the first layer does not look like a root.
     """
-    first = next((n for n, entry in enumerate(history) if not entry.empty_layer), len(history))
-    texts = [step_text(entry) for entry in history[first : first + 3]]
-    if not texts or not _ROOT.match(texts[0]):
+    if not _ROOT.match(_first_layer(history)):
         return 0
-    return first + 1 + sum(1 for _ in takewhile(_AFTER_ROOT.match, texts[1:]))
+    first = next(n for n, entry in enumerate(history) if not entry.empty_layer)
+    texts = [step_text(entry) for entry in history[first + 1 : first + 3]]
+    return first + 1 + sum(1 for _ in takewhile(_AFTER_ROOT.match, texts))
+
+
+def has_like_root(old: Sequence[HistoryEntry], new: Sequence[HistoryEntry]) -> bool:
+    """True where both begin with a root of one family of systems, whatever its release."""
+    found = (_ROOT.match(_first_layer(history)) for history in (old, new))
+    names = [_root_name(root) if root else None for root in found]
+    return None not in names and ("" in names or names[0] == names[1])
 
 
 def base_boundary(history: Sequence[HistoryEntry]) -> int:
@@ -171,6 +202,32 @@ def os_release(config: ImageConfig) -> str:
     return ""
 
 
+def _first_layer(history: Sequence[HistoryEntry]) -> str:
+    """The step that made the bottom layer, "" where none did."""
+    return next((step_text(entry) for entry in history if not entry.empty_layer), "")
+
+
+def _root_name(root: re.Match[str]) -> str:
+    """The family of systems that a root is of; "" where its step does not tell."""
+    told = root["archive"] or root["folder"]
+    if told is None:
+        return root.lastgroup or ""
+    word = _WORD.search(told.rstrip("/").rpartition("/")[2].lower())
+    return word[0] if word else "/"
+
+
+def _renewed(old: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
+    """The names of what differs, dates aside, between steps that are alike."""
+    found: dict[str, None] = {}
+    for before, after in zip(old, new, strict=True):
+        if before != after:
+            words = (_DATE.sub("<date>", text).split() for text in (before, after))
+            for one, other in zip(*words, strict=False):
+                if one != other and normalized_step(one) == normalized_step(other):
+                    found[one.partition("=")[0] if _ASSIGNMENT.match(one) else ""] = None
+    return tuple(found)
+
+
 def _align(
     old: Sequence[str], new: Sequence[str], old_keys: Sequence[str], new_keys: Sequence[str]
 ) -> StepDiff:
@@ -201,10 +258,17 @@ def _comparable(text: str, *, classic: bool) -> str:
         if found := _LEGACY_COPY.match(text) or _COPY.match(text):
             return f"{found[1]}{found[2]} {found[3]}"
         text = text.replace('","', '", "')
+    if text.startswith("EXPOSE "):
+        ports = text.split()[1:]
+        return f"EXPOSE {' '.join(sorted(p if '/' in p else f'{p}/tcp' for p in ports))}"
+    if text.startswith("HEALTHCHECK "):
+        text = _NO_START.sub("", text)
     return normalized_step(text)
 
 
-def _checksum_only(found: re.Match[str]) -> str:
+def _value_kind(found: re.Match[str]) -> str:
+    if _COUNTER.fullmatch(found[1]):
+        return f"{found[1]}=<number>"
     parts = re.split(r"[_.-]", found[1].lower())
     if _CHECKSUM_PARTS.isdisjoint(parts) or not _CHECKSUM.fullmatch(found[2]):
         return found[0]

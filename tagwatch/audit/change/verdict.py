@@ -14,9 +14,12 @@ from tagwatch.audit.change.change import Change, Verdict
 from tagwatch.audit.change.rebuild import BuildComparison, Outcome, compare_builds
 from tagwatch.audit.diff.diff import ImageDiff, PlatformDiff, diff_images, platform_name
 from tagwatch.audit.diff.document import diff_document
+from tagwatch.audit.diff.excerpt import cut
 from tagwatch.audit.diff.layers import LayerDiff
+from tagwatch.audit.diff.mask import mask_text
 from tagwatch.audit.image import UNKNOWN_PLATFORM, Image, PlatformImage
 from tagwatch.audit.version.stated_version import full_version, is_older, stated_version
+from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.platform import Platform
 from tagwatch.image.tag import is_step_back
 from tagwatch.value import dataclass, field, replace
@@ -36,6 +39,10 @@ _GRAVITY = (
     Verdict.DOWNGRADED,
     Verdict.REPLACED,
 )
+
+
+_SOURCE_LABELS = ("org.opencontainers.image.version", "org.opencontainers.image.revision")
+_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +164,9 @@ def _judge_platform(pair: PlatformDiff, diff: ImageDiff, context: ChangeContext)
     if pair.layers.moved and not (pair.layers.added or pair.layers.removed):
         return _Judgement(verdict=Verdict.UNKNOWN, reason="the same layers lie in another order")
     builds = compare_builds(old.config, new.config, context.bases)
-    judgement = _judge_builds(builds, versions, immutable=context.immutable)
+    judgement = _judge_builds(
+        builds, versions, _source(old.config, new.config), immutable=context.immutable
+    )
     if pair.is_os_shifted:
         shift = f"; the system went from {' to '.join(pair.os_releases)}"
         return replace(judgement, reason=judgement.reason + shift)
@@ -187,9 +196,11 @@ def _judge_stored(
         reason = "the same layers and settings; one side does not tell how it stores its layers"
         return _Judgement(verdict=Verdict.IDENTICAL, reason=reason)
     plain = "the history" if history else "dates, annotations or media types"
-    names = f"labels {', '.join(labels[:5])}" if labels else plain
-    verb = "differs" if names == "the history" else "differ"
-    return _Judgement(verdict=Verdict.METADATA_ONLY, reason=f"the same layers; only {names} {verb}")
+    one = len(labels) == 1
+    named = f"the label {labels[0]}" if one else f"labels {', '.join(labels[:5])}"
+    verb = "differs" if one or (history and not labels) else "differ"
+    reason = f"the same layers; only {named if labels else plain} {verb}"
+    return _Judgement(verdict=Verdict.METADATA_ONLY, reason=reason)
 
 
 def _judge_versions(old: str | None, new: str | None) -> _Judgement | None:
@@ -205,8 +216,22 @@ def _judge_versions(old: str | None, new: str | None) -> _Judgement | None:
     return _Judgement(verdict=Verdict.UNKNOWN, reason=reason)
 
 
+def _source(old: ImageConfig, new: ImageConfig) -> str:
+    """What the labels say of another source under the same build steps, or ""."""
+    for label in _SOURCE_LABELS:
+        before, after = old.labels.get(label, ""), new.labels.get(label, "")
+        if before and after and before != after:
+            texts = (cut(mask_text(text), _SHOWN) for text in (before, after))
+            return f"; label {label} went from {' to '.join(texts)}"
+    return ""
+
+
 def _judge_builds(
-    builds: BuildComparison, versions: tuple[str | None, str | None], *, immutable: bool
+    builds: BuildComparison,
+    versions: tuple[str | None, str | None],
+    source: str,
+    *,
+    immutable: bool,
 ) -> _Judgement:
     named = None not in versions
     still = f"still version {versions[1]}, " if named else ""
@@ -215,8 +240,11 @@ def _judge_builds(
         case Outcome.SAME if immutable and builds.base_stands:
             reason = f"{still}layers changed while the base stands, and the tag is immutable"
             return _Judgement(verdict=Verdict.REPLACED, reason=reason)
+        case Outcome.SAME if source and not named:
+            reason = f"{builds.reason}{source}{unnamed}, so it may be a new one"
+            return _Judgement(verdict=Verdict.UNKNOWN, reason=reason)
         case Outcome.SAME:
-            reason = f"{still}{builds.reason}{unnamed}"
+            reason = f"{still}{builds.reason}{source}{unnamed}"
             return _Judgement(verdict=Verdict.REBUILT, reason=reason)
         case Outcome.DIFFERENT if named or immutable:
             but = "but " if still else ""

@@ -10,6 +10,7 @@ from typing import Any
 
 from tagwatch.audit.change.steps import StepDiff
 from tagwatch.audit.diff.diff import ImageDiff, PlatformDiff, platform_name
+from tagwatch.audit.diff.excerpt import apart, cut, paired
 from tagwatch.audit.diff.layers import LayerDiff, LayerEntry, LayerPair
 from tagwatch.audit.diff.mask import mask_text
 from tagwatch.audit.diff.packages import PackageChange, PackageDiff
@@ -82,11 +83,7 @@ def _platform_document(pair: PlatformDiff | None) -> dict[str, Any]:
         "layers": _layers(layers),
         "size": _size(pair),
         "config": {**config.document(), "history": history} if config else {},
-        "steps": {
-            "same": steps.same,
-            "removed": [_step(text) for text in steps.removed[:_MAX_STEPS]],
-            "added": [_step(text) for text in steps.added[:_MAX_STEPS]],
-        },
+        "steps": {"same": steps.same, **_steps(steps)},
         "os_release": list(pair.os_releases) if pair else ["", ""],
         "attestations": {
             "old": _kinds(pair.old) if pair else [],
@@ -208,6 +205,19 @@ def _kinds(image: PlatformImage) -> list[str]:
     return sorted({attestation.kind for attestation in image.attestations})
 
 
+def _steps(steps: StepDiff) -> dict[str, list[str]]:
+    """Steps that differ; of a long one that became another, the part where it did."""
+    removed = [mask_text(text) for text in steps.removed[:_MAX_STEPS]]
+    added = [mask_text(text) for text in steps.added[:_MAX_STEPS]]
+    shown = {text: cut(text, _MAX_STEP_CHARACTERS) for text in (*removed, *added)}
+    for old, new in paired(removed, added):
+        if old is not None and new is not None:
+            shown[old], shown[new] = apart(old, new, _MAX_STEP_CHARACTERS)
+    return {
+        "removed": [shown[text] for text in removed],
+        "added": [shown[text] for text in added],
+    }
+
+
 def _step(text: str) -> str:
-    cut = text[:_MAX_STEP_CHARACTERS]
-    return mask_text(cut) + ("…" if len(cut) < len(text) else "")
+    return cut(mask_text(text), _MAX_STEP_CHARACTERS)

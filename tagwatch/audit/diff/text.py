@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tagwatch.audit.change.steps import normalized_step
+from tagwatch.audit.diff.excerpt import apart, cut, paired
 from tagwatch.audit.diff.size_text import size_change, size_text
 from tagwatch.image.digest import short_digest
 
@@ -84,7 +85,7 @@ def _layers(layers: Mapping[str, Any], size: Mapping[str, Any]) -> Iterator[str]
     for sign, name in (("-", "removed"), ("+", "added"), ("~", "moved")):
         for layer in told[name][:_LISTED]:
             stored = "" if layer["size"] is None else f"{size_text(layer['size']):>9}"
-            yield f"  {sign} {layer['i']:>3} {stored}  {_cut(layer['created_by'], _STEP)}"
+            yield f"  {sign} {layer['i']:>3} {stored}  {cut(layer['created_by'], _STEP)}"
         yield from _more(len(told[name]))
 
 
@@ -109,11 +110,14 @@ def _made_again(
 
 
 def _steps(steps: Mapping[str, Any]) -> Iterator[str]:
-    """Only steps that differ: those that ran again are told by the layers."""
-    for sign, name in (("-", "removed"), ("+", "added")):
-        for text in steps[name][:_LISTED]:
-            yield f"{'step':{_NAME}}{sign} {_cut(text, _STEP)}"
-        yield from _more(len(steps[name]))
+    """Only steps that differ, what became of one below it: the layers tell what ran again."""
+    pairs = list(paired(steps["removed"], steps["added"]))
+    for old, new in pairs[:_LISTED]:
+        if old is not None and new is not None:
+            old, new = apart(old, new, _STEP)
+        told = [f"{sign} {cut(text, _STEP)}" for sign, text in (("-", old), ("+", new)) if text]
+        yield from (f"{'step':{_NAME}}{line}" for line in told)
+    yield from _more(len(pairs))
 
 
 def _config(config: Mapping[str, Any]) -> Iterator[str]:
@@ -128,8 +132,8 @@ def _config(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name:{_NAME}}{' '.join(parts)}"
     for key, name in (("env", "env"), ("labels", "label")):
         changes = config[key]
-        lines = [f"+{k}={_cut(v, 60)}" for k, v in changes["added"].items()]
-        lines += [f"-{k}={_cut(v, 60)}" for k, v in changes["removed"].items()]
+        lines = [f"+{k}={cut(v, 60)}" for k, v in changes["added"].items()]
+        lines += [f"-{k}={cut(v, 60)}" for k, v in changes["removed"].items()]
         lines += [f"{k} {_apart(a, b)}" for k, (a, b) in changes["changed"].items()]
         yield from (f"{name:{_NAME}}{line}" for line in lines[:_LISTED])
         yield from _more(len(lines))
@@ -165,18 +169,14 @@ def _more(count: int) -> Iterator[str]:
 
 def _shown(value: str | Sequence[str]) -> str:
     text = value if isinstance(value, str) else " ".join(value)
-    return _cut(text, 60) or "(none)"
+    return cut(text, 60) or "(none)"
 
 
 def _apart(old: str, new: str) -> str:
     """Two values, cut so that the difference can be seen."""
-    if _cut(old, 60) == _cut(new, 60):
+    if cut(old, 60) == cut(new, 60):
         return f"…{old[-20:]} -> …{new[-20:]}"
-    return f"{_cut(old, 60)} -> {_cut(new, 60)}"
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return f"{cut(old, 60)} -> {cut(new, 60)}"
 
 
 def _printable(line: str) -> str:

@@ -7,7 +7,7 @@ from tagwatch.audit.image import PlatformImage
 from tagwatch.audit.version.version_evidence import attested_version, version_evidence
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
-from tagwatch.image.tag import Kind, parse_tag, version_key
+from tagwatch.image.tag import Kind, Tag, parse_tag
 from tagwatch.value import dataclass
 
 __all__ = ["StatedVersion", "full_version", "is_older", "stated_version"]
@@ -50,10 +50,14 @@ def full_version(reference: str) -> str | None:
 
 
 def is_older(version: str, other: str) -> bool:
-    """True where both are versions and `version` comes before `other`."""
-    if not (_is_version(version) and _is_version(other)):
-        return False
-    return version_key(version) < version_key(other)
+    """True where both are versions of one scheme and `version` comes before `other`.
+
+    >>> is_older("6.2.14", "6.2.15"), is_older("1.3.0", "2024.1")
+    (True, False)
+    """
+    one, two = _read(version), _read(other)
+    is_comparable = one.kind is two.kind is Kind.VERSION and one.scheme is two.scheme
+    return is_comparable and one.precedence < two.precedence
 
 
 def _lone_variable(part: PlatformImage) -> StatedVersion | None:
@@ -65,7 +69,12 @@ def _lone_variable(part: PlatformImage) -> StatedVersion | None:
 
 
 def _is_version(text: str) -> bool:
-    return parse_tag(text.replace("+", "_")).kind is Kind.VERSION
+    return _read(text).kind is Kind.VERSION
+
+
+def _read(version: str) -> Tag:
+    """A bare version text; see `version_key`."""
+    return parse_tag(version.replace("+", "_"))
 
 
 def _parsed(reference: str) -> Reference | None:

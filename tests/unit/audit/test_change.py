@@ -43,7 +43,7 @@ from tests.image_builder import (
     without_documents,
     without_history,
 )
-from tests.official import ARM64, app, debian, python, redis
+from tests.official import ARM64, app, classic, debian, python, redis, service
 
 WINDOWS_2019 = Platform(os="windows", architecture="amd64", os_version="10.0.17763.5696")
 WINDOWS_2019_PATCHED = replace(WINDOWS_2019, os_version="10.0.17763.5820")
@@ -242,26 +242,25 @@ def base_of_the_night(night: int) -> Built:
         lambda night: index(python(night), debian(night, platform=ARM64)),
         lambda night: build(*official.python_steps("3.12.3", night), base=base_of_the_night(night)),
         lambda night: app(python(night), night),
+        service,
+        lambda night: classic(redis(night)) if night % 2 else redis(night),
+        lambda night: classic(service(night)) if night % 2 else service(night),
     ],
-    ids=["python", "redis", "debian", "alpine", "index", "python on alpine", "private"],
+    ids=[
+        "python",
+        "redis",
+        "debian",
+        "alpine",
+        "index",
+        "python on alpine",
+        "private",
+        "with build arguments",
+        "by two builders",
+        "with build arguments, by two builders",
+    ],
 )
 def test_two_hundred_nightly_rebuilds_raise_no_alarm(make: Callable[[int], Built]) -> None:
     assert set(nightly(make, 30)) == {Verdict.REBUILT}
-
-
-def classic(image: Built) -> Built:
-    """The same image as the classic builder would have written its history."""
-    history = []
-    for entry in image.config["history"]:
-        text = entry["created_by"].removesuffix(" # buildkit")
-        if text.startswith("RUN "):
-            text = text.removeprefix("RUN ")
-        elif text.startswith("COPY "):
-            text = f"/bin/sh -c #(nop) COPY file:{'ab' * 32} in {text.split()[-1]} "
-        elif not text.startswith("#"):
-            text = f"/bin/sh -c #(nop)  {text}"
-        history.append({**entry, "created_by": text})
-    return assemble({**image.config, "history": history}, image.layers, LINUX_AMD64)
 
 
 def test_another_builder_is_no_replacement() -> None:
@@ -286,6 +285,22 @@ def test_another_builder_is_no_replacement() -> None:
         ("RUN pip install a==1.0", "RUN pip install a==1.1", Verdict.REPLACED),
         ("ENV GOSU_VERSION=1.16", "ENV GOSU_VERSION=1.17", Verdict.REPLACED),
         ("RUN make", "RUN make && curl evil", Verdict.REPLACED),
+        ("RUN |1 BUILD_DATE=Fri May  1 10:00:00 UTC 2026 /bin/sh -c make",
+         "RUN |1 BUILD_DATE=Sat May  9 02:30:00 UTC 2026 /bin/sh -c make", Verdict.REBUILT),
+        ("LABEL a=b", 'ARG AT="Fri, 01 May 2026 10:00:00 +0000"', Verdict.REPLACED),
+        ('ARG AT="Fri, 01 May 2026 10:00:00 +0000"', 'ARG AT="Sat, 09 May 2026 02:30:00 +0200"',
+         Verdict.REBUILT),
+        ("RUN |2 BUILD_NUMBER=41 CACHEBUST=a /bin/sh -c make",
+         "RUN |2 BUILD_NUMBER=42 CACHEBUST=b /bin/sh -c make", Verdict.REBUILT),
+        ("RUN |1 REDIS_BUILD=41 /bin/sh -c make", "RUN |1 REDIS_BUILD=42 /bin/sh -c make",
+         Verdict.REPLACED),
+        ("/bin/sh -c #(nop)  EXPOSE 443/tcp 80/tcp", "EXPOSE [80 443/tcp]", Verdict.REBUILT),
+        ("EXPOSE map[53/udp:{}]", "EXPOSE map[53/tcp:{}]", Verdict.REPLACED),
+        (r"""HEALTHCHECK &{["CMD-SHELL" "x"] "30s" "0s" "5s" '\x03'}""",
+         r"""HEALTHCHECK &{["CMD-SHELL" "x"] "30s" "0s" "5s" "0s" '\x03'}""", Verdict.REBUILT),
+        (r"""HEALTHCHECK &{["CMD-SHELL" "x"] "30s" "0s" "5s" '\x03'}""",
+         r"""HEALTHCHECK &{["CMD-SHELL" "x"] "30s" "0s" "9s" "0s" '\x03'}""", Verdict.REPLACED),
+        ("cmd /S /C #(nop)  LABEL a=b", "cmd /S /C #(nop)  LABEL a=c", Verdict.REBUILT),
     ],
 )  # fmt: skip
 def test_normalised_steps(old: str, new: str, verdict: Verdict) -> None:
@@ -293,6 +308,68 @@ def test_normalised_steps(old: str, new: str, verdict: Verdict) -> None:
     after = build(Step(created_by=new), run("make", a="2"), base=debian(0))
     change = explain(before, after, versions=("1.0", "1.0"))
     assert change.verdict is verdict, change.reason
+
+
+ALPINE = "ADD alpine-minirootfs-3.20.3-x86_64.tar.gz / # buildkit"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [
+        ("COPY server / # buildkit", "COPY backdoor / # buildkit", Verdict.REPLACED),
+        ("COPY --from=a /out/ / # buildkit", "COPY --from=b /out/ / # buildkit", Verdict.REPLACED),
+        ("ADD server.bin / # buildkit", "ADD other.bin / # buildkit", Verdict.REPLACED),
+        (ALPINE, ALPINE.replace("3.20.3", "3.20.4"), Verdict.REBUILT),
+        (ALPINE, "ADD evil.tar.gz / # buildkit", Verdict.UNKNOWN),
+        ("COPY /rootfs/ / # buildkit", "COPY rootfs.new/ / # buildkit", Verdict.REBUILT),
+        (f"/bin/sh -c #(nop) ADD file:{'a1' * 32} in / ", ALPINE, Verdict.REBUILT),
+        ("# debian.sh --arch 'amd64' out/ 'bookworm' '@1715558400'", ALPINE, Verdict.UNKNOWN),
+    ],
+)  # fmt: skip
+def test_what_makes_the_bottom_layer(old: str, new: str, verdict: Verdict) -> None:
+    """A whole system may be of another release; a program in its place is another image."""
+    before, after = (
+        build(Step(created_by=text, files={"n": text}), run("make", n=text), entrypoint("server"))
+        for text in (old, new)
+    )
+    change = explain(before, after, versions=("1.0", "1.0"))
+    assert change.verdict is verdict, change.reason
+
+
+def test_a_long_step_is_told_by_what_differs_in_it() -> None:
+    step = "set -eux; " + "apt-get update; " * 9 + "apt-get install -y nginx=1.25.5-{}~bookworm"
+    before, after = (build(run(step.format(n)), base=debian(n)) for n in (1, 2))
+    change = explain(before, after, versions=("1.0", "1.0"))
+    assert "nginx=1.25.5-1~bookworm" in change.reason
+    assert "nginx=1.25.5-2~bookworm" in change.reason
+    shown = change.diff["steps"]
+    assert shown["removed"][0].endswith("1~bookworm")
+    assert shown["added"][0].endswith("2~bookworm")
+
+
+def test_steps_in_another_order_are_told_so() -> None:
+    steps = [(run("one", a=str(n)), run("two", b=str(n))) for n in range(2)]
+    before, after = build(*steps[0], base=debian()), build(*steps[1][::-1], base=debian())
+    change = explain(before, after, versions=("1.0", "1.0"))
+    assert change.verdict is Verdict.REPLACED
+    assert "another order" in change.reason
+
+
+def test_what_counts_as_the_same_is_named() -> None:
+    args = ("REDIS_SHA=" + "a1" * 32, "REDIS_SHA=" + "b2" * 32)
+    before, after = (build(Step(created_by=f"ENV {one}"), run("make", n=one)) for one in args)
+    assert "(REDIS_SHA aside)" in explain(before, after, versions=("1.0", "1.0")).reason
+
+
+def test_another_source_revision_is_told_and_without_a_version_unknown() -> None:
+    before, after = (
+        build(label("org.opencontainers.image.revision", n * 7), run("make", n=n)) for n in "ab"
+    )
+    named = explain(before, after, versions=("1.0", "1.0"))
+    assert named.verdict is Verdict.REBUILT
+    assert "revision went from aaaaaaa to bbbbbbb" in named.reason
+    unnamed = explain(before, after, reference="registry.example/shop/api:latest")
+    assert unnamed.verdict is Verdict.UNKNOWN, unnamed.reason
 
 
 def swapped(immutable: bool, known: bool) -> Change:
@@ -407,9 +484,10 @@ def test_a_full_version_tag_is_its_own_version() -> None:
 
 
 def test_versions_that_cannot_be_ordered_are_unknown() -> None:
-    change = explain(debian(0), debian(1), versions=("main", "feature"))
-    assert change.verdict is Verdict.UNKNOWN
-    assert "cannot be told" in change.reason
+    for versions in (("main", "feature"), ("2024.1", "1.3.0"), ("1.3.0", "2024.1")):
+        change = explain(debian(0), debian(1), versions=versions)
+        assert change.verdict is Verdict.UNKNOWN
+        assert "cannot be told" in change.reason
 
 
 def test_the_gravest_platform_speaks() -> None:

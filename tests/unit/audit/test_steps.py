@@ -53,6 +53,8 @@ def test_step_text(created_by: str, text: str) -> None:
         (("ADD alpine-minirootfs-3.20.3-x86_64.tar.gz / # buildkit", "CMD sh", "RUN a"), 2, 2),
         (("ADD file:ab in /", "CMD bash", "RUN python", "CMD python3", "COPY app /app"), 2, 4),
         (("COPY app /app", "CMD app"), 0, 0),
+        (("COPY app / # buildkit", "CMD app"), 0, 0),
+        (("COPY /rootfs/ / # buildkit", "CMD sh", "RUN a"), 2, 2),
         (("LABEL a=b", "ARG X=1", "ADD file:ab in /", "CMD bash"), 4, 4),
         (("Apply image 1809", "Install update 1809-kb", "RUN a"), 2, 2),
         ((), 0, 0),
