@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 _MAX_SELECTOR = 256
-_WILDCARD = re.compile(r"(?<![^-])((?:[A-Za-z]+[._]?)?\d+(?:\.\d+)*)((?:\.[xX*])+)(?![^-])")
+_WILDCARD = re.compile(r"(?<![^-])((?:[A-Za-z]+[._]?)?\d+(?:\.\d+)*)((?:\.[xX*])+)(?![^-_])")
 _ANY_VERSION = re.compile(r"[xX*]-(.+)")
 _COMPARATOR = re.compile(r"(>=|<=|!=|==|=|>|<)\s*([^\s,<>=!]+)\s*,?\s*")
 _TAG_TEXT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
@@ -198,7 +198,9 @@ def select(selector: Selector, table: TagTable) -> tuple[Tag, ...]:
         return (tag,) if tag else ()
     if selector.kind is SelectorKind.RANGE:
         accepts = _range(selector, table)
-        found: Iterable[Tag] = (tag for tag in table.tags.values() if accepts(tag))
+        found: Iterable[Tag] = [tag for tag in table.tags.values() if accepts(tag)]
+        named = (tag for tag in found if table.is_specific(tag))
+        found = tuple(named) or (tag for tag in found if _is_other_name(tag, table))
         return tuple(sorted(found, key=_highest_first, reverse=True))
     matches = compile_pattern(selector.pattern).search if selector.pattern else None
     found = (
@@ -207,16 +209,18 @@ def select(selector: Selector, table: TagTable) -> tuple[Tag, ...]:
         if tag.kind is not Kind.ARTIFACT and (matches is None or matches(text))
     )
     scheme = table.likely_scheme()
+    product = table.latest.product if table.latest else None
 
-    def rank(tag: Tag) -> tuple[bool, bool, bool, bool, bool, tuple[object, ...]]:
+    def rank(tag: Tag) -> tuple[object, ...]:
         is_version = tag.kind is Kind.VERSION
         return (
             is_version and not tag.is_prerelease and not table.is_development(tag),
             is_version and tag.scheme is scheme,
+            is_version and product in (None, tag.product),
             is_version and table.is_specific(tag) and not table.is_doubtful(tag),
             is_version,
             tag.kind is Kind.DATED,
-            _highest_first(tag),
+            _first_of_any(tag),
         )
 
     return tuple(sorted(found, key=rank, reverse=True))
@@ -245,8 +249,34 @@ def _highest_first(tag: Tag) -> tuple[object, ...]:
     return (tag.precedence, -len(tag.words), -len(tag.text), tag.text)
 
 
+def _first_of_any(tag: Tag) -> tuple[object, ...]:
+    """As `_highest_first`, among variants: builds are counted anew on each platform release."""
+    return (
+        tag.precedence[:2],
+        -len(tag.words),
+        tag.variant_numbers if tag.revision else (),
+        tag.precedence[2:],
+        -len(tag.text),
+        tag.text,
+    )
+
+
+def _is_other_name(tag: Tag, table: TagTable) -> bool:
+    """True for a full version that an alias says more of in other words.
+
+    `16.3.0` beside `16.3.0-debian-12-r4`: it names no more than that version, and no less.
+    """
+    group = [alias for alias in table.contenders(tag) if alias.kind is Kind.VERSION]
+    most = max(alias.weight for alias in group)
+    return not table.is_general(tag) and all(
+        alias.release == tag.release and (tag.is_prerelease or not alias.is_prerelease)
+        for alias in group
+        if alias.weight == most
+    )
+
+
 def _range(selector: Selector, table: TagTable) -> Callable[[Tag], bool]:
-    """What decides whether a tag is a candidate, made once for all tags."""
+    """What decides whether a tag is a candidate by its name, made once for all tags."""
     bounds = [(bound.operator, table.read(bound.text)) for bound in selector.comparators]
     words = next((asked.words for _, asked in bounds if asked.words), ())
     first = bounds[0][1]
@@ -265,7 +295,6 @@ def _range(selector: Selector, table: TagTable) -> Callable[[Tag], bool]:
             and all(_within(tag, operator, asked) for operator, asked in bounds)
             and (not table.is_development(tag) or tag.release[:2] in minors)
             and (counts or not table.is_doubtful(tag))
-            and table.is_specific(tag)
         )
 
     return accepts
@@ -279,8 +308,7 @@ def _within(tag: Tag, operator: str, asked: Tag) -> bool:
     length = len(asked.release)
     same = tag.release[:length] == asked.release
     if operator == "x":
-        filled = len(tag.release) > length or tag.date or (tag.pre is not None and len(tag.pre) > 1)
-        return same and bool(filled)
+        return same and _is_filled(tag, asked)
     if operator in "~^":
         series = 1 if operator == "^" else min(2, length)
         return tag.release[:series] == asked.release[:series] and _compare(tag, asked) >= 0
@@ -298,6 +326,14 @@ def _within(tag: Tag, operator: str, asked: Tag) -> bool:
             return order > 0
         case _:
             return order < 0
+
+
+def _is_filled(tag: Tag, asked: Tag) -> bool:
+    """True where `tag` has a number in the wildcard's place, and a revision that was asked for."""
+    counted = tag.revision[: len(asked.revision)] == asked.revision
+    if len(tag.release) > len(asked.release) or tag.date or (tag.pre is not None and tag.pre[1:]):
+        return counted
+    return counted and 0 < len(asked.revision) < len(tag.revision)  # 16-3.x
 
 
 def _compare(tag: Tag, asked: Tag) -> int:
@@ -324,10 +360,7 @@ def suggest(selector: Selector, table: TagTable) -> str:
     words = next((asked.words for _, asked in bounds if asked.words), ())
     same_words = [tag for tag in near if tag.words == words]
     if same_words:
-        best = max(same_words, key=_highest_first)
-        if best.is_prerelease:
-            return f"only pre-releases match, such as {best}"
-        return f"the nearest is {best}, written otherwise or a development version"
+        return _why_not(max(same_words, key=_is_final_and_highest), bounds[0][1])
     if near:
         best = max(near, key=_highest_first)
         return f"no tag has exactly that variant; the nearest is {best}"
@@ -337,6 +370,19 @@ def suggest(selector: Selector, table: TagTable) -> str:
         if unfilled is not None:
             return f"{unfilled} has no number in the wildcard's place"
     return ""
+
+
+def _is_final_and_highest(tag: Tag) -> tuple[bool, tuple[object, ...]]:
+    return (not tag.is_prerelease, _highest_first(tag))
+
+
+def _why_not(nearest: Tag, asked: Tag) -> str:
+    """Why a tag of the words and numbers asked for is no answer."""
+    if nearest.is_prerelease:
+        return f"only pre-releases match, such as {nearest}"
+    if nearest.v != asked.v:
+        return f"the nearest is {nearest}: write it {'with' if nearest.v else 'without'} the v"
+    return f"the nearest is {nearest}, counted otherwise or a development version"
 
 
 def _unusable(text: str, reason: str) -> UsageError:

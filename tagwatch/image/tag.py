@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from functools import total_ordering
 
-from tagwatch.image.token import Part, Token, split_tag
+from tagwatch.image.token import Part, Token, split_tag, token_of
 from tagwatch.image.vocabulary import PLAIN, Vocabulary
 from tagwatch.value import dataclass
 
@@ -81,7 +81,8 @@ class Tag:
     what counts within the day. `product`: words before the version; `variant`: words behind it (of
     a tag without version, those that stand beside versions elsewhere), numbers that belong to a
     word joined to it; `rolling`: the other words. `shape`: the variant with the numbers of
-    platform releases left out. `version`: the version as text, without `v`, product and variant.
+    platform releases left out. `commit`: of a build that no release names. `version`: the version
+    as text, without `v`, product and variant.
     """
 
     text: str
@@ -124,6 +125,14 @@ class Tag:
     def precedence(self) -> Precedence:
         """The version to compare by: release, stage (a final is last), revision, date."""
         return (self.release, self.pre or _FINAL, self.revision, self.date)
+
+    @property
+    def variant_numbers(self) -> tuple[tuple[int, ...], ...]:
+        """The numbers in its variant, word by word: those of platform releases and the like."""
+        return tuple(
+            tuple(number for part in word.split("-") for number in token_of(part).numbers)
+            for word in self.variant
+        )
 
     @property
     def sort_key(self) -> tuple[int, Precedence, tuple[str, ...], str]:
@@ -170,7 +179,8 @@ def parse_tag(text: str, vocabulary: Vocabulary = PLAIN) -> Tag:
     start = vocabulary.version_at(tokens)
     if start is not None:
         return _versioned(text, tokens, start, vocabulary)
-    if any(token.part is Part.COMMIT for token in tokens):
+    parts = {token.part for token in tokens}
+    if Part.COMMIT in parts and Part.DATE not in parts:
         return Tag(text=text, kind=Kind.COMMIT, rolling=(text,), commit=_commit(tokens))
     return _unversioned(text, tokens, vocabulary)
 
@@ -280,7 +290,7 @@ def _joined(tokens: Sequence[Token]) -> tuple[tuple[str, ...], tuple[Token, ...]
     words: list[str] = []
     heads: list[Token] = []
     for token in tokens:
-        if token.part is Part.NUMBER and words:
+        if token.part is Part.NUMBER and words and not heads[-1].numbers:
             words[-1] += f"-{token.text}"
         else:
             words.append(token.text)
@@ -311,12 +321,13 @@ def _read_suffix(
         if token.part is Part.DATE or _counts_within(before, token):
             suffix.date += token.numbers
         elif token.part is Part.COMMIT:
-            suffix.commit = token.text
+            if not vocabulary.hashed or _is_described(before, token):
+                suffix.commit = token.text
             continue
         elif token.part is Part.PRERELEASE and _is_stage(token, release, is_open, vocabulary):
             suffix.pre = token.pre
         elif token.part is Part.NUMBER and (
-            is_open or word_at != number - 1 or _is_revised(before, vocabulary)
+            is_open or word_at != number - 1 or _is_numbered(before, vocabulary)
         ):
             _add_number(suffix, token, before)
         elif token.part is Part.REVISION and (is_open or _is_last(tail[number:])):
@@ -334,6 +345,11 @@ def _counts_within(before: Token | None, token: Token) -> bool:
     return before is not None and before.part is Part.DATE and token.part is Part.NUMBER
 
 
+def _is_described(before: Token | None, token: Token) -> bool:
+    """True for what `git describe` says: so many commits behind a version (`1.2.3-5-gabc1234`)."""
+    return token.text.startswith("g") and before is not None and before.part is Part.NUMBER
+
+
 def _is_stage(
     token: Token, release: tuple[int, ...], is_open: bool, vocabulary: Vocabulary
 ) -> bool:
@@ -343,8 +359,9 @@ def _is_stage(
     return is_open or (release, token.stem) in vocabulary.stages
 
 
-def _is_revised(before: Token | None, vocabulary: Vocabulary) -> bool:
-    return before is not None and before.text in vocabulary.revised
+def _is_numbered(before: Token | None, vocabulary: Vocabulary) -> bool:
+    """True where a number behind this word is none of the word's: it has one, or never takes it."""
+    return before is not None and (bool(before.numbers) or before.text in vocabulary.revised)
 
 
 def _is_last(rest: Sequence[Token]) -> bool:

@@ -40,7 +40,8 @@ class TagTable:
     by a word such as `devel` and by none such as `latest`. `forms`: a tag of each form. `stages`:
     the last pre-release of each number, whole or shortened. `generalised`: what more specific
     tags make floating (`6.2` where there is a `6.2.24`); `generalised_unknown`: those of unknown
-    digest. `kin`: the version tags of each product and shape, which may be newer than one another.
+    digest. `latest`: the version tag that gives the most numbers of what the tag `latest` is.
+    `kin`: the version tags of each product and shape, which may be newer than one another.
     `released`: release candidates whose very image was released since (`1.2.3-rc.2` as `1.2.3`).
     """
 
@@ -56,6 +57,7 @@ class TagTable:
     generalised_unknown: frozenset[Form]
     kin: Mapping[tuple[tuple[str, ...], tuple[str, ...]], tuple[Tag, ...]]
     released: frozenset[str]
+    latest: Tag | None
 
     @classmethod
     def of(cls, tags: Mapping[str, Digest | None] | Iterable[str] | TagTable) -> TagTable:
@@ -85,6 +87,7 @@ class TagTable:
             generalised_unknown=_generalised(unknown),
             kin=_kin(read.values()),
             released=frozenset(_released(groups.values(), patched)),
+            latest=_latest(groups.get(digests.get("latest") or Digest(""), ())),
         )
 
     def read(self, text: str) -> Tag:
@@ -135,12 +138,32 @@ class TagTable:
     def is_doubtful(self, tag: Tag) -> bool:
         """True for `11.3.0-79146` where `11.3.0` is another image: a rebuild, or a build before it?
 
-        The order of the two cannot be read from their names, so neither is newer than the other.
+        The order of the two cannot be read from their names, so neither is newer than the other,
+        unless the publisher's own `11.3` is that build. Doubtful too where `latest` is an earlier
+        version without such a count: a build on the way to the next.
         """
         if not tag.revision or not _COUNTED.fullmatch(tag.version or ""):
             return False
+        if any(self._is_shortened(alias, tag) for alias in self.aliases(tag)):
+            return False
         bare = self.forms.get((tag.words, tag.release, tag.pre, (), ()))
-        return bare is not None and self.is_specific(self.tags[bare])
+        if bare is not None:
+            return self.is_specific(self.tags[bare])
+        latest = self.latest
+        return (
+            latest is not None
+            and not latest.revision
+            and latest.scheme is tag.scheme
+            and latest.release < tag.release
+        )
+
+    def _is_shortened(self, alias: Tag, tag: Tag) -> bool:
+        length = len(alias.release)
+        return (
+            0 < length < len(tag.release)
+            and alias.words == tag.words
+            and alias.release == tag.release[:length]
+        )
 
     def is_development(self, tag: Tag) -> bool:
         """True where the publisher calls this version a development version."""
@@ -148,10 +171,8 @@ class TagTable:
 
     def scheme(self) -> Scheme | None:
         """How the publisher counts today: what `latest` is, else the only scheme, else None."""
-        latest = self.tags.get("latest")
-        for tag in self.aliases(latest) if latest else ():
-            if tag.kind is Kind.VERSION:
-                return tag.scheme
+        if self.latest is not None:
+            return self.latest.scheme
         schemes = self._schemes()
         return next(iter(schemes)) if len(schemes) == 1 else None
 
@@ -161,6 +182,11 @@ class TagTable:
 
     def _schemes(self) -> Counter[Scheme]:
         return Counter(tag.scheme for tag in self.tags.values() if tag.kind is Kind.VERSION)
+
+
+def _latest(group: Iterable[Tag]) -> Tag | None:
+    versions = (tag for tag in group if tag.kind is Kind.VERSION)
+    return max(versions, key=attrgetter("weight"), default=None)
 
 
 def _form(tag: Tag) -> Form:

@@ -2,7 +2,7 @@
 
 What a piece means by itself is decided here; what it means beside the others of its repository is
 `vocabulary`'s and `tag`'s to say. Only words of the trade are known by name: no image, no
-distribution, no code name.
+code name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from tagwatch.value import dataclass
 
-__all__ = ["PRERELEASE_RANK", "Part", "Token", "split_tag", "token_of"]
+__all__ = ["PRERELEASE_RANK", "SYSTEMS", "Part", "Token", "split_tag", "token_of"]
 
 PRERELEASE_RANK = {
     "dev": 0, "devel": 0, "develop": 0, "snapshot": 0, "nightly": 0, "canary": 0,
@@ -30,10 +30,19 @@ PRERELEASE_RANK = {
 _GLUED_ONLY = {"a", "b", "c", "m"}
 # What counts builds of one release, and what only says that it is final.
 _REVISION_WORDS = {
-    "b", "build", "hf", "hotfix", "ls", "p", "patch", "pl", "post", "r", "rev", "revision",
-    "security", "sp", "u", "update",
+    "b", "build", "cu", "gdr", "hf", "hotfix", "ls", "p", "patch", "pl", "post", "r", "rev",
+    "revision", "security", "sp", "u", "update",
 }  # fmt: skip
 _FINAL_WORDS = {"final", "ga", "release"}
+# What operating systems call themselves (ID in os-release, and the short forms of it): the number
+# behind is a release of the platform. Windows is not among them: its images run on no older host.
+SYSTEMS = frozenset(
+    {
+        "al", "almalinux", "alpine", "amazonlinux", "azurelinux", "bci", "centos", "debian", "el",
+        "fedora", "leap", "mariner", "ol", "opensuse", "oracle", "oraclelinux", "photon", "rhel",
+        "rocky", "rockylinux", "sle", "sles", "ubi", "ubuntu",
+    }
+)  # fmt: skip
 
 _NUMBER = re.compile(r"(v?)(\d+(?:\.\d+)*)", re.ASCII | re.IGNORECASE)
 _GLUED = re.compile(r"[._]?([A-Za-z]+)[._]?(\d+(?:\.\d+)*)?|_(\d+(?:\.\d+)*)", re.ASCII)
@@ -50,6 +59,7 @@ _DASHED_DATE = re.compile(
 _COMMIT = re.compile(r"g?([0-9a-f]{7,40}|[0-9a-f]{64})", re.ASCII)
 _WORD = re.compile(r"([A-Za-z]+(?:_[A-Za-z]+)*)(?:[._]?(\d+(?:[._]\d+)*))?", re.ASCII)
 _PRERELEASE_TAIL = re.compile(r"(?:[._]?\d+)?(?:\.[0-9A-Za-z]+)*", re.ASCII)
+_WORD_BEHIND = re.compile(r"(?<![^-])(v?\d+(?:\.\d+)*)_(?=[A-Za-z]{3,}(?![^-]))", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _LETTER = re.compile(r"[a-wyz]", re.ASCII | re.IGNORECASE)
 """Of OpenSSL's 1.0.2k; the x of 1.16.x is no letter but a gap, even as a tag's own name."""
@@ -112,7 +122,11 @@ def _clock(match: re.Match[str]) -> tuple[int, ...]:
 
 
 def _pieces(text: str) -> tuple[Token, ...]:
-    return tuple(token_of(piece) for piece in text.split("-")) if text else ()
+    if not text:
+        return ()
+    if "_" in text:  # 1.3.1_base, 1.3.1-10_base: a word behind a number, whatever joins them
+        text = _WORD_BEHIND.sub(r"\1-", text)
+    return tuple(token_of(piece) for piece in text.split("-"))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -173,8 +187,8 @@ def _word(text: str) -> Token:
     lower = stem.lower()
     is_stage = lower in PRERELEASE_RANK and _PRERELEASE_TAIL.fullmatch(rest)
     if is_stage and (lower not in _GLUED_ONLY or (lower == "m" and counted)):
-        pre = (PRERELEASE_RANK[lower], *_integers(rest))
-        return Token(text, Part.PRERELEASE, stem=stem, pre=pre)
+        counted = _integers(".".join(part for part in rest.split(".") if not _commit(part)))
+        return Token(text, Part.PRERELEASE, stem=stem, pre=(PRERELEASE_RANK[lower], *counted))
     if match.end() < len(text):
         return Token(text, Part.WORD, stem=text)
     if lower in _REVISION_WORDS and (counted or len(stem) > 2):

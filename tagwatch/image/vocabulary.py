@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, zip_longest
 
-from tagwatch.image.token import PRERELEASE_RANK, Part, Token, split_tag
+from tagwatch.image.token import PRERELEASE_RANK, SYSTEMS, Part, Token, split_tag
 from tagwatch.value import dataclass, field
 
 __all__ = ["PLAIN", "Vocabulary"]
@@ -28,8 +28,10 @@ class Vocabulary:
     `revised`: variant words whose number is the publisher's revision (`-debian-1.0`).
     `stages`: releases (and what begins them) that stand with a pre-release word right behind.
     `flavours`: pre-release words that are variants here (`3.12.3-dev` beside `3.12.3`).
-    `platforms`: stems that stand with and without a number (`-alpine`, `-alpine3.20`).
-    `serial_commits`: words and lengths of commits, so that one of digits only is known as such.
+    `platforms`: numbered stems that name an operating system, or stand without a number too
+    (`-alpine`, `-alpine3.20`). `serial_commits`: words and lengths of commits, so that one of
+    digits only is known as such. `hashed`: every full version stands with a commit, which then
+    says nothing of whether it is released (`1.40.2.8395-c67dce28e`).
     """
 
     words: frozenset[str] = frozenset()
@@ -40,6 +42,7 @@ class Vocabulary:
     flavours: frozenset[str] = frozenset()
     platforms: frozenset[str] = frozenset()
     serial_commits: frozenset[tuple[str, int]] = frozenset()
+    hashed: bool = False
 
     @classmethod
     def learn(cls, tags: Iterable[str]) -> Vocabulary:
@@ -91,8 +94,9 @@ class _Reading:
             revised=_revised(plain),
             stages=stages,
             flavours=flavours,
-            platforms=frozenset(self.bare & self.numbered),
+            platforms=frozenset(self.numbered & (self.bare | SYSTEMS)),
             serial_commits=_serial_commits(self.tags),
+            hashed=_is_hashed(plain),
         )
 
     def _note_words(self, tokens: Sequence[Token]) -> None:
@@ -169,6 +173,11 @@ def _is_final(tag: Sequence[Token]) -> bool:
     return tag[0].pre is None and all(token.part is not Part.PRERELEASE for token in tag)
 
 
+def _is_hashed(plain: Sequence[Sequence[Token]]) -> bool:
+    full = [tag for tag in plain if tag[0].weight > 2 and _is_final(tag)]
+    return bool(full) and all(any(token.part is Part.COMMIT for token in tag) for tag in full)
+
+
 def _led_numbers(tag: Sequence[Token]) -> Iterator[tuple[str, Token, bool]]:
     """(word, number, glued?) of a tag that does not begin with a number."""
     first = tag[0]
@@ -176,8 +185,8 @@ def _led_numbers(tag: Sequence[Token]) -> Iterator[tuple[str, Token, bool]]:
         yield first.stem, first, True
     if first.part is not Part.NUMBER:
         for before, token in pairwise(tag):
-            if token.part is Part.NUMBER and before.part is Part.WORD and not before.numbers:
-                yield before.stem, token, False
+            if token.part is Part.NUMBER and before.part is Part.WORD:
+                yield before.text, token, False
 
 
 def _version_at(tag: Sequence[Token], products: frozenset[str] | None) -> int | None:

@@ -1,4 +1,4 @@
-"""No image, distribution or code name is known: with every such word renamed, answers are the same.
+"""What a tag is needs no name known: with images, systems and code names renamed, it is the same.
 
 Only words of the trade keep their spelling: pre-release stages, build counters, what publishers
 call unfinished and finished work.

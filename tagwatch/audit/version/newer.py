@@ -8,7 +8,6 @@ from tagwatch.audit.version.resolution import Newer
 from tagwatch.image.digest import Digest
 from tagwatch.image.tag import Kind, Scheme, Tag
 from tagwatch.image.tag_table import TagTable
-from tagwatch.image.token import token_of
 
 __all__ = ["newer"]
 
@@ -34,6 +33,7 @@ def newer(tag: Tag | str, tags: Mapping[str, Digest | None] | TagTable) -> Newer
         and (current.is_prerelease or not other.is_prerelease)
         and not table.is_development(other)
         and table.is_specific(other)
+        and not _is_on_older(other, current)
         and (bool(current.revision) or not table.is_doubtful(other))
     ]
     series = (current.release[:2], current.release[:1])
@@ -53,7 +53,7 @@ def _best_of(found: Iterable[Tag], current: Tag) -> str | None:
             other.precedence,
             other.variant == current.variant,
             other.v == current.v,
-            _platform_numbers(other),
+            other.variant_numbers,
             -len(other.text),
             other.text,
         )
@@ -62,5 +62,7 @@ def _best_of(found: Iterable[Tag], current: Tag) -> str | None:
     return best.text if best else None
 
 
-def _platform_numbers(tag: Tag) -> tuple[tuple[int, ...], ...]:
-    return tuple(token_of(part).numbers for word in tag.variant for part in word.split("-"))
+def _is_on_older(other: Tag, current: Tag) -> bool:
+    """True where a platform release of `other` is below that of `current`."""
+    pairs = zip(other.variant_numbers, current.variant_numbers, strict=False)
+    return any(numbers and numbers < held for numbers, held in pairs)

@@ -163,6 +163,7 @@ def _differences(asked: Tag, concrete: Tag, digest: Digest | None) -> str:
         return "the digest is not known: named by the tag's own text"
     notes: list[str] = []
     missing = Counter(asked.words) - Counter(concrete.words)
+    missing.pop("latest", None)  # 2022-latest: a promise that every alias keeps
     added = Counter(concrete.words) - Counter(asked.words)
     if missing:
         notes.append(f"no alias keeps {' '.join(missing)!r}")

@@ -261,6 +261,58 @@ CASES = [
         ),
         {"enterprise": ("2025.10.1-enterprise", "2025.10.1"), "5": ("5.26.0", "5.26.0")},
     ),
+    Case(
+        "a word joined to a number by an underscore",
+        ("1.3.1 1.3 latest", "1.3.1_base 1.3_base stable_base", "1.3.0-8_base", "1.3.0-8"),
+        {
+            "latest": ("1.3.1", "1.3.1"),
+            "1.3_base": ("1.3.1_base", "1.3.1"),
+            "stable_base": ("1.3.1_base", "1.3.1"),
+            "1.3.0-8_base": ("1.3.0-8_base", "1.3.0-8"),
+        },
+    ),
+    Case(
+        "an architecture before the version, its own number in it",
+        (
+            "4.0.8.1874-ls249 version-4.0.8.1874 4.0.8 latest",
+            "amd64-4.0.8.1874-ls249 amd64-version-4.0.8.1874 amd64-latest",
+            "arm64v8-4.0.8.1874-ls249 arm64v8-latest",
+        ),
+        {
+            "4.0.8": ("4.0.8.1874-ls249", "4.0.8.1874-ls249"),
+            "amd64-latest": ("amd64-4.0.8.1874-ls249", "4.0.8.1874-ls249"),
+            "arm64v8-latest": ("arm64v8-4.0.8.1874-ls249", "4.0.8.1874-ls249"),
+        },
+    ),
+    Case(
+        "cumulative updates of a year's release",
+        (
+            "2022-CU13-ubuntu-22.04 2022-latest latest",
+            "2022-CU12-ubuntu-22.04",
+            "2019-CU26-ubuntu-20.04 2019-latest",
+        ),
+        {
+            "latest": ("2022-CU13-ubuntu-22.04", "2022-CU13"),
+            "2019-latest": ("2019-CU26-ubuntu-20.04", "2019-CU26"),
+        },
+    ),
+    Case(
+        "a commit in the name of every release",
+        ("1.40.2.8395-c67dce28e latest public", "1.40.3.8555-fef15d30c beta"),
+        {"latest": ("1.40.2.8395-c67dce28e", "1.40.2.8395")},
+    ),
+    Case(
+        "a date and a commit",
+        ("20240502-abc1234 nightly", "1.2.3 latest"),
+        {"nightly": ("20240502-abc1234", None)},
+    ),
+    Case(
+        "a commit behind a stage",
+        ("1.22-alpha.abcdef0123456789abcdef0123456789abcdef01 1.22-alpha", "1.21.0 latest"),
+        {
+            "1.22-alpha": ("1.22-alpha", "1.22-alpha"),
+        },
+    ),
 ]
 
 
@@ -304,10 +356,40 @@ def test_nothing_newer_is_offered_than_there_is(case: Case) -> None:
         (("v1.2.3 1.2.3", "v1.3.0 1.3.0"), "1.x", "1.3.0"),
         (("1.2.3 1.2.3-rc.2 latest", "1.2.2 1.2.2-rc.1", "2.0.0 2.0.0-rc.1"), "1.2.x", "1.2.3"),
         (("1.2.3 1.2.3-rc.2 latest", "1.2.2", "2.0.0 2.0.0-rc.1"), ">=1", "1.2.3"),
+        (("16.3.0-debian-12-r4 16.3.0 16", "16.2.0-debian-12-r18 16.2.0"), "16.x",
+         "16.3.0-debian-12-r4"),
+        (("16.3.0-debian-12-r4 16.3.0 16", "16.3.0-debian-11-r9"), "*", "16.3.0-debian-12-r4"),
+        (("4.0.9.2244-ls250 version-4.0.9.2244", "4.0.8.1874-ls249 version-4.0.8.1874"),
+         "version-4.x", "4.0.9.2244-ls250"),
+        (("5.6.51", "5.6.51-2 5.6"), "~5.6", "5.6.51-2"),
+        (("1.5.6 1.5", "1.5.6-1"), "^1", "1.5.6"),
+        (("11.2.0 latest", "11.3.0-75420"), "11.x", "11.2.0"),
+        (("16-3.4.2 16-3.4", "16-3.5", "15-3.6"), "16-3.x", "16-3.5"),
+        (("5.1.6", "5.1.5-build.3", "5.1.4-build.3"), "5.1.x-build.3", "5.1.5-build.3"),
+        (("1.3.1_base 1.3_base", "1.3.2"), "1.3.x_base", "1.3.1_base"),
+        (("1.40.2.8395-c67dce28e latest", "1.40.3.8555-fef15d30c"), "1.40.x",
+         "1.40.3.8555-fef15d30c"),
+        (("1.2.3 latest", "release-1.3"), "*", "1.2.3"),
     ],
 )  # fmt: skip
 def test_selectors(groups: tuple[str, ...], selector: str, tag: str) -> None:
     assert resolve_selector(selector, repository(*groups)).tag == tag
+
+
+@pytest.mark.parametrize(
+    ("groups", "selector", "note"),
+    [
+        (("v2.53.0", "v2.53.1", "v2.54.0-rc.0"), "2.x", "the nearest is v2.53.1: write it with"),
+        (("2.53.0", "2.53.1"), "v2.x", "the nearest is 2.53.1: write it without the v"),
+        (("2.54.0-rc.0", "1.0.0"), "2.x", "only pre-releases match, such as 2.54.0-rc.0"),
+        (("21.0.4_7-jdk 21-jdk 21", "17.0.1_2-jdk"), "21.x", "no tag has exactly that variant"),
+        (("5.0.0-preview.1 5.0.0 5.0", "4.3.7 latest"), "5.0.x", "only pre-releases match"),
+    ],
+)
+def test_why_a_selector_takes_nothing(groups: tuple[str, ...], selector: str, note: str) -> None:
+    found = resolve_selector(selector, repository(*groups))
+    assert found.status is Status.NOT_FOUND
+    assert found.note.startswith(note)
 
 
 @pytest.mark.parametrize(("seed", "share"), [(1, 0.6), (2, 0.25)])
