@@ -42,7 +42,10 @@ def evidence_key(target: Target) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformFacts:
-    """What one platform's image would run as: the parts of its config that rules judge."""
+    """What one platform's image would run as: the parts of its config that rules judge.
+
+    What looks secret in `user`, `entrypoint` and `cmd` is masked: reports show them.
+    """
 
     platform: Platform
     digest: Digest

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from tagwatch.audit.base.base import BaseMatch
 from tagwatch.audit.change.steps import os_release
+from tagwatch.audit.diff.mask import mask_text, mask_words
 from tagwatch.audit.diff.packages import packages_of
 from tagwatch.audit.evidence import Evidence, Pin, PlatformFacts, evidence_key
 from tagwatch.audit.history import Interval, Seen
@@ -233,8 +234,9 @@ def _resolve_digest(
     table = memory.table
     if not group and before:
         table = TagTable.of({**memory.table.digests, **dict.fromkeys(before, digest)})
-    preferred = reference.tag if reference.tag in now | before else None
-    name = preferred or min(now or before, default=None)
+    # a tag that has left this digest says what it is now, not what it was
+    named = now or before
+    name = reference.tag if reference.tag in named else min(named, default=None)
     if name is not None:
         answer = resolve_tag(name, table, input=text, repository=memory.repository, evidence=claims)
         answer = replace(
@@ -314,11 +316,11 @@ def _facts(image: PlatformImage, reference: Reference) -> PlatformFacts:
         platform=image.platform,
         digest=image.digest,
         version=stated.value if stated else None,
-        user=config.user,
+        user=mask_text(config.user),
         exposed_ports=tuple(sorted(config.exposed_ports)),
         volumes=tuple(sorted(config.volumes)),
-        entrypoint=config.entrypoint or (),
-        cmd=config.cmd or (),
+        entrypoint=mask_words(config.entrypoint or ()),
+        cmd=mask_words(config.cmd or ()),
         stop_signal=config.stop_signal,
         os_release=os_release(config),
         created_at=config.created_at,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
 from tagwatch.image.digest import Digest
 from tagwatch.value import dataclass
 
-__all__ = ["Interval", "Seen"]
+__all__ = ["Interval", "Seen", "seen_serving"]
 
 
 class Seen(StrEnum):
@@ -42,3 +43,9 @@ class Interval:
     verdict: str | None = None
     kind: Seen = Seen.SEEN
     ended_at: datetime | None = None
+
+
+def seen_serving(intervals: Iterable[Interval], digest: Digest) -> tuple[datetime, datetime] | None:
+    """When a tag was first and last seen to serve `digest`, by our own clock; None: never."""
+    seen = [one for one in intervals if one.digest == digest and one.kind is Seen.SEEN]
+    return (seen[0].first_seen, seen[-1].last_seen) if seen else None

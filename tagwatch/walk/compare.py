@@ -11,6 +11,7 @@ from tagwatch.audit.change.change import Change
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
 from tagwatch.audit.diff.attestation import UNREAD_ATTESTATION
 from tagwatch.audit.evidence import evidence_key
+from tagwatch.audit.history import Interval, Seen, seen_serving
 from tagwatch.audit.image import UNKNOWN_PLATFORM, Image, read_image
 from tagwatch.audit.version.resolution import Status
 from tagwatch.errors import NotFoundError, UnavailableError, UsageError
@@ -34,12 +35,17 @@ _PAST = re.compile(r"(.+)@(\d{4}-\d{2}-\d{2}(?:T[0-9:+Z]+)?)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Side:
-    """One of the two as it was written. `digest`: what the ledger says it was at a past date."""
+    """One of the two as it was written. `past`: what the ledger says it was at a past date."""
 
     text: str
     is_local: bool = False
     target: Target | None = None
-    digest: Digest | None = None
+    past: Interval | None = None
+
+    @property
+    def digest(self) -> Digest | None:
+        """The digest that it was at a past date; None for what it is now."""
+        return self.past.digest if self.past else None
 
     @property
     def repository(self) -> Repository | None:
@@ -114,16 +120,16 @@ def _side(text: str, site: Site) -> _Side:
     past = _PAST.fullmatch(text)
     if past is not None:
         reference = Reference.parse(past[1]).identity
-        digest = _digest_at(reference, past[2], site)
-        pinned = replace(reference, digest=digest)
-        return _Side(text=text, target=_target(text, pinned), digest=digest)
+        interval = _interval_at(reference, past[2], site)
+        pinned = replace(reference, digest=interval.digest)
+        return _Side(text=text, target=_target(text, pinned), past=interval)
     query = parse_query(text)
     reference = (query.reference or Reference(repository=query.repository)).identity
     selector = query.selector.text if query.selector and query.reference is None else None
     return _Side(text=text, target=_target(text, reference, selector))
 
 
-def _digest_at(reference: Reference, text: str, site: Site) -> Digest:
+def _interval_at(reference: Reference, text: str, site: Site) -> Interval:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
@@ -133,12 +139,13 @@ def _digest_at(reference: Reference, text: str, site: Site) -> Digest:
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     with Reader.open(site.database) as ledger:
         interval = ledger.at(reference.repository, reference.effective_tag or "", moment)
-    if interval is None:
+    if interval is None or interval.kind is Seen.COMMITTED:
+        how = "remembered by its publisher's commit only" if interval else "not remembered"
         raise NotFoundError(
-            f"what {str(reference)!r} was on {text} is not remembered",
+            f"what {str(reference)!r} was on {text} is {how}",
             hint=f"`tagwatch history {reference}` shows what is",
         )
-    return interval.digest
+    return interval
 
 
 def _target(text: str, reference: Reference, selector: str | None = None) -> Target:
@@ -156,7 +163,8 @@ def _image(side: _Side, facts: Facts, site: Site, platforms: tuple[Platform, ...
     resolution = found.resolution if found else None
     digest_now = side.digest or (resolution.digest if resolution else None)
     if resolution is not None and resolution.status is Status.NOT_FOUND:
-        why = resolution.note or "no such tag is in its repository"
+        what = "digest" if side.target.reference and side.target.reference.digest else "tag"
+        why = resolution.note or f"no such {what} is in its repository"
         raise NotFoundError(f"{side.text!r} does not exist: {why}", hint="check the reference")
     if digest_now is None:
         failure = next(iter(facts.failures), None)
@@ -166,9 +174,22 @@ def _image(side: _Side, facts: Facts, site: Site, platforms: tuple[Platform, ...
         )
     with Reader.open(site.database) as ledger:
         image = read_image(digest_now, StoredDocuments(ledger), reference=_name(side))
+        tag = resolution.tag if resolution and side.target.selector else None
+        image = replace(image, seen=_seen(side.target, tag, digest_now, ledger))
     if resolution is not None and resolution.version and resolution.digest == digest_now:
         image = replace(image, version=resolution.version, version_from=resolution.basis.value)
     return image
+
+
+def _seen(
+    target: Target, tag: str | None, digest: Digest, ledger: Reader
+) -> tuple[datetime, datetime] | None:
+    """When the tag that is written, or that a pattern (`tag`) found, was seen to serve it."""
+    reference = target.reference
+    named = tag or (reference.effective_tag if reference else None)
+    if reference is None or named is None:
+        return None
+    return seen_serving(ledger.intervals(reference.repository, named), digest)
 
 
 def _name(side: _Side) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
+from tagwatch.audit.history import seen_serving
 from tagwatch.audit.image import Image, read_image
 from tagwatch.audit.memory import Memory
 from tagwatch.audit.result import RepositoryChange
@@ -51,6 +52,8 @@ def explain_moves(
 
 def _image(reference: Reference, digest: Digest, version: str | None, memory: Memory) -> Image:
     image = read_image(digest, memory.documents, reference=reference.canonical)
+    past = memory.intervals.get(reference.tag or "", ())
+    image = replace(image, seen=seen_serving(past, digest))
     if version is None or not _says_more(version, reference):
         return image
     return replace(image, version=version, version_from="alias")

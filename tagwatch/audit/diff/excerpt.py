@@ -26,7 +26,11 @@ def apart(old: str, new: str, length: int) -> tuple[str, str]:
     if same < length // 2:
         return cut(old, length), cut(new, length)
     start = _before(old[:same], length // 3)
-    head = cut(old.partition(" ")[0], length // 3)
+    head = cut(old.partition(" ")[0], length // 4)
+    name, is_named, _ = old[:start].rpartition(" ")[2].partition("=")
+    if is_named and old[start] != " ":
+        head = f"{head} {cut(name, length // 3)}="
+        return cut(f"{head}…{old[start:]}", length), cut(f"{head}…{new[start:]}", length)
     return cut(f"{head} …{old[start:]}", length), cut(f"{head} …{new[start:]}", length)
 
 

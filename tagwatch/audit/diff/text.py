@@ -49,7 +49,8 @@ def diff_text(document: Mapping[str, Any]) -> str:
 
 def _side(name: str, side: Mapping[str, Any]) -> str:
     digest = short_digest(side["index"] or side["manifest"] or "")
-    parts = [f"{name:{_NAME}}", side["ref"], digest if len(digest) > 1 else ""]
+    named = side["ref"].partition("@sha256:")[0]
+    parts = [f"{name:{_NAME}}", named, digest if len(digest) > 1 else ""]
     if side["version"]:
         parts.append(f"= {side['version']['value']} ({side['version']['from']})")
     if side["seen"]:

@@ -1,0 +1,78 @@
+"""A tag compared with what it was: names, dates and secrets of a past image are its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from http.client import HTTPConnection
+from pathlib import Path
+
+from tagwatch.api import scan
+from tagwatch.audit.knowledge import Knowledge
+from tagwatch.config.load import load_configuration
+from tagwatch.walk.deliver import write_run
+from tagwatch.walk.site import Site
+from tests.image_builder import build, setting
+from tests.nights_served import HOSTS, RegistryShelf
+from tests.official import on_day, redis
+from tests.registry.distribution import distribution
+from tests.walk.command import Workplace
+
+REDIS = "docker.io/library/redis"
+SECRET = "correct-horse-battery"
+
+
+async def test_a_past_image_is_named_as_it_was(tmp_path: Path) -> None:
+    """The old image still has a tag of its own, and the floating one is another version now."""
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    with distribution(tmp_path / "registry") as registry:
+        site = _site(folder, registry.url)
+        shelf = RegistryShelf(HTTPConnection(registry.host, timeout=30))
+        command = setting("CMD", Cmd=["redis-server", "--requirepass", SECRET])
+        for day, version in ((0, "6.2.14"), (9, "6.2.15")):
+            image = build(command, base=redis(day, version), created=on_day(day))
+            shelf.push(f"{REDIS}:6.2", image)
+            shelf.push(f"{REDIS}:{version}", image)
+            site = replace(site, at=on_day(day))
+            found = await scan(site)
+        shelf.connection.close()
+        write_run(found.result, found.previous, site)
+        place = Workplace(folder, {"HOME": str(folder)})
+        asked = ("diff", "redis:6.2@2026-05-02", "redis:6.2", "--format", "json")
+        told = (await place.run(*asked)).json
+        text = await place.run(*asked[:3])
+        pinned = await place.run("resolve", f"redis:6.2@{told['old']['manifest']}", "--format", "json")
+        missing = await place.run("diff", f"redis:6.2@sha256:{'0' * 64}", "redis:6.2")
+    assert told["verdict"] == "upgraded", told["reason"]
+    assert [told[side]["version"]["value"] for side in ("old", "new")] == ["6.2.14", "6.2.15"]
+    assert told["old"]["seen"] == ["2026-05-01", "2026-05-01"]
+    assert told["new"]["seen"][0] == "2026-05-10"
+    assert "seen 2026-05-01..2026-05-01" in text.out
+    assert pinned.json["resolutions"][0]["tag"] == "6.2.14"
+    assert missing.code == 4
+    assert "no such digest" in missing.err
+    assert SECRET not in text.out
+    for file in (folder / "reports").rglob("*.*"):
+        assert SECRET not in file.read_text("utf-8"), file.name
+
+
+def _site(folder: Path, endpoint: str) -> Site:
+    asked = {"endpoint": endpoint, "kind": "distribution", "credential": "anonymous"}
+    settings = {
+        "database": "tagwatch.db",
+        "registries": dict.fromkeys(HOSTS, asked),
+        "watch": [{"image": REDIS, "tags": ["6.2", "6.2.14", "6.2.15"]}],
+        "reports": {"formats": ["html", "json", "sarif"]},
+    }
+    (folder / "tagwatch.yaml").write_text(json.dumps(settings))
+    found = load_configuration(folder / "tagwatch.yaml", {}, folder)
+    return Site(
+        settings=found.settings,
+        policy=found.policy,
+        knowledge=Knowledge(),
+        root=folder,
+        home=folder,
+        database=folder / "tagwatch.db",
+        at=on_day(0),
+    )
