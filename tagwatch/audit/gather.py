@@ -86,7 +86,7 @@ def gather(
         pin=_pin(reference, memory),
         failures=(
             *(failure for failure in memory.failures if failure.tag in (None, own, reference.tag)),
-            *_unreadable(audited, reference),
+            *_unreadable(image, audited, reference),
         ),
     )
     return dated(evidence, target, memory, at=at)
@@ -291,17 +291,32 @@ def _audited(image: Image | None, platforms: Iterable[Platform]) -> tuple[Platfo
     return tuple(found.values()) or image.platforms[:1]
 
 
-def _unreadable(audited: Iterable[PlatformImage], reference: Reference) -> Iterator[Failure]:
-    """Configs that were read and are none: every night, for they are not read again."""
+def _unreadable(
+    image: Image | None, audited: Iterable[PlatformImage], reference: Reference
+) -> Iterator[Failure]:
+    """What was read and is beyond us: every night, for it is not read again."""
+
+    def failure(what: str, hint: str) -> Failure:
+        return Failure(
+            repository=reference.repository,
+            tag=reference.tag,
+            code="invalid-document",
+            message=what,
+            hint=hint,
+        )
+
+    if image is not None and image.is_unintelligible:
+        hint = "push the image again with a current builder: registries refuse schema 1 today"
+        yield failure(f"{image.digest}: {image.problem}", hint)
     for one in audited:
-        if one.is_malformed:
-            yield Failure(
-                repository=reference.repository,
-                tag=reference.tag,
-                code="invalid-document",
-                message=f"the config of {one.digest} ({one.platform}): {one.problem}",
-                hint="whoever built the image, or the registry, wrote what no engine can run",
+        if one.is_unintelligible:
+            part = "the config of " if one.manifest is not None else ""
+            hint = (
+                "whoever built the image, or the registry, wrote what no engine can run"
+                if part
+                else "name the image for this platform itself, or push one index of images"
             )
+            yield failure(f"{part}{one.digest} ({one.platform}): {one.problem}", hint)
 
 
 def _platforms(audited: Iterable[PlatformImage], reference: Reference) -> tuple[PlatformFacts, ...]:

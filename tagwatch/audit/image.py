@@ -35,9 +35,9 @@ class PlatformImage:
     problem: str = ""
 
     @property
-    def is_malformed(self) -> bool:
-        """True where a config was read that is none."""
-        if self.manifest is None or self.config is not None or not self.manifest.is_image:
+    def is_unintelligible(self) -> bool:
+        """True where what was read cannot be understood: another run will do no better."""
+        if self.config is not None or (self.manifest is not None and not self.manifest.is_image):
             return False
         return not self.problem.endswith(_NOT_READ)
 
@@ -59,6 +59,11 @@ class Image:
     version_from: str = ""
     seen: tuple[datetime, datetime] | None = None
     problem: str = ""
+
+    @property
+    def is_unintelligible(self) -> bool:
+        """See `PlatformImage.is_unintelligible`: here of the manifest or index itself."""
+        return bool(self.problem) and not self.problem.endswith(_NOT_READ)
 
     def on(self, platform: Platform) -> PlatformImage | None:
         """The image of this platform; of several builds of an operating system the first."""

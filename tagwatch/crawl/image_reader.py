@@ -18,6 +18,7 @@ from tagwatch.errors import (
 from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import (
     MANIFEST_TYPES,
+    SCHEMA1_TYPES,
     Descriptor,
     Index,
     Manifest,
@@ -69,7 +70,7 @@ class ImageReader:
 
     async def _read(self, digest: Digest) -> None:
         document = await self._manifest(digest)
-        if document is None:
+        if document is None or document.media_type in SCHEMA1_TYPES:
             return
         parsed = parse_manifest(document.raw, document.media_type)
         if isinstance(parsed, Manifest):
@@ -83,7 +84,7 @@ class ImageReader:
     async def _read_platform(self, digest: Digest) -> None:
         """A manifest of an index and its config; without this, that is not kept either."""
         document = await self._manifest(digest)
-        if document is None:
+        if document is None or document.media_type in SCHEMA1_TYPES:
             return
         parsed = parse_manifest(document.raw, document.media_type)
         if isinstance(parsed, Manifest):

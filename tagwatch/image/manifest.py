@@ -24,6 +24,7 @@ __all__ = [
     "MANIFEST_ACCEPT",
     "MANIFEST_TYPES",
     "MAX_DOCUMENT_BYTES",
+    "SCHEMA1_TYPES",
     "Descriptor",
     "Index",
     "Manifest",
@@ -41,7 +42,11 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_INDEX})
 MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 CONFIG_TYPES = frozenset({OCI_CONFIG, DOCKER_CONFIG})
-MANIFEST_ACCEPT = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST))
+_SCHEMA1 = "application/vnd.docker.distribution.manifest.v1"
+SCHEMA1_TYPES = frozenset({f"{_SCHEMA1}+json", f"{_SCHEMA1}+prettyjws"})
+MANIFEST_ACCEPT = ", ".join(
+    (OCI_INDEX, OCI_MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST, *sorted(SCHEMA1_TYPES, reverse=True))
+)
 """The whole Accept list: a shorter one makes registries answer 404 or another digest."""
 
 MAX_DOCUMENT_BYTES = 4 * 1024 * 1024

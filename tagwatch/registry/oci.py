@@ -26,9 +26,11 @@ from tagwatch.image.manifest import (
     MANIFEST_ACCEPT,
     MAX_DOCUMENT_BYTES,
     OCI_INDEX,
+    SCHEMA1_TYPES,
     parse_manifest,
 )
 from tagwatch.image.reference import Repository, is_tag
+from tagwatch.image.schema1 import signed_bytes
 from tagwatch.image.snapshot import Document, TagObservation
 from tagwatch.registry.authorization import Authorizer, Grant, pull_grant
 from tagwatch.registry.endpoint import Endpoint
@@ -141,7 +143,7 @@ class OciClient:
                 return None
             # A registry that answers HEAD with 404 or without a digest has yet to show that it
             # can: a GET tells, and a tag is not called missing on the word of a broken HEAD.
-            if answer.status in _NO_HEAD:
+            if answer.status in _NO_HEAD or (answer.status == 200 and self._head_works is None):
                 self._head_works = False
             elif answer.status not in (200, 404):
                 raise self.transport.refusal(answer, _reading(repository, reference))
@@ -153,7 +155,10 @@ class OciClient:
         return TagObservation(tag=reference, digest=document.digest, media_type=document.media_type)
 
     async def manifest(self, repository: Repository, tag_or_digest: str) -> Document:
-        """See `Registry.manifest`. A body that is no manifest is refused."""
+        """See `Registry.manifest`. A body that is no manifest is refused.
+
+        Of a schema 1 manifest, what its digest covers: nobody reads more of it.
+        """
         reference = _checked(tag_or_digest, self.host)
         with self.transport.meter.pull(self.host):
             answer = await self._manifest_answer("GET", repository, reference, "manifest")
@@ -163,8 +168,11 @@ class OciClient:
         if is_html(answer):
             raise foreign_answer(answer, host=self.host, doing=doing)
         stated = self._stated_digest(answer, reference)
-        document = self._verified(answer, stated, doing)
         try:
+            signed = signed_bytes(answer.body) if answer.media_type in SCHEMA1_TYPES else None
+            document = self._verified(answer, stated, doing, signed)
+            if signed is not None:
+                return document
             parsed = parse_manifest(document.raw, answer.media_type)
         except InvalidDocumentError as error:
             # Its message quotes the body, and its own cause may: neither goes on as it is.
@@ -310,12 +318,16 @@ class OciClient:
             raise self._lie(f"reading {reference!r}", f"the digest {text!r}")
         return Digest(reference) if is_digest(reference) else Digest(text)
 
-    def _verified(self, answer: Answer, stated: Digest | None, doing: str) -> Document:
+    def _verified(
+        self, answer: Answer, stated: Digest | None, doing: str, signed: bytes | None = None
+    ) -> Document:
+        """The answer as a document; `signed`: what of it the digest covers, where not the whole."""
+        raw = answer.body if signed is None else signed
         algorithm = stated.partition(":")[0] if stated else "sha256"
-        digest = digest_of(answer.body, algorithm=algorithm)
+        digest = digest_of(raw, algorithm=algorithm)
         if stated is not None and digest != stated:
             raise self._lie(doing, f"bytes of the digest {digest!r} where {stated!r} was promised")
-        return Document(digest=digest, media_type=answer.media_type, raw=answer.body)
+        return Document(digest=digest, media_type=answer.media_type, raw=raw)
 
     def _lie(self, doing: str, what: str) -> LyingDigestError:
         return LyingDigestError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,8 @@ from tagwatch.audit.gather import dated, gather
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.memory import Memory
 from tagwatch.audit.version.resolution import Basis, Status
-from tagwatch.image.digest import Digest
+from tagwatch.image.digest import Digest, digest_of
+from tagwatch.image.manifest import OCI_INDEX, SCHEMA1_TYPES
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Document, Failure
@@ -169,6 +171,38 @@ def test_a_config_that_is_none_is_told_and_says_nothing_of_the_platform() -> Non
     unread = {key: one for key, one in documents.items() if one.media_type != config}
     unknown = memory(digest, unread, interval(digest, days=0, ended=False))
     assert not gather(target(), unknown, platforms=PLATFORMS, bases=lambda _: (), at=AT).failures
+
+
+def test_what_was_read_and_is_not_understood_is_told_every_night() -> None:
+    """A schema 1 manifest, and an index inside an index: neither is read again, nor judged."""
+    payload = b'{"schemaVersion":1,"fsLayers":[]}'
+    old = Document(digest=digest_of(payload), media_type=min(SCHEMA1_TYPES), raw=payload)
+    inner, documents = stored(image("7.4.11", "amd64"))
+    around = json.dumps(
+        {
+            "schemaVersion": 2,
+            "manifests": [
+                {
+                    "mediaType": OCI_INDEX,
+                    "digest": inner,
+                    "size": 1,
+                    "platform": {"os": "linux", "architecture": "amd64"},
+                }
+            ],
+        }
+    ).encode()
+    outer = Document(digest=digest_of(around), media_type=OCI_INDEX, raw=around)
+    for document, says in ((old, "schema 1"), (outer, "linux/amd64): an index inside an index")):
+        known = memory(
+            document.digest,
+            {**documents, document.digest: document},
+            interval(document.digest, days=0, ended=False),
+        )
+        found = gather(target(), known, platforms=PLATFORMS, bases=lambda _: (), at=AT)
+        (failure,) = found.failures
+        assert (failure.code, failure.tag) == ("invalid-document", "7")
+        assert says in failure.message
+        assert failure.hint
 
 
 def test_a_tag_that_could_not_be_asked_is_not_known_to_be_absent() -> None:

@@ -19,6 +19,7 @@ from tagwatch.registry.oci import referrers_tag
 from tagwatch.registry.settings import RegistrySettings
 from tests.registry.harness import AT, DIGEST, MANIFEST, registries, registry_at, repository
 from tests.registry.scripted import Exchange, scripted
+from tests.unit.image.test_schema1 import PAYLOAD, signature, signed
 
 PING = Exchange(method="GET", path="/v2/")
 GOOD = {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": DIGEST}
@@ -147,6 +148,44 @@ async def test_what_is_no_manifest_is_refused(media_type: str, body: bytes, says
     ):
         with pytest.raises(HostileAnswerError, match=says):
             await registry.manifest(repository(server.host), "1")
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_of_schema_1_the_digest_is_of_what_was_signed(told: bool) -> None:
+    """It was called a lie, and its registry hostile, before the signatures were taken out."""
+    body, digest = signed([signature()]), digest_of(PAYLOAD)
+    kind = {"Content-Type": "application/vnd.docker.distribution.manifest.v1+prettyjws"}
+    stated = {"Docker-Content-Digest": digest} if told else {}
+    async with (
+        scripted(
+            PING,
+            get(headers={**kind, **stated}, body=body),
+            get(digest, headers=kind, body=body),
+            get(digest, headers=kind, body=body.replace(b"team", b"evil")),
+        ) as server,
+        registry_at(server.url) as registry,
+    ):
+        app = repository(server.host)
+        found = await registry.manifest(app, "1")
+        assert (found.digest, found.raw) == (digest, PAYLOAD)
+        assert await registry.manifest(app, digest) == found
+        with pytest.raises(HostileAnswerError, match="was promised"):
+            await registry.manifest(app, digest)
+
+
+async def test_who_never_tells_a_digest_by_head_is_not_asked_twice_for_each() -> None:
+    async with (
+        scripted(
+            PING,
+            head(headers={"Content-Type": OCI_MANIFEST}),
+            get(headers={"Content-Type": OCI_MANIFEST}, body=MANIFEST, times=2),
+        ) as server,
+        registry_at(server.url) as registry,
+    ):
+        for _ in range(2):
+            found = await registry.head(repository(server.host), "1")
+            assert found is not None
+            assert found.digest == DIGEST
 
 
 async def test_a_login_page_is_no_manifest() -> None:
