@@ -111,7 +111,8 @@ REGISTRIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     (r"demo\.goharbor\.io", "harbor", ("docker-config",), "harbor"),
     (
         r"\d{12}\.dkr[.-]ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu"
-        r"|on\.aws|on\.amazonwebservices\.com\.cn)",
+        r"|on\.aws|on\.amazonwebservices\.com\.cn"
+        r"|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)",
         "ecr",
         ("aws", "docker-config"),
         "ecr",

@@ -129,8 +129,11 @@ class RegistryClient:
         return await self.oci.referrers(repository, digest)
 
     async def list_repositories(self, prefix: str) -> Collection[Repository]:
-        """See `Registry.list_repositories`."""
-        if isinstance(self.catalogue, RepositoryLister):
+        """See `Registry.list_repositories`.
+
+        Of a whole registry only `_catalog` may tell: other ways are an owner's or a project's.
+        """
+        if isinstance(self.catalogue, RepositoryLister) and (prefix or self.line.kind == "ecr"):
             return await self.catalogue.list_repositories(prefix)
         return await self.oci.repositories(prefix)
 

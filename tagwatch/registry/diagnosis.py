@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from tagwatch.errors import RegistryError
@@ -9,7 +10,7 @@ from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.snapshot import Quota
 from tagwatch.registry.client import Registries, RegistryClient
 from tagwatch.registry.interface import Listing
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, field
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -21,8 +22,9 @@ _QUOTA_PROBE = Repository(registry=DOCKER_HUB, path="ratelimitpreview/test")
 class Diagnosis:
     """`failure` None: what was asked was answered. `credential`: where one was found, not what.
 
-    `repository`: the path that was read, empty where none is known; `tags`: how many it has;
-    `remarks`: what was odd about its listing. `confirmed_by`: see `RegistryLine`.
+    `below`: how many repositories each watched prefix has. `repository`: the path that was read,
+    empty where none is known; `tags`: how many it has; `remarks`: what was odd about its listing.
+    `confirmed_by`: see `RegistryLine`.
     """
 
     host: str
@@ -31,6 +33,7 @@ class Diagnosis:
     confirmed_by: str
     has_digests: bool
     endpoint: str | None = None
+    below: Mapping[str, int] = field(default_factory=dict)
     repository: str = ""
     tags: int | None = None
     remarks: tuple[str, ...] = ()
@@ -41,10 +44,18 @@ class Diagnosis:
     quota: Quota | None = None
 
 
-async def diagnose(registries: Registries, host: str, path: str = "", *, at: datetime) -> Diagnosis:
-    """What is known of `host` after asking it; `path`: a repository of it to read.
+async def diagnose(
+    registries: Registries,
+    host: str,
+    path: str = "",
+    *,
+    prefixes: Iterable[str] = (),
+    at: datetime,
+) -> Diagnosis:
+    """What is known of `host` after asking it.
 
-    Cost: a ping, the pages of one listing, a HEAD of one tag, and on Docker Hub another free one.
+    `path`: a repository of it to read, else the first below one of `prefixes`, which are listed.
+    Cost: a ping, the pages of each listing, a HEAD of one tag, and on Docker Hub another free one.
     Raises `ConfigError`.
     """
     client = registries.client(host)
@@ -52,10 +63,15 @@ async def diagnose(registries: Registries, host: str, path: str = "", *, at: dat
     endpoint: str | None = None
     failure: RegistryError | None = None
     listing: Listing | None = None
+    below: dict[str, int] = {}
     try:
         endpoint = await client.oci.endpoint()
         if client.oci.host == DOCKER_HUB:
             await client.head(_QUOTA_PROBE, "latest")
+        for prefix in sorted(prefixes):
+            listed = await registries.of(host).list_repositories(prefix)
+            below[prefix] = len(listed)
+            path = path or min((one.path for one in listed), default="")
         if path:
             listing = await _read(client, Repository(registry=client.oci.host, path=path), at)
     except RegistryError as error:
@@ -67,6 +83,7 @@ async def diagnose(registries: Registries, host: str, path: str = "", *, at: dat
         confirmed_by=client.line.confirmed_by,
         has_digests=client.has_catalogue,
         endpoint=endpoint,
+        below=below,
         repository=path,
         tags=len(listing.names) if listing else None,
         remarks=(*listing.warnings, *([listing.gap] if listing.gap else ())) if listing else (),

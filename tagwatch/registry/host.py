@@ -63,7 +63,7 @@ def line_of(host: str, settings: RegistrySettings) -> RegistryLine:
     """
     is_mirror = settings.endpoint is not None and settings.catalogue_endpoint is None
     for pattern, kind, credentials, catalogue in REGISTRIES:
-        chosen = settings.kind == kind if settings.kind else re.fullmatch(pattern, host)
+        chosen = settings.kind == kind if settings.kind else re.fullmatch(pattern, host, re.ASCII)
         if chosen:
             return RegistryLine(
                 kind=kind,

@@ -18,7 +18,6 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager, suppress
-from fnmatch import fnmatchcase
 from functools import partial
 from time import monotonic
 
@@ -28,7 +27,7 @@ from tagwatch.crawl.plan import PlanSettings, Want, plan, wants_of
 from tagwatch.crawl.task import Need, Pattern
 from tagwatch.errors import RegistryError
 from tagwatch.image.digest import Digest
-from tagwatch.image.reference import DOCKER_HUB, Repository
+from tagwatch.image.reference import Repository
 from tagwatch.image.selector import is_pattern
 from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.record import Move
@@ -37,15 +36,15 @@ from tagwatch.member import load_member
 from tagwatch.registry.client import Registries, open_registries
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
-from tagwatch.value import dataclass, field, replace
+from tagwatch.value import dataclass, field
 from tagwatch.walk.batch import Batch
+from tagwatch.walk.prefix import below, prefix_of
 from tagwatch.walk.site import Site
 from tagwatch.walk.work import RegistryWork
 
 __all__ = ["Answers", "Asker", "Patience", "Reading", "open_asker", "pattern_of", "wants_of_run"]
 
 _GLOB = re.compile(r"[*?\[]")
-_PREFIX = "/*"
 _LAST_SECONDS = 2.0
 
 
@@ -127,6 +126,7 @@ class Asker:
         self._site = site
         self._registries = registries
         self._settings = settings
+        self._told: dict[str, Counter[str]] = {}
 
     async def ask(
         self,
@@ -140,12 +140,13 @@ class Asker:
     ) -> Answers:
         """Run every task; a repository that fails harms only its own answer.
 
+        Requests are told once: those of `expand` with what is asked after it.
+
         What was stored when patience ran out stays stored; `stopped` says that it did.
         """
         answers, wants = Answers(), list(wants)
         requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
         work = RegistryWork(self._registries, self._settings)
-        before = {host: Counter(kinds) for host, kinds in self._registries.requests.items()}
 
         def store(snapshots: Sequence[RepositorySnapshot]) -> None:
             answers.moves += ledger.add(run_id, *snapshots)
@@ -174,7 +175,8 @@ class Asker:
             answers.stopped = True
         batch.store()
         for host, kinds in self._registries.requests.items():
-            requests[host].update(Counter(kinds) - before.get(host, Counter()))
+            requests[host].update(Counter(kinds) - self._told.get(host, Counter()))
+            self._told[host] = Counter(kinds)
         answers.requests = dict(sorted(requests.items()))
         answers.stopped |= patience.stop is not None and patience.stop.is_set()
         if answers.stopped:
@@ -201,17 +203,16 @@ class Asker:
         self, watches: Iterable[Watch], expanded: list[Watch], failures: list[Failure]
     ) -> None:
         for watch in watches:
-            if not watch.image.endswith(_PREFIX):
+            prefix = prefix_of(watch.image)
+            if prefix is None:
                 expanded.append(watch)
                 continue
-            prefix = _prefix_of(watch.image)
             try:
-                registry = self._registries.of(prefix.host)
-                found = await registry.list_repositories(f"{prefix.path}/")
+                found = await self._registries.of(prefix.host).list_repositories(prefix.path)
             except RegistryError as error:
-                failures.append(_failure(prefix, error))
+                failures.append(_failure(prefix.repository, error))
                 continue
-            expanded += _below(watch, found)
+            expanded += below(watch, prefix, found)
 
     def _plan_settings(self, needs: Need) -> PlanSettings:
         sweeps = {host: settings.full_sweep for host, settings in self._settings.items()}
@@ -285,22 +286,6 @@ def _want_of_watch(watch: Watch) -> Want:
         patterns=frozenset(pattern for pattern in patterns.values() if pattern is not None),
         priority=1,
     )
-
-
-def _below(watch: Watch, repositories: Iterable[Repository]) -> Iterator[Watch]:
-    """One watch a repository; `include` and `exclude` that name repositories narrow these."""
-    for repository in sorted(repositories):
-        name = repository.path.rpartition("/")[2]
-        if not any(fnmatchcase(name, glob) for glob in watch.exclude):
-            yield replace(watch, image=repository.name)
-
-
-def _prefix_of(image: str) -> Repository:
-    """The registry and path below which every repository is watched."""
-    host, slash, path = image.removesuffix(_PREFIX).partition("/")
-    if slash and ("." in host or ":" in host or host == "localhost"):
-        return Repository(registry=host, path=path)
-    return Repository(registry=DOCKER_HUB, path=image.removesuffix(_PREFIX))
 
 
 def _reading(snapshot: RepositorySnapshot) -> Reading:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from tagwatch.registry.diagnosis import Diagnosis, diagnose
 from tagwatch.registry.host import canonical_host
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
+from tagwatch.walk.prefix import prefix_of
 from tagwatch.walk.site import Site
 
 __all__ = ["doctor_document", "doctor_text", "examine"]
@@ -24,14 +26,22 @@ async def examine(targets: Iterable[Target], site: Site) -> tuple[Diagnosis, ...
     Cost: see `registry.diagnosis.diagnose`, once a registry, all at once.
     """
     paths: dict[str, str] = {}
+    prefixes: defaultdict[str, set[str]] = defaultdict(set)
     for host, path in _registries(targets, site):
         name = canonical_host(host)
         paths[name] = path or paths.get(name, "")
+    for prefix in filter(None, (prefix_of(watch.image) for watch in site.settings.watch)):
+        name = canonical_host(prefix.host)
+        paths.setdefault(name, "")
+        prefixes[name].add(prefix.path)
     settings = {
         host: RegistrySettings(**options) for host, options in site.settings.registries.items()
     }
     async with open_registries(settings, environment=site.environment, home=site.home) as found:
-        asked = [diagnose(found, host, path, at=site.at) for host, path in sorted(paths.items())]
+        asked = [
+            diagnose(found, host, path, prefixes=prefixes[host], at=site.at)
+            for host, path in sorted(paths.items())
+        ]
         return tuple(await asyncio.gather(*asked))
 
 
@@ -43,9 +53,9 @@ def _registries(targets: Iterable[Target], site: Site) -> Iterator[tuple[str, st
             repository = Repository.parse(base.reference)
             yield repository.host, repository.path
     for watch in site.settings.watch:
-        host, slash, path = watch.image.removesuffix("/*").partition("/")
-        if slash and ("." in host or ":" in host):
-            yield host, "" if watch.image.endswith("/*") else path
+        if prefix_of(watch.image) is None:
+            repository = Repository.parse(watch.image)
+            yield repository.host, repository.path
     for target in targets:
         if target.reference is not None:
             yield target.reference.repository.host, target.reference.repository.path
@@ -64,6 +74,7 @@ def doctor_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
                 "digests_in_bulk": one.has_digests,
                 "reachable": one.failure is None,
                 "endpoint": one.endpoint,
+                "below": dict(one.below),
                 "repository": one.repository or None,
                 "tags": one.tags,
                 "remarks": list(one.remarks),
@@ -95,6 +106,7 @@ def doctor_text(found: Sequence[Diagnosis]) -> str:
         )
         lines.append(f"  kind        {one.kind}, read by {one.catalogue}: {bulk}")
         lines.append(f"  confirmed   by {one.confirmed_by}")
+        lines += [f"  below       {path}*: {_count(number)}" for path, number in one.below.items()]
         lines.append(f"  read        {_read(one)}")
         lines += [f"  remark      {text}" for text in one.remarks]
         lines.append(f"  credential  {one.credential or 'none found: anonymous'}")
@@ -107,6 +119,10 @@ def doctor_text(found: Sequence[Diagnosis]) -> str:
                 lines.append(f"  problem     {error.message}")
                 lines += [f"  do          {error.hint}"] if error.hint else []
     return "\n".join(lines) + "\n" if lines else "no registry is in use\n"
+
+
+def _count(repositories: int) -> str:
+    return f"{repositories} {'repository' if repositories == 1 else 'repositories'}"
 
 
 def _read(one: Diagnosis) -> str:

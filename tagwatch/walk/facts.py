@@ -17,6 +17,7 @@ from tagwatch.source.target import Target
 from tagwatch.walk.facts_file import MAX_BYTES, FactsFile, read_facts, write_facts
 from tagwatch.walk.facts_place import configured_place, source_name
 from tagwatch.walk.look_up import Asking
+from tagwatch.walk.prefix import prefix_of
 from tagwatch.walk.site import Site
 
 __all__ = ["bring_facts", "export_facts", "import_facts"]
@@ -169,10 +170,11 @@ def _fetched(place: str) -> str:
 
 def _watched(site: Site) -> Iterator[str]:
     for watch in site.settings.watch:
-        if not watch.image.endswith("/*"):
+        prefix = prefix_of(watch.image)
+        if prefix is None:
             yield Repository.parse(watch.image).identity.name
         else:
-            yield watch.image.removesuffix("*")
+            yield f"{prefix.host}/{prefix.path}"
 
 
 def _is_of(key: str, names: Iterable[str]) -> bool:

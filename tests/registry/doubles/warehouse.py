@@ -293,6 +293,8 @@ class Double:
                 return self.take_refusal("token") or self._token(request)
             case ["v2"]:
                 return self.take_refusal("ping") or self._ping()
+            case ["v2", "_catalog"] if self.kind == "distribution":
+                return self.take_refusal("catalog") or self._catalog()
             case ["v2", *path, "tags", "list"]:
                 name = "/".join(path)
                 return self._gate(request, name, "tags") or self.tags(request, name)
@@ -337,6 +339,9 @@ class Double:
         self._tokens[token] = path if known or path not in self.private else None
         issued_at = stamp(datetime.now(UTC) + self.skew)
         return web.json_response({"token": token, "expires_in": 300, "issued_at": issued_at})
+
+    def _catalog(self) -> web.Response:
+        return web.json_response({"repositories": sorted(self.warehouse.repositories)})
 
     def tags(self, request: web.BaseRequest, path: str) -> web.Response:
         """`tags/list`, by name, with a Link where there is more."""

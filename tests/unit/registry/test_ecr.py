@@ -25,6 +25,7 @@ from tagwatch.image.snapshot import Scope
 from tagwatch.registry import pace
 from tagwatch.registry.aws import AwsLogin, ecr_place
 from tagwatch.registry.client import RegistryClient
+from tagwatch.registry.host import line_of
 from tagwatch.registry.settings import RegistrySettings
 from tests.registry.doubles.ecr import ENVIRONMENT, HOST, SAMPLES, EcrDouble
 from tests.registry.doubles.warehouse import Refusal
@@ -76,6 +77,16 @@ class TestHosts:
              "https://ecr.eu-west-1.api.aws"),
             ("123456789012.dkr-ecr-fips.us-east-1.on.aws", "us-east-1", True, True,
              "https://ecr-fips.us-east-1.api.aws"),
+            ("123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov", "us-iso-east-1", False, False,
+             "https://api.ecr.us-iso-east-1.c2s.ic.gov"),
+            ("123456789012.dkr.ecr.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1", False, False,
+             "https://api.ecr.us-isob-east-1.sc2s.sgov.gov"),
+            ("123456789012.dkr.ecr.eu-isoe-west-1.cloud.adc-e.uk", "eu-isoe-west-1", False, False,
+             "https://api.ecr.eu-isoe-west-1.cloud.adc-e.uk"),
+            ("123456789012.dkr.ecr.us-isof-south-1.csp.hci.ic.gov", "us-isof-south-1", False, False,
+             "https://api.ecr.us-isof-south-1.csp.hci.ic.gov"),
+            ("123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn", "cn-north-1", False,
+             True, "https://ecr.cn-north-1.api.amazonwebservices.com.cn"),
             ("public.ecr.aws", "us-east-1", False, False,
              "https://api.ecr-public.us-east-1.amazonaws.com"),
         ],
@@ -85,6 +96,7 @@ class TestHosts:
     ) -> None:
         place = ecr_place(host)
         assert place is not None
+        assert line_of(host, RegistrySettings()).kind.startswith("ecr"), "the table knows it too"
         assert (place.region, place.fips, place.dual_stack) == (region, fips, dual_stack)
         assert str(await AwsLogin().endpoint(place)).rstrip("/") == api
 
@@ -101,12 +113,15 @@ class TestHosts:
             "123456789012.dkr.ecr.eu.west.amazonaws.com",
             "123456789012.dkr.ecr.eu-west-1.amazonaws-com.example",
             "١٢٣٤٥٦٧٨٩٠١٢.dkr.ecr.eu-west-1.amazonaws.com",
+            "123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov.evil.example",
+            "123456789012.dkr.ecr.us-iso-east-1.c2s-ic.gov",
             "public.ecr.aws.evil.example",
             "xpublic.ecr.aws",
         ],
     )
     def test_what_only_looks_like_amazon(self, host: str) -> None:
         assert ecr_place(host) is None
+        assert line_of(host.strip(), RegistrySettings()).kind == "distribution" or "\n" in host
 
 
 class TestListing:
