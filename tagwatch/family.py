@@ -76,6 +76,8 @@ RULES: dict[str, str] = {
     "base-behind": "tagwatch.audit.rule.base_behind:RULE",
     "version-eol": "tagwatch.audit.rule.version_eol:RULE",
     "eol-soon": "tagwatch.audit.rule.eol_soon:RULE",
+    "os-eol": "tagwatch.audit.rule.os_eol:RULE",
+    "image-too-old": "tagwatch.audit.rule.image_too_old:RULE",
     "platform-missing": "tagwatch.audit.rule.platform_missing:RULE",
     "platform-dropped": "tagwatch.audit.rule.platform_dropped:RULE",
     "platform-lag": "tagwatch.audit.rule.platform_lag:RULE",
@@ -83,6 +85,9 @@ RULES: dict[str, str] = {
     "platform-fixed-in-from": "tagwatch.audit.rule.platform_fixed_in_from:RULE",
     "os-mismatch": "tagwatch.audit.rule.os_mismatch:RULE",
     "user-root": "tagwatch.audit.rule.user_root:RULE",
+    "secret-in-env": "tagwatch.audit.rule.secret_in_env:RULE",
+    "secret-in-history": "tagwatch.audit.rule.secret_in_history:RULE",
+    "healthcheck-missing": "tagwatch.audit.rule.healthcheck_missing:RULE",
     "add-remote": "tagwatch.audit.rule.add_remote:RULE",
     "attestation-missing": "tagwatch.audit.rule.attestation_missing:RULE",
     "port-all-interfaces": "tagwatch.audit.rule.port_all_interfaces:RULE",
@@ -98,7 +103,10 @@ RULES: dict[str, str] = {
 }
 
 # Rules that are off unless the policy gives them a severity: not even imported.
-RULES_OFF = frozenset({"attestation-missing", "digest-unpinned", "registry-implicit"})
+RULES_OFF = frozenset(
+    {"attestation-missing", "digest-unpinned", "healthcheck-missing", "image-too-old"}
+    | {"registry-implicit"}
+)
 
 # Host pattern (a regular expression, matched against the whole host in lower case) ->
 # (kind, credential names in order, catalogue name). The first match wins; the last matches all.

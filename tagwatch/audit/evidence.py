@@ -19,6 +19,7 @@ from tagwatch.value import dataclass, field, replace
 __all__ = [
     "Asked",
     "Evidence",
+    "Leak",
     "Pin",
     "PlatformFacts",
     "evidence_key",
@@ -40,11 +41,23 @@ def evidence_key(target: Target) -> str | None:
     return target.reference.canonical
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Leak:
+    """The name of something whose value looks like a credential; the value goes nowhere.
+
+    `is_token`: the value itself says so (an access key's form, a password in an address).
+    """
+
+    name: str
+    is_token: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformFacts:
     """What one platform's image would run as: the parts of its config that rules judge.
 
     What looks secret in `user`, `entrypoint` and `cmd` is masked: reports show them.
+    `secrets`: variables of the environment, `step_secrets`: what build steps recorded.
     """
 
     platform: Platform
@@ -59,6 +72,9 @@ class PlatformFacts:
     os_release: str = ""
     created_at: datetime | None = None
     size: int = 0
+    has_healthcheck: bool = False
+    secrets: tuple[Leak, ...] = ()
+    step_secrets: tuple[Leak, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.image import Image, PlatformImage, read_image
 from tagwatch.audit.memory import Memory
 from tagwatch.audit.pin import may_have_served
+from tagwatch.audit.secret import leaks_in_env, leaks_in_steps
 from tagwatch.audit.version.lifecycle import classify
 from tagwatch.audit.version.resolution import Basis, Newer, Resolution, Status
 from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
@@ -327,6 +328,7 @@ def _facts(image: PlatformImage, reference: Reference) -> PlatformFacts:
     config, manifest = image.config, image.manifest
     assert config is not None
     stated = stated_version(image, reference.canonical)
+    secrets = leaks_in_env(config.env)
     return PlatformFacts(
         platform=image.platform,
         digest=image.digest,
@@ -340,6 +342,9 @@ def _facts(image: PlatformImage, reference: Reference) -> PlatformFacts:
         os_release=os_release(config),
         created_at=config.created_at,
         size=manifest.size if manifest else 0,
+        has_healthcheck=config.healthcheck not in (None, (), ("NONE",)),
+        secrets=secrets,
+        step_secrets=tuple(one for one in leaks_in_steps(config.history) if one not in secrets),
     )
 
 

@@ -31,14 +31,18 @@ class Cycle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A product that people run as an image, and its release lines."""
+    """A product that people run as an image, and its release lines.
+
+    `codenames`: release lines by the word that stands for them (`bookworm` is `12`).
+    """
 
     name: str
     cycles: tuple[Cycle, ...]
+    codenames: Mapping[str, str] = field(default_factory=dict)
 
     def cycle_of(self, version: str) -> Cycle | None:
         """The release line that `version` belongs to: the longest whose numbers it begins with."""
-        numbers = _numbers(version)
+        numbers = _numbers(self.codenames.get(version, version))
         best: Cycle | None = None
         for cycle in self.cycles:
             prefix = _numbers(cycle.name)

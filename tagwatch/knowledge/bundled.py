@@ -63,12 +63,15 @@ class _Products(Mapping[str, Product]):
         return self._made[name]
 
     def _product(self, name: str, raw: dict[str, Any]) -> Product:
-        cycles = raw.get("cycles")
+        cycles, codenames = raw.get("cycles"), raw.get("codenames", {})
         if not isinstance(cycles, dict) or not isinstance(raw.get("name"), str):
             raise _malformed(self._path, f"{name}: name or cycles are missing")
+        if not isinstance(codenames, dict) or not set(codenames.values()) <= set(cycles):
+            raise _malformed(self._path, f"{name}: codenames are not names of its cycles")
         return Product(
             name=raw["name"],
             cycles=tuple(self._cycle(cycle, end) for cycle, end in cycles.items()),
+            codenames=codenames,
         )
 
     def __iter__(self) -> Iterator[str]:

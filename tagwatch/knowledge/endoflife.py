@@ -13,6 +13,8 @@ __all__ = ["facts_of", "is_api_document"]
 _DOCKER = "pkg:docker/"
 _FREE_LONG_TERM = frozenset({"debian"})
 """Products whose extended support is free and in the same archive: its end is what counts."""
+_BY_CODENAME = frozenset({"debian"})
+"""Products whose builders write the codename where others write the number."""
 
 
 def is_api_document(document: Any) -> bool:
@@ -36,6 +38,7 @@ def facts_of(document: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str,
         if images and cycles:
             products[name] = {
                 "name": product["label"], "images": sorted(images), "cycles": cycles,
+                "codenames": _codenames(product) if name in _BY_CODENAME else {},
             }  # fmt: skip
     return {
         "schema_version": 1,
@@ -43,6 +46,12 @@ def facts_of(document: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str,
         "source": "https://endoflife.date/api/v1/products/full",
         "products": products,
     }
+
+
+def _codenames(product: Mapping[str, Any]) -> dict[str, str]:
+    """Releases by codename, as archives write it: the first word, in lower case."""
+    named = ((one.get("codename"), one["name"]) for one in product["releases"])
+    return {word.split()[0].lower(): name for word, name in named if word}
 
 
 def _images(product: Mapping[str, Any]) -> list[str]:

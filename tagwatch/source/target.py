@@ -146,7 +146,8 @@ class Instruction:
     """One Dockerfile instruction that a text rule judges: FROM, USER, EXPOSE, ADD, HEALTHCHECK.
 
     `arguments` are its words with the variables that are known in its stage put in; `missing`
-    names those that are not. `flags` stand as written (`--platform=$BUILDPLATFORM`). `stage` is
+    names those that are not. Of ENV and ARG, name and value as they stand, where they may hold a
+    secret. `flags` stand as written (`--platform=$BUILDPLATFORM`). `stage` is
     0-based; of a FROM, `base` is the stage it builds on, None for an image or `scratch`.
     `source/buildkit/facts.py` asks questions of them.
     """

@@ -160,8 +160,24 @@ ENDS = Knowledge(
                 Cycle(name="7"),
                 Cycle(name="5", is_over=True),
             ),
-        )
+        ),
+        "debian": Product(
+            name="Debian",
+            cycles=(
+                Cycle(name="12", ends=date(2028, 6, 30)),
+                Cycle(name="10", ends=date(2024, 6, 30)),
+            ),
+            codenames={"bookworm": "12", "buster": "10"},
+        ),
+        "alpine-linux": Product(
+            name="Alpine Linux",
+            cycles=(Cycle(name="3.20", ends=date(2026, 4, 1)), Cycle(name="3.2", is_over=True)),
+        ),
     },
-    images={"docker.io/library/redis": "redis"},
+    images={
+        "docker.io/library/redis": "redis",
+        "docker.io/library/debian": "debian",
+        "docker.io/library/alpine": "alpine-linux",
+    },
     official=frozenset({"redis", "nginx", "node", "postgres", "python"}),
 )

@@ -14,10 +14,20 @@ from tagwatch.audit.rule.catalogue import explain_rule, load_rule, rule_document
 from tagwatch.audit.rule.interface import Need
 from tagwatch.errors import UsageError
 from tagwatch.family import RULES, RULES_OFF
-from tests.contract import base_cases, move_cases, name_cases, platform_cases, port_cases, tag_cases
+from tests.contract import (
+    base_cases,
+    content_cases,
+    move_cases,
+    name_cases,
+    platform_cases,
+    port_cases,
+    tag_cases,
+)
 from tests.contract.rule_case import Said
 
-TABLES = (tag_cases, move_cases, name_cases, base_cases, platform_cases, port_cases)
+TABLES = (
+    tag_cases, move_cases, name_cases, base_cases, platform_cases, port_cases, content_cases,
+)  # fmt: skip
 CASES = {name: cases for table in TABLES for name, cases in table.CASES.items()}
 NAMES = sorted(RULES)
 EXAMPLE = re.compile(r'\n\nExample: (?:[^"]|"[^"]*"(?!\.\n\n))*"([^"]+)"\.\n\nRisk: ')

@@ -14,8 +14,13 @@ from tagwatch.value import replace
 
 __all__ = ["base_references", "charge_to_base"]
 
-_INHERITED = frozenset({"eol-soon", "os-mismatch", "platform-missing", "version-eol"})
+_INHERITED = frozenset(
+    {"eol-soon", "os-eol", "os-mismatch", "platform-missing", "secret-in-env", "secret-in-history"}
+    | {"version-eol"}
+)
 """Rules about what an image takes over from its base and its own file cannot mend."""
+
+_Facts = tuple[str, str, tuple[tuple[str, str], ...]]
 
 _EXACT = frozenset({BaseVerdict.EXACT_CURRENT, BaseVerdict.EXACT_STALE, BaseVerdict.EXACT_RETIRED})
 
@@ -41,7 +46,9 @@ def charge_to_base(
     charged: it says that something was not read, and that may differ.
     """
     items = tuple(findings)
-    found_on = {(finding.rule, _name(finding)): finding for finding in items if not finding.unknown}
+    found_on = {
+        _facts(finding, _name(finding)): finding for finding in items if not finding.unknown
+    }
     stays: list[Finding] = []
     charged: list[Finding] = []
     counts: dict[str, int] = {}
@@ -61,17 +68,20 @@ def charge_to_base(
 
 
 def _culprit(
-    finding: Finding, found_on: Mapping[tuple[str, str], Finding], bases: Mapping[str, str]
+    finding: Finding, found_on: Mapping[_Facts, Finding], bases: Mapping[str, str]
 ) -> Finding | None:
     """The same finding on the oldest ancestor that has it; None where the image has it alone."""
     if finding.rule not in _INHERITED or finding.unknown:
         return None
     culprit = None
     for base in _line(_name(finding), bases):
-        other = found_on.get((finding.rule, base))
-        if other is not None and other.evidence == finding.evidence:
-            culprit = other
+        culprit = found_on.get(_facts(finding, base), culprit)
     return culprit
+
+
+def _facts(finding: Finding, name: str) -> _Facts:
+    """What the finding says, said of the image `name`."""
+    return finding.rule, name, tuple(sorted(finding.evidence.items()))
 
 
 def _line(name: str, bases: Mapping[str, str]) -> tuple[str, ...]:

@@ -49,6 +49,8 @@ OCCASIONS: dict[str, frozenset[str]] = {
     "base-behind": frozenset({"newer"}),
     "version-eol": frozenset({"product"}),
     "eol-soon": frozenset({"product"}),
+    "os-eol": frozenset({"system"}),
+    "image-too-old": frozenset({"documents"}),
     "policy-data-old": frozenset({"product"}),
     "platform-missing": frozenset({"demand"}),
     "platform-lag": frozenset({"platforms"}),
@@ -56,6 +58,9 @@ OCCASIONS: dict[str, frozenset[str]] = {
     "os-mismatch": frozenset({"offer"}),
     "platform-fixed-in-from": frozenset({"flag"}),
     "user-root": frozenset({"FROM"}),
+    "secret-in-env": frozenset({"ENV", "ARG", "secret"}),
+    "secret-in-history": frozenset({"secret"}),
+    "healthcheck-missing": frozenset({"FROM"}),
     "add-remote": frozenset({"ADD"}),
     "attestation-missing": frozenset({"documents"}),
     "port-all-interfaces": frozenset({"port"}),
@@ -151,6 +156,8 @@ def _of_evidence(known: Evidence, target: Target, policy: Policy) -> Iterator[st
         ("platforms", len(known.platforms) > 1),
         ("offer", bool(known.platforms_offered) and policy.defaults.host_os != "any"),
         ("documents", known.documents_read),
+        ("system", any(one.os_release for one in known.platforms)),
+        ("secret", any(one.secrets or one.step_secrets for one in known.platforms)),
     ):
         if there:
             yield name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["is_secret_key", "mask_text", "mask_value", "mask_words"]
+__all__ = ["is_secret_key", "is_token", "mask_text", "mask_value", "mask_words"]
 
 _MAX_TEXT = 8_192
 
@@ -50,6 +50,18 @@ def is_secret_key(key: str) -> bool:
     [True, False, False, False]
     """
     return _SECRET.search(key) is not None and _PUBLIC.search(key) is None
+
+
+def is_token(value: str) -> bool:
+    """True where the value itself has the form of a credential, whatever it is called.
+
+    >>> is_token("AKIAIOSFODNN7EXAMPLE"), is_token("postgres://me:pw@db/x"), is_token("abc")
+    (True, True, False)
+    """
+    if _KNOWN_TOKENS.fullmatch(value):
+        return True
+    user = _USERINFO.search(value)
+    return user is not None and not user["value"].startswith(("$", "***", "<"))
 
 
 def mask_value(key: str, value: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tagwatch.errors import InputError
-from tagwatch.source.buildkit.scope import GlobalScope, StageScope
+from tagwatch.regex import regex
+from tagwatch.source.buildkit.scope import GlobalScope, StageScope, assignments
 from tagwatch.source.buildkit.shell_word import UnsetVariableError, Variables, expand
 from tagwatch.source.buildkit.stage import Build, Stage
 from tagwatch.source.buildkit.statement import Statement
@@ -16,12 +17,21 @@ from tagwatch.source.text.source_text import SourceText
 __all__ = ["instructions_of"]
 
 _JUDGED = frozenset({"USER", "EXPOSE", "ADD", "HEALTHCHECK"})
+_SETTINGS = frozenset({"ENV", "ARG"})
+_MAY_HOLD_SECRET = regex(
+    r"(?i)pass|secret|token|credential|key|connection|://[^/\s]*@|AKIA|gh[pousr]_|github_pat"
+    r"|glpat|xox|eyJ|sk-"
+)
+"""Most settings have no such word, and nobody judges those."""
 
 
 def instructions_of(
     source: SourceText, build: Build, scope: GlobalScope
 ) -> tuple[Instruction, ...]:
-    """FROM, USER, EXPOSE (one for each port), ADD and HEALTHCHECK in the file's order."""
+    """FROM, USER, EXPOSE (one for each port), ADD and HEALTHCHECK in the file's order.
+
+    Of ENV and ARG those that may hold a secret, one for each pair, as they stand.
+    """
     judged = (_inner(statement) for stage in build.stages for statement in stage.statements)
     lazy = not any("$" in one.arguments for one in judged if one.keyword in _JUDGED)
     reader = _Reader(source, scope, lazy=lazy)
@@ -50,6 +60,8 @@ class _Reader:
         yield self._instruction(stage, first, first.words()[:1], self._scope.values.get)
         for statement in stage.statements:
             inner = _inner(statement)
+            if inner.keyword in _SETTINGS and _MAY_HOLD_SECRET.search(inner.arguments):
+                yield from self._settings(stage, inner, onbuild=statement.trigger is not None)
             if inner.keyword not in _JUDGED:
                 continue
             variables = own.value if self._lazy else own.read_to(statement)
@@ -60,6 +72,23 @@ class _Reader:
                 )
         if not self._lazy:
             own.read_to(None)
+
+    def _settings(
+        self, stage: Stage, statement: Statement, *, onbuild: bool
+    ) -> Iterator[Instruction]:
+        for name, begin, end in assignments(statement, self._scope.escape):
+            if begin < 0 or not _MAY_HOLD_SECRET.search(f"{name}={statement.line[begin:end]}"):
+                continue
+            start = statement.line.rindex(name, statement.begin, begin)
+            first, last, _ = statement.stretch(start, end)
+            yield Instruction(
+                name=statement.keyword,
+                arguments=(name, statement.line[begin:end].strip("\"'")),
+                location=self._source.location(first, last),
+                stage=stage.index,
+                stage_name=stage.name,
+                onbuild=onbuild,
+            )
 
     def _words(self, statement: Statement) -> list[tuple[int, int]]:
         if statement.keyword == "USER":

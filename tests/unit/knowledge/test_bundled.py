@@ -37,6 +37,14 @@ def test_release_lines(image: str, version: str, cycle: str, ends: date | None) 
         assert found.ends == ends
 
 
+@pytest.mark.parametrize(
+    ("word", "cycle"), [("bookworm", "12"), ("trixie", "13"), ("sid", None), ("12", "12")]
+)
+def test_a_system_goes_by_its_codename(word: str, cycle: str | None) -> None:
+    found = KNOWN.products["debian"].cycle_of(word)
+    assert (found.name if found else None) == cycle
+
+
 def test_every_product_can_be_read() -> None:
     assert len(KNOWN.products) > 80
     for name in KNOWN.products:
@@ -105,8 +113,14 @@ def test_the_document_of_endoflife_dates_api(tmp_path: Path) -> None:
         "label": "Debian",
         "identifiers": [],
         "releases": [
-            {"name": "13", "isEol": False, "eolFrom": "2028-08-09", "eoesFrom": "2030-06-30"},
-            {"name": "14", "isEol": False, "eolFrom": None, "eoesFrom": None},
+            {
+                "name": "13",
+                "codename": "Trixie",
+                "isEol": False,
+                "eolFrom": "2028-08-09",
+                "eoesFrom": "2030-06-30",
+            },
+            {"name": "14", "codename": None, "isEol": False, "eolFrom": None, "eoesFrom": None},
         ],
     }
     laptop = {**debian, "name": "laptop"}
@@ -114,6 +128,7 @@ def test_the_document_of_endoflife_dates_api(tmp_path: Path) -> None:
     file.write_text(json.dumps({**facts, "result": [redis, debian, laptop]}))
     known = load(file)
     assert (known.as_of, sorted(known.products)) == (date(2027, 1, 2), ["debian", "redis"])
+    assert dict(known.products["debian"].codenames) == {"trixie": "13"}
     product = known.product_of(Repository.parse("redis"))
     assert product is not None
     assert [(cycle.name, cycle.ends, cycle.is_over) for cycle in product.cycles] == [

@@ -186,9 +186,12 @@ def test_recognition_is_linear_in_blank_lines() -> None:
 
 
 def check_spans(raw: bytes, extraction: Extraction) -> None:
-    """Every place slices to its text, in lines and in bytes; templates make the reference."""
+    """Every place slices to its text, in lines and in bytes; templates make the reference.
+
+    A byte that is no UTF-8 is told as `?`.
+    """
     text = raw.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
-    lines = text.split("\n")
+    lines = text.encode("utf-8", "replace").decode().split("\n")
     for target in extraction.targets:
         place = target.location
         if place.line == place.end_line:

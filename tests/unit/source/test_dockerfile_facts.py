@@ -91,3 +91,22 @@ def test_what_cannot_be_read_stands_as_it_is() -> None:
         (("${U?}",), ("U",)),
         (("",), ("A",)),
     ]
+
+
+def test_settings_that_may_hold_a_secret_stand_as_they_are() -> None:
+    """Each pair for itself, with its own place; most files have none, and no others are told."""
+    text = (
+        "FROM a\nENV A=1 B=2\nARG NPM_TOKEN\nARG T=1 NPM_TOKEN=abc\n"
+        "ENV DB_PASSWORD  hun ter2 \nENV X='y' \\\n  API_KEY=\"k $Z\" PATH=$PATH\n"
+        "ONBUILD ENV SECRET=s\n"
+    )
+    told = [
+        (one.name, one.arguments, one.location.line, one.location.column, one.onbuild)
+        for one in read(text)[1:]
+    ]
+    assert told == [
+        ("ARG", ("NPM_TOKEN", "abc"), 4, 9, False),
+        ("ENV", ("DB_PASSWORD", "hun ter2"), 5, 5, False),
+        ("ENV", ("API_KEY", "k $Z"), 7, 3, False),
+        ("ENV", ("SECRET", "s"), 8, 13, True),
+    ]

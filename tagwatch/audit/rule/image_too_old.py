@@ -1,0 +1,51 @@
+"""The image was built long ago, by its publisher's word.
+
+Off unless the policy gives it a severity. What a builder writes for the sake of reproducible
+bytes (1970, 1980) is no date, and nothing is said of it.
+
+Example: `FROM redis:6.2`: "redis:6.2 was built on 2026-01-27, 300 days ago".
+
+Risk: the packages inside are as old, and a year of mended holes is missing.
+Remedy: use a newer build, or build it again.
+Source: Kyverno, policy "block-stale-images"; Sigstore policy-controller, maximum image age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from tagwatch.audit.finding import Severity
+from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
+from tagwatch.audit.rule.phrase import day, days, name
+
+__all__ = ["RULE", "check"]
+
+_FIRST_IMAGES = datetime(2013, 3, 1, tzinfo=UTC)
+"""Docker was published in that month: what is dated before was not built then."""
+
+
+def check(subject: Subject) -> Iterator[Statement]:
+    """An image whose newest audited platform was built more than `days` days ago."""
+    evidence = subject.evidence
+    dates = [one.created_at for one in evidence.platforms if one.created_at] if evidence else []
+    built = max(dates, default=None)
+    if built is None or built < _FIRST_IMAGES:
+        return
+    age = days(built, subject.at)
+    if age > subject.options["days"]:
+        yield Statement(
+            message=f"{name(subject.target)} was built on {day(built)}, {age} days ago",
+            remedy="use a newer build, or build it again",
+            evidence={"created_at": built.isoformat().replace("+00:00", "Z")},
+        )
+
+
+RULE = Rule(
+    id="image-too-old",
+    title="image built long ago",
+    severity=Severity.OFF,
+    needs=frozenset({Need.DOCUMENTS}),
+    options={"days": Option(default=180, about="how old an image may be")},
+    check=check,
+)
