@@ -36,8 +36,8 @@ __all__ = [
 class Watch:
     """An entry of the watch list. No `tags`: every tag. `image` may end in `/*`: a prefix.
 
-    `tags` are tags or patterns (`6.2.x`, `/^8/`); `include` and `exclude` globs narrow tags, and the
-    repositories below a prefix (see `walk.prefix.below`); `location` is its place in the file.
+    `tags` are tags or patterns (`6.2.x`, `/^8/`); `include` and `exclude` globs narrow tags, and
+    the repositories below a prefix (see `walk.prefix.below`); `location` is its place in the file.
     """
 
     image: str

@@ -10,7 +10,7 @@ from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Repository
 from tagwatch.publish.interface import BaseAnswer
 from tagwatch.publish.text import date_text, one_line
-from tagwatch.publish.wording import base_sentence, now_text
+from tagwatch.publish.wording import base_sentence, bases_by_answer, now_text
 from tagwatch.source.target import Target
 
 __all__ = ["base_text", "history_text", "resolutions_text", "targets_text"]
@@ -59,14 +59,14 @@ def history_text(repository: Repository, intervals: Iterable[Interval]) -> str:
 
 
 def base_text(answers: Iterable[BaseAnswer]) -> str:
-    """The sentence on each platform's base, with ancestry and claims."""
+    """The sentence on the base of each platform, with ancestry and claims; the same told once."""
     lines: list[str] = []
     for answer in answers:
         lines.append(one_line(answer.input))
         if not answer.matches:
             lines.append("  its base could not be established: nothing of the image was read")
-        for match in answer.matches:
-            lines.append(f"  {one_line(match.platform)}  {match.verdict.value}")
+        for platforms, match in bases_by_answer(answer.matches):
+            lines.append(f"  {platforms}  {match.verdict.value}")
             lines.append(f"    {base_sentence(match)}")
             if match.ancestry:
                 line = " → ".join(one_line(name) for name in match.ancestry)

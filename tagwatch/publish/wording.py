@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tagwatch.audit.base.base import BaseMatch
 from tagwatch.audit.change.change import Change, Verdict
@@ -15,11 +15,13 @@ from tagwatch.image.digest import short_digest
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.text import age_text, count, date_text, one_line
 from tagwatch.source.target import Problem
+from tagwatch.value import replace
 
 __all__ = [
     "advised",
     "age_of_facts",
     "base_sentence",
+    "bases_by_answer",
     "change_severity",
     "change_step",
     "coverage_sentence",
@@ -199,6 +201,14 @@ def change_step(change: Change) -> str:
 def base_sentence(match: BaseMatch) -> str:
     """The base's own sentence, or its verdict where it has none."""
     return one_line(match.sentence) or f"Base: {match.verdict.value}"
+
+
+def bases_by_answer(matches: Iterable[BaseMatch]) -> tuple[tuple[str, BaseMatch], ...]:
+    """Each answer once, with the platforms that it holds for: `linux/amd64, linux/arm64`."""
+    platforms: dict[BaseMatch, list[str]] = {}
+    for match in matches:
+        platforms.setdefault(replace(match, platform=""), []).append(match.platform)
+    return tuple((one_line(", ".join(names), 400), match) for match, names in platforms.items())
 
 
 def failure_sentence(failure: Failure) -> str:

@@ -42,7 +42,9 @@ async def test_a_past_image_is_named_as_it_was(tmp_path: Path) -> None:
         asked = ("diff", "redis:6.2@2026-05-02", "redis:6.2", "--format", "json")
         told = (await place.run(*asked)).json
         text = await place.run(*asked[:3])
-        pinned = await place.run("resolve", f"redis:6.2@{told['old']['manifest']}", "--format", "json")
+        pinned = await place.run(
+            "resolve", f"redis:6.2@{told['old']['manifest']}", "--format", "json"
+        )
         missing = await place.run("diff", f"redis:6.2@sha256:{'0' * 64}", "redis:6.2")
     assert told["verdict"] == "upgraded", told["reason"]
     assert [told[side]["version"]["value"] for side in ("old", "new")] == ["6.2.14", "6.2.15"]

@@ -42,8 +42,11 @@ def diff_text(document: Mapping[str, Any]) -> str:
     for other in document["by_platform"]:
         lines += [f"  {line}" for line in _platform_lines(other, other["platform"])]
     lines += [f"  {line}" for line in _platforms(document["platforms"])]
+    gaps: dict[str, list[str]] = {}
     for gap in document["not_compared"]:
-        lines.append(f"  {'not compared':{_NAME}}  {gap['what']}: {gap['why']}")
+        gaps.setdefault(gap["why"], []).append(gap["what"])
+    for why, whats in gaps.items():
+        lines.append(f"  {'not compared':{_NAME}}  {', '.join(whats)}: {why}")
     return "\n".join(_printable(line) for line in lines) + "\n"
 
 

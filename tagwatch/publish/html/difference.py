@@ -37,13 +37,12 @@ def differences(diff: Mapping[str, Any]) -> tuple[Difference, ...]:
 
 
 def not_compared(diff: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """What could not be compared, and why."""
-    entries = diff.get("not_compared")
-    return tuple(
-        (str(entry.get("what", "")), str(entry.get("why", "")))
-        for entry in (entries if isinstance(entries, list) else ())
-        if isinstance(entry, Mapping)
-    )
+    """What could not be compared, and why; the same reason is told once."""
+    whats: dict[str, list[str]] = {}
+    for entry in _list(diff, "not_compared"):
+        if isinstance(entry, Mapping):
+            whats.setdefault(str(entry.get("why", "")), []).append(str(entry.get("what", "")))
+    return tuple((", ".join(what), why) for why, what in whats.items())
 
 
 Row = tuple[str, str, str]

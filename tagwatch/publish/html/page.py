@@ -20,6 +20,7 @@ from tagwatch.publish.text import count, date_text, size_text, stamp, time_text,
 from tagwatch.publish.wording import (
     age_of_facts,
     base_sentence,
+    bases_by_answer,
     coverage_sentence,
     failure_sentence,
     remark_sentences,
@@ -92,6 +93,7 @@ def _environment() -> jinja2.Environment:
         "prose": _prose,
         "unbroken": lambda text: re.sub(r"(\d) ", "\\1\N{NO-BREAK SPACE}", text),
         "base": base_sentence,
+        "by_answer": bases_by_answer,
     }
     environment.globals["age_of_facts"] = age_of_facts
     return environment
