@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_config
 from tagwatch.cli.shell import answer, open_site
 from tagwatch.errors import LedgerError, UsageError
+
+if TYPE_CHECKING:
+    from tagwatch.walk.site import Site
 
 __all__ = ["command"]
 
@@ -36,29 +40,47 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do it. Exit code 0, or 1 where `check` found something."""
-    from tagwatch.ledger.write import Ledger
-
     site = open_site(options)
     if not site.database.is_file():
         raise LedgerError(
             f"there is no ledger at {str(site.database)!r}", hint="`tagwatch scan` begins one"
         )
+    match options.action:
+        case "check":
+            return _check(site.database)
+        case "backup":
+            return _backup(site.database, options.file)
+        case _:
+            return _forget(site, options)
+
+
+def _check(database: Path) -> int:
+    from tagwatch.ledger.maintenance import check
+
+    problems = check(database)
+    answer("".join(f"{problem}\n" for problem in problems) or "the ledger is whole\n")
+    return 1 if problems else 0
+
+
+def _backup(database: Path, file: Path) -> int:
+    from tagwatch.ledger.maintenance import back_up
+
+    back_up(database, file)
+    answer(f"copied to {file}\n")
+    return 0
+
+
+def _forget(site: Site, options: argparse.Namespace) -> int:
+    from tagwatch.ledger.write import Ledger
+
+    retention = site.settings.retention
+    history = _age(options.history, retention.history)
+    runs = _age(options.runs, retention.runs)
+    if history is None and runs is None:
+        raise UsageError(
+            "nothing says what to forget", hint="give --history AGE, --runs AGE or `retention:`"
+        )
     with Ledger.open(site.database) as ledger:
-        if options.action == "check":
-            problems = ledger.check()
-            answer("".join(f"{problem}\n" for problem in problems) or "the ledger is whole\n")
-            return 1 if problems else 0
-        if options.action == "backup":
-            ledger.backup(options.file)
-            answer(f"copied to {options.file}\n")
-            return 0
-        retention = site.settings.retention
-        history = _age(options.history) or retention.history
-        runs = _age(options.runs) or retention.runs
-        if history is None and runs is None:
-            raise UsageError(
-                "nothing says what to forget", hint="give --history AGE, --runs AGE or `retention:`"
-            )
         forgotten = ledger.forget(site.at, history=history, runs=runs)
         if options.compact or retention.compact:
             ledger.compact()
@@ -66,10 +88,10 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _age(text: str | None) -> timedelta | None:
+def _age(text: str | None, default: timedelta | None) -> timedelta | None:
     from tagwatch.config.duration import parse_duration
 
-    return parse_duration(text) if text else None
+    return parse_duration(text) if text is not None else default
 
 
 command = Command(help="keep the memory: check, backup, forget", arguments=arguments, run=run)

@@ -15,6 +15,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Translated",
     "connect",
+    "connect_as_it_is",
     "connect_read_only",
     "stored_version",
 ]
@@ -91,22 +92,31 @@ def connect_read_only(path: Path) -> sqlite3.Connection | None:
 
     Raises `LedgerError` where the file is missing, foreign or newer.
     """
+    connection, version = connect_as_it_is(path)
+    if version != SCHEMA_VERSION:
+        connection.close()
+        return None
+    return connection
+
+
+def connect_as_it_is(path: Path) -> tuple[sqlite3.Connection, int | None]:
+    """A connection that cannot write, and the schema's version: this program's or an older one.
+
+    Raises `LedgerError` where the file is missing, foreign or newer.
+    """
     if not path.is_file():
         raise LedgerError(
             f"there is no ledger at {str(path)!r}", hint="`tagwatch scan` makes it on its first run"
         )
     try:
-        connection, version = _open_uri(path, "mode=ro")
+        return _open_uri(path, "mode=ro")
     except sqlite3.OperationalError:
-        # A read-only folder cannot take the shared-memory file that WAL needs. Without a WAL
-        # beside it, nobody is writing and the file alone is the whole truth.
-        if path.with_name(path.name + "-wal").exists():
+        # A read-only folder cannot take the shared-memory file that WAL needs. With nothing in a
+        # WAL beside it, nobody is writing and the file alone is the whole truth.
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size:
             raise
-        connection, version = _open_uri(path, "mode=ro&immutable=1")
-    if version != SCHEMA_VERSION:
-        connection.close()
-        return None
-    return connection
+        return _open_uri(path, "mode=ro&immutable=1")
 
 
 def _open_uri(path: Path, mode: str) -> tuple[sqlite3.Connection, int | None]:

@@ -12,10 +12,13 @@ from pathlib import Path
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.ledger.codec import digest_of_bytes, digest_to_bytes, expand, micros
+from tagwatch.ledger.connection import Translated, connect_as_it_is
 from tagwatch.ledger.record import Forgotten
 
-__all__ = ["back_up", "forget", "problems"]
+__all__ = ["back_up", "check", "forget"]
 
+_MAX_DAMAGE = 20
+"""Of a file that is damaged, so many sentences say enough."""
 _DIGEST = re.compile(rb"sha(?:256|384|512):[0-9a-f]{64,128}")
 
 _FORGET_HISTORY = {
@@ -140,11 +143,35 @@ def _digests_in(text: bytes) -> Iterator[bytes]:
         yield digest_to_bytes(Digest(match[0].decode()))
 
 
-def problems(connection: sqlite3.Connection) -> Iterator[str]:
-    """What is wrong with the file, its tables or what they say; nothing where all is well."""
-    for (text,) in connection.execute("PRAGMA integrity_check"):
-        if text != "ok":
-            yield f"the file: {text}"
+def check(ledger: Path) -> tuple[str, ...]:
+    """What is wrong with the ledger, one sentence each; empty where all is well. Writes nothing.
+
+    Raises `LedgerError` where it is missing, foreign or newer, or cannot be read at all.
+    """
+    with Translated(ledger):
+        connection, version = connect_as_it_is(ledger)
+        with closing(connection):
+            damage = tuple(_damage(connection))
+            if damage or version is None:
+                return damage
+            return tuple(_contradictions(connection))
+
+
+def _damage(connection: sqlite3.Connection) -> Iterator[str]:
+    """What SQLite finds wrong with its file: then nothing more is worth asking."""
+    try:
+        for (text,) in connection.execute(f"PRAGMA integrity_check({_MAX_DAMAGE})"):
+            if text != "ok":
+                yield f"the file: {text.splitlines()[-1]}"
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorname", "").startswith("SQLITE_CORRUPT"):
+            yield f"the file: {error}"
+        else:
+            raise
+
+
+def _contradictions(connection: sqlite3.Connection) -> Iterator[str]:
+    """What is wrong with what the tables say."""
     for sentence, sql in _INVARIANTS.items():
         for home, subject in connection.execute(sql):
             yield f"{sentence}: repository {home}, {subject}"
@@ -159,10 +186,11 @@ def problems(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"a document is not what its digest says: {digest}"
 
 
-def back_up(connection: sqlite3.Connection, ledger: Path, path: Path) -> None:
+def back_up(ledger: Path, path: Path) -> None:
     """Copy the ledger to `path` while it may be in use: whole, or not at all.
 
-    An older copy there is replaced, by a sound one only. Raises `LedgerError` where the ledger is
+    One of an older schema is copied as it is, so that there is a copy of before the upgrade. An
+    older copy there is replaced, by a sound one only. Raises `LedgerError` where the ledger is
     damaged, and where `path` is the ledger itself.
     """
     if path.exists() and path.samefile(ledger):
@@ -170,17 +198,22 @@ def back_up(connection: sqlite3.Connection, ledger: Path, path: Path) -> None:
             f"the ledger {str(ledger)!r} cannot be its own backup", hint="name another file"
         )
     unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.unlink(missing_ok=True)
     try:
-        with closing(sqlite3.connect(unfinished)) as copy:
-            connection.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")
-            if (found := copy.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
-                raise LedgerError(
-                    f"the ledger {str(ledger)!r} is damaged, and was not copied: "
-                    f"{found[0].splitlines()[-1]}",
-                    hint="an older backup, if there is one, is as it was: restore that",
-                )
+        if not path.parent.is_dir():
+            raise FileNotFoundError(None, "its folder does not exist")
+        unfinished.unlink(missing_ok=True)
+        with Translated(ledger):
+            source, _ = connect_as_it_is(ledger)
+            with closing(source), closing(_new(unfinished)) as copy:
+                source.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")
+                found = copy.execute("PRAGMA quick_check(1)").fetchone()
+        if found != ("ok",):
+            raise LedgerError(
+                f"the ledger {str(ledger)!r} is damaged, and was not copied: "
+                f"{found[0].splitlines()[-1]}",
+                hint="an older backup, if there is one, is as it was: restore that",
+            )
         unfinished.replace(path)
     except OSError as error:
         raise LedgerError(
@@ -189,3 +222,9 @@ def back_up(connection: sqlite3.Connection, ledger: Path, path: Path) -> None:
         ) from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _new(path: Path) -> sqlite3.Connection:
+    """A connection to a new file. Raises `OSError` where it cannot be made."""
+    path.touch()
+    return sqlite3.connect(path)

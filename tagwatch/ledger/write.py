@@ -26,7 +26,7 @@ from tagwatch.image.snapshot import Document, RepositorySnapshot
 from tagwatch.ledger.codec import compress, compress_lines, digest_to_bytes, encode, micros
 from tagwatch.ledger.connection import Translated
 from tagwatch.ledger.intern import repository_number
-from tagwatch.ledger.maintenance import back_up, forget, problems
+from tagwatch.ledger.maintenance import forget
 from tagwatch.ledger.memory import store_history
 from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
@@ -304,16 +304,6 @@ class Ledger(Reader):
         with Translated(self.path):
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    def backup(self, path: Path) -> None:
-        """Copy the ledger to `path` while it may be in use. See `maintenance.back_up`."""
-        with Translated(path):
-            back_up(self._connection, self.path, path)
-
-    def check(self) -> tuple[str, ...]:
-        """What is wrong with the ledger, one sentence each; empty where all is well."""
-        with Translated(self.path):
-            return tuple(problems(self._connection))
 
 
 def _database(connection: sqlite3.Connection) -> Database:

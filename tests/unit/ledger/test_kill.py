@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tagwatch.image.digest import digest_of
 from tagwatch.image.reference import Repository
+from tagwatch.ledger.maintenance import check
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.write import Ledger
 from tests.paths import ROOT
@@ -78,7 +79,7 @@ def test_killed_at_twenty_moments(tmp_path: Path) -> None:
                 assert len(served) == 20, f"kill {moment} of seed {SEED} lost snapshot {number}"
                 assert reader.documents([digest])[digest].raw == b"manifest %d" % number
     with Ledger.open(path) as ledger:
-        assert ledger.check() == ()
+        assert check(ledger.path) == ()
         assert len(ledger.runs(100)) == KILLS
         late = START + timedelta(days=9)
         unsure = ledger.outbox.expire(late)

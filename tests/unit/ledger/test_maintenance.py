@@ -20,6 +20,7 @@ from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope, TagObservation
+from tagwatch.ledger.maintenance import back_up, check
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Forgotten
 from tagwatch.ledger.write import Ledger
@@ -93,7 +94,7 @@ def test_old_intervals_go_with_what_only_they_led_to(ledger: Ledger) -> None:
     assert ledger.tags_of_digest(OLD[-1].digest) == ()
     assert ledger.changes_since(0)[0].change.before == OLD[-1].digest
     assert ledger.stored_documents(REDIS) == {item.digest for item in (*NEW, *PINNED)}
-    assert ledger.check() == ()
+    assert check(ledger.path) == ()
 
 
 def test_a_forgotten_tag_that_comes_back_is_new(ledger: Ledger) -> None:
@@ -102,7 +103,7 @@ def test_a_forgotten_tag_that_comes_back_is_new(ledger: Ledger) -> None:
     back = {"6": NEW[-1].digest, "7": NEW[-1].digest}
     assert ledger.add(run, snapshot(900, back)) == ()
     assert [item.tag for item in ledger.intervals(REDIS)] == ["6", "7"]
-    assert ledger.check() == ()
+    assert check(ledger.path) == ()
 
 
 def test_an_open_interval_is_never_forgotten(ledger: Ledger) -> None:
@@ -138,7 +139,7 @@ def test_others_memory_is_forgotten_by_its_own_dates(ledger: Ledger) -> None:
     ledger.import_history(REDIS, [told, replace(told, tag="4", ended=False)])
     assert ledger.forget(AT, history=30 * DAY).imported == 1
     assert [item.tag for item in ledger.intervals(REDIS)] == ["4", "6", "7", "7"]
-    assert ledger.check() == ()
+    assert check(ledger.path) == ()
 
 
 def test_a_backup_is_whole_while_the_ledger_is_written(ledger: Ledger, tmp_path: Path) -> None:
@@ -146,10 +147,10 @@ def test_a_backup_is_whole_while_the_ledger_is_written(ledger: Ledger, tmp_path:
     copy.write_bytes(b"yesterday's")
     with Ledger.open(ledger.path) as other:
         run = other.begin_run("scan", AT)
-        ledger.backup(copy)
+        back_up(ledger.path, copy)
         other.add(run, snapshot(400, {"7": OLD[-1].digest}))
     with Ledger.open(copy) as reader:
-        assert reader.check() == ()
+        assert check(reader.path) == ()
         assert reader.known(REDIS).tags == {"7": NEW[-1].digest}
     assert sorted(path.name for path in tmp_path.glob("*backup*")) == ["backup.db"]
 
@@ -158,13 +159,13 @@ def test_a_backup_does_not_overwrite_its_ledger(ledger: Ledger, tmp_path: Path) 
     (tmp_path / "link.db").symlink_to(ledger.path)
     for path in (ledger.path, tmp_path / "link.db"):
         with pytest.raises(LedgerError, match="its own backup"):
-            ledger.backup(path)
-    assert ledger.check() == ()
+            back_up(ledger.path, path)
+    assert check(ledger.path) == ()
 
 
 def test_a_damaged_ledger_is_no_backup(ledger: Ledger, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
-    ledger.backup(copy)
+    back_up(ledger.path, copy)
     before = copy.read_bytes()
     ledger.compact()
     sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'interval'"
@@ -175,7 +176,7 @@ def test_a_damaged_ledger_is_no_backup(ledger: Ledger, tmp_path: Path) -> None:
     ledger.path.write_bytes(raw)
     damaged = Ledger.open(ledger.path)
     with damaged, pytest.raises(LedgerError, match="damaged") as caught:
-        damaged.backup(copy)
+        back_up(damaged.path, copy)
     assert "\n" not in caught.value.message
     assert copy.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir() if "unfinished" in path.name) == []
@@ -215,7 +216,7 @@ def test_forgetting_costs_what_there_is_and_not_its_square(tmp_path: Path) -> No
 
 def test_a_backup_that_cannot_be_written_says_so(ledger: Ledger, tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match=r"missing/b\.db"):
-        ledger.backup(tmp_path / "missing" / "b.db")
+        back_up(ledger.path, tmp_path / "missing" / "b.db")
 
 
 def test_packing_gives_the_space_back(ledger: Ledger) -> None:
@@ -251,8 +252,8 @@ def test_packing_gives_the_space_back(ledger: Ledger) -> None:
     ],
 )
 def test_checking_finds_what_is_wrong(ledger: Ledger, damage: str, sentence: str) -> None:
-    assert ledger.check() == ()
+    assert check(ledger.path) == ()
     with sqlite3.connect(ledger.path) as connection:
         connection.execute(damage)
     connection.close()
-    assert any(sentence in problem for problem in ledger.check())
+    assert any(sentence in problem for problem in check(ledger.path))

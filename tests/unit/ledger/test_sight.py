@@ -22,6 +22,7 @@ from tagwatch.image.snapshot import (
     Scope,
     TagObservation,
 )
+from tagwatch.ledger.maintenance import check
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
 
@@ -154,7 +155,7 @@ def test_the_ledger_says_what_the_log_says(log: tuple[RepositorySnapshot, ...]) 
                 assert counts(ledger.path) == rows
             for tag, interval in ledger.tags_now(REDIS).items():
                 assert interval.last_seen == last_sight(log[: number + 1], tag)
-        assert ledger.check() == ()
+        assert check(ledger.path) == ()
         check_history(ledger, log)
 
 
@@ -185,7 +186,7 @@ def test_whatever_comes_late_the_history_stays_whole(
         for seen in late:
             ledger.add(run, seen)
         ledger.add(run, snapshot(20, {"7": "z"}))
-        assert ledger.check() == ()
+        assert check(ledger.path) == ()
         assert ledger.known(REDIS).tags == {"7": digest("z")}
         for interval in ledger.intervals(REDIS):
             sights = {seen.at for seen in log for item in seen.tags if item.tag == interval.tag}

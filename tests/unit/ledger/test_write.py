@@ -23,6 +23,7 @@ from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.platform import LINUX_AMD64
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope, TagObservation
+from tagwatch.ledger.maintenance import check
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, FindingDates, Move, Run
 from tagwatch.ledger.write import Ledger
@@ -358,7 +359,7 @@ def test_importing_again_replaces_what_was_imported_of_these_tags(ledger: Ledger
     for _ in range(2):
         ledger.import_history(REDIS, again)
     assert [item.version for item in ledger.intervals(REDIS)] == ["f", "a", "b"]
-    assert ledger.check() == ()
+    assert check(ledger.path) == ()
 
 
 def test_overlapping_tales_are_cut_and_our_own_kind_is_refused(ledger: Ledger) -> None:
@@ -424,4 +425,4 @@ def test_two_writers_take_turns_and_lose_nothing(ledger: Ledger) -> None:
     assert len(ledger.intervals(REDIS, "one")) == 40
     assert len(ledger.intervals(REDIS, "two")) == 40
     assert len(ledger.unexplained_moves()) == 78
-    assert ledger.check() == ()
+    assert check(ledger.path) == ()
