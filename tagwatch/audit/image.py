@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from tagwatch.audit.diff.attestation import Attestation, listed_attestations
+from tagwatch.audit.diff.attestation import (
+    UNREAD_ATTESTATION,
+    Attestation,
+    listed_attestations,
+)
 from tagwatch.errors import InvalidDocumentError
 from tagwatch.image.digest import Digest
 from tagwatch.image.image_config import ImageConfig, parse_image_config
@@ -17,7 +21,8 @@ from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Document
 from tagwatch.value import dataclass, replace
 
-__all__ = ["UNKNOWN_PLATFORM", "Image", "PlatformImage", "read_image", "with_attestations"]
+__all__ = ["UNKNOWN_PLATFORM", "Image", "PlatformImage", "has_unread_attestations", "read_image"]
+__all__ += ["with_attestations"]
 
 UNKNOWN_PLATFORM = Platform(os="unknown", architecture="unknown")
 _NOT_READ = "was not read"
@@ -88,6 +93,12 @@ def read_image(
     return Image(
         digest=digest, index=index, platforms=platforms, reference=reference, problem=problem
     )
+
+
+def has_unread_attestations(image: Image) -> bool:
+    """True where an image was read, as a scan does, without what its index attests."""
+    attestations = (one for part in image.platforms if part.config for one in part.attestations)
+    return any(one.kind == UNREAD_ATTESTATION for one in attestations)
 
 
 def with_attestations(image: Image, found: Mapping[Digest, tuple[Attestation, ...]]) -> Image:

@@ -11,12 +11,15 @@ from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of, target_of
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import NotFoundError, RegistryError
+from tagwatch.value import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tagwatch.audit.image import Image
     from tagwatch.publish.interface import BaseAnswer
     from tagwatch.source.target import Target
-    from tagwatch.walk.look_up import Facts
+    from tagwatch.walk.look_up import Asking, Facts
     from tagwatch.walk.site import Site
 
 __all__ = ["command"]
@@ -51,8 +54,10 @@ def run(options: argparse.Namespace) -> int:
         else:
             targets[text] = target_of(text)
     local = [image for image in images.values() if not isinstance(image, int)]
-    asking = asking_of(options, with_bases=True)
+    asking = replace(asking_of(options, with_bases=True), attestations=True)
     facts = look_up(list(targets.values()), site, asking, images=local)
+    if not options.offline:
+        facts = _with_provenance(facts, targets, site, asking)
     if not site.policy.followed_bases:
         note("tagwatch: the policy names no bases to compare with: add them to `policy.bases`")
     for failure in facts.failures:
@@ -74,6 +79,28 @@ def run(options: argparse.Namespace) -> int:
 
         answer(base_text(answers))
     return max(codes)
+
+
+def _with_provenance(
+    facts: Facts, targets: Mapping[str, Target], site: Site, asking: Asking
+) -> Facts:
+    """What images attest is read where their layers leave open what they stand on."""
+    from tagwatch.walk.look_up import look_up
+    from tagwatch.walk.stand import awaits_provenance
+
+    waiting = [
+        target
+        for target in targets.values()
+        if awaits_provenance(facts.evidence.get(evidence_key(target) or ""), site)
+    ]
+    if not waiting:
+        return facts
+    again = look_up(waiting, site, replace(asking, refresh=True, with_bases=False))
+    return replace(
+        facts,
+        evidence={**facts.evidence, **again.evidence},
+        failures=(*facts.failures, *again.failures),
+    )
 
 
 def _read(text: str, site: Site) -> Image | int:

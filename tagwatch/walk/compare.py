@@ -9,10 +9,14 @@ from datetime import UTC, datetime, time
 from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.change.change import Change
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
-from tagwatch.audit.diff.attestation import UNREAD_ATTESTATION
 from tagwatch.audit.evidence import evidence_key
 from tagwatch.audit.history import Interval, Seen, seen_serving
-from tagwatch.audit.image import UNKNOWN_PLATFORM, Image, read_image
+from tagwatch.audit.image import (
+    UNKNOWN_PLATFORM,
+    Image,
+    has_unread_attestations,
+    read_image,
+)
 from tagwatch.audit.version.resolution import Status
 from tagwatch.errors import NotFoundError, UnavailableError, UsageError
 from tagwatch.image.digest import Digest
@@ -70,7 +74,7 @@ def compare(
     platforms = site.policy.defaults.audited
     images = [_image(side, facts, site, platforms) for side in sides]
     if not asking.offline:
-        if any(map(_is_attested_unread, images)):
+        if any(map(has_unread_attestations, images)):
             look_up(targets, site, replace(asking, refresh=True))
             images = [_image(side, facts, site, platforms) for side in sides]
         homes = [side.repository for side in sides]
@@ -80,12 +84,6 @@ def compare(
     images = _on_one_platform(sides, images)
     context = ChangeContext(bases=_bases(site), audited=platforms, platform=platforms[0])
     return explain_change(*images, tag=new, at=site.at, context=context)
-
-
-def _is_attested_unread(image: Image) -> bool:
-    """True where a scan read the image, and left out what its index attests."""
-    attestations = (one for part in image.platforms if part.config for one in part.attestations)
-    return any(one.kind == UNREAD_ATTESTATION for one in attestations)
 
 
 def _on_one_platform(sides: Sequence[_Side], images: Sequence[Image]) -> list[Image]:

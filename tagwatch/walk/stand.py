@@ -10,14 +10,16 @@ from tagwatch.audit.base.base import BaseMatch
 from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.base.match import MatchContext, match_bases
 from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.image import Image, read_image
+from tagwatch.audit.image import Image, has_unread_attestations, read_image
+from tagwatch.audit.version.resolution import Resolution
+from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.ledger.read import Reader
 from tagwatch.value import replace
 from tagwatch.walk.recall import StoredDocuments, base_repositories, recall_bases
 from tagwatch.walk.site import Site
 
-__all__ = ["local_stands_on", "stands_on"]
+__all__ = ["awaits_provenance", "local_stands_on", "stands_on"]
 
 
 def stands_on(evidence: Evidence | None, site: Site) -> tuple[BaseMatch, ...]:
@@ -25,16 +27,34 @@ def stands_on(evidence: Evidence | None, site: Site) -> tuple[BaseMatch, ...]:
 
     Raises `LedgerError`.
     """
-    resolution = evidence.resolution if evidence is not None else None
-    if resolution is None or resolution.digest is None or not site.database.is_file():
+    if evidence is None or evidence.resolution.digest is None or not site.database.is_file():
         return ()
-    name = resolution.reference.canonical if resolution.reference else ""
     with Reader.open(site.database) as ledger:
-        image = read_image(resolution.digest, StoredDocuments(ledger), reference=name)
-        if resolution.version is not None:
-            basis = resolution.basis.value
-            image = replace(image, version=resolution.version, version_from=basis)
+        image = _image(evidence.resolution, evidence.resolution.digest, ledger)
         return _match(image, ledger, site, site.policy.defaults.audited)
+
+
+def awaits_provenance(evidence: Evidence | None, site: Site) -> bool:
+    """True where layers alone do not tell one base, and what the image attests was not read.
+
+    A scan reads no attestation unless a rule asks for it. Raises `LedgerError`.
+    """
+    if evidence is None or evidence.resolution.digest is None or not site.database.is_file():
+        return False
+    with Reader.open(site.database) as ledger:
+        image = _image(evidence.resolution, evidence.resolution.digest, ledger)
+        if not has_unread_attestations(image):
+            return False
+        matches = _match(image, ledger, site, site.policy.defaults.audited)
+    return not all(match.is_exact and not match.aliases for match in matches)
+
+
+def _image(resolution: Resolution, digest: Digest, ledger: Reader) -> Image:
+    name = resolution.reference.canonical if resolution.reference else ""
+    image = read_image(digest, StoredDocuments(ledger), reference=name)
+    if resolution.version is None:
+        return image
+    return replace(image, version=resolution.version, version_from=resolution.basis.value)
 
 
 def local_stands_on(image: Image, site: Site) -> tuple[BaseMatch, ...]:

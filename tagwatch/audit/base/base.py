@@ -86,7 +86,8 @@ class BaseMatch:
     `replaced`/`added`: base layers that the current build of the base replaces or adds.
     `ancestry`: from the oldest known ancestor to the immediate base. `behind`: builds since.
     `aliases`: other names of the same base layers, where nothing says which was meant.
-    `conflict`: `base` is what the layers say; `claimed`: `base` is what the claim says.
+    `conflict`: `base` is what the layers say, None where they only say what it is not; `claimed`:
+    `base` is what the claim says.
     """
 
     platform: str
@@ -106,4 +107,4 @@ class BaseMatch:
     @property
     def is_exact(self) -> bool:
         """True where the layers show the base, whatever is claimed and whatever its tag serves."""
-        return self.verdict in _EXACT
+        return self.verdict in _EXACT and self.base is not None

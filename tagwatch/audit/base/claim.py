@@ -11,10 +11,12 @@ from enum import StrEnum
 
 from tagwatch.audit.base.base import BaseBuild
 from tagwatch.audit.base.index import BaseIndex
+from tagwatch.audit.change.steps import release_in
 from tagwatch.audit.diff.attestation import image_materials
 from tagwatch.audit.image import Image, PlatformImage
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.digest import Digest, is_digest
+from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference
 from tagwatch.value import dataclass
@@ -28,6 +30,7 @@ __all__ = [
     "find_claims",
     "judge_claim",
     "may_be",
+    "other_system",
     "version_numbers",
 ]
 
@@ -126,6 +129,21 @@ def judge_claim(
     if any(build.reference == claim.name for build in hits) or _is_inherited(claim, deepest):
         return Standing.ANCESTOR
     return _judge_repository(claim.reference, deepest, hits, index, platform)
+
+
+def other_system(claim: Claim, config: ImageConfig, index: BaseIndex) -> tuple[str, str] | None:
+    """The family of every known build of what is claimed, and the image's release of another.
+
+    None where either is not told: no layer was compared, so that a release alone says nothing.
+    """
+    name = claim.reference.repository.name if claim.reference else ""
+    named = [build for build in index.on(config.platform) if _repository(build) == name]
+    tagged = [build for build in named if build.tag == claim.tag]
+    families = {release_in(build.history).partition(" ")[0] for build in tagged or named}
+    own = release_in(config.history)
+    if not own or len(families) != 1 or families & {"", own.partition(" ")[0]}:
+        return None
+    return families.pop(), own
 
 
 def claim_digests(build: BaseBuild) -> tuple[Digest, ...]:

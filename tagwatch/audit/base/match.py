@@ -14,6 +14,7 @@ from tagwatch.audit.base.claim import (
     Standing,
     find_claims,
     judge_claim,
+    other_system,
 )
 from tagwatch.audit.base.currency import builds_behind, currency, is_recompressed
 from tagwatch.audit.base.index import BaseIndex, common_layers, is_history_prefix, solid
@@ -24,10 +25,12 @@ from tagwatch.audit.base.sentence import (
     claim_words,
     distance_between,
     layers_words,
+    other_system_sentence,
     partial_sentence,
     served_sentence,
 )
 from tagwatch.audit.base_build import build_of, canonical_name, parse_or_none, repository_of
+from tagwatch.audit.diff.attestation import UNREAD_ATTESTATION
 from tagwatch.audit.diff.diff import platform_name
 from tagwatch.audit.image import Image, PlatformImage
 from tagwatch.image.image_config import ImageConfig
@@ -195,7 +198,7 @@ def _placed(
         is_tag = parsed is not None and parsed.digest is None
         verdict, current = BaseVerdict.EXACT_CURRENT if is_tag else BaseVerdict.UNKNOWN, None
     distance = distance_between(base, current) if current else None
-    words = base_words(base, recompressed=is_recompressed(base, subject.part))
+    words = base_words(base, found.aliases, recompressed=is_recompressed(base, subject.part))
     served = served_sentence(base, verdict, current)
     against = [claim for claim, standing in naming.items() if standing is Standing.CONTRADICTED]
     unverified = [claim for claim, standing in naming.items() if standing is Standing.UNVERIFIED]
@@ -232,12 +235,18 @@ def _without_hits(subject: _Subject) -> BaseMatch:
     if any(claim.is_scratch for claim in subject.claims):
         text = f"Built on nothing (FROM scratch): {layers_words(count)} of its own."
         return replace(found, verdict=BaseVerdict.SCRATCH, sentence=text)
+    claim = _claimed(subject)
+    if claim is not None and claim.kind in _NAMES_ONE and nearest is None:
+        systems = other_system(claim, config, subject.index)
+        if systems is not None:
+            text = other_system_sentence(claim, *systems)
+            return replace(found, verdict=BaseVerdict.CONFLICT, sentence=text)
     if nearest is not None:
         text = partial_sentence(nearest, shared, count)
-        if claim := _claimed(subject):
+        if claim is not None:
             text += f" It says it is built on {claim_words(claim)}: not verified."
         return replace(found, verdict=BaseVerdict.PARTIAL, layers_matched=shared, sentence=text)
-    if claim := _claimed(subject):
+    if claim is not None:
         text = f"Says it is built on {claim_words(claim)}; its layers do not show it"
         text += f"{' (squashed?)' if _is_squashed(config) else ''}: not verified."
         base = MatchedBase(reference=claim.name, tag=claim.tag, digest=claim.digest)
@@ -245,6 +254,8 @@ def _without_hits(subject: _Subject) -> BaseMatch:
     text = _no_match(subject, count)
     if subject.claims:
         text += f" Its build read {', '.join(claim.name for claim in subject.claims[:3])}."
+    elif any(one.kind == UNREAD_ATTESTATION for one in subject.part.attestations):
+        text += " What it attests of its build was not read (tagwatch base reads it)."
     return replace(found, sentence=text)
 
 
@@ -319,10 +330,11 @@ def _aliases(group: Sequence[BaseBuild], config: ImageConfig) -> tuple[str, ...]
     """Other names of the same layers that nothing tells apart."""
     first = group[0]
     told_apart = is_history_prefix(first.history, config.history)
+    own = (first.reference, first.known_as)
     names = dict.fromkeys(
         build.reference for build in group if build.history == first.history or not told_apart
     )
-    return tuple(name for name in names if name != first.reference)
+    return tuple(name for name in names if name not in own)
 
 
 def _is_squashed(config: ImageConfig) -> bool:

@@ -21,9 +21,13 @@ __all__ = [
     "claim_words",
     "distance_between",
     "layers_words",
+    "other_system_sentence",
     "partial_sentence",
     "served_sentence",
 ]
+
+
+_ALIASES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +57,21 @@ def distance_between(base: BaseBuild, current: BaseBuild) -> Distance:
     )
 
 
-def base_words(base: BaseBuild, *, recompressed: bool) -> str:
-    """`python:3.12-slim = 3.12.3 (served 2026-05-02..2026-06-01, layers match 4/4)`."""
+def base_words(base: BaseBuild, aliases: Sequence[str] = (), *, recompressed: bool) -> str:
+    """`python:3.12-slim = 3.12.3 (served 2026-05-02..2026-06-01, layers match 4/4)`.
+
+    `aliases`: other names of the same layers, which nothing tells apart from it.
+    """
     matched = solid(base.diff_ids)
     version = f" = {base.version}" if base.version else ""
     facts = [*_served(base), f"layers match {matched}/{matched}"]
     if recompressed:
         facts.append("recompressed")
+    if aliases:
+        more = len(aliases) - _ALIASES
+        others = [f"{more} more"] if more > 0 else []
+        names = [_short(name) for name in aliases[:_ALIASES]]
+        facts.append(f"also {' and '.join([*names, *others])}")
     return f"{_short(base.reference)}{version} ({', '.join(facts)})"
 
 
@@ -97,6 +109,14 @@ def beyond_sentence(base: BaseBuild, diff_ids: Sequence[Digest], claim: Claim) -
     return (
         f"Starts with {base_words(base, recompressed=False)}; it says it is built on "
         f"{claim_words(claim)}, of which no known build matches the next {left}: not verified."
+    )
+
+
+def other_system_sentence(claim: Claim, known: str, own: str) -> str:
+    """What is claimed is known, and is of another family of systems than the bottom layer."""
+    return (
+        f"Says it is built on {claim_words(claim)}, every known build of which is {known}, "
+        f"but its own bottom layer is {own}."
     )
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "has_like_root",
     "normalized_step",
     "os_release",
+    "release_in",
     "root_boundary",
     "step_text",
 ]
@@ -186,19 +187,26 @@ def os_release(config: ImageConfig) -> str:
     From the root layer's build step or the labels of the system's own image. Alpine's patch
     release is left out: only the release line matters for a shift.
     """
-    for entry in config.history[:_MAX_ALIGNED]:
-        text = step_text(entry)[:_MAX_ROOT]
-        for family, pattern in (("debian", _DEBIAN_SUITE), ("alpine", _ALPINE)):
-            if found := pattern.search(text):
-                return f"{family} {found[1]}"
-        if _ROOT.match(text) and (found := _UBUNTU.search(text)):
-            return f"ubuntu {found[1]}"
+    if told := release_in(config.history):
+        return told
     labels = config.labels
     if labels.get("org.opencontainers.image.ref.name") == "ubuntu":
         version = labels.get("org.opencontainers.image.version", "")
         return f"ubuntu {version}" if version else ""
     if config.platform.os == "windows" and config.platform.os_version:
         return "windows " + ".".join(config.platform.os_version.split(".")[:3])
+    return ""
+
+
+def release_in(history: Sequence[HistoryEntry]) -> str:
+    """The operating system and its release as the build steps tell it, or ""."""
+    for entry in history[:_MAX_ALIGNED]:
+        text = step_text(entry)[:_MAX_ROOT]
+        for family, pattern in (("debian", _DEBIAN_SUITE), ("alpine", _ALPINE)):
+            if found := pattern.search(text):
+                return f"{family} {found[1]}"
+        if _ROOT.match(text) and (found := _UBUNTU.search(text)):
+            return f"ubuntu {found[1]}"
     return ""
 
 

@@ -695,3 +695,43 @@ def test_a_claimed_digest_may_be_the_index_s_or_the_platform_s(which: str) -> No
     right, wrong = digests[which]
     assert match(labelled(OLD, PYTHON, right), bases).verdict is BaseVerdict.EXACT_STALE
     assert match(labelled(OLD, PYTHON, wrong), bases).verdict is BaseVerdict.CONFLICT
+
+
+def on_alpine(claimed: str) -> Built:
+    root = Step(
+        created_by="ADD alpine-minirootfs-3.20.3-x86_64.tar.gz / # buildkit", files={"a": ""}
+    )
+    return build(root, run("make", made="1"), label(NAME, claimed))
+
+
+def test_a_claim_of_another_system_than_the_bottom_layer_s_is_a_conflict() -> None:
+    """No layer is known, and still it is told that they are not those of what is claimed."""
+    found = match(on_alpine(PYTHON), BASES)
+    assert found.verdict is BaseVerdict.CONFLICT
+    assert found.base is None
+    assert not found.is_exact
+    assert "which is debian, but its own bottom layer is alpine 3.20" in found.sentence
+    other = match(on_alpine("docker.io/library/ruby:3.3-alpine"), BASES)
+    assert other.verdict is BaseVerdict.CLAIMED
+    later = build(label(NAME, PYTHON), base=debian(3, release="trixie"))
+    assert match(later, BASES).verdict is BaseVerdict.CLAIMED, "a release may be of another day"
+
+
+def test_names_that_nothing_tells_apart_are_all_told() -> None:
+    mirror = "registry.example/mirror/python:3.12"
+    both = known(served(OLD, PYTHON, version="3.12.3"), served(OLD, mirror, version="3.12.3"))
+    found = match(app(OLD), both)
+    assert found.base is not None
+    (alias,) = found.aliases
+    assert {found.base.reference, alias} == {PYTHON, mirror}
+    assert f"layers match 4/4, also {Reference.parse(alias)})" in found.sentence
+    assert "also" not in match(app(OLD), BASES).sentence
+
+
+def test_attestations_that_were_not_read_are_told_where_they_may_help() -> None:
+    lone = build(copy("server", "/srv"))
+    listed = index(lone, attest(lone, provenance(lone, [("pkg:docker/golang@1", lone.digest)])))
+    read = {*index(lone).documents, listed.digest} & listed.documents.keys()
+    unread = without_documents(listed, *(listed.documents.keys() - read))
+    assert "was not read (tagwatch base reads it)" in match(unread, known()).sentence
+    assert "was not read" not in match(listed, known()).sentence
