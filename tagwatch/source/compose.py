@@ -9,11 +9,12 @@ from __future__ import annotations
 import posixpath
 import re
 
-from tagwatch.errors import InputError, UsageError
+from tagwatch.errors import UsageError
 from tagwatch.image.platform import Platform
 from tagwatch.source.build import Builds
 from tagwatch.source.companion import Companions
 from tagwatch.source.compose_build import BuildReader
+from tagwatch.source.compose_environment import EnvFiles, environment_lookup
 from tagwatch.source.compose_file import ComposeFile, recognizes
 from tagwatch.source.compose_port import Publication, read_publication
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
@@ -22,25 +23,20 @@ from tagwatch.source.shared_value import mark_shared
 from tagwatch.source.target import (
     Extraction,
     Ignore,
-    Location,
     Port,
     Problem,
     SourceContext,
-    Span,
     Target,
 )
-from tagwatch.source.text.dotenv import read_dotenv
-from tagwatch.source.text.interpolation import Lookup, Resolved, literal
+from tagwatch.source.text.interpolation import Lookup, Resolved
 from tagwatch.source.text.node import (
     Document,
     Mapping,
     Node,
     Scalar,
     Sequence,
-    check_utf8,
     items_of,
 )
-from tagwatch.source.text.source_text import SourceText
 from tagwatch.source.text.yaml_nodes import load_yaml
 from tagwatch.value import dataclass, replace
 
@@ -74,8 +70,9 @@ class _Project:
     """One walk over a project's files; asks for what it needs and gathers what it finds."""
 
     def __init__(self, context: SourceContext) -> None:
-        self.outermost = _environment(context)
+        self.outermost = environment_lookup(context)
         self._companions = Companions(context)
+        self._env = EnvFiles(self._companions)
         self._builds = Builds(self._companions, context)
         self._targets: dict[tuple[object, ...], Target] = {}
         self._problems: list[Problem] = []
@@ -87,20 +84,20 @@ class _Project:
         self._publications: dict[tuple[str, int], Publication] = {}
         self._extensions = 0
         self._published = 0
-        self._variables: dict[Span, str] = {}
         self._env_files: set[str] = set()
         self._sections: set[tuple[int, int]] = set()
 
     def result(self) -> Extraction:
         texts = [document.source.text for document in self._documents.values()]
-        for span, name in self._variables.items():
+        for span, name in self._env.variables.items():
             if span.path in self._env_files:  # services get it whole
                 texts.append(f"${name}")
-        targets = mark_shared(self._targets.values(), self._variables, texts)
+        targets = mark_shared(self._targets.values(), self._env.variables, texts)
         targets = attach(targets, self._ignores)
+        problems = [*self._problems, *self._env.problems, *self._companions.problems]
         return Extraction(
             targets=targets,
-            problems=tuple(dict.fromkeys([*self._problems, *self._companions.problems])),
+            problems=tuple(dict.fromkeys(problems)),
             wanted=self._companions.wanted,
             ignores=tuple(self._ignores),
             ports=tuple(self._ports),
@@ -120,7 +117,7 @@ class _Project:
             self._ignores += ignores
             self._problems += [*document.problems, *ignore_problems(ignores)]
         if dotenv and b"$" in raw:
-            lookup = self._with_dotenv(lookup, posixpath.join(directory, ".env"), None)
+            lookup = self._env.below(lookup, {posixpath.join(directory, ".env"): None})
         self._files[key] = ComposeFile.of(document, directory, lookup)
         return self._files[key]
 
@@ -134,7 +131,7 @@ class _Project:
                 own = self._publication(overrides, extra)
                 service = replace(service, publication=own.upon(service.publication))
             self._emit(name, service)
-            self._volumes(file, name, node)
+            self._beside(file, name, node)
             self._env_files |= file.paths(self._unread(file, node.get("env_file")))
         if overrides is not None:
             self._ports_beside(overrides, file)
@@ -210,6 +207,7 @@ class _Project:
         if len(chain) > _MAX_CHAIN or self._extensions > _MAX_EXTENSIONS:
             self._problem(file, service, "extends more services than anybody writes")
             return _Service()
+        self._beside(other, wanted, found)
         return self._service(other, wanted, found, chain)
 
     def _build(self, file: ComposeFile, section: Node, service: str) -> None:
@@ -250,15 +248,19 @@ class _Project:
         )
         self._add(target)
 
-    def _volumes(self, file: ComposeFile, name: str, node: Mapping) -> None:
-        """Volumes of type `image` are pulled like images."""
-        for volume in self._unread(file, node.get("volumes")):
-            if not isinstance(volume, Mapping) or file.known(volume.get("type")) != "image":
-                continue
-            source = volume.scalar("source")
-            if source is not None:
-                value = file.value(source)
-                self._add(image_target(file.document, source, value, kind="compose", group=name))
+    def _beside(self, file: ComposeFile, name: str, node: Mapping) -> None:
+        """What is pulled beside the image: volumes of type `image`, containers of `pre_start`."""
+        volumes = self._unread(file, node.get("volumes"))
+        steps = self._unread(file, node.get("pre_start"))
+        mounted = (one for one in volumes if file.known(_node(one, "type")) == "image")
+        named = [
+            *(_node(one, "source") for one in mounted),
+            *(_node(one, "image") for one in steps),
+        ]
+        for scalar in named:
+            if scalar is not None and scalar.value:
+                value = file.value(scalar)
+                self._add(image_target(file.document, scalar, value, kind="compose", group=name))
 
     def _unread(self, file: ComposeFile, section: Node | None) -> list[Node]:
         """The items of a list that was not read before in the same file: aliases multiply it."""
@@ -288,10 +290,12 @@ class _Project:
             paths = _listed(item.get("path"))
             directory = file.known(item.get("project_directory"))
             env_files = _listed(item.get("env_file"))
-        for node in env_files:
-            if isinstance(node, Scalar) and (name := file.known(node)):
-                path = posixpath.normpath(posixpath.join(file.directory, name))
-                lookup = self._with_dotenv(lookup, path, file.document.location(node))
+        named = {
+            posixpath.normpath(posixpath.join(file.directory, name)): file.document.location(node)
+            for node in env_files
+            if (name := file.known(node))
+        }
+        lookup = self._env.below(lookup, named) if named else lookup
         for node in paths:
             if isinstance(node, Scalar):
                 other = self._companion(file, node, directory, lookup, dotenv=not env_files)
@@ -337,25 +341,6 @@ class _Project:
                 return self.open(raw, path, file.directory, self.outermost, dotenv=True)
         return None
 
-    def _with_dotenv(self, lookup: Lookup, path: str, named_at: Location | None) -> Lookup:
-        """The environment with the file's values below it."""
-        raw = self._companions.read(path, named_at)
-        if raw is None:
-            return lookup
-        try:
-            source = SourceText(raw, path)
-            check_utf8(source)
-        except InputError as error:
-            place = Location(path=path, line=1, column=1, end_line=1, end_column=1)
-            self._problems.append(Problem(message=error.message, location=place, hint=error.hint))
-            return lookup
-        values, problems = read_dotenv(source, lookup)
-        self._problems += problems
-        for name, value in values.items():
-            for span in value.spans:
-                self._variables.setdefault(span, name)
-        return lambda name: lookup(name) or values.get(name)
-
     def _platform(self, file: ComposeFile, node: Node | None) -> str | None:
         text = file.known(node)
         if not text or node is None:
@@ -374,21 +359,12 @@ class _Project:
         )
 
 
-def _environment(context: SourceContext) -> Lookup:
-    """The caller's environment, which beats every file.
-
-    Not a method: a project that holds its own bound method is a cycle and outlives its reading.
-    """
-
-    def lookup(name: str) -> Resolved | None:
-        value = context.environment.get(name)
-        return None if value is None else literal(value)
-
-    return lookup
-
-
 def _listed(node: Node | None) -> list[Node]:
     """A list's items; one thing as a list of itself."""
     if node is None:
         return []
     return node.items if isinstance(node, Sequence) else [node]
+
+
+def _node(item: Node, key: str) -> Scalar | None:
+    return item.scalar(key) if isinstance(item, Mapping) else None

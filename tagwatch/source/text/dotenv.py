@@ -7,6 +7,7 @@ quotes, `KEY: value` and `export KEY=value` count, the last of two equal keys wi
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from tagwatch.source.target import Problem
 from tagwatch.source.text.interpolation import Lookup, Place, Resolved, interpolate, literal
@@ -29,13 +30,14 @@ _ESCAPED |= {"$": "$$", '"': '"', "\\": "\\"}
 
 
 def read_dotenv(
-    source: SourceText, lookup: Lookup
+    source: SourceText, lookup: Lookup, before: Mapping[str, Resolved] | None = None
 ) -> tuple[dict[str, Resolved], tuple[Problem, ...]]:
     """Key to value. `lookup` is the environment: it beats the file where values name variables.
 
-    Reading stops, with a problem, where Compose would refuse the file.
+    `before`: the values of the files read before this one, which it sees and replaces. Reading
+    stops, with a problem, where Compose would refuse the file.
     """
-    values: dict[str, Resolved] = {}
+    values: dict[str, Resolved] = dict(before or {})
     text, position = source.text, 0
 
     def known(name: str) -> Resolved | None:

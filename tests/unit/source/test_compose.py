@@ -225,6 +225,20 @@ def test_include_with_its_own_env() -> None:
     assert shown(read(text, files))[0].endswith("-> docker.io/library/postgres:15")
 
 
+def test_of_several_env_files_the_last_wins_and_sees_those_before() -> None:
+    files = {
+        "x.yaml": "services: {x: {image: 'x:${A}-${B}-${C}'}}\n",
+        "1.env": "A=1\nB=1\n",
+        "2.env": "B=2\nC=${A}c\n",
+    }
+    text = "include: [{path: x.yaml, env_file: [1.env, 2.env, 3.env]}]\n"
+    extraction = read(text, files)
+    assert shown(extraction) == [
+        "x.yaml:1:24 x:${A}-${B}-${C} -> docker.io/library/x:1-2-1c",
+    ]
+    assert "'3.env' was not read" in extraction.problems[0].message
+
+
 def test_an_include_cycle_ends() -> None:
     text = "include: [compose.yaml]\nservices: {foo: {image: foo}}\n"
     assert shown(read(text, {"compose.yaml": text})) == [
@@ -373,6 +387,28 @@ def test_image_volumes_and_build_sources() -> None:
         "compose.yaml:11:78 debian:11 -> docker.io/library/debian:11",
     ]
     assert extraction.targets[3].facts == {"built": "a"}
+
+
+def test_what_a_service_pulls_beside_its_image_is_inherited() -> None:
+    base = """services:
+  base:
+    image: redis:7
+    volumes: [{type: image, source: "alpine:${V:-3}", target: /x}]
+    pre_start: [{image: debian:12}, {command: [true]}]
+"""
+    text = """services:
+  app:
+    extends: {file: base.yaml, service: base}
+    pre_start:
+    - {image: busybox:1.36, command: x}
+    post_start: [{command: x, image: "no:1"}]
+"""
+    assert sorted(shown(read(text, {"base.yaml": base}))) == [
+        "base.yaml:3:12 redis:7 -> docker.io/library/redis:7",
+        "base.yaml:4:38 alpine:${V:-3} -> docker.io/library/alpine:3",
+        "base.yaml:5:25 debian:12 -> docker.io/library/debian:12",
+        "compose.yaml:5:15 busybox:1.36 -> docker.io/library/busybox:1.36",
+    ]
 
 
 def test_inline_ignores_reach_their_targets() -> None:
