@@ -278,7 +278,9 @@ class _Lexer:
 
     def known(self, name: str) -> Sequence[Piece]:
         value = self.variables(name)
-        return (Piece("", missing=(name,)),) if value is None else value
+        if value is None:  # a special parameter has no value in a build, and cannot be given one
+            return (Piece("", missing=() if name in _SPECIAL_PARAMETERS else (name,)),)
+        return value
 
     def next(self) -> str:
         if self.position >= len(self.word):

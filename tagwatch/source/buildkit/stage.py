@@ -96,10 +96,17 @@ def _check(statement: Statement) -> None:
         words = statement.exec_form or statement.words()
         if len(words) < 2:
             raise _refused(statement, f"{keyword} requires a source and a destination")
-    if statement.trigger is not None:
-        if statement.trigger.keyword in _TRIGGERS_NOT_ALLOWED:
-            raise _refused(statement, f"{statement.trigger.keyword} is no ONBUILD trigger")
-        _check(statement.trigger)
+    if keyword == "ARG" and any(word.startswith("=") for word in _plain_words(statement)):
+        raise _refused(statement, "an ARG has no name", "write NAME=value, without spaces")
+    # What ONBUILD will do is read when an image is built on this one.
+    if statement.trigger is not None and statement.trigger.keyword in _TRIGGERS_NOT_ALLOWED:
+        raise _refused(statement, f"{statement.trigger.keyword} is no ONBUILD trigger")
+
+
+def _plain_words(statement: Statement) -> list[str]:
+    """The words of an instruction that has no quotes; none where it has some."""
+    text = statement.arguments
+    return [] if '"' in text or "'" in text else text.split()
 
 
 def _stage_name(statement: Statement) -> str | None:

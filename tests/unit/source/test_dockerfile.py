@@ -131,6 +131,12 @@ def test_ignores_reach_the_whole_instruction() -> None:
     assert ["cannot be read" in problem.message for problem in extraction.problems] == [True]
 
 
+def test_an_argument_without_a_name_is_refused_as_buildkit_does() -> None:
+    (problem,) = read("ARG V = 3\nFROM a:1\n").problems
+    assert problem.message == "an ARG has no name"
+    assert not read('ARG V="a =b"\nFROM a:1\n').problems
+
+
 def test_a_template_is_passed_over_with_a_note() -> None:
     extraction = read("FROM a:1\n{% if x %}\nFROM {{ base }}\n")
     assert names(extraction) == ["docker.io/library/a:1"]
