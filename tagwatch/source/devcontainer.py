@@ -22,7 +22,7 @@ from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence
 
 __all__ = ["extract", "recognizes"]
 
-_PATH = re.compile(r"(?:^|/)(?:\.devcontainer/(?:[^/]+/)*|\.?)devcontainer\.jsonc?")
+_PATH = re.compile(r"(?:^|/)(?:\.devcontainer/(?:[^/]+/)*|\.?)devcontainer\.jsonc?$")
 _KEY = re.compile(
     rb'"(?:dockerComposeFile|dockerFile|remoteUser|postCreateCommand|containerEnv|features)"[ \t]*:'
 )
@@ -33,6 +33,8 @@ def recognizes(path: str, head: bytes) -> bool:
     """See `Source.recognizes`."""
     if _PATH.search(path):
         return True
+    if path.endswith("-lock.json"):  # what features were resolved to, which tools write
+        return False
     return path.endswith((".json", ".jsonc")) and _KEY.search(head) is not None
 
 

@@ -28,6 +28,8 @@ _NAME = re.compile(r"(?:.*[._-])?gitlab-ci\.ya?ml|\.gitlab-ci[._-].*\.ya?ml", re
 _FOLDER = re.compile(r"(?:^|/)\.?gitlab(?:-ci|/ci)?/(?:[^/]+/)*[^/]+\.ya?ml")
 _ROOT_KEY = re.compile(rb"(?m)^(?:stages|default|workflow|include|variables|image)[ \t]*:")
 _JOB = re.compile(rb"(?m)^[ \t]+(?:stage|script)[ \t]*:")
+_BLOCK = re.compile(rb"(?m)^(?=[\w.\"'])")
+_KEY = re.compile(rb"(?m)^([ \t]+)([a-z_]+)[ \t]*:")
 _OTHER = re.compile(
     rb"(?m)^(?:(?:jobs|apiVersion|trigger|pr|pool|steps|language|pipelines)[ \t]*:"
     rb"|services:[ \t\r]*\n[ \t]+\w[\w-]*:)"
@@ -49,7 +51,16 @@ def recognizes(path: str, head: bytes) -> bool:
         return True
     if not path.endswith((".yml", ".yaml")) or _OTHER.search(head) or not _JOB.search(head):
         return False
-    return _FOLDER.search(path) is not None or _ROOT_KEY.search(head) is not None
+    if _FOLDER.search(path) or _ROOT_KEY.search(head):
+        return True
+    return any(map(_is_job, _BLOCK.split(head)))
+
+
+def _is_job(block: bytes) -> bool:
+    """True where a top-level key holds what only a job of GitLab's has: a script and its stage."""
+    keys = _KEY.findall(block)
+    own = {key for indent, key in keys if indent == keys[0][0]}
+    return b"script" in own and bool(own & {b"stage", b"image", b"extends", b"services"})
 
 
 def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:

@@ -134,11 +134,11 @@ class Values:
         return image_target(self.document, node, value, kind=self.kind, group=key)
 
     def _split(self, key: str, node: Mapping, section: _Section) -> Target | None:
-        """The target of a mapping that has `repository`, or is under an image key with `name`."""
+        """The target of a mapping that has `repository`; under an image key `repo`, `name`."""
         is_image = _IMAGE_KEY.fullmatch(key) is not None
         repository = node.scalar("repository")
         if repository is None and is_image and "tag" in node.entries:
-            repository = node.scalar("name")
+            repository = node.scalar("repo") or node.scalar("name")
         if repository is None or not repository.value or not self._is_name(repository):
             return None
         if not is_image and not _is_split(node):

@@ -31,6 +31,7 @@ def read(text: str, files: dict[str, str] | None = None) -> Extraction:
         ("a/.devcontainer/py/devcontainer.json", b"", True),
         ("x.json", b'{"image": "a", "remoteUser": "b"}', True),
         ("package.json", b'{"name": "image"}', False),
+        (".devcontainer/devcontainer-lock.json", b'{"features": {}}', False),
     ],
 )
 def test_recognizes(path: str, head: bytes, recognized: bool) -> None:

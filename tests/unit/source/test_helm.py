@@ -58,6 +58,8 @@ def test_recognizes(path: str, head: bytes, recognized: bool) -> None:
         ("{repository: 'q.io/m:1.2'}", ["1:22 q.io/m:1.2 -> q.io/m:1.2"]),
         ("{repository: postgres, tag: 16}", ["1:36 16 -> docker.io/library/postgres:16"]),
         ("{name: o/n, tag: '2'}", ["1:26 2 -> docker.io/o/n:2"]),
+        ("{repo: q.io/r, tag: '3'}", ["1:29 3 -> q.io/r:3"]),
+        ("{repo: q.io/r}", []),
         ("{name: grafana/grafana, version: 10.4.0}", []),
         ("nginx:1.25", ["1:8 nginx:1.25 -> docker.io/library/nginx:1.25"]),
         ("''", []),
