@@ -1,8 +1,7 @@
 """Bake files (`docker buildx bake`), HCL and JSON: what their targets are built from.
 
 `contexts` that are `docker-image://`, registry caches, inline Dockerfiles, and the Dockerfiles
-with the arguments of the target and of those it inherits from. Variables have their defaults,
-or the environment's value; functions and conditions are not evaluated: they are missing.
+with the arguments of the target and of those it inherits from.
 """
 
 from __future__ import annotations
@@ -11,26 +10,36 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from tagwatch.source.build import IMAGE_SCHEME, Build, Builds, argument_field, cache_reference
+from tagwatch.source.bake_file import BakeFile, BakeTarget
+from tagwatch.source.build import (
+    IMAGE_SCHEME,
+    Build,
+    Builds,
+    argument_field,
+    cache_node,
+    cache_reference,
+)
 from tagwatch.source.companion import Companions
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
-from tagwatch.source.image_text import image_target, place_of
+from tagwatch.source.image_text import image_target, part_of
 from tagwatch.source.shared_value import mark_shared
-from tagwatch.source.target import Extraction, SourceContext, Span, Target
+from tagwatch.source.target import Extraction, Problem, SourceContext, Target
+from tagwatch.source.text.hcl_function import Value, text_of
 from tagwatch.source.text.hcl_nodes import load_hcl
-from tagwatch.source.text.interpolation import Place, Resolved, joined, literal
+from tagwatch.source.text.hcl_value import UnknownValueError
+from tagwatch.source.text.interpolation import Resolved, literal
 from tagwatch.source.text.json_nodes import load_json
-from tagwatch.source.text.node import Document, Mapping, Node, Scalar, items_of
+from tagwatch.source.text.node import Mapping, Node, Scalar, Sequence
 
 __all__ = ["extract", "recognizes"]
+
+_EMPTY = f"{IMAGE_SCHEME}scratch"  # which BuildKit does not pull
+_Found = tuple[Scalar, Resolved] | None
 
 _NAME = re.compile(r"(?:docker-)?bake(?:[._-][^/]*)?\.(?:hcl|json)")
 _HCL_TARGET = re.compile(rb'(?m)^[ \t]*target[ \t]+(?:"[^"\n]+"|\w+)[ \t]*\{')
 _JSON_TARGET = re.compile(rb'"target"[ \t\r\n]*:[ \t\r\n]*\{')
 _JSON_KEY = re.compile(rb'"(?:dockerfile|context|contexts|inherits|tags)"[ \t]*:')
-_VARIABLE = re.compile(r"[ \t]*([A-Za-z_][\w-]*)[ \t]*")
-_MAX_CHAIN = 32
-_MAX_NESTED = 50  # variables in variables
 
 
 def recognizes(path: str, head: bytes) -> bool:
@@ -48,176 +57,183 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
     document = load_json(raw, path) if is_json else load_hcl(raw, path)
     companions = Companions(context)
     builds = Builds(companions, context)
-    reader = _Reader(document, context)
+    file = BakeFile(document, context.environment)
+    reader = _Reader(file)
     targets: dict[tuple[object, ...], Target] = {}
-    problems = list(document.problems)
-    for name in reader.names:
-        for target in reader.images(name):
+    for name, one in file.targets.items():
+        for target in reader.images(name, one):
             targets.setdefault((target.location, target.reference), target)
     text = document.source.text
     ignores = find_ignores(text, path, comment="#") + find_ignores(text, path, comment="//")
     found = list(attach(targets.values(), ignores))
-    for name in reader.names:
+    problems = list(document.problems)
+    for name in file.targets:
         build = None if builds.is_full else reader.build(name)
         if build is not None:
             extraction = builds.extraction(build)
             found += extraction.targets
             problems += extraction.problems
+    problems += dict.fromkeys([*reader.problems, *companions.problems])
     return Extraction(
-        targets=mark_shared(found, reader.places, [text], bare=True),
-        problems=(*problems, *ignore_problems(ignores), *companions.problems),
+        targets=mark_shared(found, file.places, [text], bare=True),
+        problems=(*problems, *ignore_problems(ignores)),
         wanted=companions.wanted,
         ignores=ignores,
     )
 
 
 class _Reader:
-    """The targets of one file, with what they inherit."""
+    """What the targets of a file name, and how they are built."""
 
-    def __init__(self, document: Document, context: SourceContext) -> None:
-        self._document = document
-        self._environment = context.environment
-        root = document.roots[0] if document.roots else None
-        self._root = root if isinstance(root, Mapping) else Mapping(0)
-        self._known: dict[str, Resolved | None] = {}
-        self._depth = 0
-        self.places: dict[Span, str] = {}  # where each variable's default stands
+    def __init__(self, file: BakeFile) -> None:
+        self.problems: list[Problem] = []
+        self._file = file
+        self._document = file.document
 
-    @property
-    def names(self) -> list[str]:
-        """The targets' names, in file order."""
-        targets = self._root.mapping("target") or Mapping(0)
-        return [name for name, node in targets.entries.items() if isinstance(node, Mapping)]
-
-    def images(self, name: str) -> Iterator[Target]:
+    def images(self, name: str, target: BakeTarget) -> Iterator[Target]:
         """The images that the target names itself (what it inherits is read where it stands)."""
-        node = self._root.mapping("target", name)
-        contexts = node.mapping("contexts") if node else None
-        for value in contexts.entries.values() if contexts else ():
-            if isinstance(value, Scalar) and value.value.startswith(IMAGE_SCHEME):
-                yield self._image(name, value, len(IMAGE_SCHEME))
-        for item in items_of(node.get("cache-from") if node else None):
-            source = item.scalar("ref") if isinstance(item, Mapping) else item
-            if not isinstance(source, Scalar):
+        for key, image in (("contexts", self._context), ("cache-from", self._cache)):
+            section = target.node.get(key)
+            holder = section if isinstance(section, Scalar) else None
+            try:
+                items = self._listed(section, target)
+            except UnknownValueError as error:
+                if holder is not None and IMAGE_SCHEME in holder.value:
+                    yield self._target(name, holder, Resolved(missing=error.names))
                 continue
-            reference = cache_reference(source.value)
-            if reference and source.value.endswith(reference):
-                yield self._image(name, source, len(source.value) - len(reference))
+            for item in items:
+                found = image(item, holder, target)
+                if found is not None:
+                    yield self._target(name, *found)
+
+    def _target(self, name: str, node: Scalar, value: Resolved) -> Target:
+        return image_target(self._document, node, value, kind="bake", group=name)
 
     def build(self, name: str) -> Build | None:
-        """The target's build, with everything inherited."""
-        lineage = self._lineage(name)
+        """The target's build, with everything inherited; None where it is not known or remote."""
+        try:
+            return self._build(name, self._file.lineage(name))
+        except (UnknownValueError, TypeError) as error:
+            place = self._document.location(self._file.targets[name].node)
+            needs = ", ".join(error.names if isinstance(error, UnknownValueError) else ())[:200]
+            message = f"how target {name[:60]!r} is built depends on {needs}, and was not read"
+            self.problems.append(Problem(message=message, location=place, skipped=True))
+            return None
+
+    def _build(self, name: str, lineage: list[BakeTarget]) -> Build | None:
         inline = self._first(lineage, "dockerfile-inline")
-        context = self._text(self._first(lineage, "context"), ".")
         file = self._first(lineage, "dockerfile")
-        name_of_file = self._text(file, "Dockerfile")
-        node = self._root.mapping("target", name)
-        if node is None or context is None or name_of_file is None or "://" in context:
+        context = self._known(self._first(lineage, "context"), ".")
+        path = self._known(file, "Dockerfile")
+        if context is None or path is None or "://" in context:
             return None
         arguments: dict[str, Resolved] = {}
         contexts: set[str] = set()
         for layer in reversed(lineage):
-            contexts |= _keys(layer.get("contexts"))
-            values = layer.mapping("args")
-            for key, value in values.entries.items() if values else ():
-                if isinstance(value, Scalar) and not value.is_null:
-                    arguments[key] = self.value(value)
+            contexts |= {key for key, _ in self._entries(layer, "contexts")}
+            arguments |= self._arguments(layer)
         folder = posixpath.dirname(self._document.source.path)
-        text = self._text(inline, None)
+        text = self._known(inline, None)
         return Build(
-            location=self._document.location(file or node),
-            path=posixpath.normpath(posixpath.join(folder, context, name_of_file)),
-            inline=(self._document, inline, text) if inline is not None and text else None,
+            location=self._document.location(file[0] if file else self._file.targets[name].node),
+            path=posixpath.normpath(posixpath.join(folder, context, path)),
+            inline=(self._document, inline[0], text) if inline is not None and text else None,
             arguments={k: text for k, v in arguments.items() if (text := v.known) is not None},
             argument_fields={k: at for k, v in arguments.items() if (at := argument_field(v))},
             unknown=frozenset(k for k, v in arguments.items() if v.known is None),
-            target=self._text(self._first(lineage, "target"), None),
+            target=self._known(self._first(lineage, "target"), None),
             contexts=frozenset(contexts),
             is_explicit=file is not None,
         )
 
-    def value(self, node: Scalar) -> Resolved:
-        """The text of a string with its `${variables}` substituted."""
-        return self._template(node.value, place_of(self._document, node))
+    def _arguments(self, layer: BakeTarget) -> dict[str, Resolved]:
+        """The arguments that a target passes on: null is passed on by none."""
+        found: dict[str, Resolved] = {}
+        for key, item in self._entries(layer, "args"):
+            if isinstance(item, Scalar):
+                if not self._is_null(item, layer):
+                    found[key] = self._file.resolved(item, layer.local)
+            elif item is not None and not isinstance(item, Mapping | Sequence | list | dict):
+                found[key] = literal(text_of(item))
+        return found
 
-    def _image(self, name: str, node: Scalar, skip: int) -> Target:
-        return image_target(
-            self._document, node, self.value(node), kind="bake", skip=skip, group=name
-        )
+    def _is_null(self, node: Scalar, layer: BakeTarget) -> bool:
+        try:
+            return self._file.plain(node, layer.local) is None
+        except UnknownValueError:
+            return False
 
-    def _lineage(self, name: str) -> list[Mapping]:
-        """The target, then what it inherits from: of several the last wins."""
-        found: dict[str, Mapping] = {}
-        waiting = [name]
-        while waiting and len(found) < _MAX_CHAIN:
-            name = waiting.pop()
-            node = self._root.mapping("target", name)
-            if node is not None and name not in found:
-                found[name] = node
-                bases = (self._text(item, None) for item in items_of(node.get("inherits")))
-                waiting += [base for base in bases if base]
-        return list(found.values())
+    def _entries(self, layer: BakeTarget, key: str) -> list[tuple[str, Node | Value]]:
+        section = layer.node.get(key)
+        if isinstance(section, Mapping):
+            return list(section.entries.items())
+        made = self._file.plain(section, layer.local)
+        return list(made.items()) if isinstance(made, dict) else []
+
+    def _listed(self, section: Node | None, target: BakeTarget) -> list[Node | Value]:
+        """What an object or a list holds: nodes where it is written out, else values."""
+        if isinstance(section, Mapping):
+            return list(section.entries.values())
+        if isinstance(section, Sequence):
+            return list(section.items)
+        made = self._file.plain(section, target.local)
+        if isinstance(made, dict):
+            return list(made.values())
+        return list(made) if isinstance(made, list) else []
+
+    def _context(self, item: Node | Value, holder: Scalar | None, target: BakeTarget) -> _Found:
+        """Where the image of a context stands and what it is; None where it is none.
+
+        `holder`: the expression that the context was made by, where it is not written out.
+        """
+        if isinstance(item, str) and holder is not None and item.startswith(IMAGE_SCHEME):
+            return (holder, literal(item[len(IMAGE_SCHEME) :])) if item != _EMPTY else None
+        if not isinstance(item, Scalar):
+            return None
+        value = self._file.resolved(item, target.local)
+        if value.known == _EMPTY:
+            return None
+        if item.value.startswith(IMAGE_SCHEME):
+            after = part_of(self._document, item, len(IMAGE_SCHEME), len(item.value))
+            if after is not None:
+                return after, self._file.resolved(after, target.local)
+        if value.text.startswith(IMAGE_SCHEME):
+            rest = Resolved(missing=value.missing, error=value.error)
+            return item, literal(value.text[len(IMAGE_SCHEME) :]) if value.known else rest
+        is_image = value.missing and IMAGE_SCHEME in item.value
+        return (item, Resolved(missing=value.missing)) if is_image else None
+
+    def _cache(self, item: Node | Value, holder: Scalar | None, target: BakeTarget) -> _Found:
+        """The same for a cache source that is in a registry."""
+        if isinstance(item, Mapping):
+            ref = item.scalar("ref")
+            is_registry = ref is not None and self._is_text(item.get("type"), "registry")
+            return (ref, self._file.resolved(ref, target.local)) if is_registry and ref else None
+        if isinstance(item, Scalar):
+            node = cache_node(self._document, item)
+            if node is not None:
+                return node, self._file.resolved(node, target.local)
+            holder, item = item, self._file.resolved(item, target.local).known
+        if isinstance(item, dict):
+            text = item.get("ref") if item.get("type") == "registry" else None
+        else:
+            text = cache_reference(item) if isinstance(item, str) else None
+        return (holder, literal(text)) if holder and isinstance(text, str) and text else None
 
     @staticmethod
-    def _first(lineage: list[Mapping], key: str) -> Scalar | None:
-        return next((node for layer in lineage if (node := layer.scalar(key)) is not None), None)
+    def _is_text(node: Node | None, text: str) -> bool:
+        return isinstance(node, Scalar) and node.value == text
 
-    def _text(self, node: Node | None, default: str | None) -> str | None:
-        return self.value(node).known if isinstance(node, Scalar) else default
+    @staticmethod
+    def _first(lineage: list[BakeTarget], key: str) -> tuple[Scalar, BakeTarget] | None:
+        return next(
+            ((node, layer) for layer in lineage if (node := layer.node.scalar(key)) is not None),
+            None,
+        )
 
-    def _template(self, text: str, place: Place | None) -> Resolved:
-        parts: list[Resolved] = []
-        position = 0
-        while (at := _next_marker(text, position)) >= 0:
-            parts.append(literal(text[position:at], place, position))
-            if text.startswith(("$${", "%%{"), at):
-                parts.append(literal(text[at + 1 : at + 3]))
-                position = at + 3
-                continue
-            end = _expression_end(text, at + 2)
-            expression = text[at + 2 : end - 1]
-            variable = _VARIABLE.fullmatch(expression) if text[at] == "$" else None
-            value = self._variable(variable[1]) if variable else None
-            name = variable[1] if variable else expression.strip()[:200]
-            parts.append(Resolved(missing=(name,)) if value is None else value)
-            position = end
-        parts.append(literal(text[position:], place, position))
-        return joined(parts)
-
-    def _variable(self, name: str) -> Resolved | None:
-        if name in self._environment and self._root.get("variable", name) is not None:
-            return literal(self._environment[name])
-        if name not in self._known and self._depth < _MAX_NESTED:
-            self._depth += 1
-            self._known[name] = None  # where a variable leads back to itself
-            default = self._root.scalar("variable", name, "default")
-            value = self.value(default) if default is not None else None
-            self._known[name] = value
-            for span in value.spans if value else ():
-                self.places.setdefault(span, name)
-            self._depth -= 1
-        return self._known.get(name)
-
-
-def _keys(node: Node | None) -> set[str]:
-    return set(node.entries) if isinstance(node, Mapping) else set()
-
-
-def _next_marker(text: str, position: int) -> int:
-    found = [at for mark in ("$${", "%%{", "${", "%{") if (at := text.find(mark, position)) >= 0]
-    return min(found, default=-1)
-
-
-def _expression_end(text: str, at: int) -> int:
-    """Where an expression that begins at `at` ends: after its `}`, strings passed over."""
-    depth, quoted = 1, False
-    while at < len(text) and depth:
-        character = text[at]
-        if character == "\\":
-            at += 1
-        elif character == '"':
-            quoted = not quoted
-        elif not quoted:
-            depth += (character == "{") - (character == "}")
-        at += 1
-    return at
+    def _known(self, found: tuple[Scalar, BakeTarget] | None, default: str | None) -> str | None:
+        """The text of an attribute. Raises `UnknownValueError`."""
+        if found is None:
+            return default
+        value = self._file.plain(found[0], found[1].local)
+        return default if value is None else text_of(value)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import accumulate
 
 from tagwatch.source.companion import Companions
 from tagwatch.source.dockerfile import extract as extract_dockerfile
-from tagwatch.source.image_text import without_start
+from tagwatch.source.image_text import part_of, without_start
 from tagwatch.source.target import Extraction, Field, Location, Problem, SourceContext, Target
 from tagwatch.source.text.interpolation import Resolved
 from tagwatch.source.text.node import Document, Scalar
@@ -19,10 +20,12 @@ __all__ = [
     "Builds",
     "argument_field",
     "build_extraction",
+    "cache_node",
     "cache_reference",
 ]
 
 _MAX_BUILDS = 100
+_CACHE_REF = re.compile(r"(?:^|,)\s*ref=([^,]*[^,\s])")
 _MAX_SHOWN = 200  # characters of a text in which a target cannot be placed
 IMAGE_SCHEME = "docker-image://"
 
@@ -124,6 +127,17 @@ def cache_reference(text: str) -> str:
         return text
     settings = dict(part.strip().partition("=")[::2] for part in text.split(","))
     return settings.get("ref", "") if settings.get("type") == "registry" else ""
+
+
+def cache_node(document: Document, node: Scalar) -> Scalar | None:
+    """Where the reference of a cache source stands; None where it is no image."""
+    text = node.value
+    if not cache_reference(text):
+        return None
+    if "=" not in text:
+        return node
+    found = _CACHE_REF.search(text)
+    return part_of(document, node, *found.span(1)) if found is not None else None
 
 
 def _without_guesses(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
 
-from tagwatch.source.build import IMAGE_SCHEME, Build, argument_field, cache_reference
+from tagwatch.source.build import IMAGE_SCHEME, Build, argument_field, cache_node
 from tagwatch.source.image_text import image_target
 from tagwatch.source.target import Field, Target
 from tagwatch.source.text.interpolation import Resolved, literal
@@ -60,14 +60,12 @@ class BuildReader:
             return
         for item in caches:
             if isinstance(item, Scalar):
-                value = self.value(item)
-                reference = cache_reference(value.text)
-                if reference and value.text.endswith(reference):
-                    skip = len(value.text) - len(reference)
-                    yield self._target(item, value, skip, service)
+                source = cache_node(self.document, item)
+                if source is not None:
+                    yield self._target(source, self.value(source), 0, service)
         for _, item in _pairs(node.get("additional_contexts")):
             start = item.value.find(IMAGE_SCHEME)
-            if start >= 0:
+            if start >= 0 and item.value[start + len(IMAGE_SCHEME) :] != "scratch":
                 yield self._target(item, self.value(item), start + len(IMAGE_SCHEME), service)
 
     def _target(self, node: Scalar, value: Resolved, skip: int, service: str) -> Target:

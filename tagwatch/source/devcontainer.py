@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
-from tagwatch.source.build import Build, argument_field, build_extraction, cache_reference
+from tagwatch.source.build import Build, argument_field, build_extraction, cache_node
 from tagwatch.source.companion import Companions
 from tagwatch.source.compose import extract as extract_compose
 from tagwatch.source.ignore import attach, find_ignores, ignore_problems
@@ -68,11 +68,9 @@ def _images(document: Document, root: Mapping) -> Iterator[Target]:
     if image is not None and image.value:
         yield image_target(document, image, literal_scalar(document, image), kind=_KIND)
     for item in _listed(root.get("build", "cacheFrom")):
-        if isinstance(item, Scalar) and (reference := cache_reference(item.value)):
-            skip = len(item.value) - len(reference)
-            value = literal_scalar(document, item)
-            if item.value.endswith(reference):
-                yield image_target(document, item, value, kind=_KIND, skip=skip)
+        node = cache_node(document, item) if isinstance(item, Scalar) else None
+        if node is not None:
+            yield image_target(document, node, literal_scalar(document, node), kind=_KIND)
     features = root.mapping("features")
     for key, _ in features.pairs if features else ():
         if isinstance(key, Scalar) and _is_artifact(key.value):

@@ -17,8 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["image_target", "literal_scalar", "place_of", "template_variables", "text_range"]
-__all__ += ["without_start"]
+__all__ = ["image_target", "literal_scalar", "part_of", "place_of", "template_variables"]
+__all__ += ["text_range", "without_start"]
 
 _MAX_LENGTH = 2048  # an image reference has at most about 800 characters
 # `${{ matrix.image }}`, `{{ .Values.tag }}`, `${TAG}`, `$(TAG)`, `$TAG`, `<%= tag %>`, `[[ tag ]]`,
@@ -55,6 +55,24 @@ def place_of(document: Document, node: Scalar) -> Place | None:
     if document.source.text[start:end] != node.value:
         return None
     return Place(source=document.source, start=start, plain=-1 if node.style else end - start)
+
+
+def part_of(document: Document, node: Scalar, start: int, end: int) -> Scalar | None:
+    """The characters `start`..`end` of a scalar's value as a scalar of their own.
+
+    None where the file spells the value otherwise (escapes, folds).
+    """
+    place = place_of(document, node)
+    if place is None:
+        return None
+    return Scalar(
+        node.value[start:end],
+        place.start + start,
+        place.start + end,
+        node.style,
+        node.tag,
+        is_shared=node.is_shared,
+    )
 
 
 def literal_scalar(document: Document, node: Scalar) -> Resolved:

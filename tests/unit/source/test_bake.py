@@ -72,7 +72,7 @@ def test_hcl() -> None:
         "7:30 alpine:3.19 -> docker.io/library/alpine:3.19",
         "8:29 redis:${TAG} -> docker.io/library/redis:7.2",
         "17:25 ${REG}/x:1 -> missing REG",
-        '18:25 ${TAG != "" ? "a" : "}"}:1 -> missing TAG != "" ? "a" : "}"',
+        '18:25 ${TAG != "" ? "a" : "}"}:1 -> docker.io/library/a:1',
         "19:25 ${IMG} -> docker.io/library/redis:7.2",
         "20:25 a:$${TAG} -> invalid",
         "22:36 ghcr.io/o/c:${TAG} -> ghcr.io/o/c:7.2",
@@ -91,6 +91,126 @@ def test_the_environment_beats_a_default() -> None:
         "docker-bake.hcl:8:29 redis:${TAG} -> docker.io/library/redis:8",
         "docker-bake.hcl:17:25 ${REG}/x:1 -> r.example/x:1",
     ]
+
+
+COMPUTED = """\
+variable "NUL" { default = null }
+variable "NUM" { default = 3 }
+variable "ON" { default = true }
+variable "L" { default = ["a", "b"] }
+variable "ASKED" {}
+TOP = "top"
+function "img" {
+  params = [n, v]
+  result = "docker-image://${n}:${v}"
+}
+function "both" {
+  params = [n]
+  variadic_params = rest
+  result = [join("-", concat([n], rest)), "no"]
+}
+target "a" {
+  name = "a-${item.x}-${y}"
+  matrix = { item = [{x = "1", i = "redis"}, {x = "2", i = "alpine"}], y = ["p"] }
+  contexts = {
+    c1 = img(item.i, item.x)
+    c2 = "docker-image://${item.i}:${y}"
+    c3 = NUL == null ? "docker-image://null:1" : "docker-image://some:1"
+    c4 = "docker-image://asked:${ASKED}"
+    c5 = "docker-image://num:${NUM * 2 + 1}"
+    c6 = ON && !false ? "docker-image://on:1" : ""
+    c7 = "docker-image://${both("x", "y", "z")[0]}:${TOP}${L[1]}"
+    c8 = "docker-image://${ASKED == "" ? "none" : "some"}:${format("%s-%02d", "q", 3)}"
+    c9 = "docker-image://f:${join("-", [for k, v in L : "${k}${v}" if v != "z"])}"
+    c10 = "docker-image://when:${timestamp()}"
+    c11 = ON ? "docker-image://scratch" : "target:b"
+  }
+}
+target "b" {
+  contexts = ON ? merge({z = "docker-image://z:1"}, {}) : {}
+  cache-from = [join("", ["type=registry,ref=q:", NUM]), "ref=r:${NUM},type=registry"]
+}
+"""
+
+
+def test_expressions_functions_and_matrices() -> None:
+    """Every answer is what `buildx bake --print` prints of the same file, save two it is given."""
+    extraction = read(COMPUTED)
+    found = [line.partition(" -> ")[2] for line in shown(extraction)]
+    hub = "docker.io/library/"
+    assert found == [
+        f"{hub}redis:1",
+        f"{hub}redis:p",
+        f"{hub}null:1",
+        "missing ASKED",
+        f"{hub}num:7",
+        f"{hub}on:1",
+        f"{hub}x-y-z:topb",
+        f"{hub}none:q-03",
+        f"{hub}f:0a-1b",
+        "missing timestamp()",
+        f"{hub}alpine:2",
+        f"{hub}alpine:p",
+        f"{hub}z:1",
+        f"{hub}q:3",
+        f"{hub}r:3",
+    ]
+    assert not extraction.targets[0].fields  # computed: nothing to edit
+
+
+def test_an_argument_that_is_null_is_not_passed() -> None:
+    files = {"Dockerfile": "ARG GO=1.26\nARG OS=trixie\nFROM golang:$GO-$OS\n"}
+    text = """\
+variable "GO" { default = null }
+variable "OS" { default = "bookworm" }
+target "_common" { args = { GO = GO, OS = OS } }
+target "app" {
+  inherits = concat(["_common"], [])
+  args = { GO = "${GO}" }
+}
+"""
+    (target,) = read(text, files=files).targets
+    assert target.reference is not None
+    assert target.reference.canonical == "docker.io/library/golang:1.26-bookworm"
+    assert shown(read(text, files=files, GO="1.25"))[0].endswith("golang:1.25-bookworm")
+
+
+def test_a_build_that_depends_on_what_is_not_known_is_not_read() -> None:
+    text = 'target "a" {\n  args = merge({A = 1}, uuidv4())\n}\n'
+    (problem,) = read(text, files={"Dockerfile": "FROM a:1\n"}).problems
+    assert "depends on uuidv4()" in problem.message
+    assert problem.skipped
+
+
+ENDLESS = (
+    "[for x in range(1000) : [for y in range(1000) : y]]",
+    "f(1)",
+    "V",
+    '"' + "${" * 500,
+    "(" * 500,
+    "!" * 500 + "true",
+    "1 / 0",
+    'base64decode("?")',
+    "element([], 0)",
+    "{}.x",
+)
+
+
+@pytest.mark.parametrize("expression", ENDLESS)
+def test_an_expression_ends_or_is_missing(expression: str) -> None:
+    text = f"""\
+variable "V" {{ default = "${{W}}" }}
+variable "W" {{ default = "${{V}}" }}
+function "f" {{
+  params = [x]
+  result = f(x)
+}}
+target "a" {{
+  contexts = {{ x = "docker-image://a:${{{expression}}}" }}
+}}
+"""
+    targets = extract(bake, text, "docker-bake.hcl").targets
+    assert all(target.reference is None for target in targets)
 
 
 def test_json() -> None:

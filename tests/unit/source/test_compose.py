@@ -370,12 +370,17 @@ def test_image_volumes_and_build_sources() -> None:
     image: app
     build:
       context: https://example.com/x.git
-      cache_from: [alpine:3, "type=registry,ref=ghcr.io/o/c:1", "type=local,src=x"]
+      cache_from: [alpine:3, "type=registry,ref=ghcr.io/o/c:1", "type=local,src=x", "type=gha"]
       additional_contexts:
         base: docker-image://debian:12
         other: ./x
     volumes: [{type: image, source: busybox:1, target: /x}, {type: bind, source: y:1}]
   b: {build: {context: "git@x:y", additional_contexts: ["base=docker-image://debian:11"]}}
+  c:
+    build:
+      context: git@x:y
+      additional_contexts: [base=docker-image://scratch]
+      cache_from: ["ref=ghcr.io/o/d:1,type=registry"]
 """
     )
     assert shown(extraction) == [
@@ -385,6 +390,7 @@ def test_image_volumes_and_build_sources() -> None:
         "compose.yaml:3:12 app -> docker.io/library/app:latest",
         "compose.yaml:10:37 busybox:1 -> docker.io/library/busybox:1",
         "compose.yaml:11:78 debian:11 -> docker.io/library/debian:11",
+        "compose.yaml:16:25 ghcr.io/o/d:1 -> ghcr.io/o/d:1",
     ]
     assert extraction.targets[3].facts == {"built": "a"}
 
