@@ -194,8 +194,9 @@ class BakeFile:
         if name not in self._known:
             default = self._root.scalar("variable", name, "default")
             is_set = name in self._environment and self._is_declared(name)
-            if default is not None and default.style and not is_set and name not in self._open:
-                self._enter(name)
+            is_new = name not in self._open and len(self._open) < _MAX_NESTED
+            if default is not None and default.style and not is_set and is_new:
+                self._open.add(name)
                 value = self.resolved(default, {})
                 self._open.discard(name)
                 for span in value.spans:
@@ -209,9 +210,9 @@ class BakeFile:
 
     def _variable_value(self, name: str) -> Value:
         if name not in self._values:
-            if name in self._open:
-                raise UnknownValueError(name)  # a variable that leads back to itself
-            self._enter(name)
+            if name in self._open or len(self._open) >= _MAX_NESTED:
+                raise UnknownValueError(name)  # it leads back to itself, or too far
+            self._open.add(name)
             try:
                 self._values[name] = self._found(name)
             finally:
@@ -238,11 +239,6 @@ class BakeFile:
     def _says_null(self, name: str) -> bool:
         variable = self._root.mapping("variable", name)
         return variable is not None and "default" in variable.entries
-
-    def _enter(self, name: str) -> None:
-        if len(self._open) > _MAX_NESTED:
-            raise UnknownValueError(name)
-        self._open.add(name)
 
 
 def _converted(text: str, default: Value) -> Value:
