@@ -65,5 +65,10 @@ def _tell_on_standard_error() -> None:
 
 
 command = Command(
-    help="keep the schedule; serve reports, health and metrics", arguments=arguments, run=run
+    help="keep the schedule; serve reports, health and metrics",
+    arguments=arguments,
+    run=run,
+    epilog="POST /webhook asks for a scan where TAGWATCH_WEBHOOK_TOKEN is set: with it as bearer "
+    "token, or as /webhook/<token> from registries that send no header. What the post says is not "
+    "believed: the registries are asked.",
 )

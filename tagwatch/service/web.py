@@ -45,7 +45,7 @@ def application(
 
     async def webhook(request: web.Request) -> web.Response:
         if not token:
-            raise web.HTTPNotFound
+            raise web.HTTPNotFound(text="there is no webhook: set TAGWATCH_WEBHOOK_TOKEN\n")
         header = request.headers.get("Authorization", "").removeprefix("Bearer ")
         sent = str(request.match_info.get("token", header))
         if not hmac.compare_digest(sent.encode(), token.encode()):

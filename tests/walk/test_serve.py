@@ -138,6 +138,7 @@ async def test_without_a_token_there_is_no_webhook(
     async with serving(shop) as daemon:
         async with session.post(f"{daemon.url}/webhook/{TOKEN}") as answer:
             assert answer.status == 404
+            assert "TAGWATCH_WEBHOOK_TOKEN" in await answer.text()
         async with session.get(f"{daemon.url}/") as answer:
             assert answer.status == 404, "no scan has been made yet"
         assert await daemon.stop() < 5
