@@ -28,6 +28,8 @@ _sort_key = attrgetter("sort_key")
 _COUNTED = re.compile(r".*[0-9]-[0-9.]+", re.ASCII)
 
 Release = tuple[int, ...]
+Kin = tuple[tuple[str, ...], tuple[str, ...], Scheme, bool]
+"""Product, shape, scheme, and whether it is a pre-release."""
 Form = tuple[tuple[str, ...], Release, tuple[int, ...] | None, tuple[int, ...], tuple[int, ...]]
 
 
@@ -41,8 +43,10 @@ class TagTable:
     the last pre-release of each number, whole or shortened. `generalised`: what more specific
     tags make floating (`6.2` where there is a `6.2.24`); `generalised_unknown`: those of unknown
     digest. `latest`: the version tag that gives the most numbers of what the tag `latest` is.
-    `kin`: the version tags of each product and shape, which may be newer than one another.
-    `released`: release candidates whose very image was released since (`1.2.3-rc.2` as `1.2.3`).
+    `kin`: the version tags that may be newer than one another, the oldest first. `schemes`: how
+    many versions are counted in each way. `weights`: how many numbers the most exact version of
+    each alias group gives. `released`: release candidates whose very image was released since
+    (`1.2.3-rc.2` as `1.2.3`).
     """
 
     digests: Mapping[str, Digest | None]
@@ -55,7 +59,9 @@ class TagTable:
     stages: Mapping[Form, str]
     generalised: frozenset[Form]
     generalised_unknown: frozenset[Form]
-    kin: Mapping[tuple[tuple[str, ...], tuple[str, ...]], tuple[Tag, ...]]
+    kin: Mapping[Kin, tuple[Tag, ...]]
+    schemes: Mapping[Scheme, int]
+    weights: Mapping[Digest, int]
     released: frozenset[str]
     latest: Tag | None
 
@@ -73,6 +79,7 @@ class TagTable:
                 gathered.setdefault(digest, []).append(read[text])
         groups = {digest: tuple(sorted(group, key=_sort_key)) for digest, group in gathered.items()}
         patched = _patched(read.values())
+        released = frozenset(_released(groups.values(), patched))
         unknown = (tag for text, tag in read.items() if digests[text] is None)
         return cls(
             digests=digests,
@@ -86,7 +93,9 @@ class TagTable:
             generalised=_generalised(read.values()),
             generalised_unknown=_generalised(unknown),
             kin=_kin(read.values()),
-            released=frozenset(_released(groups.values(), patched)),
+            schemes=Counter(tag.scheme for tag in read.values() if tag.kind is Kind.VERSION),
+            weights=_weights(groups, released),
+            released=released,
             latest=_latest(groups.get(digests.get("latest") or Digest(""), ())),
         )
 
@@ -110,12 +119,10 @@ class TagTable:
         """
         if tag.kind is not Kind.VERSION or tag.text in self.released:
             return False
-        if self.digests.get(tag.text) is None:
+        digest = self.digests.get(tag.text)
+        if digest is None:
             return _form(tag) not in self.generalised
-        if _form(tag) in self.generalised_unknown:
-            return False
-        group = self.contenders(tag)
-        return tag.weight == max(other.weight for other in group if other.kind is Kind.VERSION)
+        return _form(tag) not in self.generalised_unknown and tag.weight == self.weights[digest]
 
     def is_general(self, tag: Tag, *, known: bool = True) -> bool:
         """True where another tag's name says more of the same (`6.2` beside `6.2.24`).
@@ -173,15 +180,11 @@ class TagTable:
         """How the publisher counts today: what `latest` is, else the only scheme, else None."""
         if self.latest is not None:
             return self.latest.scheme
-        schemes = self._schemes()
-        return next(iter(schemes)) if len(schemes) == 1 else None
+        return next(iter(self.schemes)) if len(self.schemes) == 1 else None
 
     def likely_scheme(self) -> Scheme:
         """How most of its versions are counted, where `scheme` does not know."""
-        return self.scheme() or max(self._schemes().items(), key=itemgetter(1), default=_NONE)[0]
-
-    def _schemes(self) -> Counter[Scheme]:
-        return Counter(tag.scheme for tag in self.tags.values() if tag.kind is Kind.VERSION)
+        return self.scheme() or max(self.schemes.items(), key=itemgetter(1), default=_NONE)[0]
 
 
 def _latest(group: Iterable[Tag]) -> Tag | None:
@@ -199,14 +202,26 @@ def _generalised(tags: Iterable[Tag]) -> frozenset[Form]:
     )
 
 
-def _kin(
-    tags: Iterable[Tag],
-) -> dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Tag, ...]]:
-    found: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Tag]] = {}
+def _kin(tags: Iterable[Tag]) -> dict[Kin, tuple[Tag, ...]]:
+    found: dict[Kin, list[Tag]] = {}
     for tag in tags:
         if tag.kind is Kind.VERSION:
-            found.setdefault((tag.product, tag.shape), []).append(tag)
-    return {key: tuple(group) for key, group in found.items()}
+            key = (tag.product, tag.shape, tag.scheme, tag.is_prerelease)
+            found.setdefault(key, []).append(tag)
+    return {key: tuple(sorted(group, key=_sort_key)) for key, group in found.items()}
+
+
+def _weights(
+    groups: Mapping[Digest, tuple[Tag, ...]], released: frozenset[str]
+) -> dict[Digest, int]:
+    return {
+        digest: max((tag.weight for tag in group if _is_contender(tag, released)), default=0)
+        for digest, group in groups.items()
+    }
+
+
+def _is_contender(tag: Tag, released: frozenset[str]) -> bool:
+    return tag.kind is Kind.VERSION and tag.text not in released
 
 
 def _patched(tags: Iterable[Tag]) -> dict[tuple[tuple[str, ...], Release], int]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tagwatch.audit.version.newer import newer
 from tagwatch.audit.version.resolve import resolve_tag
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import is_tag
 from tagwatch.image.selector import parse_selector, select
-from tagwatch.image.tag import Kind, parse_tag
+from tagwatch.image.tag import Kind, Scheme, Tag, parse_tag
 from tagwatch.image.tag_table import TagTable
 from tests.truth import digest, ever
 
@@ -104,6 +106,43 @@ def test_an_answer_is_an_alias_or_none(tags: dict[str, Digest | None]) -> None:
             assert table.tags[again.tag].weight == table.tags[found.tag or ""].weight
 
 
+@given(st.dictionaries(TAG, st.sampled_from([None, *map(digest, "abcd")]), min_size=1, max_size=12))
+@LAW
+def test_newer_is_the_highest_of_all_that_may_be_offered(tags: dict[str, Digest | None]) -> None:
+    table = TagTable.of(tags)
+    for current in table.tags.values():
+        offered = [other for other in table.tags.values() if may_be_offered(other, current, table)]
+        series = [other for other in offered if other.release[:2] == current.release[:2]]
+        numbered = [other for other in offered if other.release[:1] == current.release[:1]]
+        reaches = (
+            series,
+            [other for other in numbered if other.release[:2] != current.release[:2]],
+            [other for other in offered if other.release[:1] > current.release[:1]],
+        )
+        found = newer(current, table)
+        for named, reach in zip((found.patch, found.minor, found.major), reaches, strict=True):
+            assert (named is None) == (not reach)
+            if named is not None:
+                assert table.tags[named] in reach
+                assert table.tags[named].precedence == max(other.precedence for other in reach)
+
+
+def may_be_offered(other: Tag, current: Tag, table: TagTable) -> bool:
+    held = zip(other.variant_numbers, current.variant_numbers, strict=False)
+    return (
+        current.kind is other.kind is Kind.VERSION
+        and current.scheme is not Scheme.SERIAL
+        and (other.product, other.shape) == (current.product, current.shape)
+        and other.precedence > current.precedence
+        and other.scheme in (current.scheme, table.scheme())
+        and (current.is_prerelease or not other.is_prerelease)
+        and table.is_specific(other)
+        and not table.is_development(other)
+        and not any(there and there < here for there, here in held)
+        and (bool(current.revision) or not table.is_doubtful(other))
+    )
+
+
 @given(REPOSITORY, st.sampled_from(["*", "x-alpine", "1.x", "^1", "~1.2", ">=1 <9", "/^1/"]))
 @LAW
 def test_a_selector_takes_tags_that_exist_in_falling_order(tags: list[str], text: str) -> None:
@@ -151,6 +190,29 @@ def test_tags_made_to_backtrack_take_no_time() -> None:
         parse_tag(tag)
     TagTable.of(tags)
     assert time.process_time() - began < 0.5
+
+
+def test_naming_a_tag_costs_the_same_in_a_large_repository() -> None:
+    """Counted in calls: of twenty thousand tags each is named, and each is offered the newest."""
+
+    def calls(tags: int) -> int:
+        names = [f"1.{number // 100}.{number % 100}" for number in range(tags)]
+        table = TagTable.of({name: digest(str(n // 2)) for n, name in enumerate(names)})
+        counted = 0
+
+        def count(*_: object) -> None:
+            nonlocal counted
+            counted += 1
+
+        sys.setprofile(count)
+        try:
+            for name in names[::10]:
+                resolve_tag(name, table)
+        finally:
+            sys.setprofile(None)
+        return counted * 10 // tags
+
+    assert calls(4000) < calls(500) * 2
 
 
 def test_twenty_thousand_tags_are_read_and_ordered_in_under_a_second() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby, product
+from operator import attrgetter
 
 from tagwatch.audit.version.resolution import Newer
 from tagwatch.image.digest import Digest
 from tagwatch.image.tag import Kind, Scheme, Tag
 from tagwatch.image.tag_table import TagTable
+from tagwatch.value import dataclass
 
 __all__ = ["newer"]
 
@@ -25,25 +29,52 @@ def newer(tag: Tag | str, tags: Mapping[str, Digest | None] | TagTable) -> Newer
     if current.kind is not Kind.VERSION or current.scheme is Scheme.SERIAL:
         return Newer()
     schemes = {current.scheme, table.scheme() or current.scheme}
-    found = [
-        other
-        for other in table.kin.get((current.product, current.shape), ())
-        if other.precedence > current.precedence
-        and other.scheme in schemes
-        and (current.is_prerelease or not other.is_prerelease)
+    stages = (False, True) if current.is_prerelease else (False,)
+    keys = ((current.product, current.shape, *pair) for pair in product(schemes, stages))
+    found = [_Newest.of(table.kin.get(key, ()), current, table) for key in keys]
+    return Newer(
+        patch=_best_of((tag for one in found for tag in one.patch), current),
+        minor=_best_of((tag for one in found for tag in one.minor), current),
+        major=_best_of((tag for one in found for tag in one.major), current),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Newest:
+    """Of tags in order of version, those of the highest that is offered: in each step's reach."""
+
+    patch: tuple[Tag, ...]
+    minor: tuple[Tag, ...]
+    major: tuple[Tag, ...]
+
+    @classmethod
+    def of(cls, kin: Sequence[Tag], current: Tag, table: TagTable) -> _Newest:
+        """Cost: the order is searched, and each reach is walked down to the first that fits."""
+        release = current.release
+        after = bisect_right(kin, current.precedence, key=attrgetter("precedence"))
+        series = bisect_right(kin, release[:2], key=lambda tag: tag.release[:2])
+        numbered = bisect_right(kin, release[:1], key=lambda tag: tag.release[:1])
+
+        def highest(start: int, end: int) -> tuple[Tag, ...]:
+            downwards = map(kin.__getitem__, range(end - 1, start - 1, -1))
+            for _, equals in groupby(downwards, key=attrgetter("precedence")):
+                if offered := tuple(tag for tag in equals if _is_offered(tag, current, table)):
+                    return offered
+            return ()
+
+        return cls(
+            patch=highest(after, series),
+            minor=highest(series, numbered),
+            major=highest(numbered, len(kin)),
+        )
+
+
+def _is_offered(other: Tag, current: Tag, table: TagTable) -> bool:
+    return (
+        table.is_specific(other)
         and not table.is_development(other)
-        and table.is_specific(other)
         and not _is_on_older(other, current)
         and (bool(current.revision) or not table.is_doubtful(other))
-    ]
-    series = (current.release[:2], current.release[:1])
-    patch = [other for other in found if other.release[:2] == series[0]]
-    minor = [other for other in found if other.release[:1] == series[1] and other not in patch]
-    major = [other for other in found if other.release[:1] > series[1]]
-    return Newer(
-        patch=_best_of(patch, current),
-        minor=_best_of(minor, current),
-        major=_best_of(major, current),
     )
 
 
