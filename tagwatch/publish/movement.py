@@ -106,11 +106,17 @@ def _movement(
 
 def _named_tags(result: AuditResult) -> dict[Repository, frozenset[str]]:
     """The tags that files and watches name; for a pattern, the tag that it stands for."""
-    repositories = {moved.repository for moved in result.changes}
-    changed = {f"{moved.repository.name}:{moved.change.tag}" for moved in result.changes}
+    changed: dict[str, set[str]] = {}
+    for moved in result.changes:
+        changed.setdefault(moved.repository.name, set()).add(moved.change.tag)
     found: dict[str, set[str]] = {}
-    for key, evidence in result.evidence.items():
+    for key in result.evidence if changed else ():
         name, _, tag = key.partition("@")[0].rpartition(":")
-        is_tag = f"{name}:{tag}" in changed
-        found.setdefault(name, set()).add(tag if is_tag else evidence.resolution.tag or tag)
-    return {one: frozenset(found.get(one.name, ())) for one in repositories}
+        if name in changed:
+            is_tag = tag in changed[name]
+            named = tag if is_tag else result.evidence[key].resolution.tag or tag
+            found.setdefault(name, set()).add(named)
+    return {
+        moved.repository: frozenset(found.get(moved.repository.name, ()))
+        for moved in result.changes
+    }

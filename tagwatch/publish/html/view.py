@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from heapq import nsmallest
 from typing import Any
 
 from tagwatch.audit.evidence import Evidence
@@ -31,6 +32,7 @@ from tagwatch.value import dataclass, replace
 __all__ = ["ImageView", "Move", "Place", "RuleRow", "RunView", "Task", "run_view"]
 
 _MOST_LANES = 60
+_MOST_ROWS = 1_000  # tasks, moves, images: a page of some 3 MB; JSON has the others
 _IN_FULL = 40  # images with drawings and tables of their own: 500 stay below 2 MB
 _MOST_INTERVALS = 12
 _FEW_INTERVALS = 3
@@ -125,10 +127,13 @@ class RunView:
     """The page of one run."""
 
     tasks: tuple[Task, ...]
+    findings_left_out: int
     fixed: tuple[Finding, ...]
     moves: tuple[Move, ...]
+    moves_left_out: int
     unnamed_moves: str
     images: tuple[ImageView, ...]
+    images_left_out: int
     lanes: Timeline | None
     lanes_left_out: int
     rules: tuple[RuleRow, ...]
@@ -139,18 +144,23 @@ class RunView:
 
 def run_view(result: AuditResult, context: PublishContext) -> RunView:
     """Everything the page of `result` shows."""
-    anchors = _anchors(result.evidence)
-    tasks = _tasks(result, context, anchors)
+    together = _together(result)
+    anchors = _anchors(_shown(result, together))
+    tasks = _tasks(result, together, context, anchors)
     images = _images(result, tasks, anchors)
     with_past = [image for image in images if image.evidence.history]
     since = context.since(result)
     moved = movements(result)
+    named = [one for one in moved if one.named]
     return RunView(
         tasks=tasks,
+        findings_left_out=len(result.findings) - sum(len(task.places) for task in tasks),
         fixed=since.fixed if since else (),
-        moves=tuple(_move(one, anchors) for one in moved if one.named),
+        moves=tuple(_move(one, anchors) for one in named[:_MOST_ROWS]),
+        moves_left_out=max(len(named) - _MOST_ROWS, 0),
         unnamed_moves=unnamed_sentence(one for one in moved if not one.named),
         images=images,
+        images_left_out=len(result.evidence) - len(images),
         lanes=timeline_of(
             (
                 (image.name.rpartition("/")[2], image.anchor, _told(image.evidence))
@@ -176,6 +186,35 @@ def run_view(result: AuditResult, context: PublishContext) -> RunView:
     )
 
 
+Together = Mapping[tuple[str, str, str], Sequence[Finding]]
+"""Findings by their rule, message and image's key, empty where they are about none."""
+
+
+def _together(result: AuditResult) -> Together:
+    found: dict[tuple[str, str, str], list[Finding]] = {}
+    evidence_of = evidence_finder(result)
+    for finding in result.findings:
+        evidence = evidence_of(finding)
+        key = evidence.key if evidence else ""
+        found.setdefault((finding.rule, finding.message, key), []).append(finding)
+    return found
+
+
+def _shown(result: AuditResult, together: Together) -> list[str]:
+    """The keys of the images that have a card: those that ask for most first, then by name."""
+    worst: dict[str, int] = {}
+    for (_, _, key), findings in together.items():
+        worst[key] = max(_worst(findings), worst.get(key, 0))
+    moved = _moved(result)
+    return nsmallest(
+        _MOST_ROWS, result.evidence, key=lambda key: (-worst.get(key, 0), key not in moved, key)
+    )
+
+
+def _moved(result: AuditResult) -> frozenset[str]:
+    return frozenset(f"{moved.repository.name}:{moved.change.tag}" for moved in result.changes)
+
+
 def _anchors(keys: Iterable[str]) -> dict[str, str]:
     """A link target for each key: readable, and made unique by a hash."""
     return {
@@ -187,23 +226,21 @@ def _anchors(keys: Iterable[str]) -> dict[str, str]:
 
 
 def _tasks(
-    result: AuditResult, context: PublishContext, anchors: Mapping[str, str]
+    result: AuditResult, together: Together, context: PublishContext, anchors: Mapping[str, str]
 ) -> tuple[Task, ...]:
     """Findings with one rule, message and image together, worst first, then as sorted."""
-    together: dict[tuple[str, str, str], list[Finding]] = {}
-    evidence_of = evidence_finder(result)
-    for finding in result.findings:
-        evidence = evidence_of(finding)
-        key = evidence.key if evidence else ""
-        together.setdefault((finding.rule, finding.message, key), []).append(finding)
     since = context.since(result)
     states = {finding.fingerprint: "new" for finding in since.new} if since else {}
     states |= {finding.fingerprint: "worse" for finding in since.worse} if since else {}
-    tasks = [
+    worst_first = sorted(together.items(), key=lambda item: -_worst(item[1]))
+    return tuple(
         _task(findings, context, result.evidence.get(key), anchors.get(key, ""), states)
-        for (_, _, key), findings in together.items()
-    ]
-    return tuple(sorted(tasks, key=lambda task: -task.severity.rank))
+        for (_, _, key), findings in worst_first[:_MOST_ROWS]
+    )
+
+
+def _worst(findings: Iterable[Finding]) -> int:
+    return max(finding.severity.rank for finding in findings)
 
 
 def _task(
@@ -235,32 +272,26 @@ def _task(
 def _images(
     result: AuditResult, tasks: Sequence[Task], anchors: Mapping[str, str]
 ) -> tuple[ImageView, ...]:
-    """Images that ask for most first, then by name."""
+    """The card of each image that has an anchor, in their order."""
     by_image: dict[str, list[Task]] = {}
     for task in tasks:
         by_image.setdefault(task.image, []).append(task)
     uses: dict[str, list[str]] = {}
     for target in result.targets:
-        if target.reference is not None:
-            uses.setdefault(target.reference.canonical, []).append(str(target.location))
-    moved = {f"{moved.repository.name}:{moved.change.tag}" for moved in result.changes}
-    worst = {
-        anchor: max(task.severity.rank for task in tasks) for anchor, tasks in by_image.items()
-    }
-    keys = sorted(
-        result.evidence, key=lambda key: (-worst.get(anchors[key], 0), key not in moved, key)
-    )
+        if target.reference is not None and (key := target.reference.canonical) in anchors:
+            uses.setdefault(key, []).append(str(target.location))
+    moved = _moved(result)
     return tuple(
         _image(
             result.evidence[key],
-            anchors[key],
-            tuple(by_image.get(anchors[key], ())),
+            anchor,
+            tuple(by_image.get(anchor, ())),
             tuple(uses.get(key, ())),
             result.at,
             changed=key in moved,
             brief=place >= _IN_FULL,
         )
-        for place, key in enumerate(keys)
+        for place, (key, anchor) in enumerate(anchors.items())
     )
 
 

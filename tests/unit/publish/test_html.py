@@ -256,6 +256,19 @@ def test_five_hundred_tags_stay_below_two_megabytes() -> None:
     Page(text)
 
 
+def test_a_page_shows_a_thousand_of_each_and_counts_the_others() -> None:
+    result = big(1_300)
+    worst = replace(result.findings[-1], severity=Severity.ERROR)
+    text = run_page(replace(result, findings=(*result.findings[:-1], worst)))
+    assert len(text.encode()) < 4_000_000
+    assert text.count('class="card image"') == 1_000
+    assert "300 more images, none that asks for more than these" in text
+    assert "300 more findings, none of them worse" in text
+    cards = text.partition('<h2 id="images">')[2]
+    assert ":1.1299" in cards.partition("<h3>")[2].partition("</h3>")[0], "the worst is first"
+    Page(text)
+
+
 def test_timeline_segments_lie_in_order_inside_the_drawing() -> None:
     drawn = timeline_of([("redis:6.2", "a", EVIDENCE[5].history)], AT)
     assert drawn is not None
