@@ -16,9 +16,9 @@ from random import Random
 from typing import Protocol
 
 from tagwatch.audit.base.base import BaseBuild, BaseMatch, BaseVerdict
+from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.match import match_bases
-from tagwatch.audit.base_build import base_builds
 from tagwatch.audit.change.change import Verdict
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
 from tagwatch.audit.history import Interval

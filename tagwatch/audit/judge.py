@@ -13,10 +13,10 @@ from datetime import datetime
 
 from tagwatch.audit.base.subtraction import base_references, charge_to_base
 from tagwatch.audit.baseline import Baseline
-from tagwatch.audit.change.occasion import OCCASIONS, occasions
 from tagwatch.audit.evidence import Asked, Evidence, evidence_key, is_readable
 from tagwatch.audit.finding import Finding, Severity, fingerprint
 from tagwatch.audit.knowledge import Knowledge
+from tagwatch.audit.occasion import OCCASIONS, occasions
 from tagwatch.audit.policy.exemption import Exemptions
 from tagwatch.audit.policy.policy import Policy, RuleSettings
 from tagwatch.audit.result import AuditResult, Coverage, Ignored, RepositoryChange

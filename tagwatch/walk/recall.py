@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
 
+from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import BaseIndex, index_builds
-from tagwatch.audit.base_build import base_builds
-from tagwatch.audit.base_seed import with_older_builds
+from tagwatch.audit.base.seed import with_older_builds
 from tagwatch.audit.history import Interval
 from tagwatch.audit.memory import Memory
 from tagwatch.audit.policy.policy import Policy

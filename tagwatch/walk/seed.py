@@ -1,7 +1,7 @@
 """Seeding: older builds of approved bases, read once for the images that stand on no known build.
 
 A new ledger knows the approved bases as of today only. What is wished for and why says
-`audit.base_seed`; here it becomes what to ask, and what was read becomes builds.
+`audit.base.seed`; here it becomes what to ask, and what was read becomes builds.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from datetime import datetime
 from functools import cached_property
 
 from tagwatch.audit.base.base import BaseMatch
+from tagwatch.audit.base.build import claimed_builds
 from tagwatch.audit.base.claim import claim_digests
 from tagwatch.audit.base.index import BaseIndex
-from tagwatch.audit.base_build import claimed_builds
-from tagwatch.audit.base_seed import OlderTags, Wish, wishes
+from tagwatch.audit.base.seed import OlderTags, Wish, wishes
 from tagwatch.audit.image import Image
 from tagwatch.crawl.plan import Want
 from tagwatch.image.digest import Digest

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from tagwatch.audit.change.occasion import OCCASIONS
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.judge import active_rules
+from tagwatch.audit.occasion import OCCASIONS
 from tagwatch.audit.policy.policy import Policy
 from tagwatch.audit.rule.catalogue import explain_rule, load_rule, rule_documentation
 from tagwatch.audit.rule.interface import Need

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagwatch.audit.base.base import BaseVerdict
+from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.match import match_bases
-from tagwatch.audit.base_build import base_builds
 from tagwatch.audit.change.change import Change, Verdict
 from tagwatch.audit.change.steps import normalized_step
 from tagwatch.audit.change.verdict import ChangeContext, explain_change

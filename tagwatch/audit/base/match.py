@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tagwatch.audit.base.base import BaseBuild, BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.base.build import build_of, canonical_name, parse_or_none, repository_of
 from tagwatch.audit.base.claim import (
     Claim,
     ClaimKind,
@@ -29,7 +30,6 @@ from tagwatch.audit.base.sentence import (
     partial_sentence,
     served_sentence,
 )
-from tagwatch.audit.base_build import build_of, canonical_name, parse_or_none, repository_of
 from tagwatch.audit.diff.attestation import UNREAD_ATTESTATION
 from tagwatch.audit.diff.diff import platform_name
 from tagwatch.audit.image import Image, PlatformImage

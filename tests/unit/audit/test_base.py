@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 
 from tagwatch.audit.base.base import BaseBuild, BaseMatch, BaseVerdict
+from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.claim import Claim, ClaimKind
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.match import MatchContext, match_base, match_bases
-from tagwatch.audit.base_build import base_builds
 from tagwatch.audit.history import Interval
 from tagwatch.audit.image import read_image
 from tagwatch.image.platform import LINUX_AMD64, Platform

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tagwatch.audit.base.base import BaseVerdict
+from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import index_builds
 from tagwatch.audit.base.match import match_bases
-from tagwatch.audit.base_build import base_builds
 from tagwatch.audit.change.verdict import explain_change
 from tagwatch.audit.diff.attestation import listed_attestations
 from tagwatch.audit.diff.diff import diff_images

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from tagwatch.audit.base.base import BaseBuild, BaseMatch, BaseVerdict
+from tagwatch.audit.base.build import base_builds, claimed_builds
 from tagwatch.audit.base.index import index_builds
 from tagwatch.audit.base.match import match_base
-from tagwatch.audit.base_build import base_builds, claimed_builds
-from tagwatch.audit.base_seed import OlderTags, Wish, older_tags, wishes, with_older_builds
+from tagwatch.audit.base.seed import OlderTags, Wish, older_tags, wishes, with_older_builds
 from tagwatch.audit.history import Interval
 from tagwatch.audit.image import Image, read_image
 from tagwatch.audit.policy.policy import ApprovedBase
