@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
 from tagwatch.audit.finding import Finding, Severity
 from tagwatch.audit.result import AuditResult, Since
+from tagwatch.image.digest import short_digest
 from tagwatch.publish.movement import Movement, movements
 from tagwatch.publish.notify.interface import AlertContext
 from tagwatch.publish.text import count, one_line, stamp
@@ -23,6 +25,7 @@ from tagwatch.value import dataclass
 __all__ = ["Alert", "Group", "Line", "alert_key", "alert_of"]
 
 _MESSAGE_LIMIT = 240
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +128,13 @@ def _line(name: str, same: list[Finding], mark: str) -> Line:
         message=one_line(first.message.removeprefix(f"{name} "), _MESSAGE_LIMIT),
         where=_where(same),
         fix="" if mark else fix_text(first),
-        remedy="" if mark or first.fix else one_line(first.remedy, _MESSAGE_LIMIT),
+        remedy="" if mark or first.fix else _brief(one_line(first.remedy, _MESSAGE_LIMIT)),
     )
+
+
+def _brief(advice: str) -> str:
+    """Advice with digests cut short: the report has them whole."""
+    return _DIGEST.sub(lambda found: f"{short_digest(found[0])}…", advice)
 
 
 def _name(finding: Finding) -> str:

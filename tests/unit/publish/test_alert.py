@@ -114,6 +114,15 @@ def test_the_name_is_not_told_twice(message: str, told: str) -> None:
     )
 
 
+def test_advice_has_short_digests() -> None:
+    remedy = f"wait, or write postgres:16.4@sha256:{'c0ffee00' * 8}"
+    finding = replace(since().new[0], remedy=remedy, fix=None)
+    alert = alert_of(sample(), replace(NOTHING, new=(finding,)), CONTEXT)
+    assert alert is not None
+    told = alert.groups[0].lines[0].remedy
+    assert told == "wait, or write postgres:16.4@sha256:c0ffee00c0ff…"
+
+
 def test_a_move_that_a_finding_tells_is_not_told_twice() -> None:
     alert = alert_of(sample(), since(), CONTEXT)
     assert alert is not None
