@@ -222,6 +222,7 @@ async def scan(
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.ask import Patience
     from tagwatch.walk.deliver import alerts_of
+    from tagwatch.walk.immutable import immutable_bases
     from tagwatch.walk.survey import Order, survey
 
     found = sources_from_globs(site.settings.sources, site.root)
@@ -231,10 +232,11 @@ async def scan(
             "no source of the configuration matches a file, and nothing is watched",
             hint="patterns of `sources:` start at the configuration's folder",
         )
+    watches = (*site.settings.watch, *immutable_bases(site.policy))
     with Ledger.open(site.database) as ledger:
         run_id = ledger.begin_run("scan", site.at)
         seen = await survey(
-            Order(targets=files.targets, watches=site.settings.watch, whole=True),
+            Order(targets=files.targets, watches=watches, whole=True),
             ledger,
             run_id,
             site,
@@ -288,10 +290,11 @@ def _draws_from_others(read: tuple[str, Extraction]) -> bool:
 
 
 def _watch_list(targets: Sequence[Target]) -> tuple[tuple[str, Extraction], ...]:
-    """The watch list as the file that it stands in."""
-    if not targets:
-        return ()
-    return ((targets[0].location.path, Extraction(targets=tuple(targets))),)
+    """The watch list as the files that it stands in."""
+    found: dict[str, list[Target]] = {}
+    for target in targets:
+        found.setdefault(target.location.path, []).append(target)
+    return tuple((path, Extraction(targets=tuple(listed))) for path, listed in found.items())
 
 
 def _with_fix_lines(

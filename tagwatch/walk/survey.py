@@ -211,7 +211,8 @@ class _Remembering:
     ) -> None:
         memory = self._recall(repository, moves)
         named = {evidence_key(target) for target in targets}
-        watched = [one for one in _watched(watches, memory) if evidence_key(one) not in named]
+        listed = {evidence_key(one): one for one in reversed(list(_watched(watches, memory)))}
+        watched = [one for key, one in reversed(listed.items()) if key not in named]
         self._found.watched += watched
         wanted: dict[str, Target] = {}
         for target in (*sorted(targets, key=_is_not_parent), *watched):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from tagwatch.audit.base.base import BaseVerdict, MatchedBase
+from tagwatch.audit.base.base import BaseMatch, BaseVerdict, MatchedBase
 from tagwatch.audit.knowledge import Cycle, Knowledge, Product
 from tagwatch.audit.policy.policy import (
     ApprovedBase,
@@ -36,6 +36,14 @@ from tests.contract.rule_case import (
 )
 
 __all__ = ["CASES"]
+
+
+def retired(days: int) -> BaseMatch:
+    """A base that its tag served until so many days ago, when the tag went."""
+    found = match(BaseVerdict.EXACT_RETIRED, sentence="Built on it. That tag is no longer served.")
+    assert found.base is not None
+    return replace(found, base=replace(found.base, last_seen=ago(days)))
+
 
 CASES: dict[str, tuple[Said, ...]] = {
     "base-not-approved": (
@@ -69,7 +77,7 @@ CASES: dict[str, tuple[Said, ...]] = {
             targets=(APP,),
             facts=(evidence(APP, bases=(match(BaseVerdict.EXACT_STALE, version="3.12.1"),)),),
             policy=BASES,
-            expect=speaks("3.12.1"),
+            expect=speaks("3.12.1", "which is outside >=3.12.4"),
         ),
         Said(
             why="one platform is enough",
@@ -305,6 +313,17 @@ CASES: dict[str, tuple[Said, ...]] = {
         ),
     ),
     "base-stale": (
+        Said(
+            why="a base whose tag is gone",
+            targets=(APP,),
+            facts=(evidence(APP, bases=(retired(8),)),),
+            expect=speaks("That tag is no longer served", "a base that is still served"),
+        ),
+        Said(
+            why="a base whose tag went yesterday",
+            targets=(APP,),
+            facts=(evidence(APP, bases=(retired(1),)),),
+        ),
         Said(
             why="a pin that its tag never served",
             targets=(PINNED,),

@@ -8,6 +8,7 @@ Both are read when an image stands on no build that is known.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 from tagwatch.audit.base.base import BaseBuild, BaseMatch
 from tagwatch.audit.base.claim import Claim, find_claims
@@ -17,6 +18,7 @@ from tagwatch.audit.version.stated_version import is_older
 from tagwatch.audit.version.version_evidence import version_evidence
 from tagwatch.image.digest import Digest
 from tagwatch.image.image_config import ImageConfig
+from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.tag import Kind, Tag
 from tagwatch.image.tag_table import TagTable
@@ -24,6 +26,7 @@ from tagwatch.value import dataclass, replace
 
 __all__ = ["OlderTags", "Wish", "older_tags", "wishes", "with_older_builds"]
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _NEWEST = 8
 """How many older tags of one followed tag are read where nothing says which is meant."""
 
@@ -118,10 +121,24 @@ def with_older_builds(
         table = TagTable.of({build.tag: None for build in own})
         for tag in base.tags:
             older = {one.text: one for one in reversed(older_tags(tag, table))}
-            now = [build for build in own if build.tag == tag and not build.ended]
-            for current in now if older else ():
+            seen = [build for build in own if build.tag == tag and not build.known_as]
+            for current in _newest(seen) if older else ():
                 found += _older_builds(current, own, older)
     return [*found, *builds]
+
+
+def _newest(builds: Iterable[BaseBuild]) -> Iterable[BaseBuild]:
+    """Of each platform what the tag serves now, or served last where it is gone."""
+    found: dict[Platform, BaseBuild] = {}
+    for build in builds:
+        other = found.get(build.platform)
+        if other is None or _served_until(other) <= _served_until(build):
+            found[build.platform] = build
+    return found.values()
+
+
+def _served_until(build: BaseBuild) -> tuple[bool, datetime]:
+    return not build.ended, build.last_seen or _NEVER
 
 
 def _older_builds(

@@ -18,7 +18,12 @@ from collections.abc import Iterator
 
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Severity
-from tagwatch.audit.policy.approval import approval, is_version_allowed, known_approval
+from tagwatch.audit.policy.approval import (
+    approval,
+    is_version_allowed,
+    known_approval,
+    policy_base,
+)
 from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import listed, name
 from tagwatch.audit.rule.stage import is_built_upon, is_judged
@@ -71,7 +76,9 @@ def _why(subject: Subject, evidence: Evidence) -> str:
     if own is not None and match.base.reference == own.canonical:
         return "the policy does not name it, and it stands on none that is named"
     version = f" = {match.base.version}" if match.base.version else ""
-    return f"by its layers it stands on {match.base.reference}{version} ({match.platform})"
+    base = policy_base(match, subject.policy)
+    outside = f", which is outside {base.allow_versions}" if base and version else ""
+    return f"by its layers it stands on {match.base.reference}{version} ({match.platform}){outside}"
 
 
 RULE = Rule(

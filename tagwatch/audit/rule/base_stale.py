@@ -2,7 +2,7 @@
 
 Measured on the image's own platform: an index that changed for other platforms or attestations is
 not stale. The policy's `stale_grace` leaves time to rebuild; a base with `max_behind` counts
-builds instead of days.
+builds instead of days. A base whose tag is gone gets no newer build: it is told as well.
 
 Example: `FROM redis:6.2@sha256:bbbbbbbbbbbb…`: "redis:6.2 left the pinned sha256:bbbbbbbbbbbb
 (6.2.20) on 2026-11-14, and serves sha256:aaaaaaaaaaaa (6.2.24)".
@@ -29,6 +29,7 @@ from tagwatch.source.edit import pin
 
 __all__ = ["RULE", "check"]
 
+_LEFT = (BaseVerdict.EXACT_STALE, BaseVerdict.EXACT_RETIRED)
 _SAME_IMAGE = frozenset(
     {Verdict.IDENTICAL.value, Verdict.ATTESTATION_ONLY.value, Verdict.RECOMPRESSED.value}
 )
@@ -39,7 +40,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     yield from _pinned(subject)
     evidence = subject.evidence
     for match in evidence.bases if evidence and is_judged(subject) else ():
-        if match.verdict is BaseVerdict.EXACT_STALE and _is_due(match, subject):
+        if match.verdict in _LEFT and _is_due(match, subject):
             yield _stale(match, subject)
 
 
@@ -81,15 +82,20 @@ def _is_due(match: BaseMatch, subject: Subject) -> bool:
     if base is not None and base.max_behind is not None and match.behind is not None:
         return match.behind > base.max_behind
     since = match.current.first_seen if match.current else None
+    if match.verdict is BaseVerdict.EXACT_RETIRED and match.base is not None:
+        since = match.base.last_seen
     return since is None or subject.at - since >= subject.policy.defaults.stale_grace
 
 
 def _stale(match: BaseMatch, subject: Subject) -> Statement:
+    is_gone = match.verdict is BaseVerdict.EXACT_RETIRED
     behind = {"behind": str(match.behind)} if match.behind is not None else {}
     told = match.sentence.removesuffix(".") or "it stands on an older build of its base"
     return Statement(
         message=f"{name(subject.target)} ({match.platform}): {told}",
-        remedy="rebuild it on the present build of its base",
+        remedy="rebuild it on a base that is still served"
+        if is_gone
+        else "rebuild it on the present build of its base",
         evidence={**({"base": str(match.base.digest)} if match.base else {}), **behind},
         subject=match.platform,
     )

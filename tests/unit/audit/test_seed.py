@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -98,6 +99,18 @@ def test_what_the_tag_serves_now_and_what_is_newer_is_not_older() -> None:
 def test_nothing_stands_for_a_tag_that_was_never_read() -> None:
     builds = list(served(OLD, "3.12.3-slim"))
     assert with_older_builds(builds, [PYTHON]) == builds
+
+
+def test_an_older_build_of_a_tag_that_is_gone_is_retired_with_it() -> None:
+    """Else an image on an approved base would stand on one that nobody approved, overnight."""
+    builds = [
+        *served(OLD, "3.12.3-slim"),
+        *(replace(one, ended=True) for one in served(NOW, "3.12-slim", version="3.12.4")),
+    ]
+    found = match(app(OLD), with_older_builds(builds, [PYTHON]))
+    assert found.verdict is BaseVerdict.EXACT_RETIRED
+    assert found.base is not None
+    assert found.base.reference.endswith("python:3.12-slim")
 
 
 def test_builds_behind_are_counted_by_version_not_by_the_order_of_reading() -> None:
