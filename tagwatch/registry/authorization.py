@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from yarl import URL
 
+from tagwatch.errors import DeniedError
 from tagwatch.registry.challenge import Challenge, best_challenge, parse_challenges
 from tagwatch.registry.credential.chain import CredentialChain, Found
 from tagwatch.registry.credential.interface import Credential, CredentialKind
@@ -73,13 +74,20 @@ class Authorizer:
         return self.ready(grant) or await self._answer(grant, self._challenge, ())
 
     async def renew(self, answer: Answer, grant: Grant, refused: str | None) -> str | None:
-        """Another value after a 401 that used `refused`; None where there is no other."""
+        """Another value after a 401 or 403 that used `refused`; None where there is no other.
+
+        A 403 means that the login itself has ended (ECR), or that it may not read this.
+        """
         self._ready.pop(grant, None)
         self.learn(answer)  # gcr.io has answered 401 without one: then the ping's serves
         challenge = self._challenge
         if challenge is None:
             return None
-        renewed = await self._answer(grant, challenge, challenge.scopes, refused=refused)
+        renewed = refused
+        if answer.status == 401 or challenge.scheme == "basic":
+            renewed = await self._answer(grant, challenge, challenge.scopes, refused=refused)
+        if renewed == refused and await self._log_in_again(grant):
+            renewed = await self._answer(grant, challenge, challenge.scopes, refused=refused)
         return renewed if renewed != refused else None
 
     async def found(self, path: str) -> Found:
@@ -102,6 +110,11 @@ class Authorizer:
             text = text.replace(secret, "…")
         return text
 
+    async def _log_in_again(self, grant: Grant) -> bool:
+        """True where the credential that was found a while ago has another in its place."""
+        credential = (await self._credentials.find(grant.path)).credential
+        return credential is not None and await self._credentials.renew(grant.path, credential)
+
     async def _answer(
         self,
         grant: Grant,
@@ -115,12 +128,15 @@ class Authorizer:
             return self._keep(grant, _bearer(credential.secret), float("inf"))
         if challenge.scheme == "basic":
             return self._keep(grant, _basic(credential), float("inf"))
-        token, ends_at = await self._tokens.token(
-            challenge,
-            _scopes(grant, challenge, asked),
-            credential,
-            refused=refused.removeprefix("Bearer ") if refused else None,
-        )
+        scopes = _scopes(grant, challenge, asked)
+        old = refused.removeprefix("Bearer ") if refused else None
+        try:
+            token, ends_at = await self._tokens.token(challenge, scopes, credential, refused=old)
+        except DeniedError:
+            if not await self._log_in_again(grant):
+                raise
+            credential = (await self._credentials.find(grant.path)).credential
+            token, ends_at = await self._tokens.token(challenge, scopes, credential, refused=old)
         return self._keep(grant, _bearer(token), ends_at)
 
     def _keep(self, grant: Grant, value: str | None, ends_at: float) -> str | None:

@@ -102,7 +102,7 @@ class OciClient:
         cap: int = _LIST_BYTES,
         json: bytes | None = None,
     ) -> Answer:
-        """The answer to an authenticated request; a 401 is answered once.
+        """The answer to an authenticated request; a refusal is answered once.
 
         `path` is encoded and starts with `/`. Statuses other than 401 and 403 are the caller's.
         Raises `DeniedError` for those two.
@@ -121,7 +121,7 @@ class OciClient:
             json=json,
         )
         answer = await self.transport.send(ask)
-        if answer.status == 401:
+        if answer.status in (401, 403):
             renewed = await self.authorizer.renew(answer, grant, value)
             if renewed is not None:
                 answer = await self.transport.send(ask.with_authorization(renewed))

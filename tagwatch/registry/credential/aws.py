@@ -55,6 +55,10 @@ class AwsCredential:
             except RegistryError as error:
                 raise CredentialError(error.message, hint=error.hint) from error
 
+    def forget(self) -> None:
+        """See `RenewableSource.forget`."""
+        self._found.clear()
+
     async def _ask(self, place: EcrPlace, host: str, origin: str) -> Credential:
         assert self._context.api is not None
         own = await self._login.endpoint(place)

@@ -61,6 +61,10 @@ class Azure:
             raise self._asked
         return self._asked
 
+    def forget(self) -> None:
+        """See `RenewableSource.forget`."""
+        self._asked = None
+
     async def _ask(self, program: str) -> Credential:
         code, output = await run_program(
             (program, *_COMMAND), self._environment, seconds=_TIMEOUT_SECONDS

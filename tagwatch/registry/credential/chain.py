@@ -7,12 +7,15 @@ import logging
 from collections.abc import Mapping
 
 from tagwatch.errors import CredentialError
-from tagwatch.registry.credential.interface import Credential, CredentialSource
+from tagwatch.registry.credential.interface import Credential, CredentialSource, RenewableSource
 from tagwatch.value import dataclass
 
 __all__ = ["CredentialChain", "Found"]
 
 log = logging.getLogger(__name__)
+
+_YOUNG_SECONDS = 60.0
+"""What was found so lately is not asked for again: it is refused for another reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class CredentialChain:
         self._hosts = hosts
         self._found: dict[str, Found] = {}
         self._asking = asyncio.Lock()
+        self._asked_at = 0.0
 
     async def find(self, path: str) -> Found:
         """The credential for a repository's path; empty asks for the host's own.
@@ -44,6 +48,24 @@ class CredentialChain:
                     self._found[path] = await self._ask(path)
         return self._found[path]
 
+    async def renew(self, path: str, refused: Credential) -> bool:
+        """Ask once more where `refused` was found a while ago; True where there is another now.
+
+        A cloud's token lasts an hour, a first night may last longer.
+        """
+        clock = asyncio.get_running_loop().time
+        async with self._asking:
+            known = self._found.get(path)
+            if known is None or known.credential in (None, refused):
+                if clock() - self._asked_at < _YOUNG_SECONDS:
+                    return False
+                for source in self._sources.values():
+                    if isinstance(source, RenewableSource):
+                        source.forget()
+                self._found.clear()
+                known = self._found[path] = await self._ask(path)
+        return known.credential is not None and known.credential.identity != refused.identity
+
     def secrets(self) -> frozenset[str]:
         """The secrets found so far, for taking them out of a text."""
         found = (entry.credential for entry in self._found.values())
@@ -51,6 +73,8 @@ class CredentialChain:
 
     async def _ask(self, path: str) -> Found:
         problem: CredentialError | None = None
+        if not self._found:
+            self._asked_at = asyncio.get_running_loop().time()
         for source in self._sources.values():
             for host in self._hosts:
                 try:

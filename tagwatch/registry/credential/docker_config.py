@@ -84,6 +84,11 @@ class DockerConfig:
             raise problem
         return None
 
+    def forget(self) -> None:
+        """See `RenewableSource.forget`."""
+        self._configs.clear()
+        self._helped.clear()
+
     async def _find_in(self, place: _Place, host: str, path: str) -> Credential | None:
         config = self._config(place)
         if config is None:

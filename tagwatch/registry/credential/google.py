@@ -58,6 +58,10 @@ class GoogleCredential:
             raise self._found
         return self._found
 
+    def forget(self) -> None:
+        """See `RenewableSource.forget`."""
+        self._found = None
+
     def _has_login(self) -> bool:
         """True where a file, a variable or the machine itself speaks for one."""
         environment = self._context.environment

@@ -6,14 +6,20 @@ import hashlib
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from yarl import URL
 
 from tagwatch.registry.transport import Transport
 from tagwatch.value import dataclass, field
 
-__all__ = ["Credential", "CredentialContext", "CredentialKind", "CredentialSource"]
+__all__ = [
+    "Credential",
+    "CredentialContext",
+    "CredentialKind",
+    "CredentialSource",
+    "RenewableSource",
+]
 
 
 class CredentialKind(StrEnum):
@@ -73,3 +79,11 @@ class CredentialSource(Protocol):
         `host` carries its port where it has one. None: this source knows none. Raises
         `CredentialError` where a file or program that should know cannot be used.
         """
+
+
+@runtime_checkable
+class RenewableSource(Protocol):
+    """A source whose secrets end: a cloud's passwords and tokens, what a helper program gives."""
+
+    def forget(self) -> None:
+        """Forget what was found: the next `find` asks again."""

@@ -1,0 +1,111 @@
+"""A login that ends in the midst of a run is asked for again where it came from, and not more."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tagwatch.errors import DeniedError
+from tagwatch.registry.credential import chain
+from tests.registry.doubles.warehouse import USER, Double, Refusal
+from tests.registry.harness import registry_at, repository
+
+DENIED = b'{"errors":[{"code":"DENIED","message":"Your authorization token has expired."}]}'
+PATHS = ("shop/a", "shop/b", "shop/c")
+
+
+class Helper:
+    """A credential helper program whose secret can change; it notes each call."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._secret, self._calls = home / "secret", home / "calls"
+        program = home / "bin" / "docker-credential-turning"
+        program.parent.mkdir()
+        program.write_text(
+            f"#!/bin/sh\necho x >> {self._calls}\n"
+            f'printf \'{{"Username":"{USER}","Secret":"%s"}}\' "$(cat {self._secret})"\n'
+        )
+        program.chmod(0o755)
+        config = home / ".docker" / "config.json"
+        config.parent.mkdir()
+        config.write_text(json.dumps({"credsStore": "turning"}))
+        self.gives("first")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"PATH": f"{self.home / 'bin'}:/usr/bin:/bin"}
+
+    @property
+    def calls(self) -> int:
+        return len(self._calls.read_text().split())
+
+    def gives(self, secret: str) -> None:
+        self._secret.write_text(secret)
+
+
+@pytest.fixture
+def helper(tmp_path: Path) -> Helper:
+    return Helper(tmp_path)
+
+
+def private(*, basic: bool) -> Double:
+    double = Double()
+    double.basic = basic
+    double.logins = {USER: "first"}
+    for path in PATHS:
+        double.warehouse.push(path, "1", index=False)
+        double.private.add(path)
+    return double
+
+
+@pytest.mark.parametrize("basic", [True, False], ids=["basic", "bearer"])
+async def test_another_secret_is_taken_up(
+    helper: Helper, monkeypatch: pytest.MonkeyPatch, basic: bool
+) -> None:
+    """Passwords of Amazon's last twelve hours, access tokens of Google's one."""
+    monkeypatch.setattr(chain, "_YOUNG_SECONDS", 0.0)
+    double = private(basic=basic)
+    async with (
+        double.serving(),
+        registry_at(double.url, environment=helper.environment, home=helper.home) as registry,
+    ):
+        assert await registry.head(repository(double.host, PATHS[0]), "1")
+        double.logins = {USER: "second"}
+        helper.gives("second")
+        for path in PATHS[1:]:
+            assert await registry.head(repository(double.host, path), "1")
+    assert helper.calls == 2
+
+
+async def test_an_expired_login_that_is_told_by_403(
+    helper: Helper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain, "_YOUNG_SECONDS", 0.0)
+    double = private(basic=True)
+    async with (
+        double.serving(),
+        registry_at(double.url, environment=helper.environment, home=helper.home) as registry,
+    ):
+        assert await registry.head(repository(double.host, PATHS[0]), "1")
+        double.logins = {USER: "second"}
+        helper.gives("second")
+        double.refusals["head"] = [Refusal(status=403, body=DENIED)]
+        assert await registry.head(repository(double.host, PATHS[1]), "1")
+    assert helper.calls == 2
+
+
+async def test_what_was_found_just_now_is_not_asked_for_again(helper: Helper) -> None:
+    """Whoever may read nothing of two hundred repositories starts no program for each."""
+    double = private(basic=True)
+    double.logins = {USER: "of somebody else"}
+    async with (
+        double.serving(),
+        registry_at(double.url, environment=helper.environment, home=helper.home) as registry,
+    ):
+        for path in PATHS:
+            with pytest.raises(DeniedError):
+                await registry.head(repository(double.host, path), "1")
+    assert helper.calls == 1
