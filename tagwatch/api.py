@@ -256,6 +256,7 @@ async def scan(
                 quotas=seen.answers.quotas,
                 whole=True,
                 complete=not seen.answers.stopped,
+                watched=seen.places,
             ),
             site.policy,
             site.knowledge,

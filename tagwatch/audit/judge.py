@@ -23,7 +23,7 @@ from tagwatch.audit.result import AuditResult, Coverage, Ignored, RepositoryChan
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import FileSubject, Rule, RunSubject, Scope, Statement, Subject
 from tagwatch.family import RULES, RULES_OFF
-from tagwatch.image.reference import Reference
+from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failure, Quota, Remark
 from tagwatch.source.target import Extraction, Location, Problem, Target
 from tagwatch.value import dataclass, field
@@ -36,7 +36,8 @@ class Case:
     """What is to be judged. `files`: path and extraction, the watch list as a file among them.
 
     `whole`: this is everything there is (a scan), so that an ignore that names nothing is unused;
-    False where only some files were asked for. `complete` False: the run was cut short.
+    False where only some files were asked for. `complete` False: the run was cut short. `watched`:
+    where the watch list names a repository.
     """
 
     at: datetime
@@ -51,6 +52,7 @@ class Case:
     facts_from: str = ""
     whole: bool = False
     complete: bool = True
+    watched: Mapping[Repository, Location] = field(default_factory=dict)
 
 
 def judge(
@@ -255,6 +257,7 @@ class _Session:
                 problems=tuple(self.problems),
                 failures=self._case.failures,
                 targets=tuple(self.targets),
+                watched=self._case.watched,
                 known_rules=frozenset((*RULES, *self._policy.plugins)),
                 at=self._case.at,
                 knowledge=self._knowledge,

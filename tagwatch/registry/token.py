@@ -129,9 +129,10 @@ class TokenCache:
         if answer is None:
             answer = await self._get(realm, service, scopes, credential)
         if answer.status != 200:
-            raise self._transport.refusal(
-                answer, _doing(realm), hint=_hint(realm, credential, withheld=withheld)
-            )
+            hint = _hint(realm, credential, withheld=withheld)
+            if 300 <= answer.status < 400:
+                hint = "it sends its client elsewhere: a login follows no redirect"
+            raise self._transport.refusal(answer, _doing(realm), hint=hint)
         return self._read(answer, realm)
 
     async def _refresh_token(self, realm: URL, service: str, credential: Credential) -> Credential:

@@ -25,9 +25,10 @@ from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.spool import Spool
 from tagwatch.ledger.write import Ledger
-from tagwatch.source.target import Target
+from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers, Patience, open_asker, pattern_of, wants_of_run
+from tagwatch.walk.prefix import prefix_of
 from tagwatch.walk.recall import (
     base_repositories,
     recall_bases,
@@ -63,9 +64,13 @@ class Order:
 
 @dataclass(slots=True, kw_only=True)
 class Survey:
-    """What a survey learnt. `watched`: what the watch list came to beside what files name."""
+    """What a survey learnt. `watched`: what the watch list came to beside what files name.
+
+    `places`: where the watch list names a repository or prefix, be it that nothing came of it.
+    """
 
     answers: Answers
+    places: dict[Repository, Location] = field(default_factory=dict)
     watched: list[Target] = field(default_factory=list)
     evidence: Spool = field(default_factory=Spool)
     changes: list[RepositoryChange] = field(default_factory=list)
@@ -97,7 +102,7 @@ async def survey(
             progress=progress,
         )
         answers.failures += failures
-        found = Survey(answers=answers)
+        found = Survey(answers=answers, places=_places((*order.watches, *expanded)))
         asked = Need.DOCUMENTS in needs
         remembering = _Remembering(ledger, site, found, documents_asked=asked, seeds=order.whole)
         remembering.run(order.targets, expanded, order.images)
@@ -355,6 +360,15 @@ def _by_repository(moves: Iterable[Move]) -> Mapping[Repository, tuple[Move, ...
         repository: tuple(group)
         for repository, group in groupby(ordered, key=lambda move: move.repository)
     }
+
+
+def _places(watches: Iterable[Watch]) -> dict[Repository, Location]:
+    found: dict[Repository, Location] = {}
+    for watch in watches:
+        prefix = prefix_of(watch.image)
+        named = prefix.repository if prefix else Repository.parse(watch.image).identity
+        found.setdefault(named, watch.location)
+    return found
 
 
 def _watches_by_repository(watches: Iterable[Watch]) -> dict[Repository, list[Watch]]:

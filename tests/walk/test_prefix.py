@@ -113,3 +113,21 @@ async def test_doctor_says_where_repositories_cannot_be_listed(tmp_path: Path) -
     assert done.code == 1
     assert "this registry does not list its repositories" in done.out
     assert "name the repositories one by one" in done.out
+
+
+@pytest.mark.parametrize("watch", ["{image: registry.example/shop/*}", "{image: other.example/a}"])
+async def test_what_is_watched_and_not_read_is_told_where_it_is_watched(
+    tmp_path: Path, watch: str
+) -> None:
+    """Nothing was expanded from it: the finding stood at `.:1:1`."""
+    place = Workplace(tmp_path, {"HOME": str(tmp_path)})
+    double = served()
+    for kind in ("catalog", "tags"):
+        double.refusals[kind] = [Refusal(status=403)] * 9
+    async with double.serving():
+        configure(place, double, watch, host=watch.split("/")[0].removeprefix("{image: "))
+        answer = (await place.run("scan", "--format", "json")).json
+    (finding,) = answer["findings"]
+    assert finding["rule"] == "check-incomplete"
+    location = finding["location"]
+    assert (location["path"], location["line"], location["column"]) == ("tagwatch.yaml", 3, 17)

@@ -13,12 +13,12 @@ Source: OCI distribution-spec, error codes; Docker Scout "No data".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from tagwatch.audit.evidence import Evidence, is_readable
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, RunSubject, Scope, Statement
-from tagwatch.audit.rule.phrase import WATCH, name
+from tagwatch.audit.rule.phrase import name
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Location, Target
 
@@ -51,7 +51,7 @@ def check(subject: RunSubject) -> Iterator[Statement]:
                 message=f"{failure.repository.name} was not read: {failure.message}",
                 remedy=failure.hint,
                 severity=severity,
-                location=_place_of(failure, subject.targets),
+                location=_place_of(failure, subject),
                 subject=failure.repository.name,
                 evidence={"code": failure.code},
                 unknown=True,
@@ -78,15 +78,14 @@ def _unchecked(
     )
 
 
-def _place_of(failure: Failure, targets: Sequence[Target]) -> Location | None:
-    """Where the repository is named; else the watch list, which names what is listed by prefix."""
+def _place_of(failure: Failure, subject: RunSubject) -> Location | None:
+    """Where the repository is named: in a file, else in the watch list."""
     named = (
         target.location
-        for target in targets
+        for target in subject.targets
         if target.reference is not None and target.reference.repository == failure.repository
     )
-    watched = (target.location for target in targets if target.kind == WATCH)
-    return next(named, None) or next(watched, None)
+    return next(named, None) or subject.watched.get(failure.repository)
 
 
 def _failure(

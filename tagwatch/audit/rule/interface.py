@@ -13,6 +13,7 @@ from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Fix, Severity
 from tagwatch.audit.knowledge import Knowledge
 from tagwatch.audit.policy.policy import Policy
+from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Ignore, Instruction, Location, Port, Problem, Target
 from tagwatch.value import dataclass, field
@@ -177,6 +178,7 @@ class RunSubject:
 
     `unchecked`: the targets whose facts could not be read, or not in full, with what is known.
     `problems`: what stood in the way of reading files; those marked `skipped` are meant to.
+    `watched`: where the watch list names a repository.
     """
 
     ignores: tuple[IgnoreUse, ...]
@@ -184,6 +186,7 @@ class RunSubject:
     problems: tuple[Problem, ...]
     failures: tuple[Failure, ...]
     targets: tuple[Target, ...]
+    watched: Mapping[Repository, Location]
     known_rules: frozenset[str]
     at: datetime
     knowledge: Knowledge
