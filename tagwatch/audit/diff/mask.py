@@ -12,7 +12,8 @@ _MAX_TEXT = 8_192
 _SECRET = re.compile(
     r"passw(?:or)?d|passphrase|secret|token|credential|api_?key|access_?key|private_?key"
     r"|(?:encryption|signing|master|account|storage|license)_?key|connection_?string"
-    r"|pass$|(?:^|[_.-])(?:pass|pwd|auth|dsn|pat|key)(?:$|[_.-])",
+    r"|pass$|(?:^|[_.-])(?:pass|pwd|auth|dsn|pat|key)(?:$|[_.-])"
+    r"|(?:^|[_.-])(?:jwt|cookie|webhook(?:[_.-]ur[il])?)$",
     re.IGNORECASE,
 )
 # what carries such a word and is public: checksums, versions, paths to files, public keys
@@ -27,7 +28,7 @@ _ASSIGNMENT = re.compile(
 )
 _OPTION = re.compile(
     r"(?<![\w-])(?P<key>--?[A-Za-z][\w-]*)(?P<glue>[\"']?,?\s+[\"']?)"
-    r"(?P<value>[^\s\"'-][^\s\"']*)"
+    r"(?P<value>[^\s\"'&|;<>-][^\s\"']*)"
 )
 # ENV and LABEL steps print values raw, blanks included: up to the next NAME= or the end
 _SETTING = re.compile(
@@ -37,9 +38,35 @@ _SETTING = re.compile(
 _RAW_VALUES = re.compile(r"(?:/bin/sh -c #\(nop\)\s+)?(?:ENV|ARG|LABEL)\s|(?:RUN\s+)?\|\d+\s")
 _USERINFO = re.compile(r"(?<=://)(?P<user>[^\s/:@]*):(?P<value>[^\s/@]+)(?=@)")
 _SCHEME = re.compile(r"(?P<key>\b(?:Bearer|Basic))(?P<glue>\s+)(?P<value>[\w.~+/=-]{6,})")
+# what well-known programs take as a secret under no name that says so: a word, and the pattern
+_VALUE = r"[\"']?(?P<value>[^\s\"'|;&$<>][^\s\"'|;&]*)"
+_GAP = r"\b[^|;&]{0,400}?\s"
+_CLIENTS = "docker|podman|nerdctl|buildah|skopeo|crane|helm|oras|oc|az|cf"
+_COMMANDS = tuple(
+    (word, re.compile(pattern, re.DOTALL))
+    for word, pattern in (
+        ("curl", rf"\bcurl{_GAP}(?:-u|--user|--proxy-user)[ =]?[\"']?[^\s:\"']+:{_VALUE}"),
+        ("login", rf"\b(?:{_CLIENTS})\s+(?:[\w-]+\s+)?login{_GAP}-p[ =]{_VALUE}"),
+        ("login", rf"\blogin\s+\S+\s+password\s+{_VALUE}"),  # .netrc
+        ("sshpass", rf"\bsshpass{_GAP}?-p ?{_VALUE}"),
+        ("redis-cli", rf"\bredis-cli{_GAP}-a {_VALUE}"),
+        ("mysql", rf"\bmysql(?:dump|admin)?{_GAP}-p(?![\s]){_VALUE}"),
+        ("mariadb", rf"\bmariadb(?:-\w+)?{_GAP}-p(?![\s]){_VALUE}"),
+        ("-stdin", rf"\b(?:echo|printf)\s+(?:-\w\s+)?{_VALUE}[\"']?\s*\|[^|;&]{{0,400}}-stdin\b"),
+        ("http-basic", rf"\bhttp-basic\.\S+\s+\S+\s+{_VALUE}"),
+        ("uthorization", rf"\b[Aa]uthorization:\s*(?:[A-Za-z]+\s+)?{_VALUE}"),
+        ("sig", rf"[?&](?:sig|signature)={_VALUE}"),
+        ("Signature", rf"[?&]X-\w+-Signature={_VALUE}"),
+        ("://", r"(?<=://)(?P<value>(?=[^\s/@]*\d)[\w-]{12,})(?=@)"),
+        ("PRIVATE KEY-", r"PRIVATE KEY-----(?P<value>.+?)(?=-----END|$)"),
+    )
+)
 _KNOWN_TOKENS = re.compile(
     r"(?<![\w-])(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|AKIA[0-9A-Z]{16}"
-    r"|xox[abeprs]-[\w-]{10,}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*|sk-[\w-]{20,})"
+    r"|xox[abeprs]-[\w-]{10,}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*|sk-[\w-]{20,}"
+    r"|[rs]k_live_\w{16,}|npm_\w{36}|dckr_pat_[\w-]{20,}|pypi-AgE[\w-]{20,}|hv[sb]\.[\w-]{20,}"
+    r"|AIza[\w-]{35}|SG\.[\w-]{16,}\.[\w-]{16,}"
+    r"|(?<=hooks\.slack\.com/services/)[\w/]{10,})"
 )
 
 
@@ -87,6 +114,9 @@ def mask_text(text: str) -> str:
     text = _OPTION.sub(_mask_assignment, text)
     text = _USERINFO.sub(lambda found: f"{found['user']}:{_masked(found['value'])}", text)
     text = _SCHEME.sub(lambda found: f"{found['key']} {_masked(found['value'])}", text)
+    for word, pattern in _COMMANDS:
+        if word in text:
+            text = pattern.sub(_mask_value, text)
     return _KNOWN_TOKENS.sub(lambda found: _masked(found[0]), text)
 
 
@@ -106,6 +136,14 @@ def _mask_assignment(found: re.Match[str]) -> str:
     if not value or value.startswith(("***", "$")) or not is_secret_key(found["key"]):
         return found[0]
     return f"{found['key']}{found['glue']}{_masked(value)}"
+
+
+def _mask_value(found: re.Match[str]) -> str:
+    value, start = found["value"], found.start()
+    if value.startswith("***"):
+        return found[0]
+    begin, end = (place - start for place in found.span("value"))
+    return f"{found[0][:begin]}{_masked(value)}{found[0][end:]}"
 
 
 def _masked(value: str) -> str:

@@ -107,7 +107,40 @@ def test_steps_that_differ_are_named_in_order() -> None:
         "RUN apk add libcrypto3=3.1.4 && ./configure --with-lg-page=12 -o access.log = 1",
         "ENV KEYCLOAK_VERSION=25 TOKENIZER_VERSION=2 AUTHOR=me PASSWORD_FILE=/run/secrets/p",
         "RUN login --password $PASSWORD",
+        "RUN curl --user-agent a:b https://example.com && useradd --user 1000:1000 x",
+        "RUN bash --login -c 'mkdir -p /opt' && git clone https://git@github.com/a/b",
+        'RUN echo "$TOKEN" | docker login -u me --password-stdin && mysql -p < dump.sql',
     ],
 )
 def test_what_is_no_secret_is_not_masked(harmless: str) -> None:
     assert mask_text(harmless) == harmless
+
+
+SECRET = "S3cr3tV4lue"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"RUN curl -fsSL -u me:{SECRET} https://example.com/x",
+        f"RUN curl --user 'me:{SECRET}' https://example.com/x",
+        f"RUN curl -H 'Authorization: token {SECRET}' https://example.com",
+        f"RUN docker login -u me -p {SECRET} registry.example",
+        f"RUN helm registry login -u me -p={SECRET} registry.example",
+        f"RUN echo {SECRET} | docker login -u me --password-stdin",
+        f'RUN printf "machine example.com login me password {SECRET}" > ~/.netrc',
+        f"RUN sshpass -p {SECRET} scp a b && redis-cli -a {SECRET} ping",
+        f"RUN mysqldump -uroot -p{SECRET} db",
+        f"RUN composer config http-basic.example.com me {SECRET}",
+        f"RUN git clone https://{SECRET}123@github.com/a/b",
+        f'RUN wget "https://example.com/x?sv=1&sig={SECRET}"',
+        f"ENV HOOK=https://hooks.slack.com/services/T0/B0/{SECRET}",
+        f"ENV SESSION_COOKIE={SECRET} ALERT_WEBHOOK_URL=https://example.com/{SECRET}",
+        f"RUN echo '-----BEGIN RSA PRIVATE KEY----- {SECRET} -----END RSA PRIVATE KEY-----' > k",
+    ],
+)
+def test_secrets_in_commands_are_masked(text: str) -> None:
+    masked = mask_text(text)
+    assert SECRET not in masked
+    assert "***" in masked
+    assert masked.startswith(text[:7])
