@@ -52,6 +52,21 @@ class Product:
                 best = cycle
         return best
 
+    def cycle_after(self, version: str) -> Cycle | None:
+        """The first release line that is known, where `version` is of one before it: else None.
+
+        Facts leave out what ended long ago. Only lines that count as `version` does are compared.
+        """
+        from tagwatch.image.tag import Scheme, parse_tag  # few checks come here
+
+        scheme, numbers = parse_tag(version).scheme, _numbers(version)
+        alike = [cycle for cycle in self.cycles if parse_tag(cycle.name).scheme is scheme]
+        if scheme is Scheme.NONE or not alike:
+            return None
+        first = min(alike, key=lambda cycle: _numbers(cycle.name))
+        length = len(numbers)
+        return first if numbers < _numbers(first.name)[:length] else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knowledge:

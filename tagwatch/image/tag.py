@@ -27,6 +27,7 @@ __all__ = [
     "is_artifact",
     "is_step_back",
     "parse_tag",
+    "says_less",
     "version_key",
 ]
 
@@ -212,9 +213,18 @@ def is_step_back(before: str | None, after: str | None) -> bool:
     if before is None or after is None:
         return False
     old, new = (parse_tag(version.replace("+", "_")) for version in (before, after))
-    says_less = len(new.release) < len(old.release)
-    says_less = says_less and old.release[: len(new.release)] == new.release
-    return old.scheme is new.scheme and new.precedence < old.precedence and not says_less
+    is_before = old.scheme is new.scheme and new.precedence < old.precedence
+    return is_before and not says_less(after, before)
+
+
+def says_less(version: str, other: str) -> bool:
+    """True where `version` gives the first of the numbers of `other` and no more of them.
+
+    >>> says_less("5.0", "5.0.1"), says_less("5.0.1", "5.0.1"), says_less("5.1", "5.0.1")
+    (True, False, False)
+    """
+    little, much = version_key(version)[0], version_key(other)[0]
+    return len(little) < len(much) and much[: len(little)] == little
 
 
 def _is_commit(tokens: Sequence[Token], vocabulary: Vocabulary) -> bool:

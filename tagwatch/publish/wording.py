@@ -132,10 +132,10 @@ def now_text(resolution: Resolution, *, asked: str = "") -> str:
         return "not in the registry"
     if resolution.status is Status.UNAVAILABLE:
         return "could not be read"
-    parts = [resolution.tag or resolution.version or "no version can be named"]
+    parts = [resolution.name or "no version can be named"]
     if resolution.digest:
         parts.append(short_digest(resolution.digest))
-    known = (resolution.tag, resolution.version, asked or resolution.input.rpartition(":")[2])
+    known = (resolution.name, resolution.version, asked or resolution.input.rpartition(":")[2])
     aliases = [alias for alias in resolution.aliases if alias not in known]
     if aliases:
         more = len(aliases) - _SHOWN_ALIASES

@@ -15,7 +15,6 @@ from tagwatch.audit.judge import may_speak
 from tagwatch.audit.memory import Memory
 from tagwatch.audit.policy.policy import Policy
 from tagwatch.audit.result import RepositoryChange
-from tagwatch.audit.version.resolve import version_of
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.plan import Want
 from tagwatch.crawl.task import Need
@@ -39,6 +38,7 @@ from tagwatch.walk.recall import (
 from tagwatch.walk.seed import Seeding
 from tagwatch.walk.site import BASES_ASKED, Site, bases_key
 from tagwatch.walk.standing import Standing, may_stand
+from tagwatch.walk.version import claimed_version, named_versions
 
 __all__ = ["Order", "Survey", "needs_of", "survey"]
 
@@ -223,8 +223,12 @@ class _Remembering:
         for target in (*sorted(targets, key=_is_not_parent), *watched):
             if (key := evidence_key(target)) is not None:
                 wanted.setdefault(key, target)
+        claimed: dict[str, str] = {}
         for evidence in self._evidence_of(wanted, memory):
             self._found.evidence.put(evidence)
+            claimed |= claimed_version(memory, evidence.resolution)
+        if claimed:
+            self._ledger.set_versions(repository, claimed)
         if len(self._unstored) + len(self._unchanged) >= _STORED_AT_ONCE:
             self._store()
 
@@ -232,7 +236,7 @@ class _Remembering:
         """What is known of a repository, its versions named and its moves explained."""
         reading = self._found.answers.readings.get(repository)
         memory = recall_repository(self._ledger, repository, reading, self._site.at)
-        if versions := _new_versions(memory):
+        if versions := named_versions(memory):
             self._ledger.set_versions(repository, versions)
         if moves:
             from tagwatch.walk.explain import explain_moves  # many nights have nothing to explain
@@ -307,21 +311,6 @@ class _Remembering:
 def _is_not_parent(target: Target) -> bool:
     """False for what a `FROM` names: it is the base of what will be built, whoever else uses it."""
     return target.kind != "from"
-
-
-def _new_versions(memory: Memory) -> dict[str, str]:
-    """The concrete version of every tag whose digest is known, where it is not stored so."""
-    named = {
-        tag: version_of(tag, memory.table)
-        for tag, digest in memory.table.digests.items()
-        if digest is not None
-    }
-    stored = {tag: past[-1].version for tag, past in memory.intervals.items()}
-    return {
-        tag: version
-        for tag, version in named.items()
-        if version is not None and version != stored.get(tag)
-    }
 
 
 def _watched(watches: Iterable[Watch], memory: Memory) -> Iterator[Target]:

@@ -12,7 +12,7 @@ from tagwatch.audit.policy.policy import (
     Policy,
     RuleSettings,
 )
-from tagwatch.audit.version.resolution import Newer, Status
+from tagwatch.audit.version.resolution import Basis, Newer, Status
 from tests.audit_case import digest, evidence, instruction, target
 from tests.contract.rule_case import (
     APP,
@@ -44,6 +44,17 @@ def retired(days: int) -> BaseMatch:
     assert found.base is not None
     return replace(found, base=replace(found.base, last_seen=ago(days)))
 
+
+AGED = Knowledge(
+    as_of=date(2026, 11, 1),
+    products={
+        "redis": Product(
+            name="redis",
+            cycles=(Cycle(name="7.4"), Cycle(name="5.0", ends=date(2022, 4, 27))),
+        )
+    },
+    images={"docker.io/library/redis": "redis"},
+)
 
 CASES: dict[str, tuple[Said, ...]] = {
     "base-not-approved": (
@@ -466,6 +477,21 @@ CASES: dict[str, tuple[Said, ...]] = {
             targets=(FULL,),
             facts=(evidence(FULL, resolution={"newer": Newer(minor="6.4.1")}),),
         ),
+        Said(
+            why="a version that a label names",
+            targets=(target("redis:6.2"),),
+            facts=(
+                evidence(
+                    target("redis:6.2"),
+                    resolution={
+                        "version": "6.2.20",
+                        "basis": Basis.LABEL,
+                        "newer": Newer(patch="6.2.24"),
+                    },
+                ),
+            ),
+            expect=speaks("redis:6.2 is 6.2.20: 6.2.24 is the newest"),
+        ),
         Said(why="the newest", targets=(FULL,), facts=(evidence(FULL),)),
         Said(
             why="a pattern only watches",
@@ -495,6 +521,32 @@ CASES: dict[str, tuple[Said, ...]] = {
             knowledge=ENDS,
             expect=speaks(
                 "ended on 2026-10-31", "facts of 2026-11-01", "redis:7.4.1", severity=ERROR
+            ),
+        ),
+        Said(
+            why="older than all that the facts name",
+            targets=(target("redis:4.0.14"),),
+            facts=(evidence(target("redis:4.0.14")),),
+            knowledge=AGED,
+            expect=speaks("of a line before 5.0, which ended on 2022-04-27", severity=ERROR),
+        ),
+        Said(
+            why="another product's number in a tag of the same repository",
+            targets=(target("redis:cli-2.12.0"),),
+            facts=(evidence(target("redis:cli-2.12.0"), resolution={"version": "2.12.0"}),),
+            knowledge=AGED,
+        ),
+        Said(
+            why="before a line that ended only lately: its own support may have been longer",
+            targets=(target("redis:4.0.14"),),
+            facts=(evidence(target("redis:4.0.14")),),
+            knowledge=replace(
+                AGED,
+                products={
+                    "redis": Product(
+                        name="redis", cycles=(Cycle(name="5.0", ends=date(2026, 6, 1)),)
+                    )
+                },
             ),
         ),
         Said(

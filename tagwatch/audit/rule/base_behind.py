@@ -36,8 +36,8 @@ def check(subject: Subject) -> Iterator[Statement]:
     level, newer = next(((key, tag) for key, tag in offers.items() if tag), ("", None))
     if newer is None:
         return
-    is_other = resolution.tag is not None and resolution.tag != reference.tag
-    is_now = f" is {resolution.tag}" if is_other else " is behind"
+    is_other = resolution.name not in (None, reference.tag)
+    is_now = f" is {resolution.name}" if is_other else " is behind"
     of = "its line" if level == "patch" else f"the next {level} line"
     yield Statement(
         message=f"{name(target)}{is_now}: {newer} is the newest of {of}",

@@ -32,8 +32,8 @@ def check(subject: Subject) -> Iterator[Statement]:
     newer = subject.evidence.resolution.newer
     to = newer.minor or newer.major
     yield Statement(
-        message=f"{name(subject.target)} is {end.product.name} {end.version}, whose line "
-        f"{end.cycle.name} ends on {end.ends.isoformat()}, in {left} days{end.told}",
+        message=f"{name(subject.target)} is {end.product.name} {end.version}, {end.line} "
+        f"ends on {end.ends.isoformat()}, in {left} days{end.told}",
         remedy=f"move to {instead(subject.target, to)}" if to else "plan a newer release",
         evidence=end.facts,
     )

@@ -37,8 +37,8 @@ def now(subject: Subject) -> str:
     read_at = evidence.at or subject.at
     when = "today" if read_at.date() == subject.at.date() else f"as of {day(read_at)}"
     digest = short_digest(evidence.resolution.digest)
-    what = resolution.tag if resolution.status is Status.RESOLVED else None
-    if what is None or (resolution.version is None and resolution.tag is None):
+    what = resolution.name if resolution.status is Status.RESOLVED else None
+    if what is None:
         return f"{digest} {when}, and no version of it can be named"
     return f"{what} {when} ({digest})"
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from tagwatch.audit.knowledge import Cycle, Product
 from tagwatch.audit.rule.interface import Subject
+from tagwatch.audit.version.resolution import Resolution
 from tagwatch.value import dataclass
 
 __all__ = ["ReleaseEnd", "release_end"]
+
+_OUTLIVES = timedelta(days=365)
+"""So much longer than the line after it a line with long support may live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseEnd:
     """A release line that ends or is over, of which product, and on which version's word.
 
-    `ends` None: it is over since a day that is not known. `told`: of which day the facts are.
+    `ends` None: it is over since a day that is not known. `is_before`: the version is of a line
+    before the one that is told, so old that no facts name it. `told`: of which day the facts are.
     """
 
     product: Product
@@ -23,6 +28,13 @@ class ReleaseEnd:
     version: str
     ends: date | None
     told: str
+    is_before: bool = False
+
+    @property
+    def line(self) -> str:
+        """The line that ends, as the middle of a sentence: `whose line 5.0`."""
+        before = "of a line before" if self.is_before else "whose line"
+        return f"{before} {self.cycle.name}{', which' if self.is_before else ''}"
 
     @property
     def facts(self) -> dict[str, str]:
@@ -42,10 +54,28 @@ def release_end(subject: Subject) -> ReleaseEnd | None:
         return None
     product = knowledge.product_of(target.reference.repository)
     version = evidence.resolution.version
-    cycle = product.cycle_of(version) if product is not None and version is not None else None
-    if product is None or version is None or cycle is None:
+    if product is None or version is None:
         return None
-    if cycle.ends is None and not cycle.is_over:
+    cycle, is_before = product.cycle_of(version), False
+    if cycle is None and not _is_of_another_product(evidence.resolution):
+        cycle, is_before = product.cycle_after(version), True
+    if cycle is None or (cycle.ends is None and not cycle.is_over):
+        return None
+    if is_before and cycle.ends and subject.at.date() - cycle.ends < _OUTLIVES:
         return None
     as_of = f", by facts of {knowledge.as_of.isoformat()}" if knowledge.as_of else ""
-    return ReleaseEnd(product=product, cycle=cycle, version=version, ends=cycle.ends, told=as_of)
+    return ReleaseEnd(
+        product=product,
+        cycle=cycle,
+        version=version,
+        ends=cycle.ends,
+        told=as_of,
+        is_before=is_before,
+    )
+
+
+def _is_of_another_product(resolution: Resolution) -> bool:
+    """True for `wordpress:cli-2.12.0`: what it counts is not what the image is named after."""
+    from tagwatch.image.tag import parse_tag  # few checks come here
+
+    return resolution.tag is not None and bool(parse_tag(resolution.tag).product)

@@ -29,7 +29,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     if evidence is None or target.reference is None or change is None:
         return
     own = target.reference.effective_tag
-    if change.verdict is not Verdict.REBUILT or evidence.resolution.tag != own:
+    if change.verdict is not Verdict.REBUILT or evidence.resolution.name != own:
         return
     if subject.policy.is_immutable(target.reference):
         return  # tag-replaced speaks

@@ -33,7 +33,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     reference = target.reference
     if evidence is None or reference is None or change is None:
         return
-    is_version = evidence.resolution.tag == reference.effective_tag != "latest"
+    is_version = evidence.resolution.name == reference.effective_tag != "latest"
     is_immutable = subject.policy.is_immutable(reference)
     message, severity = moved(subject, change), None
     if change.verdict is Verdict.REPLACED:

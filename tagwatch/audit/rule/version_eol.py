@@ -34,8 +34,8 @@ def check(subject: Subject) -> Iterator[Statement]:
     to = newer.minor or newer.major
     over = f"ended on {end.ends.isoformat()}" if end.ends else "is over"
     yield Statement(
-        message=f"{name(subject.target)} is {end.product.name} {end.version}, whose line "
-        f"{end.cycle.name} {over}{end.told}",
+        message=f"{name(subject.target)} is {end.product.name} {end.version}, {end.line} "
+        f"{over}{end.told}",
         remedy=f"move to {instead(subject.target, to)}" if to else "move to a supported release",
         evidence=end.facts,
     )

@@ -65,3 +65,12 @@ class Resolution:
     supported: bool | None = None
     ambiguous: tuple[str, ...] = ()
     note: str = ""
+
+    @property
+    def name(self) -> str | None:
+        """What the image is called: its concrete tag, or the version that says more than any tag.
+
+        `5.0`, whose label says 5.0.1, is 5.0.1. None where neither is known.
+        """
+        is_claimed = self.version is not None and self.basis not in (Basis.ALIAS, Basis.NONE)
+        return self.version if is_claimed else self.tag

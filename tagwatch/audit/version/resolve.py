@@ -69,7 +69,7 @@ def resolve_tag(
             version=claim.version,
             basis=claim.basis,
             basis_detail=claim.detail,
-            newer=newer(concrete, table) if concrete else Newer(),
+            newer=newer(_claimed(concrete, claim), table) if concrete else Newer(),
         )
     if concrete is not None and is_settled(concrete, asked, table):
         return _by_alias(answer, asked, concrete, group, table, repository)
@@ -144,6 +144,12 @@ def _claim(
         if claimed[: len(release)] == release and len(claimed) > len(release):
             return claim
     return None
+
+
+def _claimed(concrete: Tag, claim: VersionEvidence) -> Tag:
+    """`concrete` at the version that was claimed for it: nothing up to that is newer."""
+    release, _, revision, _ = version_key(claim.version)
+    return replace(concrete, release=release, revision=revision)
 
 
 def _other_versions(concrete: Tag, group: Sequence[Tag]) -> tuple[str, ...]:

@@ -160,6 +160,14 @@ def test_evidence_is_asked_where_no_alias_says_it() -> None:
 def test_evidence_says_more_than_a_stale_floating_tag() -> None:
     found = resolve_tag("7.2", repository("7.2", "7.2.9"), evidence=[CLAIM])
     assert (found.tag, found.version, found.basis) == ("7.2", "7.2.5", Basis.ENV)
+    assert found.name == "7.2.5"
+    assert found.newer.patch == "7.2.9"
+
+
+@pytest.mark.parametrize("newest", ["7.2.5", "7.2.4"])
+def test_nothing_is_newer_than_the_version_that_evidence_states(newest: str) -> None:
+    found = resolve_tag("7.2", repository("7.2", newest, "8.0.1"), evidence=[CLAIM])
+    assert (found.newer.patch, found.newer.major) == (None, "8.0.1")
 
 
 @pytest.mark.parametrize("tag", ["7.2.4", "7.1", "6"])

@@ -45,6 +45,25 @@ def test_a_system_goes_by_its_codename(word: str, cycle: str | None) -> None:
     assert (found.name if found else None) == cycle
 
 
+@pytest.mark.parametrize(
+    ("image", "version", "cycle"),
+    [
+        ("redis", "4.0.14", "5.0"),
+        ("redis", "5", None),
+        ("redis", "7.4.2", None),
+        ("redis", "2021.4", None),
+        ("redis", "edge", None),
+        ("golang", "1.4", "1.10"),
+        ("neo4j", "0.9.1", "1.0"),
+    ],
+)
+def test_what_is_older_than_all_that_is_known(image: str, version: str, cycle: str | None) -> None:
+    product = KNOWN.product_of(Repository.parse(image))
+    assert product is not None
+    found = product.cycle_after(version)
+    assert (found.name if found else None) == cycle
+
+
 def test_every_product_can_be_read() -> None:
     assert len(KNOWN.products) > 80
     for name in KNOWN.products:

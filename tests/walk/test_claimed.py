@@ -1,0 +1,40 @@
+"""A version that only the image itself states: told, remembered, and never called behind."""
+
+from __future__ import annotations
+
+from tagwatch.service.demo.images import Step, build
+from tests.walk.conftest import Shop
+
+DAYS = ("2026-08-20", "2026-08-21")
+
+
+def put(shop: Shop, day: str, version: str, *tags: str) -> None:
+    steps = [
+        Step(created_by=f"ENV CACHE_VERSION={version}"),
+        Step(created_by="RUN make", content=f"{version} {day}"),
+    ]
+    image = build(None, steps, day=day, config={"Env": [f"CACHE_VERSION={version}"]})
+    shop.shelf.push("library/cache", tags, [image], day)
+
+
+async def test_a_rebuilt_tag_that_lost_its_full_name(shop: Shop) -> None:
+    """`5.0` is 5.0.1 by its alias, then by its variable; its history says 5.0.1 throughout."""
+    (shop.folder / "Dockerfile").write_text("FROM cache:5.0\n", encoding="utf-8")
+    sample = shop.folder / "sample.yaml"
+    sample.write_text(
+        "version: 1\ndatabase: tagwatch.db\nwatch: [{image: cache}]\n", encoding="utf-8"
+    )
+    shop.configure(in_bulk=True)
+    put(shop, DAYS[0], "5.0.1", "5.0", "5.0.1")
+    await shop.run("scan")
+    put(shop, DAYS[1], "5.0.1", "5.0")
+    for _night in range(2):
+        await shop.run("scan")
+        told = (await shop.run("history", "cache:5.0", "--format", "json")).json["intervals"]
+        assert [one["version"] for one in told] == ["5.0.1", "5.0.1"]
+    (found,) = (await shop.run("resolve", "cache:5.0", "--format", "json")).json["resolutions"]
+    assert (found["tag"], found["version"], found["basis"]) == ("5.0", "5.0.1", "env")
+    assert found["newer"] == {"patch": None, "minor": None, "major": None}
+    assert "cache:5.0  5.0.1 · sha256:" in (await shop.run("resolve", "cache:5.0")).out
+    done = await shop.run("check", "Dockerfile", "--format", "json")
+    assert "base-behind" not in {one["rule"] for one in done.json["findings"]}
