@@ -90,9 +90,15 @@ class _Scope:
     """The variables that one job sees: the first layer that sets one wins."""
 
     def __init__(
-        self, layers: tuple[_Layer, ...], places: dict[Span, str], follow: _Follow
+        self,
+        lineage: list[_Layer],
+        pipeline: list[_Layer],
+        places: dict[Span, str],
+        follow: _Follow,
     ) -> None:
-        self._layers = layers
+        self._lineage = lineage
+        self._pipeline = pipeline
+        self._inherits = _inherits(lineage)
         self._places = places  # where each variable's value stands: added to
         self._follow = follow
         self._known: dict[str, Resolved | None] = {}
@@ -114,8 +120,9 @@ class _Scope:
         return self._known.get(name)
 
     def _find(self, name: str) -> Resolved | None:
-        for layer in self._layers:
-            if name in _matrix_names(layer.node):
+        pipeline = self._pipeline if self._inherits(name) else []
+        for layer in (*self._lineage, *pipeline):
+            if name in _varying_names(layer.node):
                 return None
             document, variables = self._follow(layer.document, layer.node.get("variables"))
             if not isinstance(variables, Mapping):
@@ -254,7 +261,7 @@ class _Pipeline:
     ) -> set[int]:
         """Add the image of `image:` or the images of `services:`."""
         used = {id(node)}
-        scope = _Scope((*lineage, *self.layers), self.variables, self._follow)
+        scope = _Scope(lineage, self.layers, self.variables, self._follow)
         for within, item in self._items(document, node, set()):
             named = item.get("name") if isinstance(item, Mapping) else item
             holder, image = self._follow(within, named)
@@ -350,11 +357,21 @@ def _listed(node: Node | None) -> list[Node]:
     return node.items if isinstance(node, Sequence) else [node]
 
 
-def _matrix_names(job: Mapping) -> set[str]:
-    """Variables that take several values: `parallel: {matrix: …}`."""
-    return {
-        name
-        for item in items_of(job.get("parallel", "matrix"))
-        if isinstance(item, Mapping)
-        for name in item.entries
-    }
+def _varying_names(node: Mapping) -> set[str]:
+    """Variables of a job or pipeline that take several values: by a matrix, or by a rule."""
+    varying = [*items_of(node.get("parallel", "matrix"))]
+    for rule in (*items_of(node.get("rules")), *items_of(node.get("workflow", "rules"))):
+        given = rule.get("variables") if isinstance(rule, Mapping) else None
+        varying += [given] if given is not None else []
+    return {name for item in varying if isinstance(item, Mapping) for name in item.entries}
+
+
+def _inherits(lineage: list[_Layer]) -> Callable[[str], bool]:
+    """Which of the pipeline's variables a job sees: `inherit: {variables: …}`."""
+    found = (layer.node.get("inherit", "variables") for layer in lineage)
+    kept = next((node for node in found if node is not None), None)
+    if isinstance(kept, Sequence):
+        names = {item.value for item in kept.items if isinstance(item, Scalar)}
+        return names.__contains__
+    is_none = isinstance(kept, Scalar) and kept.value.lower() == "false"
+    return lambda _: not is_none

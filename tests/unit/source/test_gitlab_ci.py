@@ -202,3 +202,30 @@ def test_references_that_multiply_end() -> None:
     extraction = read(text)
     assert len(extraction.targets) == 101
     assert any("images of jobs" in problem.message for problem in extraction.problems)
+
+
+def test_variables_that_a_rule_sets_or_a_job_does_not_inherit() -> None:
+    text = """\
+variables: {V: "1", W: "2", X: "3"}
+workflow:
+  rules: [{if: $A, variables: {W: w}}, {when: always}]
+rule:
+  rules: [{if: $A, variables: {V: "7"}}]
+  image: app:$V
+  script: x
+global: {image: "app:$W", script: x}
+own: {variables: {W: "5"}, image: "app:$W", script: x}
+none: {inherit: {variables: false}, image: "app:$X", script: x}
+some: {inherit: {variables: [X]}, image: "app:$X", services: ["db:$V"], script: x}
+.base: {inherit: {variables: false}}
+child: {extends: .base, image: "app:$X", script: x}
+"""
+    assert [line.partition(" -> ")[2] for line in answers(read(text))] == [
+        "missing V",
+        "missing W",
+        "docker.io/library/app:5",
+        "missing X",
+        "docker.io/library/app:3",
+        "missing V",
+        "missing X",
+    ]
