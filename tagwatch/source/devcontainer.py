@@ -79,9 +79,10 @@ def _images(document: Document, root: Mapping) -> Iterator[Target]:
 
 
 def _is_artifact(name: str) -> bool:
-    """False for a local feature, an archive's address, and an old short name."""
+    """True where a registry is named: not for a local feature, an address, an old short name."""
+    host = name.partition("/")[0]
     try:
-        return "/" in name and "://" not in name and Reference.parse(name) is not None
+        return any(mark in host for mark in ".:") and Reference.parse(name) is not None
     except InvalidReferenceError:
         return False
 

@@ -86,7 +86,7 @@ def _images(root: Mapping) -> Iterator[tuple[str | None, Scalar]]:
     runs = root.mapping("runs")
     if runs is not None:
         image = runs.scalar("image")
-        if image is not None and image.value.startswith(_SCHEME):
+        if image is not None and _is_docker(image.value):
             yield None, image
         yield from ((None, node) for node in _docker_steps(runs.get("steps"), seen))
 
@@ -97,12 +97,17 @@ def _docker_steps(steps: Node | None, seen: set[int]) -> Iterator[Scalar]:
     seen.add(id(steps))
     for step in items_of(steps):
         uses = step.scalar("uses") if isinstance(step, Mapping) else None
-        if uses is not None and uses.value.startswith(_SCHEME):
+        if uses is not None and _is_docker(uses.value):
             yield uses
 
 
+def _is_docker(text: str) -> bool:
+    """True for `docker://…`, in any case as the runner compares it."""
+    return text[: len(_SCHEME)].lower() == _SCHEME
+
+
 def _target(document: Document, group: str | None, node: Scalar) -> Target:
-    skip = len(_SCHEME) if node.value.startswith(_SCHEME) else 0
+    skip = len(_SCHEME) if _is_docker(node.value) else 0
     value = literal_scalar(document, node)
     return image_target(document, node, value, kind="github-actions", skip=skip, group=group)
 
@@ -110,7 +115,7 @@ def _target(document: Document, group: str | None, node: Scalar) -> Target:
 def _build(document: Document, root: Mapping) -> Build | None:
     """The Dockerfile that a container action is built from."""
     image = root.scalar("runs", "image")
-    if image is None or not image.value or image.value.startswith(_SCHEME):
+    if image is None or not image.value or _is_docker(image.value):
         return None
     folder = posixpath.dirname(document.source.path)
     path = posixpath.normpath(posixpath.join(folder, image.value))

@@ -48,7 +48,7 @@ def test_image_features_and_caches() -> None:
   "features": {
     "ghcr.io/devcontainers/features/node:1": {"version": "lts", "image": "decoy:3"},
     "./local": {},
-    "https://example.com/f.tgz": {},
+    "https://example.com/f.tgz": {}, "github/codespaces/x": {}
   },
   "build": {"cacheFrom": ["ghcr.io/o/dev:latest", "type=registry,ref=o/c:1", "type=gha"]},
   "customizations": {"image": "decoy:4"},

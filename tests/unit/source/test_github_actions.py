@@ -84,7 +84,7 @@ def test_anchors_are_read_once() -> None:
 
 
 def test_actions() -> None:
-    text = "runs:\n  using: docker\n  image: docker://debian:12\n"
+    text = "runs:\n  using: docker\n  image: Docker://debian:12\n"
     assert shown(read(text, "action.yml")) == [
         "action.yml:3:19 debian:12 -> docker.io/library/debian:12"
     ]
