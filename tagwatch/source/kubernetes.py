@@ -32,7 +32,8 @@ _CONTAINERS = frozenset(
 )
 # What stands below these names is data or a record of the past, not what will run.
 _DATA = frozenset({"metadata", "status", "data", "stringData", "binaryData"})
-_DATA_KINDS = frozenset({"ConfigMap", "Secret", "CustomResourceDefinition"})
+_DATA_KINDS = frozenset({"ConfigMap", "Secret", "CustomResourceDefinition", "ImageRepository"})
+_IMAGE_KEYS = ("image", "Image", "imageName", "ImageName")
 _CORE = re.compile(r"v1|(?:apps|batch|extensions|[a-z.-]+\.k8s\.io)/v\w+")
 
 
@@ -64,14 +65,18 @@ def images_below(document: Document, root: Node, *, kind: str = "kubernetes") ->
     for resource in _resources(root, 0):
         given = [values for values in values_of(resource) if id(values) not in seen]
         seen.update(map(id, given))
-        for group, node in _containers(resource, seen):
-            yield _target(document, node, kind, group)
+        for group, node, missing in _containers(resource, seen):
+            yield _target(document, node, kind, group, missing)
         for values in given:
             yield from (target for target, _ in values_images(document, values, kind))
 
 
-def _target(document: Document, node: Scalar, kind: str, group: str | None) -> Target:
-    if node.value.startswith("ko://"):
+def _target(
+    document: Document, node: Scalar, kind: str, group: str | None, missing: tuple[str, ...]
+) -> Target:
+    if missing:
+        value = Resolved(missing=missing)
+    elif node.value.startswith("ko://"):
         value = Resolved(missing=(node.value[:200],))  # what `ko` will build from this package
     elif not node.is_string and not node.is_null:
         value = Resolved(error="an image is a string")
@@ -98,19 +103,21 @@ def _resources(root: Node, depth: int) -> Iterator[Mapping]:
         yield root
 
 
-def _containers(root: Mapping, seen: set[int]) -> Iterator[tuple[str | None, Scalar]]:
-    """The container name and image of everything in a resource.
+def _containers(
+    root: Mapping, seen: set[int]
+) -> Iterator[tuple[str | None, Scalar, tuple[str, ...]]]:
+    """The container name and image of everything in a resource, and what is missing of it.
 
-    In a custom resource also what is plainly an image by its key and form. What stands below
-    nodes whose identities are `seen` is passed over.
+    In a custom resource also what is plainly an image by its key and form; a name alone gets its
+    tag from somewhere else. What stands below nodes whose identities are `seen` is passed over.
     """
     is_custom = not _CORE.fullmatch(_text(root, "apiVersion"))
     stack: list[tuple[str, Node]] = [("", root)]
     while stack:
         key, node = stack.pop()
         if isinstance(node, Scalar):
-            if is_custom and key.endswith(("image", "Image")) and _is_plain(node.value):
-                yield None, node
+            if is_custom and key.endswith(_IMAGE_KEYS) and (found := _plain(node.value)):
+                yield None, node, () if found.tag or found.digest else ("tag",)
             continue
         if id(node) in seen:
             continue
@@ -120,19 +127,20 @@ def _containers(root: Mapping, seen: set[int]) -> Iterator[tuple[str | None, Sca
             continue
         image = _image(key, node)
         if image is not None and image.value:
-            yield _text(node, "name") or None, image
+            yield _text(node, "name") or None, image, ()
         below = [pair for pair in node.entries.items() if pair[0] not in _DATA]
         stack.extend(pair for pair in reversed(below) if pair[1] is not image)
 
 
-def _is_plain(text: str) -> bool:
-    """True for a reference with a namespace and a tag or digest, or with a registry."""
+def _plain(text: str) -> Reference | None:
+    """The text as a reference with a namespace and a tag or digest, or with a registry."""
     try:
         reference = Reference.parse(text)
     except InvalidReferenceError:
-        return False
+        return None
     first, slash, _ = text.partition("/")
-    return bool(slash) and bool(reference.tag or reference.digest or "." in first)
+    is_plain = slash and (reference.tag or reference.digest or "." in first)
+    return reference if is_plain else None
 
 
 def _image(key: str, node: Mapping) -> Scalar | None:

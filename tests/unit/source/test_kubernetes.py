@@ -245,3 +245,19 @@ def test_what_another_tool_puts_in_is_missing(image: str, missing: tuple[str, ..
     text = f"kind: Pod\napiVersion: v1\nspec: {{containers: [{{name: a, image: '{image}'}}]}}\n"
     (target,) = read(text).targets
     assert (target.reference, target.missing, target.invalid) == (None, missing, "")
+
+
+def test_a_custom_resource_s_image_without_a_tag_gets_it_elsewhere() -> None:
+    text = """\
+apiVersion: example.com/v1
+kind: Thing
+spec: {version: "2", image: quay.io/o/thing, imageName: ghcr.io/o/p:16.2, name: quay.io/no/image}
+---
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImageRepository
+spec: {image: ghcr.io/o/scanned}
+"""
+    assert shown(extract(kubernetes, text, "x.yaml")) == [
+        "x.yaml:3:29 quay.io/o/thing -> missing tag",
+        "x.yaml:3:57 ghcr.io/o/p:16.2 -> ghcr.io/o/p:16.2",
+    ]
