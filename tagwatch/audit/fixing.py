@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from tagwatch.audit.evidence import Evidence, evidence_key
+from tagwatch.audit.pin import may_have_served
 from tagwatch.audit.result import AuditResult
 from tagwatch.audit.rule.phrase import WATCH, served_now
 from tagwatch.image.reference import Reference
+from tagwatch.image.tag import parse_tag
 from tagwatch.source.edit import Fix, bump, pin
 from tagwatch.source.target import Field, Target
 from tagwatch.value import replace
@@ -149,7 +151,7 @@ def _renewed(target: Target, found: Evidence, also_known: Mapping[str, Evidence]
     """
     assert target.reference is not None
     tag = _tag_beside(target)
-    if tag is None or (found.pin is not None and found.pin.served_by_tag is False):
+    if tag is None or not _may_belong(tag, target, found):
         return None
     known = _known(target, tag, also_known)
     digest = known.resolution.digest if known else served_now(found)
@@ -158,6 +160,16 @@ def _renewed(target: Target, found: Evidence, also_known: Mapping[str, Evidence]
     assert digest is not None
     concrete = known.resolution.tag if known and _says_more(target) else tag
     return pin(target, target.reference.tag, digest, concrete=concrete)
+
+
+def _may_belong(tag: str, target: Target, found: Evidence) -> bool:
+    """False where the digest is known by tags that the one beside it was never another name of."""
+    if found.pin is None:
+        return True
+    if target.reference is not None and target.reference.tag is not None:
+        return found.pin.served_by_tag is not False
+    served = map(parse_tag, found.pin.tags or found.resolution.aliases)
+    return tag in (found.pin.tags or ()) or may_have_served(parse_tag(tag), served)
 
 
 def _known(target: Target, tag: str, also_known: Mapping[str, Evidence]) -> Evidence | None:

@@ -120,6 +120,16 @@ async def test_a_moved_tag_renews_its_digest_and_its_comment(shop: Shop) -> None
     assert compose == f"services: {{a: {{image: redis@{new}}}}} # 7\n"
 
 
+async def test_a_pin_is_not_renewed_by_a_comment_that_names_another_version(shop: Shop) -> None:
+    other = digest(shop, "library/redis", "8.6.5")
+    text = f"services: {{a: {{image: redis@{other}}}}} # 7.2\n"
+    dockerfile = f"FROM redis:8.6.5@{other}\n".encode()  # so that the digest's tag is known
+    only(shop, {"docker-compose.yaml": text.encode(), "Dockerfile": dockerfile})
+    done = await shop.run("check", "--fix=pin")
+    assert "nothing to fix" in done.err
+    assert (shop.folder / "docker-compose.yaml").read_text() == text
+
+
 async def test_bump_stays_in_the_line_and_takes_the_digest_along(shop: Shop) -> None:
     old = digest(shop, "library/redis", "8.6.5")
     second_night(shop.shelf)
