@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from tagwatch.audit.evidence import is_readable
 from tagwatch.config.load import read_secret
@@ -80,7 +80,7 @@ def bring_facts(site: Site, asking: Asking) -> tuple[str, ...]:
         if kept_at is None:
             return (f"the facts in {name!r} are not used: {error.message}",)
         return (f"the facts in {name!r} are those of {kept_at:%Y-%m-%d}: {error.message}",)
-    if _kept(site, place)[1] != sha256(raw):
+    if _kept(site, place)[1] != _mark(raw, key):
         _keep(raw, key, site, settings, place=place)
     return _age_warnings(site, settings)
 
@@ -91,7 +91,7 @@ def _keep(raw: bytes, key: bytes, site: Site, settings: Facts, *, place: str) ->
     facts = read_facts(raw, key, source=source_name(settings, site), now=site.at)
     with Ledger.open(site.database) as ledger:
         ledger.replace_evidence(place, facts.evidence)
-        ledger.cache(_CACHE, _newest(place), f"{facts.at.isoformat()} {sha256(raw)}", site.at)
+        ledger.cache(_CACHE, _newest(place), f"{facts.at.isoformat()} {_mark(raw, key)}", site.at)
         ledger.cache(_CACHE, _fetched(place), site.at.isoformat(), site.at)
     return facts
 
@@ -106,8 +106,9 @@ def _read(site: Site, settings: Facts, max_seconds: float | None = None) -> byte
         fetched = fetch_extract(settings.source, site.environment, limit=MAX_BYTES, seconds=seconds)
         return asyncio.run(fetched)
     try:
-        with Path(settings.source).open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        descriptor = os.open(settings.source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:  # nobody may write to a named pipe for ever
+            return file.read(MAX_BYTES + 1) or b""
     except OSError as error:
         raise InputError(
             f"it cannot be read: {error.strerror or error}",
@@ -142,13 +143,18 @@ def _age_warnings(site: Site, settings: Facts) -> tuple[str, ...]:
     return (f"the facts in {name!r} are {age.days} days old: is the nightly scan still running?",)
 
 
+def _mark(raw: bytes, key: bytes) -> str:
+    """What tells one file, found true by one key, from another: a changed key is used anew."""
+    return sha256(key + raw)
+
+
 def _was_fetched(site: Site) -> bool:
     stamp = _remembered(site, _fetched(configured_place(site)))
     return stamp is not None and site.at - datetime.fromisoformat(stamp) < _FETCHED_AGAIN
 
 
 def _kept(site: Site, place: str) -> tuple[datetime | None, str]:
-    """When the facts were written that the ledger keeps there, and their file's digest."""
+    """When the facts were written that the ledger keeps there, and the mark of their file."""
     stamp, _, digest = (_remembered(site, _newest(place)) or "").partition(" ")
     return datetime.fromisoformat(stamp) if stamp else None, digest
 

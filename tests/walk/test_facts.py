@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from pathlib import Path
 
@@ -132,6 +133,21 @@ async def test_a_file_that_cannot_be_trusted_is_an_error(shop: Shop, harm: str) 
     assert "facts.tagwatch" in told
     assert KEY not in told
     (await shop.run("facts", "import")).is_clean_error(2)
+
+
+async def test_a_file_that_one_key_found_true_is_looked_at_again_with_another(shop: Shop) -> None:
+    shop.write("facts.tagwatch", await exported(shop))
+    forget(shop)
+    assert "facts from facts.tagwatch" in (await shop.run("check", "--offline")).err
+    shop.environment["FACTS_KEY"] = OTHER
+    assert "not signed with this key" in (await shop.run("check", "--offline")).is_clean_error(2)
+
+
+async def test_a_named_pipe_holds_nobody_up(shop: Shop) -> None:
+    shop.environment["FACTS_KEY"] = KEY
+    shop.configure(FACTS)
+    os.mkfifo(shop.folder / "facts.tagwatch")
+    assert "holds no facts" in (await shop.run("check", "--offline")).is_clean_error(2)
 
 
 async def test_what_is_not_there_is_a_warning_and_nothing_reads_as_clean(shop: Shop) -> None:
