@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from tagwatch.audit.base.base import BaseMatch
 from tagwatch.audit.change.steps import os_release
 from tagwatch.audit.diff.mask import mask_text, mask_words
 from tagwatch.audit.diff.packages import packages_of
 from tagwatch.audit.evidence import Evidence, Pin, PlatformFacts, evidence_key
-from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.history import Interval, Seen, is_move
 from tagwatch.audit.image import Image, PlatformImage, read_image
 from tagwatch.audit.memory import Memory
 from tagwatch.audit.pin import may_have_served
@@ -109,7 +110,7 @@ def dated(evidence: Evidence, target: Target, memory: Memory, *, at: datetime) -
         resolution=resolution,
         at=memory.at,
         history=past[-_MAX_INTERVALS:],
-        moves=max(len(past) - 1, 0),
+        moves=sum(is_move(before, now) for before, now in pairwise(past)),
         first_seen=past[0].first_seen if past else None,
         gone_since=(gone.ended_at or gone.last_seen) if gone else None,
         lifecycle=_lifecycle(own, past, memory, supported, at),

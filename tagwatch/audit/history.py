@@ -9,7 +9,7 @@ from enum import StrEnum
 from tagwatch.image.digest import Digest
 from tagwatch.value import dataclass
 
-__all__ = ["Interval", "Seen", "seen_serving"]
+__all__ = ["Interval", "Seen", "is_move", "seen_serving"]
 
 
 class Seen(StrEnum):
@@ -43,6 +43,14 @@ class Interval:
     verdict: str | None = None
     kind: Seen = Seen.SEEN
     ended_at: datetime | None = None
+
+
+def is_move(before: Interval, now: Interval) -> bool:
+    """True where the tag went to another digest: from what was committed to what was seen, nobody
+    can tell.
+    """
+    comparable = (before.kind is Seen.COMMITTED) is (now.kind is Seen.COMMITTED)
+    return comparable and before.digest != now.digest
 
 
 def seen_serving(intervals: Iterable[Interval], digest: Digest) -> tuple[datetime, datetime] | None:

@@ -245,6 +245,36 @@ CASES: dict[str, tuple[Said, ...]] = {
             facts=(evidence(SERIES, history=(interval("a", 1),)),),
         ),
         Said(
+            why="first sight of what a publisher's commits told of: they have no registry's digest",
+            targets=(SERIES,),
+            facts=(
+                evidence(
+                    SERIES,
+                    history=(
+                        interval("b", 400, 300, kind=Seen.COMMITTED),
+                        interval("c", 300, kind=Seen.COMMITTED, ended=False),
+                        interval("a", 1),
+                    ),
+                    moves=1,
+                ),
+            ),
+        ),
+        Said(
+            why="pushed long before it was seen here",
+            targets=(SERIES,),
+            facts=(
+                evidence(
+                    SERIES,
+                    history=(
+                        interval("b", 60, 30, kind=Seen.PUSHED),
+                        interval("a", 30, 1, kind=Seen.PUSHED),
+                        interval("a", 1),
+                    ),
+                    moves=1,
+                ),
+            ),
+        ),
+        Said(
             why="created is nobody's date",
             targets=(SERIES,),
             facts=(

@@ -293,6 +293,7 @@ async def test_what_the_publisher_dropped_is_told_of_by_check(
         )
         await place.run("history", "import", "redis", "--library", str(library))
         done = await place.run("check", "Dockerfile", "--format", "json")
+    assert "build:" not in "".join(str(found) for found in done.json["findings"])
     told: dict[int, dict[str, str]] = {1: {}, 2: {}, 3: {}}
     for finding in done.json["findings"]:
         told[finding["location"]["line"]][finding["rule"]] = finding["message"]
@@ -302,6 +303,7 @@ async def test_what_the_publisher_dropped_is_told_of_by_check(
     lives = {"tag-unsupported", "version-eol", "eol-soon"}
     assert lives & told[2].keys() == {"eol-soon"}
     assert not lives & told[3].keys()
+    assert "cooldown" not in told[1].keys() | told[2].keys()  # what was committed was not served
 
 
 async def test_a_scan_drops_what_its_retention_no_longer_covers(shop: Shop) -> None:

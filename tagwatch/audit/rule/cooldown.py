@@ -32,15 +32,16 @@ def check(subject: Subject) -> Iterator[Statement]:
     reference = target.reference
     if evidence is None or reference is None or reference.digest or target.kind == WATCH:
         return
-    if not evidence.history:
-        return
     if any(match_image(glob, reference) for glob in subject.options["exempt"]):
         return
     wanted = timedelta(days=subject.options["days"]) or subject.policy.defaults.cooldown
-    now = evidence.history[-1]
-    if now.ended or now.kind is Seen.COMMITTED or subject.at - now.first_seen >= wanted:
+    past = _of_registry(evidence.history)
+    if not past or past[-1].ended:
         return
-    if now.kind is Seen.SEEN and len(evidence.history) == 1 and evidence.moves == 0:
+    now, before = _arrival(past)
+    if subject.at - now.first_seen >= wanted:
+        return
+    if now.kind is Seen.SEEN and before is None:
         if RULE.id in subject.policy.rules:
             yield Statement(
                 message=f"how old {name(target)} is cannot be said yet: "
@@ -50,7 +51,6 @@ def check(subject: Subject) -> Iterator[Statement]:
                 unknown=True,
             )
         return
-    before = _before(evidence.history, now)
     kind = "pushed" if now.kind is Seen.PUSHED else "first seen"
     yield Statement(
         message=f"{name(target)} serves an image {kind} on {day(now.first_seen)}, "
@@ -62,8 +62,19 @@ def check(subject: Subject) -> Iterator[Statement]:
     )
 
 
-def _before(history: tuple[Interval, ...], now: Interval) -> Interval | None:
-    return next((one for one in reversed(history[:-1]) if one.digest != now.digest), None)
+def _of_registry(history: tuple[Interval, ...]) -> tuple[Interval, ...]:
+    """What was served: a publisher's commits tell what was built, and have no registry's digest."""
+    return tuple(one for one in history if one.kind is not Seen.COMMITTED)
+
+
+def _arrival(past: tuple[Interval, ...]) -> tuple[Interval, Interval | None]:
+    """The interval in which the present digest came, and the one of the digest before it."""
+    now = past[-1]
+    for one in reversed(past[:-1]):
+        if one.digest != now.digest:
+            return now, one
+        now = one
+    return now, None
 
 
 RULE = Rule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.history import Seen
 from tagwatch.audit.rule.interface import Subject
 from tagwatch.audit.version.resolution import Newer, Status
 from tagwatch.image.digest import short_digest
@@ -74,7 +75,9 @@ def newest(newer: Newer) -> str | None:
 def served_now(evidence: Evidence) -> str | None:
     """The digest that the reference's tag serves now, whatever digest stands beside it."""
     last = evidence.history[-1] if evidence.history else None
-    return last.digest if last is not None and not last.ended else None
+    if last is None or last.ended or last.kind is Seen.COMMITTED:
+        return None
+    return last.digest
 
 
 def day(at: datetime) -> str:

@@ -349,9 +349,10 @@ def _how_it_came(interval: Interval, evidence: Evidence) -> str:
     """The verdict; only what really is the oldest that is remembered has no need of one."""
     if interval.verdict:
         return interval.verdict
-    oldest = evidence.history[0]
-    is_first = interval.first_seen == oldest.first_seen and evidence.moves < len(evidence.history)
-    return "first known" if is_first else "not explained"
+    if interval.first_seen == evidence.first_seen:
+        return "first known"
+    earlier = {one.kind for one in evidence.history if one.first_seen < interval.first_seen}
+    return "first seen here" if earlier and interval.kind not in earlier else "not explained"
 
 
 def _move(moved: Movement, anchors: Mapping[str, str]) -> Move:

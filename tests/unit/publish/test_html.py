@@ -12,7 +12,7 @@ import pytest
 
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Severity
-from tagwatch.audit.history import Interval
+from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.result import AuditResult
 from tagwatch.audit.version.resolution import Resolution, Status
 from tagwatch.image.reference import Reference
@@ -315,13 +315,27 @@ def test_what_a_tag_serves_now_bears_version_and_verdict_found_since() -> None:
     assert (newest.version, how) == ("6.2.24", "upgraded")
 
 
-@pytest.mark.parametrize(("moves", "first"), [(3, "first known"), (11, "not explained")])
-def test_only_the_oldest_of_all_is_first_known(moves: int, first: str) -> None:
+@pytest.mark.parametrize(("days", "first"), [(0, "first known"), (90, "not explained")])
+def test_only_the_oldest_of_all_is_first_known(days: int, first: str) -> None:
     known = EVIDENCE[5]
     bare = tuple(replace(interval, verdict=None) for interval in known.history)
-    evidence = {known.key: replace(known, history=bare, change=None, moves=moves)}
+    since = bare[0].first_seen - timedelta(days=days)
+    evidence = {known.key: replace(known, history=bare, change=None, first_seen=since)}
     view = run_view(replace(sample(), evidence=evidence), sample_context())
     assert [how for _, how in view.images[0].past] == [first, *["not explained"] * 3]
+
+
+def test_what_is_seen_after_what_was_committed_is_first_seen_here() -> None:
+    known = EVIDENCE[5]
+    told = replace(known.history[0], verdict=None, kind=Seen.COMMITTED)
+    seen = replace(known.history[-1], verdict=None)
+    evidence = {
+        known.key: replace(
+            known, history=(told, seen), change=None, moves=0, first_seen=told.first_seen
+        )
+    }
+    view = run_view(replace(sample(), evidence=evidence), sample_context())
+    assert [how for _, how in view.images[0].past] == ["first known", "first seen here"]
 
 
 def test_notes_are_folded_and_all_else_is_open() -> None:
