@@ -18,6 +18,7 @@ from tagwatch.audit.image import (
     read_image,
 )
 from tagwatch.audit.version.resolution import Status
+from tagwatch.audit.version.stated_version import says_more
 from tagwatch.errors import NotFoundError, UnavailableError, UsageError
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
@@ -174,8 +175,11 @@ def _image(side: _Side, facts: Facts, site: Site, platforms: tuple[Platform, ...
         image = read_image(digest_now, StoredDocuments(ledger), reference=_name(side))
         tag = resolution.tag if resolution and side.target.selector else None
         image = replace(image, seen=_seen(side.target, tag, digest_now, ledger))
-    if resolution is not None and resolution.version and resolution.digest == digest_now:
-        image = replace(image, version=resolution.version, version_from=resolution.basis.value)
+    version = resolution.version if resolution and resolution.digest == digest_now else None
+    named = resolution.tag or "" if resolution else ""
+    if resolution is not None and version is not None and says_more(version, named):
+        basis = f"{resolution.basis.value} {resolution.basis_detail}".strip()
+        image = replace(image, version=version, version_from=basis)
     return image
 
 

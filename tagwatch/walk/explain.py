@@ -11,17 +11,15 @@ from tagwatch.audit.image import Image, read_image
 from tagwatch.audit.memory import Memory
 from tagwatch.audit.result import RepositoryChange
 from tagwatch.audit.version.resolve import resolve_tag
+from tagwatch.audit.version.stated_version import says_more
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference
-from tagwatch.image.tag import parse_tag
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
 from tagwatch.value import replace
 from tagwatch.walk.site import Site
 
 __all__ = ["explain_moves"]
-
-_FULL = 3  # numbers of a full version
 
 
 def explain_moves(
@@ -54,7 +52,7 @@ def _image(reference: Reference, digest: Digest, version: str | None, memory: Me
     image = read_image(digest, memory.documents, reference=reference.canonical)
     past = memory.intervals.get(reference.tag or "", ())
     image = replace(image, seen=seen_serving(past, digest))
-    if version is None or not _says_more(version, reference):
+    if version is None or not says_more(version, reference.tag or ""):
         return image
     return replace(image, version=version, version_from="alias")
 
@@ -69,12 +67,3 @@ def _version_before(memory: Memory, move: Move) -> str | None:
         if interval.digest == move.before and interval.first_seen < move.at:
             return interval.version
     return None
-
-
-def _says_more(version: str, reference: Reference) -> bool:
-    """False where the version is but the tag's own text and not a full one (`3.12` of `3.12`).
-
-    The images' own configs may know better: `python:3.12` goes from 3.12.0 to 3.12.1.
-    """
-    own = parse_tag(reference.tag or "")
-    return version != own.version or len(own.release) >= _FULL

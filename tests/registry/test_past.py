@@ -59,6 +59,30 @@ async def test_a_past_image_is_named_as_it_was(tmp_path: Path) -> None:
         assert SECRET not in file.read_text("utf-8"), file.name
 
 
+async def test_a_floating_tag_that_stands_alone_is_what_its_images_say(tmp_path: Path) -> None:
+    """A mirror that copies `6.2` only: its own text is no version, and it did move on."""
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    with distribution(tmp_path / "registry") as registry:
+        site = _site(folder, registry.url)
+        shelf = RegistryShelf(HTTPConnection(registry.host, timeout=30))
+        for day, version in ((0, "6.2.14"), (9, "6.2.15")):
+            shelf.push(f"{REDIS}:6.2", redis(day, version))
+            site = replace(site, at=on_day(day))
+            found = await scan(site)
+        shelf.connection.close()
+        place = Workplace(folder, {"HOME": str(folder)})
+        diff = await place.run("diff", "redis:6.2@2026-05-02", "redis:6.2", "--format", "json")
+        past = await place.run("history", "redis:6.2", "--format", "json")
+        now = await place.run("resolve", "redis:6.2", "--format", "json")
+    (change,) = found.result.changes
+    assert change.change.verdict.value == diff.json["verdict"] == "upgraded"
+    assert diff.json["new"]["version"] == {"value": "6.2.15", "from": "env REDIS_VERSION"}
+    versions = [one["version"] for one in past.json["intervals"]]
+    assert versions == ["6.2.14", "6.2.15"]
+    assert now.json["resolutions"][0]["version"] == "6.2.15"
+
+
 def _site(folder: Path, endpoint: str) -> Site:
     asked = {"endpoint": endpoint, "kind": "distribution", "credential": "anonymous"}
     settings = {

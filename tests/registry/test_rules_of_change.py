@@ -212,11 +212,7 @@ def _subject(finding: Finding) -> str:
 # rule -> what it names in the second night, each with words of what it says
 SECOND_NIGHT: Mapping[str, Mapping[str, str]] = {
     "tag-replaced": {"redis:6.2.14": "evil.example"},
-    "tag-rebuilt": {
-        "redis:6.2.13": "a rebuild of the same version",
-        "python:3.10-slim": "from debian bookworm to debian trixie",
-        "approved/Dockerfile node:20-slim": "still version 20.1.0",
-    },
+    "tag-rebuilt": {"redis:6.2.13": "a rebuild of the same version"},
     "tag-downgraded": {"python:3.11-slim": "back from 3.11.5 to 3.11.4"},
     "tag-os-shifted": {"python:3.10-slim": "from debian bookworm to debian trixie"},
     "tag-config-changed": {

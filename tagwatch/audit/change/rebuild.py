@@ -67,7 +67,8 @@ def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> Buil
     """
     changed = _changed_config(old, new)
     if changed:
-        return BuildComparison(outcome=Outcome.DIFFERENT, reason=changed)
+        made = _made_otherwise(old, new, bases)
+        return BuildComparison(outcome=Outcome.DIFFERENT, reason=changed + made)
     gap = _gap(old, "old") or _gap(new, "new")
     if gap:
         return BuildComparison(outcome=Outcome.UNCLEAR, reason=gap)
@@ -145,6 +146,26 @@ def _changed_config(old: ImageConfig, new: ImageConfig) -> str:
     if _user(old) != _user(new):
         parts.append(f"user ({_user(old)} to {_user(new)})")
     return f"{' and '.join(parts)} changed" if parts else ""
+
+
+def _made_otherwise(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> str:
+    """What is to be said of the steps that make layers, beside a config that changed, or ""."""
+    if _gap(old, "old") or _gap(new, "new"):
+        return ""
+    old_base, new_base = bases.base_of(old), bases.base_of(new)
+    if old_base is not None and new_base is not None:
+        starts = (base_steps(old, old_base), base_steps(new, new_base))
+    elif has_like_root(old.history, new.history):
+        starts = (root_boundary(old.history), root_boundary(new.history))
+    else:
+        starts = (0, 0)
+    steps = compare_steps(
+        *(
+            [entry for entry in config.history[start:] if not entry.empty_layer]
+            for config, start in zip((old, new), starts, strict=True)
+        )
+    )
+    return f", and {_steps_text(steps)}" if steps.differs else ""
 
 
 def _unexplained(old: ImageConfig, new: ImageConfig) -> str:
@@ -265,10 +286,18 @@ def _steps_text(steps: StepDiff) -> str:
     if steps.is_reordered:
         return f"the build steps stand in another order: {_shown(steps.added[0])} moved"
     count = max(len(steps.added), len(steps.removed))
-    pairs = paired(steps.removed, steps.added)
-    old, new = next(pair for pair in pairs if pair[0] != pair[1])
+    pairs = [pair for pair in paired(steps.removed, steps.added) if pair[0] != pair[1]]
+    old, new = min(pairs, key=_is_setting)
+    if old is None or new is None:  # they may be one step: what went is told with what came
+        old = old or next((before for before, after in pairs if after is None), None)
+        new = new or next((after for before, after in pairs if before is None), None)
     differ = "step differs" if count == 1 else "steps differ"
     return f"{count} build {differ}: {', '.join(_told(old, new))}"
+
+
+def _is_setting(pair: tuple[str | None, str | None]) -> bool:
+    """False for a step that makes a layer: that is what to tell first."""
+    return not any(text and text.startswith(("RUN", "COPY", "ADD")) for text in pair)
 
 
 def _told(old: str | None, new: str | None) -> Iterator[str]:

@@ -23,6 +23,8 @@ from tagwatch.value import replace
 
 __all__ = ["named_by_alias", "resolve_selector", "resolve_tag", "version_of"]
 
+_FULL_VERSION = 3
+
 Tags = Mapping[str, Digest | None] | TagTable
 """What a repository's tags serve, None where nobody asked; or the table made of it."""
 
@@ -135,8 +137,13 @@ def _by_alias(
 def _claim(
     asked: Tag, concrete: Tag | None, evidence: Sequence[VersionEvidence], table: TagTable
 ) -> VersionEvidence | None:
-    """The evidence to believe: only where no alias says it, and never against the tag's number."""
-    if concrete is not None and not table.is_general(concrete):
+    """The evidence to believe: only where no alias says it, and never against the tag's number.
+
+    A tag of two numbers that stands alone may be a whole version (`16.3`) or the only name that
+    somebody copied of a longer one (`6.2`): then the image's own word decides.
+    """
+    is_alone = concrete is asked and len(asked.release) < _FULL_VERSION
+    if concrete is not None and not (is_alone or table.is_general(concrete)):
         return None
     release = (concrete or asked).release
     for claim in evidence:

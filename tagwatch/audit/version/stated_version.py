@@ -10,7 +10,7 @@ from tagwatch.image.reference import Reference
 from tagwatch.image.tag import Kind, Tag, parse_tag
 from tagwatch.value import dataclass
 
-__all__ = ["StatedVersion", "full_version", "is_older", "stated_version"]
+__all__ = ["StatedVersion", "full_version", "is_older", "says_more", "stated_version"]
 
 _FULL = 3
 
@@ -47,6 +47,18 @@ def full_version(reference: str) -> str | None:
     parsed = _parsed(reference)
     tag = parse_tag(parsed.tag) if parsed and parsed.tag else None
     return tag.version if tag and len(tag.release) >= _FULL else None
+
+
+def says_more(version: str, tag: str) -> bool:
+    """False where the version is but the tag's own text and not a full one (`3.12` of `3.12`).
+
+    The images' own configs may know better: `python:3.12` goes from 3.12.0 to 3.12.1.
+
+    >>> says_more("3.12", "3.12"), says_more("3.12.1", "3.12"), says_more("6.2.14", "6.2.14")
+    (False, True, True)
+    """
+    own = parse_tag(tag)
+    return version != own.version or len(own.release) >= _FULL
 
 
 def is_older(version: str, other: str) -> bool:

