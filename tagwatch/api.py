@@ -10,7 +10,7 @@ from tagwatch.audit.judge import Case, judge
 from tagwatch.audit.qualify import qualify
 from tagwatch.audit.result import AuditResult
 from tagwatch.errors import InputError, NothingToReadError
-from tagwatch.source.target import Extraction, Problem, Target
+from tagwatch.source.target import Extraction, Problem, Target, Targets
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.look_up import Asking, look_up
 from tagwatch.walk.site import Site
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.fixing import Strategy
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.walk.fix import Draft
+    from tagwatch.walk.watched import Watched
 
 __all__ = [
     "Asking",
@@ -290,12 +291,12 @@ def _draws_from_others(read: tuple[str, Extraction]) -> bool:
     return any(field.span.path != path for target in extraction.targets for field in target.fields)
 
 
-def _watch_list(targets: Sequence[Target]) -> tuple[tuple[str, Extraction], ...]:
+def _watch_list(watched: Sequence[Watched]) -> tuple[tuple[str, Extraction], ...]:
     """The watch list as the files that it stands in."""
-    found: dict[str, list[Target]] = {}
-    for target in targets:
-        found.setdefault(target.location.path, []).append(target)
-    return tuple((path, Extraction(targets=tuple(listed))) for path, listed in found.items())
+    found: dict[str, list[Watched]] = {}
+    for one in watched:
+        found.setdefault(one.watch.location.path, []).append(one)
+    return tuple((path, Extraction(targets=Targets(listed))) for path, listed in found.items())
 
 
 def _with_fix_lines(

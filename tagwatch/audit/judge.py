@@ -8,7 +8,7 @@ never imported; a rule that needs more than text is passed over where there is n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from tagwatch.audit.base.subtraction import base_references, charge_to_base
@@ -25,7 +25,7 @@ from tagwatch.audit.rule.interface import FileSubject, Rule, RunSubject, Scope, 
 from tagwatch.family import RULES, RULES_OFF
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failure, Quota, Remark
-from tagwatch.source.target import Extraction, Location, Problem, Target
+from tagwatch.source.target import Extraction, Location, Problem, Target, Targets
 from tagwatch.value import dataclass, field
 
 __all__ = ["Case", "active_rules", "judge", "may_speak"]
@@ -77,7 +77,7 @@ def judge(
         at=case.at,
         findings=tuple(sorted(findings, key=_worst_first)),
         ignored=(*session.ignored, *(_charged(finding) for finding in charged)),
-        targets=tuple(session.targets),
+        targets=session.targets,
         evidence=Asked(case.evidence, session.keys),
         changes=case.changes,
         problems=tuple(session.problems),
@@ -149,7 +149,7 @@ class _Session:
         self._said: set[tuple[str, Location | None, str]] = set()
         self.findings: list[Finding] = []
         self.ignored: list[Ignored] = []
-        self.targets: list[Target] = []
+        self.targets = Targets(extraction.targets for _, extraction in case.files)
         self.keys: set[str] = set()
         self.bases: dict[str, str] = {}
         self.problems: list[Problem] = list(case.problems)
@@ -177,7 +177,6 @@ class _Session:
     def judge_file(self, path: str, extraction: Extraction) -> None:
         self.problems.extend(extraction.problems)
         self._exemptions.read(path, extraction)
-        self.targets.extend(extraction.targets)
         for target in extraction.targets:
             self._judge_target(target, extraction)
         for rule in self._of_file:
@@ -256,7 +255,7 @@ class _Session:
                 unchecked=tuple(self._unchecked),
                 problems=tuple(self.problems),
                 failures=self._case.failures,
-                targets=tuple(self.targets),
+                targets=self.targets,
                 watched=self._case.watched,
                 known_rules=frozenset((*RULES, *self._policy.plugins)),
                 at=self._case.at,
@@ -315,8 +314,9 @@ def _laid_over(rule: Rule, settings: RuleSettings | None) -> RuleSettings:
     )
 
 
-def _placeless(path: str, statement: Statement, targets: Sequence[Target]) -> Target:
+def _placeless(path: str, statement: Statement, targets: Iterable[Target]) -> Target:
     """A stand-in for a statement about no single target: about a file, an ignore, the run."""
     start = Location(path=path, line=1, column=1, end_line=1, end_column=1)
-    location = statement.location or (targets[0].location if targets else start)
+    first = next((target.location for target in targets), start)
+    location = statement.location or first
     return Target(text=statement.subject, location=location, kind="file")

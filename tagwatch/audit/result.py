@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from tagwatch.audit.change.change import Change
@@ -69,7 +69,7 @@ class AuditResult:
     at: datetime
     findings: tuple[Finding, ...] = ()
     ignored: tuple[Ignored, ...] = ()
-    targets: tuple[Target, ...] = ()
+    targets: Sequence[Target] = ()
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     changes: tuple[RepositoryChange, ...] = ()
     problems: tuple[Problem, ...] = ()

@@ -11,7 +11,7 @@ import builtins
 import json
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache, lru_cache
@@ -160,6 +160,8 @@ def _plain(value: Any) -> Any:
         return dict(value)
     if isinstance(value, frozenset | set):
         return sorted(value)
+    if isinstance(value, Sequence):
+        return tuple(value)
     raise TypeError(f"no stored form for {kind!r}")
 
 
@@ -212,6 +214,8 @@ def _decoder(kind: Any) -> Decoder:
     origin, arguments = getattr(kind, "__origin__", None), getattr(kind, "__args__", ())
     if origin is tuple:
         return _items(tuple, arguments)
+    if origin is Sequence:
+        return _items(tuple, (*arguments, ...))
     if origin is frozenset:
         return _items(frozenset, arguments)
     if origin is not None and issubclass(origin, Mapping):

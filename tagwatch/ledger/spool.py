@@ -6,8 +6,9 @@ So that the memory of a night is bounded by what is under way, not by the number
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
-from typing import IO
+from collections.abc import Iterable, Iterator, Mapping
+from sqlite3 import Connection, connect
+from typing import Any
 
 from tagwatch.audit.evidence import Asked, Evidence
 from tagwatch.ledger.codec import decode_quickly, encode
@@ -16,56 +17,65 @@ __all__ = ["Spool", "lines_of"]
 
 _AT_HAND = 2_000
 """Some 6 MB; a run that has no more reads nothing back."""
+_PRIVATE = ""
+"""SQLite's name for a file that nobody else sees and that ends with its connection."""
+_MAKE = """
+  PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
+  CREATE TABLE evidence (n INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, line BLOB NOT NULL);
+  BEGIN"""
+_PUT = """
+  INSERT INTO evidence (key, line) VALUES (?, ?)
+  ON CONFLICT (key) DO UPDATE SET line = excluded.line"""
 
 
 class Spool(Mapping[str, Evidence]):
-    """Evidence by key, in the order in which it came. The file has no name and ends with this."""
+    """Evidence by key, in the order in which it came. Even the keys of the rest are in the file."""
 
     def __init__(self, at_hand: int = _AT_HAND) -> None:
         self._most = at_hand
         self._at_hand: dict[str, Evidence] = {}
-        self._places: dict[str, int] = {}
-        self._file: IO[bytes] | None = None
+        self._file: Connection | None = None
 
     def put(self, evidence: Evidence) -> None:
         """Keep `evidence`, in place of what its key had before."""
         key = evidence.key
-        if key in self._at_hand or (key not in self._places and len(self._at_hand) < self._most):
+        if key in self._at_hand or (self._file is None and len(self._at_hand) < self._most):
             self._at_hand[key] = evidence
             return
-        file = self._open()
-        self._places[key] = file.seek(0, 2)
-        file.write(encode(evidence) + b"\n")
+        if self._file is None:
+            self._file = connect(_PRIVATE, isolation_level=None, check_same_thread=False)
+            weakref.finalize(self, self._file.close)
+            self._file.executescript(_MAKE)
+        self._file.execute(_PUT, (key, encode(evidence)))
 
     def line(self, key: str) -> bytes:
         """The stored form of a key's evidence."""
         if key in self._at_hand:
             return encode(self._at_hand[key])
-        place, file = self._places[key], self._open()
-        file.seek(place)
-        return file.readline().removesuffix(b"\n")
+        found = self._rows("SELECT line FROM evidence WHERE key = ?", key)
+        for (line,) in found:
+            return bytes(line)
+        raise KeyError(key)
 
     def __getitem__(self, key: str) -> Evidence:
         found = self._at_hand.get(key)
         return decode_quickly(Evidence, self.line(key)) if found is None else found
 
     def __contains__(self, key: object) -> bool:
-        return key in self._at_hand or key in self._places
+        return key in self._at_hand or any(
+            self._rows("SELECT 1 FROM evidence WHERE key = ?", str(key))
+        )
 
     def __iter__(self) -> Iterator[str]:
         yield from self._at_hand
-        yield from self._places
+        yield from (key for (key,) in self._rows("SELECT key FROM evidence ORDER BY n"))
 
     def __len__(self) -> int:
-        return len(self._at_hand) + len(self._places)
+        ((filed,),) = self._rows("SELECT count(*) FROM evidence") or ((0,),)
+        return len(self._at_hand) + int(filed)
 
-    def _open(self) -> IO[bytes]:
-        if self._file is None:
-            import tempfile  # loads much, and most runs need none
-
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as this
-            weakref.finalize(self, self._file.close)
-        return self._file
+    def _rows(self, sql: str, *parameters: str) -> Iterable[tuple[Any, ...]]:
+        return self._file.execute(sql, parameters) if self._file is not None else ()
 
 
 def lines_of(evidence: Mapping[str, Evidence]) -> Iterator[bytes]:

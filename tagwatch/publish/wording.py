@@ -151,14 +151,17 @@ def now_text(resolution: Resolution, *, asked: str = "") -> str:
 
 
 def evidence_finder(result: AuditResult) -> Callable[[Finding], Evidence | None]:
-    """A function that gives what the run knew of a finding's image; None where it knew nothing.
+    """What gives what the run knew of one of its findings' images; None where it knew nothing.
 
     A finding on a watched pattern has its evidence under the pattern's key: found by place.
     """
+    places = {(finding.location, finding.text) for finding in result.findings}
+    places |= {(ignored.finding.location, ignored.finding.text) for ignored in result.ignored}
     keys = {
-        (target.location, target.text): key
+        place: key
         for target in result.targets
-        if (key := evidence_key(target)) is not None
+        if (place := (target.location, target.text)) in places
+        and (key := evidence_key(target)) is not None
     }
 
     def find(finding: Finding) -> Evidence | None:

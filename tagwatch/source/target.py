@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 
 from tagwatch.image.reference import Reference
 from tagwatch.value import dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
 else:
     Protocol = object
 
@@ -25,6 +26,7 @@ __all__ = [
     "SourceContext",
     "Span",
     "Target",
+    "Targets",
 ]
 
 
@@ -141,6 +143,31 @@ class Target:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
+class Targets(Sequence[Target]):
+    """Several collections of targets one after the other, without a copy of any."""
+
+    def __init__(self, parts: Iterable[Collection[Target]]) -> None:
+        self._parts = tuple(parts)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def __iter__(self) -> Iterator[Target]:
+        return chain.from_iterable(self._parts)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice) or place < 0:
+            return tuple(self)[place]
+        for target in islice(self, place, None):
+            return target
+        raise IndexError(place)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as no target has one: its facts are a mapping
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
     """One Dockerfile instruction that a text rule judges: FROM, USER, EXPOSE, ADD, HEALTHCHECK.
@@ -196,7 +223,7 @@ class Extraction:
     on their targets.
     """
 
-    targets: tuple[Target, ...] = ()
+    targets: Sequence[Target] = ()
     problems: tuple[Problem, ...] = ()
     wanted: tuple[str, ...] = ()
     ignores: tuple[Ignore, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 
 from tagwatch.audit.base.base import BaseMatch
 from tagwatch.audit.base.index import BaseIndex
@@ -18,15 +18,14 @@ from tagwatch.audit.result import RepositoryChange
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.plan import Want
 from tagwatch.crawl.task import Need
-from tagwatch.image.reference import Reference, Repository
-from tagwatch.image.selector import SelectorKind, parse_selector, select
+from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.spool import Spool
 from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, field, replace
-from tagwatch.walk.ask import Answers, Patience, open_asker, pattern_of, wants_of_run
+from tagwatch.walk.ask import Answers, Patience, open_asker, wants_of_run
 from tagwatch.walk.prefix import prefix_of
 from tagwatch.walk.recall import (
     base_repositories,
@@ -39,6 +38,7 @@ from tagwatch.walk.seed import Seeding
 from tagwatch.walk.site import BASES_ASKED, Site, bases_key
 from tagwatch.walk.standing import Standing, may_stand
 from tagwatch.walk.version import claimed_version, named_versions
+from tagwatch.walk.watched import Watched, watched
 
 __all__ = ["Order", "Survey", "needs_of", "survey"]
 
@@ -71,7 +71,7 @@ class Survey:
 
     answers: Answers
     places: dict[Repository, Location] = field(default_factory=dict)
-    watched: list[Target] = field(default_factory=list)
+    watched: list[Watched] = field(default_factory=list)
     evidence: Spool = field(default_factory=Spool)
     changes: list[RepositoryChange] = field(default_factory=list)
 
@@ -163,13 +163,13 @@ class _Remembering:
                 self._seeding.note(image, matches, is_new=True)
         moves = _by_repository(self._ledger.unexplained_moves())
         wanted = _targets_by_repository(targets)
-        watched = _watches_by_repository(watches)
-        for repository in sorted({*self._found.answers.readings, *wanted, *moves, *watched}):
+        listed = _watches_by_repository(watches)
+        for repository in sorted({*self._found.answers.readings, *wanted, *moves, *listed}):
             self._remember(
                 repository,
                 moves.get(repository, ()),
                 wanted.get(repository, []),
-                watched.get(repository, []),
+                listed.get(repository, []),
             )
         self._store()
 
@@ -216,11 +216,10 @@ class _Remembering:
     ) -> None:
         memory = self._recall(repository, moves)
         named = {evidence_key(target) for target in targets}
-        listed = {evidence_key(one): one for one in reversed(list(_watched(watches, memory)))}
-        watched = [one for key, one in reversed(listed.items()) if key not in named]
-        self._found.watched += watched
+        found = list(watched(watches, memory, beside=named))
+        self._found.watched += found
         wanted: dict[str, Target] = {}
-        for target in (*sorted(targets, key=_is_not_parent), *watched):
+        for target in (*sorted(targets, key=_is_not_parent), *chain.from_iterable(found)):
             if (key := evidence_key(target)) is not None:
                 wanted.setdefault(key, target)
         claimed: dict[str, str] = {}
@@ -311,36 +310,6 @@ class _Remembering:
 def _is_not_parent(target: Target) -> bool:
     """False for what a `FROM` names: it is the base of what will be built, whoever else uses it."""
     return target.kind != "from"
-
-
-def _watched(watches: Iterable[Watch], memory: Memory) -> Iterator[Target]:
-    """A target for each tag watched by name, `*` or regex; one for a range as a whole."""
-    for watch in watches:
-        for text in watch.tags or ("*",):
-            pattern = pattern_of(watch, text)
-            if pattern is None:
-                yield _watch_target(watch, memory.repository, text)
-                continue
-            selector = parse_selector(text)
-            if selector.kind is SelectorKind.RANGE:
-                yield _watch_target(watch, memory.repository, None, text)
-                continue
-            found = [tag.text for tag in select(selector, memory.table)]
-            for tag in [tag for tag in found if pattern.lets_through(tag)][: watch.max_tags]:
-                yield _watch_target(watch, memory.repository, tag)
-
-
-def _watch_target(
-    watch: Watch, repository: Repository, tag: str | None, selector: str | None = None
-) -> Target:
-    reference = Reference(repository=repository, tag=tag)
-    return Target(
-        text=f"{repository}:{selector or tag}",
-        location=watch.location,
-        kind="watch",
-        reference=reference,
-        selector=selector,
-    )
 
 
 def _by_repository(moves: Iterable[Move]) -> Mapping[Repository, tuple[Move, ...]]:

@@ -13,12 +13,13 @@ Source: OCI distribution-spec, error codes; Docker Scout "No data".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tagwatch.audit.evidence import Evidence, is_readable
 from tagwatch.audit.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, RunSubject, Scope, Statement
 from tagwatch.audit.rule.phrase import name
+from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Location, Target
 
@@ -29,8 +30,11 @@ def check(subject: RunSubject) -> Iterator[Statement]:
     """Targets without facts or with some missing, unread files, failed repositories."""
     severity = Severity.NOTE if subject.policy.on_unavailable == "pass" else None
     told = set()
+    failures: dict[Repository, list[Failure]] = {}
+    for failed in subject.failures:
+        failures.setdefault(failed.repository, []).append(failed)
     for target, evidence in subject.unchecked:
-        failure = _failure(target, evidence, subject.failures)
+        failure = _failure(target, evidence, failures)
         if failure is not None:
             told.add(failure.repository)
         yield _unchecked(target, evidence, failure, severity)
@@ -44,6 +48,7 @@ def check(subject: RunSubject) -> Iterator[Statement]:
                 subject=problem.message,
                 unknown=True,
             )
+    places = _places(subject.targets) if subject.failures else {}
     for failure in subject.failures:
         if failure.repository not in told:
             told.add(failure.repository)
@@ -51,7 +56,7 @@ def check(subject: RunSubject) -> Iterator[Statement]:
                 message=f"{failure.repository.name} was not read: {failure.message}",
                 remedy=failure.hint,
                 severity=severity,
-                location=_place_of(failure, subject),
+                location=places.get(failure.repository) or subject.watched.get(failure.repository),
                 subject=failure.repository.name,
                 evidence={"code": failure.code},
                 unknown=True,
@@ -78,23 +83,24 @@ def _unchecked(
     )
 
 
-def _place_of(failure: Failure, subject: RunSubject) -> Location | None:
-    """Where the repository is named: in a file, else in the watch list."""
-    named = (
-        target.location
-        for target in subject.targets
-        if target.reference is not None and target.reference.repository == failure.repository
-    )
-    return next(named, None) or subject.watched.get(failure.repository)
+def _places(targets: Iterable[Target]) -> Mapping[Repository, Location]:
+    """Where each repository is named first."""
+    found: dict[Repository, Location] = {}
+    for target in targets:
+        if target.reference is not None:
+            found.setdefault(target.reference.repository, target.location)
+    return found
 
 
 def _failure(
-    target: Target, evidence: Evidence | None, failures: tuple[Failure, ...]
+    target: Target, evidence: Evidence | None, failures: Mapping[Repository, Sequence[Failure]]
 ) -> Failure | None:
     """The failure that speaks of the target most exactly."""
     assert target.reference is not None
+    repository = target.reference.repository
     own = evidence.failures if evidence is not None else ()
-    mine = [one for one in (*own, *failures) if one.repository == target.reference.repository]
+    mine = [one for one in own if one.repository == repository]
+    mine += failures.get(repository, ())
     exact = [one for one in mine if one.tag == target.reference.effective_tag]
     return next(iter((*exact, *(one for one in mine if one.tag is None), *mine)), None)
 

@@ -5,7 +5,7 @@ A rule asks nobody. It sees a subject, and declares what it needs so that the pl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 
@@ -127,7 +127,7 @@ class Subject:
 
     target: Target
     evidence: Evidence | None
-    siblings: tuple[Target, ...]
+    siblings: Sequence[Target]
     instructions: tuple[Instruction, ...]
     at: datetime
     knowledge: Knowledge
@@ -143,7 +143,7 @@ class FileSubject:
     """
 
     path: str
-    targets: tuple[Target, ...]
+    targets: Sequence[Target]
     instructions: tuple[Instruction, ...]
     ports: tuple[Port, ...]
     evidence: Mapping[str, Evidence]
@@ -185,7 +185,7 @@ class RunSubject:
     unchecked: tuple[tuple[Target, Evidence | None], ...]
     problems: tuple[Problem, ...]
     failures: tuple[Failure, ...]
-    targets: tuple[Target, ...]
+    targets: Sequence[Target]
     watched: Mapping[Repository, Location]
     known_rules: frozenset[str]
     at: datetime

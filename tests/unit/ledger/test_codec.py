@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -64,6 +64,8 @@ def values(kind: Any, depth: int = 0) -> st.SearchStrategy[Any]:
         return st.lists(values(arguments[0], depth + 1), max_size=few).map(tuple)
     if origin is frozenset:
         return st.frozensets(values(arguments[0], depth + 1), max_size=few)
+    if origin is Sequence:
+        return st.just(())  # a result's targets are stored beside it, one by one
     if origin is not None and issubclass(origin, Mapping):
         return st.dictionaries(TEXTS, values(arguments[1], depth + 1), max_size=few)
     if isinstance(kind, type) and issubclass(kind, Enum):

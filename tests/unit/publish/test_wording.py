@@ -149,6 +149,6 @@ def test_evidence_of_a_watched_pattern_is_found_by_place() -> None:
         text=pattern.text,
     )
     known = Evidence(key=key, resolution=RESOLVED)
-    asked = AuditResult(at=AT, targets=(pattern,), evidence={key: known})
+    asked = AuditResult(at=AT, targets=(pattern,), evidence={key: known}, findings=(finding,))
     assert evidence_finder(asked)(finding) is known
     assert evidence_finder(AuditResult(at=AT))(finding) is None

@@ -19,7 +19,7 @@ NEW = "sha256:" + "fedcba9876543218" * 4
 
 
 def targets(raw: bytes) -> tuple[Target, ...]:
-    return extract(raw, "Dockerfile", SourceContext()).targets
+    return tuple(extract(raw, "Dockerfile", SourceContext()).targets)
 
 
 def fixed(text: str, change: Any, *, which: int = -1) -> str | None:
