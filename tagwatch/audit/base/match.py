@@ -91,7 +91,7 @@ def match_bases(
     context = context or MatchContext()
     read = [part for part in image.platforms if part.config is not None]
     wanted = context.audited if context.audited is not None else ()
-    if not read and context.audited is None:
+    if not read and (context.audited is None or image.index is None):
         read = list(image.platforms)
     return tuple(
         match_base(image, part, index, context)

@@ -278,6 +278,8 @@ def _is_passed_over(pair: PlatformDiff, context: ChangeContext) -> bool:
     """True for a platform that nobody audits and that therefore was not read."""
     if context.audited is None or not (pair.old.problem or pair.new.problem):
         return False
+    if pair.platform == UNKNOWN_PLATFORM:  # a lone manifest: a chart, or its config was not read
+        return False
     return not any(pair.platform.serves(platform) for platform in context.audited)
 
 

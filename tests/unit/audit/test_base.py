@@ -717,6 +717,14 @@ def test_a_claim_of_another_system_than_the_bottom_layer_s_is_a_conflict() -> No
     assert match(later, BASES).verdict is BaseVerdict.CLAIMED, "a release may be of another day"
 
 
+def test_what_is_no_image_is_answered_with_what_it_is() -> None:
+    chart = attest(OLD, provenance(OLD, []), form="artifact")
+    read = read_image(chart.digest, chart.documents, reference=API)
+    (found,) = match_bases(read, BASES, MatchContext(audited=(LINUX_AMD64,)))
+    assert found.verdict is BaseVerdict.UNKNOWN
+    assert "not an image" in found.sentence
+
+
 def test_names_that_nothing_tells_apart_are_all_told() -> None:
     mirror = "registry.example/mirror/python:3.12"
     both = known(served(OLD, PYTHON, version="3.12.3"), served(OLD, mirror, version="3.12.3"))

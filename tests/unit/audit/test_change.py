@@ -498,6 +498,13 @@ def test_a_full_version_tag_is_its_own_version() -> None:
     assert (change.version_before, change.version_after) == ("6.2.14", "6.2.14")
 
 
+def test_what_is_no_image_is_unknown_whatever_is_audited() -> None:
+    before, after = (attest(debian(day), spdx(debian(day), {}), form="artifact") for day in (0, 1))
+    change = explain(before, after, ChangeContext(audited=(LINUX_AMD64,)))
+    assert change.verdict is Verdict.UNKNOWN
+    assert "not an image" in change.reason
+
+
 def test_versions_that_cannot_be_ordered_are_unknown() -> None:
     for versions in (("main", "feature"), ("2024.1", "1.3.0"), ("1.3.0", "2024.1")):
         change = explain(debian(0), debian(1), versions=versions)
