@@ -148,6 +148,8 @@ def _judge_platform(pair: PlatformDiff, diff: ImageDiff, context: ChangeContext)
     old, new = pair.old, pair.new
     if old.manifest is None or new.manifest is None or pair.layers is None:
         return _Judgement(verdict=Verdict.UNKNOWN, reason=old.problem or new.problem)
+    if not (old.manifest.is_image and new.manifest.is_image):
+        return _Judgement(verdict=Verdict.UNKNOWN, reason=old.problem or new.problem)
     if gap := _layer_gap(old, "old") or _layer_gap(new, "new"):
         return _Judgement(verdict=Verdict.UNKNOWN, reason=gap)
     if old.manifest.config.digest == new.manifest.config.digest:
