@@ -132,15 +132,15 @@ def _of_target(text: str, target: Target, facts: Facts, site: Site) -> tuple[Bas
     resolution = found.resolution if found else None
     concrete = resolution.reference if resolution else None
     matches = stands_on(found, site)
-    code = _FINE
+    code, why = _FINE, resolution.note if resolution else ""
     if resolution is None or not is_readable(found):
         code = _UNREAD
     elif resolution.status is Status.NOT_FOUND:
-        code = _ABSENT
+        code, why = _ABSENT, why or "there is no such image in its repository"
     elif not matches:
         code = _UNREAD
     reference = concrete.canonical if concrete else None
-    return BaseAnswer(input=text, reference=reference, matches=matches), code
+    return BaseAnswer(input=text, reference=reference, matches=matches, why=why), code
 
 
 command = Command(

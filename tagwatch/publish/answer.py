@@ -64,7 +64,8 @@ def base_text(answers: Iterable[BaseAnswer]) -> str:
     for answer in answers:
         lines.append(one_line(answer.input))
         if not answer.matches:
-            lines.append("  its base could not be established: nothing of the image was read")
+            why = one_line(answer.why) or "nothing of the image was read"
+            lines.append(f"  its base could not be established: {why}")
         for platforms, match in bases_by_answer(answer.matches):
             lines.append(f"  {platforms}  {match.verdict.value}")
             lines.append(f"    {base_sentence(match)}")

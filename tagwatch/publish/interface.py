@@ -104,9 +104,10 @@ class InParts(Protocol):
 class BaseAnswer:
     """What `tagwatch base` says of one image: a match a platform.
 
-    `reference` is canonical, None where `input` could not be read.
+    `reference` is canonical, None where `input` could not be read. `why` there are no matches.
     """
 
     input: str
     reference: str | None
     matches: tuple[BaseMatch, ...] = ()
+    why: str = ""

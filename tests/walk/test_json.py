@@ -175,6 +175,8 @@ async def test_base(shop: Shop) -> None:
         assert platform["layers"]["replaced"] == 0
     missing = await shop.run("base", f"{API}:9.9", "--format", "json")
     assert (missing.code, missing.json["images"][0]["platforms"]) == (1, [])
+    told = await shop.run("base", f"{API}:9.9")
+    assert "there is no such image in its repository" in told.out
     assert (await shop.run("base", "nowhere.invalid/a:1")).code == 4
 
     second_night(shop.shelf)
