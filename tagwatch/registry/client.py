@@ -45,6 +45,7 @@ from tagwatch.registry.safety import Boundary, origin_of, parse_origins
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.registry.token import TokenCache
 from tagwatch.registry.transport import Transport
+from tagwatch.value import replace
 
 __all__ = ["Registries", "RegistryClient", "open_registries"]
 
@@ -238,7 +239,10 @@ class Registries:
         )
 
     def _settings_of(self, host: str) -> RegistrySettings:
-        return self._settings.get(host, RegistrySettings(insecure=host in self._insecure))
+        settings = self._settings.get(host, RegistrySettings())
+        if settings.endpoint is None and host in self._insecure and not settings.insecure:
+            return replace(settings, insecure=True)  # a registries.conf says so
+        return settings
 
     def _meter(self, host: str) -> Meter:
         """The one count of a registry, whichever of its APIs is asked."""

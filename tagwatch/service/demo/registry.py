@@ -78,8 +78,10 @@ async def _hub_tags(request: web.Request) -> web.Response:
     tags = shelf.tags.get(name)
     if tags is None:
         return web.json_response({"message": "object not found", "errinfo": {}}, status=404)
-    number = int(request.query.get("page", "1"))
-    size = min(int(request.query.get("page_size", "10")), 100)
+    number, size = _number(request, "page", "1"), _number(request, "page_size", "10")
+    if not number or not size:
+        return web.json_response({"message": "bad request", "errinfo": {}}, status=400)
+    size = min(size, 100)
     names = sorted(tags, key=lambda tag: (shelf.pushed[name, tag], tag), reverse=True)
     page = names[(number - 1) * size : number * size]
     following = None
@@ -106,6 +108,12 @@ async def _hub_tags(request: web.Request) -> web.Response:
             ],
         }
     )
+
+
+def _number(request: web.Request, name: str, default: str) -> int:
+    """A number of a query; 0 for what is none, or none that a page could have (CVE-2023-2253)."""
+    text = request.query.get(name, default)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _error(status: int, code: str, message: str) -> web.Response:

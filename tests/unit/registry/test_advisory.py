@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from aiohttp.test_utils import TestClient, TestServer
 
 import tagwatch.registry
 from tagwatch.errors import DeniedError, HostileAnswerError, NotFoundError, RegistryError
@@ -23,6 +24,8 @@ from tagwatch.registry.challenge import Challenge
 from tagwatch.registry.credential.interface import Credential
 from tagwatch.registry.layout import open_layout
 from tagwatch.registry.token import TokenCache
+from tagwatch.service.demo.images import Shelf
+from tagwatch.service.demo.registry import application
 from tests.registry.harness import AT, DIGEST, MANIFEST, registries, registry_at, repository
 from tests.registry.scripted import Exchange, Scripted, scripted
 
@@ -259,6 +262,20 @@ async def test_cve_2020_1702_nothing_is_read_without_bound() -> None:
             await registry.list_tags(app, at=AT)
         with pytest.raises(HostileAnswerError, match="larger than 2 bytes"):
             await registry.blob(app, CONFIG, 2)
+
+
+@pytest.mark.parametrize("number", ["1" * 12, "1" * 5000, "-1", "0", "x", "\u0661", ""])
+async def test_cve_2023_2253_no_number_of_a_query_decides_about_memory(number: str) -> None:
+    """A server's advisory, and the demo is one: pages are of its own size, or refused."""
+    shelf = Shelf()
+    shelf.tags["library/app"] = {}
+    async with TestClient(TestServer(application(shelf))) as client:
+        path = "/v2/namespaces/library/repositories/app/tags"
+        for name in ("page", "page_size"):
+            async with client.get(path, params={name: number}) as answer:
+                assert answer.status == 400
+        async with client.get("/v2/_catalog", params={"n": number}) as answer:
+            assert await answer.json() == {"repositories": ["library/app"]}
 
 
 async def test_cve_2023_25153_a_member_of_an_archive_is_capped(tmp_path: Path) -> None:

@@ -177,3 +177,12 @@ class TestRoutes:
             settings = {"docker.io": RegistrySettings(endpoint=server.url)}
             async with registries(settings, conf(tmp_path, text)) as opened:
                 assert await opened.of("docker.io").head(REDIS, "6")
+
+    async def test_other_settings_of_a_host_leave_what_the_file_says(self, tmp_path: Path) -> None:
+        """`concurrency` for a host that podman reads without TLS does not ask for TLS."""
+        async with scripted(PING, head("library/redis", "6", headers=GOOD)) as server:
+            text = f'[[registry]]\nlocation = "{server.host}"\ninsecure = true\n'
+            settings = {server.host: RegistrySettings(concurrency=2)}
+            async with registries(settings, conf(tmp_path, text)) as opened:
+                redis = Repository(registry=server.host, path="library/redis")
+                assert await opened.of(server.host).head(redis, "6")
