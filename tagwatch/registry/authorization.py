@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from yarl import URL
@@ -66,6 +67,10 @@ class Authorizer:
         if known is None or asyncio.get_running_loop().time() >= known[1]:
             return None
         return known[0]
+
+    def staleness(self, grant: Grant, value: str | None) -> Callable[[], bool] | None:
+        """What tells whether `value` has ended, or was refused, since it was given out."""
+        return None if value is None else lambda: self.ready(grant) != value
 
     async def header(self, grant: Grant) -> str | None:
         """The header's value for `grant`; None: go without. Perhaps one token request."""

@@ -36,7 +36,7 @@ from tagwatch.registry.authorization import Authorizer, Grant, pull_grant
 from tagwatch.registry.endpoint import Endpoint
 from tagwatch.registry.interface import MAX_BLOB_BYTES
 from tagwatch.registry.page import read_pages
-from tagwatch.registry.transport import Answer, Ask, Transport
+from tagwatch.registry.transport import Answer, Ask, StaleError, Transport
 from tagwatch.registry.wire import RepositoryList, TagList, decode, foreign_answer, is_html
 from tagwatch.value import dataclass
 
@@ -119,15 +119,29 @@ class OciClient:
             headers=headers,
             authorization=value,
             json=json,
+            is_stale=self.authorizer.staleness(grant, value),
         )
-        answer = await self.transport.send(ask)
+        answer, value = await self._in_turn(ask, grant)
         if answer.status in (401, 403):
             renewed = await self.authorizer.renew(answer, grant, value)
             if renewed is not None:
-                answer = await self.transport.send(ask.with_authorization(renewed))
+                is_stale = self.authorizer.staleness(grant, renewed)
+                answer, _ = await self._in_turn(ask.with_authorization(renewed, is_stale), grant)
         if answer.status in (401, 403):
             raise self.transport.refusal(answer, doing, hint=await self.authorizer.hint(grant))
         return answer
+
+    async def _in_turn(self, ask: Ask, grant: Grant) -> tuple[Answer, str | None]:
+        """The answer, and the authorization that was used in the end.
+
+        A token may end while its request waits behind thousands of others: it takes the next one.
+        """
+        while True:
+            try:
+                return await self.transport.send(ask), ask.authorization
+            except StaleError:
+                value = await self.authorizer.header(grant)
+                ask = ask.with_authorization(value, self.authorizer.staleness(grant, value))
 
     async def head(self, repository: Repository, tag_or_digest: str) -> TagObservation | None:
         """See `Registry.head`."""

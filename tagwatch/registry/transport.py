@@ -38,7 +38,7 @@ from tagwatch.value import dataclass, field, replace
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
 
-__all__ = ["Answer", "Ask", "Transport"]
+__all__ = ["Answer", "Ask", "StaleError", "Transport"]
 
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -58,6 +58,8 @@ class Ask:
     `authorization` and `form` may hold secrets: they are sent to `url`'s origin alone, and only
     where the boundary lets credentials go. `cap`: bytes of the answer, decoded. `follow`: take
     redirects. `limit_of`: what an answer calls it that there were too many requests, beside a 429.
+    `is_stale`: whether `authorization` has ended by the time that the request's turn comes; `next`:
+    it waited for a turn already, and does not wait behind the others again.
     """
 
     method: Literal["GET", "HEAD", "POST"]
@@ -71,10 +73,12 @@ class Ask:
     json: bytes | None = field(default=None, repr=False)
     follow: bool = True
     limit_of: Callable[[Answer], str] | None = None
+    is_stale: Callable[[], bool] | None = None
+    next: bool = False
 
-    def with_authorization(self, value: str) -> Ask:
-        """The same request with another credential."""
-        return replace(self, authorization=value)
+    def with_authorization(self, value: str | None, is_stale: Callable[[], bool] | None) -> Ask:
+        """The same request with another credential; it has waited for its turn."""
+        return replace(self, authorization=value, is_stale=is_stale, next=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +94,10 @@ class Answer:
     def media_type(self) -> str:
         """The Content-Type in lower case, without parameters."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+class StaleError(Exception):
+    """A request's authorization ended while it waited for its turn: it was not made."""
 
 
 class _Failed(NamedTuple):
@@ -138,7 +146,7 @@ class Transport:
         refused_until: float | None = None
         failures = 0
         while True:
-            found = await self._attempt(ask, again=refused_until is not None)
+            found = await self._attempt(ask, again=ask.next or refused_until is not None)
             if isinstance(found, Answer):
                 return found
             error, pause = found
@@ -180,6 +188,8 @@ class Transport:
         await self.pace.enter(again=again)
         try:
             self._fail_fast(ask)
+            if ask.is_stale is not None and ask.is_stale():
+                raise StaleError
             return self._judged(ask, await self._once(ask))
         except NETWORK_ERRORS as error:
             return _Failed(self._unreachable(error, ask), None)

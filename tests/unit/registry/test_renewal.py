@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from tagwatch.errors import DeniedError
+from tagwatch.registry import token
 from tagwatch.registry.credential import chain
 from tests.registry.doubles.warehouse import USER, Double, Refusal
 from tests.registry.harness import registry_at, repository
@@ -109,3 +113,46 @@ async def test_what_was_found_just_now_is_not_asked_for_again(helper: Helper) ->
             with pytest.raises(DeniedError):
                 await registry.head(repository(double.host, path), "1")
     assert helper.calls == 1
+
+
+class Brief(Double):
+    """Tokens of four tenths of a second, and answers that take a fortieth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokened = True
+        self.refused = 0
+        self._made: dict[str, float] = {}
+        self.warehouse.push("shop/app", "1", index=False)
+
+    def _token(self, request: web.BaseRequest) -> web.Response:
+        token = f"token-{len(self._made)}"
+        self._made[token] = time.monotonic()
+        return web.json_response({"token": token, "expires_in": 0.4})
+
+    def may_read(self, request: web.BaseRequest, path: str) -> bool:
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        fresh = time.monotonic() - self._made.get(token, 0.0) < 0.4
+        self.refused += not fresh
+        return fresh
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        await asyncio.sleep(0.025)
+        return await super()._answer(request)
+
+
+async def test_a_token_that_ends_in_the_queue_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred requests, two at once, wait longer than a token lasts: each takes one that does.
+
+    Before, the last ones went out with a token that had ended, again after it was renewed, and
+    were told as denied.
+    """
+    monkeypatch.setattr(token, "_SHORTEST_SECONDS", 0.0)
+    monkeypatch.setattr(token, "_EARLY_SECONDS", 0.2)
+    double = Brief()
+    async with double.serving(), registry_at(double.url, concurrency=2) as registry:
+        app = repository(double.host, "shop/app")
+        found = await asyncio.gather(*(registry.head(app, "1") for _ in range(100)))
+    assert all(found)
+    assert double.counts["head"] == 100 + double.refused
+    assert double.refused <= 1, "the first, which learns that it takes a token"
