@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from tagwatch.audit.version.candidate import candidates
 from tagwatch.audit.version.resolve import named_by_alias
-from tagwatch.crawl.image_reader import ImageReader, each
+from tagwatch.crawl.image_reader import ImageReader, Recall, each
 from tagwatch.crawl.task import CrawlTask, Need, Pattern
 from tagwatch.errors import (
     HostileAnswerError,
@@ -48,9 +48,14 @@ _MAX_ROUNDS = 4
 _MOST_ASKED = 500
 
 
-async def crawl_repository(task: CrawlTask, registry: Registry) -> RepositorySnapshot:
-    """Everything `task` asks, as far as the registry answers. Raises nothing a registry causes."""
-    crawl = _Crawl(task=task, registry=registry)
+async def crawl_repository(
+    task: CrawlTask, registry: Registry, recall: Recall = lambda _: None
+) -> RepositorySnapshot:
+    """Everything `task` asks, as far as the registry answers. Raises nothing a registry causes.
+
+    `recall`: see `ImageReader`.
+    """
+    crawl = _Crawl(task=task, registry=registry, recall=recall)
     listing = await crawl.list_names()
     selection = crawl.select(listing)
     await crawl.observe(selection, listing)
@@ -78,6 +83,7 @@ class _Crawl:
 
     task: CrawlTask
     registry: Registry
+    recall: Recall
     seen: dict[str, TagObservation] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     pins: dict[Digest, bool] = field(default_factory=dict)
@@ -86,7 +92,7 @@ class _Crawl:
     images: ImageReader = field(init=False)
 
     def __post_init__(self) -> None:
-        self.images = ImageReader(self.task, self.registry)
+        self.images = ImageReader(self.task, self.registry, self.recall)
 
     async def list_names(self) -> Listing | None:
         """The listing, where the task needs one or where it is the cheapest way to digests."""

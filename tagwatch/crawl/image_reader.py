@@ -28,21 +28,26 @@ from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Document
 from tagwatch.registry.interface import PullRoom, Registry
 
-__all__ = ["ImageReader", "each", "lacks"]
+__all__ = ["ImageReader", "Recall", "each", "lacks"]
 
 _MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
 
 _Item = TypeVar("_Item")
+Recall = Callable[[Digest], Document | None]
 
 
 class ImageReader:
-    """Reads what `task` audits. `documents`: what was read; `at_hand`: manifests got by the way."""
+    """Reads what `task` audits. `documents`: what was read; `at_hand`: manifests got by the way.
 
-    def __init__(self, task: CrawlTask, registry: Registry) -> None:
+    `recall` gives what is stored of another repository: the same digest is the same bytes there.
+    """
+
+    def __init__(self, task: CrawlTask, registry: Registry, recall: Recall) -> None:
         self.documents: dict[Digest, Document] = {}
         self.at_hand: dict[Digest, Document] = {one.digest: one for one in task.lacking}
         self._task = task
         self._registry = registry
+        self._recall = recall
         self._reading: defaultdict[Digest, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, digest: Digest, media_type: str | None = None) -> None:
@@ -106,7 +111,7 @@ class ImageReader:
         async with self._reading[digest]:
             if digest in self._task.documents or digest in self.documents:
                 return None
-            document = self.at_hand.pop(digest, None)
+            document = self.at_hand.pop(digest, None) or self._recall(digest)
             if document is None:
                 document = await self._registry.manifest(self._task.repository, digest)
             self.documents[digest] = document
@@ -117,9 +122,7 @@ class ImageReader:
         config = manifest.config
         known = config.digest in self._task.documents or config.digest in self.documents
         if manifest.is_image and not known:
-            self.documents[config.digest] = await self._registry.blob(
-                self._task.repository, config.digest, config.size
-            )
+            self.documents[config.digest] = await self._blob(config)
 
     async def _read_attestations(self, index: Index) -> None:
         """The statements attached to the audited platforms' images."""
@@ -133,9 +136,13 @@ class ImageReader:
                 continue
             for layer in parsed.layers:
                 if layer.size <= _MAX_ATTESTATION_BYTES and layer.digest not in self.documents:
-                    self.documents[layer.digest] = await self._registry.blob(
-                        self._task.repository, layer.digest, layer.size
-                    )
+                    self.documents[layer.digest] = await self._blob(layer)
+
+    async def _blob(self, entry: Descriptor) -> Document:
+        stored = self._recall(entry.digest)
+        if stored is not None:
+            return stored
+        return await self._registry.blob(self._task.repository, entry.digest, entry.size)
 
 
 def lacks(

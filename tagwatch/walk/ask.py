@@ -146,7 +146,11 @@ class Asker:
         """
         answers, wants = Answers(), list(wants)
         requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        work = RegistryWork(self._registries, self._settings)
+        work = RegistryWork(
+            self._registries,
+            self._settings,
+            lambda digest: ledger.documents((digest,)).get(digest),
+        )
 
         def store(snapshots: Sequence[RepositorySnapshot]) -> None:
             answers.moves += ledger.add(run_id, *snapshots)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from tagwatch.crawl.crawler import crawl_repository
+from tagwatch.crawl.image_reader import Recall
 from tagwatch.crawl.task import CrawlTask
 from tagwatch.errors import ConfigError
 from tagwatch.image.snapshot import RepositorySnapshot
@@ -24,15 +25,22 @@ _TURN = threading.Lock()
 
 
 class RegistryWork:
-    """See `crawl.engine.interface.Work`."""
+    """See `crawl.engine.interface.Work`. `recall`: what is stored already, of any repository."""
 
-    def __init__(self, registries: Registries, settings: Mapping[str, RegistrySettings]) -> None:
+    def __init__(
+        self,
+        registries: Registries,
+        settings: Mapping[str, RegistrySettings],
+        recall: Recall = lambda _: None,
+    ) -> None:
         self._registries = registries
         self._settings = settings
+        self._recall = recall
 
     async def __call__(self, task: CrawlTask) -> RepositorySnapshot:
         """See `Work.__call__`."""
-        return await crawl_repository(task, self._registries.of(task.repository.host))
+        registry = self._registries.of(task.repository.host)
+        return await crawl_repository(task, registry, self._recall)
 
     @property
     def elsewhere(self) -> Callable[[bytes], bytes]:
