@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from tagwatch.audit.evidence import is_readable
 from tagwatch.config.load import read_secret
@@ -74,7 +74,7 @@ def bring_facts(site: Site, asking: Asking) -> tuple[str, ...]:
     name, place = source_name(settings, site), configured_place(site)
     try:
         key = _key(settings, site)
-        raw = _read(site, settings, asking.max_seconds)
+        raw = _configured(site, settings, asking.max_seconds)
     except (ConfigError, InputError, RegistryError) as error:
         kept_at, _ = _kept(site, place)
         if kept_at is None:
@@ -96,6 +96,12 @@ def _keep(raw: bytes, key: bytes, site: Site, settings: Facts, *, place: str) ->
     return facts
 
 
+def _configured(site: Site, settings: Facts, max_seconds: float | None) -> bytes:
+    if Path(settings.source).is_fifo():  # nobody may ever write to it
+        raise InputError("it is a named pipe", hint="name a file")
+    return _read(site, settings, max_seconds)
+
+
 def _read(site: Site, settings: Facts, max_seconds: float | None = None) -> bytes:
     if "://" in settings.source:
         import asyncio
@@ -106,9 +112,8 @@ def _read(site: Site, settings: Facts, max_seconds: float | None = None) -> byte
         fetched = fetch_extract(settings.source, site.environment, limit=MAX_BYTES, seconds=seconds)
         return asyncio.run(fetched)
     try:
-        descriptor = os.open(settings.source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:  # nobody may write to a named pipe for ever
-            return file.read(MAX_BYTES + 1) or b""
+        with Path(settings.source).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise InputError(
             f"it cannot be read: {error.strerror or error}",
