@@ -6,20 +6,19 @@ people's files: what they give is not known.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import math
 import posixpath
 import re
 from collections.abc import Callable
 from itertools import chain, product
 
+from tagwatch.regex import regex
+
 __all__ = ["FUNCTIONS", "Value", "is_true", "number_of", "text_of"]
 
 Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
 _Function = Callable[..., Value]
-_VERB = re.compile(r"%([-+ 0#]*)([0-9]{0,3})(?:\.([0-9]{1,3}))?([sdqvfgxX%t])")
+_VERB = regex(r"%([-+ 0#]*)([0-9]{0,3})(?:\.([0-9]{1,3}))?([sdqvfgxX%t])")
 _MAX_RANGE = 1024
 
 
@@ -122,6 +121,8 @@ def _format(form: Value, *arguments: Value) -> str:
         sign = {"v": "s", "t": "s", "q": "s"}.get(kind, kind)
         shown: object = text_of(value) if sign == "s" else number_of(value)
         if kind == "q":
+            import json
+
             shown = json.dumps(shown, ensure_ascii=False)
         if sign in "dxX":
             shown = int(number_of(value))
@@ -215,15 +216,39 @@ def _on_text(change: Callable[[str], str]) -> _Function:
 
 
 def _hashed(name: str) -> _Function:
-    return lambda text: hashlib.new(name, text_of(text).encode(), usedforsecurity=False).hexdigest()
+    def digest(text: Value) -> str:
+        import hashlib
+
+        return hashlib.new(name, text_of(text).encode(), usedforsecurity=False).hexdigest()
+
+    return digest
+
+
+def _decoded(text: str) -> str:
+    import base64
+
+    return base64.b64decode(text, validate=True).decode()
+
+
+def _encoded(text: str) -> str:
+    import base64
+
+    return base64.b64encode(text.encode()).decode()
+
+
+def _of_json(text: Value) -> Value:
+    import json
+
+    value: Value = json.loads(text_of(text))
+    return value
 
 
 FUNCTIONS: dict[str, _Function] = {
     "absolute": lambda one: abs(number_of(one)),
     "add": lambda one, two: _whole(number_of(one) + number_of(two)),
     "and": lambda one, two: is_true(one) and is_true(two),
-    "base64decode": _on_text(lambda text: base64.b64decode(text, validate=True).decode()),
-    "base64encode": _on_text(lambda text: base64.b64encode(text.encode()).decode()),
+    "base64decode": _on_text(_decoded),
+    "base64encode": _on_text(_encoded),
     "basename": _on_text(posixpath.basename),
     "ceil": lambda one: math.ceil(number_of(one)),
     "chomp": _on_text(lambda text: text.rstrip("\r\n")),
@@ -253,7 +278,7 @@ FUNCTIONS: dict[str, _Function] = {
     "indexof": _index_of,
     "int": lambda one: int(number_of(one)),
     "join": _join,
-    "jsondecode": lambda text: json.loads(text_of(text)),
+    "jsondecode": _of_json,
     "keys": lambda values: [*sorted(_map(values))],
     "length": _length,
     "lessthan": _compared(lambda one, two: one < two),
