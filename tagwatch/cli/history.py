@@ -16,6 +16,7 @@ from tagwatch.image.reference import Reference, Repository
 
 if TYPE_CHECKING:
     from tagwatch.audit.history import Interval
+    from tagwatch.audit.version.lifecycle import Lifecycle
     from tagwatch.ledger.read import Reader
     from tagwatch.walk.import_history import Imported
 
@@ -69,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
         )
     with Reader.open(site.database) as ledger:
         found = list(_found(options.reference, ledger, at))
-    answer(_rendered(found, options.format))
+        lifecycle = _lifecycle(options.reference, ledger) if at is None else None
+    answer(_rendered(found, options.format, lifecycle))
     return 0 if any(intervals for _, intervals in found) else 1
 
 
@@ -141,17 +143,29 @@ def _held(intervals: Iterable[Interval], at: datetime | None) -> Iterable[Interv
             yield interval
 
 
-def _rendered(found: list[tuple[Repository, tuple[Interval, ...]]], form: str) -> str:
+def _lifecycle(text: str, ledger: Reader) -> Lifecycle | None:
+    """How the tag has behaved, where one tag alone is asked for."""
+    reference = None if is_digest(text) else Reference.parse(text).identity
+    if reference is None or reference.tag is None or reference.digest is not None:
+        return None
+    from tagwatch.walk.lifecycle import lifecycle_of
+
+    return lifecycle_of(ledger, reference.repository, reference.tag)
+
+
+def _rendered(
+    found: list[tuple[Repository, tuple[Interval, ...]]], form: str, lifecycle: Lifecycle | None
+) -> str:
     if form == "json":
         from tagwatch.publish.machine import dump, history_document
 
-        documents = [history_document(repository, intervals) for repository, intervals in found]
+        documents = [history_document(*one, lifecycle) for one in found]
         if len(documents) == 1:
             return dump(documents[0])
         return dump({"schema_version": 1, "repositories": documents})
     from tagwatch.publish.answer import history_text
 
-    texts = [history_text(repository, intervals) for repository, intervals in found]
+    texts = [history_text(*one, lifecycle) for one in found]
     return "".join(texts) or "nothing is remembered of it\n"
 
 

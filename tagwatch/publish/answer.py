@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.version.lifecycle import Lifecycle
 from tagwatch.audit.version.resolution import Resolution, Status
 from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Repository
@@ -14,6 +15,16 @@ from tagwatch.publish.wording import base_sentence, bases_by_answer, now_text
 from tagwatch.source.target import Target
 
 __all__ = ["base_text", "history_text", "resolutions_text", "targets_text"]
+
+_BEHAVIOUR = {
+    Lifecycle.UNSUPPORTED: "its publisher no longer builds it",
+    Lifecycle.WENT_BACK: "it serves again what it had left, or a version below",
+    Lifecycle.RETURNED: "it was gone, and is there again",
+    Lifecycle.ABANDONED: "it used to move, and rests while its line goes on",
+    Lifecycle.FLOATING: "it moves from version to version",
+    Lifecycle.REPUSHED: "it has served several images of one version",
+    Lifecycle.FROZEN: "it has served one image for as long as it is known",
+}
 
 
 def resolutions_text(resolutions: Iterable[Resolution]) -> str:
@@ -42,8 +53,13 @@ def targets_text(targets: Iterable[Target]) -> str:
     return _text(_columns([_target_row(target) for target in targets]))
 
 
-def history_text(repository: Repository, intervals: Iterable[Interval]) -> str:
-    """What each tag was, oldest first, with whose clock the dates are from."""
+def history_text(
+    repository: Repository, intervals: Iterable[Interval], lifecycle: Lifecycle | None = None
+) -> str:
+    """What each tag was, oldest first, with whose clock the dates are from.
+
+    `lifecycle`: how the one tag that was asked for has behaved.
+    """
     ordered = sorted(intervals, key=lambda interval: (interval.first_seen, interval.tag))
     if not ordered:
         return f"{one_line(str(repository))}: nothing is remembered of it\n"
@@ -54,6 +70,7 @@ def history_text(repository: Repository, intervals: Iterable[Interval]) -> str:
             one_line(str(repository)),
             *(f"  {line}" for line in _columns(rows)),
             *(["  + still served when it was read last"] if still else []),
+            *([f"  {lifecycle.value}: {_BEHAVIOUR[lifecycle]}"] if lifecycle else []),
         ]
     )
 

@@ -25,6 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from tagwatch.audit.version.lifecycle import Lifecycle
+
     Document = dict[str, Any]
 
 __all__ = [
@@ -133,11 +135,15 @@ def targets_document(targets: Iterable[Target]) -> Document:
     return _document(targets=[_target(target) for target in targets])
 
 
-def history_document(repository: Repository, intervals: Iterable[Interval]) -> Document:
-    """What `history` answers of one repository, oldest first."""
+def history_document(
+    repository: Repository, intervals: Iterable[Interval], lifecycle: Lifecycle | None = None
+) -> Document:
+    """What `history` answers of one repository, oldest first; `lifecycle`: of the one tag asked."""
     ordered = sorted(intervals, key=lambda interval: (interval.first_seen, interval.tag))
     return _document(
-        repository=repository.name, intervals=[_interval(interval) for interval in ordered]
+        repository=repository.name,
+        intervals=[_interval(interval) for interval in ordered],
+        lifecycle=lifecycle.value if lifecycle else None,
     )
 
 

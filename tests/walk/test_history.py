@@ -306,6 +306,30 @@ async def test_what_the_publisher_dropped_is_told_of_by_check(
     assert "cooldown" not in told[1].keys() | told[2].keys()  # what was committed was not served
 
 
+async def test_how_a_tag_has_behaved(place: Workplace) -> None:
+    """Of what was seen over half a year: `6` rests while `7` goes on."""
+
+    def named(*numbers: int) -> dict[str, Digest]:
+        return {f"{number // 10}": digest_of(bytes([number])) for number in numbers}
+
+    with Ledger.open(place.folder / "tagwatch.db") as ledger:
+        for day, (six, seven) in {0: (60, 70), 1: (61, 71), 150: (61, 72), 160: (61, 72)}.items():
+            tags = {**named(six, seven), "6.0": digest_of(bytes([60])), "gone": digest_of(b"x")}
+            if day > 1:
+                del tags["gone"]
+            seen(ledger, LONG_AGO + timedelta(days=day), tags, REDIS)
+            ledger.set_versions(REDIS, {"6": f"6.{six - 60}", "7": f"7.{seven - 70}"})
+    told = {}
+    for tag in ("6", "6.0", "7", "gone", "nothing"):
+        done = await place.run("history", f"redis:{tag}", "--format", "json")
+        told[tag] = done.json["lifecycle"]
+    assert told == {
+        "6": "abandoned", "6.0": "frozen", "7": "floating", "gone": None, "nothing": None,
+    }  # fmt: skip
+    text = (await place.run("history", "redis:6")).out
+    assert text.endswith("  abandoned: it used to move, and rests while its line goes on\n")
+
+
 async def test_a_scan_drops_what_its_retention_no_longer_covers(shop: Shop) -> None:
     ledger = shop.folder / "tagwatch.db"
     old = Repository.parse("old.example/team/app")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tagwatch.audit.history import Seen
+from tagwatch.audit.version.lifecycle import Lifecycle
 from tagwatch.audit.version.resolution import Resolution, Status
 from tagwatch.publish.answer import base_text, history_text, resolutions_text, targets_text
 from tagwatch.publish.interface import BaseAnswer
@@ -44,6 +47,13 @@ def test_history_tells_open_intervals_and_whose_clock() -> None:
     assert lines[2].endswith("upgraded")
     assert lines[3].strip().startswith("+ still served")
     assert "nothing is remembered" in history_text(repository, [])
+
+
+@pytest.mark.parametrize("lifecycle", Lifecycle)
+def test_history_says_how_the_tag_has_behaved(lifecycle: Lifecycle) -> None:
+    assert PYTHON.reference is not None
+    told = history_text(PYTHON.reference.repository, EVIDENCE[0].history, lifecycle)
+    assert told.splitlines()[-1].startswith(f"  {lifecycle.value}: it")
 
 
 def test_bases_give_sentence_ancestry_and_claims() -> None:

@@ -145,6 +145,7 @@ def test_history_is_oldest_first() -> None:
         "3.12.11",
         "3.12.12",
     ]
+    assert document["lifecycle"] is None
     assert document["intervals"][0]["verdict"] is None
     assert document["intervals"][0]["first_seen"] == "2026-04-09T02:00:00Z"
     assert set(document["intervals"][0]) == {
