@@ -31,7 +31,7 @@ def test_a_wrong_one_is_told_at_its_first_use() -> None:
 PROBE = """
 import re
 compiled, compile = [], re.compile
-import json, datetime, urllib.parse
+import json, datetime, glob, urllib.parse
 re.compile = lambda pattern, *flags: compiled.append(pattern) or compile(pattern, *flags)
 import tagwatch.api, tagwatch.config.load, tagwatch.ledger.read, tagwatch.publish.console
 import tagwatch.audit.policy.approval, tagwatch.source.dockerfile, tagwatch.workspace.recognition
