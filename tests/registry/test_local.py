@@ -77,7 +77,7 @@ PULLED = HeldImage(image=OURS, tags=(API,), digests=(f"{HOST}/shop/api@{MULTI.di
             "unknown",
             "curl evil",
         ),
-        (built_here(build(label("a", "b"), base=OURS), API), 1, "metadata-only", "labels a"),
+        (built_here(build(label("a", "b"), base=OURS), API), 1, "metadata-only", "the label a"),
         (built_here(app(OLD, 3), API), 1, "rebuilt", "same build steps"),
     ],
     ids=["pulled", "built-here", "containerd", "user", "step", "label", "rebuilt"],

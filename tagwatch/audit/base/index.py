@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import TypeVar
 
 from tagwatch.audit.base.base import BaseBuild
+from tagwatch.audit.change.steps import step_text
 from tagwatch.image.digest import EMPTY_LAYER_DIFF_IDS, Digest
 from tagwatch.image.image_config import HistoryEntry, ImageConfig, chain_ids
 from tagwatch.image.platform import Platform
@@ -88,15 +90,30 @@ def common_layers(one: Sequence[Digest], other: Sequence[Digest]) -> int:
 
 
 def base_steps(config: ImageConfig, build: BaseBuild) -> int:
-    """How many history entries of the image are its base's."""
+    """How many history entries of the image are its base's.
+
+    Where dates or words were rewritten, those up to its last layer, and the settings after it.
+    """
     if build.history and is_history_prefix(build.history, config.history):
         return len(build.history)
-    layers = 0
-    for number, entry in enumerate(config.history):
-        layers += not entry.empty_layer
-        if layers == len(build.diff_ids) and not entry.empty_layer:
+    end = _end_of_layers(config.history, len(build.diff_ids))
+    own = build.history[_end_of_layers(build.history, len(build.diff_ids)) :]
+    settings = zip(own, config.history[end:] if end else (), strict=False)
+    return end + sum(1 for _ in takewhile(_is_one_step, settings))
+
+
+def _end_of_layers(history: Sequence[HistoryEntry], layers: int) -> int:
+    """How many entries there are up to the one that made so many layers; 0 where none did."""
+    for number, entry in enumerate(history if layers else ()):
+        layers -= not entry.empty_layer
+        if not layers:
             return number + 1
     return 0
+
+
+def _is_one_step(pair: tuple[HistoryEntry, HistoryEntry]) -> bool:
+    one, other = pair
+    return other.empty_layer and step_text(one) == step_text(other)
 
 
 def is_history_prefix(base: Sequence[HistoryEntry], image: Sequence[HistoryEntry]) -> bool:

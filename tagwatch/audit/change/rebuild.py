@@ -19,6 +19,7 @@ from tagwatch.audit.change.steps import (
     normalized_step,
     root_boundary,
     step_text,
+    tells_what_was_done,
 )
 from tagwatch.audit.diff.excerpt import apart, cut, paired
 from tagwatch.audit.diff.mask import mask_text, mask_words
@@ -224,6 +225,10 @@ def _gap(config: ImageConfig, side: str) -> str:
         return f"history and layers of the {side} image disagree (squashed?)"
     if any(not entry.created_by.strip() for entry in layers):
         return f"the history of the {side} image does not say how a layer was made (squashed?)"
+    texts = [step_text(entry) for entry in layers]
+    if texts and not any(map(tells_what_was_done, texts)):
+        name = cut(mask_text(texts[-1]), _SHOWN)
+        return f"the history of the {side} image only names what built it ({name!r})"
     return ""
 
 

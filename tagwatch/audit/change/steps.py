@@ -24,6 +24,7 @@ __all__ = [
     "release_in",
     "root_boundary",
     "step_text",
+    "tells_what_was_done",
 ]
 
 _LEGACY = re.compile(r"^(?:/bin/sh -c|cmd /S /C) #\(nop\)\s+")
@@ -70,6 +71,10 @@ _ROOT = re.compile(
     r"|COPY (?:--\S+ )*(?P<folder>/|\S*root\S*) /$"
 )
 _WORD = re.compile(r"[a-z]+")
+_INSTRUCTION = re.compile(
+    r"(?:RUN|COPY|ADD|WORKDIR|VOLUME|ENV|USER|LABEL|ARG|EXPOSE|CMD|ENTRYPOINT|SHELL|HEALTHCHECK"
+    r"|STOPSIGNAL|ONBUILD|MAINTAINER)\b|Apply image\b|Install update\b|cmd /|powershell|[#/|]"
+)
 _AFTER_ROOT = re.compile(r"CMD\b|Install update\b")
 _MAX_STEP = 65_536
 _MAX_ROOT = 1_000
@@ -110,6 +115,15 @@ def step_text(entry: HistoryEntry) -> str:
         ports = (port.removesuffix(":{}") for port in exposed[1].split())
         text = f"EXPOSE {' '.join(ports)}"
     return text.strip()
+
+
+def tells_what_was_done(text: str) -> bool:
+    """False for a `step_text` that is but the name of a builder, such as `apko` or `bazel build`.
+
+    >>> [tells_what_was_done(text) for text in ("RUN make", "apko", "ko build ko://example.com")]
+    [True, False, False]
+    """
+    return _INSTRUCTION.match(text) is not None
 
 
 def normalized_step(text: str) -> str:

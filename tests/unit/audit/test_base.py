@@ -11,10 +11,11 @@ import pytest
 from tagwatch.audit.base.base import BaseBuild, BaseMatch, BaseVerdict
 from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.claim import Claim, ClaimKind
-from tagwatch.audit.base.index import BaseIndex, index_builds
+from tagwatch.audit.base.index import BaseIndex, base_steps, index_builds
 from tagwatch.audit.base.match import MatchContext, match_base, match_bases
 from tagwatch.audit.history import Interval
 from tagwatch.audit.image import read_image
+from tagwatch.image.image_config import parse_image_config
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.image.reference import Reference
 from tests.image_builder import (
@@ -43,7 +44,7 @@ from tests.image_builder import (
     without_history,
     workdir,
 )
-from tests.official import ARM64, app, debian, python
+from tests.official import ARM64, app, classic, debian, python
 
 PYTHON = "docker.io/library/python:3.12-slim"
 DEBIAN = "docker.io/library/debian:bookworm-slim"
@@ -743,3 +744,12 @@ def test_attestations_that_were_not_read_are_told_where_they_may_help() -> None:
     unread = without_documents(listed, *(listed.documents.keys() - read))
     assert "was not read (tagwatch base reads it)" in match(unread, known()).sentence
     assert "was not read" not in match(listed, known()).sentence
+
+
+def test_the_base_s_own_settings_are_its_steps_whoever_wrote_them_down() -> None:
+    """Another builder's words, and dates that were taken away, are still the base's steps."""
+    (base, *_) = served(OLD, PYTHON)
+    mine = len(base.history)
+    for image in (app(OLD), classic(app(OLD)), build(base=app(OLD), created=at("1970-01-01"))):
+        config = parse_image_config(image.documents[config_digest(image)].raw)
+        assert base_steps(config, base) == mine

