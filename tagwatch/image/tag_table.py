@@ -172,6 +172,21 @@ class TagTable:
             and alias.release == tag.release[:length]
         )
 
+    def is_on_runtime(self, tag: Tag) -> bool:
+        """True where the number behind the version is another product's, and stays as it is.
+
+        `1.1.9-3.12` beside `1-3.12`: who shortens the version and keeps what follows, counts no
+        builds with it.
+        """
+        return (
+            len(tag.release) > 2
+            and bool(tag.revision)
+            and any(
+                (tag.words, tag.release[:length], tag.pre, tag.revision, ()) in self.forms
+                for length in (1, 2)
+            )
+        )
+
     def is_development(self, tag: Tag) -> bool:
         """True where the publisher calls this version a development version."""
         return tag.precedence in self.development

@@ -75,6 +75,7 @@ def _is_offered(other: Tag, current: Tag, table: TagTable) -> bool:
         and not table.is_development(other)
         and not _is_on_older(other, current)
         and (bool(current.revision) or not table.is_doubtful(other))
+        and (other.revision == current.revision or not table.is_on_runtime(other))
     )
 
 
