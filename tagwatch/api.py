@@ -253,6 +253,7 @@ async def scan(
                 problems=files.problems,
                 failures=tuple(seen.answers.failures),
                 remarks=tuple(seen.answers.remarks),
+                gone=tuple(seen.answers.gone),
                 requests=seen.answers.requests,
                 quotas=seen.answers.quotas,
                 whole=True,

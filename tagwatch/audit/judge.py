@@ -24,7 +24,7 @@ from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import FileSubject, Rule, RunSubject, Scope, Statement, Subject
 from tagwatch.family import RULES, RULES_OFF
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.image.snapshot import Failure, Quota, Remark
+from tagwatch.image.snapshot import Failure, Gone, Quota, Remark
 from tagwatch.source.target import Extraction, Location, Problem, Target, Targets
 from tagwatch.value import dataclass, field
 
@@ -47,6 +47,7 @@ class Case:
     problems: tuple[Problem, ...] = ()
     failures: tuple[Failure, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    gone: tuple[Gone, ...] = ()
     requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     quotas: Mapping[str, Quota] = field(default_factory=dict)
     facts_from: str = ""
@@ -83,6 +84,7 @@ def judge(
         problems=tuple(session.problems),
         failures=case.failures,
         remarks=tuple(sorted(case.remarks)),
+        gone=tuple(sorted(case.gone)),
         coverage=coverage,
         requests=case.requests,
         quotas=case.quotas,

@@ -10,7 +10,7 @@ from tagwatch.audit.change.change import Change
 from tagwatch.audit.evidence import Evidence
 from tagwatch.audit.finding import Finding, Severity
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import Failure, Quota, Remark
+from tagwatch.image.snapshot import Failure, Gone, Quota, Remark
 from tagwatch.source.target import Problem, Target
 from tagwatch.value import dataclass, field
 
@@ -63,7 +63,7 @@ class Since:
 class AuditResult:
     """One audit. `findings` are sorted: worst first, then by place. `evidence` is keyed like
     `Evidence.key`; `requests` is host -> kind -> count; `quotas` is by host. `failures` make it
-    incomplete, `remarks` do not.
+    incomplete, `remarks` do not. `gone`: the tags that this run found to be there no more.
     """
 
     at: datetime
@@ -75,6 +75,7 @@ class AuditResult:
     problems: tuple[Problem, ...] = ()
     failures: tuple[Failure, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    gone: tuple[Gone, ...] = ()
     coverage: Coverage = field(default_factory=Coverage)
     requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     quotas: Mapping[str, Quota] = field(default_factory=dict)

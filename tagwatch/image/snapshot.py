@@ -14,6 +14,7 @@ __all__ = [
     "FORGET_WATERMARK",
     "Document",
     "Failure",
+    "Gone",
     "Quota",
     "Remark",
     "RepositorySnapshot",
@@ -70,6 +71,15 @@ class Failure:
     tag: str | None = None
     status: int | None = None
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Gone:
+    """A tag that was served when it was seen last, and that its registry has no more."""
+
+    repository: Repository
+    tag: str
+    digest: Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -7,9 +7,10 @@ from datetime import datetime
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Gone
 from tagwatch.value import dataclass, field
 
-__all__ = ["Alert", "FindingDates", "Forgotten", "Known", "Move", "Run"]
+__all__ = ["Alert", "FindingDates", "Forgotten", "Known", "Move", "Run", "Stored"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,14 @@ class Move:
     before: Digest
     after: Digest
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What snapshots changed, in order: tags that moved, and tags that are gone."""
+
+    moves: tuple[Move, ...] = ()
+    gone: tuple[Gone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from tagwatch.image.digest import Digest
-from tagwatch.image.snapshot import FORGET_WATERMARK, RepositorySnapshot, Scope
+from tagwatch.image.snapshot import FORGET_WATERMARK, Gone, RepositorySnapshot, Scope
 from tagwatch.ledger.codec import digest_of_bytes, micros
 from tagwatch.ledger.intern import Interned, repository_number
-from tagwatch.ledger.record import Move
+from tagwatch.ledger.record import Move, Stored
 from tagwatch.value import dataclass
 
 __all__ = ["store_snapshot"]
@@ -49,14 +49,14 @@ class _Newest:
 
 def store_snapshot(
     connection: sqlite3.Connection, run_id: int, snapshot: RepositorySnapshot
-) -> tuple[Move, ...]:
-    """Store the tags of a snapshot, in the caller's transaction; return the moves, by tag.
+) -> Stored:
+    """Store the tags of a snapshot, in the caller's transaction; return what it changed, by tag.
 
     A tag is left as it is where the ledger knows something newer of it.
     """
     sight = _Sight(connection, snapshot)
     moved = sight.begin()
-    sight.end()
+    gone = sight.end()
     sight.cover()
     newest, observed = sight.newest, sight.observed
     connection.executemany(
@@ -66,15 +66,20 @@ def store_snapshot(
             for old in (newest[tag] for tag in moved)
         ],
     )
-    return tuple(
-        Move(
-            repository=snapshot.repository,
-            tag=tag,
-            before=newest[tag].digest,
-            after=observed[tag],
-            at=snapshot.at,
-        )
-        for tag in moved
+    return Stored(
+        moves=tuple(
+            Move(
+                repository=snapshot.repository,
+                tag=tag,
+                before=newest[tag].digest,
+                after=observed[tag],
+                at=snapshot.at,
+            )
+            for tag in moved
+        ),
+        gone=tuple(
+            Gone(repository=snapshot.repository, tag=tag, digest=newest[tag].digest) for tag in gone
+        ),
     )
 
 
@@ -124,11 +129,13 @@ class _Sight:
         self._open(begun)
         return moved
 
-    def end(self) -> None:
-        """Close the intervals of tags that this snapshot shows to be gone."""
-        self._close((old, old.swept_at) for old in self._gone())
+    def end(self) -> tuple[str, ...]:
+        """Close the intervals of tags that this snapshot shows to be gone, and return these."""
+        gone = tuple(self._gone())
+        self._close((old, old.swept_at) for old in map(self.newest.__getitem__, gone))
+        return gone
 
-    def _gone(self) -> Iterator[_Newest]:
+    def _gone(self) -> Iterator[str]:
         if not self.snapshot.complete or self.snapshot.scope is Scope.SINCE:
             return
         missing = self.snapshot.asked - self.observed.keys()
@@ -136,7 +143,7 @@ class _Sight:
             missing |= self.newest.keys() - self.observed.keys() - (self.snapshot.names or set())
         for tag in sorted(missing & self.newest.keys()):
             if self.newest[tag].is_open and self.at >= self.newest[tag].known_until:
-                yield self.newest[tag]
+                yield tag
 
     def cover(self) -> None:
         """Note until when the open intervals are known to last, and the repository's marks."""

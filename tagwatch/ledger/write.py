@@ -22,7 +22,7 @@ from tagwatch.audit.history import Interval
 from tagwatch.audit.result import AuditResult
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import Document, RepositorySnapshot
+from tagwatch.image.snapshot import Document, Gone, RepositorySnapshot
 from tagwatch.ledger.codec import compress, compress_lines, digest_to_bytes, encode, micros
 from tagwatch.ledger.connection import Translated
 from tagwatch.ledger.intern import repository_number
@@ -30,7 +30,7 @@ from tagwatch.ledger.maintenance import forget
 from tagwatch.ledger.memory import store_history
 from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.record import Alert, Forgotten, Move
+from tagwatch.ledger.record import Alert, Forgotten, Move, Stored
 from tagwatch.ledger.sight import store_snapshot
 from tagwatch.ledger.spool import lines_of
 from tagwatch.ledger.standing import standing, state_of, state_of_bases, touch
@@ -150,20 +150,23 @@ class Ledger(Reader):
 
     # What a crawl saw
 
-    def add(self, run_id: int, *snapshots: RepositorySnapshot) -> tuple[Move, ...]:
-        """Store what registries were seen to serve, and return the tags that moved, in order.
+    def add(self, run_id: int, *snapshots: RepositorySnapshot) -> Stored:
+        """Store what registries were seen to serve, and return what has changed.
 
         Safe when it returns; snapshots that are added together share the wait for the disk.
         Adding a snapshot again changes nothing.
         """
         moves: list[Move] = []
+        gone: list[Gone] = []
         with self._transaction() as connection:
             for snapshot in snapshots:
-                moves += store_snapshot(connection, run_id, snapshot)
+                stored = store_snapshot(connection, run_id, snapshot)
+                moves += stored.moves
+                gone += stored.gone
                 if snapshot.documents:
                     home = repository_number(connection, snapshot.repository)
                     _store_documents(connection, home, snapshot.documents.values())
-        return tuple(moves)
+        return Stored(moves=tuple(moves), gone=tuple(gone))
 
     def set_verdict(self, move: Move, change: Change, *, version: str | None = None) -> None:
         """Explain a move: its verdict and version on the interval, and the whole change.

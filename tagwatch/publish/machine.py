@@ -111,6 +111,10 @@ def _result(result: AuditResult) -> Document:
         "ignored": [_ignored(ignored) for ignored in result.ignored],
         "resolutions": map(_resolution, resolutions),
         "changes": [_change(change) for change in result.changes],
+        "gone": [
+            {"repository": one.repository.name, "tag": one.tag, "digest": one.digest}
+            for one in result.gone
+        ],
         "problems": [_problem(problem) for problem in result.problems],
         "failures": [_failure(failure) for failure in result.failures],
         "remarks": [

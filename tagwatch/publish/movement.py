@@ -67,12 +67,13 @@ def movements(result: AuditResult) -> tuple[Movement, ...]:
 
 
 def tags_moved(result: AuditResult) -> str:
-    """How many tags moved, and of how many the reason was looked for; empty where none did."""
+    """How many tags moved, of how many the reason was looked for, and how many are gone."""
     others = sum(len(one.tags) for one in movements(result) if not one.named)
     named = len(result.changes) - others
     parts = [
         f"{count(named, 'tag')} moved" if named else "",
         f"{count(others, 'tag')} moved that nothing names" if others else "",
+        f"{count(len(result.gone), 'tag')} gone" if result.gone else "",
     ]
     return ", ".join(part for part in parts if part)
 

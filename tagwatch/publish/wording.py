@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 
 from tagwatch.audit.base.base import BaseMatch
 from tagwatch.audit.change.change import Change, Verdict
@@ -37,6 +38,7 @@ __all__ = [
     "verdict_sentence",
 ]
 
+_SHOWN_GONE = 5
 _ALARMING = {
     Verdict.REPLACED: Severity.ERROR,
     Verdict.DOWNGRADED: Severity.ERROR,
@@ -223,12 +225,12 @@ def failure_sentence(failure: Failure) -> str:
 
 
 def remark_sentences(result: AuditResult) -> tuple[str, ...]:
-    """What was odd about answers that were read; the same of many repositories is told once."""
+    """Tags that are gone, and what was odd about answers; what many share is told once."""
     where: dict[tuple[str, str], list[str]] = {}
     for remark in result.remarks:
         key = (remark.repository.registry, remark.message)
         where.setdefault(key, []).append(remark.repository.name)
-    return tuple(
+    return *_gone_sentences(result), *(
         one_line(f"{names[0] if len(names) == 1 else host}: {message}", 400)
         + (
             f" ({len(names)} repositories, {one_line(names[0], 200)} among them)"
@@ -245,3 +247,12 @@ def age_of_facts(result: AuditResult, evidence: Evidence) -> str:
         return "never read"
     origin = "" if evidence.source == "seen" else f", from {one_line(evidence.source, 80)}"
     return f"read {age_text(result.at - evidence.at)} ({date_text(evidence.at)}){origin}"
+
+
+def _gone_sentences(result: AuditResult) -> Iterator[str]:
+    for repository, found in groupby(result.gone, key=lambda one: one.repository):
+        tags = [one.tag for one in found]
+        more = len(tags) - _SHOWN_GONE
+        named = ", ".join(tags[:_SHOWN_GONE]) + (f" and {more} more" if more > 0 else "")
+        are = "tags are" if len(tags) > 1 else "tag is"
+        yield one_line(f"{repository.name}: {len(tags)} {are} there no more: {named}", 400)

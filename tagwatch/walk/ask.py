@@ -29,7 +29,7 @@ from tagwatch.errors import RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.selector import is_pattern
-from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
+from tagwatch.image.snapshot import Failure, Gone, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
@@ -86,6 +86,7 @@ class Answers:
 
     readings: dict[Repository, Reading] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
+    gone: list[Gone] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
     quotas: dict[str, Quota] = field(default_factory=dict)
@@ -96,6 +97,7 @@ class Answers:
         """Join what a second round of the same run was told; a first reading stands."""
         self.readings = {**more.readings, **self.readings}
         self.moves += more.moves
+        self.gone += more.gone
         self.failures += more.failures
         self.remarks += more.remarks
         self.quotas |= more.quotas
@@ -153,7 +155,9 @@ class Asker:
         )
 
         def store(snapshots: Sequence[RepositorySnapshot]) -> None:
-            answers.moves += ledger.add(run_id, *snapshots)
+            stored = ledger.add(run_id, *snapshots)
+            answers.moves += stored.moves
+            answers.gone += stored.gone
             for snapshot in snapshots:
                 answers.readings[snapshot.repository] = _reading(snapshot)
                 answers.failures += snapshot.failures

@@ -22,7 +22,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope, TagObservation
 from tagwatch.ledger.maintenance import back_up, check
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.record import Forgotten
+from tagwatch.ledger.record import Forgotten, Stored
 from tagwatch.ledger.write import Ledger
 
 AT = datetime(2026, 1, 1, 2, tzinfo=UTC)
@@ -101,7 +101,7 @@ def test_a_forgotten_tag_that_comes_back_is_new(ledger: Ledger) -> None:
     ledger.forget(AT + 900 * DAY, history=30 * DAY)
     run = ledger.begin_run("scan", AT + 900 * DAY)
     back = {"6": NEW[-1].digest, "7": NEW[-1].digest}
-    assert ledger.add(run, snapshot(900, back)) == ()
+    assert ledger.add(run, snapshot(900, back)) == Stored()
     assert [item.tag for item in ledger.intervals(REDIS)] == ["6", "7"]
     assert check(ledger.path) == ()
 

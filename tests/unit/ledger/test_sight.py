@@ -18,12 +18,13 @@ from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import (
     FORGET_WATERMARK,
+    Gone,
     RepositorySnapshot,
     Scope,
     TagObservation,
 )
 from tagwatch.ledger.maintenance import check
-from tagwatch.ledger.record import Move
+from tagwatch.ledger.record import Move, Stored
 from tagwatch.ledger.write import Ledger
 
 START = datetime(2026, 1, 1, 2, tzinfo=UTC)
@@ -143,7 +144,7 @@ def test_the_ledger_says_what_the_log_says(log: tuple[RepositorySnapshot, ...]) 
         for number, seen in enumerate(log):
             before = {tag: state_after(log[:number], tag) for tag in TAGS}
             rows = counts(ledger.path)
-            moves = ledger.add(run, seen)
+            moves = ledger.add(run, seen).moves
             after = {tag: state_after(log[: number + 1], tag) for tag in TAGS}
             assert ledger.known(REDIS).tags == {tag: now for tag, now in after.items() if now}
             moved = {move.tag: (move.before, move.after) for move in moves}
@@ -196,15 +197,15 @@ def test_whatever_comes_late_the_history_stays_whole(
 def test_an_unchanged_night_adds_no_row_and_moves_last_seen(ledger: Ledger) -> None:
     ledger.add(1, snapshot(0, {"6": "a", "7": "b"}))
     rows = counts(ledger.path)
-    assert ledger.add(1, snapshot(1, {"6": "a", "7": "b"})) == ()
-    assert ledger.add(1, snapshot(2, {}, Scope.SINCE)) == ()
+    assert ledger.add(1, snapshot(1, {"6": "a", "7": "b"})) == Stored()
+    assert ledger.add(1, snapshot(2, {}, Scope.SINCE)) == Stored()
     assert counts(ledger.path) == rows
     assert {item.last_seen for item in ledger.intervals(REDIS)} == {night(2)}
 
 
 def test_a_move_ends_one_interval_and_begins_the_next(ledger: Ledger) -> None:
     ledger.add(1, snapshot(0, {"7": "a"}))
-    moves = ledger.add(1, snapshot(3, {"7": "b"}))
+    moves = ledger.add(1, snapshot(3, {"7": "b"})).moves
     assert moves == (
         Move(repository=REDIS, tag="7", before=digest("a"), after=digest("b"), at=night(3)),
     )
@@ -247,14 +248,16 @@ def test_what_does_not_show_a_deletion_ends_nothing(
 
 def test_a_tag_that_was_asked_for_and_answered_404_is_gone(ledger: Ledger) -> None:
     ledger.add(1, snapshot(0, {"6": "a", "7": "b"}))
-    ledger.add(1, snapshot(1, {}, Scope.SELECTED, asked=["6"]))
+    stored = ledger.add(1, snapshot(1, {}, Scope.SELECTED, asked=["6"]))
+    assert stored == Stored(gone=(Gone(repository=REDIS, tag="6", digest=digest("a")),))
     assert set(ledger.known(REDIS).tags) == {"7"}
+    assert ledger.add(1, snapshot(2, {}, Scope.SELECTED, asked=["6"])) == Stored(), "told once"
 
 
 def test_a_tag_that_comes_back_with_other_content_has_moved(ledger: Ledger) -> None:
     ledger.add(1, snapshot(0, {"6": "a", "7": "b"}))
     ledger.add(1, snapshot(1, {}))
-    moves = ledger.add(1, snapshot(2, {"6": "a", "7": "c"}))
+    moves = ledger.add(1, snapshot(2, {"6": "a", "7": "c"})).moves
     assert [(move.tag, move.before) for move in moves] == [("7", digest("b"))]
     assert ledger.at(REDIS, "7", night(1)) is None
     assert len(ledger.intervals(REDIS, "6")) == 2
@@ -264,8 +267,8 @@ def test_what_is_older_than_our_knowledge_changes_nothing(ledger: Ledger) -> Non
     ledger.add(1, snapshot(5, {"7": "b"}, watermark="five"))
     ledger.add(1, snapshot(9, {"7": "c", "8": "d"}, watermark="nine"))
     past = ledger.intervals(REDIS)
-    assert ledger.add(1, snapshot(7, {"7": "b", "9": "e"}, watermark="seven")) == ()
-    assert ledger.add(1, snapshot(9, {"7": "c", "8": "d"})) == ()
+    assert ledger.add(1, snapshot(7, {"7": "b", "9": "e"}, watermark="seven")) == Stored()
+    assert ledger.add(1, snapshot(9, {"7": "c", "8": "d"})) == Stored()
     assert ledger.intervals(REDIS) == past
     assert ledger.known(REDIS).watermark == "nine"
     assert ledger.known(REDIS).full_at == night(9)

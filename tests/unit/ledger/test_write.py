@@ -153,7 +153,7 @@ def test_the_newest_change_of_a_tag(ledger: Ledger) -> None:
     run = ledger.begin_run("scan", AT)
     changes = []
     for day, text in enumerate("abc"):
-        for move in ledger.add(run, snapshot(AT + day * DAY, t7=text)):
+        for move in ledger.add(run, snapshot(AT + day * DAY, t7=text)).moves:
             change = Change(
                 tag="t7", before=move.before, after=move.after, at=move.at, verdict=Verdict.REBUILT
             )
@@ -167,7 +167,7 @@ def test_a_move_is_unexplained_until_it_has_a_verdict(ledger: Ledger) -> None:
     run = ledger.begin_run("scan", AT)
     ledger.add(run, snapshot(AT, t7="a", t6="x"))
     night = ledger.begin_run("scan", AT + DAY)
-    moves = ledger.add(night, snapshot(AT + DAY, t7="b", t6="y"))
+    moves = ledger.add(night, snapshot(AT + DAY, t7="b", t6="y")).moves
     assert ledger.unexplained_moves() == moves
     assert ledger.changes_since(0) == ()
     change = Change(
@@ -396,7 +396,7 @@ def test_what_fails_in_the_middle_leaves_nothing(ledger: Ledger) -> None:
     with pytest.raises(LedgerError):
         ledger.add(run, hostile)
     assert ledger.known(REDIS).tags == {"t7": digest("a")}
-    assert len(ledger.add(run, snapshot(AT + DAY, t7="b"))) == 1
+    assert len(ledger.add(run, snapshot(AT + DAY, t7="b")).moves) == 1
 
 
 WRITER = """
