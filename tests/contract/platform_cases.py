@@ -284,6 +284,17 @@ CASES: dict[str, tuple[Said, ...]] = {
             instructions=(instruction("ADD", f"https://h.example/x.git#{'a' * 40}", "/x"),),
         ),
         Said(
+            why="a checksum in the query of a repository",
+            targets=(FULL,),
+            instructions=(instruction("ADD", "git@h.example:x.git?ref=v1&checksum=abc1234", "/"),),
+        ),
+        Said(
+            why="a checksum in the query of a file",
+            targets=(FULL,),
+            instructions=(instruction("ADD", "https://h.example/x?checksum=abc1234", "/"),),
+            expect=speaks("'https://h.example/x'"),
+        ),
+        Said(
             why="a local archive is unpacked",
             targets=(FULL,),
             instructions=(instruction("ADD", "rootfs.tar.xz", "/"),),

@@ -24,7 +24,10 @@ __all__ = ["RULE", "check"]
 
 _REMOTE = re.compile(r"(?i)(?:https?|ftp)://|git@|git://|ssh://")
 _ARCHIVE = re.compile(r"(?i)\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|tzst)$")
-_COMMIT = re.compile(r"#[0-9a-f]{40}(?::|$)")
+# `repository.git#COMMIT[:folder]`, `repository.git?…&checksum=COMMIT` (BuildKit, since 2025)
+_COMMIT = re.compile(
+    r"#[0-9a-f]{40}(?::|$)|\.git\?(?:[^#]*&)?(?:checksum|commit)=[0-9a-f]{7,40}(?:[&#]|$)"
+)
 
 
 def check(subject: FileSubject) -> Iterator[Statement]:
