@@ -1,4 +1,4 @@
-"""Kustomize: the `images:` of a kustomization or component, its inline patches, its charts' values.
+"""Kustomize: the `images:` of a kustomization or component, its patches, its charts' values.
 
 An entry replaces the name, tag and digest of what the resources name; what it leaves alone stays
 theirs, and is `missing` here. A patch is a part of a manifest, or a list of JSON 6902 operations.
@@ -25,6 +25,13 @@ __all__ = ["extract", "recognizes"]
 
 _KIND = "kustomize"
 _NAMES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
+# A patch in a file of its own: a list of operations. (A part of a manifest is read as a manifest.)
+_OPERATION = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*(?:\#[^\n]*|---[ \t\r]*)?\n)*"
+    rb"""-[ \t]+["']?(?:op|path|value)["']?[ \t]*:"""
+)
+_OP = re.compile(rb"""(?m)^[- ][ \t]+["']?op["']?[ \t]*:[ \t]*["']?(?:add|replace)\b""")
+_PATH = re.compile(rb"""(?m)^[- ][ \t]+["']?path["']?[ \t]*:[ \t]*["']?/""")
 _API = re.compile(rb"""(?m)^["']?apiVersion["']?[ \t]*:[ \t]*["']?kustomize\.config\.k8s\.io/""")
 
 
@@ -32,7 +39,11 @@ def recognizes(path: str, head: bytes) -> bool:
     """See `Source.recognizes`."""
     if posixpath.basename(path) in _NAMES:
         return True
-    return path.endswith((".yml", ".yaml")) and _API.search(head) is not None
+    if not path.endswith((".yml", ".yaml")):
+        return False
+    if _API.search(head):
+        return True
+    return bool(_OPERATION.match(head) and _OP.search(head) and _PATH.search(head))
 
 
 def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:  # noqa: ARG001 (`Source`)
@@ -41,6 +52,9 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:  # noq
     targets: dict[tuple[Location, Reference | None], Target] = {}
     problems = list(document.problems)
     for root in document.roots:
+        if isinstance(root, Sequence):
+            for changed in _operations(document, root):
+                targets.setdefault((changed.location, changed.reference), changed)
         if not isinstance(root, Mapping):
             continue
         for entry in items_of(root.get("images")):

@@ -139,3 +139,24 @@ def test_a_patch_that_cannot_be_placed_is_said(patch: str, message: str) -> None
     extraction = read(f"patches:\n- patch: {patch}\n")
     assert extraction.targets == ()
     assert message in extraction.problems[0].message
+
+
+def test_a_patch_in_a_file_of_its_own() -> None:
+    text = """\
+# c
+---
+- op: replace
+  path: /spec/template/spec/containers/0/image
+  value: nginx:1.26
+- {op: test, path: /x/image, value: "decoy:1"}
+- op: add
+  path: /spec/template/spec/containers/-
+  value: {name: b, image: "x/y:1"}
+"""
+    assert kustomize.recognizes("patch.yaml", text.encode())
+    assert not kustomize.recognizes("tasks.yaml", b"- name: x\n  op: add\n  path: /x\n")
+    assert not kustomize.recognizes("list.yaml", b"- path: x\n  value: y\n")
+    assert shown(extract(kustomize, text, "patch.yaml")) == [
+        "patch.yaml:5:10 nginx:1.26 -> docker.io/library/nginx:1.26",
+        "patch.yaml:9:28 x/y:1 -> docker.io/x/y:1",
+    ]
