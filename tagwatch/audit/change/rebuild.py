@@ -85,7 +85,8 @@ def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> Buil
         reason = f"{changed} changed, and no build step says so"
         return BuildComparison(
             outcome=Outcome.DIFFERENT if told else Outcome.UNCLEAR,
-            reason=reason if told else f"{reason}, perhaps in the base only",
+            reason=(reason if told else f"{reason}, perhaps in the base only")
+            + _made_otherwise(old, new, bases),
             base_stands=stands,
         )
     if old_base is not None and new_base is not None:

