@@ -75,7 +75,7 @@ def compare(
     platforms = site.policy.defaults.audited
     images = [_image(side, facts, site, platforms) for side in sides]
     if not asking.offline:
-        if any(map(has_unread_attestations, images)):
+        if any(_is_read_in_part(image, platforms) for image in images):
             look_up(targets, site, replace(asking, refresh=True))
             images = [_image(side, facts, site, platforms) for side in sides]
         homes = [side.repository for side in sides]
@@ -85,6 +85,14 @@ def compare(
     images = _on_one_platform(sides, images)
     context = ChangeContext(bases=_bases(site), audited=platforms, platform=platforms[0])
     return explain_change(*images, tag=new, at=site.at, context=context)
+
+
+def _is_read_in_part(image: Image, platforms: tuple[Platform, ...]) -> bool:
+    """True where what is stored was read for other platforms, or without what it attests."""
+    unread = [part for part in image.platforms if part.problem and not part.is_unintelligible]
+    return has_unread_attestations(image) or any(
+        part.platform.serves(platform) for part in unread for platform in platforms
+    )
 
 
 def _on_one_platform(sides: Sequence[_Side], images: Sequence[Image]) -> list[Image]:
@@ -109,7 +117,7 @@ def _require(demanded: tuple[Platform, ...], side: _Side, image: Image) -> None:
         if not any(one.serves(platform) for one in offered):
             raise NotFoundError(
                 f"{side.text!r} does not offer {platform}",
-                hint=f"it offers {', '.join(sorted(map(str, offered)))}",
+                hint=f"it offers {', '.join(sorted(set(map(str, offered))))}",
             )
 
 
