@@ -198,9 +198,11 @@ def select(selector: Selector, table: TagTable) -> tuple[Tag, ...]:
         return (tag,) if tag else ()
     if selector.kind is SelectorKind.RANGE:
         accepts = _range(selector, table)
-        found: Iterable[Tag] = [tag for tag in table.tags.values() if accepts(tag)]
-        named = (tag for tag in found if table.is_specific(tag))
-        found = tuple(named) or (tag for tag in found if _is_other_name(tag, table))
+        found: Iterable[Tag] = (
+            tag
+            for tag in table.tags.values()
+            if accepts(tag) and (table.is_specific(tag) or _is_other_name(tag, table))
+        )
         return tuple(sorted(found, key=_highest_first, reverse=True))
     matches = compile_pattern(selector.pattern).search if selector.pattern else None
     found = (
@@ -284,6 +286,8 @@ def _range(selector: Selector, table: TagTable) -> Callable[[Tag], bool]:
     counts = any(asked.revision for _, asked in bounds)
     minors = {asked.release[:2] for _, asked in bounds if len(asked.release) > 1}
     scheme = table.likely_scheme() if bounds[0][0] == "any" else first.scheme
+    if first.kind is not Kind.VERSION and first.rolling:
+        return lambda _tag: False  # no version stands beside that word
 
     def accepts(tag: Tag) -> bool:
         return (
@@ -350,6 +354,8 @@ def suggest(selector: Selector, table: TagTable) -> str:
     if selector.kind is not SelectorKind.RANGE:
         return ""
     bounds = [(bound.operator, table.read(bound.text)) for bound in selector.comparators]
+    if unknown := bounds[0][1].rolling:
+        return f"no version here has the variant {'-'.join(unknown)!r}"
     near = [
         tag
         for tag in table.tags.values()

@@ -178,4 +178,5 @@ def _rivals(selector: Selector, table: TagTable) -> list[str]:
             and other.words == chosen.words
         )
     ]
-    return [chosen.text, *(other.text for other in sorted(rivals, reverse=True))]
+    more = _names(chosen.text, table, _HEAD_START) if table.digests[chosen.text] else []
+    return [chosen.text, *(other.text for other in sorted(rivals, reverse=True)), *more]

@@ -104,6 +104,11 @@ def test_there_is_a_limit() -> None:
         (repository("4.3.7 4.3 latest", "5.0.0 5.0 5.0.0-preview.1"), "5.0.x", None),
         (repository("26.04 latest", "26.10 devel", "24.04"), "26.x", "26.04"),
         (repository("6.2.24 6.2", "6.2.9", "7.0.1 latest"), "6.2.x", "6.2.24"),
+        (
+            repository("16.3.0-debian-12-r4 16.3.0 16", "16.2.0-debian-12-r18 16.2.0"),
+            "16.x",
+            "16.3.0-debian-12-r4",
+        ),
     ],
 )
 def test_asking_until_there_is_nothing_to_ask_settles_a_selector(

@@ -359,6 +359,7 @@ def test_nothing_newer_is_offered_than_there_is(case: Case) -> None:
         (("16.3.0-debian-12-r4 16.3.0 16", "16.2.0-debian-12-r18 16.2.0"), "16.x",
          "16.3.0-debian-12-r4"),
         (("16.3.0-debian-12-r4 16.3.0 16", "16.3.0-debian-11-r9"), "*", "16.3.0-debian-12-r4"),
+        (("16.3.0-debian-12-r4 16.3.0 16", "16.2.0"), "16.x", "16.3.0-debian-12-r4"),
         (("4.0.9.2244-ls250 version-4.0.9.2244", "4.0.8.1874-ls249 version-4.0.8.1874"),
          "version-4.x", "4.0.9.2244-ls250"),
         (("5.6.51", "5.6.51-2 5.6"), "~5.6", "5.6.51-2"),
@@ -383,6 +384,7 @@ def test_selectors(groups: tuple[str, ...], selector: str, tag: str) -> None:
         (("2.53.0", "2.53.1"), "v2.x", "the nearest is 2.53.1: write it without the v"),
         (("2.54.0-rc.0", "1.0.0"), "2.x", "only pre-releases match, such as 2.54.0-rc.0"),
         (("21.0.4_7-jdk 21-jdk 21", "17.0.1_2-jdk"), "21.x", "no tag has exactly that variant"),
+        (("7.4.1 latest", "6.2.24"), "x-alpine", "no version here has the variant 'alpine'"),
         (("5.0.0-preview.1 5.0.0 5.0", "4.3.7 latest"), "5.0.x", "only pre-releases match"),
     ],
 )
