@@ -19,6 +19,7 @@ from tagwatch.audit.image import Image, PlatformImage, read_image
 from tagwatch.audit.memory import Memory
 from tagwatch.audit.pin import may_have_served
 from tagwatch.audit.secret import leaks_in_env, leaks_in_steps
+from tagwatch.audit.version.alias import aliases_told
 from tagwatch.audit.version.lifecycle import classify
 from tagwatch.audit.version.resolution import Basis, Newer, Resolution, Status
 from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
@@ -241,13 +242,15 @@ def _resolve_digest(
     name = reference.tag if reference.tag in named else min(named, default=None)
     if name is not None:
         answer = resolve_tag(name, table, input=text, repository=memory.repository, evidence=claims)
+        aliases, more = aliases_told(sorted(now), *(now & {name, answer.tag}))
         answer = replace(
             answer,
             digest=digest,
             reference=Reference(
                 repository=memory.repository, tag=answer.tag or reference.tag, digest=digest
             ),
-            aliases=tuple(sorted(now)),
+            aliases=aliases,
+            more_aliases=more,
         )
         if not now:
             note = f"no tag serves this digest now; {', '.join(sorted(before)[:3])} did"

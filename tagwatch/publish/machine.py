@@ -223,7 +223,7 @@ def _fix(fix: Fix | None) -> Document | None:
 
 def _resolution(resolution: Resolution) -> Document:
     newer = resolution.newer
-    return {
+    document: Document = {
         "input": resolution.input,
         "reference": _canonical(resolution.reference),
         "status": resolution.status.value,
@@ -235,6 +235,9 @@ def _resolution(resolution: Resolution) -> Document:
         "newer": {"patch": newer.patch, "minor": newer.minor, "major": newer.major},
         "supported": resolution.supported,
     }
+    if resolution.more_aliases:
+        document["more_aliases"] = resolution.more_aliases
+    return document
 
 
 def _change(moved: RepositoryChange) -> Document:

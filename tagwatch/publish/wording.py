@@ -140,7 +140,7 @@ def now_text(resolution: Resolution, *, asked: str = "") -> str:
     known = (resolution.name, resolution.version, asked or resolution.input.rpartition(":")[2])
     aliases = [alias for alias in resolution.aliases if alias not in known]
     if aliases:
-        more = len(aliases) - _SHOWN_ALIASES
+        more = len(aliases) - _SHOWN_ALIASES + resolution.more_aliases
         parts.append(
             f"also {', '.join(aliases[:_SHOWN_ALIASES])}"
             + (f" and {more} more" if more > 0 else "")

@@ -77,11 +77,11 @@ def tls_context(
     named = settings.ca_file or settings.client_certificate or settings.insecure
     if not named and not found.authorities and not found.own:
         return True
-    context = ssl.create_default_context()
     if settings.ca_file:
         with _usable(settings.ca_file):
             context = ssl.create_default_context(cafile=settings.ca_file)
     else:
+        context = ssl.create_default_context()
         for path in found.authorities:
             with _usable(path):
                 context.load_verify_locations(path)

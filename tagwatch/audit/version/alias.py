@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from operator import attrgetter
 
 from tagwatch.image.tag import Kind, Tag
+from tagwatch.image.tag_table import TagTable
 
-__all__ = ["most_specific", "word_distance"]
+__all__ = ["MOST_TOLD", "aliases_told", "concrete_of", "most_specific", "word_distance"]
+
+MOST_TOLD = 100
+"""A registry may serve one image under all its tags: each would tell of all the others."""
+
+
+def aliases_told(group: Sequence[str], *always: str) -> tuple[tuple[str, ...], int]:
+    """Names of an alias group, sorted, those of `always` among them; and how many more there are.
+
+    >>> aliases_told(["7.4", "7"], "7")
+    (('7', '7.4'), 0)
+    """
+    if len(group) <= MOST_TOLD:
+        return tuple(sorted(group)), 0
+    first = (name for name in group if name not in always)
+    told = {*always, *islice(first, MOST_TOLD - len(set(always)))}
+    return tuple(sorted(told)), len(group) - len(told)
+
+
+def concrete_of(asked: Tag, table: TagTable) -> Tag | None:
+    """The version tag that says most exactly what `asked` is: itself, where none gives more."""
+    digest = table.digests.get(asked.text)
+    if (
+        digest is not None
+        and asked.kind is Kind.VERSION
+        and asked.text not in table.released
+        and asked.weight == table.weights[digest]
+    ):
+        return asked
+    return most_specific(asked, table.contenders(asked), Kind.VERSION)
 
 
 def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from tagwatch.audit.version.alias import most_specific, word_distance
+from tagwatch.audit.version.alias import concrete_of, word_distance
 from tagwatch.image.digest import Digest
 from tagwatch.image.selector import Selector, choose
 from tagwatch.image.tag import Kind, Tag
@@ -45,7 +45,7 @@ def _names(tag: str, table: TagTable, limit: int) -> list[str]:
     if asked.kind in (Kind.COMMIT, Kind.ARTIFACT, Kind.PULL_REQUEST):
         return []
     known = table.digests.get(tag) is not None
-    concrete = most_specific(asked, table.contenders(asked), Kind.VERSION)
+    concrete = concrete_of(asked, table)
     if known and concrete is not None and is_settled(concrete, asked, table):
         return []
     found = [other for level in _unasked(asked, table) for other in _spread(level, asked)]

@@ -46,8 +46,9 @@ class Newer:
 class Resolution:
     """What a reference really is.
 
-    `reference` is canonical and concrete; `tag` the concrete tag; `aliases` every tag with the
-    same digest, sorted; `ambiguous` other versions the same image carries; `supported` None where
+    `reference` is canonical and concrete; `tag` the concrete tag; `aliases` the tags with the same
+    digest, sorted, and `more_aliases` how many there are beside these; `ambiguous` other versions
+    the same image carries; `supported` None where
     it is not known whether the publisher still builds it; `basis_detail` names the label or
     variable where the basis is one.
     """
@@ -65,6 +66,7 @@ class Resolution:
     supported: bool | None = None
     ambiguous: tuple[str, ...] = ()
     note: str = ""
+    more_aliases: int = 0
 
     @property
     def name(self) -> str | None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
-from tagwatch.audit.version.alias import most_specific
+from tagwatch.audit.version.alias import MOST_TOLD, aliases_told, concrete_of, most_specific
 from tagwatch.audit.version.candidate import is_settled
 from tagwatch.audit.version.newer import newer
 from tagwatch.audit.version.resolution import Basis, Newer, Resolution, Status
@@ -51,19 +52,21 @@ def resolve_tag(
         return answer
     digest = table.digests[tag]
     group = table.aliases(asked)
+    concrete = concrete_of(asked, table)
+    dated = most_specific(asked, group, Kind.DATED) if concrete is None else None
+    named = concrete or dated
+    aliases, more = aliases_told([one.text for one in group], tag, str(named or tag))
     answer = replace(
         answer,
         status=Status.NO_VERSION,
         digest=digest,
-        aliases=tuple(sorted(alias.text for alias in group)),
+        aliases=aliases,
+        more_aliases=more,
         supported=supported,
         reference=_reference(repository, tag, digest),
     )
-    concrete = most_specific(asked, table.contenders(asked), Kind.VERSION)
-    dated = most_specific(asked, group, Kind.DATED) if concrete is None else None
     claim = _claim(asked, concrete, evidence, table)
     if claim is not None:
-        named = concrete or dated
         return replace(
             answer,
             status=Status.RESOLVED,
@@ -94,7 +97,7 @@ def named_by_alias(tag: str, table: TagTable) -> Tag | None:
     if tag not in table.tags:
         return None
     asked = table.tags[tag]
-    concrete = most_specific(asked, table.contenders(asked), Kind.VERSION)
+    concrete = concrete_of(asked, table)
     if concrete is None or table.is_general(concrete) or not is_settled(concrete, asked, table):
         return None
     return concrete
@@ -105,7 +108,7 @@ def version_of(tag: str, table: TagTable) -> str | None:
     if tag not in table.tags:
         return None
     asked = table.tags[tag]
-    concrete = most_specific(asked, table.contenders(asked), Kind.VERSION)
+    concrete = concrete_of(asked, table)
     return concrete.version if concrete is not None and is_settled(concrete, asked, table) else None
 
 
@@ -161,13 +164,14 @@ def _claimed(concrete: Tag, claim: VersionEvidence) -> Tag:
 
 def _other_versions(concrete: Tag, group: Sequence[Tag]) -> tuple[str, ...]:
     """Tags of the group that name another version than `concrete`, not merely a shorter one."""
-    return tuple(
+    others = (
         alias.text
         for alias in group
         if alias.kind is Kind.VERSION
         and alias.release != concrete.release[: len(alias.release)]
         and alias.weight >= concrete.weight
     )
+    return tuple(islice(others, MOST_TOLD))
 
 
 def _differences(asked: Tag, concrete: Tag, digest: Digest | None) -> str:

@@ -216,3 +216,17 @@ def test_a_table_answers_as_its_tags_do() -> None:
     table = TagTable.of(tags)
     assert TagTable.of(table) is table
     assert resolve_tag("6.2", table) == resolve_tag("6.2", tags)
+
+
+def test_an_image_under_a_thousand_tags_tells_of_a_hundred_and_counts_the_others() -> None:
+    """Each of them would tell of all the others: a registry could fill any memory with that."""
+    names = [f"1.{number // 100}.{number % 100}" for number in range(999)]
+    table = TagTable.of(dict.fromkeys([*names, "latest"], truth.digest("one")))
+    for tag, concrete in (("latest", "1.9.98"), ("1.9.98", "1.9.98"), ("1.0.7", "1.0.7")):
+        found = resolve_tag(tag, table)
+        assert found.tag == concrete
+        assert {tag, concrete} <= set(found.aliases)
+        assert list(found.aliases) == sorted(found.aliases)
+        assert len(found.aliases) == 100
+        assert found.more_aliases == 900
+        assert len(found.ambiguous) <= 100

@@ -105,6 +105,8 @@ def test_resolutions() -> None:
         "newer": {"patch": None, "minor": None, "major": "8.4.0"},
         "supported": True,
     }
+    many = replace(EVIDENCE[5].resolution, more_aliases=900)
+    assert machine.resolutions_document([many])["resolutions"][0] == first | {"more_aliases": 900}
     assert second["status"] == "not-found"
     assert second["reference"] is None
     assert second["supported"] is None
