@@ -154,13 +154,14 @@ class _Interpolation:
         name, operator, word = match.groups()
         value = self.lookup(name)
         is_set = value is not None and not (operator[0] == ":" and value.known == "")
-        if operator[-1] == "+":
-            return self.run(word, offset, depth + 1) if is_set else (value or Resolved())
-        if value is not None and is_set:
-            return value
         if operator[-1] == "?":
-            return Resolved(missing=(name,))
-        return self.run(word, offset, depth + 1)
+            return value if value is not None and is_set else Resolved(missing=(name,))
+        other = self.run(word, offset, depth + 1)
+        if other.error:  # Compose reads it whether or not it is used
+            return other
+        if operator[-1] == "+":
+            return other if is_set else (value or Resolved())
+        return value if value is not None and is_set else other
 
     def _value(self, name: str) -> Resolved:
         value = self.lookup(name)

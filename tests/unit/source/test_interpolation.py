@@ -66,7 +66,10 @@ def test_form(text: str, value: str | None, missing: tuple[str, ...]) -> None:
     assert (resolved.known, resolved.missing, resolved.error) == (value, missing, "")
 
 
-@pytest.mark.parametrize("text", ["${", "${}", "${FOO", "${ FOO}", "${FOO }", "${FOO!x}", "${1}"])
+@pytest.mark.parametrize(
+    "text",
+    ["${", "${}", "${FOO", "${ FOO}", "${FOO }", "${FOO!x}", "${1}", "${FOO:-${}}", "${U+${A%x}}"],
+)
 def test_refused_form(text: str) -> None:
     resolved = interpolate(text, lookup)
     assert resolved.known is None
