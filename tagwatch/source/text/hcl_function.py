@@ -155,7 +155,10 @@ def _merge(*maps: Value) -> dict[str, Value]:
 
 
 def _range(*bounds: Value) -> list[Value]:
-    numbers = range(*(int(number_of(one)) for one in bounds))
+    places = [int(number_of(one)) for one in bounds]
+    if len(places) == 2 and places[0] > places[1]:
+        places.append(-1)
+    numbers = range(*places)
     if len(numbers) > _MAX_RANGE:
         raise ValueError("a range that is too long")
     return list(numbers)
@@ -175,9 +178,8 @@ def _setproduct(*lists: Value) -> list[Value]:
     return [list(items) for items in product(*sizes)]
 
 
-def _slice(values: Value, begin: Value, *end: Value) -> list[Value]:
-    stop = int(number_of(end[0])) if end else None
-    return _list(values)[int(number_of(begin)) : stop]
+def _slice(values: Value, begin: Value, end: Value) -> list[Value]:
+    return _list(values)[int(number_of(begin)) : int(number_of(end))]
 
 
 def _split(separator: Value, text: Value) -> list[Value]:
@@ -192,19 +194,25 @@ def _substr(text: Value, offset: Value, length: Value) -> str:
 
 
 def _title(text: Value) -> str:
-    return re.sub(r"(^|\s)(\S)", lambda match: match[1] + match[2].upper(), text_of(text))
+    return re.sub(r"(?<!\w)\w", lambda match: match[0].upper(), text_of(text))
 
 
 def _strip(text: Value, characters: Value) -> str:
     return text_of(text).strip(text_of(characters))
 
 
-def _divide(one: Value, two: Value) -> Value:
-    return _whole(number_of(one) / number_of(two))
+def _exact(operation: str) -> _Function:
+    """Arithmetic as HCL does it, in decimals; what does not end in 30 digits is no answer."""
 
+    def calculated(one: Value, two: Value) -> Value:
+        from decimal import Context, Decimal, Inexact
 
-def _modulo(one: Value, two: Value) -> Value:
-    return _whole(math.fmod(number_of(one), number_of(two)))
+        context = Context(prec=30, traps=[Inexact])
+        numbers = (Decimal(str(number_of(value))) for value in (one, two))
+        result = getattr(context, operation)(*numbers)
+        return _whole(float(result)) if result % 1 else int(result)
+
+    return calculated
 
 
 def _compared(test: Callable[[float, float], bool]) -> _Function:
@@ -245,7 +253,7 @@ def _of_json(text: Value) -> Value:
 
 FUNCTIONS: dict[str, _Function] = {
     "absolute": lambda one: abs(number_of(one)),
-    "add": lambda one, two: _whole(number_of(one) + number_of(two)),
+    "add": _exact("add"),
     "and": lambda one, two: is_true(one) and is_true(two),
     "base64decode": _on_text(_decoded),
     "base64encode": _on_text(_encoded),
@@ -259,7 +267,7 @@ FUNCTIONS: dict[str, _Function] = {
     "contains": _contains,
     "dirname": _on_text(lambda text: posixpath.dirname(text) or "."),
     "distinct": _distinct,
-    "divide": _divide,
+    "divide": _exact("divide"),
     "element": _element,
     "equal": _equal,
     "flatten": _flatten,
@@ -289,11 +297,12 @@ FUNCTIONS: dict[str, _Function] = {
     "md5": _hashed("md5"),
     "merge": _merge,
     "min": lambda *values: min(map(number_of, values)),
-    "modulo": _modulo,
-    "multiply": lambda one, two: _whole(number_of(one) * number_of(two)),
+    "modulo": _exact("remainder"),
+    "multiply": _exact("multiply"),
     "negate": lambda one: -number_of(one),
     "not": lambda one: not is_true(one),
     "notequal": lambda one, two: not _equal(one, two),
+    "parseint": lambda text, base: int(text_of(text), int(number_of(base))),
     "or": lambda one, two: is_true(one) or is_true(two),
     "range": _range,
     "replace": _replace,
@@ -304,12 +313,13 @@ FUNCTIONS: dict[str, _Function] = {
     "sha1": _hashed("sha1"),
     "sha256": _hashed("sha256"),
     "sha512": _hashed("sha512"),
+    "signum": lambda one: (number_of(one) > 0) - (number_of(one) < 0),
     "slice": _slice,
     "sort": lambda values: [*sorted(_texts(values))],
     "split": _split,
     "strlen": lambda text: len(text_of(text)),
     "substr": _substr,
-    "subtract": lambda one, two: _whole(number_of(one) - number_of(two)),
+    "subtract": _exact("subtract"),
     "title": _title,
     "trim": _strip,
     "trimprefix": lambda text, prefix: text_of(text).removeprefix(text_of(prefix)),

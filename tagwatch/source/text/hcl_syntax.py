@@ -156,7 +156,7 @@ class _Parser:
         if self._take() == ".":
             if self.word == "*":
                 self._next()
-                return ("splat", tree, self._rest())
+                return ("splat", tree, self._rest("."))
             key: object = int(self.word) if self.word.isdecimal() else self.word
             if self.kind not in ("name", "number"):
                 raise _refused("a key is missing")
@@ -165,14 +165,15 @@ class _Parser:
         if self.word == "*":
             self._next()
             self._want("]")
-            return ("splat", tree, self._rest())
+            return ("splat", tree, self._rest(".["))
         key_tree = self.expression(0)
         self._want("]")
         return ("get", tree, key_tree)
 
-    def _rest(self) -> Tree:
+    def _rest(self, marks: str) -> Tree:
+        """What is done with each item: behind `.*` attributes only, behind `[*]` indexes, too."""
         tree: Tree = ("name", "*")
-        while self.kind == "mark" and self.word in (".", "["):
+        while self.kind == "mark" and self.word in marks:
             tree = self._access(tree)
         return tree
 
