@@ -13,7 +13,7 @@ import pytest
 
 from tests.image_builder import Built, attest, cyclonedx, index, spdx
 from tests.nights_served import RegistryShelf
-from tests.official import python
+from tests.official import ARM64, debian, python
 from tests.registry.distribution import Distribution, distribution
 from tests.walk.command import Workplace
 
@@ -41,6 +41,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Distribution]:
             listing = index(replace(artifact, annotations={}, platform=None))
             shelf.push(f"{HOST}/referrer:{image.digest.replace(':', '-')}", listing)
             shelf.push(f"{HOST}/plain:{name}", image)
+            arm = debian(1 if name == "old" else 2, platform=ARM64)
+            shelf.push(f"{HOST}/multi:{name}", index(image, arm))
         shelf.connection.close()
         yield registry
 
@@ -98,6 +100,17 @@ async def test_without_any_sbom_that_is_said(place: Workplace, served: Distribut
     )
     assert served.requests()[before:] == []
     assert offline.json["packages"]["source"] == "none"
+
+
+async def test_a_platform_that_was_not_audited_is_read_when_it_is_asked_for(
+    place: Workplace,
+) -> None:
+    sides = (f"{HOST}/multi:old", f"{HOST}/multi:new")
+    first = await place.run("diff", *sides, "--format", "json")
+    assert first.json["old"]["platform"] == "linux/amd64"
+    arm = await place.run("diff", *sides, "--platform", "linux/arm64", "--format", "json")
+    assert arm.json["old"]["platform"] == "linux/arm64"
+    assert len(arm.json["layers"]["added"]) == 1, arm.json["reason"]
 
 
 async def test_the_scan_s_explanation_says_what_it_did_not_read(
