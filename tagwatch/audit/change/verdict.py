@@ -19,6 +19,7 @@ from tagwatch.audit.diff.layers import LayerDiff
 from tagwatch.audit.diff.mask import mask_text
 from tagwatch.audit.image import UNKNOWN_PLATFORM, Image, PlatformImage
 from tagwatch.audit.version.stated_version import full_version, is_older, stated_version
+from tagwatch.audit.version.version_evidence import names_another
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.platform import Platform
 from tagwatch.image.tag import is_step_back
@@ -167,7 +168,10 @@ def _judge_platform(pair: PlatformDiff, diff: ImageDiff, context: ChangeContext)
         return _Judgement(verdict=Verdict.UNKNOWN, reason="the same layers lie in another order")
     builds = compare_builds(old.config, new.config, context.bases)
     judgement = _judge_builds(
-        builds, versions, _source(old.config, new.config), immutable=context.immutable
+        builds,
+        versions,
+        _source(old.config, new.config, diff.new.reference),
+        immutable=context.immutable,
     )
     if pair.is_os_shifted:
         shift = f"; the system went from {' to '.join(pair.os_releases)}"
@@ -218,8 +222,13 @@ def _judge_versions(old: str | None, new: str | None) -> _Judgement | None:
     return _Judgement(verdict=Verdict.UNKNOWN, reason=reason)
 
 
-def _source(old: ImageConfig, new: ImageConfig) -> str:
-    """What the labels say of another source under the same build steps, or ""."""
+def _source(old: ImageConfig, new: ImageConfig, reference: str) -> str:
+    """What the labels say of another source under the same build steps, or "".
+
+    A base's labels, which its children inherit, say it of the base.
+    """
+    if names_another(new.labels, reference.partition("@")[0].rpartition(":")[0]):
+        return ""
     for label in _SOURCE_LABELS:
         before, after = old.labels.get(label, ""), new.labels.get(label, "")
         if before and after and before != after:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 __all__ = ["apart", "cut", "paired"]
 
 _MOST_PAIRED = 20
+_MOST_COMPARED = 8_192
 
 
 def cut(text: str, length: int) -> str:
@@ -57,7 +58,7 @@ def _likeness(old: str, new: str) -> float:
 
     An ENV of one variable is like another of the same variable.
     """
-    before, after = old.split(), new.split()
+    before, after = old[:_MOST_COMPARED].split(), new[:_MOST_COMPARED].split()
     start = _common(before, after)
     if not start:
         return 0.0

@@ -15,7 +15,8 @@ from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.tag import parse_tag, version_key
 from tagwatch.value import dataclass
 
-__all__ = ["VersionEvidence", "attested_version", "platform_versions", "version_evidence"]
+__all__ = ["VersionEvidence", "attested_version", "names_another", "platform_versions"]
+__all__ += ["version_evidence"]
 
 _VERSION_LABELS = ("org.opencontainers.image.version", "org.label-schema.version")
 _NAME_LABELS = ("org.opencontainers.image.title", "org.opencontainers.image.ref.name")
@@ -52,7 +53,7 @@ def version_evidence(
     for variable, version in variables:
         if _plain(variable.removesuffix("_VERSION")) == _plain(name):
             return VersionEvidence(version=version, basis=Basis.ENV, detail=variable)
-    if not _names_another(config.labels, repository_path):
+    if not names_another(config.labels, repository_path):
         for label in _VERSION_LABELS:
             stated = _upstream(config.labels.get(label, ""), asked)
             if stated is not None:
@@ -129,7 +130,7 @@ def _upstream(text: str, asked: tuple[int, ...]) -> str | None:
     return version if release and release[:length] == asked[:length] else None
 
 
-def _names_another(labels: Mapping[str, str], repository_path: str) -> bool:
+def names_another(labels: Mapping[str, str], repository_path: str) -> bool:
     """True where the labels say that they are of another image (Ubuntu's are inherited so)."""
     path = _plain(repository_path)
     names = [_plain(labels[label]) for label in _NAME_LABELS if labels.get(label)]
