@@ -80,12 +80,18 @@ def _import(options: argparse.Namespace) -> int:
     import asyncio
 
     from tagwatch.publish.text import count
-    from tagwatch.walk.import_history import import_from_library, import_from_registries
+    from tagwatch.walk.import_history import (
+        import_from_library,
+        import_from_registries,
+        library_gap,
+    )
 
     site = open_site(options)
     imported: Iterable[Imported]
+    gap = ""
     if options.library is not None:
         imported = import_from_library(options.library, options.images, site)
+        gap = library_gap(options.library)
     elif options.images:
         repositories = [Repository.parse(image).identity for image in options.images]
         imported = asyncio.run(import_from_registries(repositories, site))
@@ -99,6 +105,8 @@ def _import(options: argparse.Namespace) -> int:
         for problem in one.problems:
             note(f"tagwatch: {one.repository}: {problem}")
         failed |= bool(one.problems) and not one.intervals
+    if gap:
+        note(f"tagwatch: {str(options.library)!r} {gap}")
     return int(failed)
 
 

@@ -10,7 +10,7 @@ from operator import attrgetter
 from tagwatch.audit.history import Interval
 from tagwatch.value import replace
 
-__all__ = ["ordered", "served_at", "timeline"]
+__all__ = ["ordered", "served_at", "timeline", "woven"]
 
 
 def timeline(own: Iterable[Interval], imported: Iterable[Interval]) -> tuple[Interval, ...]:
@@ -52,6 +52,31 @@ def ordered(intervals: Iterable[Interval]) -> list[Interval]:
             result[-1] = replace(result[-1], last_seen=last_seen, ended=True)
         result.append(interval)
     return result
+
+
+def woven(old: Sequence[Interval], new: Iterable[Interval]) -> list[Interval]:
+    """`new` of one tag and kind, and what `old` tells of the time before and after it.
+
+    Who tells again rules over the time that they tell of; a registry that knows the last push
+    alone, or a checkout without its past, takes nothing away.
+    """
+    told = ordered(new)
+    if not old or not told:
+        return [*old, *told]
+    begin, end = told[0].first_seen, max(interval.last_seen for interval in told)
+    before = [interval for interval in old if interval.first_seen < begin]
+    after = [interval for interval in old if interval.first_seen >= end > begin]
+    spanning = next((one for one in old if one.first_seen < end < one.last_seen), None)
+    if spanning is not None and spanning.digest == told[-1].digest:
+        told[-1] = replace(told[-1], last_seen=spanning.last_seen, ended=spanning.ended)
+    if before and before[-1].digest == told[0].digest and _lasts(before[-1], begin):
+        first = before.pop()
+        told[0] = replace(told[0], first_seen=first.first_seen, verdict=first.verdict)
+    return ordered([*before, *told, *after])
+
+
+def _lasts(interval: Interval, until: datetime) -> bool:
+    return not interval.ended or interval.last_seen >= until
 
 
 def served_at(intervals: Sequence[Interval], when: datetime) -> Interval | None:

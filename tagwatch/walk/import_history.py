@@ -22,9 +22,9 @@ from tagwatch.registry.interface import Registry
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import dataclass
 from tagwatch.walk.site import Site
-from tagwatch.workspace.official_images import library_histories
+from tagwatch.workspace.official_images import library_gap, library_histories
 
-__all__ = ["Imported", "import_from_library", "import_from_registries"]
+__all__ = ["Imported", "import_from_library", "import_from_registries", "library_gap"]
 
 Step = tuple[TagObservation, datetime | None]
 """What a tag served, and until when; None: it serves it still."""

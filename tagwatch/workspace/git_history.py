@@ -17,7 +17,14 @@ from typing import IO
 from tagwatch.errors import InputError
 from tagwatch.value import dataclass
 
-__all__ = ["FileVersion", "changed_files", "commits_by_file", "file_versions", "head_at"]
+__all__ = [
+    "FileVersion",
+    "changed_files",
+    "commits_by_file",
+    "cut_off_at",
+    "file_versions",
+    "head_at",
+]
 
 _GIT = (
     *("git", "--literal-pathspecs", "--no-replace-objects"),
@@ -46,6 +53,18 @@ def head_at(repository: Path) -> datetime:
     """The date of the commit that is checked out. Raises `InputError`."""
     at, _ = _run(repository, ["rev-list", "--max-count=1", "--timestamp", "HEAD"]).split()
     return datetime.fromtimestamp(int(at), UTC)
+
+
+def cut_off_at(repository: Path) -> datetime | None:
+    """The date of the oldest commit of a shallow clone; None where the history is whole.
+
+    What such a clone has began by then, and nobody can tell when. Raises `InputError`.
+    """
+    if _run(repository, ["rev-parse", "--is-shallow-repository"]).strip() != "true":
+        return None
+    walk = ["rev-list", "--first-parent", "--timestamp", "HEAD"]
+    oldest = _run(repository, walk).splitlines()[-1]
+    return datetime.fromtimestamp(int(oldest.split()[0]), UTC)
 
 
 def changed_files(

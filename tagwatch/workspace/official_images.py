@@ -13,10 +13,16 @@ from tagwatch.audit.version.library_history import library_intervals
 from tagwatch.errors import InputError
 from tagwatch.source.library import LibraryBuild, parse_library
 from tagwatch.value import dataclass
-from tagwatch.workspace.git_history import FileVersion, commits_by_file, file_versions, head_at
+from tagwatch.workspace.git_history import (
+    FileVersion,
+    commits_by_file,
+    cut_off_at,
+    file_versions,
+    head_at,
+)
 from tagwatch.workspace.read import read_bytes
 
-__all__ = ["LibraryHistory", "library_histories"]
+__all__ = ["LibraryHistory", "library_gap", "library_histories"]
 
 _FOLDER = "library"
 _IMAGE = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", re.ASCII)
@@ -58,6 +64,19 @@ def library_histories(
         skipped: list[str] = []
         intervals = library_intervals(_builds(versions, skipped), head_at=until)
         yield image, LibraryHistory(intervals=intervals, skipped=tuple(skipped))
+
+
+def library_gap(checkout: Path) -> str:
+    """What the checkout cannot tell of, in a sentence; empty where its history is whole."""
+    if not _is_git(checkout):
+        return "has no git history: of its tags only what they are now is known"
+    begins = cut_off_at(checkout)
+    if begins is None:
+        return ""
+    return (
+        f"is a shallow clone: its history begins on {begins.date().isoformat()}, and nothing is "
+        "known of before; git fetch --unshallow brings the rest"
+    )
 
 
 def _images(paths: Iterable[str]) -> list[str]:

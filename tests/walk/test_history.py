@@ -62,6 +62,14 @@ def checkout(folder: Path, versions: list[Mapping[str, str | None]]) -> Path:
     return folder
 
 
+def shallow_clone(whole: Path, folder: Path) -> Path:
+    """The newest commit of a repository, and nothing of before."""
+    clone = ["git", "clone", "--quiet", "--depth", "1", f"file://{whole}", str(folder)]
+    home = {"PATH": os.environ["PATH"], "HOME": str(folder.parent)}
+    subprocess.run(clone, check=True, env=home)
+    return folder
+
+
 async def intervals(place: Workplace, *arguments: str) -> list[dict[str, Any]]:
     done = await place.run("history", *arguments, "--format", "json")
     assert done.code in (0, 1), done.err
@@ -100,6 +108,34 @@ async def test_years_of_official_images_in_one_command(place: Workplace, tmp_pat
         "7.0.1",
         "7.0",
     }
+
+
+async def test_a_checkout_without_its_past_takes_nothing_away(
+    place: Workplace, tmp_path: Path
+) -> None:
+    whole = checkout(
+        tmp_path / "whole",
+        [
+            {"redis": STANZA.format("7.0.1", "7.0", "a" * 40)},
+            {"redis": STANZA.format("7.0.2", "7.0", "b" * 40)},
+        ],
+    )
+    shallow, bare = shallow_clone(whole, tmp_path / "shallow"), tmp_path / "bare"
+    (bare / "library").mkdir(parents=True)
+    (bare / "library" / "redis").write_bytes((whole / "library" / "redis").read_bytes())
+    first = await place.run("history", "import", "redis", "--library", str(shallow))
+    assert "is a shallow clone: its history begins on 2025-02-01" in first.err
+    assert len(await intervals(place, "redis:7.0")) == 1
+    done = await place.run("history", "import", "redis", "--library", str(whole))
+    assert done.err == ""
+    years = await intervals(place, "redis")
+    assert [one["version"] for one in await intervals(place, "redis:7.0")] == ["7.0.1", "7.0.2"]
+    await place.run("history", "import", "redis", "--library", str(shallow))
+    assert await intervals(place, "redis") == years
+    last = await place.run("history", "import", "redis", "--library", str(bare))
+    assert "has no git history" in last.err
+    told = await intervals(place, "redis")
+    assert [one["first_seen"] for one in told] == [one["first_seen"] for one in years]
 
 
 async def test_a_library_file_that_cannot_be_read_costs_its_version_alone(

@@ -362,6 +362,41 @@ def test_importing_again_replaces_what_was_imported_of_these_tags(ledger: Ledger
     assert check(ledger.path) == ()
 
 
+def test_who_remembers_less_takes_nothing_away(ledger: Ledger) -> None:
+    """A checkout without its past, an older one, and a registry that knows the last push alone."""
+    whole = [
+        told("t7", 0, 10, Seen.COMMITTED, "a"),
+        told("t7", 10, 20, Seen.COMMITTED, "b"),
+        told("t7", 20, 40, Seen.COMMITTED, "c", ended=False),
+        told("t6", 0, 30, Seen.COMMITTED, "d"),
+    ]
+    ledger.import_history(REDIS, whole)
+    before = ledger.intervals(REDIS)
+    shallow = [told("t7", 40, 40, Seen.COMMITTED, "c", ended=False)]
+    older = [
+        told("t7", 0, 10, Seen.COMMITTED, "a"),
+        told("t7", 10, 15, Seen.COMMITTED, "b", ended=False),
+        told("t6", 0, 15, Seen.COMMITTED, "d", ended=False),
+    ]
+    for less in (shallow, older, whole):
+        ledger.import_history(REDIS, less)
+        assert ledger.intervals(REDIS) == before
+    ledger.import_history(REDIS, [told("t7", 45, 45, Seen.COMMITTED, "c", ended=False)])
+    ledger.import_history(REDIS, [told("t7", 50, 50, Seen.COMMITTED, "e", ended=False)])
+    past = ledger.intervals(REDIS, "t7")
+    assert [(one.version, one.ended, (one.last_seen - AT).days) for one in past] == [
+        ("a", True, 10), ("b", True, 20), ("c", True, 45), ("e", False, 50),
+    ]  # fmt: skip
+    for push in (("f", 1, 5), ("g", 8, 9), ("g", 8, 12)):
+        name, first, last = push
+        ledger.import_history(REDIS, [told("t5", first, last, Seen.PUSHED, name, ended=False)])
+    past = ledger.intervals(REDIS, "t5")
+    assert [(one.version, one.ended, (one.last_seen - AT).days) for one in past] == [
+        ("f", True, 5), ("g", False, 12),
+    ]  # fmt: skip
+    assert check(ledger.path) == ()
+
+
 def test_overlapping_tales_are_cut_and_our_own_kind_is_refused(ledger: Ledger) -> None:
     ledger.import_history(
         REDIS,
