@@ -25,6 +25,9 @@ __all__ = ["extract", "images_below", "recognizes"]
 
 _API = re.compile(rb"""(?m)^(?:\xef\xbb\xbf)?[ \t\-{]*["']?apiVersion["']?[ \t]*:""")
 _KIND = re.compile(rb"""(?m)(?:^[ \t\-{]*|[,{][ \t]*)["']?kind["']?[ \t]*:""")
+# In JSON with its value: a schema has properties of these names.
+_JSON_API = re.compile(rb'"apiVersion"[ \t\r\n]*:[ \t\r\n]*"[\w./-]+"')
+_JSON_KIND = re.compile(rb'"kind"[ \t\r\n]*:[ \t\r\n]*"[A-Za-z]+"')
 # Keys below which a mapping with `image` is a container. Custom resources keep to these names.
 _CONTAINER = frozenset({"container", "script", "sidecar", "mainContainer", "containerTemplate"})
 _CONTAINERS = frozenset(
@@ -39,7 +42,9 @@ _CORE = re.compile(r"v1|(?:apps|batch|extensions|[a-z.-]+\.k8s\.io)/v\w+")
 
 def recognizes(path: str, head: bytes) -> bool:
     """See `Source.recognizes`."""
-    if not path.endswith((".yml", ".yaml", ".json")):
+    if path.endswith(".json"):
+        return _JSON_API.search(head) is not None and _JSON_KIND.search(head) is not None
+    if not path.endswith((".yml", ".yaml")):
         return False
     return _API.search(head) is not None and _KIND.search(head) is not None
 

@@ -33,7 +33,8 @@ class File:
     """A file to read. `path`: POSIX, relative to the root where it lies inside, else as named.
 
     `origin`: `named` files are recognized by content, and it is a problem if nothing reads them;
-    `matched` ones (a pattern's) by content too; `walked` ones by name (YAML by content).
+    `matched` ones (a pattern's) by content too; `walked` ones by name (YAML and JSON manifests by
+    content).
     """
 
     path: str

@@ -25,6 +25,7 @@ from tagwatch.workspace.recognition import (
     is_dockerfile,
     source_for,
     values_source_for,
+    walked_source_for,
 )
 
 __all__ = ["MAX_FILE_BYTES", "read_bytes", "read_targets"]
@@ -101,15 +102,18 @@ class _Reader:
 
     def read(self, file: File) -> Extraction | None:
         """What a file names and was not given before; None where no source reads it."""
+        is_walked = file.origin == "walked"
+        if is_walked and file.path.endswith(".json") and self._is_other_json(file):
+            return None  # without reading the whole of it: data may be large
         try:
             raw = self._bytes(file.real)
         except InputError as error:
-            if file.origin == "walked" and _is_foreign(file):
+            if is_walked and _is_foreign(file):
                 return None
             return _refused(file, error.message, error.hint)
         head = raw[:HEAD_BYTES]
-        source = source_for(file.path, head)
-        if source is None and file.origin != "walked":
+        source = (walked_source_for if is_walked else source_for)(file.path, head)
+        if source is None and not is_walked:
             source = brought_source_for(file.path, head) or values_source_for(file.path, head)
         if source is None:
             if file.origin != "named":
@@ -117,6 +121,15 @@ class _Reader:
             hint = "`tagwatch extract --help` lists the formats"
             return _refused(file, "no format that tagwatch reads", hint, skipped=True)
         return self._news(self._extract(source[1], raw, file))
+
+    def _is_other_json(self, file: File) -> bool:
+        if self._instead and Path(os.path.realpath(file.real)) in self._instead:
+            return False
+        try:
+            with file.real.open("rb") as opened:
+                return walked_source_for(file.path, opened.read(HEAD_BYTES)) is None
+        except OSError:
+            return source_for(file.path, b"") is None
 
     def _bytes(self, path: Path) -> bytes:
         """What the file holds, or is to be read as. Raises `InputError`."""
@@ -204,7 +217,7 @@ def _is_foreign(file: File) -> bool:
             head = opened.read(HEAD_BYTES)
     except OSError:
         return False
-    return b"\0" in head or source_for(file.path, head) is None
+    return b"\0" in head or walked_source_for(file.path, head) is None
 
 
 def _refused(file: File, message: str, hint: str, *, skipped: bool = False) -> Extraction:

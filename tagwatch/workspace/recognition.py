@@ -10,7 +10,7 @@ from tagwatch.regex import regex
 from tagwatch.source.target import Source
 
 __all__ = ["HEAD_BYTES", "brought_source_for", "is_candidate", "is_dockerfile", "source_for"]
-__all__ += ["values_source_for"]
+__all__ += ["values_source_for", "walked_source_for"]
 
 HEAD_BYTES = 65536
 # What charts' values hold: a repository that is no address, or an image with its tag.
@@ -42,6 +42,14 @@ def source_for(path: str, head: bytes) -> tuple[str, Source] | None:
     return None
 
 
+def walked_source_for(path: str, head: bytes) -> tuple[str, Source] | None:
+    """The same for a file that nobody named: JSON is ours by its name, or as a manifest."""
+    if path.endswith(".json") and source_for(path, b"") is None:
+        source = _source("kubernetes")
+        return ("kubernetes", source) if source.recognizes(path, head) else None
+    return source_for(path, head)
+
+
 def brought_source_for(path: str, head: bytes) -> tuple[str, Source] | None:
     """The same among the sources of other packages, which read what none of ours does."""
     for name in _brought():
@@ -64,8 +72,8 @@ def _brought() -> tuple[str, ...]:
 
 
 def is_candidate(path: str) -> bool:
-    """True for a file of a folder that is worth opening: by its name, or as YAML."""
-    return path.endswith((".yaml", ".yml")) or source_for(path, b"") is not None
+    """True for a file of a folder that is worth opening: by its name, or as YAML or JSON."""
+    return path.endswith((".yaml", ".yml", ".json")) or source_for(path, b"") is not None
 
 
 def is_dockerfile(path: str) -> bool:

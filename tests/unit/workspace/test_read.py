@@ -179,6 +179,8 @@ def test_a_named_file_by_its_content(
         ("dockerfile.json.golden", '{"a": "FROM x"}\n'),
         ("images.txt", "One:\n\nTwo: [two](http://localhost)\n"),
         ("prod.yaml", "image: a/b:v1\n"),
+        ("package.json", '{"features": {"ghcr.io/a/b:1": {}}, "target": {"a": {"tags": []}}}'),
+        ("swagger.json", '{"apiVersion": {"type": "string"}, "kind": {"type": "string"}}'),
         (
             "bitbucket-pipelines.yml",
             "image: a:1\npipelines:\n  x:\n    - step:\n        script: [x]\n",
@@ -188,6 +190,21 @@ def test_a_named_file_by_its_content(
 def test_a_walked_file_of_another_tool_is_passed_over(tree: Path, name: str, content: str) -> None:
     (tree / name).write_text(content, encoding="utf-8")
     assert list(read_targets(find(["."], tree).files, tree, {}, {})) == []
+
+
+def test_a_walk_finds_json_by_its_name_or_as_a_manifest(tree: Path) -> None:
+    pod = '{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "a:1"}]}}'
+    (tree / "pod.json").write_text(pod, encoding="utf-8")
+    (tree / "devcontainer.json").write_text('{"image": "b:1"}', encoding="utf-8")
+    (tree / "other.json").write_text('{"image": "c:1", "remoteUser": "x"}', encoding="utf-8")
+    (tree / "large.json").write_text(f'{{"a": "{"x" * MAX_FILE_BYTES}"}}', encoding="utf-8")
+    told = read(tree)
+    assert sorted(one for part in told.values() for one in references(part)) == [
+        "devcontainer.json b:1",
+        "pod.json a:1",
+    ]
+    named = read(tree, "other.json")
+    assert references(named["other.json"]) == ["other.json c:1"]
 
 
 def test_a_large_file_of_nobody_is_passed_over_in_a_walk(tree: Path) -> None:
