@@ -377,12 +377,28 @@ def _pin(reference: Reference, memory: Memory) -> Pin | None:
             known = (memory.table.read(other) for other in (*served, *now))
             by_tag = None if may_have_served(memory.table.read(tag), known) else False
     whole = memory.is_listed and None not in memory.table.digests.values()
+    within = _is_within_a_tag(digest, memory) if whole and not (now or child) else None
     return Pin(
         exists=True if now else memory.pins.get(digest),
         served_by_tag=by_tag,
-        tags=now if now or whole else None,
-        platform_only=child,
+        tags=now if now or (whole and within is False) else None,
+        platform_only=child if tag else within,
     )
+
+
+def _is_within_a_tag(digest: Digest, memory: Memory) -> bool | None:
+    """True where the digest is listed in what some tag serves; None: not known.
+
+    An index is in no other one: no tag's index need be looked into then.
+    """
+    if read_image(digest, memory.documents).index is not None:
+        return False
+    served = {one for one in memory.table.digests.values() if one is not None}
+    images = [read_image(one, memory.documents) for one in served]
+    listed = (image.index.manifests for image in images if image.index is not None)
+    if any(entry.digest == digest for entries in listed for entry in entries):
+        return True
+    return None if any(image.problem for image in images) else False
 
 
 def _is_child_of(digest: Digest, tag: str | None, memory: Memory) -> bool | None:

@@ -37,9 +37,10 @@ _SAME_IMAGE = frozenset(
 
 def check(subject: Subject) -> Iterator[Statement]:
     """A pin that its tag has left, and bases that were served and are no more."""
-    yield from _pinned(subject)
+    pinned = tuple(_pinned(subject))
+    yield from pinned
     evidence = subject.evidence
-    for match in evidence.bases if evidence and is_judged(subject) else ():
+    for match in evidence.bases if evidence and is_judged(subject) and not pinned else ():
         if match.verdict in _LEFT and _is_due(match, subject):
             yield _stale(match, subject)
 

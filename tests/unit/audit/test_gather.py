@@ -154,6 +154,26 @@ def test_a_pin_that_the_registry_no_longer_serves() -> None:
     assert found.resolution.status.value == "unavailable"
 
 
+def test_a_pin_without_a_tag_may_be_one_platform_of_what_a_tag_serves() -> None:
+    """Then a tag does serve it: it is in no danger of being collected."""
+    amd64, arm64 = image("7.4.11", "amd64"), image("7.4.11", "arm64")
+    digest, documents = stored(amd64, arm64)
+    known = memory(digest, documents, interval(digest, days=0, ended=False))
+    platforms = json.loads(documents[digest].raw)["manifests"]
+    for one in platforms:
+        pinned = target(f"redis@{one['digest']}")
+        found = gather(pinned, known, platforms=PLATFORMS, bases=lambda _: (), at=AT)
+        assert found.pin is not None
+        assert (found.pin.platform_only, found.pin.tags) == (True, None)
+    pinned = target(f"redis@sha256:{'1' * 64}")
+    gone = gather(pinned, known, platforms=PLATFORMS, bases=lambda _: (), at=AT).pin
+    assert gone is not None
+    assert (gone.platform_only, gone.tags) == (False, ())
+    unread = gather(pinned, memory(digest, {}), platforms=PLATFORMS, bases=lambda _: (), at=AT).pin
+    assert unread is not None
+    assert (unread.platform_only, unread.tags) == (None, None)
+
+
 def test_a_config_that_is_none_is_told_and_says_nothing_of_the_platform() -> None:
     digest, documents = stored(image("7.4.11", "amd64"))
     config = "application/octet-stream"  # see `stored`
