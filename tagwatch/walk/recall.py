@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
@@ -28,6 +29,7 @@ __all__ = [
     "StoredDocuments",
     "base_repositories",
     "recall_bases",
+    "recall_past",
     "recall_repository",
     "store_bases",
     "unread_bases",
@@ -63,11 +65,11 @@ def recall_repository(
     intervals = _by_tag(ledger.intervals(repository))
     known = ledger.known(repository)
     digests: dict[str, Digest | None] = {}
-    if reading is not None and reading.names is not None:
-        digests = dict.fromkeys(reading.names)
+    if reading is not None:
+        digests = dict.fromkeys(reading.names or ())
     digests |= known.tags
     failed = reading is not None and any(failure.tag is None for failure in reading.failures)
-    listed_now = reading is not None and reading.names is not None
+    listed_now = reading is not None and reading.lines is not None
     return Memory(
         repository=repository,
         at=at
@@ -82,6 +84,11 @@ def recall_repository(
         pins=reading.pins if reading else {},
         failures=reading.failures if reading else (),
     )
+
+
+def recall_past(ledger: Reader, memory: Memory) -> Memory:
+    """The same with the versions and verdicts that the ledger was told of since: no tag is new."""
+    return replace(memory, intervals=_by_tag(ledger.intervals(memory.repository)))
 
 
 def base_repositories(policy: Policy, targets: Iterable[Target]) -> tuple[Repository, ...]:

@@ -56,8 +56,7 @@ class Standing:
         """
         if reading is None or reading.failures:
             return {}
-        names = None if reading.names is None else sorted(reading.names)
-        told = (names, sorted(reading.absent), sorted(reading.pins.items()))
+        told = (reading.names, sorted(reading.absent), sorted(reading.pins.items()))
         state = _hash(self.frame + self.ledger.state(repository), told)
         return {
             key: _hash(state, (key, target.text, target.kind == "from", str(target.reference)))

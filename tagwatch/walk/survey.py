@@ -30,6 +30,7 @@ from tagwatch.walk.prefix import prefix_of
 from tagwatch.walk.recall import (
     base_repositories,
     recall_bases,
+    recall_past,
     recall_repository,
     store_bases,
     unread_bases,
@@ -242,9 +243,7 @@ class _Remembering:
 
             changes = explain_moves(self._ledger, moves, memory, self._bases, self._site)
             self._found.changes += changes
-        if not (versions or moves):
-            return memory
-        return recall_repository(self._ledger, repository, reading, self._site.at)
+        return recall_past(self._ledger, memory) if versions or moves else memory
 
     def _evidence_of(self, wanted: Mapping[str, Target], memory: Memory) -> Iterator[Evidence]:
         """What is known of each target: what stands is not made again."""
