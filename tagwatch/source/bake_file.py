@@ -6,7 +6,7 @@ Variables have their defaults, or the environment's value. A target with a `matr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import product
+from itertools import islice, product
 
 from tagwatch.errors import InputError
 from tagwatch.source.image_text import place_of
@@ -48,7 +48,7 @@ class BakeFile:
         self._values: dict[str, Value] = {}
         self._open: set[str] = set()
         self._scope = Scope(self._variable_value, dict(self._functions()))
-        self.targets = dict(self._targets())
+        self.targets = dict(islice(self._targets(), _MAX_TARGETS))
 
     def lineage(self, name: str) -> list[BakeTarget]:
         """The target, then what it inherits from: of several the last wins.
@@ -112,12 +112,9 @@ class BakeFile:
 
     def _targets(self) -> Iterator[tuple[str, BakeTarget]]:
         targets = self._root.mapping("target") or MappingNode(0)
-        count = 0
         for name, node in targets.entries.items():
-            for made, target in self._made(name, node) if isinstance(node, MappingNode) else ():
-                count += 1
-                if count <= _MAX_TARGETS:
-                    yield made, target
+            if isinstance(node, MappingNode):
+                yield from self._made(name, node)
 
     def _made(self, name: str, node: MappingNode) -> Iterator[tuple[str, BakeTarget]]:
         """The target, or one for each combination of its matrix."""

@@ -92,6 +92,34 @@ HOSTILE = {
         + '}, "target": {"a": {"contexts": {"x": "docker-image://r:${V0}"}}}}',
         1,
     ),
+    "bake: matrix": (
+        "bake",
+        "docker-bake.hcl",
+        'target "a" {\n  name = "x-${a}-${b}-${c}"\n'
+        "  matrix = { a = range(1000), b = range(1000), c = range(1000) }\n"
+        '  contexts = { x = "docker-image://r:${a}-${b}-${c}" }\n}\n',
+        1000,
+    ),
+    "bake: loops": (
+        "bake",
+        "docker-bake.hcl",
+        "".join(
+            f'target "t{i}" {{\n  inherits = ["t{i - 1}"]\n  contexts = {{ x = "docker-image://r:'
+            '${length([for a in range(1000): [for b in range(1000): a]])}" }\n}\n'
+            for i in range(200)
+        ),
+        200,
+    ),
+    "bake: doubled": (
+        "bake",
+        "docker-bake.hcl",
+        'variable "V0" { default = range(1000) }\n'
+        + "".join(
+            f'variable "V{i + 1}" {{ default = concat(V{i}, V{i}) }}\n' for i in range(40)
+        )
+        + 'target "a" { contexts = { x = "docker-image://r:${length(V40)}" } }\n',
+        1,
+    ),
     "bake: large": ("bake", "docker-bake.hcl", "# x\n" * 70_000, 0),
 }  # fmt: skip
 
