@@ -158,6 +158,7 @@ def _number(text: str) -> Token | None:
         word = (glued[1] or "").lower()
         counted = _integers(glued[2] or glued[3] or "")
         is_stage = word in PRERELEASE_RANK and (counted or word not in _GLUED_ONLY)
+        is_stage = is_stage and (word != "b" or len(numbers) > 1)  # 8b132 is a build of Java
         if is_stage and pre is None and not revision:
             pre = (PRERELEASE_RANK[word], *counted)
         elif not word or (word in _REVISION_WORDS and counted):

@@ -39,6 +39,7 @@ VERSIONS: list[tuple[str, dict[str, object]]] = [
     ("8.5.10RC1-apache", {"pre": (RC, 1), "variant": ("apache",)}),
     ("19beta3", {"release": (19,), "pre": (BETA, 3)}),
     ("3.7.0b5", {"pre": (BETA, 5)}),
+    ("8b132-jdk", {"release": (8,), "pre": None, "revision": (132,)}),
     ("5.0.0-preview.1", {"pre": (PRERELEASE_RANK["preview"], 1), "version": "5.0.0-preview.1"}),
     ("6.0.0-beta-2-jdk21", {"pre": (BETA, 2), "variant": ("jdk21",), "version": "6.0.0-beta-2"}),
     ("5.0.0-beta.5-fpm", {"pre": (BETA, 5), "variant": ("fpm",)}),
