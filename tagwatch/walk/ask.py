@@ -190,7 +190,7 @@ class Asker:
         for host, kinds in self._registries.requests.items():
             requests[host].update(Counter(kinds) - self._told.get(host, Counter()))
             self._told[host] = Counter(kinds)
-        answers.requests = dict(sorted(requests.items()))
+        answers.requests = {host: kinds for host, kinds in sorted(requests.items()) if kinds}
         answers.stopped |= patience.stop is not None and patience.stop.is_set()
         if answers.stopped:
             left = {want.repository for want in wants} - answers.readings.keys()

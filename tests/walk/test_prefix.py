@@ -131,3 +131,18 @@ async def test_what_is_watched_and_not_read_is_told_where_it_is_watched(
     assert finding["rule"] == "check-incomplete"
     location = finding["location"]
     assert (location["path"], location["line"], location["column"]) == ("tagwatch.yaml", 3, 17)
+
+
+async def test_a_registry_that_was_not_asked_has_no_line(tmp_path: Path) -> None:
+    """A `blocked` one of registries.conf: "0 requests ()", the summary said."""
+    place = Workplace(tmp_path, {"HOME": str(tmp_path)})
+    place.write(
+        ".config/containers/registries.conf",
+        '[[registry]]\nlocation = "blocked.example"\nblocked = true\n',
+    )
+    place.write("tagwatch.yaml", "database: tagwatch.db\nwatch: [{image: blocked.example/a}]\n")
+    done = await place.run("scan")
+    answer = (await place.run("scan", "--format", "json")).json
+    assert "is blocked by a registries.conf" in " ".join(done.out.split())
+    assert "requests" not in done.err
+    assert answer["requests"] == {}
