@@ -43,9 +43,10 @@ class Memory:
         return frozenset(self._tags_of.get(digest, ()))
 
     def line_beside(self, tag: str) -> Iterator[Interval]:
-        """The interval that began last in the line of `tag`, its own aside; none: nobody else."""
-        newest = self._newest_of_line.get(self.table.read(tag).line, ())
-        yield from [interval for interval in newest if interval.tag != tag][:1]
+        """The last interval of every other tag in the line of `tag`, what began last first."""
+        for interval in self._lines.get(self.table.read(tag).line, ()):
+            if interval.tag != tag:
+                yield interval
 
     @cached_property
     def _tags_of(self) -> Mapping[Digest, set[str]]:
@@ -56,13 +57,13 @@ class Memory:
         return found
 
     @cached_property
-    def _newest_of_line(self) -> Mapping[tuple[str, ...], tuple[Interval, ...]]:
-        """The newest intervals of two tags of each line: one of them is another's than asked."""
-        found: dict[tuple[str, ...], tuple[Interval, ...]] = {}
+    def _lines(self) -> Mapping[tuple[str, ...], list[Interval]]:
+        """The last interval of each tag, by line, what began last first."""
+        found: dict[tuple[str, ...], list[Interval]] = {}
         for tag, past in self.intervals.items():
-            line = self.table.read(tag).line
-            pair = sorted((*found.get(line, ()), past[-1]), key=_begun_at, reverse=True)
-            found[line] = tuple(pair[:2])
+            found.setdefault(self.table.read(tag).line, []).extend(past[-1:])
+        for line in found.values():
+            line.sort(key=_begun_at, reverse=True)
         return found
 
 

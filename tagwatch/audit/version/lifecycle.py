@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from tagwatch.audit.change.change import Verdict
 from tagwatch.audit.history import Interval, Seen
@@ -55,8 +55,8 @@ def classify(
 ) -> Lifecycle | None:
     """What the intervals of one tag say of it at `at`; None where they say nothing (yet).
 
-    `past`: its intervals, oldest first; `line`: those of the other tags of its line; `supported`:
-    what is known from elsewhere of whether it is still built.
+    `past`: its intervals, oldest first; `line`: the last ones of the other tags of its line, what
+    began last first; `supported`: what is known from elsewhere of whether it is still built.
     """
     committed = [interval for interval in past if interval.kind is Seen.COMMITTED]
     if supported is False or (supported is None and committed and committed[-1].ended):
@@ -112,6 +112,12 @@ def _same_version(before: Interval, now: Interval) -> bool:
 
 
 def _rests(now: Interval, line: Iterable[Interval], at: datetime) -> bool:
-    """True where the line has moved since, and both that and the tag's rest are long enough."""
-    moved_at = max((interval.first_seen for interval in line), default=now.first_seen)
-    return at - now.first_seen >= ABANDONED_AFTER and moved_at - now.first_seen >= ABANDONED_AFTER
+    """True where the line has moved on since, and both that and the tag's rest are long enough.
+
+    An older series that is still mended is not where the line goes.
+    """
+    since = now.first_seen + ABANDONED_AFTER
+    moved = takewhile(lambda interval: interval.first_seen >= since, line)
+    return at >= since and any(
+        not is_step_back(now.version, interval.version) for interval in moved
+    )

@@ -54,6 +54,7 @@ def past(
 
 
 LINE = past((20, "b", "7.4.1"), tag="7.4")
+OLDER_LINE = [*past((10, "c", "6.2.9"), tag="6.2"), *past((30, "d", "5.0.9"), tag="5.0")]
 QUIET_LINE = past((400, "b", "6.0.1"), tag="6.0")
 
 
@@ -63,6 +64,12 @@ QUIET_LINE = past((400, "b", "6.0.1"), tag="6.0")
         (past((200, "a", "7.0.1"), (50, "b", "7.0.2")), LINE, Lifecycle.FLOATING),
         (past((300, "a", "7.0.1"), (200, "b", "7.0.2")), LINE, Lifecycle.ABANDONED),
         (past((300, "a", "7.0.1"), (200, "b", "7.0.2")), QUIET_LINE, Lifecycle.FLOATING),
+        (past((300, "a", "7.0.1"), (200, "b", "7.0.2")), OLDER_LINE, Lifecycle.FLOATING),
+        (
+            past((300, "a", "7.0.1"), (200, "b", "7.0.2")),
+            [*OLDER_LINE, *past((40, "e", "7.4.1"), tag="7.4")],
+            Lifecycle.ABANDONED,
+        ),
         (past((300, "a", "7.0.1"), (200, "b", "7.0.2")), [], Lifecycle.FLOATING),
         (past((300, "a", "7.0.1"), (50, "b", "7.0.1")), LINE, Lifecycle.REPUSHED),
         (past((300, "a", "7.0.1"), (200, "b", "7.0.1")), LINE, Lifecycle.REPUSHED),
