@@ -1,12 +1,17 @@
-"""Whether a tag may have served, before anybody looked, the digest that stands beside it."""
+"""What is known of a digest that stands in a reference, and of the tag beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tagwatch.audit.evidence import Pin
+from tagwatch.audit.image import read_image
+from tagwatch.audit.memory import Memory
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import Reference
 from tagwatch.image.tag import Kind, Tag
 
-__all__ = ["may_have_served"]
+__all__ = ["may_have_served", "pin_of"]
 
 
 def may_have_served(tag: Tag, known: Iterable[Tag]) -> bool:
@@ -27,3 +32,54 @@ def may_have_served(tag: Tag, known: Iterable[Tag]) -> bool:
         and (other.weight > tag.weight or tag.kind is Kind.WORD)
         for other in versions
     )
+
+
+def pin_of(reference: Reference, memory: Memory) -> Pin | None:
+    """What is known of the digest in `reference`; see `Pin`."""
+    digest, tag = reference.digest, reference.tag
+    if digest is None:
+        return None
+    served = memory.past_tags_of(digest)
+    now = tuple(alias.text for alias in memory.table.groups.get(digest, ()))
+    child = _is_child_of(digest, tag, memory)
+    by_tag: bool | None = None
+    if tag is not None:
+        if tag in served or tag in now or child:
+            by_tag = True
+        elif served or now:
+            known = (memory.table.read(other) for other in (*served, *now))
+            by_tag = None if may_have_served(memory.table.read(tag), known) else False
+    whole = memory.is_listed and None not in memory.table.digests.values()
+    within = _is_within_a_tag(digest, memory) if whole and not (now or child) else None
+    return Pin(
+        exists=True if now else memory.pins.get(digest),
+        served_by_tag=by_tag,
+        tags=now if now or (whole and within is False) else None,
+        platform_only=child if tag else within,
+    )
+
+
+def _is_within_a_tag(digest: Digest, memory: Memory) -> bool | None:
+    """True where the digest is listed in what some tag serves; None: not known.
+
+    An index is in no other one: no tag's index need be looked into then.
+    """
+    if read_image(digest, memory.documents).index is not None:
+        return False
+    served = {one for one in memory.table.digests.values() if one is not None}
+    images = [read_image(one, memory.documents) for one in served]
+    listed = (image.index.manifests for image in images if image.index is not None)
+    if any(entry.digest == digest for entries in listed for entry in entries):
+        return True
+    return None if any(image.problem for image in images) else False
+
+
+def _is_child_of(digest: Digest, tag: str | None, memory: Memory) -> bool | None:
+    """True where the digest is one platform of what the tag serves; None: not known."""
+    current = memory.table.digests.get(tag) if tag else None
+    if current is None:
+        return None
+    image = read_image(current, memory.documents)
+    if image.problem:
+        return None
+    return image.index is not None and any(one.digest == digest for one in image.platforms)

@@ -35,9 +35,9 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
     from tagwatch.source.bake_reader import BakeReader
     from tagwatch.source.build import Builds
     from tagwatch.source.companion import Companions
+    from tagwatch.source.hcl.nodes import load_hcl
     from tagwatch.source.ignore import attach, find_ignores, ignore_problems
     from tagwatch.source.shared_value import mark_shared
-    from tagwatch.source.text.hcl_nodes import load_hcl
     from tagwatch.source.text.json_nodes import load_json
 
     is_json = path.endswith(".json") or raw.lstrip().startswith(b"{")

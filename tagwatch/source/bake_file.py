@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from itertools import islice, product
 
 from tagwatch.errors import InputError
+from tagwatch.source.hcl.function import Value, is_true, number_of, text_of
+from tagwatch.source.hcl.syntax import expression_end, parse_expression, parse_template
+from tagwatch.source.hcl.value import Function, Scope, UnknownValueError
 from tagwatch.source.image_text import place_of
 from tagwatch.source.target import Span
-from tagwatch.source.text.hcl_function import Value, is_true, number_of, text_of
-from tagwatch.source.text.hcl_syntax import expression_end, parse_expression, parse_template
-from tagwatch.source.text.hcl_value import Function, Scope, UnknownValueError
 from tagwatch.source.text.interpolation import Place, Resolved, joined, literal
 from tagwatch.source.text.node import Document, Node, Scalar, Sequence, items_of
 from tagwatch.source.text.node import Mapping as MappingNode

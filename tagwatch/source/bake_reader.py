@@ -13,10 +13,10 @@ from tagwatch.source.build import (
     cache_node,
     cache_reference,
 )
+from tagwatch.source.hcl.function import Value, text_of
+from tagwatch.source.hcl.value import UnknownValueError
 from tagwatch.source.image_text import image_target, part_of
 from tagwatch.source.target import Problem, Target
-from tagwatch.source.text.hcl_function import Value, text_of
-from tagwatch.source.text.hcl_value import UnknownValueError
 from tagwatch.source.text.interpolation import Resolved, literal
 from tagwatch.source.text.node import Mapping, Node, Scalar, Sequence
 

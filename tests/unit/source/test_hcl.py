@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tagwatch.source.bake_file import BakeFile
-from tagwatch.source.text.hcl_function import text_of
-from tagwatch.source.text.hcl_nodes import load_hcl
-from tagwatch.source.text.hcl_value import UnknownValueError
+from tagwatch.source.hcl.function import text_of
+from tagwatch.source.hcl.nodes import load_hcl
+from tagwatch.source.hcl.value import UnknownValueError
 from tagwatch.source.text.node import Mapping
 
 FILE = """\

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from tagwatch.errors import InputError
-from tagwatch.source.text.hcl_function import FUNCTIONS, Value, is_true, number_of, text_of
-from tagwatch.source.text.hcl_syntax import Tree
+from tagwatch.source.hcl.function import FUNCTIONS, Value, is_true, number_of, text_of
+from tagwatch.source.hcl.syntax import Tree
 from tagwatch.value import dataclass
 
 __all__ = ["Function", "Scope", "UnknownValueError"]

@@ -1,0 +1,160 @@
+"""What a target is, from what is remembered of its repository: resolved, absent, or not known.
+
+That something does not exist is said only where a registry said so.
+"""
+
+from __future__ import annotations
+
+from tagwatch.audit.memory import Memory
+from tagwatch.audit.version.alias import aliases_told
+from tagwatch.audit.version.resolution import Basis, Newer, Resolution, Status
+from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
+from tagwatch.audit.version.version_evidence import VersionEvidence
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import Reference
+from tagwatch.image.selector import is_pattern
+from tagwatch.image.tag import version_key
+from tagwatch.image.tag_table import TagTable
+from tagwatch.source.target import Target
+from tagwatch.value import replace
+
+__all__ = ["resolve"]
+
+_FULL_VERSION = 3
+_UNREAD = frozenset({"invalid-document", "too-many-tags"})
+
+
+def resolve(
+    target: Target, reference: Reference, memory: Memory, claims: tuple[VersionEvidence, ...]
+) -> Resolution:
+    """What `target` is now; `claims`: what its image says of its own version."""
+    repository, tag = memory.repository, reference.effective_tag
+    if target.selector:
+        answer = resolve_selector(
+            target.selector, memory.table, input=target.text, repository=repository
+        )
+    elif reference.digest is not None:
+        return _resolve_digest(reference, reference.digest, target.text, memory, claims)
+    else:
+        assert tag is not None
+        answer = resolve_tag(
+            tag, memory.table, input=target.text, repository=repository, evidence=claims
+        )
+        if answer.status is Status.NOT_FOUND and is_pattern(tag):
+            answer = resolve_selector(tag, memory.table, input=target.text, repository=repository)
+    if answer.status is Status.NOT_FOUND:
+        if _is_known_absent(tag, target, memory):
+            return replace(answer, note=answer.note or _why_absent(memory))
+        return replace(answer, status=Status.UNAVAILABLE, note=_why_unavailable(memory))
+    failure = next((one for one in memory.failures if one.tag == tag), None)
+    if answer.status is Status.NO_VERSION and answer.digest is None and failure is not None:
+        return replace(answer, status=Status.UNAVAILABLE, note=failure.message)
+    return answer if memory.is_listed else _without_names(answer, tag, memory, claims)
+
+
+def _without_names(
+    answer: Resolution, tag: str | None, memory: Memory, claims: tuple[VersionEvidence, ...]
+) -> Resolution:
+    """The answer where the repository's names are not known: `6.2` alone is no version.
+
+    A tag of three numbers says itself what it is, and so does another one with its digest; for a
+    shorter one there may be a longer name that nobody saw, so only the image's own claim counts.
+    """
+    by_its_own_name = answer.basis is Basis.ALIAS and answer.tag == tag and answer.version
+    if not by_its_own_name or len(memory.table.read(tag or "").release) >= _FULL_VERSION:
+        return answer
+    release = version_key(answer.version or "")[0]
+    for claim in claims:
+        if version_key(claim.version)[0][: len(release)] == release:
+            return replace(
+                answer, version=claim.version, basis=claim.basis, basis_detail=claim.detail
+            )
+    return replace(
+        answer,
+        status=Status.NO_VERSION,
+        tag=None,
+        version=None,
+        basis=Basis.NONE,
+        newer=Newer(),
+        note="its repository's tags could not be listed: a more specific one may serve the same",
+    )
+
+
+def _is_known_absent(tag: str | None, target: Target, memory: Memory) -> bool:
+    """True where the registry says that there is no such thing; a refusal says nothing.
+
+    A repository that is not found and never was is absent; one that was there may be hidden now.
+    A tag that no list has and that could not be asked is not known to be absent.
+    """
+    if tag is not None and any(one.tag == tag for one in memory.failures):
+        return False
+    if memory.is_listed:
+        return True
+    if _is_nowhere(memory):
+        return not memory.intervals
+    return not target.selector and tag in memory.absent and not is_pattern(tag or "")
+
+
+def _is_nowhere(memory: Memory) -> bool:
+    return any(one.tag is None and one.code == "not-found" for one in memory.failures)
+
+
+def _why_absent(memory: Memory) -> str:
+    if _is_nowhere(memory):
+        return "its repository does not exist, or is hidden from these credentials"
+    return ""
+
+
+def _why_unavailable(memory: Memory) -> str:
+    first = next((one for one in memory.failures if one.code not in _UNREAD), None)
+    return first.message if first else "the registry was not asked"
+
+
+def _resolve_digest(
+    reference: Reference,
+    digest: Digest,
+    text: str,
+    memory: Memory,
+    claims: tuple[VersionEvidence, ...],
+) -> Resolution:
+    """What a pinned digest is: a tag that serves it now, one that did, or what its config says."""
+    there = memory.pins.get(digest)
+    group = memory.table.groups.get(digest, ())
+    now = {tag.text for tag in group}
+    before = memory.past_tags_of(digest) - now
+    table = memory.table
+    if not group and before:
+        table = TagTable.of({**memory.table.digests, **dict.fromkeys(before, digest)})
+    # a tag that has left this digest says what it is now, not what it was
+    named = now or before
+    name = reference.tag if reference.tag in named else min(named, default=None)
+    if name is not None:
+        answer = resolve_tag(name, table, input=text, repository=memory.repository, evidence=claims)
+        aliases, more = aliases_told(sorted(now), *(now & {name, answer.tag}))
+        answer = replace(
+            answer,
+            digest=digest,
+            reference=Reference(
+                repository=memory.repository, tag=answer.tag or reference.tag, digest=digest
+            ),
+            aliases=aliases,
+            more_aliases=more,
+        )
+        if not now:
+            note = f"no tag serves this digest now; {', '.join(sorted(before)[:3])} did"
+            answer = replace(answer, note=note)
+        return answer
+    status = {True: Status.NO_VERSION, False: Status.NOT_FOUND, None: Status.UNAVAILABLE}[there]
+    claim = claims[0] if claims else None
+    if claim is not None:
+        status = Status.RESOLVED
+    return Resolution(
+        input=text,
+        status=status,
+        reference=Reference(repository=memory.repository, tag=reference.tag, digest=digest),
+        version=claim.version if claim else None,
+        digest=digest,
+        basis=claim.basis if claim else Resolution(input="", status=status).basis,
+        basis_detail=claim.detail if claim else "",
+        note="" if there is not None else _why_unavailable(memory),
+    )

@@ -1,0 +1,1 @@
+"""HCL as `docker buildx bake` reads it: nodes with places, expressions, values, functions."""
