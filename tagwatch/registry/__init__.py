@@ -1,1 +1,1 @@
-"""Reads registries: transport, challenge and token, the OCI protocol, credentials, catalogues."""
+"""Reads registries: requests, logins, the OCI protocol, credentials, catalogues; local images."""

@@ -21,7 +21,7 @@ from tagwatch.errors import (
     NotFoundError,
     RegistryError,
 )
-from tagwatch.registry.transport import Answer, Ask, Transport
+from tagwatch.registry.request.transport import Answer, Ask, Transport
 from tagwatch.registry.wire import decode
 
 __all__ = ["AwsApi", "AwsLogin", "EcrPlace", "ecr_place"]

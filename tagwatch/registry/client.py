@@ -13,14 +13,12 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Quota, TagObservation
 from tagwatch.member import load_member
-from tagwatch.registry.authorization import Authorizer
 from tagwatch.registry.catalogue.interface import (
     Catalogue,
     CatalogueContext,
     HistoryKeeper,
     RepositoryLister,
 )
-from tagwatch.registry.certificate import Certificates, find_certificates
 from tagwatch.registry.credential.chain import CredentialChain
 from tagwatch.registry.credential.interface import CredentialContext, CredentialSource
 from tagwatch.registry.host import (
@@ -31,7 +29,8 @@ from tagwatch.registry.host import (
     line_of,
 )
 from tagwatch.registry.interface import Listing, Registry
-from tagwatch.registry.meter import Meter
+from tagwatch.registry.login.authorization import Authorizer
+from tagwatch.registry.login.token import TokenCache
 from tagwatch.registry.mirror import (
     RoutedRegistry,
     Rule,
@@ -39,12 +38,13 @@ from tagwatch.registry.mirror import (
     read_registries_conf,
     rules_of,
 )
-from tagwatch.registry.network import Network, open_network
 from tagwatch.registry.oci import OciClient
-from tagwatch.registry.safety import Boundary, origin_of, parse_origins
+from tagwatch.registry.request.certificate import Certificates, find_certificates
+from tagwatch.registry.request.meter import Meter
+from tagwatch.registry.request.network import Network, open_network
+from tagwatch.registry.request.safety import Boundary, origin_of, parse_origins
+from tagwatch.registry.request.transport import Transport
 from tagwatch.registry.settings import RegistrySettings
-from tagwatch.registry.token import TokenCache
-from tagwatch.registry.transport import Transport
 from tagwatch.value import replace
 
 __all__ = ["Registries", "RegistryClient", "open_registries"]

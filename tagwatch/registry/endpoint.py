@@ -8,8 +8,8 @@ from aiohttp import ClientSSLError
 from yarl import URL
 
 from tagwatch.errors import RegistryError, UnavailableError
-from tagwatch.registry.authorization import Authorizer
-from tagwatch.registry.transport import Ask, Transport
+from tagwatch.registry.login.authorization import Authorizer
+from tagwatch.registry.request.transport import Ask, Transport
 
 __all__ = ["Endpoint"]
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from yarl import URL
 
 from tagwatch.errors import ConfigError, HostileAnswerError, UnavailableError
-from tagwatch.registry.failure import NETWORK_ERRORS, unreachable
-from tagwatch.registry.network import open_network
-from tagwatch.registry.safety import origin_of
+from tagwatch.registry.request.failure import NETWORK_ERRORS, unreachable
+from tagwatch.registry.request.network import open_network
+from tagwatch.registry.request.safety import origin_of
 
 __all__ = ["fetch_extract"]
 

@@ -32,11 +32,11 @@ from tagwatch.image.manifest import (
 from tagwatch.image.reference import Repository, is_tag
 from tagwatch.image.schema1 import signed_bytes
 from tagwatch.image.snapshot import Document, TagObservation
-from tagwatch.registry.authorization import Authorizer, Grant, pull_grant
 from tagwatch.registry.endpoint import Endpoint
 from tagwatch.registry.interface import MAX_BLOB_BYTES
+from tagwatch.registry.login.authorization import Authorizer, Grant, pull_grant
 from tagwatch.registry.page import read_pages
-from tagwatch.registry.transport import Answer, Ask, StaleError, Transport
+from tagwatch.registry.request.transport import Answer, Ask, StaleError, Transport
 from tagwatch.registry.wire import RepositoryList, TagList, decode, foreign_answer, is_html
 from tagwatch.value import dataclass
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from yarl import URL
 
 from tagwatch.errors import HostileAnswerError
-from tagwatch.registry.safety import origin_of
-from tagwatch.registry.transport import Answer
+from tagwatch.registry.request.safety import origin_of
+from tagwatch.registry.request.transport import Answer
 
 __all__ = ["next_link", "read_pages", "same_origin"]
 

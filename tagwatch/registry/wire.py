@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from tagwatch.errors import UnavailableError
-from tagwatch.registry.transport import Answer
+from tagwatch.registry.request.transport import Answer
 
 __all__ = [
     "RefreshToken",

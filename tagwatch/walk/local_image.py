@@ -21,8 +21,8 @@ from tagwatch.image.manifest import DOCKER_CONFIG, DOCKER_MANIFEST, Descriptor, 
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Document
-from tagwatch.registry.engine import StoredImage, open_engine
-from tagwatch.registry.layout import open_layout, split_layout
+from tagwatch.registry.local.engine import StoredImage, open_engine
+from tagwatch.registry.local.layout import open_layout, split_layout
 from tagwatch.walk.site import Site
 
 __all__ = ["ENGINE", "is_local", "read_local"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tagwatch.errors import InvalidReferenceError, UnavailableError
 from tagwatch.image.reference import Reference
-from tagwatch.registry.engine import EngineImage, RunningContainer, open_engine
+from tagwatch.registry.local.engine import EngineImage, RunningContainer, open_engine
 from tagwatch.source.target import Extraction, Location, Problem, Target
 from tagwatch.value import replace
 

@@ -29,11 +29,11 @@ from tagwatch.image.manifest import Manifest, parse_manifest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Scope
 from tagwatch.member import load_member
-from tagwatch.registry import pace
 from tagwatch.registry.client import RegistryClient
 from tagwatch.registry.credential.interface import CredentialContext
 from tagwatch.registry.host import line_of
 from tagwatch.registry.interface import Listing
+from tagwatch.registry.request import pace
 from tagwatch.registry.settings import RegistrySettings
 from tests.registry.doubles.acr import AcrDouble
 from tests.registry.doubles.ecr import ENVIRONMENT as AWS

@@ -17,7 +17,7 @@ from tagwatch.image.image_config import parse_image_config
 from tagwatch.image.manifest import OCI_MANIFEST, Manifest, parse_manifest
 from tagwatch.image.reference import Repository
 from tagwatch.registry.interface import MAX_BLOB_BYTES
-from tagwatch.registry.layout import open_layout, split_layout
+from tagwatch.registry.local.layout import open_layout, split_layout
 from tests.registry.harness import AT
 from tests.registry.images import ImageLibrary
 

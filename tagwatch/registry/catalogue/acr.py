@@ -14,14 +14,14 @@ import msgspec
 from tagwatch.errors import RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
-from tagwatch.registry.authorization import Grant
 from tagwatch.registry.catalogue.api import Api
 from tagwatch.registry.catalogue.fallback import PlainList
 from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.catalogue.newest_first import Entry, Page, parse_time, read_newest_first
 from tagwatch.registry.interface import Listing
+from tagwatch.registry.login.authorization import Grant
 from tagwatch.registry.page import next_link
-from tagwatch.registry.transport import Answer
+from tagwatch.registry.request.transport import Answer
 from tagwatch.registry.wire import decode
 
 __all__ = ["AcrCatalogue"]

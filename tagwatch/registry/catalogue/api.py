@@ -8,11 +8,11 @@ from yarl import URL
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Repository
-from tagwatch.registry.authorization import Grant
 from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.credential.interface import Credential
-from tagwatch.registry.safety import origin_of
-from tagwatch.registry.transport import Answer, Ask, Transport
+from tagwatch.registry.login.authorization import Grant
+from tagwatch.registry.request.safety import origin_of
+from tagwatch.registry.request.transport import Answer, Ask, Transport
 
 __all__ = ["Api", "named"]
 

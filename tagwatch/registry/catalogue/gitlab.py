@@ -15,15 +15,15 @@ import msgspec
 from tagwatch.errors import NotFoundError, RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
-from tagwatch.registry.authorization import pull_grant
 from tagwatch.registry.catalogue.api import Api
 from tagwatch.registry.catalogue.fallback import PlainList
 from tagwatch.registry.catalogue.gitlab_group import GitlabGroups
 from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.catalogue.newest_first import Entry, Page, parse_time, read_newest_first
 from tagwatch.registry.interface import Listing
+from tagwatch.registry.login.authorization import pull_grant
 from tagwatch.registry.page import next_link
-from tagwatch.registry.transport import Answer
+from tagwatch.registry.request.transport import Answer
 from tagwatch.registry.wire import decode, is_html
 from tagwatch.value import replace
 

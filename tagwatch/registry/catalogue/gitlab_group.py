@@ -17,9 +17,9 @@ from tagwatch.image.reference import Repository
 from tagwatch.registry.catalogue.api import Api, named
 from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.credential.interface import CredentialKind
+from tagwatch.registry.login.token import is_header_safe
 from tagwatch.registry.page import read_pages
-from tagwatch.registry.token import is_header_safe
-from tagwatch.registry.transport import Answer
+from tagwatch.registry.request.transport import Answer
 from tagwatch.registry.wire import decode
 
 __all__ = ["GitlabGroups"]

@@ -17,14 +17,14 @@ from tagwatch.errors import HostileAnswerError, InvalidReferenceError, RegistryE
 from tagwatch.image.digest import Digest, is_digest
 from tagwatch.image.reference import Repository, is_tag
 from tagwatch.image.snapshot import Scope, TagObservation
-from tagwatch.registry.authorization import pull_grant
 from tagwatch.registry.catalogue.artifact_registry import ArtifactRegistry
 from tagwatch.registry.catalogue.fallback import PlainList
 from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.catalogue.oci import dropped_warning
 from tagwatch.registry.interface import Listing
+from tagwatch.registry.login.authorization import pull_grant
 from tagwatch.registry.page import read_pages
-from tagwatch.registry.transport import Answer
+from tagwatch.registry.request.transport import Answer
 from tagwatch.registry.wire import decode
 
 __all__ = ["GoogleCatalogue"]

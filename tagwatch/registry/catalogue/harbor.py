@@ -34,8 +34,8 @@ from tagwatch.registry.catalogue.newest_first import (
 )
 from tagwatch.registry.credential.interface import CredentialKind
 from tagwatch.registry.interface import Listing
-from tagwatch.registry.token import basic
-from tagwatch.registry.transport import Answer
+from tagwatch.registry.login.token import basic
+from tagwatch.registry.request.transport import Answer
 from tagwatch.registry.wire import decode
 from tagwatch.value import dataclass, field
 

@@ -14,10 +14,10 @@ from tagwatch.errors import DeniedError, HostileAnswerError
 from tagwatch.registry.catalogue.hub_listing import HubPage
 from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.credential.interface import Credential, CredentialKind
-from tagwatch.registry.limit import Window
-from tagwatch.registry.safety import origin_of
-from tagwatch.registry.token import is_header_safe
-from tagwatch.registry.transport import Answer, Ask
+from tagwatch.registry.login.token import is_header_safe
+from tagwatch.registry.request.limit import Window
+from tagwatch.registry.request.safety import origin_of
+from tagwatch.registry.request.transport import Answer, Ask
 from tagwatch.registry.wire import decode
 
 __all__ = ["HubApi"]

@@ -14,8 +14,8 @@ from tagwatch.image.snapshot import TagObservation
 from tagwatch.registry.credential.chain import CredentialChain
 from tagwatch.registry.interface import Listing
 from tagwatch.registry.oci import OciClient
+from tagwatch.registry.request.transport import Transport
 from tagwatch.registry.settings import RegistrySettings
-from tagwatch.registry.transport import Transport
 from tagwatch.value import dataclass, field
 
 __all__ = ["Catalogue", "CatalogueContext", "HistoryKeeper", "RepositoryLister"]

@@ -22,7 +22,7 @@ from tagwatch.registry.catalogue.fallback import PlainList
 from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.catalogue.newest_first import Entry, Page, endless, read_newest_first
 from tagwatch.registry.interface import Listing
-from tagwatch.registry.token import is_header_safe
+from tagwatch.registry.login.token import is_header_safe
 from tagwatch.registry.wire import decode
 
 __all__ = ["QuayCatalogue"]

@@ -1,7 +1,7 @@
 """Logins to Azure Container Registry: a service principal's, or that of the Azure CLI.
 
-The CLI's access token is exchanged for a refresh token by `registry.token`. A managed identity or
-a workload identity works through `az login --identity`, or through a credential helper.
+The CLI's access token is exchanged for a refresh token by `registry.login.token`. A managed
+identity or a workload identity works through `az login --identity`, or through a credential helper.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from yarl import URL
 
-from tagwatch.registry.transport import Transport
+from tagwatch.registry.request.transport import Transport
 from tagwatch.value import dataclass, field
 
 __all__ = [

@@ -20,10 +20,10 @@ from tagwatch.errors import DeniedError, HostileAnswerError, NotFoundError, Regi
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.manifest import OCI_MANIFEST
 from tagwatch.image.reference import Repository
-from tagwatch.registry.challenge import Challenge
 from tagwatch.registry.credential.interface import Credential
-from tagwatch.registry.layout import open_layout
-from tagwatch.registry.token import TokenCache
+from tagwatch.registry.local.layout import open_layout
+from tagwatch.registry.login.challenge import Challenge
+from tagwatch.registry.login.token import TokenCache
 from tagwatch.service.demo.images import Shelf
 from tagwatch.service.demo.registry import application
 from tests.registry.harness import AT, DIGEST, MANIFEST, registries, registry_at, repository

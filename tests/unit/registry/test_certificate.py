@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from tagwatch.errors import ConfigError, UnavailableError
-from tagwatch.registry.certificate import find_certificates, tls_context
+from tagwatch.registry.request.certificate import find_certificates, tls_context
 from tagwatch.registry.settings import RegistrySettings
 from tests.registry.harness import registry_at, repository
 from tests.registry.scripted import Exchange, scripted

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.registry.challenge import Challenge, best_challenge, parse_challenges
+from tagwatch.registry.login.challenge import Challenge, best_challenge, parse_challenges
 
 HUB = (
     'Bearer realm="https://auth.docker.io/token",service="registry.docker.io",'

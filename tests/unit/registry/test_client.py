@@ -16,13 +16,13 @@ from tagwatch.family import CATALOGUES, CREDENTIALS, REGISTRIES
 from tagwatch.image.digest import digest_of
 from tagwatch.image.manifest import OCI_MANIFEST
 from tagwatch.image.snapshot import Quota
-from tagwatch.registry.certificate import tls_context
 from tagwatch.registry.client import RegistryClient
 from tagwatch.registry.diagnosis import diagnose
 from tagwatch.registry.host import canonical_host, endpoints_of, line_of
 from tagwatch.registry.interface import Registry
-from tagwatch.registry.network import Network, open_network
-from tagwatch.registry.safety import Origin
+from tagwatch.registry.request.certificate import tls_context
+from tagwatch.registry.request.network import Network, open_network
+from tagwatch.registry.request.safety import Origin
 from tagwatch.registry.settings import RegistrySettings
 from tests.registry.harness import AT, DIGEST, MANIFEST, registries, registry_at, repository
 from tests.registry.scripted import Exchange, scripted

@@ -22,10 +22,10 @@ from tagwatch.errors import (
 from tagwatch.image.manifest import OCI_INDEX
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Scope
-from tagwatch.registry import pace
 from tagwatch.registry.aws import AwsLogin, ecr_place
 from tagwatch.registry.client import RegistryClient
 from tagwatch.registry.host import line_of
+from tagwatch.registry.request import pace
 from tagwatch.registry.settings import RegistrySettings
 from tests.registry.doubles.ecr import ENVIRONMENT, HOST, SAMPLES, EcrDouble
 from tests.registry.doubles.warehouse import Refusal

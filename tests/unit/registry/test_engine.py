@@ -16,7 +16,7 @@ from aiohttp import web
 
 from tagwatch.errors import UnavailableError
 from tagwatch.image.digest import Digest
-from tagwatch.registry.engine import open_engine
+from tagwatch.registry.local.engine import open_engine
 from tagwatch.source.target import Port
 
 IMAGE_ID = Digest("sha256:" + "1" * 64)

@@ -19,7 +19,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Scope
 from tagwatch.registry.client import RegistryClient
 from tagwatch.registry.interface import Listing
-from tagwatch.registry.limit import Window
+from tagwatch.registry.request.limit import Window
 from tagwatch.registry.settings import RegistrySettings
 from tests.registry.doubles.hub import SAMPLES, HubDouble
 from tests.registry.doubles.warehouse import PASSWORD, USER, Refusal

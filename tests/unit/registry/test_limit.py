@@ -8,7 +8,7 @@ from email.utils import formatdate
 import pytest
 
 from tagwatch.image.snapshot import Quota
-from tagwatch.registry.limit import quota_of, retry_after_seconds
+from tagwatch.registry.request.limit import quota_of, retry_after_seconds
 
 
 @pytest.mark.parametrize(

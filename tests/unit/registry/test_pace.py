@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 
 from tagwatch.errors import PullLimitError, RateLimitedError
-from tagwatch.registry import pace
 from tagwatch.registry.client import RegistryClient
-from tagwatch.registry.pace import Pace
+from tagwatch.registry.request import pace
+from tagwatch.registry.request.pace import Pace
 from tests.registry.doubles.hub import HubDouble
 from tests.registry.doubles.warehouse import Double, Refusal
 from tests.registry.harness import registry_at, repository

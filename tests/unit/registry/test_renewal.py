@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from tagwatch.errors import DeniedError
-from tagwatch.registry import token
 from tagwatch.registry.credential import chain
+from tagwatch.registry.login import token
 from tests.registry.doubles.warehouse import USER, Double, Refusal
 from tests.registry.harness import registry_at, repository
 

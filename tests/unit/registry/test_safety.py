@@ -6,7 +6,7 @@ import pytest
 from yarl import URL
 
 from tagwatch.errors import ConfigError, HostileAnswerError
-from tagwatch.registry.safety import (
+from tagwatch.registry.request.safety import (
     Boundary,
     GuardedResolver,
     Origin,

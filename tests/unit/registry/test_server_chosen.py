@@ -17,10 +17,10 @@ from yarl import URL
 
 from tagwatch.errors import HostileAnswerError, RegistryError
 from tagwatch.image.digest import digest_of
-from tagwatch.registry.authorization import pull_grant
 from tagwatch.registry.client import RegistryClient
+from tagwatch.registry.login.authorization import pull_grant
+from tagwatch.registry.request.transport import Ask
 from tagwatch.registry.settings import RegistrySettings
-from tagwatch.registry.transport import Ask
 from tests.registry.harness import AT, registries, repository
 from tests.registry.scripted import Exchange, scripted
 

@@ -9,7 +9,7 @@ import aiohttp
 from yarl import URL
 
 from tagwatch.proxy import proxies_of, proxy_for
-from tagwatch.registry.safety import GuardedResolver, Origin, PrivateAddressError
+from tagwatch.registry.request.safety import GuardedResolver, Origin, PrivateAddressError
 
 __all__ = ["Network", "open_network"]
 

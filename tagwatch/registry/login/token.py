@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from yarl import URL
 
 from tagwatch.errors import DeniedError, HostileAnswerError
-from tagwatch.registry.challenge import Challenge
 from tagwatch.registry.credential.interface import Credential, CredentialKind
-from tagwatch.registry.transport import Answer, Ask, Transport
+from tagwatch.registry.login.challenge import Challenge
+from tagwatch.registry.request.transport import Answer, Ask, Transport
 from tagwatch.registry.wire import RefreshToken, TokenAnswer, decode
 from tagwatch.value import dataclass, field, replace
 

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from yarl import URL
 
 from tagwatch.errors import DeniedError
-from tagwatch.registry.challenge import Challenge, best_challenge, parse_challenges
 from tagwatch.registry.credential.chain import CredentialChain, Found
 from tagwatch.registry.credential.interface import Credential, CredentialKind
-from tagwatch.registry.token import TokenCache, basic, is_header_safe
-from tagwatch.registry.transport import Answer
+from tagwatch.registry.login.challenge import Challenge, best_challenge, parse_challenges
+from tagwatch.registry.login.token import TokenCache, basic, is_header_safe
+from tagwatch.registry.request.transport import Answer
 
 __all__ = ["Authorizer", "Grant", "pull_grant"]
 

@@ -19,19 +19,19 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from tagwatch.errors import HostileAnswerError, PullLimitError, RateLimitedError, RegistryError
-from tagwatch.registry.certificate import Certificates, tls_context
-from tagwatch.registry.failure import (
+from tagwatch.registry.request.certificate import Certificates, tls_context
+from tagwatch.registry.request.failure import (
     NETWORK_ERRORS,
     is_transient,
     refusal,
     too_many,
     unreachable,
 )
-from tagwatch.registry.limit import retry_after_seconds
-from tagwatch.registry.meter import Meter
-from tagwatch.registry.network import Network
-from tagwatch.registry.pace import Pace
-from tagwatch.registry.safety import Boundary, Origin, Passage, origin_of
+from tagwatch.registry.request.limit import retry_after_seconds
+from tagwatch.registry.request.meter import Meter
+from tagwatch.registry.request.network import Network
+from tagwatch.registry.request.pace import Pace
+from tagwatch.registry.request.safety import Boundary, Origin, Passage, origin_of
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import dataclass, field, replace
 

@@ -22,8 +22,8 @@ from tagwatch.errors import (
     RegistryError,
     UnavailableError,
 )
-from tagwatch.registry.limit import retry_after_seconds
-from tagwatch.registry.safety import PrivateAddressError
+from tagwatch.registry.request.limit import retry_after_seconds
+from tagwatch.registry.request.safety import PrivateAddressError
 
 __all__ = [
     "NETWORK_ERRORS",

@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager, contextmanager
 
 from tagwatch.errors import BudgetError, PullLimitError, RegistryError
 from tagwatch.image.snapshot import Quota
-from tagwatch.registry.failure import spent_pulls
-from tagwatch.registry.limit import quota_of
+from tagwatch.registry.request.failure import spent_pulls
+from tagwatch.registry.request.limit import quota_of
 
 __all__ = ["Meter"]
 
