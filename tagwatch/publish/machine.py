@@ -52,7 +52,7 @@ def render(result: AuditResult, context: PublishContext) -> str:
 
 
 def parts(result: AuditResult, context: PublishContext) -> Iterator[str]:  # noqa: ARG001  # see InParts.parts
-    """See `InParts.parts`: the resolutions, of which there are most, are made one by one."""
+    """See `InParts.parts`: lists, of which some are long, are made item by item."""
     before = "{\n"
     for name, value in _result(result).items():
         yield f"{before}  {_text(name)}: "
@@ -90,12 +90,14 @@ def _text(value: Any, *, depth: int = 0) -> str:
 
 def result_document(result: AuditResult) -> Document:
     """What `check` and `scan` answer."""
-    document = _result(result)
-    return {**document, "resolutions": list(document["resolutions"])}
+    return {
+        name: list(value) if isinstance(value, Iterator) else value
+        for name, value in _result(result).items()
+    }
 
 
 def _result(result: AuditResult) -> Document:
-    """The same; its resolutions are made one by one."""
+    """The same; the items of its lists are made one by one."""
     resolutions = (result.evidence[key].resolution for key in sorted(result.evidence))
     return {
         "schema_version": SCHEMA_VERSION,
@@ -107,16 +109,16 @@ def _result(result: AuditResult) -> Document:
             "unresolved": result.coverage.unresolved,
             "unavailable": result.coverage.unavailable,
         },
-        "findings": [_finding(finding) for finding in result.findings],
-        "ignored": [_ignored(ignored) for ignored in result.ignored],
+        "findings": map(_finding, result.findings),
+        "ignored": map(_ignored, result.ignored),
         "resolutions": map(_resolution, resolutions),
-        "changes": [_change(change) for change in result.changes],
+        "changes": map(_change, result.changes),
         "gone": [
             {"repository": one.repository.name, "tag": one.tag, "digest": one.digest}
             for one in result.gone
         ],
-        "problems": [_problem(problem) for problem in result.problems],
-        "failures": [_failure(failure) for failure in result.failures],
+        "problems": map(_problem, result.problems),
+        "failures": map(_failure, result.failures),
         "remarks": [
             {"repository": remark.repository.name, "message": remark.message}
             for remark in result.remarks
