@@ -190,7 +190,7 @@ class _Session:
         readable = is_readable(evidence)
         spoke = []
         for rule in self._of_target:
-            if (rule.needs_evidence and not readable) or (is_built and not rule.judges_built):
+            if (not readable and rule.needs_evidence) or (is_built and not rule.judges_built):
                 continue
             settings = self._settings(rule, target.location.path, target.reference)
             if settings.severity is Severity.OFF:

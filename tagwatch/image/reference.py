@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from tagwatch.errors import InvalidDigestError, InvalidReferenceError
 from tagwatch.image.digest import Digest, parse_digest, short_digest
@@ -166,6 +167,7 @@ def _parse_name(name: str, text: str) -> Repository:
     return Repository(registry=registry, path=path)
 
 
+@lru_cache(maxsize=1024)
 def _short_name(repository: Repository) -> str:
     if repository.registry != DOCKER_HUB:
         return repository.name
