@@ -23,6 +23,7 @@ _DEVELOPMENT_WORDS = frozenset(
 )  # fmt: skip
 _RELEASED_WORDS = frozenset({"current", "latest", "lts", "release", "stable"})
 
+_NEWEST = 16
 _NONE = (Scheme.NONE, 0)
 _sort_key = attrgetter("sort_key")
 _COUNTED = re.compile(r".*[0-9]-[0-9.]+", re.ASCII)
@@ -137,6 +138,19 @@ class TagTable:
             stage is not None and self.digests[stage.text] is None
         )
 
+    def says_all(self, tag: Tag) -> bool:
+        """True where a version gives as many numbers as others of its kind: `16.3` beside `17.5`.
+
+        False where a higher one gives more, and where it has none beside it: `6.2` may be the only
+        name that was copied of a longer one. The newest of the kind are looked at.
+        """
+        kin = self.kin.get(_kind_of(tag), ())[-_NEWEST:]
+        others = [other for other in kin if other.release != tag.release]
+        size = len(tag.release)
+        return any(
+            len(other.release) == size and not self.is_general(other) for other in others
+        ) and not any(len(other.release) > size for other in others if other.release > tag.release)
+
     def stage_of(self, tag: Tag) -> Tag | None:
         """The last pre-release that may stand behind the final version that `tag` names."""
         text = self.stages.get(_form(tag)) if tag.kind is Kind.VERSION else None
@@ -221,9 +235,12 @@ def _kin(tags: Iterable[Tag]) -> dict[Kin, tuple[Tag, ...]]:
     found: dict[Kin, list[Tag]] = {}
     for tag in tags:
         if tag.kind is Kind.VERSION:
-            key = (tag.product, tag.shape, tag.scheme, tag.is_prerelease)
-            found.setdefault(key, []).append(tag)
+            found.setdefault(_kind_of(tag), []).append(tag)
     return {key: tuple(sorted(group, key=_sort_key)) for key, group in found.items()}
+
+
+def _kind_of(tag: Tag) -> Kin:
+    return tag.product, tag.shape, tag.scheme, tag.is_prerelease
 
 
 def _weights(

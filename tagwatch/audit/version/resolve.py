@@ -100,7 +100,7 @@ def named_by_alias(tag: str, table: TagTable) -> Tag | None:
     concrete = concrete_of(asked, table)
     if concrete is None or table.is_general(concrete) or not is_settled(concrete, asked, table):
         return None
-    return concrete
+    return concrete if _is_long(concrete) or table.says_all(concrete) else None
 
 
 def version_of(tag: str, table: TagTable) -> str | None:
@@ -145,15 +145,20 @@ def _claim(
     A tag of two numbers that stands alone may be a whole version (`16.3`) or the only name that
     somebody copied of a longer one (`6.2`): then the image's own word decides.
     """
-    is_alone = concrete is asked and len(asked.release) < _FULL_VERSION
-    if concrete is not None and not (is_alone or table.is_general(concrete)):
-        return None
+    if concrete is not None and not table.is_general(concrete):
+        may_be_short = concrete is asked or not table.says_all(concrete)
+        if _is_long(concrete) or not may_be_short:
+            return None
     release = (concrete or asked).release
     for claim in evidence:
         claimed = version_key(claim.version)[0]
         if claimed[: len(release)] == release and len(claimed) > len(release):
             return claim
     return None
+
+
+def _is_long(tag: Tag) -> bool:
+    return len(tag.release) >= _FULL_VERSION
 
 
 def _claimed(concrete: Tag, claim: VersionEvidence) -> Tag:

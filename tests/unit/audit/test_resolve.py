@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tagwatch.audit.version.resolution import Basis, Status
-from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
+from tagwatch.audit.version.resolve import named_by_alias, resolve_selector, resolve_tag
 from tagwatch.audit.version.version_evidence import VersionEvidence
 from tagwatch.errors import UsageError
 from tagwatch.image.digest import Digest
@@ -162,6 +162,33 @@ def test_evidence_says_more_than_a_stale_floating_tag() -> None:
     assert (found.tag, found.version, found.basis) == ("7.2", "7.2.5", Basis.ENV)
     assert found.name == "7.2.5"
     assert found.newer.patch == "7.2.9"
+
+
+@pytest.mark.parametrize(
+    ("tag", "groups", "is_settled"),
+    [
+        ("7.2", ["7.2 latest"], False),
+        ("latest", ["7.2 latest"], False),
+        ("7.2", ["7.2 7", "8.0.1"], False),
+        ("7.2", ["7.2", "6.2.14 6.2"], False),
+        ("7.2.4", ["7.2.4"], True),
+        ("7", ["7 7.2.4"], True),
+        ("16", ["16 16.3", "17.5 17 latest", "9.6.24"], True),
+        ("16.3", ["16.3", "17.5", "9.6.24"], True),
+        ("latest", ["16.3", "17.5 latest", "9.6.24"], True),
+    ],
+)
+def test_a_short_name_alone_may_be_a_longer_version(
+    tag: str, groups: list[str], is_settled: bool
+) -> None:
+    """Where the newest versions give no more numbers, a short one says all there is to say."""
+    assert (named_by_alias(tag, TagTable.of(repository(*groups))) is not None) is is_settled
+
+
+def test_what_another_name_comes_to_is_said_of_it_too() -> None:
+    for tag in ("7.2", "latest"):
+        found = resolve_tag(tag, repository("7.2 latest"), evidence=[CLAIM])
+        assert (found.tag, found.version, found.basis) == ("7.2", "7.2.5", Basis.ENV)
 
 
 @pytest.mark.parametrize("newest", ["7.2.5", "7.2.4"])
