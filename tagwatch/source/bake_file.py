@@ -10,7 +10,7 @@ from itertools import islice, product
 
 from tagwatch.errors import InputError
 from tagwatch.source.hcl.function import Value, is_true, number_of, text_of
-from tagwatch.source.hcl.syntax import expression_end, parse_expression, parse_template
+from tagwatch.source.hcl.syntax import expression_end, next_marker, parse_expression, parse_template
 from tagwatch.source.hcl.value import Function, Scope, UnknownValueError
 from tagwatch.source.image_text import place_of
 from tagwatch.source.target import Span
@@ -154,10 +154,11 @@ class BakeFile:
     def _template(self, text: str, place: Place | None, local: Mapping[str, Value]) -> Resolved:
         parts: list[Resolved] = []
         position = 0
-        while (at := _next_marker(text, position)) >= 0:
+        while (found := next_marker(text, position)) is not None:
+            at, mark = found
             parts.append(literal(text[position:at], place, position))
-            if text.startswith(("$${", "%%{"), at):
-                parts.append(literal(text[at + 1 : at + 3]))
+            if len(mark) == 3:
+                parts.append(literal(mark[1:]))
                 position = at + 3
                 continue
             position = expression_end(text, at + 2)
@@ -267,11 +268,6 @@ def _tree_of(node: Node) -> tuple[object, ...]:
     if node.style or node.value.startswith("${"):
         return parse_template(node.value)
     return parse_expression(node.value)
-
-
-def _next_marker(text: str, position: int) -> int:
-    found = [at for mark in ("$${", "%%{", "${", "%{") if (at := text.find(mark, position)) >= 0]
-    return min(found, default=-1)
 
 
 def _shortened(expression: str) -> str:

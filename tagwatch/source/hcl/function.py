@@ -20,6 +20,7 @@ Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
 _Function = Callable[..., Value]
 _VERB = regex(r"%([-+ 0#]*)([0-9]{0,3})(?:\.([0-9]{1,3}))?([sdqvfgxX%t])")
 _MAX_RANGE = 1024
+_MAX_PRODUCT = 16_384
 
 
 def text_of(value: Value) -> str:
@@ -71,19 +72,27 @@ def _map(value: Value) -> dict[str, Value]:
     return value
 
 
+def _identity(value: Value) -> object:
+    """What equal values share. Values of two types are never equal; 1 and true are of two types."""
+    match value:
+        case bool():
+            return ("boolean", value)
+        case list():
+            return tuple(map(_identity, value))
+        case dict():
+            return frozenset((name, _identity(one)) for name, one in value.items())
+    return value
+
+
 def _equal(one: Value, two: Value) -> bool:
-    """Values of two types are never equal; 1 and true are of two types."""
-    if isinstance(one, bool) or isinstance(two, bool):
-        return one is two
-    return one == two
+    return _identity(one) == _identity(two)
 
 
 def _distinct(values: Value) -> list[Value]:
-    kept: list[Value] = []
+    kept: dict[object, Value] = {}
     for value in _list(values):
-        if not any(_equal(value, one) for one in kept):
-            kept.append(value)
-    return kept
+        kept.setdefault(_identity(value), value)
+    return list(kept.values())
 
 
 def _coalesce(*values: Value) -> Value:
@@ -173,7 +182,7 @@ def _replace(text: Value, old: Value, new: Value) -> str:
 
 def _setproduct(*lists: Value) -> list[Value]:
     sizes = [_list(one) for one in lists]
-    if math.prod(map(len, sizes)) > _MAX_RANGE:
+    if math.prod(map(len, sizes)) * len(sizes) > _MAX_PRODUCT:
         raise ValueError("a product that is too large")
     return [list(items) for items in product(*sizes)]
 

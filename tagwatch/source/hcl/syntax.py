@@ -12,7 +12,7 @@ from functools import lru_cache
 from tagwatch.errors import InputError
 from tagwatch.regex import regex
 
-__all__ = ["Tree", "expression_end", "parse_expression", "parse_template"]
+__all__ = ["Tree", "expression_end", "next_marker", "parse_expression", "parse_template"]
 
 Tree = tuple[object, ...]
 
@@ -33,7 +33,7 @@ _TIGHTEST = 7
 _WORDS = {"true": True, "false": False, "null": None}
 _ESCAPE = regex(r"\\(?:([nrt\"\\])|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
-_MARKERS = ("$${", "%%{", "${", "%{")
+_MARKER = regex(r"\$?\$\{|%?%\{")
 
 
 @lru_cache(maxsize=1024)
@@ -51,7 +51,7 @@ def parse_template(text: str, *, escapes: bool = False, depth: int = 0) -> Tree:
     """
     parts: list[object] = []
     position = 0
-    while (found := _marker(text, position)) is not None:
+    while (found := next_marker(text, position)) is not None:
         at, mark = found
         parts.append(_plain(text[position:at], escapes=escapes))
         if len(mark) == 3:
@@ -89,9 +89,10 @@ def expression_end(text: str, at: int, nested: int = 0) -> int:
     return min(at, len(text))
 
 
-def _marker(text: str, position: int) -> tuple[int, str] | None:
-    found = [(at, mark) for mark in _MARKERS if (at := text.find(mark, position)) >= 0]
-    return min(found, default=None)
+def next_marker(text: str, position: int) -> tuple[int, str] | None:
+    """Where the next `${` or `%{` of a template is, or `$${` and `%%{`, which stand for those."""
+    found = _MARKER.search(text, position)
+    return (found.start(), found[0]) if found else None
 
 
 def _plain(text: str, *, escapes: bool) -> str:

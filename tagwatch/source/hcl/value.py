@@ -17,7 +17,8 @@ __all__ = ["Function", "Scope", "UnknownValueError"]
 
 _MAX_STEPS = 20_000  # of one file
 _MAX_CALLS = 20  # functions in functions
-_MAX_TEXT = 65_536
+_MAX_SIZE = 65_536  # characters and items of a text, and of what a function is given and gives
+_SIZE_OF_STEP = 256
 _MAX_ITEMS = 4096
 _FAILED: tuple[type[Exception], ...] = (InputError, TypeError, ValueError, ArithmeticError)
 _FAILED += (LookupError, AttributeError, StopIteration, RecursionError)
@@ -107,12 +108,14 @@ class Scope:
         return self._variable(name)
 
     def _template(self, parts: Sequence[object]) -> str:
-        text = "".join(
-            part if isinstance(part, str) else text_of(self._value(_tree(part))) for part in parts
-        )
-        if len(text) > _MAX_TEXT:
-            raise UnknownValueError("a text that is too long")
-        return text
+        texts: list[str] = []
+        size = 0
+        for part in parts:
+            texts.append(part if isinstance(part, str) else text_of(self._value(_tree(part))))
+            size += len(texts[-1])
+            if size > _MAX_SIZE:
+                raise UnknownValueError("a text that is too long")
+        return "".join(texts)
 
     def _operator(self, operator: str, left: Tree, right: Tree) -> Value:
         if operator in ("&&", "||"):
@@ -120,13 +123,13 @@ class Scope:
             return (first and second) if operator == "&&" else (first or second)
         one, two = self._value(left), self._value(right)
         if operator in ("==", "!="):
-            return FUNCTIONS["equal"](one, two) is (operator == "==")
+            return self._applied("equal", one, two) is (operator == "==")
         name = {
             "+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%": "modulo",
             "<": "lessthan", ">": "greaterthan", "<=": "lessthanorequalto",
             ">=": "greaterthanorequalto",
         }[operator]  # fmt: skip
-        return FUNCTIONS[name](one, two)
+        return self._applied(name, one, two)
 
     def _get(self, holder: Value, key: Value) -> Value:
         if isinstance(holder, dict):
@@ -151,10 +154,21 @@ class Scope:
             arguments[-1:] = _items(arguments[-1])
         if (own := self._functions.get(name)) is not None:
             return self._own(own, arguments)
-        if (built_in := FUNCTIONS.get(name)) is None:
+        if name not in FUNCTIONS:
             raise UnknownValueError(f"{name}()")
-        value = built_in(*arguments)
-        if isinstance(value, str | list | dict) and len(value) > _MAX_TEXT:
+        return self._applied(name, *arguments)
+
+    def _applied(self, name: str, *arguments: Value) -> Value:
+        """What a built-in function gives. Large arguments are many steps, too large ones refused:
+
+        lists in lists that share what they hold are larger than they look.
+        """
+        size = _size(list(arguments))
+        if size > _MAX_SIZE:
+            raise UnknownValueError(f"{name}()")
+        self._steps += size // _SIZE_OF_STEP
+        value = FUNCTIONS[name](*arguments)
+        if _size(value) > _MAX_SIZE:
             raise UnknownValueError(f"{name}()")
         return value
 
@@ -219,6 +233,23 @@ def _items(value: Value) -> list[Value]:
     if not isinstance(value, list):
         raise TypeError("no list")
     return value
+
+
+def _size(value: Value) -> int:
+    """Characters and items at all depths; counted to a little beyond what is allowed."""
+    size = 0
+    waiting: list[Value] = [value]
+    while waiting and size <= _MAX_SIZE:
+        match waiting.pop():
+            case str(text):
+                size += len(text)
+            case list(items):
+                size += len(items)
+                waiting += items
+            case dict(entries):
+                size += len(entries) + sum(map(len, entries))
+                waiting += entries.values()
+    return size
 
 
 def _shown(tree: Tree) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
@@ -211,6 +212,37 @@ target "a" {{
 """
     targets = extract(bake, text, "docker-bake.hcl").targets
     assert all(target.reference is None for target in targets)
+
+
+LISTS = "".join(
+    f'variable "{name}0" {{ default = [for i in range(512) : 1] }}\n'
+    + "".join(
+        f'variable "{name}{n}" {{ default = [for i in range(512) : {name}{n - 1}] }}\n'
+        for n in range(1, 4)
+    )
+    for name in "AB"
+)
+WORDS = "".join(
+    f'variable "W{n}" {{ default = "{",".join(f"{n}{i}" for i in range(9_000))}" }}\n'
+    for n in range(3)
+)
+BOMBS = (
+    (LISTS, 'join("", flatten(A2))'),
+    (LISTS, 'A3 == B3 ? "1" : "2"'),
+    (LISTS, 'contains([A3], B3) ? "1" : "2"'),
+    (WORDS, 'length(distinct(concat(split(",", W0), split(",", W1), split(",", W2))))'),
+    (WORDS, 'join("", [for i in range(1000) : W0])'),
+    (WORDS, 'upper("' + "${W0}" * 5_000 + '")'),
+)
+
+
+@pytest.mark.parametrize(("variables", "expression"), BOMBS)
+def test_what_is_larger_than_it_looks_is_not_made(variables: str, expression: str) -> None:
+    text = f'{variables}target "a" {{ contexts = {{ x = "docker-image://a:${{{expression}}}" }} }}'
+    begin = time.process_time()
+    (target,) = extract(bake, text, "docker-bake.hcl").targets
+    assert time.process_time() - begin < 10
+    assert target.reference is None
 
 
 def test_json() -> None:
