@@ -51,19 +51,19 @@ class CredentialChain:
     async def renew(self, path: str, refused: Credential) -> bool:
         """Ask once more where `refused` was found a while ago; True where there is another now.
 
-        A cloud's token lasts an hour, a first night may last longer.
+        A cloud's token lasts an hour, a first night may last longer. Of many who were refused at
+        once the first asks, and the others take what it found.
         """
         clock = asyncio.get_running_loop().time
         async with self._asking:
-            known = self._found.get(path)
-            if known is None or known.credential in (None, refused):
-                if clock() - self._asked_at < _YOUNG_SECONDS:
-                    return False
+            known = self._found.get(path) or await self._ask(path)
+            if known.credential in (None, refused) and clock() - self._asked_at >= _YOUNG_SECONDS:
                 for source in self._sources.values():
                     if isinstance(source, RenewableSource):
                         source.forget()
                 self._found.clear()
-                known = self._found[path] = await self._ask(path)
+                known = await self._ask(path)
+            self._found[path] = known
         return known.credential is not None and known.credential.identity != refused.identity
 
     def secrets(self) -> frozenset[str]:

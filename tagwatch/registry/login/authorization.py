@@ -89,9 +89,10 @@ class Authorizer:
         if challenge is None:
             return None
         renewed = refused
+        credential = (await self._credentials.find(grant.path)).credential
         if answer.status == 401 or challenge.scheme == "basic":
             renewed = await self._answer(grant, challenge, challenge.scopes, refused=refused)
-        if renewed == refused and await self._log_in_again(grant):
+        if renewed == refused and await self._log_in_again(grant, credential):
             renewed = await self._answer(grant, challenge, challenge.scopes, refused=refused)
         return renewed if renewed != refused else None
 
@@ -115,10 +116,9 @@ class Authorizer:
             text = text.replace(secret, "…")
         return text
 
-    async def _log_in_again(self, grant: Grant) -> bool:
-        """True where the credential that was found a while ago has another in its place."""
-        credential = (await self._credentials.find(grant.path)).credential
-        return credential is not None and await self._credentials.renew(grant.path, credential)
+    async def _log_in_again(self, grant: Grant, refused: Credential | None) -> bool:
+        """True where the credential that was refused has another in its place."""
+        return refused is not None and await self._credentials.renew(grant.path, refused)
 
     async def _answer(
         self,
@@ -138,7 +138,7 @@ class Authorizer:
         try:
             token, ends_at = await self._tokens.token(challenge, scopes, credential, refused=old)
         except DeniedError:
-            if not await self._log_in_again(grant):
+            if not await self._log_in_again(grant, credential):
                 raise
             credential = (await self._credentials.find(grant.path)).credential
             token, ends_at = await self._tokens.token(challenge, scopes, credential, refused=old)

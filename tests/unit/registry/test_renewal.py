@@ -84,6 +84,26 @@ async def test_another_secret_is_taken_up(
     assert helper.calls == 2
 
 
+@pytest.mark.parametrize("basic", [True, False], ids=["basic", "bearer"])
+async def test_another_secret_is_taken_up_by_all_who_were_refused_at_once(
+    helper: Helper, monkeypatch: pytest.MonkeyPatch, basic: bool
+) -> None:
+    """The first of them asks for it again; the others take what it found, young as that is."""
+    double = private(basic=basic)
+    async with (
+        double.serving(),
+        registry_at(double.url, environment=helper.environment, home=helper.home) as registry,
+    ):
+        assert await registry.head(repository(double.host, PATHS[0]), "1")
+        monkeypatch.setattr(chain, "_YOUNG_SECONDS", 0.5)
+        await asyncio.sleep(0.6)
+        double.logins = {USER: "second"}
+        helper.gives("second")
+        others = [repository(double.host, path) for path in PATHS[1:]]
+        assert all(await asyncio.gather(*(registry.head(one, "1") for one in others)))
+    assert helper.calls == 2
+
+
 async def test_an_expired_login_that_is_told_by_403(
     helper: Helper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
