@@ -117,7 +117,7 @@ class DeniedError(RegistryError):
 
 
 class RateLimitedError(RegistryError):
-    """The registry limits requests (429) and all retries are spent."""
+    """The registry limits requests (429; Amazon's throttling) and all retries are spent."""
 
     code = "rate-limited"
 

@@ -25,7 +25,7 @@ class RegistrySettings:
     although only the newest changed. `concurrency`: requests under way at once, each on a kept
     connection; eight are what public registries bear, and a far one of one's own answers as many
     times more as it is given slots, up to 64. `timeout_seconds` is for one attempt and its answer;
-    no other attempt begins once a request has taken `patience_seconds`.
+    no other attempt begins `patience_seconds` after the first one: waiting for a turn is not meant.
     """
 
     endpoint: str | None = None

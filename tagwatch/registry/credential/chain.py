@@ -33,6 +33,7 @@ class CredentialChain:
         self._sources = sources
         self._hosts = hosts
         self._found: dict[str, Found] = {}
+        self._secrets: set[str] = set()
         self._asking = asyncio.Lock()
         self._asked_at = 0.0
 
@@ -67,9 +68,8 @@ class CredentialChain:
         return known.credential is not None and known.credential.identity != refused.identity
 
     def secrets(self) -> frozenset[str]:
-        """The secrets found so far, for taking them out of a text."""
-        found = (entry.credential for entry in self._found.values())
-        return frozenset(credential.secret for credential in found if credential is not None)
+        """The secrets found so far, for taking them out of a text; those that ended among them."""
+        return frozenset(self._secrets)
 
     async def _ask(self, path: str) -> Found:
         problem: CredentialError | None = None
@@ -85,5 +85,6 @@ class CredentialChain:
                     problem = problem or error
                     continue
                 if credential is not None:
+                    self._secrets.add(credential.secret)
                     return Found(credential=credential, problem=problem)
         return Found(problem=problem)

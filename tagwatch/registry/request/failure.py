@@ -127,11 +127,12 @@ def spent_pulls(
     )
 
 
-def too_many(host: str, doing: str, seconds: float | None) -> RateLimitedError:
+def too_many(host: str, doing: str, status: int | None, seconds: float | None) -> RateLimitedError:
     """The error for a request that is not made: the host refused all before it, for `seconds`."""
     return RateLimitedError(
-        f"{host}: {doing}: too many requests (429)",
+        f"{host}: {doing}: too many requests ({status})",
         hint=_when_again("ask again later", seconds),
+        status=status,
         retry_after_seconds=seconds,
     )
 

@@ -101,10 +101,11 @@ class StaleError(Exception):
 
 
 class _Failed(NamedTuple):
-    """Why an attempt is worth another, and after how many seconds, where that is told."""
+    """Why an attempt is worth another, after how many seconds where that is told; its beginning."""
 
     error: RegistryError
     pause: float | None
+    began: float
 
 
 class Transport:
@@ -129,33 +130,35 @@ class Transport:
         self._limiter = _limiter(settings.requests_per_second)
         self._tls = tls_context(settings, certificates)
         self._down: tuple[float, BaseException] | None = None
-        self._limited: tuple[float, float | None] | None = None
+        self._limited: tuple[float, RateLimitedError] | None = None
 
     async def send(self, ask: Ask) -> Answer:
         """The answer to `ask`, whatever its status, save those that are worth another try.
 
-        408, 5xx and broken connections are tried four times within `patience_seconds`, with jitter
-        and by `Retry-After`; then they raise. What the registry calls too much is sent again at
-        its pace, until it refuses everything: four times in a row, or for longer than
+        408, 5xx and broken connections are tried four times within `patience_seconds` of its first
+        turn, with jitter and by `Retry-After`; then they raise. What the registry calls too much is
+        sent again at its pace, until it refuses everything: four times in a row, or for longer than
         `patience_seconds`. Raises `RegistryError`.
         """
         self._fail_fast(ask)
         # Written out: stamina's loop costs 75 µs a call, as much as the whole HEAD (2026-11).
         clock = asyncio.get_running_loop().time
-        ends_at = clock() + self._settings.patience_seconds
+        patience = self._settings.patience_seconds
+        ends_at: float | None = None
         refused_until: float | None = None
         failures = 0
         while True:
             found = await self._attempt(ask, again=ask.next or refused_until is not None)
             if isinstance(found, Answer):
                 return found
-            error, pause = found
+            error, pause, began = found
             if isinstance(error, RateLimitedError) and pause is not None:
-                refused_until = refused_until or clock() + self._settings.patience_seconds
+                refused_until = refused_until or clock() + patience
                 if self.pace.refusals >= _ATTEMPTS or clock() + pause > refused_until:
                     self._give_up(error, pause)
                 continue
             failures += 1
+            ends_at = ends_at or began + patience
             if pause is None:
                 pause = _FIRST_PAUSE_SECONDS * 2 ** (failures - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # jitter is no secret
             cause = error.__cause__
@@ -186,17 +189,18 @@ class Transport:
         if self._limiter is not None:
             await self._limiter.acquire()
         await self.pace.enter(again=again)
+        began = asyncio.get_running_loop().time()
         try:
             self._fail_fast(ask)
             if ask.is_stale is not None and ask.is_stale():
                 raise StaleError
-            return self._judged(ask, await self._once(ask))
+            return self._judged(ask, await self._once(ask), began)
         except NETWORK_ERRORS as error:
-            return _Failed(self._unreachable(error, ask), None)
+            return _Failed(self._unreachable(error, ask), None, began)
         finally:
             self.pace.leave()
 
-    def _judged(self, ask: Ask, answer: Answer) -> Answer | _Failed:
+    def _judged(self, ask: Ask, answer: Answer, began: float) -> Answer | _Failed:
         """The answer, or the failure that it is; what it says about the pace is noted."""
         limit = ask.limit_of(answer) if ask.limit_of is not None else ""
         if not limit and answer.status not in _RETRIED:
@@ -207,10 +211,10 @@ class Transport:
         if isinstance(error, PullLimitError) and (
             pause is None or pause > self._settings.patience_seconds
         ):
-            return _Failed(error, math.inf)
+            return _Failed(error, math.inf, began)
         if isinstance(error, RateLimitedError):
             pause = self.pace.refused(pause)
-        return _Failed(error, pause)
+        return _Failed(error, pause, began)
 
     def _give_up(self, error: RateLimitedError, pause: float) -> None:
         """Stop waiting for a registry that refuses everything, for everybody. Raises `error`.
@@ -219,7 +223,7 @@ class Transport:
         """
         if not isinstance(error, PullLimitError):
             now = asyncio.get_running_loop().time()
-            self._limited = now + max(pause, _DOWN_SECONDS), error.retry_after_seconds
+            self._limited = now + max(pause, _DOWN_SECONDS), error
             self.pace.open()
         raise error
 
@@ -337,9 +341,10 @@ class Transport:
         repository's.
         """
         if self._limited is not None:
-            until, told = self._limited
+            until, error = self._limited
             if (left := until - asyncio.get_running_loop().time()) > 0:
-                raise too_many(self.host, ask.doing, left if told else None)
+                told = left if error.retry_after_seconds else None
+                raise too_many(self.host, ask.doing, error.status, told)
             self._limited = None
         if self._down is None:
             return

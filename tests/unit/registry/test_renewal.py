@@ -81,6 +81,7 @@ async def test_another_secret_is_taken_up(
         helper.gives("second")
         for path in PATHS[1:]:
             assert await registry.head(repository(double.host, path), "1")
+        assert registry.oci.authorizer.scrub("of first, now second") == "of …, now …"
     assert helper.calls == 2
 
 

@@ -65,6 +65,22 @@ class TestRetries:
                 await manifest(registry, server)
             assert caught.value.status == 503
 
+    async def test_waiting_for_a_turn_takes_no_patience(self) -> None:
+        """Five, one at a time: the last, which fails once, is tried again as the first would be."""
+
+        async def slow(request: web.BaseRequest) -> web.StreamResponse:
+            await asyncio.sleep(0.3)
+            return web.Response(headers=GOOD, body=MANIFEST)
+
+        async with (
+            scripted(PING, get(handler=slow, times=4), get(status=503),
+                     get(headers=GOOD, body=MANIFEST)) as server,
+            registry_at(server.url, concurrency=1, patience_seconds=1.0) as registry,
+        ):  # fmt: skip
+            asked = (manifest(registry, server) for _ in range(5))
+            assert await asyncio.gather(*asked) == [MANIFEST] * 5
+            assert registry.requests["manifest"] == 6
+
     @pytest.mark.parametrize("status", [400, 402, 404, 410, 418, 451])
     async def test_other_refusals_are_final(self, status: int) -> None:
         async with (
