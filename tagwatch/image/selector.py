@@ -8,10 +8,11 @@ a pre-release or a development line is taken only where the selector asks for on
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 
 from tagwatch.errors import InvalidReferenceError, UsageError
+from tagwatch.image.digest import Digest
 from tagwatch.image.pattern import compile_pattern
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.tag import Kind, Tag, is_artifact
@@ -197,12 +198,7 @@ def select(selector: Selector, table: TagTable) -> tuple[Tag, ...]:
         tag = table.tags.get(selector.text.strip())
         return (tag,) if tag else ()
     if selector.kind is SelectorKind.RANGE:
-        accepts = _range(selector, table)
-        found: Iterable[Tag] = (
-            tag
-            for tag in table.tags.values()
-            if accepts(tag) and (table.is_specific(tag) or _is_other_name(tag, table))
-        )
+        found: Iterable[Tag] = _whole(filter(_range(selector, table), table.tags.values()), table)
         return tuple(sorted(found, key=_highest_first, reverse=True))
     matches = compile_pattern(selector.pattern).search if selector.pattern else None
     found = (
@@ -263,17 +259,32 @@ def _first_of_any(tag: Tag) -> tuple[object, ...]:
     )
 
 
-def _is_other_name(tag: Tag, table: TagTable) -> bool:
-    """True for a full version that an alias says more of in other words.
+def _whole(tags: Iterable[Tag], table: TagTable) -> Iterator[Tag]:
+    """Those of `tags` that name a whole version: no alias says more of it, or in other words only.
 
     `16.3.0` beside `16.3.0-debian-12-r4`: it names no more than that version, and no less.
     """
+    told: dict[Digest | None, frozenset[tuple[tuple[int, ...], bool]]] = {}
+    for tag in tags:
+        if table.is_specific(tag):
+            yield tag
+        elif not table.is_general(tag):
+            digest = table.digests[tag.text]
+            if digest is None or digest not in told:
+                told[digest] = _told_by_name(tag, table)
+            if all(
+                release == tag.release and (tag.is_prerelease or not is_prerelease)
+                for release, is_prerelease in told[digest]
+            ):
+                yield tag
+
+
+def _told_by_name(tag: Tag, table: TagTable) -> frozenset[tuple[tuple[int, ...], bool]]:
+    """The release that the most exact aliases of `tag` name, and whether it is a pre-release."""
     group = [alias for alias in table.contenders(tag) if alias.kind is Kind.VERSION]
     most = max(alias.weight for alias in group)
-    return not table.is_general(tag) and all(
-        alias.release == tag.release and (tag.is_prerelease or not alias.is_prerelease)
-        for alias in group
-        if alias.weight == most
+    return frozenset(
+        (alias.release, alias.is_prerelease) for alias in group if alias.weight == most
     )
 
 

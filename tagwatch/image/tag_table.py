@@ -165,7 +165,7 @@ class TagTable:
         """
         if not tag.revision or not _COUNTED.fullmatch(tag.version or ""):
             return False
-        if any(self._is_shortened(alias, tag) for alias in self.aliases(tag)):
+        if self._is_shortened(tag):
             return False
         bare = self.forms.get((tag.words, tag.release, tag.pre, (), ()))
         if bare is not None:
@@ -178,13 +178,15 @@ class TagTable:
             and latest.release < tag.release
         )
 
-    def _is_shortened(self, alias: Tag, tag: Tag) -> bool:
-        length = len(alias.release)
-        return (
-            0 < length < len(tag.release)
-            and alias.words == tag.words
-            and alias.release == tag.release[:length]
+    def _is_shortened(self, tag: Tag) -> bool:
+        """True where the publisher's `11.3` is what `11.3.0-79146` is."""
+        digest = self.digests.get(tag.text)
+        forms = (
+            (tag.words, tag.release[:length], tag.pre, (), ())
+            for length in range(1, len(tag.release))
         )
+        names = (self.forms.get(form) for form in forms) if digest is not None else ()
+        return any(self.digests[name] == digest for name in names if name is not None)
 
     def is_on_runtime(self, tag: Tag) -> bool:
         """True where the number behind the version is another product's, and stays as it is.
