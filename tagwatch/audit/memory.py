@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 
 from tagwatch.audit.change.change import Change
 from tagwatch.audit.history import Interval
+from tagwatch.errors import InvalidDocumentError
 from tagwatch.image.digest import Digest
+from tagwatch.image.manifest import Index, parse_manifest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Failure
 from tagwatch.image.tag_table import TagTable
@@ -47,6 +50,22 @@ class Memory:
         for interval in self._lines.get(self.table.read(tag).line, ()):
             if interval.tag != tag:
                 yield interval
+
+    @cached_property
+    def listed_in_tags(self) -> frozenset[Digest | None]:
+        """What the indexes list that tags serve now; None among it: one of them is not known."""
+        served = {digest for digest in self.table.digests.values() if digest is not None}
+        return frozenset(chain.from_iterable(map(self._listed_in, served)))
+
+    def _listed_in(self, digest: Digest) -> Iterable[Digest | None]:
+        document = self.documents.get(digest)
+        try:
+            found = parse_manifest(document.raw, document.media_type) if document else None
+        except InvalidDocumentError:
+            found = None
+        if found is None:
+            return (None,)
+        return (entry.digest for entry in found.manifests) if isinstance(found, Index) else ()
 
     @cached_property
     def _tags_of(self) -> Mapping[Digest, set[str]]:

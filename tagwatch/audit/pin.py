@@ -66,12 +66,10 @@ def _is_within_a_tag(digest: Digest, memory: Memory) -> bool | None:
     """
     if read_image(digest, memory.documents).index is not None:
         return False
-    served = {one for one in memory.table.digests.values() if one is not None}
-    images = [read_image(one, memory.documents) for one in served]
-    listed = (image.index.manifests for image in images if image.index is not None)
-    if any(entry.digest == digest for entries in listed for entry in entries):
+    listed = memory.listed_in_tags
+    if digest in listed:
         return True
-    return None if any(image.problem for image in images) else False
+    return None if None in listed else False
 
 
 def _is_child_of(digest: Digest, tag: str | None, memory: Memory) -> bool | None:

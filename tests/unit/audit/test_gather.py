@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from tagwatch.audit.evidence import Pin
 from tagwatch.audit.gather import dated, gather
 from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.memory import Memory
+from tagwatch.audit.pin import pin_of
 from tagwatch.audit.version.resolution import Basis, Status
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.manifest import OCI_INDEX, SCHEMA1_TYPES
@@ -172,6 +176,23 @@ def test_a_pin_without_a_tag_may_be_one_platform_of_what_a_tag_serves() -> None:
     unread = gather(pinned, memory(digest, {}), platforms=PLATFORMS, bases=lambda _: (), at=AT).pin
     assert unread is not None
     assert (unread.platform_only, unread.tags) == (None, None)
+
+
+def test_what_tags_list_is_looked_through_once_for_all_pins() -> None:
+    """Once a pin, with every config of every tag, ten pins beside 2,000 tags took 6 s."""
+
+    class Counted(dict[Digest, Document]):
+        asked: Counter[Digest] = Counter()
+
+        def get(self, digest: Digest, default: object = None) -> Any:
+            self.asked[digest] += 1
+            return super().get(digest, default)
+
+    digest, documents = stored(image("7.4.11", "amd64"), image("7.4.11", "arm64"))
+    known = memory(digest, Counted(documents), interval(digest, days=0, ended=False))
+    pins = [Reference(repository=REDIS, digest=Digest(f"sha256:{n:064x}")) for n in range(5)]
+    assert {pin_of(pin, known) for pin in pins} == {Pin(tags=(), platform_only=False)}
+    assert Counted.asked == {digest: 1, **{pin.digest: 1 for pin in pins}}
 
 
 def test_a_config_that_is_none_is_told_and_says_nothing_of_the_platform() -> None:
