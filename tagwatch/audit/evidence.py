@@ -58,6 +58,7 @@ class PlatformFacts:
 
     What looks secret in `user`, `entrypoint` and `cmd` is masked: reports show them.
     `secrets`: variables of the environment, `step_secrets`: what build steps recorded.
+    `has_healthcheck` None: not known, as in facts that an older program wrote.
     """
 
     platform: Platform
@@ -72,7 +73,7 @@ class PlatformFacts:
     os_release: str = ""
     created_at: datetime | None = None
     size: int = 0
-    has_healthcheck: bool = False
+    has_healthcheck: bool | None = None
     secrets: tuple[Leak, ...] = ()
     step_secrets: tuple[Leak, ...] = ()
 
@@ -82,7 +83,8 @@ class Pin:
     """What is known of a digest that stands in a reference. None: not known.
 
     `exists`: the registry still serves it. `served_by_tag`: the tag beside it ever served it.
-    `tags`: the tags that serve it now. `platform_only`: it is one platform of a multi-arch tag.
+    `tags`: the tags that serve it now. `platform_only`: it is one platform of a multi-arch tag,
+    the one beside it or, where none is, any.
     """
 
     exists: bool | None = None

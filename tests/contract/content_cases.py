@@ -230,9 +230,15 @@ CASES: dict[str, tuple[Said, ...]] = {
         Said(
             why="neither here nor below",
             targets=(FULL,),
-            facts=(evidence(FULL, platforms=(facts(),)),),
+            facts=(evidence(FULL, platforms=(facts(has_healthcheck=False),)),),
             instructions=(instruction("FROM", "redis:6.2.24"),),
             expect=speaks("nor in redis:6.2.24", severity=NOTE),
+        ),
+        Said(
+            why="facts that an older program wrote do not say",
+            targets=(FULL,),
+            facts=(evidence(FULL, platforms=(facts(),)),),
+            instructions=(instruction("FROM", "redis:6.2.24"),),
         ),
         Said(
             why="the base has one",
@@ -258,7 +264,7 @@ CASES: dict[str, tuple[Said, ...]] = {
         Said(
             why="a Compose file builds nothing here",
             targets=(APP,),
-            facts=(evidence(APP, platforms=(facts(),)),),
+            facts=(evidence(APP, platforms=(facts(has_healthcheck=False),)),),
             policy=Policy(rules={"healthcheck-missing": RuleSettings(severity=NOTE)}),
         ),
     ),

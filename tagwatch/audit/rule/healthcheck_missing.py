@@ -34,7 +34,7 @@ def check(subject: FileSubject) -> Iterator[Statement]:
     evidence = subject.evidence.get(evidence_key(target) or "") if target is not None else None
     if target is None or evidence is None or not evidence.platforms:
         return
-    if not any(facts.has_healthcheck for facts in evidence.platforms):
+    if all(facts.has_healthcheck is False for facts in evidence.platforms):
         yield Statement(
             message=f"the image has no HEALTHCHECK: none is set here, nor in {name(target)}",
             remedy="add a HEALTHCHECK that asks the program something",
