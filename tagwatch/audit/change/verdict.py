@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import assert_never
 
+from tagwatch.audit.base.build import repository_of
 from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.change.change import Change, Verdict
 from tagwatch.audit.change.rebuild import BuildComparison, Outcome, compare_builds
@@ -227,7 +228,7 @@ def _source(old: ImageConfig, new: ImageConfig, reference: str) -> str:
 
     A base's labels, which its children inherit, say it of the base.
     """
-    if names_another(new.labels, reference.partition("@")[0].rpartition(":")[0]):
+    if names_another(new.labels, repository_of(reference)):
         return ""
     for label in _SOURCE_LABELS:
         before, after = old.labels.get(label, ""), new.labels.get(label, "")

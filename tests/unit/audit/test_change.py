@@ -408,12 +408,12 @@ def test_another_source_revision_is_told_and_without_a_version_unknown() -> None
     unnamed = explain(before, after, reference="registry.example/shop/api:latest")
     assert unnamed.verdict is Verdict.UNKNOWN, unnamed.reason
     ubuntu = label("org.opencontainers.image.ref.name", "ubuntu")
-    inherited = explain(
-        build(ubuntu, base=before),
-        build(ubuntu, base=after),
-        reference="registry.example/shop/api:latest",
-    )
-    assert inherited.verdict is Verdict.REBUILT, inherited.reason
+    for name in (
+        "registry.example:5000/shop/api:latest",
+        f"registry.example/shop/api@sha256:{'a' * 64}",
+    ):
+        inherited = explain(build(ubuntu, base=before), build(ubuntu, base=after), reference=name)
+        assert inherited.verdict is Verdict.REBUILT, inherited.reason
 
 
 def swapped(immutable: bool, known: bool) -> Change:
