@@ -65,8 +65,8 @@ def woven(old: Sequence[Interval], new: Iterable[Interval]) -> list[Interval]:
         return [*old, *told]
     begin, end = told[0].first_seen, max(interval.last_seen for interval in told)
     before = [interval for interval in old if interval.first_seen < begin]
-    after = [interval for interval in old if interval.first_seen >= end > begin]
-    spanning = next((one for one in old if one.first_seen < end < one.last_seen), None)
+    after = [one for one in old if one.first_seen >= end and one.first_seen > begin]
+    spanning = next((one for one in old if one not in after and one.last_seen > end), None)
     if spanning is not None and spanning.digest == told[-1].digest:
         told[-1] = replace(told[-1], last_seen=spanning.last_seen, ended=spanning.ended)
     if before and before[-1].digest == told[0].digest and _lasts(before[-1], begin):

@@ -378,7 +378,10 @@ def test_who_remembers_less_takes_nothing_away(ledger: Ledger) -> None:
         told("t7", 10, 15, Seen.COMMITTED, "b", ended=False),
         told("t6", 0, 15, Seen.COMMITTED, "d", ended=False),
     ]
-    for less in (shallow, older, whole):
+    moments = (
+        [told("t7", day, day, Seen.COMMITTED, v, ended=False)] for day, v in [(10, "b"), (20, "c")]
+    )
+    for less in (shallow, older, *moments, whole):
         ledger.import_history(REDIS, less)
         assert ledger.intervals(REDIS) == before
     ledger.import_history(REDIS, [told("t7", 45, 45, Seen.COMMITTED, "c", ended=False)])
