@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from sqlite3 import Connection, connect
+from sqlite3 import Connection, OperationalError, connect
 from typing import Any
 
 from tagwatch.audit.evidence import Asked, Evidence
+from tagwatch.errors import LedgerError
 from tagwatch.ledger.codec import decode_quickly, encode
 
 __all__ = ["Spool", "lines_of"]
@@ -19,6 +20,7 @@ _AT_HAND = 2_000
 """Some 6 MB; a run that has no more reads nothing back."""
 _PRIVATE = ""
 """SQLite's name for a file that nobody else sees and that ends with its connection."""
+_ROOM = "make room where temporary files go (SQLITE_TMPDIR, TMPDIR, /var/tmp, /tmp)"
 _MAKE = """
   PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
   CREATE TABLE evidence (n INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, line BLOB NOT NULL);
@@ -42,11 +44,16 @@ class Spool(Mapping[str, Evidence]):
         if key in self._at_hand or (self._file is None and len(self._at_hand) < self._most):
             self._at_hand[key] = evidence
             return
-        if self._file is None:
-            self._file = connect(_PRIVATE, isolation_level=None, check_same_thread=False)
-            weakref.finalize(self, self._file.close)
-            self._file.executescript(_MAKE)
-        self._file.execute(_PUT, (key, encode(evidence)))
+        try:
+            if self._file is None:
+                self._file = connect(_PRIVATE, isolation_level=None, check_same_thread=False)
+                weakref.finalize(self, self._file.close)
+                self._file.executescript(_MAKE)
+            self._file.execute(_PUT, (key, encode(evidence)))
+        except OperationalError as error:
+            raise LedgerError(
+                f"the temporary file of a run could not be written: {error}", hint=_ROOM
+            ) from error
 
     def line(self, key: str) -> bytes:
         """The stored form of a key's evidence."""

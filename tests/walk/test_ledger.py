@@ -74,6 +74,7 @@ async def test_damage_is_listed_and_what_can_be_read_is_not_lost(place: Workplac
     [
         (("backup", "tagwatch.db"), "cannot be its own backup"),
         (("backup", "nowhere/copy.db"), "its folder does not exist"),
+        (("backup", "tagwatch.db/copy.db"), "its folder does not exist"),
         (("forget",), "nothing says what to forget"),
         (("forget", "--history", "soon"), "not a duration: 'soon'"),
     ],

@@ -58,6 +58,16 @@ def test_its_file_is_closed_with_it() -> None:
     gc.collect()  # an open file would be a ResourceWarning, and that an error
 
 
+def test_a_full_disk_is_told() -> None:
+    spool = Spool(0)
+    spool.put(evidence(0))
+    spool._rows("PRAGMA max_page_count = 8")
+    with pytest.raises(LedgerError, match=r"temporary file .* full") as told:
+        for number in range(1_000):
+            spool.put(evidence(number))
+    assert "TMPDIR" in told.value.hint
+
+
 def test_reading_quickly_reads_the_same() -> None:
     raw = encode(evidence(1))
     assert decode_quickly(Evidence, raw) == decode(Evidence, raw) == evidence(1)
