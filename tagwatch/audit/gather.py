@@ -171,7 +171,7 @@ def _unreadable(
         )
 
     if image is not None and image.is_unintelligible:
-        hint = "push the image again with a current builder: registries refuse schema 1 today"
+        hint = "no engine of today can run it: push the image again with a current builder"
         yield failure(f"{image.digest}: {image.problem}", hint)
     for one in audited:
         if one.is_unintelligible:

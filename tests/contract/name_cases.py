@@ -30,6 +30,8 @@ from tests.contract.rule_case import (
 
 __all__ = ["CASES"]
 
+BARE_PIN = target(f"redis@{digest('b')}")
+
 CASES: dict[str, tuple[Said, ...]] = {
     "reference-unresolved": (
         Said(
@@ -208,6 +210,12 @@ CASES: dict[str, tuple[Said, ...]] = {
             targets=(PINNED,),
             facts=(pinned(platform_only=True, history=(interval("a", 9),)),),
             expect=speaks("one platform", severity=WARNING, fix=f"redis:6.2@{digest('a')}"),
+        ),
+        Said(
+            why="of whichever tag, where none stands beside it",
+            targets=(BARE_PIN,),
+            facts=(pinned(BARE_PIN, platform_only=True),),
+            expect=speaks("and what a tag serves has several", severity=WARNING),
         ),
         Said(
             why="only one platform is asked for",

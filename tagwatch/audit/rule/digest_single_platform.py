@@ -30,9 +30,9 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     if not evidence.pin.platform_only or len(subject.policy.defaults.platforms) == 1:
         return
-    now = served_now(evidence)
+    now, tagged = served_now(evidence), "the tag" if reference.tag else "what a tag serves"
     yield Statement(
-        message=f"{name(target)}: the digest is one platform's, and the tag has several",
+        message=f"{name(target)}: the digest is one platform's, and {tagged} has several",
         remedy=f"write {instead(target, reference.tag, now)}"
         if now
         else "pin the digest of the index",
