@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from heapq import nsmallest
 from typing import Any
@@ -16,20 +16,18 @@ from tagwatch.audit.history import Interval
 from tagwatch.audit.result import AuditResult, Ignored
 from tagwatch.publish.html.difference import Difference, differences, not_compared
 from tagwatch.publish.html.layers import Stack, stack_of
+from tagwatch.publish.html.task import Task, Tasks, Together, together_of, worst_of
 from tagwatch.publish.html.timeline import Timeline, timeline_of
 from tagwatch.publish.interface import PublishContext, RuleText
 from tagwatch.publish.movement import Movement, movements, unnamed_sentence
 from tagwatch.publish.wording import (
     change_step,
-    evidence_finder,
-    fix_text,
     image_name,
-    now_of,
     now_text,
 )
 from tagwatch.value import dataclass, replace
 
-__all__ = ["ImageView", "Move", "Place", "RuleRow", "RunView", "Task", "run_view"]
+__all__ = ["ImageView", "Move", "RuleRow", "RunView", "run_view"]
 
 _MOST_LANES = 60
 _MOST_ROWS = 1_000  # tasks, moves, images: a page of some 3 MB; JSON has the others
@@ -37,33 +35,6 @@ _IN_FULL = 40  # images with drawings and tables of their own: 500 stay below 2 
 _MOST_INTERVALS = 12
 _FEW_INTERVALS = 3
 _POLICY_RULES = ("ignore-expired", "ignore-unused")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a task has to be done. `fix` is text to paste, empty where none is exact."""
-
-    where: str
-    fix: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """Findings of one rule with one message: what, where, why, and the fix of each place."""
-
-    anchor: str
-    severity: Severity
-    rule: str
-    title: str
-    message: str
-    why: str
-    remedy: str
-    now: str
-    image: str
-    state: str
-    unknown: bool
-    places: tuple[Place, ...]
-    evidence: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +99,9 @@ class RunView:
 
     tasks: tuple[Task, ...]
     findings_left_out: int
+    news: tuple[Task, ...]
     fixed: tuple[Finding, ...]
+    news_left_out: int
     moves: tuple[Move, ...]
     moves_left_out: int
     unnamed_moves: str
@@ -144,18 +117,21 @@ class RunView:
 
 def run_view(result: AuditResult, context: PublishContext) -> RunView:
     """Everything the page of `result` shows."""
-    together = _together(result)
+    together = together_of(result)
     anchors = _anchors(_shown(result, together))
-    tasks = _tasks(result, together, context, anchors)
+    tasks = Tasks(result, together, context, anchors, _MOST_ROWS)
+    todo = tasks.made(tasks.todo)
     images = _images(result, tasks, anchors)
     with_past = [image for image in images if image.evidence.history]
-    since = context.since(result)
+    fixed = tasks.since.fixed if tasks.since else ()
     moved = movements(result)
     named = [one for one in moved if one.named]
     return RunView(
-        tasks=tasks,
-        findings_left_out=len(result.findings) - sum(len(task.places) for task in tasks),
-        fixed=since.fixed if since else (),
+        tasks=todo,
+        findings_left_out=len(result.findings) - sum(len(task.places) for task in todo),
+        news=tasks.made(tasks.news[:_MOST_ROWS]),
+        fixed=fixed[:_MOST_ROWS],
+        news_left_out=max(len(tasks.news) - _MOST_ROWS, 0) + max(len(fixed) - _MOST_ROWS, 0),
         moves=tuple(_move(one, anchors) for one in named[:_MOST_ROWS]),
         moves_left_out=max(len(named) - _MOST_ROWS, 0),
         unnamed_moves=unnamed_sentence(one for one in moved if not one.named),
@@ -170,7 +146,7 @@ def run_view(result: AuditResult, context: PublishContext) -> RunView:
         ),
         lanes_left_out=max(len(with_past) - _MOST_LANES, 0),
         rules=_rules(result, context.rules),
-        policy_tasks=tuple(task for task in tasks if task.rule in _POLICY_RULES),
+        policy_tasks=tasks.made([key for key in tasks.keys if key[0] in _POLICY_RULES]),
         ignored=tuple(_ignored(ignored, result) for ignored in result.ignored),
         unresolved=tuple(
             (
@@ -186,25 +162,11 @@ def run_view(result: AuditResult, context: PublishContext) -> RunView:
     )
 
 
-Together = Mapping[tuple[str, str, str], Sequence[Finding]]
-"""Findings by their rule, message and image's key, empty where they are about none."""
-
-
-def _together(result: AuditResult) -> Together:
-    found: dict[tuple[str, str, str], list[Finding]] = {}
-    evidence_of = evidence_finder(result)
-    for finding in result.findings:
-        evidence = evidence_of(finding)
-        key = evidence.key if evidence else ""
-        found.setdefault((finding.rule, finding.message, key), []).append(finding)
-    return found
-
-
 def _shown(result: AuditResult, together: Together) -> list[str]:
     """The keys of the images that have a card: those that ask for most first, then by name."""
     worst: dict[str, int] = {}
     for (_, _, key), findings in together.items():
-        worst[key] = max(_worst(findings), worst.get(key, 0))
+        worst[key] = max(worst_of(findings), worst.get(key, 0))
     moved = _moved(result)
     return nsmallest(
         _MOST_ROWS, result.evidence, key=lambda key: (-worst.get(key, 0), key not in moved, key)
@@ -225,57 +187,9 @@ def _anchors(keys: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _tasks(
-    result: AuditResult, together: Together, context: PublishContext, anchors: Mapping[str, str]
-) -> tuple[Task, ...]:
-    """Findings with one rule, message and image together, worst first, then as sorted."""
-    since = context.since(result)
-    states = {finding.fingerprint: "new" for finding in since.new} if since else {}
-    states |= {finding.fingerprint: "worse" for finding in since.worse} if since else {}
-    worst_first = sorted(together.items(), key=lambda item: -_worst(item[1]))
-    return tuple(
-        _task(findings, context, result.evidence.get(key), anchors.get(key, ""), states)
-        for (_, _, key), findings in worst_first[:_MOST_ROWS]
-    )
-
-
-def _worst(findings: Iterable[Finding]) -> int:
-    return max(finding.severity.rank for finding in findings)
-
-
-def _task(
-    findings: Sequence[Finding],
-    context: PublishContext,
-    evidence: Evidence | None,
-    image: str,
-    states: Mapping[str, str],
-) -> Task:
-    first = max(findings, key=lambda finding: finding.severity.rank)
-    rule = context.rules.get(first.rule, RuleText(title=""))
-    return Task(
-        anchor=f"finding-{first.fingerprint[:12]}",
-        severity=first.severity,
-        rule=first.rule,
-        title=rule.title,
-        message=first.message,
-        why=rule.risk,
-        remedy=first.remedy or rule.remedy,
-        now=now_of(evidence) if evidence else "",
-        image=image,
-        state=next((states[f.fingerprint] for f in findings if f.fingerprint in states), ""),
-        unknown=first.unknown,
-        places=tuple(Place(where=str(f.location), fix=fix_text(f)) for f in findings),
-        evidence=tuple(first.evidence.items()),
-    )
-
-
-def _images(
-    result: AuditResult, tasks: Sequence[Task], anchors: Mapping[str, str]
-) -> tuple[ImageView, ...]:
+def _images(result: AuditResult, tasks: Tasks, anchors: Mapping[str, str]) -> tuple[ImageView, ...]:
     """The card of each image that has an anchor, in their order."""
-    by_image: dict[str, list[Task]] = {}
-    for task in tasks:
-        by_image.setdefault(task.image, []).append(task)
+    by_image = tasks.by_image()
     uses: dict[str, list[str]] = {}
     for target in result.targets:
         if target.reference is not None and (key := target.reference.canonical) in anchors:
@@ -285,7 +199,7 @@ def _images(
         _image(
             result.evidence[key],
             anchor,
-            tuple(by_image.get(anchor, ())),
+            tasks.made(by_image.get(key, ())),
             tuple(uses.get(key, ())),
             result.at,
             changed=key in moved,

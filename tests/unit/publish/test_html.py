@@ -16,6 +16,7 @@ from tagwatch.audit.history import Interval, Seen
 from tagwatch.audit.result import AuditResult
 from tagwatch.audit.version.resolution import Resolution, Status
 from tagwatch.image.reference import Reference
+from tagwatch.image.snapshot import Gone
 from tagwatch.publish.html import page
 from tagwatch.publish.html.layers import stack_of
 from tagwatch.publish.html.timeline import timeline_of
@@ -267,6 +268,44 @@ def test_a_page_shows_a_thousand_of_each_and_counts_the_others() -> None:
     cards = text.partition('<h2 id="images">')[2]
     assert ":1.1299" in cards.partition("<h3>")[2].partition("</h3>")[0], "the worst is first"
     Page(text)
+
+
+def test_what_is_new_is_told_however_many_findings_are_worse() -> None:
+    """A note after a thousand old warnings; links lead to what the page shows, or are none."""
+    result = replace(big(1_300), changes=())
+    kept = replace(result.findings[-1], severity=Severity.NOTE)
+    note = replace(kept, rule="eol-soon", message="ends soon", fingerprint="e" * 64)
+    ignore = replace(
+        kept, rule="ignore-expired", message="an ignore has ended", fingerprint="i" * 64
+    )
+    now = replace(result, findings=(*result.findings, note, ignore))
+    text = page.render(now, replace(sample_context(), previous=result))
+    changed = text.partition('<h2 id="changed">')[2].partition("</section>")[0]
+    assert "ends soon" in changed
+    assert "Nothing changed" not in changed
+    assert "an ignore has ended" in text.partition('<h2 id="policy">')[2]
+    anchors = set(re.findall(r' id="([^"]+)"', text))
+    assert set(re.findall(r'href="#([^"]*)"', text)) <= anchors
+
+
+def test_no_more_than_a_thousand_new_and_fixed_findings() -> None:
+    result = replace(big(1_300), changes=())
+    none = replace(result, findings=())
+    context = sample_context()
+    new = page.render(result, replace(context, previous=none))
+    fixed = page.render(none, replace(context, previous=result))
+    for text in (new, fixed):
+        assert "300 more findings: new, worse or fixed" in text
+        assert len(text.encode()) < 4_500_000
+
+
+def test_tags_that_are_gone_are_a_change_and_are_named() -> None:
+    gone = Gone(repository=sample().targets[0].reference.repository, tag="6.1", digest=digest("g"))  # type: ignore[union-attr]  # it has one
+    quiet = replace(sample(), changes=(), remarks=(), gone=(gone,))
+    text = page.render(quiet, replace(sample_context(), previous=replace(quiet, gone=())))
+    assert "Nothing changed" not in text
+    assert "1 tag gone" in text
+    assert "1 tag is there no more: 6.1" in text
 
 
 def test_timeline_segments_lie_in_order_inside_the_drawing() -> None:
