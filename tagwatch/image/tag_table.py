@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from operator import attrgetter, itemgetter
 
 from tagwatch.image.digest import Digest
@@ -47,7 +48,8 @@ class TagTable:
     `kin`: the version tags that may be newer than one another, the oldest first. `schemes`: how
     many versions are counted in each way. `weights`: how many numbers the most exact version of
     each alias group gives. `released`: release candidates whose very image was released since
-    (`1.2.3-rc.2` as `1.2.3`).
+    (`1.2.3-rc.2` as `1.2.3`). `shortened`: counted builds that a shorter version names, too
+    (`11.3.0-79146` as `11.3`).
     """
 
     digests: Mapping[str, Digest | None]
@@ -64,6 +66,7 @@ class TagTable:
     schemes: Mapping[Scheme, int]
     weights: Mapping[Digest, int]
     released: frozenset[str]
+    shortened: frozenset[str]
     latest: Tag | None
 
     @classmethod
@@ -97,6 +100,7 @@ class TagTable:
             schemes=Counter(tag.scheme for tag in read.values() if tag.kind is Kind.VERSION),
             weights=_weights(groups, released),
             released=released,
+            shortened=frozenset(chain.from_iterable(map(_shortened, groups.values()))),
             latest=_latest(groups.get(digests.get("latest") or Digest(""), ())),
         )
 
@@ -165,7 +169,7 @@ class TagTable:
         """
         if not tag.revision or not _COUNTED.fullmatch(tag.version or ""):
             return False
-        if self._is_shortened(tag):
+        if tag.text in self.shortened:
             return False
         bare = self.forms.get((tag.words, tag.release, tag.pre, (), ()))
         if bare is not None:
@@ -177,16 +181,6 @@ class TagTable:
             and latest.scheme is tag.scheme
             and latest.release < tag.release
         )
-
-    def _is_shortened(self, tag: Tag) -> bool:
-        """True where the publisher's `11.3` is what `11.3.0-79146` is."""
-        digest = self.digests.get(tag.text)
-        forms = (
-            (tag.words, tag.release[:length], tag.pre, (), ())
-            for length in range(1, len(tag.release))
-        )
-        names = (self.forms.get(form) for form in forms) if digest is not None else ()
-        return any(self.digests[name] == digest for name in names if name is not None)
 
     def is_on_runtime(self, tag: Tag) -> bool:
         """True where the number behind the version is another product's, and stays as it is.
@@ -252,6 +246,14 @@ def _weights(
         digest: max((tag.weight for tag in group if _is_contender(tag, released)), default=0)
         for digest, group in groups.items()
     }
+
+
+def _shortened(group: Iterable[Tag]) -> Iterator[str]:
+    names = {(tag.words, tag.release) for tag in group}
+    for tag in group:
+        shorter = ((tag.words, tag.release[:length]) for length in range(1, len(tag.release)))
+        if tag.revision and not names.isdisjoint(shorter):
+            yield tag.text
 
 
 def _is_contender(tag: Tag, released: frozenset[str]) -> bool:

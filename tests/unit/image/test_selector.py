@@ -148,6 +148,9 @@ def test_a_build_that_may_be_before_its_release_is_not_taken_for_it() -> None:
     grafana = table("11.3.0 11.3 latest", "11.3.0-79146", "11.2.0")
     assert choose(parse_selector("11.x"), grafana) == grafana.tags["11.3.0"]
     assert choose(parse_selector("^11.3.0-1"), grafana) == grafana.tags["11.3.0-79146"]
+    named = table("11.3.0", "11.3.0-1 11.3-1", "11.3.1-2")
+    assert [named.is_doubtful(tag) for tag in named.tags.values()] == [False] * 4
+    assert table("11.3.0", "11.3.0-1").is_doubtful(grafana.read("11.3.0-1"))
 
 
 def test_without_digests_the_names_decide() -> None:
