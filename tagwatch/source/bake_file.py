@@ -10,11 +10,17 @@ from itertools import islice, product
 
 from tagwatch.errors import InputError
 from tagwatch.source.hcl.function import Value, is_true, number_of, text_of
-from tagwatch.source.hcl.syntax import expression_end, next_marker, parse_expression, parse_template
+from tagwatch.source.hcl.syntax import (
+    expression_end,
+    next_marker,
+    parse_expression,
+    parse_template,
+    unescaped,
+)
 from tagwatch.source.hcl.value import Function, Scope, UnknownValueError
 from tagwatch.source.image_text import place_of
 from tagwatch.source.target import Span
-from tagwatch.source.text.interpolation import Place, Resolved, joined, literal
+from tagwatch.source.text.interpolation import Resolved, joined, literal
 from tagwatch.source.text.node import Document, Node, Scalar, Sequence, items_of
 from tagwatch.source.text.node import Mapping as MappingNode
 from tagwatch.value import dataclass, field
@@ -70,7 +76,7 @@ class BakeFile:
         """The text of a scalar, with the places that it is made of."""
         if not node.style and not node.value.startswith("${"):
             return self._computed(node.value, local)
-        return self._template(node.value, place_of(self.document, node), local)
+        return self._template(node, local)
 
     def plain(self, node: Node | None, local: Mapping[str, Value]) -> Value:
         """What an attribute is; None where there is none. Raises `UnknownValueError`."""
@@ -86,7 +92,7 @@ class BakeFile:
         if "${" not in node.value and "%{" not in node.value:
             return node.value
         try:
-            tree = parse_template(node.value)
+            tree = parse_template(node.value, escapes=self._has_escapes(node))
         except InputError as error:
             raise UnknownValueError(_shortened(node.value)) from error
         return self._scope.value(tree, local)
@@ -144,19 +150,44 @@ class BakeFile:
                     name,
                     Function(
                         parameters=tuple(map(_name_in, items_of(node.get("params")))),
-                        result=_tree_of(result),
+                        result=self._tree(result),
                         rest=_name_in(rest) if rest is not None else "",
                     ),
                 )
             except InputError:
                 continue  # who calls it is told that it is not known
 
-    def _template(self, text: str, place: Place | None, local: Mapping[str, Value]) -> Resolved:
+    def _tree(self, node: Node) -> tuple[object, ...]:
+        if isinstance(node, Sequence):
+            return ("list", tuple(map(self._tree, node.items)))
+        if isinstance(node, MappingNode):
+            pairs = node.entries.items()
+            return ("object", tuple((("value", key), self._tree(value)) for key, value in pairs))
+        if node.style or node.value.startswith("${"):
+            return parse_template(node.value, escapes=self._has_escapes(node))
+        return parse_expression(node.value)
+
+    def _has_escapes(self, node: Scalar) -> bool:
+        """True where a string stands as it is written, escapes and all: see `hcl.nodes`."""
+        if node.style != '"' or "\\" not in node.value:
+            return False
+        return self.document.source.text[node.start : node.end] == node.value
+
+    def _template(self, node: Scalar, local: Mapping[str, Value]) -> Resolved:
+        place = place_of(self.document, node)
+        text, has_escapes = node.value, self._has_escapes(node)
+
+        def plain(begin: int, end: int) -> Resolved:
+            part = text[begin:end]
+            if has_escapes and "\\" in part:
+                return _read(part)
+            return literal(part, place, begin)
+
         parts: list[Resolved] = []
         position = 0
         while (found := next_marker(text, position)) is not None:
             at, mark = found
-            parts.append(literal(text[position:at], place, position))
+            parts.append(plain(position, at))
             if len(mark) == 3:
                 parts.append(literal(mark[1:]))
                 position = at + 3
@@ -169,7 +200,7 @@ class BakeFile:
                 parts.append(self._variable(expression))
             else:
                 parts.append(self._computed(expression, local))
-        parts.append(literal(text[position:], place, position))
+        parts.append(plain(position, len(text)))
         return joined(parts)
 
     def _computed(self, expression: str, local: Mapping[str, Value]) -> Resolved:
@@ -259,15 +290,11 @@ def _name_in(node: Node) -> str:
     return text.removeprefix("${").removesuffix("}").strip()
 
 
-def _tree_of(node: Node) -> tuple[object, ...]:
-    if isinstance(node, Sequence):
-        return ("list", tuple(map(_tree_of, node.items)))
-    if isinstance(node, MappingNode):
-        pairs = node.entries.items()
-        return ("object", tuple((("value", key), _tree_of(value)) for key, value in pairs))
-    if node.style or node.value.startswith("${"):
-        return parse_template(node.value)
-    return parse_expression(node.value)
+def _read(text: str) -> Resolved:
+    try:
+        return literal(unescaped(text))
+    except InputError:
+        return Resolved(missing=(_shortened(text),))
 
 
 def _shortened(expression: str) -> str:

@@ -65,7 +65,7 @@ class Builds:
 
     def extraction(self, build: Build) -> Extraction:
         """What the build names; nothing where the same build was read before."""
-        place = build.location if build.inline else None
+        place = (build.location, build.inline[2]) if build.inline else None
         arguments = frozenset(build.arguments.items())
         key = (build.path, place, arguments, build.unknown, build.target, build.contexts)
         if key in self._read or self.is_full:

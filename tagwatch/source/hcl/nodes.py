@@ -139,7 +139,7 @@ class _Builder:
         return Scalar(text if _rule(inner) in _LITERALS else f"${{{text}}}", start, end)
 
     def _string(self, tree: Any) -> Scalar:
-        """A quoted string; `${…}` stays as written, escapes are read where none stands."""
+        """A quoted string; one with `${…}` stays as written, of others the escapes are read."""
         start, end = _start(tree) + 1, _end(tree) - 1
         text = self._source.text[start:end]
         if "\\" in text and "${" not in text:

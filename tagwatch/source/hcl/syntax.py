@@ -13,6 +13,7 @@ from tagwatch.errors import InputError
 from tagwatch.regex import regex
 
 __all__ = ["Tree", "expression_end", "next_marker", "parse_expression", "parse_template"]
+__all__ += ["unescaped"]
 
 Tree = tuple[object, ...]
 
@@ -49,11 +50,12 @@ def parse_template(text: str, *, escapes: bool = False, depth: int = 0) -> Tree:
 
     Directives (`%{if …}`) are not read. Raises `InputError`.
     """
+    plain = unescaped if escapes else str
     parts: list[object] = []
     position = 0
     while (found := next_marker(text, position)) is not None:
         at, mark = found
-        parts.append(_plain(text[position:at], escapes=escapes))
+        parts.append(plain(text[position:at]))
         if len(mark) == 3:
             parts.append(mark[1:])
             position = at + 3
@@ -63,7 +65,7 @@ def parse_template(text: str, *, escapes: bool = False, depth: int = 0) -> Tree:
         end = expression_end(text, at + 2)
         parts.append(_Parser(text[at + 2 : end - 1].strip("~"), depth + 1).whole())
         position = end
-    parts.append(_plain(text[position:], escapes=escapes))
+    parts.append(plain(text[position:]))
     kept = [part for part in parts if part != ""]
     if len(kept) == 1 and isinstance(kept[0], tuple):
         return kept[0]  # a template that is only `${x}` has the type of x
@@ -95,13 +97,15 @@ def next_marker(text: str, position: int) -> tuple[int, str] | None:
     return (found.start(), found[0]) if found else None
 
 
-def _plain(text: str, *, escapes: bool) -> str:
+def unescaped(text: str) -> str:
+    """What stands in quotes, its escapes read. Raises `InputError`."""
+
     def character(match: re.Match[str]) -> str:
         number = match[2] or match[3]
         return chr(int(number, 16)) if number else _ESCAPED[match[1]]
 
     try:
-        return _ESCAPE.sub(character, text) if escapes and "\\" in text else text
+        return _ESCAPE.sub(character, text) if "\\" in text else text
     except (ValueError, OverflowError) as error:
         raise _refused("an escape that is no character") from error
 

@@ -183,6 +183,27 @@ def test_a_build_that_depends_on_what_is_not_known_is_not_read() -> None:
     assert problem.skipped
 
 
+def test_escapes_beside_variables_are_read() -> None:
+    r"""`\n` ends a line of an inline Dockerfile, with `${…}` in it, too: see `bake --print`."""
+    text = r"""variable "V" { default = "6.2" }
+function "f" {
+  params = [x]
+  result = "FROM redis:${x}\nUSER 1\n"
+}
+target "a" { dockerfile-inline = "FROM redis:${V}\nRUN echo \"$${x}\"\n" }
+target "b" { dockerfile-inline = f("7.0") }
+target "c" { contexts = { x = "docker-image://redis:${V}\u0037" } }
+target "m" {
+  name = "m-${v}"
+  matrix = { v = ["5.0", "5.1"] }
+  dockerfile-inline = "ARG B\nFROM redis:$${B}\n"
+  args = { B = v }
+}
+"""
+    found = {str(target.reference) for target in extract(bake, text, "docker-bake.hcl").targets}
+    assert found == {f"redis:{tag}" for tag in ("6.2", "7.0", "6.27", "5.0", "5.1")}
+
+
 ENDLESS = (
     "[for x in range(1000) : [for y in range(1000) : y]]",
     "f(1)",
