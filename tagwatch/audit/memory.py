@@ -15,6 +15,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import Index, parse_manifest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Failure
+from tagwatch.image.tag import Tag
 from tagwatch.image.tag_table import TagTable
 
 __all__ = ["Memory"]
@@ -46,10 +47,20 @@ class Memory:
         return frozenset(self._tags_of.get(digest, ()))
 
     def line_beside(self, tag: str) -> Iterator[Interval]:
-        """The last interval of every other tag in the line of `tag`, what began last first."""
-        for interval in self._lines.get(self.table.read(tag).line, ()):
-            if interval.tag != tag:
+        """The last interval of every other tag in the line of `tag`, what began last first.
+
+        Unfinished versions are passed over, unless `tag` is one: what is released does not go on
+        with them.
+        """
+        asked = self.table.read(tag)
+        for interval in self._lines.get(asked.line, ()):
+            if interval.tag != tag and (
+                self._is_unfinished(asked) or not self._is_unfinished(self.table.read(interval.tag))
+            ):
                 yield interval
+
+    def _is_unfinished(self, tag: Tag) -> bool:
+        return tag.is_prerelease or self.table.is_development(tag)
 
     @cached_property
     def listed_in_tags(self) -> frozenset[Digest | None]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 
 from tagwatch.image.token import Part, Token, split_tag, token_of
 from tagwatch.image.vocabulary import PLAIN, Vocabulary
@@ -197,7 +197,13 @@ def version_key(version: str) -> Precedence:
     >>> version_key("3.15.0rc1") < version_key("3.15.0")
     True
     """
-    return parse_tag(version.replace("+", "_")).precedence
+    return _stated(version).precedence
+
+
+@lru_cache(maxsize=1 << 12)
+def _stated(version: str) -> Tag:
+    """A bare version text. The versions of a line are compared again and again."""
+    return parse_tag(version.replace("+", "_"))
 
 
 def is_step_back(before: str | None, after: str | None) -> bool:
@@ -212,7 +218,7 @@ def is_step_back(before: str | None, after: str | None) -> bool:
     """
     if before is None or after is None:
         return False
-    old, new = (parse_tag(version.replace("+", "_")) for version in (before, after))
+    old, new = _stated(before), _stated(after)
     is_before = old.scheme is new.scheme and new.precedence < old.precedence
     return is_before and not says_less(after, before)
 

@@ -273,6 +273,20 @@ def test_a_range_tells_the_past_of_what_it_comes_to() -> None:
     assert [one.tag for one in found.history] == ["7.4.11"]
 
 
+def test_a_line_does_not_go_on_with_what_is_unfinished() -> None:
+    """Pre-releases and what `dev` serves: `1.2` is no worse for them, and `1.3-rc` is."""
+    names = ("1.1", "1.2", "1.3-rc", "1.3.0-rc1", "2.0.0-beta1", "1.9.4")
+    served = {name: Digest(f"sha256:{n:064x}") for n, name in enumerate(names)}
+    intervals = {
+        name: (with_fields(interval(one, days=0, ended=False), tag=name),)
+        for name, one in served.items()
+    }
+    table = TagTable.of({**served, "dev": served["1.9.4"]})
+    known = replace(memory(served["1.2"], {}), table=table, intervals=intervals)
+    beside = {tag: {one.tag for one in known.line_beside(tag)} for tag in ("1.2", "1.3-rc")}
+    assert beside == {"1.2": {"1.1"}, "1.3-rc": {*names} - {"1.3-rc"}}
+
+
 def test_time_alone_is_what_dating_again_adds() -> None:
     digest, documents = stored(image("7.4.11", "amd64"), image("7.4.11", "arm64"))
     known = memory(digest, documents, interval(digest, days=80, ended=False))
