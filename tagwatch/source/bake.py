@@ -53,7 +53,7 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
     text = document.source.text
     ignores = find_ignores(text, path, comment="#") + find_ignores(text, path, comment="//")
     found = list(attach(targets.values(), ignores))
-    problems = list(document.problems)
+    problems = [*document.problems, *file.problems]
     for name in file.targets:
         build = None if builds.is_full else reader.build(name)
         if build is not None:

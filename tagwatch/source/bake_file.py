@@ -19,7 +19,7 @@ from tagwatch.source.hcl.syntax import (
 )
 from tagwatch.source.hcl.value import Function, Scope, UnknownValueError
 from tagwatch.source.image_text import place_of
-from tagwatch.source.target import Span
+from tagwatch.source.target import Problem, Span
 from tagwatch.source.text.interpolation import Resolved, joined, literal
 from tagwatch.source.text.node import Document, Node, Scalar, Sequence, items_of
 from tagwatch.source.text.node import Mapping as MappingNode
@@ -42,7 +42,7 @@ class BakeTarget:
 
 
 class BakeFile:
-    """One file. `places`: where each variable's default stands."""
+    """One file. `places`: where each variable's default stands. `problems`: what was left out."""
 
     def __init__(self, document: Document, environment: Mapping[str, str]) -> None:
         root = document.roots[0] if document.roots else None
@@ -54,7 +54,13 @@ class BakeFile:
         self._values: dict[str, Value] = {}
         self._open: set[str] = set()
         self._scope = Scope(self._variable_value, dict(self._functions()))
-        self.targets = dict(islice(self._targets(), _MAX_TARGETS))
+        made = list(islice(self._targets(), _MAX_TARGETS + 1))
+        self.targets = dict(made[:_MAX_TARGETS])
+        self.problems: tuple[Problem, ...] = ()
+        if len(made) > _MAX_TARGETS:
+            message = f"more than {_MAX_TARGETS} targets; of the others nothing is read"
+            place = document.location(made[-1][1].node)
+            self.problems = (Problem(message=message, location=place),)
 
     def lineage(self, name: str) -> list[BakeTarget]:
         """The target, then what it inherits from: of several the last wins.

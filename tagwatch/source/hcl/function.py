@@ -19,6 +19,7 @@ __all__ = ["FUNCTIONS", "Value", "is_true", "number_of", "text_of"]
 Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
 _Function = Callable[..., Value]
 _VERB = regex(r"%([-+ 0#]*)([0-9]{0,3})(?:\.([0-9]{1,3}))?([sdqvfgxX%t])")
+_NUMBER = regex(r"-?[0-9]{1,30}|-?[0-9]{1,15}(?:\.[0-9]{1,15})?(?:[eE][-+]?[0-9]{1,3})?")
 _MAX_RANGE = 1024
 _MAX_PRODUCT = 16_384
 
@@ -37,7 +38,9 @@ def text_of(value: Value) -> str:
 def number_of(value: Value) -> float:
     """A number, or a text that is one. Raises `TypeError`, `ValueError`."""
     if isinstance(value, str):
-        return int(value) if re.fullmatch(r"-?[0-9]{1,18}", value) else float(value)
+        if not _NUMBER.fullmatch(value):
+            raise ValueError("no number")
+        return int(value) if value.lstrip("-").isdigit() else float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("no number")
     return value

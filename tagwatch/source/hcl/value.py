@@ -209,8 +209,10 @@ class Scope:
             if isinstance(source, dict)
             else list(enumerate(_items(source)))
         )
+        if len(pairs) > _MAX_ITEMS:
+            raise UnknownValueError("a list that is too long")
         made: list[tuple[Value, Value]] = []
-        for key, value in pairs[:_MAX_ITEMS]:
+        for key, value in pairs:
             bound = (key, value) if len(names) > 1 else (value,)
             local = dict(zip(map(str, names), bound, strict=True))
             if is_true(self._within(local, condition)):

@@ -204,6 +204,22 @@ target "m" {
     assert found == {f"redis:{tag}" for tag in ("6.2", "7.0", "6.27", "5.0", "5.1")}
 
 
+def test_targets_that_are_left_out_are_told() -> None:
+    text = """target "a" {
+  name = "a-${v}"
+  matrix = { v = range(%d) }
+  contexts = { x = "docker-image://redis:${v}" }
+}
+"""
+    whole, cut = (extract(bake, text % number, "docker-bake.hcl") for number in (1_000, 1_001))
+    assert not whole.problems
+    assert [one.message for one in cut.problems] == [
+        "more than 1000 targets; of the others nothing is read",
+        *[one.message for one in whole.problems],
+    ]
+    assert len(cut.targets) == 1_000
+
+
 ENDLESS = (
     "[for x in range(1000) : [for y in range(1000) : y]]",
     "f(1)",

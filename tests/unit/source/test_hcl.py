@@ -164,6 +164,8 @@ ANSWERS = [
     ('G("a","b","c")', "a:b+c"),
     ('length(setproduct(["a","b"],["x","y"]))', "4"),
     ("signum(-3)", "-1"),
+    ('"12345678901234567890" + 1', "12345678901234567891"),
+    ('"-1.5e1" + 1', "-14"),
     ("[true] == [1]", "false"),
     ('jsondecode("{\\"a\\":[1.0]}") == {a=[1]}', "true"),
     ('length(distinct([1, true, "1", 1.0, [1], [true]]))', "5"),
@@ -187,6 +189,9 @@ UNKNOWN = [
     "upper(null)",
     '"a${null}"',
     '"%{ if B }y%{ endif }"',
+    '"1_0" + 1',
+    '"nan" + 1',
+    "length([for x in concat([for i in range(5) : range(1000)]...) : x])",
     "N ? 1 : 2",
 ]
 
