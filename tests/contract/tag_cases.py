@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from tagwatch.audit.history import Seen
 from tagwatch.audit.policy.policy import (
@@ -198,6 +199,20 @@ CASES: dict[str, tuple[Said, ...]] = {
                 evidence(SERIES, "6.2.24", lifecycle="abandoned", history=(interval("a", 200),)),
             ),
             expect=speaks("200 days", severity=NOTE),
+        ),
+        Said(
+            why="nobody knows how it went on since it was looked at",
+            targets=(SERIES,),
+            facts=(
+                evidence(
+                    SERIES,
+                    "6.2.24",
+                    lifecycle="abandoned",
+                    history=(interval("a", 200),),
+                    at=AT - timedelta(days=50),
+                ),
+            ),
+            expect=speaks("150 days", severity=NOTE),
         ),
         Said(
             why="a superseded full version rests by right",

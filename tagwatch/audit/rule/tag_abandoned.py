@@ -23,13 +23,13 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A tag whose past says `abandoned`."""
+    """A tag whose past says `abandoned`: how long it rested when it was looked at last."""
     target, evidence = subject.target, subject.evidence
     if evidence is None or target.selector is not None or not evidence.history:
         return
     if evidence.lifecycle != Lifecycle.ABANDONED:
         return
-    rested = days(evidence.history[-1].first_seen, subject.at)
+    rested = days(evidence.history[-1].first_seen, evidence.at or subject.at)
     newer = newest(evidence.resolution.newer)
     yield Statement(
         message=f"{name(target)} has not moved for {rested} days, while its line has",
