@@ -12,7 +12,7 @@ from tagwatch.audit.change.change import Change
 from tagwatch.audit.history import Interval
 from tagwatch.errors import InvalidDocumentError
 from tagwatch.image.digest import Digest
-from tagwatch.image.manifest import Index, parse_manifest
+from tagwatch.image.manifest import SCHEMA1_TYPES, Index, parse_manifest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Failure
 from tagwatch.image.tag import Tag
@@ -70,6 +70,8 @@ class Memory:
 
     def _listed_in(self, digest: Digest) -> Iterable[Digest | None]:
         document = self.documents.get(digest)
+        if document is not None and document.media_type in SCHEMA1_TYPES:
+            return ()  # it is of one platform, and lists none
         try:
             found = parse_manifest(document.raw, document.media_type) if document else None
         except InvalidDocumentError:

@@ -195,6 +195,13 @@ def test_what_tags_list_is_looked_through_once_for_all_pins() -> None:
     assert Counted.asked == {digest: 1, **{pin.digest: 1 for pin in pins}}
 
 
+def test_a_schema_1_manifest_lists_no_platform() -> None:
+    raw = b'{"schemaVersion":1,"fsLayers":[]}'
+    for media_type, listed in ((min(SCHEMA1_TYPES), frozenset()), (OCI_INDEX, {None})):
+        old = Document(digest=digest_of(raw), media_type=media_type, raw=raw)
+        assert memory(old.digest, {old.digest: old}).listed_in_tags == listed
+
+
 def test_a_config_that_is_none_is_told_and_says_nothing_of_the_platform() -> None:
     digest, documents = stored(image("7.4.11", "amd64"))
     config = "application/octet-stream"  # see `stored`
