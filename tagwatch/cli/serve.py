@@ -68,7 +68,7 @@ command = Command(
     help="keep the schedule; serve reports, health and metrics",
     arguments=arguments,
     run=run,
-    epilog="POST /webhook asks for a scan where TAGWATCH_WEBHOOK_TOKEN is set: with it as bearer "
-    "token, or as /webhook/<token> from registries that send no header. What the post says is not "
-    "believed: the registries are asked.",
+    epilog="POST /webhook asks for a scan where TAGWATCH_WEBHOOK_TOKEN is set: with it as bearer\n"
+    "token, or as /webhook/<token> from registries that send no header. What the post says is\n"
+    "not believed: the registries are asked.",
 )

@@ -74,11 +74,6 @@ class Descriptor:
         )
 
     @property
-    def is_foreign(self) -> bool:
-        """True for a layer that the registry need not hold (Windows base layers)."""
-        return "foreign" in self.media_type or "nondistributable" in self.media_type
-
-    @property
     def attested(self) -> str | None:
         """The digest of the image manifest that this attestation entry describes."""
         return self.annotations.get("vnd.docker.reference.digest")

@@ -48,7 +48,9 @@ def application(
             raise web.HTTPNotFound(text="there is no webhook: set TAGWATCH_WEBHOOK_TOKEN\n")
         header = request.headers.get("Authorization", "").removeprefix("Bearer ")
         sent = str(request.match_info.get("token", header))
-        if not hmac.compare_digest(sent.encode(), token.encode()):
+        # a header of odd bytes comes with surrogates, and so does a variable of the environment
+        raw, wanted = (text.encode(errors="surrogateescape") for text in (sent, token))
+        if not hmac.compare_digest(raw, wanted):
             raise web.HTTPForbidden
         await request.read()  # what it says is not believed: the registry is asked
         rescan.set()

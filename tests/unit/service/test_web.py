@@ -43,7 +43,7 @@ class Served:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         lines = [f"{method} {path} HTTP/1.1", "Host: h", "Connection: close", "Content-Length: 0"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-        writer.write("\r\n".join([*lines, "", ""]).encode())
+        writer.write("\r\n".join([*lines, "", ""]).encode(errors="surrogateescape"))
         head, _, text = (await reader.read()).decode().partition("\r\n\r\n")
         writer.close()
         await writer.wait_closed()
@@ -141,6 +141,8 @@ async def test_the_webhook_asks_for_a_scan(
         ("/webhook/wrong", {}),
         ("/webhook", {"Authorization": "Bearer "}),
         ("/webhook", {"Authorization": "Bearer corréct-horse"}),
+        ("/webhook", {"Authorization": "Bearer \udcff\udcfe"}),  # bytes that are no text
+        ("/webhook/%ff", {}),
         ("/webhook/wrong", {"Authorization": f"Bearer {TOKEN}"}),
     ],
 )
