@@ -18,14 +18,14 @@ from tagwatch.ledger.timeline import woven
 __all__ = ["store_history"]
 
 _KINDS = tuple(Seen)
-
-
 _KNOWN = """
   SELECT i.kind, t.name, d.bytes, i.first_seen, i.last_seen, i.ended, i.version, i.verdict
-  FROM imported i
-  CROSS JOIN tag t ON t.repository_id = i.repository_id AND t.id = i.tag_id
+  FROM tag t
+  CROSS JOIN imported i ON i.repository_id = t.repository_id AND i.tag_id = t.id
   CROSS JOIN digest d ON d.repository_id = i.repository_id AND d.id = i.digest_id
-  WHERE i.repository_id = ? ORDER BY t.name, i.kind, i.n"""
+  WHERE t.repository_id = ? ORDER BY t.name, i.kind, i.n"""
+"""Tags are found by name and what is imported by its tag: the other way round, each is sought
+among all."""
 
 
 def store_history(

@@ -362,6 +362,17 @@ def test_importing_again_replaces_what_was_imported_of_these_tags(ledger: Ledger
     assert check(ledger.path) == ()
 
 
+def test_importing_again_costs_what_importing_did(ledger: Ledger) -> None:
+    """By SQLite's own count of its steps: each row was sought among all tags."""
+    whole = [told(f"t{n}", 0, 10, Seen.PUSHED, "a") for n in range(1_000)]
+    ticks: list[None] = []
+    ledger._connection.set_progress_handler(lambda: ticks.append(None), 100)
+    ledger.import_history(REDIS, whole)
+    first = len(ticks)
+    ledger.import_history(REDIS, whole)
+    assert len(ticks) - first < 3 * first, (first, len(ticks))
+
+
 def test_who_remembers_less_takes_nothing_away(ledger: Ledger) -> None:
     """A checkout without its past, an older one, and a registry that knows the last push alone."""
     whole = [
