@@ -38,7 +38,7 @@ from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field
 from tagwatch.walk.batch import Batch
-from tagwatch.walk.prefix import below, prefix_of
+from tagwatch.walk.prefix import below, nothing_below, prefix_of
 from tagwatch.walk.site import Site
 from tagwatch.walk.work import RegistryWork
 
@@ -225,7 +225,10 @@ class Asker:
             except RegistryError as error:
                 failures.append(_failure(prefix.repository, error))
                 continue
-            expanded += below(watch, prefix, found)
+            kept = list(below(watch, prefix, found))
+            expanded += kept
+            if not kept:
+                failures.append(_failure(prefix.repository, nothing_below(watch, len(found))))
 
     def _plan_settings(self, needs: Need) -> PlanSettings:
         sweeps = {host: settings.full_sweep for host, settings in self._settings.items()}

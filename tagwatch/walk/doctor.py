@@ -128,7 +128,8 @@ def _count(repositories: int) -> str:
 def _read(one: Diagnosis) -> str:
     """What of the registry was tried."""
     if not one.repository:
-        return "nothing: no repository of it is named"
+        named = "below what is watched" if one.below else "of it is named"
+        return f"nothing: no repository {named}"
     if one.tags is None:
         return f"{one.repository}: failed"
     return f"{one.repository}: {one.tags} {'tag' if one.tags == 1 else 'tags'}"

@@ -7,10 +7,11 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from tagwatch.config.settings import Watch
+from tagwatch.errors import NotFoundError
 from tagwatch.image.reference import Repository
 from tagwatch.value import replace
 
-__all__ = ["Prefix", "below", "prefix_of"]
+__all__ = ["Prefix", "below", "nothing_below", "prefix_of"]
 
 _ANY = "any"
 
@@ -53,6 +54,17 @@ def below(watch: Watch, prefix: Prefix, found: Iterable[Repository]) -> Iterator
         wanted = not kept or any(_matches(glob, names) for glob in kept)
         if wanted and not any(_matches(glob, names) for glob in watch.exclude):
             yield replace(watch, image=repository.name, include=tags)
+
+
+def nothing_below(watch: Watch, listed: int) -> NotFoundError:
+    """The error for a prefix that watches nothing, of as many repositories as are `listed`."""
+    if listed:
+        message = f"none of the {listed} repositories below it passes `include` and `exclude`"
+        return NotFoundError(f"{watch.image}: {message}", hint="correct the globs of this watch")
+    return NotFoundError(
+        f"{watch.image}: its registry lists no repository below it",
+        hint="correct the prefix, or log in as somebody who sees them: `tagwatch doctor` says who",
+    )
 
 
 def _names(repository: Repository, prefix: Prefix) -> tuple[str, str]:

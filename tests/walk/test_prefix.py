@@ -133,6 +133,34 @@ async def test_what_is_watched_and_not_read_is_told_where_it_is_watched(
     assert (location["path"], location["line"], location["column"]) == ("tagwatch.yaml", 3, 17)
 
 
+@pytest.mark.parametrize(
+    ("watch", "why"),
+    [
+        ("{image: registry.example/shpo/*}", "its registry lists no repository below it"),
+        (
+            "{image: registry.example/shop/*, exclude: ['*']}",
+            "none of the 4 repositories below it passes `include` and `exclude`",
+        ),
+    ],
+)
+async def test_a_prefix_that_watches_nothing_is_not_clean(
+    tmp_path: Path, watch: str, why: str
+) -> None:
+    """A typing error in it was a complete night without findings."""
+    place = Workplace(tmp_path, {"HOME": str(tmp_path)})
+    double = served()
+    async with double.serving():
+        configure(place, double, watch)
+        answer = (await place.run("scan", "--format", "json")).json
+        told = await place.run("doctor")
+    assert not answer["complete"]
+    (finding,) = answer["findings"]
+    assert finding["rule"] == "check-incomplete"
+    assert why in finding["message"]
+    assert finding["location"]["path"] == "tagwatch.yaml"
+    assert ("no repository below what is watched" in told.out) == ("shpo" in watch)
+
+
 async def test_a_registry_that_was_not_asked_has_no_line(tmp_path: Path) -> None:
     """A `blocked` one of registries.conf: "0 requests ()", the summary said."""
     place = Workplace(tmp_path, {"HOME": str(tmp_path)})
