@@ -68,12 +68,15 @@ _TAGS_OF_DIGEST = """
     UNION SELECT tag_id FROM imported WHERE repository_id = ?1 AND digest_id = ?2)"""
 _MOVE = """
   SELECT r.registry, r.path, t.name, b.bytes, a.bytes, i.first_seen, m.change
-  FROM move m
-  JOIN repository r ON r.id = m.repository_id
-  JOIN tag t ON t.repository_id = m.repository_id AND t.id = m.tag_id
-  JOIN interval i USING (repository_id, tag_id, n)
-  JOIN digest a ON a.repository_id = m.repository_id AND a.id = i.digest_id
-  JOIN digest b ON b.repository_id = m.repository_id AND b.id = m.before_id"""
+  FROM repository r
+  CROSS JOIN tag t ON t.repository_id = r.id
+  CROSS JOIN move m ON m.repository_id = r.id AND m.tag_id = t.id
+  CROSS JOIN interval i ON i.repository_id = r.id AND i.tag_id = t.id AND i.n = m.n
+  CROSS JOIN digest a ON a.repository_id = r.id AND a.id = i.digest_id
+  CROSS JOIN digest b ON b.repository_id = r.id AND b.id = m.before_id"""
+"""Tags have no index by number: sought from their moves, each would be among all of them."""
+_MOVED_SINCE = "SELECT repository_id FROM move WHERE run_id > ?1"
+_UNEXPLAINED = "SELECT repository_id FROM move WHERE change IS NULL"
 
 
 class Reader:
@@ -352,7 +355,7 @@ class Reader:
         from tagwatch.audit.result import RepositoryChange
 
         rows = self._rows(
-            f"{_MOVE} WHERE m.run_id > ? AND m.change IS NOT NULL "
+            f"{_MOVE} WHERE r.id IN ({_MOVED_SINCE}) AND m.run_id > ?1 AND m.change IS NOT NULL "
             "ORDER BY i.first_seen, r.registry, r.path, t.name",
             (run_id,),
         )
@@ -379,7 +382,10 @@ class Reader:
         """Moves without a verdict: an interrupted run leaves them for the next one to explain."""
         from tagwatch.ledger.record import Move
 
-        rows = self._rows(f"{_MOVE} WHERE m.change IS NULL ORDER BY i.first_seen, r.path, t.name")
+        rows = self._rows(
+            f"{_MOVE} WHERE r.id IN ({_UNEXPLAINED}) AND m.change IS NULL "
+            "ORDER BY i.first_seen, r.path, t.name"
+        )
         return tuple(
             Move(
                 repository=Repository(registry=registry, path=path),

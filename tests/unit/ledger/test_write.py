@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,27 @@ def test_the_newest_change_of_a_tag(ledger: Ledger) -> None:
             changes.append(change)
     assert ledger.newest_change(REDIS, "t7") == changes[-1]
     assert ledger.newest_change(REDIS, "t6") is None
+
+
+def test_many_moves_are_read_in_steps_that_are_their_number(ledger: Ledger) -> None:
+    """By SQLite's own count: each move was sought among all tags of its repository."""
+    spent = []
+    for day, (count, repository) in enumerate(((250, MIRROR), (1_000, REDIS))):
+        for text in "ab":
+            at = AT + (2 * day + "ab".index(text)) * DAY
+            tags = dict.fromkeys([f"t{n}" for n in range(count)], text)
+            moves = ledger.add(ledger.begin_run("scan", at), snapshot(at, repository, **tags)).moves
+        ticks: list[None] = []
+        ledger._connection.set_progress_handler(partial(ticks.append, None), 100)
+        assert ledger.unexplained_moves() == moves
+        ledger._connection.set_progress_handler(None, 0)
+        spent.append(len(ticks))
+        for move in moves:
+            change = Change(
+                tag=move.tag, before=move.before, after=move.after, at=at, verdict=Verdict.REBUILT
+            )
+            ledger.set_verdict(move, change)
+    assert spent[1] < 8 * spent[0], spent
 
 
 def test_a_move_is_unexplained_until_it_has_a_verdict(ledger: Ledger) -> None:
