@@ -39,7 +39,7 @@ from tagwatch.walk.seed import Seeding
 from tagwatch.walk.site import BASES_ASKED, Site, bases_key
 from tagwatch.walk.standing import Standing, may_stand
 from tagwatch.walk.version import claimed_version, named_versions
-from tagwatch.walk.watched import Watched, watched
+from tagwatch.walk.watched import Watched, idle, watched
 
 __all__ = ["Order", "Survey", "needs_of", "survey"]
 
@@ -219,6 +219,7 @@ class _Remembering:
         named = {evidence_key(target) for target in targets}
         found = list(watched(watches, memory, beside=named))
         self._found.watched += found
+        self._found.answers.remarks += idle(watches, memory, found)
         wanted: dict[str, Target] = {}
         for target in (*sorted(targets, key=_is_not_parent), *chain.from_iterable(found)):
             if (key := evidence_key(target)) is not None:

@@ -12,11 +12,12 @@ from tagwatch.audit.memory import Memory
 from tagwatch.config.settings import Watch
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.selector import SelectorKind, parse_selector, select
+from tagwatch.image.snapshot import Remark
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, replace
 from tagwatch.walk.ask import pattern_of
 
-__all__ = ["Watched", "watched"]
+__all__ = ["Watched", "idle", "watched"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,24 @@ def watched(
             if new:
                 named = (one.reference.tag for one in new if one.reference is not None)
                 yield replace(found, tags=tuple(filter(None, named)))
+
+
+def idle(watches: Iterable[Watch], memory: Memory, found: Iterable[Watched]) -> Iterator[Remark]:
+    """What of the watches comes to no tag of a repository whose tags are known.
+
+    `found`: what `watched` gave: of most entries it is all there is to know.
+    """
+    if not memory.table.tags:
+        return
+    busy = {id(one.watch) for one in found}
+    for watch in watches:
+        if id(watch) in busy and len(watch.tags) < 2:
+            continue
+        for text in watch.tags or ("*",):
+            if not len(_watched(watch, text, memory)):
+                named = f"{watch.location}: no tag that is known matches {text!r}"
+                globs = " and its `include` and `exclude`" if watch.include or watch.exclude else ""
+                yield Remark(repository=memory.repository, message=f"{named}{globs}")
 
 
 def _watched(watch: Watch, text: str, memory: Memory) -> Watched:

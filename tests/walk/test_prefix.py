@@ -161,6 +161,27 @@ async def test_a_prefix_that_watches_nothing_is_not_clean(
     assert ("no repository below what is watched" in told.out) == ("shpo" in watch)
 
 
+@pytest.mark.parametrize(
+    ("watch", "why"),
+    [
+        ("{image: registry.example/shop/api, tags: ['/^9/', '1.0']}", "matches '/^9/'"),
+        (
+            "{image: registry.example/shop/api, include: ['9*']}",
+            "matches '*' and its `include` and `exclude`",
+        ),
+        ("{image: registry.example/shop/api, tags: ['/^1/', '2.0']}", ""),
+    ],
+)
+async def test_a_pattern_that_no_tag_matches_is_told(tmp_path: Path, watch: str, why: str) -> None:
+    place = Workplace(tmp_path, {"HOME": str(tmp_path)})
+    double = served()
+    async with double.serving():
+        configure(place, double, watch)
+        answer = (await place.run("scan", "--format", "json")).json
+    told = [one["message"] for one in answer["remarks"]]
+    assert told == ([f"tagwatch.yaml:3:17: no tag that is known {why}"] if why else [])
+
+
 async def test_a_registry_that_was_not_asked_has_no_line(tmp_path: Path) -> None:
     """A `blocked` one of registries.conf: "0 requests ()", the summary said."""
     place = Workplace(tmp_path, {"HOME": str(tmp_path)})
