@@ -236,10 +236,12 @@ FAULTS: Mapping[str, Fault | None] = {
 class Misbehaving:
     """The running server. `asked` counts requests by registry.
 
-    A path that contains `breaks` answers 500, whatever the registry.
+    A path that contains `breaks` answers 500, whatever the registry. All serve the images of
+    `shelf`, save that what `huge` has is its own: an image that another one told is not read again.
     """
 
     shelf: Shelf
+    apart: Shelf = field(default_factory=lambda: small_shelf("another root"))
     faults: dict[str, Fault | None] = field(default_factory=lambda: dict(FAULTS))
     asked: Counter[str] = field(default_factory=Counter)
     release: asyncio.Event = field(default_factory=asyncio.Event)
@@ -265,29 +267,29 @@ class Misbehaving:
             answer = await fault(asked)
             if answer is not None:
                 return answer
-        return self._well(f"/{rest}")
+        return self._well(f"/{rest}", self.apart if name == "huge" else self.shelf)
 
-    def _well(self, path: str) -> web.Response:
+    def _well(self, path: str, shelf: Shelf) -> web.Response:
         if path == "/v2/":
             return web.json_response({})
         repository, _, asked = path.removeprefix("/v2/").partition("/manifests/")
-        tags = self.shelf.tags.get("app", {})
+        tags = shelf.tags.get("app", {})
         if asked:
-            found = self.shelf.manifests.get(tags.get(asked, asked))  # type: ignore[call-overload]
+            found = shelf.manifests.get(tags.get(asked, asked))  # type: ignore[call-overload]
             if found is None:
                 return web.Response(status=404)
             headers = {"Content-Type": found.media_type, "Docker-Content-Digest": found.digest}
             return web.Response(body=found.raw, headers=headers)
         if path.endswith("/tags/list"):
             return web.json_response({"name": repository, "tags": sorted(tags)})
-        raw = self.shelf.blobs.get(path.rpartition("/")[2])  # type: ignore[call-overload]
+        raw = shelf.blobs.get(path.rpartition("/")[2])  # type: ignore[call-overload]
         return web.Response(body=raw) if raw is not None else web.Response(status=404)
 
 
-def small_shelf() -> Shelf:
+def small_shelf(content: str = "root") -> Shelf:
     """`app` with tags 1.0 and 1, the same image."""
     shelf = Shelf()
-    image = build(None, [Step(created_by="ADD rootfs", content="root")], day="2026-05-01")
+    image = build(None, [Step(created_by="ADD rootfs", content=content)], day="2026-05-01")
     shelf.push("app", ("1.0", "1"), [image], "2026-05-01")
     return shelf
 
