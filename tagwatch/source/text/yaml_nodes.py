@@ -31,8 +31,10 @@ _MAX_DEPTH = 150  # OpenAPI schemas in CRDs reach about 60
 _MAX_NODES = 1_000_000
 _MAX_MERGED = 200_000
 _SEPARATOR = re.compile(r"(?m)^[ \t]*---(?:[ \t][^\n]*)?\r?$")
+_SPACE = r"(?:\s|(?<=[\n\r\x85\u2028\u2029])\ufeff)+"  # libyaml passes over a BOM at a line's start
 _PROPERTY = re.compile(  # libyaml ends an anchor's name at any other character
-    r"(?:!<[^>\s]*>|![^\s\[\]{},]*|&[A-Za-z0-9_-]+)(?:\s+(?:\#[^\n]*\s+)*|(?=[?:,\]}%@`]|$))"
+    r"(?:!<[^>\s]*>|![^\s\[\]{},]*|&[A-Za-z0-9_-]+)"
+    rf"(?:{_SPACE}(?:\#[^\n]*{_SPACE})*|(?=[?:,\]}}%@`]|$))"
 )
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tagwatch.source.image_text import text_range
@@ -180,6 +180,7 @@ def test_an_anchor_ends_where_libyaml_ends_it() -> None:
     assert document.source.text[node.start : node.end] == node.value == ":<"
 
 
+@example("!\n\ufeff<")
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.sampled_from("ab:-?[]{},&*!|>'\"#\n \té\u2028\ufeff<%@`~"), max_size=40))
 def test_any_text_gives_nodes_or_problems(text: str) -> None:
