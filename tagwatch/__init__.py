@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from tagwatch.api import check as check
     from tagwatch.api import fix as fix
     from tagwatch.api import scan as scan
-    from tagwatch.audit.change.change import Change as Change
-    from tagwatch.audit.change.change import Verdict as Verdict
-    from tagwatch.audit.evidence import Evidence as Evidence
-    from tagwatch.audit.finding import Finding as Finding
-    from tagwatch.audit.finding import Fix as Fix
-    from tagwatch.audit.finding import Severity as Severity
-    from tagwatch.audit.fixing import Strategy as Strategy
-    from tagwatch.audit.history import Interval as Interval
-    from tagwatch.audit.result import AuditResult as AuditResult
-    from tagwatch.audit.version.resolution import Basis as Basis
-    from tagwatch.audit.version.resolution import Resolution as Resolution
-    from tagwatch.audit.version.resolution import Status as Status
+    from tagwatch.audit.model.change import Change as Change
+    from tagwatch.audit.model.change import Verdict as Verdict
+    from tagwatch.audit.model.evidence import Evidence as Evidence
+    from tagwatch.audit.model.finding import Finding as Finding
+    from tagwatch.audit.model.finding import Fix as Fix
+    from tagwatch.audit.model.finding import Severity as Severity
+    from tagwatch.audit.model.history import Interval as Interval
+    from tagwatch.audit.model.resolution import Basis as Basis
+    from tagwatch.audit.model.resolution import Resolution as Resolution
+    from tagwatch.audit.model.resolution import Status as Status
+    from tagwatch.audit.verdict.fixing import Strategy as Strategy
+    from tagwatch.audit.verdict.result import AuditResult as AuditResult
     from tagwatch.errors import ConfigError as ConfigError
     from tagwatch.errors import InputError as InputError
     from tagwatch.errors import InvalidReferenceError as InvalidReferenceError
@@ -45,13 +45,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "api": "Asking CheckOptions ScanResult check fix scan",
-    "audit.change.change": "Change Verdict",
-    "audit.evidence": "Evidence",
-    "audit.finding": "Finding Fix Severity",
-    "audit.fixing": "Strategy",
-    "audit.history": "Interval",
-    "audit.version.resolution": "Basis Resolution Status",
-    "audit.result": "AuditResult",
+    "audit.model.change": "Change Verdict",
+    "audit.model.evidence": "Evidence",
+    "audit.model.finding": "Finding Fix Severity",
+    "audit.verdict.fixing": "Strategy",
+    "audit.model.history": "Interval",
+    "audit.model.resolution": "Basis Resolution Status",
+    "audit.verdict.result": "AuditResult",
     "errors": "ConfigError InputError InvalidReferenceError LedgerError NothingToReadError "
     "RegistryError TagwatchError",
     "image.digest": "Digest",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
-from tagwatch.audit.baseline import Baseline
 from tagwatch.audit.judge import Case, judge
-from tagwatch.audit.qualify import qualify
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.verdict.baseline import Baseline
+from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.audit.version.qualify import qualify
 from tagwatch.errors import InputError, NothingToReadError
 from tagwatch.source.target import Extraction, Problem, Target, Targets
 from tagwatch.value import dataclass, field, replace
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import asyncio
     from pathlib import Path
 
-    from tagwatch.audit.evidence import Evidence
-    from tagwatch.audit.fixing import Strategy
+    from tagwatch.audit.model.evidence import Evidence
+    from tagwatch.audit.verdict.fixing import Strategy
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.walk.fix import Draft
     from tagwatch.walk.watched import Watched
@@ -112,7 +112,7 @@ def fix(
 
     The result is that of the files as drafted; `Draft.write` writes them. Raises as `check`.
     """
-    from tagwatch.audit.fixing import fixes_of, tags_to_know
+    from tagwatch.audit.verdict.fixing import fixes_of, tags_to_know
     from tagwatch.walk.fix import Draft
 
     options = options or CheckOptions()
@@ -185,7 +185,7 @@ def _with_known_before(found: Found, case: Case, site: Site, options: CheckOptio
     from os.path import realpath
     from pathlib import Path
 
-    from tagwatch.audit.baseline import make_baseline
+    from tagwatch.audit.verdict.baseline import make_baseline
     from tagwatch.workspace.git_history import changed_files
 
     assert options.diff_base is not None

@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tagwatch.audit.baseline import Baseline
-from tagwatch.audit.evidence import Evidence, evidence_key
-from tagwatch.audit.finding import Finding, Severity
 from tagwatch.audit.judge import Case, judge
-from tagwatch.audit.knowledge import Knowledge
-from tagwatch.audit.policy.policy import Policy, RuleSettings
-from tagwatch.audit.result import AuditResult
-from tagwatch.audit.version.resolution import Basis, Resolution, Status
+from tagwatch.audit.model.evidence import Evidence, evidence_key
+from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.knowledge import Knowledge
+from tagwatch.audit.model.policy import Policy, RuleSettings
+from tagwatch.audit.model.resolution import Basis, Resolution, Status
+from tagwatch.audit.verdict.baseline import Baseline
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Extraction, Field, Instruction, Location, Span, Target

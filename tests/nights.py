@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Protocol
 
-from tagwatch.audit.base.base import BaseBuild, BaseMatch, BaseVerdict
 from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.match import match_bases
-from tagwatch.audit.change.change import Verdict
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
-from tagwatch.audit.history import Interval
-from tagwatch.audit.image import Image, read_image
+from tagwatch.audit.model.base import BaseBuild, BaseMatch, BaseVerdict
+from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.history import Interval
+from tagwatch.audit.reading.image import Image, read_image
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.image.snapshot import Document

@@ -21,10 +21,10 @@ from random import Random
 from urllib.parse import urlsplit
 
 from tagwatch.api import scan
-from tagwatch.audit.base.base import BaseMatch
-from tagwatch.audit.change.change import Verdict
-from tagwatch.audit.finding import Finding
-from tagwatch.audit.knowledge import Knowledge
+from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.config.load import load_configuration
 from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import OCI_INDEX, OCI_MANIFEST

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from tagwatch.audit.image import Image, read_image
+from tagwatch.audit.reading.image import Image, read_image
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tests.image_builder import (
     EPOCH,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Remark
 from tests.publish_sample import sample

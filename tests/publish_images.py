@@ -9,11 +9,11 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from tagwatch.audit.base.base import BaseMatch, BaseVerdict, MatchedBase
-from tagwatch.audit.change.change import Change, Verdict
-from tagwatch.audit.evidence import Evidence, PlatformFacts
-from tagwatch.audit.history import Interval, Seen
-from tagwatch.audit.version.resolution import Basis, Newer, Resolution, Status
+from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.evidence import Evidence, PlatformFacts
+from tagwatch.audit.model.history import Interval, Seen
+from tagwatch.audit.model.resolution import Basis, Newer, Resolution, Status
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from tagwatch.audit.finding import Finding, Fix, Severity, fingerprint
-from tagwatch.audit.result import AuditResult, Coverage, Ignored, RepositoryChange
+from tagwatch.audit.model.finding import Finding, Fix, Severity, fingerprint
+from tagwatch.audit.verdict.result import AuditResult, Coverage, Ignored, RepositoryChange
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Quota
 from tagwatch.publish.interface import PublishContext, RuleText, RunSummary

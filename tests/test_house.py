@@ -34,6 +34,107 @@ HEIGHT = {
     "service": 9,
     "cli": 10,
 }
+
+# The floors inside each room, from the ground up; folders and loose modules are its boxes. A box
+# imports only what stands on a lower floor of its room.
+FLOORS: dict[str, str] = {
+    "image": """
+        digest pattern platform token
+        manifest reference vocabulary
+        image_config schema1 snapshot tag
+        tag_table
+        selector
+    """,
+    "source": """
+        library target
+        companion edit ignore shared_value text
+        compose_environment digest_comment hcl
+        buildkit image_text plain
+        bake_file compose_file dockerfile gitlab_ci split_reference
+        build compose_port helm_values
+        bake_reader compose_build github_actions helm release
+        bake compose kubernetes
+        devcontainer kustomize
+    """,
+    "audit": """
+        model
+        reading
+        diff version
+        base fact
+        change rule
+        verdict
+        judge
+    """,
+    "config": """
+        document duration file
+        form policy_form strict
+        policy_check schema settings
+        read
+        load
+    """,
+    "knowledge": """
+        endoflife
+        bundled
+    """,
+    "workspace": """
+        git_history recognition
+        find
+        read
+        official_images write
+    """,
+    "publish": """
+        fix_line interface text
+        machine wording
+        answer github gitlab junit movement sarif
+        console html markdown notify
+        files
+    """,
+    "ledger": """
+        codec connection record timeline
+        intern maintenance outbox row schema spool standing
+        memory sight upgrade
+        read
+        write
+    """,
+    "registry": """
+        interface settings
+        host local mirror request
+        extract page wire
+        aws
+        credential
+        login
+        endpoint
+        oci
+        catalogue
+        client
+        diagnosis
+    """,
+    "crawl": """
+        task
+        codec image_reader
+        crawler engine plan
+    """,
+    "walk": """
+        batch facts_file fix immutable prefix rule_text running site version work
+        ask deliver doctor explain facts_place import_history keep local_image referrers
+        recall standing watched
+        lifecycle seed stand unasked
+        survey
+        look_up
+        compare facts
+    """,
+    "service": """
+        demo metrics nightly schedule
+        web
+        daemon
+    """,
+    "cli": """
+        baseline_file build_args command plain_line question
+        parser progress shell
+        base baseline check demo diff doctor explain extract facts history init ledger main policy \
+        report resolve scan schema serve
+    """,
+}
 SIBLINGS = {"crawl", "registry", "ledger", "publish"}
 PURE = {"image", "source", "audit"}
 IMPURE_MODULES = {
@@ -78,6 +179,32 @@ def test_imports_go_downwards_only() -> None:
                 allowed = name == "tagwatch.registry.interface" and room == "crawl"
             if not allowed:
                 wrong.append(f"{path}:{line}: {room} imports {name}; {CREDIT}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_floors_inside_a_room_go_downwards_only() -> None:
+    """Boxes of one floor do not import each other, so a room has no knot."""
+    wrong = []
+    for room, drawn in FLOORS.items():
+        floors = [line.split() for line in drawn.strip().splitlines()]
+        floor_of = {box: height for height, floor in enumerate(floors) for box in floor}
+        there = {
+            path.stem
+            for path in (ROOT / room).iterdir()
+            if (path.suffix == ".py" or any(path.glob("*.py"))) and path.stem != "__init__"
+        }
+        assert sorted(floor_of) == sorted(there), f"FLOORS names the boxes of {room}"
+        for path, tree, its_room in modules():
+            if its_room != room or path.name == "__init__.py":
+                continue
+            box = path.relative_to(ROOT / room).parts[0].removesuffix(".py")
+            for name, line in imports(tree):
+                parts = name.split(".")
+                if parts[:2] != ["tagwatch", room] or len(parts) < 3 or parts[2] == box:
+                    continue
+                if floor_of[parts[2]] >= floor_of[box]:
+                    wrong.append(f"{path}:{line}: {box} imports {name}; {CREDIT}")
+    assert set(FLOORS) == {path.name for path in ROOT.iterdir() if path.is_dir()} - {"__pycache__"}
     assert not wrong, "\n".join(wrong)
 
 

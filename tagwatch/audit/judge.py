@@ -11,17 +11,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from tagwatch.audit.base.subtraction import base_references, charge_to_base
-from tagwatch.audit.baseline import Baseline
-from tagwatch.audit.evidence import Asked, Evidence, evidence_key, is_readable
-from tagwatch.audit.finding import Finding, Severity, fingerprint
-from tagwatch.audit.knowledge import Knowledge
-from tagwatch.audit.occasion import OCCASIONS, occasions
-from tagwatch.audit.policy.exemption import Exemptions
-from tagwatch.audit.policy.policy import Policy, RuleSettings
-from tagwatch.audit.result import AuditResult, Coverage, Ignored, RepositoryChange
+from tagwatch.audit.model.evidence import Asked, Evidence, evidence_key, is_readable
+from tagwatch.audit.model.finding import Finding, Severity, fingerprint
+from tagwatch.audit.model.knowledge import Knowledge
+from tagwatch.audit.model.policy import Policy, RuleSettings
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import FileSubject, Rule, RunSubject, Scope, Statement, Subject
+from tagwatch.audit.verdict.baseline import Baseline
+from tagwatch.audit.verdict.exemption import Exemptions
+from tagwatch.audit.verdict.occasion import OCCASIONS, occasions
+from tagwatch.audit.verdict.result import AuditResult, Coverage, Ignored, RepositoryChange
+from tagwatch.audit.verdict.subtraction import base_references, charge_to_base
 from tagwatch.family import RULES, RULES_OFF
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failure, Gone, Quota, Remark
@@ -98,7 +98,7 @@ def judge(
 def active_rules(policy: Policy, given: frozenset[str] | None = None) -> tuple[Rule, ...]:
     """The rules that may speak somewhere under `policy`, in the table's order, imported.
 
-    `given`: the occasions there are (None: all of them); see `audit.occasion`.
+    `given`: the occasions there are (None: all of them); see `audit.verdict.occasion`.
     """
     return tuple(
         load_rule(name, policy.plugins)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tagwatch.audit.evidence import evidence_key, is_readable
-from tagwatch.audit.version.resolution import Status
+from tagwatch.audit.model.evidence import evidence_key, is_readable
+from tagwatch.audit.model.resolution import Status
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of, target_of
 from tagwatch.cli.shell import answer, note, open_site
@@ -16,7 +16,7 @@ from tagwatch.value import replace
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tagwatch.audit.image import Image
+    from tagwatch.audit.reading.image import Image
     from tagwatch.publish.interface import BaseAnswer
     from tagwatch.source.target import Target
     from tagwatch.walk.look_up import Asking, Facts

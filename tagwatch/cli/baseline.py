@@ -35,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Audit and write. What an earlier baseline knows keeps its day, save where it is fixed."""
     from tagwatch.api import Asking, CheckOptions, check
-    from tagwatch.audit.baseline import Baseline, make_baseline
+    from tagwatch.audit.verdict.baseline import Baseline, make_baseline
 
     before = read_baseline_file(options.output) if Path(options.output).exists() else None
     site = open_site(options)

@@ -9,7 +9,7 @@ from tagwatch.errors import InputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tagwatch.audit.baseline import Baseline
+    from tagwatch.audit.verdict.baseline import Baseline
 
 __all__ = ["DEFAULT", "read_baseline_file", "write_baseline_file"]
 
@@ -18,7 +18,7 @@ DEFAULT = "tagwatch-baseline.json"
 
 def read_baseline_file(name: str) -> Baseline:
     """The baseline in the file of this name. Raises `InputError`."""
-    from tagwatch.audit.baseline import read_baseline
+    from tagwatch.audit.verdict.baseline import read_baseline
 
     try:
         text = Path(name).read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ def read_baseline_file(name: str) -> Baseline:
 
 def write_baseline_file(name: str, baseline: Baseline) -> None:
     """Write it whole or not at all. Raises `InputError`."""
-    from tagwatch.audit.baseline import write_baseline
+    from tagwatch.audit.verdict.baseline import write_baseline
 
     path = Path(os.path.realpath(name))
     draft = path.with_name(f".{path.name}.{os.getpid()}")

@@ -20,8 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-    from tagwatch.audit.baseline import Baseline
-    from tagwatch.audit.result import AuditResult
+    from tagwatch.audit.verdict.baseline import Baseline
+    from tagwatch.audit.verdict.result import AuditResult
     from tagwatch.publish.interface import PublishContext
     from tagwatch.walk.fix import Draft
     from tagwatch.walk.site import Site
@@ -166,7 +166,7 @@ def _audited(
     )
     if not options.fix:
         return check(options.paths, site, how), None
-    from tagwatch.audit.fixing import Strategy
+    from tagwatch.audit.verdict.fixing import Strategy
 
     return fix(options.paths, site, Strategy(options.fix), how)
 
@@ -185,7 +185,7 @@ def _settle(draft: Draft, options: argparse.Namespace) -> None:
 
 def _tell_kept_back(result: AuditResult, options: argparse.Namespace) -> None:
     """Say which references were left as they are because an edit would change others with them."""
-    from tagwatch.audit.fixing import Strategy, kept_back
+    from tagwatch.audit.verdict.fixing import Strategy, kept_back
 
     for target, field in kept_back(result, Strategy(options.fix)):
         place = f"{target.location.path}:{target.location.line}:{target.location.column}"

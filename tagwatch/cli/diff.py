@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare and print. Exit code 0: the same, 1: it differs, 4: a side could not be read."""
-    from tagwatch.audit.change.change import Verdict
+    from tagwatch.audit.model.change import Verdict
     from tagwatch.walk.compare import compare
 
     site = open_site(options)
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
         answer(dump(change.diff))
     else:
-        from tagwatch.audit.diff.text import diff_text
+        from tagwatch.audit.reading.text import diff_text
 
         answer(diff_text(change.diff))
     return 0 if change.verdict is Verdict.IDENTICAL else 1

@@ -15,7 +15,7 @@ from tagwatch.image.digest import is_digest, parse_digest
 from tagwatch.image.reference import Reference, Repository
 
 if TYPE_CHECKING:
-    from tagwatch.audit.history import Interval
+    from tagwatch.audit.model.history import Interval
     from tagwatch.audit.version.lifecycle import Lifecycle
     from tagwatch.ledger.read import Reader
     from tagwatch.walk.import_history import Imported

@@ -11,7 +11,7 @@ from tagwatch.cli.shell import answer, open_site
 from tagwatch.image.reference import Reference
 
 if TYPE_CHECKING:
-    from tagwatch.audit.policy.explanation import Applied
+    from tagwatch.audit.verdict.explanation import Applied
     from tagwatch.walk.site import Site
 
 __all__ = ["command"]
@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what applies, in the order in which it is asked. Asks no registry and no ledger."""
-    from tagwatch.audit.policy.explanation import explain_policy
+    from tagwatch.audit.verdict.explanation import explain_policy
 
     site = open_site(options)
     reference = Reference.parse(options.image)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from tagwatch.audit.version.resolution import Resolution, Status
+from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of, target_of
 from tagwatch.cli.shell import answer, open_site
@@ -34,7 +34,7 @@ _NOT_STORED = "no answer is stored for it; run once without --offline"
 
 def run(options: argparse.Namespace) -> int:
     """Resolve and print. Exit code 0: all resolved, 1: something is not, 4: not readable."""
-    from tagwatch.audit.evidence import evidence_key
+    from tagwatch.audit.model.evidence import evidence_key
     from tagwatch.walk.look_up import look_up
 
     site = open_site(options)

@@ -19,8 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-    from tagwatch.audit.policy.policy import Policy
-    from tagwatch.audit.result import AuditResult
+    from tagwatch.audit.model.policy import Policy
+    from tagwatch.audit.verdict.result import AuditResult
 
 __all__ = [
     "answer",

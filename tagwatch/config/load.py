@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import tagwatch
-from tagwatch.audit.policy.policy import Policy
+from tagwatch.audit.model.policy import Policy
 from tagwatch.config.duration import parse_duration
 from tagwatch.config.file import read_bytes
 from tagwatch.config.policy_form import policy_of

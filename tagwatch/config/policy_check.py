@@ -6,9 +6,9 @@ import re
 from datetime import date
 from typing import Any
 
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.policy.approval import check_range
-from tagwatch.audit.policy.policy import SCRATCH
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.policy import SCRATCH
+from tagwatch.audit.rule.approval import check_range
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import Option, Rule
 from tagwatch.config.document import ConfigDocument, Keys

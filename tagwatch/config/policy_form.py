@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.policy.policy import (
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.policy import (
     AccessList,
     ApprovedBase,
     Defaults,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import Option, Rule
 from tagwatch.config.form import FILES

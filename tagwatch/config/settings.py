@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.finding import Severity
 from tagwatch.config.duration import parse_duration
 from tagwatch.config.policy_form import location_of
 from tagwatch.source.target import Location

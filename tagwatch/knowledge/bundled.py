@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
-from tagwatch.audit.knowledge import Cycle, Knowledge, Product
+from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
 from tagwatch.errors import ConfigError
 from tagwatch.image.reference import DOCKER_HUB
 

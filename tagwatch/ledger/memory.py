@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from operator import attrgetter
 
-from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import micros

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from tagwatch.audit.history import Interval
+from tagwatch.audit.model.history import Interval
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
@@ -24,10 +24,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Self
 
-    from tagwatch.audit.base.base import BaseBuild
-    from tagwatch.audit.change.change import Change
-    from tagwatch.audit.evidence import Evidence
-    from tagwatch.audit.result import AuditResult, RepositoryChange
+    from tagwatch.audit.model.base import BaseBuild
+    from tagwatch.audit.model.change import Change
+    from tagwatch.audit.model.evidence import Evidence
+    from tagwatch.audit.verdict.result import AuditResult, RepositoryChange
     from tagwatch.image.snapshot import Document
     from tagwatch.ledger.record import FindingDates, Known, Move, Run
 
@@ -241,7 +241,7 @@ class Reader:
 
     def base_builds(self, references: Iterable[str] | None = None) -> tuple[BaseBuild, ...]:
         """Every build ever seen of these bases (None: of all), by reference and oldest first."""
-        from tagwatch.audit.base.base import BaseBuild
+        from tagwatch.audit.model.base import BaseBuild
 
         wanted = None if references is None else json.dumps(list(references))
         rows = self._rows(_BASE_BUILDS, (wanted,))
@@ -262,7 +262,7 @@ class Reader:
 
         Of what configurations bring, only that of the place `configured` counts.
         """
-        from tagwatch.audit.evidence import Evidence, until
+        from tagwatch.audit.model.evidence import Evidence, until
 
         rows = self._rows(
             "SELECT key, at, body FROM evidence WHERE key IN (SELECT value FROM json_each(?)) "
@@ -315,8 +315,8 @@ class Reader:
     def _result(
         self, condition: str, parameters: tuple[object, ...], *, whole: bool = True
     ) -> AuditResult | None:
-        from tagwatch.audit.evidence import Evidence
-        from tagwatch.audit.result import AuditResult
+        from tagwatch.audit.model.evidence import Evidence
+        from tagwatch.audit.verdict.result import AuditResult
         from tagwatch.source.target import Target
 
         rows = self._rows(_RESULT + condition + " ORDER BY id DESC LIMIT 1", parameters)
@@ -351,8 +351,8 @@ class Reader:
 
     def changes_since(self, run_id: int) -> tuple[RepositoryChange, ...]:
         """Every explained move that runs after `run_id` saw, oldest first."""
-        from tagwatch.audit.change.change import Change
-        from tagwatch.audit.result import RepositoryChange
+        from tagwatch.audit.model.change import Change
+        from tagwatch.audit.verdict.result import RepositoryChange
 
         rows = self._rows(
             f"{_MOVE} WHERE r.id IN ({_MOVED_SINCE}) AND m.run_id > ?1 AND m.change IS NOT NULL "
@@ -369,7 +369,7 @@ class Reader:
 
     def newest_change(self, repository: Repository, tag: str) -> Change | None:
         """The newest move of this tag, where it was explained."""
-        from tagwatch.audit.change.change import Change
+        from tagwatch.audit.model.change import Change
 
         rows = self._rows(
             f"{_MOVE} WHERE r.registry = ? AND r.path = ? AND t.name = ? "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.ledger.codec import digest_of_bytes, moment
 
 TYPE_CHECKING = False

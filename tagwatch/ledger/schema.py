@@ -156,7 +156,7 @@ def v2_memory(db: Database) -> None:
         CREATE TABLE imported (
           repository_id INTEGER NOT NULL,
           tag_id INTEGER NOT NULL,
-          kind INTEGER NOT NULL,  -- whose date: the place in audit.history.Seen
+          kind INTEGER NOT NULL,  -- whose date: the place in audit.model.history.Seen
           n INTEGER NOT NULL,
           digest_id INTEGER NOT NULL,
           first_seen INTEGER NOT NULL,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from sqlite3 import Connection, OperationalError, connect
 from typing import Any
 
-from tagwatch.audit.evidence import Asked, Evidence
+from tagwatch.audit.model.evidence import Asked, Evidence
 from tagwatch.errors import LedgerError
 from tagwatch.ledger.codec import decode_quickly, encode
 

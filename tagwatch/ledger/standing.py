@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import blake2b
 
-from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.model.evidence import Evidence
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import decode_quickly, micros
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
-from tagwatch.audit.history import Interval
+from tagwatch.audit.model.history import Interval
 from tagwatch.value import replace
 
 __all__ = ["ordered", "served_at", "timeline", "woven"]

@@ -14,12 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tagwatch.audit.base.base import BaseBuild
-from tagwatch.audit.change.change import Change
-from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.history import Interval
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.model.base import BaseBuild
+from tagwatch.audit.model.change import Change
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.history import Interval
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Gone, RepositorySnapshot

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.model.history import Interval, Seen
+from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.audit.version.lifecycle import Lifecycle
-from tagwatch.audit.version.resolution import Resolution, Status
 from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Repository
 from tagwatch.publish.interface import BaseAnswer

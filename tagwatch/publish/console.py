@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
-from tagwatch.audit.evidence import Evidence, is_readable
-from tagwatch.audit.finding import Finding
-from tagwatch.audit.result import UNCHECKED, AuditResult
+from tagwatch.audit.model.evidence import Evidence, is_readable
+from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.verdict.result import UNCHECKED, AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.movement import movements, tags_moved, unnamed_sentence
 from tagwatch.publish.text import count, one_line, stamp

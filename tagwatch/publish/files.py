@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import InputError
 from tagwatch.member import load_member
 from tagwatch.publish.interface import PublishContext, Publisher

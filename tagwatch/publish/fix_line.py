@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tagwatch.audit.finding import Finding
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.value import replace
 
 __all__ = ["with_fix_lines"]

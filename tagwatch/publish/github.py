@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.finding import Finding
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.text import one_line
 from tagwatch.publish.wording import (

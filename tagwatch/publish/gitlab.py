@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from tagwatch.audit.finding import Finding
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.machine import dump
 from tagwatch.publish.text import one_line

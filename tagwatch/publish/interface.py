@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from tagwatch.audit.base.base import BaseMatch
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.result import AuditResult, Since
+from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.value import dataclass, field
 
 TYPE_CHECKING = False

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
-from tagwatch.audit.evidence import evidence_key
-from tagwatch.audit.finding import Finding
-from tagwatch.audit.result import AuditResult
-from tagwatch.audit.version.resolution import Status
+from tagwatch.audit.model.evidence import evidence_key
+from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.model.resolution import Status
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.text import one_line, stamp
 from tagwatch.publish.wording import failure_sentence, fix_text, untold_problems

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from tagwatch.audit.base.base import BaseMatch, MatchedBase
-from tagwatch.audit.finding import Finding, Fix
-from tagwatch.audit.history import Interval
-from tagwatch.audit.result import AuditResult, Ignored, RepositoryChange
-from tagwatch.audit.version.resolution import Resolution
+from tagwatch.audit.model.base import BaseMatch, MatchedBase
+from tagwatch.audit.model.finding import Finding, Fix
+from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.resolution import Resolution
+from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.image.digest import is_digest
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failure, Quota

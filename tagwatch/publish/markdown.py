@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tagwatch.audit.finding import Finding, Severity
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.movement import movements, tags_moved, unnamed_sentence
 from tagwatch.publish.text import count, one_line

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from tagwatch.audit.finding import Finding, Fix, Severity
-from tagwatch.audit.result import AuditResult, Ignored
+from tagwatch.audit.model.finding import Finding, Fix, Severity
+from tagwatch.audit.verdict.result import AuditResult, Ignored
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.interface import PublishContext, RuleText
 from tagwatch.publish.machine import dump

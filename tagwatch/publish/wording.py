@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
-from tagwatch.audit.base.base import BaseMatch
-from tagwatch.audit.change.change import Change, Verdict
-from tagwatch.audit.evidence import Evidence, evidence_key
-from tagwatch.audit.finding import Finding, Severity
-from tagwatch.audit.result import UNCHECKED, AuditResult, Since
-from tagwatch.audit.version.resolution import Basis, Resolution, Status
+from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.evidence import Evidence, evidence_key
+from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.resolution import Basis, Resolution, Status
+from tagwatch.audit.verdict.result import UNCHECKED, AuditResult, Since
 from tagwatch.image.digest import short_digest
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.text import age_text, count, date_text, one_line

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.verdict.result import AuditResult
 
 __all__ = ["Metrics"]
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from tagwatch.api import ScanResult, scan
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.publish.files import Written
 from tagwatch.value import dataclass

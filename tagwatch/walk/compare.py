@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time
 
 from tagwatch.audit.base.index import BaseIndex
-from tagwatch.audit.change.change import Change
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
-from tagwatch.audit.evidence import evidence_key
-from tagwatch.audit.history import Interval, Seen, seen_serving
-from tagwatch.audit.image import (
+from tagwatch.audit.model.change import Change
+from tagwatch.audit.model.evidence import evidence_key
+from tagwatch.audit.model.history import Interval, Seen, seen_serving
+from tagwatch.audit.model.resolution import Status
+from tagwatch.audit.reading.image import (
     UNKNOWN_PLATFORM,
     Image,
     has_unread_attestations,
     read_image,
 )
-from tagwatch.audit.version.resolution import Status
-from tagwatch.audit.version.stated_version import says_more
+from tagwatch.audit.reading.stated_version import says_more
 from tagwatch.errors import NotFoundError, UnavailableError, UsageError
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform

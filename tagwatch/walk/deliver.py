@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from tagwatch import __version__
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.load import read_secret
 from tagwatch.config.settings import Alert as AlertSettings
 from tagwatch.errors import ConfigError, NotifyError

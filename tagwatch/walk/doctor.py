@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tagwatch.audit.policy.policy import SCRATCH
+from tagwatch.audit.model.policy import SCRATCH
 from tagwatch.image.reference import Repository
 from tagwatch.registry.client import open_registries
 from tagwatch.registry.diagnosis import Diagnosis, diagnose

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
-from tagwatch.audit.history import seen_serving
-from tagwatch.audit.image import Image, read_image
-from tagwatch.audit.memory import Memory
-from tagwatch.audit.result import RepositoryChange
+from tagwatch.audit.fact.memory import Memory
+from tagwatch.audit.model.history import seen_serving
+from tagwatch.audit.reading.image import Image, read_image
+from tagwatch.audit.reading.stated_version import says_more
+from tagwatch.audit.verdict.result import RepositoryChange
 from tagwatch.audit.version.resolve import resolve_tag
-from tagwatch.audit.version.stated_version import says_more
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference
 from tagwatch.ledger.record import Move

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tagwatch.audit.evidence import is_readable
+from tagwatch.audit.model.evidence import is_readable
 from tagwatch.config.load import read_secret
 from tagwatch.config.settings import Facts
 from tagwatch.errors import ConfigError, InputError, RegistryError

@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.model.evidence import Evidence
 from tagwatch.errors import InputError, LedgerError
 from tagwatch.ledger.codec import decode, encode
 from tagwatch.value import dataclass, replace

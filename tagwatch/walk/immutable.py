@@ -5,7 +5,7 @@ Another base is followed for what stands on it; nobody promised that its tags st
 
 from __future__ import annotations
 
-from tagwatch.audit.policy.policy import ApprovedBase, Policy
+from tagwatch.audit.model.policy import ApprovedBase, Policy
 from tagwatch.config.settings import Watch
 from tagwatch.image.selector import is_pattern
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 
-from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.version.alias import most_specific
 from tagwatch.errors import RegistryError
 from tagwatch.image.reference import DOCKER_HUB, Repository

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from tagwatch.audit.image import Image, PlatformImage, read_image
+from tagwatch.audit.reading.image import Image, PlatformImage, read_image
 from tagwatch.crawl.crawler import crawl_repository
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import (

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
-from tagwatch.audit.result import RepositoryChange
+from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable
+from tagwatch.audit.verdict.result import RepositoryChange
 from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
@@ -18,7 +18,7 @@ from tagwatch.walk.site import BASES_ASKED, Site, bases_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tagwatch.audit.image import Image
+    from tagwatch.audit.reading.image import Image
     from tagwatch.crawl.task import Need
     from tagwatch.walk.survey import Survey
 

@@ -10,9 +10,9 @@ from itertools import groupby
 from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.seed import with_older_builds
-from tagwatch.audit.history import Interval
-from tagwatch.audit.memory import Memory
-from tagwatch.audit.policy.policy import Policy
+from tagwatch.audit.fact.memory import Memory
+from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.policy import Policy
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Document

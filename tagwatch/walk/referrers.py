@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
-from tagwatch.audit.diff.attestation import UNREAD_ATTESTATION, Attestation, listed_attestations
-from tagwatch.audit.image import Image, with_attestations
+from tagwatch.audit.reading.attestation import UNREAD_ATTESTATION, Attestation, listed_attestations
+from tagwatch.audit.reading.image import Image, with_attestations
 from tagwatch.errors import InvalidDocumentError, RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import Descriptor, Index, Manifest, parse_manifest

@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 
-from tagwatch.audit.base.base import BaseMatch
 from tagwatch.audit.base.build import claimed_builds
 from tagwatch.audit.base.claim import claim_digests
 from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.base.seed import OlderTags, Wish, wishes
-from tagwatch.audit.image import Image
+from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.reading.image import Image
 from tagwatch.crawl.plan import Want
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference, Repository

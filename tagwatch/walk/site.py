@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from tagwatch.audit.knowledge import Knowledge
-from tagwatch.audit.policy.policy import Policy
+from tagwatch.audit.model.knowledge import Knowledge
+from tagwatch.audit.model.policy import Policy
 from tagwatch.config.settings import Settings
 from tagwatch.value import dataclass, field
 

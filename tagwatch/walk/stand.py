@@ -6,12 +6,12 @@ for that one the image is its own base. Here it never is.
 
 from __future__ import annotations
 
-from tagwatch.audit.base.base import BaseMatch
 from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.base.match import MatchContext, match_bases
-from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.image import Image, has_unread_attestations, read_image
-from tagwatch.audit.version.resolution import Resolution
+from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.resolution import Resolution
+from tagwatch.audit.reading.image import Image, has_unread_attestations, read_image
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.ledger.read import Reader

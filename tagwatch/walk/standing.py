@@ -4,7 +4,7 @@ An unchanged night reads such evidence back and lets its dates go on, instead of
 resolving and matching bases again. What it was made of is hashed: the program's version, the
 policy, the known builds of bases, all that the ledger holds of the repository, what its registry
 said in this run, and how the target is written. What time alone decides is made anew every time
-(`audit.gather.dated`); so is the judgement.
+(`audit.fact.gather.dated`); so is the judgement.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 from tagwatch import __version__
-from tagwatch.audit.evidence import Evidence
+from tagwatch.audit.model.evidence import Evidence
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Target

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby
 
-from tagwatch.audit.base.base import BaseMatch
 from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.base.match import MatchContext, match_bases
-from tagwatch.audit.evidence import Evidence, evidence_key, until
-from tagwatch.audit.gather import dated, gather
-from tagwatch.audit.image import Image
+from tagwatch.audit.fact.gather import dated, gather
+from tagwatch.audit.fact.memory import Memory
 from tagwatch.audit.judge import may_speak
-from tagwatch.audit.memory import Memory
-from tagwatch.audit.policy.policy import Policy
-from tagwatch.audit.result import RepositoryChange
+from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.evidence import Evidence, evidence_key, until
+from tagwatch.audit.model.policy import Policy
+from tagwatch.audit.reading.image import Image
+from tagwatch.audit.verdict.result import RepositoryChange
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.plan import Want
 from tagwatch.crawl.task import Need

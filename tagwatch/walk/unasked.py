@@ -11,8 +11,8 @@ from functools import partial
 
 from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.base.match import MatchContext, match_bases
-from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
-from tagwatch.audit.gather import gather
+from tagwatch.audit.fact.gather import gather
+from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tagwatch.audit.memory import Memory
-from tagwatch.audit.version.resolution import Resolution
+from tagwatch.audit.fact.memory import Memory
+from tagwatch.audit.model.resolution import Resolution
 from tagwatch.audit.version.resolve import version_of
 from tagwatch.image.tag import says_less
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tagwatch.audit.evidence import evidence_key
-from tagwatch.audit.memory import Memory
+from tagwatch.audit.fact.memory import Memory
+from tagwatch.audit.model.evidence import evidence_key
 from tagwatch.config.settings import Watch
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.selector import SelectorKind, parse_selector, select

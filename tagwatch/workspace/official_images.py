@@ -8,7 +8,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
-from tagwatch.audit.history import Interval
+from tagwatch.audit.model.history import Interval
 from tagwatch.audit.version.library_history import library_intervals
 from tagwatch.errors import InputError
 from tagwatch.source.library import LibraryBuild, parse_library

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tagwatch.audit.base.base import BaseVerdict
-from tagwatch.audit.evidence import Leak
-from tagwatch.audit.policy.policy import Policy, RuleSettings
+from tagwatch.audit.model.base import BaseVerdict
+from tagwatch.audit.model.evidence import Leak
+from tagwatch.audit.model.policy import Policy, RuleSettings
 from tests.audit_case import evidence, instruction, target
 from tests.contract.rule_case import (
     APP,

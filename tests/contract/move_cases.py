@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tagwatch.audit.change.change import Verdict
-from tagwatch.audit.policy.policy import (
+from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.policy import (
     ApprovedBase,
     Policy,
 )

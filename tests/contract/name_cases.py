@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tagwatch.audit.evidence import Pin
-from tagwatch.audit.policy.policy import (
+from tagwatch.audit.model.evidence import Pin
+from tagwatch.audit.model.policy import (
     AccessList,
     Defaults,
     Denied,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tagwatch.audit.policy.policy import (
+from tagwatch.audit.model.policy import (
     Defaults,
     Policy,
     RuleSettings,

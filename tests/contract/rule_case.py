@@ -7,18 +7,18 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from tagwatch.audit.base.base import BaseMatch, BaseVerdict, MatchedBase
-from tagwatch.audit.change.change import Change, Verdict
-from tagwatch.audit.evidence import Evidence, Pin, PlatformFacts
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.history import Interval
-from tagwatch.audit.knowledge import Cycle, Knowledge, Product
-from tagwatch.audit.policy.policy import (
+from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.evidence import Evidence, Pin, PlatformFacts
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
+from tagwatch.audit.model.policy import (
     ApprovedBase,
     Policy,
     RuleSettings,
 )
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.family import RULES_OFF
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Repository

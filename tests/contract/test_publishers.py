@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tagwatch.audit.result import AuditResult, Since
+from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.errors import NotifyError
 from tagwatch.family import NOTIFIERS, PUBLISHERS
 from tagwatch.image.reference import Repository

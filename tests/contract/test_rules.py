@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from tagwatch.audit.finding import Severity
 from tagwatch.audit.judge import active_rules
-from tagwatch.audit.occasion import OCCASIONS
-from tagwatch.audit.policy.policy import Policy
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.rule.catalogue import explain_rule, load_rule, rule_documentation
 from tagwatch.audit.rule.interface import Need
+from tagwatch.audit.verdict.occasion import OCCASIONS
 from tagwatch.errors import UsageError
 from tagwatch.family import RULES, RULES_OFF
 from tests.contract import (

@@ -8,17 +8,17 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.audit.base.base import BaseVerdict
 from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.match import match_bases
-from tagwatch.audit.change.change import Change, Verdict
-from tagwatch.audit.change.steps import normalized_step
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
-from tagwatch.audit.diff.mask import is_secret_key, mask_text, mask_value
-from tagwatch.audit.diff.text import diff_text
-from tagwatch.audit.history import Interval
-from tagwatch.audit.image import read_image
+from tagwatch.audit.model.base import BaseVerdict
+from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.history import Interval
+from tagwatch.audit.reading.image import read_image
+from tagwatch.audit.reading.mask import is_secret_key, mask_text, mask_value
+from tagwatch.audit.reading.steps import normalized_step
+from tagwatch.audit.reading.text import diff_text
 from tagwatch.image.platform import LINUX_AMD64
 from tests import official
 from tests.image_builder import (

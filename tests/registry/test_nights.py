@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from tagwatch.api import scan
-from tagwatch.audit.change.change import Verdict
-from tagwatch.audit.finding import Finding
-from tagwatch.audit.knowledge import Knowledge
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.model.knowledge import Knowledge
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.load import load_configuration
 from tagwatch.walk.site import Site
 from tests.image_builder import Built, Step, build, cmd, index, run

@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from tagwatch.api import scan
-from tagwatch.audit.knowledge import Knowledge
+from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.config.load import load_configuration
 from tagwatch.walk.deliver import write_run
 from tagwatch.walk.site import Site

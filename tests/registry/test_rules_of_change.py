@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from tagwatch.api import scan
-from tagwatch.audit.finding import Finding
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.load import load_configuration
 from tagwatch.knowledge.bundled import load as load_knowledge
 from tagwatch.walk.site import Site

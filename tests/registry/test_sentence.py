@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from tagwatch.api import ScanResult, scan
-from tagwatch.audit.knowledge import Knowledge
+from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.config.load import load_configuration
 from tagwatch.walk.deliver import deliver, write_run
 from tagwatch.walk.site import Site

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tagwatch.api import scan
-from tagwatch.audit.knowledge import Knowledge
+from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.config.load import load_configuration
 from tagwatch.ledger.codec import encode
 from tagwatch.ledger.read import Reader

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tagwatch.audit.base.base import BaseBuild
 from tagwatch.audit.base.claim import claimed_base_label, may_be
-from tagwatch.audit.history import Interval
-from tagwatch.audit.image import Image, PlatformImage, read_image
-from tagwatch.audit.version.stated_version import stated_version
-from tagwatch.audit.version.version_evidence import version_evidence
+from tagwatch.audit.model.base import BaseBuild
+from tagwatch.audit.model.history import Interval
+from tagwatch.audit.reading.image import Image, PlatformImage, read_image
+from tagwatch.audit.reading.stated_version import stated_version
+from tagwatch.audit.reading.version_evidence import version_evidence
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
-from tagwatch.audit.base.base import BaseBuild
 from tagwatch.audit.base.index import BaseIndex
-from tagwatch.audit.change.steps import release_in
-from tagwatch.audit.diff.attestation import image_materials
-from tagwatch.audit.image import Image, PlatformImage
+from tagwatch.audit.model.base import BaseBuild
+from tagwatch.audit.reading.attestation import image_materials
+from tagwatch.audit.reading.image import Image, PlatformImage
+from tagwatch.audit.reading.steps import release_in
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.digest import Digest, is_digest
 from tagwatch.image.image_config import ImageConfig

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tagwatch.audit.base.base import BaseBuild, BaseVerdict
-from tagwatch.audit.change.steps import compare_steps
-from tagwatch.audit.image import PlatformImage
+from tagwatch.audit.model.base import BaseBuild, BaseVerdict
+from tagwatch.audit.reading.image import PlatformImage
+from tagwatch.audit.reading.steps import compare_steps
 
 __all__ = ["builds_behind", "currency", "is_recompressed"]
 

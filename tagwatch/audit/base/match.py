@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tagwatch.audit.base.base import BaseBuild, BaseMatch, BaseVerdict, MatchedBase
 from tagwatch.audit.base.build import build_of, canonical_name, parse_or_none, repository_of
 from tagwatch.audit.base.claim import (
     Claim,
@@ -30,9 +29,10 @@ from tagwatch.audit.base.sentence import (
     partial_sentence,
     served_sentence,
 )
-from tagwatch.audit.diff.attestation import UNREAD_ATTESTATION
 from tagwatch.audit.diff.diff import platform_name
-from tagwatch.audit.image import Image, PlatformImage
+from tagwatch.audit.model.base import BaseBuild, BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.reading.attestation import UNREAD_ATTESTATION
+from tagwatch.audit.reading.image import Image, PlatformImage
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.platform import Platform
 from tagwatch.value import dataclass, replace

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from tagwatch.audit.base.base import BaseBuild, BaseMatch
 from tagwatch.audit.base.claim import Claim, find_claims
-from tagwatch.audit.image import Image
-from tagwatch.audit.policy.policy import ApprovedBase
-from tagwatch.audit.version.stated_version import is_older
-from tagwatch.audit.version.version_evidence import version_evidence
+from tagwatch.audit.model.base import BaseBuild, BaseMatch
+from tagwatch.audit.model.policy import ApprovedBase
+from tagwatch.audit.reading.image import Image
+from tagwatch.audit.reading.stated_version import is_older
+from tagwatch.audit.reading.version_evidence import version_evidence
 from tagwatch.image.digest import Digest
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.platform import Platform

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from tagwatch.audit.base.base import BaseBuild, BaseVerdict
 from tagwatch.audit.base.claim import Claim
 from tagwatch.audit.base.index import common_layers, solid
-from tagwatch.audit.diff.size_text import size_change
+from tagwatch.audit.model.base import BaseBuild, BaseVerdict
+from tagwatch.audit.reading.size_text import size_change
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.digest import Digest, short_digest
 from tagwatch.image.reference import Reference

@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
-from tagwatch.audit.base.base import BaseBuild
 from tagwatch.audit.base.index import BaseIndex, base_steps, common_layers, solid
-from tagwatch.audit.change.steps import (
+from tagwatch.audit.model.base import BaseBuild
+from tagwatch.audit.reading.excerpt import apart, cut, paired
+from tagwatch.audit.reading.mask import mask_text, mask_words
+from tagwatch.audit.reading.steps import (
     StepDiff,
     base_boundary,
     compare_steps,
@@ -21,8 +23,6 @@ from tagwatch.audit.change.steps import (
     step_text,
     tells_what_was_done,
 )
-from tagwatch.audit.diff.excerpt import apart, cut, paired
-from tagwatch.audit.diff.mask import mask_text, mask_words
 from tagwatch.image.image_config import HistoryEntry, ImageConfig
 from tagwatch.value import dataclass
 

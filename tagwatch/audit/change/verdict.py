@@ -11,16 +11,16 @@ from typing import assert_never
 
 from tagwatch.audit.base.build import repository_of
 from tagwatch.audit.base.index import BaseIndex
-from tagwatch.audit.change.change import Change, Verdict
 from tagwatch.audit.change.rebuild import BuildComparison, Outcome, compare_builds
 from tagwatch.audit.diff.diff import ImageDiff, PlatformDiff, diff_images, platform_name
 from tagwatch.audit.diff.document import diff_document
-from tagwatch.audit.diff.excerpt import cut
 from tagwatch.audit.diff.layers import LayerDiff
-from tagwatch.audit.diff.mask import mask_text
-from tagwatch.audit.image import UNKNOWN_PLATFORM, Image, PlatformImage
-from tagwatch.audit.version.stated_version import full_version, is_older, stated_version
-from tagwatch.audit.version.version_evidence import names_another
+from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.reading.excerpt import cut
+from tagwatch.audit.reading.image import UNKNOWN_PLATFORM, Image, PlatformImage
+from tagwatch.audit.reading.mask import mask_text
+from tagwatch.audit.reading.stated_version import full_version, is_older, stated_version
+from tagwatch.audit.reading.version_evidence import names_another
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.platform import Platform
 from tagwatch.image.tag import is_step_back

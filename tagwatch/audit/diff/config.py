@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tagwatch.audit.diff.mask import mask_text, mask_value, mask_words
+from tagwatch.audit.reading.mask import mask_text, mask_value, mask_words
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.value import dataclass, field
 

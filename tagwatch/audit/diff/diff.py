@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tagwatch.audit.change.steps import StepDiff, compare_steps, os_release
 from tagwatch.audit.diff.config import ConfigDiff, diff_configs
 from tagwatch.audit.diff.layers import LayerDiff, diff_layers, layers_of
-from tagwatch.audit.diff.packages import PackageDiff, diff_packages, distribution_of
-from tagwatch.audit.image import UNKNOWN_PLATFORM, Image, PlatformImage
-from tagwatch.audit.version.stated_version import StatedVersion, is_older, stated_version
+from tagwatch.audit.reading.image import UNKNOWN_PLATFORM, Image, PlatformImage
+from tagwatch.audit.reading.packages import PackageDiff, diff_packages, distribution_of
+from tagwatch.audit.reading.stated_version import StatedVersion, is_older, stated_version
+from tagwatch.audit.reading.steps import StepDiff, compare_steps, os_release
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.value import dataclass, field

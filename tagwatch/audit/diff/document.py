@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tagwatch.audit.change.steps import StepDiff
 from tagwatch.audit.diff.diff import ImageDiff, PlatformDiff, platform_name
-from tagwatch.audit.diff.excerpt import apart, cut, paired
 from tagwatch.audit.diff.layers import LayerDiff, LayerEntry, LayerPair
-from tagwatch.audit.diff.mask import mask_text
-from tagwatch.audit.diff.packages import PackageChange, PackageDiff
-from tagwatch.audit.image import Image, PlatformImage
-from tagwatch.audit.version.stated_version import stated_version
+from tagwatch.audit.reading.excerpt import apart, cut, paired
+from tagwatch.audit.reading.image import Image, PlatformImage
+from tagwatch.audit.reading.mask import mask_text
+from tagwatch.audit.reading.packages import PackageChange, PackageDiff
+from tagwatch.audit.reading.stated_version import stated_version
+from tagwatch.audit.reading.steps import StepDiff
 from tagwatch.image.manifest import Manifest
 
 __all__ = ["IGNORED", "diff_document"]

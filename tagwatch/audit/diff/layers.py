@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from tagwatch.audit.change.steps import step_text
-from tagwatch.audit.image import PlatformImage
+from tagwatch.audit.reading.image import PlatformImage
+from tagwatch.audit.reading.steps import step_text
 from tagwatch.image.digest import Digest
 from tagwatch.value import dataclass
 

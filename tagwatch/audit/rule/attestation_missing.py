@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.diff.attestation import UNREAD_ATTESTATION
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.reading.attestation import UNREAD_ATTESTATION
 from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import name
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.base.base import BaseMatch, BaseVerdict
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.base import BaseMatch, BaseVerdict
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import name
 

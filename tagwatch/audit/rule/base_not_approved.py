@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.policy.approval import (
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.rule.approval import (
     approval,
     is_version_allowed,
     known_approval,

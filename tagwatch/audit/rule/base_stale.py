@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.base.base import BaseMatch, BaseVerdict
-from tagwatch.audit.change.change import Verdict
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.history import Interval
-from tagwatch.audit.policy.approval import policy_base
+from tagwatch.audit.model.base import BaseMatch, BaseVerdict
+from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.history import Interval
+from tagwatch.audit.rule.approval import policy_base
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import day, facts, instead, name
 from tagwatch.audit.rule.stage import is_judged

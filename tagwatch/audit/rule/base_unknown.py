@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.policy.approval import approval, known_approval
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.resolution import Status
+from tagwatch.audit.rule.approval import approval, known_approval
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import listed, name
 from tagwatch.audit.rule.stage import is_built_upon, is_judged
-from tagwatch.audit.version.resolution import Status
 
 __all__ = ["RULE", "check"]
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tagwatch.audit.evidence import Evidence, is_readable
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.evidence import Evidence, is_readable
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, RunSubject, Scope, Statement
 from tagwatch.audit.rule.phrase import name
 from tagwatch.image.reference import Repository

@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.history import Interval, Seen
+from tagwatch.audit.model.pattern import match_image
 from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import WATCH, day, instead, name
-from tagwatch.audit.version.pattern import match_image
 
 __all__ = ["RULE", "check"]
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.evidence import evidence_key
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.evidence import evidence_key
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import FileSubject, Need, Rule, Scope, Statement
 from tagwatch.audit.rule.phrase import name
 from tagwatch.audit.rule.stage import target_of

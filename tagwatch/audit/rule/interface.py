@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 
-from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.finding import Fix, Severity
-from tagwatch.audit.knowledge import Knowledge
-from tagwatch.audit.policy.policy import Policy
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.finding import Fix, Severity
+from tagwatch.audit.model.knowledge import Knowledge
+from tagwatch.audit.model.policy import Policy
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Ignore, Instruction, Location, Port, Problem, Target

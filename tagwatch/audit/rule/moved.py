@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tagwatch.audit.change.change import Change
+from tagwatch.audit.model.change import Change
 from tagwatch.audit.rule.interface import Option, Subject
 from tagwatch.audit.rule.phrase import day, days, name
 from tagwatch.image.digest import short_digest

@@ -21,8 +21,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.policy.policy import is_official_namespace
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.policy import is_official_namespace
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import name
 from tagwatch.image.reference import DOCKER_HUB

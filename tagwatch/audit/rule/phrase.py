@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.history import Seen
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.history import Seen
+from tagwatch.audit.model.resolution import Newer, Status
 from tagwatch.audit.rule.interface import Subject
-from tagwatch.audit.version.resolution import Newer, Status
 from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Target

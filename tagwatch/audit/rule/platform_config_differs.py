@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tagwatch.audit.evidence import PlatformFacts
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.evidence import PlatformFacts
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import name
 

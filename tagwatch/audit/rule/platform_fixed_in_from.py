@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import FileSubject, Need, Rule, Scope, Statement
 from tagwatch.audit.rule.stage import stage_of
 

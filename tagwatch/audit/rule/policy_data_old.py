@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Need, Option, Rule, RunSubject, Scope, Statement
 
 __all__ = ["RULE", "check"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from tagwatch.audit.knowledge import Cycle, Product
+from tagwatch.audit.model.knowledge import Cycle, Product
+from tagwatch.audit.model.resolution import Resolution
 from tagwatch.audit.rule.interface import Subject
-from tagwatch.audit.version.resolution import Resolution
 from tagwatch.value import dataclass
 
 __all__ = ["ReleaseEnd", "release_end"]

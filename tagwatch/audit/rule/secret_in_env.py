@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.evidence import Evidence, Leak, evidence_key
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.fact.secret import leak_of
+from tagwatch.audit.model.evidence import Evidence, Leak, evidence_key
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import FileSubject, Need, Rule, Scope, Statement
 from tagwatch.audit.rule.phrase import name
-from tagwatch.audit.secret import leak_of
 from tagwatch.regex import regex
 from tagwatch.source.buildkit.facts import final_stage, inherited_stages
 from tagwatch.source.target import Instruction, Target

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tagwatch.audit.change.change import Verdict
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.moved import RECENT, config_of, facts_of, moved, recent_change
 

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.resolution import Status
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import WATCH, day, facts, instead, name, now
-from tagwatch.audit.version.resolution import Status
 from tagwatch.source.edit import pin
 
 __all__ = ["RULE", "check"]

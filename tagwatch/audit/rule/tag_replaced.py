@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.change.change import Verdict
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
 from tagwatch.audit.rule.phrase import instead

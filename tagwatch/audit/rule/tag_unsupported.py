@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.history import Seen
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.history import Seen
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import day, facts, instead, name, newest
 from tagwatch.audit.version.lifecycle import Lifecycle

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.evidence import Evidence, evidence_key
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.evidence import Evidence, evidence_key
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.pattern import match_image
 from tagwatch.audit.rule.interface import FileSubject, Need, Option, Rule, Scope, Statement
 from tagwatch.audit.rule.phrase import name
 from tagwatch.audit.rule.stage import target_of
-from tagwatch.audit.version.pattern import match_image
 from tagwatch.source.buildkit.facts import effective, final_stage
 from tagwatch.source.target import Target
 

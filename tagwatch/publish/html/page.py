@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.html.trend import trend_of
 from tagwatch.publish.html.view import run_view
 from tagwatch.publish.interface import PublishContext, RunSummary

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tagwatch.audit.finding import Finding, Severity
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext, RuleText
 from tagwatch.publish.wording import evidence_finder, fix_text, now_of
 from tagwatch.value import dataclass

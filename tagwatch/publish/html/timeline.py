@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from tagwatch.audit.history import Interval
+from tagwatch.audit.model.history import Interval
 from tagwatch.image.digest import short_digest
 from tagwatch.publish.text import date_text, one_line
 from tagwatch.value import dataclass

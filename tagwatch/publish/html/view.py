@@ -10,10 +10,10 @@ from datetime import date, datetime
 from heapq import nsmallest
 from typing import Any
 
-from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.finding import Finding, Severity
-from tagwatch.audit.history import Interval
-from tagwatch.audit.result import AuditResult, Ignored
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.history import Interval
+from tagwatch.audit.verdict.result import AuditResult, Ignored
 from tagwatch.publish.html.difference import Difference, differences, not_compared
 from tagwatch.publish.html.layers import Stack, stack_of
 from tagwatch.publish.html.task import Task, Tasks, Together, together_of, worst_of

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from tagwatch.audit.finding import Finding, Severity
-from tagwatch.audit.result import AuditResult, Since
+from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.image.digest import short_digest
 from tagwatch.publish.movement import Movement, movements
 from tagwatch.publish.notify.interface import AlertContext

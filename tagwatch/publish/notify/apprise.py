@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tagwatch.audit.result import AuditResult, Since
+from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.publish.notify.alert import Alert, Line, alert_of
 from tagwatch.publish.notify.interface import AlertContext, Delivery, Outcome
 from tagwatch.value import dataclass, field

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Protocol
 
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.result import AuditResult, Since
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.value import dataclass
 
 __all__ = ["AlertContext", "Delivery", "Notifier", "Outcome"]

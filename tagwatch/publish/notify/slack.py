@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tagwatch.audit.result import AuditResult, Since
+from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.publish.notify.alert import Alert, Group, Line, alert_of
 from tagwatch.publish.notify.delivery import attempt, check_address
 from tagwatch.publish.notify.interface import AlertContext, Delivery

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tagwatch.audit.result import AuditResult, Since
+from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.publish.notify.alert import alert_of
 from tagwatch.publish.notify.delivery import attempt, check_address
 from tagwatch.publish.notify.interface import AlertContext, Delivery

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from tagwatch.api import ScanResult, scan
-from tagwatch.audit.knowledge import Knowledge
+from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.config.load import load_configuration
 from tagwatch.ledger.write import Ledger
 from tagwatch.service.demo.images import Shelf

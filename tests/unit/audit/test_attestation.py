@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from tagwatch.audit.diff.attestation import (
+from tagwatch.audit.reading.attestation import (
     Statement,
     image_materials,
     parse_statement,
     read_attestations,
 )
-from tagwatch.audit.diff.packages import distribution_of, packages_of
+from tagwatch.audit.reading.packages import distribution_of, packages_of
 from tagwatch.errors import InvalidDocumentError
 from tagwatch.image.digest import digest_of
 from tagwatch.image.manifest import OCI_MANIFEST, Descriptor, Manifest

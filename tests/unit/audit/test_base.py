@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tagwatch.audit.base.base import BaseBuild, BaseMatch, BaseVerdict
 from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.claim import Claim, ClaimKind
 from tagwatch.audit.base.index import BaseIndex, base_steps, index_builds
 from tagwatch.audit.base.match import MatchContext, match_base, match_bases
-from tagwatch.audit.history import Interval
-from tagwatch.audit.image import read_image
+from tagwatch.audit.model.base import BaseBuild, BaseMatch, BaseVerdict
+from tagwatch.audit.model.history import Interval
+from tagwatch.audit.reading.image import read_image
 from tagwatch.image.image_config import parse_image_config
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.image.reference import Reference

@@ -9,11 +9,11 @@ from itertools import pairwise
 
 import pytest
 
-from tagwatch.audit.base.base import BaseBuild
 from tagwatch.audit.base.index import BaseIndex, index_builds
-from tagwatch.audit.change.change import Change, Verdict
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
-from tagwatch.audit.image import read_image
+from tagwatch.audit.model.base import BaseBuild
+from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.reading.image import read_image
 from tagwatch.image.image_config import parse_image_config
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tests import official

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from tagwatch.audit.base.base import BaseVerdict
 from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import index_builds
 from tagwatch.audit.base.match import match_bases
 from tagwatch.audit.change.verdict import explain_change
-from tagwatch.audit.diff.attestation import listed_attestations
 from tagwatch.audit.diff.diff import diff_images
 from tagwatch.audit.diff.document import diff_document
-from tagwatch.audit.diff.text import diff_text
-from tagwatch.audit.history import Interval
-from tagwatch.audit.image import Image, read_image, with_attestations
+from tagwatch.audit.model.base import BaseVerdict
+from tagwatch.audit.model.history import Interval
+from tagwatch.audit.reading.attestation import listed_attestations
+from tagwatch.audit.reading.image import Image, read_image, with_attestations
+from tagwatch.audit.reading.text import diff_text
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.manifest import Index, parse_manifest
 from tagwatch.image.snapshot import Document

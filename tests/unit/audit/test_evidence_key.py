@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.audit.evidence import evidence_key
+from tagwatch.audit.model.evidence import evidence_key
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Location, Target
 

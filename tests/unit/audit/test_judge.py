@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.audit.baseline import make_baseline, read_baseline, write_baseline
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.policy.policy import (
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.policy import (
     IgnorePolicy,
     Override,
     Policy,
     PolicyIgnore,
     RuleSettings,
 )
-from tagwatch.audit.result import AuditResult
-from tagwatch.audit.version.resolution import Status
+from tagwatch.audit.model.resolution import Status
+from tagwatch.audit.verdict.baseline import make_baseline, read_baseline, write_baseline
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import InputError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure

@@ -9,7 +9,7 @@ from itertools import accumulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.version.library_history import library_intervals
 from tagwatch.audit.version.resolve import version_of
 from tagwatch.image.digest import Digest

@@ -7,8 +7,8 @@ from functools import cache
 
 import pytest
 
-from tagwatch.audit.change.change import Verdict
-from tagwatch.audit.history import Interval, Seen
+from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.version.lifecycle import Lifecycle, classify
 from tagwatch.audit.version.resolve import version_of
 from tagwatch.image.tag_table import TagTable

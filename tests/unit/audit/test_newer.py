@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tagwatch.audit.model.resolution import Newer
 from tagwatch.audit.version.newer import newer
-from tagwatch.audit.version.resolution import Newer
 from tests.tag_groups import repository
 
 

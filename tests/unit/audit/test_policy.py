@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.policy.approval import check_range, is_version_allowed
-from tagwatch.audit.policy.explanation import explain_policy
-from tagwatch.audit.policy.policy import (
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.pattern import match_image, match_path, match_registry
+from tagwatch.audit.model.policy import (
     AccessList,
     ApprovedBase,
     Denied,
@@ -18,7 +17,8 @@ from tagwatch.audit.policy.policy import (
     PolicyIgnore,
     RuleSettings,
 )
-from tagwatch.audit.version.pattern import match_image, match_path, match_registry
+from tagwatch.audit.rule.approval import check_range, is_version_allowed
+from tagwatch.audit.verdict.explanation import explain_policy
 from tagwatch.errors import UsageError
 from tagwatch.image.reference import Reference, Repository
 from tests.audit_case import AT, digest, only, place

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.audit.qualify import qualify
+from tagwatch.audit.version.qualify import qualify
 from tagwatch.source.target import Extraction, Target
 from tests.audit_case import place, target
 

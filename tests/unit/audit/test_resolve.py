@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tagwatch.audit.version.resolution import Basis, Status
+from tagwatch.audit.model.resolution import Basis, Status
+from tagwatch.audit.reading.version_evidence import VersionEvidence
 from tagwatch.audit.version.resolve import named_by_alias, resolve_selector, resolve_tag
-from tagwatch.audit.version.version_evidence import VersionEvidence
 from tagwatch.errors import UsageError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.finding import Severity
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Problem
 from tests.audit_case import audit, evidence, place, target, unread

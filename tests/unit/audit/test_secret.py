@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.audit.evidence import Leak
-from tagwatch.audit.secret import leak_of, leaks_in_env, leaks_in_steps
+from tagwatch.audit.fact.secret import leak_of, leaks_in_env, leaks_in_steps
+from tagwatch.audit.model.evidence import Leak
 from tagwatch.image.image_config import HistoryEntry
 
 # as official images and their users really have them

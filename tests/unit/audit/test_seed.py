@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tagwatch.audit.base.base import BaseBuild, BaseMatch, BaseVerdict
 from tagwatch.audit.base.build import base_builds, claimed_builds
 from tagwatch.audit.base.index import index_builds
 from tagwatch.audit.base.match import match_base
 from tagwatch.audit.base.seed import OlderTags, Wish, older_tags, wishes, with_older_builds
-from tagwatch.audit.history import Interval
-from tagwatch.audit.image import Image, read_image
-from tagwatch.audit.policy.policy import ApprovedBase
+from tagwatch.audit.model.base import BaseBuild, BaseMatch, BaseVerdict
+from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.policy import ApprovedBase
+from tagwatch.audit.reading.image import Image, read_image
 from tagwatch.image.platform import LINUX_AMD64
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.tag_table import TagTable

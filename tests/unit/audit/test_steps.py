@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.audit.change.steps import (
+from tagwatch.audit.reading.mask import mask_text
+from tagwatch.audit.reading.steps import (
     base_boundary,
     compare_steps,
     os_release,
     root_boundary,
     step_text,
 )
-from tagwatch.audit.diff.mask import mask_text
 from tagwatch.image.image_config import HistoryEntry, ImageConfig
 from tagwatch.image.platform import LINUX_AMD64, Platform
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tagwatch.audit.base.base import BaseMatch, BaseVerdict, MatchedBase
-from tagwatch.audit.base.subtraction import base_references, charge_to_base
-from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.finding import Finding, Severity
-from tagwatch.audit.version.resolution import Resolution, Status
+from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.resolution import Resolution, Status
+from tagwatch.audit.verdict.subtraction import base_references, charge_to_base
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Location
 

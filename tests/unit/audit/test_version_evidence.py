@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.audit.version.resolution import Basis
-from tagwatch.audit.version.version_evidence import (
+from tagwatch.audit.model.resolution import Basis
+from tagwatch.audit.reading.version_evidence import (
     VersionEvidence,
     attested_version,
     platform_versions,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from tagwatch.audit.model.resolution import Status
 from tagwatch.audit.version.newer import newer
-from tagwatch.audit.version.resolution import Status
 from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
 from tagwatch.image.tag_table import TagTable
 from tests import truth

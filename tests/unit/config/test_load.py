@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.finding import Severity
 from tagwatch.config.load import (
     Configuration,
     find_configuration,

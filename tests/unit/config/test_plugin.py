@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.finding import Severity
 from tagwatch.config.load import load_configuration
 from tagwatch.errors import ConfigError
 from tests.audit_case import audit, evidence, said, target
@@ -18,7 +18,7 @@ Risk: musl.
 Remedy: use glibc.
 Source: here.
 """
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Option, Rule, Statement
 
 def check(subject):

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.audit.base.base import BaseBuild
-from tagwatch.audit.change.change import Change, Verdict
-from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.model.base import BaseBuild
+from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.ledger.codec import (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.audit.history import Interval
+from tagwatch.audit.model.history import Interval
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.maintenance import check
 from tagwatch.ledger.write import Ledger

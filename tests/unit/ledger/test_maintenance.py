@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.audit.change.change import Change, Verdict
-from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.history import Interval, Seen
-from tagwatch.audit.result import AuditResult
-from tagwatch.audit.version.resolution import Resolution, Status
+from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.history import Interval, Seen
+from tagwatch.audit.model.resolution import Resolution, Status
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.reference import Repository

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tagwatch.audit.evidence import Asked, Evidence, until
-from tagwatch.audit.history import Interval
-from tagwatch.audit.version.resolution import Resolution, Status
+from tagwatch.audit.model.evidence import Asked, Evidence, until
+from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest
 from tagwatch.ledger.codec import decode, decode_quickly, encode

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.audit.base.base import BaseBuild
-from tagwatch.audit.change.change import Change, Verdict
-from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.finding import Finding, Severity
-from tagwatch.audit.history import Interval, Seen
-from tagwatch.audit.result import AuditResult, Coverage
-from tagwatch.audit.version.resolution import Resolution, Status
+from tagwatch.audit.model.base import BaseBuild
+from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.history import Interval, Seen
+from tagwatch.audit.model.resolution import Resolution, Status
+from tagwatch.audit.verdict.result import AuditResult, Coverage
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.platform import LINUX_AMD64

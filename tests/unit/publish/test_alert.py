@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from tagwatch.audit.change.change import Verdict
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.result import AuditResult, Since
+from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.errors import NotifyError
 from tagwatch.publish.notify.alert import alert_key, alert_of
 from tagwatch.publish.notify.apprise import AppriseNotifier

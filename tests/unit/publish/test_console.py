@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from tagwatch.audit.finding import Severity
+from tagwatch.audit.model.finding import Severity
 from tagwatch.publish import console
 from tests.publish_hostile import hostile
 from tests.publish_sample import sample, sample_context

@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish import github, gitlab, junit, markdown, sarif
 from tagwatch.publish.wording import remark_sentences
 from tests.publish_hostile import hostile

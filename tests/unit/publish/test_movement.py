@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tagwatch.audit.change.change import Verdict
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.result import AuditResult, RepositoryChange, Since
+from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.verdict.result import AuditResult, RepositoryChange, Since
 from tagwatch.publish import console
 from tagwatch.publish.movement import movements, tags_moved, unnamed_sentence
 from tagwatch.publish.notify.alert import alert_of

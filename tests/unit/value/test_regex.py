@@ -34,7 +34,7 @@ compiled, compile = [], re.compile
 import json, datetime, glob, urllib.parse
 re.compile = lambda pattern, *flags: compiled.append(pattern) or compile(pattern, *flags)
 import tagwatch.api, tagwatch.config.load, tagwatch.ledger.read, tagwatch.publish.console
-import tagwatch.audit.policy.approval, tagwatch.source.dockerfile, tagwatch.workspace.recognition
+import tagwatch.audit.rule.approval, tagwatch.source.dockerfile, tagwatch.workspace.recognition
 print(compiled)
 """
 

@@ -151,7 +151,7 @@ def test_tools_for_dataclasses_understand_them() -> None:
 
 def test_neither_dataclasses_nor_inspect_is_imported() -> None:
     program = (
-        "import sys, tagwatch.audit.result, tagwatch.image.reference as r; "
+        "import sys, tagwatch.audit.verdict.result, tagwatch.image.reference as r; "
         "r.Reference.parse('redis:6.2'); "
         "print({'dataclasses', 'inspect', 'ast'} & set(sys.modules))"
     )

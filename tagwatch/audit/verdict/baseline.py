@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import date
 
-from tagwatch.audit.finding import Finding
-from tagwatch.audit.result import AuditResult, Ignored
+from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.verdict.result import AuditResult, Ignored
 from tagwatch.errors import InputError
 from tagwatch.value import dataclass
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from tagwatch.audit.finding import Severity
-from tagwatch.audit.policy.exemption import ignore_problem
-from tagwatch.audit.policy.policy import Decision, Policy
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.policy import Decision, Policy
 from tagwatch.audit.rule.catalogue import load_rule
+from tagwatch.audit.verdict.exemption import ignore_problem
 from tagwatch.family import RULES
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Location

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
-from tagwatch.audit.evidence import Evidence, evidence_key
-from tagwatch.audit.pin import may_have_served
-from tagwatch.audit.result import AuditResult
+from tagwatch.audit.fact.pin import may_have_served
+from tagwatch.audit.model.evidence import Evidence, evidence_key
 from tagwatch.audit.rule.phrase import WATCH, served_now
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.reference import Reference
 from tagwatch.image.tag import parse_tag
 from tagwatch.source.edit import Fix, bump, pin

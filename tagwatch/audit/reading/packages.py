@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tagwatch.audit.diff.attestation import UNREAD_ATTESTATION, Attestation
+from tagwatch.audit.reading.attestation import UNREAD_ATTESTATION, Attestation
 from tagwatch.value import dataclass
 
 __all__ = ["PackageChange", "PackageDiff", "diff_packages", "distribution_of", "packages_of"]

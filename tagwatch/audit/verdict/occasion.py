@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from tagwatch.audit.evidence import Evidence, evidence_key, is_readable
-from tagwatch.audit.knowledge import Knowledge
-from tagwatch.audit.policy.policy import Policy
-from tagwatch.audit.version.resolution import Status
+from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable
+from tagwatch.audit.model.knowledge import Knowledge
+from tagwatch.audit.model.policy import Policy
+from tagwatch.audit.model.resolution import Status
 from tagwatch.image.reference import DOCKER_HUB, Reference
 from tagwatch.regex import regex
 from tagwatch.source.target import Extraction, Target

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from tagwatch.audit.diff.attestation import (
+from tagwatch.audit.reading.attestation import (
     UNREAD_ATTESTATION,
     Attestation,
     listed_attestations,

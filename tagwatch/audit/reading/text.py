@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tagwatch.audit.change.steps import normalized_step
-from tagwatch.audit.diff.excerpt import apart, cut, paired
-from tagwatch.audit.diff.size_text import size_change, size_text
+from tagwatch.audit.reading.excerpt import apart, cut, paired
+from tagwatch.audit.reading.size_text import size_change, size_text
+from tagwatch.audit.reading.steps import normalized_step
 from tagwatch.image.digest import short_digest
 
 __all__ = ["diff_text"]

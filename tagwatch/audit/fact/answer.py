@@ -5,11 +5,11 @@ That something does not exist is said only where a registry said so.
 
 from __future__ import annotations
 
-from tagwatch.audit.memory import Memory
+from tagwatch.audit.fact.memory import Memory
+from tagwatch.audit.model.resolution import Basis, Newer, Resolution, Status
+from tagwatch.audit.reading.version_evidence import VersionEvidence
 from tagwatch.audit.version.alias import aliases_told
-from tagwatch.audit.version.resolution import Basis, Newer, Resolution, Status
 from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
-from tagwatch.audit.version.version_evidence import VersionEvidence
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference
 from tagwatch.image.selector import is_pattern

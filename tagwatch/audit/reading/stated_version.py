@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tagwatch.audit.diff.packages import packages_of
-from tagwatch.audit.image import PlatformImage
-from tagwatch.audit.version.version_evidence import attested_version, version_evidence
+from tagwatch.audit.reading.image import PlatformImage
+from tagwatch.audit.reading.packages import packages_of
+from tagwatch.audit.reading.version_evidence import attested_version, version_evidence
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
 from tagwatch.image.tag import Kind, Tag, parse_tag

@@ -9,27 +9,27 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from tagwatch.audit.answer import resolve
-from tagwatch.audit.base.base import BaseMatch
-from tagwatch.audit.change.steps import os_release
-from tagwatch.audit.diff.mask import mask_text, mask_words
-from tagwatch.audit.diff.packages import packages_of
-from tagwatch.audit.evidence import Evidence, PlatformFacts, evidence_key
-from tagwatch.audit.history import Interval, Seen, is_move
-from tagwatch.audit.image import Image, PlatformImage, read_image
-from tagwatch.audit.memory import Memory
-from tagwatch.audit.pin import pin_of
-from tagwatch.audit.secret import leaks_in_env, leaks_in_steps
-from tagwatch.audit.version.lifecycle import classify
-from tagwatch.audit.version.resolution import Resolution
-from tagwatch.audit.version.resolve import resolve_selector
-from tagwatch.audit.version.stated_version import stated_version
-from tagwatch.audit.version.version_evidence import (
+from tagwatch.audit.fact.answer import resolve
+from tagwatch.audit.fact.memory import Memory
+from tagwatch.audit.fact.pin import pin_of
+from tagwatch.audit.fact.secret import leaks_in_env, leaks_in_steps
+from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.evidence import Evidence, PlatformFacts, evidence_key
+from tagwatch.audit.model.history import Interval, Seen, is_move
+from tagwatch.audit.model.resolution import Resolution
+from tagwatch.audit.reading.image import Image, PlatformImage, read_image
+from tagwatch.audit.reading.mask import mask_text, mask_words
+from tagwatch.audit.reading.packages import packages_of
+from tagwatch.audit.reading.stated_version import stated_version
+from tagwatch.audit.reading.steps import os_release
+from tagwatch.audit.reading.version_evidence import (
     VersionEvidence,
     attested_version,
     platform_versions,
     version_evidence,
 )
+from tagwatch.audit.version.lifecycle import classify
+from tagwatch.audit.version.resolve import resolve_selector
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.selector import is_pattern

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from tagwatch.audit.diff.mask import is_secret_key, is_token
-from tagwatch.audit.evidence import Leak
+from tagwatch.audit.model.evidence import Leak
+from tagwatch.audit.reading.mask import is_secret_key, is_token
 from tagwatch.image.image_config import HistoryEntry
 from tagwatch.regex import regex
 

@@ -6,10 +6,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from tagwatch.audit.base.base import BaseMatch
-from tagwatch.audit.change.change import Change
-from tagwatch.audit.history import Interval
-from tagwatch.audit.version.resolution import Resolution, Status
+from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.change import Change
+from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Failure

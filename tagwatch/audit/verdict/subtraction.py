@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tagwatch.audit.base.base import BaseVerdict
-from tagwatch.audit.evidence import Evidence
-from tagwatch.audit.finding import Finding
+from tagwatch.audit.model.base import BaseVerdict
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.finding import Finding
 from tagwatch.value import replace
 
 __all__ = ["base_references", "charge_to_base"]

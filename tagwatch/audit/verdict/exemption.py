@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 
-from tagwatch.audit.finding import Finding
-from tagwatch.audit.policy.policy import IgnorePolicy, Policy, PolicyIgnore
-from tagwatch.audit.result import Ignored
+from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.model.policy import IgnorePolicy, Policy, PolicyIgnore
 from tagwatch.audit.rule.interface import IgnoreUse
+from tagwatch.audit.verdict.result import Ignored
 from tagwatch.source.target import Extraction, Ignore, Location, Target
 from tagwatch.value import dataclass, field
 

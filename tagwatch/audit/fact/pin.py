@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tagwatch.audit.evidence import Pin
-from tagwatch.audit.image import read_image
-from tagwatch.audit.memory import Memory
+from tagwatch.audit.fact.memory import Memory
+from tagwatch.audit.model.evidence import Pin
+from tagwatch.audit.reading.image import read_image
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference
 from tagwatch.image.tag import Kind, Tag

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tagwatch.audit.base.base import BaseMatch, BaseVerdict
-from tagwatch.audit.policy.policy import ApprovedBase, Policy
+from tagwatch.audit.model.base import BaseMatch, BaseVerdict
+from tagwatch.audit.model.policy import ApprovedBase, Policy
 from tagwatch.errors import InvalidReferenceError, UsageError
 from tagwatch.image.reference import Reference
 from tagwatch.regex import regex
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
-    from tagwatch.audit.evidence import Evidence
+    from tagwatch.audit.model.evidence import Evidence
 
 __all__ = [
     "approval",

@@ -1,0 +1,1 @@
+"""Facts about one reference, gathered from what the ledger remembers."""

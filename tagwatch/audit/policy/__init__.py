@@ -1,1 +1,0 @@
-"""What is approved, and what is excused."""

@@ -1,0 +1,1 @@
+"""What an image says of itself: platforms, build steps, packages, attestations, version."""
