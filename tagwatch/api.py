@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.fixing import Strategy
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.walk.fix import Draft
-    from tagwatch.walk.watched import Watched
+    from tagwatch.walk.watch_list import Watched
 
 __all__ = [
     "Asking",
@@ -223,8 +223,8 @@ async def scan(
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.ask import Patience
     from tagwatch.walk.deliver import alerts_of
-    from tagwatch.walk.immutable import immutable_bases
     from tagwatch.walk.survey import Order, survey
+    from tagwatch.walk.watch_list import immutable_bases
 
     found = sources_from_globs(site.settings.sources, site.root)
     files = read_files(found, site, {})

@@ -115,10 +115,11 @@ FLOORS: dict[str, str] = {
         crawler engine plan
     """,
     "walk": """
-        batch facts_file fix immutable prefix rule_text running site version work
-        ask deliver doctor explain facts_place import_history keep local_image referrers
-        recall standing watched
-        lifecycle seed stand unasked
+        facts_file fix running site watch_list work
+        ask deliver doctor explain import_history local_image referrers
+        recall
+        match remember
+        gather
         survey
         look_up
         compare facts

@@ -86,7 +86,7 @@ def _with_provenance(
 ) -> Facts:
     """What images attest is read where their layers leave open what they stand on."""
     from tagwatch.walk.look_up import look_up
-    from tagwatch.walk.stand import awaits_provenance
+    from tagwatch.walk.match import awaits_provenance
 
     waiting = [
         target
@@ -116,22 +116,22 @@ def _read(text: str, site: Site) -> Image | int:
 
 def _of_image(text: str, image: Image | int, site: Site) -> tuple[BaseAnswer, int]:
     from tagwatch.publish.interface import BaseAnswer
-    from tagwatch.walk.stand import local_stands_on
+    from tagwatch.walk.match import bases_of_local
 
     if isinstance(image, int):
         return BaseAnswer(input=text, reference=None, matches=()), image
-    matches = local_stands_on(image, site)
+    matches = bases_of_local(image, site)
     return BaseAnswer(input=text, reference=image.reference or None, matches=matches), _FINE
 
 
 def _of_target(text: str, target: Target, facts: Facts, site: Site) -> tuple[BaseAnswer, int]:
     from tagwatch.publish.interface import BaseAnswer
-    from tagwatch.walk.stand import stands_on
+    from tagwatch.walk.match import bases_of
 
     found = facts.evidence.get(evidence_key(target) or "")
     resolution = found.resolution if found else None
     concrete = resolution.reference if resolution else None
-    matches = stands_on(found, site)
+    matches = bases_of(found, site)
     code, why = _FINE, resolution.note if resolution else ""
     if resolution is None or not is_readable(found):
         code = _UNREAD

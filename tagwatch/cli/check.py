@@ -253,7 +253,7 @@ def _context(site: Site, options: argparse.Namespace) -> PublishContext:
     terminal = sys.stdout.isatty()
     rules = {}
     if options.format not in ("text", "json"):
-        from tagwatch.walk.rule_text import rule_texts
+        from tagwatch.walk.deliver import rule_texts
 
         rules = rule_texts()
     return PublishContext(

@@ -75,7 +75,7 @@ def _export(site: Site, settings: Facts, options: argparse.Namespace) -> int:
 
 def _import(site: Site, settings: Facts, options: argparse.Namespace) -> int:
     from tagwatch.walk.facts import import_facts
-    from tagwatch.walk.facts_place import source_name
+    from tagwatch.walk.site import source_name
 
     if len(options.paths) > 1:
         raise UsageError("facts are imported from one place", hint="name one file or URL")

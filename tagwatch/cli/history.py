@@ -156,7 +156,7 @@ def _lifecycle(text: str, ledger: Reader) -> Lifecycle | None:
     reference = None if is_digest(text) else Reference.parse(text).identity
     if reference is None or reference.tag is None or reference.digest is not None:
         return None
-    from tagwatch.walk.lifecycle import lifecycle_of
+    from tagwatch.walk.recall import lifecycle_of
 
     return lifecycle_of(ledger, reference.repository, reference.tag)
 

@@ -90,7 +90,7 @@ def _print(night: Night, site: Site, form: str) -> None:
     from tagwatch.publish.console import summary
     from tagwatch.publish.files import publisher, rendered
     from tagwatch.publish.interface import PublishContext
-    from tagwatch.walk.rule_text import rule_texts
+    from tagwatch.walk.deliver import rule_texts
 
     done = night.scanned
     context = PublishContext(

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from tagwatch.api import ScanResult, scan
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.snapshot import RepositorySnapshot
+from tagwatch.ledger.write import Ledger
 from tagwatch.publish.files import Written
 from tagwatch.value import dataclass
 from tagwatch.walk.deliver import Sent, deliver, undelivered, write_run
-from tagwatch.walk.keep import keep
 from tagwatch.walk.site import Site
 
-__all__ = ["Night", "scan_and_publish"]
+__all__ = ["Night", "keep", "scan_and_publish"]
+
+_FREE_PART = 0.25
+"""Shrinking writes the whole file anew: not for less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,3 +52,14 @@ async def scan_and_publish(
     sent = await deliver(site) if send else ()
     await asyncio.to_thread(keep, site)
     return Night(scanned=scanned, written=written, sent=sent, missed=missed)
+
+
+def keep(site: Site) -> None:
+    """Drop what is older than the configured retention, if any. Raises `LedgerError`."""
+    retention = site.settings.retention
+    if retention.history is None and retention.runs is None:
+        return
+    with Ledger.open(site.database) as ledger:
+        ledger.forget(site.at, history=retention.history, runs=retention.runs)
+        if retention.compact and ledger.free_part() >= _FREE_PART:
+            ledger.compact()

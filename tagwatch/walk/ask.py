@@ -1,12 +1,11 @@
-"""Asking: what the targets, the watch list and the approved bases want to know of registries.
+"""Ask registries what targets, the watch list and the approved bases want to know.
 
-The only network of a walk. Each snapshot is in the ledger before the next task begins.
+The only network of a survey. Each snapshot is in the ledger before the next task begins.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter, defaultdict
 from collections.abc import (
     AsyncIterator,
@@ -24,27 +23,29 @@ from time import monotonic
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.engine.interface import Engine
 from tagwatch.crawl.plan import PlanSettings, Want, plan, wants_of
-from tagwatch.crawl.task import Need, Pattern
+from tagwatch.crawl.task import Need
 from tagwatch.errors import RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
-from tagwatch.image.selector import is_pattern
 from tagwatch.image.snapshot import Failure, Gone, Quota, Remark, RepositorySnapshot
-from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
 from tagwatch.registry.client import Registries, open_registries
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field
-from tagwatch.walk.batch import Batch
-from tagwatch.walk.prefix import below, nothing_below, prefix_of
 from tagwatch.walk.site import Site
-from tagwatch.walk.work import RegistryWork
+from tagwatch.walk.watch_list import (
+    below,
+    nothing_below,
+    prefix_of,
+    wants_of_bases,
+    wants_of_watches,
+)
+from tagwatch.walk.work import Batch, RegistryWork
 
-__all__ = ["Answers", "Asker", "Patience", "Reading", "open_asker", "pattern_of", "wants_of_run"]
+__all__ = ["Answers", "Asker", "Patience", "RepositoryAnswer", "open_asker", "wants_of_run"]
 
-_GLOB = re.compile(r"[*?\[]")
 _LAST_SECONDS = 2.0
 
 
@@ -68,15 +69,15 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What a snapshot says beside what the ledger keeps of it.
-
-    `lines`: `names`, one a line: a run keeps them all, and as a set they were ten times as large.
-    """
+class RepositoryAnswer:
+    """What a repository's registry said in this run, beside what the ledger keeps of it."""
 
     lines: str | None
+    """`names`, one a line: a run keeps them all, and a set of them took ten times as much."""
     absent: frozenset[str]
+    """Tags that answered 404 themselves."""
     pins: Mapping[Digest, bool]
+    """Whether a digest that somebody relies on is still served."""
     failures: tuple[Failure, ...]
 
     @property
@@ -87,21 +88,21 @@ class Reading:
 
 @dataclass(slots=True, kw_only=True)
 class Answers:
-    """Everything one run was told. `moves` are in the ledger, not explained yet."""
+    """Everything that registries said in one run."""
 
-    readings: dict[Repository, Reading] = field(default_factory=dict)
-    moves: list[Move] = field(default_factory=list)
+    by_repository: dict[Repository, RepositoryAnswer] = field(default_factory=dict)
     gone: list[Gone] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
     quotas: dict[str, Quota] = field(default_factory=dict)
     requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """How many requests of each kind were made, by host."""
     stopped: bool = False
+    """True where patience ran out before everything was asked."""
 
     def add(self, more: Answers) -> None:
-        """Join what a second round of the same run was told; a first reading stands."""
-        self.readings = {**more.readings, **self.readings}
-        self.moves += more.moves
+        """Join the answers of a second round; a repository's first answer stands."""
+        self.by_repository = {**more.by_repository, **self.by_repository}
         self.gone += more.gone
         self.failures += more.failures
         self.remarks += more.remarks
@@ -115,100 +116,101 @@ class Answers:
 
 
 @asynccontextmanager
-async def open_asker(site: Site) -> AsyncIterator[Asker]:
-    """The registries of a run, connections and all."""
+async def open_asker(
+    site: Site,
+    ledger: Ledger,
+    run_id: int,
+    *,
+    patience: Patience,
+    progress: Callable[[RepositorySnapshot], None] | None = None,
+) -> AsyncIterator[Asker]:
+    """Open what a run asks registries with, connections and all; see `Asker`."""
     settings = {
         host: RegistrySettings(**options) for host, options in site.settings.registries.items()
     }
     async with open_registries(settings, environment=site.environment, home=site.home) as found:
-        yield Asker(site, found, settings)
+        yield Asker(
+            site=site,
+            ledger=ledger,
+            run_id=run_id,
+            registries=found,
+            settings=settings,
+            patience=patience,
+            progress=progress,
+        )
 
 
+@dataclass(slots=True, kw_only=True)
 class Asker:
     """Turns wants into tasks, runs them, and stores what comes back."""
 
-    def __init__(
-        self, site: Site, registries: Registries, settings: Mapping[str, RegistrySettings]
-    ) -> None:
-        self._site = site
-        self._registries = registries
-        self._settings = settings
-        self._told: dict[str, Counter[str]] = {}
+    site: Site
+    ledger: Ledger
+    run_id: int
+    registries: Registries
+    settings: Mapping[str, RegistrySettings]
+    patience: Patience
+    progress: Callable[[RepositorySnapshot], None] | None = None
+    """Gets each repository's snapshot when it is stored."""
+    counted: dict[str, Counter[str]] = field(default_factory=dict)
+    """The requests by host that an earlier answer told."""
 
-    async def ask(
-        self,
-        wants: Iterable[Want],
-        ledger: Ledger,
-        run_id: int,
-        *,
-        needs: Need,
-        patience: Patience,
-        progress: Callable[[RepositorySnapshot], None] | None = None,
-    ) -> Answers:
+    async def ask(self, wants: Iterable[Want], *, needs: Need) -> Answers:
         """Run every task; a repository that fails harms only its own answer.
 
-        Requests are told once: those of `expand` with what is asked after it.
-
+        Each request is counted once; those of `expand` are counted with what is asked after it.
         What was stored when patience ran out stays stored; `stopped` says that it did.
         """
         answers, wants = Answers(), list(wants)
-        requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
         work = RegistryWork(
-            self._registries,
-            self._settings,
-            lambda digest: ledger.documents((digest,)).get(digest),
+            self.registries,
+            self.settings,
+            lambda digest: self.ledger.documents((digest,)).get(digest),
         )
+        requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
         def store(snapshots: Sequence[RepositorySnapshot]) -> None:
-            stored = ledger.add(run_id, *snapshots)
-            answers.moves += stored.moves
-            answers.gone += stored.gone
+            answers.gone += self.ledger.add(self.run_id, *snapshots).gone
             for snapshot in snapshots:
-                answers.readings[snapshot.repository] = _reading(snapshot)
-                answers.failures += snapshot.failures
-                answers.remarks += snapshot.remarks
                 requests[snapshot.repository.host].update(snapshot.requests)
-                if snapshot.quota is not None:
-                    answers.quotas[snapshot.repository.host] = snapshot.quota
-                if progress is not None:
-                    progress(snapshot)
+                _take(answers, snapshot)
+                if self.progress is not None:
+                    self.progress(snapshot)
 
         batch = Batch(store)
         tasks = plan(
             wants,
-            ledger.known,
-            ledger.stored_documents,
+            self.ledger.known,
+            self.ledger.stored_documents,
             self._plan_settings(needs),
-            indexes=lambda digests: ledger.documents(digests).values(),
+            indexes=lambda digests: self.ledger.documents(digests).values(),
         )
         try:
-            async with _within(patience):
-                await self._engine()(tasks, work, batch.add, stop=patience.stop)
+            async with _within(self.patience):
+                await self._engine()(tasks, work, batch.add, stop=self.patience.stop)
         except TimeoutError:
             answers.stopped = True
         batch.store()
-        for host, kinds in self._registries.requests.items():
-            requests[host].update(Counter(kinds) - self._told.get(host, Counter()))
-            self._told[host] = Counter(kinds)
+        for host, kinds in self.registries.requests.items():
+            requests[host].update(Counter(kinds) - self.counted.get(host, Counter()))
+            self.counted[host] = Counter(kinds)
         answers.requests = {host: kinds for host, kinds in sorted(requests.items()) if kinds}
-        answers.stopped |= patience.stop is not None and patience.stop.is_set()
+        answers.stopped |= self.patience.stop is not None and self.patience.stop.is_set()
         if answers.stopped:
-            left = {want.repository for want in wants} - answers.readings.keys()
+            left = {want.repository for want in wants} - answers.by_repository.keys()
             answers.failures += [_not_reached(repository) for repository in sorted(left)]
         return answers
 
-    async def expand(
-        self, watches: Iterable[Watch], patience: Patience
-    ) -> tuple[list[Watch], list[Failure]]:
-        """Watches with each `…/prefix/*` replaced by the repositories below it.
+    async def expand(self, watches: Iterable[Watch]) -> tuple[list[Watch], list[Failure]]:
+        """Replace each watch of `…/prefix/*` by one for each repository below it.
 
         Cost: the pages of one listing a prefix. What is not listed when patience runs out is left
-        out; the asking that follows says that the run was stopped.
+        out; the `ask` that follows says that the run was stopped.
         """
         expanded: list[Watch] = []
         failures: list[Failure] = []
         with suppress(TimeoutError):
-            async with _within(patience):
+            async with _within(self.patience):
                 await self._expand(watches, expanded, failures)
         return expanded, failures
 
@@ -221,7 +223,7 @@ class Asker:
                 expanded.append(watch)
                 continue
             try:
-                found = await self._registries.of(prefix.host).list_repositories(prefix.path)
+                found = await self.registries.of(prefix.host).list_repositories(prefix.path)
             except RegistryError as error:
                 failures.append(_failure(prefix.repository, error))
                 continue
@@ -231,16 +233,16 @@ class Asker:
                 failures.append(_failure(prefix.repository, nothing_below(watch, len(found))))
 
     def _plan_settings(self, needs: Need) -> PlanSettings:
-        sweeps = {host: settings.full_sweep for host, settings in self._settings.items()}
+        sweeps = {host: settings.full_sweep for host, settings in self.settings.items()}
         return PlanSettings(
-            at=self._site.at,
-            platforms=self._site.policy.defaults.audited,
+            at=self.site.at,
+            platforms=self.site.policy.defaults.audited,
             needs=needs,
             full_sweep_of=sweeps,
         )
 
     def _engine(self) -> Engine:
-        settings = self._site.settings.engine
+        settings = self.site.settings.engine
         engine: Callable[..., Coroutine[None, None, None]] = load_member("engines", settings.name)
         return partial(engine, address=settings.address) if settings.address else engine
 
@@ -269,49 +271,26 @@ async def _hurry(deadline: asyncio.Timeout, stop: asyncio.Event) -> None:
 def wants_of_run(
     targets: Iterable[Target], watches: Iterable[Watch], site: Site, *, with_bases: bool
 ) -> Iterator[Want]:
-    """Everything a run asks: files first, then the watch list, then the approved bases.
-
-    Of a base without `tags` only the names: which of them to read depends on the images.
-    """
+    """Yield all that a run asks: files first, then the watch list, then the approved bases."""
     yield from wants_of(targets)
-    yield from (_want_of_watch(watch) for watch in watches)
-    for base in site.policy.followed_bases if with_bases else ():
-        globs = frozenset(tag for tag in base.tags if _GLOB.search(tag))
-        yield Want(
-            repository=Repository.parse(base.reference).identity,
-            tags=frozenset(base.tags) - globs,
-            patterns=frozenset(Pattern(selector="*", include=(glob,)) for glob in globs),
-            priority=2,
-        )
+    yield from wants_of_watches(watches)
+    if with_bases:
+        yield from wants_of_bases(site.policy)
 
 
-def pattern_of(watch: Watch, text: str) -> Pattern | None:
-    """One of a watch's tags as a pattern; None where it is a tag's name."""
-    if not is_pattern(text):
-        return None
-    return Pattern(
-        selector=text, include=watch.include, exclude=watch.exclude, max_tags=watch.max_tags
-    )
-
-
-def _want_of_watch(watch: Watch) -> Want:
-    patterns = {text: pattern_of(watch, text) for text in watch.tags or ("*",)}
-    return Want(
-        repository=Repository.parse(watch.image).identity,
-        tags=frozenset(text for text, pattern in patterns.items() if pattern is None),
-        patterns=frozenset(pattern for pattern in patterns.values() if pattern is not None),
-        priority=1,
-    )
-
-
-def _reading(snapshot: RepositorySnapshot) -> Reading:
+def _take(answers: Answers, snapshot: RepositorySnapshot) -> None:
+    """Add what one repository's registry said."""
     there = {observation.tag for observation in snapshot.tags}
-    return Reading(
+    answers.by_repository[snapshot.repository] = RepositoryAnswer(
         lines="\n".join(sorted(snapshot.names - there)) if snapshot.names is not None else None,
         absent=snapshot.asked - there,
         pins=snapshot.pins,
         failures=snapshot.failures,
     )
+    answers.failures += snapshot.failures
+    answers.remarks += snapshot.remarks
+    if snapshot.quota is not None:
+        answers.quotas[snapshot.repository.host] = snapshot.quota
 
 
 def _not_reached(repository: Repository) -> Failure:

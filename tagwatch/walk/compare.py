@@ -29,7 +29,7 @@ from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, replace
 from tagwatch.walk.local_image import ENGINE, is_local, read_local
 from tagwatch.walk.look_up import Asking, Facts, look_up
-from tagwatch.walk.recall import StoredDocuments, base_repositories, recall_bases
+from tagwatch.walk.recall import StoredDocuments, recall_bases
 from tagwatch.walk.referrers import add_referrers
 from tagwatch.walk.site import Site
 
@@ -212,4 +212,4 @@ def _bases(site: Site) -> BaseIndex:
     if not site.database.is_file():
         return BaseIndex()
     with Reader.open(site.database) as ledger:
-        return recall_bases(ledger, base_repositories(site.policy, ()), site.policy)
+        return recall_bases(ledger, site.policy).index

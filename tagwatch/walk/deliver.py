@@ -7,25 +7,34 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from tagwatch import __version__
+from tagwatch.audit.rule.catalogue import load_rule, rule_documentation
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.load import read_secret
 from tagwatch.config.settings import Alert as AlertSettings
 from tagwatch.errors import ConfigError, NotifyError
+from tagwatch.family import RULES
 from tagwatch.ledger.outbox import Message, MessageState
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Run
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
 from tagwatch.publish.files import Written, write_reports
-from tagwatch.publish.interface import PublishContext, RunSummary
+from tagwatch.publish.interface import PublishContext, RuleText, RunSummary
 from tagwatch.publish.notify.alert import alert_key
 from tagwatch.publish.notify.interface import AlertContext, Delivery, Notifier, Outcome
 from tagwatch.publish.text import stamp
 from tagwatch.value import dataclass, replace
-from tagwatch.walk.rule_text import rule_texts
 from tagwatch.walk.site import Site
 
-__all__ = ["Sent", "alerts_of", "deliver", "publish_context", "undelivered", "write_run"]
+__all__ = [
+    "Sent",
+    "alerts_of",
+    "deliver",
+    "publish_context",
+    "rule_texts",
+    "undelivered",
+    "write_run",
+]
 
 _RUNS_SHOWN = 30
 _REMEMBERED = timedelta(days=7)
@@ -170,3 +179,28 @@ def _notifier(settings: AlertSettings, environment: Mapping[str, str]) -> Notifi
     options = {"allow_http": True} if settings.allow_http else {}
     notifier: Notifier = load_member("notifiers", settings.channel)(url=url, **options)
     return notifier
+
+
+def rule_texts() -> dict[str, RuleText]:
+    """Title, risk and remedy of every rule, by name. Imports all of them."""
+    return {name: _rule_text(name) for name in RULES}
+
+
+def _rule_text(name: str) -> RuleText:
+    rule, text = load_rule(name), rule_documentation(name)
+    return RuleText(title=rule.title, risk=_part(text, "Risk"), remedy=_part(text, "Remedy"))
+
+
+def _part(text: str, name: str) -> str:
+    """The paragraph that begins with `name:`, on one line."""
+    found: list[str] = []
+    for line in text.splitlines():
+        head, colon, rest = line.partition(":")
+        if colon and head in ("Risk", "Remedy", "Source"):
+            if found:
+                break
+            if head == name:
+                found.append(rest.strip())
+        elif found:
+            found.append(line.strip())
+    return " ".join(found).strip()

@@ -14,8 +14,8 @@ from tagwatch.registry.diagnosis import Diagnosis, diagnose
 from tagwatch.registry.host import canonical_host
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
-from tagwatch.walk.prefix import prefix_of
 from tagwatch.walk.site import Site
+from tagwatch.walk.watch_list import prefix_of
 
 __all__ = ["doctor_document", "doctor_text", "examine"]
 

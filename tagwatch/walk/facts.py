@@ -15,10 +15,9 @@ from tagwatch.ledger.read import Reader
 from tagwatch.sha256 import sha256
 from tagwatch.source.target import Target
 from tagwatch.walk.facts_file import MAX_BYTES, FactsFile, read_facts, write_facts
-from tagwatch.walk.facts_place import configured_place, source_name
 from tagwatch.walk.look_up import Asking
-from tagwatch.walk.prefix import prefix_of
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, configured_place, source_name
+from tagwatch.walk.watch_list import prefix_of
 
 __all__ = ["bring_facts", "export_facts", "import_facts"]
 

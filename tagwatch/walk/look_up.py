@@ -14,7 +14,7 @@ from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
-from tagwatch.walk.site import BASES_ASKED, Site, bases_key
+from tagwatch.walk.site import BASES_ASKED, Site, bases_key, configured_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,8 +150,6 @@ def _remembered(
     bases = site.policy.followed_bases
     configured = ""
     if site.settings.facts is not None:
-        from tagwatch.walk.facts_place import configured_place
-
         configured = configured_place(site)
     with Reader.open(site.database) as ledger:
         evidence = dict(ledger.evidence(sorted(keys), configured=configured))
@@ -180,9 +178,9 @@ def _unasked(
         known = [one for one in unknown if one.reference and one.reference.repository in remembered]
         if not known:
             return {}
-        from tagwatch.walk.unasked import recall_unasked
+        from tagwatch.walk.gather import gather_remembered
 
-        return recall_unasked(known, ledger, site)
+        return gather_remembered(known, ledger, site)
 
 
 def _is_old(target: Target, evidence: Mapping[str, Evidence], site: Site, asking: Asking) -> bool:

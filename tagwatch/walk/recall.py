@@ -1,38 +1,38 @@
-"""Recalling: what the ledger knows, as the values that the judgement takes."""
+"""Recall what the ledger knows, as the values that the judgement takes. Nothing is written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import replace as standard_replace  # `Memory` is no value of ours
 from datetime import datetime
 from itertools import groupby
 
-from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.seed import with_older_builds
 from tagwatch.audit.fact.memory import Memory
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.model.policy import Policy
+from tagwatch.audit.version.lifecycle import ABANDONED_AFTER, Lifecycle, classify
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Document
 from tagwatch.image.tag_table import TagTable
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
+from tagwatch.value import dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tagwatch.ledger.write import Ledger
-    from tagwatch.walk.ask import Reading
+    from tagwatch.walk.ask import RepositoryAnswer
 
 __all__ = [
+    "KnownBases",
     "StoredDocuments",
     "base_repositories",
+    "lifecycle_of",
     "recall_bases",
     "recall_past",
     "recall_repository",
-    "store_bases",
-    "unread_bases",
 ]
 
 
@@ -59,40 +59,54 @@ class StoredDocuments(Mapping[Digest, Document]):
 
 
 def recall_repository(
-    ledger: Reader, repository: Repository, reading: Reading | None, at: datetime
+    ledger: Reader, repository: Repository, answer: RepositoryAnswer | None, at: datetime
 ) -> Memory:
-    """Everything known of one repository. `reading` None: it was not asked in this run (`at`)."""
+    """Return all that is known of one repository.
+
+    `answer`: what its registry said at `at`; None: it was not asked in this run.
+    """
     intervals = _by_tag(ledger.intervals(repository))
     known = ledger.known(repository)
     digests: dict[str, Digest | None] = {}
-    if reading is not None:
-        digests = dict.fromkeys(reading.names or ())
+    if answer is not None:
+        digests = dict.fromkeys(answer.names or ())
     digests |= known.tags
-    failed = reading is not None and any(failure.tag is None for failure in reading.failures)
-    listed_now = reading is not None and reading.lines is not None
+    failed = answer is not None and any(failure.tag is None for failure in answer.failures)
+    listed_now = answer is not None and answer.lines is not None
     return Memory(
         repository=repository,
         at=at
-        if reading is not None and not failed
+        if answer is not None and not failed
         else max((past[-1].last_seen for past in intervals.values()), default=None),
         table=TagTable.of(digests),
         is_listed=(listed_now or known.full_at is not None) and not failed,
         intervals=intervals,
         change_of=lambda tag: ledger.newest_change(repository, tag),
         documents=StoredDocuments(ledger),
-        absent=reading.absent if reading else frozenset(),
-        pins=reading.pins if reading else {},
-        failures=reading.failures if reading else (),
+        absent=answer.absent if answer else frozenset(),
+        pins=answer.pins if answer else {},
+        failures=answer.failures if answer else (),
     )
 
 
 def recall_past(ledger: Reader, memory: Memory) -> Memory:
-    """The same with the versions and verdicts that the ledger was told of since: no tag is new."""
-    return replace(memory, intervals=_by_tag(ledger.intervals(memory.repository)))
+    """Return `memory` with the versions and verdicts that were stored since; no tag is new."""
+    return standard_replace(memory, intervals=_by_tag(ledger.intervals(memory.repository)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownBases:
+    """The builds of bases that images are matched against."""
+
+    repositories: tuple[Repository, ...] = ()
+    """The policy's bases in its order, then what files build on: what may be a base here."""
+    index: BaseIndex = field(default_factory=BaseIndex)
+    unread: tuple[str, ...] = ()
+    """The policy's bases of which no build was ever read, in its order."""
 
 
 def base_repositories(policy: Policy, targets: Iterable[Target]) -> tuple[Repository, ...]:
-    """The policy's bases in its order, then what the files build on: what may be a base here."""
+    """Return what may be a base here, see `KnownBases.repositories`."""
     approved = [Repository.parse(base.reference) for base in policy.followed_bases]
     parents = {
         target.reference.repository
@@ -102,41 +116,43 @@ def base_repositories(policy: Policy, targets: Iterable[Target]) -> tuple[Reposi
     return tuple(dict.fromkeys([*approved, *sorted(parents)]))
 
 
-def store_bases(ledger: Ledger, repository: Repository) -> None:
-    """Remember every build that the repository's tags serve now, as far as it was read."""
-    documents = StoredDocuments(ledger)
-    ledger.put_base_builds(
-        build
-        for interval in ledger.intervals(repository)
-        for build in base_builds(
-            Reference(repository=repository, tag=interval.tag).canonical, interval, documents
-        )
-    )
-
-
-def recall_bases(ledger: Reader, repositories: Iterable[Repository], policy: Policy) -> BaseIndex:
-    """Every build ever stored of these repositories, in their order.
+def recall_bases(ledger: Reader, policy: Policy, targets: Iterable[Target] = ()) -> KnownBases:
+    """Return every build ever stored of the bases, in the order of their repositories.
 
     What older tags of the policy's bases serve stands for what the followed tag served before.
     """
-    names = {repository.name: place for place, repository in enumerate(repositories)}
+    repositories = base_repositories(policy, targets)
+    places = {repository.name: place for place, repository in enumerate(repositories)}
     builds = [
-        (names[name], build)
+        (places[name], build)
         for build in ledger.base_builds()
-        if (name := build.reference.rpartition(":")[0]) in names
+        if (name := build.reference.rpartition(":")[0]) in places
     ]
     ordered = [build for _, build in sorted(builds, key=lambda pair: pair[0])]
-    return index_builds(with_older_builds(ordered, policy.bases))
-
-
-def unread_bases(bases: BaseIndex, policy: Policy) -> tuple[str, ...]:
-    """The policy's bases of which no build was ever read, in its order."""
-    read = [Reference.parse(name) for name in bases.by_reference]
-    return tuple(
+    index = index_builds(with_older_builds(ordered, policy.bases))
+    read = [Reference.parse(name) for name in index.by_reference]
+    unread = tuple(
         base.reference
         for base in policy.followed_bases
         if not any(base.names(reference) for reference in read)
     )
+    return KnownBases(repositories=repositories, index=index, unread=unread)
+
+
+def lifecycle_of(ledger: Reader, repository: Repository, tag: str) -> Lifecycle | None:
+    """Return what the past of `tag` said of it when it was read last; None where that is nothing.
+
+    The rest of its line is read only where it decides: of a tag that has rested for long.
+    """
+    past = ledger.intervals(repository, tag)
+    if not past:
+        return None
+    at = past[-1].last_seen
+    found = classify(past, at=at)
+    if found is not Lifecycle.FLOATING or at - past[-1].first_seen < ABANDONED_AFTER:
+        return found
+    memory = recall_repository(ledger, repository, None, at)
+    return classify(past, memory.line_beside(tag), at=at)
 
 
 def _by_tag(intervals: Iterable[Interval]) -> dict[str, tuple[Interval, ...]]:

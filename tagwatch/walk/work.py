@@ -1,11 +1,15 @@
-"""The work that engines distribute: one repository, crawled in this process or in another."""
+"""The work that engines distribute, one repository each, and how its results reach the disk.
+
+What arrives at about the same time is stored in one transaction: a wait for the disk costs as much
+as a dozen requests, and what is stored together shares it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,10 +22,14 @@ from tagwatch.registry.client import Registries, open_registries
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import replace
 
-__all__ = ["RegistryWork", "crawl_elsewhere"]
+__all__ = ["Batch", "RegistryWork", "crawl_elsewhere"]
 
 # msgspec crashes where two threads are the first to read documents of one type (2026-11-24).
 _TURN = threading.Lock()
+
+_PAUSE_SECONDS = 0.02
+_MOST = 32
+"""Half of what an engine has under way: the other half goes on asking meanwhile."""
 
 
 class RegistryWork:
@@ -71,3 +79,51 @@ async def _crawl(task: CrawlTask, settings: Mapping[str, RegistrySettings]) -> R
         registry = registries.of(task.repository.host)
         snapshot = await crawl_repository(task, registry)
         return replace(snapshot, requests=dict(registry.requests))
+
+
+class Batch:
+    """Snapshots on their way to the disk. `write` stores some for good, or raises."""
+
+    def __init__(self, write: Callable[[Sequence[RepositorySnapshot]], None]) -> None:
+        self._write = write
+        self._waiting: list[tuple[RepositorySnapshot, asyncio.Future[None]]] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def add(self, snapshot: RepositorySnapshot) -> None:
+        """Return when the snapshot is stored. What `write` raises is raised here."""
+        loop = asyncio.get_running_loop()
+        stored = loop.create_future()
+        self._waiting.append((snapshot, stored))
+        if len(self._waiting) >= _MOST:
+            self._settle()
+        elif self._timer is None:
+            self._timer = loop.call_later(_PAUSE_SECONDS, self._settle)
+        await stored
+
+    def store(self) -> None:
+        """Store what still waits, although nobody waits for it any more. Raises as `write`."""
+        waiting = self._take()
+        if waiting:
+            self._write([snapshot for snapshot, _ in waiting])
+
+    def _settle(self) -> None:
+        waiting = self._take()
+        error: Exception | None = None
+        try:
+            self._write([snapshot for snapshot, _ in waiting])
+        except Exception as caught:  # noqa: BLE001  # handed to everyone who waits
+            error = caught
+        for _, stored in waiting:
+            if stored.done():
+                continue
+            if error is None:
+                stored.set_result(None)
+            else:
+                stored.set_exception(error)
+
+    def _take(self) -> list[tuple[RepositorySnapshot, asyncio.Future[None]]]:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting, self._waiting = self._waiting, []
+        return waiting

@@ -11,7 +11,7 @@ import pytest
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot, Scope
-from tagwatch.walk.batch import Batch
+from tagwatch.walk.work import Batch
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 

@@ -1,0 +1,200 @@
+"""Gather evidence of each target from the memory of its repository.
+
+Evidence is made again only where what it is made of differs from last time: the program's version,
+the policy, the known builds of bases, all that the ledger holds of the repository, what its
+registry said in this run, and how the target is written. Of all that a hash is stored. What time
+alone decides is made anew every time (`audit.fact.gather.dated`); so is the judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
+
+from tagwatch import __version__
+from tagwatch.audit.base.seed import Wish
+from tagwatch.audit.fact.gather import dated, gather
+from tagwatch.audit.fact.memory import Memory
+from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable, until
+from tagwatch.audit.reading.image import Image
+from tagwatch.image.reference import Repository
+from tagwatch.ledger.read import Reader
+from tagwatch.source.target import Target
+from tagwatch.value import dataclass, replace
+from tagwatch.walk.match import Seeds, match
+from tagwatch.walk.recall import KnownBases, recall_bases, recall_repository
+from tagwatch.walk.site import Site
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.ledger.write import Ledger
+    from tagwatch.walk.ask import RepositoryAnswer
+
+__all__ = ["Gathered", "Round", "frame_of", "gather_evidence", "gather_remembered"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What stays the same while the answers of one round become evidence."""
+
+    site: Site
+    ledger: Ledger
+    answers: Mapping[Repository, RepositoryAnswer]
+    bases: KnownBases
+    documents_asked: bool
+    frame: bytes
+    """A hash of what all evidence of the round is made of; see `frame_of`."""
+    seeds: Seeds | None = None
+    """What images may wish for; None: nothing more is read after this round."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """The evidence of one target, and what became of it."""
+
+    target: Target
+    evidence: Evidence
+    is_unchanged: bool
+    """True where the stored evidence holds: only the time until which it does goes on."""
+    made_from: bytes | None
+    """A hash of all that it is made of; None where it must be made again next time."""
+    wished: tuple[Wish, ...] = ()
+    """What to read so that the image may match a base."""
+
+
+def frame_of(ledger: Ledger, site: Site, bases: KnownBases, *, documents_asked: bool) -> bytes:
+    """Return a hash of what all evidence of a round is made of. Reads every build of a base."""
+    audited = [str(platform) for platform in site.policy.defaults.audited]
+    names = [repository.name for repository in bases.repositories]
+    made_of = (__version__, site.policy.digest, audited, names, bases.unread, documents_asked)
+    return _hash(ledger.state_of_bases(), made_of)
+
+
+def gather_evidence(wanted: Mapping[str, Target], memory: Memory, now: Round) -> Iterator[Gathered]:
+    """Yield the evidence of each target of one repository; `wanted` has them by evidence key."""
+    made_from = _made_from(wanted, memory.repository, now)
+    stored = now.ledger.standing(made_from) if made_from else {}
+    for key, target in wanted.items():
+        before = stored.get(key)
+        if before is None:
+            evidence, wished = _gather(target, memory, now)
+        else:
+            evidence, wished = dated(before, target, memory, at=now.site.at), ()
+        yield Gathered(
+            target=target,
+            evidence=evidence,
+            is_unchanged=before is not None and evidence == until(before, now.site.at),
+            made_from=made_from.get(key) if _may_be_reused(evidence) else None,
+            wished=wished,
+        )
+
+
+def gather_remembered(targets: Sequence[Target], ledger: Reader, site: Site) -> dict[str, Evidence]:
+    """Return evidence of references that nobody asked about yet, by key, as old as its memory.
+
+    A night that lists a repository tells of every tag in it, also of those that a file names only
+    tomorrow. Only targets whose digest is remembered are answered: that something is not there is
+    never told from memory, for it may have been pushed since. The ledger is only read.
+    """
+    wanted: dict[Repository, dict[str, Target]] = {}
+    for target in targets:
+        key, reference = evidence_key(target), target.reference
+        if key is not None and reference is not None:
+            wanted.setdefault(reference.repository, {}).setdefault(key, target)
+    bases = recall_bases(ledger, site.policy, targets)
+    found = {}
+    for repository, named in wanted.items():
+        memory = recall_repository(ledger, repository, None, site.at)
+        for key, target in named.items():
+            evidence = _evidence(target, memory, bases, site, [])
+            if not is_readable(evidence) or evidence.resolution.digest is None:
+                continue
+            if _named_tag(target) not in memory.table.tags and not memory.is_listed:
+                continue  # a pattern speaks of every tag, and not every tag is known
+            seen = evidence.history[-1].last_seen if evidence.history else evidence.at
+            found[key] = replace(evidence, at=seen, documents_asked=evidence.documents_read)
+    return found
+
+
+def _gather(target: Target, memory: Memory, now: Round) -> tuple[Evidence, tuple[Wish, ...]]:
+    """Evidence made anew, and what its image wishes for."""
+    matched: list[tuple[Image, tuple[BaseMatch, ...]]] = []
+    evidence = _evidence(target, memory, now.bases, now.site, matched)
+    evidence = replace(evidence, documents_asked=now.documents_asked or evidence.documents_read)
+    if now.seeds is None or _is_parent(target) or not matched:
+        return evidence, ()
+    ((image, bases),) = matched
+    is_new = _is_new(target, memory, now)
+    return evidence, now.seeds.open_wishes(image, bases, is_new=is_new)
+
+
+def _evidence(
+    target: Target,
+    memory: Memory,
+    bases: KnownBases,
+    site: Site,
+    matched: list[tuple[Image, tuple[BaseMatch, ...]]],
+) -> Evidence:
+    """Evidence made anew. `matched` gets its image, if that was read, with the bases found."""
+    audited = site.policy.defaults.audited
+
+    def bases_of(image: Image) -> tuple[BaseMatch, ...]:
+        is_base = _is_parent(target)
+        found = match(image, bases, site.policy, is_base=is_base, audited=audited)
+        matched.append((image, found))
+        return found
+
+    evidence = gather(target, memory, platforms=audited, bases=bases_of, at=site.at)
+    return replace(evidence, bases_unread=bases.unread)
+
+
+def _is_parent(target: Target) -> bool:
+    """True for what a `FROM` names: it is itself the base of what will be built."""
+    return target.kind == "from"
+
+
+def _is_new(target: Target, memory: Memory, now: Round) -> bool:
+    """True where this run is the first that saw the image under this name."""
+    tag = target.reference.effective_tag if target.reference else None
+    past = memory.intervals.get(tag, ()) if tag else ()
+    if past:
+        return past[-1].first_seen == now.site.at
+    return not now.ledger.evidence([evidence_key(target) or ""])
+
+
+def _named_tag(target: Target) -> str | None:
+    named = target.reference if target.selector is None else None
+    return named.effective_tag if named is not None else None
+
+
+def _made_from(
+    wanted: Mapping[str, Target], repository: Repository, now: Round
+) -> dict[str, bytes]:
+    """By evidence key, a hash of all that the evidence of each target is made of.
+
+    Empty where the repository was not read whole: then all of it is made again.
+    """
+    answer = now.answers.get(repository)
+    if answer is None or answer.failures:
+        return {}
+    said = (answer.names, sorted(answer.absent), sorted(answer.pins.items()))
+    state = _hash(now.frame + now.ledger.state(repository), said)
+    return {
+        key: _hash(state, (key, target.text, _is_parent(target), str(target.reference)))
+        for key, target in wanted.items()
+    }
+
+
+def _may_be_reused(evidence: Evidence) -> bool:
+    """False where it has dates that are not its own tag's, or might say more next time."""
+    return (
+        evidence.documents_read
+        and not evidence.failures
+        and all(one.base is None and one.current is None for one in evidence.bases)
+    )
+
+
+def _hash(before: bytes, more: object) -> bytes:
+    """`more` is of text, numbers and their sequences: its `repr` is the same in every process."""
+    return blake2b(before + repr(more).encode(), digest_size=16).digest()

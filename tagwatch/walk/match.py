@@ -1,0 +1,177 @@
+"""Match images against the known builds of bases, and say what to read where none is known.
+
+A new ledger knows the approved bases as of today only. What an image wishes for then, and why, is
+in `audit.base.seed`; `Seeds` turns wishes into what to ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass as standard_dataclass  # with slots nothing could be cached
+from datetime import datetime
+from functools import cached_property
+
+from tagwatch.audit.base.claim import claim_digests
+from tagwatch.audit.base.match import MatchContext, match_bases
+from tagwatch.audit.base.seed import OlderTags, Wish, wishes
+from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.policy import Policy
+from tagwatch.audit.reading.image import Image, has_unread_attestations, read_image
+from tagwatch.crawl.plan import Want
+from tagwatch.image.digest import Digest
+from tagwatch.image.platform import Platform
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.tag_table import TagTable
+from tagwatch.ledger.read import Reader
+from tagwatch.value import replace
+from tagwatch.walk.recall import KnownBases, StoredDocuments, recall_bases, recall_repository
+from tagwatch.walk.site import Site
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.walk.ask import RepositoryAnswer
+
+__all__ = ["Seeds", "awaits_provenance", "bases_of", "bases_of_local", "match"]
+
+_PRIORITY = 3
+
+
+def match(
+    image: Image,
+    bases: KnownBases,
+    policy: Policy,
+    *,
+    is_base: bool = False,
+    audited: tuple[Platform, ...] | None = None,
+) -> tuple[BaseMatch, ...]:
+    """Return the base of each platform of `image`. See `MatchContext` for `is_base`, `audited`."""
+    context = MatchContext(rank=policy.base_place, is_base=is_base, audited=audited)
+    return match_bases(image, bases.index, context)
+
+
+def bases_of(evidence: Evidence | None, site: Site) -> tuple[BaseMatch, ...]:
+    """Return the base of each audited platform, from what is stored; none where nothing was read.
+
+    Stored evidence serves everybody who names the image, a Dockerfile that builds on it among
+    them; for that one the image is its own base. Here it never is. Raises `LedgerError`.
+    """
+    digest = _digest_of(evidence)
+    if evidence is None or digest is None or not site.database.is_file():
+        return ()
+    with Reader.open(site.database) as ledger:
+        bases, audited = recall_bases(ledger, site.policy), site.policy.defaults.audited
+        return match(_image(evidence, digest, ledger), bases, site.policy, audited=audited)
+
+
+def awaits_provenance(evidence: Evidence | None, site: Site) -> bool:
+    """Return True where layers alone do not tell one base, and what the image attests is unread.
+
+    A scan reads no attestation unless a rule asks for it. Raises `LedgerError`.
+    """
+    digest = _digest_of(evidence)
+    if evidence is None or digest is None or not site.database.is_file():
+        return False
+    with Reader.open(site.database) as ledger:
+        image = _image(evidence, digest, ledger)
+        if not has_unread_attestations(image):
+            return False
+        bases, audited = recall_bases(ledger, site.policy), site.policy.defaults.audited
+        matches = match(image, bases, site.policy, audited=audited)
+    return not all(one.is_exact and not one.aliases for one in matches)
+
+
+def bases_of_local(image: Image, site: Site) -> tuple[BaseMatch, ...]:
+    """Return the base of each platform of an image of this machine. Raises `LedgerError`."""
+    if not site.database.is_file():
+        return match_bases(image, KnownBases().index)
+    with Reader.open(site.database) as ledger:
+        return match(image, recall_bases(ledger, site.policy), site.policy)
+
+
+def _digest_of(evidence: Evidence | None) -> Digest | None:
+    return evidence.resolution.digest if evidence is not None else None
+
+
+def _image(evidence: Evidence, digest: Digest, ledger: Reader) -> Image:
+    resolution = evidence.resolution
+    name = resolution.reference.canonical if resolution.reference else ""
+    image = read_image(digest, StoredDocuments(ledger), reference=name)
+    if resolution.version is None:
+        return image
+    return replace(image, version=resolution.version, version_from=resolution.basis.value)
+
+
+@standard_dataclass(frozen=True, kw_only=True)
+class Seeds:
+    """Older builds of approved bases that may be read for images that stand on no known build.
+
+    Only images and bases that this run saw first wish for anything, so that a wish that was in
+    vain is not asked again every night.
+    """
+
+    ledger: Reader
+    policy: Policy
+    at: datetime
+    answers: Mapping[Repository, RepositoryAnswer]
+    bases: KnownBases
+
+    def open_wishes(
+        self, image: Image, matches: Collection[BaseMatch], *, is_new: bool
+    ) -> tuple[Wish, ...]:
+        """Return what to read so that `image` may match better; what was read is left out."""
+        if not (is_new or self._has_new_base) or not self._tables:
+            return ()
+        found = wishes(image, matches, self.policy.followed_bases, self._older)
+        return tuple(wish for wish in found if not self._is_read(wish))
+
+    def wants(self, wished: Iterable[Wish]) -> Iterator[Want]:
+        """Yield what to ask: a digest where it is known, which spares listing the tags again."""
+        for wish in wished:
+            repository = wish.reference.repository
+            digest = wish.digest or self._tables[repository].digests.get(wish.tag or "")
+            yield Want(
+                repository=repository,
+                tags=frozenset({wish.tag} if wish.tag and digest is None else ()),
+                pins=frozenset({digest} if digest else ()),
+                priority=_PRIORITY,
+            )
+
+    @cached_property
+    def _tables(self) -> Mapping[Repository, TagTable]:
+        """The tags of every approved repository that was read in this run."""
+        repositories = (Repository.parse(base.reference) for base in self.policy.followed_bases)
+        return {
+            repository: recall_repository(self.ledger, repository, answer, self.at).table
+            for repository in dict.fromkeys(repositories)
+            if (answer := self.answers.get(repository)) is not None
+        }
+
+    @cached_property
+    def _older(self) -> OlderTags:
+        return OlderTags(self._tables)
+
+    @cached_property
+    def _has_new_base(self) -> bool:
+        """True where this run is the first that saw a followed tag."""
+        return any(
+            self._first_seen(Reference(repository=repository, tag=tag)) == self.at
+            for base in self.policy.followed_bases
+            for repository in (Repository.parse(base.reference),)
+            for tag in base.tags
+        )
+
+    def _first_seen(self, reference: Reference) -> datetime | None:
+        builds = self.bases.index.by_reference.get(reference.canonical, ())
+        return min((build.first_seen for build in builds if build.first_seen), default=None)
+
+    @cached_property
+    def _digests(self) -> frozenset[Digest]:
+        builds = (build for found in self.bases.index.by_platform.values() for build in found)
+        return frozenset(digest for build in builds for digest in claim_digests(build))
+
+    def _is_read(self, wish: Wish) -> bool:
+        if wish.digest is not None:
+            return wish.digest in self._digests
+        reference = Reference(repository=wish.reference.repository, tag=wish.tag)
+        return reference.canonical in self.bases.index.by_reference

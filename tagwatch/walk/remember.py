@@ -1,0 +1,121 @@
+"""Remember what a round learnt beside its answers: builds of bases, versions, evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from tagwatch.audit.base.build import base_builds, claimed_builds
+from tagwatch.audit.base.seed import Wish
+from tagwatch.audit.fact.memory import Memory
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.resolution import Resolution
+from tagwatch.audit.version.resolve import version_of
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.tag import says_less
+from tagwatch.ledger.write import Ledger
+from tagwatch.value import dataclass, field
+from tagwatch.walk.recall import StoredDocuments
+
+__all__ = [
+    "EvidenceStore",
+    "claimed_version",
+    "remember_bases",
+    "remember_claimed",
+    "remember_versions",
+]
+
+_AT_ONCE = 500
+"""Repositories share a wait for the disk: evidence that is lost can be made again."""
+
+
+def remember_bases(ledger: Ledger, repositories: Iterable[Repository]) -> None:
+    """Store every build that the tags of these repositories serve now, as far as it was read."""
+    documents = StoredDocuments(ledger)
+    for repository in repositories:
+        ledger.put_base_builds(
+            build
+            for interval in ledger.intervals(repository)
+            for build in base_builds(
+                Reference(repository=repository, tag=interval.tag).canonical, interval, documents
+            )
+        )
+
+
+def remember_claimed(ledger: Ledger, wished: Iterable[Wish]) -> None:
+    """Store the builds that claims name by digest, as far as they were read.
+
+    Those of tags are stored by `remember_bases`.
+    """
+    documents = StoredDocuments(ledger)
+    for wish in wished:
+        if wish.digest is not None:
+            builds = claimed_builds(wish.reference.canonical, wish.digest, documents)
+            ledger.put_base_builds(builds)
+
+
+def remember_versions(ledger: Ledger, memory: Memory) -> bool:
+    """Store the concrete version of every tag that shares its digest with a tag that names one.
+
+    Return False where the ledger knew them all.
+    """
+    named = (
+        (tag, version_of(tag, memory.table))
+        for tag, digest in memory.table.digests.items()
+        if digest is not None
+    )
+    versions = {tag: text for tag, text in named if text and _is_news(memory, tag, text)}
+    if versions:
+        ledger.set_versions(memory.repository, versions)
+    return bool(versions)
+
+
+def claimed_version(memory: Memory, resolution: Resolution) -> Mapping[str, str]:
+    """Return the version that a label or the like states for the resolved tag, where it is news."""
+    tag = resolution.reference.tag if resolution.reference else None
+    version = resolution.version
+    is_claim = version is not None and version == resolution.name != resolution.tag
+    is_current = tag is not None and memory.table.digests.get(tag) == resolution.digest
+    if tag and version and is_claim and is_current and _is_news(memory, tag, version):
+        return {tag: version}
+    return {}
+
+
+def _is_news(memory: Memory, tag: str, version: str) -> bool:
+    past = memory.intervals.get(tag)
+    stored = past[-1].version if past else None
+    return version != stored and not (stored and says_less(version, stored))
+
+
+@dataclass(slots=True, kw_only=True)
+class EvidenceStore:
+    """Evidence on its way to the ledger, some hundreds in one transaction."""
+
+    ledger: Ledger
+    at: datetime
+    new: list[Evidence] = field(default_factory=list)
+    made_from: dict[str, bytes] = field(default_factory=dict)
+    unchanged: list[str] = field(default_factory=list)
+
+    def put(self, evidence: Evidence, *, made_from: bytes | None, is_unchanged: bool) -> None:
+        """Store evidence soon. `is_unchanged`: only the time until which it holds goes on."""
+        if is_unchanged:
+            self.unchanged.append(evidence.key)
+        else:
+            self.new.append(evidence)
+            if made_from is not None:
+                self.made_from[evidence.key] = made_from
+
+    def flush(self, *, at_least: int = 1) -> None:
+        """Store what waits, if it is as much as `at_least`."""
+        if len(self.new) + len(self.unchanged) < at_least:
+            return
+        self.ledger.put_evidence(self.new, self.made_from)
+        self.ledger.touch_evidence(self.unchanged, self.at)
+        self.new.clear()
+        self.made_from.clear()
+        self.unchanged.clear()
+
+    def flush_if_full(self) -> None:
+        """Store what waits where it has become much."""
+        self.flush(at_least=_AT_ONCE)

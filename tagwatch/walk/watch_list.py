@@ -1,0 +1,255 @@
+"""The watch list: prefixes become repositories, entries become wants, and then targets.
+
+An entry names an image with tags or patterns, or every repository below a prefix
+(`registry.example/shop/*`). The bases that the policy calls immutable are watched, too: any other
+digest under their tags must be told. Another base is followed only for what stands on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from tagwatch.audit.fact.memory import Memory
+from tagwatch.audit.model.evidence import evidence_key
+from tagwatch.audit.model.policy import ApprovedBase, Policy
+from tagwatch.config.settings import Watch
+from tagwatch.crawl.plan import Want
+from tagwatch.crawl.task import Pattern
+from tagwatch.errors import NotFoundError
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.selector import SelectorKind, is_pattern, parse_selector, select
+from tagwatch.image.snapshot import Remark
+from tagwatch.source.target import Location, Target
+from tagwatch.value import dataclass, replace
+
+__all__ = [
+    "Prefix",
+    "Watched",
+    "below",
+    "idle",
+    "immutable_bases",
+    "nothing_below",
+    "places_of",
+    "prefix_of",
+    "wants_of_bases",
+    "wants_of_watches",
+    "watched",
+]
+
+_ANY = "any"
+_GLOB = re.compile(r"[*?\[]")
+_PRIORITY = 1
+_PRIORITY_OF_BASES = 2
+
+
+class Prefix(NamedTuple):
+    """The beginning of repositories' names; `path` is empty or ends in `/`."""
+
+    host: str
+    path: str
+
+    @property
+    def repository(self) -> Repository:
+        """A name for it where only a repository's can stand."""
+        return Repository(registry=self.host, path=self.path.rstrip("/") or "*")
+
+
+def prefix_of(image: str) -> Prefix | None:
+    """Return the prefix that a watch's image names; None where it names one repository.
+
+    >>> prefix_of("registry.example/*"), prefix_of("acme/*"), prefix_of("acme/app")
+    (Prefix(host='registry.example', path=''), Prefix(host='docker.io', path='acme/'), None)
+    """
+    if not image.endswith("/*"):
+        return None
+    repository = Repository.parse(image.removesuffix("*") + _ANY).identity
+    return Prefix(repository.host, repository.path.removesuffix(_ANY))
+
+
+def below(watch: Watch, prefix: Prefix, found: Iterable[Repository]) -> Iterator[Watch]:
+    """Yield one watch for each repository that `include` and `exclude` let through.
+
+    A glob is of repositories where one below the prefix has such a name (its last part, or all of
+    it after the prefix); then `include` keeps only these, and says nothing about tags.
+    """
+    named = {one: _names(one, prefix) for one in sorted(found)}
+    every = [name for names in named.values() for name in names]
+    kept = [glob for glob in watch.include if _matches(glob, every)]
+    tags = tuple(glob for glob in watch.include if glob not in kept)
+    for repository, names in named.items():
+        wanted = not kept or any(_matches(glob, names) for glob in kept)
+        if wanted and not any(_matches(glob, names) for glob in watch.exclude):
+            yield replace(watch, image=repository.name, include=tags)
+
+
+def nothing_below(watch: Watch, listed: int) -> NotFoundError:
+    """Return the error for a prefix that watches none of the repositories `listed` below it."""
+    if listed:
+        message = f"none of the {listed} repositories below it passes `include` and `exclude`"
+        return NotFoundError(f"{watch.image}: {message}", hint="correct the globs of this watch")
+    return NotFoundError(
+        f"{watch.image}: its registry lists no repository below it",
+        hint="correct the prefix, or log in as somebody who sees them: `tagwatch doctor` says who",
+    )
+
+
+def places_of(watches: Iterable[Watch]) -> Mapping[Repository, Location]:
+    """Return where the watch list names each repository or prefix first."""
+    found: dict[Repository, Location] = {}
+    for watch in watches:
+        prefix = prefix_of(watch.image)
+        named = prefix.repository if prefix else Repository.parse(watch.image).identity
+        found.setdefault(named, watch.location)
+    return found
+
+
+def immutable_bases(policy: Policy) -> tuple[Watch, ...]:
+    """Return a watch of each base that the policy calls immutable, where the policy names it.
+
+    A base without `tags` is left out: its tags are read as images call for them.
+    """
+    return tuple(
+        watch
+        for base in policy.followed_bases
+        if base.immutable
+        for watch in _watches_of_base(base)
+    )
+
+
+def _watches_of_base(base: ApprovedBase) -> Iterator[Watch]:
+    if base.place is None:
+        return
+    globs = tuple(tag for tag in base.tags if _GLOB.search(tag) or is_pattern(tag))
+    names = tuple(tag for tag in base.tags if tag not in globs)
+    if names:
+        yield Watch(image=base.reference, tags=names, location=base.place)
+    if globs:
+        yield Watch(image=base.reference, include=globs, location=base.place)
+
+
+def wants_of_watches(watches: Iterable[Watch]) -> Iterator[Want]:
+    """Yield what each entry asks of its repository."""
+    for watch in watches:
+        patterns = {text: _pattern_of(watch, text) for text in watch.tags or ("*",)}
+        yield Want(
+            repository=Repository.parse(watch.image).identity,
+            tags=frozenset(text for text, pattern in patterns.items() if pattern is None),
+            patterns=frozenset(pattern for pattern in patterns.values() if pattern is not None),
+            priority=_PRIORITY,
+        )
+
+
+def wants_of_bases(policy: Policy) -> Iterator[Want]:
+    """Yield what to ask of each base that the policy follows.
+
+    Of a base without `tags` only the names: which of them to read depends on the images.
+    """
+    for base in policy.followed_bases:
+        globs = frozenset(tag for tag in base.tags if _GLOB.search(tag))
+        yield Want(
+            repository=Repository.parse(base.reference).identity,
+            tags=frozenset(base.tags) - globs,
+            patterns=frozenset(Pattern(selector="*", include=(glob,)) for glob in globs),
+            priority=_PRIORITY_OF_BASES,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """The targets that one entry comes to in one repository, made when they are looked at.
+
+    A night may watch a hundred thousand tags; as targets they were a quarter of its memory.
+    """
+
+    watch: Watch
+    repository: Repository
+    selector: str | None = None
+    """A range, which is one target as a whole; else there is one a tag."""
+    tags: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return 1 if self.selector else len(self.tags)
+
+    def __iter__(self) -> Iterator[Target]:
+        for tag in self.tags if self.selector is None else (None,):
+            yield self._target(tag)
+
+    def __contains__(self, target: object) -> bool:
+        return any(target == one for one in self)
+
+    def _target(self, tag: str | None) -> Target:
+        return Target(
+            text=f"{self.repository}:{self.selector or tag}",
+            location=self.watch.location,
+            kind="watch",
+            reference=Reference(repository=self.repository, tag=tag),
+            selector=self.selector,
+        )
+
+
+def watched(
+    watches: Iterable[Watch], memory: Memory, *, beside: Iterable[str | None]
+) -> Iterator[Watched]:
+    """Yield what the watches of one repository come to; each image once, and none of `beside`.
+
+    `beside`: evidence keys of what files name.
+    """
+    known = set(beside)
+    for watch in watches:
+        for text in watch.tags or ("*",):
+            found = _watched(watch, text, memory)
+            new = [target for target in found if evidence_key(target) not in known]
+            known.update(map(evidence_key, new))
+            if new:
+                named = (one.reference.tag for one in new if one.reference is not None)
+                yield replace(found, tags=tuple(filter(None, named)))
+
+
+def idle(watches: Iterable[Watch], memory: Memory, found: Iterable[Watched]) -> Iterator[Remark]:
+    """Yield a remark for each entry that no known tag of the repository matches.
+
+    `found`: what `watched` yielded. Nothing is said of a repository whose tags are not known.
+    """
+    if not memory.table.tags:
+        return
+    busy = {id(one.watch) for one in found}
+    for watch in watches:
+        if id(watch) in busy and len(watch.tags) < 2:
+            continue
+        for text in watch.tags or ("*",):
+            if not len(_watched(watch, text, memory)):
+                named = f"{watch.location}: no tag that is known matches {text!r}"
+                globs = " and its `include` and `exclude`" if watch.include or watch.exclude else ""
+                yield Remark(repository=memory.repository, message=f"{named}{globs}")
+
+
+def _watched(watch: Watch, text: str, memory: Memory) -> Watched:
+    """A tag watched by its name, or every one that `*` or a regex finds; a range as a whole."""
+    pattern = _pattern_of(watch, text)
+    if pattern is None:
+        return Watched(watch=watch, repository=memory.repository, tags=(text,))
+    selector = parse_selector(text)
+    if selector.kind is SelectorKind.RANGE:
+        return Watched(watch=watch, repository=memory.repository, selector=text)
+    found = [tag.text for tag in select(selector, memory.table) if pattern.lets_through(tag.text)]
+    return Watched(watch=watch, repository=memory.repository, tags=tuple(found[: watch.max_tags]))
+
+
+def _pattern_of(watch: Watch, text: str) -> Pattern | None:
+    """One of a watch's tags as a pattern; None where it is a tag's name."""
+    if not is_pattern(text):
+        return None
+    return Pattern(
+        selector=text, include=watch.include, exclude=watch.exclude, max_tags=watch.max_tags
+    )
+
+
+def _names(repository: Repository, prefix: Prefix) -> tuple[str, str]:
+    return repository.path.removeprefix(prefix.path), repository.path.rpartition("/")[2]
+
+
+def _matches(glob: str, names: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, glob) for name in names)
