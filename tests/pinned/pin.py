@@ -16,7 +16,7 @@ import pytest
 
 from tests.paths import DATA
 
-__all__ = ["PINNED", "as_json", "as_table", "compare"]
+__all__ = ["PINNED", "REGENERATE", "as_json", "as_table", "compare"]
 
 PINNED = DATA / "pinned"
 REGENERATE = os.environ.get("TAGWATCH_REGENERATE") == "1"  # read before a fixture scrubs it
