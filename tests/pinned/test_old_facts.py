@@ -1,0 +1,81 @@
+"""Old facts: an extract that a server of today wrote is read by the laptops of tomorrow.
+
+`facts-v1.tagwatch` was written by `tagwatch facts export` from the ledger of `tagwatch demo` (six
+of its images; its date is that of the demo's second night). It is frozen: a later form gets a file
+of its own beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pinned.pin import PINNED, as_json, compare
+from tests.walk.command import Workplace
+
+KEY = "0123456789abcdef0123456789abcdef"
+FILES = sorted(path.name for path in PINNED.glob("facts-v*.tagwatch"))
+DOCKERFILE = """\
+FROM python:3.12-slim
+FROM node:22 AS assets
+COPY --from=redis:6.2.x /usr/local/bin/redis-cli /usr/local/bin/
+"""
+COMPOSE = """\
+services:
+  api: {image: "registry.shop.example/shop/api:1.4"}
+  web: {image: "registry.shop.example/shop/web:2"}
+  cache: {image: "redis:7"}
+"""
+BY_THE_CALENDAR = ("version-eol", "eol-soon", "os-eol", "tag-abandoned")
+"""Rules that say more as time goes by, whatever the facts are."""
+POLICY = {
+    "defaults": {"platforms": ["linux/amd64", "linux/arm64"]},
+    "bases": [{"ref": "docker.io/library/python", "tags": ["3.12-slim"]}],
+    "rules": {
+        **{rule: {"severity": "off"} for rule in BY_THE_CALENDAR},
+        "policy-data-old": {"days": 100_000},
+    },
+}
+MEANING = "a facts file that an older tagwatch wrote is not understood as it was"
+
+
+def desk(folder: Path, name: str, **more: Any) -> Workplace:
+    """A folder with files that name what the facts are about, and the facts."""
+    place = Workplace(folder, {"HOME": str(folder), "FACTS_KEY": KEY})
+    place.write("Dockerfile", DOCKERFILE)
+    place.write("compose.yaml", COMPOSE)
+    shutil.copy(PINNED / name, folder / "facts.tagwatch")
+    place.write("tagwatch.yaml", json.dumps({"database": "ledger.db", "policy": POLICY, **more}))
+    return place
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_a_check_by_an_old_file(name: str, tmp_path: Path) -> None:
+    place = desk(tmp_path, name, facts={"source": "facts.tagwatch", "key_env": "FACTS_KEY"})
+    done = await place.run("check", "--offline", "--format", "json", ".")
+    told = {key: value for key, value in done.json.items() if key != "at"}
+    assert told["coverage"]["read"] == told["coverage"]["targets"] == len(told["resolutions"])
+    compare(f"{Path(name).stem}.json", as_json({"exit code": done.code, **told}), MEANING)
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_an_old_file_is_imported(name: str, tmp_path: Path) -> None:
+    place = desk(tmp_path, name)
+    place.write("key", KEY)
+    done = await place.run("facts", "import", "facts.tagwatch", "--key-file", "key")
+    assert (done.code, done.err) == (
+        0,
+        "tagwatch: 6 facts of 2026-08-22T03:00:00Z from facts.tagwatch\n",
+    )
+    asked = await place.run("resolve", "--offline", "python:3.12-slim", "redis:6.2.x")
+    assert asked.code == 0
+    assert "3.12.14-slim" in asked.out
+    assert "6.2.24" in asked.out
+
+
+def test_the_first_form_is_still_here() -> None:
+    assert "facts-v1.tagwatch" in FILES
