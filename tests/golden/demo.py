@@ -98,6 +98,7 @@ async def _first_night(place: Place) -> None:
     await place.note("first-doctor", "doctor")
     await place.note("first-doctor-json", "doctor --format json")
     await place.note("baseline-write", "baseline write")
+    place.note_file("baseline-file", "tagwatch-baseline.json")
     await place.note("baseline-json", "check --baseline tagwatch-baseline.json --format json")
 
 
@@ -119,7 +120,9 @@ async def _second_night(place: Place) -> None:
     await place.note("second-check-one-file", "check docker-compose.yaml --quiet")
     await place.note("second-check-exit-zero", "check deploy --exit-zero --format github")
     await place.note("second-check-baseline", "check --baseline tagwatch-baseline.json")
-    await place.note_changes("prune", "check --baseline tagwatch-baseline.json --prune --offline")
+    await place.note_changes(
+        "prune", "check --fix --baseline tagwatch-baseline.json --prune --offline"
+    )
 
 
 async def _images(place: Place) -> None:

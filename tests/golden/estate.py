@@ -6,10 +6,14 @@ nights in every way that has a verdict of its own.
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+
+from aiohttp import web
 
 from tagwatch.service.demo.images import Built, Shelf, Step, build
 from tagwatch.service.demo.nights import first_night, second_night
@@ -32,8 +36,8 @@ async def play_estate(folder: Path) -> Mapping[str, str]:
     shutil.copytree(FILES, root)
     shelf = first_night()
     _push_odd(shelf, FIRST)
-    async with serving(shelf) as address:
-        place = Place(folder=root, at=FIRST)
+    async with serving(shelf) as address, _listening() as (hook, alerts):
+        place = Place(folder=root, at=FIRST, environment={"ALERT_URL": hook})
         sample = (root / "sample.yaml").read_text(encoding="utf-8")
         place.write("tagwatch.yaml", sample + registries_at(address, "quay.example"))
         await place.note("extract", "extract")
@@ -44,6 +48,9 @@ async def play_estate(folder: Path) -> Mapping[str, str]:
         _push_odd(shelf, SECOND)
         place.at = SECOND
         await place.note("second-scan", "scan")
+        place.write("alerts.json", json.dumps(alerts, indent=2, ensure_ascii=False) + "\n")
+        place.note_file("alerts", "alerts.json")
+        (root / "alerts.json").unlink()
         for form in ("text", "json", "sarif", "github", "gitlab", "junit"):
             await place.note(f"check-{form}", f"check --format {form}")
         await place.note("report-markdown", "report --format markdown")
@@ -56,6 +63,24 @@ async def play_estate(folder: Path) -> Mapping[str, str]:
             await place.note_changes(f"fix-{word}", f"check --fix={name} --offline")
         await place.note_changes("fix", "check --fix --offline")
     return place.answers
+
+
+@asynccontextmanager
+async def _listening() -> AsyncIterator[tuple[str, list[object]]]:
+    """The address of a webhook, and what was posted there."""
+    posted: list[object] = []
+
+    async def take(request: web.BaseRequest) -> web.Response:
+        posted.append(await request.json())
+        return web.Response()
+
+    runner = web.ServerRunner(web.Server(take, access_log=None))
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/alert", posted
+    finally:
+        await runner.cleanup()
 
 
 def _push_odd(shelf: Shelf, night: str) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from tagwatch import __version__
 from tests.paths import TESTS
 
-__all__ = ["Place", "stdout_of"]
+__all__ = ["Place", "sections_of"]
 
 CLOCK = TESTS / "golden" / "clock.py"
 _SECTION = "--- "
@@ -80,6 +80,11 @@ class Place:
                 transcript += _section(f"file {path}", raw.decode())
         self.answers[name] = transcript
 
+    def note_file(self, name: str, path: str) -> None:
+        """Keep what a file holds."""
+        text = (self.folder / path).read_bytes().decode()
+        self.answers[name] = without_this_machine(_section(f"file {path}", text), self.folder)
+
     def note_written(self, name: str, directory: str, *comparable: str) -> None:
         """Keep the names of the files below a directory, and what they hold as SHA-256.
 
@@ -120,10 +125,10 @@ class Place:
         return without_this_machine(head + "".join(sections), folder)
 
 
-def stdout_of(transcript: str) -> str:
-    """What a transcript's command printed on standard output."""
-    _, _, rest = transcript.partition(f"{_SECTION}stdout\n")
-    return re.split(rf"^{_SECTION}(?:stderr|file .*)\n", rest, flags=re.MULTILINE)[0]
+def sections_of(transcript: str) -> dict[str, str]:
+    """What a transcript tells, by the title of each section."""
+    _, *parts = re.split(rf"^{_SECTION}(stdout|stderr|file .*)\n", transcript, flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def _section(title: str, text: str) -> str:
