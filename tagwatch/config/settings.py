@@ -37,7 +37,8 @@ class Watch:
     """An entry of the watch list. No `tags`: every tag. `image` may end in `/*`: a prefix.
 
     `tags` are tags or patterns (`6.2.x`, `/^8/`); `include` and `exclude` globs narrow tags, and
-    the repositories below a prefix (see `walk.watch_list.below`); `location` is its place in the file.
+    the repositories below a prefix (see `walk.watch_list.below`); `location` is its place in the
+    file.
     """
 
     image: str
