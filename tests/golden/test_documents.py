@@ -12,8 +12,8 @@ import pytest
 from referencing import Registry, Resource
 
 import tagwatch
-from tagwatch.audit.base.base import BaseVerdict
-from tagwatch.audit.history import Seen
+from tagwatch.audit.model.base import BaseVerdict
+from tagwatch.audit.model.history import Seen
 from tagwatch.audit.rule.interface import Need
 from tagwatch.audit.version.lifecycle import Lifecycle
 from tests.golden.documents import SCHEMAS, Golden, documents, frozen_documents, schemas

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tagwatch.audit.policy.policy import Policy
+from tagwatch.audit.model.policy import Policy
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.console import summary
 from tagwatch.publish.interface import PublishContext
