@@ -311,7 +311,6 @@ EVIDENCE = (
         first_seen=day("2026-01-02"),
         change=CHANGES["python:3.12-slim"],
         lifecycle="floating",
-        is_index=True,
         platforms_offered=(
             *PLATFORMS,
             "linux/386",
@@ -364,7 +363,6 @@ EVIDENCE = (
         moves=14,
         first_seen=day("2026-01-02"),
         lifecycle="floating",
-        is_index=True,
         platforms_offered=(*PLATFORMS, "linux/s390x"),
         platforms=facts(
             "Alpine 3.22",
@@ -410,7 +408,6 @@ EVIDENCE = (
         first_seen=day("2026-01-02"),
         change=CHANGES["nginx:latest"],
         lifecycle="floating",
-        is_index=True,
         platforms_offered=PLATFORMS,
         platforms=facts(
             "Debian 13 (trixie)",
@@ -446,8 +443,6 @@ EVIDENCE = (
         moves=0,
         first_seen=day("2026-01-02"),
         lifecycle="unsupported",
-        line_moved_at=day("2026-11-18"),
-        is_index=True,
         platforms_offered=PLATFORMS,
         platforms=facts(
             "Debian 12 (bookworm)",
@@ -493,7 +488,6 @@ EVIDENCE = (
         first_seen=day("2026-03-11"),
         change=CHANGES["postgres:16.4"],
         lifecycle="repushed",
-        is_index=True,
         platforms_offered=PLATFORMS,
         platforms=facts(
             "Debian 12 (bookworm)",
@@ -524,7 +518,6 @@ EVIDENCE = (
                     digest=digest("debian:bookworm-slim"),
                 ),
                 layers_matched=1,
-                approved=True,
                 behind=0,
                 ancestry=("docker.io/library/debian:bookworm-slim",),
                 sentence="Built on debian:bookworm-slim = 12.12 "
@@ -575,7 +568,6 @@ EVIDENCE = (
         first_seen=day("2026-01-02"),
         change=CHANGES["redis:6.2"],
         lifecycle="floating",
-        is_index=True,
         platforms_offered=PLATFORMS,
         platforms=facts(
             "Debian 12 (bookworm)",
@@ -597,7 +589,6 @@ EVIDENCE = (
         ),
         first_seen=day("2026-09-01"),
         lifecycle="frozen",
-        is_index=False,
         platforms_offered=("linux/amd64",),
         platforms=facts(
             "Debian 12 (bookworm)",
@@ -629,7 +620,6 @@ EVIDENCE = (
                 layers_matched=4,
                 layers_replaced=4,
                 layers_added=0,
-                approved=True,
                 behind=1,
                 ancestry=(
                     "docker.io/library/debian:bookworm-slim",

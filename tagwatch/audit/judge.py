@@ -199,7 +199,6 @@ class _Session:
             subject = Subject(
                 target=target,
                 evidence=evidence,
-                siblings=extraction.targets,
                 instructions=extraction.instructions,
                 at=self._case.at,
                 knowledge=self._knowledge,

@@ -271,7 +271,7 @@ class IgnoreForm(Form, frozen=True):
     expires: Day | None = None
     permanent: bool = False
     owner: str = ""
-    ticket: str = ""
+    ticket: Annotated[str, Meta(description="for people; tagwatch does not read it")] = ""
 
 
 class IgnorePolicyForm(Form, frozen=True):

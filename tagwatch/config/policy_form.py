@@ -133,7 +133,8 @@ def _rule(plain: Mapping[str, Any]) -> RuleSettings:
 
 
 def _ignore(entry: Mapping[str, Any]) -> PolicyIgnore:
-    values = {key: value for key, value in entry.items() if key not in ("expires", _AT)}
+    unread = ("expires", "ticket", _AT)  # a ticket stands there for people
+    values = {key: value for key, value in entry.items() if key not in unread}
     expires = entry.get("expires")
     return PolicyIgnore(
         expires=date.fromisoformat(expires) if expires else None, place=location_of(entry), **values

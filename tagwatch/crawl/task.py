@@ -19,7 +19,6 @@ __all__ = ["CrawlTask", "Need", "Pattern", "audited_key"]
 class Need(Flag):
     """What beside the digests of the selected tags somebody will read."""
 
-    NOTHING = 0
     NAMES = auto()
     """The repository's tag names: aliases, newer versions, deletions."""
     DOCUMENTS = auto()

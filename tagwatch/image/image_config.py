@@ -27,7 +27,6 @@ class HistoryEntry:
 
     created_by: str = ""
     created_at: datetime | None = None
-    author: str = ""
     comment: str = ""
     empty_layer: bool = False
 
@@ -125,7 +124,6 @@ def _history_entry(entry: object) -> HistoryEntry:
     return HistoryEntry(
         created_by=_text(entry.get("created_by")),
         created_at=_time(entry.get("created")),
-        author=_text(entry.get("author")),
         comment=_text(entry.get("comment")),
         empty_layer=entry.get("empty_layer") is True,
     )

@@ -74,14 +74,11 @@ class Outbox:
         self._database = database
         self._transaction = transaction
 
-    def enqueue(self, dedup_key: str, channel: str, payload: str, at: datetime) -> bool:
-        """Store a message to be sent; False where one with this key was ever stored."""
-        alert = Alert(dedup_key=dedup_key, channel=channel, payload=payload)
-        with self._transaction() as connection:
-            return self.store(connection, alert, at)
-
     def store(self, connection: sqlite3.Connection, alert: Alert, at: datetime) -> bool:
-        """The same in the caller's transaction."""
+        """Store a message to be sent, in the caller's transaction.
+
+        False where one with this key was ever stored.
+        """
         when = micros(at)
         cursor = connection.execute(
             "INSERT OR IGNORE INTO outbox (dedup_key, channel, payload, state, at, next_at) "

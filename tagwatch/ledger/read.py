@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from tagwatch.audit.model.base import BaseBuild
     from tagwatch.audit.model.change import Change
     from tagwatch.audit.model.evidence import Evidence
-    from tagwatch.audit.verdict.result import AuditResult, RepositoryChange
+    from tagwatch.audit.verdict.result import AuditResult
     from tagwatch.image.snapshot import Document
-    from tagwatch.ledger.record import FindingDates, Known, Move, Run
+    from tagwatch.ledger.record import Known, Move, Run
 
 __all__ = ["CONFIGURED", "Reader"]
 
@@ -75,7 +75,6 @@ _MOVE = """
   CROSS JOIN digest a ON a.repository_id = r.id AND a.id = i.digest_id
   CROSS JOIN digest b ON b.repository_id = r.id AND b.id = m.before_id"""
 """Tags have no index by number: sought from their moves, each would be among all of them."""
-_MOVED_SINCE = "SELECT repository_id FROM move WHERE run_id > ?1"
 _UNEXPLAINED = "SELECT repository_id FROM move WHERE change IS NULL"
 
 
@@ -148,11 +147,6 @@ class Reader:
             full_at=moment_or_none(full_at),
             audited=audited,
         )
-
-    def tags_now(self, repository: Repository) -> Mapping[str, Interval]:
-        """The open interval of every tag that we saw and that is still there, by tag."""
-        rows = self._own(repository, " AND i.n = t.n AND i.ended_at IS NULL")
-        return {interval.tag: interval for interval in rows}
 
     # What a tag was
 
@@ -333,39 +327,7 @@ class Reader:
             evidence={item.key: item for item in facts},
         )
 
-    def finding_dates(self, fingerprints: Iterable[str]) -> Mapping[str, FindingDates]:
-        """When each of these findings stood in a result first and last."""
-        from tagwatch.ledger.record import FindingDates
-
-        rows = self._rows(
-            "SELECT fingerprint, first_seen, last_seen FROM finding "
-            "WHERE fingerprint IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(fingerprints)),),
-        )
-        return {
-            fingerprint: FindingDates(first_seen=moment(first), last_seen=moment(last))
-            for fingerprint, first, last in rows
-        }
-
     # Moves
-
-    def changes_since(self, run_id: int) -> tuple[RepositoryChange, ...]:
-        """Every explained move that runs after `run_id` saw, oldest first."""
-        from tagwatch.audit.model.change import Change
-        from tagwatch.audit.verdict.result import RepositoryChange
-
-        rows = self._rows(
-            f"{_MOVE} WHERE r.id IN ({_MOVED_SINCE}) AND m.run_id > ?1 AND m.change IS NOT NULL "
-            "ORDER BY i.first_seen, r.registry, r.path, t.name",
-            (run_id,),
-        )
-        return tuple(
-            RepositoryChange(
-                repository=Repository(registry=row[0], path=row[1]),
-                change=decode(Change, expand(row[-1])),
-            )
-            for row in rows
-        )
 
     def newest_change(self, repository: Repository, tag: str) -> Change | None:
         """The newest move of this tag, where it was explained."""

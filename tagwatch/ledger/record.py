@@ -10,7 +10,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Gone
 from tagwatch.value import dataclass, field
 
-__all__ = ["Alert", "FindingDates", "Forgotten", "Known", "Move", "Run", "Stored"]
+__all__ = ["Alert", "Forgotten", "Known", "Move", "Run", "Stored"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +71,6 @@ class Run:
     notes: int = 0
     not_checked: int = 0
     moved: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingDates:
-    """When a finding, known by its fingerprint, stood in a result first and last."""
-
-    first_seen: datetime
-    last_seen: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -183,7 +183,6 @@ class Instruction:
     arguments: tuple[str, ...]
     location: Location
     stage: int
-    stage_name: str | None = None
     base: int | None = None
     flags: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()

@@ -84,7 +84,7 @@ def hook_repository(tmp_path: Path) -> Path:
     shutil.copytree(
         ROOT / "tagwatch", folder / "tagwatch", ignore=shutil.ignore_patterns("__pycache__")
     )
-    for name in ("pyproject.toml", "README.md", ".pre-commit-hooks.yaml"):
+    for name in ("pyproject.toml", "LICENSE", "README.md", ".pre-commit-hooks.yaml"):
         shutil.copy(ROOT / name, folder / name)
     committed(folder)
     return folder

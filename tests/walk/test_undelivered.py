@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.ledger.record import Alert
 from tagwatch.ledger.write import Ledger
 from tests.walk.conftest import Shop
 
@@ -14,7 +16,8 @@ async def test_the_next_scan_tells_of_it(shop: Shop) -> None:
     with Ledger.open(shop.folder / "tagwatch.db") as ledger:
         for key, days, error in (("a", 1, "status 404"), ("b", 8, "long ago"), ("c", 0, "")):
             at = now - timedelta(days=days, hours=1)
-            ledger.outbox.enqueue(key, "slack", "{}", at)
+            alert = Alert(dedup_key=key, channel="slack", payload="{}")
+            ledger.finish_run(ledger.begin_run("scan", at), AuditResult(at=at), [alert])
             (message,) = ledger.outbox.due(at)
             assert ledger.outbox.claim(message.id, at)
             if error:

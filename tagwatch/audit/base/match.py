@@ -219,7 +219,6 @@ def _placed(
         current=_matched(current) if current else None,
         layers_replaced=distance.replaced if distance else 0,
         layers_added=distance.added if distance else 0,
-        approved=subject.context.place(base.reference) is not None,
         behind=builds_behind(base, family) if current else None,
         sentence=text,
     )

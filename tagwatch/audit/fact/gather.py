@@ -75,7 +75,6 @@ def gather(
         key=key,
         resolution=resolution,
         change=memory.change_of(own) if own and len(memory.intervals.get(own, ())) > 1 else None,
-        is_index=image.index is not None if image and not image.problem else None,
         platforms_offered=_offered(image),
         platforms=facts,
         documents_read=image is not None and any(one.config for one in image.platforms),

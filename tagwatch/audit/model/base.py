@@ -99,7 +99,6 @@ class BaseMatch:
     layers_added: int = 0
     ancestry: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
-    approved: bool | None = None
     behind: int | None = None
     sentence: str = ""
     aliases: tuple[str, ...] = ()

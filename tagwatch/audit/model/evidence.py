@@ -116,8 +116,6 @@ class Evidence:
     change: Change | None = None
     gone_since: datetime | None = None
     lifecycle: str | None = None
-    line_moved_at: datetime | None = None
-    is_index: bool | None = None
     platforms_offered: tuple[str, ...] = ()
     platforms: tuple[PlatformFacts, ...] = ()
     documents_read: bool = False

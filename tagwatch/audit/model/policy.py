@@ -165,7 +165,6 @@ class PolicyIgnore:
     expires: date | None = None
     permanent: bool = False
     owner: str = ""
-    ticket: str = ""
     place: Location | None = None
 
     def names(self, path: str, reference: Reference | None) -> bool:

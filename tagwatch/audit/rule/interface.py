@@ -121,13 +121,11 @@ class Rule:
 class Subject:
     """One target, and all that a rule may know of it. `options` are this rule's, effective here.
 
-    `siblings`: all targets of the same file, in order, this one among them; `instructions`: those
-    of a Dockerfile that text rules judge.
+    `instructions`: those of a Dockerfile that text rules judge.
     """
 
     target: Target
     evidence: Evidence | None
-    siblings: Sequence[Target]
     instructions: tuple[Instruction, ...]
     at: datetime
     knowledge: Knowledge

@@ -86,7 +86,6 @@ class _Reader:
                 arguments=(name, statement.line[begin:end].strip("\"'")),
                 location=self._source.location(first, last),
                 stage=stage.index,
-                stage_name=stage.name,
                 onbuild=onbuild,
             )
 
@@ -117,7 +116,6 @@ class _Reader:
             arguments=tuple(arguments),
             location=self._source.location(start, end),
             stage=stage.index,
-            stage_name=stage.name,
             base=stage.base if statement.keyword == "FROM" else None,
             flags=tuple(flag.text for flag in statement.flags),
             missing=tuple(missing),

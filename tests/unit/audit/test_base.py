@@ -243,7 +243,6 @@ def test_values_of_a_match() -> None:
     assert (found.base.first_seen, found.base.last_seen) == (at("2026-05-02"), at("2026-06-01"))
     assert found.ancestry == (DEBIAN, PYTHON)
     assert found.behind == 1
-    assert found.approved is True
 
 
 def test_the_same_answer_after_every_layer_was_compressed_again() -> None:
@@ -478,7 +477,6 @@ def test_a_known_base_that_is_not_approved() -> None:
     found = match(app(OLD), BASES, policy("3.13-slim"))
     assert found.base is not None
     assert (found.verdict, found.base.reference) == (BaseVerdict.EXACT_STALE, PYTHON)
-    assert found.approved is False
 
 
 def test_an_image_is_not_its_own_base() -> None:
@@ -522,7 +520,6 @@ def test_a_from_that_is_no_approved_base() -> None:
     context = replace(policy("3.12-slim"), is_base=True)
     found = match_bases(read, BASES, context)[0]
     assert found.verdict is BaseVerdict.EXACT_CURRENT
-    assert found.approved is False
     assert found.base is not None
     assert found.base.reference == "docker.io/library/alpine:3.20"
     unseen = read_image(

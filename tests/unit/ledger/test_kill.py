@@ -25,9 +25,11 @@ VICTIM = """
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.digest import digest_of
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope, TagObservation
+from tagwatch.ledger.record import Alert
 from tagwatch.ledger.write import Ledger
 
 path, first = Path(sys.argv[1]), int(sys.argv[2])
@@ -42,7 +44,8 @@ with Ledger.open(path) as ledger, open(sys.argv[3], "a", encoding="utf-8") as ch
             tags=tuple(TagObservation(tag=f"t{i}", digest=digest) for i in range(20)),
             documents={digest: Document(digest=digest, media_type="m", raw=raw)}))
         print("stored", number, flush=True)
-        ledger.outbox.enqueue(f"alert {number}", "slack", str(number), at)
+        alert = Alert(dedup_key=f"alert {number}", channel="slack", payload=str(number))
+        ledger.finish_run(run, AuditResult(at=at), [alert])
         for message in ledger.outbox.due(at):
             if ledger.outbox.claim(message.id, at):
                 channel.write(message.payload + "\\n")

@@ -22,7 +22,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope, TagObservation
 from tagwatch.ledger.maintenance import back_up, check
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.record import Forgotten, Stored
+from tagwatch.ledger.record import Alert, Forgotten, Stored
 from tagwatch.ledger.write import Ledger
 
 AT = datetime(2026, 1, 1, 2, tzinfo=UTC)
@@ -92,7 +92,9 @@ def test_old_intervals_go_with_what_only_they_led_to(ledger: Ledger) -> None:
     assert ledger.forget(AT + 365 * DAY, history=30 * DAY) == Forgotten(documents=3)
     assert [item.tag for item in ledger.intervals(REDIS)] == ["7"]
     assert ledger.tags_of_digest(OLD[-1].digest) == ()
-    assert ledger.changes_since(0)[0].change.before == OLD[-1].digest
+    explained = ledger.newest_change(REDIS, "7")
+    assert explained is not None
+    assert explained.before == OLD[-1].digest
     assert ledger.stored_documents(REDIS) == {item.digest for item in (*NEW, *PINNED)}
     assert check(ledger.path) == ()
 
@@ -113,17 +115,20 @@ def test_an_open_interval_is_never_forgotten(ledger: Ledger) -> None:
 
 
 def test_old_runs_go_but_the_last_answer_and_every_alert_key_stay(ledger: Ledger) -> None:
-    ledger.outbox.enqueue("run 1", "slack", "a long text", AT)
+    first, second = ledger.runs()[-1], ledger.runs()[0]
+    long = Alert(dedup_key="run 1", channel="slack", payload="a long text")
+    short = Alert(dedup_key="run 2", channel="slack", payload="not sent yet")
+    ledger.finish_run(first.id, AuditResult(at=first.at), [long])
     (message,) = ledger.outbox.due(AT)
     ledger.outbox.claim(message.id, AT)
     ledger.outbox.sent(message.id, AT)
-    ledger.outbox.enqueue("run 2", "slack", "not sent yet", AT)
+    ledger.finish_run(second.id, AuditResult(at=second.at), [short])
     gone = ledger.forget(AT + 900 * DAY, runs=30 * DAY)
     assert (gone.runs, gone.messages, gone.evidence) == (2, 1, 1)
     assert [run.at for run in ledger.runs()] == [AT + 300 * DAY]
     assert ledger.last_result() == AuditResult(at=AT + 300 * DAY)
-    assert not ledger.outbox.enqueue("run 1", "slack", "a long text", AT + DAY)
-    assert [item.payload for item in ledger.outbox.due(AT)] == ["not sent yet"]
+    ledger.finish_run(second.id, AuditResult(at=second.at), [long])
+    assert [item.payload for item in ledger.outbox.due(second.at)] == ["not sent yet"]
     assert len(ledger.intervals(REDIS)) == 3
 
 

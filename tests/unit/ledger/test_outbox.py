@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tagwatch.errors import LedgerError
 from tagwatch.ledger.outbox import MAX_TRIES, Message, MessageState, Outbox
+from tagwatch.ledger.record import Alert
 from tagwatch.ledger.write import Ledger
 
 AT = datetime(2026, 1, 1, 2, tzinfo=UTC)
@@ -25,32 +26,39 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
         yield ledger.outbox
 
 
+def enqueue(outbox: Outbox, key: str, payload: str = "{}", at: datetime = AT) -> bool:
+    """As a run that ends does, with nothing else in the transaction."""
+    with outbox._transaction() as connection:
+        alert = Alert(dedup_key=key, channel="slack", payload=payload)
+        return outbox.store(connection, alert, at)
+
+
 def only(messages: tuple[Message, ...]) -> Message:
     (message,) = messages
     return message
 
 
 def test_a_message_is_stored_once_by_its_key(outbox: Outbox) -> None:
-    assert outbox.enqueue("run 1", "slack", '{"text":"one"}', AT)
-    assert not outbox.enqueue("run 1", "slack", '{"text":"again"}', AT + MINUTE)
+    assert enqueue(outbox, "run 1", '{"text":"one"}', AT)
+    assert not enqueue(outbox, "run 1", '{"text":"again"}', AT + MINUTE)
     message = only(outbox.due(AT))
     assert (message.payload, message.state, message.tries) == ('{"text":"one"}', "pending", 0)
     assert outbox.due(AT - MINUTE) == ()
 
 
 def test_a_sent_message_is_never_due_again_nor_stored_again(outbox: Outbox) -> None:
-    outbox.enqueue("run 1", "slack", "{}", AT)
+    enqueue(outbox, "run 1")
     claimed = outbox.claim(only(outbox.due(AT)).id, AT)
     assert claimed is not None
     assert (claimed.state, claimed.tries) == (MessageState.SENDING, 1)
     outbox.sent(claimed.id, AT)
     assert outbox.due(AT + 1000 * MINUTE) == ()
-    assert not outbox.enqueue("run 1", "slack", "{}", AT + MINUTE)
+    assert not enqueue(outbox, "run 1", "{}", AT + MINUTE)
     assert outbox.undelivered() == ()
 
 
 def test_only_one_sender_gets_a_message(outbox: Outbox, tmp_path: Path) -> None:
-    outbox.enqueue("run 1", "slack", "{}", AT)
+    enqueue(outbox, "run 1")
     message = only(outbox.due(AT))
     with Ledger.open(tmp_path / "tagwatch.db") as other:
         assert other.outbox.claim(message.id, AT) is not None
@@ -59,7 +67,7 @@ def test_only_one_sender_gets_a_message(outbox: Outbox, tmp_path: Path) -> None:
 
 
 def test_a_refused_message_waits_longer_each_time_and_is_given_up(outbox: Outbox) -> None:
-    outbox.enqueue("run 1", "slack", "{}", AT)
+    enqueue(outbox, "run 1")
     now, pauses = AT, []
     for attempt in range(1, MAX_TRIES + 1):
         message = only(outbox.due(now))
@@ -77,7 +85,7 @@ def test_a_refused_message_waits_longer_each_time_and_is_given_up(outbox: Outbox
 
 
 def test_the_channels_own_pause_is_kept(outbox: Outbox) -> None:
-    outbox.enqueue("run 1", "slack", "{}", AT)
+    enqueue(outbox, "run 1")
     message = only(outbox.due(AT))
     outbox.claim(message.id, AT)
     outbox.failed(message.id, AT, "HTTP 429", retry_at=AT + 30 * MINUTE)
@@ -86,7 +94,7 @@ def test_the_channels_own_pause_is_kept(outbox: Outbox) -> None:
 
 
 def test_a_permanent_refusal_is_not_tried_again(outbox: Outbox) -> None:
-    outbox.enqueue("run 1", "slack", "{}", AT)
+    enqueue(outbox, "run 1")
     message = only(outbox.due(AT))
     outbox.claim(message.id, AT)
     assert outbox.failed(message.id, AT, "HTTP 404", permanent=True) is MessageState.FAILED
@@ -94,7 +102,7 @@ def test_a_permanent_refusal_is_not_tried_again(outbox: Outbox) -> None:
 
 
 def test_an_interrupted_send_is_unsure_and_reported_but_never_repeated(outbox: Outbox) -> None:
-    outbox.enqueue("run 1", "slack", "{}", AT)
+    enqueue(outbox, "run 1")
     message = only(outbox.due(AT))
     outbox.claim(message.id, AT)
     assert outbox.expire(AT + 9 * MINUTE) == ()
@@ -105,7 +113,7 @@ def test_an_interrupted_send_is_unsure_and_reported_but_never_repeated(outbox: O
 
 
 def test_no_answer_is_unsure_too(outbox: Outbox) -> None:
-    outbox.enqueue("run 1", "slack", "{}", AT)
+    enqueue(outbox, "run 1")
     message = only(outbox.due(AT))
     outbox.claim(message.id, AT)
     outbox.unsure(message.id, AT, "no answer within 30 s")
@@ -114,7 +122,7 @@ def test_no_answer_is_unsure_too(outbox: Outbox) -> None:
 
 
 def test_what_was_not_claimed_cannot_be_settled(outbox: Outbox) -> None:
-    outbox.enqueue("run 1", "slack", "{}", AT)
+    enqueue(outbox, "run 1")
     with pytest.raises(LedgerError, match="is not being sent"):
         outbox.sent(only(outbox.due(AT)).id, AT)
     with pytest.raises(LedgerError, match="is not being sent"):
@@ -141,7 +149,7 @@ class Sending(RuleBasedStateMachine):
 
     @rule(key=st.sampled_from("abc"))
     def enqueue(self, key: str) -> None:
-        assert self.ledger.outbox.enqueue(key, "slack", key, self.now) == (key not in self.stored)
+        assert enqueue(self.ledger.outbox, key, key, self.now) is (key not in self.stored)
         self.stored.add(key)
 
     @rule(minutes=st.integers(1, 500))

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import tagwatch
 from tagwatch import errors
+from tests.paths import ROOT
 
 
 def test_all_is_importable_and_nothing_else_is_promised() -> None:
@@ -63,3 +68,48 @@ def test_it_imports_almost_nothing(arguments: list[str], allowed: set[str]) -> N
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert {name for name in modules if name.split(".")[0] == "tagwatch"} <= allowed
     assert not modules & {"asyncio", "dataclasses", "inspect", "json", "pathlib", "sqlite3"}
+
+
+def third_party() -> dict[str, set[str]]:
+    """The packages of others that our modules import, anywhere in them, and which modules do."""
+    found: dict[str, set[str]] = {}
+    for path in Path(tagwatch.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                found.setdefault(name.partition(".")[0], set()).add(str(path))
+    ours = {"tagwatch", *sys.stdlib_module_names}
+    return {name: paths for name, paths in found.items() if name not in ours}
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    """What comes along with another package goes away with it, too."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lists = (project["dependencies"], *project["optional-dependencies"].values())
+    declared = {canonicalize_name(Requirement(text).name) for some in lists for text in some}
+    packages = metadata.packages_distributions()
+    imported = set()
+    for name, paths in third_party().items():
+        homes = {canonicalize_name(home) for home in packages.get(name, ())}
+        assert homes & declared, f"{name} is not declared in pyproject.toml: {sorted(paths)}"
+        imported |= homes
+    assert declared - imported == set(), "nothing imports these"
+
+
+def test_the_license_comes_with_the_package() -> None:
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+    installed = metadata.distribution("tagwatch")
+    assert installed.metadata["License-Expression"] == "Apache-2.0"
+    assert installed.metadata.get_all("License-File") == ["LICENSE"], "run .ci/setup test again"
+    assert [
+        path.read_text(encoding="utf-8")
+        for path in installed.files or ()
+        if path.match("*.dist-info/licenses/LICENSE")
+    ] == [text]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "LICENSE" in project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]

@@ -53,11 +53,7 @@ def test_arguments_are_those_of_the_stage() -> None:
 def test_places_flags_and_stages() -> None:
     instructions = read(TEXT)
     first, user, _, udp, _, add = instructions[:6]
-    assert (first.flags, first.stage_name, first.base) == (
-        ("--platform=linux/amd64",),
-        "base",
-        None,
-    )
+    assert (first.flags, first.base) == (("--platform=linux/amd64",), None)
     assert (user.location.line, user.location.column, user.location.end_column) == (6, 6, 17)
     assert (udp.location.line, udp.location.column, udp.location.end_column) == (7, 14, 20)
     assert (add.flags, add.location.line, add.location.end_line) == (("--checksum=sha256:0",), 8, 9)
