@@ -14,8 +14,6 @@ ROOT = Path(tagwatch.__file__).parent
 HEIGHT = {
     "errors": 0,
     "family": 0,
-    "regex": 0,
-    "sha256": 0,
     "member": 1,
     "proxy": 1,
     "value": 0,

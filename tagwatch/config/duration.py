@@ -6,12 +6,11 @@ import re
 from datetime import timedelta
 
 from tagwatch.errors import ConfigError
-from tagwatch.regex import regex
 
 __all__ = ["DURATION_PATTERN", "parse_duration"]
 
 DURATION_PATTERN = r"^(0|[0-9]{1,6}(s|m|h|d|w))$"
-_DURATION = regex(DURATION_PATTERN, re.ASCII)
+_DURATION = re.compile(DURATION_PATTERN, re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 

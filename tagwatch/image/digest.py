@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from tagwatch.errors import InvalidDigestError
-from tagwatch.regex import regex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ else:
 """`algorithm:encoded`, validated by `parse_digest`: safe in URLs, paths and keys."""
 
 _ENCODED_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
-_DIGEST = regex(r"(sha256|sha384|sha512):([0-9a-f]+)", re.ASCII)
+_DIGEST = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)", re.ASCII)
 
 EMPTY_LAYER_DIFF_IDS = frozenset(
     {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -9,7 +10,6 @@ from tagwatch.errors import InvalidDigestError, InvalidDocumentError
 from tagwatch.image.digest import Digest, parse_digest
 from tagwatch.image.manifest import decode_json
 from tagwatch.image.platform import Platform
-from tagwatch.sha256 import sha256
 from tagwatch.value import dataclass, field
 
 TYPE_CHECKING = False
@@ -72,7 +72,7 @@ def chain_ids(diff_ids: Sequence[Digest]) -> tuple[Digest, ...]:
             chain.append(diff_id)
         else:
             text = f"{chain[-1]} {diff_id}".encode()
-            chain.append(Digest(f"sha256:{sha256(text)}"))
+            chain.append(Digest(f"sha256:{hashlib.sha256(text).hexdigest()}"))
     return tuple(chain)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from tagwatch.errors import UsageError
-from tagwatch.regex import regex
 from tagwatch.value import dataclass
 
 __all__ = ["LINUX_AMD64", "Platform"]
@@ -19,7 +18,7 @@ _ARCHITECTURE_ALIASES = {
     "i386": ("386", None),
     "i686": ("386", None),
 }
-_PART = regex(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_PART = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

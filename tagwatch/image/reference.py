@@ -7,7 +7,6 @@ from functools import lru_cache
 
 from tagwatch.errors import InvalidDigestError, InvalidReferenceError
 from tagwatch.image.digest import Digest, parse_digest, short_digest
-from tagwatch.regex import regex
 from tagwatch.value import dataclass
 
 __all__ = ["DOCKER_HUB", "HUB_HOSTS", "Reference", "Repository", "is_tag"]
@@ -19,11 +18,11 @@ HUB_HOSTS = frozenset(
 """Docker Hub, whichever of its names is written."""
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
-_PATH = regex(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
+_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_DOMAIN = regex(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?", re.ASCII)
-_TAG = regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
-_IDENTIFIER = regex(r"[a-f0-9]{64}", re.ASCII)
+_DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?", re.ASCII)
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_IDENTIFIER = re.compile(r"[a-f0-9]{64}", re.ASCII)
 _MAX_PATH = 255
 
 

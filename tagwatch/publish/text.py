@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from tagwatch.regex import regex
-
 __all__ = [
     "age_text",
     "count",
@@ -25,7 +23,7 @@ _UNSAFE = (
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
 )
-_SPACE = regex(r"[\t\n\v\f\r\x85\u2028\u2029]+")
+_SPACE = r"[\t\n\v\f\r\x85\u2028\u2029]+"
 
 
 def one_line(text: str, limit: int = 0) -> str:
@@ -46,7 +44,7 @@ def visible(text: str) -> str:
     """`text` with line ends as spaces and invisible characters as U+FFFD; nothing is cut."""
     if text.isascii() and text.isprintable():
         return text
-    return re.sub(_UNSAFE, "\ufffd", _SPACE.sub(" ", text))
+    return re.sub(_UNSAFE, "\ufffd", re.sub(_SPACE, " ", text))
 
 
 def count(number: int, singular: str, plural: str = "") -> str:

@@ -6,17 +6,18 @@ digest says nothing; an edit that changes the digest has to keep it true.
 
 from __future__ import annotations
 
+import re
+
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
-from tagwatch.regex import regex
 from tagwatch.source.target import Field, Location
 from tagwatch.source.text.source_text import SourceText
 
 __all__ = ["comment_field"]
 
-_TRAILING = regex(r"[^#]*?[ \t](?:#|//)[ \t]*(.*?)[ \t\r]*")
-_ALONE = regex(r"[ \t]*(?:#|//)[ \t]*(.*?)[ \t\r]*")
-_TAG = regex(r"(?:tag[ \t]*[:=][ \t]*)([A-Za-z0-9_][A-Za-z0-9_.-]*)|(v?[0-9][A-Za-z0-9_.-]*)")
+_TRAILING = re.compile(r"[^#]*?[ \t](?:#|//)[ \t]*(.*?)[ \t\r]*")
+_ALONE = re.compile(r"[ \t]*(?:#|//)[ \t]*(.*?)[ \t\r]*")
+_TAG = re.compile(r"(?:tag[ \t]*[:=][ \t]*)([A-Za-z0-9_][A-Za-z0-9_.-]*)|(v?[0-9][A-Za-z0-9_.-]*)")
 
 
 def comment_field(

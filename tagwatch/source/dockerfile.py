@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable
 
 from tagwatch.errors import InputError
-from tagwatch.regex import regex
 from tagwatch.source.buildkit.instruction import instructions_of
 from tagwatch.source.buildkit.lines import StatementError, StatementReader
 from tagwatch.source.buildkit.scope import GlobalScope
@@ -22,7 +21,7 @@ from tagwatch.source.text.source_text import SourceText
 
 __all__ = ["extract", "recognizes"]
 
-_NAME = regex(
+_NAME = re.compile(
     r"(?:docker|container)file(?:[._-][^/]*)?|[^/]+[._-](?:docker|container)file", re.IGNORECASE
 )
 _NEVER = frozenset(
@@ -34,12 +33,12 @@ _PROGRAM = frozenset(
     | {"cs", "swift", "lua", "pl", "sh", "bash", "ps1", "tf", "nix", "vim", "el", "txt"}
 )
 _PLAIN = frozenset({"dockerfile", "containerfile"})
-_INSTRUCTION = regex(
+_INSTRUCTION = re.compile(
     r"^[ \t]*(?:FROM|ARG|RUN|COPY|ADD|CMD|ENTRYPOINT|ENV|WORKDIR|USER|EXPOSE|LABEL|ONBUILD)[ \t]",
     re.IGNORECASE | re.MULTILINE,
 )
-_BEGINS = regex(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*[ \t]*(FROM|ARG)[ \t]+[^ \t\r\n]", re.IGNORECASE)
-_FROM = regex(r"^[ \t]*FROM[ \t]+[^ \t\r\n]", re.IGNORECASE | re.MULTILINE)
+_BEGINS = re.compile(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*[ \t]*(FROM|ARG)[ \t]+[^ \t\r\n]", re.IGNORECASE)
+_FROM = re.compile(r"^[ \t]*FROM[ \t]+[^ \t\r\n]", re.IGNORECASE | re.MULTILINE)
 
 
 def recognizes(path: str, head: bytes) -> bool:

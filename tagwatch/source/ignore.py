@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from tagwatch.regex import regex
 from tagwatch.source.target import Ignore, Location, Problem, Target
 from tagwatch.value import replace
 
@@ -18,8 +17,8 @@ __all__ = ["attach", "find_ignores", "ignore_problems"]
 
 _WORD = "tagwatch:"
 _BEGINS = {"#": "#+", "//": r"//+|/\*+"}
-_SETTING = regex(r"""\s*([A-Za-z_-]+)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']*)(?=\s|$)""")
-_RULE = regex(r"[a-z0-9]+(?:-[a-z0-9]+)*|\*")
+_SETTING = re.compile(r"""\s*([A-Za-z_-]+)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']*)(?=\s|$)""")
+_RULE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*|\*")
 
 
 def find_ignores(text: str, path: str, *, comment: str = "#") -> tuple[Ignore, ...]:

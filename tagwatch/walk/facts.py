@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,6 @@ from tagwatch.config.settings import Facts
 from tagwatch.errors import ConfigError, InputError, RegistryError
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.read import Reader
-from tagwatch.sha256 import sha256
 from tagwatch.source.target import Target
 from tagwatch.walk.facts_file import MAX_BYTES, FactsFile, read_facts, write_facts
 from tagwatch.walk.look_up import Asking
@@ -149,7 +149,7 @@ def _age_warnings(site: Site, settings: Facts) -> tuple[str, ...]:
 
 def _mark(raw: bytes, key: bytes) -> str:
     """What tells one file, found true by one key, from another: a changed key is used anew."""
-    return sha256(key + raw)
+    return hashlib.sha256(key + raw).hexdigest()
 
 
 def _was_fetched(site: Site) -> bool:

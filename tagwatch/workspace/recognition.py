@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from tagwatch.family import SOURCES
 from tagwatch.member import brought_members, load_member
-from tagwatch.regex import regex
 from tagwatch.source.target import Source
 
 __all__ = ["HEAD_BYTES", "brought_source_for", "is_candidate", "is_dockerfile", "source_for"]
 __all__ += ["values_source_for", "walked_source_for"]
 
 HEAD_BYTES = 65536
-# What charts' values hold: a repository that is no address, or an image with its tag.
-_VALUES = regex(
+# Both as text: they are compiled where a YAML file is met. The first is what charts' values hold:
+# a repository that is no address, or an image with its tag.
+_VALUES = (
     rb"(?m)(?:^|[{,])[ \t]*(?:repository:[ \t]*(?!\S*://)[\"'\w]|image:[ \t]*[\w\"'./-]+[:@]\w)"
 )
-_OTHER_TOOL = regex(
+_OTHER_TOOL = (
     rb"(?m)^(?:- (?:hosts|name)|apiVersion|kind|jobs|pipelines?|steps|stages|pool|trigger|orbs|on"
     rb"|workflow|plays|tasks|variables)[ \t]*:"
 )
@@ -62,8 +63,8 @@ def brought_source_for(path: str, head: bytes) -> tuple[str, Source] | None:
 def values_source_for(path: str, head: bytes) -> tuple[str, Source] | None:
     """Helm's, for YAML under any name that reads like values; of files that somebody named."""
     source = _source("helm")
-    is_values = path.endswith((".yaml", ".yml")) and _VALUES.search(head)
-    return ("helm", source) if is_values and not _OTHER_TOOL.search(head) else None
+    is_values = path.endswith((".yaml", ".yml")) and re.search(_VALUES, head)
+    return ("helm", source) if is_values and not re.search(_OTHER_TOOL, head) else None
 
 
 @cache

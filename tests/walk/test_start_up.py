@@ -11,7 +11,7 @@ import pytest
 from tests.walk.conftest import Shop
 
 NEVER = {
-    "_hashlib", "aiohttp", "apscheduler", "argparse", "ast", "asyncio", "click",
+    "aiohttp", "apscheduler", "argparse", "ast", "asyncio", "click",
     "concurrent.futures", "dataclasses", "email", "gettext", "http", "importlib.metadata",
     "inspect", "jinja2", "logging", "msgspec", "pathspec", "pydantic", "rich", "shutil", "socket",
     "sqlite_utils", "ssl", "subprocess", "tempfile", "textwrap", "typing", "yaml",

@@ -13,28 +13,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from tagwatch.audit.model.evidence import Leak
 from tagwatch.audit.reading.mask import is_secret_key, is_token
 from tagwatch.image.image_config import HistoryEntry
-from tagwatch.regex import regex
 
 __all__ = ["leak_of", "leaks_in_env", "leaks_in_steps"]
 
 _MAX_TEXT = 8_192
 
-_NAMES = regex(
+_NAMES = re.compile(
     r"(?i)passw(?:or)?d|passphrase|secret|token|credential|api_?key|access_?key|private_?key"
     r"|(?:^|_)(?:encryption|signing|master|account)_?key(?:$|_)|connection_?string"
 )
-_NOT_ITSELF = regex(
+_NOT_ITSELF = re.compile(
     r"(?i)_(?:id|name|user|url|uri|path|dir|file|host|port|len|length|size|ttl|type|header|prefix"
     r"|algorithm|enabled|required|count|limit|max|min|expiry|expires|lifetime|timeout|dummy)$"
     r"|^(?:no|max|min|skip|disable|enable|allow|require|use)_|tokenizer"
 )
-_PLACEHOLDER = regex(
+_PLACEHOLDER = re.compile(
     r"(?i)(?:change[_ -]?(?:me|it)|example|dummy|placeholder|none|null|true|false|yes|no|on|off"
     r"|disabled?|enabled?|required|optional|todo|redacted|unset|x+|\*+|<[^>]*>|your[_ -].*|\d{1,5})"
 )
-_BUILD_ARGS = regex(r"^(?:RUN )?\|\d+ (.*?) ?/bin/(?:ba|da|a)?sh -", re.DOTALL)
-_SETTING = regex(r"^(?:/bin/sh -c #\(nop\)\s+)?(?:ENV|ARG) (.*)", re.DOTALL)
-_ASSIGNMENT = regex(r"(?:^| )([A-Za-z_]\w*)=(.*?)(?= [A-Za-z_]\w*=|$)", re.DOTALL)
+_BUILD_ARGS = re.compile(r"^(?:RUN )?\|\d+ (.*?) ?/bin/(?:ba|da|a)?sh -", re.DOTALL)
+_SETTING = re.compile(r"^(?:/bin/sh -c #\(nop\)\s+)?(?:ENV|ARG) (.*)", re.DOTALL)
+_ASSIGNMENT = re.compile(r"(?:^| )([A-Za-z_]\w*)=(.*?)(?= [A-Za-z_]\w*=|$)", re.DOTALL)
 
 
 def leak_of(name: str, value: str) -> Leak | None:

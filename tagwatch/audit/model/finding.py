@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
 
 from tagwatch.image.reference import Reference
-from tagwatch.sha256 import sha256
 from tagwatch.source.edit import Fix
 from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, field
@@ -57,4 +57,5 @@ def fingerprint(rule: str, target: Target, *, ordinal: int = 0, subject: str = "
     if reference is not None:
         name = reference.repository.name + (f":{reference.tag}" if reference.tag else "")
     parts = (rule, target.location.path, name + subject, target.group or "", str(ordinal))
-    return sha256("\0".join(parts).encode(errors="surrogatepass"))  # a file of odd bytes
+    raw = "\0".join(parts).encode(errors="surrogatepass")  # a file of odd bytes
+    return hashlib.sha256(raw).hexdigest()

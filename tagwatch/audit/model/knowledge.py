@@ -8,13 +8,12 @@ from datetime import date
 from functools import lru_cache
 
 from tagwatch.image.reference import DOCKER_HUB, Repository
-from tagwatch.regex import regex
 from tagwatch.value import dataclass, field
 
 __all__ = ["Cycle", "Knowledge", "Product"]
 
-_NUMBER = regex(r"\d+")
-_SUFFIX = regex(r"[-+].*", re.DOTALL)
+_NUMBER = re.compile(r"\d+")
+_SUFFIX = re.compile(r"[-+].*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from tagwatch.image.reference import DOCKER_HUB, HUB_HOSTS, Reference, Repository
-from tagwatch.regex import regex
 
 __all__ = [
     "canonical_pattern",
@@ -22,7 +21,7 @@ __all__ = [
     "match_tag",
 ]
 
-_TOKEN = regex(r"\*\*/|\*\*|\*|\?|[^*?]+")
+_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|[^*?]+")
 _MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 

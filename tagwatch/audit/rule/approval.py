@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from tagwatch.audit.model.base import BaseMatch, BaseVerdict
 from tagwatch.audit.model.policy import ApprovedBase, Policy
 from tagwatch.errors import InvalidReferenceError, UsageError
 from tagwatch.image.reference import Reference
-from tagwatch.regex import regex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = [
     "policy_base",
 ]
 
-_COMPARISON = regex(r"(~=|==|!=|<=|>=|<|>)\s*")
+_COMPARISON = re.compile(r"(~=|==|!=|<=|>=|<|>)\s*")
 
 
 def approval(match: BaseMatch, policy: Policy) -> bool | None:

@@ -14,6 +14,7 @@ Source: BuildKit check SecretsUsedInArgOrEnv; CIS Docker Benchmark 4.10; NIST SP
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tagwatch.audit.fact.secret import leak_of
@@ -21,13 +22,12 @@ from tagwatch.audit.model.evidence import Evidence, Leak, evidence_key
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import FileSubject, Need, Rule, Scope, Statement
 from tagwatch.audit.rule.phrase import name
-from tagwatch.regex import regex
 from tagwatch.source.buildkit.facts import final_stage, inherited_stages
 from tagwatch.source.target import Instruction, Target
 
 __all__ = ["RULE", "check"]
 
-_VARIABLE = regex(r"\$(?:\w+|\{\w+\})")
+_VARIABLE = re.compile(r"\$(?:\w+|\{\w+\})")
 _ANY = "whatever is given"
 _REMEDY = "give it at run time, or to the build with RUN --mount=type=secret"
 

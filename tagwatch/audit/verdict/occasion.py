@@ -7,6 +7,7 @@ rule could speak. A rule that is not in `OCCASIONS` is always asked.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable
@@ -14,7 +15,6 @@ from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.model.resolution import Status
 from tagwatch.image.reference import DOCKER_HUB, Reference
-from tagwatch.regex import regex
 from tagwatch.source.target import Extraction, Target
 
 __all__ = ["OCCASIONS", "occasions"]
@@ -72,7 +72,7 @@ OCCASIONS: dict[str, frozenset[str]] = {
     "ignore-expired": frozenset({"ignore"}),
     "ignore-unused": frozenset({"ignore"}),
 }
-_PATTERN = regex(r"(?:^|[._-])[xX](?:$|[._-])")
+_PATTERN = re.compile(r"(?:^|[._-])[xX](?:$|[._-])")
 
 
 def occasions(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from tagwatch.errors import InputError
-from tagwatch.regex import regex
 from tagwatch.source.buildkit.scope import GlobalScope, StageScope, assignments
 from tagwatch.source.buildkit.shell_word import UnsetVariableError, Variables, expand
 from tagwatch.source.buildkit.stage import Build, Stage
@@ -18,11 +18,11 @@ __all__ = ["instructions_of"]
 
 _JUDGED = frozenset({"USER", "EXPOSE", "ADD", "HEALTHCHECK"})
 _SETTINGS = frozenset({"ENV", "ARG"})
-_MAY_HOLD_SECRET = regex(
+_SUSPECT = (
     r"(?i)pass|secret|token|credential|key|connection|://[^/\s]*@|AKIA|gh[pousr]_|github_pat"
     r"|glpat|xox|eyJ|sk-"
 )
-"""Most settings have no such word, and nobody judges those."""
+"""Most settings have no such word, and nobody judges those. Compiled at the first setting."""
 
 
 def instructions_of(
@@ -60,7 +60,7 @@ class _Reader:
         yield self._instruction(stage, first, first.words()[:1], self._scope.values.get)
         for statement in stage.statements:
             inner = _inner(statement)
-            if inner.keyword in _SETTINGS and _MAY_HOLD_SECRET.search(inner.arguments):
+            if inner.keyword in _SETTINGS and re.search(_SUSPECT, inner.arguments):
                 yield from self._settings(stage, inner, onbuild=statement.trigger is not None)
             if inner.keyword not in _JUDGED:
                 continue
@@ -77,7 +77,7 @@ class _Reader:
         self, stage: Stage, statement: Statement, *, onbuild: bool
     ) -> Iterator[Instruction]:
         for name, begin, end in assignments(statement, self._scope.escape):
-            if begin < 0 or not _MAY_HOLD_SECRET.search(f"{name}={statement.line[begin:end]}"):
+            if begin < 0 or not re.search(_SUSPECT, f"{name}={statement.line[begin:end]}"):
                 continue
             start = statement.line.rindex(name, statement.begin, begin)
             first, last, _ = statement.stretch(start, end)

@@ -5,15 +5,15 @@ After BuildKit's `frontend/dockerfile/instructions` (parse.go).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from tagwatch.regex import regex
 from tagwatch.source.buildkit.lines import StatementError
 from tagwatch.source.buildkit.statement import Statement
 
 __all__ = ["Build", "Stage", "group_statements"]
 
-_STAGE_NAME = regex(r"[a-z][a-z0-9_.-]*")
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 _NEEDS_ARGUMENT = frozenset(
     {
         "ADD", "ARG", "COPY", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER",

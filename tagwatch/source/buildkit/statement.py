@@ -10,7 +10,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from tagwatch.errors import InputError
-from tagwatch.regex import regex
 from tagwatch.source.buildkit.shell_word import SPACES, split_words
 from tagwatch.value import dataclass
 
@@ -19,10 +18,10 @@ __all__ = ["Flag", "Statement", "heredocs", "quoted_words", "split_statement"]
 Joints = Sequence[tuple[int, int]]
 """Begin of each part of a joined line, and where in the file's text the part stands."""
 
-_HEAD = regex(r"([^\t\v\f\r ]*)[\t\v\f\r ]*")
-_GAP = regex(r"[\t\v\f\r ]")
-_WORD = regex(r"[^\t\v\f\r ]+")
-_SIMPLE_FLAG = regex(r"--[!#-&(-\[\]^_a-~]+(?![^ \t])")
+_HEAD = re.compile(r"([^\t\v\f\r ]*)[\t\v\f\r ]*")
+_GAP = re.compile(r"[\t\v\f\r ]")
+_WORD = re.compile(r"[^\t\v\f\r ]+")
+_SIMPLE_FLAG = re.compile(r"--[!#-&(-\[\]^_a-~]+(?![^ \t])")
 _WITH_HEREDOC = frozenset({"ADD", "COPY", "RUN"})
 _WITH_EXEC_FORM = _WITH_HEREDOC | {"CMD", "ENTRYPOINT", "SHELL", "VOLUME"}
 

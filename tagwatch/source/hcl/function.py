@@ -12,14 +12,12 @@ import re
 from collections.abc import Callable
 from itertools import chain, product
 
-from tagwatch.regex import regex
-
 __all__ = ["FUNCTIONS", "Value", "is_true", "number_of", "text_of"]
 
 Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
 _Function = Callable[..., Value]
-_VERB = regex(r"%([-+ 0#]*)([0-9]{0,3})(?:\.([0-9]{1,3}))?([sdqvfgxX%t])")
-_NUMBER = regex(r"-?[0-9]{1,30}|-?[0-9]{1,15}(?:\.[0-9]{1,15})?(?:[eE][-+]?[0-9]{1,3})?")
+_VERB = re.compile(r"%([-+ 0#]*)([0-9]{0,3})(?:\.([0-9]{1,3}))?([sdqvfgxX%t])")
+_NUMBER = re.compile(r"-?[0-9]{1,30}|-?[0-9]{1,15}(?:\.[0-9]{1,15})?(?:[eE][-+]?[0-9]{1,3})?")
 _MAX_RANGE = 1024
 _MAX_PRODUCT = 16_384
 

@@ -10,7 +10,6 @@ import re
 from functools import lru_cache
 
 from tagwatch.errors import InputError
-from tagwatch.regex import regex
 
 __all__ = ["Tree", "expression_end", "next_marker", "parse_expression", "parse_template"]
 __all__ += ["unescaped"]
@@ -19,7 +18,7 @@ Tree = tuple[object, ...]
 
 _MAX_DEPTH = 40
 _MAX_LENGTH = 65_536
-_TOKEN = regex(
+_TOKEN = re.compile(
     r"""(?P<blank>(?:[ \t\r\n]+|\#[^\n]*|//[^\n]*|/\*.*?\*/)+)"""
     r"""|(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)"""
     r"""|(?P<name>[^\W\d][\w-]*)"""
@@ -32,9 +31,9 @@ _PRECEDENCE = {
 }  # fmt: skip
 _TIGHTEST = 7
 _WORDS = {"true": True, "false": False, "null": None}
-_ESCAPE = regex(r"\\(?:([nrt\"\\])|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
+_ESCAPE = re.compile(r"\\(?:([nrt\"\\])|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
-_MARKER = regex(r"\$?\$\{|%?%\{")
+_MARKER = re.compile(r"\$?\$\{|%?%\{")
 
 
 @lru_cache(maxsize=1024)
