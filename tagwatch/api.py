@@ -8,9 +8,8 @@ from time import monotonic
 from tagwatch.audit.judge import Case, judge
 from tagwatch.audit.verdict.baseline import Baseline
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.audit.version.qualify import qualify
 from tagwatch.errors import InputError, NothingToReadError
-from tagwatch.source.target import Extraction, Problem, Target, Targets
+from tagwatch.source.target import Extraction, Problem, Target, Targets, qualify
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.look_up import Asking, look_up
 from tagwatch.walk.site import Site
@@ -313,6 +312,6 @@ def _with_fix_lines(
             continue
     if not files:
         return result
-    from tagwatch.publish.fix_line import with_fix_lines
+    from tagwatch.audit.verdict.result import with_fix_lines
 
     return with_fix_lines(result, files)

@@ -45,8 +45,8 @@ FLOORS: dict[str, str] = {
     """,
     "source": """
         library target
-        companion edit ignore shared_value text
-        compose_environment digest_comment hcl
+        companion edit shared_value text
+        comment compose_environment hcl
         buildkit image_text plain
         bake_file compose_file dockerfile gitlab_ci split_reference
         build compose_port helm_values
@@ -75,13 +75,12 @@ FLOORS: dict[str, str] = {
         bundled
     """,
     "workspace": """
-        git_history recognition
-        find
+        find git_history
         read
         official_images write
     """,
     "publish": """
-        fix_line interface text
+        interface text
         machine wording
         answer github gitlab junit movement sarif
         console html markdown notify

@@ -216,7 +216,7 @@ def _made(draft: Draft) -> str:
 
 def _print(result: AuditResult, site: Site, options: argparse.Namespace) -> None:
     """The answer on standard output, the summary beside it."""
-    from tagwatch.publish.files import publisher
+    from tagwatch.publish.interface import publisher
 
     context = _context(site, options)
     answer(publisher(options.format).render(result, context))

@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the HTML pages again, or print the result in another format."""
     from tagwatch.ledger.read import Reader
-    from tagwatch.publish.files import publisher
+    from tagwatch.publish.interface import publisher
     from tagwatch.walk.deliver import publish_context, write_run
 
     site = open_site(options)

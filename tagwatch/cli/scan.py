@@ -88,8 +88,8 @@ async def _night(site: Site, *, send: bool) -> Night:
 
 def _print(night: Night, site: Site, form: str) -> None:
     from tagwatch.publish.console import summary
-    from tagwatch.publish.files import publisher, rendered
-    from tagwatch.publish.interface import PublishContext
+    from tagwatch.publish.files import rendered
+    from tagwatch.publish.interface import PublishContext, publisher
     from tagwatch.walk.deliver import rule_texts
 
     done = night.scanned

@@ -9,7 +9,6 @@ from tagwatch.audit.model.evidence import Evidence, is_readable
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.result import UNCHECKED, AuditResult
 from tagwatch.publish.interface import PublishContext
-from tagwatch.publish.movement import movements, tags_moved, unnamed_sentence
 from tagwatch.publish.text import count, one_line, stamp
 from tagwatch.publish.wording import (
     age_of_facts,
@@ -68,6 +67,8 @@ def summary(result: AuditResult, context: PublishContext) -> str:
     """What the run did, for standard error: coverage, comparison, requests and quota by host."""
     lines = [coverage_sentence(result)]
     if context.previous is not None:
+        from tagwatch.publish.movement import tags_moved
+
         since = since_sentence(result.since(context.previous), tags_moved(result))
         lines.append(f"since {stamp(context.previous.at)}: {since}")
     if result.ignored:
@@ -208,6 +209,8 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
 def _changes(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
     if not result.changes:
         return
+    from tagwatch.publish.movement import movements, unnamed_sentence  # few checks see a move
+
     moved = movements(result)
     yield paint("path", f"{count(len(result.changes), 'tag')} moved")
     for one in moved:

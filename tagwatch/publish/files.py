@@ -11,12 +11,11 @@ from pathlib import Path
 
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import InputError
-from tagwatch.member import load_member
-from tagwatch.publish.interface import PublishContext, Publisher
+from tagwatch.publish.interface import PublishContext, Publisher, publisher
 from tagwatch.publish.text import stamp
 from tagwatch.value import dataclass
 
-__all__ = ["Written", "publisher", "rendered", "write_atomically", "write_reports"]
+__all__ = ["Written", "rendered", "write_atomically", "write_reports"]
 
 _BLOCK = 1024 * 1024
 
@@ -27,12 +26,6 @@ class Written:
 
     files: tuple[Path, ...]
     index: Path | None
-
-
-def publisher(name: str) -> Publisher:
-    """The publisher of this name. Raises `ConfigError` where there is none."""
-    found: Publisher = load_member("publishers", name)
-    return found
 
 
 def rendered(publish: Publisher, result: AuditResult, context: PublishContext) -> Iterable[str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from tagwatch.audit.model.base import BaseMatch
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.verdict.result import AuditResult, Since
+from tagwatch.member import load_member
 from tagwatch.value import dataclass, field
 
 TYPE_CHECKING = False
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
-__all__ = ["BaseAnswer", "InParts", "PublishContext", "Publisher", "RuleText", "RunSummary"]
+__all__ = [
+    "BaseAnswer",
+    "InParts",
+    "PublishContext",
+    "Publisher",
+    "RuleText",
+    "RunSummary",
+    "publisher",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,3 +120,9 @@ class BaseAnswer:
     reference: str | None
     matches: tuple[BaseMatch, ...] = ()
     why: str = ""
+
+
+def publisher(name: str) -> Publisher:
+    """The publisher of this name. Raises `ConfigError` where there is none."""
+    found: Publisher = load_member("publishers", name)
+    return found

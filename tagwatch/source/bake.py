@@ -34,9 +34,9 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
     from tagwatch.source.bake_file import BakeFile
     from tagwatch.source.bake_reader import BakeReader
     from tagwatch.source.build import Builds
+    from tagwatch.source.comment import attach, find_ignores, ignore_problems
     from tagwatch.source.companion import Companions
     from tagwatch.source.hcl.nodes import load_hcl
-    from tagwatch.source.ignore import attach, find_ignores, ignore_problems
     from tagwatch.source.shared_value import mark_shared
     from tagwatch.source.text.json_nodes import load_json
 

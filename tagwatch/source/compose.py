@@ -12,12 +12,12 @@ import re
 from tagwatch.errors import UsageError
 from tagwatch.image.platform import Platform
 from tagwatch.source.build import Builds
+from tagwatch.source.comment import attach, find_ignores, ignore_problems
 from tagwatch.source.companion import Companions
 from tagwatch.source.compose_build import BuildReader
 from tagwatch.source.compose_environment import EnvFiles, environment_lookup
 from tagwatch.source.compose_file import ComposeFile, recognizes
 from tagwatch.source.compose_port import Publication, read_publication
-from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target
 from tagwatch.source.shared_value import mark_shared
 from tagwatch.source.target import (

@@ -11,11 +11,10 @@ from collections.abc import Iterable
 
 from tagwatch.errors import InputError
 from tagwatch.source.buildkit.instruction import instructions_of
-from tagwatch.source.buildkit.lines import StatementError, StatementReader
-from tagwatch.source.buildkit.scope import GlobalScope
-from tagwatch.source.buildkit.stage import Build, group_statements
+from tagwatch.source.buildkit.scope import Build, GlobalScope, group_statements
+from tagwatch.source.buildkit.statement import StatementError, StatementReader
 from tagwatch.source.buildkit.target import TargetReader, syntax_target
-from tagwatch.source.ignore import attach, find_ignores, ignore_problems
+from tagwatch.source.comment import attach, find_ignores, ignore_problems
 from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
 from tagwatch.source.text.source_text import SourceText
 

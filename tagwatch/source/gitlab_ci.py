@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 
 from tagwatch.errors import UsageError
 from tagwatch.image.platform import Platform
+from tagwatch.source.comment import attach, find_ignores, ignore_problems
 from tagwatch.source.companion import Companions
-from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target, place_of, template_variables
 from tagwatch.source.shared_value import mark_shared
 from tagwatch.source.target import Extraction, Ignore, Problem, SourceContext, Span, Target

@@ -9,9 +9,9 @@ from __future__ import annotations
 import posixpath
 import re
 
+from tagwatch.source.comment import attach, find_ignores, ignore_problems
 from tagwatch.source.companion import Companions
 from tagwatch.source.helm_values import Values
-from tagwatch.source.ignore import attach, find_ignores, ignore_problems
 from tagwatch.source.shared_value import mark_shared
 from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
 from tagwatch.source.text.node import Mapping

@@ -6,7 +6,7 @@ import re
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
-from tagwatch.source.digest_comment import comment_field
+from tagwatch.source.comment import comment_field
 from tagwatch.source.target import Field, Location, Target
 from tagwatch.source.text.interpolation import Place, Resolved, literal
 from tagwatch.source.text.node import Document, Scalar

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
-from tagwatch.source.ignore import attach, find_ignores, ignore_problems
+from tagwatch.source.comment import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target, literal_scalar
 from tagwatch.source.release import values_images, values_of
 from tagwatch.source.shared_value import mark_shared

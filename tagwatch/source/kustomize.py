@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from tagwatch.image.reference import Reference
-from tagwatch.source.ignore import attach, find_ignores, ignore_problems
+from tagwatch.source.comment import attach, find_ignores, ignore_problems
 from tagwatch.source.image_text import image_target, literal_scalar
 from tagwatch.source.kubernetes import images_below
 from tagwatch.source.release import values_images

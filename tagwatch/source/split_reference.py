@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
-from tagwatch.source.digest_comment import comment_field
+from tagwatch.source.comment import comment_field
 from tagwatch.source.image_text import place_of, template_variables, text_range
 from tagwatch.source.target import Field, Target
 from tagwatch.source.text.node import Document, Scalar

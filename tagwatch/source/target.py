@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
-from tagwatch.image.reference import Reference
-from tagwatch.value import dataclass, field
+from tagwatch.image.reference import DOCKER_HUB, HUB_HOSTS, Reference, Repository
+from tagwatch.value import dataclass, field, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ __all__ = [
     "Span",
     "Target",
     "Targets",
+    "names_registry",
+    "qualify",
 ]
 
 
@@ -176,7 +178,7 @@ class Instruction:
     names those that are not. Of ENV and ARG, name and value as they stand, where they may hold a
     secret. `flags` stand as written (`--platform=$BUILDPLATFORM`). `stage` is
     0-based; of a FROM, `base` is the stage it builds on, None for an image or `scratch`.
-    `source/buildkit/facts.py` asks questions of them.
+    `audit/rule/stage.py` asks questions of them.
     """
 
     name: str
@@ -238,3 +240,49 @@ class Source(Protocol):
 
     def extract(self, raw: bytes, path: str, context: SourceContext) -> Extraction:
         """Every image that `raw` names. Never raises for malformed text: it becomes a `Problem`."""
+
+
+_SPELLINGS = tuple(f"{host}/" for host in sorted(HUB_HOSTS))
+
+
+def names_registry(target: Target) -> bool:
+    """False where the text certainly names no registry; a variable in it may hold one."""
+    reference = target.reference
+    return (
+        reference is None
+        or reference.repository.registry != DOCKER_HUB
+        or "$" in target.text
+        or target.text.startswith(_SPELLINGS)
+    )
+
+
+def qualify(extraction: Extraction, registry: str) -> Extraction:
+    """The extraction with each name that has no registry taken from `registry`.
+
+    `redis` of `registry.example` is `registry.example/redis`: `library/` is Docker Hub's alone.
+    Other names of one repository become one: see `Repository.identity`.
+    """
+    targets = tuple(map(_identified, extraction.targets))
+    if registry != DOCKER_HUB:
+        targets = tuple(_qualified(target, registry) for target in targets)
+    return extraction if targets == extraction.targets else replace(extraction, targets=targets)
+
+
+def _identified(target: Target) -> Target:
+    if target.reference is None or (meant := target.reference.identity) is target.reference:
+        return target
+    return replace(target, reference=meant)
+
+
+def _qualified(target: Target, registry: str) -> Target:
+    reference = target.reference
+    if reference is None or names_registry(target):
+        return target
+    path = reference.repository.path
+    if not target.text.startswith("library/"):
+        path = path.removeprefix("library/")
+    repository = Repository(registry=registry, path=path)
+    return replace(
+        target,
+        reference=Reference(repository=repository, tag=reference.tag, digest=reference.digest),
+    )

@@ -18,12 +18,14 @@ from tagwatch.source.target import (
     Target,
 )
 from tagwatch.value import replace
-from tagwatch.workspace.find import File, start_of, tree_of
-from tagwatch.workspace.recognition import (
+from tagwatch.workspace.find import (
     HEAD_BYTES,
+    File,
     brought_source_for,
     is_dockerfile,
     source_for,
+    start_of,
+    tree_of,
     values_source_for,
     walked_source_for,
 )

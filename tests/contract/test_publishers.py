@@ -14,8 +14,8 @@ from tagwatch.errors import NotifyError
 from tagwatch.family import NOTIFIERS, PUBLISHERS
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Remark
-from tagwatch.publish.files import publisher, rendered
-from tagwatch.publish.interface import PublishContext
+from tagwatch.publish.files import rendered
+from tagwatch.publish.interface import PublishContext, publisher
 from tagwatch.publish.notify.interface import AlertContext
 from tests.publish_hostile import hostile
 from tests.publish_sample import AT, sample, sample_context, sample_previous

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tagwatch.family import SOURCES
 from tagwatch.member import load_member
 from tagwatch.source.target import Extraction, Source, SourceContext
-from tagwatch.workspace.recognition import source_for
+from tagwatch.workspace.find import source_for
 from tests.registry.harness import DIGEST
 
 NAMES = pytest.mark.parametrize("name", sorted(SOURCES))

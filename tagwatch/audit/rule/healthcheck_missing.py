@@ -19,8 +19,7 @@ from tagwatch.audit.model.evidence import evidence_key
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import FileSubject, Need, Rule, Scope, Statement
 from tagwatch.audit.rule.phrase import name
-from tagwatch.audit.rule.stage import target_of
-from tagwatch.source.buildkit.facts import effective, final_stage
+from tagwatch.audit.rule.stage import effective, final_stage, target_of
 
 __all__ = ["RULE", "check"]
 

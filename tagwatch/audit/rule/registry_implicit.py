@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import WATCH, name
-from tagwatch.audit.version.qualify import names_registry
+from tagwatch.source.target import names_registry
 
 __all__ = ["RULE", "check"]
 

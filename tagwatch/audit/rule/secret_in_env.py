@@ -22,7 +22,7 @@ from tagwatch.audit.model.evidence import Evidence, Leak, evidence_key
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import FileSubject, Need, Rule, Scope, Statement
 from tagwatch.audit.rule.phrase import name
-from tagwatch.source.buildkit.facts import final_stage, inherited_stages
+from tagwatch.audit.rule.stage import final_stage, inherited_stages
 from tagwatch.source.target import Instruction, Target
 
 __all__ = ["RULE", "check"]

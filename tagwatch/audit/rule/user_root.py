@@ -20,8 +20,7 @@ from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.pattern import match_image
 from tagwatch.audit.rule.interface import FileSubject, Need, Option, Rule, Scope, Statement
 from tagwatch.audit.rule.phrase import name
-from tagwatch.audit.rule.stage import target_of
-from tagwatch.source.buildkit.facts import effective, final_stage
+from tagwatch.audit.rule.stage import effective, final_stage, target_of
 from tagwatch.source.target import Target
 
 __all__ = ["RULE", "check", "is_root"]

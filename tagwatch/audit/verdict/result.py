@@ -12,9 +12,17 @@ from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure, Gone, Quota, Remark
 from tagwatch.source.target import Problem, Target
-from tagwatch.value import dataclass, field
+from tagwatch.value import dataclass, field, replace
 
-__all__ = ["UNCHECKED", "AuditResult", "Coverage", "Ignored", "RepositoryChange", "Since"]
+__all__ = [
+    "UNCHECKED",
+    "AuditResult",
+    "Coverage",
+    "Ignored",
+    "RepositoryChange",
+    "Since",
+    "with_fix_lines",
+]
 
 UNCHECKED = "check-incomplete"
 """The rule that tells what could not be read."""
@@ -146,3 +154,35 @@ def _is_covered(finding: Finding) -> bool:
 
 def _repository(finding: Finding) -> Repository | None:
     return finding.reference.repository if finding.reference is not None else None
+
+
+def with_fix_lines(result: AuditResult, files: Mapping[str, bytes]) -> AuditResult:
+    """`result` with `Fix.line` filled in for every fix whose file is in `files` (by path).
+
+    A fix that adds or removes a line, or a line that is not UTF-8, keeps its line empty.
+    """
+    return replace(
+        result, findings=tuple(_with_line(finding, files) for finding in result.findings)
+    )
+
+
+def _with_line(finding: Finding, files: Mapping[str, bytes]) -> Finding:
+    fix = finding.fix
+    raw = files.get(fix.path) if fix is not None else None
+    if fix is None or raw is None or not 0 <= fix.start <= fix.end <= len(raw):
+        return finding
+    start = raw.rfind(b"\n", 0, fix.start) + 1
+    newline = raw.find(b"\n", fix.end)
+    end = newline if newline >= 0 else len(raw)
+    line = bytearray(raw[start:end])
+    beside = (edit for edit in fix.also if edit.path == fix.path)
+    on_line = [edit for edit in (fix, *beside) if start <= edit.start <= edit.end <= end]
+    for edit in sorted(on_line, key=lambda edit: -edit.start):
+        line[edit.start - start : edit.end - start] = edit.replacement.encode("utf-8", "replace")
+    if b"\n" in line:
+        return finding
+    try:
+        text = line.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        return finding
+    return replace(finding, fix=replace(fix, line=text))

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tagwatch.errors import InputError
-from tagwatch.source.buildkit.scope import GlobalScope, StageScope, assignments
+from tagwatch.source.buildkit.scope import Build, GlobalScope, Stage, StageScope, assignments
 from tagwatch.source.buildkit.shell_word import UnsetVariableError, Variables, expand
-from tagwatch.source.buildkit.stage import Build, Stage
 from tagwatch.source.buildkit.statement import Statement
 from tagwatch.source.target import Instruction
 from tagwatch.source.text.piece import missing_in, text_of

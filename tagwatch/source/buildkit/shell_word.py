@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from tagwatch.errors import InputError
-from tagwatch.source.buildkit.pattern import replace_pattern, trim_prefix, trim_suffix
 from tagwatch.source.text.piece import Piece, missing_in, text_of
 
 __all__ = ["SPACES", "UnsetVariableError", "Variables", "expand", "split_words"]
@@ -250,6 +249,8 @@ class _Lexer:
         value = self.known(name)
         pattern = text_of(argument)
         longest = pattern.startswith(operator)
+        from tagwatch.source.buildkit.pattern import trim_prefix, trim_suffix  # few files have it
+
         trim = trim_prefix if operator == "#" else trim_suffix
         text = trim(text_of(value), pattern[longest:], longest=longest)
         return [Piece(text, missing=missing_in([*value, *argument]))]
@@ -262,6 +263,8 @@ class _Lexer:
         if self.keep_unset and self.variables(name) is None:
             return [self.verbatim(begin, self.position)]
         value = self.known(name)
+        from tagwatch.source.buildkit.pattern import replace_pattern
+
         text = replace_pattern(text_of(value), text_of(pattern), text_of(replacement), every=every)
         return [Piece(text, missing=missing_in([*value, *pattern, *replacement]))]
 

@@ -14,13 +14,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from tagwatch.errors import InputError, InvalidReferenceError, UsageError
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.image.reference import Reference
-from tagwatch.source.buildkit.lines import find_syntax
 from tagwatch.source.buildkit.mount import find_mount_source
-from tagwatch.source.buildkit.scope import GlobalScope, expand_word, inherited_names, noting
+from tagwatch.source.buildkit.scope import (
+    Build,
+    GlobalScope,
+    Stage,
+    expand_word,
+    inherited_names,
+    noting,
+)
 from tagwatch.source.buildkit.shell_word import UnsetVariableError, expand
-from tagwatch.source.buildkit.stage import Build, Stage
-from tagwatch.source.buildkit.statement import Flag, Statement
-from tagwatch.source.digest_comment import comment_field
+from tagwatch.source.buildkit.statement import Flag, Statement, find_syntax
+from tagwatch.source.comment import comment_field
 from tagwatch.source.target import Field, Location, Target
 from tagwatch.source.text.piece import Piece, fields_of, missing_in, text_of
 from tagwatch.source.text.source_text import SourceText

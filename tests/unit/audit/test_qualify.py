@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.audit.version.qualify import qualify
-from tagwatch.source.target import Extraction, Target
+from tagwatch.source.target import Extraction, Target, qualify
 from tests.audit_case import place, target
 
 

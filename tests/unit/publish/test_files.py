@@ -9,7 +9,8 @@ import pytest
 
 from tagwatch.errors import ConfigError, InputError
 from tagwatch.family import PUBLISHERS
-from tagwatch.publish.files import publisher, write_atomically, write_reports
+from tagwatch.publish.files import write_atomically, write_reports
+from tagwatch.publish.interface import publisher
 from tests.publish_hostile import hostile
 from tests.publish_sample import sample, sample_context, sample_previous
 

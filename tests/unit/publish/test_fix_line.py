@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tagwatch.audit.model.finding import Fix
-from tagwatch.publish.fix_line import with_fix_lines
+from tagwatch.audit.verdict.result import with_fix_lines
 from tests.publish_sample import sample
 
 

@@ -12,7 +12,7 @@ HEAVY = {
 }  # fmt: skip
 PROBE = """
 import json, sys
-from tagwatch.publish.files import publisher
+from tagwatch.publish.interface import publisher
 for name in ("text", "json"):
     publisher(name)
 import tagwatch.publish.answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tagwatch.source.buildkit.facts import effective, final_stage, inherited_stages
+from tagwatch.audit.rule.stage import effective, final_stage, inherited_stages
 from tagwatch.source.dockerfile import extract
 from tagwatch.source.target import Instruction, SourceContext
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.source.ignore import attach, find_ignores, ignore_problems
+from tagwatch.source.comment import attach, find_ignores, ignore_problems
 from tagwatch.source.target import Ignore, Location, Target
 
 FULL = 'tagwatch: ignore=tag-latest,tag-moving until=2026-12-01 reason="local \\"dev\\" only"'
