@@ -279,7 +279,7 @@ def read_files(
     home = site.policy.defaults.registry
     extractions = tuple((path, qualify(extraction, home)) for path, extraction in read)
     if len(extractions) > 1 and any(map(_draws_from_others, extractions)):
-        from tagwatch.source.shared_value import mark_across
+        from tagwatch.source.text.shared_value import mark_across
 
         extractions = mark_across(extractions)
     return Files(extractions=extractions, problems=found.problems)

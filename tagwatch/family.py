@@ -35,14 +35,14 @@ COMMANDS: dict[str, str] = {
 # Sources are asked in this order; the first that recognizes a file reads it.
 SOURCES: dict[str, str] = {
     "dockerfile": "tagwatch.source.dockerfile",
-    "compose": "tagwatch.source.compose",
+    "compose": "tagwatch.source.compose.source",
     "github-actions": "tagwatch.source.github_actions",
     "gitlab-ci": "tagwatch.source.gitlab_ci",
-    "kustomize": "tagwatch.source.kustomize",
-    "helm": "tagwatch.source.helm",
+    "kustomize": "tagwatch.source.cluster.kustomize",
+    "helm": "tagwatch.source.cluster.helm",
     "devcontainer": "tagwatch.source.devcontainer",
-    "bake": "tagwatch.source.bake",
-    "kubernetes": "tagwatch.source.kubernetes",
+    "bake": "tagwatch.source.bake.source",
+    "kubernetes": "tagwatch.source.cluster.kubernetes",
     "plain": "tagwatch.source.plain",
 }
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tagwatch.member import load_member
 from tagwatch.source.target import Extraction, Source, SourceContext, Target
 
-__all__ = ["assert_exact", "extract", "shown"]
+__all__ = ["assert_exact", "extract", "shown", "source_named"]
+
+
+def source_named(name: str) -> Source:
+    """Return the source of that line of the family's table; `gitlab_ci` is `gitlab-ci`."""
+    found: Source = load_member("sources", name.replace("_", "-"))
+    return found
 
 
 def extract(

@@ -45,14 +45,12 @@ FLOORS: dict[str, str] = {
     """,
     "source": """
         library target
-        companion edit shared_value text
-        comment compose_environment hcl
-        buildkit image_text plain
-        bake_file compose_file dockerfile gitlab_ci split_reference
-        build compose_port helm_values
-        bake_reader compose_build github_actions helm release
-        bake compose kubernetes
-        devcontainer kustomize
+        text
+        buildkit cluster gitlab_ci hcl plain
+        dockerfile
+        build
+        bake compose github_actions
+        devcontainer
     """,
     "audit": """
         model

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from itertools import accumulate
 
-from tagwatch.source.companion import Companions
 from tagwatch.source.dockerfile import extract as extract_dockerfile
-from tagwatch.source.image_text import part_of, without_start
 from tagwatch.source.target import Extraction, Field, Location, Problem, SourceContext, Target
+from tagwatch.source.text.companion import Companions
+from tagwatch.source.text.image_text import part_of, without_start
 from tagwatch.source.text.interpolation import Resolved
 from tagwatch.source.text.node import Document, Scalar
 from tagwatch.value import dataclass, field, replace

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
 from tagwatch.source.build import Build, argument_field, build_extraction, cache_node
-from tagwatch.source.comment import attach, find_ignores, ignore_problems
-from tagwatch.source.companion import Companions
-from tagwatch.source.compose import extract as extract_compose
-from tagwatch.source.image_text import image_target, literal_scalar
+from tagwatch.source.compose.source import extract as extract_compose
 from tagwatch.source.target import Extraction, SourceContext, Target
+from tagwatch.source.text.comment import attach, find_ignores, ignore_problems
+from tagwatch.source.text.companion import Companions
+from tagwatch.source.text.image_text import image_target, literal_scalar
 from tagwatch.source.text.json_nodes import load_json
 from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence
 

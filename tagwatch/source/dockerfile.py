@@ -14,8 +14,8 @@ from tagwatch.source.buildkit.instruction import instructions_of
 from tagwatch.source.buildkit.scope import Build, GlobalScope, group_statements
 from tagwatch.source.buildkit.statement import StatementError, StatementReader
 from tagwatch.source.buildkit.target import TargetReader, syntax_target
-from tagwatch.source.comment import attach, find_ignores, ignore_problems
 from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
+from tagwatch.source.text.comment import attach, find_ignores, ignore_problems
 from tagwatch.source.text.source_text import SourceText
 
 __all__ = ["extract", "recognizes"]

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 
 from tagwatch.source.build import Build, build_extraction
-from tagwatch.source.comment import attach, find_ignores, ignore_problems
-from tagwatch.source.companion import Companions
-from tagwatch.source.image_text import image_target, literal_scalar
 from tagwatch.source.target import Extraction, SourceContext, Target
+from tagwatch.source.text.comment import attach, find_ignores, ignore_problems
+from tagwatch.source.text.companion import Companions
+from tagwatch.source.text.image_text import image_target, literal_scalar
 from tagwatch.source.text.node import Document, Mapping, Node, Scalar, items_of
 from tagwatch.source.text.yaml_nodes import load_yaml
 

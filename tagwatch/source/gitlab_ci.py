@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 
 from tagwatch.errors import UsageError
 from tagwatch.image.platform import Platform
-from tagwatch.source.comment import attach, find_ignores, ignore_problems
-from tagwatch.source.companion import Companions
-from tagwatch.source.image_text import image_target, place_of, template_variables
-from tagwatch.source.shared_value import mark_shared
 from tagwatch.source.target import Extraction, Ignore, Problem, SourceContext, Span, Target
+from tagwatch.source.text.comment import attach, find_ignores, ignore_problems
+from tagwatch.source.text.companion import Companions
+from tagwatch.source.text.image_text import image_target, place_of, template_variables
 from tagwatch.source.text.interpolation import Resolved, interpolate, literal
 from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence, items_of
+from tagwatch.source.text.shared_value import mark_shared
 from tagwatch.source.text.yaml_nodes import load_yaml
 from tagwatch.value import dataclass, field
 

@@ -6,8 +6,8 @@ import re
 
 from tagwatch.errors import InputError, InvalidReferenceError
 from tagwatch.image.reference import Reference
-from tagwatch.source.comment import attach, comment_field, find_ignores, ignore_problems
 from tagwatch.source.target import Extraction, Field, Location, Problem, SourceContext, Target
+from tagwatch.source.text.comment import attach, comment_field, find_ignores, ignore_problems
 from tagwatch.source.text.odd_bytes import readable
 from tagwatch.source.text.piece import Piece, fields_of
 from tagwatch.source.text.source_text import SourceText

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tagwatch.errors import InputError
-from tagwatch.source.edit import Fix, apply, by_path, compatible, unified_diff
+from tagwatch.source.text.edit import Fix, apply, by_path, compatible, unified_diff
 from tagwatch.workspace.find import File
 from tagwatch.workspace.read import read_bytes
 from tagwatch.workspace.write import write_bytes

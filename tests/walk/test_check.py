@@ -11,7 +11,7 @@ from tagwatch.service.demo.images import Step, build
 from tests.walk.command import Workplace
 from tests.walk.misbehaving import Misbehaving, misbehaving
 
-DIGEST = "sha256:acb4e268c671aad8ae522731c4679055573bf56199348382a94b89c03c5b9305"
+DIGEST = "sha256:14ad53b3b0b61f7535127208100e038e31534aa4886ffdd17960064085f13a52"
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ Dockerfile
            now  missing.example/app:1.2.3 = not in the registry
            do   write a tag that exists
   note     Dockerfile:1:6  tag-moving
-           well.example/app:1 is a tag that moves: it is 1.0 today (sha256:acb4e268c671)
-           now  well.example/app:1 = 1.0 · sha256:acb4e268c671
+           well.example/app:1 is a tag that moves: it is 1.0 today (sha256:14ad53b3b0b6)
+           now  well.example/app:1 = 1.0 · sha256:14ad53b3b0b6
            fix  FROM well.example/app:1@{DIGEST}
   note     Dockerfile:2:6  check-incomplete
            missing.example/app:1.2.3 was checked only in part: missing.example: listing the tags of

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from tagwatch.image.reference import Reference
-from tagwatch.source.edit import Fix
 from tagwatch.source.target import Location, Target
+from tagwatch.source.text.edit import Fix
 from tagwatch.value import dataclass, field
 
 __all__ = ["Finding", "Fix", "Severity", "fingerprint"]

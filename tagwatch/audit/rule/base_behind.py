@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import WATCH, facts, instead, name
-from tagwatch.source.edit import bump
+from tagwatch.source.text.edit import bump
 
 __all__ = ["RULE", "check"]
 

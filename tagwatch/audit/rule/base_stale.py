@@ -25,7 +25,7 @@ from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import day, facts, instead, name
 from tagwatch.audit.rule.stage import is_judged
 from tagwatch.image.digest import short_digest
-from tagwatch.source.edit import pin
+from tagwatch.source.text.edit import pin
 
 __all__ = ["RULE", "check"]
 

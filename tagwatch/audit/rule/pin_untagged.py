@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import instead, name, served_now
-from tagwatch.source.edit import pin
+from tagwatch.source.text.edit import pin
 
 __all__ = ["RULE", "check"]
 

@@ -17,7 +17,7 @@ from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import days, facts, instead, name, newest
 from tagwatch.audit.version.lifecycle import Lifecycle
-from tagwatch.source.edit import bump
+from tagwatch.source.text.edit import bump
 
 __all__ = ["RULE", "check"]
 

@@ -19,7 +19,7 @@ from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.resolution import Status
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now
-from tagwatch.source.edit import bump
+from tagwatch.source.text.edit import bump
 
 __all__ = ["RULE", "check"]
 

@@ -19,7 +19,7 @@ from tagwatch.audit.model.history import Seen
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
 from tagwatch.audit.rule.phrase import day, facts, instead, name, newest
 from tagwatch.audit.version.lifecycle import Lifecycle
-from tagwatch.source.edit import bump
+from tagwatch.source.text.edit import bump
 
 __all__ = ["RULE", "check"]
 

@@ -15,8 +15,8 @@ from tagwatch.audit.rule.phrase import WATCH, served_now
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.reference import Reference
 from tagwatch.image.tag import parse_tag
-from tagwatch.source.edit import Fix, bump, pin
 from tagwatch.source.target import Field, Target
+from tagwatch.source.text.edit import Fix, bump, pin
 from tagwatch.value import replace
 
 __all__ = ["Strategy", "fixes_of", "kept_back", "tags_to_know"]

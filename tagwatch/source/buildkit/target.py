@@ -25,8 +25,8 @@ from tagwatch.source.buildkit.scope import (
 )
 from tagwatch.source.buildkit.shell_word import UnsetVariableError, expand
 from tagwatch.source.buildkit.statement import Flag, Statement, find_syntax
-from tagwatch.source.comment import comment_field
 from tagwatch.source.target import Field, Location, Target
+from tagwatch.source.text.comment import comment_field
 from tagwatch.source.text.piece import Piece, fields_of, missing_in, text_of
 from tagwatch.source.text.source_text import SourceText
 

@@ -14,8 +14,8 @@ from tagwatch.audit.verdict.fixing import Strategy, fixes_of, tags_to_know
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.digest import Digest
 from tagwatch.source.dockerfile import extract
-from tagwatch.source.edit import apply, pin
 from tagwatch.source.target import SourceContext
+from tagwatch.source.text.edit import apply, pin
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 OLD = Digest("sha256:" + "0123456789abcdef" * 4)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tagwatch.source import bake
+from tagwatch.source.bake import source as bake
 from tagwatch.source.target import Extraction
 from tests.source_sample import assert_exact, extract, shown
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tagwatch.source import compose
+from tagwatch.source.compose import source as compose
 from tagwatch.source.target import Extraction, Port, SourceContext
 from tests.source_sample import assert_exact, extract, shown
 

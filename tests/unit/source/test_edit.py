@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tagwatch.errors import InputError
 from tagwatch.source.dockerfile import extract
-from tagwatch.source.edit import Fix, apply, bump, by_path, compatible, pin, unified_diff
 from tagwatch.source.plain import extract as extract_plain
 from tagwatch.source.target import Field, Location, SourceContext, Span, Target
+from tagwatch.source.text.edit import Fix, apply, bump, by_path, compatible, pin, unified_diff
 
 OLD = "sha256:" + "0123456789abcdef" * 4
 NEW = "sha256:" + "fedcba9876543218" * 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.source.bake_file import BakeFile
+from tagwatch.source.bake.file import BakeFile
 from tagwatch.source.hcl.function import text_of
 from tagwatch.source.hcl.nodes import load_hcl
 from tagwatch.source.hcl.value import UnknownValueError

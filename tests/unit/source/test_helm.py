@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.source import helm
+from tagwatch.source.cluster import helm
 from tagwatch.source.target import Extraction
 from tests.source_sample import assert_exact, extract, shown
 

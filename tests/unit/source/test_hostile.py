@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from importlib import import_module
-from typing import cast
 
 import pytest
 
-from tagwatch.source.target import Source
-from tests.source_sample import extract
+from tests.source_sample import extract, source_named
 
 MANY = 6_000
 
@@ -127,7 +124,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_it_ends(name: str) -> None:
     module, path, text, count = HOSTILE[name]
-    source = cast(Source, import_module(f"tagwatch.source.{module}"))
+    source = source_named(module)
     started = time.process_time()
     extraction = extract(source, text, path)
     assert len(extraction.targets) == count
@@ -137,7 +134,7 @@ def test_it_ends(name: str) -> None:
 @pytest.mark.parametrize("name", ["gitlab: chain", "bake: chain"])
 def test_a_chain_that_is_too_long_is_not_known(name: str) -> None:
     module, path, text, _ = HOSTILE[name]
-    source = cast(Source, import_module(f"tagwatch.source.{module}"))
+    source = source_named(module)
     (target,) = extract(source, text, path).targets
     assert target.reference is None
     assert target.missing
@@ -146,5 +143,5 @@ def test_a_chain_that_is_too_long_is_not_known(name: str) -> None:
 def test_what_was_left_is_said() -> None:
     for name in ("compose: ports", "bake: large"):
         module, path, text, _ = HOSTILE[name]
-        source = cast(Source, import_module(f"tagwatch.source.{module}"))
+        source = source_named(module)
         assert "more than" in extract(source, text, path).problems[0].message

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.source.comment import attach, find_ignores, ignore_problems
 from tagwatch.source.target import Ignore, Location, Target
+from tagwatch.source.text.comment import attach, find_ignores, ignore_problems
 
 FULL = 'tagwatch: ignore=tag-latest,tag-moving until=2026-12-01 reason="local \\"dev\\" only"'
 

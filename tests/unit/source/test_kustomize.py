@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.source import kustomize
+from tagwatch.source.cluster import kustomize
 from tagwatch.source.target import Extraction
 from tests.source_sample import assert_exact, extract, shown
 

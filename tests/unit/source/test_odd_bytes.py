@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tagwatch.source import bake, devcontainer, dockerfile, plain
-from tagwatch.source.edit import apply, pin
+from tagwatch.source import devcontainer, dockerfile, plain
+from tagwatch.source.bake import source as bake
+from tagwatch.source.text.edit import apply, pin
 from tests.source_sample import extract
 
 D = "sha256:" + "c0ffee00" * 8

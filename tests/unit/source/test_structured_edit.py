@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import cast
-
 import pytest
 
-from tagwatch.source.edit import apply, bump, pin
-from tagwatch.source.target import Source, Target
-from tests.source_sample import extract
+from tagwatch.source.target import Target
+from tagwatch.source.text.edit import apply, bump, pin
+from tests.source_sample import extract, source_named
 
 OLD = "sha256:" + "0badcafe" * 8
 NEW = "sha256:" + "c0ffee00" * 8
@@ -84,7 +81,7 @@ CASES = [
 
 
 def read(name: str, path: str, texts: dict[str, bytes]) -> Target:
-    source = cast(Source, import_module(f"tagwatch.source.{name}"))
+    source = source_named(name)
     return extract(source, texts[path], path, texts).targets[0]
 
 
@@ -142,7 +139,7 @@ def test_no_edit_where_the_file_spells_it_otherwise() -> None:
 
 def made(name: str, path: str, text: str, tag: str, digest: str | None) -> list[str | None]:
     """For each target the file after its pin (or bump, without `digest`), None where no edit is."""
-    source = cast(Source, import_module(f"tagwatch.source.{name}"))
+    source = source_named(name)
     found = []
     for target in extract(source, text, path).targets:
         fix = pin(target, tag, digest) if digest else bump(target, tag)
@@ -282,7 +279,7 @@ def test_what_two_builds_make_of_one_dockerfile_is_not_pinned_for_one() -> None:
         "  b: {build: {context: ., args: {V: '8'}}}\n"
     )
     texts = {"compose.yaml": text, "Dockerfile": "ARG V\nFROM redis:$V-alpine\n"}
-    source = cast(Source, import_module("tagwatch.source.compose"))
+    source = source_named("compose")
     for target in extract(source, text, "compose.yaml", texts).targets:
         assert target.reference is not None
         assert pin(target, target.reference.tag, NEW) is None

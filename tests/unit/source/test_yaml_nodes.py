@@ -9,7 +9,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tagwatch.source.image_text import text_range
+from tagwatch.source.text.image_text import text_range
 from tagwatch.source.text.node import Mapping, Node, Scalar, Sequence
 from tagwatch.source.text.yaml_nodes import load_yaml
 

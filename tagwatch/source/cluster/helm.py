@@ -9,12 +9,12 @@ from __future__ import annotations
 import posixpath
 import re
 
-from tagwatch.source.comment import attach, find_ignores, ignore_problems
-from tagwatch.source.companion import Companions
-from tagwatch.source.helm_values import Values
-from tagwatch.source.shared_value import mark_shared
+from tagwatch.source.cluster.helm_values import Values
 from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
+from tagwatch.source.text.comment import attach, find_ignores, ignore_problems
+from tagwatch.source.text.companion import Companions
 from tagwatch.source.text.node import Mapping
+from tagwatch.source.text.shared_value import mark_shared
 from tagwatch.source.text.source_text import SourceText
 from tagwatch.source.text.yaml_nodes import load_yaml
 

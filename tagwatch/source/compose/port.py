@@ -9,7 +9,7 @@ import posixpath
 import re
 from collections.abc import Callable
 
-from tagwatch.source.compose_file import ComposeFile
+from tagwatch.source.compose.file import ComposeFile
 from tagwatch.source.target import Location, Port, Problem
 from tagwatch.source.text.interpolation import Resolved
 from tagwatch.source.text.node import Mapping, Scalar, Sequence, items_of

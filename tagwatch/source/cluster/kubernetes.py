@@ -12,13 +12,13 @@ from collections.abc import Iterator
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
-from tagwatch.source.comment import attach, find_ignores, ignore_problems
-from tagwatch.source.image_text import image_target, literal_scalar
-from tagwatch.source.release import values_images, values_of
-from tagwatch.source.shared_value import mark_shared
+from tagwatch.source.cluster.release import values_images, values_of
 from tagwatch.source.target import Extraction, Location, SourceContext, Target
+from tagwatch.source.text.comment import attach, find_ignores, ignore_problems
+from tagwatch.source.text.image_text import image_target, literal_scalar
 from tagwatch.source.text.interpolation import Resolved
 from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence
+from tagwatch.source.text.shared_value import mark_shared
 from tagwatch.source.text.yaml_nodes import load_yaml
 
 __all__ = ["extract", "images_below", "recognizes"]

@@ -6,8 +6,8 @@ import re
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
-from tagwatch.source.comment import comment_field
 from tagwatch.source.target import Field, Location, Target
+from tagwatch.source.text.comment import comment_field
 from tagwatch.source.text.interpolation import Place, Resolved, literal
 from tagwatch.source.text.node import Document, Scalar
 from tagwatch.source.text.yaml_nodes import block_content

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator
 
-from tagwatch.source.image_text import place_of
+from tagwatch.source.text.image_text import place_of
 from tagwatch.source.text.interpolation import Lookup, Resolved, interpolate, literal
 from tagwatch.source.text.node import Document, Mapping, Node, Scalar, as_mapping, items_of
 from tagwatch.value import dataclass

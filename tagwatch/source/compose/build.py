@@ -6,8 +6,8 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator
 
 from tagwatch.source.build import IMAGE_SCHEME, Build, argument_field, cache_node
-from tagwatch.source.image_text import image_target
 from tagwatch.source.target import Field, Target
+from tagwatch.source.text.image_text import image_target
 from tagwatch.source.text.interpolation import Resolved, literal
 from tagwatch.source.text.node import Document, Mapping, Node, Scalar, items_of
 from tagwatch.value import dataclass

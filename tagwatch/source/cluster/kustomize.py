@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterator
 
 from tagwatch.image.reference import Reference
-from tagwatch.source.comment import attach, find_ignores, ignore_problems
-from tagwatch.source.image_text import image_target, literal_scalar
-from tagwatch.source.kubernetes import images_below
-from tagwatch.source.release import values_images
-from tagwatch.source.shared_value import mark_shared
-from tagwatch.source.split_reference import SplitReference
+from tagwatch.source.cluster.kubernetes import images_below
+from tagwatch.source.cluster.release import values_images
+from tagwatch.source.cluster.split_reference import SplitReference
 from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
+from tagwatch.source.text.comment import attach, find_ignores, ignore_problems
+from tagwatch.source.text.image_text import image_target, literal_scalar
 from tagwatch.source.text.node import Document, Mapping, Scalar, Sequence, items_of
+from tagwatch.source.text.shared_value import mark_shared
 from tagwatch.source.text.yaml_nodes import load_embedded, load_yaml
 
 __all__ = ["extract", "recognizes"]

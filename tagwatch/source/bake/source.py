@@ -31,14 +31,14 @@ def recognizes(path: str, head: bytes) -> bool:
 def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
     """See `Source.extract`."""
     # here, so that whoever only asks for a name loads no evaluator
-    from tagwatch.source.bake_file import BakeFile
-    from tagwatch.source.bake_reader import BakeReader
+    from tagwatch.source.bake.file import BakeFile
+    from tagwatch.source.bake.reader import BakeReader
     from tagwatch.source.build import Builds
-    from tagwatch.source.comment import attach, find_ignores, ignore_problems
-    from tagwatch.source.companion import Companions
     from tagwatch.source.hcl.nodes import load_hcl
-    from tagwatch.source.shared_value import mark_shared
+    from tagwatch.source.text.comment import attach, find_ignores, ignore_problems
+    from tagwatch.source.text.companion import Companions
     from tagwatch.source.text.json_nodes import load_json
+    from tagwatch.source.text.shared_value import mark_shared
 
     is_json = path.endswith(".json") or raw.lstrip().startswith(b"{")
     document = load_json(raw, path) if is_json else load_hcl(raw, path)

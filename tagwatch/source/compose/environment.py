@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tagwatch.errors import InputError
-from tagwatch.source.companion import Companions
 from tagwatch.source.target import Location, Problem, SourceContext, Span
+from tagwatch.source.text.companion import Companions
 from tagwatch.source.text.dotenv import read_dotenv
 from tagwatch.source.text.interpolation import Lookup, Resolved, literal
 from tagwatch.source.text.node import check_utf8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from tagwatch.source.bake_file import BakeFile, BakeTarget
+from tagwatch.source.bake.file import BakeFile, BakeTarget
 from tagwatch.source.build import (
     IMAGE_SCHEME,
     Build,
@@ -15,8 +15,8 @@ from tagwatch.source.build import (
 )
 from tagwatch.source.hcl.function import Value, text_of
 from tagwatch.source.hcl.value import UnknownValueError
-from tagwatch.source.image_text import image_target, part_of
 from tagwatch.source.target import Problem, Target
+from tagwatch.source.text.image_text import image_target, part_of
 from tagwatch.source.text.interpolation import Resolved, literal
 from tagwatch.source.text.node import Mapping, Node, Scalar, Sequence
 

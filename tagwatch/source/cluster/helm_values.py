@@ -12,10 +12,10 @@ from itertools import chain
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Repository
-from tagwatch.source.companion import Companions
-from tagwatch.source.image_text import image_target, literal_scalar
-from tagwatch.source.split_reference import SplitReference
+from tagwatch.source.cluster.split_reference import SplitReference
 from tagwatch.source.target import Problem, Target
+from tagwatch.source.text.companion import Companions
+from tagwatch.source.text.image_text import image_target, literal_scalar
 from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence, items_of, walk
 from tagwatch.source.text.yaml_nodes import load_yaml
 from tagwatch.value import dataclass, replace

@@ -12,14 +12,10 @@ import re
 from tagwatch.errors import UsageError
 from tagwatch.image.platform import Platform
 from tagwatch.source.build import Builds
-from tagwatch.source.comment import attach, find_ignores, ignore_problems
-from tagwatch.source.companion import Companions
-from tagwatch.source.compose_build import BuildReader
-from tagwatch.source.compose_environment import EnvFiles, environment_lookup
-from tagwatch.source.compose_file import ComposeFile, recognizes
-from tagwatch.source.compose_port import Publication, read_publication
-from tagwatch.source.image_text import image_target
-from tagwatch.source.shared_value import mark_shared
+from tagwatch.source.compose.build import BuildReader
+from tagwatch.source.compose.environment import EnvFiles, environment_lookup
+from tagwatch.source.compose.file import ComposeFile, recognizes
+from tagwatch.source.compose.port import Publication, read_publication
 from tagwatch.source.target import (
     Extraction,
     Ignore,
@@ -28,6 +24,9 @@ from tagwatch.source.target import (
     SourceContext,
     Target,
 )
+from tagwatch.source.text.comment import attach, find_ignores, ignore_problems
+from tagwatch.source.text.companion import Companions
+from tagwatch.source.text.image_text import image_target
 from tagwatch.source.text.interpolation import Lookup, Resolved
 from tagwatch.source.text.node import (
     Document,
@@ -37,6 +36,7 @@ from tagwatch.source.text.node import (
     Sequence,
     items_of,
 )
+from tagwatch.source.text.shared_value import mark_shared
 from tagwatch.source.text.yaml_nodes import load_yaml
 from tagwatch.value import dataclass, replace
 

@@ -18,8 +18,8 @@ from tagwatch.source.hcl.syntax import (
     unescaped,
 )
 from tagwatch.source.hcl.value import Function, Scope, UnknownValueError
-from tagwatch.source.image_text import place_of
 from tagwatch.source.target import Problem, Span
+from tagwatch.source.text.image_text import place_of
 from tagwatch.source.text.interpolation import Resolved, joined, literal
 from tagwatch.source.text.node import Document, Node, Scalar, Sequence, items_of
 from tagwatch.source.text.node import Mapping as MappingNode

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
-from tagwatch.source.comment import comment_field
-from tagwatch.source.image_text import place_of, template_variables, text_range
 from tagwatch.source.target import Field, Target
+from tagwatch.source.text.comment import comment_field
+from tagwatch.source.text.image_text import place_of, template_variables, text_range
 from tagwatch.source.text.node import Document, Scalar
 from tagwatch.value import dataclass, replace
 

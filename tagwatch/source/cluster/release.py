@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.source.helm_values import Values
+from tagwatch.source.cluster.helm_values import Values
 from tagwatch.source.target import Problem, Target
 from tagwatch.source.text.node import Document, Mapping, Node, Scalar, items_of
 from tagwatch.source.text.yaml_nodes import load_embedded

@@ -1,0 +1,1 @@
+"""Bake files, HCL and JSON, evaluated as buildx does."""

@@ -1,0 +1,1 @@
+"""What clusters run: Kubernetes, Kustomize, Helm, and the releases that install charts."""

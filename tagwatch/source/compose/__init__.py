@@ -1,0 +1,1 @@
+"""Compose files: services, their builds, ports and variables."""
