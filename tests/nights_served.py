@@ -25,11 +25,10 @@ from tagwatch.audit.model.base import BaseMatch
 from tagwatch.audit.model.change import Verdict
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.model.knowledge import Knowledge
-from tagwatch.config.load import load_configuration
 from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import OCI_INDEX, OCI_MANIFEST
 from tagwatch.image.reference import Reference
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, open_site
 from tests.image_builder import Built
 from tests.nights import BASES, Builder, Score, compare, tell
 from tests.official import on_day
@@ -166,6 +165,7 @@ def _site(registry: Distribution, folder: Path, watched: Sequence[str]) -> Site:
     }
     settings = {
         "version": 1,
+        "database": "tagwatch.db",
         "policy": "policy.yaml",
         "registries": dict.fromkeys(HOSTS, endpoint),
         "watch": [
@@ -176,16 +176,8 @@ def _site(registry: Distribution, folder: Path, watched: Sequence[str]) -> Site:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "policy.yaml").write_text(json.dumps(policy))
     (folder / "tagwatch.yaml").write_text(json.dumps(settings))
-    configuration = load_configuration(folder / "tagwatch.yaml", {}, folder)
-    return Site(
-        settings=configuration.settings,
-        policy=configuration.policy,
-        knowledge=Knowledge(),
-        root=folder,
-        home=folder,
-        database=folder / "tagwatch.db",
-        at=on_day(0),
-    )
+    site = open_site(folder / "tagwatch.yaml", environment={"HOME": str(folder)}, at=on_day(0))
+    return replace(site, knowledge=Knowledge())
 
 
 def main() -> int:

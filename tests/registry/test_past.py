@@ -9,9 +9,8 @@ from pathlib import Path
 
 from tagwatch.api import scan
 from tagwatch.audit.model.knowledge import Knowledge
-from tagwatch.config.load import load_configuration
 from tagwatch.walk.deliver import write_run
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, open_site
 from tests.image_builder import build, setting
 from tests.nights_served import HOSTS, RegistryShelf
 from tests.official import on_day, redis
@@ -92,13 +91,5 @@ def _site(folder: Path, endpoint: str) -> Site:
         "reports": {"formats": ["html", "json", "sarif"]},
     }
     (folder / "tagwatch.yaml").write_text(json.dumps(settings))
-    found = load_configuration(folder / "tagwatch.yaml", {}, folder)
-    return Site(
-        settings=found.settings,
-        policy=found.policy,
-        knowledge=Knowledge(),
-        root=folder,
-        home=folder,
-        database=folder / "tagwatch.db",
-        at=on_day(0),
-    )
+    site = open_site(folder / "tagwatch.yaml", environment={"HOME": str(folder)}, at=on_day(0))
+    return replace(site, knowledge=Knowledge())
