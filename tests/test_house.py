@@ -115,9 +115,9 @@ FLOORS: dict[str, str] = {
         crawler engine plan
     """,
     "walk": """
-        batch facts_file fix immutable prefix rule_text running site version work
+        batch facts_file fix immutable loop prefix rule_text site version work
         ask deliver doctor explain facts_place import_history keep local_image referrers
-        recall standing watched
+        recall running standing watched
         lifecycle seed stand unasked
         survey
         look_up
