@@ -1,8 +1,15 @@
 """tagwatch: what every image tag is, what it was, why it moved, and what to do about it.
 
-`open_site` gives the place to work in; `check` and `fix` audit files there, `scan` is the nightly
-run; the rest are the values that they take and give, and the errors that they raise. Nothing is
-imported before it is named.
+    import tagwatch
+
+    tagwatch.check(["Dockerfile"])     # an AuditResult
+    tagwatch.fix(["Dockerfile"])       # the result of the fixed files, and the draft to write
+    tagwatch.resolve("redis:6.2")      # a Resolution
+    tagwatch.scan()                    # a ScanResult: the nightly run
+
+Each works in the current folder, or in the `Site` that `open_site` gives. The other names are the
+values that these take and give, and the errors that they raise, all of them `TagwatchError`s.
+Nothing is imported before it is named.
 """
 
 from __future__ import annotations
@@ -14,7 +21,10 @@ if TYPE_CHECKING:
     from tagwatch.api import ScanResult as ScanResult
     from tagwatch.api import check as check
     from tagwatch.api import fix as fix
+    from tagwatch.api import resolve as resolve
+    from tagwatch.api import resolve_all as resolve_all
     from tagwatch.api import scan as scan
+    from tagwatch.api import scan_async as scan_async
     from tagwatch.audit.model.base import BaseMatch as BaseMatch
     from tagwatch.audit.model.base import BaseVerdict as BaseVerdict
     from tagwatch.audit.model.change import Change as Change
@@ -78,7 +88,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": "Asking CheckOptions ScanResult check fix scan",
+    "api": "Asking CheckOptions ScanResult check fix resolve resolve_all scan scan_async",
     "audit.model.base": "BaseMatch BaseVerdict",
     "audit.model.change": "Change Verdict",
     "audit.model.evidence": "Evidence",

@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
-from tagwatch.api import scan
+from tagwatch.api import scan_async
 from tagwatch.audit.model.base import BaseMatch
 from tagwatch.audit.model.change import Verdict
 from tagwatch.audit.model.finding import Finding
@@ -112,7 +112,7 @@ class ScanAuditor:
     requests: Counter[str] = field(default_factory=Counter)
 
     def night(self, night: int, references: Sequence[str]) -> Mapping[str, tuple[BaseMatch, ...]]:
-        result = asyncio.run(scan(replace(self.site, at=on_day(night)))).result
+        result = asyncio.run(scan_async(replace(self.site, at=on_day(night)))).result
         assert result.complete, result.failures
         assert not result.failures
         self.verdicts.update(one.change.verdict for one in result.changes)

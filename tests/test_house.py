@@ -47,7 +47,7 @@ FLOORS: dict[str, str] = {
     """,
     "source": """
         library target
-        companion edit ignore shared_value text
+        argument companion edit ignore shared_value text
         compose_environment digest_comment hcl
         buildkit image_text plain
         bake_file compose_file dockerfile gitlab_ci split_reference

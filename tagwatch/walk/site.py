@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,10 @@ from tagwatch.errors import ConfigError, UsageError
 from tagwatch.knowledge.bundled import load as load_knowledge
 from tagwatch.value import dataclass, field, replace
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
 __all__ = [
     "BASES_ASKED",
     "Site",
@@ -23,7 +27,9 @@ __all__ = [
     "bases_key",
     "data_folder",
     "open_site",
+    "placed",
     "repository_root",
+    "site_given",
 ]
 
 BASES_ASKED = "bases-asked"
@@ -121,6 +127,17 @@ def open_site(
     )
 
 
+def site_given(site: object) -> Site:
+    """The site given; the current folder's where none is. Raises `UsageError`."""
+    if site is None:
+        return open_site()
+    if not isinstance(site, Site):
+        raise UsageError(
+            f"not a site: {site!r}", hint="tagwatch.open_site(folder) gives the site of a folder"
+        )
+    return site
+
+
 def at_configuration(site: Site) -> Site:
     """The same site with paths told from its configuration's folder, as a scan tells them.
 
@@ -132,6 +149,17 @@ def at_configuration(site: Site) -> Site:
             f"there is no tagwatch.yaml in {str(site.root)!r}", hint="`tagwatch init` writes one"
         )
     return replace(site, root=_folder_of(path))
+
+
+def placed(paths: Paths, site: Site) -> list[str]:
+    """The paths, relative ones from the site's folder. Raises `UsageError`."""
+    named = (paths,) if isinstance(paths, str | os.PathLike) else paths
+    try:
+        return [str(site.folder / path) for path in named]
+    except TypeError as error:
+        raise UsageError(
+            f"not a path, nor a list of them: {paths!r}", hint='write check(["Dockerfile"])'
+        ) from error
 
 
 def repository_root(folder: Path) -> Path:

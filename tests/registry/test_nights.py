@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.api import scan
+from tagwatch.api import scan_async
 from tagwatch.audit.model.change import Verdict
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.model.knowledge import Knowledge
@@ -174,7 +174,7 @@ def _scans(
             if night == 0 or nights > 2:
                 shelf.push(reference, make(night))
         shelf.push(f"{HUB}/debian:bookworm-slim", debian(night))
-        yield night, asyncio.run(scan(replace(site, at=on_day(night)))).result
+        yield night, asyncio.run(scan_async(replace(site, at=on_day(night)))).result
 
 
 def _site(endpoint: str, folder: Path, *, approved: bool) -> Site:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tagwatch.api import scan
+from tagwatch.api import scan_async
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.walk.deliver import write_run
 from tagwatch.walk.site import Site, open_site
@@ -34,7 +34,7 @@ async def test_a_past_image_is_named_as_it_was(tmp_path: Path) -> None:
             shelf.push(f"{REDIS}:6.2", image)
             shelf.push(f"{REDIS}:{version}", image)
             site = replace(site, at=on_day(day))
-            found = await scan(site)
+            found = await scan_async(site)
         shelf.connection.close()
         write_run(found.result, found.previous, site)
         place = Workplace(folder, {"HOME": str(folder)})
@@ -68,7 +68,7 @@ async def test_a_floating_tag_that_stands_alone_is_what_its_images_say(tmp_path:
         for day, version in ((0, "6.2.14"), (9, "6.2.15")):
             shelf.push(f"{REDIS}:6.2", redis(day, version))
             site = replace(site, at=on_day(day))
-            found = await scan(site)
+            found = await scan_async(site)
         shelf.connection.close()
         place = Workplace(folder, {"HOME": str(folder)})
         diff = await place.run("diff", "redis:6.2@2026-05-02", "redis:6.2", "--format", "json")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.api import scan
+from tagwatch.api import scan_async
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.walk.site import Site, open_site
@@ -153,7 +153,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[int, Au
         results = {}
         for night in NIGHTS:
             push(shelf, night)
-            results[night] = asyncio.run(scan(replace(site, at=on_day(night)))).result
+            results[night] = asyncio.run(scan_async(replace(site, at=on_day(night)))).result
             assert results[night].complete, results[night].failures
         shelf.connection.close()
         yield results

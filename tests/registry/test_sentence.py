@@ -11,7 +11,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
 
-from tagwatch.api import ScanResult, scan
+from tagwatch.api import ScanResult, scan_async
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.walk.deliver import deliver, write_run
 from tagwatch.walk.site import Site, open_site
@@ -59,7 +59,7 @@ async def test_the_sentence(tmp_path: Path) -> None:
                 shelf.push(PYTHON, base)
                 at = datetime.fromisoformat(f"2026-{day}").replace(tzinfo=UTC)
                 site = replace(site, at=at)
-                found = await scan(site)
+                found = await scan_async(site)
             shelf.connection.close()
             write_run(found.result, found.previous, site)
             await deliver(site)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.api import scan
+from tagwatch.api import scan_async
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.ledger.codec import encode
 from tagwatch.ledger.read import Reader
@@ -58,7 +58,7 @@ def site_at(folder: Path, address: str, at: datetime, *, policy: dict[str, objec
 
 async def answer_of(site: Site) -> tuple[bytes, dict[str, bytes]]:
     """What a night finds, and the evidence that others read of it afterwards."""
-    result = (await scan(site)).result
+    result = (await scan_async(site)).result
     with Reader.open(site.database) as ledger:
         stored = ledger.evidence(ledger.evidence_keys())
     return encode(result), {key: encode(one) for key, one in sorted(stored.items())}

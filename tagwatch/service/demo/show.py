@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tagwatch.api import ScanResult, scan
+from tagwatch.api import ScanResult, scan_async
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.ledger.write import Ledger
 from tagwatch.service.demo.images import Shelf
@@ -78,7 +78,7 @@ async def play(folder: Path, knowledge: Knowledge) -> Show:
 
 async def _night(site: Site, at: datetime) -> ScanResult:
     site = replace(site, at=at)
-    done = await scan(site)
+    done = await scan_async(site)
     write_run(done.result, done.previous, site)
     return done
 
