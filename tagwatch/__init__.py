@@ -1,7 +1,15 @@
 """tagwatch: what every image tag is, what it was, why it moved, and what to do about it.
 
-`check` and `fix` audit files, `scan` is the nightly run; the rest are the values that they take
-and give, and the errors that they raise. Nothing is imported before it is named.
+    import tagwatch
+
+    tagwatch.check(["Dockerfile"])     # an AuditResult
+    tagwatch.fix(["Dockerfile"])       # the result of the fixed files, and the draft to write
+    tagwatch.resolve("redis:6.2")      # a Resolution
+    tagwatch.scan()                    # a ScanResult: the nightly run
+
+Each works in the current folder, or in the `Site` that `open_site` gives. The other names are the
+values that these take and give, and the errors that they raise, all of them `TagwatchError`s.
+Nothing is imported before it is named.
 """
 
 from __future__ import annotations
@@ -13,52 +21,99 @@ if TYPE_CHECKING:
     from tagwatch.api import ScanResult as ScanResult
     from tagwatch.api import check as check
     from tagwatch.api import fix as fix
+    from tagwatch.api import resolve as resolve
+    from tagwatch.api import resolve_all as resolve_all
     from tagwatch.api import scan as scan
+    from tagwatch.api import scan_async as scan_async
+    from tagwatch.audit.model.base import BaseMatch as BaseMatch
+    from tagwatch.audit.model.base import BaseVerdict as BaseVerdict
     from tagwatch.audit.model.change import Change as Change
     from tagwatch.audit.model.change import Verdict as Verdict
     from tagwatch.audit.model.evidence import Evidence as Evidence
     from tagwatch.audit.model.finding import Finding as Finding
-    from tagwatch.audit.model.finding import Fix as Fix
     from tagwatch.audit.model.finding import Severity as Severity
     from tagwatch.audit.model.history import Interval as Interval
+    from tagwatch.audit.model.knowledge import Knowledge as Knowledge
+    from tagwatch.audit.model.policy import Policy as Policy
     from tagwatch.audit.model.resolution import Basis as Basis
+    from tagwatch.audit.model.resolution import Newer as Newer
     from tagwatch.audit.model.resolution import Resolution as Resolution
     from tagwatch.audit.model.resolution import Status as Status
+    from tagwatch.audit.verdict.baseline import Baseline as Baseline
+    from tagwatch.audit.verdict.baseline import read_baseline as read_baseline
     from tagwatch.audit.verdict.fixing import Strategy as Strategy
     from tagwatch.audit.verdict.result import AuditResult as AuditResult
+    from tagwatch.audit.verdict.result import Coverage as Coverage
+    from tagwatch.audit.verdict.result import Ignored as Ignored
+    from tagwatch.audit.verdict.result import RepositoryChange as RepositoryChange
+    from tagwatch.audit.verdict.result import Since as Since
+    from tagwatch.config.settings import Settings as Settings
+    from tagwatch.errors import BudgetError as BudgetError
     from tagwatch.errors import ConfigError as ConfigError
+    from tagwatch.errors import CredentialError as CredentialError
+    from tagwatch.errors import DeniedError as DeniedError
+    from tagwatch.errors import HostileAnswerError as HostileAnswerError
     from tagwatch.errors import InputError as InputError
+    from tagwatch.errors import InvalidDigestError as InvalidDigestError
+    from tagwatch.errors import InvalidDocumentError as InvalidDocumentError
     from tagwatch.errors import InvalidReferenceError as InvalidReferenceError
     from tagwatch.errors import LedgerError as LedgerError
+    from tagwatch.errors import LyingDigestError as LyingDigestError
+    from tagwatch.errors import NotFoundError as NotFoundError
     from tagwatch.errors import NothingToReadError as NothingToReadError
+    from tagwatch.errors import NotifyError as NotifyError
+    from tagwatch.errors import PullLimitError as PullLimitError
+    from tagwatch.errors import RateLimitedError as RateLimitedError
     from tagwatch.errors import RegistryError as RegistryError
     from tagwatch.errors import TagwatchError as TagwatchError
+    from tagwatch.errors import UnavailableError as UnavailableError
+    from tagwatch.errors import UsageError as UsageError
     from tagwatch.image.digest import Digest as Digest
     from tagwatch.image.platform import Platform as Platform
     from tagwatch.image.reference import Reference as Reference
     from tagwatch.image.reference import Repository as Repository
+    from tagwatch.image.snapshot import Failure as Failure
+    from tagwatch.image.snapshot import Gone as Gone
+    from tagwatch.image.snapshot import Quota as Quota
+    from tagwatch.image.snapshot import Remark as Remark
+    from tagwatch.image.snapshot import RepositorySnapshot as RepositorySnapshot
+    from tagwatch.source.text.edit import Fix as Fix
     from tagwatch.source.target import Location as Location
+    from tagwatch.source.target import Problem as Problem
     from tagwatch.source.target import Target as Target
+    from tagwatch.walk.fix import Draft as Draft
     from tagwatch.walk.site import Site as Site
+    from tagwatch.walk.site import open_site as open_site
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": "Asking CheckOptions ScanResult check fix scan",
+    "api": "Asking CheckOptions ScanResult check fix resolve resolve_all scan scan_async",
+    "audit.model.base": "BaseMatch BaseVerdict",
     "audit.model.change": "Change Verdict",
     "audit.model.evidence": "Evidence",
-    "audit.model.finding": "Finding Fix Severity",
-    "audit.verdict.fixing": "Strategy",
+    "audit.model.finding": "Finding Severity",
     "audit.model.history": "Interval",
-    "audit.model.resolution": "Basis Resolution Status",
-    "audit.verdict.result": "AuditResult",
-    "errors": "ConfigError InputError InvalidReferenceError LedgerError NothingToReadError "
-    "RegistryError TagwatchError",
+    "audit.model.knowledge": "Knowledge",
+    "audit.model.policy": "Policy",
+    "audit.model.resolution": "Basis Newer Resolution Status",
+    "audit.verdict.baseline": "Baseline read_baseline",
+    "audit.verdict.fixing": "Strategy",
+    "audit.verdict.result": "AuditResult Coverage Ignored RepositoryChange Since",
+    "config.settings": "Settings",
+    "errors": "BudgetError ConfigError CredentialError DeniedError HostileAnswerError "
+    "InputError InvalidDigestError InvalidDocumentError InvalidReferenceError "
+    "LedgerError LyingDigestError NotFoundError NothingToReadError NotifyError "
+    "PullLimitError RateLimitedError RegistryError TagwatchError UnavailableError "
+    "UsageError",
     "image.digest": "Digest",
     "image.platform": "Platform",
     "image.reference": "Reference Repository",
-    "source.target": "Location Target",
-    "walk.site": "Site",
+    "image.snapshot": "Failure Gone Quota Remark RepositorySnapshot",
+    "source.text.edit": "Fix",
+    "source.target": "Location Problem Target",
+    "walk.fix": "Draft",
+    "walk.site": "Site open_site",
 }
 _HOME = {name: f"tagwatch.{home}" for home, names in _HOMES.items() for name in names.split()}
 

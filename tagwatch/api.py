@@ -1,8 +1,11 @@
-"""The walks, on one page: `check` audits files, `fix` mends them, `scan` is the nightly run."""
+"""The walks, on one page, and the front door of the library.
+
+`check` audits files, `fix` mends them, `resolve` says what an image is, `scan` is the nightly run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 
 from tagwatch.audit.judge import Case, judge
@@ -12,7 +15,7 @@ from tagwatch.errors import InputError, NothingToReadError
 from tagwatch.source.target import Extraction, Problem, Target, Targets, qualify
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.look_up import Asking, look_up
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, at_configuration, placed, site_given
 from tagwatch.workspace.find import Found, find, sources_from_globs
 from tagwatch.workspace.read import read_bytes, read_targets
 
@@ -22,9 +25,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tagwatch.audit.model.evidence import Evidence
+    from tagwatch.audit.model.resolution import Resolution
     from tagwatch.audit.verdict.fixing import Strategy
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.walk.fix import Draft
+    from tagwatch.walk.site import Paths
     from tagwatch.walk.watch_list import Watched
 
 __all__ = [
@@ -35,26 +40,33 @@ __all__ = [
     "check",
     "fix",
     "read_files",
+    "resolve",
+    "resolve_all",
     "scan",
+    "scan_async",
 ]
 
+_NOT_STORED = "no answer is stored for it; run once without --offline"
 _MAX_ROUNDS = 5
 """A fix may call for another (a tag, then its digest); so many follow each other at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOptions:
-    """How to ask, what the files are built with, and which findings are known already.
-
-    `diff_base`: a commit; what the files said already where HEAD left it is known, too.
-    `engine`: audit what runs on this machine as well.
-    """
+    """How `check` and `fix` ask, what the files are built with, and what is known already."""
 
     asking: Asking = field(default_factory=Asking)
+    """Which registries' answers may be remembered ones, and how long asking may take."""
     build_args: Mapping[str, str] = field(default_factory=dict)
+    """Build arguments by name, as `docker build --build-arg` takes them."""
     baseline: Baseline | None = None
+    """Findings that were there before: told among the `ignored` ones."""
     diff_base: str | None = None
+    """A commit: what the files said already where HEAD left it is known, too."""
     engine: bool = False
+    """True: what runs on this machine's container engine is audited as well."""
+    tell: Callable[[str], None] | None = None
+    """What takes warnings that are no finding, a line each: configured facts that are old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,37 +99,67 @@ class Files:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanResult:
-    """What a scan found, what the one before found, and the number of its run."""
+    """What a scan leaves behind."""
 
     result: AuditResult
+    """What this scan found."""
     previous: AuditResult | None
+    """What the scan before it found; None for the first one."""
     run_id: int
+    """The number of the run in the ledger."""
 
 
-def check(paths: Sequence[str], site: Site, options: CheckOptions | None = None) -> AuditResult:
-    """Audit the files and folders named; registries are asked only for what is old or unknown.
+def check(
+    paths: Paths = ".", site: Site | None = None, *, options: CheckOptions | None = None
+) -> AuditResult:
+    """Audit files and folders as `tagwatch check` does.
 
-    Raises `NothingToReadError` and `LedgerError`. Where everything is remembered, no network and
-    no event loop is imported.
+    `paths` are files and folders, or a single one; relative ones start at `site.folder`. `site`
+    is what `open_site` gives; None: the current folder's.
+
+    Registries are asked only for what the ledger does not know, or knows for longer than
+    `max_age` (24 hours): of each repository its tags, in one request or a few, and of each new
+    image its manifests, which count against limits of pulls, and a config a platform. Where
+    everything is remembered, and with `Asking(offline=True)`, there is no request.
+
+    What a registry refuses is part of the result: see its `complete` and `failures`. Raises
+    `NothingToReadError` where no path holds a file that tagwatch reads, `ConfigError` as
+    `open_site` does, `InputError` where configured facts have a wrong signature, `LedgerError`
+    where the ledger cannot be opened, and `UsageError` where an argument is of a wrong type.
+
+    It waits for the answers. Inside an event loop, where waiting stops everything else, call
+    `await asyncio.to_thread(tagwatch.check, paths)`.
     """
-    options = options or CheckOptions()
-    return _check(find(paths, site.root), site, options, {})
+    site, options = _begun(site, options)
+    return _check(find(placed(paths, site), site.root), site, options, {})
 
 
 def fix(
-    paths: Sequence[str], site: Site, strategy: Strategy, options: CheckOptions | None = None
+    paths: Paths = ".",
+    site: Site | None = None,
+    *,
+    strategy: Strategy | str = "findings",
+    options: CheckOptions | None = None,
 ) -> tuple[AuditResult, Draft]:
-    """Audit, make fixes in a draft, and audit what would stand there, until nothing is to change.
+    """Audit files and draft fixes as `tagwatch check --fix` does. No file is written here.
 
-    The result is that of the files as drafted; `Draft.write` writes them. Raises as `check`.
+    Gives the result of auditing the files as drafted, and the draft: `draft.diff()` shows it,
+    `draft.write()` writes it. `strategy` is a `Strategy` or its text: `findings` makes the fixes
+    that findings offer, `pin` pins every reference to its digest, `bump:patch` and `bump:minor`
+    write the newest tag of the patch series or the major version.
+
+    Costs what `check` costs, and where a digest stands beside a tag, asking for that tag. Raises
+    as `check` does, and `UsageError` where there is no such strategy. A file that cannot be mended
+    is no error here: see `draft.refusal`.
     """
-    from tagwatch.audit.verdict.fixing import fixes_of, tags_to_know
+    from tagwatch.audit.verdict.fixing import fixes_of, strategy_of, tags_to_know
     from tagwatch.walk.fix import Draft
 
-    options = options or CheckOptions()
+    strategy = strategy_of(strategy)
+    site, options = _begun(site, options)
     if options.asking.begun_at is None:
         options = replace(options, asking=replace(options.asking, begun_at=monotonic()))
-    found = find(paths, site.root)
+    found = find(placed(paths, site), site.root)
     draft = Draft(site.root, found.files)
     result = _check(found, site, options, draft.instead)
     for _ in range(_MAX_ROUNDS):
@@ -126,6 +168,60 @@ def fix(
             break
         result = _check(found, site, options, draft.instead)
     return result, draft
+
+
+def resolve(
+    reference: str, site: Site | None = None, *, asking: Asking | None = None
+) -> Resolution:
+    """Say what an image is today: `redis:6.2`, `redis:6.2.x`, `redis:^6`, `redis@sha256:…`.
+
+    The resolution has the concrete tag, the version, the digest, the tags beside it, and on what
+    that rests. That something is not there, or could not be read, is its `status`, no error.
+
+    Costs nothing where the ledger knows it and it is younger than `max_age`. Else the
+    repository's tags are listed (where the registry tells no digests with them, the tag is asked
+    for), and a manifest and a config are read only where no other tag names the version. Raises
+    `InvalidReferenceError` where the text names no image, `UsageError` where its pattern cannot be
+    read, and `ConfigError` and `LedgerError` as `check` does.
+    """
+    return resolve_all((reference,), site, asking=asking)[0]
+
+
+def resolve_all(
+    references: Iterable[str], site: Site | None = None, *, asking: Asking | None = None
+) -> tuple[Resolution, ...]:
+    """Say what each image is today, in the same order; see `resolve`.
+
+    Of many references to one repository, its tags are listed once: call this with all of them
+    rather than `resolve` with each.
+    """
+    from tagwatch.audit.model.evidence import evidence_key
+    from tagwatch.audit.model.resolution import Resolution, Status
+    from tagwatch.source.argument import targets_of
+
+    site, targets = site_given(site), targets_of(references)
+    facts = look_up(targets, site, replace(asking or Asking(), documents=False))
+    found = []
+    for target in targets:
+        known = facts.evidence.get(evidence_key(target) or "")
+        missing = Resolution(input=target.text, status=Status.UNAVAILABLE, note=_NOT_STORED)
+        found.append(replace(known.resolution, input=target.text) if known else missing)
+    return tuple(found)
+
+
+def _begun(site: Site | None, options: CheckOptions | None) -> tuple[Site, CheckOptions]:
+    """Where and how to check, with the facts there that the configuration brings."""
+    site, options = site_given(site), options or CheckOptions()
+    if site.settings.facts is None:
+        return site, options
+    from tagwatch.walk.facts import bring_facts
+
+    if options.asking.begun_at is None:
+        options = replace(options, asking=replace(options.asking, begun_at=monotonic()))
+    for warning in bring_facts(site, options.asking):
+        if options.tell is not None:
+            options.tell(warning)
+    return site, options
 
 
 def _check(
@@ -206,19 +302,50 @@ def _with_known_before(found: Found, case: Case, site: Site, options: CheckOptio
     return Baseline(known={**since, **(options.baseline.known if options.baseline else {})})
 
 
-async def scan(
-    site: Site,
+def scan(
+    site: Site | None = None,
+    *,
+    progress: Callable[[RepositorySnapshot], None] | None = None,
+) -> ScanResult:
+    """Read everything that is configured, remember it, judge it: the nightly run.
+
+    `site` is what `open_site` gives; None: the current folder's. `progress` is told each
+    repository that was read. Reports are not written and alerts not sent, as `tagwatch scan` does;
+    the alerts wait in the ledger for the next one that does.
+
+    Costs a night's requests: each watched repository's tags, in one request or a few where the
+    registry tells digests with them, else one more a tag; and the manifests and configs of each
+    image that is new. Raises `ConfigError` where nothing is configured or that is wrong,
+    `NothingToReadError` where no source matches a file and nothing is watched, `LedgerError` where
+    the ledger cannot be opened, and `UsageError` where an argument is of a wrong type.
+
+    It waits until all is read: inside an event loop, call `scan_async`.
+    """
+    from tagwatch.walk.loop import run
+
+    return run(scan_async(site, progress=progress))
+
+
+async def scan_async(
+    site: Site | None = None,
     *,
     stop: asyncio.Event | None = None,
     progress: Callable[[RepositorySnapshot], None] | None = None,
 ) -> ScanResult:
-    """Read everything that is configured, remember it, judge it.
+    """Scan in the running event loop; see `scan`.
 
     Every snapshot is in the ledger before the next repository is begun; the result and the alerts
     made of it are stored in one transaction, to be sent by `deliver`. After `stop` is set no
-    repository is begun, and what is not read is said so. Raises `LedgerError`, and
-    `NothingToReadError` where no source matches a file and nothing is watched.
+    repository is begun, and what is not read is said so.
     """
+    site = site_given(site)
+    if site.settings.path is not None or not (site.settings.sources or site.settings.watch):
+        site = at_configuration(site)
+    if not (site.settings.sources or site.settings.watch):
+        raise NothingToReadError(
+            f"{site.settings.path}: neither sources nor watch names an image",
+            hint="add `sources:` with patterns of files, or `watch:` with images",
+        )
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.ask import Patience
     from tagwatch.walk.deliver import alerts_of

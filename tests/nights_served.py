@@ -20,16 +20,15 @@ from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
-from tagwatch.api import scan
+from tagwatch.api import scan_async
 from tagwatch.audit.model.base import BaseMatch
 from tagwatch.audit.model.change import Verdict
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.model.knowledge import Knowledge
-from tagwatch.config.load import load_configuration
 from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import OCI_INDEX, OCI_MANIFEST
 from tagwatch.image.reference import Reference
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, open_site
 from tests.image_builder import Built
 from tests.nights import BASES, Builder, Score, compare, tell
 from tests.official import on_day
@@ -113,7 +112,7 @@ class ScanAuditor:
     requests: Counter[str] = field(default_factory=Counter)
 
     def night(self, night: int, references: Sequence[str]) -> Mapping[str, tuple[BaseMatch, ...]]:
-        result = asyncio.run(scan(replace(self.site, at=on_day(night)))).result
+        result = asyncio.run(scan_async(replace(self.site, at=on_day(night)))).result
         assert result.complete, result.failures
         assert not result.failures
         self.verdicts.update(one.change.verdict for one in result.changes)
@@ -166,6 +165,7 @@ def _site(registry: Distribution, folder: Path, watched: Sequence[str]) -> Site:
     }
     settings = {
         "version": 1,
+        "database": "tagwatch.db",
         "policy": "policy.yaml",
         "registries": dict.fromkeys(HOSTS, endpoint),
         "watch": [
@@ -176,16 +176,8 @@ def _site(registry: Distribution, folder: Path, watched: Sequence[str]) -> Site:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "policy.yaml").write_text(json.dumps(policy))
     (folder / "tagwatch.yaml").write_text(json.dumps(settings))
-    configuration = load_configuration(folder / "tagwatch.yaml", {}, folder)
-    return Site(
-        settings=configuration.settings,
-        policy=configuration.policy,
-        knowledge=Knowledge(),
-        root=folder,
-        home=folder,
-        database=folder / "tagwatch.db",
-        at=on_day(0),
-    )
+    site = open_site(folder / "tagwatch.yaml", environment={"HOME": str(folder)}, at=on_day(0))
+    return replace(site, knowledge=Knowledge())
 
 
 def main() -> int:

@@ -45,7 +45,7 @@ FLOORS: dict[str, str] = {
     """,
     "source": """
         library target
-        text
+        argument text
         buildkit cluster gitlab_ci hcl plain
         dockerfile
         build
@@ -110,8 +110,8 @@ FLOORS: dict[str, str] = {
         crawler engine plan
     """,
     "walk": """
-        facts_file fix running site watch_list work
-        ask deliver doctor explain import_history local_image referrers
+        facts_file fix loop site watch_list work
+        ask deliver doctor explain import_history local_image referrers running
         recall
         match remember
         gather

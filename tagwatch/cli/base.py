@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from tagwatch.audit.model.evidence import evidence_key, is_readable
 from tagwatch.audit.model.resolution import Status
 from tagwatch.cli.command import Command, add_config, add_format
-from tagwatch.cli.question import add_asking, asking_of, target_of
+from tagwatch.cli.question import add_asking, asking_of
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import NotFoundError, RegistryError
+from tagwatch.source.argument import target_of
 from tagwatch.value import replace
 
 if TYPE_CHECKING:

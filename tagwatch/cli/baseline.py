@@ -8,7 +8,7 @@ from pathlib import Path
 from tagwatch.cli.baseline_file import DEFAULT, read_baseline_file, write_baseline_file
 from tagwatch.cli.build_args import add_build_args, build_args_of
 from tagwatch.cli.command import Command, add_config
-from tagwatch.cli.shell import note, open_site
+from tagwatch.cli.shell import note, open_site, warn
 
 __all__ = ["command"]
 
@@ -41,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
     site = open_site(options)
     asking = Asking(offline=options.offline)
     build_args = build_args_of(options.build_arg)
-    result = check(options.paths, site, CheckOptions(asking=asking, build_args=build_args))
+    how = CheckOptions(asking=asking, build_args=build_args, tell=warn)
+    result = check(options.paths, site, options=how)
     found = make_baseline(result.findings, site.at.date(), before)
     kept = before.pruned(result).known if before else {}
     baseline = Baseline(known={**kept, **found.known})

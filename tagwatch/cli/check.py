@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 from tagwatch.cli.baseline_file import read_baseline_file, write_baseline_file
 from tagwatch.cli.build_args import add_build_args, build_args_of
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.progress import progress_shown
-from tagwatch.cli.shell import answer, colored, note, open_site, tell_incomplete
+from tagwatch.cli.shell import answer, colored, note, open_site, tell_incomplete, warn
 from tagwatch.errors import InputError, UsageError
 from tagwatch.value import replace
 from tagwatch.walk.look_up import Asking
@@ -111,10 +110,7 @@ def run(options: argparse.Namespace) -> int:
         return _run(site, options, baseline, asking)
     from tempfile import TemporaryDirectory
 
-    note(
-        f"tagwatch: warning: the ledger {str(site.database)!r} cannot be made: what is read now "
-        "is not remembered"
-    )
+    warn(f"the ledger {str(site.database)!r} cannot be made: what is read now is not remembered")
     with TemporaryDirectory(prefix="tagwatch-") as folder:
         site = replace(site, database=Path(folder) / site.database.name)
         return _run(site, options, baseline, asking)
@@ -130,12 +126,6 @@ def _can_remember(database: Path) -> bool:
 
 def _run(site: Site, options: argparse.Namespace, baseline: Baseline | None, asking: Asking) -> int:
     """Audit, mend, print."""
-    if site.settings.facts is not None:
-        from tagwatch.walk.facts import bring_facts
-
-        asking = replace(asking, begun_at=time.monotonic())
-        for warning in bring_facts(site, asking):
-            note(f"tagwatch: warning: {warning}")
     with progress_shown(site.environment) as progress:
         asking = replace(asking, progress=progress)
         result, draft = _audited(site, options, baseline, asking)
@@ -163,12 +153,11 @@ def _audited(
         baseline=baseline,
         diff_base=options.diff_base,
         engine=options.engine,
+        tell=warn,
     )
     if not options.fix:
-        return check(options.paths, site, how), None
-    from tagwatch.audit.verdict.fixing import Strategy
-
-    return fix(options.paths, site, Strategy(options.fix), how)
+        return check(options.paths, site, options=how), None
+    return fix(options.paths, site, strategy=options.fix, options=how)
 
 
 def _settle(draft: Draft, options: argparse.Namespace) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from tagwatch.cli.build_args import add_build_args, build_args_of
 from tagwatch.cli.command import Command, add_format
-from tagwatch.cli.shell import answer, note, repository_root
+from tagwatch.cli.shell import answer, note
 from tagwatch.errors import NothingToReadError
+from tagwatch.walk.site import repository_root
 
 __all__ = ["command"]
 

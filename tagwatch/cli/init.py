@@ -7,8 +7,9 @@ from importlib import resources
 from pathlib import Path
 
 from tagwatch.cli.command import Command, add_format
-from tagwatch.cli.shell import answer, repository_root
+from tagwatch.cli.shell import answer
 from tagwatch.errors import ConfigError
+from tagwatch.walk.site import repository_root
 
 __all__ = ["command"]
 

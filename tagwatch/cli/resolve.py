@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.cli.command import Command, add_config, add_format
-from tagwatch.cli.question import add_asking, asking_of, target_of
+from tagwatch.cli.question import add_asking, asking_of
 from tagwatch.cli.shell import answer, open_site
 from tagwatch.errors import InvalidReferenceError, UsageError
-from tagwatch.value import replace
+from tagwatch.source.argument import target_of
 
 __all__ = ["command"]
 
@@ -29,23 +29,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_asking(parser)
 
 
-_NOT_STORED = "no answer is stored for it; run once without --offline"
-
-
 def run(options: argparse.Namespace) -> int:
     """Resolve and print. Exit code 0: all resolved, 1: something is not, 4: not readable."""
-    from tagwatch.audit.model.evidence import evidence_key
-    from tagwatch.walk.look_up import look_up
+    from tagwatch.api import resolve_all
 
     site = open_site(options)
     texts = list(_texts(options.references))
-    targets = [target_of(text) for text in texts]
-    facts = look_up(targets, site, replace(asking_of(options), documents=False))
-    resolutions = []
-    for text, target in zip(texts, targets, strict=True):
-        found = facts.evidence.get(evidence_key(target) or "")
-        missing = Resolution(input=text, status=Status.UNAVAILABLE, note=_NOT_STORED)
-        resolutions.append(replace(found.resolution, input=text) if found else missing)
+    resolutions = resolve_all(texts, site, asking=asking_of(options))
     answer(_rendered(resolutions, options.format))
     return exit_code(resolutions)
 

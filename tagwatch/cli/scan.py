@@ -13,7 +13,6 @@ from tagwatch import __version__
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.progress import progress_shown
 from tagwatch.cli.shell import answer, colored, note, open_site, tell_incomplete
-from tagwatch.errors import NothingToReadError
 
 if TYPE_CHECKING:
     from tagwatch.service.nightly import Night
@@ -44,11 +43,6 @@ _BECAME = {
 def run(options: argparse.Namespace) -> int:
     """Scan, write the reports, send the alerts, print. The first SIGINT or SIGTERM stops it."""
     site = open_site(options, configured=True)
-    if not (site.settings.sources or site.settings.watch):
-        raise NothingToReadError(
-            f"{site.settings.path}: neither sources nor watch names an image",
-            hint="add `sources:` with patterns of files, or `watch:` with images",
-        )
     night = asyncio.run(_night(site, send=not options.no_alerts))
     if night.written.index is not None:
         note(f"tagwatch: report: {night.written.index}")

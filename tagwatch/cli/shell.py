@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from pathlib import Path
 
 from tagwatch.cli.command import plain
-from tagwatch.config.load import find_configuration, load_configuration
-from tagwatch.errors import ConfigError
-from tagwatch.knowledge.bundled import load as load_knowledge
-from tagwatch.value import replace
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, at_configuration
+from tagwatch.walk.site import open_site as open_site_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,70 +18,24 @@ if TYPE_CHECKING:
 
 __all__ = [
     "answer",
-    "at_now",
     "colored",
-    "data_folder",
     "note",
     "open_site",
-    "repository_root",
     "tell_incomplete",
+    "warn",
 ]
 
 
 def open_site(options: argparse.Namespace, *, configured: bool = False) -> Site:
-    """The site that the flags and the machine describe.
+    """The site that the flags and the machine describe; what is odd there is told.
 
     `configured`: a configuration is needed, and paths are told from its folder. Raises
     `ConfigError`.
     """
-    environment = dict(os.environ)
-    root = repository_root(Path.cwd())
-    named = getattr(options, "config", None)
-    path = find_configuration(Path(named) if named else None, environment, root)
-    if configured and path is None:
-        raise ConfigError(
-            f"there is no tagwatch.yaml in {str(root)!r}", hint="`tagwatch init` writes one"
-        )
-    data = data_folder(environment)
-    configuration = load_configuration(path, environment, root, cache=data / "cache")
-    for warning in configuration.warnings:
-        note(f"tagwatch: warning: {warning}")
-    settings = configuration.settings
-    if configured and path is not None:
-        folder = path.resolve().parent
-        root = folder.parent if folder.name == "config" else folder
-    return Site(
-        settings=settings,
-        policy=configuration.policy,
-        knowledge=load_knowledge(settings.knowledge),
-        root=root,
-        home=Path.home(),
-        database=settings.database or data / "tagwatch.db",
-        at=datetime.now(UTC),
-        environment=environment,
-    )
-
-
-def at_now(site: Site) -> Site:
-    """The same site at this moment: for a daemon's next run."""
-    return replace(site, at=datetime.now(UTC))
-
-
-def repository_root(folder: Path) -> Path:
-    """The nearest folder upwards that holds `.git`; `folder` itself where none does."""
-    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
-
-
-def data_folder(environment: Mapping[str, str]) -> Path:
-    """Where this user's data lies: `$XDG_DATA_HOME/tagwatch` and its like on other systems."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Application Support"
-    else:
-        base = Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share")
-    return base / "tagwatch"
+    site = open_site_of(config=options.config)
+    for warning in site.warnings:
+        warn(warning)
+    return at_configuration(site) if configured else site
 
 
 def answer(text: str | Iterable[str]) -> None:
@@ -100,6 +48,11 @@ def answer(text: str | Iterable[str]) -> None:
 def note(text: str) -> None:
     """Progress, summary or a warning, on standard error."""
     sys.stderr.write(plain(text) + "\n")
+
+
+def warn(text: str) -> None:
+    """Something odd that keeps nothing from working, on standard error."""
+    note(f"tagwatch: warning: {text}")
 
 
 def tell_incomplete(result: AuditResult, policy: Policy, code: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from tagwatch.api import ScanResult, scan
+from tagwatch.api import ScanResult, scan_async
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.ledger.write import Ledger
@@ -46,7 +46,7 @@ async def scan_and_publish(
 
     Then the ledger drops what is older than its retention.
     """
-    scanned = await scan(site, stop=stop, progress=progress)
+    scanned = await scan_async(site, stop=stop, progress=progress)
     missed = undelivered(site)
     written = write_run(scanned.result, scanned.previous, site, missed)
     sent = await deliver(site) if send else ()

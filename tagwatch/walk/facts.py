@@ -103,13 +103,12 @@ def _configured(site: Site, settings: Facts, max_seconds: float | None) -> bytes
 
 def _read(site: Site, settings: Facts, max_seconds: float | None = None) -> bytes:
     if "://" in settings.source:
-        import asyncio
-
         from tagwatch.registry.extract import fetch_extract
+        from tagwatch.walk.loop import run
 
         seconds = min(max_seconds or _FETCH_SECONDS, _FETCH_SECONDS)
         fetched = fetch_extract(settings.source, site.environment, limit=MAX_BYTES, seconds=seconds)
-        return asyncio.run(fetched)
+        return run(fetched)
     try:
         with Path(settings.source).open("rb") as file:
             return file.read(MAX_BYTES + 1)

@@ -106,15 +106,14 @@ def _ask(
     images: Sequence[Image],
 ) -> Survey:
     """Survey these targets in an event loop of its own."""
-    import asyncio
-
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.ask import Patience
+    from tagwatch.walk.loop import run
     from tagwatch.walk.survey import Order, survey
 
     order = Order(targets=targets, images=images, whole=with_bases, needs=_needs(asking, site))
 
-    async def run() -> Survey:
+    async def asked() -> Survey:
         with Ledger.open(site.database) as ledger:
             run_id = ledger.begin_run("check", site.at)
             patience = Patience(max_seconds=asking.max_seconds)
@@ -124,7 +123,7 @@ def _ask(
                 order, ledger, run_id, site, patience=patience, progress=asking.progress
             )
 
-    return asyncio.run(run())
+    return run(asked())
 
 
 def _needs(asking: Asking, site: Site) -> Need:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from tagwatch.errors import InvalidReferenceError, UnavailableError
@@ -10,6 +9,7 @@ from tagwatch.image.reference import Reference
 from tagwatch.registry.local.engine import EngineImage, RunningContainer, open_engine
 from tagwatch.source.target import Extraction, Location, Problem, Target
 from tagwatch.value import replace
+from tagwatch.walk.loop import run
 
 __all__ = ["KIND", "running_containers"]
 
@@ -24,7 +24,7 @@ def running_containers(environment: Mapping[str, str]) -> tuple[tuple[str, Extra
     here. Cost: one request, and one an image.
     """
     try:
-        return asyncio.run(_read(environment))
+        return run(_read(environment))
     except UnavailableError as error:
         place = _place("")
         problem = Problem(message=error.message, location=place, hint=error.hint, skipped=True)

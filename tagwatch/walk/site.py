@@ -1,18 +1,39 @@
-"""Where a run takes place: what is configured, and what the shell knows of clock and machine."""
+"""Where a run takes place: what is configured, and what is known of clock and machine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
+from tagwatch.config.load import find_configuration, load_configuration
 from tagwatch.config.settings import Facts, Settings
+from tagwatch.errors import ConfigError, UsageError
+from tagwatch.knowledge.bundled import load as load_knowledge
 from tagwatch.ledger.read import CONFIGURED
-from tagwatch.value import dataclass, field
+from tagwatch.value import dataclass, field, replace
 
-__all__ = ["BASES_ASKED", "Site", "bases_key", "configured_place", "source_name"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+__all__ = [
+    "BASES_ASKED",
+    "Site",
+    "at_configuration",
+    "bases_key",
+    "configured_place",
+    "data_folder",
+    "open_site",
+    "placed",
+    "repository_root",
+    "site_given",
+    "source_name",
+]
 
 BASES_ASKED = "bases-asked"
 """The ledger's cache of when the policy's bases were asked for last."""
@@ -20,20 +41,144 @@ BASES_ASKED = "bases-asked"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Made once by the shell and passed down. `at` is the run's one reading of the clock.
+    """The place in which a run works: made by `open_site`, passed down, never changed.
 
-    `root`: the folder that paths are told from; `home`: where credentials are looked for;
-    `database`: the ledger's file.
+    `dataclasses.replace` makes another one of it, with a policy of your own, say.
     """
 
     settings: Settings
+    """What tagwatch.yaml says, the environment laid over it."""
     policy: Policy
+    """What is judged, and how severely."""
     knowledge: Knowledge
+    """Ends of life and the names of official images."""
     root: Path
+    """The folder that paths are told from."""
     home: Path
+    """The folder where credentials are looked for."""
     database: Path
+    """The ledger's file. It is made when something is remembered first."""
     at: datetime
+    """The run's one reading of the clock. A later run has a site of its own."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    """The variables that credentials, proxies and the files' own substitutions are read from."""
+    folder: Path = Path()
+    """The folder that relative paths start at; the process's working one where none is named."""
+    warnings: tuple[str, ...] = ()
+    """What is odd about the configuration's files; nothing of it keeps a run from working."""
+
+
+def open_site(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    config: str | os.PathLike[str] | None = None,
+    environment: Mapping[str, str] = os.environ,
+    at: datetime | None = None,
+) -> Site:
+    """Open the place in which `check`, `fix`, `resolve` and `scan` work.
+
+    `path` is a folder to work in: paths start there, they are told from the root of the git
+    repository around it, and the configuration is found at that root, as the command does it. A
+    folder without configuration works with the built-in settings. None: the current folder.
+    `path` may also be a tagwatch.yaml: then its folder is the one to work in, and the root (its
+    parent, where the folder is called `config`).
+
+    `config` is a configuration to use instead of the one that would be found, as `--config` does.
+    `environment` takes the place of the process's variables, and of the home that they name. `at`
+    is the moment that the run takes for now; it has a time zone. None: now.
+
+    Reads the configuration's files; asks no registry, opens no ledger. Raises `ConfigError` where
+    the configuration or the policy is wrong or missing, and `UsageError` where `path` is neither a
+    folder nor a file, or `at` has no zone.
+    """
+    environment = dict(environment)
+    named = Path(config) if config else None
+    folder = root = Path.cwd() if path is None else Path(path).absolute()
+    if folder.is_file():
+        if named is not None:
+            raise UsageError(
+                f"two configurations: {str(path)!r} and {str(config)!r}",
+                hint="with `config`, `path` is a folder",
+            )
+        named, folder = folder, _folder_of(folder)
+        root = folder
+    elif folder.is_dir():
+        root = repository_root(folder)
+    else:
+        raise UsageError(
+            f"{str(path)!r} is neither a folder nor a file",
+            hint="give a folder to work in, or a tagwatch.yaml",
+        )
+    found = find_configuration(named, environment, root)
+    home = _home(environment)
+    data = data_folder(environment, home)
+    # a test's or the demo's own environment leaves nothing in the home of whoever runs it
+    cache = data / "cache" if _names_a_home(environment) else None
+    configuration = load_configuration(found, environment, root, cache=cache)
+    settings = configuration.settings
+    return Site(
+        settings=settings,
+        policy=configuration.policy,
+        knowledge=load_knowledge(settings.knowledge),
+        root=root,
+        home=home,
+        database=settings.database or data / "tagwatch.db",
+        at=_moment(at),
+        environment=environment,
+        folder=Path() if path is None else folder,
+        warnings=configuration.warnings,
+    )
+
+
+def site_given(site: object) -> Site:
+    """The site given; the current folder's where none is. Raises `UsageError`."""
+    if site is None:
+        return open_site()
+    if not isinstance(site, Site):
+        raise UsageError(
+            f"not a site: {site!r}", hint="tagwatch.open_site(folder) gives the site of a folder"
+        )
+    return site
+
+
+def at_configuration(site: Site) -> Site:
+    """The same site with paths told from its configuration's folder, as a scan tells them.
+
+    Raises `ConfigError` where it has no configuration.
+    """
+    path = site.settings.path
+    if path is None:
+        raise ConfigError(
+            f"there is no tagwatch.yaml in {str(site.root)!r}", hint="`tagwatch init` writes one"
+        )
+    return replace(site, root=_folder_of(path))
+
+
+def placed(paths: Paths, site: Site) -> list[str]:
+    """The paths, relative ones from the site's folder. Raises `UsageError`."""
+    named = (paths,) if isinstance(paths, str | os.PathLike) else paths
+    try:
+        return [str(site.folder / path) for path in named]
+    except TypeError as error:
+        raise UsageError(
+            f"not a path, nor a list of them: {paths!r}", hint='write check(["Dockerfile"])'
+        ) from error
+
+
+def repository_root(folder: Path) -> Path:
+    """The nearest folder upwards that holds `.git`; `folder` itself where none does."""
+    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
+
+
+def data_folder(environment: Mapping[str, str], home: Path) -> Path:
+    """The folder of this user's data: `$XDG_DATA_HOME/tagwatch` and its like on other systems."""
+    if sys.platform == "win32":
+        base = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Application Support"
+    else:
+        base = Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share")
+    return base / "tagwatch"
 
 
 def bases_key(policy: Policy) -> str:
@@ -42,7 +187,7 @@ def bases_key(policy: Policy) -> str:
 
 
 def source_name(settings: Facts, site: Site) -> str:
-    """How facts from there are called: a path from the root, or a URL without its query."""
+    """Return how facts from there are called: a path from the root, or a URL without its query."""
     if "://" in settings.source:
         return settings.source.partition("?")[0].partition("#")[0]
     path = Path(settings.source)
@@ -50,10 +195,45 @@ def source_name(settings: Facts, site: Site) -> str:
 
 
 def configured_place(site: Site) -> str:
-    """Where the ledger keeps what this configuration brings; no other one is shown it.
+    """Return where the ledger keeps what this configuration brings; no other one is shown it.
 
     Whoever writes a configuration chooses its facts and their key: they count where it does, while
     `tagwatch facts import` is the user's own word, and counts everywhere.
     """
     settings = site.settings.facts
     return f"{CONFIGURED}{site.root}:{source_name(settings, site)}" if settings else ""
+
+
+def _folder_of(configuration: Path) -> Path:
+    """The folder that a configuration speaks of: its own, or the one above `config/`."""
+    folder = configuration.resolve().parent
+    return folder.parent if folder.name == "config" else folder
+
+
+def _names_a_home(environment: Mapping[str, str]) -> bool:
+    names = (
+        ("USERPROFILE", "LOCALAPPDATA") if sys.platform == "win32" else ("HOME", "XDG_DATA_HOME")
+    )
+    return any(environment.get(name) for name in names)
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    """The user's home; the root where neither the environment nor the system knows one."""
+    named = environment.get("USERPROFILE" if sys.platform == "win32" else "HOME")
+    if named:
+        return Path(named)
+    try:
+        return Path.home()
+    except RuntimeError:  # a user of a container's that no passwd names; docker says / then
+        return Path(os.sep)
+
+
+def _moment(at: datetime | None) -> datetime:
+    """`at` in UTC; now where it is None. Raises `UsageError` where it has no zone."""
+    if at is None:
+        return datetime.now(UTC)
+    if at.tzinfo is None:
+        raise UsageError(
+            f"the moment {at.isoformat()!r} has no time zone", hint="write datetime(…, tzinfo=UTC)"
+        )
+    return at.astimezone(UTC)

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.api import scan
+from tagwatch.api import scan_async
 from tagwatch.audit.model.change import Verdict
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.config.load import load_configuration
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, open_site
 from tests.image_builder import Built, Step, build, cmd, index, run
 from tests.nights import HUB, SHOP, MemoryShelf, simulate
 from tests.nights_served import HOSTS, RegistryShelf, Served, served_nights
@@ -175,7 +174,7 @@ def _scans(
             if night == 0 or nights > 2:
                 shelf.push(reference, make(night))
         shelf.push(f"{HUB}/debian:bookworm-slim", debian(night))
-        yield night, asyncio.run(scan(replace(site, at=on_day(night)))).result
+        yield night, asyncio.run(scan_async(replace(site, at=on_day(night)))).result
 
 
 def _site(endpoint: str, folder: Path, *, approved: bool) -> Site:
@@ -186,6 +185,7 @@ def _site(endpoint: str, folder: Path, *, approved: bool) -> Site:
         repositories.setdefault(name, []).append(tag)
     bases = [{"ref": f"{HUB}/debian", "tags": ["bookworm-slim"]}]
     settings = {
+        "database": "tagwatch.db",
         "registries": dict.fromkeys(HOSTS, asked),
         "watch": [{"image": name, "tags": tags} for name, tags in repositories.items()],
         "policy": {
@@ -196,13 +196,5 @@ def _site(endpoint: str, folder: Path, *, approved: bool) -> Site:
     }
     folder.mkdir(parents=True)
     (folder / "tagwatch.yaml").write_text(json.dumps(settings))
-    found = load_configuration(folder / "tagwatch.yaml", {}, folder)
-    return Site(
-        settings=found.settings,
-        policy=found.policy,
-        knowledge=Knowledge(),
-        root=folder,
-        home=folder,
-        database=folder / "tagwatch.db",
-        at=on_day(0),
-    )
+    site = open_site(folder / "tagwatch.yaml", environment={"HOME": str(folder)}, at=on_day(0))
+    return replace(site, knowledge=Knowledge())

@@ -7,11 +7,10 @@ from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tagwatch.api import scan
+from tagwatch.api import scan_async
 from tagwatch.audit.model.knowledge import Knowledge
-from tagwatch.config.load import load_configuration
 from tagwatch.walk.deliver import write_run
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, open_site
 from tests.image_builder import build, setting
 from tests.nights_served import HOSTS, RegistryShelf
 from tests.official import on_day, redis
@@ -35,7 +34,7 @@ async def test_a_past_image_is_named_as_it_was(tmp_path: Path) -> None:
             shelf.push(f"{REDIS}:6.2", image)
             shelf.push(f"{REDIS}:{version}", image)
             site = replace(site, at=on_day(day))
-            found = await scan(site)
+            found = await scan_async(site)
         shelf.connection.close()
         write_run(found.result, found.previous, site)
         place = Workplace(folder, {"HOME": str(folder)})
@@ -69,7 +68,7 @@ async def test_a_floating_tag_that_stands_alone_is_what_its_images_say(tmp_path:
         for day, version in ((0, "6.2.14"), (9, "6.2.15")):
             shelf.push(f"{REDIS}:6.2", redis(day, version))
             site = replace(site, at=on_day(day))
-            found = await scan(site)
+            found = await scan_async(site)
         shelf.connection.close()
         place = Workplace(folder, {"HOME": str(folder)})
         diff = await place.run("diff", "redis:6.2@2026-05-02", "redis:6.2", "--format", "json")
@@ -92,13 +91,5 @@ def _site(folder: Path, endpoint: str) -> Site:
         "reports": {"formats": ["html", "json", "sarif"]},
     }
     (folder / "tagwatch.yaml").write_text(json.dumps(settings))
-    found = load_configuration(folder / "tagwatch.yaml", {}, folder)
-    return Site(
-        settings=found.settings,
-        policy=found.policy,
-        knowledge=Knowledge(),
-        root=folder,
-        home=folder,
-        database=folder / "tagwatch.db",
-        at=on_day(0),
-    )
+    site = open_site(folder / "tagwatch.yaml", environment={"HOME": str(folder)}, at=on_day(0))
+    return replace(site, knowledge=Knowledge())

@@ -15,12 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.api import scan
+from tagwatch.api import scan_async
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.config.load import load_configuration
-from tagwatch.knowledge.bundled import load as load_knowledge
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, open_site
 from tests.image_builder import (
     Built,
     attest,
@@ -155,7 +153,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[int, Au
         results = {}
         for night in NIGHTS:
             push(shelf, night)
-            results[night] = asyncio.run(scan(replace(site, at=on_day(night)))).result
+            results[night] = asyncio.run(scan_async(replace(site, at=on_day(night)))).result
             assert results[night].complete, results[night].failures
         shelf.connection.close()
         yield results
@@ -168,6 +166,7 @@ def _site(folder: Path, endpoint: str) -> Site:
         name, _, tag = reference.rpartition(":")
         watched.setdefault(name, []).append(tag)
     settings = {
+        "database": "tagwatch.db",
         "sources": ["**/Dockerfile", "compose.yaml"],
         "registries": dict.fromkeys(HOSTS, asked),
         "watch": [{"image": name, "tags": tags} for name, tags in watched.items()],
@@ -185,16 +184,7 @@ def _site(folder: Path, endpoint: str) -> Site:
     for path, text in DOCKERFILES.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text)
-    found = load_configuration(folder / "tagwatch.yaml", {}, folder)
-    return Site(
-        settings=found.settings,
-        policy=found.policy,
-        knowledge=load_knowledge(),
-        root=folder,
-        home=folder,
-        database=folder / "tagwatch.db",
-        at=on_day(0),
-    )
+    return open_site(folder / "tagwatch.yaml", environment={"HOME": str(folder)}, at=on_day(0))
 
 
 def said(result: AuditResult, rule: str) -> dict[str, str]:

@@ -11,11 +11,10 @@ from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
 
-from tagwatch.api import ScanResult, scan
+from tagwatch.api import ScanResult, scan_async
 from tagwatch.audit.model.knowledge import Knowledge
-from tagwatch.config.load import load_configuration
 from tagwatch.walk.deliver import deliver, write_run
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, open_site
 from tests.image_builder import Built, build, cmd, env, expose, run, setting
 from tests.nights_served import HOSTS, RegistryShelf
 from tests.official import app, debian
@@ -60,7 +59,7 @@ async def test_the_sentence(tmp_path: Path) -> None:
                 shelf.push(PYTHON, base)
                 at = datetime.fromisoformat(f"2026-{day}").replace(tzinfo=UTC)
                 site = replace(site, at=at)
-                found = await scan(site)
+                found = await scan_async(site)
             shelf.connection.close()
             write_run(found.result, found.previous, site)
             await deliver(site)
@@ -94,17 +93,12 @@ def _site(folder: Path, endpoint: str, environment: dict[str, str]) -> Site:
         "policy": {"bases": [{"ref": base, "tags": [followed]}]},
     }
     (folder / "tagwatch.yaml").write_text(json.dumps(settings))
-    found = load_configuration(folder / "tagwatch.yaml", environment, folder)
-    return Site(
-        settings=found.settings,
-        policy=found.policy,
-        knowledge=Knowledge(),
-        root=folder,
-        home=folder,
-        database=folder / "tagwatch.db",
+    site = open_site(
+        folder / "tagwatch.yaml",
+        environment={**environment, "HOME": str(folder)},
         at=datetime(2026, 5, 2, tzinfo=UTC),
-        environment=environment,
     )
+    return replace(site, knowledge=Knowledge())
 
 
 def _finding(found: ScanResult) -> bool:

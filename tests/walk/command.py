@@ -53,10 +53,11 @@ class Workplace:
 
     async def start(self, *arguments: str, stdin: bool = False) -> asyncio.subprocess.Process:
         """Begin a command. A warning inside it is an error."""
+        return await self._start("-m", "tagwatch", *arguments, stdin=stdin)
+
+    async def _start(self, *arguments: str, stdin: bool) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            "-m",
-            "tagwatch",
             *arguments,
             cwd=self.folder,
             env={**os.environ, "PYTHONWARNINGS": "error", **self.environment},
@@ -68,7 +69,13 @@ class Workplace:
     async def run(self, *arguments: str, stdin: str | bytes | None = None) -> Done:
         """Run a command to its end."""
         process = await self.start(*arguments, stdin=stdin is not None)
-        raw = stdin.encode() if isinstance(stdin, str) else stdin
-        out, err = await asyncio.wait_for(process.communicate(raw), 60)
+        return await self._ended(process, stdin.encode() if isinstance(stdin, str) else stdin)
+
+    async def python(self, *arguments: str) -> Done:
+        """Run Python on a program of a user's, which imports us."""
+        return await self._ended(await self._start(*arguments, stdin=False))
+
+    async def _ended(self, process: asyncio.subprocess.Process, stdin: bytes | None = None) -> Done:
+        out, err = await asyncio.wait_for(process.communicate(stdin), 60)
         assert process.returncode is not None
         return Done(process.returncode, out.decode(), err.decode())

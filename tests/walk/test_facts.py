@@ -55,6 +55,20 @@ async def test_a_fresh_clone_knows_what_the_nightly_scan_saw(shop: Shop) -> None
     assert "0 facts" in again.err, "what was imported is not passed on"
 
 
+async def test_a_baseline_knows_what_a_check_would_find(shop: Shop) -> None:
+    """Written in a fresh clone, too: it brings the configured facts as a check does."""
+    await exported(shop)
+    forget(shop)
+    written = await shop.run("baseline", "write", "--offline")
+    assert written.code == 0, written.err
+    forget(shop)
+    checked = await shop.run(
+        "check", "--offline", "--baseline", "tagwatch-baseline.json", "--format", "json"
+    )
+    assert checked.json["coverage"]["read"] > 5
+    assert checked.json["findings"] == []
+
+
 async def test_another_repository_may_call_its_file_the_same(shop: Shop) -> None:
     """They share the user's ledger; each check finds the facts of its own file."""
     shop.write("sub/Dockerfile", "FROM node:22\n")

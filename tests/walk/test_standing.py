@@ -7,19 +7,19 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tagwatch.api import scan
+from tagwatch.api import scan_async
 from tagwatch.audit.model.knowledge import Knowledge
-from tagwatch.config.load import load_configuration
 from tagwatch.ledger.codec import encode
 from tagwatch.ledger.read import Reader
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.show import serving
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, open_site
 
 FIRST = datetime(2026, 8, 20, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -52,21 +52,13 @@ def site_at(folder: Path, address: str, at: datetime, *, policy: dict[str, objec
     }
     (folder / "tagwatch.yaml").write_text(json.dumps(settings))
     (folder / "Dockerfile").write_text(DOCKERFILE)
-    found = load_configuration(folder / "tagwatch.yaml", {}, folder)
-    return Site(
-        settings=found.settings,
-        policy=found.policy,
-        knowledge=Knowledge(),
-        root=folder,
-        home=folder,
-        database=folder / "ledger.db",
-        at=at,
-    )
+    site = open_site(folder / "tagwatch.yaml", environment={"HOME": str(folder)}, at=at)
+    return replace(site, knowledge=Knowledge())
 
 
 async def answer_of(site: Site) -> tuple[bytes, dict[str, bytes]]:
     """What a night finds, and the evidence that others read of it afterwards."""
-    result = (await scan(site)).result
+    result = (await scan_async(site)).result
     with Reader.open(site.database) as ledger:
         stored = ledger.evidence(ledger.evidence_keys())
     return encode(result), {key: encode(one) for key, one in sorted(stored.items())}

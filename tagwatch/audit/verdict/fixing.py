@@ -13,13 +13,14 @@ from tagwatch.audit.fact.pin import may_have_served
 from tagwatch.audit.model.evidence import Evidence, evidence_key
 from tagwatch.audit.rule.phrase import WATCH, served_now
 from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.errors import UsageError
 from tagwatch.image.reference import Reference
 from tagwatch.image.tag import parse_tag
 from tagwatch.source.target import Field, Target
 from tagwatch.source.text.edit import Fix, bump, pin
 from tagwatch.value import replace
 
-__all__ = ["Strategy", "fixes_of", "kept_back", "tags_to_know"]
+__all__ = ["Strategy", "fixes_of", "kept_back", "strategy_of", "tags_to_know"]
 
 
 class Strategy(StrEnum):
@@ -33,6 +34,16 @@ class Strategy(StrEnum):
     """Every tag becomes the newest of its patch series."""
     MINOR = "bump:minor"
     """Every tag becomes the newest of its major version."""
+
+
+def strategy_of(named: Strategy | str) -> Strategy:
+    """The strategy of that name. Raises `UsageError`."""
+    try:
+        return Strategy(named)
+    except ValueError as error:
+        raise UsageError(
+            f"no such strategy: {named!r}", hint=f"one of {', '.join(Strategy)}"
+        ) from error
 
 
 def tags_to_know(result: AuditResult, strategy: Strategy) -> tuple[Target, ...]:

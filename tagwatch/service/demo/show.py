@@ -12,16 +12,15 @@ from typing import Any
 
 from aiohttp import web
 
-from tagwatch.api import ScanResult, scan
+from tagwatch.api import ScanResult, scan_async
 from tagwatch.audit.model.knowledge import Knowledge
-from tagwatch.config.load import load_configuration
 from tagwatch.ledger.write import Ledger
 from tagwatch.service.demo.images import Shelf
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.registry import application
 from tagwatch.value import dataclass, replace
 from tagwatch.walk.deliver import write_run
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, open_site
 
 __all__ = ["Show", "play", "serving"]
 
@@ -79,28 +78,21 @@ async def play(folder: Path, knowledge: Knowledge) -> Show:
 
 async def _night(site: Site, at: datetime) -> ScanResult:
     site = replace(site, at=at)
-    done = await scan(site)
+    done = await scan_async(site)
     write_run(done.result, done.previous, site)
     return done
 
 
 def _site(folder: Path, knowledge: Knowledge, address: str) -> Site:
-    configuration = load_configuration(folder / "tagwatch.yaml", {}, folder)
+    site = open_site(folder / "tagwatch.yaml", environment={}, at=_NIGHTS[0])
     registries = {
         host: {"endpoint": address, "catalogue_endpoint": address, "credential": "anonymous"}
         for host in HOSTS
     }
     registries["registry.shop.example"].pop("catalogue_endpoint")
-    reports = replace(configuration.settings.reports, directory=folder)
-    return Site(
-        settings=replace(configuration.settings, registries=registries, reports=reports),
-        policy=configuration.policy,
-        knowledge=knowledge,
-        root=folder,
-        home=folder,
-        database=folder / "tagwatch.db",
-        at=_NIGHTS[0],
-    )
+    reports = replace(site.settings.reports, directory=folder)
+    settings = replace(site.settings, registries=registries, reports=reports)
+    return replace(site, settings=settings, knowledge=knowledge, home=folder)
 
 
 def _prepare(folder: Path) -> None:

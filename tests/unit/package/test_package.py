@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import re
 import subprocess
 import sys
 import tomllib
@@ -45,6 +47,27 @@ def test_values_walks_and_errors_are_there() -> None:
     raised = {name for name in errors.__all__ if name in names}
     assert {"TagwatchError", "ConfigError", "RegistryError", "LedgerError"} <= raised
     assert tagwatch.Reference.parse("redis").canonical == "docker.io/library/redis:latest"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["AuditResult", "CheckOptions", "Coverage", "Draft", "Finding", "Ignored", "RepositoryChange",
+     "Resolution", "ScanResult", "Since", "Site", "check", "fix", "open_site", "resolve",
+     "resolve_all", "scan", "scan_async"],
+)  # fmt: skip
+def test_what_is_given_and_taken_is_public_too(name: str) -> None:
+    """A caller can name every type that a call or a result speaks of, and read what it is."""
+    public = getattr(tagwatch, name)
+    owners = [public]
+    if inspect.isclass(public):
+        parts = [value for key, value in vars(public).items() if not key.startswith("_")]
+        owners += [one.fget if isinstance(one, property) else one for one in parts]
+    written = [text for one in owners for text in getattr(one, "__annotations__", {}).values()]
+    assert written
+    named = {word for text in written for word in re.findall(r"\b[A-Z]\w+", str(text))}
+    theirs = {"Callable", "Event", "Iterable", "Mapping", "None", "Path", "PathLike", "Sequence"}
+    assert named - theirs - {"Paths"} <= set(tagwatch.__all__)
+    assert public.__doc__
 
 
 @pytest.mark.parametrize(
