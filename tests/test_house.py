@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
 import tagwatch
+from tests.paths import warm_path
 
 ROOT = Path(tagwatch.__file__).parent
 
@@ -142,11 +145,23 @@ CLOCKS = {"now", "utcnow", "today", "fromtimestamp"}  # the last reads this mach
 CREDIT = "see the house in CONTRIBUTING.md"
 
 
-def modules() -> Iterator[tuple[Path, ast.Module, str]]:
-    for path in sorted(ROOT.rglob("*.py")):
-        parts = path.relative_to(ROOT).parts
-        room = parts[0].removesuffix(".py")
-        yield path, ast.parse(path.read_text(encoding="utf-8")), room
+@cache
+def modules() -> tuple[tuple[Path, ast.Module, str], ...]:
+    """Every module: its file, its tree and the room it stands in."""
+    return tuple(
+        (
+            path,
+            ast.parse(path.read_text(encoding="utf-8")),
+            path.relative_to(ROOT).parts[0].removesuffix(".py"),
+        )
+        for path in sorted(ROOT.rglob("*.py"))
+    )
+
+
+def dotted(path: Path) -> str:
+    """The name by which a module is imported."""
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
@@ -257,9 +272,7 @@ def test_print_only_in_cli() -> None:
 def test_no_circle_of_imports() -> None:
     """Also inside a room, and by imports that are only made when a function runs."""
     arrows = {
-        ".".join(("tagwatch", *path.relative_to(ROOT).with_suffix("").parts)): {
-            name for name, _ in imports(tree) if name.startswith("tagwatch.")
-        }
+        dotted(path): {name for name, _ in imports(tree) if name.startswith("tagwatch.")}
         for path, tree, _ in modules()
     }
     done: set[str] = set()
@@ -339,6 +352,31 @@ def test_what_is_imported_for_types_does_not_run() -> None:
                 uses = NamesThatRun(names_bound(for_types) - names_bound(otherwise))
                 uses.visit(tree)
                 wrong += [f"{path}:{line}: {name}" for name, line in uses.found]
+    assert not wrong, "\n".join(wrong)
+
+
+def start_up_habits(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Names that a module makes itself in place of loading `typing`, and where."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                name, value = ast.unparse(target), ast.unparse(node.value)
+                if (name, value) == ("TYPE_CHECKING", "False") or value == "object":
+                    yield f"{name} = {value}", node.lineno
+
+
+def test_start_up_habits_stay_on_the_warm_path() -> None:
+    """`tests/walk/warm_path.txt` marks it; elsewhere `typing` is imported as anywhere."""
+    wrong, habit = [], 0
+    for path, tree, _ in modules():
+        if any(fnmatchcase(dotted(path), listed) for listed in warm_path()):
+            habit += sum(1 for _ in start_up_habits(tree))
+            continue
+        wrong += [
+            f"{path}:{line}: {text}, and no warm check loads it; from typing import …"
+            for text, line in start_up_habits(tree)
+        ]
+    assert habit, "the test sees them"
     assert not wrong, "\n".join(wrong)
 
 

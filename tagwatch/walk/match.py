@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass as standard_dataclass  # with slots nothing could be cached
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tagwatch.audit.base.claim import claim_digests
 from tagwatch.audit.base.match import MatchContext, match_bases
@@ -28,7 +29,6 @@ from tagwatch.value import replace
 from tagwatch.walk.recall import KnownBases, StoredDocuments, recall_bases, recall_repository
 from tagwatch.walk.site import Site
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.walk.ask import RepositoryAnswer
 
