@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import ast
+import io
+import re
+import sys
+import tokenize
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
+import pytest
+
 import tagwatch
+from tests.paths import TESTS, warm_path
 
 ROOT = Path(tagwatch.__file__).parent
 
@@ -140,13 +149,27 @@ IMPURE_MODULES = {
 }  # fmt: skip
 CLOCKS = {"now", "utcnow", "today", "fromtimestamp"}  # the last reads this machine's zone
 CREDIT = "see the house in CONTRIBUTING.md"
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+FOREIGN = sys.stdlib_module_names | {"msgspec"}
 
 
-def modules() -> Iterator[tuple[Path, ast.Module, str]]:
-    for path in sorted(ROOT.rglob("*.py")):
-        parts = path.relative_to(ROOT).parts
-        room = parts[0].removesuffix(".py")
-        yield path, ast.parse(path.read_text(encoding="utf-8")), room
+@cache
+def modules() -> tuple[tuple[Path, ast.Module, str], ...]:
+    """Every module: its file, its tree and the room it stands in."""
+    return tuple(
+        (
+            path,
+            ast.parse(path.read_text(encoding="utf-8")),
+            path.relative_to(ROOT).parts[0].removesuffix(".py"),
+        )
+        for path in sorted(ROOT.rglob("*.py"))
+    )
+
+
+def dotted(path: Path) -> str:
+    """The name by which a module is imported."""
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
@@ -257,9 +280,7 @@ def test_print_only_in_cli() -> None:
 def test_no_circle_of_imports() -> None:
     """Also inside a room, and by imports that are only made when a function runs."""
     arrows = {
-        ".".join(("tagwatch", *path.relative_to(ROOT).with_suffix("").parts)): {
-            name for name, _ in imports(tree) if name.startswith("tagwatch.")
-        }
+        dotted(path): {name for name, _ in imports(tree) if name.startswith("tagwatch.")}
         for path, tree, _ in modules()
     }
     done: set[str] = set()
@@ -339,6 +360,190 @@ def test_what_is_imported_for_types_does_not_run() -> None:
                 uses = NamesThatRun(names_bound(for_types) - names_bound(otherwise))
                 uses.visit(tree)
                 wrong += [f"{path}:{line}: {name}" for name, line in uses.found]
+    assert not wrong, "\n".join(wrong)
+
+
+def start_up_habits(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Names that a module makes itself in place of loading `typing`, and where."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                name, value = ast.unparse(target), ast.unparse(node.value)
+                if (name, value) == ("TYPE_CHECKING", "False") or value == "object":
+                    yield f"{name} = {value}", node.lineno
+
+
+def test_start_up_habits_stay_on_the_warm_path() -> None:
+    """`tests/walk/warm_path.txt` marks it; elsewhere `typing` is imported as anywhere."""
+    wrong, habit = [], 0
+    for path, tree, _ in modules():
+        if any(fnmatchcase(dotted(path), listed) for listed in warm_path()):
+            habit += sum(1 for _ in start_up_habits(tree))
+            continue
+        wrong += [
+            f"{path}:{line}: {text}, and no warm check loads it; from typing import …"
+            for text, line in start_up_habits(tree)
+        ]
+    assert habit, "the test sees them"
+    assert not wrong, "\n".join(wrong)
+
+
+QUOTED = re.compile(r"`([A-Za-z_]\w*(?:\.\w+)+|(?:\w+/)+\w+\.py)(?:\(.*?\))?(?:`|: (\w+)`)")
+OTHERS = frozenset(  # paths in other people's documents, and hosts
+    {"config.history", "helm.values", "helm.valuesObject", "index.docker.io", "registry.example"}
+)
+ENDINGS = frozenset({"html", "json", "md", "yaml", "yml"})
+
+
+def names_defined(body: list[ast.stmt]) -> set[str]:
+    """What a module makes itself: a pointer to what it only imports leads to the wrong place."""
+    found = set()
+    for node in body:
+        match node:
+            case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                found.add(node.name)
+            case ast.Assign():
+                found |= {ast.unparse(target) for target in node.targets}
+            case ast.AnnAssign():
+                found.add(ast.unparse(node.target))
+            case ast.If() | ast.Try():
+                found |= names_defined([*node.body, *node.orelse])
+    return found
+
+
+class Names:
+    """What our modules and classes hold, to tell whether a pointer to them leads anywhere."""
+
+    def __init__(self) -> None:
+        self.of_module: dict[str, set[str]] = {}
+        self.of_class: dict[str, set[str]] = {}
+        self._bases: dict[str, set[str]] = {}
+        for path, tree, _ in modules():
+            self.of_module[dotted(path)] = names_defined(tree.body)
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ClassDef):
+                    self._learn(node)
+        self.files = {path.relative_to(ROOT.parent).as_posix() for path, _, _ in modules()}
+        self.files |= {path.relative_to(ROOT.parent).as_posix() for path in TESTS.rglob("*.py")}
+        self.last_parts = {name.rpartition(".")[2] for name in self.of_module}
+
+    def _learn(self, node: ast.ClassDef) -> None:
+        held = self.of_class.setdefault(node.name, set())
+        held |= {inner.name for inner in ast.walk(node) if isinstance(inner, FUNCTIONS)}
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.AnnAssign):
+                held.add(ast.unparse(inner.target).removeprefix("self."))
+            elif isinstance(inner, ast.Assign):
+                held |= {ast.unparse(target).removeprefix("self.") for target in inner.targets}
+        bases = self._bases.setdefault(node.name, set())
+        bases |= {ast.unparse(base).rpartition(".")[2].partition("[")[0] for base in node.bases}
+
+    def has_member(self, kind: str, name: str) -> bool:
+        """True where a class, or what it inherits from, has it; others' classes may have any."""
+        if kind not in self.of_class or name in self.of_class[kind]:
+            return True
+        return any(
+            self.has_member(base, name) for base in self._bases[kind] if base in self.of_class
+        )
+
+    def leads_somewhere(self, name: str) -> bool:
+        """True for `module`, `module.name` and `module.Class.member`, by any ending of the path."""
+        parts = name.split(".")
+        for length in range(len(parts), 0, -1):
+            wanted, rest = "." + ".".join(parts[:length]), parts[length:]
+            for module in self.of_module:
+                if not f".{module}".endswith(wanted):
+                    continue
+                if not rest or (rest[0] in self.of_module[module] and len(rest) == 1):
+                    return True
+                if len(rest) == 2 and rest[0] in self.of_module[module]:
+                    return self.has_member(*rest)
+        return False
+
+
+all_names = cache(Names)
+
+
+def prose(path: Path, tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Docstrings, also those below a field or constant, and comments, with their first line."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield text, node.lineno
+    text = path.read_text(encoding="utf-8")
+    if re.search("#.*`", text):  # most have no such comment, and tokens take longer than trees
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT:
+                yield token.string, token.start[0]
+
+
+def is_stale(names: Names, quoted: str, after: str | None, bound: set[str]) -> bool:
+    """True for a pointer that reads as one into our house and leads nowhere.
+
+    `after` is what stands behind a file (`source/target.py: Source`), `bound` what the module
+    that speaks has itself: `change.version_after` may be of its argument.
+    """
+    parts = quoted.split(".")
+    if quoted.endswith(".py"):
+        files = [name for name in names.files if f"/{name}".endswith(f"/{quoted}")]
+        module = [name.removesuffix(".py").replace("/", ".") for name in files]
+        return not any(not after or after in names.of_module.get(name, ()) for name in module)
+    if quoted in OTHERS or parts[-1] in ENDINGS:
+        return False
+    if parts[0] in names.of_class:
+        return not names.has_member(parts[0], parts[1])
+    if parts[0][0].isupper():
+        return parts[0] not in bound
+    if parts[0] in names.last_parts or parts[0] == "tagwatch":
+        return parts[0] not in bound and not names.leads_somewhere(quoted)
+    return parts[-1][0].isupper() and parts[0] not in bound | FOREIGN
+
+
+@pytest.mark.parametrize(
+    ("text", "is_wrong"),
+    [
+        ("`Catalogue.list_tags`", False),
+        ("`Catalogue.list_everything`", True),
+        ("`ledger.record.Known`", False),
+        ("`record.Known`", False),
+        ("`ledger.read.Known`", True),  # it is only imported there
+        ("`audit.resolution`", True),
+        ("`spool.nothing(x)`", True),
+        ("`catalogue/interface.py`", False),
+        ("`catalogue/nothing.py`", True),
+        ("`source/target.py: Source`", False),
+        ("`source/target.py: Sauce`", True),
+        ("`gone.Value`", True),
+        ("`argparse.SUPPRESS`", False),
+        ("`change.version_after`", False),  # `change` is the module's own variable
+        ("`docker-compose.yaml`, `config.json`", False),
+    ],
+)
+def test_a_stale_pointer_is_seen(text: str, is_wrong: bool) -> None:
+    found = list(QUOTED.finditer(text))
+    stale = [is_stale(all_names(), one[1], one[2], {"change"}) for one in found]
+    assert any(stale) is is_wrong
+
+
+def test_what_a_docstring_or_comment_points_to_is_there() -> None:
+    """`module.name`, `Class.member` and `folder/file.py` in back quotes; CONTRIBUTING's, too."""
+    names, wrong, seen = all_names(), [], 0
+    for path, tree, _ in modules():
+        bound = names_bound(tree) | {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+        for text, line in prose(path, tree):
+            for found in QUOTED.finditer(text):
+                seen += 1
+                if is_stale(names, found[1], found[2], bound):
+                    line_of = line + text.count("\n", 0, found.start())
+                    wrong.append(f"{path}:{line_of}: there is no {found[0]}")
+    page = (ROOT.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    wrong += [
+        f"CONTRIBUTING.md: there is no {found[0]}"
+        for found in QUOTED.finditer(page)
+        if found[1].endswith(".py") and "NAME" not in found[1]
+        if is_stale(names, found[1], found[2], set())
+    ]
+    assert seen > 50, "the test sees them"
     assert not wrong, "\n".join(wrong)
 
 

@@ -23,7 +23,7 @@ FULL_SWEEP = timedelta(days=7)
 
 
 class Known(Protocol):
-    """What the memory has of one repository; see `ledger.read.Known`."""
+    """What the memory has of one repository; see `ledger.record.Known`."""
 
     @property
     def tags(self) -> Mapping[str, Digest]:

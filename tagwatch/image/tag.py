@@ -1,7 +1,7 @@
 """Tags: `[product] version [suffix…]`, read with the vocabulary of their repository.
 
 The grammar is written from what publishers do, not from what a specification says. A tag's text is
-a claim: what the tag stands for is `audit.resolution`'s to say.
+a claim: what the tag stands for is `audit.version.resolve`'s to say.
 
 The order is SemVer's and PEP 440's wherever a tag is theirs, which a test holds against `semver`
 and `packaging`; those two are not called here, since one repository mixes schemes that neither

@@ -1,4 +1,4 @@
-"""JSON for programs: the contract of `schema_version` 1 (docs/json.md).
+"""JSON for programs: the contract of `schema_version` 1 (`docs/json.md`).
 
 Every document is written out field by field and is never a dump of our own types, so that those
 can change. Text is ASCII with escapes: nothing in it can move a terminal.

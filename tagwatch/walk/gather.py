@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 from tagwatch import __version__
 from tagwatch.audit.base.seed import Wish
@@ -26,7 +27,6 @@ from tagwatch.walk.match import Seeds, match
 from tagwatch.walk.recall import KnownBases, recall_bases, recall_repository
 from tagwatch.walk.site import Site
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.ask import RepositoryAnswer

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass as standard_dataclass  # with slots nothing could be cached
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tagwatch.audit.base.claim import claim_digests
 from tagwatch.audit.base.match import MatchContext, match_bases
@@ -18,7 +19,6 @@ from tagwatch.audit.model.base import BaseMatch
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.reading.image import Image, has_unread_attestations, read_image
-from tagwatch.crawl.plan import Want
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
@@ -28,8 +28,8 @@ from tagwatch.value import replace
 from tagwatch.walk.recall import KnownBases, StoredDocuments, recall_bases, recall_repository
 from tagwatch.walk.site import Site
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tagwatch.crawl.plan import Want
     from tagwatch.walk.ask import RepositoryAnswer
 
 __all__ = ["Seeds", "awaits_provenance", "bases_of", "bases_of_local", "match"]
@@ -127,6 +127,9 @@ class Seeds:
 
     def wants(self, wished: Iterable[Wish]) -> Iterator[Want]:
         """Yield what to ask: a digest where it is known, which spares listing the tags again."""
+        # here, since whoever is offline matches, too, and shall load no network for it
+        from tagwatch.crawl.plan import Want
+
         for wish in wished:
             repository = wish.reference.repository
             digest = wish.digest or self._tables[repository].digests.get(wish.tag or "")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace as standard_replace  # `Memory` is no value of ours
 from datetime import datetime
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.seed import with_older_builds
@@ -21,7 +22,6 @@ from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.walk.ask import RepositoryAnswer
 

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.paths import WARM_PATH, warm_path
+from tests.pinned.pin import REGENERATE
 from tests.walk.conftest import Shop
 
 NEVER = {
@@ -36,6 +38,31 @@ async def imported(shop: Shop, *arguments: str) -> tuple[set[str], str]:
     lines = [line for line in err.decode().splitlines() if line.startswith("import time:")]
     assert lines, err.decode()
     return {line.rpartition("|")[2].strip() for line in lines}, out.decode()
+
+
+async def test_the_warm_path_is_what_its_list_says(shop: Shop) -> None:
+    """The hook in a fresh clone, and a check answered from the ledger, for people and machines."""
+    shop.write("Dockerfile", "FROM python:3.12-slim\nUSER 10001\nEXPOSE 8000\n")
+    offline = ("check", "Dockerfile", "--offline")
+    await shop.run(*offline)  # the configuration is checked once
+    loaded, _ = await imported(shop, *offline)
+    for _ in range(2):  # the second finds all that the first remembered
+        await shop.run("check", "Dockerfile")
+    for form in ("text", "json"):
+        modules, out = await imported(shop, *offline, "--format", form)
+        assert "3.12.14" in out
+        loaded |= modules
+    ours = {name for name in loaded if name.partition(".")[0] == "tagwatch"}
+    now = {name for name in ours if not name.startswith("tagwatch.audit.rule.")}
+    now.add("tagwatch.audit.rule.*")
+    if REGENERATE:
+        lines = WARM_PATH.read_text(encoding="utf-8").splitlines()
+        about = [line for line in lines if line.startswith("#")]
+        WARM_PATH.write_text("\n".join([*about, *sorted(now), ""]), encoding="utf-8")
+    listed, how = warm_path(), "once you know why, run this test with TAGWATCH_REGENERATE=1"
+    more, fewer = sorted(now - listed), sorted(listed - now)
+    assert not more, "\n".join(["loaded, and not in the list; is it needed?", *more, how])
+    assert not fewer, "\n".join(["in the list, and no longer loaded:", *fewer, how])
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

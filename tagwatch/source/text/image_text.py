@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
@@ -13,7 +14,6 @@ from tagwatch.source.text.node import Document, Scalar
 from tagwatch.source.text.yaml_nodes import block_content
 from tagwatch.value import replace
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
