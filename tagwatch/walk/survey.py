@@ -17,10 +17,11 @@ from itertools import chain
 
 from tagwatch.audit.base.seed import Wish
 from tagwatch.audit.fact.memory import Memory
-from tagwatch.audit.judge import may_speak
 from tagwatch.audit.model.evidence import evidence_key
 from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.reading.image import Image
+from tagwatch.audit.rule.catalogue import rows_of
+from tagwatch.audit.rule.interface import Reads
 from tagwatch.audit.verdict.result import RepositoryChange
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.task import Need
@@ -130,9 +131,10 @@ async def survey(
 
 
 def needs_of(policy: Policy) -> Need:
-    """What the rules judge: attestations cost requests of their own, and only one rule asks."""
+    """What the rules judge: attestations cost requests of their own."""
     needs = Need.NAMES | Need.DOCUMENTS
-    return needs | Need.ATTESTATIONS if may_speak("attestation-missing", policy) else needs
+    is_asked = any(Reads.ATTESTATIONS in rule["reads"] for rule in rows_of(policy))
+    return needs | Need.ATTESTATIONS if is_asked else needs
 
 
 def _begin_round(order: Order, ledger: Ledger, site: Site, answers: Answers, needs: Need) -> Round:

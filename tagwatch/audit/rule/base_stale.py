@@ -18,10 +18,9 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.base import BaseMatch, BaseVerdict
 from tagwatch.audit.model.change import Verdict
-from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.rule.approval import policy_base
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import day, facts, instead, name
 from tagwatch.audit.rule.stage import is_judged
 from tagwatch.image.digest import short_digest
@@ -103,10 +102,8 @@ def _stale(match: BaseMatch, subject: Subject) -> Statement:
 
 
 RULE = Rule(
-    id="base-stale",
+    **row("base-stale"),
     title="base or pin that its tag has left",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.DOCUMENTS, Need.HISTORY}),
     fixable=True,
     check=check,
 )

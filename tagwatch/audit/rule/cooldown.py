@@ -20,7 +20,7 @@ from datetime import timedelta
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.model.pattern import match_image
-from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import WATCH, day, instead, name
 
 __all__ = ["RULE", "check"]
@@ -78,10 +78,8 @@ def _arrival(past: tuple[Interval, ...]) -> tuple[Interval, Interval | None]:
 
 
 RULE = Rule(
-    id="cooldown",
+    **row("cooldown"),
     title="image younger than the policy allows",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.HISTORY}),
     options={
         "days": Option(default=0, about="how many days; 0 takes defaults.cooldown"),
         "exempt": Option(default=(), about="images that may be new"),

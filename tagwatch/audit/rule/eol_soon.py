@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import instead, name
 from tagwatch.audit.rule.release_end import release_end
 
@@ -40,10 +39,8 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="eol-soon",
+    **row("eol-soon"),
     title="release near its end of life",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.TAGS}),
     options={"days": Option(default=90, about="how many days ahead")},
     check=check,
 )

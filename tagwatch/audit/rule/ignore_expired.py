@@ -15,8 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, RunSubject, Scope, Statement
+from tagwatch.audit.rule.interface import Rule, RunSubject, Scope, Statement, row
 
 __all__ = ["RULE", "check"]
 
@@ -42,10 +41,8 @@ def check(subject: RunSubject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="ignore-expired",
+    **row("ignore-expired"),
     title="ignore that no longer counts",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.TEXT}),
     scope=Scope.RUN,
     always_on=True,
     check=check,

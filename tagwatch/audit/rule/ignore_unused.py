@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.catalogue import nearest
-from tagwatch.audit.rule.interface import Need, Rule, RunSubject, Scope, Statement
+from tagwatch.audit.rule.interface import Rule, RunSubject, Scope, Statement, row
 
 __all__ = ["RULE", "check"]
 
@@ -47,10 +47,8 @@ def check(subject: RunSubject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="ignore-unused",
+    **row("ignore-unused"),
     title="ignore that takes nothing out",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.TEXT}),
     scope=Scope.RUN,
     always_on=True,
     check=check,

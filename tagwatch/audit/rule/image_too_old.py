@@ -15,8 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import day, days, name
 
 __all__ = ["RULE", "check"]
@@ -42,10 +41,8 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="image-too-old",
+    **row("image-too-old"),
     title="image built long ago",
-    severity=Severity.OFF,
-    needs=frozenset({Need.DOCUMENTS}),
     options={"days": Option(default=180, about="how old an image may be")},
     check=check,
 )

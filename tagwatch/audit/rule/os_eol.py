@@ -15,9 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.knowledge import Cycle, Product
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import name
 from tagwatch.image.reference import DOCKER_HUB, Repository
 
@@ -60,9 +59,7 @@ def _told(product: Product, cycle: Cycle, release: str) -> str:
 
 
 RULE = Rule(
-    id="os-eol",
+    **row("os-eol"),
     title="operating system past its end of life",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.DOCUMENTS}),
     check=check,
 )

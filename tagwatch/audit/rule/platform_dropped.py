@@ -15,8 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
 from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
 
 __all__ = ["RULE", "check"]
@@ -42,10 +41,8 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="platform-dropped",
+    **row("platform-dropped"),
     title="fewer platforms under the same tag",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
     options={**RECENT, "grace_hours": Option(default=24, about="hours a staged push may take")},
     check=check,
 )

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Option, Rule, RunSubject, Scope, Statement
+from tagwatch.audit.rule.interface import Option, Rule, RunSubject, Scope, Statement, row
 
 __all__ = ["RULE", "check"]
 
@@ -47,10 +46,8 @@ def check(subject: RunSubject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="policy-data-old",
+    **row("policy-data-old"),
     title="bundled facts are old",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.TEXT}),
     scope=Scope.RUN,
     always_on=True,
     options={"days": Option(default=180, about="how old the facts may be")},

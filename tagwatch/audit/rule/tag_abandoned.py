@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import days, facts, instead, name, newest
 from tagwatch.audit.version.lifecycle import Lifecycle
 from tagwatch.source.text.edit import bump
@@ -40,10 +39,8 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="tag-abandoned",
+    **row("tag-abandoned"),
     title="tag that stopped moving",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.HISTORY}),
     fixable=True,
     check=check,
 )

@@ -17,8 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tagwatch.audit.model.change import Verdict
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.moved import RECENT, config_of, facts_of, moved, recent_change
 
 TYPE_CHECKING = False
@@ -61,10 +60,8 @@ def _shown(value: Any) -> str:
 
 
 RULE = Rule(
-    id="tag-config-changed",
+    **row("tag-config-changed"),
     title="image runs differently under the same tag",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
     options=RECENT,
     check=check,
 )

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import instead, name
 from tagwatch.audit.rule.release_end import release_end
 
@@ -42,9 +41,7 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="version-eol",
+    **row("version-eol"),
     title="release past its end of life",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.TAGS}),
     check=check,
 )
