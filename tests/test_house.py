@@ -110,7 +110,7 @@ FLOORS: dict[str, str] = {
         crawler engine plan
     """,
     "walk": """
-        facts_file fix running site watch_list work
+        facts_file fix need running site watch_list work
         ask deliver doctor explain import_history local_image referrers
         recall
         match remember

@@ -53,7 +53,8 @@ __all__ = [
 class Reads(Enum):
     """What a rule reads beside the text of files.
 
-    A rule about one target that reads any of it is passed over without evidence.
+    `walk.need` fetches it. A rule about one target that reads any of it is passed over without
+    evidence.
     """
 
     TAGS = "tags"
