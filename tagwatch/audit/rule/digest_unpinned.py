@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now
+from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now, now_again
 from tagwatch.source.text.edit import pin
 
 __all__ = ["RULE", "check"]
@@ -45,4 +45,5 @@ RULE = Rule(
     title="no digest pin",
     fixable=True,
     check=check,
+    again=now_again,
 )

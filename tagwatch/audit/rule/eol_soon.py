@@ -11,9 +11,10 @@ Source: endoflife.date.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import instead, name
+from tagwatch.audit.rule.phrase import instead, midnight, name
 from tagwatch.audit.rule.release_end import release_end
 
 __all__ = ["RULE", "check"]
@@ -38,9 +39,18 @@ def check(subject: Subject) -> Iterator[Statement]:
     )
 
 
+def again(subject: Subject) -> datetime | None:
+    """When the end comes near; from then on every day up to it, as the days are counted."""
+    end = release_end(subject)
+    if end is None or end.ends is None or (left := (end.ends - subject.at.date()).days) < 0:
+        return None
+    return midnight(end.ends, -min(left - 1, subject.options["days"]))
+
+
 RULE = Rule(
     **row("eol-soon"),
     title="release near its end of life",
     options={"days": Option(default=90, about="how many days ahead")},
     check=check,
+    again=again,
 )

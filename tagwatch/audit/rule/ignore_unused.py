@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.catalogue import nearest
+from tagwatch.audit.rule.ignore_expired import again
 from tagwatch.audit.rule.interface import Rule, RunSubject, Scope, Statement, row
 
 __all__ = ["RULE", "check"]
@@ -52,4 +53,5 @@ RULE = Rule(
     scope=Scope.RUN,
     always_on=True,
     check=check,
+    again=again,
 )

@@ -130,6 +130,9 @@ class Rule:
     """It also speaks of a name that the same file builds (Compose `build` with `image`)."""
     options: Mapping[str, Option] = field(default_factory=dict)
     check: Callable[[Any], Iterator[Statement]]
+    again: Callable[[Any], datetime | None] | None = None
+    """The first moment after `subject.at` at which `check` may say another thing of the same
+    subject, by time alone; None: never. A rule without it does not read the clock."""
 
     @property
     def defaults(self) -> dict[str, Any]:

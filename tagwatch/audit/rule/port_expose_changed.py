@@ -17,7 +17,14 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.moved import RECENT, config_of, facts_of, moved, recent_change
+from tagwatch.audit.rule.moved import (
+    RECENT,
+    config_of,
+    facts_of,
+    moved,
+    recent_change,
+    recent_until,
+)
 from tagwatch.source.target import Port
 
 __all__ = ["RULE", "check"]
@@ -58,4 +65,5 @@ RULE = Rule(
     title="other exposed ports under the same tag",
     options=RECENT,
     check=check,
+    again=recent_until,
 )

@@ -18,7 +18,14 @@ from collections.abc import Iterator, Mapping
 
 from tagwatch.audit.model.change import Verdict
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.moved import RECENT, config_of, facts_of, moved, recent_change
+from tagwatch.audit.rule.moved import (
+    RECENT,
+    config_of,
+    facts_of,
+    moved,
+    recent_change,
+    recent_until,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,4 +71,5 @@ RULE = Rule(
     title="image runs differently under the same tag",
     options=RECENT,
     check=check,
+    again=recent_until,
 )

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from tagwatch.audit.model.change import Verdict
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
+from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
 
 __all__ = ["RULE", "check"]
 
@@ -49,4 +49,5 @@ RULE = Rule(
     title="tag went to an older version",
     options=RECENT,
     check=check,
+    again=recent_until,
 )

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.resolution import Status
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now
+from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now, now_again
 from tagwatch.source.text.edit import bump, pin
 
 __all__ = ["RULE", "check"]
@@ -53,4 +53,5 @@ RULE = Rule(
     title="image with the tag latest",
     fixable=True,
     check=check,
+    again=now_again,
 )

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.resolution import Status
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now
+from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now, now_again
 from tagwatch.source.text.edit import bump
 
 __all__ = ["RULE", "check"]
@@ -66,4 +66,5 @@ RULE = Rule(
     title="image without tag or digest",
     fixable=True,
     check=check,
+    again=now_again,
 )

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
+from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
 
 __all__ = ["RULE", "check"]
 
@@ -40,4 +40,5 @@ RULE = Rule(
     title="other operating system under the same tag",
     options=RECENT,
     check=check,
+    again=recent_until,
 )

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.change import Verdict
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
+from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
 
 __all__ = ["RULE", "check"]
 
@@ -45,4 +45,5 @@ RULE = Rule(
     title="version rebuilt on a newer base",
     options=RECENT,
     check=check,
+    again=recent_until,
 )

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from tagwatch.audit.model.change import Verdict
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
+from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
 from tagwatch.audit.rule.phrase import instead
 
 __all__ = ["RULE", "check"]
@@ -61,4 +61,5 @@ RULE = Rule(
     title="version pushed again with other content",
     options=RECENT,
     check=check,
+    again=recent_until,
 )
