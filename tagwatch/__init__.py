@@ -77,10 +77,10 @@ if TYPE_CHECKING:
     from tagwatch.image.snapshot import Quota as Quota
     from tagwatch.image.snapshot import Remark as Remark
     from tagwatch.image.snapshot import RepositorySnapshot as RepositorySnapshot
-    from tagwatch.source.text.edit import Fix as Fix
     from tagwatch.source.target import Location as Location
     from tagwatch.source.target import Problem as Problem
     from tagwatch.source.target import Target as Target
+    from tagwatch.source.text.edit import Fix as Fix
     from tagwatch.walk.fix import Draft as Draft
     from tagwatch.walk.site import Site as Site
     from tagwatch.walk.site import open_site as open_site

@@ -9,7 +9,7 @@ Order matters where it says so.
 from __future__ import annotations
 
 __all__ = ["CATALOGUES", "COMMANDS", "CREDENTIALS", "ENGINES", "FAMILIES", "NOTIFIERS"]
-__all__ += ["PUBLISHERS", "REGISTRIES", "RULES", "RULES_OFF", "SOURCES"]
+__all__ += ["PUBLISHERS", "REGISTRIES", "RULES", "RULE_ROWS", "SOURCES"]
 
 COMMANDS: dict[str, str] = {
     "check": "tagwatch.cli.check:command",
@@ -46,67 +46,69 @@ SOURCES: dict[str, str] = {
     "plain": "tagwatch.source.plain",
 }
 
-RULES: dict[str, str] = {
-    "tag-missing": "tagwatch.audit.rule.tag_missing:RULE",
-    "tag-latest": "tagwatch.audit.rule.tag_latest:RULE",
-    "tag-moving": "tagwatch.audit.rule.tag_moving:RULE",
-    "digest-unpinned": "tagwatch.audit.rule.digest_unpinned:RULE",
-    "tag-deleted": "tagwatch.audit.rule.tag_deleted:RULE",
-    "tag-unsupported": "tagwatch.audit.rule.tag_unsupported:RULE",
-    "tag-abandoned": "tagwatch.audit.rule.tag_abandoned:RULE",
-    "tag-replaced": "tagwatch.audit.rule.tag_replaced:RULE",
-    "tag-rebuilt": "tagwatch.audit.rule.tag_rebuilt:RULE",
-    "tag-downgraded": "tagwatch.audit.rule.tag_downgraded:RULE",
-    "tag-os-shifted": "tagwatch.audit.rule.tag_os_shifted:RULE",
-    "tag-config-changed": "tagwatch.audit.rule.tag_config_changed:RULE",
-    "cooldown": "tagwatch.audit.rule.cooldown:RULE",
-    "reference-unresolved": "tagwatch.audit.rule.reference_unresolved:RULE",
-    "registry-implicit": "tagwatch.audit.rule.registry_implicit:RULE",
-    "registry-not-allowed": "tagwatch.audit.rule.registry_not_allowed:RULE",
-    "repository-not-allowed": "tagwatch.audit.rule.repository_not_allowed:RULE",
-    "official-lookalike": "tagwatch.audit.rule.official_lookalike:RULE",
-    "digest-tag-disagree": "tagwatch.audit.rule.digest_tag_disagree:RULE",
-    "digest-single-platform": "tagwatch.audit.rule.digest_single_platform:RULE",
-    "pin-unresolvable": "tagwatch.audit.rule.pin_unresolvable:RULE",
-    "pin-untagged": "tagwatch.audit.rule.pin_untagged:RULE",
-    "base-not-approved": "tagwatch.audit.rule.base_not_approved:RULE",
-    "base-unknown": "tagwatch.audit.rule.base_unknown:RULE",
-    "base-claim-conflict": "tagwatch.audit.rule.base_claim_conflict:RULE",
-    "base-stale": "tagwatch.audit.rule.base_stale:RULE",
-    "base-behind": "tagwatch.audit.rule.base_behind:RULE",
-    "version-eol": "tagwatch.audit.rule.version_eol:RULE",
-    "eol-soon": "tagwatch.audit.rule.eol_soon:RULE",
-    "os-eol": "tagwatch.audit.rule.os_eol:RULE",
-    "image-too-old": "tagwatch.audit.rule.image_too_old:RULE",
-    "platform-missing": "tagwatch.audit.rule.platform_missing:RULE",
-    "platform-dropped": "tagwatch.audit.rule.platform_dropped:RULE",
-    "platform-lag": "tagwatch.audit.rule.platform_lag:RULE",
-    "platform-config-differs": "tagwatch.audit.rule.platform_config_differs:RULE",
-    "platform-fixed-in-from": "tagwatch.audit.rule.platform_fixed_in_from:RULE",
-    "os-mismatch": "tagwatch.audit.rule.os_mismatch:RULE",
-    "user-root": "tagwatch.audit.rule.user_root:RULE",
-    "secret-in-env": "tagwatch.audit.rule.secret_in_env:RULE",
-    "secret-in-history": "tagwatch.audit.rule.secret_in_history:RULE",
-    "healthcheck-missing": "tagwatch.audit.rule.healthcheck_missing:RULE",
-    "add-remote": "tagwatch.audit.rule.add_remote:RULE",
-    "attestation-missing": "tagwatch.audit.rule.attestation_missing:RULE",
-    "port-all-interfaces": "tagwatch.audit.rule.port_all_interfaces:RULE",
-    "port-privileged-host": "tagwatch.audit.rule.port_privileged_host:RULE",
-    "port-conflict": "tagwatch.audit.rule.port_conflict:RULE",
-    "port-undeclared": "tagwatch.audit.rule.port_undeclared:RULE",
-    "port-expose-changed": "tagwatch.audit.rule.port_expose_changed:RULE",
-    "port-suspicious": "tagwatch.audit.rule.port_suspicious:RULE",
-    "check-incomplete": "tagwatch.audit.rule.check_incomplete:RULE",
-    "policy-data-old": "tagwatch.audit.rule.policy_data_old:RULE",
-    "ignore-expired": "tagwatch.audit.rule.ignore_expired:RULE",
-    "ignore-unused": "tagwatch.audit.rule.ignore_unused:RULE",
+# Rule -> (default severity, occasions, what it reads beside the text), in the order in which they
+# are asked. It is `RULE` in the module of its name in `audit/rule/`. One that is `off` speaks only
+# where the policy gives it a severity. A rule is asked, and imported, only where the targets give
+# one of its occasions (`audit/verdict/occasion.py`; none named: always). What it reads is fetched:
+# words of `audit.rule.interface.Reads`.
+RULE_ROWS: dict[str, tuple[str, str, str]] = {
+    "tag-missing": ("warning", "untagged", ""),
+    "tag-latest": ("warning", "latest", ""),
+    "tag-moving": ("note", "alias", "tags history"),
+    "digest-unpinned": ("off", "", ""),
+    "tag-deleted": ("error", "absent", "tags"),
+    "tag-unsupported": ("warning", "ending", "tags history"),
+    "tag-abandoned": ("note", "ending", "history"),
+    "tag-replaced": ("error", "change", "manifests configs history"),
+    "tag-rebuilt": ("note", "change", "manifests configs history"),
+    "tag-downgraded": ("error", "change", "history"),
+    "tag-os-shifted": ("warning", "change", "manifests configs history"),
+    "tag-config-changed": ("warning", "change", "manifests configs history"),
+    "cooldown": ("warning", "history", "history"),
+    "reference-unresolved": ("note", "unresolved", ""),
+    "registry-implicit": ("off", "", ""),
+    "registry-not-allowed": ("error", "access", ""),
+    "repository-not-allowed": ("error", "access", ""),
+    "official-lookalike": ("error", "unofficial", ""),
+    "digest-tag-disagree": ("error", "pin", "tags history"),
+    "digest-single-platform": ("warning", "pin", "manifests"),
+    "pin-unresolvable": ("error", "pin", "tags"),
+    "pin-untagged": ("warning", "pin", "tags history"),
+    "base-not-approved": ("error", "approval", "manifests configs"),
+    "base-unknown": ("note", "approval", "manifests configs"),
+    "base-claim-conflict": ("error", "base", "manifests configs"),
+    "base-stale": ("warning", "base pin", "manifests configs history"),
+    "base-behind": ("note", "newer", "tags"),
+    "version-eol": ("error", "product", "tags"),
+    "eol-soon": ("note", "product", "tags"),
+    "os-eol": ("error", "system", "configs"),
+    "image-too-old": ("off", "documents", "configs"),
+    "platform-missing": ("error", "demand", "manifests configs"),
+    "platform-dropped": ("error", "change", "manifests configs history"),
+    "platform-lag": ("warning", "platforms", "configs"),
+    "platform-config-differs": ("warning", "platforms", "configs"),
+    "platform-fixed-in-from": ("note", "flag", ""),
+    "os-mismatch": ("error", "offer", "manifests configs"),
+    "user-root": ("warning", "FROM", "configs"),
+    "secret-in-env": ("warning", "ENV ARG secret", "configs"),
+    "secret-in-history": ("warning", "secret", "configs"),
+    "healthcheck-missing": ("off", "FROM", "configs"),
+    "add-remote": ("note", "ADD", ""),
+    "attestation-missing": ("off", "documents", "manifests attestations"),
+    "port-all-interfaces": ("warning", "port", ""),
+    "port-privileged-host": ("note", "port", ""),
+    "port-conflict": ("error", "port", ""),
+    "port-undeclared": ("note", "port", "configs"),
+    "port-expose-changed": ("warning", "change", "manifests configs history"),
+    "port-suspicious": ("warning", "port EXPOSE", ""),
+    "check-incomplete": ("warning", "gap", ""),
+    "policy-data-old": ("note", "product", ""),
+    "ignore-expired": ("warning", "ignore", ""),
+    "ignore-unused": ("note", "ignore", ""),
 }
-
-# Rules that are off unless the policy gives them a severity: not even imported.
-RULES_OFF = frozenset(
-    {"attestation-missing", "digest-unpinned", "healthcheck-missing", "image-too-old"}
-    | {"registry-implicit"}
-)
+RULES: dict[str, str] = {
+    name: f"tagwatch.audit.rule.{name.replace('-', '_')}:RULE" for name in RULE_ROWS
+}
 
 # Host pattern (a regular expression, matched against the whole host in lower case) ->
 # (kind, credential names in order, catalogue name). The first match wins; the last matches all.

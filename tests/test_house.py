@@ -119,7 +119,7 @@ FLOORS: dict[str, str] = {
         crawler engine plan
     """,
     "walk": """
-        facts_file fix loop site watch_list work
+        facts_file fix loop need site watch_list work
         ask deliver doctor explain import_history local_image referrers running
         recall
         match remember

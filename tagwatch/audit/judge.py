@@ -1,7 +1,7 @@
 """The judgement: files and evidence in, findings out. Pure; what could not be known is said.
 
 One pass over the targets. A rule that the policy turned off, or that has no occasion to speak, is
-never imported; a rule that needs more than text is passed over where there is no evidence, and
+never imported; a rule that reads more than text is passed over where there is no evidence, and
 `check-incomplete` says so there.
 """
 
@@ -15,20 +15,20 @@ from tagwatch.audit.model.evidence import Asked, Evidence, evidence_key, is_read
 from tagwatch.audit.model.finding import Finding, Severity, fingerprint
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy, RuleSettings
-from tagwatch.audit.rule.catalogue import load_rule
+from tagwatch.audit.rule.catalogue import load_rule, rows_of
 from tagwatch.audit.rule.interface import FileSubject, Rule, RunSubject, Scope, Statement, Subject
 from tagwatch.audit.verdict.baseline import Baseline
 from tagwatch.audit.verdict.exemption import Exemptions
-from tagwatch.audit.verdict.occasion import OCCASIONS, occasions
+from tagwatch.audit.verdict.occasion import occasions
 from tagwatch.audit.verdict.result import AuditResult, Coverage, Ignored, RepositoryChange
 from tagwatch.audit.verdict.subtraction import base_references, charge_to_base
-from tagwatch.family import RULES, RULES_OFF
+from tagwatch.family import RULES
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failure, Gone, Quota, Remark
 from tagwatch.source.target import Extraction, Location, Problem, Target, Targets
 from tagwatch.value import dataclass, field
 
-__all__ = ["Case", "active_rules", "judge", "may_speak"]
+__all__ = ["Case", "active_rules", "judge"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,23 +101,10 @@ def active_rules(policy: Policy, given: frozenset[str] | None = None) -> tuple[R
     `given`: the occasions there are (None: all of them); see `audit.verdict.occasion`.
     """
     return tuple(
-        load_rule(name, policy.plugins)
-        for name in (*RULES, *policy.plugins)
-        if may_speak(name, policy)
-        and (given is None or name not in OCCASIONS or OCCASIONS[name] & given)
+        load_rule(rule["id"], policy.plugins)
+        for rule in rows_of(policy)
+        if given is None or not rule["when"] or rule["when"] & given
     )
-
-
-def may_speak(name: str, policy: Policy) -> bool:
-    """True where the policy lets the rule speak about some file or image."""
-    said = [policy.rules[name]] if name in policy.rules else []
-    said += [override.rules[name] for override in policy.overrides if name in override.rules]
-    severities = [settings.severity for settings in said if settings.severity is not None]
-    if any(severity is not Severity.OFF for severity in severities):
-        return True
-    if name in policy.rules and policy.rules[name].severity is Severity.OFF:
-        return False
-    return name not in RULES_OFF
 
 
 def _charged(finding: Finding) -> Ignored:
@@ -190,7 +177,7 @@ class _Session:
         readable = is_readable(evidence)
         spoke = []
         for rule in self._of_target:
-            if (not readable and rule.needs_evidence) or (is_built and not rule.judges_built):
+            if (not readable and rule.reads) or (is_built and not rule.judges_built):
                 continue
             settings = self._settings(rule, target.location.path, target.reference)
             if settings.severity is Severity.OFF:

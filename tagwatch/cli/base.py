@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     """Match and print. Exit code 0: all answered, 1: not found, 4: could not be read."""
     from tagwatch.walk.local_image import is_local
     from tagwatch.walk.look_up import look_up
+    from tagwatch.walk.need import IMAGE_SHOWS
 
     site = open_site(options)
     images: dict[str, Image | int] = {}
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         else:
             targets[text] = target_of(text)
     local = [image for image in images.values() if not isinstance(image, int)]
-    asking = replace(asking_of(options, with_bases=True), attestations=True)
+    asking = replace(asking_of(options, with_bases=True), shows=IMAGE_SHOWS)
     facts = look_up(list(targets.values()), site, asking, images=local)
     if not options.offline:
         facts = _with_provenance(facts, targets, site, asking)

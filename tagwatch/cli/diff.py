@@ -38,13 +38,14 @@ def run(options: argparse.Namespace) -> int:
     """Compare and print. Exit code 0: the same, 1: it differs, 4: a side could not be read."""
     from tagwatch.audit.model.change import Verdict
     from tagwatch.walk.compare import compare
+    from tagwatch.walk.need import IMAGE_SHOWS
 
     site = open_site(options)
     platforms = tuple(Platform.parse(text) for text in options.platform)
     if platforms:
         defaults = replace(site.policy.defaults, platforms=platforms)
         site = replace(site, policy=replace(site.policy, defaults=defaults))
-    asking = replace(asking_of(options), attestations=True)
+    asking = replace(asking_of(options), shows=IMAGE_SHOWS)
     change = compare(options.old, options.new, site, asking, demanded=platforms)
     if options.format == "json":
         from tagwatch.publish.machine import dump

@@ -42,13 +42,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _document(rule: Rule) -> dict[str, Any]:
-    from tagwatch.audit.rule.catalogue import rule_documentation
+    from tagwatch.audit.rule.catalogue import needs_text, rule_documentation
 
     return {
         "id": rule.id,
         "title": rule.title,
         "severity": rule.severity.value,
-        "needs": sorted(need.value for need in rule.needs),
+        "needs": needs_text(rule),
         "fixable": rule.fixable,
         "options": {
             name: {"default": option.default, "about": option.about}

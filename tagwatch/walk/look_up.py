@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable
+from tagwatch.audit.model.resolution import Status
 from tagwatch.audit.verdict.result import RepositoryChange
 from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.read import Reader
@@ -19,6 +20,7 @@ from tagwatch.walk.site import BASES_ASKED, Site, bases_key, configured_place
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.audit.reading.image import Image
+    from tagwatch.audit.rule.interface import Reads
     from tagwatch.crawl.task import Need
     from tagwatch.walk.survey import Survey
 
@@ -35,8 +37,9 @@ class Asking:
     of the monotonic clock (None: from each look-up). `progress` is told each repository that was
     read. `with_bases`: the question is about the policy's bases, so ask for them, too, where that
     was done longer ago than `max_age`; `learn_bases`: only where it never was, or where one could
-    not be read. `documents` False: read manifests and configs only where nothing else names a
-    version; they count against pull limits. `attestations`: read these too.
+    not be read. `shows`: what the answer shows beside what the policy's rules read. `documents`
+    False: read manifests and configs only where nothing else names a version; they count against
+    pull limits.
     """
 
     offline: bool = False
@@ -47,7 +50,7 @@ class Asking:
     with_bases: bool = False
     learn_bases: bool = False
     documents: bool = True
-    attestations: bool = False
+    shows: frozenset[Reads] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +76,9 @@ def look_up(
     evidence, asked_at = _remembered(targets, site)
     if asking.offline:
         return Facts(evidence={**_unasked(targets, evidence, site), **evidence})
-    old = [target for target in targets if _is_old(target, evidence, site, asking)]
-    with_bases = _is_due(evidence, asked_at, site, asking, is_asking=bool(old))
+    documents = _wants_documents(asking, site)
+    old = [target for target in targets if _is_old(target, evidence, site, asking, documents)]
+    with_bases = documents and _is_due(evidence, asked_at, site, asking, is_asking=bool(old))
     if with_bases:
         chosen = set(map(id, old))
         old = [
@@ -128,12 +132,18 @@ def _ask(
 
 def _needs(asking: Asking, site: Site) -> Need:
     from tagwatch.crawl.task import Need
-    from tagwatch.walk.survey import needs_of
+    from tagwatch.walk.need import needs_of
 
     if not asking.documents:
         return Need.NAMES | Need.UNNAMED
-    needs = needs_of(site.policy)
-    return needs | Need.ATTESTATIONS if asking.attestations else needs
+    return needs_of(site.policy, asking.shows)
+
+
+def _wants_documents(asking: Asking, site: Site) -> bool:
+    """True where manifests and configs are to be read of every image."""
+    from tagwatch.walk.need import needs_documents
+
+    return asking.documents and needs_documents(site.policy, asking.shows)
 
 
 def _remembered(
@@ -182,17 +192,30 @@ def _unasked(
         return gather_remembered(known, ledger, site)
 
 
-def _is_old(target: Target, evidence: Mapping[str, Evidence], site: Site, asking: Asking) -> bool:
-    """True where the target's facts are unknown, unreadable, too few, or older than `max_age`."""
+def _is_old(
+    target: Target, evidence: Mapping[str, Evidence], site: Site, asking: Asking, documents: bool
+) -> bool:
+    """True where the target's facts are unknown, unreadable, too few, or older than `max_age`.
+
+    `documents`: all of them are wanted.
+    """
     key = evidence_key(target)
     if key is None:
         return False
     found = evidence.get(key)
     if asking.refresh or found is None or found.at is None or not is_readable(found):
         return True
-    if asking.documents and not found.documents_asked:
+    if documents and not found.documents_asked:
+        return True
+    if not asking.documents and _is_nameless(found):
         return True
     return site.at - found.at > site.settings.max_age
+
+
+def _is_nameless(found: Evidence) -> bool:
+    """True where no tag names the image's version and nobody asked the image: see `walk.need`."""
+    is_read = found.documents_asked or bool(found.failures)
+    return found.resolution.status is Status.NO_VERSION and not is_read
 
 
 def _is_due(

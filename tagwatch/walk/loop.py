@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from typing import Any, TypeVar
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, TypeVar
-
-    T = TypeVar("T")
+T = TypeVar("T")
 
 __all__ = ["run"]
 

@@ -17,9 +17,7 @@ from itertools import chain
 
 from tagwatch.audit.base.seed import Wish
 from tagwatch.audit.fact.memory import Memory
-from tagwatch.audit.judge import may_speak
 from tagwatch.audit.model.evidence import evidence_key
-from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.reading.image import Image
 from tagwatch.audit.verdict.result import RepositoryChange
 from tagwatch.config.settings import Watch
@@ -34,6 +32,7 @@ from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers, Patience, open_asker, wants_of_run
 from tagwatch.walk.gather import Round, frame_of, gather_evidence
 from tagwatch.walk.match import Seeds, match
+from tagwatch.walk.need import SCAN_SHOWS, needs_of
 from tagwatch.walk.recall import base_repositories, recall_bases, recall_past, recall_repository
 from tagwatch.walk.remember import (
     EvidenceStore,
@@ -45,7 +44,7 @@ from tagwatch.walk.remember import (
 from tagwatch.walk.site import BASES_ASKED, Site, bases_key
 from tagwatch.walk.watch_list import Watched, idle, places_of, watched
 
-__all__ = ["Order", "Survey", "needs_of", "survey"]
+__all__ = ["Order", "Survey", "survey"]
 
 Progress = Callable[[RepositorySnapshot], None]
 
@@ -61,7 +60,7 @@ class Order:
     whole: bool = False
     """Follow the approved bases, and read older builds of them for images that match none."""
     needs: Need | None = None
-    """What to read; None: what the policy's rules judge."""
+    """What to read; None: what the policy's rules judge and a scan shows."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,14 +107,16 @@ async def survey(
 
     What one repository refuses harms only its own targets.
     """
-    needs = needs_of(site.policy) if order.needs is None else order.needs
+    needs = needs_of(site.policy, SCAN_SHOWS) if order.needs is None else order.needs
     async with open_asker(site, ledger, run_id, patience=patience, progress=progress) as asker:
         watches, failures = await asker.expand(order.watches)
         wants = wants_of_run(order.targets, watches, site, with_bases=order.whole)
         answers = await asker.ask(wants, needs=needs)
         answers.failures += failures
         found = Survey(answers=answers, places=places_of((*order.watches, *watches)))
-        shares = _shares(order.targets, watches, ledger.unexplained_moves(), answers)
+        # a verdict is for ever: where only names were asked, moves wait for one who reads images
+        moves = ledger.unexplained_moves() if needs != Need.NAMES else ()
+        shares = _shares(order.targets, watches, moves, answers)
         first = _begin_round(order, ledger, site, answers, needs)
         waiting = _go_through(shares, first, found)
         wished = {*waiting.wishes, *_wishes_of(order.images, first)}
@@ -127,12 +128,6 @@ async def survey(
         if order.whole and not answers.stopped:
             ledger.cache(BASES_ASKED, bases_key(site.policy), site.at.isoformat(), site.at)
     return found
-
-
-def needs_of(policy: Policy) -> Need:
-    """What the rules judge: attestations cost requests of their own, and only one rule asks."""
-    needs = Need.NAMES | Need.DOCUMENTS
-    return needs | Need.ATTESTATIONS if may_speak("attestation-missing", policy) else needs
 
 
 def _begin_round(order: Order, ledger: Ledger, site: Site, answers: Answers, needs: Need) -> Round:

@@ -18,8 +18,8 @@ from tagwatch.audit.model.policy import (
     Policy,
     RuleSettings,
 )
+from tagwatch.audit.rule.interface import row
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.family import RULES_OFF
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Repository
 from tagwatch.source.target import Ignore, Instruction, Port, Target
@@ -54,7 +54,7 @@ class Said:
 
     def result(self, rule: str) -> AuditResult:
         policy = self.policy
-        if rule in RULES_OFF:
+        if row(rule)["severity"] is Severity.OFF:
             policy = replace(policy, rules={rule: RuleSettings(severity=NOTE)})
         return audit(
             self.targets,

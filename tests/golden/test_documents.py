@@ -14,8 +14,9 @@ from referencing import Registry, Resource
 import tagwatch
 from tagwatch.audit.model.base import BaseVerdict
 from tagwatch.audit.model.history import Seen
-from tagwatch.audit.rule.interface import Need
+from tagwatch.audit.rule.catalogue import load_rule, needs_text
 from tagwatch.audit.version.lifecycle import Lifecycle
+from tagwatch.family import RULES
 from tests.golden.documents import SCHEMAS, Golden, documents, frozen_documents, schemas
 from tests.paths import ROOT
 
@@ -127,7 +128,7 @@ def test_no_field_is_removed_or_retyped(schema: str) -> None:
         ("resolve", "resolution.basis", {*tagwatch.Basis}),
         ("base", "platform.verdict", {*BaseVerdict}),
         ("explain", "rule.severity", {*tagwatch.Severity}),
-        ("explain", "rule.needs", {need.value for need in Need}),
+        ("explain", "rule.needs", {need for name in RULES for need in needs_text(load_rule(name))}),
     ],
 )
 def test_a_schema_lists_every_word(schema: str, place: str, words: set[str | None]) -> None:

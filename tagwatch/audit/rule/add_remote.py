@@ -16,8 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import FileSubject, Need, Rule, Scope, Statement
+from tagwatch.audit.rule.interface import FileSubject, Rule, Scope, Statement, row
 from tagwatch.source.target import Instruction
 
 __all__ = ["RULE", "check"]
@@ -65,10 +64,8 @@ def _shown(text: str) -> str:
 
 
 RULE = Rule(
-    id="add-remote",
+    **row("add-remote"),
     title="ADD from the network, or instead of COPY",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.TEXT}),
     scope=Scope.FILE,
     check=check,
 )

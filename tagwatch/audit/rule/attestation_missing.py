@@ -16,9 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.reading.attestation import UNREAD_ATTESTATION
-from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import name
 
 __all__ = ["RULE", "check"]
@@ -51,10 +50,8 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="attestation-missing",
+    **row("attestation-missing"),
     title="image without SBOM or provenance",
-    severity=Severity.OFF,
-    needs=frozenset({Need.DOCUMENTS}),
     options={
         "require": Option(
             default=("sbom", "provenance"),

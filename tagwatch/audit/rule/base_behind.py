@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import WATCH, facts, instead, name
 from tagwatch.source.text.edit import bump
 
@@ -48,10 +47,8 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="base-behind",
+    **row("base-behind"),
     title="newer release in the same line",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.TAGS}),
     fixable=True,
     options={
         "level": Option(default="patch", about="how far to look", choices=_LEVELS),

@@ -16,8 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.base import BaseMatch, BaseVerdict
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import name
 
 __all__ = ["RULE", "check"]
@@ -43,9 +42,7 @@ def _told(match: BaseMatch) -> str:
 
 
 RULE = Rule(
-    id="base-claim-conflict",
+    **row("base-claim-conflict"),
     title="claimed base is not the base",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.DOCUMENTS}),
     check=check,
 )

@@ -17,14 +17,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.evidence import Evidence
-from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.approval import (
     approval,
     is_version_allowed,
     known_approval,
     policy_base,
 )
-from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import listed, name
 from tagwatch.audit.rule.stage import is_built_upon, is_judged
 
@@ -82,10 +81,8 @@ def _why(subject: Subject, evidence: Evidence) -> str:
 
 
 RULE = Rule(
-    id="base-not-approved",
+    **row("base-not-approved"),
     title="base outside the approved list",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.DOCUMENTS}),
     options={"builders": Option(default=False, about="judge stages that only build, too")},
     check=check,
 )

@@ -15,14 +15,14 @@ Source: CIS Docker Benchmark 4.4; NIST SP 800-190, 4.2.2; anchore-engine issue 1
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from tagwatch.audit.model.base import BaseMatch, BaseVerdict
 from tagwatch.audit.model.change import Verdict
-from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.rule.approval import policy_base
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import day, facts, instead, name
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.phrase import day, facts, first_after, instead, later, name
 from tagwatch.audit.rule.stage import is_judged
 from tagwatch.image.digest import short_digest
 from tagwatch.source.text.edit import pin
@@ -82,10 +82,26 @@ def _is_due(match: BaseMatch, subject: Subject) -> bool:
     base = policy_base(match, subject.policy)
     if base is not None and base.max_behind is not None and match.behind is not None:
         return match.behind > base.max_behind
-    since = match.current.first_seen if match.current else None
-    if match.verdict is BaseVerdict.EXACT_RETIRED and match.base is not None:
-        since = match.base.last_seen
+    since = _since(match)
     return since is None or subject.at - since >= subject.policy.defaults.stale_grace
+
+
+def _since(match: BaseMatch) -> datetime | None:
+    """Since when the base serves another build, or is gone."""
+    if match.verdict is BaseVerdict.EXACT_RETIRED and match.base is not None:
+        return match.base.last_seen
+    return match.current.first_seen if match.current else None
+
+
+def again(subject: Subject) -> datetime | None:
+    """When the time of grace of the pin or of a base ends."""
+    evidence, reference = subject.evidence, subject.target.reference
+    if evidence is None or reference is None:
+        return None
+    left = _left(evidence.history, reference.digest) if reference.digest else None
+    starts = [left.first_seen if left else None, *map(_since, evidence.bases)]
+    grace = subject.policy.defaults.stale_grace
+    return first_after(subject.at, *(later(one, span=grace) for one in starts if one))
 
 
 def _stale(match: BaseMatch, subject: Subject) -> Statement:
@@ -103,10 +119,9 @@ def _stale(match: BaseMatch, subject: Subject) -> Statement:
 
 
 RULE = Rule(
-    id="base-stale",
+    **row("base-stale"),
     title="base or pin that its tag has left",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.DOCUMENTS, Need.HISTORY}),
     fixable=True,
     check=check,
+    again=again,
 )

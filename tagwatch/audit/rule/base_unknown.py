@@ -16,10 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.resolution import Status
 from tagwatch.audit.rule.approval import approval, known_approval
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import listed, name
 from tagwatch.audit.rule.stage import is_built_upon, is_judged
 
@@ -62,9 +61,7 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="base-unknown",
+    **row("base-unknown"),
     title="base that could not be established",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.DOCUMENTS}),
     check=check,
 )

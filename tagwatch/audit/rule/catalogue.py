@@ -1,22 +1,36 @@
-"""The rules by name: each is imported when it is first asked for."""
+"""The rules by name: each is imported when it is first asked for; its row is known before."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from tagwatch.audit.rule.interface import Rule
-from tagwatch.errors import UsageError
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.policy import Policy
+from tagwatch.audit.rule.interface import Reads, Rule, Scope, row
+from tagwatch.errors import ConfigError, UsageError
 from tagwatch.family import RULES
 from tagwatch.member import load_place, place_of
 
-__all__ = ["explain_rule", "load_rule", "nearest", "rule_documentation"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.audit.rule.interface import Row
+
+__all__ = ["explain_rule", "load_rule", "nearest", "needs_text", "rows_of", "rule_documentation"]
 
 
 @lru_cache(maxsize=256)
 def _load(place: str) -> Rule:
-    rule = load_place(place)
+    try:
+        rule = load_place(place)
+    except (AttributeError, ImportError, TypeError) as error:  # TypeError: of another `Rule`
+        if place in RULES.values():
+            raise
+        raise ConfigError(
+            f"a rule of another package cannot be used: {error}",
+            hint=f"update that package, or remove it; its entry point is {place!r}",
+        ) from error
     if not isinstance(rule, Rule):
         raise UsageError(f"{place!r} is not a rule", hint="a rule is a tagwatch.audit.rule Rule")
     return rule
@@ -38,6 +52,35 @@ def load_rule(name: str, plugins: Mapping[str, str] | None = None) -> Rule:
     return _load(place)
 
 
+def rows_of(policy: Policy) -> Iterator[Row]:
+    """Yield the rows of all rules that may speak somewhere under `policy`, in the table's order.
+
+    No rule of ours is imported for it.
+    """
+    for name in (*RULES, *policy.plugins):
+        found = row(name) if name in RULES else _row_of(name, load_rule(name, policy.plugins))
+        if _may_speak(found, policy):
+            yield found
+
+
+def _row_of(name: str, rule: Rule) -> Row:
+    """The row that a rule of another package declares."""
+    return {"id": name, "severity": rule.severity, "when": rule.when, "reads": rule.reads}
+
+
+def _may_speak(rule: Row, policy: Policy) -> bool:
+    """True where the policy lets the rule speak about some file or image."""
+    name = rule["id"]
+    said = [policy.rules[name]] if name in policy.rules else []
+    said += [override.rules[name] for override in policy.overrides if name in override.rules]
+    severities = [settings.severity for settings in said if settings.severity is not None]
+    if any(severity is not Severity.OFF for severity in severities):
+        return True
+    if name in policy.rules and policy.rules[name].severity is Severity.OFF:
+        return False
+    return rule["severity"] is not Severity.OFF
+
+
 def rule_documentation(name: str) -> str:
     """The rule's own text: what it says, Risk, Remedy and Source. Raises `UsageError`."""
     rule = load_rule(name)
@@ -48,7 +91,7 @@ def explain_rule(name: str) -> str:
     """What `tagwatch explain RULE` prints. Raises `UsageError` for an unknown name."""
     rule = load_rule(name)
     facts = [f"severity: {rule.severity.value}"]
-    facts.append("needs: " + ", ".join(sorted(need.value for need in rule.needs)))
+    facts.append("needs: " + ", ".join(needs_text(rule)))
     facts.append(f"fix: {'--fix writes it' if rule.fixable else 'by hand'}")
     facts += [
         f"option {key}: {option.about} (default: {_shown(option.default)})"
@@ -56,6 +99,15 @@ def explain_rule(name: str) -> str:
     ]
     head = f"{rule.id}: {rule.title}\n" + "\n".join(f"  {fact}" for fact in facts)
     return f"{head}\n\n{rule_documentation(name)}\n"
+
+
+def needs_text(rule: Rule) -> list[str]:
+    """What a rule needs, in the words of `tagwatch explain`: all kinds of documents are one."""
+    words = {Reads.TAGS: "tags", Reads.HISTORY: "history"}
+    found = {words.get(one, "documents") for one in rule.reads}
+    if not found or rule.scope is not Scope.TARGET:  # these speak without evidence, too
+        found.add("text")
+    return sorted(found)
 
 
 def nearest(name: str, names: Mapping[str, object] | frozenset[str]) -> str | None:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tagwatch.audit.model.evidence import Evidence, is_readable
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, RunSubject, Scope, Statement
+from tagwatch.audit.rule.interface import Rule, RunSubject, Scope, Statement, row
 from tagwatch.audit.rule.phrase import name
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
@@ -106,10 +106,8 @@ def _failure(
 
 
 RULE = Rule(
-    id="check-incomplete",
+    **row("check-incomplete"),
     title="something could not be checked",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.TEXT}),
     scope=Scope.RUN,
     always_on=True,
     check=check,

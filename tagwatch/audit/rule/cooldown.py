@@ -15,13 +15,13 @@ Source: Renovate `minimumReleaseAge` and its issues 41955, 45236 (no dates outsi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.model.pattern import match_image
-from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import WATCH, day, instead, name
+from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
+from tagwatch.audit.rule.phrase import WATCH, day, first_after, instead, later, name
 
 __all__ = ["RULE", "check"]
 
@@ -34,7 +34,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     if any(match_image(glob, reference) for glob in subject.options["exempt"]):
         return
-    wanted = timedelta(days=subject.options["days"]) or subject.policy.defaults.cooldown
+    wanted = _wanted(subject)
     past = _of_registry(evidence.history)
     if not past or past[-1].ended:
         return
@@ -62,6 +62,20 @@ def check(subject: Subject) -> Iterator[Statement]:
     )
 
 
+def again(subject: Subject) -> datetime | None:
+    """When the present digest has been there for long enough."""
+    past = _of_registry(subject.evidence.history) if subject.evidence else ()
+    if not past:
+        return None
+    now, _ = _arrival(past)
+    return first_after(subject.at, later(now.first_seen, span=_wanted(subject)))
+
+
+def _wanted(subject: Subject) -> timedelta:
+    """How long an image must have been there."""
+    return timedelta(days=subject.options["days"]) or subject.policy.defaults.cooldown
+
+
 def _of_registry(history: tuple[Interval, ...]) -> tuple[Interval, ...]:
     """What was served: a publisher's commits tell what was built, and have no registry's digest."""
     return tuple(one for one in history if one.kind is not Seen.COMMITTED)
@@ -78,13 +92,12 @@ def _arrival(past: tuple[Interval, ...]) -> tuple[Interval, Interval | None]:
 
 
 RULE = Rule(
-    id="cooldown",
+    **row("cooldown"),
     title="image younger than the policy allows",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.HISTORY}),
     options={
         "days": Option(default=0, about="how many days; 0 takes defaults.cooldown"),
         "exempt": Option(default=(), about="images that may be new"),
     },
     check=check,
+    again=again,
 )

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import instead, name, served_now
 from tagwatch.source.text.edit import pin
 
@@ -42,10 +41,8 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="digest-single-platform",
+    **row("digest-single-platform"),
     title="pin of one platform only",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.DOCUMENTS}),
     fixable=True,
     check=check,
 )

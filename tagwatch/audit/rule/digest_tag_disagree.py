@@ -15,8 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import instead, listed, name, served_now
 
 __all__ = ["RULE", "check"]
@@ -43,9 +42,7 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="digest-tag-disagree",
+    **row("digest-tag-disagree"),
     title="digest that its tag never served",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.TAGS, Need.HISTORY}),
     check=check,
 )

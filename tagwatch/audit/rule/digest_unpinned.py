@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now, now_again
 from tagwatch.source.text.edit import pin
 
 __all__ = ["RULE", "check"]
@@ -42,10 +41,9 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="digest-unpinned",
+    **row("digest-unpinned"),
     title="no digest pin",
-    severity=Severity.OFF,
-    needs=frozenset({Need.TEXT}),
     fixable=True,
     check=check,
+    again=now_again,
 )

@@ -11,10 +11,10 @@ Source: endoflife.date.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import instead, name
+from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
+from tagwatch.audit.rule.phrase import instead, midnight, name
 from tagwatch.audit.rule.release_end import release_end
 
 __all__ = ["RULE", "check"]
@@ -39,11 +39,18 @@ def check(subject: Subject) -> Iterator[Statement]:
     )
 
 
+def again(subject: Subject) -> datetime | None:
+    """When the end comes near; from then on every day up to it, as the days are counted."""
+    end = release_end(subject)
+    if end is None or end.ends is None or (left := (end.ends - subject.at.date()).days) < 0:
+        return None
+    return midnight(end.ends, -min(left - 1, subject.options["days"]))
+
+
 RULE = Rule(
-    id="eol-soon",
+    **row("eol-soon"),
     title="release near its end of life",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.TAGS}),
     options={"days": Option(default=90, about="how many days ahead")},
     check=check,
+    again=again,
 )

@@ -16,8 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.evidence import evidence_key
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import FileSubject, Need, Rule, Scope, Statement
+from tagwatch.audit.rule.interface import FileSubject, Rule, Scope, Statement, row
 from tagwatch.audit.rule.phrase import name
 from tagwatch.audit.rule.stage import effective, final_stage, target_of
 
@@ -42,10 +41,8 @@ def check(subject: FileSubject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="healthcheck-missing",
+    **row("healthcheck-missing"),
     title="image without HEALTHCHECK",
-    severity=Severity.OFF,
-    needs=frozenset({Need.TEXT, Need.DOCUMENTS}),
     scope=Scope.FILE,
     check=check,
 )

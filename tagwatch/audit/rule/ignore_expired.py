@@ -14,11 +14,12 @@ Source: Trivy `.trivyignore.yaml` `expired_at`; adorsys/status-list-server issue
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, datetime
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, RunSubject, Scope, Statement
+from tagwatch.audit.rule.interface import Rule, RunSubject, Scope, Statement, row
+from tagwatch.audit.rule.phrase import first_after, midnight
 
-__all__ = ["RULE", "check"]
+__all__ = ["RULE", "again", "check"]
 
 
 def check(subject: RunSubject) -> Iterator[Statement]:
@@ -41,12 +42,19 @@ def check(subject: RunSubject) -> Iterator[Statement]:
             )
 
 
+def again(subject: RunSubject) -> datetime | None:
+    """When an ignore begins to count or ceases to, by its own end and the policy's `max_days`."""
+    ends = [date.fromisoformat(use.until) for use in subject.ignores if use.until]
+    most = subject.policy.ignore_policy.max_days
+    begin = (midnight(end, -most) for end in ends) if most is not None else ()
+    return first_after(subject.at, *(midnight(end, 1) for end in ends), *begin)
+
+
 RULE = Rule(
-    id="ignore-expired",
+    **row("ignore-expired"),
     title="ignore that no longer counts",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.TEXT}),
     scope=Scope.RUN,
     always_on=True,
     check=check,
+    again=again,
 )

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.catalogue import nearest
-from tagwatch.audit.rule.interface import Need, Rule, RunSubject, Scope, Statement
+from tagwatch.audit.rule.ignore_expired import again
+from tagwatch.audit.rule.interface import Rule, RunSubject, Scope, Statement, row
 
 __all__ = ["RULE", "check"]
 
@@ -47,11 +48,10 @@ def check(subject: RunSubject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="ignore-unused",
+    **row("ignore-unused"),
     title="ignore that takes nothing out",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.TEXT}),
     scope=Scope.RUN,
     always_on=True,
     check=check,
+    again=again,
 )

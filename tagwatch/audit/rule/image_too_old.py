@@ -15,9 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import day, days, name
+from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
+from tagwatch.audit.rule.phrase import day, days, later, name
 
 __all__ = ["RULE", "check"]
 
@@ -27,10 +26,8 @@ _FIRST_IMAGES = datetime(2013, 3, 1, tzinfo=UTC)
 
 def check(subject: Subject) -> Iterator[Statement]:
     """An image whose newest audited platform was built more than `days` days ago."""
-    evidence = subject.evidence
-    dates = [one.created_at for one in evidence.platforms if one.created_at] if evidence else []
-    built = max(dates, default=None)
-    if built is None or built < _FIRST_IMAGES:
+    built = _built(subject)
+    if built is None:
         return
     age = days(built, subject.at)
     if age > subject.options["days"]:
@@ -41,11 +38,25 @@ def check(subject: Subject) -> Iterator[Statement]:
         )
 
 
+def again(subject: Subject) -> datetime | None:
+    """When the image gets too old; then every day, as its age is told."""
+    built = _built(subject)
+    if built is None:
+        return None
+    return later(built, max(days(built, subject.at), subject.options["days"]) + 1)
+
+
+def _built(subject: Subject) -> datetime | None:
+    """When the newest audited platform was built, where that can be true."""
+    platforms = subject.evidence.platforms if subject.evidence else ()
+    built = max((one.created_at for one in platforms if one.created_at), default=None)
+    return None if built is None or built < _FIRST_IMAGES else built
+
+
 RULE = Rule(
-    id="image-too-old",
+    **row("image-too-old"),
     title="image built long ago",
-    severity=Severity.OFF,
-    needs=frozenset({Need.DOCUMENTS}),
     options={"days": Option(default=180, about="how old an image may be")},
     check=check,
+    again=again,
 )

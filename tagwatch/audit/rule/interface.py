@@ -1,6 +1,7 @@
 """What a rule is: a module with `RULE` and `check`, documented as Risk, Remedy and Source.
 
-A rule asks nobody. It sees a subject, and declares what it needs so that the plan fetches it.
+A rule asks nobody. It sees a subject, and declares what it reads so that the plan fetches it. What
+others must know of a rule of ours before it is imported stands in its row of `family.RULE_ROWS`.
 """
 
 from __future__ import annotations
@@ -8,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
+from functools import cache
 
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Fix, Severity
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
+from tagwatch.family import RULE_ROWS
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Ignore, Instruction, Location, Port, Problem, Target
@@ -20,30 +23,50 @@ from tagwatch.value import dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypedDict
+
+    class Row(TypedDict):
+        """The arguments of `Rule` that stand in a rule's row."""
+
+        id: str
+        severity: Severity
+        when: frozenset[str]
+        reads: frozenset[Reads]
+
 else:
     Any = object  # of fields, at run time
 
 __all__ = [
     "FileSubject",
     "IgnoreUse",
-    "Need",
     "Option",
+    "Reads",
     "Rule",
     "RunSubject",
     "Scope",
     "Statement",
     "Subject",
+    "row",
 ]
 
 
-class Need(Enum):
-    """What a rule must know. A rule that needs more than text is passed over without evidence."""
+class Reads(Enum):
+    """What a rule reads beside the text of files.
 
-    TEXT = "text"
+    `walk.need` fetches it. A rule about one target that reads any of it is passed over without
+    evidence.
+    """
+
     TAGS = "tags"
-    DOCUMENTS = "documents"
+    """The tag names of the repository and what they serve: versions, newer ones, deletions."""
+    MANIFESTS = "manifests"
+    """Indexes and manifests: platforms, layers, the bases they come from."""
+    CONFIGS = "configs"
+    """Image configs: user, environment, ports, labels, build steps, dates."""
+    ATTESTATIONS = "attestations"
+    """SBOMs and provenance that are attached to an image."""
     HISTORY = "history"
+    """What the tag served before, and why it moved."""
 
 
 class Scope(Enum):
@@ -89,32 +112,44 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule's own word about itself.
-
-    `always_on`: the policy may not turn it off. `judges_built`: it also speaks of a name that the
-    same file builds (Compose `build` with `image`), which nothing pulls.
-    """
+    """A rule's own word about itself. A rule of ours takes the first four from its row: `row`."""
 
     id: str
-    title: str
     severity: Severity
-    needs: frozenset[Need] = frozenset({Need.TEXT})
+    """The default; `off`: it speaks only where the policy gives it a severity."""
+    reads: frozenset[Reads]
+    """What is fetched for it. Empty: text tells it enough, so it is asked without evidence, too."""
+    when: frozenset[str] = frozenset()
+    """Occasions (`audit.verdict.occasion`), of which the targets must give one; empty: always."""
+    title: str
     scope: Scope = Scope.TARGET
     fixable: bool = False
     always_on: bool = False
+    """The policy may not turn it off."""
     judges_built: bool = False
+    """It also speaks of a name that the same file builds (Compose `build` with `image`)."""
     options: Mapping[str, Option] = field(default_factory=dict)
     check: Callable[[Any], Iterator[Statement]]
+    again: Callable[[Any], datetime | None] | None = None
+    """The first moment after `subject.at` at which `check` may say another thing of the same
+    subject, by time alone; None: never. A rule without it does not read the clock."""
 
     @property
     def defaults(self) -> dict[str, Any]:
         """The options as they are where the policy says nothing."""
         return {name: option.default for name, option in self.options.items()}
 
-    @property
-    def needs_evidence(self) -> bool:
-        """True where text alone cannot tell."""
-        return Need.TEXT not in self.needs
+
+@cache
+def row(name: str) -> Row:
+    """Return the row of a rule of ours, as arguments of its `Rule`; nothing is imported for it."""
+    severity, when, reads = RULE_ROWS[name]
+    return {
+        "id": name,
+        "severity": Severity(severity),
+        "when": frozenset(when.split()),
+        "reads": frozenset(map(Reads, reads.split())),
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,19 +1,20 @@
-"""What rules about a tag's last move share: is it recent, and the sentence that tells it."""
+"""What rules about a tag's last move share: is it recent, until when, and the sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from tagwatch.audit.model.change import Change
 from tagwatch.audit.rule.interface import Option, Subject
-from tagwatch.audit.rule.phrase import day, days, name
+from tagwatch.audit.rule.phrase import day, days, first_after, later, name
 from tagwatch.image.digest import short_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["RECENT", "config_of", "facts_of", "moved", "recent_change"]
+__all__ = ["RECENT", "config_of", "facts_of", "moved", "recent_change", "recent_until"]
 
 RECENT = {"days": Option(default=30, about="how many days a change is reported")}
 
@@ -25,6 +26,14 @@ def recent_change(subject: Subject) -> Change | None:
     if change is None or days(change.at, subject.at) > subject.options["days"]:
         return None
     return change
+
+
+def recent_until(subject: Subject) -> datetime | None:
+    """When the change is too old to be reported, where it is not yet."""
+    change = recent_change(subject)
+    if change is None:
+        return None
+    return first_after(subject.at, later(change.at, subject.options["days"] + 1))
 
 
 def moved(subject: Subject, change: Change) -> str:

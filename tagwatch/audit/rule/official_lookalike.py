@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.policy import is_official_namespace
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import name
 from tagwatch.image.reference import DOCKER_HUB
 
@@ -89,9 +89,7 @@ def is_one_slip(one: str, other: str) -> bool:
 
 
 RULE = Rule(
-    id="official-lookalike",
+    **row("official-lookalike"),
     title="name that resembles an official image",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.TEXT}),
     check=check,
 )

@@ -14,11 +14,11 @@ Source: endoflife.date; NIST SP 800-190, 4.2.2; Trivy `--exit-on-eol`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.knowledge import Cycle, Product
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import name
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.phrase import first_after, midnight, name
 from tagwatch.image.reference import DOCKER_HUB, Repository
 
 __all__ = ["RULE", "check"]
@@ -26,23 +26,15 @@ __all__ = ["RULE", "check"]
 
 def check(subject: Subject) -> Iterator[Statement]:
     """Systems of the audited platforms whose support ended before today."""
-    target, evidence, knowledge = subject.target, subject.evidence, subject.knowledge
-    if evidence is None or target.reference is None:
-        return
-    as_of = f", by facts of {knowledge.as_of.isoformat()}" if knowledge.as_of else ""
-    for system in sorted({facts.os_release for facts in evidence.platforms} - {""}):
-        family, _, release = system.partition(" ")
-        home = Repository(registry=DOCKER_HUB, path=f"library/{family}")
-        product = knowledge.product_of(home)
-        cycle = product.cycle_of(release) if product else None
-        if product is None or cycle is None or target.reference.repository == home:
-            continue
+    as_of = subject.knowledge.as_of
+    told = f", by facts of {as_of.isoformat()}" if as_of else ""
+    for system, product, cycle in _systems(subject):
         if not cycle.is_over and (cycle.ends is None or cycle.ends >= subject.at.date()):
             continue
         over = f"ended on {cycle.ends.isoformat()}" if cycle.ends else "is over"
-        what = _told(product, cycle, release)
+        what = _told(product, cycle, system)
         yield Statement(
-            message=f"{name(target)} stands on {what}, which {over}{as_of}",
+            message=f"{name(subject.target)} stands on {what}, which {over}{told}",
             remedy="use a build of the same version on a supported release",
             subject=system,
             evidence={
@@ -53,16 +45,36 @@ def check(subject: Subject) -> Iterator[Statement]:
         )
 
 
-def _told(product: Product, cycle: Cycle, release: str) -> str:
+def again(subject: Subject) -> datetime | None:
+    """The day after a system's support ends."""
+    ends = (cycle.ends for _, _, cycle in _systems(subject))
+    return first_after(subject.at, *(midnight(one, 1) for one in ends if one))
+
+
+def _systems(subject: Subject) -> Iterator[tuple[str, Product, Cycle]]:
+    """Each system of the image that the facts know, as it names itself."""
+    evidence, reference = subject.evidence, subject.target.reference
+    if evidence is None or reference is None:
+        return
+    for system in sorted({facts.os_release for facts in evidence.platforms} - {""}):
+        family, _, release = system.partition(" ")
+        home = Repository(registry=DOCKER_HUB, path=f"library/{family}")
+        product = subject.knowledge.product_of(home)
+        cycle = product.cycle_of(release) if product else None
+        if product is not None and cycle is not None and reference.repository != home:
+            yield system, product, cycle
+
+
+def _told(product: Product, cycle: Cycle, system: str) -> str:
     """`Debian 12 (bookworm)`, `Alpine Linux 3.20`."""
+    release = system.partition(" ")[2]
     codename = f" ({release})" if release.isalpha() else ""
     return f"{product.name} {cycle.name}{codename}"
 
 
 RULE = Rule(
-    id="os-eol",
+    **row("os-eol"),
     title="operating system past its end of life",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.DOCUMENTS}),
     check=check,
+    again=again,
 )

@@ -1,8 +1,11 @@
-"""The words that rules share: what an image is now, what to write instead, which day it was."""
+"""The words that rules share: what an image is now, what to write instead, which day it was.
+
+And when such words are no longer true: rules that count days say at which moment they look again.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.history import Seen
@@ -12,8 +15,8 @@ from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Target
 
-__all__ = ["WATCH", "day", "days", "facts", "instead", "listed", "name", "newest", "now"]
-__all__ += ["served_now"]
+__all__ = ["WATCH", "day", "days", "facts", "first_after", "instead", "later", "listed"]
+__all__ += ["midnight", "name", "newest", "now", "now_again", "served_now"]
 
 WATCH = "watch"
 """The kind of a target that is an entry of the watch list: nothing is written there to be fixed."""
@@ -42,6 +45,14 @@ def now(subject: Subject) -> str:
     if what is None:
         return f"{digest} {when}, and no version of it can be named"
     return f"{what} {when} ({digest})"
+
+
+def now_again(subject: Subject) -> datetime | None:
+    """When `now` says another day: what is of today is of yesterday after midnight."""
+    read_at = subject.evidence.at if subject.evidence is not None else None
+    if read_at is None:
+        return None
+    return first_after(subject.at, midnight(read_at.date()), midnight(read_at.date(), 1))
 
 
 def facts(evidence: Evidence | None) -> dict[str, str]:
@@ -88,6 +99,24 @@ def day(at: datetime) -> str:
 def days(since: datetime, at: datetime) -> int:
     """Whole days between two moments, never less than none."""
     return max(0, (at - since).days)
+
+
+def later(since: datetime, days: int = 0, span: timedelta = timedelta(0)) -> datetime | None:
+    """The moment so much later; None beyond the last year that a date can have."""
+    try:
+        return since + timedelta(days=days) + span
+    except OverflowError:
+        return None
+
+
+def midnight(on: date, days: int = 0) -> datetime | None:
+    """The first moment in UTC of the day so many days after `on`; None as `later`."""
+    return later(datetime.combine(on, time(), UTC), days)
+
+
+def first_after(at: datetime, *moments: datetime | None) -> datetime | None:
+    """The first of the moments that is still to come; None where none is."""
+    return min((one for one in moments if one is not None and one > at), default=None)
 
 
 def listed(items: tuple[str, ...]) -> str:

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import instead, name, served_now
 from tagwatch.source.text.edit import pin
 
@@ -41,10 +40,8 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="pin-unresolvable",
+    **row("pin-unresolvable"),
     title="pinned digest that is gone",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.TAGS}),
     fixable=True,
     check=check,
 )

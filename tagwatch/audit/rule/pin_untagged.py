@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import instead, name, served_now
 from tagwatch.source.text.edit import pin
 
@@ -39,10 +38,8 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="pin-untagged",
+    **row("pin-untagged"),
     title="pinned digest without a tag",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.TAGS, Need.HISTORY}),
     fixable=True,
     check=check,
 )

@@ -15,8 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tagwatch.audit.model.evidence import PlatformFacts
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import name
 
 __all__ = ["RULE", "check"]
@@ -55,9 +54,7 @@ def _differences(facts: list[PlatformFacts]) -> Iterator[str]:
 
 
 RULE = Rule(
-    id="platform-config-differs",
+    **row("platform-config-differs"),
     title="platforms of one tag run differently",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.DOCUMENTS}),
     check=check,
 )

@@ -13,11 +13,11 @@ Source: midnight-indexer issue 1384 (`latest` became arm64 only); official-image
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Option, Rule, Statement, Subject
-from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
+from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
+from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
+from tagwatch.audit.rule.phrase import first_after, later
 
 __all__ = ["RULE", "check"]
 
@@ -32,7 +32,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     evidence = subject.evidence
     if evidence is not None and evidence.platforms_offered:
         gone = [one for one in gone if one not in evidence.platforms_offered]
-    if not gone or subject.at - change.at < timedelta(hours=subject.options["grace_hours"]):
+    if not gone or subject.at - change.at < _grace(subject):
         return
     yield Statement(
         message=f"{moved(subject, change)} and no longer offers {', '.join(gone)}",
@@ -41,11 +41,21 @@ def check(subject: Subject) -> Iterator[Statement]:
     )
 
 
+def _grace(subject: Subject) -> timedelta:
+    return timedelta(hours=subject.options["grace_hours"])
+
+
+def again(subject: Subject) -> datetime | None:
+    """When the time of grace ends, and when the change is not recent any more."""
+    change = recent_change(subject)
+    due = later(change.at, span=_grace(subject)) if change else None
+    return first_after(subject.at, due, recent_until(subject))
+
+
 RULE = Rule(
-    id="platform-dropped",
+    **row("platform-dropped"),
     title="fewer platforms under the same tag",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
     options={**RECENT, "grace_hours": Option(default=24, about="hours a staged push may take")},
     check=check,
+    again=again,
 )

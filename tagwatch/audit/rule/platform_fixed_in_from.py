@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import FileSubject, Need, Rule, Scope, Statement
+from tagwatch.audit.rule.interface import FileSubject, Rule, Scope, Statement, row
 from tagwatch.audit.rule.stage import stage_of
 
 __all__ = ["RULE", "check"]
@@ -42,10 +41,8 @@ def check(subject: FileSubject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="platform-fixed-in-from",
+    **row("platform-fixed-in-from"),
     title="constant platform in FROM",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.TEXT}),
     scope=Scope.FILE,
     check=check,
 )

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import name
 
 __all__ = ["RULE", "check"]
@@ -41,9 +40,7 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="platform-lag",
+    **row("platform-lag"),
     title="platforms of one tag at different versions",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.DOCUMENTS}),
     check=check,
 )

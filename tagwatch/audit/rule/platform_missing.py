@@ -15,8 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import name
 from tagwatch.errors import UsageError
 from tagwatch.image.platform import Platform
@@ -64,9 +63,7 @@ def _runs_on(image: Platform, machine: Platform) -> bool:
 
 
 RULE = Rule(
-    id="platform-missing",
+    **row("platform-missing"),
     title="required platform not offered",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.DOCUMENTS}),
     check=check,
 )

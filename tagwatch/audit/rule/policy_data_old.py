@@ -12,9 +12,10 @@ Source: endoflife.date changes several times a week; `facts` have their date.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Option, Rule, RunSubject, Scope, Statement
+from tagwatch.audit.rule.interface import Option, Rule, RunSubject, Scope, Statement, row
+from tagwatch.audit.rule.phrase import midnight
 
 __all__ = ["RULE", "check"]
 
@@ -46,13 +47,21 @@ def check(subject: RunSubject) -> Iterator[Statement]:
         )
 
 
+def again(subject: RunSubject) -> datetime | None:
+    """When the facts get too old; then every day, as their age is told."""
+    as_of = subject.knowledge.as_of
+    if as_of is None:
+        return None
+    age = (subject.at.date() - as_of).days
+    return midnight(as_of, max(age, subject.options["days"]) + 1)
+
+
 RULE = Rule(
-    id="policy-data-old",
+    **row("policy-data-old"),
     title="bundled facts are old",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.TEXT}),
     scope=Scope.RUN,
     always_on=True,
     options={"days": Option(default=180, about="how old the facts may be")},
     check=check,
+    again=again,
 )

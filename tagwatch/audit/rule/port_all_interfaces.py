@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import FileSubject, Need, Option, Rule, Scope, Statement
+from tagwatch.audit.rule.interface import FileSubject, Option, Rule, Scope, Statement, row
 from tagwatch.audit.rule.published import is_everywhere, mapping, published
 
 __all__ = ["RULE", "check"]
@@ -49,10 +49,8 @@ def check(subject: FileSubject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="port-all-interfaces",
+    **row("port-all-interfaces"),
     title="port published on every interface",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.TEXT}),
     scope=Scope.FILE,
     options={
         "allow_ports": Option(

@@ -20,7 +20,7 @@ import math
 from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import FileSubject, Need, Rule, Scope, Statement
+from tagwatch.audit.rule.interface import FileSubject, Rule, Scope, Statement, row
 from tagwatch.audit.rule.published import Published, is_everywhere, published
 from tagwatch.source.target import Port
 
@@ -103,10 +103,8 @@ def _crowded(one: Published) -> Statement:
 
 
 RULE = Rule(
-    id="port-conflict",
+    **row("port-conflict"),
     title="host port published twice",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.TEXT}),
     scope=Scope.FILE,
     check=check,
 )

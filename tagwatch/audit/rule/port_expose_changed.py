@@ -16,8 +16,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.moved import RECENT, config_of, facts_of, moved, recent_change
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.moved import (
+    RECENT,
+    config_of,
+    facts_of,
+    moved,
+    recent_change,
+    recent_until,
+)
 from tagwatch.source.target import Port
 
 __all__ = ["RULE", "check"]
@@ -54,10 +61,9 @@ def _mapping(port: Port) -> str:
 
 
 RULE = Rule(
-    id="port-expose-changed",
+    **row("port-expose-changed"),
     title="other exposed ports under the same tag",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
     options=RECENT,
     check=check,
+    again=recent_until,
 )

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import FileSubject, Need, Option, Rule, Scope, Statement
+from tagwatch.audit.rule.interface import FileSubject, Option, Rule, Scope, Statement, row
 from tagwatch.audit.rule.published import published
 
 __all__ = ["RULE", "check"]
@@ -42,10 +41,8 @@ def check(subject: FileSubject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="port-privileged-host",
+    **row("port-privileged-host"),
     title="privileged host port",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.TEXT}),
     scope=Scope.FILE,
     options={"allow_ports": Option(default=(80, 443), about="host ports that may be", item=int)},
     check=check,

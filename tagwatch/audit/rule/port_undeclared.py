@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import listed, name
 from tagwatch.audit.rule.published import mappings
 
@@ -56,9 +55,7 @@ def _number(text: str) -> tuple[int, str]:
 
 
 RULE = Rule(
-    id="port-undeclared",
+    **row("port-undeclared"),
     title="published port that the image does not expose",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.DOCUMENTS}),
     check=check,
 )

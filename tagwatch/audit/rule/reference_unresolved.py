@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 
 __all__ = ["RULE", "check"]
 
@@ -54,10 +54,8 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="reference-unresolved",
+    **row("reference-unresolved"),
     title="reference that could not be resolved",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.TEXT}),
     judges_built=True,
     check=check,
 )

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import WATCH, name
 from tagwatch.source.target import names_registry
 
@@ -33,9 +32,7 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="registry-implicit",
+    **row("registry-implicit"),
     title="name without a registry",
-    severity=Severity.OFF,
-    needs=frozenset({Need.TEXT}),
     check=check,
 )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime
 
 from tagwatch.audit.model.knowledge import Cycle, Product
 from tagwatch.audit.model.resolution import Resolution
 from tagwatch.audit.rule.interface import Subject
+from tagwatch.audit.rule.phrase import midnight
 from tagwatch.value import dataclass
 
-__all__ = ["ReleaseEnd", "release_end"]
+__all__ = ["ReleaseEnd", "known_end", "release_end"]
 
-_OUTLIVES = timedelta(days=365)
-"""So much longer than the line after it a line with long support may live."""
+_OUTLIVES = 365
+"""So many days longer than the line after it a line with long support may live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,13 @@ class ReleaseEnd:
     ends: date | None
     told: str
     is_before: bool = False
+
+    @property
+    def over_at(self) -> datetime | None:
+        """The first moment at which it is over; None where that is not known."""
+        if self.ends is None:
+            return None
+        return midnight(self.ends, _OUTLIVES if self.is_before else 1)
 
     @property
     def line(self) -> str:
@@ -48,7 +56,17 @@ class ReleaseEnd:
 
 
 def release_end(subject: Subject) -> ReleaseEnd | None:
-    """When the support of the target's release line ends; None where that is not known."""
+    """When the support of the target's release line ends; None where that is not known.
+
+    Of a line before all that are known, that is said only when it must be over.
+    """
+    end = known_end(subject)
+    is_open = end is not None and end.is_before and end.over_at and subject.at < end.over_at
+    return None if is_open else end
+
+
+def known_end(subject: Subject) -> ReleaseEnd | None:
+    """See `release_end`; whatever day it is."""
     target, evidence, knowledge = subject.target, subject.evidence, subject.knowledge
     if evidence is None or target.reference is None or target.selector is not None:
         return None
@@ -60,8 +78,6 @@ def release_end(subject: Subject) -> ReleaseEnd | None:
     if cycle is None and not _is_of_another_product(evidence.resolution):
         cycle, is_before = product.cycle_after(version), True
     if cycle is None or (cycle.ends is None and not cycle.is_over):
-        return None
-    if is_before and cycle.ends and subject.at.date() - cycle.ends < _OUTLIVES:
         return None
     as_of = f", by facts of {knowledge.as_of.isoformat()}" if knowledge.as_of else ""
     return ReleaseEnd(

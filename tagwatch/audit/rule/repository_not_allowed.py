@@ -15,8 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import listed, name
 
 __all__ = ["RULE", "check"]
@@ -46,9 +45,7 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="repository-not-allowed",
+    **row("repository-not-allowed"),
     title="repository outside the allowed list",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.TEXT}),
     check=check,
 )

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from tagwatch.audit.fact.secret import leak_of
 from tagwatch.audit.model.evidence import Evidence, Leak, evidence_key
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import FileSubject, Need, Rule, Scope, Statement
+from tagwatch.audit.rule.interface import FileSubject, Rule, Scope, Statement, row
 from tagwatch.audit.rule.phrase import name
 from tagwatch.audit.rule.stage import final_stage, inherited_stages
 from tagwatch.source.target import Instruction, Target
@@ -79,10 +79,8 @@ def _statement(
 
 
 RULE = Rule(
-    id="secret-in-env",
+    **row("secret-in-env"),
     title="credential in the environment",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.TEXT, Need.DOCUMENTS}),
     scope=Scope.FILE,
     check=check,
 )

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import name
 
 __all__ = ["RULE", "check"]
@@ -36,9 +36,7 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="secret-in-history",
+    **row("secret-in-history"),
     title="credential in a build step",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.DOCUMENTS}),
     check=check,
 )

@@ -12,10 +12,10 @@ Source: NIST SP 800-190, 4.2.2; docker-library/official-images README (tags leav
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import days, facts, instead, name, newest
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.phrase import days, facts, instead, later, name, newest
 from tagwatch.audit.version.lifecycle import Lifecycle
 from tagwatch.source.text.edit import bump
 
@@ -39,11 +39,19 @@ def check(subject: Subject) -> Iterator[Statement]:
     )
 
 
+def again(subject: Subject) -> datetime | None:
+    """When the rest is a day longer, where nobody says when the tag was looked at."""
+    evidence = subject.evidence
+    if evidence is None or evidence.at is not None or not evidence.history:
+        return None
+    since = evidence.history[-1].first_seen
+    return later(since, days(since, subject.at) + 1)
+
+
 RULE = Rule(
-    id="tag-abandoned",
+    **row("tag-abandoned"),
     title="tag that stopped moving",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.HISTORY}),
     fixable=True,
     check=check,
+    again=again,
 )

@@ -17,9 +17,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tagwatch.audit.model.change import Verdict
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.moved import RECENT, config_of, facts_of, moved, recent_change
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.moved import (
+    RECENT,
+    config_of,
+    facts_of,
+    moved,
+    recent_change,
+    recent_until,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,10 +67,9 @@ def _shown(value: Any) -> str:
 
 
 RULE = Rule(
-    id="tag-config-changed",
+    **row("tag-config-changed"),
     title="image runs differently under the same tag",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
     options=RECENT,
     check=check,
+    again=recent_until,
 )

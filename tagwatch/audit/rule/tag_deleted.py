@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.resolution import Status
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import day, facts, instead, name
 
 __all__ = ["RULE", "check"]
@@ -62,9 +62,7 @@ def _message(subject: Subject) -> str:
 
 
 RULE = Rule(
-    id="tag-deleted",
+    **row("tag-deleted"),
     title="tag that does not exist",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.TAGS}),
     check=check,
 )

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.change import Verdict
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
 
 __all__ = ["RULE", "check"]
 
@@ -45,10 +45,9 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="tag-downgraded",
+    **row("tag-downgraded"),
     title="tag went to an older version",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.HISTORY}),
     options=RECENT,
     check=check,
+    again=recent_until,
 )

@@ -15,10 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.resolution import Status
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now, now_again
 from tagwatch.source.text.edit import bump, pin
 
 __all__ = ["RULE", "check"]
@@ -50,10 +49,9 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="tag-latest",
+    **row("tag-latest"),
     title="image with the tag latest",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.TEXT}),
     fixable=True,
     check=check,
+    again=now_again,
 )

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
 
 __all__ = ["RULE", "check"]
 
@@ -37,10 +36,9 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="tag-os-shifted",
+    **row("tag-os-shifted"),
     title="other operating system under the same tag",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
     options=RECENT,
     check=check,
+    again=recent_until,
 )

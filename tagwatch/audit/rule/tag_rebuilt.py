@@ -16,9 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.change import Verdict
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
 
 __all__ = ["RULE", "check"]
 
@@ -42,10 +41,9 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="tag-rebuilt",
+    **row("tag-rebuilt"),
     title="version rebuilt on a newer base",
-    severity=Severity.NOTE,
-    needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
     options=RECENT,
     check=check,
+    again=recent_until,
 )

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.change import Verdict
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
 from tagwatch.audit.rule.phrase import instead
 
 __all__ = ["RULE", "check"]
@@ -57,10 +57,9 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="tag-replaced",
+    **row("tag-replaced"),
     title="version pushed again with other content",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.HISTORY, Need.DOCUMENTS}),
     options=RECENT,
     check=check,
+    again=recent_until,
 )

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.history import Seen
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import day, facts, instead, name, newest
 from tagwatch.audit.version.lifecycle import Lifecycle
 from tagwatch.source.text.edit import bump
@@ -45,10 +44,8 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 RULE = Rule(
-    id="tag-unsupported",
+    **row("tag-unsupported"),
     title="tag that is no longer built",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.TAGS, Need.HISTORY}),
     fixable=True,
     check=check,
 )

@@ -16,9 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.evidence import Evidence, evidence_key
-from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.pattern import match_image
-from tagwatch.audit.rule.interface import FileSubject, Need, Option, Rule, Scope, Statement
+from tagwatch.audit.rule.interface import FileSubject, Option, Rule, Scope, Statement, row
 from tagwatch.audit.rule.phrase import name
 from tagwatch.audit.rule.stage import effective, final_stage, target_of
 from tagwatch.source.target import Target
@@ -84,10 +83,8 @@ def _drops(target: Target, subject: FileSubject) -> bool:
 
 
 RULE = Rule(
-    id="user-root",
+    **row("user-root"),
     title="image that runs as root",
-    severity=Severity.WARNING,
-    needs=frozenset({Need.TEXT, Need.DOCUMENTS}),
     scope=Scope.FILE,
     options={"drop_root": Option(default=(), about="bases whose entrypoint gives root up")},
     check=check,

@@ -15,11 +15,11 @@ Source: endoflife.date; NIST SP 800-190, 4.2.2.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.phrase import instead, name
-from tagwatch.audit.rule.release_end import release_end
+from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.phrase import first_after, instead, name
+from tagwatch.audit.rule.release_end import known_end, release_end
 
 __all__ = ["RULE", "check"]
 
@@ -41,10 +41,15 @@ def check(subject: Subject) -> Iterator[Statement]:
     )
 
 
+def again(subject: Subject) -> datetime | None:
+    """When the line is over."""
+    end = known_end(subject)
+    return first_after(subject.at, end.over_at) if end else None
+
+
 RULE = Rule(
-    id="version-eol",
+    **row("version-eol"),
     title="release past its end of life",
-    severity=Severity.ERROR,
-    needs=frozenset({Need.TAGS}),
     check=check,
+    again=again,
 )

@@ -1,8 +1,8 @@
 """What there is to judge: rules without an occasion are not even imported.
 
 A warm `check` of one file is answered in the time that forty imports would take. An occasion is a
-cheap word about all targets at once; it may be given without need, and must be given where the
-rule could speak. A rule that is not in `OCCASIONS` is always asked.
+cheap word about all targets at once; it may be given without need, and must be given where a rule
+that names it (in its row of `family.RULE_ROWS`) could speak.
 """
 
 from __future__ import annotations
@@ -17,61 +17,8 @@ from tagwatch.audit.model.resolution import Status
 from tagwatch.image.reference import DOCKER_HUB, Reference
 from tagwatch.source.target import Extraction, Target
 
-__all__ = ["OCCASIONS", "occasions"]
+__all__ = ["occasions"]
 
-OCCASIONS: dict[str, frozenset[str]] = {
-    "tag-missing": frozenset({"untagged"}),
-    "tag-latest": frozenset({"latest"}),
-    "tag-moving": frozenset({"alias"}),
-    "tag-deleted": frozenset({"absent"}),
-    "tag-unsupported": frozenset({"ending"}),
-    "tag-abandoned": frozenset({"ending"}),
-    "tag-replaced": frozenset({"change"}),
-    "tag-rebuilt": frozenset({"change"}),
-    "tag-downgraded": frozenset({"change"}),
-    "tag-os-shifted": frozenset({"change"}),
-    "tag-config-changed": frozenset({"change"}),
-    "port-expose-changed": frozenset({"change"}),
-    "platform-dropped": frozenset({"change"}),
-    "cooldown": frozenset({"history"}),
-    "reference-unresolved": frozenset({"unresolved"}),
-    "registry-not-allowed": frozenset({"access"}),
-    "repository-not-allowed": frozenset({"access"}),
-    "official-lookalike": frozenset({"unofficial"}),
-    "digest-tag-disagree": frozenset({"pin"}),
-    "digest-single-platform": frozenset({"pin"}),
-    "pin-unresolvable": frozenset({"pin"}),
-    "pin-untagged": frozenset({"pin"}),
-    "base-not-approved": frozenset({"approval"}),
-    "base-unknown": frozenset({"approval"}),
-    "base-claim-conflict": frozenset({"base"}),
-    "base-stale": frozenset({"base", "pin"}),
-    "base-behind": frozenset({"newer"}),
-    "version-eol": frozenset({"product"}),
-    "eol-soon": frozenset({"product"}),
-    "os-eol": frozenset({"system"}),
-    "image-too-old": frozenset({"documents"}),
-    "policy-data-old": frozenset({"product"}),
-    "platform-missing": frozenset({"demand"}),
-    "platform-lag": frozenset({"platforms"}),
-    "platform-config-differs": frozenset({"platforms"}),
-    "os-mismatch": frozenset({"offer"}),
-    "platform-fixed-in-from": frozenset({"flag"}),
-    "user-root": frozenset({"FROM"}),
-    "secret-in-env": frozenset({"ENV", "ARG", "secret"}),
-    "secret-in-history": frozenset({"secret"}),
-    "healthcheck-missing": frozenset({"FROM"}),
-    "add-remote": frozenset({"ADD"}),
-    "attestation-missing": frozenset({"documents"}),
-    "port-all-interfaces": frozenset({"port"}),
-    "port-privileged-host": frozenset({"port"}),
-    "port-conflict": frozenset({"port"}),
-    "port-undeclared": frozenset({"port"}),
-    "port-suspicious": frozenset({"port", "EXPOSE"}),
-    "check-incomplete": frozenset({"gap"}),
-    "ignore-expired": frozenset({"ignore"}),
-    "ignore-unused": frozenset({"ignore"}),
-}
 _PATTERN = re.compile(r"(?:^|[._-])[xX](?:$|[._-])")
 
 

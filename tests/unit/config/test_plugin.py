@@ -26,21 +26,26 @@ def check(subject):
         if word in subject.target.text:
             yield Statement(message=f"{subject.target.text} has {word}")
 
-RULE = Rule(id="no-alpine", title="no Alpine", severity=Severity.NOTE, check=check,
-            options={"words": Option(default=("alpine",), about="what is not wanted")})
+RULE = Rule(id="no-alpine", title="no Alpine", severity=Severity.NOTE, reads=frozenset(),
+            check=check, options={"words": Option(default=("alpine",), about="what is not wanted")})
 '''
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, module: str, text: str) -> Path:
+    site = folder / "site"
+    name = module.replace("_", "-")
+    information = site / f"{module}-1.0.dist-info"
+    information.mkdir(parents=True)
+    (site / f"{module}.py").write_text(text)
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(f"[tagwatch.rules]\n{name} = {module}:RULE\n")
+    monkeypatch.syspath_prepend(site)
+    return folder
 
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    site = tmp_path / "site"
-    information = site / "no_alpine-1.0.dist-info"
-    information.mkdir(parents=True)
-    (site / "no_alpine.py").write_text(RULE)
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: no-alpine\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[tagwatch.rules]\nno-alpine = no_alpine:RULE\n")
-    monkeypatch.syspath_prepend(site)
-    return tmp_path
+    return install(tmp_path, monkeypatch, "no_alpine", RULE)
 
 
 def test_a_rule_of_another_package(installed: Path) -> None:
@@ -59,3 +64,15 @@ def test_its_options_are_checked_like_our_own(installed: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_configuration(path, {}, installed)
     assert "words" in caught.value.hint
+
+
+def test_one_that_does_not_say_what_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one made for another tagwatch: told with its own word, and where it comes from."""
+    install(tmp_path, monkeypatch, "older_rule", RULE.replace("reads=frozenset(),", ""))
+    path = tmp_path / "tagwatch.yaml"
+    path.write_text("policy: {rules: {older-rule: {severity: error}}}")
+    with pytest.raises(ConfigError, match=r"of another package .*'reads'") as caught:
+        load_configuration(path, {}, tmp_path)
+    assert "'older_rule:RULE'" in caught.value.hint
