@@ -136,9 +136,9 @@ def _list(value: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def _shown(value: object) -> str:
+    if not value:
+        return _NOTHING
     match value:
-        case None | "" | [] | {}:
-            return _NOTHING
         case list():
             return " ".join(str(part) for part in value)
         case dict():

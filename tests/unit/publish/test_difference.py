@@ -11,7 +11,19 @@ from tagwatch.audit.diff.document import diff_document
 from tagwatch.publish.html.difference import Difference, differences, not_compared
 from tagwatch.publish.html.layers import stack_of
 from tests import official
-from tests.image_builder import Built, attest, build, copy, entrypoint, index, run, spdx, user
+from tests.image_builder import (
+    Built,
+    attest,
+    build,
+    copy,
+    entrypoint,
+    env,
+    index,
+    label,
+    run,
+    spdx,
+    user,
+)
 from tests.official import app, python
 
 
@@ -28,6 +40,13 @@ def test_a_new_version_shows_its_variable_and_steps() -> None:
     found = rows(python(0, "3.12.3"), python(0, "3.12.4"))
     assert ("env PYTHON_VERSION", "3.12.3", "3.12.4") in found
     assert any(what == "build step" for what, _, _ in found)
+
+
+def test_new_variables_and_labels_are_shown_with_their_values() -> None:
+    before = python()
+    found = rows(before, build(env("MODE", "fast"), label("team", "shop"), base=before))
+    assert ("env", "none", "MODE=fast") in found
+    assert ("labels", "none", "team=shop") in found
 
 
 def test_user_and_entrypoint_as_pairs() -> None:
