@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Need, Rule, Statement, Subject
-from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change
+from tagwatch.audit.rule.moved import RECENT, facts_of, moved, primary_of, recent_change
 
 __all__ = ["RULE", "check"]
 
@@ -23,10 +23,10 @@ __all__ = ["RULE", "check"]
 def check(subject: Subject) -> Iterator[Statement]:
     """A recent change between two known and different OS releases."""
     change = recent_change(subject)
-    releases = change.diff.get("os_release") if change else None
-    if change is None or not isinstance(releases, list | tuple) or len(releases) != 2:
+    primary = primary_of(change)
+    if change is None or primary is None:
         return
-    old, new = (str(release) for release in releases)
+    old, new = primary.os_release
     if not old or not new or old == new:
         return
     yield Statement(
