@@ -1,6 +1,6 @@
 """Judging a change: which verdict a tag's step from one image to another deserves, and why.
 
-Kept apart from the value (`change.change`), so that reading a stored verdict costs nothing.
+Kept apart from the value (`model.change`), so that reading a stored verdict costs nothing.
 """
 
 from __future__ import annotations

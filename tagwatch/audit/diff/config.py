@@ -22,6 +22,7 @@ RUN_FIELDS = (
     "shell",
     "onbuild",
 )
+"""What decides how a container runs, beside its environment."""
 
 VOLATILE_LABELS = frozenset(
     {"org.opencontainers.image.created", "org.opencontainers.image.revision"}
