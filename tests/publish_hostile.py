@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tagwatch.audit.model.diff import (
+    ConfigDiff,
+    Gap,
+    ImageDiff,
+    LayerDiff,
+    LayerEntry,
+    MapDiff,
+    PackageChange,
+    PackageDiff,
+    PlatformDiff,
+    SetDiff,
+    StepDiff,
+)
 from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Remark
 from tests.publish_sample import sample
@@ -45,16 +59,29 @@ def hostile() -> AuditResult:
         )
         for moved in result.changes
     )
-    diff = {
-        "layers": {
-            "shared": [{"i": 0, "size": 1, "created_by": HOSTILE, "diff_id": HOSTILE}],
-            "removed": HOSTILE,
-            "added": [HOSTILE, {"i": "x", "size": None, "created_by": HOSTILE}],
-        },
-        "config": {HOSTILE: [HOSTILE, "x"], "labels": {"changed": {HOSTILE: [HOSTILE, HOSTILE]}}},
-        "platforms": HOSTILE,
-        "not_compared": [{"what": HOSTILE, "why": HOSTILE}, HOSTILE],
-    }
+    layer = LayerEntry(position=0, size=1, created_by=HOSTILE, diff_id=Digest(HOSTILE))
+    primary = PlatformDiff(
+        platform=HOSTILE,
+        layers=LayerDiff(shared=(layer,), added=(replace(layer, position=1, size=None),)),
+        config=ConfigDiff(
+            user=(HOSTILE, "x"),
+            entrypoint=((), (HOSTILE,)),
+            exposed_ports=SetDiff(added=(HOSTILE,)),
+            env=MapDiff(added={HOSTILE: HOSTILE}),
+            labels=MapDiff(changed={HOSTILE: (HOSTILE, "x")}),
+        ),
+        steps=StepDiff(removed=(HOSTILE,)),
+        os_release=(HOSTILE, "x"),
+        attestations=((HOSTILE,), ()),
+        packages=PackageDiff(
+            source=HOSTILE, changed=(PackageChange(purl=HOSTILE, old=HOSTILE, new=HOSTILE),)
+        ),
+    )
+    diff = ImageDiff(
+        platforms=(primary, primary),
+        added=(HOSTILE,),
+        not_compared=(Gap(what=HOSTILE, why=HOSTILE),),
+    )
     evidence = {
         key: replace(
             known,

@@ -11,6 +11,19 @@ from datetime import UTC, datetime
 
 from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
 from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.diff import (
+    ConfigDiff,
+    Gap,
+    ImageDiff,
+    LayerDiff,
+    LayerEntry,
+    MapDiff,
+    PackageChange,
+    PackageDiff,
+    PlatformDiff,
+    SizeDiff,
+    StepDiff,
+)
 from tagwatch.audit.model.evidence import Evidence, PlatformFacts
 from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.model.resolution import Basis, Newer, Resolution, Status
@@ -24,6 +37,7 @@ __all__ = ["AT", "CHANGES", "EVIDENCE", "TARGETS", "digest", "target"]
 
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 PLATFORMS = ("linux/amd64", "linux/arm64")
+APT = "RUN apt-get install -y"
 
 
 def digest(what: str) -> Digest:
@@ -120,107 +134,91 @@ def facts(
     )
 
 
-def layer(index: int, what: str, size: int, step: str) -> dict[str, object]:
-    return {"i": index, "diff_id": digest(what), "size": size, "created_by": step}
+def layer(position: int, what: str, size: int, step: str) -> LayerEntry:
+    return LayerEntry(position=position, diff_id=digest(what), size=size, created_by=step)
 
 
-POSTGRES_DIFF = {
-    "schema_version": 1,
-    "verdict": "replaced",
-    "layers": {
-        "shared": [layer(0, "bookworm", 28_230_044, "ADD debian bookworm rootfs.tar.xz /")],
-        "removed": [
-            layer(1, "pg1", 4_511_201, "RUN apt-get install -y --no-install-recommends gnupg less"),
-            layer(2, "pg2", 8_066_321, "RUN gosu nobody true"),
-            layer(3, "pg3", 112_411_880, "RUN apt-get install -y postgresql-16=16.4-1.pgdg120+2"),
-            layer(4, "pg4", 9_821, "COPY docker-entrypoint.sh /usr/local/bin/"),
-        ],
-        "added": [
-            layer(
-                1, "pg1b", 4_511_340, "RUN apt-get install -y --no-install-recommends gnupg less"
+POSTGRES_DIFF = ImageDiff(
+    platforms=(
+        PlatformDiff(
+            platform="linux/amd64",
+            layers=LayerDiff(
+                shared=(layer(0, "bookworm", 28_230_044, "ADD debian bookworm rootfs.tar.xz /"),),
+                removed=(
+                    layer(1, "pg1", 4_511_201, f"{APT} --no-install-recommends gnupg less"),
+                    layer(2, "pg2", 8_066_321, "RUN gosu nobody true"),
+                    layer(3, "pg3", 112_411_880, f"{APT} postgresql-16=16.4-1.pgdg120+2"),
+                    layer(4, "pg4", 9_821, "COPY docker-entrypoint.sh /usr/local/bin/"),
+                ),
+                added=(
+                    layer(1, "pg1b", 4_511_340, f"{APT} --no-install-recommends gnupg less"),
+                    layer(2, "pg2b", 8_066_400, "RUN gosu nobody true"),
+                    layer(3, "pg3b", 112_430_412, f"{APT} postgresql-16=16.4-1.pgdg120+2"),
+                    layer(
+                        4,
+                        "pg4b",
+                        10_377,
+                        "COPY docker-entrypoint.sh docker-ensure-initdb.sh /usr/local/bin/",
+                    ),
+                ),
             ),
-            layer(2, "pg2b", 8_066_400, "RUN gosu nobody true"),
-            layer(3, "pg3b", 112_430_412, "RUN apt-get install -y postgresql-16=16.4-1.pgdg120+2"),
-            layer(
-                4,
-                "pg4b",
-                10_377,
-                "COPY docker-entrypoint.sh docker-ensure-initdb.sh /usr/local/bin/",
+            size=SizeDiff(old=153_229_267, new=153_248_573, config_delta=212),
+            config=ConfigDiff(
+                entrypoint=(("docker-entrypoint.sh",), ("/usr/local/bin/docker-entrypoint.sh",)),
+                cmd=(("postgres",), ("postgres",)),
+                env=MapDiff(changed={"GOSU_VERSION": ("1.17", "1.18")}),
             ),
-        ],
-        "moved": [],
-        "recompressed": [],
-    },
-    "size": {
-        "compressed_old": 153_229_267,
-        "compressed_new": 153_248_573,
-        "delta": 19_306,
-        "percent": 0.0,
-        "config_delta": 212,
-    },
-    "config": {
-        "user": ["", ""],
-        "entrypoint": [["docker-entrypoint.sh"], ["/usr/local/bin/docker-entrypoint.sh"]],
-        "cmd": [["postgres"], ["postgres"]],
-        "env": {"added": {}, "removed": {}, "changed": {"GOSU_VERSION": ["1.17", "1.18"]}},
-        "exposed_ports": {"added": [], "removed": []},
-        "volumes": {"added": [], "removed": []},
-        "labels": {"added": {}, "removed": {}, "changed": {}},
-    },
-    "steps": {
-        "same": 9,
-        "removed": ["COPY docker-entrypoint.sh /usr/local/bin/"],
-        "added": ["COPY docker-entrypoint.sh docker-ensure-initdb.sh /usr/local/bin/"],
-    },
-    "os_release": ["debian bookworm", "debian bookworm"],
-    "platforms": {"added": [], "removed": ["linux/386"], "unchanged": 7, "lagging": []},
-    "not_compared": [{"what": "packages", "why": "no SBOM on the old digest"}],
-}
-PYTHON_DIFF = {
-    "schema_version": 1,
-    "verdict": "upgraded",
-    "layers": {
-        "shared": [],
-        "removed": [
-            layer(0, "bookworm", 28_230_044, "ADD debian bookworm rootfs.tar.xz /"),
-            layer(1, "py1", 3_513_080, "RUN apt-get install -y ca-certificates netbase tzdata"),
-            layer(2, "py2", 13_658_115, "RUN build python 3.12.11"),
-            layer(3, "py3", 250, "RUN ln -s python3 /usr/local/bin/python"),
-        ],
-        "added": [
-            layer(0, "trixie", 29_773_422, "ADD debian trixie rootfs.tar.xz /"),
-            layer(1, "py1b", 1_291_810, "RUN apt-get install -y ca-certificates netbase tzdata"),
-            layer(2, "py2b", 13_744_932, "RUN build python 3.12.12"),
-            layer(3, "py3b", 250, "RUN ln -s python3 /usr/local/bin/python"),
-        ],
-        "moved": [],
-        "recompressed": [],
-    },
-    "size": {
-        "compressed_old": 45_401_489,
-        "compressed_new": 44_810_414,
-        "delta": -591_075,
-        "percent": -1.3,
-        "config_delta": 3,
-    },
-    "config": {
-        "env": {"added": {}, "removed": {}, "changed": {"PYTHON_VERSION": ["3.12.11", "3.12.12"]}},
-    },
-    "os_release": ["debian bookworm", "debian trixie"],
-    "packages": {
-        "source": "spdx",
-        "added": [],
-        "removed": [],
-        "changed": [
-            {"purl": "pkg:deb/debian/libc6", "old": "2.36-9+deb12u13", "new": "2.41-12"},
-            {"purl": "pkg:deb/debian/libssl3t64", "old": "3.0.17-1", "new": "3.5.4-1"},
-            {"purl": "pkg:pypi/pip", "old": "25.0.1", "new": "25.3"},
-        ],
-        "same": 41,
-    },
-    "platforms": {"added": ["linux/riscv64"], "removed": [], "unchanged": 8, "lagging": []},
-    "not_compared": [],
-}
+            steps=StepDiff(
+                same=9,
+                removed=("COPY docker-entrypoint.sh /usr/local/bin/",),
+                added=("COPY docker-entrypoint.sh docker-ensure-initdb.sh /usr/local/bin/",),
+                removed_in_all=1,
+                added_in_all=1,
+            ),
+            os_release=("debian bookworm", "debian bookworm"),
+        ),
+    ),
+    dropped=("linux/386",),
+    common=7,
+    not_compared=(Gap(what="packages", why="no SBOM on the old digest"),),
+)
+PYTHON_DIFF = ImageDiff(
+    platforms=(
+        PlatformDiff(
+            platform="linux/amd64",
+            layers=LayerDiff(
+                removed=(
+                    layer(0, "bookworm", 28_230_044, "ADD debian bookworm rootfs.tar.xz /"),
+                    layer(1, "py1", 3_513_080, f"{APT} ca-certificates netbase tzdata"),
+                    layer(2, "py2", 13_658_115, "RUN build python 3.12.11"),
+                    layer(3, "py3", 250, "RUN ln -s python3 /usr/local/bin/python"),
+                ),
+                added=(
+                    layer(0, "trixie", 29_773_422, "ADD debian trixie rootfs.tar.xz /"),
+                    layer(1, "py1b", 1_291_810, f"{APT} ca-certificates netbase tzdata"),
+                    layer(2, "py2b", 13_744_932, "RUN build python 3.12.12"),
+                    layer(3, "py3b", 250, "RUN ln -s python3 /usr/local/bin/python"),
+                ),
+            ),
+            size=SizeDiff(old=45_401_489, new=44_810_414, config_delta=3),
+            config=ConfigDiff(env=MapDiff(changed={"PYTHON_VERSION": ("3.12.11", "3.12.12")})),
+            os_release=("debian bookworm", "debian trixie"),
+            packages=PackageDiff(
+                source="spdx",
+                changed=(
+                    PackageChange(
+                        purl="pkg:deb/debian/libc6", old="2.36-9+deb12u13", new="2.41-12"
+                    ),
+                    PackageChange(purl="pkg:deb/debian/libssl3t64", old="3.0.17-1", new="3.5.4-1"),
+                    PackageChange(purl="pkg:pypi/pip", old="25.0.1", new="25.3"),
+                ),
+                same=41,
+            ),
+        ),
+    ),
+    added=("linux/riscv64",),
+    common=8,
+)
 
 CHANGES = {
     "python:3.12-slim": Change(

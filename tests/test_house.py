@@ -87,14 +87,14 @@ FLOORS: dict[str, str] = {
         official_images write
     """,
     "publish": """
-        interface text
+        diff_document diff_text interface text
         machine wording
         answer github gitlab junit movement sarif
         console html markdown notify
         files
     """,
     "ledger": """
-        codec connection record timeline
+        codec connection old_diff record timeline
         intern maintenance outbox row schema spool standing
         memory sight upgrade
         read

@@ -48,13 +48,14 @@ def run(options: argparse.Namespace) -> int:
     asking = replace(asking_of(options), shows=IMAGE_SHOWS)
     change = compare(options.old, options.new, site, asking, demanded=platforms)
     if options.format == "json":
+        from tagwatch.publish.diff_document import diff_document
         from tagwatch.publish.machine import dump
 
-        answer(dump(change.diff))
+        answer(dump(diff_document(change)))
     else:
-        from tagwatch.audit.reading.text import diff_text
+        from tagwatch.publish.diff_text import diff_text
 
-        answer(diff_text(change.diff))
+        answer(diff_text(change))
     return 0 if change.verdict is Verdict.IDENTICAL else 1
 
 

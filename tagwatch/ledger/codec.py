@@ -224,8 +224,6 @@ def _decoder(kind: Any) -> Decoder:
         return kind
     if isinstance(kind, type) and is_value(kind):
         return _record(kind)
-    if kind is object:
-        return lambda value: value
     raise TypeError(f"no stored form for {kind!r}")
 
 
@@ -275,7 +273,7 @@ def _mapping(arguments: tuple[Any, ...]) -> Decoder:
 def _record(kind: type) -> Decoder:
     """Fields are looked up at their first value: most evidence has no change, base or pin."""
     annotations = kind.__annotations__
-    scope = {**vars(sys.modules[kind.__module__]), "Any": object}
+    scope = vars(sys.modules[kind.__module__])
     readers: dict[str, Decoder] = {}
 
     def read(value: Any) -> Any:

@@ -6,9 +6,19 @@ costs about 27 bytes, and a repository is read in one stretch. Times are microse
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlite_utils import Database, Migrations
 
+from tagwatch.errors import LedgerError
+from tagwatch.ledger.codec import compress, expand
 from tagwatch.ledger.connection import APPLICATION_ID
+from tagwatch.ledger.old_diff import (
+    upgraded_change,
+    upgraded_evidence,
+    upgraded_lines,
+    upgraded_result,
+)
 
 __all__ = ["MIGRATIONS"]
 
@@ -198,3 +208,40 @@ def v5_audited(db: Database) -> None:
     """For which platforms the documents of a repository's tags were read whole."""
     db.execute("ALTER TABLE repository ADD COLUMN audited TEXT")
     db.execute("PRAGMA user_version = 5")
+
+
+@MIGRATIONS()
+def v6_diffs(db: Database) -> None:
+    """Diffs as values, wherever a change is stored; they were the JSON that people are given."""
+    _rewrite(db, "move", "repository_id, tag_id, n", "change", _packed(upgraded_change))
+    _rewrite(db, "evidence", "rowid", "body", upgraded_evidence)
+    _rewrite(db, "run", "id", "result", _packed(upgraded_result))
+    _rewrite(db, "run", "id", "evidence", _packed(upgraded_lines))
+    db.execute("PRAGMA user_version = 6")
+
+
+def _rewrite(
+    db: Database, table: str, key: str, column: str, upgraded: Callable[[bytes], bytes]
+) -> None:
+    """Change a column row by row; what is damaged stays as it is."""
+    this = f"({key}) = ({', '.join('?' for _ in key.split(','))})"
+    read = f"SELECT typeof({column}), CAST({column} AS BLOB) FROM {table} WHERE {this}"  # noqa: S608  # our own names
+    keys = db.execute(f"SELECT {key} FROM {table} WHERE {column} IS NOT NULL").fetchall()  # noqa: S608  # our own names
+    for row in keys:
+        ((kind, raw),) = db.execute(read, row)
+        now = upgraded(raw)
+        if now != raw:
+            value = now.decode() if kind == "text" else now
+            db.execute(f"UPDATE {table} SET {column} = ? WHERE {this}", (value, *row))  # noqa: S608  # our own names
+
+
+def _packed(upgraded: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    def pack(raw: bytes) -> bytes:
+        try:
+            plain = expand(raw)
+        except LedgerError:
+            return raw
+        now = upgraded(plain)
+        return raw if now == plain else compress(now)
+
+    return pack

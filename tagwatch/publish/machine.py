@@ -243,6 +243,8 @@ def _resolution(resolution: Resolution) -> Document:
 
 
 def _change(moved: RepositoryChange) -> Document:
+    from tagwatch.publish.diff_document import diff_document
+
     change = moved.change
     return {
         "repository": moved.repository.name,
@@ -254,7 +256,7 @@ def _change(moved: RepositoryChange) -> Document:
         "reason": change.reason,
         "version_before": change.version_before,
         "version_after": change.version_after,
-        "diff": dict(change.diff),
+        "diff": diff_document(change),
     }
 
 

@@ -1,8 +1,10 @@
 """The file that carries facts from one ledger to another: signed, dated, one fact a line.
 
-    tagwatch-facts 1 hmac-sha256:<hex>     the signature of everything after this line
+    tagwatch-facts 2 hmac-sha256:<hex>     the signature of everything after this line
     {"at": "2026-11-24T02:00:00Z"}         when it was written
     {"key": "docker.io/library/redis:7", …}
+
+Files of version 1, in which a diff was a JSON document, are read as well.
 
 Whoever has the key can write such files: it is a secret of those who run the nightly scan and of
 those who check.
@@ -25,7 +27,9 @@ __all__ = ["MAX_BYTES", "FactsFile", "read_facts", "write_facts"]
 
 MAX_BYTES = 32 * 1024 * 1024
 
-_HEAD = "tagwatch-facts 1 hmac-sha256:"
+_NAME = "tagwatch-facts "
+_HEAD = f"{_NAME}2 hmac-sha256:"
+_OLD_HEAD = f"{_NAME}1 hmac-sha256:"
 _INTERVALS = 5
 _SKEW = timedelta(hours=1)
 
@@ -45,7 +49,7 @@ def write_facts(evidence: Iterable[Evidence], at: datetime, key: bytes) -> bytes
     lines = [json.dumps({"at": stamp}).encode()]
     lines += [encode(replace(one, history=one.history[-_INTERVALS:])) for one in ordered]
     body = b"".join(line + b"\n" for line in lines)
-    return f"{_HEAD}{_signature(body, key)}\n".encode() + body
+    return f"{_HEAD}{_signature(_HEAD, body, key)}\n".encode() + body
 
 
 def read_facts(raw: bytes, key: bytes, *, source: str, now: datetime) -> FactsFile:
@@ -53,19 +57,28 @@ def read_facts(raw: bytes, key: bytes, *, source: str, now: datetime) -> FactsFi
 
     Raises `InputError`: not such a file, signed with another key, changed since, from the future.
     """
-    head, newline, body = raw.partition(b"\n")
-    if not newline or not head.startswith(_HEAD.encode()) or len(raw) > MAX_BYTES:
+    first, newline, body = raw.partition(b"\n")
+    line = first.decode("ascii", "replace")
+    head = next((one for one in (_HEAD, _OLD_HEAD) if line.startswith(one)), None)
+    if not newline or head is None or len(raw) > MAX_BYTES:
+        newer = line.startswith(_NAME) and head is None
         raise InputError(
             f"{source!r} holds no facts that this tagwatch reads",
-            hint="write it with `tagwatch facts export`",
+            hint="it reads versions 1 and 2: upgrade tagwatch, or export with this one"
+            if newer
+            else "write it with `tagwatch facts export`",
         )
-    signed = head.decode("ascii", "replace").removeprefix(_HEAD)
-    if not hmac.compare_digest(signed.encode(), _signature(body, key).encode()):
+    signed = line.removeprefix(head)
+    if not hmac.compare_digest(signed.encode(), _signature(head, body, key).encode()):
         raise InputError(
             f"the facts in {source!r} are not signed with this key, or were changed since",
             hint="compare the keys of both sides, and export again",
         )
     lines = body.splitlines()
+    if head == _OLD_HEAD:
+        from tagwatch.ledger.old_diff import upgraded_evidence
+
+        lines[1:] = map(upgraded_evidence, lines[1:])
     try:
         at = datetime.fromisoformat(json.loads(lines[0])["at"])
         evidence = tuple(replace(decode(Evidence, line), source=source) for line in lines[1:])
@@ -79,5 +92,5 @@ def read_facts(raw: bytes, key: bytes, *, source: str, now: datetime) -> FactsFi
     return FactsFile(at=at, evidence=evidence)
 
 
-def _signature(body: bytes, key: bytes) -> str:
-    return hmac.new(key, _HEAD.encode() + body, hashlib.sha256).hexdigest()
+def _signature(head: str, body: bytes, key: bytes) -> str:
+    return hmac.new(key, head.encode() + body, hashlib.sha256).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.diff import ConfigDiff, ImageDiff, MapDiff, PlatformDiff, SetDiff
 from tagwatch.audit.model.policy import (
     ApprovedBase,
     Policy,
@@ -24,6 +25,18 @@ from tests.contract.rule_case import (
 )
 
 __all__ = ["CASES"]
+
+
+def told(os_release: tuple[str, str] = ("", ""), config: ConfigDiff | None = None) -> ImageDiff:
+    """A diff that is told by one platform."""
+    primary = PlatformDiff(platform="linux/amd64", os_release=os_release, config=config)
+    return ImageDiff(platforms=(primary,))
+
+
+def exposed(added: tuple[str, ...] = (), removed: tuple[str, ...] = ()) -> ImageDiff:
+    ports = SetDiff(added=added, removed=removed)
+    return told(config=ConfigDiff(exposed_ports=ports))
+
 
 CASES: dict[str, tuple[Said, ...]] = {
     "tag-replaced": (
@@ -144,7 +157,7 @@ CASES: dict[str, tuple[Said, ...]] = {
                 moved(
                     PYTHON,
                     Verdict.REBUILT,
-                    diff={"os_release": ["debian bookworm", "debian trixie"]},
+                    diff=told(os_release=("debian bookworm", "debian trixie")),
                 ),
             ),
             expect=speaks("from debian bookworm to debian trixie", severity=WARNING),
@@ -153,13 +166,13 @@ CASES: dict[str, tuple[Said, ...]] = {
             why="the same",
             targets=(PYTHON,),
             facts=(
-                moved(PYTHON, Verdict.REBUILT, diff={"os_release": ["debian 12", "debian 12"]}),
+                moved(PYTHON, Verdict.REBUILT, diff=told(os_release=("debian 12", "debian 12"))),
             ),
         ),
         Said(
             why="one side unknown",
             targets=(PYTHON,),
-            facts=(moved(PYTHON, Verdict.REBUILT, diff={"os_release": ["", "debian 12"]}),),
+            facts=(moved(PYTHON, Verdict.REBUILT, diff=told(os_release=("", "debian 12"))),),
         ),
         Said(why="no diff", targets=(PYTHON,), facts=(moved(PYTHON, Verdict.UNKNOWN),)),
     ),
@@ -168,7 +181,11 @@ CASES: dict[str, tuple[Said, ...]] = {
             why="a replacement tells it already",
             targets=(FULL,),
             facts=(
-                moved(FULL, Verdict.REPLACED, diff={"config": {"user": ["", "app"], "cmd": ["x"]}}),
+                moved(
+                    FULL,
+                    Verdict.REPLACED,
+                    diff=told(config=ConfigDiff(user=("", "app"), cmd=((), ("x",)))),
+                ),
             ),
         ),
         Said(
@@ -178,13 +195,13 @@ CASES: dict[str, tuple[Said, ...]] = {
                 moved(
                     SERIES,
                     Verdict.UPGRADED,
-                    diff={
-                        "config": {
-                            "user": ["", "1000"],
-                            "entrypoint": [["a"], ["a"]],
-                            "volumes": {"added": ["/data"], "removed": []},
-                        }
-                    },
+                    diff=told(
+                        config=ConfigDiff(
+                            user=("", "1000"),
+                            entrypoint=(("a",), ("a",)),
+                            volumes=SetDiff(added=("/data",)),
+                        )
+                    ),
                 ),
             ),
             expect=speaks("USER unset is now '1000'", "VOLUME /data is new", severity=WARNING),
@@ -196,7 +213,7 @@ CASES: dict[str, tuple[Said, ...]] = {
                 moved(
                     SERIES,
                     Verdict.UPGRADED,
-                    diff={"config": {"env": {"changed": {"V": ["1", "2"]}}}},
+                    diff=told(config=ConfigDiff(env=MapDiff(changed={"V": ("1", "2")}))),
                 ),
             ),
         ),
@@ -209,9 +226,7 @@ CASES: dict[str, tuple[Said, ...]] = {
                 moved(
                     target("yourls:1.9"),
                     Verdict.UPGRADED,
-                    diff={
-                        "config": {"exposed_ports": {"added": ["8080/tcp"], "removed": ["80/tcp"]}}
-                    },
+                    diff=exposed(added=("8080/tcp",), removed=("80/tcp",)),
                 ),
             ),
             expect=speaks("8080:80 will reach nothing", "publish 8080/tcp", severity=ERROR),
@@ -223,7 +238,7 @@ CASES: dict[str, tuple[Said, ...]] = {
                 moved(
                     SERIES,
                     Verdict.UPGRADED,
-                    diff={"config": {"exposed_ports": {"added": ["1/udp"], "removed": []}}},
+                    diff=exposed(added=("1/udp",)),
                 ),
             ),
             expect=speaks("now exposes 1/udp", severity=WARNING),
@@ -235,7 +250,7 @@ CASES: dict[str, tuple[Said, ...]] = {
                 moved(
                     SERIES,
                     Verdict.UPGRADED,
-                    diff={"config": {"exposed_ports": {"added": [], "removed": []}}},
+                    diff=exposed(),
                 ),
             ),
         ),
@@ -248,7 +263,7 @@ CASES: dict[str, tuple[Said, ...]] = {
                 moved(
                     FULL,
                     Verdict.PLATFORMS_CHANGED,
-                    diff={"platforms": {"removed": ["linux/amd64"]}},
+                    diff=ImageDiff(dropped=("linux/amd64",)),
                     platforms_offered=("linux/arm64",),
                 ),
             ),
@@ -262,7 +277,7 @@ CASES: dict[str, tuple[Said, ...]] = {
                     FULL,
                     Verdict.PLATFORMS_CHANGED,
                     days=0.5,
-                    diff={"platforms": {"removed": ["linux/amd64"]}},
+                    diff=ImageDiff(dropped=("linux/amd64",)),
                 ),
             ),
         ),
@@ -273,7 +288,7 @@ CASES: dict[str, tuple[Said, ...]] = {
                 moved(
                     FULL,
                     Verdict.PLATFORMS_CHANGED,
-                    diff={"platforms": {"removed": ["linux/amd64"]}},
+                    diff=ImageDiff(dropped=("linux/amd64",)),
                     platforms_offered=("linux/amd64",),
                 ),
             ),
@@ -285,7 +300,7 @@ CASES: dict[str, tuple[Said, ...]] = {
                 moved(
                     FULL,
                     Verdict.ATTESTATION_ONLY,
-                    diff={"platforms": {"removed": ["unknown/unknown"]}},
+                    diff=ImageDiff(dropped=("unknown/unknown",)),
                 ),
             ),
         ),

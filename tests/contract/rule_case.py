@@ -9,6 +9,7 @@ from typing import Any
 
 from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
 from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.diff import ImageDiff
 from tagwatch.audit.model.evidence import Evidence, Pin, PlatformFacts
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.history import Interval
@@ -89,14 +90,20 @@ def interval(one: str, since: float, until: float = 0, **more: Any) -> Interval:
     return Interval(first_seen=ago(since), last_seen=ago(until), **values)
 
 
-def change(verdict: Verdict, days: float = 2, **more: Any) -> Change:
+def change(verdict: Verdict, days: float = 2, diff: ImageDiff | None = None, **more: Any) -> Change:
     values: dict[str, Any] = {"tag": "6.2.24", "before": digest("b"), "after": digest("a"), **more}
-    return Change(at=ago(days), verdict=verdict, **values)
+    return Change(at=ago(days), verdict=verdict, diff=diff, **values)
 
 
-def moved(one: Target, verdict: Verdict, tag: str | None = None, **more: Any) -> Evidence:
+def moved(
+    one: Target,
+    verdict: Verdict,
+    tag: str | None = None,
+    diff: ImageDiff | None = None,
+    **more: Any,
+) -> Evidence:
     rest = {key: more.pop(key) for key in ("history", "platforms_offered") if key in more}
-    return evidence(one, tag, change=change(verdict, **more), **rest)
+    return evidence(one, tag, change=change(verdict, diff=diff, **more), **rest)
 
 
 def facts(platform: str = "linux/amd64", letter: str = "c", **more: Any) -> PlatformFacts:

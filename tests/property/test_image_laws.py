@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +19,11 @@ from tagwatch.audit.model.history import Interval
 from tagwatch.audit.reading.image import read_image
 from tagwatch.audit.reading.mask import is_secret_key, mask_text, mask_value
 from tagwatch.audit.reading.steps import normalized_step
-from tagwatch.audit.reading.text import diff_text
 from tagwatch.image.platform import LINUX_AMD64
+from tagwatch.ledger.codec import decode, encode
+from tagwatch.ledger.old_diff import upgraded_change
+from tagwatch.publish.diff_document import diff_document
+from tagwatch.publish.diff_text import diff_text
 from tests import official
 from tests.image_builder import (
     EPOCH,
@@ -87,7 +91,7 @@ def explain(before: Built, after: Built) -> Change:
 def test_an_image_is_identical_to_itself(image: Built) -> None:
     change = explain(image, image)
     assert change.verdict is Verdict.IDENTICAL
-    document = change.diff
+    document = diff_document(change)
     for part in (document["layers"]["added"], document["layers"]["removed"]):
         assert part == []
     for part in (document["steps"]["added"], document["config"]["env"]["changed"]):
@@ -122,11 +126,11 @@ def turned(document: dict[str, Any]) -> dict[str, Any]:
 @settings(max_examples=80, deadline=None)
 @given(images(), images())
 def test_a_diff_is_symmetric_up_to_naming(one: Built, other: Built) -> None:
-    there, back = (turned(dict(explain(*pair).diff)) for pair in ((one, other), (other, one)))
+    there, back = (turned(diff_document(explain(*pair))) for pair in ((one, other), (other, one)))
     back["added"], back["removed"] = back["removed"], back["added"]
     assert there == back
-    delta = explain(one, other).diff["size"]["delta"]
-    reverse = explain(other, one).diff["size"]["delta"]
+    delta = diff_document(explain(one, other))["size"]["delta"]
+    reverse = diff_document(explain(other, one))["size"]["delta"]
     assert (delta is None and reverse is None) or delta == -reverse
 
 
@@ -135,8 +139,17 @@ def test_a_diff_is_symmetric_up_to_naming(one: Built, other: Built) -> None:
 def test_every_verdict_has_a_reason_and_a_text(one: Built, other: Built) -> None:
     change = explain(one, other)
     assert change.reason
-    assert diff_text(change.diff).startswith(f"{change.verdict}: {change.reason}\n")
+    assert diff_text(change).startswith(f"{change.verdict}: {change.reason}\n")
     assert (change.verdict is Verdict.IDENTICAL) == (one.digest == other.digest)
+
+
+@settings(max_examples=60, deadline=None)
+@given(images(), images())
+def test_a_diff_of_an_older_ledger_says_the_same(one: Built, other: Built) -> None:
+    """There it is the JSON that people are given."""
+    change = explain(one, other)
+    stored = {**json.loads(encode(change)), "diff": diff_document(change)}
+    assert decode(Change, upgraded_change(json.dumps(stored).encode())) == change
 
 
 @settings(max_examples=60, deadline=None)

@@ -29,7 +29,7 @@ from tagwatch.audit.base.sentence import (
     partial_sentence,
     served_sentence,
 )
-from tagwatch.audit.diff.diff import platform_name
+from tagwatch.audit.diff.comparison import platform_name
 from tagwatch.audit.model.base import BaseBuild, BaseMatch, BaseVerdict, MatchedBase
 from tagwatch.audit.reading.attestation import UNREAD_ATTESTATION
 from tagwatch.audit.reading.image import Image, PlatformImage

@@ -14,7 +14,7 @@ from tagwatch.audit.model.base import BaseBuild
 from tagwatch.audit.reading.excerpt import apart, cut, paired
 from tagwatch.audit.reading.mask import mask_text, mask_words
 from tagwatch.audit.reading.steps import (
-    StepDiff,
+    StepComparison,
     base_boundary,
     compare_steps,
     has_like_root,
@@ -104,7 +104,9 @@ def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> Buil
             reason=f"{_steps_text(whole)}, perhaps in the base only; {text}",
         )
     return _answer(
-        StepDiff(same=whole.same) if outcome is Outcome.SAME else whole, text, base_stands=stands
+        StepComparison(same=whole.same) if outcome is Outcome.SAME else whole,
+        text,
+        base_stands=stands,
     )
 
 
@@ -124,7 +126,7 @@ def _without_base(
     return Outcome.DIFFERENT if above.differs else Outcome.UNCLEAR
 
 
-def _answer(steps: StepDiff, text: str, *, base_stands: bool) -> BuildComparison:
+def _answer(steps: StepComparison, text: str, *, base_stands: bool) -> BuildComparison:
     if steps.differs:
         return BuildComparison(
             outcome=Outcome.DIFFERENT,
@@ -278,7 +280,7 @@ def _bases_text(old: BaseBuild, new: BaseBuild) -> str:
     return f"base went from {old.reference} to {new.reference}"
 
 
-def _aside(steps: StepDiff) -> str:
+def _aside(steps: StepComparison) -> str:
     """What has another value and counts as the same: somebody may want to know."""
     names = [mask_text(name) for name in steps.renewed if name]
     if len(names) < len(steps.renewed):
@@ -288,7 +290,7 @@ def _aside(steps: StepDiff) -> str:
     return f" ({', '.join([*names[:_MOST_NAMES], *others])} aside)" if names else ""
 
 
-def _steps_text(steps: StepDiff) -> str:
+def _steps_text(steps: StepComparison) -> str:
     if steps.is_reordered:
         return f"the build steps stand in another order: {_shown(steps.added[0])} moved"
     count = max(len(steps.added), len(steps.removed))

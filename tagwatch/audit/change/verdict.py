@@ -12,9 +12,14 @@ from typing import assert_never
 from tagwatch.audit.base.build import repository_of
 from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.change.rebuild import BuildComparison, Outcome, compare_builds
-from tagwatch.audit.diff.diff import ImageDiff, PlatformDiff, diff_images, platform_name
-from tagwatch.audit.diff.document import diff_document
-from tagwatch.audit.diff.layers import LayerDiff
+from tagwatch.audit.diff.comparison import (
+    ImageComparison,
+    PlatformComparison,
+    compare_images,
+    platform_name,
+)
+from tagwatch.audit.diff.diff import diff_of
+from tagwatch.audit.diff.layers import LayerComparison
 from tagwatch.audit.model.change import Change, Verdict
 from tagwatch.audit.reading.excerpt import cut
 from tagwatch.audit.reading.image import UNKNOWN_PLATFORM, Image, PlatformImage
@@ -82,20 +87,15 @@ def explain_change(
     makes the verdict `unknown`, and `reason` says what was missing.
     """
     context = context or ChangeContext()
-    diff = diff_images(before, after, platform=context.platform)
+    images = compare_images(before, after, platform=context.platform)
     judged = {
-        platform_name(pair.platform): _judge_platform(pair, diff, context)
-        for pair in diff.platforms
+        platform_name(pair.platform): _judge_platform(pair, images, context)
+        for pair in images.platforms
         if not pair.is_same and not _is_passed_over(pair, context)
     }
-    whole = _judge_whole(diff, judged)
-    document = diff_document(
-        diff,
-        verdict=whole.verdict,
-        reason=whole.reason,
-        verdicts={name: judgement.verdict.value for name, judgement in judged.items()},
-    )
-    versions = _versions(diff.primary, diff) if diff.primary else (before.version, after.version)
+    whole = _judge_whole(images, judged)
+    primary = images.primary
+    versions = _versions(primary, images) if primary else (before.version, after.version)
     return Change(
         tag=tag,
         before=before.digest,
@@ -105,39 +105,39 @@ def explain_change(
         reason=whole.reason,
         version_before=versions[0],
         version_after=versions[1],
-        diff=document,
+        diff=diff_of(images, {name: judgement.verdict for name, judgement in judged.items()}),
     )
 
 
-def _judge_whole(diff: ImageDiff, judged: Mapping[str, _Judgement]) -> _Judgement:
-    if diff.old.digest == diff.new.digest:
+def _judge_whole(images: ImageComparison, judged: Mapping[str, _Judgement]) -> _Judgement:
+    if images.old.digest == images.new.digest:
         return _Judgement(verdict=Verdict.IDENTICAL, reason="both are one digest")
-    problem = diff.old.problem or diff.new.problem or _no_platform(diff)
+    problem = images.old.problem or images.new.problem or _no_platform(images)
     if problem:
         return _Judgement(verdict=Verdict.UNKNOWN, reason=problem)
     candidates = list(judged.items())
-    if diff.added or diff.dropped:
-        reason = _platforms_text(diff, judged)
+    if images.added or images.dropped:
+        reason = _platforms_text(images, judged)
         candidates.append(("", _Judgement(verdict=Verdict.PLATFORMS_CHANGED, reason=reason)))
     if not candidates:
-        return _judge_index(diff)
+        return _judge_index(images)
     name, worst = max(candidates, key=lambda item: _GRAVITY.index(item[1].verdict))
-    if len(diff.platforms) > 1 and name:
+    if len(images.platforms) > 1 and name:
         alike = sum(judgement.verdict is worst.verdict for judgement in judged.values())
         others = f" and {alike - 1} more" if alike > 1 else ""
         return replace(worst, reason=f"{name}{others}: {worst.reason}")
     return worst
 
 
-def _judge_index(diff: ImageDiff) -> _Judgement:
+def _judge_index(images: ImageComparison) -> _Judgement:
     """No audited platform moved: what else is there in the index that did?"""
-    moved = [platform_name(pair.platform) for pair in diff.platforms if not pair.is_same]
+    moved = [platform_name(pair.platform) for pair in images.platforms if not pair.is_same]
     if moved:
         reason = f"only platforms that are not audited moved: {', '.join(moved)}"
         return _Judgement(verdict=Verdict.PLATFORMS_CHANGED, reason=reason)
     attested = [
         frozenset(entry.digest for entry in (image.index.attestations if image.index else ()))
-        for image in (diff.old, diff.new)
+        for image in (images.old, images.new)
     ]
     if attested[0] != attested[1]:
         reason = "every platform serves the same image; only attestations changed"
@@ -146,7 +146,9 @@ def _judge_index(diff: ImageDiff) -> _Judgement:
     return _Judgement(verdict=Verdict.METADATA_ONLY, reason=reason)
 
 
-def _judge_platform(pair: PlatformDiff, diff: ImageDiff, context: ChangeContext) -> _Judgement:
+def _judge_platform(
+    pair: PlatformComparison, images: ImageComparison, context: ChangeContext
+) -> _Judgement:
     old, new = pair.old, pair.new
     if old.manifest is None or new.manifest is None or pair.layers is None:
         return _Judgement(verdict=Verdict.UNKNOWN, reason=old.problem or new.problem)
@@ -158,7 +160,7 @@ def _judge_platform(pair: PlatformDiff, diff: ImageDiff, context: ChangeContext)
         return _judge_stored(pair.layers)
     if old.config is None or new.config is None or pair.config is None:
         return _Judgement(verdict=Verdict.UNKNOWN, reason=old.problem or new.problem)
-    versions = _versions(pair, diff)
+    versions = _versions(pair, images)
     if moved := _judge_versions(*versions):
         return moved
     if not pair.layers.differs and not pair.config.changed:
@@ -171,7 +173,7 @@ def _judge_platform(pair: PlatformDiff, diff: ImageDiff, context: ChangeContext)
     judgement = _judge_builds(
         builds,
         versions,
-        _source(old.config, new.config, diff.new.reference),
+        _source(old.config, new.config, images.new.reference),
         immutable=context.immutable,
     )
     if pair.is_os_shifted:
@@ -192,7 +194,7 @@ def _layer_gap(part: PlatformImage, side: str) -> str:
 
 
 def _judge_stored(
-    layers: LayerDiff, labels: Sequence[str] = (), *, history: bool = False
+    layers: LayerComparison, labels: Sequence[str] = (), *, history: bool = False
 ) -> _Judgement:
     """The same file systems and the same way to run: what is left is how they are stored."""
     if layers.recompressed:
@@ -273,20 +275,22 @@ def _judge_builds(
             assert_never(builds.outcome)
 
 
-def _versions(pair: PlatformDiff | None, diff: ImageDiff) -> tuple[str | None, str | None]:
+def _versions(
+    pair: PlatformComparison | None, images: ImageComparison
+) -> tuple[str | None, str | None]:
     """Both versions from one kind of evidence: what the caller knows, what the images state, or
     the tag, where it is a full version itself.
     """
-    if diff.old.version is not None and diff.new.version is not None:
-        return diff.old.version, diff.new.version
-    old = stated_version(pair.old, diff.old.reference) if pair else None
-    new = stated_version(pair.new, diff.new.reference) if pair else None
+    if images.old.version is not None and images.new.version is not None:
+        return images.old.version, images.new.version
+    old = stated_version(pair.old, images.old.reference) if pair else None
+    new = stated_version(pair.new, images.new.reference) if pair else None
     if old is not None and new is not None and old.source == new.source:
         return old.value, new.value
-    return full_version(diff.old.reference), full_version(diff.new.reference)
+    return full_version(images.old.reference), full_version(images.new.reference)
 
 
-def _is_passed_over(pair: PlatformDiff, context: ChangeContext) -> bool:
+def _is_passed_over(pair: PlatformComparison, context: ChangeContext) -> bool:
     """True for a platform that nobody audits and that therefore was not read."""
     if context.audited is None or not (pair.old.problem or pair.new.problem):
         return False
@@ -295,23 +299,23 @@ def _is_passed_over(pair: PlatformDiff, context: ChangeContext) -> bool:
     return not any(pair.platform.serves(platform) for platform in context.audited)
 
 
-def _no_platform(diff: ImageDiff) -> str:
+def _no_platform(images: ImageComparison) -> str:
     """The problem where one side's platform is not even known, or ""."""
-    if diff.platforms:
+    if images.platforms:
         return ""
-    images = (*diff.old.platforms, *diff.new.platforms)
-    return next((image.problem for image in images if image.platform == UNKNOWN_PLATFORM), "")
+    parts = (*images.old.platforms, *images.new.platforms)
+    return next((part.problem for part in parts if part.platform == UNKNOWN_PLATFORM), "")
 
 
-def _platforms_text(diff: ImageDiff, judged: Mapping[str, _Judgement]) -> str:
+def _platforms_text(images: ImageComparison, judged: Mapping[str, _Judgement]) -> str:
     parts = [
         f"{', '.join(platform_name(platform) for platform in platforms)} {word}"
-        for word, platforms in (("added", diff.added), ("dropped", diff.dropped))
+        for word, platforms in (("added", images.added), ("dropped", images.dropped))
         if platforms
     ]
-    if not diff.platforms:
+    if not images.platforms:
         return f"{' and '.join(parts)}; no platform is in both"
-    moved = [platform_name(pair.platform) for pair in diff.platforms if not pair.is_same]
+    moved = [platform_name(pair.platform) for pair in images.platforms if not pair.is_same]
     others = [
         f"{name} is {judged[name].verdict.value}" if name in judged else f"{name} moved, unread"
         for name in moved

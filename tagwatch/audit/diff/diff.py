@@ -1,198 +1,211 @@
-"""Two images side by side, platform by platform, from manifests, configs and attestations alone."""
+"""What is told of a comparison: secrets masked and long texts cut, before they reach anything."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
-from tagwatch.audit.diff.config import ConfigDiff, diff_configs
-from tagwatch.audit.diff.layers import LayerDiff, diff_layers, layers_of
-from tagwatch.audit.reading.image import UNKNOWN_PLATFORM, Image, PlatformImage
-from tagwatch.audit.reading.packages import PackageDiff, diff_packages, distribution_of
-from tagwatch.audit.reading.stated_version import StatedVersion, is_older, stated_version
-from tagwatch.audit.reading.steps import StepDiff, compare_steps, os_release
+from tagwatch.audit.diff.comparison import ImageComparison, PlatformComparison, platform_name
+from tagwatch.audit.diff.config import ConfigComparison
+from tagwatch.audit.diff.layers import Layer, LayerComparison, LayerPair
+from tagwatch.audit.model.diff import (
+    ConfigDiff,
+    Gap,
+    ImageDiff,
+    LayerDiff,
+    LayerEntry,
+    MapDiff,
+    PlatformDiff,
+    Recompressed,
+    SetDiff,
+    Side,
+    SizeDiff,
+    StatedVersion,
+    StepDiff,
+    Verdict,
+)
+from tagwatch.audit.reading.excerpt import apart, cut, paired
+from tagwatch.audit.reading.image import Image, PlatformImage
+from tagwatch.audit.reading.mask import mask_text, mask_value, mask_words
+from tagwatch.audit.reading.stated_version import stated_version
+from tagwatch.audit.reading.steps import StepComparison
 from tagwatch.image.image_config import ImageConfig
-from tagwatch.image.platform import LINUX_AMD64, Platform
-from tagwatch.value import dataclass, field
+from tagwatch.image.manifest import Manifest
 
-__all__ = ["ImageDiff", "Lagging", "PlatformDiff", "diff_images", "platform_name"]
+__all__ = ["diff_of"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlatformDiff:
-    """One platform that both images have. What could not be compared is None and listed.
-
-    `not_compared`: (what, why). A platform whose manifest digest is the same compares as equal
-    even where nothing of it was read.
-    """
-
-    platform: Platform
-    old: PlatformImage
-    new: PlatformImage
-    layers: LayerDiff | None = None
-    config: ConfigDiff | None = None
-    steps: StepDiff | None = None
-    packages: PackageDiff = field(default_factory=PackageDiff)
-    not_compared: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def is_same(self) -> bool:
-        """True where both serve one manifest."""
-        return self.old.digest == self.new.digest
-
-    @property
-    def os_releases(self) -> tuple[str, str]:
-        """The operating system's release on both sides (`debian bookworm`); "" where not told.
-
-        Both from one kind of evidence: a config says `bookworm` where an SBOM says `12`.
-        """
-        old, new = (os_release(part.config) if part.config else "" for part in (self.old, self.new))
-        if old and new:
-            return old, new
-        attested = [distribution_of(part.attestations) for part in (self.old, self.new)]
-        if all(attested):
-            return attested[0].replace("-", " "), attested[1].replace("-", " ")
-        return old, new
-
-    @property
-    def is_os_shifted(self) -> bool:
-        """True where both releases are known and differ."""
-        old, new = self.os_releases
-        return bool(old and new and old != new)
+# more is nobody's build; they are counted all the same
+_MAX_STEPS = 500
+_MAX_STEP_CHARACTERS = 1_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lagging:
-    """A platform that stands behind the newest of its index. `version` None: it did not move."""
-
-    platform: Platform
-    version: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageDiff:
-    """Two images. `platforms` are those of both, the one asked for (else linux/amd64) first."""
-
-    old: Image
-    new: Image
-    platforms: tuple[PlatformDiff, ...] = ()
-    added: tuple[Platform, ...] = ()
-    dropped: tuple[Platform, ...] = ()
-    lagging: tuple[Lagging, ...] = ()
-
-    @property
-    def primary(self) -> PlatformDiff | None:
-        """The platform that the whole is told by; None where the images share no platform."""
-        return self.platforms[0] if self.platforms else None
-
-
-def diff_images(old: Image, new: Image, *, platform: Platform | None = None) -> ImageDiff:
-    """Compare two images. `platform`: the one to tell the whole by, where both have it."""
-    pairs, dropped, added = _pair(old.platforms, new.platforms)
-    pairs.sort(key=lambda pair: _rank(pair[1].platform, platform or LINUX_AMD64))
-    platforms = tuple(_diff_platform(before, after) for before, after in pairs)
+def diff_of(comparison: ImageComparison, verdicts: Mapping[str, Verdict]) -> ImageDiff:
+    """Return the diff as it is told. `verdicts`: platform name -> verdict."""
+    primary = comparison.primary
+    others = [pair for pair in comparison.platforms[1:] if not pair.is_same]
     return ImageDiff(
-        old=old,
-        new=new,
-        platforms=platforms,
-        added=tuple(image.platform for image in added),
-        dropped=tuple(image.platform for image in dropped),
-        lagging=tuple(_lagging(platforms, new)),
+        old=_side(comparison.old, primary.old if primary else None),
+        new=_side(comparison.new, primary.new if primary else None),
+        platforms=(
+            *((_platform(primary),) if primary else ()),
+            *(_platform(pair, verdicts.get(platform_name(pair.platform))) for pair in others),
+        ),
+        added=tuple(platform_name(platform) for platform in comparison.added),
+        dropped=tuple(platform_name(platform) for platform in comparison.dropped),
+        common=len(comparison.platforms),
+        lagging=comparison.lagging,
+        not_compared=tuple(_not_compared(comparison)),
     )
 
 
-def platform_name(platform: Platform) -> str:
-    """`os/architecture[/variant]`, with the build of an operating system that has several."""
-    return f"{platform} {platform.os_version}" if platform.os_version else str(platform)
-
-
-def _pair(
-    old: Sequence[PlatformImage], new: Sequence[PlatformImage]
-) -> tuple[list[tuple[PlatformImage, PlatformImage]], list[PlatformImage], list[PlatformImage]]:
-    """Pairs of both sides, the old without a partner, the new without one.
-
-    Windows images come once a build (`os.version` 10.0.20348.…): builds are paired first, and
-    where one image of a platform is left on either side, those two.
-    """
-    pairs: list[tuple[PlatformImage, PlatformImage]] = []
-    left, right = list(old), list(new)
-    for with_build in (True, False):
-        for before in tuple(left):
-            key = _platform_key(before.platform, with_build=with_build)
-            rivals = [i for i in left if _platform_key(i.platform, with_build=with_build) == key]
-            after = [i for i in right if _platform_key(i.platform, with_build=with_build) == key]
-            if after and (with_build or len(rivals) == len(after) == 1):
-                pairs.append((before, after[0]))
-                left.remove(before)
-                right.remove(after[0])
-    # a lone manifest whose config was not read does not tell its platform
-    if len(left) == len(right) == 1 and UNKNOWN_PLATFORM in (left[0].platform, right[0].platform):
-        pairs, left, right = [*pairs, (left[0], right[0])], [], []
-    return pairs, left, right
-
-
-def _platform_key(platform: Platform, *, with_build: bool) -> tuple[str, str, str, str]:
-    build = ".".join((platform.os_version or "").split(".")[:3]) if with_build else ""
-    return platform.os, platform.architecture, platform.variant or "", build
-
-
-def _rank(platform: Platform, wanted: Platform) -> tuple[bool, str]:
-    return not platform.serves(wanted), platform_name(platform)
-
-
-def _diff_platform(old: PlatformImage, new: PlatformImage) -> PlatformDiff:
-    platform = old.platform if new.platform == UNKNOWN_PLATFORM else new.platform
-    unread = tuple(
-        (f"layers and config of {platform_name(platform)}", f"{side}: {image.problem}")
-        for side, image in (("old", old), ("new", new))
-        if image.problem
-    )
-    known = old.manifest is not None and new.manifest is not None
-    config = steps = None
-    if old.config is not None and new.config is not None:
-        config = diff_configs(old.config, new.config)
-        steps = compare_steps(old.config.history, new.config.history)
-        unread += tuple(_history_gaps(old.config, new.config))
-    packages = diff_packages(old.attestations, new.attestations)
-    if packages.source == "none":
-        unread += (("packages", packages.why),)
+def _platform(pair: PlatformComparison, verdict: Verdict | None = None) -> PlatformDiff:
     return PlatformDiff(
-        platform=platform,
-        old=old,
-        new=new,
-        layers=diff_layers(layers_of(old), layers_of(new)) if known else None,
-        config=config,
-        steps=steps,
-        packages=packages,
-        not_compared=unread,
+        platform=platform_name(pair.platform),
+        verdict=verdict,
+        layers=_layers(pair.layers) if pair.layers else LayerDiff(),
+        size=_size(pair),
+        config=_config(pair.config) if pair.config else None,
+        steps=_steps(pair.steps) if pair.steps else StepDiff(),
+        os_release=pair.os_releases,
+        attestations=(_kinds(pair.old), _kinds(pair.new)),
+        packages=pair.packages,
     )
 
 
-def _history_gaps(old: ImageConfig, new: ImageConfig) -> Iterator[tuple[str, str]]:
-    for side, config in (("old", old), ("new", new)):
-        if not config.history:
-            yield "build steps", f"{side}: the config has no history"
-        elif config.layer_history is None:
-            yield "build step of each layer", f"{side}: history and layers disagree (squashed?)"
+def _side(image: Image, part: PlatformImage | None) -> Side:
+    version = None
+    if image.version is not None:
+        version = StatedVersion(value=image.version, source=image.version_from or "alias")
+    elif part is not None:
+        version = stated_version(part, image.reference)
+    first, last = (at.date().isoformat() for at in image.seen) if image.seen else ("", "")
+    return Side(
+        reference=image.reference,
+        index=image.digest if image.index is not None else None,
+        manifest=part.digest if part else None,
+        platform=platform_name(part.platform) if part else None,
+        version=version,
+        seen=(first, last) if image.seen else None,
+    )
 
 
-def _lagging(platforms: Sequence[PlatformDiff], new: Image) -> Iterator[Lagging]:
-    """Platforms of the new image behind its newest version, or that stayed while others moved."""
-    stated: dict[Platform, StatedVersion] = {}
-    for image in new.platforms:
-        if found := stated_version(image, new.reference):
-            stated[image.platform] = found
-    versions = {found.value for found in stated.values()}
-    newest = [v for v in versions if not any(is_older(v, other) for other in versions)]
-    moved = any(not pair.is_same and _version_moved(pair, new.reference) for pair in platforms)
-    same = {pair.platform for pair in platforms if pair.is_same}
-    for image in new.platforms:
-        own = stated.get(image.platform)
-        if own is not None and newest and is_older(own.value, newest[0]):
-            yield Lagging(platform=image.platform, version=own.value)
-        elif own is None and moved and image.platform in same:
-            yield Lagging(platform=image.platform, version=None)
+def _layers(layers: LayerComparison) -> LayerDiff:
+    return LayerDiff(
+        shared=tuple(_entry(pair.new) for pair in layers.shared),
+        moved=tuple(_entry(pair.new, pair.old.position) for pair in layers.moved),
+        removed=tuple(_entry(layer) for layer in layers.removed),
+        added=tuple(_entry(layer) for layer in layers.added),
+        recompressed=tuple(_recompressed(pair) for pair in layers.recompressed),
+    )
 
 
-def _version_moved(pair: PlatformDiff, reference: str) -> bool:
-    old, new = stated_version(pair.old, reference), stated_version(pair.new, reference)
-    return old is not None and new is not None and is_older(old.value, new.value)
+def _entry(layer: Layer, old_position: int | None = None) -> LayerEntry:
+    return LayerEntry(
+        position=layer.position,
+        old_position=old_position,
+        diff_id=layer.diff_id,
+        digest=layer.digest,
+        size=layer.size,
+        created_by=cut(mask_text(layer.created_by), _MAX_STEP_CHARACTERS),
+    )
+
+
+def _recompressed(pair: LayerPair) -> Recompressed:
+    return Recompressed(
+        diff_id=pair.new.diff_id,
+        digests=(pair.old.digest or "", pair.new.digest or ""),
+        types=(_short_type(pair.old.media_type), _short_type(pair.new.media_type)),
+    )
+
+
+def _short_type(media_type: str) -> str:
+    """`tar+gzip` of any media type for layers."""
+    short = "tar" + media_type.rpartition(".tar")[2]
+    return short.replace(".", "+") if ".tar" in media_type else media_type
+
+
+def _size(pair: PlatformComparison) -> SizeDiff | None:
+    old, new = _sized(pair.old), _sized(pair.new)
+    if old is None or new is None:
+        return None
+    return SizeDiff(old=old.size, new=new.size, config_delta=new.config.size - old.config.size)
+
+
+def _sized(part: PlatformImage) -> Manifest | None:
+    """The manifest, where its sizes are those of all layers: a local engine's tells none."""
+    diff_ids = part.config.diff_ids if part.config else ()
+    return None if part.manifest and diff_ids and not part.manifest.layers else part.manifest
+
+
+def _config(configs: ConfigComparison) -> ConfigDiff:
+    old, new = configs.old, configs.new
+    return ConfigDiff(
+        user=(mask_text(old.user), mask_text(new.user)),
+        entrypoint=(mask_words(old.entrypoint or ()), mask_words(new.entrypoint or ())),
+        cmd=(mask_words(old.cmd or ()), mask_words(new.cmd or ())),
+        working_dir=(old.working_dir, new.working_dir),
+        stop_signal=(old.stop_signal, new.stop_signal),
+        env=_masked(configs.env),
+        exposed_ports=_set(old.exposed_ports, new.exposed_ports),
+        volumes=_set(old.volumes, new.volumes),
+        labels=_masked(configs.labels),
+        healthcheck=(_healthcheck(old), _healthcheck(new)),
+        created=(_created(old), _created(new)),
+        os=new.platform.os,
+        os_version=(old.platform.os_version or "", new.platform.os_version or ""),
+    )
+
+
+def _masked(maps: MapDiff) -> MapDiff:
+    return MapDiff(
+        added={key: mask_value(key, text) for key, text in maps.added.items()},
+        removed={key: mask_value(key, text) for key, text in maps.removed.items()},
+        changed={
+            key: (mask_value(key, old), mask_value(key, new))
+            for key, (old, new) in maps.changed.items()
+        },
+    )
+
+
+def _set(old: frozenset[str], new: frozenset[str]) -> SetDiff:
+    return SetDiff(added=tuple(sorted(new - old)), removed=tuple(sorted(old - new)))
+
+
+def _healthcheck(config: ImageConfig) -> str:
+    return " ".join(mask_words(config.healthcheck or ()))
+
+
+def _created(config: ImageConfig) -> str:
+    return config.created_at.strftime("%Y-%m-%dT%H:%M:%SZ") if config.created_at else ""
+
+
+def _steps(steps: StepComparison) -> StepDiff:
+    """Steps that differ; of a long one that became another, the part where it did."""
+    removed = [mask_text(text) for text in steps.removed[:_MAX_STEPS]]
+    added = [mask_text(text) for text in steps.added[:_MAX_STEPS]]
+    shown = {text: cut(text, _MAX_STEP_CHARACTERS) for text in (*removed, *added)}
+    for old, new in paired(removed, added):
+        if old is not None and new is not None:
+            shown[old], shown[new] = apart(old, new, _MAX_STEP_CHARACTERS)
+    return StepDiff(
+        same=steps.same,
+        removed=tuple(shown[text] for text in removed),
+        added=tuple(shown[text] for text in added),
+        removed_in_all=len(steps.removed),
+        added_in_all=len(steps.added),
+    )
+
+
+def _kinds(image: PlatformImage) -> tuple[str, ...]:
+    return tuple(sorted({attestation.kind for attestation in image.attestations}))
+
+
+def _not_compared(comparison: ImageComparison) -> Iterator[Gap]:
+    for side, image in (("old", comparison.old), ("new", comparison.new)):
+        if image.problem:
+            yield Gap(what=f"{side} image", why=image.problem)
+    for pair in comparison.platforms:
+        primary = pair is comparison.primary
+        name = "" if primary else f" of {platform_name(pair.platform)}"
+        # what was not read of a platform that did not move is no gap
+        for gap in pair.not_compared if primary or not pair.is_same else ():
+            yield gap if name in gap.what else Gap(what=gap.what + name, why=gap.why)

@@ -14,11 +14,11 @@ from tagwatch.audit.reading.steps import step_text
 from tagwatch.image.digest import Digest
 from tagwatch.value import dataclass
 
-__all__ = ["LayerDiff", "LayerEntry", "LayerPair", "diff_layers", "layers_of"]
+__all__ = ["Layer", "LayerComparison", "LayerPair", "compare_layers", "layers_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LayerEntry:
+class Layer:
     """A layer at `position` (0 is the bottom). `size`: stored bytes. None: not known."""
 
     position: int
@@ -33,8 +33,8 @@ class LayerEntry:
 class LayerPair:
     """The same layer in both images."""
 
-    old: LayerEntry
-    new: LayerEntry
+    old: Layer
+    new: Layer
 
     @property
     def is_recompressed(self) -> bool:
@@ -44,13 +44,13 @@ class LayerPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LayerDiff:
+class LayerComparison:
     """`shared`: the common bottom. `moved`: the same layer over another one, or elsewhere."""
 
     shared: tuple[LayerPair, ...] = ()
     moved: tuple[LayerPair, ...] = ()
-    removed: tuple[LayerEntry, ...] = ()
-    added: tuple[LayerEntry, ...] = ()
+    removed: tuple[Layer, ...] = ()
+    added: tuple[Layer, ...] = ()
 
     @property
     def recompressed(self) -> tuple[LayerPair, ...]:
@@ -69,7 +69,7 @@ class LayerDiff:
         return bool(self.moved or self.removed or self.added)
 
 
-def layers_of(image: PlatformImage) -> tuple[LayerEntry, ...]:
+def layers_of(image: PlatformImage) -> tuple[Layer, ...]:
     """The layers of one platform, bottom first, as far as manifest and config tell."""
     diff_ids = image.config.diff_ids if image.config else ()
     stored = image.manifest.layers if image.manifest else ()
@@ -78,7 +78,7 @@ def layers_of(image: PlatformImage) -> tuple[LayerEntry, ...]:
     if diff_ids and len(stored) != len(diff_ids):
         stored = ()
     return tuple(
-        LayerEntry(
+        Layer(
             position=position,
             diff_id=diff_ids[position] if diff_ids else None,
             digest=stored[position].digest if stored else None,
@@ -90,7 +90,7 @@ def layers_of(image: PlatformImage) -> tuple[LayerEntry, ...]:
     )
 
 
-def diff_layers(old: Sequence[LayerEntry], new: Sequence[LayerEntry]) -> LayerDiff:
+def compare_layers(old: Sequence[Layer], new: Sequence[Layer]) -> LayerComparison:
     """Compare by diff_id; by digest where one side's diff_ids are not known."""
     by_diff_id = all(layer.diff_id is not None for layer in (*old, *new))
     before = [layer.diff_id if by_diff_id else layer.digest for layer in old]
@@ -98,18 +98,18 @@ def diff_layers(old: Sequence[LayerEntry], new: Sequence[LayerEntry]) -> LayerDi
     common = 0
     while common < min(len(old), len(new)) and before[common] == after[common]:
         common += 1
-    waiting: dict[Digest | None, deque[LayerEntry]] = {}
+    waiting: dict[Digest | None, deque[Layer]] = {}
     for key, layer in zip(before[common:], old[common:], strict=True):
         waiting.setdefault(key, deque()).append(layer)
     moved: list[LayerPair] = []
-    added: list[LayerEntry] = []
+    added: list[Layer] = []
     for key, layer in zip(after[common:], new[common:], strict=True):
         if waiting.get(key):
             moved.append(LayerPair(old=waiting[key].popleft(), new=layer))
         else:
             added.append(layer)
     left = {layer.position for layers in waiting.values() for layer in layers}
-    return LayerDiff(
+    return LayerComparison(
         shared=tuple(
             LayerPair(old=before_layer, new=after_layer)
             for before_layer, after_layer in zip(old[:common], new[:common], strict=True)

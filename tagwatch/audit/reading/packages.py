@@ -5,38 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tagwatch.audit.model.diff import PackageChange, PackageDiff
 from tagwatch.audit.reading.attestation import UNREAD_ATTESTATION, Attestation
-from tagwatch.value import dataclass
 
-__all__ = ["PackageChange", "PackageDiff", "diff_packages", "distribution_of", "packages_of"]
+__all__ = ["compare_packages", "distribution_of", "packages_of"]
 
 _FORMATS = ("spdx", "cyclonedx")
 _IMAGES = ("pkg:docker/", "pkg:oci/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageChange:
-    """A package (package URL without version) and its versions, joined where there are several."""
-
-    purl: str
-    old: str | None
-    new: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageDiff:
-    """Packages of two images. `source` is `none` where they could not be compared: see `why`."""
-
-    source: str = "none"
-    added: tuple[PackageChange, ...] = ()
-    removed: tuple[PackageChange, ...] = ()
-    changed: tuple[PackageChange, ...] = ()
-    same: int = 0
-    why: str = ""
-
-
-def diff_packages(old: Sequence[Attestation], new: Sequence[Attestation]) -> PackageDiff:
-    """Compare the SBOMs of two images in the first format that both carry.
+def compare_packages(old: Sequence[Attestation], new: Sequence[Attestation]) -> PackageDiff | str:
+    """Compare the SBOMs of two images in the first format that both carry; or say why not.
 
     Two formats are never compared with each other: generators name packages differently.
     """
@@ -44,7 +23,7 @@ def diff_packages(old: Sequence[Attestation], new: Sequence[Attestation]) -> Pac
         before, after = _listed(old, name), _listed(new, name)
         if before is not None and after is not None:
             return _compare(before, after, f"{name}-attestation")
-    return PackageDiff(why=_why_not(old, new))
+    return _why_not(old, new)
 
 
 def packages_of(attestations: Sequence[Attestation]) -> Mapping[str, frozenset[str]] | None:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
+from tagwatch.audit.model.diff import StatedVersion
 from tagwatch.audit.reading.image import PlatformImage
 from tagwatch.audit.reading.packages import packages_of
 from tagwatch.audit.reading.version_evidence import attested_version, version_evidence
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
 from tagwatch.image.tag import Kind, Tag, parse_tag
-from tagwatch.value import dataclass
 
-__all__ = ["StatedVersion", "full_version", "is_older", "says_more", "stated_version"]
+__all__ = ["full_version", "is_older", "says_more", "stated_version"]
 
 _FULL = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatedVersion:
-    """A version and where it stands: `env PYTHON_VERSION`, `label org.opencontainers…`."""
-
-    value: str
-    source: str
 
 
 def stated_version(part: PlatformImage, reference: str) -> StatedVersion | None:

@@ -15,7 +15,7 @@ from tagwatch.image.image_config import HistoryEntry, ImageConfig
 from tagwatch.value import dataclass
 
 __all__ = [
-    "StepDiff",
+    "StepComparison",
     "base_boundary",
     "compare_steps",
     "has_like_root",
@@ -85,7 +85,7 @@ _UBUNTU = re.compile(r"ubuntu-(?:base-)?(\d\d\.\d\d)[-.]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepDiff:
+class StepComparison:
     """Build steps that two histories share and do not, in order, as the builders wrote them."""
 
     same: int = 0
@@ -143,7 +143,7 @@ def normalized_step(text: str) -> str:
     return _DATE.sub("<date>", text)
 
 
-def compare_steps(old: Sequence[HistoryEntry], new: Sequence[HistoryEntry]) -> StepDiff:
+def compare_steps(old: Sequence[HistoryEntry], new: Sequence[HistoryEntry]) -> StepComparison:
     """What one history does that the other does not, by normalised steps, in order.
 
     `LABEL` and `MAINTAINER` do nothing and are left out. Where one side comes from the classic
@@ -154,12 +154,12 @@ def compare_steps(old: Sequence[HistoryEntry], new: Sequence[HistoryEntry]) -> S
     old_keys = [_comparable(text, classic=classic) for text in before]
     new_keys = [_comparable(text, classic=classic) for text in after]
     if old_keys == new_keys:
-        return StepDiff(same=len(before), renewed=() if classic else _renewed(before, after))
+        return StepComparison(same=len(before), renewed=() if classic else _renewed(before, after))
     if max(len(before), len(after)) > _MAX_ALIGNED:  # no real image: not worth quadratic time
-        return StepDiff(removed=tuple(before), added=tuple(after))
+        return StepComparison(removed=tuple(before), added=tuple(after))
     if old_keys > new_keys:  # alignments are not symmetric: one order, whichever side is asked
         aligned = _align(after, before, new_keys, old_keys)
-        return StepDiff(same=aligned.same, removed=aligned.added, added=aligned.removed)
+        return StepComparison(same=aligned.same, removed=aligned.added, added=aligned.removed)
     return _align(before, after, old_keys, new_keys)
 
 
@@ -252,7 +252,7 @@ def _renewed(old: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
 
 def _align(
     old: Sequence[str], new: Sequence[str], old_keys: Sequence[str], new_keys: Sequence[str]
-) -> StepDiff:
+) -> StepComparison:
     removed: list[str] = []
     added: list[str] = []
     same = 0
@@ -263,7 +263,7 @@ def _align(
         else:
             removed += old[old_start:old_end]
             added += new[new_start:new_end]
-    return StepDiff(same=same, removed=tuple(removed), added=tuple(added))
+    return StepComparison(same=same, removed=tuple(removed), added=tuple(added))
 
 
 def _effective(history: Sequence[HistoryEntry]) -> list[str]:

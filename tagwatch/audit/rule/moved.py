@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from tagwatch.audit.model.change import Change
+from tagwatch.audit.model.diff import ConfigDiff, PlatformDiff
 from tagwatch.audit.rule.interface import Option, Subject
 from tagwatch.audit.rule.phrase import day, days, first_after, later, name
 from tagwatch.image.digest import short_digest
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-__all__ = ["RECENT", "config_of", "facts_of", "moved", "recent_change", "recent_until"]
+__all__ = [
+    "RECENT",
+    "config_of",
+    "facts_of",
+    "moved",
+    "primary_of",
+    "recent_change",
+    "recent_until",
+]
 
 RECENT = {"days": Option(default=30, about="how many days a change is reported")}
 
@@ -57,7 +61,12 @@ def facts_of(change: Change) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def config_of(change: Change) -> Mapping[str, Any]:
-    """What differs in the config, as in the diff's JSON form; empty where it was not compared."""
-    config = change.diff.get("config")
-    return config if isinstance(config, dict) else {}
+def primary_of(change: Change | None) -> PlatformDiff | None:
+    """What differs on the platform that the change is told by, where any was compared."""
+    return change.diff.primary if change and change.diff else None
+
+
+def config_of(change: Change | None) -> ConfigDiff | None:
+    """What differs in that platform's config, where it was compared."""
+    primary = primary_of(change)
+    return primary.config if primary else None

@@ -25,10 +25,9 @@ __all__ = ["RULE", "check"]
 def check(subject: Subject) -> Iterator[Statement]:
     """A recent change, older than the time of grace, that took platforms away."""
     change = recent_change(subject)
-    platforms = change.diff.get("platforms") if change else None
-    if change is None or not isinstance(platforms, dict):
+    if change is None or change.diff is None:
         return
-    gone = [str(one) for one in platforms.get("removed", ()) if not str(one).startswith("unknown")]
+    gone = [one for one in change.diff.dropped if not one.startswith("unknown")]
     evidence = subject.evidence
     if evidence is not None and evidence.platforms_offered:
         gone = [one for one in gone if one not in evidence.platforms_offered]

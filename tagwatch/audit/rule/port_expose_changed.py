@@ -33,11 +33,10 @@ __all__ = ["RULE", "check"]
 def check(subject: Subject) -> Iterator[Statement]:
     """A recent change of the exposed ports."""
     change = recent_change(subject)
-    ports = config_of(change).get("exposed_ports") if change else None
-    if change is None or not isinstance(ports, dict):
+    config = config_of(change)
+    if change is None or config is None:
         return
-    added = tuple(str(port) for port in ports.get("added", ()))
-    removed = tuple(str(port) for port in ports.get("removed", ()))
+    added, removed = config.exposed_ports.added, config.exposed_ports.removed
     if not added and not removed:
         return
     told = [f"it now exposes {', '.join(added)}"] if added else []

@@ -14,9 +14,10 @@ Source: OCI image-spec, config.md; Docker documentation, "Dockerfile reference".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.diff import ConfigDiff
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.moved import (
     RECENT,
@@ -27,21 +28,16 @@ from tagwatch.audit.rule.moved import (
     recent_until,
 )
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 __all__ = ["RULE", "check"]
-
-_PAIRS = {"user": "USER", "entrypoint": "ENTRYPOINT", "stop_signal": "STOPSIGNAL"}
 
 
 def check(subject: Subject) -> Iterator[Statement]:
     """A recent change that touched how a container runs."""
     change = recent_change(subject)
-    if change is None or change.verdict is Verdict.REPLACED:
+    config = config_of(change)
+    if change is None or config is None or change.verdict is Verdict.REPLACED:
         return
-    differences = tuple(_differences(config_of(change)))
+    differences = tuple(_differences(config))
     if differences:
         yield Statement(
             message=f"{moved(subject, change)} and runs differently: {'; '.join(differences)}",
@@ -50,19 +46,20 @@ def check(subject: Subject) -> Iterator[Statement]:
         )
 
 
-def _differences(config: Mapping[str, Any]) -> Iterator[str]:
-    for key, word in _PAIRS.items():
-        pair = config.get(key)
-        if isinstance(pair, list | tuple) and len(pair) == 2 and pair[0] != pair[1]:
-            yield f"{word} {_shown(pair[0])} is now {_shown(pair[1])}"
-    volumes = config.get("volumes")
-    if isinstance(volumes, dict):
-        yield from (f"VOLUME {path} is new" for path in volumes.get("added", ()))
-        yield from (f"VOLUME {path} is gone" for path in volumes.get("removed", ()))
+def _differences(config: ConfigDiff) -> Iterator[str]:
+    for word, old, new in (
+        ("USER", config.user[:1], config.user[1:]),
+        ("ENTRYPOINT", *config.entrypoint),
+        ("STOPSIGNAL", config.stop_signal[:1], config.stop_signal[1:]),
+    ):
+        if old != new:
+            yield f"{word} {_shown(old)} is now {_shown(new)}"
+    yield from (f"VOLUME {path} is new" for path in config.volumes.added)
+    yield from (f"VOLUME {path} is gone" for path in config.volumes.removed)
 
 
-def _shown(value: Any) -> str:
-    text = " ".join(value) if isinstance(value, list | tuple) else str(value)
+def _shown(words: Sequence[str]) -> str:
+    text = " ".join(words)
     return repr(text) if text else "unset"
 
 

@@ -14,7 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
+from tagwatch.audit.rule.moved import (
+    RECENT,
+    facts_of,
+    moved,
+    primary_of,
+    recent_change,
+    recent_until,
+)
 
 __all__ = ["RULE", "check"]
 
@@ -22,10 +29,10 @@ __all__ = ["RULE", "check"]
 def check(subject: Subject) -> Iterator[Statement]:
     """A recent change between two known and different OS releases."""
     change = recent_change(subject)
-    releases = change.diff.get("os_release") if change else None
-    if change is None or not isinstance(releases, list | tuple) or len(releases) != 2:
+    primary = primary_of(change)
+    if change is None or primary is None:
         return
-    old, new = (str(release) for release in releases)
+    old, new = primary.os_release
     if not old or not new or old == new:
         return
     yield Statement(

@@ -1,13 +1,17 @@
-"""The rows of a change's table: what differs, before and after, from a diff's JSON form.
-
-The diff comes from the ledger and holds text of strangers: nothing is assumed of its shape.
-"""
+"""The rows of a change's table: what differs, before and after. Its texts are a stranger's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from tagwatch.audit.model.diff import (
+    ConfigDiff,
+    ImageDiff,
+    MapDiff,
+    PackageDiff,
+    PlatformDiff,
+    StepDiff,
+)
 from tagwatch.publish.text import count, one_line, signed_size, size_text
 from tagwatch.value import dataclass
 
@@ -27,65 +31,74 @@ class Difference:
     after: str
 
 
-def differences(diff: Mapping[str, Any]) -> tuple[Difference, ...]:
+def differences(diff: ImageDiff | None) -> tuple[Difference, ...]:
     """What differs, the most telling first; at most 12 steps and 12 packages are listed."""
     return tuple(
         Difference(what=one_line(what, 120), before=_cut(before), after=_cut(after))
-        for rows in (_system(diff), _config(diff), _steps(diff), _packages(diff), _rest(diff))
-        for what, before, after in rows
+        for what, before, after in (_rows(diff) if diff else ())
     )
 
 
-def not_compared(diff: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def not_compared(diff: ImageDiff | None) -> tuple[tuple[str, str], ...]:
     """What could not be compared, and why; the same reason is told once."""
     whats: dict[str, list[str]] = {}
-    for entry in _list(diff, "not_compared"):
-        if isinstance(entry, Mapping):
-            whats.setdefault(str(entry.get("why", "")), []).append(str(entry.get("what", "")))
+    for gap in diff.not_compared if diff else ():
+        whats.setdefault(gap.why, []).append(gap.what)
     return tuple((", ".join(what), why) for why, what in whats.items())
 
 
 Row = tuple[str, str, str]
 
 
-def _system(diff: Mapping[str, Any]) -> Iterator[Row]:
-    yield from _pair("OS release", diff.get("os_release"))
-    yield from _parts("platforms", _mapping(diff, "platforms"))
+def _rows(diff: ImageDiff) -> Iterator[Row]:
+    primary = diff.primary or PlatformDiff()
+    yield from _pair("OS release", primary.os_release)
+    yield from _words("platforms", (diff.dropped, diff.added))
+    if primary.config:
+        yield from _config(primary.config)
+    yield from _steps(primary.steps)
+    if primary.packages:
+        yield from _packages(primary.packages)
+    size = primary.size
+    if size and size.delta:
+        now = f"{size_text(size.new)} ({signed_size(size.delta)})"
+        yield "compressed size", size_text(size.old), now
+    yield from _words("attestations", primary.attestations)
+    others = [f"{other.platform}: {other.verdict}" for other in diff.platforms[1:]]
+    if others:
+        verb = "differs" if len(others) == 1 else "differ"
+        yield f"{count(len(others), 'other platform')} {verb} too", "", ", ".join(others)
 
 
-def _config(diff: Mapping[str, Any]) -> Iterator[Row]:
-    for name, value in _mapping(diff, "config").items():
-        if name == "history":  # counts of what `_steps` lists
-            continue
-        if isinstance(value, Mapping):
-            yield from _parts(str(name), value)
-        else:
-            yield from _pair(str(name), value)
+def _config(config: ConfigDiff) -> Iterator[Row]:
+    yield from _pair("user", config.user)
+    yield from _words("entrypoint", config.entrypoint)
+    yield from _words("cmd", config.cmd)
+    yield from _pair("workdir", config.working_dir)
+    yield from _pair("stop_signal", config.stop_signal)
+    yield from _map("env", config.env)
+    yield from _words("exposed_ports", (config.exposed_ports.removed, config.exposed_ports.added))
+    yield from _words("volumes", (config.volumes.removed, config.volumes.added))
+    yield from _map("labels", config.labels)
+    yield from _pair("healthcheck", config.healthcheck)
+    yield from _pair("created", config.created)
+    yield from _pair("os_version", config.os_version)
 
 
-def _steps(diff: Mapping[str, Any]) -> Iterator[Row]:
-    steps = _mapping(diff, "steps")
-    removed, added = _list(steps, "removed"), _list(steps, "added")
-    for step in removed[:_MOST]:
-        yield "build step", str(step), _NOTHING
-    for step in added[:_MOST]:
-        yield "build step", _NOTHING, str(step)
-    if len(removed) > _MOST or len(added) > _MOST:
-        yield "build steps in all", f"{len(removed)} removed", f"{len(added)} added"
+def _steps(steps: StepDiff) -> Iterator[Row]:
+    for step in steps.removed[:_MOST]:
+        yield "build step", step, _NOTHING
+    for step in steps.added[:_MOST]:
+        yield "build step", _NOTHING, step
+    removed, added = len(steps.removed), len(steps.added)
+    if max(removed, added) > _MOST:
+        yield "build steps in all", f"{removed} removed", f"{added} added"
 
 
-def _packages(diff: Mapping[str, Any]) -> Iterator[Row]:
-    packages = _mapping(diff, "packages")
-    removed, added, changed = (
-        [entry for entry in _list(packages, name) if isinstance(entry, Mapping)]
-        for name in ("removed", "added", "changed")
-    )
-    for entry in changed[:_MOST]:
-        yield str(entry.get("purl", "")), _shown(entry.get("old")), _shown(entry.get("new"))
-    for entry in removed[:_MOST]:
-        yield str(entry.get("purl", "")), _shown(entry.get("version")), _NOTHING
-    for entry in added[:_MOST]:
-        yield str(entry.get("purl", "")), _NOTHING, _shown(entry.get("version"))
+def _packages(packages: PackageDiff) -> Iterator[Row]:
+    changed, removed, added = packages.changed, packages.removed, packages.added
+    for one in (*changed[:_MOST], *removed[:_MOST], *added[:_MOST]):
+        yield one.purl, one.old or _NOTHING, one.new or _NOTHING
     if max(len(removed), len(added), len(changed)) > _MOST:
         yield (
             "packages in all",
@@ -94,57 +107,27 @@ def _packages(diff: Mapping[str, Any]) -> Iterator[Row]:
         )
 
 
-def _rest(diff: Mapping[str, Any]) -> Iterator[Row]:
-    size = _mapping(diff, "size")
-    old, new = size.get("compressed_old"), size.get("compressed_new")
-    if isinstance(old, int) and isinstance(new, int) and old != new:
-        yield "compressed size", size_text(old), f"{size_text(new)} ({signed_size(new - old)})"
-    attestations = _mapping(diff, "attestations")
-    yield from _pair("attestations", [attestations.get("old"), attestations.get("new")])
-    others = [
-        f"{entry.get('platform')}: {entry.get('verdict')}"
-        for entry in _list(diff, "by_platform")
-        if isinstance(entry, Mapping)
-    ]
-    if others:
-        verb = "differs" if len(others) == 1 else "differ"
-        yield f"{count(len(others), 'other platform')} {verb} too", "", ", ".join(others)
+def _pair(name: str, pair: tuple[str, str]) -> Iterator[Row]:
+    old, new = pair
+    if old != new:
+        yield name, old or _NOTHING, new or _NOTHING
 
 
-def _pair(name: str, value: object) -> Iterator[Row]:
-    if isinstance(value, list) and len(value) == 2 and (value[0] or None) != (value[1] or None):
-        yield name, _shown(value[0]), _shown(value[1])
+def _words(name: str, pair: tuple[Sequence[str], Sequence[str]]) -> Iterator[Row]:
+    old, new = pair
+    if old != new:
+        yield name, " ".join(old) or _NOTHING, " ".join(new) or _NOTHING
 
 
-def _parts(name: str, value: Mapping[str, Any]) -> Iterator[Row]:
-    removed, added, changed = (value.get(part) for part in ("removed", "added", "changed"))
-    if isinstance(removed, list | dict) and isinstance(added, list | dict) and (removed or added):
-        yield name, _shown(removed), _shown(added)
-    if isinstance(changed, Mapping):
-        for key, pair in changed.items():
-            yield from _pair(f"{name} {key}", pair)
-
-
-def _mapping(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = value.get(name)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _list(value: Mapping[str, Any], name: str) -> list[Any]:
-    found = value.get(name)
-    return found if isinstance(found, list) else []
-
-
-def _shown(value: object) -> str:
-    match value:
-        case None | "" | [] | {}:
-            return _NOTHING
-        case list():
-            return " ".join(str(part) for part in value)
-        case dict():
-            return ", ".join(f"{key}={part}" for key, part in value.items())
-        case _:
-            return str(value)
+def _map(name: str, diff: MapDiff) -> Iterator[Row]:
+    removed, added = (
+        ", ".join(f"{key}={text}" for key, text in side.items()) or _NOTHING
+        for side in (diff.removed, diff.added)
+    )
+    if diff.removed or diff.added:
+        yield name, removed, added
+    for key, pair in diff.changed.items():
+        yield from _pair(f"{name} {key}", pair)
 
 
 def _cut(text: str) -> str:

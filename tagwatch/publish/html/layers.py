@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from tagwatch.audit.model.diff import ImageDiff, LayerEntry
 from tagwatch.publish.text import one_line, size_text
 from tagwatch.value import dataclass
 
@@ -74,15 +74,17 @@ class _Layer:
     diff_id: str
 
 
-def stack_of(diff: Mapping[str, Any], *, base_layers: int = 0) -> Stack | None:
-    """The stack of a diff's `layers`; None where it has none or more than can be drawn.
+def stack_of(diff: ImageDiff | None, *, base_layers: int = 0) -> Stack | None:
+    """The stack of a diff's layers; None where it has none or more than can be drawn.
 
     `base_layers`: so many layers of the new image, from the bottom, belong to its base.
     """
-    layers = diff.get("layers")
-    if not isinstance(layers, Mapping):
+    primary = diff.primary if diff else None
+    if primary is None:
         return None
-    shared, moved, removed, added = (_layers(layers.get(kind), kind) for kind in _SIGNS)
+    layers = primary.layers
+    shared, moved = _layers(layers.shared, "shared"), _layers(layers.moved, "moved")
+    removed, added = _layers(layers.removed, "removed"), _layers(layers.added, "added")
     before = sorted(shared + moved + removed, key=lambda layer: layer.old_index)
     after = sorted(shared + moved + added, key=lambda layer: layer.index)
     if not before or not after or max(len(before), len(after)) > _MOST:
@@ -107,26 +109,18 @@ def stack_of(diff: Mapping[str, Any], *, base_layers: int = 0) -> Stack | None:
     )
 
 
-def _layers(value: object, kind: str) -> list[_Layer]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return []
+def _layers(entries: Sequence[LayerEntry], kind: str) -> list[_Layer]:
     return [
         _Layer(
-            index=_number(entry, "i", position),
-            old_index=_number(entry, "old_i", _number(entry, "i", position)),
+            index=entry.position,
+            old_index=entry.position if entry.old_position is None else entry.old_position,
             kind=kind,
-            size=entry["size"] if isinstance(entry.get("size"), int) else None,
-            step=one_line(str(entry.get("created_by") or ""), 300),
-            diff_id=one_line(str(entry.get("diff_id") or ""), 80),
+            size=entry.size,
+            step=one_line(entry.created_by, 300),
+            diff_id=one_line(entry.diff_id or "", 80),
         )
-        for position, entry in enumerate(value)
-        if isinstance(entry, Mapping)
+        for entry in entries
     ]
-
-
-def _number(entry: Mapping[str, Any], name: str, default: int) -> int:
-    value = entry.get(name)
-    return value if isinstance(value, int) else default
 
 
 def _size(layer: _Layer) -> float:

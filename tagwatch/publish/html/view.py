@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from heapq import nsmallest
-from typing import Any
 
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Finding, Severity
@@ -219,7 +218,7 @@ def _image(
     changed: bool,
     brief: bool,
 ) -> ImageView:
-    diff: Mapping[str, Any] = evidence.change.diff if evidence.change and not brief else {}
+    diff = evidence.change.diff if evidence.change and not brief else None
     matched = evidence.bases[0].layers_matched if evidence.bases else 0
     name = image_name(evidence)
     history = _told(evidence)

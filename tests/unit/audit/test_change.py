@@ -13,6 +13,7 @@ from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
 from tagwatch.audit.model.base import BaseBuild
 from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.diff import PlatformDiff
 from tagwatch.audit.reading.image import read_image
 from tagwatch.image.image_config import parse_image_config
 from tagwatch.image.platform import LINUX_AMD64, Platform
@@ -185,7 +186,6 @@ def test_verdict(before: Built, after: Built, verdict: Verdict) -> None:
     change = explain(before, after, versions=_tag_version(before, after))
     assert change.verdict is verdict, change.reason
     assert change.reason
-    assert change.diff["verdict"] == verdict.value
     assert (change.before, change.after) == (before.digest, after.digest)
 
 
@@ -336,15 +336,21 @@ def test_what_makes_the_bottom_layer(old: str, new: str, verdict: Verdict) -> No
     assert change.verdict is verdict, change.reason
 
 
+def primary_of(change: Change) -> PlatformDiff:
+    assert change.diff is not None
+    assert change.diff.primary is not None
+    return change.diff.primary
+
+
 def test_a_long_step_is_told_by_what_differs_in_it() -> None:
     step = "set -eux; " + "apt-get update; " * 9 + "apt-get install -y nginx=1.25.5-{}~bookworm"
     before, after = (build(run(step.format(n)), base=debian(n)) for n in (1, 2))
     change = explain(before, after, versions=("1.0", "1.0"))
     assert "nginx=1.25.5-1~bookworm" in change.reason
     assert "nginx=1.25.5-2~bookworm" in change.reason
-    shown = change.diff["steps"]
-    assert shown["removed"][0].endswith("1~bookworm")
-    assert shown["added"][0].endswith("2~bookworm")
+    shown = primary_of(change).steps
+    assert shown.removed[0].endswith("1~bookworm")
+    assert shown.added[0].endswith("2~bookworm")
 
 
 @pytest.mark.parametrize("builder", ["apko", "ko build ko://example.com/x", "bazel build ..."])
@@ -548,7 +554,8 @@ def test_the_gravest_platform_speaks() -> None:
     change = explain(before, after)
     assert change.verdict is Verdict.REPLACED
     assert change.reason.startswith("linux/arm64: ")
-    assert change.diff["by_platform"][0]["verdict"] == "replaced"
+    assert change.diff is not None
+    assert [platform.verdict for platform in change.diff.platforms] == [None, Verdict.REPLACED]
 
 
 def unread_arm64(day: int) -> Built:
@@ -588,8 +595,9 @@ def test_a_history_of_many_entries_costs_no_quadratic_time() -> None:
 
     change = explain(many("a"), many("b"), versions=("1", "1"))
     assert change.verdict is Verdict.REPLACED
-    assert change.diff["config"]["history"]["added"] > 3_000
-    assert len(change.diff["steps"]["added"]) == 500
+    steps = primary_of(change).steps
+    assert steps.added_in_all > 3_000
+    assert len(steps.added) == 500
 
 
 def edited(image: Built, **settings: object) -> Built:

@@ -16,16 +16,16 @@ from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import index_builds
 from tagwatch.audit.base.match import match_bases
 from tagwatch.audit.change.verdict import explain_change
-from tagwatch.audit.diff.diff import diff_images
-from tagwatch.audit.diff.document import diff_document
 from tagwatch.audit.model.base import BaseVerdict
+from tagwatch.audit.model.change import Change
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.reading.attestation import listed_attestations
 from tagwatch.audit.reading.image import Image, read_image, with_attestations
-from tagwatch.audit.reading.text import diff_text
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.manifest import Index, parse_manifest
 from tagwatch.image.snapshot import Document
+from tagwatch.publish.diff_document import diff_document
+from tagwatch.publish.diff_text import diff_text
 from tests import official
 from tests.image_builder import (
     EPOCH,
@@ -63,9 +63,13 @@ FIELDS = {
 }  # fmt: skip
 
 
-def document_of(before: Image | Built, after: Image | Built) -> dict[str, Any]:
+def change_of(before: Image | Built, after: Image | Built) -> Change:
     sides = [official.read(side) if isinstance(side, Built) else side for side in (before, after)]
-    return dict(explain_change(*sides, tag="t", at=EPOCH).diff)
+    return explain_change(*sides, tag="t", at=EPOCH)
+
+
+def document_of(before: Image | Built, after: Image | Built) -> dict[str, Any]:
+    return diff_document(change_of(before, after))
 
 
 def test_fields() -> None:
@@ -137,7 +141,8 @@ def test_config() -> None:
         label("a", "2"),
         base=debian(),
     )
-    config = document_of(before, after)["config"]
+    change = change_of(before, after)
+    config = diff_document(change)["config"]
     assert config["user"] == ["root", "1000"]
     assert config["exposed_ports"] == {"added": ["8080/tcp"], "removed": ["80/tcp"]}
     assert config["volumes"] == {"added": ["/d"], "removed": []}
@@ -147,7 +152,7 @@ def test_config() -> None:
     assert config["entrypoint"] == [[], ["/run"]]
     assert config["cmd"] == [["bash"], ["a", "b"]]
     assert config["labels"]["changed"] == {"a": ["1", "2"]}
-    text = diff_text(document_of(before, after))
+    text = diff_text(change)
     for part in ("root -> 1000", "+8080/tcp -80/tcp", "volumes     +/d", "a 1 -> 2"):
         assert part in text
 
@@ -165,11 +170,12 @@ def test_no_secret_leaves() -> None:
         entrypoint("serve", f"--token={secrets[2]}"),
         base=debian(),
     )
-    change = explain_change(official.read(before), official.read(after), tag="t", at=EPOCH)
-    told = json.dumps(change.diff) + diff_text(change.diff) + change.reason
+    change = change_of(before, after)
+    document = diff_document(change)
+    told = repr(change) + json.dumps(document) + diff_text(change)
     for secret in (*secrets, "older-secret"):
         assert secret not in told
-    env_diff = change.diff["config"]["env"]
+    env_diff = document["config"]["env"]
     assert env_diff["changed"]["DB_PASSWORD"] == ["***12", "***14"]
     assert env_diff["added"]["MIRROR"] == "https://me:***9@mirror.example/"
 
@@ -183,7 +189,8 @@ def test_platforms() -> None:
 
     before = index(python(0), on(ARM64, 0, "3.12.3"), on(s390x, 0, "3.12.3"))
     after = index(python(1, "3.12.4"), on(ARM64, 0, "3.12.3"), on(riscv, 1, "3.12.4"))
-    document = document_of(before, after)
+    change = change_of(before, after)
+    document = diff_document(change)
     assert document["verdict"] == "upgraded"
     assert document["platforms"] == {
         "added": ["linux/riscv64"],
@@ -191,7 +198,7 @@ def test_platforms() -> None:
         "unchanged": 2,
         "lagging": [{"platform": "linux/arm64", "version": "3.12.3"}],
     }
-    assert "lagging: linux/arm64 (still 3.12.3)" in diff_text(document)
+    assert "lagging: linux/arm64 (still 3.12.3)" in diff_text(change)
 
 
 def test_a_platform_that_was_not_read_lags_without_a_version() -> None:
@@ -292,8 +299,7 @@ def test_layers_without_config_are_compared_by_digest() -> None:
     before = python()
     after = build(run("x", x="1"), base=before)
     config = Digest(json.loads(after.raw)["config"]["digest"])
-    diff = diff_images(official.read(before), official.read(without_documents(after, config)))
-    document = diff_document(diff, verdict="unknown", reason="", verdicts={})
+    document = document_of(before, without_documents(after, config))
     assert len(document["layers"]["shared"]) == len(before.layers)
     assert len(document["layers"]["added"]) == 1
     assert document["config"] == {}
@@ -305,8 +311,7 @@ def test_a_manifest_that_disagrees_with_its_config() -> None:
     """Neither count is believed: layers are told by diff_id, without digest and size."""
     image = python()
     liar = assemble(image.config, image.layers[:-1], ARM64)
-    diff = diff_images(official.read(image), official.read(liar))
-    document = diff_document(diff, verdict="unknown", reason="", verdicts={})
+    document = document_of(image, liar)
     shared = document["layers"]["shared"]
     assert len(shared) == len(image.layers)
     assert {layer["digest"] for layer in shared} == {None}
@@ -315,7 +320,7 @@ def test_a_manifest_that_disagrees_with_its_config() -> None:
 def test_text_is_short_and_safe() -> None:
     hostile = "\x1b[31mred\u202e<script>"
     after = build(run(hostile, a="1"), label("a", hostile), base=python(1, "3.12.4"))
-    text = diff_text(document_of(python(0), after))
+    text = diff_text(change_of(python(0), after))
     assert text.isascii() or "\u202e" not in text
     assert "\x1b" not in text
     assert "\u202e" not in text
@@ -324,18 +329,19 @@ def test_text_is_short_and_safe() -> None:
 
 
 def test_text_of_equal_images_is_three_lines_and_what_was_not_compared() -> None:
-    text = diff_text(document_of(python(0), python(0)))
+    text = diff_text(change_of(python(0), python(0)))
     assert text.startswith("identical: both are one digest\n")
     assert "step" not in text
     assert "removed" not in text
 
 
 def test_images_without_a_common_platform() -> None:
-    document = document_of(debian(), debian(platform=ARM64))
+    change = change_of(debian(), debian(platform=ARM64))
+    document = diff_document(change)
     assert document["layers"]["shared"] == []
     assert document["old"]["platform"] is None
     assert document["platforms"]["removed"] == ["linux/amd64"]
-    assert "no platform in common" in diff_text(document)
+    assert "no platform in common" in diff_text(change)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ import pytest
 
 from tagwatch.audit.model.base import BaseBuild
 from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.diff import ImageDiff
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Interval, Seen
@@ -210,7 +211,7 @@ def test_a_move_is_unexplained_until_it_has_a_verdict(ledger: Ledger) -> None:
         at=AT + DAY,
         verdict=Verdict.UPGRADED,
         version_after="7.4.1",
-        diff={"layers": {"shared": [1, 2]}},
+        diff=ImageDiff(added=("linux/arm64",), common=1),
     )
     ledger.set_verdict(moves[1], change)
     assert [move.tag for move in ledger.unexplained_moves()] == ["t6"]

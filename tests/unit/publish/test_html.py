@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from tagwatch.audit.model.diff import ImageDiff, LayerDiff, LayerEntry, PlatformDiff
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.history import Interval, Seen
@@ -402,16 +403,11 @@ def test_layer_stack_has_every_layer_on_its_side_and_the_base_bracket() -> None:
 
 
 @pytest.mark.parametrize(
-    "diff",
-    [
-        {},
-        {"layers": None},
-        {"layers": {"shared": "x", "removed": 7, "added": [1, 2]}},
-        {"layers": {"shared": [], "removed": [], "added": [{"i": 0}]}},
-    ],
+    "layers", [LayerDiff(), LayerDiff(added=(LayerEntry(position=0),))], ids=["none", "one side"]
 )
-def test_layers_that_are_not_layers_draw_nothing(diff: dict[str, object]) -> None:
-    assert stack_of(diff) is None
+def test_layers_of_one_side_draw_nothing(layers: LayerDiff) -> None:
+    assert stack_of(ImageDiff(platforms=(PlatformDiff(layers=layers),))) is None
+    assert stack_of(ImageDiff()) is stack_of(None) is None
 
 
 def test_trend_needs_two_runs_and_stays_inside() -> None:

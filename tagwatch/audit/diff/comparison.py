@@ -1,0 +1,192 @@
+"""Two images side by side, platform by platform, from manifests, configs and attestations alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tagwatch.audit.diff.config import ConfigComparison, compare_configs
+from tagwatch.audit.diff.layers import LayerComparison, compare_layers, layers_of
+from tagwatch.audit.model.diff import Gap, Lagging, PackageDiff, StatedVersion
+from tagwatch.audit.reading.image import UNKNOWN_PLATFORM, Image, PlatformImage
+from tagwatch.audit.reading.packages import compare_packages, distribution_of
+from tagwatch.audit.reading.stated_version import is_older, stated_version
+from tagwatch.audit.reading.steps import StepComparison, compare_steps, os_release
+from tagwatch.image.image_config import ImageConfig
+from tagwatch.image.platform import LINUX_AMD64, Platform
+from tagwatch.value import dataclass
+
+__all__ = ["ImageComparison", "PlatformComparison", "compare_images", "platform_name"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformComparison:
+    """One platform that both images have. What could not be compared is None and listed.
+
+    A platform whose manifest digest is the same compares as equal even where nothing of it was
+    read.
+    """
+
+    platform: Platform
+    old: PlatformImage
+    new: PlatformImage
+    layers: LayerComparison | None = None
+    config: ConfigComparison | None = None
+    steps: StepComparison | None = None
+    packages: PackageDiff | None = None
+    not_compared: tuple[Gap, ...] = ()
+
+    @property
+    def is_same(self) -> bool:
+        """True where both serve one manifest."""
+        return self.old.digest == self.new.digest
+
+    @property
+    def os_releases(self) -> tuple[str, str]:
+        """The operating system's release on both sides (`debian bookworm`); "" where not told.
+
+        Both from one kind of evidence: a config says `bookworm` where an SBOM says `12`.
+        """
+        old, new = (os_release(part.config) if part.config else "" for part in (self.old, self.new))
+        if old and new:
+            return old, new
+        attested = [distribution_of(part.attestations) for part in (self.old, self.new)]
+        if all(attested):
+            return attested[0].replace("-", " "), attested[1].replace("-", " ")
+        return old, new
+
+    @property
+    def is_os_shifted(self) -> bool:
+        """True where both releases are known and differ."""
+        old, new = self.os_releases
+        return bool(old and new and old != new)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageComparison:
+    """Two images. `platforms` are those of both, the one asked for (else linux/amd64) first."""
+
+    old: Image
+    new: Image
+    platforms: tuple[PlatformComparison, ...] = ()
+    added: tuple[Platform, ...] = ()
+    dropped: tuple[Platform, ...] = ()
+    lagging: tuple[Lagging, ...] = ()
+
+    @property
+    def primary(self) -> PlatformComparison | None:
+        """The platform that the whole is told by; None where the images share no platform."""
+        return self.platforms[0] if self.platforms else None
+
+
+def compare_images(old: Image, new: Image, *, platform: Platform | None = None) -> ImageComparison:
+    """Compare two images. `platform`: the one to tell the whole by, where both have it."""
+    pairs, dropped, added = _pair(old.platforms, new.platforms)
+    pairs.sort(key=lambda pair: _rank(pair[1].platform, platform or LINUX_AMD64))
+    platforms = tuple(_compare_platform(before, after) for before, after in pairs)
+    return ImageComparison(
+        old=old,
+        new=new,
+        platforms=platforms,
+        added=tuple(image.platform for image in added),
+        dropped=tuple(image.platform for image in dropped),
+        lagging=tuple(_lagging(platforms, new)),
+    )
+
+
+def platform_name(platform: Platform) -> str:
+    """`os/architecture[/variant]`, with the build of an operating system that has several."""
+    return f"{platform} {platform.os_version}" if platform.os_version else str(platform)
+
+
+def _pair(
+    old: Sequence[PlatformImage], new: Sequence[PlatformImage]
+) -> tuple[list[tuple[PlatformImage, PlatformImage]], list[PlatformImage], list[PlatformImage]]:
+    """Pairs of both sides, the old without a partner, the new without one.
+
+    Windows images come once a build (`os.version` 10.0.20348.…): builds are paired first, and
+    where one image of a platform is left on either side, those two.
+    """
+    pairs: list[tuple[PlatformImage, PlatformImage]] = []
+    left, right = list(old), list(new)
+    for with_build in (True, False):
+        for before in tuple(left):
+            key = _platform_key(before.platform, with_build=with_build)
+            rivals = [i for i in left if _platform_key(i.platform, with_build=with_build) == key]
+            after = [i for i in right if _platform_key(i.platform, with_build=with_build) == key]
+            if after and (with_build or len(rivals) == len(after) == 1):
+                pairs.append((before, after[0]))
+                left.remove(before)
+                right.remove(after[0])
+    # a lone manifest whose config was not read does not tell its platform
+    if len(left) == len(right) == 1 and UNKNOWN_PLATFORM in (left[0].platform, right[0].platform):
+        pairs, left, right = [*pairs, (left[0], right[0])], [], []
+    return pairs, left, right
+
+
+def _platform_key(platform: Platform, *, with_build: bool) -> tuple[str, str, str, str]:
+    build = ".".join((platform.os_version or "").split(".")[:3]) if with_build else ""
+    return platform.os, platform.architecture, platform.variant or "", build
+
+
+def _rank(platform: Platform, wanted: Platform) -> tuple[bool, str]:
+    return not platform.serves(wanted), platform_name(platform)
+
+
+def _compare_platform(old: PlatformImage, new: PlatformImage) -> PlatformComparison:
+    platform = old.platform if new.platform == UNKNOWN_PLATFORM else new.platform
+    unread = tuple(
+        Gap(what=f"layers and config of {platform_name(platform)}", why=f"{side}: {image.problem}")
+        for side, image in (("old", old), ("new", new))
+        if image.problem
+    )
+    known = old.manifest is not None and new.manifest is not None
+    config = steps = None
+    if old.config is not None and new.config is not None:
+        config = compare_configs(old.config, new.config)
+        steps = compare_steps(old.config.history, new.config.history)
+        unread += tuple(_history_gaps(old.config, new.config))
+    packages = compare_packages(old.attestations, new.attestations)
+    if isinstance(packages, str):
+        unread += (Gap(what="packages", why=packages),)
+    return PlatformComparison(
+        platform=platform,
+        old=old,
+        new=new,
+        layers=compare_layers(layers_of(old), layers_of(new)) if known else None,
+        config=config,
+        steps=steps,
+        packages=None if isinstance(packages, str) else packages,
+        not_compared=unread,
+    )
+
+
+def _history_gaps(old: ImageConfig, new: ImageConfig) -> Iterator[Gap]:
+    for side, config in (("old", old), ("new", new)):
+        if not config.history:
+            yield Gap(what="build steps", why=f"{side}: the config has no history")
+        elif config.layer_history is None:
+            why = f"{side}: history and layers disagree (squashed?)"
+            yield Gap(what="build step of each layer", why=why)
+
+
+def _lagging(platforms: Sequence[PlatformComparison], new: Image) -> Iterator[Lagging]:
+    """Platforms of the new image behind its newest version, or that stayed while others moved."""
+    stated: dict[Platform, StatedVersion] = {}
+    for image in new.platforms:
+        if found := stated_version(image, new.reference):
+            stated[image.platform] = found
+    versions = {found.value for found in stated.values()}
+    newest = [v for v in versions if not any(is_older(v, other) for other in versions)]
+    moved = any(not pair.is_same and _version_moved(pair, new.reference) for pair in platforms)
+    same = {pair.platform for pair in platforms if pair.is_same}
+    for image in new.platforms:
+        own = stated.get(image.platform)
+        if own is not None and newest and is_older(own.value, newest[0]):
+            yield Lagging(platform=platform_name(image.platform), version=own.value)
+        elif own is None and moved and image.platform in same:
+            yield Lagging(platform=platform_name(image.platform))
+
+
+def _version_moved(pair: PlatformComparison, reference: str) -> bool:
+    old, new = stated_version(pair.old, reference), stated_version(pair.new, reference)
+    return old is not None and new is not None and is_older(old.value, new.value)

@@ -1,0 +1,246 @@
+"""Diffs as schemas before 6 and facts files of version 1 hold them: read as what they said."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import hmac
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tagwatch.audit.change.verdict import explain_change
+from tagwatch.audit.model.change import Change
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.resolution import Resolution, Status
+from tagwatch.audit.verdict.result import AuditResult, RepositoryChange
+from tagwatch.errors import InputError
+from tagwatch.image.platform import LINUX_AMD64
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import RepositorySnapshot, Scope, TagObservation
+from tagwatch.ledger.codec import compress, decode, encode, expand
+from tagwatch.ledger.maintenance import check
+from tagwatch.ledger.old_diff import upgraded_change, upgraded_evidence, upgraded_result
+from tagwatch.ledger.read import Reader
+from tagwatch.ledger.write import Ledger
+from tagwatch.publish.diff_document import diff_document
+from tagwatch.walk.facts_file import read_facts, write_facts
+from tests import official
+from tests.image_builder import EPOCH, Built, attest, build, cmd, expose, index, run, spdx, user
+from tests.official import ARM64, debian, python
+
+PYTHON = Repository.parse("python")
+KEY = b"0123456789abcdef"
+
+
+def image(day: int, version: str, port: str) -> Built:
+    """Two platforms, each with layers of its own, a config and an SBOM."""
+    parts = [
+        build(
+            *(run("first"), run("second"))[:: 1 if day else -1],
+            user(port),
+            expose(port),
+            cmd("serve", port),
+            base=python(day, version, base=debian(day, platform=platform)),
+        )
+        for platform in (LINUX_AMD64, ARM64)
+    ]
+    packages = {"pkg:deb/debian/openssl": version, f"pkg:pypi/p{day}": "1"}
+    return index(*parts, *(attest(part, spdx(part, packages)) for part in parts))
+
+
+CHANGE = explain_change(
+    replace(official.read(image(0, "3.12.3", "80")), seen=(EPOCH, EPOCH + timedelta(days=3))),
+    official.read(image(1, "3.12.4", "81")),
+    tag="3.12",
+    at=EPOCH,
+)
+DOCUMENT = diff_document(CHANGE)
+EVIDENCE = Evidence(
+    key="docker.io/library/python:3.12",
+    resolution=Resolution(input="python:3.12", status=Status.RESOLVED),
+    at=EPOCH,
+    change=CHANGE,
+)
+RESULT = AuditResult(
+    at=EPOCH,
+    changes=(RepositoryChange(repository=PYTHON, change=CHANGE),),
+    evidence={EVIDENCE.key: EVIDENCE},
+)
+
+
+def old(value: object, document: Any = DOCUMENT) -> bytes:
+    """The bytes that a program of schema 5 stored, with this as every diff."""
+    stored = json.loads(encode(value))
+
+    def put(inner: Any) -> None:
+        if isinstance(inner, dict):
+            if "verdict" in inner and "diff" in inner:
+                inner["diff"] = document
+            else:
+                for part in inner.values():
+                    put(part)
+        elif isinstance(inner, list):
+            for part in inner:
+                put(part)
+
+    put(stored)
+    return json.dumps(stored, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def test_the_sample_says_something_of_everything() -> None:
+    def empty(value: Any, path: str = "") -> Iterator[str]:
+        if value in ({}, [], None):
+            yield path
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                yield from empty(inner, f"{path}.{key}")
+
+    assert {path for path in empty(DOCUMENT) if "removed" not in path and "added" not in path} == {
+        ".layers.shared", ".layers.recompressed", ".config.labels.changed", ".new.seen",
+        ".platforms.lagging", ".not_compared",
+    }  # fmt: skip
+
+
+def test_values_are_read_as_they_were() -> None:
+    assert decode(Change, upgraded_change(old(CHANGE))) == CHANGE
+    assert decode(Evidence, upgraded_evidence(old(EVIDENCE))) == EVIDENCE
+    assert decode(AuditResult, upgraded_result(old(RESULT))) == RESULT
+
+
+def test_what_has_no_diff_is_as_it_was() -> None:
+    for plain in (replace(CHANGE, diff=None), replace(EVIDENCE, change=None), RESULT.coverage):
+        assert upgraded_change(encode(plain)) == encode(plain)
+    bare = upgraded_change(old(CHANGE, {}))
+    assert decode(Change, bare) == replace(CHANGE, diff=None)
+
+
+def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every part of a document."""
+    keys = (
+        value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    )
+    for key in keys:
+        yield (*way, key)
+        yield from places(value[key], (*way, key))
+
+
+def said(document: Any) -> Any:
+    """The document without what follows from the rest, or what the change says itself."""
+    if isinstance(document, list):
+        return [said(part) for part in document]
+    if not isinstance(document, dict):
+        return document
+    passed_over = {"schema_version", "ignored", "reason", "size", "history"}
+    if "schema_version" in document:
+        passed_over.add("verdict")
+    return {key: said(part) for key, part in document.items() if key not in passed_over}
+
+
+@pytest.mark.parametrize(
+    "foreign", [None, 7, "x", [], {}, [1], {"a": 1}, ["a", "b", "c"], "\ud800"]
+)
+def test_what_no_tagwatch_wrote_is_not_known(foreign: Any) -> None:
+    for *way, last in places(DOCUMENT):
+        document = copy.deepcopy(DOCUMENT)
+        part = document
+        for key in way:
+            part = part[key]
+        part[last] = foreign
+        stored = {**json.loads(encode(CHANGE)), "diff": document}
+        change = decode(Change, upgraded_change(json.dumps(stored).encode()))
+        if change.diff is not None:
+            assert said(diff_document(change)) == said(document), (*way, last)
+        else:
+            assert change == replace(CHANGE, diff=None), (*way, last)
+
+
+@pytest.mark.parametrize("missing", [*said(DOCUMENT)])
+def test_a_document_without_a_part_is_not_known(missing: str) -> None:
+    part = {key: value for key, value in DOCUMENT.items() if key != missing}
+    assert decode(Change, upgraded_change(old(CHANGE, part))) == replace(CHANGE, diff=None)
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b'"diff":', b'[{"diff":1}]', b'{"diff":{}', b"\xff"])
+def test_what_is_damaged_stays_as_it_is(raw: bytes) -> None:
+    for upgraded in (upgraded_change, upgraded_evidence, upgraded_result):
+        assert upgraded(raw) == raw
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A ledger of schema 5 that holds the change wherever one is stored."""
+    path = tmp_path / "tagwatch.db"
+    with Ledger.open(path) as ledger:
+        tag = TagObservation(tag="3.12", digest=CHANGE.before)
+        seen = RepositorySnapshot(
+            repository=PYTHON, at=EPOCH - timedelta(days=1), scope=Scope.FULL, tags=(tag,)
+        )
+        ledger.add(ledger.begin_run("scan", seen.at), seen)
+        night = ledger.begin_run("scan", EPOCH)
+        (move,) = ledger.add(
+            night, replace(seen, at=EPOCH, tags=(replace(tag, digest=CHANGE.after),))
+        ).moves
+        ledger.set_verdict(move, CHANGE)
+        ledger.put_evidence([EVIDENCE])
+        ledger.finish_run(night, RESULT)
+        ledger.begin_run("scan", EPOCH)
+    with closing(sqlite3.connect(path)) as connection:
+        stored = (
+            ("move", "change", compress(old(CHANGE))),
+            ("evidence", "body", old(EVIDENCE).decode()),
+            ("run", "result", compress(old(replace(RESULT, evidence={})))),
+            ("run", "evidence", compress(old(EVIDENCE) + b"\n")),
+        )
+        for table, column, value in stored:
+            connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} NOT NULL", [value])
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'v6_diffs'")
+        connection.execute("PRAGMA user_version = 5")
+        connection.commit()
+    return path
+
+
+def test_a_ledger_of_schema_5_says_the_same(path: Path) -> None:
+    with Reader.open(path) as ledger:
+        assert ledger.newest_change(PYTHON, "3.12") == CHANGE
+        assert ledger.evidence([EVIDENCE.key]) == RESULT.evidence
+        assert ledger.last_result() == RESULT
+    assert check(path) == ()
+
+
+def test_a_damaged_row_keeps_no_ledger_from_its_upgrade(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        whole = expand(connection.execute("SELECT change FROM move").fetchone()[0])
+        connection.execute("UPDATE move SET change = ?", [compress(whole)[:-9]])
+        connection.execute("UPDATE evidence SET body = CAST(x'7b22646966ff223a' AS TEXT)")
+        connection.execute("UPDATE run SET evidence = ?", [b"no zlib"])
+        connection.commit()
+    with Reader.open(path) as ledger:
+        previous = ledger.previous_result(3)
+        assert previous is not None
+        assert previous.changes == RESULT.changes
+
+
+def test_facts_of_version_1_are_read(path: Path) -> None:
+    new = write_facts([EVIDENCE], EPOCH, KEY)
+    assert new.startswith(b"tagwatch-facts 2 ")
+    assert read_facts(new, KEY, source="seen", now=EPOCH).evidence == (EVIDENCE,)
+    head = b"tagwatch-facts 1 hmac-sha256:"
+    body = new.splitlines(keepends=True)[1] + old(EVIDENCE) + b"\n"
+    signature = hmac.new(KEY, head + body, hashlib.sha256).hexdigest().encode()
+    facts = read_facts(head + signature + b"\n" + body, KEY, source="seen", now=EPOCH)
+    assert facts == read_facts(new, KEY, source="seen", now=EPOCH)
+    later = new.replace(b"facts 2", b"facts 3")
+    with pytest.raises(InputError) as told:
+        read_facts(later, KEY, source="facts.tagwatch", now=EPOCH)
+    assert "versions 1 and 2" in told.value.hint
+    older = new.replace(b"facts 2", b"facts 1")
+    with pytest.raises(InputError, match="not signed with this key"):
+        read_facts(older, KEY, source="facts.tagwatch", now=EPOCH)
