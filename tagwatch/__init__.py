@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from tagwatch.api import scan_async as scan_async
     from tagwatch.audit.model.base import BaseMatch as BaseMatch
     from tagwatch.audit.model.base import BaseVerdict as BaseVerdict
-    from tagwatch.audit.model.change import Change as Change
-    from tagwatch.audit.model.change import Verdict as Verdict
+    from tagwatch.audit.model.diff import ImageDiff as ImageDiff
+    from tagwatch.audit.model.diff import Verdict as Verdict
     from tagwatch.audit.model.evidence import Evidence as Evidence
     from tagwatch.audit.model.finding import Finding as Finding
     from tagwatch.audit.model.finding import Severity as Severity
+    from tagwatch.audit.model.history import Change as Change
     from tagwatch.audit.model.history import Interval as Interval
     from tagwatch.audit.model.knowledge import Knowledge as Knowledge
     from tagwatch.audit.model.policy import Policy as Policy
@@ -90,10 +91,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "api": "Asking CheckOptions ScanResult check fix resolve resolve_all scan scan_async",
     "audit.model.base": "BaseMatch BaseVerdict",
-    "audit.model.change": "Change Verdict",
+    "audit.model.diff": "ImageDiff Verdict",
     "audit.model.evidence": "Evidence",
     "audit.model.finding": "Finding Severity",
-    "audit.model.history": "Interval",
+    "audit.model.history": "Change Interval",
     "audit.model.knowledge": "Knowledge",
     "audit.model.policy": "Policy",
     "audit.model.resolution": "Basis Newer Resolution Status",

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from tagwatch.api import scan_async
 from tagwatch.audit.model.base import BaseMatch
-from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.image.digest import Digest

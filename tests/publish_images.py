@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
-from tagwatch.audit.model.change import Change, Verdict
 from tagwatch.audit.model.diff import (
     ConfigDiff,
     Gap,
@@ -23,9 +22,10 @@ from tagwatch.audit.model.diff import (
     PlatformDiff,
     SizeDiff,
     StepDiff,
+    Verdict,
 )
 from tagwatch.audit.model.evidence import Evidence, PlatformFacts
-from tagwatch.audit.model.history import Interval, Seen
+from tagwatch.audit.model.history import Change, Interval, Seen
 from tagwatch.audit.model.resolution import Basis, Newer, Resolution, Status
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform

@@ -94,10 +94,9 @@ FLOORS: dict[str, str] = {
         files
     """,
     "ledger": """
-        codec connection old_diff record timeline
-        intern maintenance outbox row schema spool standing
-        memory sight upgrade
-        read
+        codec connection old_diff record
+        maintenance outbox reuse schema sight spool timeline
+        memory read
         write
     """,
     "registry": """
@@ -134,8 +133,8 @@ FLOORS: dict[str, str] = {
         daemon
     """,
     "cli": """
-        baseline_file build_args command plain_line question
-        parser progress shell
+        baseline_file command plain_line question
+        parser shell
         base baseline check demo diff doctor explain extract facts history init ledger main policy \
         report resolve scan schema serve
     """,

@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 
 from tagwatch.cli.baseline_file import DEFAULT, read_baseline_file, write_baseline_file
-from tagwatch.cli.build_args import add_build_args, build_args_of
-from tagwatch.cli.command import Command, add_config
+from tagwatch.cli.command import Command, add_build_args, add_config, build_args_of
 from tagwatch.cli.shell import note, open_site, warn
 
 __all__ = ["command"]

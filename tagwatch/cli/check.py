@@ -7,10 +7,16 @@ import sys
 from pathlib import Path
 
 from tagwatch.cli.baseline_file import read_baseline_file, write_baseline_file
-from tagwatch.cli.build_args import add_build_args, build_args_of
-from tagwatch.cli.command import Command, add_config, add_format
-from tagwatch.cli.progress import progress_shown
-from tagwatch.cli.shell import answer, colored, note, open_site, tell_incomplete, warn
+from tagwatch.cli.command import Command, add_build_args, add_config, add_format, build_args_of
+from tagwatch.cli.shell import (
+    answer,
+    colored,
+    note,
+    open_site,
+    progress_shown,
+    tell_incomplete,
+    warn,
+)
 from tagwatch.errors import InputError, UsageError
 from tagwatch.value import replace
 from tagwatch.walk.look_up import Asking

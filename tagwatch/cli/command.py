@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 
+from tagwatch.errors import UsageError
 from tagwatch.member import load_member
 from tagwatch.value import dataclass
 
@@ -11,7 +13,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["Command", "add_config", "add_format", "load", "plain"]
+__all__ = [
+    "Command",
+    "add_build_args",
+    "add_config",
+    "add_format",
+    "build_args_of",
+    "load",
+    "plain",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +65,27 @@ def plain(text: str) -> str:
     return "".join(
         char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text
     )
+
+
+def add_build_args(parser: argparse.ArgumentParser) -> None:
+    """The flag, repeatable."""
+    parser.add_argument(
+        "--build-arg", action="append", default=[], metavar="NAME=VALUE", help="as docker build"
+    )
+
+
+def build_args_of(given: Iterable[str]) -> dict[str, str]:
+    """`NAME=VALUE` pairs; `NAME` alone takes its value from the environment, as docker does.
+
+    Raises `UsageError`.
+    """
+    arguments = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name:
+            raise UsageError(f"not a build argument: {text!r}", hint="write --build-arg NAME=VALUE")
+        if equals:
+            arguments[name] = value
+        elif name in os.environ:
+            arguments[name] = os.environ[name]
+    return arguments

@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare and print. Exit code 0: the same, 1: it differs, 4: a side could not be read."""
-    from tagwatch.audit.model.change import Verdict
+    from tagwatch.audit.model.diff import Verdict
     from tagwatch.walk.compare import compare
     from tagwatch.walk.need import IMAGE_SHOWS
 

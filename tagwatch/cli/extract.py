@@ -6,8 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from tagwatch.cli.build_args import add_build_args, build_args_of
-from tagwatch.cli.command import Command, add_format
+from tagwatch.cli.command import Command, add_build_args, add_format, build_args_of
 from tagwatch.cli.shell import answer, note
 from tagwatch.errors import NothingToReadError
 from tagwatch.walk.site import repository_root

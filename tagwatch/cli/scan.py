@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from tagwatch import __version__
 from tagwatch.cli.command import Command, add_config, add_format
-from tagwatch.cli.progress import progress_shown
-from tagwatch.cli.shell import answer, colored, note, open_site, tell_incomplete
+from tagwatch.cli.shell import answer, colored, note, open_site, progress_shown, tell_incomplete
 
 if TYPE_CHECKING:
     from tagwatch.service.nightly import Night

@@ -11,9 +11,8 @@ from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import micros
-from tagwatch.ledger.intern import Interned, repository_number
-from tagwatch.ledger.row import imported_of
-from tagwatch.ledger.timeline import woven
+from tagwatch.ledger.sight import Interned, repository_number
+from tagwatch.ledger.timeline import imported_of, woven
 
 __all__ = ["store_history"]
 

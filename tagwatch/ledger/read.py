@@ -17,7 +17,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import decode, digest_of_bytes, digest_to_bytes, expand, moment
 from tagwatch.ledger.connection import Translated, connect_read_only
-from tagwatch.ledger.row import imported_of, interval_of, moment_or_none, run_of
+from tagwatch.ledger.timeline import imported_of, interval_of, moment_or_none, run_of
 from tagwatch.value import replace
 
 TYPE_CHECKING = False
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from tagwatch.audit.model.base import BaseBuild
-    from tagwatch.audit.model.change import Change
     from tagwatch.audit.model.evidence import Evidence
+    from tagwatch.audit.model.history import Change
     from tagwatch.audit.verdict.result import AuditResult
     from tagwatch.image.snapshot import Document
     from tagwatch.ledger.record import Known, Move, Run
@@ -97,7 +97,7 @@ class Reader:
         with Translated(path):
             connection = connect_read_only(path)
             if connection is None:
-                from tagwatch.ledger.upgrade import open_upgraded
+                from tagwatch.ledger.schema import open_upgraded
 
                 open_upgraded(path).close()
                 connection = connect_read_only(path)
@@ -331,7 +331,7 @@ class Reader:
 
     def newest_change(self, repository: Repository, tag: str) -> Change | None:
         """The newest move of this tag, where it was explained."""
-        from tagwatch.audit.model.change import Change
+        from tagwatch.audit.model.history import Change
 
         rows = self._rows(
             f"{_MOVE} WHERE r.registry = ? AND r.path = ? AND t.name = ? "

@@ -6,13 +6,15 @@ costs about 27 bytes, and a repository is read in one stretch. Times are microse
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
 from tagwatch.errors import LedgerError
 from tagwatch.ledger.codec import compress, expand
-from tagwatch.ledger.connection import APPLICATION_ID
+from tagwatch.ledger.connection import APPLICATION_ID, SCHEMA_VERSION, connect, stored_version
 from tagwatch.ledger.old_diff import (
     upgraded_change,
     upgraded_evidence,
@@ -20,7 +22,7 @@ from tagwatch.ledger.old_diff import (
     upgraded_result,
 )
 
-__all__ = ["MIGRATIONS"]
+__all__ = ["MIGRATIONS", "open_upgraded"]
 
 MIGRATIONS = Migrations("tagwatch")
 
@@ -245,3 +247,33 @@ def _packed(upgraded: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
         return raw if now == plain else compress(now)
 
     return pack
+
+
+def open_upgraded(path: Path) -> sqlite3.Connection:
+    """A connection that may write. All steps of an upgrade are one transaction; none loads no more.
+
+    Raises `LedgerError` for a foreign file and for a ledger newer than this program; `sqlite3`
+    errors pass, to be translated by the caller.
+    """
+    connection = connect(path)
+    try:
+        if stored_version(connection, path) != SCHEMA_VERSION:
+            _upgrade(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
+    from sqlite_utils import Database
+
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        stored_version(connection, path)
+        MIGRATIONS.apply(Database(connection, recursive_triggers=False, execute_plugins=False))
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.execute("COMMIT")

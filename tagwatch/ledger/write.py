@@ -15,26 +15,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tagwatch.audit.model.base import BaseBuild
-from tagwatch.audit.model.change import Change
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.history import Change, Interval
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Gone, RepositorySnapshot
 from tagwatch.ledger.codec import compress, compress_lines, digest_to_bytes, encode, micros
 from tagwatch.ledger.connection import Translated
-from tagwatch.ledger.intern import repository_number
 from tagwatch.ledger.maintenance import forget
 from tagwatch.ledger.memory import store_history
 from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Forgotten, Move, Stored
-from tagwatch.ledger.sight import store_snapshot
+from tagwatch.ledger.reuse import standing, state_of, state_of_bases, touch
+from tagwatch.ledger.schema import open_upgraded
+from tagwatch.ledger.sight import repository_number, store_snapshot
 from tagwatch.ledger.spool import lines_of
-from tagwatch.ledger.standing import standing, state_of, state_of_bases, touch
-from tagwatch.ledger.upgrade import open_upgraded
 from tagwatch.value import replace
 
 if TYPE_CHECKING:

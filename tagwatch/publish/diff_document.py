@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from tagwatch.audit.model.change import Change
 from tagwatch.audit.model.diff import (
     ConfigDiff,
     LayerDiff,
@@ -17,14 +17,11 @@ from tagwatch.audit.model.diff import (
     SizeDiff,
     StepDiff,
 )
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    Document = dict[str, Any]
+from tagwatch.audit.model.history import Change
 
 __all__ = ["diff_document"]
+
+Document = dict[str, Any]
 
 _IGNORED = (
     "created",

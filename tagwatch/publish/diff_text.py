@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tagwatch.audit.model.change import Change
 from tagwatch.audit.model.diff import (
     ConfigDiff,
     ImageDiff,
@@ -18,6 +17,7 @@ from tagwatch.audit.model.diff import (
     SizeDiff,
     StepDiff,
 )
+from tagwatch.audit.model.history import Change
 from tagwatch.audit.reading.excerpt import apart, cut, paired
 from tagwatch.audit.reading.size_text import size_change, size_text
 from tagwatch.audit.reading.steps import normalized_step

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.history import Change
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository

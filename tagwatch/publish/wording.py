@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
 from tagwatch.audit.model.base import BaseMatch
-from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.evidence import Evidence, evidence_key
 from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.history import Change
 from tagwatch.audit.model.resolution import Basis, Resolution, Status
 from tagwatch.audit.verdict.result import UNCHECKED, AuditResult, Since
 from tagwatch.image.digest import short_digest

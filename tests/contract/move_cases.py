@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tagwatch.audit.model.change import Verdict
-from tagwatch.audit.model.diff import ConfigDiff, ImageDiff, MapDiff, PlatformDiff, SetDiff
+from tagwatch.audit.model.diff import ConfigDiff, ImageDiff, MapDiff, PlatformDiff, SetDiff, Verdict
 from tagwatch.audit.model.policy import (
     ApprovedBase,
     Policy,

@@ -8,11 +8,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
-from tagwatch.audit.model.change import Change, Verdict
-from tagwatch.audit.model.diff import ImageDiff
+from tagwatch.audit.model.diff import ImageDiff, Verdict
 from tagwatch.audit.model.evidence import Evidence, Pin, PlatformFacts
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.history import Change, Interval
 from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
 from tagwatch.audit.model.policy import (
     ApprovedBase,

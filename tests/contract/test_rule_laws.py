@@ -16,7 +16,7 @@ import pytest
 
 import tagwatch.audit.rule
 from tagwatch.audit.model.base import BaseVerdict, MatchedBase
-from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.evidence import is_readable
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.policy import IgnorePolicy, Policy, PolicyIgnore, RuleSettings

@@ -14,8 +14,8 @@ from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.match import match_bases
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
 from tagwatch.audit.model.base import BaseVerdict
-from tagwatch.audit.model.change import Change, Verdict
-from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.diff import Verdict
+from tagwatch.audit.model.history import Change, Interval
 from tagwatch.audit.reading.image import read_image
 from tagwatch.audit.reading.mask import is_secret_key, mask_text, mask_value
 from tagwatch.audit.reading.steps import normalized_step

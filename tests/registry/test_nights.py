@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tagwatch.api import scan_async
-from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.verdict.result import AuditResult

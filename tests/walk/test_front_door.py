@@ -46,7 +46,7 @@ async def folder(tmp_path: Path) -> AsyncIterator[Workplace]:
 
 def lines(done: Done) -> list[str]:
     """What a program printed, which ended well and said nothing else."""
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err) == (0, ""), done.out + done.err
     return done.out.splitlines()
 
 

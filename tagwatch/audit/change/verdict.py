@@ -1,6 +1,6 @@
 """Judging a change: which verdict a tag's step from one image to another deserves, and why.
 
-Kept apart from the value (`audit.model.change`), so that reading a stored verdict costs nothing.
+Kept apart from the value (`audit.model.history`), so that reading a stored verdict costs nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from tagwatch.audit.diff.comparison import (
 )
 from tagwatch.audit.diff.diff import diff_of
 from tagwatch.audit.diff.layers import LayerComparison
-from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.diff import Verdict
+from tagwatch.audit.model.history import Change
 from tagwatch.audit.reading.excerpt import cut
 from tagwatch.audit.reading.image import UNKNOWN_PLATFORM, Image, PlatformImage
 from tagwatch.audit.reading.mask import mask_text

@@ -8,8 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from itertools import chain
 
-from tagwatch.audit.model.change import Change
-from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.history import Change, Interval
 from tagwatch.errors import InvalidDocumentError
 from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import SCHEMA1_TYPES, Index, parse_manifest

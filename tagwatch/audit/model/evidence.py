@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from tagwatch.audit.model.base import BaseMatch
-from tagwatch.audit.model.change import Change
-from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.history import Change, Interval
 from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform

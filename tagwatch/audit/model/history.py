@@ -1,4 +1,4 @@
-"""A tag's past: intervals during which it served one digest."""
+"""A tag's past: intervals during which it served one digest, and the changes between them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
+from tagwatch.audit.model.diff import ImageDiff, Verdict
 from tagwatch.image.digest import Digest
 from tagwatch.value import dataclass
 
-__all__ = ["Interval", "Seen", "is_move", "seen_serving"]
+__all__ = [
+    "Change",
+    "Interval",
+    "Seen",
+    "is_move",
+    "seen_serving",
+]
 
 
 class Seen(StrEnum):
@@ -27,7 +34,7 @@ class Seen(StrEnum):
 class Interval:
     """`tag` served `digest` from `first_seen` to `last_seen`. `ended`: it serves it no more.
 
-    `verdict` says how the tag came to this digest (a `change.Verdict`; None for the first).
+    `verdict` says how the tag came to this digest (a `diff.Verdict`; None for the first).
     `version`: the concrete version it stood for, where it could be named at the time.
     `ended_at`: when its end was noticed, by the next digest or by a listing without the tag;
     between `last_seen` and `ended_at` nobody looked. Where a commit tells of it (COMMITTED),
@@ -57,3 +64,19 @@ def seen_serving(intervals: Iterable[Interval], digest: Digest) -> tuple[datetim
     """When a tag was first and last seen to serve `digest`, by our own clock; None: never."""
     seen = [one for one in intervals if one.digest == digest and one.kind is Seen.SEEN]
     return (seen[0].first_seen, seen[-1].last_seen) if seen else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A tag's step from one digest to another. `reason` explains the verdict in one sentence."""
+
+    tag: str
+    before: Digest
+    after: Digest
+    at: datetime
+    verdict: Verdict
+    reason: str = ""
+    version_before: str | None = None
+    version_after: str | None = None
+    diff: ImageDiff | None = None
+    """None: nobody told it."""

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from tagwatch.audit.model.base import BaseMatch, BaseVerdict
-from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.rule.approval import policy_base
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row

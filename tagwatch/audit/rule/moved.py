@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tagwatch.audit.model.change import Change
 from tagwatch.audit.model.diff import ConfigDiff, PlatformDiff
+from tagwatch.audit.model.history import Change
 from tagwatch.audit.rule.interface import Option, Subject
 from tagwatch.audit.rule.phrase import day, days, first_after, later, name
 from tagwatch.image.digest import short_digest

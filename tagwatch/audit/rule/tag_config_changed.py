@@ -16,8 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tagwatch.audit.model.change import Verdict
-from tagwatch.audit.model.diff import ConfigDiff
+from tagwatch.audit.model.diff import ConfigDiff, Verdict
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.moved import (
     RECENT,

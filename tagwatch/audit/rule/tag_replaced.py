@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until

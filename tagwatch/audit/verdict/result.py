@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from tagwatch.audit.model.change import Change
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.history import Change
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure, Gone, Quota, Remark
 from tagwatch.source.target import Problem, Target

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.version.alias import most_specific
 from tagwatch.audit.version.resolve import version_of

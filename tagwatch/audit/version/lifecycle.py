@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise, takewhile
 
-from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.image.tag import Kind, is_step_back, parse_tag
 

@@ -12,8 +12,8 @@ import pytest
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
 from tagwatch.audit.model.base import BaseBuild
-from tagwatch.audit.model.change import Change, Verdict
-from tagwatch.audit.model.diff import PlatformDiff
+from tagwatch.audit.model.diff import PlatformDiff, Verdict
+from tagwatch.audit.model.history import Change
 from tagwatch.audit.reading.image import read_image
 from tagwatch.image.image_config import parse_image_config
 from tagwatch.image.platform import LINUX_AMD64, Platform

@@ -17,8 +17,7 @@ from tagwatch.audit.base.index import index_builds
 from tagwatch.audit.base.match import match_bases
 from tagwatch.audit.change.verdict import explain_change
 from tagwatch.audit.model.base import BaseVerdict
-from tagwatch.audit.model.change import Change
-from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.history import Change, Interval
 from tagwatch.audit.reading.attestation import listed_attestations
 from tagwatch.audit.reading.image import Image, read_image, with_attestations
 from tagwatch.image.digest import Digest, digest_of

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.version.lifecycle import Lifecycle, classify
 from tagwatch.audit.version.resolve import version_of

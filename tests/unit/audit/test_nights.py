@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.diff import Verdict
 from tests.nights import MemoryShelf, simulate
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.audit.model.change import Change, Verdict
+from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.evidence import Evidence
-from tagwatch.audit.model.history import Interval, Seen
+from tagwatch.audit.model.history import Change, Interval, Seen
 from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import LedgerError

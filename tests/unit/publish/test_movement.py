@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tagwatch.audit.model.change import Verdict
+from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.verdict.result import AuditResult, RepositoryChange, Since
 from tagwatch.publish import console
