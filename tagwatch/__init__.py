@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from tagwatch.audit.model.base import BaseVerdict as BaseVerdict
     from tagwatch.audit.model.diff import ImageDiff as ImageDiff
     from tagwatch.audit.model.diff import Verdict as Verdict
+    from tagwatch.audit.model.evidence import Basis as Basis
     from tagwatch.audit.model.evidence import Evidence as Evidence
+    from tagwatch.audit.model.evidence import Newer as Newer
+    from tagwatch.audit.model.evidence import Resolution as Resolution
+    from tagwatch.audit.model.evidence import Status as Status
     from tagwatch.audit.model.finding import Finding as Finding
     from tagwatch.audit.model.finding import Severity as Severity
     from tagwatch.audit.model.history import Change as Change
     from tagwatch.audit.model.history import Interval as Interval
     from tagwatch.audit.model.knowledge import Knowledge as Knowledge
     from tagwatch.audit.model.policy import Policy as Policy
-    from tagwatch.audit.model.resolution import Basis as Basis
-    from tagwatch.audit.model.resolution import Newer as Newer
-    from tagwatch.audit.model.resolution import Resolution as Resolution
-    from tagwatch.audit.model.resolution import Status as Status
     from tagwatch.audit.verdict.baseline import Baseline as Baseline
     from tagwatch.audit.verdict.baseline import read_baseline as read_baseline
     from tagwatch.audit.verdict.fixing import Strategy as Strategy

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 
 from tagwatch.audit.judge import Case, judge
-from tagwatch.audit.verdict.baseline import Baseline
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import InputError, NothingToReadError
 from tagwatch.source.target import Extraction, Problem, Target, Targets, qualify
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     import asyncio
     from pathlib import Path
 
-    from tagwatch.audit.model.evidence import Evidence
-    from tagwatch.audit.model.resolution import Resolution
+    from tagwatch.audit.model.evidence import Evidence, Resolution
+    from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.walk.fix import Draft
@@ -195,8 +194,7 @@ def resolve_all(
     Of many references to one repository, its tags are listed once: call this with all of them
     rather than `resolve` with each.
     """
-    from tagwatch.audit.model.evidence import evidence_key
-    from tagwatch.audit.model.resolution import Resolution, Status
+    from tagwatch.audit.model.evidence import Resolution, Status, evidence_key
     from tagwatch.source.argument import targets_of
 
     site, targets = site_given(site), targets_of(references)
@@ -280,7 +278,7 @@ def _with_known_before(found: Found, case: Case, site: Site, options: CheckOptio
     from os.path import realpath
     from pathlib import Path
 
-    from tagwatch.audit.verdict.baseline import make_baseline
+    from tagwatch.audit.verdict.baseline import Baseline, make_baseline
     from tagwatch.workspace.git_history import changed_files
 
     assert options.diff_base is not None

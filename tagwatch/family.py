@@ -49,7 +49,7 @@ SOURCES: dict[str, str] = {
 # Rule -> (default severity, occasions, what it reads beside the text), in the order in which they
 # are asked. It is `RULE` in the module of its name in `audit/rule/`. One that is `off` speaks only
 # where the policy gives it a severity. A rule is asked, and imported, only where the targets give
-# one of its occasions (`audit/verdict/occasion.py`; none named: always). What it reads is fetched:
+# one of its occasions (`audit/rule/occasion.py`; none named: always). What it reads is fetched:
 # words of `audit.rule.interface.Reads`.
 RULE_ROWS: dict[str, tuple[str, str, str]] = {
     "tag-missing": ("warning", "untagged", ""),

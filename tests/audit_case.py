@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tagwatch.audit.judge import Case, judge
-from tagwatch.audit.model.evidence import Evidence, evidence_key
+from tagwatch.audit.model.evidence import Basis, Evidence, Resolution, Status, evidence_key
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy, RuleSettings
-from tagwatch.audit.model.resolution import Basis, Resolution, Status
 from tagwatch.audit.verdict.baseline import Baseline
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.digest import Digest

@@ -24,9 +24,8 @@ from tagwatch.audit.model.diff import (
     StepDiff,
     Verdict,
 )
-from tagwatch.audit.model.evidence import Evidence, PlatformFacts
+from tagwatch.audit.model.evidence import Basis, Evidence, Newer, PlatformFacts, Resolution, Status
 from tagwatch.audit.model.history import Change, Interval, Seen
-from tagwatch.audit.model.resolution import Basis, Newer, Resolution, Status
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference

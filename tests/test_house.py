@@ -71,7 +71,7 @@ FLOORS: dict[str, str] = {
         judge
     """,
     "config": """
-        document duration file
+        document raw
         form policy_form strict
         policy_check schema settings
         read
@@ -87,10 +87,9 @@ FLOORS: dict[str, str] = {
         official_images write
     """,
     "publish": """
-        diff_document diff_text interface text
-        machine wording
-        answer github gitlab junit movement sarif
-        console html markdown notify
+        diff_document diff_text interface wording
+        answer github junit machine movement
+        console gitlab html markdown notify sarif
         files
     """,
     "ledger": """
@@ -102,7 +101,7 @@ FLOORS: dict[str, str] = {
     "registry": """
         interface settings
         host local mirror request
-        extract page wire
+        extract wire
         aws
         credential
         login

@@ -17,16 +17,18 @@ from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy, RuleSettings
 from tagwatch.audit.rule.catalogue import load_rule, rows_of
 from tagwatch.audit.rule.interface import FileSubject, Rule, RunSubject, Scope, Statement, Subject
-from tagwatch.audit.verdict.baseline import Baseline
-from tagwatch.audit.verdict.exemption import Exemptions
-from tagwatch.audit.verdict.occasion import occasions
+from tagwatch.audit.rule.occasion import occasions
+from tagwatch.audit.verdict.exemption import Exemptions, base_references, charge_to_base
 from tagwatch.audit.verdict.result import AuditResult, Coverage, Ignored, RepositoryChange
-from tagwatch.audit.verdict.subtraction import base_references, charge_to_base
 from tagwatch.family import RULES
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failure, Gone, Quota, Remark
 from tagwatch.source.target import Extraction, Location, Problem, Target, Targets
 from tagwatch.value import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.audit.verdict.baseline import Baseline
 
 __all__ = ["Case", "active_rules", "judge"]
 
@@ -98,7 +100,7 @@ def judge(
 def active_rules(policy: Policy, given: frozenset[str] | None = None) -> tuple[Rule, ...]:
     """The rules that may speak somewhere under `policy`, in the table's order, imported.
 
-    `given`: the occasions there are (None: all of them); see `audit.verdict.occasion`.
+    `given`: the occasions there are (None: all of them); see `audit.rule.occasion`.
     """
     return tuple(
         load_rule(rule["id"], policy.plugins)

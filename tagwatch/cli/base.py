@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tagwatch.audit.model.evidence import evidence_key, is_readable
-from tagwatch.audit.model.resolution import Status
+from tagwatch.audit.model.evidence import Status, evidence_key, is_readable
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of
 from tagwatch.cli.shell import answer, note, open_site

@@ -79,7 +79,7 @@ def _import(options: argparse.Namespace) -> int:
     """Seed the ledger from a library checkout, or from what the registries themselves remember."""
     import asyncio
 
-    from tagwatch.publish.text import count
+    from tagwatch.publish.wording import count
     from tagwatch.walk.import_history import (
         import_from_library,
         import_from_registries,

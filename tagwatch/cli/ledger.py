@@ -89,7 +89,7 @@ def _forget(site: Site, options: argparse.Namespace) -> int:
 
 
 def _age(text: str | None, default: timedelta | None) -> timedelta | None:
-    from tagwatch.config.duration import parse_duration
+    from tagwatch.config.raw import parse_duration
 
     return parse_duration(text) if text is not None else default
 

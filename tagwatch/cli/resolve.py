@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from tagwatch.audit.model.resolution import Resolution, Status
+from tagwatch.audit.model.evidence import Resolution, Status
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of
 from tagwatch.cli.shell import answer, open_site

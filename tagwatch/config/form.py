@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from tagwatch.config.duration import DURATION_PATTERN
+from tagwatch.config.raw import DURATION_PATTERN
 
 __all__ = ["FILES", "OverrideForm", "PolicyForm", "RegistryForm", "SettingsForm"]
 

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import tagwatch
 from tagwatch.audit.model.policy import Policy
-from tagwatch.config.duration import parse_duration
-from tagwatch.config.file import read_bytes
 from tagwatch.config.policy_form import policy_of
+from tagwatch.config.raw import parse_duration, read_bytes
 from tagwatch.config.settings import Settings, settings_of
 from tagwatch.errors import ConfigError
 from tagwatch.value import dataclass, field, replace

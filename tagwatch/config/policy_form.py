@@ -17,7 +17,7 @@ from tagwatch.audit.model.policy import (
     PolicyIgnore,
     RuleSettings,
 )
-from tagwatch.config.duration import parse_duration
+from tagwatch.config.raw import parse_duration
 from tagwatch.image.platform import Platform
 from tagwatch.source.target import Location
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import tagwatch
 from tagwatch.config.document import ConfigDocument, Keys, read_document
-from tagwatch.config.file import read_bytes
 from tagwatch.config.form import SettingsForm
 from tagwatch.config.policy_check import PolicyCheck, packed
 from tagwatch.config.policy_form import laid_over
+from tagwatch.config.raw import read_bytes
 from tagwatch.config.settings import channels_of
 from tagwatch.config.strict import convert, nearest_of
 from tagwatch.errors import TagwatchError

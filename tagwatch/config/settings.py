@@ -7,8 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from tagwatch.audit.model.finding import Severity
-from tagwatch.config.duration import parse_duration
 from tagwatch.config.policy_form import location_of
+from tagwatch.config.raw import parse_duration
 from tagwatch.source.target import Location
 from tagwatch.value import dataclass, field
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from tagwatch.errors import InvalidDigestError, InvalidDocumentError
 from tagwatch.image.digest import Digest, parse_digest
 from tagwatch.image.manifest import decode_json
 from tagwatch.image.platform import Platform
 from tagwatch.value import dataclass, field
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = ["HistoryEntry", "ImageConfig", "chain_ids", "parse_image_config"]
 

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tagwatch.errors import InvalidDigestError, InvalidDocumentError
 from tagwatch.image.digest import Digest, parse_digest
 from tagwatch.image.platform import Platform
 from tagwatch.value import dataclass, field
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = [
     "CONFIG_TYPES",

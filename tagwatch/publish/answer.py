@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tagwatch.audit.model.evidence import Resolution, Status
 from tagwatch.audit.model.history import Interval, Seen
-from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.audit.version.lifecycle import Lifecycle
 from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Repository
 from tagwatch.publish.interface import BaseAnswer
-from tagwatch.publish.text import date_text, one_line
-from tagwatch.publish.wording import base_sentence, bases_by_answer, now_text
+from tagwatch.publish.wording import base_sentence, bases_by_answer, date_text, now_text, one_line
 from tagwatch.source.target import Target
 
 __all__ = ["base_text", "history_text", "resolutions_text", "targets_text"]

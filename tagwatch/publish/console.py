@@ -9,17 +9,19 @@ from tagwatch.audit.model.evidence import Evidence, is_readable
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.result import UNCHECKED, AuditResult
 from tagwatch.publish.interface import PublishContext
-from tagwatch.publish.text import count, one_line, stamp
 from tagwatch.publish.wording import (
     age_of_facts,
     change_step,
+    count,
     coverage_sentence,
     evidence_finder,
     failure_sentence,
     fix_text,
     now_of,
+    one_line,
     remark_sentences,
     since_sentence,
+    stamp,
     untold_problems,
     verdict_sentence,
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import InputError
 from tagwatch.publish.interface import PublishContext, Publisher, publisher
-from tagwatch.publish.text import stamp
+from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass
 
 __all__ = ["Written", "rendered", "write_atomically", "write_reports"]

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
-from tagwatch.publish.text import one_line
 from tagwatch.publish.wording import (
     advised,
     failure_sentence,
     fix_text,
+    one_line,
     remark_sentences,
     untold_problems,
     verdict_sentence,

@@ -9,8 +9,7 @@ from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.machine import dump
-from tagwatch.publish.text import one_line
-from tagwatch.publish.wording import advised, fix_text, untold_problems
+from tagwatch.publish.wording import advised, fix_text, one_line, untold_problems
 from tagwatch.source.target import Problem
 
 __all__ = ["render", "suffix"]

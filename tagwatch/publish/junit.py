@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
-from tagwatch.audit.model.evidence import evidence_key
+from tagwatch.audit.model.evidence import Status, evidence_key
 from tagwatch.audit.model.finding import Finding
-from tagwatch.audit.model.resolution import Status
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
-from tagwatch.publish.text import one_line, stamp
-from tagwatch.publish.wording import failure_sentence, fix_text, untold_problems
+from tagwatch.publish.wording import failure_sentence, fix_text, one_line, stamp, untold_problems
 from tagwatch.source.target import Target
 
 __all__ = ["render", "suffix"]

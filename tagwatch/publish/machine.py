@@ -10,15 +10,15 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from tagwatch.audit.model.base import BaseMatch, MatchedBase
+from tagwatch.audit.model.evidence import Resolution
 from tagwatch.audit.model.finding import Finding, Fix
 from tagwatch.audit.model.history import Interval
-from tagwatch.audit.model.resolution import Resolution
 from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.image.digest import is_digest
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failure, Quota
 from tagwatch.publish.interface import BaseAnswer, PublishContext
-from tagwatch.publish.text import stamp
+from tagwatch.publish.wording import stamp
 from tagwatch.source.target import Location, Problem, Target
 
 TYPE_CHECKING = False

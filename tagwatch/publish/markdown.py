@@ -9,12 +9,13 @@ from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.movement import movements, tags_moved, unnamed_sentence
-from tagwatch.publish.text import count, one_line
 from tagwatch.publish.wording import (
     change_step,
+    count,
     coverage_sentence,
     failure_sentence,
     fix_text,
+    one_line,
     remark_sentences,
     since_sentence,
     verdict_sentence,

@@ -11,8 +11,7 @@ from tagwatch.audit.model.history import Change
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
-from tagwatch.publish.text import count, one_line
-from tagwatch.publish.wording import change_severity
+from tagwatch.publish.wording import change_severity, count, one_line
 from tagwatch.value import dataclass
 
 __all__ = ["Movement", "movements", "tags_moved", "unnamed_sentence"]

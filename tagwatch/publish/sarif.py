@@ -17,8 +17,7 @@ from tagwatch.audit.verdict.result import AuditResult, Ignored
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.interface import PublishContext, RuleText
 from tagwatch.publish.machine import dump
-from tagwatch.publish.text import one_line, stamp
-from tagwatch.publish.wording import advised, failure_sentence, remark_sentences
+from tagwatch.publish.wording import advised, failure_sentence, one_line, remark_sentences, stamp
 from tagwatch.source.target import Location
 
 __all__ = ["render", "suffix"]

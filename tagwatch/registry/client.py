@@ -40,8 +40,8 @@ from tagwatch.registry.mirror import (
 )
 from tagwatch.registry.oci import OciClient
 from tagwatch.registry.request.certificate import Certificates, find_certificates
-from tagwatch.registry.request.meter import Meter
 from tagwatch.registry.request.network import Network, open_network
+from tagwatch.registry.request.pace import Meter
 from tagwatch.registry.request.safety import Boundary, origin_of, parse_origins
 from tagwatch.registry.request.transport import Transport
 from tagwatch.registry.settings import RegistrySettings

@@ -35,9 +35,15 @@ from tagwatch.image.snapshot import Document, TagObservation
 from tagwatch.registry.endpoint import Endpoint
 from tagwatch.registry.interface import MAX_BLOB_BYTES
 from tagwatch.registry.login.authorization import Authorizer, Grant, pull_grant
-from tagwatch.registry.page import read_pages
 from tagwatch.registry.request.transport import Answer, Ask, StaleError, Transport
-from tagwatch.registry.wire import RepositoryList, TagList, decode, foreign_answer, is_html
+from tagwatch.registry.wire import (
+    RepositoryList,
+    TagList,
+    decode,
+    foreign_answer,
+    is_html,
+    read_pages,
+)
 from tagwatch.value import dataclass
 
 __all__ = ["OciClient", "TagNames"]

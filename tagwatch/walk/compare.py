@@ -8,9 +8,8 @@ from datetime import UTC, datetime, time
 
 from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
-from tagwatch.audit.model.evidence import evidence_key
+from tagwatch.audit.model.evidence import Status, evidence_key
 from tagwatch.audit.model.history import Change, Interval, Seen, seen_serving
-from tagwatch.audit.model.resolution import Status
 from tagwatch.audit.reading.image import (
     UNKNOWN_PLATFORM,
     Image,

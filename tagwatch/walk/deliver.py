@@ -22,7 +22,7 @@ from tagwatch.publish.files import Written, write_reports
 from tagwatch.publish.interface import PublishContext, RuleText, RunSummary
 from tagwatch.publish.notify.alert import alert_key
 from tagwatch.publish.notify.interface import AlertContext, Delivery, Notifier, Outcome
-from tagwatch.publish.text import stamp
+from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, replace
 from tagwatch.walk.site import Site
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tagwatch.audit.model.history import Interval, Seen
-from tagwatch.audit.version.alias import most_specific
+from tagwatch.audit.version.candidate import most_specific
 from tagwatch.errors import RegistryError
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.snapshot import TagObservation

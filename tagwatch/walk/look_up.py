@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable
-from tagwatch.audit.model.resolution import Status
+from tagwatch.audit.model.evidence import Evidence, Status, evidence_key, is_readable
 from tagwatch.audit.verdict.result import RepositoryChange
 from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.read import Reader
@@ -141,9 +140,9 @@ def _needs(asking: Asking, site: Site) -> Need:
 
 def _wants_documents(asking: Asking, site: Site) -> bool:
     """True where manifests and configs are to be read of every image."""
-    from tagwatch.walk.need import needs_documents
+    from tagwatch.audit.rule.catalogue import reads_of
 
-    return asking.documents and needs_documents(site.policy, asking.shows)
+    return asking.documents and bool(asking.shows or reads_of(site.policy))
 
 
 def _remembered(

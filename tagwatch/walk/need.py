@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tagwatch.audit.model.policy import Policy
-from tagwatch.audit.rule.catalogue import rows_of
+from tagwatch.audit.rule.catalogue import reads_of
 from tagwatch.audit.rule.interface import Reads
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.crawl.task import Need
 
-__all__ = ["IMAGE_SHOWS", "SCAN_SHOWS", "needs_documents", "needs_of"]
+__all__ = ["IMAGE_SHOWS", "SCAN_SHOWS", "needs_of"]
 
 SCAN_SHOWS = frozenset({Reads.TAGS, Reads.MANIFESTS, Reads.CONFIGS, Reads.HISTORY})
 """A scan and its report show what each tag is, on which base, and the verdict of each move."""
@@ -18,16 +19,6 @@ SCAN_SHOWS = frozenset({Reads.TAGS, Reads.MANIFESTS, Reads.CONFIGS, Reads.HISTOR
 
 IMAGE_SHOWS = frozenset({Reads.MANIFESTS, Reads.CONFIGS, Reads.ATTESTATIONS})
 """The answers about single images (`base`, `diff`) show what is inside them."""
-
-
-def _reads_of(policy: Policy, shown: frozenset[Reads]) -> frozenset[Reads]:
-    """Return what the rules read that may speak under `policy`, and what else is `shown`."""
-    return shown.union(*(rule["reads"] for rule in rows_of(policy)))
-
-
-def needs_documents(policy: Policy, shown: frozenset[Reads]) -> bool:
-    """Return True where `needs_of` fetches manifests and configs: for all that is read."""
-    return bool(_reads_of(policy, shown))
 
 
 def needs_of(policy: Policy, shown: frozenset[Reads] = frozenset()) -> Need:
@@ -45,6 +36,6 @@ def needs_of(policy: Policy, shown: frozenset[Reads] = frozenset()) -> Need:
         Reads.HISTORY: Need.DOCUMENTS,  # a move gets its verdict when both images are compared
     }
     needs = Need.NAMES
-    for one in _reads_of(policy, shown):
+    for one in reads_of(policy) | shown:
         needs |= fetched[one]
     return needs

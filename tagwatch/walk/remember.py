@@ -8,8 +8,7 @@ from datetime import datetime
 from tagwatch.audit.base.build import base_builds, claimed_builds
 from tagwatch.audit.base.seed import Wish
 from tagwatch.audit.fact.memory import Memory
-from tagwatch.audit.model.evidence import Evidence
-from tagwatch.audit.model.resolution import Resolution
+from tagwatch.audit.model.evidence import Evidence, Resolution
 from tagwatch.audit.version.resolve import version_of
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.tag import says_less

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import date
 
 from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.model.evidence import Basis, Newer, Status
 from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
 from tagwatch.audit.model.policy import (
     ApprovedBase,
     Policy,
     RuleSettings,
 )
-from tagwatch.audit.model.resolution import Basis, Newer, Status
 from tests.audit_case import digest, evidence, instruction, target
 from tests.contract.rule_case import (
     APP,

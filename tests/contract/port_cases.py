@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.model.policy import (
     Policy,
     PolicyIgnore,
     RuleSettings,
 )
-from tagwatch.audit.model.resolution import Status
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Problem
 from tests.audit_case import evidence, instruction, place, unread

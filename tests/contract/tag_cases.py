@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from tagwatch.audit.model.evidence import Newer, Status
 from tagwatch.audit.model.history import Seen
 from tagwatch.audit.model.policy import (
     Policy,
     RuleSettings,
 )
-from tagwatch.audit.model.resolution import Newer, Status
 from tests.audit_case import AT, digest, evidence, target, unread
 from tests.contract.rule_case import (
     BUILT,

@@ -49,7 +49,7 @@ async def test_the_warm_path_is_what_its_list_says(shop: Shop) -> None:
     for _ in range(2):  # the second finds all that the first remembered
         await shop.run("check", "Dockerfile")
     for form in ("text", "json"):
-        modules, out = await imported(shop, *offline, "--format", form)
+        modules, out = await imported(shop, "check", "Dockerfile", "--format", form)
         assert "3.12.14" in out
         loaded |= modules
     ours = {name for name in loaded if name.partition(".")[0] == "tagwatch"}
@@ -65,6 +65,54 @@ async def test_the_warm_path_is_what_its_list_says(shop: Shop) -> None:
     assert not fewer, "\n".join(["in the list, and no longer loaded:", *fewer, how])
 
 
+ENTERED = """
+import os, sys, threading
+import tagwatch
+from tagwatch.cli.main import main
+root, entered = os.path.dirname(tagwatch.__file__) + os.sep, set()
+def note(frame, event, argument):
+    code = frame.f_code
+    if event == "call" and code.co_flags & 1 and code.co_filename.startswith(root):
+        entered.add(code.co_filename[len(root):].replace(os.sep, "/"))  # a function, no class body
+threading.setprofile(note)
+sys.setprofile(note)
+main(sys.argv[1:])
+sys.setprofile(None)
+print(*sorted(entered), sep="\\n", file=sys.stderr)
+"""
+
+
+async def entered(shop: Shop, *arguments: str) -> list[str]:
+    """The files of ours, beside rules, of which the command runs a function."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        ENTERED,
+        *arguments,
+        cwd=shop.folder,
+        env={**os.environ, **shop.environment},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, err = await process.communicate()
+    files = [line for line in err.decode().splitlines() if line.endswith(".py")]
+    assert len(files) > 30, err.decode()
+    return [file for file in files if not file.startswith("audit/rule/")]
+
+
+async def test_how_many_files_a_reader_has_to_open(shop: Shop) -> None:
+    """Whoever follows one value goes from file to file: so many are there to go to."""
+    shop.write("Dockerfile", "FROM python:3.12-slim\nUSER 10001\nEXPOSE 8000\n")
+    for _ in range(2):
+        await shop.run("check", "Dockerfile")
+    files = await entered(shop, "check", "Dockerfile")
+    assert len(files) <= 45, files
+    assert len(await entered(shop, "check", "Dockerfile", "--offline")) <= 45
+    files = await entered(shop, "resolve", "redis:7.2", "--refresh")
+    assert {"registry/oci.py", "walk/gather.py"} <= set(files), "it asks"
+    assert len(files) <= 90, files
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 async def test_a_warm_check_of_a_dockerfile(shop: Shop, form: str) -> None:
     """Config and policy in YAML, a ledger that knows the images, registries that may be asked."""
@@ -76,7 +124,7 @@ async def test_a_warm_check_of_a_dockerfile(shop: Shop, form: str) -> None:
     assert "3.12.14" in out
     assert warm & NEVER == set()
     ours = {name for name in warm if name.startswith("tagwatch")}
-    assert len(ours) <= 120, sorted(ours)
+    assert len(ours) <= 100, sorted(ours)
 
 
 async def test_an_offline_check_that_knows_nothing(shop: Shop) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from tagwatch.audit.base.index import BaseIndex
-from tagwatch.audit.model.base import BaseBuild
+from tagwatch.audit.model.build import BaseBuild
 from tagwatch.audit.reading.attestation import image_materials
 from tagwatch.audit.reading.image import Image, PlatformImage
 from tagwatch.audit.reading.steps import release_in

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tagwatch.audit.model.base import BaseBuild, BaseVerdict
+from tagwatch.audit.model.base import BaseVerdict
+from tagwatch.audit.model.build import BaseBuild
 from tagwatch.audit.reading.image import PlatformImage
 from tagwatch.audit.reading.steps import compare_steps
 

@@ -30,7 +30,8 @@ from tagwatch.audit.base.sentence import (
     served_sentence,
 )
 from tagwatch.audit.diff.comparison import platform_name
-from tagwatch.audit.model.base import BaseBuild, BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.model.build import BaseBuild
 from tagwatch.audit.reading.attestation import UNREAD_ATTESTATION
 from tagwatch.audit.reading.image import Image, PlatformImage
 from tagwatch.image.image_config import ImageConfig

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from tagwatch.audit.base.index import BaseIndex, base_steps, common_layers, solid
-from tagwatch.audit.model.base import BaseBuild
+from tagwatch.audit.model.build import BaseBuild
 from tagwatch.audit.reading.excerpt import apart, cut, paired
 from tagwatch.audit.reading.mask import mask_text, mask_words
 from tagwatch.audit.reading.steps import (

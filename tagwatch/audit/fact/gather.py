@@ -9,14 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from tagwatch.audit.fact.answer import resolve
 from tagwatch.audit.fact.memory import Memory
-from tagwatch.audit.fact.pin import pin_of
+from tagwatch.audit.fact.resolving import pin_of, resolve
 from tagwatch.audit.fact.secret import leaks_in_env, leaks_in_steps
 from tagwatch.audit.model.base import BaseMatch
-from tagwatch.audit.model.evidence import Evidence, PlatformFacts, evidence_key
+from tagwatch.audit.model.evidence import Evidence, PlatformFacts, Resolution, evidence_key
 from tagwatch.audit.model.history import Interval, Seen, is_move
-from tagwatch.audit.model.resolution import Resolution
 from tagwatch.audit.reading.image import Image, PlatformImage, read_image
 from tagwatch.audit.reading.mask import mask_text, mask_words
 from tagwatch.audit.reading.packages import packages_of

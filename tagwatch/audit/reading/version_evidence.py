@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from tagwatch.audit.model.resolution import Basis
+from tagwatch.audit.model.evidence import Basis
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.tag import parse_tag, version_key
 from tagwatch.value import dataclass

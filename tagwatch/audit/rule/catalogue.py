@@ -63,6 +63,11 @@ def rows_of(policy: Policy) -> Iterator[Row]:
             yield found
 
 
+def reads_of(policy: Policy) -> frozenset[Reads]:
+    """Return what the rules read that may speak under `policy`; empty: text alone."""
+    return frozenset().union(*(rule["reads"] for rule in rows_of(policy)))
+
+
 def _row_of(name: str, rule: Rule) -> Row:
     """The row that a rule of another package declares."""
     return {"id": name, "severity": rule.severity, "when": rule.when, "reads": rule.reads}

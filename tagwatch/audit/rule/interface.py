@@ -120,7 +120,7 @@ class Rule:
     reads: frozenset[Reads]
     """What is fetched for it. Empty: text tells it enough, so it is asked without evidence, too."""
     when: frozenset[str] = frozenset()
-    """Occasions (`audit.verdict.occasion`), of which the targets must give one; empty: always."""
+    """Occasions (`audit.rule.occasion`), of which the targets must give one; empty: always."""
     title: str
     scope: Scope = Scope.TARGET
     fixable: bool = False

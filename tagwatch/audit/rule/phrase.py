@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.evidence import Evidence, Newer, Status
 from tagwatch.audit.model.history import Seen
-from tagwatch.audit.model.resolution import Newer, Status
 from tagwatch.audit.rule.interface import Subject
 from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Reference

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from tagwatch.audit.model.evidence import Resolution
 from tagwatch.audit.model.knowledge import Cycle, Product
-from tagwatch.audit.model.resolution import Resolution
 from tagwatch.audit.rule.interface import Subject
 from tagwatch.audit.rule.phrase import midnight
 from tagwatch.value import dataclass

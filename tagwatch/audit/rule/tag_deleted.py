@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.model.resolution import Status
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import day, facts, instead, name
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.resolution import Status
+from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import WATCH, day, facts, instead, name, now, now_again
 from tagwatch.source.text.edit import pin

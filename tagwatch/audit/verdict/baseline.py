@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import Any
 
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.result import AuditResult, Ignored
 from tagwatch.errors import InputError
 from tagwatch.value import dataclass
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = ["Baseline", "Known", "make_baseline", "read_baseline", "write_baseline"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
-from tagwatch.audit.fact.pin import may_have_served
+from tagwatch.audit.fact.resolving import may_have_served
 from tagwatch.audit.model.evidence import Evidence, evidence_key
 from tagwatch.audit.rule.phrase import WATCH, served_now
 from tagwatch.audit.verdict.result import AuditResult

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Interval, Seen
-from tagwatch.audit.version.alias import most_specific
+from tagwatch.audit.version.candidate import most_specific
 from tagwatch.audit.version.resolve import version_of
 from tagwatch.image.digest import Digest
 from tagwatch.image.tag import Kind, Tag, is_step_back, parse_tag, version_key

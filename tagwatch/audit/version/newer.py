@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, product
 from operator import attrgetter
 
-from tagwatch.audit.model.resolution import Newer
+from tagwatch.audit.model.evidence import Newer
 from tagwatch.image.digest import Digest
 from tagwatch.image.tag import Kind, Scheme, Tag
 from tagwatch.image.tag_table import TagTable

@@ -10,10 +10,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from tagwatch.audit.model.resolution import Basis, Newer, Resolution, Status
+from tagwatch.audit.model.evidence import Basis, Newer, Resolution, Status
 from tagwatch.audit.reading.version_evidence import VersionEvidence
-from tagwatch.audit.version.alias import MOST_TOLD, aliases_told, concrete_of, most_specific
-from tagwatch.audit.version.candidate import is_settled
+from tagwatch.audit.version.candidate import (
+    MOST_TOLD,
+    aliases_told,
+    concrete_of,
+    is_settled,
+    most_specific,
+)
 from tagwatch.audit.version.newer import newer
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference, Repository

@@ -12,7 +12,7 @@ from tagwatch.audit.model.diff import (
     PlatformDiff,
     StepDiff,
 )
-from tagwatch.publish.text import count, one_line, signed_size, size_text
+from tagwatch.publish.wording import count, one_line, signed_size, size_text
 from tagwatch.value import dataclass
 
 __all__ = ["Difference", "differences", "not_compared"]

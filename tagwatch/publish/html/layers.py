@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from tagwatch.audit.model.diff import ImageDiff, LayerEntry
-from tagwatch.publish.text import one_line, size_text
+from tagwatch.publish.wording import one_line, size_text
 from tagwatch.value import dataclass
 
 __all__ = ["Box", "LayerRow", "Stack", "stack_of"]

@@ -16,16 +16,21 @@ from tagwatch.publish.html.trend import trend_of
 from tagwatch.publish.html.view import run_view
 from tagwatch.publish.interface import PublishContext, RunSummary
 from tagwatch.publish.movement import tags_moved
-from tagwatch.publish.text import count, date_text, size_text, stamp, time_text, visible
 from tagwatch.publish.wording import (
     age_of_facts,
     base_sentence,
     bases_by_answer,
+    count,
     coverage_sentence,
+    date_text,
     failure_sentence,
     remark_sentences,
     since_sentence,
+    size_text,
+    stamp,
+    time_text,
     verdict_sentence,
+    visible,
 )
 
 if TYPE_CHECKING:

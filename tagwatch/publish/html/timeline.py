@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from tagwatch.audit.model.history import Interval
 from tagwatch.image.digest import short_digest
-from tagwatch.publish.text import date_text, one_line
+from tagwatch.publish.wording import date_text, one_line
 from tagwatch.value import dataclass
 
 __all__ = ["Lane", "Segment", "Tick", "Timeline", "timeline_of"]

@@ -12,12 +12,14 @@ from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.image.digest import short_digest
 from tagwatch.publish.movement import Movement, movements
 from tagwatch.publish.notify.interface import AlertContext
-from tagwatch.publish.text import count, one_line, stamp
 from tagwatch.publish.wording import (
     change_step,
+    count,
     coverage_sentence,
     fix_text,
+    one_line,
     since_sentence,
+    stamp,
     verdict_sentence,
 )
 from tagwatch.value import dataclass

@@ -10,7 +10,7 @@ from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.publish.notify.alert import alert_of
 from tagwatch.publish.notify.delivery import attempt, check_address
 from tagwatch.publish.notify.interface import AlertContext, Delivery
-from tagwatch.publish.text import stamp
+from tagwatch.publish.wording import stamp
 
 if TYPE_CHECKING:
     import aiohttp

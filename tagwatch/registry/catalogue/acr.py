@@ -20,9 +20,8 @@ from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.catalogue.newest_first import Entry, Page, parse_time, read_newest_first
 from tagwatch.registry.interface import Listing
 from tagwatch.registry.login.authorization import Grant
-from tagwatch.registry.page import next_link
 from tagwatch.registry.request.transport import Answer
-from tagwatch.registry.wire import decode
+from tagwatch.registry.wire import decode, next_link
 
 __all__ = ["AcrCatalogue"]
 

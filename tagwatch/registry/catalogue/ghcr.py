@@ -30,8 +30,7 @@ from tagwatch.registry.catalogue.newest_first import (
 from tagwatch.registry.credential.interface import CredentialKind
 from tagwatch.registry.interface import Listing
 from tagwatch.registry.login.token import is_header_safe
-from tagwatch.registry.page import next_link
-from tagwatch.registry.wire import decode
+from tagwatch.registry.wire import decode, next_link
 
 __all__ = ["GhcrCatalogue"]
 

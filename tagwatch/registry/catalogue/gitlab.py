@@ -22,9 +22,8 @@ from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.catalogue.newest_first import Entry, Page, parse_time, read_newest_first
 from tagwatch.registry.interface import Listing
 from tagwatch.registry.login.authorization import pull_grant
-from tagwatch.registry.page import next_link
 from tagwatch.registry.request.transport import Answer
-from tagwatch.registry.wire import decode, is_html
+from tagwatch.registry.wire import decode, is_html, next_link
 from tagwatch.value import replace
 
 __all__ = ["GitlabCatalogue"]

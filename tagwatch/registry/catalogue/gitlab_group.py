@@ -18,9 +18,8 @@ from tagwatch.registry.catalogue.api import Api, named
 from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.credential.interface import CredentialKind
 from tagwatch.registry.login.token import is_header_safe
-from tagwatch.registry.page import read_pages
 from tagwatch.registry.request.transport import Answer
-from tagwatch.registry.wire import decode
+from tagwatch.registry.wire import decode, read_pages
 
 __all__ = ["GitlabGroups"]
 

@@ -23,9 +23,8 @@ from tagwatch.registry.catalogue.interface import CatalogueContext
 from tagwatch.registry.catalogue.oci import dropped_warning
 from tagwatch.registry.interface import Listing
 from tagwatch.registry.login.authorization import pull_grant
-from tagwatch.registry.page import read_pages
 from tagwatch.registry.request.transport import Answer
-from tagwatch.registry.wire import decode
+from tagwatch.registry.wire import decode, read_pages
 
 __all__ = ["GoogleCatalogue"]
 

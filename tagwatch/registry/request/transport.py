@@ -28,9 +28,8 @@ from tagwatch.registry.request.failure import (
     unreachable,
 )
 from tagwatch.registry.request.limit import retry_after_seconds
-from tagwatch.registry.request.meter import Meter
 from tagwatch.registry.request.network import Network
-from tagwatch.registry.request.pace import Pace
+from tagwatch.registry.request.pace import Meter, Pace
 from tagwatch.registry.request.safety import Boundary, Origin, Passage, origin_of
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import dataclass, field, replace

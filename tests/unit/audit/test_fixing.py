@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tagwatch.audit.model.evidence import Evidence, Pin, evidence_key
+from tagwatch.audit.model.evidence import Evidence, Newer, Pin, Resolution, Status, evidence_key
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Interval
-from tagwatch.audit.model.resolution import Newer, Resolution, Status
 from tagwatch.audit.verdict.fixing import Strategy, fixes_of, tags_to_know
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.digest import Digest

@@ -13,10 +13,9 @@ import pytest
 
 from tagwatch.audit.fact.gather import dated, gather
 from tagwatch.audit.fact.memory import Memory
-from tagwatch.audit.fact.pin import pin_of
-from tagwatch.audit.model.evidence import Pin
+from tagwatch.audit.fact.resolving import pin_of
+from tagwatch.audit.model.evidence import Basis, Pin, Status
 from tagwatch.audit.model.history import Interval, Seen
-from tagwatch.audit.model.resolution import Basis, Status
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.manifest import OCI_INDEX, SCHEMA1_TYPES
 from tagwatch.image.platform import Platform

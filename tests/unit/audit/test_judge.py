@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.policy import (
     IgnorePolicy,
@@ -15,7 +16,6 @@ from tagwatch.audit.model.policy import (
     PolicyIgnore,
     RuleSettings,
 )
-from tagwatch.audit.model.resolution import Status
 from tagwatch.audit.verdict.baseline import make_baseline, read_baseline, write_baseline
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import InputError

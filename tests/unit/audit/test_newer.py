@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.audit.model.resolution import Newer
+from tagwatch.audit.model.evidence import Newer
 from tagwatch.audit.version.newer import newer
 from tests.tag_groups import repository
 

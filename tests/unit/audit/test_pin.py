@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.audit.fact.pin import may_have_served
+from tagwatch.audit.fact.resolving import may_have_served
 from tagwatch.image.tag_table import TagTable
 
 TAGS = (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tagwatch.audit.model.resolution import Basis, Status
+from tagwatch.audit.model.evidence import Basis, Status
 from tagwatch.audit.reading.version_evidence import VersionEvidence
 from tagwatch.audit.version.resolve import named_by_alias, resolve_selector, resolve_tag
 from tagwatch.errors import UsageError

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
-from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.evidence import Evidence, Resolution, Status
 from tagwatch.audit.model.finding import Finding, Severity
-from tagwatch.audit.model.resolution import Resolution, Status
-from tagwatch.audit.verdict.subtraction import base_references, charge_to_base
+from tagwatch.audit.verdict.exemption import base_references, charge_to_base
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Location
 

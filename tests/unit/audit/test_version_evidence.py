@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tagwatch.audit.model.resolution import Basis
+from tagwatch.audit.model.evidence import Basis
 from tagwatch.audit.reading.version_evidence import (
     VersionEvidence,
     attested_version,

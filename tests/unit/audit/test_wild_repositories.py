@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tagwatch.audit.model.resolution import Status
+from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.version.newer import newer
 from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
 from tagwatch.image.tag_table import TagTable

@@ -14,11 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.audit.model.base import BaseBuild
+from tagwatch.audit.model.build import BaseBuild
 from tagwatch.audit.model.diff import Verdict
-from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.evidence import Evidence, Resolution, Status
 from tagwatch.audit.model.history import Change
-from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of

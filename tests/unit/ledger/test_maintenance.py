@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from tagwatch.audit.model.diff import Verdict
-from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.evidence import Evidence, Resolution, Status
 from tagwatch.audit.model.history import Change, Interval, Seen
-from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of

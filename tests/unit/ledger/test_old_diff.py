@@ -17,9 +17,8 @@ from typing import Any
 import pytest
 
 from tagwatch.audit.change.verdict import explain_change
-from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.evidence import Evidence, Resolution, Status
 from tagwatch.audit.model.history import Change
-from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.audit.verdict.result import AuditResult, RepositoryChange
 from tagwatch.errors import InputError
 from tagwatch.image.platform import LINUX_AMD64

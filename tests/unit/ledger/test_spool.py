@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tagwatch.audit.model.evidence import Asked, Evidence, until
+from tagwatch.audit.model.evidence import Asked, Evidence, Resolution, Status, until
 from tagwatch.audit.model.history import Interval
-from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest
 from tagwatch.ledger.codec import decode, decode_quickly, encode

@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.audit.model.base import BaseBuild
+from tagwatch.audit.model.build import BaseBuild
 from tagwatch.audit.model.diff import ImageDiff, Verdict
-from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.evidence import Evidence, Resolution, Status
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Change, Interval, Seen
-from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.audit.verdict.result import AuditResult, Coverage
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of

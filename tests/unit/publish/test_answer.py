@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from tagwatch.audit.model.evidence import Resolution, Status
 from tagwatch.audit.model.history import Seen
-from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.audit.version.lifecycle import Lifecycle
 from tagwatch.publish.answer import base_text, history_text, resolutions_text, targets_text
 from tagwatch.publish.interface import BaseAnswer

@@ -11,10 +11,9 @@ from html.parser import HTMLParser
 import pytest
 
 from tagwatch.audit.model.diff import ImageDiff, LayerDiff, LayerEntry, PlatformDiff
-from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.evidence import Evidence, Resolution, Status
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.history import Interval, Seen
-from tagwatch.audit.model.resolution import Resolution, Status
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Gone

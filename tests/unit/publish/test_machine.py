@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tagwatch.audit.model.base import BaseMatch, BaseVerdict
-from tagwatch.audit.model.resolution import Resolution, Status
+from tagwatch.audit.model.evidence import Resolution, Status
 from tagwatch.publish import machine
 from tagwatch.publish.interface import BaseAnswer
 from tests.publish_hostile import hostile

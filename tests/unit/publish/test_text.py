@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.publish.text import age_text, count, one_line, signed_size, size_text, stamp, visible
+from tagwatch.publish.wording import (
+    age_text,
+    count,
+    one_line,
+    signed_size,
+    size_text,
+    stamp,
+    visible,
+)
 
 BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.evidence import Basis, Evidence, Resolution, Status
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.model.resolution import Basis, Resolution, Status
 from tagwatch.audit.verdict.result import AuditResult, Coverage
 from tagwatch.image.reference import Reference
 from tagwatch.publish.wording import (

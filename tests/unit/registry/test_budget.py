@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagwatch.errors import BudgetError
-from tagwatch.registry.request.meter import Meter
+from tagwatch.registry.request.pace import Meter
 from tests.registry.doubles.warehouse import Double, Warehouse
 from tests.registry.harness import registry_at, repository
 

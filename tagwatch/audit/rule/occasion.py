@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable
+from tagwatch.audit.model.evidence import Evidence, Status, evidence_key, is_readable
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
-from tagwatch.audit.model.resolution import Status
 from tagwatch.image.reference import DOCKER_HUB, Reference
 from tagwatch.source.target import Extraction, Target
 
