@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tagwatch.api import resolve_all as resolve_all
     from tagwatch.api import scan as scan
     from tagwatch.api import scan_async as scan_async
-    from tagwatch.audit.model.base import BaseMatch as BaseMatch
-    from tagwatch.audit.model.base import BaseVerdict as BaseVerdict
+    from tagwatch.audit.model.base_match import BaseMatch as BaseMatch
+    from tagwatch.audit.model.base_match import BaseVerdict as BaseVerdict
     from tagwatch.audit.model.diff import ImageDiff as ImageDiff
     from tagwatch.audit.model.diff import Verdict as Verdict
     from tagwatch.audit.model.evidence import Basis as Basis

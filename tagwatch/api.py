@@ -1,6 +1,17 @@
 """The walks, on one page, and the front door of the library.
 
 `check` audits files, `fix` mends them, `resolve` says what an image is, `scan` is the nightly run.
+The way of one tag, from the line of a file to the finding about it:
+
+    find      paths -> files                     `workspace/find.py`
+    read      a file -> targets                  `workspace/read.py`, and the source of its format
+    look up   targets -> evidence                `walk/look_up.py`: what the ledger holds, if fresh
+    survey    targets -> evidence, where it is   `walk/survey.py`: ask, remember, match, explain,
+              old or missing                     gather; a scan surveys everything
+    judge     files and evidence -> findings     `audit/judge.py`, one rule after the other
+    publish   the result -> people, machines     `publish/`, by the command
+
+A scan also stores the result with the alerts that it is worth (`walk/deliver.py` sends them).
 """
 
 from __future__ import annotations

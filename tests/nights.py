@@ -19,8 +19,8 @@ from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.match import match_bases
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
-from tagwatch.audit.model.base import BaseMatch, BaseVerdict
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
+from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.reading.image import Image, read_image

@@ -21,7 +21,7 @@ from random import Random
 from urllib.parse import urlsplit
 
 from tagwatch.api import scan_async
-from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.base_match import BaseMatch
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.model.knowledge import Knowledge

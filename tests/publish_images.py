@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict, MatchedBase
 from tagwatch.audit.model.diff import (
     ConfigDiff,
     Gap,

@@ -118,10 +118,10 @@ FLOORS: dict[str, str] = {
     """,
     "walk": """
         facts_file fix loop need site watch_list work
-        ask deliver doctor explain import_history local_image referrers running
+        ask deliver doctor import_history local_image referrers running verdicts
         recall
-        match remember
-        gather
+        bases remember
+        round
         survey
         look_up
         compare facts

@@ -11,12 +11,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from tagwatch.audit.model.evidence import Asked, Evidence, evidence_key, is_readable
+from tagwatch.audit.model.evidence import Evidence, SelectedEvidence, evidence_key, is_readable
 from tagwatch.audit.model.finding import Finding, Severity, fingerprint
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy, RuleSettings
 from tagwatch.audit.rule.catalogue import load_rule, rows_of
-from tagwatch.audit.rule.interface import FileSubject, Rule, RunSubject, Scope, Statement, Subject
+from tagwatch.audit.rule.interface import (
+    FileSubject,
+    Rule,
+    RuleScope,
+    RunSubject,
+    Statement,
+    Subject,
+)
 from tagwatch.audit.rule.occasion import occasions
 from tagwatch.audit.verdict.exemption import Exemptions, base_references, charge_to_base
 from tagwatch.audit.verdict.result import AuditResult, Coverage, Ignored, RepositoryChange
@@ -81,7 +88,7 @@ def judge(
         findings=tuple(sorted(findings, key=_worst_first)),
         ignored=(*session.ignored, *(_charged(finding) for finding in charged)),
         targets=session.targets,
-        evidence=Asked(case.evidence, session.keys),
+        evidence=SelectedEvidence(case.evidence, session.keys),
         changes=case.changes,
         problems=tuple(session.problems),
         failures=case.failures,
@@ -130,9 +137,9 @@ class _Session:
         self._exemptions = Exemptions(policy=policy, at=case.at)
         self._ordinals: Counter[str] = Counter()
         rules = active_rules(policy, self._occasions())
-        self._of_target = [rule for rule in rules if rule.scope is Scope.TARGET]
-        self._of_file = [rule for rule in rules if rule.scope is Scope.FILE]
-        self._of_run = [rule for rule in rules if rule.scope is Scope.RUN]
+        self._of_target = [rule for rule in rules if rule.scope is RuleScope.TARGET]
+        self._of_file = [rule for rule in rules if rule.scope is RuleScope.FILE]
+        self._of_run = [rule for rule in rules if rule.scope is RuleScope.RUN]
         self._everywhere = {rule.id: _laid_over(rule, policy.rules.get(rule.id)) for rule in rules}
         self._overridden = {name for override in policy.overrides for name in override.rules}
         self._unchecked: list[tuple[Target, Evidence | None]] = []

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.reading.image import Image
     from tagwatch.publish.interface import BaseAnswer
     from tagwatch.source.target import Target
-    from tagwatch.walk.look_up import Asking, Facts
+    from tagwatch.walk.look_up import Asking, Lookup
     from tagwatch.walk.site import Site
 
 __all__ = ["command"]
@@ -83,11 +83,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _with_provenance(
-    facts: Facts, targets: Mapping[str, Target], site: Site, asking: Asking
-) -> Facts:
+    facts: Lookup, targets: Mapping[str, Target], site: Site, asking: Asking
+) -> Lookup:
     """What images attest is read where their layers leave open what they stand on."""
+    from tagwatch.walk.bases import awaits_provenance
     from tagwatch.walk.look_up import look_up
-    from tagwatch.walk.match import awaits_provenance
 
     waiting = [
         target
@@ -117,7 +117,7 @@ def _read(text: str, site: Site) -> Image | int:
 
 def _of_image(text: str, image: Image | int, site: Site) -> tuple[BaseAnswer, int]:
     from tagwatch.publish.interface import BaseAnswer
-    from tagwatch.walk.match import bases_of_local
+    from tagwatch.walk.bases import bases_of_local
 
     if isinstance(image, int):
         return BaseAnswer(input=text, reference=None, matches=()), image
@@ -125,9 +125,9 @@ def _of_image(text: str, image: Image | int, site: Site) -> tuple[BaseAnswer, in
     return BaseAnswer(input=text, reference=image.reference or None, matches=matches), _FINE
 
 
-def _of_target(text: str, target: Target, facts: Facts, site: Site) -> tuple[BaseAnswer, int]:
+def _of_target(text: str, target: Target, facts: Lookup, site: Site) -> tuple[BaseAnswer, int]:
     from tagwatch.publish.interface import BaseAnswer
-    from tagwatch.walk.match import bases_of
+    from tagwatch.walk.bases import bases_of
 
     found = facts.evidence.get(evidence_key(target) or "")
     resolution = found.resolution if found else None

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Self
 
-    from tagwatch.audit.model.build import BaseBuild
+    from tagwatch.audit.model.base_build import BaseBuild
     from tagwatch.audit.model.evidence import Evidence
     from tagwatch.audit.model.history import Change
     from tagwatch.audit.verdict.result import AuditResult
@@ -235,7 +235,7 @@ class Reader:
 
     def base_builds(self, references: Iterable[str] | None = None) -> tuple[BaseBuild, ...]:
         """Every build ever seen of these bases (None: of all), by reference and oldest first."""
-        from tagwatch.audit.model.build import BaseBuild
+        from tagwatch.audit.model.base_build import BaseBuild
 
         wanted = None if references is None else json.dumps(list(references))
         rows = self._rows(_BASE_BUILDS, (wanted,))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from sqlite3 import Connection, OperationalError, connect
 from typing import Any
 
-from tagwatch.audit.model.evidence import Asked, Evidence
+from tagwatch.audit.model.evidence import Evidence, SelectedEvidence
 from tagwatch.errors import LedgerError
 from tagwatch.ledger.codec import decode_quickly, encode
 
@@ -87,6 +87,6 @@ class Spool(Mapping[str, Evidence]):
 
 def lines_of(evidence: Mapping[str, Evidence]) -> Iterator[bytes]:
     """The stored form of each, in order; what was written once is not encoded again."""
-    source = evidence.source if isinstance(evidence, Asked) else evidence
+    source = evidence.source if isinstance(evidence, SelectedEvidence) else evidence
     for key in evidence:
         yield source.line(key) if isinstance(source, Spool) else encode(evidence[key])

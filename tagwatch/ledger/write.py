@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.history import Change, Interval

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from tagwatch.audit.model.base import BaseMatch, MatchedBase
+from tagwatch.audit.model.base_match import BaseMatch, MatchedBase
 from tagwatch.audit.model.evidence import Resolution
 from tagwatch.audit.model.finding import Finding, Fix
 from tagwatch.audit.model.history import Interval

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.base_match import BaseMatch
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.evidence import Basis, Evidence, Resolution, Status, evidence_key
 from tagwatch.audit.model.finding import Finding, Severity

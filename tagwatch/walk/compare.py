@@ -26,7 +26,7 @@ from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, replace
 from tagwatch.walk.local_image import ENGINE, is_local, read_local
-from tagwatch.walk.look_up import Asking, Facts, look_up
+from tagwatch.walk.look_up import Asking, Lookup, look_up
 from tagwatch.walk.recall import StoredDocuments, recall_bases
 from tagwatch.walk.referrers import add_referrers
 from tagwatch.walk.site import Site
@@ -69,7 +69,7 @@ def compare(
     """
     sides = [_side(text, site) for text in (old, new)]
     targets = [side.target for side in sides if side.target is not None]
-    facts = look_up(targets, site, asking) if targets else Facts(evidence={})
+    facts = look_up(targets, site, asking) if targets else Lookup(evidence={})
     platforms = site.policy.defaults.audited
     images = [_image(side, facts, site, platforms) for side in sides]
     if not asking.offline:
@@ -160,7 +160,7 @@ def _target(text: str, reference: Reference, selector: str | None = None) -> Tar
     )
 
 
-def _image(side: _Side, facts: Facts, site: Site, platforms: tuple[Platform, ...]) -> Image:
+def _image(side: _Side, facts: Lookup, site: Site, platforms: tuple[Platform, ...]) -> Image:
     if side.is_local:
         return read_local(side.text, site, platforms)
     assert side.target is not None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tagwatch.crawl.task import Need
     from tagwatch.walk.survey import Survey
 
-__all__ = ["Asking", "Facts", "Progress", "look_up"]
+__all__ = ["Asking", "Lookup", "Progress", "look_up"]
 
 Progress = Callable[[RepositorySnapshot], None]
 
@@ -53,7 +53,7 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Lookup:
     """Evidence by key, and what asking for it came to."""
 
     evidence: Mapping[str, Evidence]
@@ -67,14 +67,14 @@ class Facts:
 
 def look_up(
     targets: Sequence[Target], site: Site, asking: Asking, *, images: Sequence[Image] = ()
-) -> Facts:
+) -> Lookup:
     """What is known of these targets. What a registry refuses is a failure in the answer.
 
     `images`: images of this machine that the bases are asked for, too. Raises `LedgerError`.
     """
     evidence, asked_at = _remembered(targets, site)
     if asking.offline:
-        return Facts(evidence={**_unasked(targets, evidence, site), **evidence})
+        return Lookup(evidence={**_unasked(targets, evidence, site), **evidence})
     documents = _wants_documents(asking, site)
     old = [target for target in targets if _is_old(target, evidence, site, asking, documents)]
     with_bases = documents and _is_due(evidence, asked_at, site, asking, is_asking=bool(old))
@@ -86,10 +86,10 @@ def look_up(
             if id(target) in chosen or _awaits_bases(target, evidence, asking)
         ]
     if not old and not (with_bases and images):
-        return Facts(evidence=evidence)
+        return Lookup(evidence=evidence)
     asked = _ask(old, site, asking, with_bases=with_bases, images=images)
     answers = asked.answers
-    return Facts(
+    return Lookup(
         evidence={**evidence, **asked.evidence},
         changes=tuple(asked.changes),
         failures=tuple(answers.failures),
@@ -186,7 +186,7 @@ def _unasked(
         known = [one for one in unknown if one.reference and one.reference.repository in remembered]
         if not known:
             return {}
-        from tagwatch.walk.gather import gather_remembered
+        from tagwatch.walk.round import gather_remembered
 
         return gather_remembered(known, ledger, site)
 

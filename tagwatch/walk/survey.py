@@ -2,9 +2,9 @@
 
     ask        what targets and watches want  -> answers, stored      walk.ask, walk.watch_list
     remember   what is stored of a repository -> memory and versions  walk.recall, walk.remember
-    match      an image                       -> its bases            walk.match
-    explain    moves without a verdict        -> changes              walk.explain
-    gather     a target and the memory        -> evidence             walk.gather
+    match      an image                       -> its bases            walk.bases
+    explain    moves without a verdict        -> changes              walk.verdicts
+    gather     a target and the memory        -> evidence             walk.round
 
 A round takes one repository after the other through these steps. Where images stand on no known
 base, older builds are asked for, and a second round takes these images through them again.
@@ -30,8 +30,7 @@ from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers, Patience, open_asker, wants_of_run
-from tagwatch.walk.gather import Round, frame_of, gather_evidence
-from tagwatch.walk.match import Seeds, match
+from tagwatch.walk.bases import Seeds, match
 from tagwatch.walk.need import SCAN_SHOWS, needs_of
 from tagwatch.walk.recall import base_repositories, recall_bases, recall_past, recall_repository
 from tagwatch.walk.remember import (
@@ -41,6 +40,7 @@ from tagwatch.walk.remember import (
     remember_claimed,
     remember_versions,
 )
+from tagwatch.walk.round import Round, frame_of, gather_evidence
 from tagwatch.walk.site import BASES_ASKED, Site, bases_key
 from tagwatch.walk.watch_list import Watched, idle, places_of, watched
 
@@ -185,7 +185,7 @@ def _remember(share: _Share, now: Round, found: Survey) -> Memory:
     memory = recall_repository(ledger, share.repository, answer, site.at)
     is_renamed = remember_versions(ledger, memory)
     if share.moves:
-        from tagwatch.walk.explain import explain_moves  # many nights have nothing to explain
+        from tagwatch.walk.verdicts import explain_moves  # many nights have nothing to explain
 
         found.changes += explain_moves(ledger, share.moves, memory, now.bases.index, site)
     return recall_past(ledger, memory) if is_renamed or share.moves else memory

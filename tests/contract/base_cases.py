@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict, MatchedBase
 from tagwatch.audit.model.evidence import Basis, Newer, Status
 from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
 from tagwatch.audit.model.policy import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tagwatch.audit.model.base import BaseVerdict
+from tagwatch.audit.model.base_match import BaseVerdict
 from tagwatch.audit.model.evidence import Leak
 from tagwatch.audit.model.policy import Policy, RuleSettings
 from tests.audit_case import evidence, instruction, target

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict, MatchedBase
 from tagwatch.audit.model.diff import ImageDiff, Verdict
 from tagwatch.audit.model.evidence import Evidence, Pin, PlatformFacts
 from tagwatch.audit.model.finding import Severity

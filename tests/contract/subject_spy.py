@@ -8,14 +8,14 @@ from typing import Any
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.policy import Policy
-from tagwatch.audit.rule.interface import Rule, Scope, Statement
+from tagwatch.audit.rule.interface import Rule, RuleScope, Statement
 
 __all__ = ["seen"]
 
-_SEEN: dict[Scope, list[Any]] = {scope: [] for scope in Scope}
+_SEEN: dict[RuleScope, list[Any]] = {scope: [] for scope in RuleScope}
 
 
-def _spy(scope: Scope) -> Rule:
+def _spy(scope: RuleScope) -> Rule:
     def check(subject: Any) -> Iterator[Statement]:
         _SEEN[scope].append(subject)
         return iter(())
@@ -31,11 +31,11 @@ def _spy(scope: Scope) -> Rule:
     )
 
 
-TARGET, FILE, RUN = _spy(Scope.TARGET), _spy(Scope.FILE), _spy(Scope.RUN)
-_SPIES = {f"spy-{scope.value}": f"{__name__}:{scope.name}" for scope in Scope}
+TARGET, FILE, RUN = _spy(RuleScope.TARGET), _spy(RuleScope.FILE), _spy(RuleScope.RUN)
+_SPIES = {f"spy-{scope.value}": f"{__name__}:{scope.name}" for scope in RuleScope}
 
 
-def seen(judge: Callable[[Policy], object], policy: Policy) -> dict[Scope, list[Any]]:
+def seen(judge: Callable[[Policy], object], policy: Policy) -> dict[RuleScope, list[Any]]:
     """The subjects that a judgement under `policy` shows to rules of each scope."""
     for subjects in _SEEN.values():
         subjects.clear()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import tagwatch.audit.rule
-from tagwatch.audit.model.base import BaseVerdict, MatchedBase
+from tagwatch.audit.model.base_match import BaseVerdict, MatchedBase
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.evidence import is_readable
 from tagwatch.audit.model.finding import Severity
@@ -24,8 +24,8 @@ from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import (
     FileSubject,
     Rule,
+    RuleScope,
     RunSubject,
-    Scope,
     Subject,
     row,
 )
@@ -119,7 +119,7 @@ def _moments(at: datetime, again: datetime | None) -> Iterator[datetime]:
     return (one for one in sorted(wanted) if at < one < end)
 
 
-def _shown(case: Said, at: datetime | None = None) -> dict[Scope, list[Any]]:
+def _shown(case: Said, at: datetime | None = None) -> dict[RuleScope, list[Any]]:
     """What the judge shows to rules of each scope in this case."""
     more = {} if at is None else {"at": at}
     timed = replace(case, case={**case.case, **more})
@@ -129,7 +129,7 @@ def _shown(case: Said, at: datetime | None = None) -> dict[Scope, list[Any]]:
 def _at(rule: Rule, case: Said, place: int, subject: Any, at: datetime) -> Any:
     """The subject at another time. Which ignores count then is for the judge to say."""
     if isinstance(subject, RunSubject) and subject.ignores:
-        return _of(rule, _shown(case, at)[Scope.RUN][place])
+        return _of(rule, _shown(case, at)[RuleScope.RUN][place])
     return replace(subject, at=at)
 
 

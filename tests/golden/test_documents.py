@@ -12,7 +12,7 @@ import pytest
 from referencing import Registry, Resource
 
 import tagwatch
-from tagwatch.audit.model.base import BaseVerdict
+from tagwatch.audit.model.base_match import BaseVerdict
 from tagwatch.audit.model.history import Seen
 from tagwatch.audit.rule.catalogue import load_rule, needs_text
 from tagwatch.audit.version.lifecycle import Lifecycle

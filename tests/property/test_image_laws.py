@@ -13,7 +13,7 @@ from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.match import match_bases
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
-from tagwatch.audit.model.base import BaseVerdict
+from tagwatch.audit.model.base_match import BaseVerdict
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Change, Interval
 from tagwatch.audit.reading.image import read_image

@@ -132,5 +132,5 @@ async def test_another_policy_or_program_is_gathered_anew(
     assert await night(5, {"defaults": {"platforms": ["linux/arm64"]}}) == 0
     assert await night(6, {"bases": BASES}) == 0
     assert await night(7, {"bases": BASES}) > 0
-    monkeypatch.setattr("tagwatch.walk.gather.__version__", "999")
+    monkeypatch.setattr("tagwatch.walk.round.__version__", "999")
     assert await night(8, {"bases": BASES}) == 0

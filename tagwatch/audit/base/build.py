@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tagwatch.audit.base.claim import claimed_base_label, may_be
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.reading.image import Image, PlatformImage, read_image
 from tagwatch.audit.reading.stated_version import stated_version

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from tagwatch.audit.base.index import BaseIndex
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.reading.attestation import image_materials
 from tagwatch.audit.reading.image import Image, PlatformImage
 from tagwatch.audit.reading.steps import release_in
@@ -24,7 +24,7 @@ from tagwatch.value import dataclass
 __all__ = [
     "Claim",
     "ClaimKind",
-    "Standing",
+    "Credit",
     "claim_digests",
     "claimed_base_label",
     "find_claims",
@@ -49,7 +49,7 @@ class ClaimKind(StrEnum):
     LABEL = "label"
 
 
-class Standing(StrEnum):
+class Credit(StrEnum):
     """How a claim stands to the layers."""
 
     SUPPORTED = "supported"
@@ -112,7 +112,7 @@ def claimed_base_label(labels: Mapping[str, str]) -> str:
 
 def judge_claim(
     claim: Claim, hits: Sequence[BaseBuild], index: BaseIndex, platform: Platform
-) -> Standing:
+) -> Credit:
     """How `claim` stands to what the layers show: `hits`, known builds below the image, deepest
     first. A digest decides where it is known, else the name.
     """
@@ -123,11 +123,11 @@ def judge_claim(
         if known:
             return _placed(known, deepest, hits)
     if claim.reference is None:
-        return Standing.UNVERIFIED
+        return Credit.UNVERIFIED
     if any(build.reference == claim.name for build in deepest):
-        return Standing.SUPPORTED
+        return Credit.SUPPORTED
     if any(build.reference == claim.name for build in hits) or _is_inherited(claim, deepest):
-        return Standing.ANCESTOR
+        return Credit.ANCESTOR
     return _judge_repository(claim.reference, deepest, hits, index, platform)
 
 
@@ -157,25 +157,25 @@ def _judge_repository(
     hits: Sequence[BaseBuild],
     index: BaseIndex,
     platform: Platform,
-) -> Standing:
+) -> Credit:
     """The tag that is named is not among the hits: what of its repository?"""
     name = reference.repository.name
     same = [build for build in deepest if _repository(build) == name]
     if same:
         # a tag that moved on before we first saw it may have served this build
         fits = any(may_be(reference.effective_tag, build.version) for build in same)
-        return Standing.SUPPORTED if fits else Standing.CONTRADICTED
+        return Credit.SUPPORTED if fits else Credit.CONTRADICTED
     if any(_repository(build) == name for build in hits):
-        return Standing.ANCESTOR
+        return Credit.ANCESTOR
     known = [build for build in index.on(platform) if _repository(build) == name]
     tagged = [build for build in known if build.tag == reference.effective_tag]
     shown = {_repository(build) for build in deepest}
     if shown & _below(tagged or known, index):
-        return Standing.DEEPER
+        return Credit.DEEPER
     others = [build for build in index.on(platform) if _repository(build) in shown]
     if name in _below(others, index):
-        return Standing.ANCESTOR
-    return Standing.CONTRADICTED if known and hits else Standing.UNVERIFIED
+        return Credit.ANCESTOR
+    return Credit.CONTRADICTED if known and hits else Credit.UNVERIFIED
 
 
 def _below(builds: Iterable[BaseBuild], index: BaseIndex) -> set[str]:
@@ -190,17 +190,17 @@ def _below(builds: Iterable[BaseBuild], index: BaseIndex) -> set[str]:
 
 def _placed(
     known: Sequence[BaseBuild], deepest: Sequence[BaseBuild], hits: Sequence[BaseBuild]
-) -> Standing:
+) -> Credit:
     manifests = {build.manifest for build in known}
     if any(build.manifest in manifests for build in deepest):
-        return Standing.SUPPORTED
+        return Credit.SUPPORTED
     if any(build.manifest in manifests for build in hits):
-        return Standing.ANCESTOR
+        return Credit.ANCESTOR
     # a copy of the same layers under other digests is the same base
     content = {(build.diff_ids, build.history) for build in known}
     if any((build.diff_ids, build.history) in content for build in deepest):
-        return Standing.SUPPORTED
-    return Standing.CONTRADICTED if hits else Standing.UNVERIFIED
+        return Credit.SUPPORTED
+    return Credit.CONTRADICTED if hits else Credit.UNVERIFIED
 
 
 def _pair(kind: ClaimKind, values: Mapping[str, str]) -> Claim | None:

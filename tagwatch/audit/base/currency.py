@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tagwatch.audit.model.base import BaseVerdict
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
+from tagwatch.audit.model.base_match import BaseVerdict
 from tagwatch.audit.reading.image import PlatformImage
 from tagwatch.audit.reading.steps import compare_steps
 

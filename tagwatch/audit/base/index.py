@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import takewhile
 from typing import TypeVar
 
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.reading.steps import step_text
 from tagwatch.image.digest import EMPTY_LAYER_DIFF_IDS, Digest
 from tagwatch.image.image_config import HistoryEntry, ImageConfig, chain_ids

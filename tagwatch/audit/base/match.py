@@ -11,7 +11,7 @@ from tagwatch.audit.base.build import build_of, canonical_name, parse_or_none, r
 from tagwatch.audit.base.claim import (
     Claim,
     ClaimKind,
-    Standing,
+    Credit,
     find_claims,
     judge_claim,
     other_system,
@@ -30,8 +30,8 @@ from tagwatch.audit.base.sentence import (
     served_sentence,
 )
 from tagwatch.audit.diff.comparison import platform_name
-from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
+from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict, MatchedBase
 from tagwatch.audit.reading.attestation import UNREAD_ATTESTATION
 from tagwatch.audit.reading.image import Image, PlatformImage
 from tagwatch.image.image_config import ImageConfig
@@ -179,7 +179,7 @@ def _with_hits(subject: _Subject, hits: Sequence[BaseBuild]) -> BaseMatch:
         aliases=_aliases(ranked[0], subject.config),
     )
     naming = {claim: standings[claim] for claim in standings if claim.kind in _NAMES_ONE}
-    beyond = [claim for claim, standing in naming.items() if standing is Standing.DEEPER]
+    beyond = [claim for claim, standing in naming.items() if standing is Credit.DEEPER]
     if beyond:
         text = beyond_sentence(base, subject.config.diff_ids, beyond[0])
         return replace(found, verdict=BaseVerdict.PARTIAL, sentence=text)
@@ -187,7 +187,7 @@ def _with_hits(subject: _Subject, hits: Sequence[BaseBuild]) -> BaseMatch:
 
 
 def _placed(
-    subject: _Subject, base: BaseBuild, naming: Mapping[Claim, Standing], found: BaseMatch
+    subject: _Subject, base: BaseBuild, naming: Mapping[Claim, Credit], found: BaseMatch
 ) -> BaseMatch:
     """The layers are those of `base`: is that what was said, and does its tag still serve it?"""
     family = subject.index.of(base.reference, subject.config.platform)
@@ -201,8 +201,8 @@ def _placed(
     distance = distance_between(base, current) if current else None
     words = base_words(base, found.aliases, recompressed=is_recompressed(base, subject.part))
     served = served_sentence(base, verdict, current)
-    against = [claim for claim, standing in naming.items() if standing is Standing.CONTRADICTED]
-    unverified = [claim for claim, standing in naming.items() if standing is Standing.UNVERIFIED]
+    against = [claim for claim, standing in naming.items() if standing is Credit.CONTRADICTED]
+    unverified = [claim for claim, standing in naming.items() if standing is Credit.UNVERIFIED]
     if against:
         verdict = BaseVerdict.CONFLICT
         said = claim_words(against[0], with_digest=against[0].name == base.reference)
@@ -342,8 +342,8 @@ def _is_squashed(config: ImageConfig) -> bool:
     return layers is None or not all(entry.created_by.strip() for entry in layers)
 
 
-def _claim_text(claim: Claim, standing: Standing) -> str:
-    if claim.kind is ClaimKind.PROVENANCE and standing is Standing.CONTRADICTED:
+def _claim_text(claim: Claim, standing: Credit) -> str:
+    if claim.kind is ClaimKind.PROVENANCE and standing is Credit.CONTRADICTED:
         return f"{claim} (also used to build)"
     return str(claim)
 

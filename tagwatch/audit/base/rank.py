@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tagwatch.audit.base.claim import Claim, ClaimKind, claim_digests, version_numbers
 from tagwatch.audit.base.index import is_history_prefix
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.image.image_config import ImageConfig
 
 __all__ = ["Rank", "rank_builds"]

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from tagwatch.audit.base.claim import Claim, find_claims
-from tagwatch.audit.model.base import BaseMatch
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
+from tagwatch.audit.model.base_match import BaseMatch
 from tagwatch.audit.model.policy import ApprovedBase
 from tagwatch.audit.reading.image import Image
 from tagwatch.audit.reading.stated_version import is_older

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from tagwatch.audit.base.claim import Claim
 from tagwatch.audit.base.index import common_layers, solid
-from tagwatch.audit.model.base import BaseVerdict
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
+from tagwatch.audit.model.base_match import BaseVerdict
 from tagwatch.audit.reading.size_text import size_change
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.digest import Digest, short_digest

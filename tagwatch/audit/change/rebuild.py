@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from tagwatch.audit.base.index import BaseIndex, base_steps, common_layers, solid
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.reading.excerpt import apart, cut, paired
 from tagwatch.audit.reading.mask import mask_text, mask_words
 from tagwatch.audit.reading.steps import (
@@ -26,7 +26,7 @@ from tagwatch.audit.reading.steps import (
 from tagwatch.image.image_config import HistoryEntry, ImageConfig
 from tagwatch.value import dataclass
 
-__all__ = ["BuildComparison", "Outcome", "compare_builds"]
+__all__ = ["BuildComparison", "RebuildOutcome", "compare_builds"]
 
 _ROOT_USERS = frozenset({"", "0", "root", "0:0", "root:root"})
 _SHOWN = 90
@@ -43,7 +43,7 @@ _RUN_SETTINGS = (
 )
 
 
-class Outcome(StrEnum):
+class RebuildOutcome(StrEnum):
     """What a comparison of two builds came to."""
 
     SAME = "same"
@@ -55,7 +55,7 @@ class Outcome(StrEnum):
 class BuildComparison:
     """`reason` is the rest of a sentence. `base_stands`: both stand on the same base layers."""
 
-    outcome: Outcome
+    outcome: RebuildOutcome
     reason: str
     base_stands: bool = False
 
@@ -69,10 +69,10 @@ def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> Buil
     changed = _changed_config(old, new)
     if changed:
         made = _made_otherwise(old, new, bases)
-        return BuildComparison(outcome=Outcome.DIFFERENT, reason=changed + made)
+        return BuildComparison(outcome=RebuildOutcome.DIFFERENT, reason=changed + made)
     gap = _gap(old, "old") or _gap(new, "new")
     if gap:
-        return BuildComparison(outcome=Outcome.UNCLEAR, reason=gap)
+        return BuildComparison(outcome=RebuildOutcome.UNCLEAR, reason=gap)
     shared = common_layers(old.diff_ids, new.diff_ids)
     old_base, new_base = bases.base_of(old), bases.base_of(new)
     whole = compare_steps(
@@ -84,7 +84,7 @@ def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> Buil
         told = old.diff_ids == new.diff_ids or _tells_environment(old)
         reason = f"{changed} changed, and no build step says so"
         return BuildComparison(
-            outcome=Outcome.DIFFERENT if told else Outcome.UNCLEAR,
+            outcome=RebuildOutcome.DIFFERENT if told else RebuildOutcome.UNCLEAR,
             reason=(reason if told else f"{reason}, perhaps in the base only")
             + _made_otherwise(old, new, bases),
             base_stands=stands,
@@ -98,13 +98,13 @@ def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> Buil
     if not whole.differs:
         return _answer(whole, text, base_stands=stands)
     outcome = _without_base(old, new, old_base, new_base)
-    if outcome is Outcome.UNCLEAR:
+    if outcome is RebuildOutcome.UNCLEAR:
         return BuildComparison(
             outcome=outcome,
             reason=f"{_steps_text(whole)}, perhaps in the base only; {text}",
         )
     return _answer(
-        StepComparison(same=whole.same) if outcome is Outcome.SAME else whole,
+        StepComparison(same=whole.same) if outcome is RebuildOutcome.SAME else whole,
         text,
         base_stands=stands,
     )
@@ -112,29 +112,29 @@ def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> Buil
 
 def _without_base(
     old: ImageConfig, new: ImageConfig, old_base: BaseBuild | None, new_base: BaseBuild | None
-) -> Outcome:
+) -> RebuildOutcome:
     """Where do steps differ that are not equal as a whole, when the base is only presumed?"""
     rootless = compare_steps(
         old.history[root_boundary(old.history) :], new.history[root_boundary(new.history) :]
     )
     if has_like_root(old.history, new.history) and not rootless.differs:
-        return Outcome.SAME
+        return RebuildOutcome.SAME
     above = compare_steps(
         old.history[base_steps(old, old_base) if old_base else base_boundary(old.history) :],
         new.history[base_steps(new, new_base) if new_base else base_boundary(new.history) :],
     )
-    return Outcome.DIFFERENT if above.differs else Outcome.UNCLEAR
+    return RebuildOutcome.DIFFERENT if above.differs else RebuildOutcome.UNCLEAR
 
 
 def _answer(steps: StepComparison, text: str, *, base_stands: bool) -> BuildComparison:
     if steps.differs:
         return BuildComparison(
-            outcome=Outcome.DIFFERENT,
+            outcome=RebuildOutcome.DIFFERENT,
             reason=f"{_steps_text(steps)}; {text}",
             base_stands=base_stands,
         )
     return BuildComparison(
-        outcome=Outcome.SAME,
+        outcome=RebuildOutcome.SAME,
         reason=f"the same build steps{_aside(steps)}, entrypoint, cmd and user; {text}",
         base_stands=base_stands,
     )

@@ -11,14 +11,14 @@ from typing import assert_never
 
 from tagwatch.audit.base.build import repository_of
 from tagwatch.audit.base.index import BaseIndex
-from tagwatch.audit.change.rebuild import BuildComparison, Outcome, compare_builds
+from tagwatch.audit.change.rebuild import BuildComparison, RebuildOutcome, compare_builds
 from tagwatch.audit.diff.comparison import (
     ImageComparison,
     PlatformComparison,
     compare_images,
     platform_name,
 )
-from tagwatch.audit.diff.diff import diff_of
+from tagwatch.audit.diff.image_diff import diff_of
 from tagwatch.audit.diff.layers import LayerComparison
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Change
@@ -252,24 +252,24 @@ def _judge_builds(
     still = f"still version {versions[1]}, " if named else ""
     unnamed = "" if named else "; no version is named"
     match builds.outcome:
-        case Outcome.SAME if immutable and builds.base_stands:
+        case RebuildOutcome.SAME if immutable and builds.base_stands:
             reason = f"{still}layers changed while the base stands, and the tag is immutable"
             return _Judgement(verdict=Verdict.REPLACED, reason=reason)
-        case Outcome.SAME if source and not named:
+        case RebuildOutcome.SAME if source and not named:
             reason = f"{builds.reason}{source}{unnamed}, so it may be a new one"
             return _Judgement(verdict=Verdict.UNKNOWN, reason=reason)
-        case Outcome.SAME:
+        case RebuildOutcome.SAME:
             reason = f"{still}{builds.reason}{source}{unnamed}"
             return _Judgement(verdict=Verdict.REBUILT, reason=reason)
-        case Outcome.DIFFERENT if named or immutable:
+        case RebuildOutcome.DIFFERENT if named or immutable:
             but = "but " if still else ""
             return _Judgement(verdict=Verdict.REPLACED, reason=f"{still}{but}{builds.reason}")
-        case Outcome.DIFFERENT:
+        case RebuildOutcome.DIFFERENT:
             reason = (
                 f"{builds.reason}{unnamed}, so a new version and a replacement cannot be told apart"
             )
             return _Judgement(verdict=Verdict.UNKNOWN, reason=reason)
-        case Outcome.UNCLEAR:
+        case RebuildOutcome.UNCLEAR:
             but = "but " if still else ""
             return _Judgement(verdict=Verdict.UNKNOWN, reason=f"{still}{but}{builds.reason}")
         case _:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from tagwatch.audit.fact.memory import Memory
 from tagwatch.audit.fact.resolving import pin_of, resolve
 from tagwatch.audit.fact.secret import leaks_in_env, leaks_in_steps
-from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.base_match import BaseMatch
 from tagwatch.audit.model.evidence import Evidence, PlatformFacts, Resolution, evidence_key
 from tagwatch.audit.model.history import Interval, Seen, is_move
 from tagwatch.audit.reading.image import Image, PlatformImage, read_image

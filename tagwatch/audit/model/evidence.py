@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.base_match import BaseMatch
 from tagwatch.audit.model.history import Change, Interval
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
@@ -17,7 +17,6 @@ from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
 
 __all__ = [
-    "Asked",
     "Basis",
     "Evidence",
     "Leak",
@@ -25,6 +24,7 @@ __all__ = [
     "Pin",
     "PlatformFacts",
     "Resolution",
+    "SelectedEvidence",
     "Status",
     "evidence_key",
     "is_readable",
@@ -131,7 +131,7 @@ class Evidence:
     failures: tuple[Failure, ...] = field(default_factory=tuple)
 
 
-class Asked(Mapping[str, Evidence]):
+class SelectedEvidence(Mapping[str, Evidence]):
     """The evidence of some keys, by key; `source` may make it anew each time it is looked up."""
 
     def __init__(self, source: Mapping[str, Evidence], keys: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.model.pattern import match_image, match_path, match_registry, match_tag
+from tagwatch.audit.model.glob import match_image, match_path, match_registry, match_tag
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.platform import LINUX_AMD64, Platform
 from tagwatch.image.reference import DOCKER_HUB, Reference, Repository

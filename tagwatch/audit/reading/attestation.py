@@ -23,8 +23,8 @@ from tagwatch.value import dataclass, field
 __all__ = [
     "UNREAD_ATTESTATION",
     "Attestation",
+    "InTotoStatement",
     "Material",
-    "Statement",
     "image_materials",
     "listed_attestations",
     "parse_statement",
@@ -50,7 +50,7 @@ _KINDS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class InTotoStatement:
     """An in-toto statement: a predicate about subjects, named by digest (`sha256:…`)."""
 
     predicate_type: str
@@ -70,7 +70,7 @@ class Attestation:
 
     kind: str
     digest: Digest
-    statement: Statement | None = None
+    statement: InTotoStatement | None = None
     problem: str = ""
 
     def is_about(self, digest: Digest) -> bool:
@@ -115,7 +115,7 @@ def read_attestations(
     )
 
 
-def parse_statement(raw: bytes) -> Statement:
+def parse_statement(raw: bytes) -> InTotoStatement:
     """Read an in-toto statement, bare, in a DSSE envelope or in a Sigstore bundle.
 
     Raises `InvalidDocumentError`.
@@ -131,14 +131,14 @@ def parse_statement(raw: bytes) -> Statement:
     predicate_type, predicate = document.get("predicateType"), document.get("predicate")
     if not isinstance(predicate_type, str) or not isinstance(predicate, dict):
         raise InvalidDocumentError("attestation: not an in-toto statement")
-    return Statement(
+    return InTotoStatement(
         predicate_type=predicate_type,
         subjects=frozenset(_subjects(document.get("subject"))),
         predicate=predicate,
     )
 
 
-def image_materials(statement: Statement) -> tuple[Material, ...] | None:
+def image_materials(statement: InTotoStatement) -> tuple[Material, ...] | None:
     """Every image that SLSA provenance (v0.2 or v1) lists, tools included, in its order.
 
     None where the statement is no provenance or lists no materials at all: then nothing is said.
@@ -163,7 +163,7 @@ def _read(layer: Descriptor, subject: Descriptor | None, document: Document | No
         return Attestation(kind=kind, digest=layer.digest, problem="the attestation was not read")
     try:
         if layer.media_type in _BARE_DOCUMENTS:
-            statement = Statement(
+            statement = InTotoStatement(
                 predicate_type=stated,
                 subjects=frozenset({subject.digest} if subject else ()),
                 predicate=decode_json(document.raw, what="SBOM"),

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tagwatch.audit.rule.interface import FileSubject, Rule, Scope, Statement, row
+from tagwatch.audit.rule.interface import FileSubject, Rule, RuleScope, Statement, row
 from tagwatch.source.target import Instruction
 
 __all__ = ["RULE", "check"]
@@ -66,6 +66,6 @@ def _shown(text: str) -> str:
 RULE = Rule(
     **row("add-remote"),
     title="ADD from the network, or instead of COPY",
-    scope=Scope.FILE,
+    scope=RuleScope.FILE,
     check=check,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tagwatch.audit.model.base import BaseMatch, BaseVerdict
+from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
 from tagwatch.audit.model.policy import ApprovedBase, Policy
 from tagwatch.errors import InvalidReferenceError, UsageError
 from tagwatch.image.reference import Reference

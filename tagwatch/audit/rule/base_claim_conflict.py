@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.base import BaseMatch, BaseVerdict
+from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import name
 

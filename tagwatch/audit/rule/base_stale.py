@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from tagwatch.audit.model.base import BaseMatch, BaseVerdict
+from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.rule.approval import policy_base

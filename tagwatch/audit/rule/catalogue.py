@@ -8,14 +8,14 @@ from functools import lru_cache
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.policy import Policy
-from tagwatch.audit.rule.interface import Reads, Rule, Scope, row
+from tagwatch.audit.rule.interface import Reads, Rule, RuleScope, row
 from tagwatch.errors import ConfigError, UsageError
 from tagwatch.family import RULES
 from tagwatch.member import load_place, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tagwatch.audit.rule.interface import Row
+    from tagwatch.audit.rule.interface import RuleRow
 
 __all__ = ["explain_rule", "load_rule", "nearest", "needs_text", "rows_of", "rule_documentation"]
 
@@ -52,7 +52,7 @@ def load_rule(name: str, plugins: Mapping[str, str] | None = None) -> Rule:
     return _load(place)
 
 
-def rows_of(policy: Policy) -> Iterator[Row]:
+def rows_of(policy: Policy) -> Iterator[RuleRow]:
     """Yield the rows of all rules that may speak somewhere under `policy`, in the table's order.
 
     No rule of ours is imported for it.
@@ -68,12 +68,12 @@ def reads_of(policy: Policy) -> frozenset[Reads]:
     return frozenset().union(*(rule["reads"] for rule in rows_of(policy)))
 
 
-def _row_of(name: str, rule: Rule) -> Row:
+def _row_of(name: str, rule: Rule) -> RuleRow:
     """The row that a rule of another package declares."""
     return {"id": name, "severity": rule.severity, "when": rule.when, "reads": rule.reads}
 
 
-def _may_speak(rule: Row, policy: Policy) -> bool:
+def _may_speak(rule: RuleRow, policy: Policy) -> bool:
     """True where the policy lets the rule speak about some file or image."""
     name = rule["id"]
     said = [policy.rules[name]] if name in policy.rules else []
@@ -110,7 +110,7 @@ def needs_text(rule: Rule) -> list[str]:
     """What a rule needs, in the words of `tagwatch explain`: all kinds of documents are one."""
     words = {Reads.TAGS: "tags", Reads.HISTORY: "history"}
     found = {words.get(one, "documents") for one in rule.reads}
-    if not found or rule.scope is not Scope.TARGET:  # these speak without evidence, too
+    if not found or rule.scope is not RuleScope.TARGET:  # these speak without evidence, too
         found.add("text")
     return sorted(found)
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tagwatch.audit.model.evidence import Evidence, is_readable
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Rule, RunSubject, Scope, Statement, row
+from tagwatch.audit.rule.interface import Rule, RuleScope, RunSubject, Statement, row
 from tagwatch.audit.rule.phrase import name
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
@@ -108,7 +108,7 @@ def _failure(
 RULE = Rule(
     **row("check-incomplete"),
     title="something could not be checked",
-    scope=Scope.RUN,
+    scope=RuleScope.RUN,
     always_on=True,
     check=check,
 )

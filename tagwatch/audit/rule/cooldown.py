@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.glob import match_image
 from tagwatch.audit.model.history import Interval, Seen
-from tagwatch.audit.model.pattern import match_image
 from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import WATCH, day, first_after, instead, later, name
 

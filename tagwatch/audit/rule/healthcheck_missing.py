@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.evidence import evidence_key
-from tagwatch.audit.rule.interface import FileSubject, Rule, Scope, Statement, row
+from tagwatch.audit.rule.interface import FileSubject, Rule, RuleScope, Statement, row
 from tagwatch.audit.rule.phrase import name
 from tagwatch.audit.rule.stage import effective, final_stage, target_of
 
@@ -43,6 +43,6 @@ def check(subject: FileSubject) -> Iterator[Statement]:
 RULE = Rule(
     **row("healthcheck-missing"),
     title="image without HEALTHCHECK",
-    scope=Scope.FILE,
+    scope=RuleScope.FILE,
     check=check,
 )

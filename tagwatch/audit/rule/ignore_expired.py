@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 
-from tagwatch.audit.rule.interface import Rule, RunSubject, Scope, Statement, row
+from tagwatch.audit.rule.interface import Rule, RuleScope, RunSubject, Statement, row
 from tagwatch.audit.rule.phrase import first_after, midnight
 
 __all__ = ["RULE", "again", "check"]
@@ -53,7 +53,7 @@ def again(subject: RunSubject) -> datetime | None:
 RULE = Rule(
     **row("ignore-expired"),
     title="ignore that no longer counts",
-    scope=Scope.RUN,
+    scope=RuleScope.RUN,
     always_on=True,
     check=check,
     again=again,

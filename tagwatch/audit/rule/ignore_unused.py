@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.catalogue import nearest
 from tagwatch.audit.rule.ignore_expired import again
-from tagwatch.audit.rule.interface import Rule, RunSubject, Scope, Statement, row
+from tagwatch.audit.rule.interface import Rule, RuleScope, RunSubject, Statement, row
 
 __all__ = ["RULE", "check"]
 
@@ -50,7 +50,7 @@ def check(subject: RunSubject) -> Iterator[Statement]:
 RULE = Rule(
     **row("ignore-unused"),
     title="ignore that takes nothing out",
-    scope=Scope.RUN,
+    scope=RuleScope.RUN,
     always_on=True,
     check=check,
     again=again,

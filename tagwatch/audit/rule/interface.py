@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypedDict
 
-    class Row(TypedDict):
+    class RuleRow(TypedDict):
         """The arguments of `Rule` that stand in a rule's row."""
 
         id: str
@@ -42,8 +42,8 @@ __all__ = [
     "Option",
     "Reads",
     "Rule",
+    "RuleScope",
     "RunSubject",
-    "Scope",
     "Statement",
     "Subject",
     "row",
@@ -69,7 +69,7 @@ class Reads(Enum):
     """What the tag served before, and why it moved."""
 
 
-class Scope(Enum):
+class RuleScope(Enum):
     """What a rule looks at in one go: a target, all targets of a file, or the whole run."""
 
     TARGET = "target"
@@ -122,7 +122,7 @@ class Rule:
     when: frozenset[str] = frozenset()
     """Occasions (`audit.rule.occasion`), of which the targets must give one; empty: always."""
     title: str
-    scope: Scope = Scope.TARGET
+    scope: RuleScope = RuleScope.TARGET
     fixable: bool = False
     always_on: bool = False
     """The policy may not turn it off."""
@@ -141,7 +141,7 @@ class Rule:
 
 
 @cache
-def row(name: str) -> Row:
+def row(name: str) -> RuleRow:
     """Return the row of a rule of ours, as arguments of its `Rule`; nothing is imported for it."""
     severity, when, reads = RULE_ROWS[name]
     return {

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.rule.interface import FileSubject, Rule, Scope, Statement, row
+from tagwatch.audit.rule.interface import FileSubject, Rule, RuleScope, Statement, row
 from tagwatch.audit.rule.stage import stage_of
 
 __all__ = ["RULE", "check"]
@@ -43,6 +43,6 @@ def check(subject: FileSubject) -> Iterator[Statement]:
 RULE = Rule(
     **row("platform-fixed-in-from"),
     title="constant platform in FROM",
-    scope=Scope.FILE,
+    scope=RuleScope.FILE,
     check=check,
 )

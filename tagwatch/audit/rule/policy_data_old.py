@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from tagwatch.audit.rule.interface import Option, Rule, RunSubject, Scope, Statement, row
+from tagwatch.audit.rule.interface import Option, Rule, RuleScope, RunSubject, Statement, row
 from tagwatch.audit.rule.phrase import midnight
 
 __all__ = ["RULE", "check"]
@@ -59,7 +59,7 @@ def again(subject: RunSubject) -> datetime | None:
 RULE = Rule(
     **row("policy-data-old"),
     title="bundled facts are old",
-    scope=Scope.RUN,
+    scope=RuleScope.RUN,
     always_on=True,
     options={"days": Option(default=180, about="how old the facts may be")},
     check=check,

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import FileSubject, Option, Rule, Scope, Statement, row
+from tagwatch.audit.rule.interface import FileSubject, Option, Rule, RuleScope, Statement, row
 from tagwatch.audit.rule.published import is_everywhere, mapping, published
 
 __all__ = ["RULE", "check"]
@@ -51,7 +51,7 @@ def check(subject: FileSubject) -> Iterator[Statement]:
 RULE = Rule(
     **row("port-all-interfaces"),
     title="port published on every interface",
-    scope=Scope.FILE,
+    scope=RuleScope.FILE,
     options={
         "allow_ports": Option(
             default=(80, 443), about="host ports that are meant to be public", item=int

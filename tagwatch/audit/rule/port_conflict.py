@@ -20,7 +20,7 @@ import math
 from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import FileSubject, Rule, Scope, Statement, row
+from tagwatch.audit.rule.interface import FileSubject, Rule, RuleScope, Statement, row
 from tagwatch.audit.rule.published import Published, is_everywhere, published
 from tagwatch.source.target import Port
 
@@ -105,6 +105,6 @@ def _crowded(one: Published) -> Statement:
 RULE = Rule(
     **row("port-conflict"),
     title="host port published twice",
-    scope=Scope.FILE,
+    scope=RuleScope.FILE,
     check=check,
 )

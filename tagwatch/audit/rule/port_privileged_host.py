@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.rule.interface import FileSubject, Option, Rule, Scope, Statement, row
+from tagwatch.audit.rule.interface import FileSubject, Option, Rule, RuleScope, Statement, row
 from tagwatch.audit.rule.published import published
 
 __all__ = ["RULE", "check"]
@@ -43,7 +43,7 @@ def check(subject: FileSubject) -> Iterator[Statement]:
 RULE = Rule(
     **row("port-privileged-host"),
     title="privileged host port",
-    scope=Scope.FILE,
+    scope=RuleScope.FILE,
     options={"allow_ports": Option(default=(80, 443), about="host ports that may be", item=int)},
     check=check,
 )

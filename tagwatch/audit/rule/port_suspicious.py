@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import FileSubject, Option, Rule, Scope, Statement, row
+from tagwatch.audit.rule.interface import FileSubject, Option, Rule, RuleScope, Statement, row
 from tagwatch.audit.rule.published import published
 from tagwatch.source.target import Instruction
 
@@ -71,7 +71,7 @@ def _exposed(one: Instruction, *, privileged: bool) -> Iterator[Statement]:
 RULE = Rule(
     **row("port-suspicious"),
     title="ssh, or a number that is no port",
-    scope=Scope.FILE,
+    scope=RuleScope.FILE,
     options={"privileged": Option(default=False, about="also note EXPOSE below 1024")},
     check=check,
 )

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from tagwatch.audit.fact.secret import leak_of
 from tagwatch.audit.model.evidence import Evidence, Leak, evidence_key
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import FileSubject, Rule, Scope, Statement, row
+from tagwatch.audit.rule.interface import FileSubject, Rule, RuleScope, Statement, row
 from tagwatch.audit.rule.phrase import name
 from tagwatch.audit.rule.stage import final_stage, inherited_stages
 from tagwatch.source.target import Instruction, Target
@@ -81,6 +81,6 @@ def _statement(
 RULE = Rule(
     **row("secret-in-env"),
     title="credential in the environment",
-    scope=Scope.FILE,
+    scope=RuleScope.FILE,
     check=check,
 )

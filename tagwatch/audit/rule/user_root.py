@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.evidence import Evidence, evidence_key
-from tagwatch.audit.model.pattern import match_image
-from tagwatch.audit.rule.interface import FileSubject, Option, Rule, Scope, Statement, row
+from tagwatch.audit.model.glob import match_image
+from tagwatch.audit.rule.interface import FileSubject, Option, Rule, RuleScope, Statement, row
 from tagwatch.audit.rule.phrase import name
 from tagwatch.audit.rule.stage import effective, final_stage, target_of
 from tagwatch.source.target import Target
@@ -85,7 +85,7 @@ def _drops(target: Target, subject: FileSubject) -> bool:
 RULE = Rule(
     **row("user-root"),
     title="image that runs as root",
-    scope=Scope.FILE,
+    scope=RuleScope.FILE,
     options={"drop_root": Option(default=(), about="bases whose entrypoint gives root up")},
     check=check,
 )

@@ -12,13 +12,13 @@ from tagwatch.audit.verdict.result import AuditResult, Ignored
 from tagwatch.errors import InputError
 from tagwatch.value import dataclass
 
-__all__ = ["Baseline", "Known", "make_baseline", "read_baseline", "write_baseline"]
+__all__ = ["Baseline", "KnownFinding", "make_baseline", "read_baseline", "write_baseline"]
 
 _FIELDS = ("fingerprint", "rule", "subject", "path", "first_seen")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Known:
+class KnownFinding:
     """A finding of the baseline. `subject`: the image as it was written; `first_seen`: the day."""
 
     path: str
@@ -30,9 +30,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """Known findings by fingerprint."""
+    """KnownFinding findings by fingerprint."""
 
-    known: Mapping[str, Known]
+    known: Mapping[str, KnownFinding]
 
     def taken_out(self, finding: Finding) -> Ignored | None:
         """`finding` as ignored by the baseline, if it is known. Incompleteness never is."""
@@ -41,7 +41,7 @@ class Baseline:
             return None
         return Ignored(finding=finding, by="baseline", reason=f"known since {entry.first_seen}")
 
-    def fixed(self, result: AuditResult) -> tuple[Known, ...]:
+    def fixed(self, result: AuditResult) -> tuple[KnownFinding, ...]:
         """The entries of audited files whose findings are gone. None where the audit is partial."""
         if not result.complete:
             return ()
@@ -70,7 +70,7 @@ def make_baseline(
     return Baseline(
         known={
             finding.fingerprint: old.get(finding.fingerprint)
-            or Known(
+            or KnownFinding(
                 path=finding.location.path,
                 rule=finding.rule,
                 subject=finding.text,
@@ -104,15 +104,15 @@ def read_baseline(text: str) -> Baseline:
     return Baseline(known={entry.fingerprint: entry for entry in known})
 
 
-def _entries(document: Any) -> list[Known]:
+def _entries(document: Any) -> list[KnownFinding]:
     if not isinstance(document, list):
         raise TypeError("it is no list of findings")
     return [_known(number, entry) for number, entry in enumerate(document, 1)]
 
 
-def _known(number: int, entry: Any) -> Known:
+def _known(number: int, entry: Any) -> KnownFinding:
     values: dict[str, Any] = entry if isinstance(entry, dict) else {}
     wrong = [name for name in _FIELDS if not isinstance(values.get(name), str)]
     if wrong:
         raise TypeError(f"entry {number} has no text under {', '.join(wrong)}")
-    return Known(**{name: values[name] for name in _FIELDS})
+    return KnownFinding(**{name: values[name] for name in _FIELDS})

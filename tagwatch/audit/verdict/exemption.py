@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 
-from tagwatch.audit.model.base import BaseVerdict
+from tagwatch.audit.model.base_match import BaseVerdict
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.model.policy import IgnorePolicy, Policy, PolicyIgnore

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tagwatch.audit.reading.attestation import (
-    Statement,
+    InTotoStatement,
     image_materials,
     parse_statement,
     read_attestations,
@@ -107,7 +107,7 @@ def test_materials(uri: str, name: str | None, slsa: Any) -> None:
 
 def test_what_is_no_provenance_says_nothing_of_materials() -> None:
     assert image_materials(parse_statement(json_bytes(STATEMENT))) is None
-    silent = Statement(
+    silent = InTotoStatement(
         predicate_type="https://slsa.dev/provenance/v1", subjects=frozenset(), predicate={}
     )
     assert image_materials(silent) is None

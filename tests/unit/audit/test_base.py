@@ -12,8 +12,8 @@ from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.claim import Claim, ClaimKind
 from tagwatch.audit.base.index import BaseIndex, base_steps, index_builds
 from tagwatch.audit.base.match import MatchContext, match_base, match_bases
-from tagwatch.audit.model.base import BaseMatch, BaseVerdict
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
+from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.reading.image import read_image
 from tagwatch.image.image_config import parse_image_config

@@ -11,7 +11,7 @@ import pytest
 
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.diff import PlatformDiff, Verdict
 from tagwatch.audit.model.history import Change
 from tagwatch.audit.reading.image import read_image

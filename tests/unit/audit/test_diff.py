@@ -16,7 +16,7 @@ from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import index_builds
 from tagwatch.audit.base.match import match_bases
 from tagwatch.audit.change.verdict import explain_change
-from tagwatch.audit.model.base import BaseVerdict
+from tagwatch.audit.model.base_match import BaseVerdict
 from tagwatch.audit.model.history import Change, Interval
 from tagwatch.audit.reading.attestation import listed_attestations
 from tagwatch.audit.reading.image import Image, read_image, with_attestations

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.model.pattern import match_image, match_path, match_registry
+from tagwatch.audit.model.glob import match_image, match_path, match_registry
 from tagwatch.audit.model.policy import (
     AccessList,
     ApprovedBase,

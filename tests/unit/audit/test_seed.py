@@ -11,8 +11,8 @@ from tagwatch.audit.base.build import base_builds, claimed_builds
 from tagwatch.audit.base.index import index_builds
 from tagwatch.audit.base.match import match_base
 from tagwatch.audit.base.seed import OlderTags, Wish, older_tags, wishes, with_older_builds
-from tagwatch.audit.model.base import BaseMatch, BaseVerdict
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
+from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.model.policy import ApprovedBase
 from tagwatch.audit.reading.image import Image, read_image

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tagwatch.audit.model.base import BaseMatch, BaseVerdict, MatchedBase
+from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict, MatchedBase
 from tagwatch.audit.model.evidence import Evidence, Resolution, Status
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.verdict.exemption import base_references, charge_to_base

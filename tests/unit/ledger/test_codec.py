@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.evidence import Evidence, Resolution, Status
 from tagwatch.audit.model.history import Change

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tagwatch.audit.model.evidence import Asked, Evidence, Resolution, Status, until
+from tagwatch.audit.model.evidence import Evidence, Resolution, SelectedEvidence, Status, until
 from tagwatch.audit.model.history import Interval
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest
@@ -40,7 +40,7 @@ def test_what_is_put_is_found_in_memory_and_in_the_file(at_hand: int) -> None:
     assert "r/9" not in spool
     with pytest.raises(KeyError):
         spool["r/9"]
-    wanted = Asked(spool, ["r/5", "r/1", "r/9"])
+    wanted = SelectedEvidence(spool, ["r/5", "r/1", "r/9"])
     assert list(wanted) == ["r/1", "r/5"]
     assert wanted == {"r/1": plain["r/1"], "r/5": plain["r/5"]}
     assert "r/2" not in wanted

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.audit.model.build import BaseBuild
+from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.diff import ImageDiff, Verdict
 from tagwatch.audit.model.evidence import Evidence, Resolution, Status
 from tagwatch.audit.model.finding import Finding, Severity

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from tagwatch.audit.model.base import BaseMatch, BaseVerdict
+from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
 from tagwatch.audit.model.evidence import Resolution, Status
 from tagwatch.publish import machine
 from tagwatch.publish.interface import BaseAnswer

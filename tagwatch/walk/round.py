@@ -16,14 +16,14 @@ from tagwatch import __version__
 from tagwatch.audit.base.seed import Wish
 from tagwatch.audit.fact.gather import dated, gather
 from tagwatch.audit.fact.memory import Memory
-from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.base_match import BaseMatch
 from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable, until
 from tagwatch.audit.reading.image import Image
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, replace
-from tagwatch.walk.match import Seeds, match
+from tagwatch.walk.bases import Seeds, match
 from tagwatch.walk.recall import KnownBases, recall_bases, recall_repository
 from tagwatch.walk.site import Site
 

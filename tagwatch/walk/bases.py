@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tagwatch.audit.base.claim import claim_digests
 from tagwatch.audit.base.match import MatchContext, match_bases
 from tagwatch.audit.base.seed import OlderTags, Wish, wishes
-from tagwatch.audit.model.base import BaseMatch
+from tagwatch.audit.model.base_match import BaseMatch
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.reading.image import Image, has_unread_attestations, read_image
