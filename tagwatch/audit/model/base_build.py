@@ -1,4 +1,4 @@
-"""A build of a base: what images may stand on. Apart from `model.base_match`, which every check loads."""
+"""A build of a base: what images may stand on. A check loads `model.base_match` alone."""
 
 from __future__ import annotations
 
