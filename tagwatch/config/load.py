@@ -6,7 +6,6 @@ by path and content) are not parsed again: no YAML, no msgspec, a JSON read.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from tagwatch.config.policy_form import policy_of
 from tagwatch.config.raw import parse_duration, read_bytes
 from tagwatch.config.settings import Settings, settings_of
 from tagwatch.errors import ConfigError
+from tagwatch.image.digest import sha256
 from tagwatch.value import dataclass, field, replace
 
 TYPE_CHECKING = False
@@ -142,7 +142,7 @@ def _from_cache(
         if made_with != (tagwatch.__version__, environment.get(_POLICY)):
             return None
         for name, digest in stored["files"]:
-            if hashlib.sha256(read_bytes(Path(name))).hexdigest() != digest:
+            if sha256(read_bytes(Path(name))) != digest:
                 return None
     except (OSError, ValueError, KeyError, TypeError, ConfigError):
         return None  # not stored, damaged or a file is gone: the strict way tells what is wrong
@@ -168,4 +168,4 @@ def _to_cache(plain: Mapping[str, Any], path: Path | None, root: Path, cache: Pa
 
 def _cache_file(cache: Path, path: Path, root: Path) -> Path:
     name = f"{path.absolute()}\0{root.absolute()}".encode(errors="surrogateescape")
-    return cache / f"config-{hashlib.sha256(name).hexdigest()[:32]}.json"
+    return cache / f"config-{sha256(name)[:32]}.json"

@@ -13,7 +13,7 @@ from tests.pinned.pin import REGENERATE
 from tests.walk.conftest import Shop
 
 NEVER = {
-    "aiohttp", "apscheduler", "argparse", "ast", "asyncio", "click",
+    "_hashlib", "aiohttp", "apscheduler", "argparse", "ast", "asyncio", "click",
     "concurrent.futures", "dataclasses", "email", "gettext", "http", "importlib.metadata",
     "inspect", "jinja2", "logging", "msgspec", "pathspec", "pydantic", "rich", "shutil", "socket",
     "sqlite_utils", "ssl", "subprocess", "tempfile", "textwrap", "typing", "yaml",

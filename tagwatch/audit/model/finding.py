@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
 
+from tagwatch.image.digest import sha256
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Location, Target
 from tagwatch.source.text.edit import Fix
@@ -58,4 +58,4 @@ def fingerprint(rule: str, target: Target, *, ordinal: int = 0, subject: str = "
         name = reference.repository.name + (f":{reference.tag}" if reference.tag else "")
     parts = (rule, target.location.path, name + subject, target.group or "", str(ordinal))
     raw = "\0".join(parts).encode(errors="surrogatepass")  # a file of odd bytes
-    return hashlib.sha256(raw).hexdigest()
+    return sha256(raw)
