@@ -67,7 +67,7 @@ class Credit(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What an image says of its base.
+    """A base that an image names, without proof.
 
     With neither `reference` nor `digest` it says that there is no base (`FROM scratch`).
     """

@@ -46,7 +46,7 @@ _NAMES_ONE = (ClaimKind.DOCKERFILE, ClaimKind.ANNOTATION, ClaimKind.LABEL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchContext:
-    """What a match may rest on beside the layers."""
+    """Everything that a match may rest on beside the layers."""
 
     rank: Rank | None = None
     """None: every known build is of an approved base."""

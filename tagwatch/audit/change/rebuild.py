@@ -56,7 +56,7 @@ class RebuildOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildComparison:
-    """The outcome of comparing two builds, and why."""
+    """The answer of a comparison of two builds."""
 
     outcome: RebuildOutcome
     reason: str

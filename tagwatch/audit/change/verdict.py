@@ -57,7 +57,7 @@ _SHOWN = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeContext:
-    """What a verdict may rest on beside the two images."""
+    """Everything that a verdict may rest on beside the two images."""
 
     bases: BaseIndex = field(default_factory=BaseIndex)
     """Known builds of approved bases."""
