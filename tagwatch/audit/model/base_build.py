@@ -32,7 +32,7 @@ class BaseBuild:
     history: tuple[HistoryEntry, ...] = ()
     version: str | None = None
     created_at: datetime | None = None
-    """The publisher's claim; `first_seen` and `last_seen` are our own observations."""
+    """As the publisher states it; `first_seen` and `last_seen` are our own observations."""
     first_seen: datetime | None = None
     last_seen: datetime | None = None
     ended: bool = False
