@@ -12,7 +12,7 @@ __all__ = ["BaseMatch", "BaseVerdict", "MatchedBase"]
 
 
 class BaseVerdict(StrEnum):
-    """What is known of an image's base."""
+    """The verdict on what an image is built on."""
 
     EXACT_CURRENT = "exact-current"
     """The layers show the base, and its tag still serves this build."""

@@ -1,4 +1,4 @@
-"""What differs between two images, as reports show it: masked, cut, without manifests and configs.
+"""Differences between two images, as reports show them: masked, cut, without manifests and configs.
 
 `audit/diff` makes these values, the ledger stores them, rules and pages read them. A pair is (old,
 new). Every default means either "nothing differs" or "not known"; the field says which.
@@ -42,7 +42,7 @@ PairOf = Mapping[str, Pair]
 
 
 class Verdict(StrEnum):
-    """How a tag came from one digest to another."""
+    """The verdict on a change: how a tag came from one digest to another."""
 
     IDENTICAL = "identical"
     RECOMPRESSED = "recompressed"
@@ -145,7 +145,7 @@ class SizeDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapDiff:
-    """How two mappings from names to values differ."""
+    """The differences between two mappings from names to values."""
 
     added: TextOf = field(default_factory=dict)
     """Names that only the new one has."""
@@ -162,7 +162,7 @@ class MapDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetDiff:
-    """What only the new set has and what only the old one has; sorted."""
+    """Members that only the new set has, and those that only the old one has; sorted."""
 
     added: Texts = ()
     removed: Texts = ()
@@ -170,7 +170,7 @@ class SetDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigDiff:
-    """How the settings that a container runs with differ. Pairs are filled even where equal."""
+    """The settings that a container runs with. Pairs are filled even where both are equal."""
 
     user: Pair = ("", "")
     entrypoint: WordsPair = ((), ())
@@ -190,7 +190,7 @@ class ConfigDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDiff:
-    """How the build steps of two images differ."""
+    """The differences between the build steps of two images."""
 
     same: int = 0
     """How many steps both have."""
@@ -217,7 +217,7 @@ PackageChanges = tuple[PackageChange, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageDiff:
-    """How the packages differ that the SBOMs of two images list."""
+    """The differences between the packages that the SBOMs of two images list."""
 
     source: str
     """The kind of SBOM compared, such as `spdx-attestation`."""
@@ -229,7 +229,7 @@ class PackageDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformDiff:
-    """What differs on one platform that both images have."""
+    """The differences on one platform that both images have."""
 
     platform: str = ""
     verdict: Verdict | None = None
@@ -267,7 +267,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageDiff:
-    """What differs between two images."""
+    """The differences between two images."""
 
     old: Side = field(default_factory=Side)
     new: Side = field(default_factory=Side)

@@ -52,9 +52,7 @@ class Leak:
 
     name: str
     is_token: bool = False
-    """True where the value itself shows it: it has an access key's form, or is an address with a
-    password.
-    """
+    """True where the value itself shows it: an access key's form, an address with a password."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +84,7 @@ class PlatformFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """What is known of the digest in a reference. A field is None where it is not known."""
+    """The state of the digest in a reference. A field is None where it is not known."""
 
     exists: bool | None = None
     """True where the registry still serves the digest."""
@@ -141,7 +139,9 @@ class SelectedEvidence(Mapping[str, Evidence]):
 
     def __init__(self, source: Mapping[str, Evidence], keys: Iterable[str]) -> None:
         self.source = source
-        self._keys = sorted({key for key in keys if key in source})  # a set would be ten times it
+        self._keys = sorted(
+            {key for key in keys if key in source}
+        )  # a set takes ten times the memory
 
     def __getitem__(self, key: str) -> Evidence:
         if key not in self:
@@ -180,7 +180,7 @@ def is_readable(evidence: Evidence | None) -> bool:
 
 
 class Status(StrEnum):
-    """How a resolution ended."""
+    """The outcome of a resolution."""
 
     RESOLVED = "resolved"
     NO_VERSION = "no-version"
@@ -191,7 +191,7 @@ class Status(StrEnum):
 
 
 class Basis(StrEnum):
-    """What the concrete version is known from, the best evidence first."""
+    """The evidence that names the concrete version, the best first."""
 
     ALIAS = "alias"
     """A more specific tag (or the tag itself) with the same digest."""

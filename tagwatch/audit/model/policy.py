@@ -59,7 +59,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Whether something is allowed, and the pattern and place in the policy that says so."""
+    """A verdict whether something is allowed, and the pattern and place in the policy behind it."""
 
     allowed: bool
     pattern: str = ""
@@ -124,7 +124,7 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSettings:
-    """What the policy says of one rule."""
+    """Settings that the policy gives for one rule."""
 
     severity: Severity | None = None
     """None leaves the rule's own severity."""
@@ -142,8 +142,9 @@ class RuleSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """Rule settings for some files or images. Where both `paths` and `images` are given, both must
-    match.
+    """Rule settings for some files or images.
+
+    Where both `paths` and `images` are given, both must match.
     """
 
     rules: Mapping[str, RuleSettings]
@@ -192,7 +193,7 @@ class IgnorePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What a team has decided. The default allows everything and keeps each rule's severity."""
+    """The decisions of a team. The default allows everything and keeps each rule's severity."""
 
     name: str = "built-in"
     digest: str = ""

@@ -91,7 +91,7 @@ _UBUNTU = re.compile(r"ubuntu-(?:base-)?(\d\d\.\d\d)[-.]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepComparison:
-    """How the build steps of two histories differ: in order, as the builders wrote them."""
+    """The differences between two histories: steps in order, as the builders wrote them."""
 
     same: int = 0
     """How many steps both have."""
