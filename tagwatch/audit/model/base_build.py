@@ -40,7 +40,7 @@ class BaseBuild:
     user: str = ""
     exposed_ports: frozenset[str] = frozenset()
     claimed_base: str = ""
-    """The base that this base's own label names (`label: name@digest`). Its children inherit the label."""
+    """The base that this base's own label names (`label: name@digest`); children inherit it."""
     known_as: str = ""
     """The name under which the build was read, where we never saw the tag itself serve it.
 

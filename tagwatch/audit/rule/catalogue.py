@@ -17,7 +17,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.audit.rule.interface import RuleRow
 
-__all__ = ["explain_rule", "load_rule", "nearest", "needs_text", "rows_of", "rule_documentation"]
+__all__ = [
+    "explain_rule",
+    "load_rule",
+    "nearest",
+    "needs_text",
+    "reads_of",
+    "rows_of",
+    "rule_documentation",
+]
 
 
 @lru_cache(maxsize=256)
