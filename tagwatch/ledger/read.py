@@ -45,6 +45,10 @@ _RUNS = """
   FROM run """
 _RESULT = "SELECT result, targets, evidence FROM run WHERE "
 _MAX_PARAMETERS = 500
+# SQLite keeps the order of a CROSS JOIN. It must begin with tags, from which every other table is
+# reached by its primary key. `tag` has no index by `id`: reached from another table, each row would
+# search all tags of its repository. The planner chooses that for plain joins with `imported` and
+# `move` (2026-11: to read 8,000 moves took 4.4 s, now 0.05 s).
 _INTERVAL = """
   SELECT t.name, d.bytes, i.first_seen,
          coalesce(i.last_seen,

@@ -1,1 +1,1 @@
-"""The steps that both walks are made of: ask, remember, explain, gather, deliver."""
+"""The steps of both walks: look up, ask, remember, match, explain, gather, fix, deliver."""

@@ -1,4 +1,4 @@
-"""Facts from another ledger: what `tagwatch facts` writes and reads, and what `check` brings in."""
+"""Facts of other ledgers: `tagwatch facts` exports and imports them, `check` imports, too."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _CACHE = "facts"
 
 
 def export_facts(targets: Sequence[Target], site: Site, settings: Facts) -> tuple[bytes, int]:
-    """A signed file of what this ledger saw of the targets' repositories and the watch list.
+    """Return a signed file of facts, and how many it holds.
 
-    How many facts it holds goes with it. What was imported is not passed on. Raises
-    `ConfigError`, `InputError`, `LedgerError`.
+    The facts are what this ledger saw itself of the targets' repositories and of the watch list;
+    imported ones are not passed on. Raises `ConfigError`, `InputError`, `LedgerError`.
     """
     key = _key(settings, site)
     if not site.database.is_file():
@@ -50,7 +50,7 @@ def export_facts(targets: Sequence[Target], site: Site, settings: Facts) -> tupl
 
 
 def import_facts(site: Site, settings: Facts) -> FactsFile:
-    """Read the file or URL, check its signature, and keep its facts beside our own.
+    """Read the file or URL, check its signature, and store its facts beside our own.
 
     Raises `ConfigError`, `InputError`, `RegistryError`, `LedgerError`.
     """
@@ -59,10 +59,10 @@ def import_facts(site: Site, settings: Facts) -> FactsFile:
 
 
 def bring_facts(site: Site, asking: Asking) -> tuple[str, ...]:
-    """Import what the configuration names where it is new, and return what is to be warned of.
+    """Import the facts that the configuration names, where they are new; return warnings.
 
-    A URL is asked once an hour, for ten seconds at most, and no longer than `asking` allows. What
-    cannot be had is a warning; a file with a wrong signature is an `InputError`.
+    A URL is fetched once an hour at most, for ten seconds at most, and no longer than `asking`
+    allows. Facts that cannot be had give a warning; a wrong signature raises `InputError`.
     """
     settings = site.settings.facts
     if settings is None:
@@ -96,7 +96,7 @@ def _keep(raw: bytes, key: bytes, site: Site, settings: Facts, *, place: str) ->
 
 
 def _configured(site: Site, settings: Facts, max_seconds: float | None) -> bytes:
-    if Path(settings.source).is_fifo():  # nobody may ever write to it
+    if Path(settings.source).is_fifo():  # reading it would wait for a writer, perhaps for ever
         raise InputError("it is a named pipe", hint="name a file")
     return _read(site, settings, max_seconds)
 
@@ -111,7 +111,7 @@ def _read(site: Site, settings: Facts, max_seconds: float | None = None) -> byte
         return run(fetched)
     try:
         with Path(settings.source).open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)  # one byte more shows `read_facts` that it is too large
     except OSError as error:
         raise InputError(
             f"it cannot be read: {error.strerror or error}",
@@ -120,7 +120,7 @@ def _read(site: Site, settings: Facts, max_seconds: float | None = None) -> byte
 
 
 def _key(settings: Facts, site: Site) -> bytes:
-    """The shared secret. Raises `ConfigError`."""
+    """Return the shared secret. Raises `ConfigError`."""
     if not settings.key_env and settings.key_file is None:
         raise ConfigError(
             "no key is configured for facts",
@@ -147,7 +147,10 @@ def _age_warnings(site: Site, settings: Facts) -> tuple[str, ...]:
 
 
 def _mark(raw: bytes, key: bytes) -> str:
-    """What tells one file, found true by one key, from another: a changed key is used anew."""
+    """Return a mark of a file and the key that it was checked with.
+
+    Where either changes, the file is checked and imported again.
+    """
     return hashlib.sha256(key + raw).hexdigest()
 
 
@@ -157,7 +160,7 @@ def _was_fetched(site: Site) -> bool:
 
 
 def _kept(site: Site, place: str) -> tuple[datetime | None, str]:
-    """When the facts were written that the ledger keeps there, and the mark of their file."""
+    """Return when the facts stored for `place` were written, and the mark of their file."""
     stamp, _, digest = (_remembered(site, _newest(place)) or "").partition(" ")
     return datetime.fromisoformat(stamp) if stamp else None, digest
 
@@ -187,7 +190,7 @@ def _watched(site: Site) -> Iterator[str]:
 
 
 def _is_of(key: str, names: Iterable[str]) -> bool:
-    """True for evidence of one of these repositories, or of one below a name that ends in `/`."""
+    """Return True for evidence of one of these repositories; `names` ending in `/` are prefixes."""
     return any(
         key.startswith(name)
         and (name.endswith("/") or key[len(name) : len(name) + 1] in (":", "@"))

@@ -6,8 +6,8 @@
 
 Files of version 1, in which a diff was a JSON document, are read as well.
 
-Whoever has the key can write such files: it is a secret of those who run the nightly scan and of
-those who check.
+Whoever has the key can write such files. So only those who run the nightly scan and those who check
+may know it.
 """
 
 from __future__ import annotations
@@ -31,19 +31,26 @@ _NAME = "tagwatch-facts "
 _HEAD = f"{_NAME}2 hmac-sha256:"
 _OLD_HEAD = f"{_NAME}1 hmac-sha256:"
 _INTERVALS = 5
+"""So many intervals of a tag's past go into the file, the newest ones."""
 _SKEW = timedelta(hours=1)
+"""How far the clocks of both sides may differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactsFile:
-    """What such a file says: when it was written, and facts that are no younger."""
+    """The content of a file of facts."""
 
     at: datetime
+    """When it was written."""
     evidence: tuple[Evidence, ...]
+    """The facts; none is younger than `at`."""
 
 
 def write_facts(evidence: Iterable[Evidence], at: datetime, key: bytes) -> bytes:
-    """The file. The same facts at the same time give the same bytes; long histories are cut."""
+    """Return the bytes of the file: the same for the same facts at the same time.
+
+    Of a longer past only the newest `_INTERVALS` intervals are kept.
+    """
     stamp = at.isoformat().replace("+00:00", "Z")
     ordered = sorted(evidence, key=lambda one: one.key)
     lines = [json.dumps({"at": stamp}).encode()]
@@ -53,7 +60,7 @@ def write_facts(evidence: Iterable[Evidence], at: datetime, key: bytes) -> bytes
 
 
 def read_facts(raw: bytes, key: bytes, *, source: str, now: datetime) -> FactsFile:
-    """What `write_facts` wrote; the facts carry `source`.
+    """Read what `write_facts` wrote; each fact gets `source` as where it comes from.
 
     Raises `InputError`: not such a file, signed with another key, changed since, from the future.
     """

@@ -1,4 +1,4 @@
-"""Images of this machine: an OCI layout or archive, and what a local container engine holds."""
+"""Images of this machine: in an OCI layout or archive, or held by a local container engine."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _LAYOUT = Repository(registry="localhost", path="layout")
 
 
 def is_local(text: str) -> bool:
-    """True for `oci:path[:name]`, the archives' forms of it, and `engine:name`."""
+    """Return True for `oci:path[:name]`, its forms for archives, and `engine:name`."""
     return text.startswith(ENGINE) or split_layout(text) is not None
 
 
 def read_local(text: str, site: Site, platforms: tuple[Platform, ...]) -> Image:
-    """The image that `text` names; see `is_local`. No registry is asked.
+    """Read the image that `text` names; see `is_local`. No registry is asked.
 
     Raises `NotFoundError`, `UnavailableError` and other `RegistryError`.
     """
@@ -61,9 +61,9 @@ async def _ask_engine(name: str, environment: Mapping[str, str]) -> StoredImage 
 
 
 def _engine_image(stored: StoredImage, name: str) -> Image:
-    """The engine tells no stored layers: only what they hold, and what runs.
+    """Return an engine's image. It has no layers: the engine knows their content only unpacked.
 
-    It goes by the digest under which it was pulled from the repository that `name` names.
+    Its digest is the one under which it was pulled from the repository that `name` names.
     """
     try:
         config = parse_image_config(stored.config)
@@ -84,9 +84,9 @@ def _engine_image(stored: StoredImage, name: str) -> Image:
 
 
 def _pulled(stored: StoredImage, name: str) -> tuple[str, Digest]:
-    """Reference and digest: as it was pulled, else by the engine's own ID.
+    """Return the reference and digest as the image was pulled, else the engine's own ID.
 
-    A `name` that is none of the image's own names is an ID: its first name tells what it is.
+    A `name` that is none of the image's own names is an ID; then the first of its names counts.
     """
     own = [one for one in map(_parsed, (*stored.tags, *stored.digests)) if one is not None]
     asked = _parsed(name)

@@ -1,4 +1,4 @@
-"""What runs here, as targets: containers of a local engine, each by what it really runs."""
+"""Containers of a local engine as targets, each with the image that it really runs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ KIND = "container"
 
 
 def running_containers(environment: Mapping[str, str]) -> tuple[tuple[str, Extraction], ...]:
-    """One extraction a container, at `engine:NAME`; a note where no engine answers.
+    """Return an extraction for each container, at `engine:NAME`; a note where no engine answers.
 
-    The reference is the one the container was started with, with the digest that its image was
-    pulled by: its tag may serve something else by now. An image that was never pulled was built
-    here. Cost: one request, and one an image.
+    The reference is the one that the container was started with, and the digest the one by which
+    its image was pulled, because its tag may serve something else by now. An image that was never
+    pulled was built here. Cost: one request to the engine, and one an image.
     """
     try:
         return run(_read(environment))
@@ -49,13 +49,13 @@ def _target(container: RunningContainer, image: EngineImage | None) -> Target:
         location=_place(name),
         kind=KIND,
         group=name,
-        # without a port of the host the engine lists what the image exposes: nothing is published
+        # the engine also lists ports that are only exposed; those have no port of the host
         ports=tuple(port for port in container.ports if port.host is not None),
         facts={"since": container.created_at.isoformat().replace("+00:00", "Z")},
     )
     pulled = [_parsed(text) for text in image.digests] if image else []
     named = _parsed(container.image)
-    if named is None:  # by its ID: what it was pulled by tells
+    if named is None:  # started by an ID: the name that it was pulled by tells what it is
         found = next((one for one in pulled if one is not None), None)
         return replace(target, reference=found, missing=() if found else ("image",))
     same = [one for one in pulled if one is not None and one.repository == named.repository]

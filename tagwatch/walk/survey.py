@@ -1,4 +1,4 @@
-"""A survey: ask, remember, match, explain, gather. Both walks have it in their middle.
+"""A survey: ask, remember, match, explain, gather. Both walks, check and scan, go through it.
 
     ask        what targets and watches want  -> answers, stored      walk.ask, walk.watch_list
     remember   what is stored of a repository -> memory and versions  walk.recall, walk.remember
@@ -7,7 +7,7 @@
     gather     a target and the memory        -> evidence             walk.round
 
 A round takes one repository after the other through these steps. Where images stand on no known
-base, older builds are asked for, and a second round takes these images through them again.
+base, older builds are asked for, and a second round takes these images through the steps again.
 """
 
 from __future__ import annotations
@@ -51,34 +51,34 @@ Progress = Callable[[RepositorySnapshot], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a survey is asked for."""
+    """The order for a survey: what to look at, and how much to read."""
 
     targets: Sequence[Target]
     watches: Sequence[Watch] = ()
     images: Sequence[Image] = ()
-    """Images of this machine that stand on bases, too."""
+    """Images of this machine, whose bases are looked for, too."""
     whole: bool = False
     """Follow the approved bases, and read older builds of them for images that match none."""
     needs: Need | None = None
-    """What to read; None: what the policy's rules judge and a scan shows."""
+    """What to fetch; None: what the policy's rules read and a scan shows."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Survey:
-    """What a survey learnt."""
+    """The result of a survey."""
 
     answers: Answers
     places: Mapping[Repository, Location] = field(default_factory=dict)
     """Where the watch list names a repository or prefix, even if nothing came of it."""
     watched: list[Watched] = field(default_factory=list)
-    """What the watch list came to, beside what files name."""
+    """The targets of the watch list, without images that files name."""
     evidence: Spool = field(default_factory=Spool)
     changes: list[RepositoryChange] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Share:
-    """All that a round has to do with one repository."""
+    """A round's work on one repository."""
 
     repository: Repository
     targets: list[Target] = field(default_factory=list)
@@ -103,9 +103,9 @@ async def survey(
     patience: Patience,
     progress: Progress | None = None,
 ) -> Survey:
-    """Ask what targets and watches want to know, and gather evidence of each; store it, too.
+    """Ask what targets and watches want to know, gather evidence of each, and store it.
 
-    What one repository refuses harms only its own targets.
+    A repository that cannot be read harms only the evidence of its own targets.
     """
     needs = needs_of(site.policy, SCAN_SHOWS) if order.needs is None else order.needs
     async with open_asker(site, ledger, run_id, patience=patience, progress=progress) as asker:
@@ -114,7 +114,8 @@ async def survey(
         answers = await asker.ask(wants, needs=needs)
         answers.failures += failures
         found = Survey(answers=answers, places=places_of((*order.watches, *watches)))
-        # a verdict is for ever: where only names were asked, moves wait for one who reads images
+        # A verdict is stored once and for all. Where only names were asked, moves wait for a run
+        # that reads images.
         moves = ledger.unexplained_moves() if needs != Need.NAMES else ()
         shares = _shares(order.targets, watches, moves, answers)
         first = _begin_round(order, ledger, site, answers, needs)
@@ -125,13 +126,13 @@ async def survey(
             remember_claimed(ledger, wished)
             second = replace(_begin_round(order, ledger, site, answers, needs), seeds=None)
             _go_through(_shares(waiting.targets), second, found)
-        if order.whole and not answers.stopped:
+        if order.whole and not answers.stopped:  # else the next run asks for bases again
             ledger.cache(BASES_ASKED, bases_key(site.policy), site.at.isoformat(), site.at)
     return found
 
 
 def _begin_round(order: Order, ledger: Ledger, site: Site, answers: Answers, needs: Need) -> Round:
-    """Remember the builds of bases that were read, and recall all that images may stand on."""
+    """Store the builds of bases that were read, and return a round with all known builds."""
     remember_bases(ledger, base_repositories(site.policy, order.targets))
     bases = recall_bases(ledger, site.policy, order.targets)
     asked = Need.DOCUMENTS in needs
@@ -154,7 +155,7 @@ def _begin_round(order: Order, ledger: Ledger, site: Site, answers: Answers, nee
 
 
 def _go_through(shares: Iterable[_Share], now: Round, found: Survey) -> _Waiting:
-    """Take one repository after the other through the steps; return what waits for older bases."""
+    """Take one repository after the other through the steps; return what waits for older builds."""
     waiting = _Waiting()
     store = EvidenceStore(ledger=now.ledger, at=now.site.at)
     for share in shares:
@@ -179,20 +180,20 @@ def _go_through(shares: Iterable[_Share], now: Round, found: Survey) -> _Waiting
 
 
 def _remember(share: _Share, now: Round, found: Survey) -> Memory:
-    """What is known of a repository, with its versions named and its moves explained."""
+    """Return the memory of a repository, after its versions are named and its moves explained."""
     ledger, site = now.ledger, now.site
     answer = now.answers.get(share.repository)
     memory = recall_repository(ledger, share.repository, answer, site.at)
     is_renamed = remember_versions(ledger, memory)
     if share.moves:
-        from tagwatch.walk.verdicts import explain_moves  # many nights have nothing to explain
+        from tagwatch.walk.verdicts import explain_moves  # many runs have nothing to explain
 
         found.changes += explain_moves(ledger, share.moves, memory, now.bases.index, site)
     return recall_past(ledger, memory) if is_renamed or share.moves else memory
 
 
 def _wanted(targets: Iterable[Target], listed: Iterable[Watched]) -> dict[str, Target]:
-    """One target an evidence key; a `FROM` first, for its image is a base itself."""
+    """Return one target an evidence key; a `FROM` goes first, since its image is itself a base."""
     wanted: dict[str, Target] = {}
     parents_first = sorted(targets, key=lambda target: target.kind != "from")
     for target in chain(parents_first, *listed):
@@ -202,7 +203,7 @@ def _wanted(targets: Iterable[Target], listed: Iterable[Watched]) -> dict[str, T
 
 
 def _wishes_of(images: Iterable[Image], now: Round) -> Iterator[Wish]:
-    """What images of this machine wish for."""
+    """Yield what images of this machine wish for."""
     if now.seeds is None:
         return
     for image in images:
@@ -216,7 +217,7 @@ def _shares(
     moves: Iterable[Move] = (),
     answers: Answers | None = None,
 ) -> list[_Share]:
-    """What there is to do with each repository, in their order."""
+    """Return the work on each repository, in the order of repositories."""
     shares: dict[Repository, _Share] = {}
 
     def of(repository: Repository) -> _Share:
