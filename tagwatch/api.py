@@ -245,7 +245,7 @@ def _check(
     """
     files = read_files(found, site, options.build_args, instead)
     if options.engine:
-        from tagwatch.walk.running import running_containers
+        from tagwatch.walk.local_image import running_containers
 
         runs = running_containers(site.environment)
         files = replace(files, extractions=(*files.extractions, *runs))

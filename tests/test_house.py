@@ -117,8 +117,8 @@ FLOORS: dict[str, str] = {
         crawler engine plan
     """,
     "walk": """
-        facts_file fix loop need site watch_list work
-        ask deliver doctor import_history local_image referrers running verdicts
+        fix loop need site watch_list work
+        ask deliver doctor import_history local_image referrers verdicts
         recall
         bases remember
         round

@@ -30,7 +30,7 @@ from tagwatch.ledger.old_diff import upgraded_change, upgraded_evidence, upgrade
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.write import Ledger
 from tagwatch.publish.diff_document import diff_document
-from tagwatch.walk.facts_file import read_facts, write_facts
+from tagwatch.walk.facts import read_facts, write_facts
 from tests import official
 from tests.image_builder import EPOCH, Built, attest, build, cmd, expose, index, run, spdx, user
 from tests.official import ARM64, debian, python
