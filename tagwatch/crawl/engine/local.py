@@ -12,12 +12,12 @@ from tagwatch.image.snapshot import RepositorySnapshot
 
 __all__ = ["run"]
 
-Work = Callable[[CrawlTask], Awaitable[RepositorySnapshot]]
+_Crawl = Callable[[CrawlTask], Awaitable[RepositorySnapshot]]
 
 
 async def run(
     tasks: Iterable[CrawlTask],
-    work: Work,
+    work: _Crawl,
     sink: Sink,
     *,
     concurrency: int = 64,
@@ -41,7 +41,7 @@ def _first(error: Exception) -> Exception:
 
 async def _run(
     tasks: Iterable[CrawlTask],
-    work: Work,
+    work: _Crawl,
     sink: Sink,
     concurrency: int,
     stop: asyncio.Event | None,
