@@ -35,7 +35,7 @@ async def run(
 
 
 def _first(error: Exception) -> Exception:
-    """The first error itself: who asked for a run knows nothing of its workers."""
+    """Return the first error itself: who asked for a run knows nothing of its workers."""
     return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
