@@ -91,6 +91,8 @@ class _Crawl:
     pins: dict[Digest, bool] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     unread: frozenset[str] = frozenset()
+    unmoved: frozenset[str] = frozenset()
+    """Known tags that a listing of what moved left out: they serve what they served before."""
     images: ImageReader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -115,6 +117,8 @@ class _Crawl:
         self.seen = {observation.tag: observation for observation in listing.observations}
         if listing.gap:
             self.cut_off(listing.gap)
+        elif listing.scope is Scope.SINCE:
+            self.unmoved = frozenset(task.known.keys() - self.seen.keys() - listing.undigested)
         return listing
 
     def has_digests(self, listing: Listing) -> bool:
@@ -332,13 +336,18 @@ class _Crawl:
 
     async def read_documents(self, documented: frozenset[str], pins: frozenset[Digest]) -> None:
         """Read manifests and configs of the audited platforms, of every digest not stored yet."""
-        digests = {self.seen[tag].digest: tag for tag in sorted(documented) if tag in self.seen}
+        # A file may name a tag only now that was listed long ago: it is read all the same.
+        known = {tag: self.task.known[tag] for tag in documented & self.unmoved}
+        served = known | {tag: self.seen[tag].digest for tag in documented & self.seen.keys()}
+        digests = {digest: tag for tag, digest in sorted(served.items())}
         digests |= {digest: "" for digest in sorted(pins) if self.pins.get(digest)}
 
         async def one(item: tuple[Digest, str]) -> None:
             digest, tag = item
             try:
-                await self.images.read(digest, self.seen[tag].media_type if tag else None)
+                await self.images.read(
+                    digest, self.seen[tag].media_type if tag in self.seen else None
+                )
             except (RegistryError, InvalidDocumentError) as error:
                 self.disown(digest, error)
                 self.fail(error, tag=tag or None)

@@ -107,7 +107,7 @@ class Registry(Protocol):
         """Read a config or attestation, verified, at most 16 MiB. One GET, perhaps redirected."""
 
     async def referrers(self, repository: Repository, digest: Digest) -> Document | None:
-        """Read the index of what refers to `digest`, by API or fallback tag; None: there is none."""
+        """Read the index of what refers to `digest`, by API or fallback tag; None: none."""
 
     async def list_repositories(self, prefix: str) -> Collection[Repository]:
         """List repositories whose path starts with `prefix`. Cost: one request per page."""

@@ -285,3 +285,9 @@ class ImageDiff:
     def primary(self) -> PlatformDiff | None:
         """The platform that represents the whole diff; None where the images share none."""
         return self.platforms[0] if self.platforms else None
+
+    @property
+    def is_compared(self) -> bool:
+        """False where an image was not read: nothing is known of how the two differ."""
+        is_read = self.primary is not None and self.primary.config is not None
+        return is_read or not self.not_compared
