@@ -6,12 +6,14 @@ The way of one tag, from the line of a file to the finding about it:
     find      paths -> files                     `workspace/find.py`
     read      a file -> targets                  `workspace/read.py`, and the source of its format
     look up   targets -> evidence                `walk/look_up.py`: what the ledger holds, if fresh
-    survey    targets -> evidence, where it is   `walk/survey.py`: ask, remember, match, explain,
-              old or missing                     gather; a scan surveys everything
+    survey    targets -> evidence, where it is   `walk/survey.py`: ask, remember, explain, match,
+              old or missing                     gather; `look_up` calls it
     judge     files and evidence -> findings     `audit/judge.py`, one rule after the other
     publish   the result -> people, machines     `publish/`, by the command
 
-A scan also stores its result, with the alerts that it is worth; `walk/deliver.py` sends them.
+A scan looks nothing up: it surveys everything. It also stores its result, with the alerts that it
+is worth; `walk/deliver.py` sends them. Where and when a walk takes place, and under which settings
+and policy, is its `Site` (`walk/site.py`).
 """
 
 from __future__ import annotations
@@ -129,8 +131,8 @@ def check(
 
     Registries are asked only for what the ledger does not know, or read longer than `max_age` (24
     hours) ago: for the tags of each repository, in one request or a few, and for each new image
-    its manifests, which count against pull limits, and a config a platform. Where the ledger knows
-    everything, and with `Asking(offline=True)`, no request is made.
+    its manifests, which count against pull limits, and one config per platform. Where the ledger
+    knows everything, and with `Asking(offline=True)`, no request is made.
 
     What a registry refuses is part of the result: see its `complete` and `failures`. Raises
     `NothingToReadError` where no path holds a file that tagwatch reads, `ConfigError` as
@@ -140,7 +142,7 @@ def check(
     The call blocks until the answers are there. Inside an event loop, where this would stop
     everything else, use `await asyncio.to_thread(tagwatch.check, paths)`.
     """
-    site, options = _begun(site, options)
+    site, options = _begin(site, options)
     return _check(find(placed(paths, site), site.root), site, options, {})
 
 
@@ -166,7 +168,7 @@ def fix(
     from tagwatch.walk.fix import Draft
 
     strategy = strategy_of(strategy)
-    site, options = _begun(site, options)
+    site, options = _begin(site, options)
     # All rounds share one limit of time; without this each would begin to count by itself.
     if options.asking.begun_at is None:
         options = replace(options, asking=replace(options.asking, begun_at=monotonic()))
@@ -211,16 +213,16 @@ def resolve_all(
     from tagwatch.source.argument import targets_of
 
     site, targets = site_given(site), targets_of(references)
-    facts = look_up(targets, site, replace(asking or Asking(), documents=False))
+    lookup = look_up(targets, site, replace(asking or Asking(), documents=False))
     found = []
     for target in targets:
-        known = facts.evidence.get(evidence_key(target) or "")
+        known = lookup.evidence.get(evidence_key(target) or "")
         missing = Resolution(input=target.text, status=Status.UNAVAILABLE, note=_NOT_STORED)
         found.append(replace(known.resolution, input=target.text) if known else missing)
     return tuple(found)
 
 
-def _begun(site: Site | None, options: CheckOptions | None) -> tuple[Site, CheckOptions]:
+def _begin(site: Site | None, options: CheckOptions | None) -> tuple[Site, CheckOptions]:
     """Return where and how to check, after importing the facts that the configuration names."""
     site, options = site_given(site), options or CheckOptions()
     if site.settings.facts is None:
@@ -255,19 +257,19 @@ def _check(
             first.message if first else "nothing that tagwatch reads is among the paths named",
             hint=(first.hint if first else "") or "name Dockerfiles, Compose or Kubernetes files",
         )
-    facts = look_up(files.targets, site, replace(options.asking, learn_bases=True))
+    lookup = look_up(files.targets, site, replace(options.asking, learn_bases=True))
     case = Case(
         at=site.at,
         files=files.extractions,
-        evidence=facts.evidence,
-        changes=facts.changes,
+        evidence=lookup.evidence,
+        changes=lookup.changes,
         problems=files.problems,
-        failures=facts.failures,
-        remarks=facts.remarks,
-        requests=facts.requests,
-        quotas=facts.quotas,
-        facts_from=_facts_from(facts.evidence),
-        complete=not facts.stopped,
+        failures=lookup.failures,
+        remarks=lookup.remarks,
+        requests=lookup.requests,
+        quotas=lookup.quotas,
+        facts_from=_facts_from(lookup.evidence),
+        complete=not lookup.stopped,
     )
     baseline = options.baseline
     if options.diff_base is not None:
@@ -331,10 +333,11 @@ def scan(
     reports and sends no alerts; the alerts wait in the ledger for the next run that sends.
 
     Costs the requests of a nightly scan: for the tags of each repository one or a few where the
-    registry lists digests with them, else one more a tag; and those for the manifests and configs
-    of each new image. Raises `ConfigError` where nothing is configured or the configuration is
-    wrong, `NothingToReadError` where no source matches a file and nothing is watched, `LedgerError`
-    where the ledger cannot be opened, and `UsageError` where an argument is of a wrong type.
+    registry lists digests with them, else one more per tag; and those for the manifests and
+    configs of each new image. Raises `ConfigError` where nothing is configured or the configuration
+    is wrong, `NothingToReadError` where no source matches a file and nothing is watched,
+    `LedgerError` where the ledger cannot be opened, and `UsageError` where an argument is of a
+    wrong type.
 
     The call blocks until everything is read. Inside an event loop, await `scan_async`.
     """

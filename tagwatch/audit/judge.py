@@ -145,6 +145,7 @@ class _Session:
         self._of_target = [rule for rule in rules if rule.scope is RuleScope.TARGET]
         self._of_file = [rule for rule in rules if rule.scope is RuleScope.FILE]
         self._of_run = [rule for rule in rules if rule.scope is RuleScope.RUN]
+        # The settings that count unless an override of the policy names the rule.
         self._everywhere = {rule.id: _laid_over(rule, policy.rules.get(rule.id)) for rule in rules}
         self._overridden = {name for override in policy.overrides for name in override.rules}
         self._unchecked: list[tuple[Target, Evidence | None]] = []
@@ -179,6 +180,7 @@ class _Session:
         )
 
     def judge_file(self, path: str, extraction: Extraction) -> None:
+        """Ask the rules about each target of a file, then those about the file."""
         self.problems.extend(extraction.problems)
         self._exemptions.read(path, extraction)
         for target in extraction.targets:
@@ -190,14 +192,14 @@ class _Session:
         is_built = "built" in target.facts
         evidence = None if is_built else self._evidence_of(target)
         readable = is_readable(evidence)
-        spoke = []
+        asked = []
         for rule in self._of_target:
             if (not readable and rule.reads) or (is_built and not rule.judges_built):
                 continue
             settings = self._settings(rule, target.location.path, target.reference)
             if settings.severity is Severity.OFF:
                 continue
-            spoke.append(rule.id)
+            asked.append(rule.id)
             subject = Subject(
                 target=target,
                 evidence=evidence,
@@ -209,7 +211,7 @@ class _Session:
             )
             for statement in rule.check(subject):
                 self._add(rule, settings, statement, target)
-        self._exemptions.tried(target, spoke)
+        self._exemptions.tried(target, asked)
 
     def _evidence_of(self, target: Target) -> Evidence | None:
         """Return the target's evidence, and count it as read, unavailable or unresolved."""
@@ -245,12 +247,13 @@ class _Session:
             if statement.location is not None and said in self._said:
                 continue  # two files of one project (a base and its override) led to this place
             self._said.add(said)
-            target = statement.target or _placeless(path, statement, extraction.targets)
+            target = statement.target or _stand_in(path, statement, extraction.targets)
             settings = self._settings(rule, path, target.reference)
             if settings.severity is not Severity.OFF:
                 self._add(rule, settings, statement, target)
 
     def judge_run(self) -> None:
+        """Ask the rules about the run, after every file was judged."""
         unread = any(not problem.skipped for problem in self.problems)
         for rule in self._of_run:
             subject = RunSubject(
@@ -267,7 +270,7 @@ class _Session:
                 options=self._everywhere[rule.id].options,
             )
             for statement in rule.check(subject):
-                target = statement.target or _placeless(".", statement, self.targets)
+                target = statement.target or _stand_in(".", statement, self.targets)
                 settings = self._settings(rule, target.location.path, target.reference)
                 if settings.severity is not Severity.OFF:
                     self._add(rule, settings, statement, target)
@@ -321,8 +324,8 @@ def _laid_over(rule: Rule, settings: RuleSettings | None) -> RuleSettings:
     )
 
 
-def _placeless(path: str, statement: Statement, targets: Iterable[Target]) -> Target:
-    """Make a stand-in target for a statement about a file, an ignore or the whole run."""
+def _stand_in(path: str, statement: Statement, targets: Iterable[Target]) -> Target:
+    """Return a stand-in target for a statement about a file, an ignore or the whole run."""
     start = Location(path=path, line=1, column=1, end_line=1, end_column=1)
     first = next((target.location for target in targets), start)
     location = statement.location or first

@@ -1,4 +1,4 @@
-"""Crawling one repository: the fewest requests that answer a task, failures as part of the answer.
+"""Crawl one repository: the fewest requests that answer a task, failures as part of the answer.
 
 Cost with a catalogue: the listing's pages, then nothing for a tag that serves what it served.
 Without one: one request for the names, one HEAD a selected tag; where nobody counts pulls, the GET
@@ -51,7 +51,7 @@ _MOST_ASKED = 500
 async def crawl_repository(
     task: CrawlTask, registry: Registry, recall: Recall = lambda _: None
 ) -> RepositorySnapshot:
-    """Everything `task` asks, as far as the registry answers. Raises nothing a registry causes.
+    """Ask everything in `task`; what a registry refuses is a failure in the snapshot, never raised.
 
     `recall`: see `ImageReader`.
     """
@@ -71,15 +71,17 @@ async def crawl_repository(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The tags whose digests are wanted, and those among them whose documents are."""
+    """The selected tags."""
 
     watched: frozenset[str]
+    """The tags whose digests are wanted."""
     documented: frozenset[str]
+    """Those among them whose documents are wanted, too."""
 
 
 @dataclass(kw_only=True)
 class _Crawl:
-    """What is known so far of one repository."""
+    """The state of one crawl: what is known so far of its repository."""
 
     task: CrawlTask
     registry: Registry
@@ -97,7 +99,10 @@ class _Crawl:
         self.images = ImageReader(self.task, self.registry, self.recall)
 
     async def list_names(self) -> Listing | None:
-        """The listing, where the task needs one or where it is the cheapest way to digests."""
+        """Return the listing where the task needs one, or where it is the cheapest way to digests.
+
+        None where no list is needed, or the registry gave none.
+        """
         task = self.task
         by_listing = self.registry.has_catalogue and task.tags
         if not (by_listing or Need.NAMES in task.needs or task.patterns):
@@ -117,11 +122,11 @@ class _Crawl:
         return listing
 
     def has_digests(self, listing: Listing) -> bool:
-        """True where the listing is a catalogue's: whole, and with what each tag serves."""
+        """Return True where the listing is a catalogue's: it tells what each tag serves."""
         return self.registry.has_catalogue and not listing.plain
 
     def select(self, listing: Listing | None) -> Selection:
-        """What somebody watches, as far as the listing tells.
+        """Return the tags that the task names, and those in the listing that its patterns match.
 
         A range (`6.2.x`) asks what its newest tag is; only `*` and `/regex/` ask for every tag's
         documents.
@@ -147,7 +152,7 @@ class _Crawl:
         return Selection(watched=frozenset(watched), documented=frozenset(documented))
 
     def names(self, listing: Listing) -> frozenset[str]:
-        """Every tag that is there: a listing of what moved leaves out what was known before."""
+        """Return every tag there is. A listing of what moved leaves out those known before."""
         known = self.task.known if listing.scope is Scope.SINCE else ()
         return listing.names.union(known)
 
@@ -175,7 +180,7 @@ class _Crawl:
         )
 
     async def observe(self, selection: Selection, listing: Listing | None) -> None:
-        """The digest of every selected tag that the listing did not give."""
+        """Ask for the digest of every selected tag that the listing did not give."""
         if self.is_over:
             return
         if Need.DOCUMENTS in self.task.needs:
@@ -196,16 +201,17 @@ class _Crawl:
         await self.ask(unknown)
 
     def unlisted(self, listing: Listing) -> frozenset[str]:
-        """Tags that somebody names and a whole listing does not: a cache may serve them."""
+        """Return tags that somebody names and a whole listing does not: a cache may serve them."""
         whole = isinstance(self.registry, WholeLists) and self.registry.lists_everything
         if whole:
             return frozenset()
         return frozenset(tag for tag in self.task.tags - listing.names if not is_pattern(tag))
 
     def is_partial(self, listing: Listing) -> bool:
-        """True where a tag was found that the listing should have had: it speaks for nobody else.
+        """Return True where a tag is there that the listing should have had and has not.
 
-        Of a listing of what moved, only a tag that was not known before says so.
+        Then it says nothing of other tags either. A listing of what moved need not have the tags
+        that were known before.
         """
         there = self.asked & self.seen.keys()
         return bool(there - self.names(listing))
@@ -221,7 +227,7 @@ class _Crawl:
         )
 
     async def ask(self, tags: Collection[str]) -> None:
-        """HEAD each of `tags`; absence and failure are both remembered, and told apart."""
+        """Ask what each of `tags` serves; remember absence and failure, and keep them apart."""
 
         async def one(tag: str) -> None:
             try:
@@ -236,7 +242,7 @@ class _Crawl:
         await each(one, sorted(tags))
 
     async def observation(self, tag: str) -> TagObservation | None:
-        """What a tag serves; None where it does not exist.
+        """Return what a tag serves; None where it does not exist.
 
         One never seen before is read at once where its documents are wanted and a pull costs no
         more than a HEAD: that spares every new image a request.
@@ -293,19 +299,19 @@ class _Crawl:
             await self.ask(unknown)
 
     def digest_now(self, tag: str) -> Digest | None:
-        """What the tag was seen to serve in this run: what it served before may have moved too."""
+        """Return what the tag was seen to serve in this run: since the last it may have moved."""
         observation = self.seen.get(tag)
         return observation.digest if observation is not None else None
 
     def table(self, names: frozenset[str]) -> TagTable:
-        """The names with what is known now: asked in this run, else seen before."""
+        """Return the names, each with its digest: as asked in this run, else as seen before."""
         digests: dict[str, Digest | None] = dict.fromkeys(names)
         digests |= {tag: digest for tag, digest in self.task.known.items() if tag in names}
         digests |= {tag: observation.digest for tag, observation in self.seen.items()}
         return TagTable.of(digests)
 
     async def check_pins(self) -> None:
-        """Whether each pinned digest is still there; free where a tag serves it."""
+        """Ask whether each pinned digest is still there; no request where a tag serves it."""
         served = {observation.digest for observation in self.seen.values()}
 
         async def one(digest: Digest) -> None:
@@ -323,13 +329,13 @@ class _Crawl:
     def unnamed(
         self, documented: frozenset[str], listing: Listing | None
     ) -> tuple[frozenset[str], frozenset[Digest]]:
-        """What only its own documents can name: of these tags, and of the pins."""
+        """Return those of the tags and pins whose version only their own documents can name."""
         table = self.table(documented if listing is None else self.names(listing))
         tags = frozenset(tag for tag in documented if named_by_alias(tag, table) is None)
         return tags, frozenset(digest for digest in self.task.pins if digest not in table.groups)
 
     async def read_documents(self, documented: frozenset[str], pins: frozenset[Digest]) -> None:
-        """Manifests and configs of the audited platforms of every digest not stored yet."""
+        """Read manifests and configs of the audited platforms, of every digest not stored yet."""
         # A file may name a tag only now that was listed long ago: it is read all the same.
         known = {tag: self.task.known[tag] for tag in documented & self.unmoved}
         served = known | {tag: self.seen[tag].digest for tag in documented & self.seen.keys()}
@@ -349,7 +355,7 @@ class _Crawl:
         await each(one, [item for item in digests.items() if item[0] not in self.task.documents])
 
     def disown(self, digest: Digest, error: RegistryError | InvalidDocumentError) -> None:
-        """A digest whose own bytes are others was never served."""
+        """Forget a digest where the bytes under it have another one: it was never served."""
         if isinstance(error, LyingDigestError) and digest not in self.images.documents:
             for tag in [tag for tag, one in self.seen.items() if one.digest == digest]:
                 del self.seen[tag]
@@ -378,12 +384,12 @@ class _Crawl:
         )
 
     def remarks(self, listing: Listing | None) -> tuple[Remark, ...]:
-        """What was odd about the listing, for people."""
+        """Return what was odd about the listing, for people."""
         said = listing.warnings if listing is not None else ()
         return tuple(Remark(repository=self.task.repository, message=text) for text in said)
 
     def snapshot(self, listing: Listing | None) -> RepositorySnapshot:
-        """Everything learnt. Only a whole listing with digests may speak for absent tags."""
+        """Return everything learnt. Only a whole listing with digests may speak for absent tags."""
         unread = [failure for failure in self.failures if failure.code != "invalid-document"]
         scope, watermark = Scope.SELECTED, None
         if listing is not None and self.has_digests(listing):

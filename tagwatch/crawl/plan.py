@@ -102,7 +102,7 @@ def plan(
     *,
     indexes: Callable[[Iterable[Digest]], Iterable[Document]] = lambda _: (),
 ) -> Iterator[CrawlTask]:
-    """Yield one task a repository, the most urgent first; each is made only when it is drawn.
+    """Yield one task per repository, the most urgent first; each is made only when it is drawn.
 
     A repository whose last whole listing is older than its full sweep is listed whole again:
     newest-first listings cannot show that a tag was deleted. `stored` gives the digests whose
@@ -115,13 +115,13 @@ def plan(
         merged[want.repository] = want if before is None else before | want
     audited = audited_key(settings.platforms, settings.needs)
     for want in sorted(merged.values(), key=lambda want: (want.priority, want.repository)):
-        memory = known(want.repository)
+        last = known(want.repository)
         sweep = settings.full_sweep_of.get(want.repository.host, settings.full_sweep)
-        fresh = memory.full_at is not None and settings.at - memory.full_at < sweep
+        fresh = last.full_at is not None and settings.at - last.full_at < sweep
         documents = stored(want.repository)
         lacking: tuple[Document, ...] = ()
-        if Need.DOCUMENTS in settings.needs and memory.audited != audited:
-            served = indexes(documents.intersection(memory.tags.values()))
+        if Need.DOCUMENTS in settings.needs and last.audited != audited:
+            served = indexes(documents.intersection(last.tags.values()))
             wants_more = partial(
                 lacks, stored=documents, platforms=settings.platforms, needs=settings.needs
             )
@@ -134,8 +134,8 @@ def plan(
             pins=want.pins,
             needs=settings.needs,
             platforms=settings.platforms,
-            known=memory.tags,
-            watermark=memory.watermark if fresh else None,
+            known=last.tags,
+            watermark=last.watermark if fresh else None,
             # what lacks something must not count as stored, or the crawl would skip it
             documents=documents.difference(one.digest for one in lacking),
             priority=want.priority,

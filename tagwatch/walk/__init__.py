@@ -1,1 +1,1 @@
-"""The steps of both walks: look up, ask, remember, match, explain, gather, fix, deliver."""
+"""The steps of the walks: look up, survey (ask, remember, explain, match, gather), fix, deliver."""

@@ -1,5 +1,12 @@
 """Ask registries what targets, the watch list and the approved bases want to know.
 
+    want     targets, watches, bases    -> wants      `wants_of_run`
+    plan     wants, and what is known   -> tasks      crawl.plan: what is known is left out
+    run      tasks                      -> work       crawl.engine: many at once, see `ENGINES`
+    crawl    a task                     -> snapshot   crawl.crawler, called by walk.work
+    store    snapshots                  -> ledger     ledger.sight, in batches of walk.work
+    keep     what no ledger stores      -> answers    `RepositoryAnswer`
+
 Only here does a survey use the network. A worker of the engine begins its next task only when the
 snapshot of the last one is stored.
 """
@@ -131,12 +138,13 @@ async def open_asker(
     settings = {
         host: RegistrySettings(**options) for host, options in site.settings.registries.items()
     }
-    async with open_registries(settings, environment=site.environment, home=site.home) as found:
+    opened = open_registries(settings, environment=site.environment, home=site.home)
+    async with opened as registries:
         yield Asker(
             site=site,
             ledger=ledger,
             run_id=run_id,
-            registries=found,
+            registries=registries,
             settings=settings,
             patience=patience,
             progress=progress,
@@ -176,7 +184,7 @@ class Asker:
             answers.gone += self.ledger.add(self.run_id, *snapshots).gone
             for snapshot in snapshots:
                 requests[snapshot.repository.host].update(snapshot.requests)
-                _take(answers, snapshot)
+                _keep(answers, snapshot)
                 if self.progress is not None:
                     self.progress(snapshot)
 
@@ -284,8 +292,8 @@ def wants_of_run(
         yield from wants_of_bases(site.policy)
 
 
-def _take(answers: Answers, snapshot: RepositorySnapshot) -> None:
-    """Add what a registry said of one repository."""
+def _keep(answers: Answers, snapshot: RepositorySnapshot) -> None:
+    """Add what a registry said of one repository, without what the ledger keeps."""
     there = {observation.tag for observation in snapshot.tags}
     answers.by_repository[snapshot.repository] = RepositoryAnswer(
         lines="\n".join(sorted(snapshot.names - there)) if snapshot.names is not None else None,

@@ -1,6 +1,7 @@
 """Look up what is known of images: in the ledger, and at registries where that is missing or old.
 
-Where the ledger knows everything, no network code and no event loop is imported.
+Where the ledger knows everything, no network code and no event loop is imported. Else `_ask` has
+the rest surveyed (`walk.survey`).
 """
 
 from __future__ import annotations
@@ -78,13 +79,13 @@ def look_up(
 
     `images`: images of this machine, whose bases are asked for, too. Raises `LedgerError`.
     """
-    evidence, asked_at = _remembered(targets, site)
+    evidence, asked_at = _stored(targets, site)
     if asking.offline:
         return Lookup(evidence={**_unasked(targets, evidence, site), **evidence})
     documents = _wants_documents(asking, site)
     old = [target for target in targets if _is_old(target, evidence, site, asking, documents)]
     # Without documents no image can be matched, so bases would be asked in vain.
-    with_bases = documents and _is_due(evidence, asked_at, site, asking, is_asking=bool(old))
+    with_bases = documents and _are_bases_due(evidence, asked_at, site, asking, is_asking=bool(old))
     if with_bases:
         chosen = set(map(id, old))  # targets have no hash: their `facts` are a dict
         old = [
@@ -94,11 +95,11 @@ def look_up(
         ]
     if not old and not (with_bases and images):
         return Lookup(evidence=evidence)
-    asked = _ask(old, site, asking, with_bases=with_bases, images=images)
-    answers = asked.answers
+    surveyed = _ask(old, site, asking, with_bases=with_bases, images=images)
+    answers = surveyed.answers
     return Lookup(
-        evidence={**evidence, **asked.evidence},
-        changes=tuple(asked.changes),
+        evidence={**evidence, **surveyed.evidence},
+        changes=tuple(surveyed.changes),
         failures=tuple(answers.failures),
         remarks=tuple(answers.remarks),
         requests=answers.requests,
@@ -123,7 +124,7 @@ def _ask(
 
     order = Order(targets=targets, images=images, whole=with_bases, needs=_needs(asking, site))
 
-    async def asked() -> Survey:
+    async def survey_them() -> Survey:
         with Ledger.open(site.database) as ledger:
             run_id = ledger.begin_run("check", site.at)
             patience = Patience(max_seconds=asking.max_seconds)
@@ -133,10 +134,11 @@ def _ask(
                 order, ledger, run_id, site, patience=patience, progress=asking.progress
             )
 
-    return run(asked())
+    return run(survey_them())
 
 
 def _needs(asking: Asking, site: Site) -> Need:
+    """Return what a crawl must fetch to answer."""
     from tagwatch.crawl.task import Need
     from tagwatch.walk.need import needs_of
 
@@ -152,9 +154,7 @@ def _wants_documents(asking: Asking, site: Site) -> bool:
     return asking.documents and bool(asking.shows or reads_of(site.policy))
 
 
-def _remembered(
-    targets: Sequence[Target], site: Site
-) -> tuple[dict[str, Evidence], datetime | None]:
+def _stored(targets: Sequence[Target], site: Site) -> tuple[dict[str, Evidence], datetime | None]:
     """Return what the ledger holds of these targets, however old, and when bases were asked for.
 
     Two queries. Evidence that was matched before the policy named these bases says nothing of them;
@@ -221,12 +221,15 @@ def _is_old(
 
 
 def _is_nameless(found: Evidence) -> bool:
-    """Return True where no tag names the version and the image was not read: see `walk.need`."""
+    """Return True where no tag names the version and the image was not read.
+
+    Then its own documents may name it; see `Need.UNNAMED`.
+    """
     is_read = found.documents_asked or bool(found.failures)
     return found.resolution.status is Status.NO_VERSION and not is_read
 
 
-def _is_due(
+def _are_bases_due(
     evidence: Mapping[str, Evidence],
     asked_at: datetime | None,
     site: Site,
@@ -234,14 +237,17 @@ def _is_due(
     *,
     is_asking: bool,
 ) -> bool:
-    """Return True where the policy's bases are to be asked for."""
+    """Return True where the policy's bases are to be asked for.
+
+    `asked_at`: when that was done last; `is_asking`: registries are asked for a target anyway.
+    """
     if not site.policy.followed_bases or not (asking.with_bases or asking.learn_bases):
         return False
     is_late = asked_at is None or site.at - asked_at > site.settings.max_age
     if asking.with_bases:
         return asking.refresh or is_late
     # To learn bases is worth requests of its own only where evidence lacks them. Where registries
-    # are asked anyway, it is done once.
+    # are asked anyway, bases that were never asked for are asked for, too.
     awaited = any(one.bases_unread for one in evidence.values())
     return is_late and (awaited or (is_asking and asked_at is None))
 

@@ -72,20 +72,22 @@ def frame_of(ledger: Ledger, site: Site, bases: KnownBases, *, documents_asked: 
     return _hash(ledger.state_of_bases(), made_of)
 
 
-def gather_evidence(wanted: Mapping[str, Target], memory: Memory, now: Round) -> Iterator[Gathered]:
+def gather_evidence(
+    wanted: Mapping[str, Target], memory: Memory, this_round: Round
+) -> Iterator[Gathered]:
     """Yield the evidence of each target of one repository. `wanted`: targets by evidence key."""
-    made_from = _made_from(wanted, memory.repository, now)
-    stored = now.ledger.standing(made_from) if made_from else {}
+    made_from = _made_from(wanted, memory.repository, this_round)
+    stored = this_round.ledger.standing(made_from) if made_from else {}
     for key, target in wanted.items():
         before = stored.get(key)
         if before is None:
-            evidence, wished = _gather(target, memory, now)
+            evidence, wished = _gather(target, memory, this_round)
         else:
-            evidence, wished = dated(before, target, memory, at=now.site.at), ()
+            evidence, wished = dated(before, target, memory, at=this_round.site.at), ()
         yield Gathered(
             target=target,
             evidence=evidence,
-            is_unchanged=before is not None and evidence == until(before, now.site.at),
+            is_unchanged=before is not None and evidence == until(before, this_round.site.at),
             made_from=made_from.get(key) if _may_be_reused(evidence) else None,
             wished=wished,
         )
@@ -109,7 +111,7 @@ def gather_remembered(targets: Sequence[Target], ledger: Reader, site: Site) -> 
     for repository, named in wanted.items():
         memory = recall_repository(ledger, repository, None, site.at)
         for key, target in named.items():
-            evidence = _evidence(target, memory, bases, site, [])
+            evidence, _ = _evidence(target, memory, bases, site)
             if not is_readable(evidence) or evidence.resolution.digest is None:
                 continue
             if _named_tag(target) not in memory.table.tags and not memory.is_listed:
@@ -119,27 +121,25 @@ def gather_remembered(targets: Sequence[Target], ledger: Reader, site: Site) -> 
     return found
 
 
-def _gather(target: Target, memory: Memory, now: Round) -> tuple[Evidence, tuple[Wish, ...]]:
+def _gather(target: Target, memory: Memory, this_round: Round) -> tuple[Evidence, tuple[Wish, ...]]:
     """Return new evidence of a target, and what its image wishes for."""
-    matched: list[tuple[Image, tuple[BaseMatch, ...]]] = []
-    evidence = _evidence(target, memory, now.bases, now.site, matched)
-    evidence = replace(evidence, documents_asked=now.documents_asked or evidence.documents_read)
-    if now.seeds is None or _is_parent(target) or not matched:
+    evidence, matched = _evidence(target, memory, this_round.bases, this_round.site)
+    evidence = replace(
+        evidence, documents_asked=this_round.documents_asked or evidence.documents_read
+    )
+    if this_round.seeds is None or _is_parent(target) or matched is None:
         return evidence, ()
-    ((image, bases),) = matched
-    is_new = _is_new(target, memory, now)
-    return evidence, now.seeds.open_wishes(image, bases, is_new=is_new)
+    image, bases = matched
+    is_new = _is_new(target, memory, this_round)
+    return evidence, this_round.seeds.open_wishes(image, bases, is_new=is_new)
 
 
 def _evidence(
-    target: Target,
-    memory: Memory,
-    bases: KnownBases,
-    site: Site,
-    matched: list[tuple[Image, tuple[BaseMatch, ...]]],
-) -> Evidence:
-    """Return new evidence. `matched` gets its image, if that was read, with the bases found."""
+    target: Target, memory: Memory, bases: KnownBases, site: Site
+) -> tuple[Evidence, tuple[Image, tuple[BaseMatch, ...]] | None]:
+    """Return new evidence; and its image with the bases found, None where that was not read."""
     audited = site.policy.defaults.audited
+    matched: list[tuple[Image, tuple[BaseMatch, ...]]] = []
 
     def bases_of(image: Image) -> tuple[BaseMatch, ...]:
         is_base = _is_parent(target)
@@ -148,7 +148,8 @@ def _evidence(
         return found
 
     evidence = gather(target, memory, platforms=audited, bases=bases_of, at=site.at)
-    return replace(evidence, bases_unread=bases.unread)
+    # `gather` matches the image at most once
+    return replace(evidence, bases_unread=bases.unread), next(iter(matched), None)
 
 
 def _is_parent(target: Target) -> bool:
@@ -156,13 +157,13 @@ def _is_parent(target: Target) -> bool:
     return target.kind == "from"
 
 
-def _is_new(target: Target, memory: Memory, now: Round) -> bool:
+def _is_new(target: Target, memory: Memory, this_round: Round) -> bool:
     """Return True where this run is the first to see the image under this name."""
     tag = target.reference.effective_tag if target.reference else None
     past = memory.intervals.get(tag, ()) if tag else ()
     if past:
-        return past[-1].first_seen == now.site.at
-    return not now.ledger.evidence([evidence_key(target) or ""])
+        return past[-1].first_seen == this_round.site.at
+    return not this_round.ledger.evidence([evidence_key(target) or ""])
 
 
 def _named_tag(target: Target) -> str | None:
@@ -171,17 +172,17 @@ def _named_tag(target: Target) -> str | None:
 
 
 def _made_from(
-    wanted: Mapping[str, Target], repository: Repository, now: Round
+    wanted: Mapping[str, Target], repository: Repository, this_round: Round
 ) -> dict[str, bytes]:
     """Return, by evidence key, a hash of everything that the evidence of each target is made of.
 
     Empty where the repository was not read whole: then all its evidence is made again.
     """
-    answer = now.answers.get(repository)
+    answer = this_round.answers.get(repository)
     if answer is None or answer.failures:
         return {}
     said = (answer.names, sorted(answer.absent), sorted(answer.pins.items()))
-    state = _hash(now.frame + now.ledger.state(repository), said)
+    state = _hash(this_round.frame + this_round.ledger.state(repository), said)
     return {
         key: _hash(state, (key, target.text, _is_parent(target), str(target.reference)))
         for key, target in wanted.items()
@@ -189,7 +190,10 @@ def _made_from(
 
 
 def _may_be_reused(evidence: Evidence) -> bool:
-    """Return False where evidence has dates of other tags, or might say more next time."""
+    """Return False where evidence has dates of a base's tag, or might say more next time.
+
+    When a base was seen last is no part of the hash; see `ledger.reuse.state_of_bases`.
+    """
     return (
         evidence.documents_read
         and not evidence.failures

@@ -1,13 +1,14 @@
-"""A survey: ask, remember, match, explain, gather. Both walks, check and scan, go through it.
+"""A survey: ask, remember, explain, match, gather. Both walks, check and scan, go through it.
 
-    ask        what targets and watches want  -> answers, stored      walk.ask, walk.watch_list
-    remember   what is stored of a repository -> memory and versions  walk.recall, walk.remember
-    match      an image                       -> its bases            walk.bases
-    explain    moves without a verdict        -> changes              walk.verdicts
-    gather     a target and the memory        -> evidence             walk.round
+    ask        what targets and watches want  -> answers; snapshots  walk.ask, walk.watch_list
+    remember   what is stored of a repository -> its memory          walk.recall, walk.remember
+    explain    moves without a verdict        -> changes             walk.verdicts
+    match      an image                       -> its bases           walk.bases, as gather needs it
+    gather     a target and the memory        -> evidence            walk.round, audit.fact.gather
 
-A round takes one repository after the other through these steps. Where images stand on no known
-base, older builds are asked for, and a second round takes these images through the steps again.
+All is asked, and what was read stored, before the first round begins. A round takes one repository
+after the other through the other steps. Where images stand on no known base, older builds are asked
+for, and a second round takes these images through the steps again.
 """
 
 from __future__ import annotations
@@ -154,18 +155,21 @@ def _begin_round(order: Order, ledger: Ledger, site: Site, answers: Answers, nee
     )
 
 
-def _go_through(shares: Iterable[_Share], now: Round, found: Survey) -> _Waiting:
-    """Take one repository after the other through the steps; return what waits for older builds."""
+def _go_through(shares: Iterable[_Share], this_round: Round, found: Survey) -> _Waiting:
+    """Take one repository after the other through the steps after asking.
+
+    Return the targets that wait for older builds of bases.
+    """
     waiting = _Waiting()
-    store = EvidenceStore(ledger=now.ledger, at=now.site.at)
+    store = EvidenceStore(ledger=this_round.ledger, at=this_round.site.at)
     for share in shares:
-        memory = _remember(share, now, found)
+        memory = _remember(share, this_round, found)
         named = {evidence_key(target) for target in share.targets}
         listed = list(watched(share.watches, memory, beside=named))
         found.watched += listed
         found.answers.remarks += idle(share.watches, memory, listed)
         claimed: dict[str, str] = {}
-        for one in gather_evidence(_wanted(share.targets, listed), memory, now):
+        for one in gather_evidence(_wanted(share.targets, listed), memory, this_round):
             found.evidence.put(one.evidence)
             store.put(one.evidence, made_from=one.made_from, is_unchanged=one.is_unchanged)
             claimed |= claimed_version(memory, one.evidence.resolution)
@@ -173,27 +177,27 @@ def _go_through(shares: Iterable[_Share], now: Round, found: Survey) -> _Waiting
                 waiting.targets.append(one.target)
                 waiting.wishes.update(one.wished)
         if claimed:
-            now.ledger.set_versions(share.repository, claimed)
+            this_round.ledger.set_versions(share.repository, claimed)
         store.flush_if_full()
     store.flush()
     return waiting
 
 
-def _remember(share: _Share, now: Round, found: Survey) -> Memory:
+def _remember(share: _Share, this_round: Round, found: Survey) -> Memory:
     """Return the memory of a repository, after its versions are named and its moves explained."""
-    ledger, site = now.ledger, now.site
-    answer = now.answers.get(share.repository)
+    ledger, site = this_round.ledger, this_round.site
+    answer = this_round.answers.get(share.repository)
     memory = recall_repository(ledger, share.repository, answer, site.at)
     is_renamed = remember_versions(ledger, memory)
     if share.moves:
         from tagwatch.walk.verdicts import explain_moves  # many runs have nothing to explain
 
-        found.changes += explain_moves(ledger, share.moves, memory, now.bases.index, site)
+        found.changes += explain_moves(ledger, share.moves, memory, this_round.bases.index, site)
     return recall_past(ledger, memory) if is_renamed or share.moves else memory
 
 
 def _wanted(targets: Iterable[Target], listed: Iterable[Watched]) -> dict[str, Target]:
-    """Return one target an evidence key; a `FROM` goes first, since its image is itself a base."""
+    """Return one target per evidence key; a `FROM` goes first, as its image is itself a base."""
     wanted: dict[str, Target] = {}
     parents_first = sorted(targets, key=lambda target: target.kind != "from")
     for target in chain(parents_first, *listed):
@@ -202,13 +206,13 @@ def _wanted(targets: Iterable[Target], listed: Iterable[Watched]) -> dict[str, T
     return wanted
 
 
-def _wishes_of(images: Iterable[Image], now: Round) -> Iterator[Wish]:
+def _wishes_of(images: Iterable[Image], this_round: Round) -> Iterator[Wish]:
     """Yield what images of this machine wish for."""
-    if now.seeds is None:
+    if this_round.seeds is None:
         return
     for image in images:
-        matches = match(image, now.bases, now.site.policy)
-        yield from now.seeds.open_wishes(image, matches, is_new=True)
+        matches = match(image, this_round.bases, this_round.site.policy)
+        yield from this_round.seeds.open_wishes(image, matches, is_new=True)
 
 
 def _shares(

@@ -85,11 +85,11 @@ class Exemptions:
         entries = [*self._of(target), *(e for e in self._listed if not e.tried)]
         if not entries:
             return
-        evaluated = set(rules)
+        asked = set(rules)
         for entry in entries:
             if entry.covers(target):
                 entry.met = True
-                entry.tried |= "*" in entry.rules or bool(evaluated & set(entry.rules))
+                entry.tried |= "*" in entry.rules or bool(asked & set(entry.rules))
 
     def taken_out(self, finding: Finding, target: Target) -> Ignored | None:
         """Return `finding` as taken out by the first ignore that covers it; None where none does.
