@@ -21,7 +21,7 @@ __all__ = ["collector"]  # a fixture
 
 SEQUENCES = int(os.environ.get("TAGWATCH_TEST_SEQUENCES", "1"))
 ESTATES = [(kind, size) for kind in DOUBLES for size in (1, 100, 101)]
-# Asked tag by tag, so many take half a minute: for every kind only where more than one is asked for.
+# Asked tag by tag, so many take half a minute: every kind only with more than one sequence.
 ESTATES += [(kind, 2_000) for kind in (DOUBLES if SEQUENCES > 1 else ("hub", "quay"))]
 PATH = "team/app"
 FLOATING = ("1", "latest")
