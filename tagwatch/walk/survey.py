@@ -115,9 +115,8 @@ async def survey(
         answers = await asker.ask(wants, needs=needs)
         answers.failures += failures
         found = Survey(answers=answers, places=places_of((*order.watches, *watches)))
-        # A verdict is stored once and for all. Where only names were asked, moves wait for a run
-        # that reads images.
-        moves = ledger.unexplained_moves() if needs != Need.NAMES else ()
+        # A verdict is stored once and for all, so moves wait for a run that reads images.
+        moves = ledger.unexplained_moves() if Need.DOCUMENTS in needs else ()
         shares = _shares(order.targets, watches, moves, answers)
         first = _begin_round(order, ledger, site, answers, needs)
         waiting = _go_through(shares, first, found)
@@ -163,11 +162,10 @@ def _go_through(shares: Iterable[_Share], this_round: Round, found: Survey) -> _
     waiting = _Waiting()
     store = EvidenceStore(ledger=this_round.ledger, at=this_round.site.at)
     for share in shares:
-        memory = _remember(share, this_round, found)
-        named = {evidence_key(target) for target in share.targets}
-        listed = list(watched(share.watches, memory, beside=named))
-        found.watched += listed
-        found.answers.remarks += idle(share.watches, memory, listed)
+        memory = _remember(share, this_round)
+        if share.moves:
+            memory = _explain(share, memory, this_round, found)
+        listed = _watch(share, memory, found)
         claimed: dict[str, str] = {}
         for one in gather_evidence(_wanted(share.targets, listed), memory, this_round):
             found.evidence.put(one.evidence)
@@ -183,17 +181,30 @@ def _go_through(shares: Iterable[_Share], this_round: Round, found: Survey) -> _
     return waiting
 
 
-def _remember(share: _Share, this_round: Round, found: Survey) -> Memory:
-    """Return the memory of a repository, after its versions are named and its moves explained."""
-    ledger, site = this_round.ledger, this_round.site
+def _remember(share: _Share, this_round: Round) -> Memory:
+    """Return the memory of a repository, with the versions that its tags name stored."""
+    ledger = this_round.ledger
     answer = this_round.answers.get(share.repository)
-    memory = recall_repository(ledger, share.repository, answer, site.at)
-    is_renamed = remember_versions(ledger, memory)
-    if share.moves:
-        from tagwatch.walk.verdicts import explain_moves  # many runs have nothing to explain
+    memory = recall_repository(ledger, share.repository, answer, this_round.site.at)
+    return recall_past(ledger, memory) if remember_versions(ledger, memory) else memory
 
-        found.changes += explain_moves(ledger, share.moves, memory, this_round.bases.index, site)
-    return recall_past(ledger, memory) if is_renamed or share.moves else memory
+
+def _explain(share: _Share, memory: Memory, this_round: Round, found: Survey) -> Memory:
+    """Give every move of a repository its verdict, and return the memory that has them."""
+    from tagwatch.walk.verdicts import explain_moves  # many runs have nothing to explain
+
+    ledger, bases = this_round.ledger, this_round.bases.index
+    found.changes += explain_moves(ledger, share.moves, memory, bases, this_round.site)
+    return recall_past(ledger, memory)
+
+
+def _watch(share: _Share, memory: Memory, found: Survey) -> list[Watched]:
+    """Return what the watch list comes to in a repository, beside what files name."""
+    named = {evidence_key(target) for target in share.targets}
+    listed = list(watched(share.watches, memory, beside=named))
+    found.watched += listed
+    found.answers.remarks += idle(share.watches, memory, listed)
+    return listed
 
 
 def _wanted(targets: Iterable[Target], listed: Iterable[Watched]) -> dict[str, Target]:
