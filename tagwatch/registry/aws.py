@@ -50,6 +50,8 @@ _HINTS = {
     "ecr:DescribeRepositories, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer",
     "ExpiredTokenException": "the AWS login has expired: log in again",
     "InvalidSignatureException": "check this machine's clock and the AWS secret key",
+    "UnrecognizedClientException": "Amazon does not know this AWS key, or it was taken back; "
+    "`aws sts get-caller-identity` shows whose it is",
 }
 
 T = TypeVar("T")
