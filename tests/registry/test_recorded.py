@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from tagwatch.family import REGISTRIES
+from tagwatch.registry.host import line_of
+from tagwatch.registry.settings import RegistrySettings
 from tests.paths import ROOT
 from tests.registry.doubles.ecr import ENVIRONMENT
 from tests.registry.recorded import (
@@ -63,3 +67,48 @@ async def test_an_answer_is_read_as_its_registry_means_it(file: str, tmp_path: P
 def test_every_judgement_is_of_a_recorded_answer() -> None:
     assert sum(len(one.CASES) for one in FAMILIES) == len(CASES)
     assert set(CASES) <= set(FILES)
+
+
+def test_the_table_of_registries_says_what_was_recorded() -> None:
+    """A kind is confirmed by what was read from its recorded answers, and by no more."""
+    collected = re.search(r"collected on (\S+)", (FOLDER / "README.md").read_text("utf-8"))
+    assert collected is not None
+    recorded = f"recorded answers of {collected[1]}"
+    for _, kind, _, catalogue in REGISTRIES:
+        line = line_of("registry.example", RegistrySettings(kind=kind))
+        match evidence_of(kind):
+            case "digests":
+                says = recorded
+            case "names":
+                says = recorded if catalogue == "oci" else f"; its names and logins by {recorded}"
+            case "logins":
+                says = f"; its logins by {recorded}"
+            case _:
+                says = "a double written from its documentation"
+        assert line.confirmed_by.endswith(says), (kind, line.confirmed_by)
+        assert ("; its" in line.confirmed_by) == ("; its" in says), (kind, line.confirmed_by)
+
+
+def evidence_of(kind: str) -> str:
+    """Say the most that is read from a kind's recorded answers: digests, names or logins."""
+    found = {level(case) for case in CASES.values() if case.host and kind_of(case) == kind}
+    return next((one for one in ("digests", "names", "logins") if one in found), "")
+
+
+def level(case: Case) -> str:
+    """Say what of the recorded answer itself the case reads."""
+    answer = json.loads((FOLDER / case.file).read_text(encoding="utf-8"))
+    if answer["status"] == 200 and not case.wrong:
+        for name, read in (
+            ("digests", case.reads.get("digests", {}).values()),
+            ("names", case.reads.get("names", ())),
+        ):
+            if any(str(one) in answer["body"] for one in read):
+                return name
+    challenged = any(name.lower() == "www-authenticate" for name, _ in answer["headers"])
+    return "logins" if challenged else ""
+
+
+def kind_of(case: Case) -> str:
+    """Return the kind of registry that a case is about."""
+    return line_of(case.host, RegistrySettings(kind=case.settings.get("kind"))).kind
