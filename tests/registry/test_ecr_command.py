@@ -217,7 +217,7 @@ async def test_keys_of_another_account_open_nothing(place: Workplace) -> None:
     resolve = await place.run("resolve", f"{IMAGE}:3.12")
     (found,) = doctor.json["registries"]
     assert (doctor.code, found["credential"]) == (1, "the AWS login (env)")
-    assert [one["code"] for one in found["problems"]] == ["not-found"]
+    assert "not-found" in [one["code"] for one in found["problems"]]
     assert "RepositoryNotFoundException" in found["problems"][0]["message"]
     assert resolve.code == 1
     assert "hidden from these credentials" in resolve.out

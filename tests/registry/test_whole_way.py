@@ -191,7 +191,7 @@ async def test_1051_tags(place: Workplace, tmp_path: Path, library: ImageLibrary
         await asyncio.sleep(0.1)
         asked = Counter(line.split(" ")[0] for line in server.requests()[before:])
     (registry,) = doctor.json["registries"]
-    assert (doctor.code, registry["tags"], registry["remarks"]) == (0, 1051, [])
+    assert (doctor.code, registry["tags"], registry["problems"]) == (0, 1051, [])
     assert found == (0, "resolved", "2.50")
     assert asked["GET"] <= 3, "the ping, and the list with the end that proves it whole"
     assert asked["HEAD"] == 52, "the tags that match, and the pattern as if it were a tag"
