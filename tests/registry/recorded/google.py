@@ -39,7 +39,7 @@ CASES = (
         reads={
             "digests": {f"1.{number}": f"sha256:{number:064x}" for number in range(1005)},
             "scope": "full",
-            "told": "",
+            "is_quiet": True,
         },
     ),
     # A tag that no manifest claims is there all the same.

@@ -70,7 +70,7 @@ def _cut(file: str, repository: str, *, page: int) -> Case:
             "digests": {f"1.{number}": f"sha256:{number:064x}" for number in range(100)},
             "count": 150,
             "has_watermark": True,
-            "told": "log in",
+            "told": "login",
         },
         wrong=_OFFSET,
     )

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -259,6 +260,8 @@ def _repository(client: RegistryClient, path: str) -> Repository:
 
 def _listing(listing: Listing) -> Read:
     seen = listing.observations
+    values = [getattr(listing, one.name) for one in fields(listing) if one.name != "watermark"]
+    texts = [*listing.warnings, *(value for value in values if type(value) is str)]
     return {
         "names": sorted(listing.names),
         "count": len(listing.names),
@@ -273,7 +276,8 @@ def _listing(listing: Listing) -> Read:
         "plain": listing.plain,
         "warnings": listing.warnings,
         "gap": listing.gap,
-        "told": " ".join((*listing.warnings, listing.gap)),
+        "told": " ".join(texts),
+        "is_quiet": not any(texts),
     }
 
 

@@ -57,7 +57,7 @@ CASES = (
             _project("gabe-test"),
             Step(ask=_ARTIFACTS.format("gabe-test", "foo"), file="harbor-artifacts-2024.json"),
         ),
-        reads={"names": [], "scope": "full", "plain": False, "told": ""},
+        reads={"names": [], "scope": "full", "plain": False, "is_quiet": True},
     ),
     Case(
         file="harbor-ping-401-2020.json",
