@@ -211,7 +211,8 @@ CASES = (
     ),
     _limited("github-403-primary.json", {"X-RateLimit-Reset": str(int(time.time()) + 1800)}),
     _limited("github-403-secondary-2023.json", {}),
-    # 46 pages: the next has another path than was asked for, and its query is what counts.
+    # 46 pages: the next has another path than was asked for, and its query is what counts. A client
+    # may leave so many alone, and take the registry's own list.
     Case(
         file="github-versions-page-1-2024.json",
         host=HOST,
@@ -236,14 +237,15 @@ CASES = (
                     }
                 ],
                 sends={"Authorization": "Bearer P"},
+                times=0,
+            ),
+            Step(
+                ask="GET /v2/gethomepage/homepage/tags/list?n=1000",
+                body={"tags": ["v0.8.13"]},
+                times=0,
             ),
         ),
-        reads={
-            "digests": {"v0.8.13": f"sha256:{'a' * 64}"},
-            "pushed": {"v0.8.13": "2024-05-04T05:20:30+00:00"},
-            "scope": "full",
-            "plain": False,
-        },
+        reads={"names": ["v0.8.13"], "scope": "full"},
     ),
     Case(
         file="lscr-401-2022.json",
