@@ -11,6 +11,7 @@ from pathlib import Path
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
 from tagwatch.config.load import find_configuration, load_configuration
+from tagwatch.config.raw import home_of
 from tagwatch.config.settings import Facts, Settings
 from tagwatch.errors import ConfigError, UsageError
 from tagwatch.knowledge.bundled import load as load_knowledge
@@ -110,7 +111,7 @@ def open_site(
             hint="give a folder to work in, or a tagwatch.yaml",
         )
     found = find_configuration(named, environment, root)
-    home = _home(environment)
+    home = home_of(environment)
     data = data_folder(environment, home)
     # An environment that names no home (a test's, the demo's) must leave nothing in the user's.
     cache = data / "cache" if _names_a_home(environment) else None
@@ -215,17 +216,6 @@ def _names_a_home(environment: Mapping[str, str]) -> bool:
         ("USERPROFILE", "LOCALAPPDATA") if sys.platform == "win32" else ("HOME", "XDG_DATA_HOME")
     )
     return any(environment.get(name) for name in names)
-
-
-def _home(environment: Mapping[str, str]) -> Path:
-    """Return the user's home; the root where neither the environment nor the system knows one."""
-    named = environment.get("USERPROFILE" if sys.platform == "win32" else "HOME")
-    if named:
-        return Path(named)
-    try:
-        return Path.home()
-    except RuntimeError:  # a container's user may be missing in passwd; docker then sets HOME to /
-        return Path(os.sep)
 
 
 def _moment(at: datetime | None) -> datetime:

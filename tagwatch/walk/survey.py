@@ -115,8 +115,7 @@ async def survey(
         answers = await asker.ask(wants, needs=needs)
         answers.failures += failures
         found = Survey(answers=answers, places=places_of((*order.watches, *watches)))
-        # A verdict is stored once and for all, so moves wait for a run that reads images.
-        moves = ledger.unexplained_moves() if Need.DOCUMENTS in needs else ()
+        moves = _moves_to_explain(ledger, answers, needs)
         shares = _shares(order.targets, watches, moves, answers)
         first = _begin_round(order, ledger, site, answers, needs)
         waiting = _go_through(shares, first, found)
@@ -129,6 +128,19 @@ async def survey(
         if order.whole and not answers.stopped:  # else the next run asks for bases again
             ledger.cache(BASES_ASKED, bases_key(site.policy), site.at.isoformat(), site.at)
     return found
+
+
+def _moves_to_explain(ledger: Ledger, answers: Answers, needs: Need) -> list[Move]:
+    """Return the moves without a verdict that this run or an earlier one has read the image of.
+
+    A verdict is stored once and for all, so a move that a run saw by names alone waits until its
+    repository is asked for images. An interrupted run stored what it read: its moves never wait.
+    """
+    moves = ledger.unexplained_moves() if Need.DOCUMENTS in needs else ()
+    stored = ledger.stored_documents(move.after for move in moves)
+    return [
+        move for move in moves if move.after in stored or move.repository in answers.by_repository
+    ]
 
 
 def _begin_round(order: Order, ledger: Ledger, site: Site, answers: Answers, needs: Need) -> Round:

@@ -63,11 +63,14 @@ def load_rule(name: str, plugins: Mapping[str, str] | None = None) -> Rule:
 def rows_of(policy: Policy) -> Iterator[RuleRow]:
     """Yield the rows of all rules that may speak somewhere under `policy`, in the table's order.
 
-    This imports no rule of ours.
+    This imports no rule of ours, and none of another package that the policy turns off.
     """
     for name in (*RULES, *policy.plugins):
+        may_speak = _is_on(name, policy)
+        if may_speak is False:
+            continue
         found = row(name) if name in RULES else _row_of(name, load_rule(name, policy.plugins))
-        if _may_speak(found, policy):
+        if may_speak or found["severity"] is not Severity.OFF:
             yield found
 
 
@@ -81,17 +84,18 @@ def _row_of(name: str, rule: Rule) -> RuleRow:
     return {"id": name, "severity": rule.severity, "when": rule.when, "reads": rule.reads}
 
 
-def _may_speak(rule: RuleRow, policy: Policy) -> bool:
-    """Return True where the policy lets the rule speak about some file or image."""
-    name = rule["id"]
+def _is_on(name: str, policy: Policy) -> bool | None:
+    """Return whether the policy lets the rule speak about some file or image.
+
+    None where it leaves that to the rule's default.
+    """
     said = [policy.rules[name]] if name in policy.rules else []
     said += [override.rules[name] for override in policy.overrides if name in override.rules]
     severities = [settings.severity for settings in said if settings.severity is not None]
     if any(severity is not Severity.OFF for severity in severities):
         return True
-    if name in policy.rules and policy.rules[name].severity is Severity.OFF:
-        return False
-    return rule["severity"] is not Severity.OFF
+    is_off = name in policy.rules and policy.rules[name].severity is Severity.OFF
+    return False if is_off else None
 
 
 def rule_documentation(name: str) -> str:
