@@ -112,6 +112,7 @@ def answers(
     return said
 
 
+@pytest.mark.timeout(120 * SEQUENCES)
 @pytest.mark.parametrize(("kind", "size"), ESTATES)
 def test_what_ran_before_changes_no_answer(
     kind: str,
