@@ -23,7 +23,7 @@ from time import monotonic
 
 from tagwatch.audit.judge import Case, judge
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.errors import InputError, NothingToReadError
+from tagwatch.errors import InputError, NothingToReadError, UsageError
 from tagwatch.source.target import Extraction, Problem, Target, Targets, qualify
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.look_up import Asking, look_up
@@ -225,6 +225,8 @@ def resolve_all(
 def _begin(site: Site | None, options: CheckOptions | None) -> tuple[Site, CheckOptions]:
     """Return where and how to check, after importing the facts that the configuration names."""
     site, options = site_given(site), options or CheckOptions()
+    if not isinstance(options, CheckOptions):
+        raise UsageError(f"not options: {options!r}", hint="tagwatch.CheckOptions(…) makes them")
     if site.settings.facts is None:
         return site, options
     from tagwatch.walk.facts import bring_facts

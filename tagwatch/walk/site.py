@@ -222,8 +222,8 @@ def _moment(at: datetime | None) -> datetime:
     """Return `at` in UTC; None: now. Raises `UsageError` where it has no zone."""
     if at is None:
         return datetime.now(UTC)
-    if at.tzinfo is None:
+    if not isinstance(at, datetime) or at.tzinfo is None:
         raise UsageError(
-            f"the moment {at.isoformat()!r} has no time zone", hint="write datetime(…, tzinfo=UTC)"
+            f"not a moment with a time zone: {str(at)!r}", hint="write datetime(…, tzinfo=UTC)"
         )
     return at.astimezone(UTC)

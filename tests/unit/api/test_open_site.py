@@ -152,7 +152,8 @@ def test_what_is_odd_about_the_files_is_told(folder: Path) -> None:
         ({"config": "nowhere.yaml"}, tagwatch.ConfigError, "no such configuration file"),
         ({"path": "a.yaml", "config": "a.yaml"}, tagwatch.UsageError, "two configurations"),
         ({"path": "a.yaml"}, tagwatch.ConfigError, "a.yaml:1:1: "),
-        ({"at": datetime(2026, 1, 1)}, tagwatch.UsageError, "no time zone"),  # noqa: DTZ001
+        ({"at": datetime(2026, 1, 1)}, tagwatch.UsageError, "with a time zone"),  # noqa: DTZ001
+        ({"at": "2026-01-01"}, tagwatch.UsageError, "with a time zone"),
     ],
 )
 def test_what_is_refused(
