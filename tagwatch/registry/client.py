@@ -111,7 +111,9 @@ class RegistryClient:
         at: datetime,
     ) -> Listing:
         """See `Registry.list_tags`."""
-        return await self.catalogue.list_tags(repository, watermark=watermark, known=known, at=at)
+        found = await self.catalogue.list_tags(repository, watermark=watermark, known=known, at=at)
+        remark = self.oci.authorizer.remark(repository.path)
+        return replace(found, warnings=(*found.warnings, remark)) if remark else found
 
     async def head(self, repository: Repository, tag_or_digest: str) -> TagObservation | None:
         """See `Registry.head`."""

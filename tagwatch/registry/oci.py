@@ -133,9 +133,19 @@ class OciClient:
             if renewed is not None:
                 is_stale = self.authorizer.staleness(grant, renewed)
                 answer, _ = await self._in_turn(ask.with_authorization(renewed, is_stale), grant)
+            elif await self.authorizer.may_go_without(answer, grant, value):
+                refusal = await self._denial(answer, doing, grant)
+                answer = await self.transport.send(ask.with_authorization(None, None))
+                await self.authorizer.went_without(answer, refusal, grant)
         if answer.status in (401, 403):
-            raise self.transport.refusal(answer, doing, hint=await self.authorizer.hint(grant))
+            raise await self._denial(answer, doing, grant)
         return answer
+
+    async def _denial(self, answer: Answer, doing: str, grant: Grant) -> DeniedError:
+        hint = await self.authorizer.hint(grant)
+        error = self.transport.refusal(answer, doing, hint=hint)
+        assert isinstance(error, DeniedError)
+        return error
 
     async def _in_turn(self, ask: Ask, grant: Grant) -> tuple[Answer, str | None]:
         """The answer, and the authorization that was used in the end.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from yarl import URL
 
-from tagwatch.errors import DeniedError
+from tagwatch.errors import DeniedError, RegistryError
 from tagwatch.registry.credential.chain import CredentialChain, Found
 from tagwatch.registry.credential.interface import Credential, CredentialKind
 from tagwatch.registry.login.challenge import Challenge, best_challenge, parse_challenges
@@ -17,6 +18,8 @@ from tagwatch.registry.login.token import TokenCache, basic, is_header_safe
 from tagwatch.registry.request.transport import Answer
 
 __all__ = ["Authorizer", "Grant", "pull_grant"]
+
+log = logging.getLogger(__name__)
 
 _SCOPE = re.compile(r"[a-z]+(?:\([a-z]+\))?:.+:[a-z*_,]+")
 
@@ -41,6 +44,8 @@ class Authorizer:
         self._credentials = credentials
         self._challenge: Challenge | None = None
         self._ready: dict[Grant, tuple[str, float]] = {}
+        self._without: dict[Grant, bool] = {}
+        self._refused: dict[str, tuple[Credential, DeniedError]] = {}
 
     def learn(self, answer: Answer) -> bool:
         """Take note of the challenge in a 401; False where it holds none that can be answered."""
@@ -74,7 +79,7 @@ class Authorizer:
 
     async def header(self, grant: Grant) -> str | None:
         """The header's value for `grant`; None: go without. Perhaps one token request."""
-        if self._challenge is None:
+        if self._challenge is None or self._without.get(grant):
             return None
         return self.ready(grant) or await self._answer(grant, self._challenge, ())
 
@@ -100,8 +105,49 @@ class Authorizer:
         """The credential that serves a repository."""
         return await self._credentials.find(path)
 
+    async def may_go_without(self, answer: Answer, grant: Grant, refused: str | None) -> bool:
+        """True where a login that a registry takes itself was `refused`: then it is left out, once.
+
+        A stale password shall not hide what everybody may read.
+        """
+        if answer.status != 401 or refused is None or grant in self._without:
+            return False
+        credential = (await self._credentials.find(grant.path)).credential
+        is_login = credential is not None and refused == _basic(credential)
+        if is_login:
+            self._without[grant] = False
+        return is_login
+
+    async def went_without(self, answer: Answer, refusal: DeniedError, grant: Grant) -> None:
+        """Take note of the answer to a request whose login was left out for `refusal`."""
+        credential = (await self._credentials.find(grant.path)).credential
+        if answer.status not in (401, 403) and credential is not None:
+            self._without[grant] = True
+            self._ready.pop(grant, None)
+            self._leave_out(grant, credential, refusal)
+
+    def remark(self, path: str) -> str:
+        """What people should know of a login that was left out; empty where there is nothing."""
+        credential, _ = self._refused.get(path, (None, None))
+        if credential is None or credential.is_ambient:
+            return ""
+        return f"the login from {credential.origin} is refused: it was read without one"
+
+    def _leave_out(self, grant: Grant, credential: Credential, refusal: DeniedError) -> None:
+        if not self._refused:
+            level = logging.INFO if credential.is_ambient else logging.WARNING
+            log.log(
+                level,
+                "%s: the login from %s is left out: what everybody may read is read without it",
+                refusal.message,
+                credential.origin,
+            )
+        self._refused[grant.path] = credential, refusal
+
     async def hint(self, grant: Grant) -> str:
         """What to do about a denial; empty where there is nothing better to say."""
+        if grant.path in self._refused:
+            return self._refused[grant.path][1].hint
         found = await self._credentials.find(grant.path)
         if found.problem is not None:
             return f"{found.problem.message}: {found.problem.hint}"
@@ -135,14 +181,38 @@ class Authorizer:
             return self._keep(grant, _basic(credential), float("inf"))
         scopes = _scopes(grant, challenge, asked)
         old = refused.removeprefix("Bearer ") if refused else None
-        try:
-            token, ends_at = await self._tokens.token(challenge, scopes, credential, refused=old)
-        except DeniedError:
-            if not await self._log_in_again(grant, credential):
-                raise
-            credential = (await self._credentials.find(grant.path)).credential
-            token, ends_at = await self._tokens.token(challenge, scopes, credential, refused=old)
+        token, ends_at = await self._token(grant, challenge, scopes, credential, old)
         return self._keep(grant, _bearer(token), ends_at)
+
+    async def _token(
+        self,
+        grant: Grant,
+        challenge: Challenge,
+        scopes: tuple[str, ...],
+        credential: Credential | None,
+        old: str | None,
+    ) -> tuple[str, float]:
+        """A token by the login; where that is refused, by its successor, else everybody's."""
+        try:
+            return await self._tokens.token(challenge, scopes, credential, refused=old)
+        except DeniedError as error:
+            if credential is None:
+                raise
+            refusal = error
+        if await self._log_in_again(grant, credential):
+            credential = (await self._credentials.find(grant.path)).credential or credential
+            try:
+                return await self._tokens.token(challenge, scopes, credential, refused=old)
+            except DeniedError as error:
+                refusal = error
+        if not self._tokens.takes_credentials(challenge):
+            raise refusal  # it was asked without the login already
+        try:
+            found = await self._tokens.token(challenge, scopes, None, refused=old)
+        except RegistryError:
+            raise refusal from None
+        self._leave_out(grant, credential, refusal)
+        return found
 
     def _keep(self, grant: Grant, value: str | None, ends_at: float) -> str | None:
         if value is not None:

@@ -26,6 +26,7 @@ _TOKEN_BYTES = 64 * 1024
 _SHORTEST_SECONDS = 60.0  # by specification where expires_in is missing; less is not believed
 _LONGEST_SECONDS = 12 * 3600.0  # whoever says for ever is asked again all the same
 _EARLY_SECONDS = 10.0
+_REFUSED_SECONDS = 60.0  # a wrong password that is sent again and again may lock the account
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class _Entry:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     token: str = field(default="", repr=False)
     ends_at: float = 0.0
+    refusal: DeniedError | None = None
+    refused_until: float = 0.0
 
 
 def basic(username: str, secret: str) -> str:
@@ -77,7 +80,7 @@ class TokenCache:
         """A token for `scopes`, and the loop time until which it may be used.
 
         One request where none is kept, or where the kept one is `refused`; callers that ask for the
-        same at once share it. Raises `RegistryError`.
+        same at once share it, also a refusal. Raises `RegistryError`.
         """
         key = _Key(
             challenge.realm,
@@ -88,10 +91,21 @@ class TokenCache:
         entry = self._entries.setdefault(key, _Entry())
         async with entry.lock:
             now = asyncio.get_running_loop().time()
+            if entry.refusal is not None and now < entry.refused_until:
+                error = entry.refusal
+                raise DeniedError(error.message, hint=error.hint, status=error.status)
             if not entry.token or entry.token == refused or now >= entry.ends_at:
-                entry.token, seconds = await self._fetch(challenge, scopes, credential)
+                try:
+                    entry.token, seconds = await self._fetch(challenge, scopes, credential)
+                except DeniedError as error:
+                    entry.refusal, entry.refused_until = error, now + _REFUSED_SECONDS
+                    raise
                 entry.ends_at = now + seconds - _EARLY_SECONDS
             return entry.token, entry.ends_at
+
+    def takes_credentials(self, challenge: Challenge) -> bool:
+        """True where the token server may be given the registry's credentials."""
+        return self._transport.boundary.permit(self._realm(challenge)).credentials
 
     async def _fetch(
         self, challenge: Challenge, scopes: tuple[str, ...], credential: Credential | None
@@ -100,16 +114,7 @@ class TokenCache:
         withheld = credential is not None and not self._transport.boundary.permit(realm).credentials
         if withheld:
             credential = None
-        try:
-            return await self._granted(realm, challenge.service, scopes, credential, withheld)
-        except DeniedError as error:
-            if credential is None or not credential.is_ambient:
-                raise
-            refused = error
-        answer = await self._get(realm, challenge.service, scopes, None)
-        if answer.status != 200:
-            raise refused
-        return self._read(answer, realm)
+        return await self._granted(realm, challenge.service, scopes, credential, withheld)
 
     async def _granted(
         self,

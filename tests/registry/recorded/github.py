@@ -207,7 +207,6 @@ CASES = (
             served("/v2/acme/public/manifests/1", sends={"Authorization": "Bearer T"}),
         ),
         reads={"exists": True, "digest": DIGEST},
-        wrong="a stale login makes a public image unreadable (issue 11, 6)",
     ),
     _limited("github-403-primary.json", {"X-RateLimit-Reset": str(int(time.time()) + 1800)}),
     _limited("github-403-secondary-2023.json", {}),

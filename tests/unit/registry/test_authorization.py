@@ -223,12 +223,67 @@ class TestTokens:
             server.expect(
                 ping(bearer(f"{server.url}/token")),
                 token({}, token_path(account="me"), status=401, sends={"Authorization": BASIC}),
+                token({}, status=401, sends={"Authorization": None}),
             )
             async with registry_at(server.url, environment=login(server.host)) as registry:
                 with pytest.raises(DeniedError) as caught:
                     await registry.head(repository(server.host), "1")
         assert "DOCKER_AUTH_CONFIG" in caught.value.hint
         assert "hunter2" not in str(caught.value) + caught.value.hint
+
+
+class TestStaleLogins:
+    """A login that is refused never hides what everybody may read, and is sent once."""
+
+    async def test_many_at_once_are_read_by_one_token_without_it(self) -> None:
+        async with scripted() as server:
+            server.expect(
+                ping(bearer(f"{server.url}/token")),
+                token({}, token_path(account="me"), status=401, sends={"Authorization": BASIC}),
+                token("t", sends={"Authorization": None}),
+                *(good("Bearer t", str(n)) for n in range(10)),
+                Exchange(method="GET", path="/v2/app/tags/list?n=1000", body={"tags": ["1"]}),
+            )
+            async with registry_at(server.url, environment=login(server.host)) as registry:
+                app = repository(server.host)
+                assert all(await asyncio.gather(*(registry.head(app, str(n)) for n in range(10))))
+                listing = await registry.list_tags(app, at=AT)
+        (remark,) = listing.warnings
+        assert remark == (
+            f"the login from DOCKER_AUTH_CONFIG ({server.host}) is refused: it was read without one"
+        )
+
+    async def test_what_is_private_is_denied_with_the_login_to_renew(self) -> None:
+        async with scripted() as server:
+            challenge = bearer(f"{server.url}/token", scope=SCOPE, error="insufficient_scope")
+            server.expect(
+                ping(bearer(f"{server.url}/token")),
+                token({}, token_path(account="me"), status=401),
+                token("a"),
+                head(status=401, headers=challenge),
+                token("b"),
+                head(status=401, headers=challenge),
+            )
+            error = await denied(server, ask="head")
+        assert "refuses the credential from DOCKER_AUTH_CONFIG" in error.hint
+
+    async def test_a_registry_that_takes_the_login_itself_is_asked_without_it(self) -> None:
+        async with scripted() as server:
+            challenge = {"WWW-Authenticate": 'Basic realm="x"'}
+            server.expect(
+                ping(challenge),
+                head(status=401, headers=challenge, sends={"Authorization": BASIC}),
+                head(headers=GOOD, sends={"Authorization": None}),
+                head("2", headers=GOOD, sends={"Authorization": None}),
+                head("1", "private", status=401, sends={"Authorization": BASIC}),
+                head("1", "private", status=401, sends={"Authorization": None}),
+                head("2", "private", status=401, sends={"Authorization": BASIC}),
+            )
+            async with registry_at(server.url, environment=login(server.host)) as registry:
+                for tag in ("1", "2"):
+                    assert await registry.head(repository(server.host), tag)
+                    with pytest.raises(DeniedError, match="401"):
+                        await registry.head(repository(server.host, "private"), tag)
 
 
 class TestCredentials:
@@ -372,9 +427,11 @@ class TestCredentials:
                 assert await registry.head(repository(server.host), "1")
 
 
-async def denied(server: Scripted, **settings: Any) -> RegistryError:
+async def denied(server: Scripted, *, ask: str = "list", **settings: Any) -> RegistryError:
     async with registry_at(server.url, environment=login(server.host), **settings) as registry:
         with pytest.raises(RegistryError) as caught:
+            if ask == "head":
+                await registry.head(repository(server.host), "1")
             await registry.list_tags(repository(server.host), at=AT)
         return caught.value
 
