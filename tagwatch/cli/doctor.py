@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 
 from tagwatch.cli.command import Command, add_config, add_format
-from tagwatch.cli.shell import answer, open_site
+from tagwatch.cli.shell import answer, open_site, warn
+from tagwatch.errors import NothingToReadError
 
 __all__ = ["command"]
+
+_NOTHING = "nothing that tagwatch reads is among the paths named"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `doctor`."""
     parser.add_argument(
-        "paths", metavar="PATH", nargs="*", help="files too (default: the configured sources)"
+        "paths",
+        metavar="PATH|HOST|IMAGE",
+        nargs="*",
+        help="files and folders besides what is watched (default: the configured sources), or only "
+        "these registries and images",
     )
     add_config(parser)
     add_format(parser, "text", "json")
@@ -23,15 +31,28 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Ask and print. Exit code 0: all can be read, 1: one cannot."""
     from tagwatch.api import read_files
-    from tagwatch.walk.doctor import doctor_document, doctor_text, examine
+    from tagwatch.walk.doctor import doctor_document, doctor_text, examine, examined_by
     from tagwatch.workspace.find import find, sources_from_globs
 
     site = open_site(options)
+    paths = [text for text in options.paths if _is_path(text)]
+    asked = [examined_by(text, site) for text in options.paths if text not in paths]
     if options.paths:
-        files = read_files(find(options.paths, site.root), site, {})
+        files = read_files(find(paths, site.root), site, {})
+        problems = [
+            (f"{problem.location.path!r}: {problem.message}", problem.hint)
+            for _, part in files.extractions
+            for problem in part.problems
+        ]
+        problems += [(problem.message, problem.hint) for problem in files.problems]
+        if paths and files.none_read:
+            message, hint = next(iter(problems), (_NOTHING, ""))
+            raise NothingToReadError(message, hint=hint or "name Dockerfiles, a host or an image")
+        for message, _ in problems:
+            warn(message)
     else:
         files = read_files(sources_from_globs(site.settings.sources, site.root), site, {})
-    found = asyncio.run(examine(files.targets, site))
+    found = asyncio.run(examine(files.targets, site, asked=asked))
     if options.format == "json":
         from tagwatch.publish.machine import dump
 
@@ -39,6 +60,14 @@ def run(options: argparse.Namespace) -> int:
     else:
         answer(doctor_text(found))
     return 1 if any(one.failure or one.credential_problem for one in found) else 0
+
+
+def _is_path(text: str) -> bool:
+    """True for what is there, or can be nothing else: a path by its form, or a file's name."""
+    from tagwatch.workspace.find import is_candidate
+
+    by_form = text.startswith((".", "/", "~", "\\"))
+    return by_form or os.path.lexists(text) or is_candidate(text)
 
 
 command = Command(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from tagwatch.errors import RegistryError
+from tagwatch.errors import DeniedError, NotFoundError, RegistryError
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.snapshot import Quota
 from tagwatch.registry.client import Registries, RegistryClient
+from tagwatch.registry.credential.interface import Credential
 from tagwatch.registry.interface import Listing
 from tagwatch.value import dataclass, field
 
@@ -48,14 +49,17 @@ async def diagnose(
     registries: Registries,
     host: str,
     path: str = "",
+    tag: str = "",
     *,
     prefixes: Iterable[str] = (),
     at: datetime,
 ) -> Diagnosis:
     """What is known of `host` after asking it.
 
-    `path`: a repository of it to read, else the first below one of `prefixes`, which are listed.
-    Cost: a ping, the pages of each listing, a HEAD of one tag, and on Docker Hub another free one.
+    `path`: a repository of it to read, else the first below one of `prefixes`, which are listed;
+    `tag`: a tag or digest of it that must be there, else any is tried. A login is tried, too.
+    Cost: a ping, the pages of each listing, a HEAD of one tag, on Docker Hub another free one; for
+    a login a token, or another ping.
     Raises `ConfigError`.
     """
     client = registries.client(host)
@@ -64,6 +68,8 @@ async def diagnose(
     failure: RegistryError | None = None
     listing: Listing | None = None
     below: dict[str, int] = {}
+    remarks: list[str] = []
+    problem: RegistryError | None = found.problem
     try:
         endpoint = await client.oci.endpoint()
         if client.oci.host == DOCKER_HUB:
@@ -73,9 +79,13 @@ async def diagnose(
             below[prefix] = len(listed)
             path = path or min((one.path for one in listed), default="")
         if path:
-            listing = await _read(client, Repository(registry=client.oci.host, path=path), at)
+            listing = await _read(client, Repository(registry=client.oci.host, path=path), tag, at)
     except RegistryError as error:
         failure = error
+    if endpoint is not None and found.credential is not None and not _is_denied(failure):
+        refusal, remark = await _verify(client, path, found.credential)
+        problem = problem or refusal
+        remarks += [remark] if remark else []
     return Diagnosis(
         host=client.oci.host,
         kind=client.line.kind,
@@ -86,18 +96,50 @@ async def diagnose(
         below=below,
         repository=path,
         tags=len(listing.names) if listing else None,
-        remarks=(*listing.warnings, *([listing.gap] if listing.gap else ())) if listing else (),
+        remarks=(*remarks, *(_odd(listing) if listing is not None else ())),
         failure=failure,
         credential=found.credential.origin if found.credential else None,
-        credential_problem=found.problem,
+        credential_problem=problem,
         insecure=client.settings.insecure,
         quota=client.quota,
     )
 
 
-async def _read(client: RegistryClient, repository: Repository, at: datetime) -> Listing:
+async def _verify(
+    client: RegistryClient, path: str, credential: Credential
+) -> tuple[RegistryError | None, str]:
+    """Why the login is refused, and what is odd about it otherwise.
+
+    One that was made for something wider than this registry may be none for it.
+    """
+    try:
+        await client.oci.verify_login(path)
+    except LookupError as error:
+        return None, str(error)
+    except DeniedError as error:
+        return (None, error.hint) if credential.is_ambient else (error, "")
+    except RegistryError as error:
+        return None, f"the login could not be tried: {error.message}"
+    return None, ""
+
+
+def _is_denied(failure: RegistryError | None) -> bool:
+    return isinstance(failure, DeniedError)
+
+
+def _odd(listing: Listing) -> tuple[str, ...]:
+    return (*listing.warnings, *([listing.gap] if listing.gap else ()))
+
+
+async def _read(client: RegistryClient, repository: Repository, tag: str, at: datetime) -> Listing:
     """The listing, and one tag of it: a registry that answers its ping may still refuse both."""
     listing = await client.list_tags(repository, at=at)
-    if listing.names:
-        await client.head(repository, max(listing.names))
+    if tag or listing.names:
+        found = await client.head(repository, tag or max(listing.names))
+        if tag and found is None:
+            raise NotFoundError(
+                f"{repository.host}: {repository.path!r} has no {tag!r}",
+                hint="check the tag; `tagwatch resolve` tells what there is",
+                status=404,
+            )
     return listing

@@ -96,6 +96,34 @@ class OciClient:
         """See `Endpoint.place`."""
         return await self._endpoint.place()
 
+    async def verify_login(self, path: str) -> None:
+        """See that the login for `path` (empty: the whole registry) is taken; nothing is read.
+
+        Cost: a token, or one GET of `/v2/`. Raises `DeniedError` where it is refused, and
+        `LookupError` with a sentence where nobody can say.
+        """
+        endpoint = await self._endpoint.find()
+        value = await self.authorizer.verify(path)
+        if value is None:
+            return
+        doing = "logging in"
+        url = URL(endpoint + "/v2/", encoded=True)
+        ask = Ask(
+            method="GET",
+            url=url,
+            kind="ping",
+            doing=doing,
+            cap=_LIST_BYTES,
+            headers=_JSON,
+            authorization=value,
+        )
+        answer = await self.transport.send(ask)
+        if answer.status in (401, 403):
+            found = await self.authorizer.found(path)
+            origin = found.credential.origin if found.credential else ""
+            hint = f"the registry refuses the credential from {origin}; log in again"
+            raise self.transport.refusal(answer, doing, hint=hint)
+
     async def ask(
         self,
         method: Literal["GET", "HEAD", "POST"],

@@ -3,30 +3,93 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tagwatch.audit.model.policy import SCRATCH
-from tagwatch.image.reference import Repository
+from tagwatch.errors import InvalidReferenceError, UsageError
+from tagwatch.image.reference import Reference, Repository
 from tagwatch.registry.client import open_registries
 from tagwatch.registry.diagnosis import Diagnosis, diagnose
 from tagwatch.registry.host import canonical_host
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
+from tagwatch.value import dataclass
 from tagwatch.walk.site import Site
 from tagwatch.walk.watch_list import prefix_of
 
-__all__ = ["doctor_document", "doctor_text", "examine"]
+__all__ = ["Examined", "doctor_document", "doctor_text", "examine", "examined_by"]
+
+_NAME = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)"
+# A name with a dot, `localhost`, or an address: what no image without a path is called.
+_HOST = re.compile(
+    rf"(?:https?://)?((?:{_NAME}(?:\.{_NAME})+|localhost|\[[0-9a-f:.]+\])(?::[0-9]{{1,5}})?)/?",
+    re.ASCII | re.IGNORECASE,
+)
 
 
-async def examine(targets: Iterable[Target], site: Site) -> tuple[Diagnosis, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """A registry that somebody names, with a repository and a tag or digest where they do."""
+
+    host: str
+    path: str = ""
+    tag: str = ""
+
+
+def examined_by(text: str, site: Site) -> Examined:
+    """Return the host or image that an argument names. Raises `UsageError` for anything else.
+
+    `registry.example` is a host, as is whatever the configuration calls one; `redis` an image.
+    """
+    match = _HOST.fullmatch(text)
+    if match or text in site.settings.registries:
+        return Examined(host=canonical_host(match[1] if match else text))
+    try:
+        reference = Reference.parse(text).identity
+    except InvalidReferenceError as error:
+        raise UsageError(
+            f"{text!r} is no file, no host and no image",
+            hint="name a Dockerfile or the like, a host (registry.example) or an image (redis:8)",
+        ) from error
+    return Examined(
+        host=reference.repository.host,
+        path=reference.repository.path,
+        tag=reference.digest or reference.tag or "",
+    )
+
+
+async def examine(
+    targets: Iterable[Target], site: Site, *, asked: Sequence[Examined] = ()
+) -> tuple[Diagnosis, ...]:
     """Return a diagnosis of each registry that the files, watch list, policy or settings name.
 
-    Cost: `registry.diagnosis.diagnose` once a registry. All registries are asked at the same time.
+    Where `asked` names some, of each of these and those of the files instead. Cost:
+    `registry.diagnosis.diagnose` once a registry. All registries are asked at the same time.
     """
-    paths: dict[str, str] = {}
     prefixes: defaultdict[str, set[str]] = defaultdict(set)
+    if asked:
+        chosen = dict.fromkeys([*asked, *map(_examined, filter(_is_image, targets))])
+    else:
+        chosen = dict.fromkeys(_in_use(targets, site, prefixes))
+    settings = {
+        host: RegistrySettings(**options) for host, options in site.settings.registries.items()
+    }
+    async with open_registries(settings, environment=site.environment, home=site.home) as found:
+        diagnoses = [
+            diagnose(found, one.host, one.path, one.tag, prefixes=prefixes[one.host], at=site.at)
+            for one in sorted(chosen, key=lambda one: (one.host, one.path, one.tag))
+        ]
+        return tuple(await asyncio.gather(*diagnoses))
+
+
+def _in_use(
+    targets: Iterable[Target], site: Site, prefixes: defaultdict[str, set[str]]
+) -> Iterator[Examined]:
+    """Yield each registry in use, with a repository to try; fill in what is watched below it."""
+    paths: dict[str, str] = {}
     for host, path in _registries(targets, site):
         name = canonical_host(host)
         paths[name] = path or paths.get(name, "")
@@ -34,15 +97,17 @@ async def examine(targets: Iterable[Target], site: Site) -> tuple[Diagnosis, ...
         name = canonical_host(prefix.host)
         paths.setdefault(name, "")
         prefixes[name].add(prefix.path)
-    settings = {
-        host: RegistrySettings(**options) for host, options in site.settings.registries.items()
-    }
-    async with open_registries(settings, environment=site.environment, home=site.home) as found:
-        asked = [
-            diagnose(found, host, path, prefixes=prefixes[host], at=site.at)
-            for host, path in sorted(paths.items())
-        ]
-        return tuple(await asyncio.gather(*asked))
+    yield from (Examined(host=host, path=path) for host, path in paths.items())
+
+
+def _is_image(target: Target) -> bool:
+    return target.reference is not None
+
+
+def _examined(target: Target) -> Examined:
+    assert target.reference is not None
+    repository = target.reference.repository
+    return Examined(host=canonical_host(repository.host), path=repository.path)
 
 
 def _registries(targets: Iterable[Target], site: Site) -> Iterator[tuple[str, str]]:
@@ -101,7 +166,8 @@ def doctor_text(found: Sequence[Diagnosis]) -> str:
     """Return the answer for people: a block of lines for each registry."""
     lines: list[str] = []
     for one in found:
-        lines.append(f"{one.host}  {'ok' if one.failure is None else one.failure.code}")
+        trouble = one.failure or one.credential_problem
+        lines.append(f"{one.host}  {'ok' if trouble is None else trouble.code}")
         if one.endpoint:
             lines.append(f"  endpoint    {one.endpoint}")
         bulk = (

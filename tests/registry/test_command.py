@@ -202,6 +202,33 @@ async def test_tokens_and_tls(
         assert library.digests["app-1"] in digests
 
 
+@pytest.mark.parametrize("password", [PASSWORD, "wrong-horse"])
+async def test_the_doctor_tries_a_login_though_it_reads_no_repository(
+    place: Workplace, stored: Path, password: str
+) -> None:
+    """It said "ok" of a wrong password: what was named was no file, and was passed over."""
+    with distribution(stored, auth="htpasswd") as server:
+        place.write(
+            "tagwatch.yaml",
+            f"sources: []\nregistries: {{'{server.host}': {{endpoint: '{server.url}'}}}}\n",
+        )
+        docker_config(place, login(server, password))
+        right = password == PASSWORD
+        for arguments in ((server.host,), (f"http://{server.host}/",), ()):
+            done = await place.run("doctor", *arguments)
+            assert done.code == (0 if right else 1), done.out
+            assert done.out.startswith(f"{server.host}  {'ok' if right else 'denied'}\n")
+            advice = f"config.json ({server.host}); log in again\n"
+            assert (advice in done.out) is not right
+        images = [f"{server.host}/shop/{name}" for name in ("app:1", "app:none", "base")]
+        done = await place.run("doctor", *images, "--format", "json")
+        assert done.code == 1
+        codes = [[one["code"] for one in found["problems"]] for found in done.json["registries"]]
+        assert codes == ([[], ["not-found"], []] if right else [["denied"]] * 3)
+        paths = [found["repository"] for found in done.json["registries"]]
+        assert paths == ["shop/app", "shop/app", "shop/base"]
+
+
 async def test_no_secret_is_left_anywhere(place: Workplace, stored: Path) -> None:
     """Right and wrong logins, a webhook's address, a proxy's password: nothing of them is kept."""
     planted = {

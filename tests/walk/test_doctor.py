@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,53 @@ async def test_a_catalogue_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     assert done.code == 0
     assert "  read        team/app: 1 tag\n" in done.out
     assert "  remark      tags are asked one by one: its API answers 403\n" in done.out
+
+
+async def test_a_refused_login_is_told_though_everybody_may_read(tmp_path: Path) -> None:
+    """The token server refuses the login; what is public is read without it."""
+    place = Workplace(tmp_path, {"HOME": str(tmp_path)})
+    double = Double()
+    double.tokened = True
+    double.warehouse.push("team/app", "1.0")
+    async with double.serving():
+        place.write(
+            "tagwatch.yaml", f"registries: {{{double.host}: {{endpoint: '{double.url}'}}}}\n"
+        )
+        auth = base64.b64encode(b"reader:stale").decode()
+        place.environment["DOCKER_AUTH_CONFIG"] = json.dumps(
+            {"auths": {double.host: {"auth": auth}}}
+        )
+        done = await place.run("doctor", f"{double.host}/team/app:1.0")
+        resolved = await place.run("resolve", f"{double.host}/team/app:1.0")
+    assert done.code == 1
+    assert done.out.startswith(f"{double.host}  denied\n")
+    assert "  read        team/app: 1 tag\n" in done.out
+    assert (
+        "  do          the token server refuses the credential from "
+        f"DOCKER_AUTH_CONFIG ({double.host}); log in again\n"
+    ) in done.out
+    assert resolved.code == 0
+    assert resolved.out.startswith(f"{double.host}/team/app:1.0  1.0 · sha256:")
+    assert "what everybody may read is read without it" in resolved.err
+    assert f"the login from DOCKER_AUTH_CONFIG ({double.host})" in resolved.err
+
+
+@pytest.mark.parametrize(
+    ("argument", "says", "code"),
+    [
+        ("no/such/Dockerfile", "does not exist", 3),
+        ("./registry.example", "does not exist", 3),
+        ("compose.yml", "does not exist", 3),
+        ("notes.txt", "'notes.txt': no format that tagwatch reads", 3),
+        ("No/Such", "is no file, no host and no image", 2),
+        ("a b", "is no file, no host and no image", 2),
+    ],
+)
+async def test_an_argument_that_names_nothing_is_an_error(
+    tmp_path: Path, argument: str, says: str, code: int
+) -> None:
+    place = Workplace(tmp_path, {"HOME": str(tmp_path)})
+    place.write("tagwatch.yaml", "sources: []\n")
+    place.write("notes.txt", "nothing\n")
+    done = await place.run("doctor", argument)
+    assert says in done.is_clean_error(code)

@@ -101,6 +101,31 @@ class Authorizer:
             renewed = await self._answer(grant, challenge, challenge.scopes, refused=refused)
         return renewed if renewed != refused else None
 
+    async def verify(self, path: str) -> str | None:
+        """Log in as `docker login` does: the header's value that is left to try, if any.
+
+        Asks for a token where the challenge wants one. Raises `DeniedError` where the login is
+        refused, and `LookupError` with a sentence where nobody can say.
+        """
+        credential = (await self._credentials.find(path)).credential
+        challenge = self._challenge
+        if credential is None:
+            return None
+        if challenge is None:
+            raise LookupError("the registry asks for no login, so it was not tried")
+        if credential.kind is CredentialKind.REGISTRY_TOKEN:
+            return _bearer(credential.secret)
+        if challenge.scheme == "basic":
+            return _basic(credential)
+        if not self._tokens.takes_credentials(challenge):
+            raise LookupError(
+                f"the login was not tried: {_host(challenge)!r} gives the tokens, "
+                "and is none of the registry's token_hosts"
+            )
+        scopes = _scopes(pull_grant(path), challenge, ()) if path else ()
+        await self._tokens.token(challenge, scopes, credential)
+        return None
+
     async def found(self, path: str) -> Found:
         """The credential that serves a repository."""
         return await self._credentials.find(path)
@@ -218,6 +243,10 @@ class Authorizer:
         if value is not None:
             self._ready[grant] = (value, ends_at)
         return value
+
+
+def _host(challenge: Challenge) -> str:
+    return URL(challenge.realm).host or ""
 
 
 def _scopes(grant: Grant, challenge: Challenge, asked: tuple[str, ...]) -> tuple[str, ...]:
