@@ -105,7 +105,7 @@ FLOORS: dict[str, str] = {
         aws
         credential
         login
-        endpoint
+        endpoint name_list
         oci
         catalogue
         client

@@ -5,8 +5,9 @@ Answers are verified here: a digest is computed over the bytes, never believed.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 from yarl import URL
@@ -35,24 +36,19 @@ from tagwatch.image.snapshot import Document, TagObservation
 from tagwatch.registry.endpoint import Endpoint
 from tagwatch.registry.interface import MAX_BLOB_BYTES
 from tagwatch.registry.login.authorization import Authorizer, Grant, pull_grant
+from tagwatch.registry.name_list import Decode, NameList
 from tagwatch.registry.request.transport import Answer, Ask, StaleError, Transport
-from tagwatch.registry.wire import (
-    RepositoryList,
-    TagList,
-    decode,
-    foreign_answer,
-    is_html,
-    read_pages,
-)
+from tagwatch.registry.wire import RepositoryList, TagList, decode, foreign_answer, is_html
 from tagwatch.value import dataclass
 
 __all__ = ["OciClient", "TagNames"]
+
+log = logging.getLogger(__name__)
 
 _LIST_BYTES = 32 * 1024 * 1024
 _PAGE_SIZE = 1000  # ECR answers 405 above it, distribution 3.1.0 answers 400
 _CATALOG = Grant("", "registry:catalog:*")
 _NO_HEAD = frozenset({400, 405, 501})
-_BAD_SIZE = frozenset({400, 405, 413})
 _JSON: Mapping[str, str] = {"Accept": "application/json"}
 _MANIFEST: Mapping[str, str] = {"Accept": MANIFEST_ACCEPT}
 _BLOB: Mapping[str, str] = {"Accept": "*/*"}
@@ -62,10 +58,14 @@ _FALLBACK_ILLEGAL = re.compile(r"[^A-Za-z0-9_.-]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagNames:
-    """Names of a repository's tags; `dropped` counts entries that cannot be tags."""
+    """Names of a repository's tags; `dropped` counts entries that cannot be tags.
+
+    `gap`: why nobody can say that these are all; empty where they are.
+    """
 
     names: frozenset[str]
     dropped: int = 0
+    gap: str = ""
 
 
 class OciClient:
@@ -135,6 +135,7 @@ class OciClient:
         headers: Mapping[str, str] = _JSON,
         cap: int = _LIST_BYTES,
         json: bytes | None = None,
+        keep_query: bool = False,
     ) -> Answer:
         """The answer to an authenticated request; a refusal is answered once.
 
@@ -154,6 +155,7 @@ class OciClient:
             authorization=value,
             json=json,
             is_stale=self.authorizer.staleness(grant, value),
+            keep_query=keep_query,
         )
         answer, value = await self._in_turn(ask, grant)
         if answer.status in (401, 403):
@@ -285,62 +287,56 @@ class OciClient:
             return None
 
     async def tag_names(self, repository: Repository, *, page_size: int = _PAGE_SIZE) -> TagNames:
-        """All tags of a repository, in no order. One GET a page. Raises `NotFoundError`."""
+        """All tags of a repository, in no order. One GET a page. Raises `NotFoundError`.
+
+        Where nothing says that the only page is the last, `NameList.read` asks on.
+        """
         doing = f"listing the tags of {repository.path!r}"
-        names: set[str] = set()
-        dropped = 0
-        pages = self._pages(
-            f"/v2/{repository.path}/tags/list",
-            page_size,
-            grant=pull_grant(repository.path),
-            kind="tags",
-            doing=doing,
-        )
-        async for answer in pages:
-            page = decode(answer, TagList, host=self.host, doing=doing).tags or []
-            good = [name for name in page if name is not None and is_tag(name)]
-            names.update(good)
-            dropped += len(page) - len(good)
-        return TagNames(names=frozenset(names), dropped=dropped)
+        path, grant = f"/v2/{repository.path}/tags/list", pull_grant(repository.path)
+
+        def decoded(answer: Answer) -> list[str | None]:
+            return decode(answer, TagList, host=self.host, doing=doing).tags or []
+
+        listed = await self._list(path, grant, "tags", doing, decoded).read(page_size)
+        names = frozenset(name for name in listed.entries if name is not None and is_tag(name))
+        return TagNames(names=names, dropped=len(listed.entries) - len(names), gap=listed.gap)
 
     async def repositories(self, prefix: str) -> tuple[Repository, ...]:
         """Repositories whose path starts with `prefix`, by `_catalog`. One GET a page."""
         doing = "listing the repositories"
-        found: dict[str, None] = {}
-        pages = self._pages("/v2/_catalog", _PAGE_SIZE, grant=_CATALOG, kind="catalog", doing=doing)
+
+        def decoded(answer: Answer) -> list[str | None]:
+            return decode(answer, RepositoryList, host=self.host, doing=doing).repositories or []
+
+        catalog = self._list("/v2/_catalog", _CATALOG, "catalog", doing, decoded)
         try:
-            async for answer in pages:
-                page = decode(answer, RepositoryList, host=self.host, doing=doing).repositories
-                found.update((path, None) for path in page or () if path)
+            listed = await catalog.read(_PAGE_SIZE)
         except (NotFoundError, DeniedError) as error:
             raise type(error)(
                 f"{self.host}: {doing}: this registry does not list its repositories",
                 hint="name the repositories one by one in the watch list",
                 status=error.status,
             ) from error
+        if listed.gap:
+            log.warning("%s: %s: there may be more: %s", self.host, doing, listed.gap)
         return tuple(
             Repository(registry=self.host, path=path)
-            for path in found
-            if path.startswith(prefix) and _is_path(path)
+            for path in listed.entries
+            if path and path.startswith(prefix) and _is_path(path)
         )
 
-    def _pages(
-        self, path: str, page_size: int, *, grant: Grant, kind: str, doing: str
-    ) -> AsyncIterator[Answer]:
-        """The pages of a listing; a page size that is refused is left out."""
-
+    def _list(self, path: str, grant: Grant, kind: str, doing: str, decoded: Decode) -> NameList:
         async def ask(query: str) -> Answer:
-            return await self.ask("GET", path + query, grant=grant, kind=kind, doing=doing)
+            return await self.ask(
+                "GET", path + query, grant=grant, kind=kind, doing=doing, keep_query=True
+            )
 
-        async def first() -> Answer:
-            answer = await ask(self._query(n=str(page_size)))
-            return await ask(self._query()) if answer.status in _BAD_SIZE else answer
+        def read(answer: Answer) -> list[str | None]:
+            if answer.status != 200:
+                raise self.transport.refusal(answer, doing)
+            return decoded(answer)
 
-        return read_pages(first, ask, lambda answer: self._require_page(answer, doing))
-
-    def _require_page(self, answer: Answer, doing: str) -> None:
-        if answer.status != 200:
-            raise self.transport.refusal(answer, doing)
+        return NameList(ask, read, self._query)
 
     async def _manifest_answer(
         self,

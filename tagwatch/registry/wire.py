@@ -14,6 +14,7 @@ from tagwatch.registry.request.safety import origin_of
 from tagwatch.registry.request.transport import Answer
 
 __all__ = [
+    "MAX_PAGES",
     "RefreshToken",
     "RepositoryList",
     "TagList",
@@ -23,7 +24,6 @@ __all__ = [
     "is_html",
     "next_link",
     "read_pages",
-    "same_origin",
 ]
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ def foreign_answer(answer: Answer, *, host: str, doing: str) -> UnavailableError
     )
 
 
-_MAX_PAGES = 1000
+MAX_PAGES = 1000
 _LINK = re.compile(r"\s*<([^<>\s]{0,8192})>([^<]*)", re.ASCII)
 _NEXT = re.compile(r"""(?i);\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)""", re.ASCII)
 
@@ -94,7 +94,7 @@ _NEXT = re.compile(r"""(?i);\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\
 async def read_pages(
     first: Callable[[], Awaitable[Answer]],
     ask: Callable[[str], Awaitable[Answer]],
-    require: Callable[[Answer], None],
+    require: Callable[[Answer], object],
 ) -> AsyncIterator[Answer]:
     """The pages of a listing: `first` asks for the first, `ask` with the query of a `Link`.
 
@@ -112,7 +112,7 @@ async def read_pages(
         if link is None:
             return
         query = f"?{link.raw_query_string}"
-        if query in queries or len(queries) >= _MAX_PAGES or answer.body == body:
+        if query in queries or len(queries) >= MAX_PAGES or answer.body == body:
             raise HostileAnswerError(
                 f"{answer.url.host}: a listing has pages without an end",
                 hint="the registry, or a proxy before it, repeats its pages",
@@ -123,27 +123,29 @@ async def read_pages(
 
 
 def next_link(answer: Answer) -> URL | None:
-    """The URL of the next page, or None at the end. Raises `HostileAnswerError`.
+    """The URL of the next page, or None at the end. Only its query may be used.
 
-    It may be relative, and one of several links (GitLab sends `previous` and `next`).
+    It may be relative, and one of several links (GitLab sends `previous` and `next`). Behind a
+    proxy it has another path, port or scheme than was asked. Raises `HostileAnswerError` where it
+    is on another host, or has no query: that would be the first page again.
     """
     for value in answer.headers.getall("Link", ()):
         for target, parameters in _LINK.findall(value):
             if _NEXT.search(parameters):
-                return same_origin(target, answer.url)
+                return _following(target, answer.url)
     return None
 
 
-def same_origin(target: str, asked: URL) -> URL:
-    """`target` resolved against `asked`. Raises `HostileAnswerError` where it leaves its origin."""
+def _following(target: str, asked: URL) -> URL:
+    """`target` resolved against `asked`."""
     try:
         url = asked.join(URL(target, encoded=True))
-        same = origin_of(url) == origin_of(asked)
+        same = origin_of(url).host == origin_of(asked).host and bool(url.raw_query_string)
     except ValueError:
         same = False
     if not same:
         raise HostileAnswerError(
-            f"{asked.host}: the next page of a listing would be on another host",
-            hint="behind a proxy that changes scheme or host, let the registry send relative links",
+            f"{asked.host}: the next page of a listing would be on another host, or the first",
+            hint="behind a proxy that changes the host, let the registry send relative links",
         )
     return url

@@ -51,6 +51,10 @@ def resolve(
         )
         if answer.status is Status.NOT_FOUND and is_pattern(tag):
             answer = resolve_selector(tag, memory.table, input=target.text, repository=repository)
+    cut = next((one for one in memory.failures if one.code == "cut-off"), None)
+    if cut is not None and (target.selector or is_pattern(tag or "")):
+        # Of what nobody saw, one may be newer.
+        return Resolution(input=target.text, status=Status.UNAVAILABLE, note=cut.message)
     if answer.status is Status.NOT_FOUND:
         if _is_known_absent(tag, target, memory):
             return replace(answer, note=answer.note or _why_absent(memory))

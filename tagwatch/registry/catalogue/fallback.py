@@ -56,6 +56,7 @@ class PlainList:
             undigested=found.names.difference(one.tag for one in observations),
             warnings=(warning, *dropped_warning(found.dropped)),
             plain=True,
+            gap=found.gap,
         )
 
     async def repositories_after(self, error: RegistryError, prefix: str) -> Collection[Repository]:

@@ -22,6 +22,7 @@ import msgspec
 from tagwatch.errors import DeniedError, NotFoundError, RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Scope
 from tagwatch.registry.catalogue.api import Api, named
 from tagwatch.registry.catalogue.fallback import PlainList
 from tagwatch.registry.catalogue.interface import CatalogueContext
@@ -37,7 +38,7 @@ from tagwatch.registry.interface import Listing
 from tagwatch.registry.login.token import basic
 from tagwatch.registry.request.transport import Answer
 from tagwatch.registry.wire import decode
-from tagwatch.value import dataclass, field
+from tagwatch.value import dataclass, field, replace
 
 __all__ = ["HarborCatalogue"]
 
@@ -115,7 +116,7 @@ class HarborCatalogue:
             return reading.page(artifacts, number, _total(answer))
 
         try:
-            return await read_newest_first(
+            listing = await read_newest_first(
                 fetch,
                 host=self._host,
                 watermark=watermark,
@@ -125,6 +126,7 @@ class HarborCatalogue:
             )
         except RegistryError as error:
             return await self._plain.after(error, repository)
+        return replace(listing, gap=reading.gap) if listing.scope is Scope.FULL else listing
 
     async def list_repositories(self, prefix: str) -> Collection[Repository]:
         """See `Registry.list_repositories`. One request for 100 repositories of a project."""
@@ -187,11 +189,20 @@ class _Reading:
     known: Mapping[str, Digest]
     served: dict[str, str] = field(default_factory=dict)
     read: int = 0
+    total: int | None = None
+
+    @property
+    def gap(self) -> str:
+        """Why the pages that were read to the end are not all; empty where they are."""
+        if self.total is None or self.read >= self.total:
+            return ""
+        return f"Harbor counts {self.total} artifacts with tags, and lists {self.read}"
 
     def page(self, artifacts: list[_Artifact], number: int, total: int | None) -> Page:
         """A page as entries, one a tag."""
         listed = {tag.name: item.digest for item in artifacts for tag in item.tags or []}
         self.read += len(artifacts)
+        self.total = total
         self.served = listed | self.served
         more = self.read < total if total is not None else len(artifacts) == _PAGE_SIZE
         return Page(

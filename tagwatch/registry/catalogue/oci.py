@@ -32,7 +32,12 @@ class OciCatalogue:
     ) -> Listing:
         """See `Catalogue.list_tags`. Cost: one request for 1000 tags."""
         found = await self._oci.tag_names(repository)
-        return Listing(scope=Scope.FULL, names=found.names, warnings=dropped_warning(found.dropped))
+        return Listing(
+            scope=Scope.FULL,
+            names=found.names,
+            warnings=dropped_warning(found.dropped),
+            gap=found.gap,
+        )
 
 
 def dropped_warning(count: int) -> tuple[str, ...]:

@@ -56,9 +56,11 @@ class Ask:
     `kind` is what it counts as, `doing` what a message says was being done.
     `authorization` and `form` may hold secrets: they are sent to `url`'s origin alone, and only
     where the boundary lets credentials go. `cap`: bytes of the answer, decoded. `follow`: take
-    redirects. `limit_of`: what an answer calls it that there were too many requests, beside a 429.
-    `is_stale`: whether `authorization` has ended by the time that the request's turn comes; `next`:
-    it waited for a turn already, and does not wait behind the others again.
+    redirects; `keep_query`: with this request's query where the server leaves it out of its
+    redirect (kubernetes/registry.k8s.io#326: every page would be the first). `limit_of`: what an
+    answer calls it that there were too many requests, beside a 429. `is_stale`: whether
+    `authorization` has ended by the time that the request's turn comes; `next`: it waited for a
+    turn already, and does not wait behind the others again.
     """
 
     method: Literal["GET", "HEAD", "POST"]
@@ -71,6 +73,7 @@ class Ask:
     form: Mapping[str, str] | None = field(default=None, repr=False)
     json: bytes | None = field(default=None, repr=False)
     follow: bool = True
+    keep_query: bool = False
     limit_of: Callable[[Answer], str] | None = None
     is_stale: Callable[[], bool] | None = None
     next: bool = False
@@ -82,12 +85,13 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A whole answer; `url` is where it came from after redirects."""
+    """A whole answer; `url` is where it came from after redirects, `asked` what was asked for."""
 
     status: int
     headers: CIMultiDictProxy[str]
     body: bytes
     url: URL
+    asked: URL
 
     @property
     def media_type(self) -> str:
@@ -260,9 +264,12 @@ class Transport:
 
     def _target(self, ask: Ask, answer: Answer) -> URL:
         try:
-            return answer.url.join(URL(answer.headers["Location"], encoded=True))
+            target = answer.url.join(URL(answer.headers["Location"], encoded=True))
         except ValueError as error:
             raise self._hostile(ask, "a redirect to something that is no URL") from error
+        if ask.keep_query and not target.raw_query_string:
+            target = URL(f"{target}?{ask.url.raw_query_string}", encoded=True)
+        return target
 
     async def _exchange(self, ask: Ask, url: URL, *, first: bool) -> Answer:
         """One request and its answer. `first`: at the origin that was asked, with credentials."""
@@ -285,7 +292,9 @@ class Transport:
             head = ask.method == "HEAD"
             cap = ask.cap if response.status < 300 else _ERROR_BYTES
             body = b"" if head else await self._read(ask, response, cap)
-            return Answer(status=response.status, headers=response.headers, body=body, url=url)
+            return Answer(
+                status=response.status, headers=response.headers, body=body, url=url, asked=ask.url
+            )
 
     def _headers(self, ask: Ask, passage: Passage, *, first: bool) -> Mapping[str, str]:
         if not first:

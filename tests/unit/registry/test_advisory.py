@@ -166,7 +166,7 @@ def test_ghsa_jxpm_75mh_9fp7_nothing_is_ever_pushed() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", [f"<{METADATA}>", "<http://127.0.0.1:1/x>", "<//evil.example/x>", "<https://e/x>"]
+    "target", [f"<{METADATA}>", "<//evil.example/x?last=1>", "<https://e/x?last=1>"]
 )
 async def test_ggcr_2332_the_next_page_is_on_the_same_host(target: str) -> None:
     page = get(
@@ -178,6 +178,26 @@ async def test_ggcr_2332_the_next_page_is_on_the_same_host(target: str) -> None:
     ):
         with pytest.raises(HostileAnswerError, match="another host"):
             await registry.list_tags(repository(server.host), at=AT)
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:1/x", "https://127.0.0.1/y"])
+async def test_a_next_page_on_another_port_or_scheme_is_asked_where_the_first_was(
+    place: str,
+) -> None:
+    """A proxy that ends TLS is not known to the registry behind it: only the query is used."""
+    first = get(
+        "/v2/app/tags/list?n=1000",
+        headers={"Link": f"<{place}?last=1&n=1000>; rel=next"},
+        body={"tags": ["1"]},
+    )
+    async with (
+        scripted(
+            locked(BASIC), first, get("/v2/app/tags/list?last=1&n=1000", body={"tags": ["2"]})
+        ) as server,
+        registry_at(server.url, environment=login(server.host)) as registry,
+    ):
+        listing = await registry.list_tags(repository(server.host), at=AT)
+    assert listing.names == {"1", "2"}
 
 
 @pytest.mark.parametrize("place", [METADATA, "https://[fd00:ec2::254]/", "https://localhost/"])

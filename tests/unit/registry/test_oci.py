@@ -34,6 +34,11 @@ def get(tag: str = "1", **answer: object) -> Exchange:
     return Exchange(method="GET", path=f"/v2/app/manifests/{tag}", **answer)  # type: ignore[arg-type]
 
 
+def tags(query: str, names: list[str], **answer: object) -> Exchange:
+    path = f"/v2/app/tags/list{query}"
+    return Exchange(method="GET", path=path, body={"tags": names}, **answer)  # type: ignore[arg-type]
+
+
 async def test_head_asks_once_with_the_whole_accept_list() -> None:
     sends = {"Accept": MANIFEST_ACCEPT, "Accept-Encoding": "identity", "Authorization": None}
     async with (
@@ -269,6 +274,133 @@ class TestTags:
         ):
             listing = await registry.list_tags(repository(server.host), at=AT)
             assert listing.names == {"a"}
+
+    async def test_a_full_page_without_link_is_asked_on(self) -> None:
+        """A server of distribution-spec 1.0: 2,001 tags, of which 1,000 were taken for all."""
+        names = [f"t{number:04}" for number in range(2001)]
+        async with (
+            scripted(
+                PING,
+                tags("?n=1000", names[:1000]),
+                tags("?n=1000&last=t0999", names[1000:2000]),
+                tags("?n=1000&last=t1999", names[2000:]),
+            ) as server,
+            registry_at(server.url) as registry,
+        ):
+            listing = await registry.list_tags(repository(server.host), at=AT)
+        assert (listing.names, listing.gap) == (frozenset(names), "")
+
+    async def test_a_page_that_is_exactly_full_is_the_whole(self) -> None:
+        names = [f"t{number:04}" for number in range(1000)]
+        async with (
+            scripted(PING, tags("?n=1000", names), tags("?n=1000&last=t0999", [])) as server,
+            registry_at(server.url) as registry,
+        ):
+            listing = await registry.list_tags(repository(server.host), at=AT)
+        assert (listing.names, listing.gap) == (frozenset(names), "")
+
+    async def test_a_link_is_believed_where_the_last_page_is_full(self) -> None:
+        names = [f"t{number:04}" for number in range(2000)]
+        link = {"Link": '</v2/app/tags/list?last=t0999&n=1000>; rel="next"'}
+        async with (
+            scripted(
+                PING,
+                tags("?n=1000", names[:1000], headers=link),
+                tags("?last=t0999&n=1000", names[1000:]),
+            ) as server,
+            registry_at(server.url) as registry,
+        ):
+            listing = await registry.list_tags(repository(server.host), at=AT)
+        assert (listing.names, listing.gap) == (frozenset(names), "")
+
+    @pytest.mark.parametrize(
+        ("whole", "less", "gap"),
+        [
+            (
+                1201,
+                None,
+                "",
+            ),  # a Nexus group: `n` cuts, `last` is not known, without both comes all
+            (1000, 1000, ""),  # CNCF distribution 2: neither is known, and this is the whole
+            (1000, 999, "there is no way to ask for more"),  # a cap that nothing lifts
+        ],
+    )
+    async def test_where_last_says_nothing_the_whole_is_asked_without_a_size(
+        self, whole: int, less: int | None, gap: str
+    ) -> None:
+        names = [f"t{number:04}" for number in range(whole)]
+        async with (
+            scripted(
+                PING,
+                tags("?n=1000", names[:1000]),
+                tags("?n=1000&last=t0999", names[:1000]),
+                tags("", names),
+                *([tags("?n=999", names[:less])] if less else []),
+            ) as server,
+            registry_at(server.url) as registry,
+        ):
+            listing = await registry.list_tags(repository(server.host), at=AT)
+        assert listing.names == {*names}
+        assert gap in listing.gap
+        assert bool(gap) is bool(listing.gap)
+
+    async def test_a_server_that_takes_no_last_may_refuse_it(self) -> None:
+        names = [f"t{number:04}" for number in range(1000)]
+        async with (
+            scripted(
+                PING,
+                tags("?n=1000", names),
+                tags("?n=1000&last=t0999", [], status=400),
+                tags("", [], status=500),
+            ) as server,
+            registry_at(server.url, patience_seconds=0) as registry,
+        ):
+            listing = await registry.list_tags(repository(server.host), at=AT)
+        assert listing.names == {*names}
+        assert "the registry fails (500)" in listing.gap
+
+    async def test_a_redirect_that_drops_the_query_gets_it_back(self) -> None:
+        """registry.k8s.io (issue 326): every page was the first, called "pages without an end"."""
+        place = "/v2/k8s-artifacts-prod/images/app/tags/list"
+        moved = {"Location": place}
+        link = {"Link": f'<{place}?last=b&n=1000>; rel="next"'}
+        async with (
+            scripted(
+                PING,
+                tags("?n=1000", [], status=307, headers=moved),
+                Exchange(
+                    method="GET", path=f"{place}?n=1000", headers=link, body={"tags": ["a", "b"]}
+                ),
+                tags("?last=b&n=1000", [], status=307, headers=moved),
+                Exchange(method="GET", path=f"{place}?last=b&n=1000", body={"tags": ["c"]}),
+            ) as server,
+            registry_at(server.url) as registry,
+        ):
+            listing = await registry.list_tags(repository(server.host), at=AT)
+        assert (listing.names, listing.gap) == (frozenset("abc"), "")
+
+    async def test_a_link_that_counts_and_repeats_is_no_whole_list(self) -> None:
+        """Artifactory 7.46 names the size as the last tag; other clients ask for ever."""
+        link = {"Link": '</v2/app/tags/list?last=1000&n=1000>; rel="next"'}
+        names = [f"t{number:04}" for number in range(1000)]
+        async with (
+            scripted(
+                PING,
+                tags("?n=1000", names, headers=link),
+                tags("?last=1000&n=1000", names, headers=link),
+            ) as server,
+            registry_at(server.url) as registry,
+        ):
+            with pytest.raises(HostileAnswerError, match="pages without an end"):
+                await registry.list_tags(repository(server.host), at=AT)
+
+    async def test_nexus_names_a_path_that_is_not_served(self) -> None:
+        place = "http://{host}/repository/docker-proxy/v2/app/tags/list?n=1000&last=b"
+        async with scripted(PING) as server, registry_at(server.url) as registry:
+            link = {"Link": f'<{place.format(host=server.host)}>; rel="next"'}
+            server.expect(tags("?n=1000", ["a", "b"], headers=link), tags("?n=1000&last=b", ["c"]))
+            listing = await registry.list_tags(repository(server.host), at=AT)
+        assert listing.names == {"a", "b", "c"}
 
     async def test_html_is_no_list(self) -> None:
         html = Exchange(

@@ -216,3 +216,24 @@ async def test_a_refused_list_of_repositories_asks_the_registrys_own() -> None:
     ):
         found = await client.list_repositories("team/")
     assert [repository.path for repository in found] == ["team/a"]
+
+
+async def test_fewer_artifacts_than_harbor_counts_are_not_the_whole() -> None:
+    path = (
+        "/api/v2.0/projects/team/repositories/sub%252Fapp/artifacts"
+        "?q=tags%3D*&sort=-push_time&with_tag=true&page_size=100&page="
+    )
+    page = Exchange(
+        method="GET",
+        path=f"{path}1",
+        body=samples("harbor")["artifacts"],
+        headers={"X-Total-Count": "5"},
+    )
+    empty = Exchange(method="GET", path=f"{path}2", body=[], headers={"X-Total-Count": "5"})
+    async with (
+        scripted(PROJECT, page, empty) as server,
+        registry_at(server.url, kind="harbor") as client,
+    ):
+        found = await client.list_tags(repository(server.host, PATH), at=AT)
+    assert found.names == {"latest", "v1", "v2"}
+    assert found.gap == "Harbor counts 5 artifacts with tags, and lists 2"
