@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from yarl import URL
 
@@ -23,11 +23,21 @@ _PAGE_BYTES = 16 * 1024 * 1024
 class Api:
     """GET requests to one registry's API, counted as `catalogue`.
 
-    It is at `catalogue_endpoint`, else at `place`, else where the registry itself is.
+    It is at `catalogue_endpoint`, else at `place`, else where the registry itself is. `limit_of`,
+    `limit_seconds`: see `Ask`.
     """
 
-    def __init__(self, context: CatalogueContext, *, place: str | None = None) -> None:
+    def __init__(
+        self,
+        context: CatalogueContext,
+        *,
+        place: str | None = None,
+        limit_of: Callable[[Answer], str] | None = None,
+        limit_seconds: float | None = None,
+    ) -> None:
         self._context = context
+        self._limit_of = limit_of
+        self._limit_seconds = limit_seconds
         self._named = context.endpoint or (URL(place) if place else None)
         self._transport: Transport | None = None
 
@@ -92,6 +102,8 @@ class Api:
                 cap=_PAGE_BYTES,
                 headers=headers,
                 authorization=authorization,
+                limit_of=self._limit_of,
+                limit_seconds=self._limit_seconds,
             )
         )
 

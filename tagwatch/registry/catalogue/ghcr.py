@@ -2,21 +2,24 @@
 
 `GET /orgs|users/<owner>/packages/container/<name>/versions` (REST API of 2022-11-28). It wants a
 token, also for public packages; without one the tags list is read. Its order says nothing about
-when a tag moved: the whole is read every time, 100 versions a request, untagged ones among them.
+when a tag moved: the whole is read every time, 100 versions a request, untagged ones among them. So
+a package of many versions (46 pages have been seen) is cheaper to read by its tags list.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from urllib.parse import quote
 
 import msgspec
 
-from tagwatch.errors import DeniedError, RegistryError
-from tagwatch.image.digest import Digest
-from tagwatch.image.reference import Repository
+from tagwatch.errors import DeniedError, RateLimitedError, RegistryError
+from tagwatch.image.digest import Digest, is_digest
+from tagwatch.image.reference import Repository, is_tag
+from tagwatch.image.snapshot import TagObservation
 from tagwatch.registry.catalogue.api import Api, named
 from tagwatch.registry.catalogue.fallback import PlainList
 from tagwatch.registry.catalogue.interface import CatalogueContext
@@ -30,6 +33,7 @@ from tagwatch.registry.catalogue.newest_first import (
 from tagwatch.registry.credential.interface import CredentialKind
 from tagwatch.registry.interface import Listing
 from tagwatch.registry.login.token import is_header_safe
+from tagwatch.registry.request.transport import Answer
 from tagwatch.registry.wire import decode, next_link
 
 __all__ = ["GhcrCatalogue"]
@@ -37,6 +41,9 @@ __all__ = ["GhcrCatalogue"]
 _API = "https://api.github.com"
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _MAX_PAGES = 1000
+_MOST_PAGES = 10  # of a package that is read by this API; more cost more than a HEAD a watched tag
+_LAST = re.compile(r"[?&]page=(\d{1,6})[^<>]*>\s*;\s*rel=\"last\"", re.ASCII)
+_LIMIT_SECONDS = 60.0  # what GitHub wants where its secondary limit tells no time
 _PACKAGES = "?package_type=container&per_page=100"
 _QUERY = "?state=active&per_page=100"
 
@@ -71,7 +78,7 @@ class GhcrCatalogue:
     def __init__(self, context: CatalogueContext) -> None:
         self._host = context.host
         self._oci = context.oci
-        self._api = Api(context, place=_API)
+        self._api = Api(context, place=_API, limit_of=_limit_of, limit_seconds=_LIMIT_SECONDS)
         self._plain = PlainList(context)
         self._owners: dict[str, str] = {}
         self._asking = asyncio.Lock()
@@ -84,20 +91,40 @@ class GhcrCatalogue:
         known: Mapping[str, Digest] | None,
         at: datetime,
     ) -> Listing:
-        """See `Catalogue.list_tags`. Always the whole."""
+        """See `Catalogue.list_tags`. Always the whole.
+
+        Of a package with many pages of versions the first and the tags list.
+        """
         authorization = await self._authorization(repository.path)
         if authorization is None:
             return await self._plain.list_tags(
                 repository, "GitHub's API wants a token that may read packages"
             )
         try:
+            first, pages = await self._page(repository, _QUERY, authorization)
+            if pages > _MOST_PAGES:
+                return await self._plain.list_tags(
+                    repository,
+                    f"its package has {pages} pages of versions",
+                    read=_observations(first),
+                )
+
+            async def fetch(cursor: str | None) -> Page:
+                if cursor is None:
+                    return first
+                return (await self._page(repository, cursor, authorization))[0]
+
             return await read_newest_first(
-                lambda cursor: self._page(repository, cursor or _QUERY, authorization),
+                fetch,
                 host=self._host,
                 watermark=None,
                 known=known,
                 at=at,
                 head=lambda tag: self._oci.head(repository, tag),
+            )
+        except RateLimitedError as error:
+            return await self._plain.list_tags(
+                repository, f"GitHub's API limits requests: {error.hint}"
             )
         except RegistryError as error:
             return await self._plain.after(error, repository)
@@ -130,7 +157,10 @@ class GhcrCatalogue:
             query = f"?{link.raw_query_string}"
         raise endless(self._host, doing)
 
-    async def _page(self, repository: Repository, query: str, authorization: str) -> Page:
+    async def _page(
+        self, repository: Repository, query: str, authorization: str
+    ) -> tuple[Page, int]:
+        """A page, and how many there are."""
         owner, _, package = repository.path.partition("/")
         doing = f"listing the versions of {repository.path!r} by GitHub's API"
         place = await self._place(owner, authorization)
@@ -142,10 +172,12 @@ class GhcrCatalogue:
         )
         versions = decode(answer, list[_Version], host=self._host, doing=doing)
         link = next_link(answer)
-        return Page(
+        page = Page(
             entries=tuple(entry for version in versions for entry in _entries(version)),
             next=f"?{link.raw_query_string}" if link is not None else None,
         )
+        last = _LAST.search(answer.headers.get("Link", ""))
+        return page, int(last[1]) if last else 1
 
     async def _place(self, owner: str, authorization: str) -> str:
         """Where an owner's packages are: organisations and users have different paths."""
@@ -165,6 +197,23 @@ class GhcrCatalogue:
         if credential is None or credential.kind is not CredentialKind.PASSWORD:
             return None
         return f"Bearer {credential.secret}" if is_header_safe(credential.secret) else None
+
+
+def _limit_of(answer: Answer) -> str:
+    """What GitHub's limits are called: most come with 403 (REST API, "Rate limits")."""
+    if answer.status not in (403, 429):
+        return ""
+    is_spent = answer.headers.get("X-RateLimit-Remaining", "").strip() == "0"
+    return "rate limit" if is_spent or b"rate limit" in answer.body.lower() else ""
+
+
+def _observations(page: Page) -> tuple[TagObservation, ...]:
+    """What a page tells: a tag is one version's at a time."""
+    return tuple(
+        TagObservation(tag=entry.tag, digest=Digest(entry.digest), pushed_at=entry.pushed_at)
+        for entry in {entry.tag: entry for entry in reversed(page.entries)}.values()
+        if is_tag(entry.tag) and entry.digest is not None and is_digest(entry.digest)
+    )
 
 
 def _entries(version: _Version) -> list[Entry]:

@@ -89,7 +89,7 @@ def refusal(
     said = f"{status} {code}" if code else str(status)
     where = f"{host}: {doing}"
     match status:
-        case 401 | 403:
+        case 401 | 403 if not limit:
             return DeniedError(f"{where}: denied ({said})", hint=hint or _HIDDEN, status=status)
         case 404 | 410:
             return NotFoundError(

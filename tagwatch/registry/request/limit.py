@@ -73,8 +73,13 @@ def quota_of(headers: Mapping[str, str]) -> Quota | None:
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """How long to wait, from `Retry-After` or `X-Retry-After`: seconds, a date or a unix time."""
+    """How long to wait, from `Retry-After` or `X-Retry-After`: seconds, a date or a unix time.
+
+    Else, of a window of requests that is spent, until `X-RateLimit-Reset` (GitHub).
+    """
     text = (headers.get("Retry-After") or headers.get("X-Retry-After") or "").strip()
+    if not text and headers.get("X-RateLimit-Remaining", "").strip() == "0":
+        text = headers.get("X-RateLimit-Reset", "").strip()
     if not text:
         return None
     try:

@@ -58,9 +58,10 @@ class Ask:
     where the boundary lets credentials go. `cap`: bytes of the answer, decoded. `follow`: take
     redirects; `keep_query`: with this request's query where the server leaves it out of its
     redirect (kubernetes/registry.k8s.io#326: every page would be the first). `limit_of`: what an
-    answer calls it that there were too many requests, beside a 429. `is_stale`: whether
-    `authorization` has ended by the time that the request's turn comes; `next`: it waited for a
-    turn already, and does not wait behind the others again.
+    answer calls it that there were too many requests, beside a 429; `limit_seconds`: the pause
+    that this wants where the answer tells none. `is_stale`: whether `authorization` has ended by
+    the time that the request's turn comes; `next`: it waited for a turn already, and does not wait
+    behind the others again.
     """
 
     method: Literal["GET", "HEAD", "POST"]
@@ -75,6 +76,7 @@ class Ask:
     follow: bool = True
     keep_query: bool = False
     limit_of: Callable[[Answer], str] | None = None
+    limit_seconds: float | None = None
     is_stale: Callable[[], bool] | None = None
     next: bool = False
 
@@ -218,6 +220,8 @@ class Transport:
             return answer
         error = self.refusal(answer, ask.doing, limit=limit)
         pause = retry_after_seconds(answer.headers)
+        if pause is None and limit:
+            pause = ask.limit_seconds
         if isinstance(error, PullLimitError) and (
             pause is None or pause > self._settings.patience_seconds
         ):

@@ -92,7 +92,10 @@ class GhcrDouble(Double):
         size, number = int(request.query["per_page"]), int(request.query.get("page", "1"))
         headers = {}
         if size * number < len(entries):
-            url = request.url.update_query(page=str(number + 1)).with_path("/organizations/1/x")
-            url = url.with_query({**request.query, "page": str(number + 1)})
-            headers["Link"] = f'<{url}>; rel="next", <{url}>; rel="last"'
+            links = {"next": number + 1, "last": -(-len(entries) // size)}
+            url = request.url.with_path("/organizations/1/x")
+            headers["Link"] = ", ".join(
+                f'<{url.with_query({**request.query, "page": str(page)})}>; rel="{rel}"'
+                for rel, page in links.items()
+            )
         return web.json_response(entries[size * (number - 1) : size * number], headers=headers)
