@@ -37,23 +37,42 @@ def pull_grant(path: str) -> Grant:
 
 
 class Authorizer:
-    """Answers a registry's challenges. The last one seen serves all repositories of the host."""
+    """Answers a registry's challenges.
+
+    The ping's, else the first one seen, serves all repositories of the host. One that names another
+    realm is its own repository's alone: nvcr.io sends to authn.nvidia.com for some (2026).
+    """
 
     def __init__(self, tokens: TokenCache, credentials: CredentialChain) -> None:
         self._tokens = tokens
         self._credentials = credentials
         self._challenge: Challenge | None = None
+        self._is_borrowed = False
+        self._own: dict[str, Challenge] = {}
         self._ready: dict[Grant, tuple[str, float]] = {}
         self._without: dict[Grant, bool] = {}
         self._refused: dict[str, tuple[Credential, DeniedError]] = {}
 
-    def learn(self, answer: Answer) -> bool:
-        """Take note of the challenge in a 401; False where it holds none that can be answered."""
+    def learn(self, answer: Answer, grant: Grant | None = None) -> None:
+        """Take note of the challenge in a 401, if it holds one that can be answered.
+
+        `grant`: what was asked for; None: the host itself.
+        """
         challenge = best_challenge(parse_challenges(answer.headers.getall("WWW-Authenticate", ())))
         if challenge is None:
-            return False
-        self._challenge = _absolute(challenge, answer.url)
-        return True
+            return
+        challenge = _absolute(challenge, answer.url)
+        if grant is None or self._challenge is None:
+            self._is_borrowed = grant is not None
+        elif _place(challenge) != _place(self._challenge):
+            self._own[grant.path] = challenge
+            return
+        self._challenge = challenge
+        if grant is not None:
+            self._own.pop(grant.path, None)
+
+    def _challenge_of(self, grant: Grant) -> Challenge | None:
+        return self._own.get(grant.path, self._challenge)
 
     @property
     def token_server(self) -> URL | None:
@@ -79,9 +98,15 @@ class Authorizer:
 
     async def header(self, grant: Grant) -> str | None:
         """The header's value for `grant`; None: go without. Perhaps one token request."""
-        if self._challenge is None or self._without.get(grant):
+        challenge = self._challenge_of(grant)
+        if challenge is None or self._without.get(grant):
             return None
-        return self.ready(grant) or await self._answer(grant, self._challenge, ())
+        try:
+            return self.ready(grant) or await self._answer(grant, challenge, ())
+        except DeniedError:
+            if self._is_borrowed and grant.path not in self._own:
+                return None  # another repository's token server: this one's own answer tells
+            raise
 
     async def renew(self, answer: Answer, grant: Grant, refused: str | None) -> str | None:
         """Another value after a 401 or 403 that used `refused`; None where there is no other.
@@ -89,8 +114,8 @@ class Authorizer:
         A 403 means that the login itself has ended (ECR), or that it may not read this.
         """
         self._ready.pop(grant, None)
-        self.learn(answer)  # gcr.io has answered 401 without one: then the ping's serves
-        challenge = self._challenge
+        self.learn(answer, grant)  # gcr.io has answered 401 without one: then the ping's serves
+        challenge = self._challenge_of(grant)
         if challenge is None:
             return None
         renewed = refused
@@ -243,6 +268,11 @@ class Authorizer:
         if value is not None:
             self._ready[grant] = (value, ends_at)
         return value
+
+
+def _place(challenge: Challenge) -> tuple[str, str]:
+    """What makes a challenge another one; the realm of Basic is text."""
+    return challenge.scheme, challenge.realm if challenge.scheme == "bearer" else ""
 
 
 def _host(challenge: Challenge) -> str:

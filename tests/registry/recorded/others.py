@@ -191,7 +191,6 @@ CASES = (
             served("/v2/nvidia/cuda/manifests/13", sends={"Authorization": "Bearer T"}),
         ),
         reads={"nvidia/cuda:13": DIGEST},
-        wrong="a second realm: one repository's challenge is taken for the host's (issue 11, 6)",
     ),
     # It names no service: none is asked for.
     _case(

@@ -286,6 +286,80 @@ class TestStaleLogins:
                         await registry.head(repository(server.host, "private"), tag)
 
 
+class TestChallenges:
+    async def test_a_challenge_that_names_another_realm_is_its_repositorys_alone(self) -> None:
+        """nvcr.io, 2026: one expired token denied every other repository for the rest of a run."""
+        async with scripted() as server:
+            first, other = bearer(f"{server.url}/token"), bearer(f"{server.url}/authn")
+            scope = {name: token_path(f"repository:{name}:pull") for name in ("gone", "one", "two")}
+            authn = scope["gone"].replace("/token", "/authn")
+            server.expect(
+                ping(first),
+                token("1", scope["one"]),
+                good("Bearer 1", path="one"),
+                token("g", scope["gone"]),
+                head(path="gone", status=401, headers=other, sends={"Authorization": "Bearer g"}),
+                token({}, authn, status=403),
+                token("2", scope["two"]),
+                good("Bearer 2", path="two"),
+                head("2", "one", headers=GOOD, sends={"Authorization": "Bearer 1"}),
+            )
+            async with registry_at(server.url) as registry:
+                assert await registry.head(repository(server.host, "one"), "1")
+                with pytest.raises(DeniedError):
+                    await registry.head(repository(server.host, "gone"), "1")
+                assert await registry.head(repository(server.host, "two"), "1")
+                assert await registry.head(repository(server.host, "one"), "2")
+
+    async def test_another_realm_is_answered_and_remembered_for_its_repository(self) -> None:
+        async with scripted() as server:
+            first, other = bearer(f"{server.url}/token"), bearer(f"{server.url}/authn")
+            server.expect(
+                ping(first),
+                token("a"),
+                head(status=401, headers=other, sends={"Authorization": "Bearer a"}),
+                token("b", token_path().replace("/token", "/authn")),
+                good("Bearer b"),
+                good("Bearer b", "2"),
+            )
+            async with registry_at(server.url) as registry:
+                for tag in ("1", "2"):
+                    assert await registry.head(repository(server.host), tag)
+
+    async def test_where_the_ping_names_none_a_repository_is_asked_for_its_own(self) -> None:
+        """What another repository's answer named is tried, and its refusal decides nothing."""
+        async with scripted() as server:
+            own, other = bearer(f"{server.url}/token"), bearer(f"{server.url}/authn")
+            gone, two = (token_path(f"repository:{name}:pull") for name in ("gone", "two"))
+            server.expect(
+                Exchange(method="GET", path="/v2/"),
+                head(path="gone", status=401, headers=other),
+                token({}, gone.replace("/token", "/authn"), status=403),
+                token({}, two.replace("/token", "/authn"), status=403),
+                head(path="two", status=401, headers=own, sends={"Authorization": None}),
+                token("2", two),
+                good("Bearer 2", path="two"),
+            )
+            async with registry_at(server.url) as registry:
+                with pytest.raises(DeniedError):
+                    await registry.head(repository(server.host, "gone"), "1")
+                assert await registry.head(repository(server.host, "two"), "1")
+
+    async def test_no_credential_goes_to_the_other_realm(self) -> None:
+        async with scripted() as thief, scripted() as server:
+            thief.expect(token({}, status=403, sends={"Authorization": None}))
+            server.expect(
+                ping(bearer(f"{server.url}/token")),
+                token("t", token_path(account="me"), sends={"Authorization": BASIC}),
+                head(status=401, headers=bearer(f"{thief.url}/token")),
+            )
+            async with registry_at(
+                server.url, environment=login(server.host), redirect_hosts=(thief.host,)
+            ) as registry:
+                with pytest.raises(DeniedError, match="403"):
+                    await registry.head(repository(server.host), "1")
+
+
 class TestCredentials:
     async def test_basic_goes_to_the_registry(self) -> None:
         async with scripted() as server:
