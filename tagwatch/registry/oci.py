@@ -37,9 +37,10 @@ from tagwatch.registry.endpoint import Endpoint
 from tagwatch.registry.interface import MAX_BLOB_BYTES
 from tagwatch.registry.login.authorization import Authorizer, Grant, pull_grant
 from tagwatch.registry.name_list import Decode, NameList
+from tagwatch.registry.request.safety import origin_of
 from tagwatch.registry.request.transport import Answer, Ask, StaleError, Transport
 from tagwatch.registry.wire import RepositoryList, TagList, decode, foreign_answer, is_html
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, replace
 
 __all__ = ["OciClient", "TagNames"]
 
@@ -155,10 +156,16 @@ class OciClient:
             authorization=value,
             json=json,
             is_stale=self.authorizer.staleness(grant, value),
+            onward=self.authorizer.onward(grant),
             keep_query=keep_query,
         )
         answer, value = await self._in_turn(ask, grant)
-        if answer.status in (401, 403):
+        if answer.status == 401 and answer.is_elsewhere:
+            if await self.authorizer.go_on(answer, grant):
+                answer = await self.transport.send(
+                    replace(ask, onward=self.authorizer.onward(grant), next=True, is_stale=None)
+                )
+        elif answer.status in (401, 403):
             renewed = await self.authorizer.renew(answer, grant, value)
             if renewed is not None:
                 is_stale = self.authorizer.staleness(grant, renewed)
@@ -172,7 +179,13 @@ class OciClient:
         return answer
 
     async def _denial(self, answer: Answer, doing: str, grant: Grant) -> DeniedError:
-        hint = await self.authorizer.hint(grant)
+        if answer.is_elsewhere and answer.status == 401:
+            place = str(origin_of(answer.url))
+            hint = (
+                f"it sends its client on to {place!r}, without a login: name that registry itself"
+            )
+        else:
+            hint = await self.authorizer.hint(grant)
         error = self.transport.refusal(answer, doing, hint=hint)
         assert isinstance(error, DeniedError)
         return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from yarl import URL
@@ -15,6 +15,7 @@ from tagwatch.registry.credential.chain import CredentialChain, Found
 from tagwatch.registry.credential.interface import Credential, CredentialKind
 from tagwatch.registry.login.challenge import Challenge, best_challenge, parse_challenges
 from tagwatch.registry.login.token import TokenCache, basic, is_header_safe
+from tagwatch.registry.request.safety import Origin, origin_of
 from tagwatch.registry.request.transport import Answer
 
 __all__ = ["Authorizer", "Grant", "pull_grant"]
@@ -50,14 +51,18 @@ class Authorizer:
         self._is_borrowed = False
         self._own: dict[str, Challenge] = {}
         self._ready: dict[Grant, tuple[str, float]] = {}
+        self._onward: dict[Grant, dict[Origin, tuple[str, float]]] = {}
         self._without: dict[Grant, bool] = {}
         self._refused: dict[str, tuple[Credential, DeniedError]] = {}
 
     def learn(self, answer: Answer, grant: Grant | None = None) -> None:
         """Take note of the challenge in a 401, if it holds one that can be answered.
 
-        `grant`: what was asked for; None: the host itself.
+        `grant`: what was asked for; None: the host itself. Where a redirect leads, another registry
+        speaks for itself.
         """
+        if answer.is_elsewhere:
+            return
         challenge = best_challenge(parse_challenges(answer.headers.getall("WWW-Authenticate", ())))
         if challenge is None:
             return
@@ -125,6 +130,33 @@ class Authorizer:
         if renewed == refused and await self._log_in_again(grant, credential):
             renewed = await self._answer(grant, challenge, challenge.scopes, refused=refused)
         return renewed if renewed != refused else None
+
+    def onward(self, grant: Grant) -> Mapping[Origin, str]:
+        """Everybody's tokens for the places that redirects led to, as far as they last."""
+        now = asyncio.get_running_loop().time()
+        known = self._onward.get(grant, {})
+        return {origin: value for origin, (value, ends_at) in known.items() if now < ends_at}
+
+    async def go_on(self, answer: Answer, grant: Grant) -> bool:
+        """True where the registry that a redirect led to has a token for everybody, now `onward`.
+
+        Vanity domains send their clients to a registry with a token server of its own. No login
+        goes there: neither this registry's, nor the user's for that one.
+        """
+        challenge = best_challenge(parse_challenges(answer.headers.getall("WWW-Authenticate", ())))
+        if challenge is None or challenge.scheme != "bearer":
+            return False
+        known = self._onward.setdefault(grant, {})
+        origin = origin_of(answer.url)
+        old = known.get(origin, ("", 0.0))[0].removeprefix("Bearer ")
+        token, ends_at = await self._tokens.token(
+            _absolute(challenge, answer.url),
+            challenge.scopes or (grant.scope,),
+            None,
+            refused=old or None,
+        )
+        known[origin] = f"Bearer {token}", ends_at
+        return token != old
 
     async def verify(self, path: str) -> str | None:
         """Log in as `docker login` does: the header's value that is left to try, if any.

@@ -56,7 +56,8 @@ class Ask:
     `kind` is what it counts as, `doing` what a message says was being done.
     `authorization` and `form` may hold secrets: they are sent to `url`'s origin alone, and only
     where the boundary lets credentials go. `cap`: bytes of the answer, decoded. `follow`: take
-    redirects; `keep_query`: with this request's query where the server leaves it out of its
+    redirects, of which each host gets its own of `onward`, tokens that everybody may have, and no
+    other; `keep_query`: with this request's query where the server leaves it out of its
     redirect (kubernetes/registry.k8s.io#326: every page would be the first). `limit_of`: what an
     answer calls it that there were too many requests, beside a 429; `limit_seconds`: the pause
     that this wants where the answer tells none. `is_stale`: whether `authorization` has ended by
@@ -74,6 +75,7 @@ class Ask:
     form: Mapping[str, str] | None = field(default=None, repr=False)
     json: bytes | None = field(default=None, repr=False)
     follow: bool = True
+    onward: Mapping[Origin, str] = field(default_factory=dict, repr=False)
     keep_query: bool = False
     limit_of: Callable[[Answer], str] | None = None
     limit_seconds: float | None = None
@@ -94,6 +96,11 @@ class Answer:
     body: bytes
     url: URL
     asked: URL
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """True where a redirect led to another origin than the one that was asked."""
+        return origin_of(self.url) != origin_of(self.asked)
 
     @property
     def media_type(self) -> str:
@@ -278,7 +285,7 @@ class Transport:
     async def _exchange(self, ask: Ask, url: URL, *, first: bool) -> Answer:
         """One request and its answer. `first`: at the origin that was asked, with credentials."""
         passage = self.boundary.permit(url)
-        headers = self._headers(ask, passage, first=first)
+        headers = self._headers(ask, url, passage, first=first)
         proxy = self._network.proxy_for(origin_of(url))
         if passage.guarded and proxy is not None:
             await self._network.guard(origin_of(url))
@@ -300,10 +307,13 @@ class Transport:
                 status=response.status, headers=response.headers, body=body, url=url, asked=ask.url
             )
 
-    def _headers(self, ask: Ask, passage: Passage, *, first: bool) -> Mapping[str, str]:
+    def _headers(self, ask: Ask, url: URL, passage: Passage, *, first: bool) -> Mapping[str, str]:
         if not first:
-            accept = ask.headers.get("Accept")
-            return {"Accept": accept} if accept else {}
+            own = {
+                "Accept": ask.headers.get("Accept"),
+                "Authorization": ask.onward.get(origin_of(url)),
+            }
+            return {name: value for name, value in own.items() if value}
         secret = ask.authorization is not None or ask.form is not None
         if secret and not passage.credentials:
             raise self._hostile(ask, f"credentials are not for {str(origin_of(ask.url))!r}")

@@ -288,6 +288,5 @@ CASES = (
             ),
         ),
         reads={"exists": True, "digest": DIGEST},
-        wrong="a login after a redirect to a token registry (issue 11, 6)",
     ),
 )

@@ -223,7 +223,6 @@ _VANITY = (
             ),
         ),
         reads={"exists": True, "digest": DIGEST},
-        wrong="a login after a redirect to a token registry (issue 11, 6)",
     ),
 )
 CASES = (*_REGISTRY, *_VANITY)

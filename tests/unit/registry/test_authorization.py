@@ -580,3 +580,90 @@ class TestForeignTokenServers:
                 with pytest.raises(DeniedError):
                     await registry.head(repository(server.host), "1")
             assert all(b"refresh" not in seen.body for seen in auth.seen)
+
+
+class TestVanityDomains:
+    """docker.getoutline.com (2026), lscr.io (2024): every path leads to a registry with tokens."""
+
+    async def test_the_registry_behind_a_redirect_gives_a_token_to_everybody(self) -> None:
+        async with scripted() as behind, scripted() as server:
+            moved = {"Location": f"{behind.url}/v2/"}
+            scope = "repository:there/app:pull"
+            challenge = bearer(f"{behind.url}/token", scope=scope)
+            server.expect(
+                Exchange(method="GET", path="/v2/", status=307, headers=moved, sends=ANONYMOUS),
+                *(head(tag, status=307, headers=there(behind, tag), times=0) for tag in "123"),
+            )
+            behind.expect(
+                Exchange(method="GET", path="/v2/", status=401, headers=challenge),
+                head("1", "there/app", status=401, headers=challenge, sends=ANONYMOUS),
+                token("t", token_path(scope), sends=ANONYMOUS),
+                good("Bearer t", path="there/app"),
+                good("Bearer t", "2", path="there/app"),
+                head("3", "there/app", status=401, headers=challenge),
+                token("u", token_path(scope), sends=ANONYMOUS),
+                good("Bearer u", "3", path="there/app"),
+            )
+            logins = {**login(server.host)}
+            async with registry_at(
+                server.url, environment=logins, redirect_hosts=(behind.host,)
+            ) as registry:
+                for tag in "123":
+                    assert await registry.head(repository(server.host), tag)
+            sent = [seen.headers.get("Authorization") for seen in (*server.seen, *behind.seen)]
+            assert {*sent} == {None, "Bearer t", "Bearer u"}
+            assert all("Authorization" not in seen.headers for seen in server.seen)
+
+    async def test_what_is_private_there_says_which_registry_to_name(self) -> None:
+        async with scripted() as behind, scripted() as server:
+            challenge = bearer(f"{behind.url}/token", scope=SCOPE)
+            server.expect(
+                Exchange(method="GET", path="/v2/"),
+                head(status=307, headers=there(behind), times=2),
+            )
+            behind.expect(
+                head("1", "there/app", status=401, headers=challenge, times=2),
+                token("t"),
+            )
+            logins = login(server.host)
+            async with registry_at(
+                server.url, environment=logins, redirect_hosts=(behind.host,)
+            ) as registry:
+                with pytest.raises(DeniedError) as caught:
+                    await registry.head(repository(server.host), "1")
+        assert f"on to {behind.host!r}, without a login" in caught.value.hint
+
+    async def test_a_token_of_one_place_is_not_sent_to_the_next(self) -> None:
+        """The registry behind may send on as well: nothing goes there."""
+        async with scripted() as last, scripted() as behind, scripted() as server:
+            challenge = bearer(f"{behind.url}/token", scope=SCOPE)
+            server.expect(
+                Exchange(method="GET", path="/v2/"),
+                head(status=307, headers=there(behind), times=2),
+            )
+            behind.expect(
+                head("1", "there/app", status=401, headers=challenge),
+                token("t"),
+                head("1", "there/app", status=307, headers=there(last)),
+            )
+            last.expect(head("1", "there/app", headers=GOOD, sends=ANONYMOUS))
+            async with registry_at(server.url, redirect_hosts=(behind.host, last.host)) as registry:
+                assert await registry.head(repository(server.host), "1")
+
+    async def test_no_token_is_asked_for_at_a_private_place(self) -> None:
+        async with scripted() as thief, scripted() as behind, scripted() as server:
+            server.expect(
+                Exchange(method="GET", path="/v2/"), head(status=307, headers=there(behind))
+            )
+            behind.expect(head("1", "there/app", status=401, headers=bearer(f"{thief.url}/token")))
+            async with registry_at(server.url, redirect_hosts=(behind.host,)) as registry:
+                with pytest.raises(HostileAnswerError):
+                    await registry.head(repository(server.host), "1")
+            assert thief.seen == []
+
+
+def there(server: Scripted, tag: str = "1") -> dict[str, str]:
+    return {"Location": f"{server.url}/v2/there/app/manifests/{tag}"}
+
+
+ANONYMOUS: dict[str, str | None] = {"Authorization": None}
