@@ -105,7 +105,7 @@ FLOORS: dict[str, str] = {
         aws
         credential
         login
-        endpoint name_list
+        endpoint
         oci
         catalogue
         client

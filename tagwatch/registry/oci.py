@@ -36,10 +36,17 @@ from tagwatch.image.snapshot import Document, TagObservation
 from tagwatch.registry.endpoint import Endpoint
 from tagwatch.registry.interface import MAX_BLOB_BYTES
 from tagwatch.registry.login.authorization import Authorizer, Grant, pull_grant
-from tagwatch.registry.name_list import Decode, NameList
 from tagwatch.registry.request.safety import origin_of
 from tagwatch.registry.request.transport import Answer, Ask, StaleError, Transport
-from tagwatch.registry.wire import RepositoryList, TagList, decode, foreign_answer, is_html
+from tagwatch.registry.wire import (
+    Decode,
+    NameList,
+    RepositoryList,
+    TagList,
+    decode,
+    foreign_answer,
+    is_html,
+)
 from tagwatch.value import dataclass, replace
 
 __all__ = ["OciClient", "TagNames"]
