@@ -33,6 +33,8 @@ from tagwatch.workspace.find import (
 __all__ = ["MAX_FILE_BYTES", "read_bytes", "read_targets"]
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
+# A pipe that nobody writes to keeps nobody waiting; Windows has no such flags, and one of its own.
+_FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 _MAX_COMPANIONS = 256  # of one file
 _MAX_CACHE_BYTES = 16 * 1024 * 1024
 
@@ -63,7 +65,7 @@ def read_targets(
 def read_bytes(path: Path) -> bytes:
     """Return a regular file's bytes. Raises `InputError`: missing, too big or binary."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, _FLAGS)
         with os.fdopen(descriptor, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_FILE_BYTES:

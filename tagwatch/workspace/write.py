@@ -45,9 +45,11 @@ def _replace(real: Path, new: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(new)
             file.flush()
-            with contextlib.suppress(PermissionError):  # only root may give a file away
-                os.fchown(file.fileno(), status.st_uid, status.st_gid)
-            os.fchmod(file.fileno(), status.st_mode & 0o7777)
+            if hasattr(os, "fchown"):  # not on Windows
+                with contextlib.suppress(PermissionError):  # only root may give a file away
+                    os.fchown(file.fileno(), status.st_uid, status.st_gid)
+            if hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), status.st_mode & 0o7777)
             os.fsync(file.fileno())
         Path(temporary).replace(real)
     except BaseException:

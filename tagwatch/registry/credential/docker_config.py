@@ -139,20 +139,22 @@ def _places(context: CredentialContext) -> Iterator[_Place]:
     environment, home = context.environment, context.home
     if text := environment.get("DOCKER_AUTH_CONFIG"):
         yield _Place(name="DOCKER_AUTH_CONFIG", text=text)
-    runtime = environment.get("XDG_RUNTIME_DIR")
-    session = Path(runtime) if runtime else Path(f"/run/containers/{os.getuid()}")
     user = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
     docker = Path(environment.get("DOCKER_CONFIG") or home / ".docker")
-    paths = [
-        docker / "config.json",
-        (session / "containers" if runtime else session) / "auth.json",
-        user / "containers" / "auth.json",
-    ]
+    paths = [docker / "config.json", *_session(environment), user / "containers" / "auth.json"]
     if named := environment.get("REGISTRY_AUTH_FILE"):
         paths.insert(0, Path(named))
     yield from (_Place(name=str(path), path=path) for path in paths)
     legacy = home / ".dockercfg"
     yield _Place(name=str(legacy), path=legacy, bare=True)
+
+
+def _session(environment: Mapping[str, str]) -> Iterator[Path]:
+    """Where podman keeps the logins of a session; nowhere on a system without user numbers."""
+    if runtime := environment.get("XDG_RUNTIME_DIR"):
+        yield Path(runtime) / "containers" / "auth.json"
+    elif hasattr(os, "getuid"):
+        yield Path(f"/run/containers/{os.getuid()}/auth.json")
 
 
 def _read(place: _Place) -> _Config | None:

@@ -350,6 +350,11 @@ class LayoutRegistry:
 @contextmanager
 def open_layout(path: Path) -> Iterator[LayoutRegistry]:
     """The images of a layout folder or archive. Raises `RegistryError`."""
+    if path.is_dir() and not hasattr(os, "O_DIRECTORY"):
+        raise UnavailableError(
+            f"{str(path)!r} cannot be opened: this system opens no folder without following links",
+            hint="name an archive (oci-archive:…)",
+        )
     try:
         files: _Files = _Folder(path) if path.is_dir() else _Archive(path)
     except OSError as error:
