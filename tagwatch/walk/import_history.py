@@ -87,7 +87,8 @@ async def _steps(
     """Return what the registry remembers, and what it could not tell. Raises `RegistryError`."""
     steps = await registry.history(repository)
     if steps:
-        return steps, ()
+        # An end that is to come (Quay's expiring tags) is none: the tag is served.
+        return [(seen, None if until and until > at else until) for seen, until in steps], ()
     listing = await registry.list_tags(repository, at=at)
     steps = [(seen, None) for seen in listing.observations if seen.pushed_at is not None]
     problems = [*listing.warnings, *([listing.gap] if listing.gap else [])]

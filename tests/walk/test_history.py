@@ -199,6 +199,21 @@ async def test_quay_remembers_every_digest(place: Workplace) -> None:
     assert held["digest"] == old
 
 
+async def test_a_tag_that_quay_is_going_to_delete_is_served_still(place: Workplace) -> None:
+    """Its interval ended tomorrow, in the ledger of today."""
+    double = QuayDouble()
+    now = double.warehouse.push("team/app", "pr-1", at=LONG_AGO)
+    end = datetime.now(UTC) + timedelta(days=1, hours=1)
+    double.expiring["pr-1"] = end
+    async with double.serving():
+        await told(place, double, "team/app")
+        (interval,) = await intervals(place, f"{double.host}/team/app:pr-1")
+        place.write("Dockerfile", f"FROM {double.host}/team/app:pr-1\n")
+        done = await place.run("check", "Dockerfile")
+    assert (interval["digest"], interval["ended"]) == (now, False)
+    assert f"Quay deletes 'pr-1' on {end:%Y-%m-%d}: the tag expires" in done.out
+
+
 async def test_registries_that_know_when_a_tag_was_pushed_last(place: Workplace) -> None:
     place.environment |= ENVIRONMENT
     for double, image, more in (

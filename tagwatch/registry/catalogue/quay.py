@@ -7,7 +7,7 @@ The API knows OAuth tokens (`$oauthtoken` as user name) and no robot accounts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -24,6 +24,7 @@ from tagwatch.registry.catalogue.newest_first import Entry, Page, endless, read_
 from tagwatch.registry.interface import Listing
 from tagwatch.registry.login.token import is_header_safe
 from tagwatch.registry.wire import decode
+from tagwatch.value import replace
 
 __all__ = ["QuayCatalogue"]
 
@@ -77,18 +78,20 @@ class QuayCatalogue:
         known: Mapping[str, Digest] | None,
         at: datetime,
     ) -> Listing:
-        """See `Catalogue.list_tags`."""
+        """See `Catalogue.list_tags`. Tags that Quay is going to delete are a warning."""
+        ends: dict[str, datetime] = {}
 
         async def fetch(cursor: str | None) -> Page:
             number = int(cursor or 1)
             found = await self._page(repository, number, active=True)
+            ends.update(_ends(found.tags, at))
             return Page(
                 entries=tuple(map(_entry, found.tags)),
                 next=str(number + 1) if found.has_additional else None,
             )
 
         try:
-            return await read_newest_first(
+            listing = await read_newest_first(
                 fetch,
                 host=self._host,
                 watermark=watermark,
@@ -98,6 +101,7 @@ class QuayCatalogue:
             )
         except RegistryError as error:
             return await self._plain.after(error, repository)
+        return replace(listing, warnings=(*listing.warnings, *_coming_ends(ends)))
 
     async def list_repositories(self, prefix: str) -> Collection[Repository]:
         """See `Registry.list_repositories`. One request a page of one namespace."""
@@ -161,6 +165,23 @@ class QuayCatalogue:
         if credential is None or credential.username != _OAUTH_USER:
             return None
         return f"Bearer {credential.secret}" if is_header_safe(credential.secret) else None
+
+
+def _ends(tags: Iterable[_Tag], at: datetime) -> Iterator[tuple[str, datetime]]:
+    """The tags that end after `at`, and when."""
+    for tag in tags:
+        end = _time(tag.end_ts)
+        if end is not None and end > at and is_tag(tag.name):
+            yield tag.name, end
+
+
+def _coming_ends(ends: Mapping[str, datetime]) -> tuple[str, ...]:
+    """A listing's warning about tags that expire, the next one by name."""
+    if not ends:
+        return ()
+    end, first = min((end, tag) for tag, end in ends.items())
+    others = f", and {len(ends) - 1} more later" if len(ends) > 1 else ""
+    return (f"Quay deletes {first!r} on {end:%Y-%m-%d}{others}: the tag expires",)
 
 
 def _entry(tag: _Tag) -> Entry:

@@ -32,13 +32,17 @@ class Ended:
 
 
 class QuayDouble(Double):
-    """`past`: what tags served before, by path; only history asks for it."""
+    """`past`: what tags served before, by path; only history asks for it.
+
+    `expiring`: when tags will be deleted, by name.
+    """
 
     kind = "quay"
 
     def __init__(self, warehouse: Warehouse | None = None) -> None:
         super().__init__(warehouse)
         self.past: dict[str, list[Ended]] = {}
+        self.expiring: dict[str, datetime] = {}
 
     async def api(self, request: web.BaseRequest, parts: Sequence[str]) -> web.Response | None:
         """See `Double.api`."""
@@ -73,8 +77,10 @@ class QuayDouble(Double):
     def _tag(self, tag: str, pushed: Pushed) -> dict[str, Any]:
         media_type, raw = self.warehouse.manifests[pushed.digest]
         is_list = media_type == OCI_INDEX
+        end = self.expiring.get(tag)
         return {
             **_SAMPLES["tags"]["tags"][0],
+            **({"end_ts": int(end.timestamp())} if end else {}),
             "name": tag,
             "start_ts": int(pushed.at.timestamp()),
             "manifest_digest": pushed.digest,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from tagwatch.image.digest import Digest
 from tagwatch.registry.settings import RegistrySettings
 from tests.registry.doubles.quay import OAUTH_TOKEN, Ended, QuayDouble
@@ -101,6 +103,31 @@ async def test_a_listing_asks_for_no_dead_tags() -> None:
     async with double.serving(), client_of(double) as client:
         listing = await client.list_tags(repository(double.host, "team/app"), at=AT)
     assert listing.names == {"1"}
+
+
+@pytest.mark.parametrize(
+    ("expiring", "says"),
+    [
+        ({}, ()),
+        ({"b": 3}, ("Quay deletes 'b' on 2026-11-26: the tag expires",)),
+        (
+            {"a": 9, "b": 3, "c": 30},
+            ("Quay deletes 'b' on 2026-11-26, and 2 more later: the tag expires",),
+        ),
+        ({"a": 0}, ()),  # it ends just now
+    ],
+)
+async def test_the_coming_end_of_a_tag_is_told(
+    expiring: dict[str, int], says: tuple[str, ...]
+) -> None:
+    double = QuayDouble()
+    for tag in "abcd":
+        double.warehouse.push("team/app", tag)
+    double.expiring = {tag: AT + timedelta(days=days) for tag, days in expiring.items()}
+    async with double.serving(), client_of(double) as client:
+        listing = await client.list_tags(repository(double.host, "team/app"), at=AT)
+    assert listing.warnings == says
+    assert served(listing) == truth(double, "team/app")
 
 
 async def test_repositories_below_a_namespace() -> None:
