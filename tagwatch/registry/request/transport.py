@@ -279,7 +279,8 @@ class Transport:
         except ValueError as error:
             raise self._hostile(ask, "a redirect to something that is no URL") from error
         if ask.keep_query and not target.raw_query_string:
-            target = URL(f"{target}?{ask.url.raw_query_string}", encoded=True)
+            bare = str(target.with_fragment(None)).rstrip("?")
+            target = URL(f"{bare}?{ask.url.raw_query_string}", encoded=True)
         return target
 
     async def _exchange(self, ask: Ask, url: URL, *, first: bool) -> Answer:
