@@ -74,5 +74,6 @@ command = Command(
     help="is every registry readable, as whom, and what to do where not",
     arguments=arguments,
     run=run,
-    epilog="exit codes: 0 every registry in use can be read, 1 one cannot",
+    epilog="exit codes: 0 every registry in use can be read, 1 one cannot, 2 an argument names "
+    "nothing, 3 no file can be read",
 )
