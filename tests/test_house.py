@@ -113,7 +113,7 @@ FLOORS: dict[str, str] = {
     """,
     "crawl": """
         task
-        codec image_reader
+        codec image_reader refusal selection
         crawler engine plan
     """,
     "walk": """

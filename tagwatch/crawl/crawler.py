@@ -9,12 +9,15 @@ most one GET for an index and one manifest and one config GET an audited platfor
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from tagwatch.audit.version.candidate import candidates
 from tagwatch.audit.version.resolve import named_by_alias
 from tagwatch.crawl.image_reader import ImageReader, Recall, each
-from tagwatch.crawl.task import CrawlTask, Need, Pattern
+from tagwatch.crawl.refusal import cut_off, is_over, refused, too_many
+from tagwatch.crawl.selection import Selection, select_tags
+from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import (
     HostileAnswerError,
     InvalidDocumentError,
@@ -28,8 +31,6 @@ from tagwatch.image.selector import (
     SelectorKind,
     is_pattern,
     parse_selector,
-    select,
-    select_names,
 )
 from tagwatch.image.snapshot import (
     FORGET_WATERMARK,
@@ -40,12 +41,22 @@ from tagwatch.image.snapshot import (
     TagObservation,
 )
 from tagwatch.image.tag_table import TagTable
-from tagwatch.registry.interface import FreePulls, Listing, Registry, WholeLists
+from tagwatch.registry.interface import (
+    FreePulls,
+    Hasty,
+    Listing,
+    Past,
+    Registry,
+    Relisting,
+    WholeLists,
+)
 
 __all__ = ["crawl_repository"]
 
 _MAX_ROUNDS = 4
 _MOST_ASKED = 500
+_FOR_A_WHILE = 500
+"""From this status on, an answer says that the same may be read another day."""
 
 
 async def crawl_repository(
@@ -59,22 +70,14 @@ async def crawl_repository(
     listing = await crawl.list_names()
     selection = crawl.select(listing)
     await crawl.observe(selection, listing)
-    if listing is not None and not crawl.has_digests(listing) and Need.NAMES in task.needs:
-        await crawl.name_the_floating(selection.documented, listing.names)
+    if listing is not None and crawl.lacks_digests(listing) and Need.NAMES in task.needs:
+        await crawl.name_the_floating(selection.documented, listing)
     await crawl.check_pins()
     if Need.DOCUMENTS in task.needs:
-        await crawl.read_documents(selection.documented, task.pins)
+        await crawl.read_documents(selection.documented, task.pins, listing)
     elif Need.UNNAMED in task.needs:
-        await crawl.read_documents(*crawl.unnamed(selection.documented, listing))
+        await crawl.read_documents(*crawl.unnamed(selection.documented, listing), listing)
     return crawl.snapshot(listing)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """The tags whose digests are wanted, and those among them whose documents are."""
-
-    watched: frozenset[str]
-    documented: frozenset[str]
 
 
 @dataclass(kw_only=True)
@@ -101,78 +104,59 @@ class _Crawl:
         if not (by_listing or Need.NAMES in task.needs or task.patterns):
             return None
         try:
-            listing = await self.registry.list_tags(
-                task.repository, watermark=task.watermark, known=task.known, at=task.at
-            )
+            listing = await self.listed_now()
         except RegistryError as error:
             self.fail(error)
             return None
         self.seen = {observation.tag: observation for observation in listing.observations}
         if listing.gap:
-            self.cut_off(listing.gap)
+            self.failures.append(cut_off(task.repository, listing.gap))
         return listing
+
+    async def listed_now(self) -> Listing:
+        """The listing, of a registry that is told as much of the past as it wants to know."""
+        task = self.task
+        if not isinstance(self.registry, Relisting):
+            return await self.registry.list_tags(
+                task.repository, watermark=task.watermark, known=task.known, at=task.at
+            )
+        past = Past(
+            watermark=task.watermark or task.swept_from,
+            known=task.known,
+            listed=task.listed,
+            sweep=task.watermark is None,
+        )
+        return await self.registry.list_again(task.repository, past, at=task.at)
 
     def has_digests(self, listing: Listing) -> bool:
         """True where the listing is a catalogue's: whole, and with what each tag serves."""
         return self.registry.has_catalogue and not listing.plain
 
-    def select(self, listing: Listing | None) -> Selection:
-        """What somebody watches, as far as the listing tells.
+    def lacks_digests(self, listing: Listing) -> bool:
+        """True where tags are known by name alone that may name others."""
+        if not self.has_digests(listing):
+            return True
+        return listing.scope is Scope.NEWEST or bool(self.task.listed)
 
-        A range (`6.2.x`) asks what its newest tag is; only `*` and `/regex/` ask for every tag's
-        documents.
-        """
+    def select(self, listing: Listing | None) -> Selection:
+        """What somebody watches, as far as the listing tells."""
         task = self.task
         if listing is None or not task.patterns:
             return Selection(watched=task.tags, documented=task.tags)
         names = self.names(listing)
-        watched, documented = set(task.tags), set(task.tags)
-        for pattern in task.patterns:
-            selector = parse_selector(pattern.selector)
-            every = select_names(selector, filter(pattern.lets_through, names))
-            if every is not None and len(every) <= pattern.max_tags:
-                watched |= every
-                documented |= every
-                continue
-            best = select(selector, self.table(names))
-            found = [tag.text for tag in best if pattern.lets_through(tag.text)]
-            if len(found) > pattern.max_tags:
-                self.too_many(pattern, len(found))
-            watched.update(found[: pattern.max_tags])
-            documented.update(found[: 1 if every is None else pattern.max_tags])
-        return Selection(watched=frozenset(watched), documented=frozenset(documented))
+        found = select_tags(task, names, lambda: self.table(names))
+        self.failures += [too_many(task.repository, *one) for one in found.wider]
+        return found
 
     def names(self, listing: Listing) -> frozenset[str]:
         """Every tag that is there: a listing of what moved leaves out what was known before."""
-        known = self.task.known if listing.scope is Scope.SINCE else ()
-        return listing.names.union(known)
-
-    def too_many(self, pattern: Pattern, count: int) -> None:
-        """Say that a watch is wider than its cap."""
-        self.failures.append(
-            Failure(
-                repository=self.task.repository,
-                code="too-many-tags",
-                message=f"{pattern.selector!r} matches {count} tags; {pattern.max_tags} were read",
-                hint="narrow the watch with tags, include or exclude, or raise max_tags",
-            )
-        )
-
-    def cut_off(self, gap: str) -> None:
-        """Say that the listing is not whole: what it leaves out is neither gone nor unchanged."""
-        self.failures.append(
-            Failure(
-                repository=self.task.repository,
-                code="cut-off",
-                message=f"{self.task.repository.host}: the listing of "
-                f"{self.task.repository.path!r} is cut short: {gap}",
-                hint="the next run lists it again",
-            )
-        )
+        if listing.scope is not Scope.SINCE:
+            return listing.names
+        return listing.names.union(self.task.known, self.task.listed)
 
     async def observe(self, selection: Selection, listing: Listing | None) -> None:
         """The digest of every selected tag that the listing did not give."""
-        if self.is_over:
+        if is_over(self.failures):
             return
         if Need.DOCUMENTS in self.task.needs:
             self.unread = selection.documented - self.task.known.keys()
@@ -187,9 +171,25 @@ class _Crawl:
                 unknown = unknown if len(unknown) <= _MOST_ASKED else unknown & self.task.tags
             elif listing.scope is Scope.SINCE:
                 unknown -= self.task.known.keys() - listing.undigested
+                unknown -= self.hopeless(listing)
             else:
                 unknown &= listing.undigested | self.unlisted(listing)
+                unknown -= self.hopeless(listing)
+                if listing.scope is Scope.NEWEST:
+                    unknown |= vanished  # of what its pages did not reach, nobody said why
         await self.ask(unknown)
+
+    def hopeless(self, listing: Listing) -> frozenset[str]:
+        """Tags that only patterns want, that were not there when asked, and that no listing moved.
+
+        They are asked again when everything is listed again.
+        """
+        task = self.task
+        if task.watermark is None:
+            return frozenset()
+        absent = {tag for tag, status in task.failing.items() if status < _FOR_A_WHILE}
+        moved = listing.names if listing.scope is Scope.SINCE else self.seen.keys()
+        return frozenset(absent - task.tags - moved)
 
     def unlisted(self, listing: Listing) -> frozenset[str]:
         """Tags that somebody names and a whole listing does not: a cache may serve them."""
@@ -206,22 +206,13 @@ class _Crawl:
         there = self.asked & self.seen.keys()
         return bool(there - self.names(listing))
 
-    @property
-    def is_over(self) -> bool:
-        """True where asking for single tags is no use: nothing is there, or nobody answers."""
-        return any(
-            failure.tag is None
-            and (failure.code in ("not-found", "denied") or failure.status is None)
-            for failure in self.failures
-            if failure.code not in ("too-many-tags", "cut-off", HostileAnswerError.code)
-        )
-
     async def ask(self, tags: Collection[str]) -> None:
         """HEAD each of `tags`; absence and failure are both remembered, and told apart."""
 
         async def one(tag: str) -> None:
             try:
-                observation = await self.observation(tag)
+                with self.patience_with(tag):
+                    observation = await self.observation(tag)
             except RegistryError as error:
                 self.fail(error, tag=tag)
                 return
@@ -251,32 +242,48 @@ class _Crawl:
                 )
         return await self.registry.head(self.task.repository, tag)
 
+    def patience_with(self, tag: str) -> AbstractContextManager[None]:
+        """What failed the last time, too, is asked once a run and not four times."""
+        if tag in self.task.failing and isinstance(self.registry, Hasty):
+            return self.registry.without_retries()
+        return nullcontext()
+
     @property
     def pulls_are_free(self) -> bool:
         """See `FreePulls`; False for a registry that does not say."""
         return isinstance(self.registry, FreePulls) and self.registry.pulls_are_free
 
-    async def name_the_floating(self, selected: frozenset[str], names: frozenset[str]) -> None:
+    async def name_the_floating(self, selected: frozenset[str], listing: Listing) -> None:
         """Ask what may name each range and each moved tag, newest first, until one does.
 
         One after the other: what one learns spares the next its requests.
         """
+        names = self.names(listing)
         for pattern in self.task.patterns:
             await self.settle(parse_selector(pattern.selector), names)
-        moved = [
-            tag
-            for tag in sorted(selected)
-            if tag in self.seen and self.task.known.get(tag) != self.seen[tag].digest
-        ]
-        table = TagTable.of({name: self.digest_now(name) for name in names} if moved else {})
-        for tag in moved:
-            digest = self.seen[tag].digest
+        unnamed = [tag for tag in sorted(selected) if self.may_lack_a_name(tag, listing)]
+        table = TagTable.of(
+            {name: self.digest_now(name, listing) for name in names} if unnamed else {}
+        )
+        for tag in unnamed:
+            digest = self.digest_now(tag, listing)
             for candidate in candidates(tag, table):
                 if candidate not in self.seen:
                     await self.ask([candidate])
                 found = self.seen.get(candidate)
                 if found is not None and found.digest == digest:
                     break
+
+    def may_lack_a_name(self, tag: str, listing: Listing) -> bool:
+        """True for a tag that moved; where listings hold, for any whose image was never read.
+
+        Whoever reads images reads what nothing names, so that it is sought once.
+        """
+        if tag in self.seen and self.task.known.get(tag) != self.seen[tag].digest:
+            return True
+        reads = bool(self.task.needs & (Need.DOCUMENTS | Need.UNNAMED))
+        known = self.digest_now(tag, listing)
+        return reads and self.holds(listing) and known not in (None, *self.task.documents)
 
     async def settle(self, selector: Selector, names: frozenset[str]) -> None:
         """Ask what could show that a range's best tag is not what its text says."""
@@ -288,10 +295,19 @@ class _Crawl:
                 return
             await self.ask(unknown)
 
-    def digest_now(self, tag: str) -> Digest | None:
-        """What the tag was seen to serve in this run: what it served before may have moved too."""
+    def holds(self, listing: Listing) -> bool:
+        """True where a tag that the listing tells nothing of serves what it served before."""
+        is_since = listing.scope is Scope.SINCE and not listing.gap
+        return self.has_digests(listing) and (listing.holds or is_since)
+
+    def digest_now(self, tag: str, listing: Listing | None) -> Digest | None:
+        """What the tag serves now; what it served before may have moved, too."""
         observation = self.seen.get(tag)
-        return observation.digest if observation is not None else None
+        if observation is not None:
+            return observation.digest
+        if listing is None or not self.holds(listing) or tag in listing.undigested:
+            return None
+        return self.task.known.get(tag)
 
     def table(self, names: frozenset[str]) -> TagTable:
         """The names with what is known now: asked in this run, else seen before."""
@@ -313,7 +329,7 @@ class _Crawl:
             self.pins[digest] = found is not None
 
         self.pins.update(dict.fromkeys(self.task.pins & served, True))
-        if not self.is_over:
+        if not is_over(self.failures):
             await each(one, sorted(self.task.pins - served))
 
     def unnamed(
@@ -324,15 +340,25 @@ class _Crawl:
         tags = frozenset(tag for tag in documented if named_by_alias(tag, table) is None)
         return tags, frozenset(digest for digest in self.task.pins if digest not in table.groups)
 
-    async def read_documents(self, documented: frozenset[str], pins: frozenset[Digest]) -> None:
+    async def read_documents(
+        self, documented: frozenset[str], pins: frozenset[Digest], listing: Listing | None
+    ) -> None:
         """Manifests and configs of the audited platforms of every digest not stored yet."""
-        digests = {self.seen[tag].digest: tag for tag in sorted(documented) if tag in self.seen}
+        if listing is not None:
+            documented -= self.hopeless(listing)
+        digests = {
+            digest: tag
+            for tag in sorted(documented)
+            if (digest := self.digest_now(tag, listing)) is not None
+        }
         digests |= {digest: "" for digest in sorted(pins) if self.pins.get(digest)}
 
         async def one(item: tuple[Digest, str]) -> None:
             digest, tag = item
             try:
-                await self.images.read(digest, self.seen[tag].media_type if tag else None)
+                media_type = self.seen[tag].media_type if tag in self.seen else None
+                with self.patience_with(tag):
+                    await self.images.read(digest, media_type)
             except (RegistryError, InvalidDocumentError) as error:
                 self.disown(digest, error)
                 self.fail(error, tag=tag or None)
@@ -355,23 +381,24 @@ class _Crawl:
 
     def fail(self, error: RegistryError | InvalidDocumentError, *, tag: str | None = None) -> None:
         """Remember a refusal as data."""
-        code = error.code if isinstance(error, RegistryError) else "invalid-document"
-        status = error.status if isinstance(error, RegistryError) else None
-        self.failures.append(
-            Failure(
-                repository=self.task.repository,
-                tag=tag,
-                code=code,
-                status=status,
-                message=error.message,
-                hint=error.hint,
-            )
-        )
+        self.failures.append(refused(self.task.repository, error, tag))
 
     def remarks(self, listing: Listing | None) -> tuple[Remark, ...]:
         """What was odd about the listing, for people."""
         said = listing.warnings if listing is not None else ()
+        if listing is not None and listing.unseen:
+            said += (listing.unseen,)
+        if listing is not None and listing.scope is Scope.NEWEST and not listing.holds:
+            unseen = len((self.task.known.keys() & listing.names) - self.seen.keys())
+            if unseen:
+                said += (f"whether {unseen} older tags moved since the last listing was not seen",)
         return tuple(Remark(repository=self.task.repository, message=text) for text in said)
+
+    def is_told(self, listing: Listing | None) -> bool:
+        """True where the listing holds, and what it says has moved was seen."""
+        if listing is None or not listing.holds:
+            return False
+        return not (listing.undigested & self.task.known.keys()) - self.seen.keys()
 
     def snapshot(self, listing: Listing | None) -> RepositorySnapshot:
         """Everything learnt. Only a whole listing with digests may speak for absent tags."""
@@ -398,4 +425,6 @@ class _Crawl:
             watermark=watermark,
             audited=self.task.audited,
             is_audited=self.is_audited and not unread,
+            unseen=listing.unseen if listing is not None else "",
+            holds=scope is Scope.NEWEST and self.is_told(listing),
         )

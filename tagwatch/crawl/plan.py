@@ -30,6 +30,14 @@ class Known(Protocol):
         """What each tag served when it was last seen."""
 
     @property
+    def listed(self) -> frozenset[str]:
+        """Tags that are known by name alone."""
+
+    @property
+    def failing(self) -> Mapping[str, int]:
+        """Tags that could not be read when they were asked last, with that answer's status."""
+
+    @property
     def watermark(self) -> str | None:
         """What the catalogue gave last time."""
 
@@ -133,6 +141,9 @@ def plan(
             platforms=settings.platforms,
             known=memory.tags,
             watermark=memory.watermark if fresh else None,
+            swept_from=None if fresh else memory.watermark,
+            listed=memory.listed,
+            failing=memory.failing,
             documents=documents.difference(one.digest for one in lacking),
             priority=want.priority,
             lacking=lacking,

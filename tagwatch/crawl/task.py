@@ -51,8 +51,11 @@ class CrawlTask:
     `tags` are asked whether listed or not, `patterns` select among the listed names; `pins` are
     digests whose existence somebody relies on. `known` is what each tag served when it was last
     seen, `documents` the digests already stored, `watermark` what the catalogue gave last time
-    (None: list everything). `priority`: lower goes first when quota is short. `lacking`: stored
-    indexes of which something is wanted that was not when they were read.
+    (None: list everything). `listed`: tags that are known by name alone; `failing`: tags that could
+    not be read when they were asked last, with the status of that answer; `swept_from`: the
+    watermark of a repository that is to be listed whole again. `priority`: lower goes first when
+    quota is short. `lacking`: stored indexes of which something is wanted that was not when they
+    were read.
     """
 
     repository: Repository
@@ -67,6 +70,9 @@ class CrawlTask:
     documents: frozenset[Digest] = frozenset()
     priority: int = 0
     lacking: tuple[Document, ...] = ()
+    listed: frozenset[str] = frozenset()
+    failing: Mapping[str, int] = field(default_factory=dict)
+    swept_from: str | None = None
 
     @property
     def audited(self) -> str:

@@ -9,7 +9,7 @@ from tagwatch.errors import RegistryError
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.snapshot import Quota
 from tagwatch.registry.client import Registries, RegistryClient
-from tagwatch.registry.interface import Listing
+from tagwatch.registry.interface import Listing, RepositoryNames
 from tagwatch.value import dataclass, field
 
 __all__ = ["Diagnosis", "diagnose"]
@@ -64,6 +64,7 @@ async def diagnose(
     failure: RegistryError | None = None
     listing: Listing | None = None
     below: dict[str, int] = {}
+    gaps: list[str] = []
     try:
         endpoint = await client.oci.endpoint()
         if client.oci.host == DOCKER_HUB:
@@ -71,6 +72,7 @@ async def diagnose(
         for prefix in sorted(prefixes):
             listed = await registries.of(host).list_repositories(prefix)
             below[prefix] = len(listed)
+            gaps.append(listed.gap if isinstance(listed, RepositoryNames) else "")
             path = path or min((one.path for one in listed), default="")
         if path:
             listing = await _read(client, Repository(registry=client.oci.host, path=path), at)
@@ -86,13 +88,17 @@ async def diagnose(
         below=below,
         repository=path,
         tags=len(listing.names) if listing else None,
-        remarks=(*listing.warnings, *([listing.gap] if listing.gap else ())) if listing else (),
+        remarks=tuple(filter(None, (*gaps, *_remarks(listing)))),
         failure=failure,
         credential=found.credential.origin if found.credential else None,
         credential_problem=found.problem,
         insecure=client.settings.insecure,
         quota=client.quota,
     )
+
+
+def _remarks(listing: Listing | None) -> tuple[str, ...]:
+    return (*listing.warnings, listing.unseen, listing.gap) if listing is not None else ()
 
 
 async def _read(client: RegistryClient, repository: Repository, at: datetime) -> Listing:

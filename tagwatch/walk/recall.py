@@ -67,9 +67,9 @@ def recall_repository(
     """
     intervals = _by_tag(ledger.intervals(repository))
     known = ledger.known(repository)
-    digests: dict[str, Digest | None] = {}
+    digests: dict[str, Digest | None] = dict.fromkeys(known.listed)
     if answer is not None:
-        digests = dict.fromkeys(answer.names or ())
+        digests |= dict.fromkeys(answer.names or ())
     digests |= known.tags
     failed = answer is not None and any(failure.tag is None for failure in answer.failures)
     listed_now = answer is not None and answer.lines is not None
