@@ -8,7 +8,7 @@ most one GET for an index and one manifest and one config GET an audited platfor
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -54,6 +54,7 @@ from tagwatch.registry.interface import (
 __all__ = ["crawl_repository"]
 
 _MAX_ROUNDS = 4
+_MOST_NAMES = 20
 _MOST_ASKED = 500
 _FOR_A_WHILE = 500
 """From this status on, an answer says that the same may be read another day."""
@@ -262,6 +263,8 @@ class _Crawl:
         for pattern in self.task.patterns:
             await self.settle(parse_selector(pattern.selector), names)
         unnamed = [tag for tag in sorted(selected) if self.may_lack_a_name(tag, listing)]
+        if unnamed and self.may_be_old(listing):
+            await self.ask(self.named_before(unnamed, names))
         table = TagTable.of(
             {name: self.digest_now(name, listing) for name in names} if unnamed else {}
         )
@@ -279,11 +282,26 @@ class _Crawl:
 
         Whoever reads images reads what nothing names, so that it is sought once.
         """
-        if tag in self.seen and self.task.known.get(tag) != self.seen[tag].digest:
+        if tag in self.seen and (
+            self.task.known.get(tag) != self.seen[tag].digest or self.may_be_old(listing)
+        ):
             return True
-        reads = bool(self.task.needs & (Need.DOCUMENTS | Need.UNNAMED))
+        if not self.holds(listing) or not self.task.needs & (Need.DOCUMENTS | Need.UNNAMED):
+            return False
         known = self.digest_now(tag, listing)
-        return reads and self.holds(listing) and known not in (None, *self.task.documents)
+        return known is not None and known not in self.task.documents
+
+    def may_be_old(self, listing: Listing) -> bool:
+        """True where what older tags serve is known from before and may have moved since."""
+        return listing.scope is Scope.NEWEST and not listing.holds
+
+    def named_before(self, tags: Iterable[str], names: frozenset[str]) -> list[str]:
+        """The tags that served what these tags serve, a few of each image."""
+        found: dict[Digest, list[str]] = {self.seen[tag].digest: [] for tag in tags}
+        for name, digest in sorted(self.task.known.items()):
+            if digest in found and name in names and name not in self.seen:
+                found[digest].append(name)
+        return [name for group in found.values() for name in group[:_MOST_NAMES]]
 
     async def settle(self, selector: Selector, names: frozenset[str]) -> None:
         """Ask what could show that a range's best tag is not what its text says."""

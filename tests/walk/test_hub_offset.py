@@ -20,8 +20,10 @@ import pytest
 from tagwatch import ScanResult, open_site
 from tagwatch.api import scan_async
 from tagwatch.image.reference import Repository
+from tagwatch.ledger.read import Reader
+from tagwatch.ledger.record import Known
 from tests.registry.doubles.hub import HubDouble
-from tests.registry.doubles.warehouse import PASSWORD, USER, Pushed
+from tests.registry.doubles.warehouse import PASSWORD, USER, Pushed, Refusal
 from tests.walk.command import Workplace
 
 MONGO = Repository.parse("mongo")
@@ -33,11 +35,11 @@ DOCKERFILE = "FROM mongo:latest\nFROM mongo:1.2.3\n"
 LOGIN = "`docker login` cures it, a free account will do"
 
 
-def warehouse() -> HubDouble:
-    """`latest` is 8.2.12, whose tag is the oldest of all; 1.0.0 to 1.24.45 are between them."""
+def warehouse(tags: int = TAGS) -> HubDouble:
+    """`latest` is 8.2.12, whose tag is the oldest of all; 1.0.0 and so on are between them."""
     double = HubDouble()
     double.warehouse.push(PATH, "8.2.12", at=START, index=False)
-    for number in range(TAGS - 4):
+    for number in range(tags - 4):
         at = START + timedelta(minutes=number + 1)
         double.warehouse.push(PATH, f"1.{number // 50}.{number % 50}", at=at, index=False)
     shelf = double.warehouse.repositories[PATH]
@@ -55,7 +57,6 @@ class House:
     double: HubDouble
     at: datetime = FIRST
     environment: dict[str, str] = field(default_factory=dict)
-    more: str = ""
 
     def configure(self, *, login: bool = False, watch: str = "") -> None:
         """Write the configuration and where the login is, if there is one."""
@@ -87,15 +88,20 @@ class House:
         at = self.at - timedelta(hours=1)
         self.double.warehouse.push(PATH, tag, build=build, at=at, index=False)
 
+    def known(self) -> Known:
+        """What the ledger has of the repository."""
+        with Reader.open(self.place.folder / "tagwatch.db") as ledger:
+            return ledger.known(MONGO)
+
     def delete(self, tag: str) -> None:
         self.double.warehouse.repositories[PATH].pop(tag)
 
 
 @asynccontextmanager
 async def hub(
-    folder: Path, offset: int | None, *, login: bool = False, watch: str = ""
+    folder: Path, offset: int | None, *, login: bool = False, watch: str = "", tags: int = TAGS
 ) -> AsyncIterator[House]:
-    double = warehouse()
+    double = warehouse(tags)
     double.anonymous_offset = offset
     async with double.serving():
         house = House(Workplace(folder), double)
@@ -105,6 +111,10 @@ async def hub(
 
 def said(found: ScanResult) -> list[tuple[str, str]]:
     return sorted((one.rule, one.message) for one in found.result.findings)
+
+
+def remarks(found: ScanResult) -> list[str]:
+    return [remark.message for remark in found.result.remarks]
 
 
 def versions(found: ScanResult) -> dict[str, str | None]:
@@ -148,5 +158,170 @@ async def test_the_same_answers_for_one_request_a_night(tmp_path: Path, column: 
     assert len({str(said(found)) for found in answers.values()}) == 1
     assert {one.tag for one in answers["deleted"].result.gone} == {"1.21.7"}
     assert len(answers["moved"].result.changes) == 12, "of tags that no file names"
-    remarks = [remark.message for remark in answers["deleted"].result.remarks]
-    assert any(LOGIN in one for one in remarks) == (column in ("1000", "500"))
+    told = remarks(answers["deleted"])
+    assert any(LOGIN in one for one in told) == (column in ("1000", "500"))
+
+
+async def test_a_sweep_and_deletions_end_no_watermark(tmp_path: Path) -> None:
+    """The ledger is from before August: every digest is known, the listing was whole."""
+    async with hub(tmp_path, None, tags=350) as house:
+        await house.night()
+        house.double.anonymous_offset = 200
+        assert len(house.known().tags) == 350
+        _, quiet = await house.night()
+        assert quiet == {"catalogue": 1}
+        house.delete("1.0.7")
+        _, cut = await house.night()
+        assert (cut["catalogue"], cut["tags"]) == (3, 1), "two pages, the refusal, the names"
+        house.delete("1.0.8")
+        found, again = await house.night(days=8)
+        assert (again["catalogue"], again["tags"]) == (1, 1)
+        assert [one.tag for one in found.result.gone] == ["1.0.8"]
+        _, sweep = await house.night()
+        assert (sweep["catalogue"], sweep["tags"], sweep["head"]) == (3, 1, 0)
+        assert len(house.known().tags) == 348, "what the pages do not reach is as it was"
+        _, after = await house.night()
+    assert after == {"catalogue": 1}
+
+
+async def test_an_old_tag_pushed_again_has_moved_and_is_not_new(tmp_path: Path) -> None:
+    async with hub(tmp_path, 100, tags=350) as house:
+        await house.night()
+        assert "1.0.5" in house.known().listed
+        house.push("1.0.5", "2")
+        found, cost = await house.night()
+        assert cost == {"catalogue": 1}, "the count adds up"
+        assert "moved, from what is not known: 1.0.5" in remarks(found)
+        assert "1.0.5" in house.known().tags
+        house.push("0.9", "1")
+        found, cost = await house.night()
+        assert cost == {"catalogue": 1}
+        assert not any("moved" in one for one in remarks(found)), "it is new"
+        house.push("1.0.5", "3")
+        found, cost = await house.night()
+    assert cost == {"catalogue": 1}
+    assert [one.change.tag for one in found.result.changes] == ["1.0.5"]
+
+
+async def test_more_moves_than_pages_show(tmp_path: Path) -> None:
+    """What files name is asked; of the others nothing is claimed, and that is said."""
+    async with hub(tmp_path, 200, tags=350) as house:
+        await house.night()
+        with_digest = house.known().tags.keys()
+        house.push("1.2.3", "2")
+        for number in range(230):
+            house.push(f"9.0.{number}", "1")
+        found, cost = await house.night()
+        assert (cost["catalogue"], cost["tags"]) == (3, 1)
+        assert [one.change.tag for one in found.result.changes] == ["1.2.3"]
+        told = [one for one in remarks(found) if "older tags moved" in one]
+        assert versions(found) == VERSIONS, "what named it is asked again"
+        older = with_digest - {"1.2.3", "latest", "8.2.12", "8.2", "8"}
+        assert told == [
+            f"whether {len(older)} older tags moved since the last listing was not seen"
+        ]
+        assert not older & house.known().tags.keys()
+        assert older <= house.known().listed
+        found, cost = await house.night()
+        assert cost == {"catalogue": 1}
+        assert versions(found) == VERSIONS
+        with Reader.open(tmp_path / "tagwatch.db") as ledger:
+            (interval,) = ledger.intervals(MONGO, "1.6.0")
+            assert interval.last_seen == FIRST, "until then it was seen, and no longer"
+            assert not interval.ended
+
+
+@pytest.mark.parametrize("selector", ["1.x", "*"])
+async def test_a_pattern_asks_older_tags_once(tmp_path: Path, selector: str) -> None:
+    watch = f"{{image: mongo, tags: ['{selector}']}}"
+    async with hub(tmp_path, 200, tags=350, watch=watch) as house:
+        first, cost = await house.night()
+        assert cost["head"] == 150
+        second, cost = await house.night()
+        assert cost == {"catalogue": 1}
+        house.double.anonymous_offset = None
+    assert said(second) == said(first)
+    assert second.result.coverage == first.result.coverage
+    assert versions(second) == versions(first)
+
+
+async def test_after_a_login_everything_is_read(tmp_path: Path) -> None:
+    async with hub(tmp_path, 200, tags=350) as house:
+        await house.night()
+        assert len(house.known().listed) == 350 - 200 - 2
+        house.configure(login=True)
+        found, cost = await house.night()
+        assert cost["catalogue"] == 5, "the refused page is asked again"
+        assert cost["tags"] == 0
+        assert len(house.known().tags) == 350
+        assert not house.known().listed
+        assert not any(LOGIN in one for one in remarks(found))
+        _, cost = await house.night()
+    assert cost == {"catalogue": 1}
+
+
+async def test_a_login_that_the_hub_does_not_take(tmp_path: Path) -> None:
+    async with hub(tmp_path, 200, tags=350, login=True) as house:
+        house.double.logins = {USER: "another"}
+        found, _ = await house.night()
+        assert versions(found) == VERSIONS
+        assert any("although there is a login" in one for one in remarks(found))
+        _, cost = await house.night()
+    assert cost == {"catalogue": 1}
+
+
+async def test_names_that_cannot_be_listed_cost_no_digest(tmp_path: Path) -> None:
+    async with hub(tmp_path, 200, tags=350) as house:
+        house.double.refusals["tags"] = [Refusal(status=403)]
+        found, _ = await house.night()
+        assert not found.result.complete
+        assert "only 200 of 350 tags could be listed" in found.result.failures[0].message
+        assert len(house.known().tags) >= 200
+        found, _ = await house.night()
+    assert found.result.complete
+    assert versions(found) == VERSIONS
+
+
+async def test_a_namespace_is_cut_off_and_says_so(tmp_path: Path) -> None:
+    watch = "{image: docker.io/acme/*, include: ['1.*']}"
+    async with hub(tmp_path, 1000, tags=10, watch=watch) as house:
+        for number in range(130):
+            house.double.warehouse.push(f"acme/app{number:03}", "1.0", index=False)
+        house.double.anonymous_offset = None
+        found, _ = await house.night()
+        assert found.result.coverage.targets == 132
+        house.double.anonymous_offset = 1000
+        house.double.warehouse.push("acme/app000", "1.1", index=False)
+        house.double.warehouse.push("acme/zoo", "1.1", index=False)
+        found, cost = await house.night()
+    assert cost["catalogue"] == 2 + 1 + 130, "what was read before is read"
+    (failure,) = found.result.failures
+    assert "only 100 of the 131 repositories of 'acme'" in failure.message
+    assert LOGIN in failure.message
+    assert found.result.coverage.targets == 133
+    assert not found.result.complete
+
+
+async def test_the_command_says_once_what_is_not_seen(tmp_path: Path) -> None:
+    async with hub(tmp_path, 100, tags=150) as house:
+        for number in range(120):
+            house.double.warehouse.push("library/nginx", f"1.{number}", index=False)
+        house.place.write("Dockerfile", "FROM mongo:latest\nFROM nginx:1.5\n")
+        house.place.write("other/Dockerfile", "FROM mongo:8\n")
+        commands = {
+            "resolve": ("resolve", "mongo:latest", "nginx:1.x"),
+            "scan": ("scan",),
+            "report": ("report", "--format", "text"),
+            "doctor": ("doctor",),
+        }
+        done = {name: await house.place.run(*words) for name, words in commands.items()}
+        (house.place.folder / "tagwatch.db").unlink()
+        done["check"] = await house.place.run("check", "Dockerfile", "other/Dockerfile")
+        house.configure(login=True)
+        quiet = [await house.place.run(*words) for words in commands.values()]
+    for name, one in done.items():
+        text = " ".join((one.out + one.err).split())
+        assert text.count(LOGIN) == 1, f"{name}: {one.out}{one.err}"
+        assert "only the 100 newest tags" in text
+    assert "mongo:latest  8.2.12" in done["resolve"].out
+    assert not any("`docker login`" in one.out + one.err for one in quiet)
