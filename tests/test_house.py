@@ -113,7 +113,7 @@ FLOORS: dict[str, str] = {
     """,
     "crawl": """
         task
-        codec image_reader refusal selection
+        codec image_reader present refusal selection
         crawler engine plan
     """,
     "walk": """

@@ -8,13 +8,14 @@ most one GET for an index and one manifest and one config GET an audited platfor
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from tagwatch.audit.version.candidate import candidates
 from tagwatch.audit.version.resolve import named_by_alias
 from tagwatch.crawl.image_reader import ImageReader, Recall, each
+from tagwatch.crawl.present import Present
 from tagwatch.crawl.refusal import cut_off, is_over, refused, too_many
 from tagwatch.crawl.selection import Selection, select_tags
 from tagwatch.crawl.task import CrawlTask, Need
@@ -54,10 +55,7 @@ from tagwatch.registry.interface import (
 __all__ = ["crawl_repository"]
 
 _MAX_ROUNDS = 4
-_MOST_NAMES = 20
 _MOST_ASKED = 500
-_FOR_A_WHILE = 500
-"""From this status on, an answer says that the same may be read another day."""
 
 
 async def crawl_repository(
@@ -71,7 +69,7 @@ async def crawl_repository(
     listing = await crawl.list_names()
     selection = crawl.select(listing)
     await crawl.observe(selection, listing)
-    if listing is not None and crawl.lacks_digests(listing) and Need.NAMES in task.needs:
+    if listing is not None and crawl.now.lacks_digests(listing) and Need.NAMES in task.needs:
         await crawl.name_the_floating(selection.documented, listing)
     await crawl.check_pins()
     if Need.DOCUMENTS in task.needs:
@@ -94,9 +92,13 @@ class _Crawl:
     failures: list[Failure] = field(default_factory=list)
     unread: frozenset[str] = frozenset()
     images: ImageReader = field(init=False)
+    now: Present = field(init=False)
 
     def __post_init__(self) -> None:
         self.images = ImageReader(self.task, self.registry, self.recall)
+        self.now = Present(
+            task=self.task, seen=self.seen, has_catalogue=self.registry.has_catalogue
+        )
 
     async def list_names(self) -> Listing | None:
         """The listing, where the task needs one or where it is the cheapest way to digests."""
@@ -109,7 +111,7 @@ class _Crawl:
         except RegistryError as error:
             self.fail(error)
             return None
-        self.seen = {observation.tag: observation for observation in listing.observations}
+        self.seen.update({observation.tag: observation for observation in listing.observations})
         if listing.gap:
             self.failures.append(cut_off(task.repository, listing.gap))
         return listing
@@ -129,31 +131,15 @@ class _Crawl:
         )
         return await self.registry.list_again(task.repository, past, at=task.at)
 
-    def has_digests(self, listing: Listing) -> bool:
-        """True where the listing is a catalogue's: whole, and with what each tag serves."""
-        return self.registry.has_catalogue and not listing.plain
-
-    def lacks_digests(self, listing: Listing) -> bool:
-        """True where tags are known by name alone that may name others."""
-        if not self.has_digests(listing):
-            return True
-        return listing.scope is Scope.NEWEST or bool(self.task.listed)
-
     def select(self, listing: Listing | None) -> Selection:
         """What somebody watches, as far as the listing tells."""
         task = self.task
         if listing is None or not task.patterns:
             return Selection(watched=task.tags, documented=task.tags)
-        names = self.names(listing)
-        found = select_tags(task, names, lambda: self.table(names))
+        names = self.now.names(listing)
+        found = select_tags(task, names, lambda: self.now.table(names))
         self.failures += [too_many(task.repository, *one) for one in found.wider]
         return found
-
-    def names(self, listing: Listing) -> frozenset[str]:
-        """Every tag that is there: a listing of what moved leaves out what was known before."""
-        if listing.scope is not Scope.SINCE:
-            return listing.names
-        return listing.names.union(self.task.known, self.task.listed)
 
     async def observe(self, selection: Selection, listing: Listing | None) -> None:
         """The digest of every selected tag that the listing did not give."""
@@ -162,35 +148,23 @@ class _Crawl:
         if Need.DOCUMENTS in self.task.needs:
             self.unread = selection.documented - self.task.known.keys()
             if listing is not None:
-                self.unread &= self.names(listing)  # what no list names is hardly there
+                self.unread &= self.now.names(listing)  # what no list names is hardly there
         unknown = set(selection.watched - self.seen.keys())
         if listing is not None:
             vanished = self.task.known.keys() - listing.names - self.seen.keys()
-            if not self.has_digests(listing):
+            if not self.now.has_digests(listing):
                 unknown |= vanished  # a listing may be cut short: only a 404 says deleted
             elif listing.gap:  # whatever it did not get to is asked, within reason
                 unknown = unknown if len(unknown) <= _MOST_ASKED else unknown & self.task.tags
             elif listing.scope is Scope.SINCE:
                 unknown -= self.task.known.keys() - listing.undigested
-                unknown -= self.hopeless(listing)
+                unknown -= self.now.hopeless(listing)
             else:
                 unknown &= listing.undigested | self.unlisted(listing)
-                unknown -= self.hopeless(listing)
+                unknown -= self.now.hopeless(listing)
                 if listing.scope is Scope.NEWEST:
                     unknown |= vanished  # of what its pages did not reach, nobody said why
         await self.ask(unknown)
-
-    def hopeless(self, listing: Listing) -> frozenset[str]:
-        """Tags that only patterns want, that were not there when asked, and that no listing moved.
-
-        They are asked again when everything is listed again.
-        """
-        task = self.task
-        if task.watermark is None:
-            return frozenset()
-        absent = {tag for tag, status in task.failing.items() if status < _FOR_A_WHILE}
-        moved = listing.names if listing.scope is Scope.SINCE else self.seen.keys()
-        return frozenset(absent - task.tags - moved)
 
     def unlisted(self, listing: Listing) -> frozenset[str]:
         """Tags that somebody names and a whole listing does not: a cache may serve them."""
@@ -205,7 +179,7 @@ class _Crawl:
         Of a listing of what moved, only a tag that was not known before says so.
         """
         there = self.asked & self.seen.keys()
-        return bool(there - self.names(listing))
+        return bool(there - self.now.names(listing))
 
     async def ask(self, tags: Collection[str]) -> None:
         """HEAD each of `tags`; absence and failure are both remembered, and told apart."""
@@ -259,17 +233,17 @@ class _Crawl:
 
         One after the other: what one learns spares the next its requests.
         """
-        names = self.names(listing)
+        names = self.now.names(listing)
         for pattern in self.task.patterns:
             await self.settle(parse_selector(pattern.selector), names)
-        unnamed = [tag for tag in sorted(selected) if self.may_lack_a_name(tag, listing)]
-        if unnamed and self.may_be_old(listing):
-            await self.ask(self.named_before(unnamed, names))
+        unnamed = [tag for tag in sorted(selected) if self.now.may_lack_a_name(tag, listing)]
+        if unnamed and self.now.may_be_old(listing):
+            await self.ask(self.now.named_before(unnamed, names))
         table = TagTable.of(
-            {name: self.digest_now(name, listing) for name in names} if unnamed else {}
+            {name: self.now.digest_now(name, listing) for name in names} if unnamed else {}
         )
         for tag in unnamed:
-            digest = self.digest_now(tag, listing)
+            digest = self.now.digest_now(tag, listing)
             for candidate in candidates(tag, table):
                 if candidate not in self.seen:
                     await self.ask([candidate])
@@ -277,62 +251,15 @@ class _Crawl:
                 if found is not None and found.digest == digest:
                     break
 
-    def may_lack_a_name(self, tag: str, listing: Listing) -> bool:
-        """True for a tag that moved; where listings hold, for any whose image was never read.
-
-        Whoever reads images reads what nothing names, so that it is sought once.
-        """
-        if tag in self.seen and (
-            self.task.known.get(tag) != self.seen[tag].digest or self.may_be_old(listing)
-        ):
-            return True
-        if not self.holds(listing) or not self.task.needs & (Need.DOCUMENTS | Need.UNNAMED):
-            return False
-        known = self.digest_now(tag, listing)
-        return known is not None and known not in self.task.documents
-
-    def may_be_old(self, listing: Listing) -> bool:
-        """True where what older tags serve is known from before and may have moved since."""
-        return listing.scope is Scope.NEWEST and not listing.holds
-
-    def named_before(self, tags: Iterable[str], names: frozenset[str]) -> list[str]:
-        """The tags that served what these tags serve, a few of each image."""
-        found: dict[Digest, list[str]] = {self.seen[tag].digest: [] for tag in tags}
-        for name, digest in sorted(self.task.known.items()):
-            if digest in found and name in names and name not in self.seen:
-                found[digest].append(name)
-        return [name for group in found.values() for name in group[:_MOST_NAMES]]
-
     async def settle(self, selector: Selector, names: frozenset[str]) -> None:
         """Ask what could show that a range's best tag is not what its text says."""
         if selector.kind is not SelectorKind.RANGE:
             return
         for _ in range(_MAX_ROUNDS):
-            unknown = candidates(selector, self.table(names))
+            unknown = candidates(selector, self.now.table(names))
             if not (unknown := [tag for tag in unknown if tag not in self.asked]):
                 return
             await self.ask(unknown)
-
-    def holds(self, listing: Listing) -> bool:
-        """True where a tag that the listing tells nothing of serves what it served before."""
-        is_since = listing.scope is Scope.SINCE and not listing.gap
-        return self.has_digests(listing) and (listing.holds or is_since)
-
-    def digest_now(self, tag: str, listing: Listing | None) -> Digest | None:
-        """What the tag serves now; what it served before may have moved, too."""
-        observation = self.seen.get(tag)
-        if observation is not None:
-            return observation.digest
-        if listing is None or not self.holds(listing) or tag in listing.undigested:
-            return None
-        return self.task.known.get(tag)
-
-    def table(self, names: frozenset[str]) -> TagTable:
-        """The names with what is known now: asked in this run, else seen before."""
-        digests: dict[str, Digest | None] = dict.fromkeys(names)
-        digests |= {tag: digest for tag, digest in self.task.known.items() if tag in names}
-        digests |= {tag: observation.digest for tag, observation in self.seen.items()}
-        return TagTable.of(digests)
 
     async def check_pins(self) -> None:
         """Whether each pinned digest is still there; free where a tag serves it."""
@@ -354,7 +281,7 @@ class _Crawl:
         self, documented: frozenset[str], listing: Listing | None
     ) -> tuple[frozenset[str], frozenset[Digest]]:
         """What only its own documents can name: of these tags, and of the pins."""
-        table = self.table(documented if listing is None else self.names(listing))
+        table = self.now.table(documented if listing is None else self.now.names(listing))
         tags = frozenset(tag for tag in documented if named_by_alias(tag, table) is None)
         return tags, frozenset(digest for digest in self.task.pins if digest not in table.groups)
 
@@ -363,11 +290,11 @@ class _Crawl:
     ) -> None:
         """Manifests and configs of the audited platforms of every digest not stored yet."""
         if listing is not None:
-            documented -= self.hopeless(listing)
+            documented -= self.now.hopeless(listing)
         digests = {
             digest: tag
             for tag in sorted(documented)
-            if (digest := self.digest_now(tag, listing)) is not None
+            if (digest := self.now.digest_now(tag, listing)) is not None
         }
         digests |= {digest: "" for digest in sorted(pins) if self.pins.get(digest)}
 
@@ -412,17 +339,11 @@ class _Crawl:
                 said += (f"whether {unseen} older tags moved since the last listing was not seen",)
         return tuple(Remark(repository=self.task.repository, message=text) for text in said)
 
-    def is_told(self, listing: Listing | None) -> bool:
-        """True where the listing holds, and what it says has moved was seen."""
-        if listing is None or not listing.holds:
-            return False
-        return not (listing.undigested & self.task.known.keys()) - self.seen.keys()
-
     def snapshot(self, listing: Listing | None) -> RepositorySnapshot:
         """Everything learnt. Only a whole listing with digests may speak for absent tags."""
         unread = [failure for failure in self.failures if failure.code != "invalid-document"]
         scope, watermark = Scope.SELECTED, None
-        if listing is not None and self.has_digests(listing):
+        if listing is not None and self.now.has_digests(listing):
             if self.is_partial(listing):
                 watermark = FORGET_WATERMARK
             else:
@@ -444,5 +365,5 @@ class _Crawl:
             audited=self.task.audited,
             is_audited=self.is_audited and not unread,
             unseen=listing.unseen if listing is not None else "",
-            holds=scope is Scope.NEWEST and self.is_told(listing),
+            holds=scope is Scope.NEWEST and self.now.is_told(listing),
         )

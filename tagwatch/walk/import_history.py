@@ -86,7 +86,7 @@ async def _steps(
         return steps, ()
     listing = await registry.list_tags(repository, at=at)
     steps = [(seen, None) for seen in listing.observations if seen.pushed_at is not None]
-    problems = [*listing.warnings, *([listing.gap] if listing.gap else [])]
+    problems = [*listing.warnings, *filter(None, (listing.unseen, listing.gap))]
     if not steps and listing.names:
         problems.append("this registry tells no dates of its tags")
     return steps, tuple(problems)
