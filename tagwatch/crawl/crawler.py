@@ -365,5 +365,6 @@ class _Crawl:
             audited=self.task.audited,
             is_audited=self.is_audited and not unread,
             unseen=listing.unseen if listing is not None else "",
+            by_count=scope is Scope.NEWEST and self.task.watermark is not None,
             holds=scope is Scope.NEWEST and self.now.is_told(listing),
         )

@@ -117,7 +117,8 @@ class RepositorySnapshot:
     serves lacks any of them.
     `watermark` is what the catalogue wants to be told next time (None: nothing new).
     `unseen`: what the registry does not show to who asks, and how to be shown it.
-    `holds`: with NEWEST, tags that are named and not told serve what they served before.
+    `holds`: with NEWEST, tags that are named and not told serve what they served before;
+    `by_count`: it was read because the count of tags did not add up, so it is no sweep.
     """
 
     repository: Repository
@@ -138,4 +139,5 @@ class RepositorySnapshot:
     is_audited: bool = False
     endpoint: str = ""
     holds: bool = False
+    by_count: bool = False
     unseen: str = ""

@@ -225,7 +225,7 @@ class _Sight:
             "WHERE id = ? AND coalesce(full_at, 0) <= ?",
             (self.snapshot.watermark, self.home, self.at),
         )
-        if not is_since:
+        if not is_since and not (self.snapshot.holds and self.snapshot.by_count):
             self._mark("full_at")
 
     def _doubtful(self) -> list[_Newest]:
