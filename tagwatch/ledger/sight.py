@@ -120,7 +120,8 @@ class _Sight:
         )
         """One tag that fails spoils no listing: what it serves is not known, the others are."""
         self.doubtful: list[_Newest] = []
-        self.unread = {one.tag for one in failures if one.tag is not None}
+        self.gone: tuple[str, ...] = ()
+        self.unread = frozenset(one.tag for one in failures if one.tag is not None)
         self.failing = {
             one.tag: one.status
             for one in failures
@@ -180,10 +181,10 @@ class _Sight:
 
     def end(self) -> tuple[str, ...]:
         """Close the intervals of tags that this snapshot shows to be gone, and return these."""
-        gone = tuple(self._gone())
-        self._close((old, old.swept_at) for old in map(self.newest.__getitem__, gone))
-        self._mark_tags("listed_at", dict.fromkeys(gone))
-        return gone
+        self.gone = tuple(self._gone())
+        self._close((old, old.swept_at) for old in map(self.newest.__getitem__, self.gone))
+        self._mark_tags("listed_at", dict.fromkeys(self.gone))
+        return self.gone
 
     def _gone(self) -> Iterator[str]:
         if not self.was_listed or self.snapshot.scope is Scope.SINCE:
@@ -229,17 +230,27 @@ class _Sight:
             self._mark("full_at")
 
     def _doubtful(self) -> list[_Newest]:
-        """What was served before and may not be now: the listing did not tell, nor the tag."""
-        doubtful = set(self.unread)
-        if self.snapshot.scope is Scope.NEWEST and not self.snapshot.holds:
-            doubtful |= self.snapshot.names or frozenset()
+        """What was served before and may not be now: the listing did not tell, nor the tag.
+
+        Where a listing leaves out what did not move, a failure may be of an image alone.
+        """
+        names = self.snapshot.names or frozenset()
+        match self.snapshot.scope:
+            case Scope.SINCE:
+                doubtful = names & self.unread
+            case Scope.NEWEST if self.snapshot.holds:
+                doubtful = self.unread - names
+            case Scope.NEWEST:
+                doubtful = self.unread | names
+            case _:
+                doubtful = self.unread
         found = (self.newest.get(tag) for tag in sorted(doubtful - self.observed.keys()))
         return [old for old in found if old and old.is_open and self.at >= old.known_until]
 
     def _note_names(self) -> None:
         """Which tags are there whose digest is not known."""
         names = self.snapshot.names or frozenset()
-        untold = names - self.observed.keys()
+        untold = names.difference(self.observed, self.gone)
         told = {tag for tag in untold & self.newest.keys() if self._is_told(tag)}
         listed = {name for name, (at, _) in self.marked.items() if at is not None}
         if untold - told - listed:

@@ -17,12 +17,14 @@ from tests.walk.command import Workplace
 PATH = "shop/app"
 
 
-def configure(place: Workplace, double: HubDouble, *, named: str = "") -> None:
+def configure(
+    place: Workplace, double: HubDouble, *, named: str = "", budget: int = 10_000
+) -> None:
     place.write(
         "tagwatch.yaml",
         "database: tagwatch.db\nsources: [Dockerfile]\nwatch: [{image: shop/app, tags: ['*']}]\n"
         f"registries: {{docker.io: {{endpoint: '{double.url}', catalogue_endpoint: '{double.url}',"
-        " credential: anonymous, patience_seconds: 30}}\n",
+        f" credential: anonymous, patience_seconds: 30, budget: {budget}}}}}\n",
     )
     place.write("Dockerfile", f"FROM {named}\n" if named else "FROM scratch\n")
 
@@ -105,6 +107,7 @@ async def test_a_manifest_that_keeps_failing_is_asked_once_a_night(
         second = await night(place, AT + timedelta(days=1))
         counts = double.night()
         assert (counts["catalogue"], counts["manifest"]) == (1, 1)
+        assert counts["head"] == 0, "what the tag serves is known"
         double.warehouse.push(
             PATH, "1.9", build="2", at=AT + timedelta(days=1, hours=1), index=False
         )
@@ -112,7 +115,8 @@ async def test_a_manifest_that_keeps_failing_is_asked_once_a_night(
         assert double.night()["catalogue"] == 1
         double.failing.clear()
         fourth = await night(place, AT + timedelta(days=3))
-        assert double.night()["manifest"] == 1
+        counts = double.night()
+        assert (counts["manifest"], counts["head"]) == (1, 0)
         fifth = await night(place, AT + timedelta(days=4))
         assert double.night() == {"catalogue": 1}
     assert [one.change.tag for one in third.result.changes] == ["1.9"]
@@ -120,3 +124,20 @@ async def test_a_manifest_that_keeps_failing_is_asked_once_a_night(
         assert [one.tag for one in found.result.failures] == ["1.5"]
     assert fourth.result.complete
     assert fifth.result.complete
+
+
+async def test_a_night_without_pulls_left_goes_on_the_next(tmp_path: Path) -> None:
+    """The listing was whole: what is left to read is known, and no page is read for it again."""
+    place, double = Workplace(tmp_path), HubDouble()
+    for number in range(130):
+        at = AT - timedelta(days=2, minutes=number)
+        double.warehouse.push(PATH, f"1.{number}", at=at, index=False)
+    async with double.serving():
+        configure(place, double, budget=60)
+        for number, pulls in enumerate((60, 60, 10, 0)):
+            found = await night(place, AT + timedelta(days=number))
+            counts = double.night()
+            assert counts["manifest"] == pulls
+            assert counts["catalogue"] == (1 if number else 2)
+            assert counts["head"] == 0
+            assert found.result.complete == (number >= 2)
