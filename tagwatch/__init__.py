@@ -90,14 +90,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "api": "Asking CheckOptions ScanResult check fix resolve resolve_all scan scan_async",
-    "audit.model.base": "BaseMatch BaseVerdict",
+    "audit.model.base_match": "BaseMatch BaseVerdict",
     "audit.model.diff": "ImageDiff Verdict",
-    "audit.model.evidence": "Evidence",
+    "audit.model.evidence": "Basis Evidence Newer Resolution Status",
     "audit.model.finding": "Finding Severity",
     "audit.model.history": "Change Interval",
     "audit.model.knowledge": "Knowledge",
     "audit.model.policy": "Policy",
-    "audit.model.resolution": "Basis Newer Resolution Status",
     "audit.verdict.baseline": "Baseline read_baseline",
     "audit.verdict.fixing": "Strategy",
     "audit.verdict.result": "AuditResult Coverage Ignored RepositoryChange Since",

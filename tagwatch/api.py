@@ -6,12 +6,14 @@ The way of one tag, from the line of a file to the finding about it:
     find      paths -> files                     `workspace/find.py`
     read      a file -> targets                  `workspace/read.py`, and the source of its format
     look up   targets -> evidence                `walk/look_up.py`: what the ledger holds, if fresh
-    survey    targets -> evidence, where it is   `walk/survey.py`: ask, remember, match, explain,
-              old or missing                     gather; a scan surveys everything
+    survey    targets -> evidence, where it is   `walk/survey.py`: ask, remember, explain, match,
+              old or missing                     gather; `look_up` calls it
     judge     files and evidence -> findings     `audit/judge.py`, one rule after the other
     publish   the result -> people, machines     `publish/`, by the command
 
-A scan also stores the result with the alerts that it is worth (`walk/deliver.py` sends them).
+A scan looks nothing up: it surveys everything. It also stores its result, with the alerts that it
+is worth; `walk/deliver.py` sends them. Where and when a walk takes place, and under which settings
+and policy, is its `Site` (`walk/site.py`).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from time import monotonic
 
 from tagwatch.audit.judge import Case, judge
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.errors import InputError, NothingToReadError
+from tagwatch.errors import InputError, NothingToReadError, UsageError
 from tagwatch.source.target import Extraction, Problem, Target, Targets, qualify
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.look_up import Asking, look_up
@@ -58,30 +60,30 @@ __all__ = [
 
 _NOT_STORED = "no answer is stored for it; run once without --offline"
 _MAX_ROUNDS = 5
-"""A fix may call for another (a tag, then its digest); so many follow each other at most."""
+"""One fix may make another one possible (a tag, then its digest): so many rounds at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOptions:
-    """How `check` and `fix` ask, what the files are built with, and what is known already."""
+    """Options of `check` and `fix`: how to ask, how files are built, and what is known already."""
 
     asking: Asking = field(default_factory=Asking)
-    """Which registries' answers may be remembered ones, and how long asking may take."""
+    """Whether registries are asked, or the ledger only, and how long that may take."""
     build_args: Mapping[str, str] = field(default_factory=dict)
     """Build arguments by name, as `docker build --build-arg` takes them."""
     baseline: Baseline | None = None
-    """Findings that were there before: told among the `ignored` ones."""
+    """Findings that were there before; they are listed among the `ignored` ones."""
     diff_base: str | None = None
-    """A commit: what the files said already where HEAD left it is known, too."""
+    """A commit: findings that the files had already where HEAD left it are known, too."""
     engine: bool = False
-    """True: what runs on this machine's container engine is audited as well."""
+    """True: containers that run on this machine's engine are audited as well."""
     tell: Callable[[str], None] | None = None
-    """What takes warnings that are no finding, a line each: configured facts that are old."""
+    """Called with each warning that is no finding, one line each: configured facts are old, say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """Files that were read, each with what it names, and what stood in the way."""
+    """The files that were read, each with what it names, and the problems of reading them."""
 
     extractions: tuple[tuple[str, Extraction], ...]
     problems: tuple[Problem, ...]
@@ -93,7 +95,7 @@ class Files:
 
     @property
     def problems_to_fix(self) -> tuple[Problem, ...]:
-        """Those that kept a file from being read; a pattern that matches nothing does not."""
+        """The problems that kept a file from being read: not those of what was passed over."""
         return tuple(problem for problem in self.problems if not problem.skipped)
 
     @property
@@ -109,7 +111,7 @@ class Files:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanResult:
-    """What a scan leaves behind."""
+    """The outcome of a scan."""
 
     result: AuditResult
     """What this scan found."""
@@ -125,22 +127,22 @@ def check(
     """Audit files and folders as `tagwatch check` does.
 
     `paths` are files and folders, or a single one; relative ones start at `site.folder`. `site`
-    is what `open_site` gives; None: the current folder's.
+    is what `open_site` returns; None: the site of the current folder.
 
-    Registries are asked only for what the ledger does not know, or knows for longer than
-    `max_age` (24 hours): of each repository its tags, in one request or a few, and of each new
-    image its manifests, which count against limits of pulls, and a config a platform. Where
-    everything is remembered, and with `Asking(offline=True)`, there is no request.
+    Registries are asked only for what the ledger does not know, or read longer than `max_age` (24
+    hours) ago: for the tags of each repository, in one request or a few, and for each new image
+    its manifests, which count against pull limits, and one config per platform. Where the ledger
+    knows everything, and with `Asking(offline=True)`, no request is made.
 
     What a registry refuses is part of the result: see its `complete` and `failures`. Raises
     `NothingToReadError` where no path holds a file that tagwatch reads, `ConfigError` as
     `open_site` does, `InputError` where configured facts have a wrong signature, `LedgerError`
     where the ledger cannot be opened, and `UsageError` where an argument is of a wrong type.
 
-    It waits for the answers. Inside an event loop, where waiting stops everything else, call
-    `await asyncio.to_thread(tagwatch.check, paths)`.
+    The call blocks until the answers are there. Inside an event loop, where this would stop
+    everything else, use `await asyncio.to_thread(tagwatch.check, paths)`.
     """
-    site, options = _begun(site, options)
+    site, options = _begin(site, options)
     return _check(find(placed(paths, site), site.root), site, options, {})
 
 
@@ -153,20 +155,21 @@ def fix(
 ) -> tuple[AuditResult, Draft]:
     """Audit files and draft fixes as `tagwatch check --fix` does. No file is written here.
 
-    Gives the result of auditing the files as drafted, and the draft: `draft.diff()` shows it,
+    Returns the result of auditing the files as drafted, and the draft: `draft.diff()` shows it,
     `draft.write()` writes it. `strategy` is a `Strategy` or its text: `findings` makes the fixes
     that findings offer, `pin` pins every reference to its digest, `bump:patch` and `bump:minor`
     write the newest tag of the patch series or the major version.
 
-    Costs what `check` costs, and where a digest stands beside a tag, asking for that tag. Raises
-    as `check` does, and `UsageError` where there is no such strategy. A file that cannot be mended
-    is no error here: see `draft.refusal`.
+    Costs what `check` costs, and for each reference with both tag and digest a look-up of the tag.
+    Raises as `check` does, and `UsageError` where there is no such strategy. A file that cannot be
+    edited is no error here: see `draft.refusal`.
     """
     from tagwatch.audit.verdict.fixing import fixes_of, strategy_of, tags_to_know
     from tagwatch.walk.fix import Draft
 
     strategy = strategy_of(strategy)
-    site, options = _begun(site, options)
+    site, options = _begin(site, options)
+    # All rounds share one limit of time; without this each would begin to count by itself.
     if options.asking.begun_at is None:
         options = replace(options, asking=replace(options.asking, begun_at=monotonic()))
     found = find(placed(paths, site), site.root)
@@ -183,16 +186,17 @@ def fix(
 def resolve(
     reference: str, site: Site | None = None, *, asking: Asking | None = None
 ) -> Resolution:
-    """Say what an image is today: `redis:6.2`, `redis:6.2.x`, `redis:^6`, `redis@sha256:…`.
+    """Return what an image is today: `redis:6.2`, `redis:6.2.x`, `redis:^6`, `redis@sha256:…`.
 
-    The resolution has the concrete tag, the version, the digest, the tags beside it, and on what
-    that rests. That something is not there, or could not be read, is its `status`, no error.
+    The resolution has the concrete tag, the version, the digest, the other tags of that digest, and
+    the basis of this answer. An image that does not exist or could not be read raises no error:
+    `status` says so.
 
-    Costs nothing where the ledger knows it and it is younger than `max_age`. Else the
-    repository's tags are listed (where the registry tells no digests with them, the tag is asked
-    for), and a manifest and a config are read only where no other tag names the version. Raises
-    `InvalidReferenceError` where the text names no image, `UsageError` where its pattern cannot be
-    read, and `ConfigError` and `LedgerError` as `check` does.
+    Costs nothing where the ledger read it within `max_age`. Else the tags of the repository are
+    listed (and where the registry lists no digests, the tag is asked for), and a manifest and a
+    config are read only where no other tag names the version. Raises `InvalidReferenceError` where
+    the text names no image, `UsageError` where its pattern cannot be read, and `ConfigError` and
+    `LedgerError` as `check` does.
     """
     return resolve_all((reference,), site, asking=asking)[0]
 
@@ -200,31 +204,34 @@ def resolve(
 def resolve_all(
     references: Iterable[str], site: Site | None = None, *, asking: Asking | None = None
 ) -> tuple[Resolution, ...]:
-    """Say what each image is today, in the same order; see `resolve`.
+    """Return what each image is today, in the same order; see `resolve`.
 
-    Of many references to one repository, its tags are listed once: call this with all of them
-    rather than `resolve` with each.
+    The tags of a repository are listed once, however many references name it. So call this with all
+    references rather than `resolve` with each.
     """
     from tagwatch.audit.model.evidence import Resolution, Status, evidence_key
     from tagwatch.source.argument import targets_of
 
     site, targets = site_given(site), targets_of(references)
-    facts = look_up(targets, site, replace(asking or Asking(), documents=False))
+    lookup = look_up(targets, site, replace(asking or Asking(), documents=False))
     found = []
     for target in targets:
-        known = facts.evidence.get(evidence_key(target) or "")
+        known = lookup.evidence.get(evidence_key(target) or "")
         missing = Resolution(input=target.text, status=Status.UNAVAILABLE, note=_NOT_STORED)
         found.append(replace(known.resolution, input=target.text) if known else missing)
     return tuple(found)
 
 
-def _begun(site: Site | None, options: CheckOptions | None) -> tuple[Site, CheckOptions]:
-    """Where and how to check, with the facts there that the configuration brings."""
+def _begin(site: Site | None, options: CheckOptions | None) -> tuple[Site, CheckOptions]:
+    """Return where and how to check, after importing the facts that the configuration names."""
     site, options = site_given(site), options or CheckOptions()
+    if not isinstance(options, CheckOptions):
+        raise UsageError(f"not options: {options!r}", hint="tagwatch.CheckOptions(…) makes them")
     if site.settings.facts is None:
         return site, options
     from tagwatch.walk.facts import bring_facts
 
+    # The limit of time counts from here: fetching facts and asking registries share it.
     if options.asking.begun_at is None:
         options = replace(options, asking=replace(options.asking, begun_at=monotonic()))
     for warning in bring_facts(site, options.asking):
@@ -236,10 +243,13 @@ def _begun(site: Site | None, options: CheckOptions | None) -> tuple[Site, Check
 def _check(
     found: Found, site: Site, options: CheckOptions, instead: Mapping[Path, bytes]
 ) -> AuditResult:
-    """See `check`. `instead`: files, by their real path, that are judged as these bytes."""
+    """Audit the files found; see `check`.
+
+    `instead`: files, by their real path, that are judged as if they held these bytes.
+    """
     files = read_files(found, site, options.build_args, instead)
     if options.engine:
-        from tagwatch.walk.running import running_containers
+        from tagwatch.walk.local_image import running_containers
 
         runs = running_containers(site.environment)
         files = replace(files, extractions=(*files.extractions, *runs))
@@ -249,19 +259,19 @@ def _check(
             first.message if first else "nothing that tagwatch reads is among the paths named",
             hint=(first.hint if first else "") or "name Dockerfiles, Compose or Kubernetes files",
         )
-    facts = look_up(files.targets, site, replace(options.asking, learn_bases=True))
+    lookup = look_up(files.targets, site, replace(options.asking, learn_bases=True))
     case = Case(
         at=site.at,
         files=files.extractions,
-        evidence=facts.evidence,
-        changes=facts.changes,
+        evidence=lookup.evidence,
+        changes=lookup.changes,
         problems=files.problems,
-        failures=facts.failures,
-        remarks=facts.remarks,
-        requests=facts.requests,
-        quotas=facts.quotas,
-        facts_from=_facts_from(facts.evidence),
-        complete=not facts.stopped,
+        failures=lookup.failures,
+        remarks=lookup.remarks,
+        requests=lookup.requests,
+        quotas=lookup.quotas,
+        facts_from=_facts_from(lookup.evidence),
+        complete=not lookup.stopped,
     )
     baseline = options.baseline
     if options.diff_base is not None:
@@ -271,7 +281,7 @@ def _check(
 
 
 def _facts_from(evidence: Mapping[str, Evidence]) -> str:
-    """Where facts come from that this ledger did not see itself, how many, and of when."""
+    """Return the sources of evidence that this ledger did not see itself, with number and age."""
     brought: dict[str, list[Evidence]] = {}
     for one in evidence.values():
         if one.source != "seen":
@@ -285,7 +295,7 @@ def _facts_from(evidence: Mapping[str, Evidence]) -> str:
 
 
 def _with_known_before(found: Found, case: Case, site: Site, options: CheckOptions) -> Baseline:
-    """The baseline, and every finding that the same files had where HEAD left `diff_base`."""
+    """Return the baseline with every finding that the files had where HEAD left `diff_base`."""
     from os.path import realpath
     from pathlib import Path
 
@@ -295,10 +305,12 @@ def _with_known_before(found: Found, case: Case, site: Site, options: CheckOptio
     assert options.diff_base is not None
     changed = changed_files(site.root, options.diff_base)
     instead = {Path(realpath(site.root / path)): raw for path, raw in changed.items()}
+    # None in `instead`: the file did not exist at that commit
     there = [
         file for file in found.files if instead.get(Path(realpath(file.real)), b"") is not None
     ]
     files = read_files(Found(files=tuple(there)), site, options.build_args, instead)
+    # offline: images that only the old files name are worth no request
     remembered = look_up(files.targets, site, Asking(offline=True)).evidence
     evidence = {**remembered, **case.evidence}
     before = judge(
@@ -316,19 +328,20 @@ def scan(
     *,
     progress: Callable[[RepositorySnapshot], None] | None = None,
 ) -> ScanResult:
-    """Read everything that is configured, remember it, judge it: the nightly run.
+    """Read everything that is configured, store it and judge it: the nightly run.
 
-    `site` is what `open_site` gives; None: the current folder's. `progress` is told each
-    repository that was read. Reports are not written and alerts not sent, as `tagwatch scan` does;
-    the alerts wait in the ledger for the next one that does.
+    `site` is what `open_site` returns; None: the site of the current folder. `progress` is called
+    with the snapshot of each repository that was read. Other than `tagwatch scan`, this writes no
+    reports and sends no alerts; the alerts wait in the ledger for the next run that sends.
 
-    Costs a night's requests: each watched repository's tags, in one request or a few where the
-    registry tells digests with them, else one more a tag; and the manifests and configs of each
-    image that is new. Raises `ConfigError` where nothing is configured or that is wrong,
-    `NothingToReadError` where no source matches a file and nothing is watched, `LedgerError` where
-    the ledger cannot be opened, and `UsageError` where an argument is of a wrong type.
+    Costs the requests of a nightly scan: for the tags of each repository one or a few where the
+    registry lists digests with them, else one more per tag; and those for the manifests and
+    configs of each new image. Raises `ConfigError` where nothing is configured or the configuration
+    is wrong, `NothingToReadError` where no source matches a file and nothing is watched,
+    `LedgerError` where the ledger cannot be opened, and `UsageError` where an argument is of a
+    wrong type.
 
-    It waits until all is read: inside an event loop, call `scan_async`.
+    The call blocks until everything is read. Inside an event loop, await `scan_async`.
     """
     from tagwatch.walk.loop import run
 
@@ -343,9 +356,9 @@ async def scan_async(
 ) -> ScanResult:
     """Scan in the running event loop; see `scan`.
 
-    Every snapshot is in the ledger before the next repository is begun; the result and the alerts
-    made of it are stored in one transaction, to be sent by `deliver`. After `stop` is set no
-    repository is begun, and what is not read is said so.
+    The snapshot of a repository is stored before its worker begins the next one. The result and its
+    alerts are stored in one transaction; `walk.deliver` sends the alerts. After `stop` is set no
+    repository is begun, and the result names what was not read.
     """
     site = site_given(site)
     if site.settings.path is not None or not (site.settings.sources or site.settings.watch):
@@ -410,7 +423,7 @@ def read_files(
     build_args: Mapping[str, str],
     instead: Mapping[Path, bytes | None] | None = None,
 ) -> Files:
-    """What the files name. Problems are part of the answer. `instead`: see `read_targets`."""
+    """Read what files name. Problems are part of the answer. `instead`: see `read_targets`."""
     read = read_targets(found.files, site.root, site.environment, build_args, instead)
     home = site.policy.defaults.registry
     extractions = tuple((path, qualify(extraction, home)) for path, extraction in read)
@@ -422,13 +435,13 @@ def read_files(
 
 
 def _draws_from_others(read: tuple[str, Extraction]) -> bool:
-    """True where a reference of a file is made of what stands in another one."""
+    """Return True where a reference in this file is made of text in another file."""
     path, extraction = read
     return any(field.span.path != path for target in extraction.targets for field in target.fields)
 
 
 def _watch_list(watched: Sequence[Watched]) -> tuple[tuple[str, Extraction], ...]:
-    """The watch list as the files that it stands in."""
+    """Return the targets of the watch list as extractions of the files that it is written in."""
     found: dict[str, list[Watched]] = {}
     for one in watched:
         found.setdefault(one.watch.location.path, []).append(one)
@@ -438,7 +451,7 @@ def _watch_list(watched: Sequence[Watched]) -> tuple[tuple[str, Extraction], ...
 def _with_fix_lines(
     result: AuditResult, site: Site, instead: Mapping[Path, bytes] | None = None
 ) -> AuditResult:
-    """Each fix with the line it would make; a file that changed meanwhile tells none."""
+    """Return the result where each fix has the line it makes; none if its file cannot be read."""
     files: dict[str, bytes] = {}
     for path in {finding.fix.path for finding in result.findings if finding.fix is not None}:
         real = site.root / path

@@ -46,11 +46,11 @@ SOURCES: dict[str, str] = {
     "plain": "tagwatch.source.plain",
 }
 
-# Rule -> (default severity, occasions, what it reads beside the text), in the order in which they
-# are asked. It is `RULE` in the module of its name in `audit/rule/`. One that is `off` speaks only
-# where the policy gives it a severity. A rule is asked, and imported, only where the targets give
-# one of its occasions (`audit/rule/occasion.py`; none named: always). What it reads is fetched:
-# words of `audit.rule.interface.Reads`.
+# Rule -> (default severity, occasions, what it reads beside the text), in the order in which rules
+# are asked. A rule is `RULE` in the module of its name in `audit/rule/`. If it is `off`, it speaks
+# only where the policy gives it a severity. It is imported and asked only where the targets give
+# one of its occasions (`audit/rule/occasion.py`; none named: always). What it reads is fetched; the
+# words are those of `audit.rule.interface.Reads`.
 RULE_ROWS: dict[str, tuple[str, str, str]] = {
     "tag-missing": ("warning", "untagged", ""),
     "tag-latest": ("warning", "latest", ""),
@@ -181,7 +181,7 @@ ENGINES: dict[str, str] = {
     "dask": "tagwatch.crawl.engine.dask:run",
 }
 
-# What entry points may add to, each by its name there.
+# The families that entry points may add to, by the name in their group.
 FAMILIES: dict[str, dict[str, str]] = {
     "catalogues": CATALOGUES,
     "commands": COMMANDS,

@@ -1,7 +1,7 @@
 """Members of families by name: tagwatch's own from `family.py`, others' from entry points.
 
-A member is imported when it is named. Installed packages are looked through only for a name that
-is not one of ours: that alone takes longer than a whole warm `check`.
+A member is imported when it is named. Installed packages are searched only for a name that is not
+one of ours, because the search takes longer than a whole warm `check`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["brought_members", "load_member", "load_place", "place_of"]
 
 
 def load_member(family: str, name: str) -> Any:
-    """The member called `name`: a module, or what its place names in one.
+    """Import and return the member called `name`: a module, or an attribute of one.
 
     Raises `ConfigError` where there is none, or where another package's cannot be imported.
     """
@@ -41,12 +41,15 @@ def load_member(family: str, name: str) -> Any:
 
 
 def place_of(family: str, name: str) -> str | None:
-    """Where the member stands, as in `family.py`; None where no package has one of that name."""
+    """Return the member's place, as `family.py` writes it; None where no package has the member."""
     return FAMILIES[family].get(name) or brought_members(family).get(name)
 
 
 def brought_members(family: str) -> dict[str, str]:
-    """What installed packages bring (entry points of the group `tagwatch.<family>`), by name."""
+    """Return the places of other packages' members, by name; ours cannot be replaced.
+
+    They are entry points of the group `tagwatch.<family>`.
+    """
     from importlib.metadata import entry_points
 
     found = sorted(entry_points(group=f"tagwatch.{family}"), key=lambda entry: entry.name)
@@ -58,7 +61,7 @@ def brought_members(family: str) -> dict[str, str]:
 
 
 def load_place(place: str) -> Any:
-    """What stands at `module` or `module:attribute`."""
+    """Import and return what is at `module` or `module:attribute`."""
     module, _, attribute = place.partition(":")
-    found = __import__(module, fromlist=["*"])  # `importlib` itself is a millisecond
+    found = __import__(module, fromlist=["*"])  # importing `importlib` takes a millisecond
     return attrgetter(attribute)(found) if attribute else found

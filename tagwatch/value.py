@@ -1,11 +1,11 @@
-"""`dataclass`, `field` and `replace` as the standard library has them, with a start-up that counts.
+"""`dataclass`, `field` and `replace` as in the standard library, but fast at start-up.
 
 The standard decorator writes and compiles up to eleven methods for every class, and importing it
 loads `inspect` and `ast`. A warm `check` loads ninety such classes and makes values of thirty:
 that was two thirds of its time (measured 2026-11-24). Here only `__init__` is compiled, and only
-for a class of many values. Type checkers see the standard decorator; `dataclasses.fields`,
-`asdict` and their like work, and so do `copy` and `pickle`. What we do not use is not there:
-inheritance of fields, `InitVar`, `ClassVar`, classes without slots.
+for a class of which many values are made. Type checkers see the standard decorator;
+`dataclasses.fields`, `asdict` and their like work, and so do `copy` and `pickle`. What we do not
+use is missing: inheritance of fields, `InitVar`, `ClassVar`, classes without slots.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ import operator
 
 __all__ = ["dataclass", "field", "is_value", "replace"]
 
+# Signatures show it as the default of a field with a factory, as the standard library does.
 _NOTHING: Any = type("_Nothing", (), {"__repr__": lambda _: "<factory>"})()
 _MANY = 64
 """Compiling an `__init__` costs as much as making so many values without (measured 2026-11-24)."""
 
 
 def is_value(kind: type) -> bool:
-    """True for a class that `dataclass` made."""
+    """Return True for a class that `dataclass` made."""
     return "__fields__" in kind.__dict__
 
 
 class _Field:
-    """What is said of a field beside its type, where that is more than a default."""
+    """The options of a field, as `field` takes them; a mere default needs none of these."""
 
     __slots__ = ("default", "default_factory", "repr")
 
@@ -41,7 +42,7 @@ class _Field:
         self.repr = repr
 
     def make(self) -> Any:
-        """The value where none is given; `_NOTHING` where one must be."""
+        """Return the value where none is given; `_NOTHING` where one must be given."""
         return self.default if self.default_factory is _NOTHING else self.default_factory()
 
 
@@ -53,7 +54,7 @@ else:
     field = _Field
 
     def dataclass(*, slots, frozen=False, kw_only=False, order=False, eq=True):
-        """See `dataclasses.dataclass`. `slots` is always True."""
+        """Make a class of values; see `dataclasses.dataclass`. `slots` is always True."""
         assert slots
 
         def decorate(cls):
@@ -62,7 +63,7 @@ else:
         return decorate
 
     def replace(value, /, **changes):
-        """`value` with some fields changed. See `dataclasses.replace`."""
+        """Return `value` with some fields changed; see `dataclasses.replace`."""
         for name in type(value).__fields__:
             if name not in changes:
                 changes[name] = getattr(value, name)
@@ -70,11 +71,13 @@ else:
 
 
 def _value_class(plain: type, *, frozen: bool, kw_only: bool, order: bool, eq: bool) -> type[Any]:
-    """The class made anew with slots, and with the methods of a value."""
+    """Return the class, made a second time, with slots and with the methods of a value."""
+    # A class that exists cannot get slots. These two belong to the first one.
     namespace = dict(plain.__dict__)
     for name in ("__dict__", "__weakref__"):
         namespace.pop(name, None)
     fields = {name: namespace.pop(name, _NOTHING) for name in plain.__annotations__}
+    # Order matters: what the class itself defines goes over our methods, but not over the rest.
     methods: dict[str, Any] = {
         **_SHARED,
         **(_EQUAL if eq else {}),
@@ -96,14 +99,15 @@ def _value_class(plain: type, *, frozen: bool, kw_only: bool, order: bool, eq: b
 
 
 def _key_of(names: tuple[str, ...]) -> Any:
-    """What makes the tuple of all fields: one C function, save for less than two."""
+    """Return a function that makes the tuple of a value's fields."""
+    # `attrgetter` is one C function, but gives no tuple for one name, and needs at least one.
     if len(names) > 1:
         return operator.attrgetter(*names)
     return lambda value: tuple(getattr(value, name) for name in names)
 
 
 def _told(cls: type[Any]) -> list[tuple[str, _Field]]:
-    """Every field with what is said of it; `__fields__` has a mere default as it is."""
+    """Return every field with its options; `__fields__` holds a mere default as it is."""
     return [
         (name, said if isinstance(said, _Field) else _Field(default=said))
         for name, said in cls.__fields__.items()
@@ -147,14 +151,22 @@ def _refuse(self: Any, name: str, *_: object) -> None:
 
 
 def _first_init(cls: type[Any], fields: dict[str, Any]) -> Any:
-    """An `__init__` for the first values; most classes make no more. Then one is compiled."""
+    """Return an `__init__` for the first `_MANY` values; most classes make no more.
+
+    Later values, and every call that is not plain, get a compiled one.
+    """
+    # Counting is not safe between threads, and need not be: both would compile the same function.
     left = _MANY
     has_more_to_do = hasattr(cls, "__post_init__")
 
     def init(self: Any, *arguments: Any, **named: Any) -> None:
         nonlocal left
         left -= 1
+        # `fields` holds what each field has by default, `_NOTHING` where it must be given. So one
+        # merge gives every field its value, and an unknown name makes the result longer.
         values = {**fields, **named}
+        # Names and places of parameters are not checked here: the compiled one binds them, or
+        # raises the error that Python raises for any function.
         if arguments or left < 0 or len(values) != len(fields):
             _compile_init(cls)
             cls.__init__(self, *arguments, **named)
@@ -164,8 +176,8 @@ def _first_init(cls: type[Any], fields: dict[str, Any]) -> Any:
                 value = value.make()
             if value is _NOTHING:
                 _compile_init(cls)
-                cls.__init__(self, **named)  # it says what is missing
-            object.__setattr__(self, name, value)
+                cls.__init__(self, **named)  # raises: it names all that is missing
+            object.__setattr__(self, name, value)  # a frozen class refuses its own `__setattr__`
         if has_more_to_do:
             self.__post_init__()
 
@@ -176,6 +188,7 @@ def _compile_init(cls: type[Any]) -> None:
     names: dict[str, Any] = {"_nothing": _NOTHING}
     parameters, lines = [], []
     for name, said in _told(cls):
+        # The slot itself sets the field: it passes by a frozen `__setattr__`, and is faster.
         names[f"_set_{name}"] = cls.__dict__[name].__set__
         value = name
         if said.default_factory is not _NOTHING:
@@ -202,7 +215,7 @@ def _compile_init(cls: type[Any]) -> None:
 
 
 class _Signature:
-    """What `inspect.signature` is told: the parameters of the compiled `__init__`."""
+    """The signature for `inspect.signature`: the parameters of the compiled `__init__`."""
 
     def __get__(self, value: object, cls: type[Any]) -> Any:
         import inspect
@@ -213,7 +226,7 @@ class _Signature:
 
 
 class _StandardFields:
-    """What `dataclasses.fields` and its like ask for, made when they do."""
+    """The fields for `dataclasses.fields` and its like, made when these ask for them."""
 
     def __get__(self, value: object, cls: type[Any]) -> Any:
         import dataclasses

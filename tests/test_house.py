@@ -117,8 +117,8 @@ FLOORS: dict[str, str] = {
         crawler engine plan
     """,
     "walk": """
-        facts_file fix loop need site watch_list work
-        ask deliver doctor import_history local_image referrers running verdicts
+        fix loop need site watch_list work
+        ask deliver doctor import_history local_image referrers verdicts
         recall
         bases remember
         round
@@ -170,13 +170,36 @@ def dotted(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
+def our_names() -> frozenset[str]:
+    """The names of all our modules and packages."""
+    return frozenset(dotted(path) for path, _, _ in modules())
+
+
 def imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Yield what is imported, and where; of `from tagwatch.audit import judge` the module, too."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"relative import in line {node.lineno}"
             yield node.module or "", node.lineno
+            inside = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from ((name, node.lineno) for name in inside if name in our_names())
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("import tagwatch.audit.judge", ["tagwatch.audit.judge"]),
+        ("from tagwatch.audit.judge import judge", ["tagwatch.audit.judge"]),
+        ("from tagwatch.audit import judge", ["tagwatch.audit", "tagwatch.audit.judge"]),
+        ("from tagwatch import cli", ["tagwatch", "tagwatch.cli"]),
+        ("from tagwatch import __version__", ["tagwatch"]),
+    ],
+)
+def test_every_way_to_import_a_module_is_seen(line: str, names: list[str]) -> None:
+    assert [name for name, _ in imports(ast.parse(line))] == names
 
 
 def test_imports_go_downwards_only() -> None:

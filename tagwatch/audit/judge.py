@@ -1,8 +1,8 @@
-"""The judgement: files and evidence in, findings out. Pure; what could not be known is said.
+"""The judgement: files and evidence in, findings out. It is pure and reports what is not known.
 
-One pass over the targets. A rule that the policy turned off, or that has no occasion to speak, is
-never imported; a rule that reads more than text is passed over where there is no evidence, and
-`check-incomplete` says so there.
+It makes one pass over the targets. A rule that the policy turned off, or that has no occasion to
+speak, is never imported. A rule that reads more than text is skipped where there is no evidence;
+`check-incomplete` reports that target.
 """
 
 from __future__ import annotations
@@ -42,41 +42,46 @@ __all__ = ["Case", "active_rules", "judge"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What is to be judged. `files`: path and extraction, the watch list as a file among them.
-
-    `whole`: this is everything there is (a scan), so that an ignore that names nothing is unused;
-    False where only some files were asked for. `complete` False: the run was cut short. `watched`:
-    where the watch list names a repository.
-    """
+    """The input of one judgement: the files, and what the run learnt about their images."""
 
     at: datetime
     files: Sequence[tuple[str, Extraction]]
+    """The path and extraction of each file. The watch list is one of them."""
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    """Evidence by `evidence_key`. It may be read from disk each time it is looked up."""
     changes: tuple[RepositoryChange, ...] = ()
     problems: tuple[Problem, ...] = ()
     failures: tuple[Failure, ...] = ()
     remarks: tuple[Remark, ...] = ()
     gone: tuple[Gone, ...] = ()
     requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """How many requests of each kind were made, by host."""
     quotas: Mapping[str, Quota] = field(default_factory=dict)
+    """Quotas by host."""
     facts_from: str = ""
     whole: bool = False
+    """True where this is everything there is (a scan): an ignore that names nothing is then unused.
+    False where only some files were asked for."""
     complete: bool = True
+    """False where the run was cut short."""
     watched: Mapping[Repository, Location] = field(default_factory=dict)
+    """Where the watch list names each repository."""
 
 
 def judge(
     case: Case, policy: Policy, knowledge: Knowledge, *, baseline: Baseline | None = None
 ) -> AuditResult:
-    """Every rule over every target, by the policy: findings sorted worst first, then by place.
+    """Apply every rule to every target as the policy says, and return the result of the audit.
 
-    The answer is complete only where every resolvable target's facts were read, no file was left
-    unread and no repository failed.
+    Its findings are sorted worst first, then by place. It is complete only where the evidence of
+    every resolvable target was read, every file was read and no repository failed.
     """
     session = _Session(case, policy, knowledge, baseline)
     for path, extraction in case.files:
         session.judge_file(path, extraction)
     session.judge_run()
+    # Images that no target names can link an image to an older ancestor. The bases of targets were
+    # noted during the pass: a scan reads evidence from disk, so it is not looked up a second time.
     unnamed = (case.evidence[key] for key in case.evidence if key not in session.keys)
     findings, charged = charge_to_base(
         session.findings, {**session.bases, **base_references(unnamed)}
@@ -105,9 +110,9 @@ def judge(
 
 
 def active_rules(policy: Policy, given: frozenset[str] | None = None) -> tuple[Rule, ...]:
-    """The rules that may speak somewhere under `policy`, in the table's order, imported.
+    """Import and return the rules that may speak somewhere under `policy`, in the table's order.
 
-    `given`: the occasions there are (None: all of them); see `audit.rule.occasion`.
+    `given` are the occasions there are (None: all of them); see `audit.rule.occasion`.
     """
     return tuple(
         load_rule(rule["id"], policy.plugins)
@@ -125,7 +130,7 @@ def _worst_first(finding: Finding) -> tuple[int, Location, str, str]:
 
 
 class _Session:
-    """The state of one judgement: what was found so far, and who may still take it out."""
+    """The state of one judgement: what was found so far, and what may take findings out."""
 
     def __init__(
         self, case: Case, policy: Policy, knowledge: Knowledge, baseline: Baseline | None
@@ -140,6 +145,7 @@ class _Session:
         self._of_target = [rule for rule in rules if rule.scope is RuleScope.TARGET]
         self._of_file = [rule for rule in rules if rule.scope is RuleScope.FILE]
         self._of_run = [rule for rule in rules if rule.scope is RuleScope.RUN]
+        # The settings that count unless an override of the policy names the rule.
         self._everywhere = {rule.id: _laid_over(rule, policy.rules.get(rule.id)) for rule in rules}
         self._overridden = {name for override in policy.overrides for name in override.rules}
         self._unchecked: list[tuple[Target, Evidence | None]] = []
@@ -153,8 +159,9 @@ class _Session:
         self.problems: list[Problem] = list(case.problems)
 
     def _occasions(self) -> frozenset[str] | None:
-        """What there is to judge; None, for all, where ignores must be shown to be tried."""
+        """Return the occasions that files and evidence give; None stands for all of them."""
         case, policy = self._case, self._policy
+        # An ignore is unused only if its rule was asked: where there are ignores, every rule is.
         if policy.ignores or any(
             extraction.ignores or any(target.ignores for target in extraction.targets)
             for _, extraction in case.files
@@ -173,6 +180,7 @@ class _Session:
         )
 
     def judge_file(self, path: str, extraction: Extraction) -> None:
+        """Ask the rules about each target of a file, then those about the file."""
         self.problems.extend(extraction.problems)
         self._exemptions.read(path, extraction)
         for target in extraction.targets:
@@ -184,14 +192,14 @@ class _Session:
         is_built = "built" in target.facts
         evidence = None if is_built else self._evidence_of(target)
         readable = is_readable(evidence)
-        spoke = []
+        asked = []
         for rule in self._of_target:
             if (not readable and rule.reads) or (is_built and not rule.judges_built):
                 continue
             settings = self._settings(rule, target.location.path, target.reference)
             if settings.severity is Severity.OFF:
                 continue
-            spoke.append(rule.id)
+            asked.append(rule.id)
             subject = Subject(
                 target=target,
                 evidence=evidence,
@@ -203,10 +211,10 @@ class _Session:
             )
             for statement in rule.check(subject):
                 self._add(rule, settings, statement, target)
-        self._exemptions.tried(target, spoke)
+        self._exemptions.tried(target, asked)
 
     def _evidence_of(self, target: Target) -> Evidence | None:
-        """The target's evidence; counts it as read, unavailable or unresolved."""
+        """Return the target's evidence, and count it as read, unavailable or unresolved."""
         key = evidence_key(target)
         if key is None:
             self._counts["unresolved"] += 1
@@ -237,14 +245,15 @@ class _Session:
         for statement in rule.check(subject):
             said = (rule.id, statement.location, statement.message)
             if statement.location is not None and said in self._said:
-                continue  # two files of one project lead to the same place
+                continue  # two files of one project (a base and its override) led to this place
             self._said.add(said)
-            target = statement.target or _placeless(path, statement, extraction.targets)
+            target = statement.target or _stand_in(path, statement, extraction.targets)
             settings = self._settings(rule, path, target.reference)
             if settings.severity is not Severity.OFF:
                 self._add(rule, settings, statement, target)
 
     def judge_run(self) -> None:
+        """Ask the rules about the run, after every file was judged."""
         unread = any(not problem.skipped for problem in self.problems)
         for rule in self._of_run:
             subject = RunSubject(
@@ -261,7 +270,7 @@ class _Session:
                 options=self._everywhere[rule.id].options,
             )
             for statement in rule.check(subject):
-                target = statement.target or _placeless(".", statement, self.targets)
+                target = statement.target or _stand_in(".", statement, self.targets)
                 settings = self._settings(rule, target.location.path, target.reference)
                 if settings.severity is not Severity.OFF:
                     self._add(rule, settings, statement, target)
@@ -296,6 +305,7 @@ class _Session:
             self.ignored.append(ignored)
 
     def _fingerprint(self, rule: str, target: Target, subject: str) -> str:
+        # A file may name one image twice: each finding needs a fingerprint of its own.
         first = fingerprint(rule, target, subject=subject)
         ordinal = self._ordinals[first]
         self._ordinals[first] += 1
@@ -303,7 +313,10 @@ class _Session:
 
 
 def _laid_over(rule: Rule, settings: RuleSettings | None) -> RuleSettings:
-    """The rule's own options with the policy's over them; `severity` None: the rule's own."""
+    """Return the rule's default options overridden by the policy's.
+
+    A `severity` of None means the rule's own. A rule that is off by default stays off.
+    """
     said = settings or RuleSettings()
     severity = said.severity or (Severity.OFF if rule.severity is Severity.OFF else None)
     return RuleSettings(
@@ -311,8 +324,8 @@ def _laid_over(rule: Rule, settings: RuleSettings | None) -> RuleSettings:
     )
 
 
-def _placeless(path: str, statement: Statement, targets: Iterable[Target]) -> Target:
-    """A stand-in for a statement about no single target: about a file, an ignore, the run."""
+def _stand_in(path: str, statement: Statement, targets: Iterable[Target]) -> Target:
+    """Return a stand-in target for a statement about a file, an ignore or the whole run."""
     start = Location(path=path, line=1, column=1, end_line=1, end_column=1)
     first = next((target.location for target in targets), start)
     location = statement.location or first

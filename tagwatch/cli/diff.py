@@ -56,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
         from tagwatch.publish.diff_text import diff_text
 
         answer(diff_text(change))
+    if change.verdict is Verdict.UNKNOWN and change.diff is not None:
+        return 1 if change.diff.is_compared else 4
     return 0 if change.verdict is Verdict.IDENTICAL else 1
 
 

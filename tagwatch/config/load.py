@@ -6,7 +6,6 @@ by path and content) are not parsed again: no YAML, no msgspec, a JSON read.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -15,9 +14,10 @@ from pathlib import Path
 import tagwatch
 from tagwatch.audit.model.policy import Policy
 from tagwatch.config.policy_form import policy_of
-from tagwatch.config.raw import parse_duration, read_bytes
+from tagwatch.config.raw import expand_home, parse_duration, read_bytes
 from tagwatch.config.settings import Settings, settings_of
 from tagwatch.errors import ConfigError
+from tagwatch.image.digest import sha256
 from tagwatch.value import dataclass, field, replace
 
 TYPE_CHECKING = False
@@ -50,7 +50,7 @@ def find_configuration(
     """
     named = explicit
     if named is None and environment.get("TAGWATCH_CONFIG"):
-        named = Path(environment["TAGWATCH_CONFIG"]).expanduser()
+        named = expand_home(environment["TAGWATCH_CONFIG"], environment)
     if named is not None:
         if not named.is_file():
             raise ConfigError(
@@ -80,9 +80,11 @@ def load_configuration(
     if plain is None:
         from tagwatch.config.read import read_plain
 
-        plain = read_plain(path, environment.get(_POLICY), root)
+        plain = read_plain(path, environment.get(_POLICY), root, environment)
         _to_cache(plain, path, root, cache)
-    settings = settings_of(plain["settings"], path) if path is not None else Settings()
+    settings = Settings()
+    if path is not None:
+        settings = settings_of(plain["settings"], path, environment)
     return Configuration(
         settings=_with_environment(settings, environment),
         policy=policy_of(plain["policy"], name=plain["policy_name"], digest=plain["policy_digest"]),
@@ -116,7 +118,7 @@ def read_secret(env: str, file: Path | None, environment: Mapping[str, str]) -> 
 def _with_environment(settings: Settings, environment: Mapping[str, str]) -> Settings:
     changes: dict[str, Any] = {}
     if text := environment.get("TAGWATCH_DATABASE"):
-        changes["database"] = Path(text).expanduser()
+        changes["database"] = expand_home(text, environment)
     if text := environment.get("TAGWATCH_MAX_AGE"):
         try:
             changes["max_age"] = parse_duration(text)
@@ -124,7 +126,7 @@ def _with_environment(settings: Settings, environment: Mapping[str, str]) -> Set
             raise ConfigError(f"TAGWATCH_MAX_AGE: {error.message}", hint=error.hint) from error
     reports = settings.reports
     if text := environment.get("TAGWATCH_REPORTS"):
-        reports = replace(reports, directory=Path(text).expanduser())
+        reports = replace(reports, directory=expand_home(text, environment))
     if text := environment.get("TAGWATCH_REPORTS_URL"):
         reports = replace(reports, url=text)
     return replace(settings, reports=reports, **changes)
@@ -142,7 +144,7 @@ def _from_cache(
         if made_with != (tagwatch.__version__, environment.get(_POLICY)):
             return None
         for name, digest in stored["files"]:
-            if hashlib.sha256(read_bytes(Path(name))).hexdigest() != digest:
+            if sha256(read_bytes(Path(name))) != digest:
                 return None
     except (OSError, ValueError, KeyError, TypeError, ConfigError):
         return None  # not stored, damaged or a file is gone: the strict way tells what is wrong
@@ -168,4 +170,4 @@ def _to_cache(plain: Mapping[str, Any], path: Path | None, root: Path, cache: Pa
 
 def _cache_file(cache: Path, path: Path, root: Path) -> Path:
     name = f"{path.absolute()}\0{root.absolute()}".encode(errors="surrogateescape")
-    return cache / f"config-{hashlib.sha256(name).hexdigest()[:32]}.json"
+    return cache / f"config-{sha256(name)[:32]}.json"

@@ -1,8 +1,11 @@
-"""The raw parts of a configuration: the bytes of a file, and durations as people write them."""
+"""The raw parts of a configuration: a file's bytes, durations and paths as people write them."""
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +13,8 @@ from tagwatch.errors import ConfigError
 
 __all__ = [
     "DURATION_PATTERN",
+    "expand_home",
+    "home_of",
     "parse_duration",
     "read_bytes",
 ]
@@ -30,6 +35,34 @@ def parse_duration(text: str) -> timedelta:
             f"not a duration: {text[:40]!r}", hint="write a number and s, m, h, d or w, as in 24h"
         )
     return timedelta(seconds=int(text[:-1]) * _UNITS[text[-1]]) if text != "0" else timedelta()
+
+
+def home_of(environment: Mapping[str, str]) -> Path:
+    """Return the user's home; the root where neither the environment nor the system knows one."""
+    named = environment.get("USERPROFILE" if sys.platform == "win32" else "HOME")
+    if named:
+        return Path(named)
+    try:
+        return Path.home()
+    except RuntimeError:  # a container's user may be missing in passwd; docker then sets HOME to /
+        return Path(os.sep)
+
+
+def expand_home(text: str, environment: Mapping[str, str]) -> Path:
+    """Return the path, with the home that `environment` names for a `~` at its beginning.
+
+    Raises `ConfigError` where it is the home of a user that the system does not know.
+    """
+    path = Path(text)
+    first, *parts = path.parts or ("",)
+    if first == "~":
+        return home_of(environment).joinpath(*parts)
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{text}: this machine knows no user {first[1:]!r}", hint="write the whole path"
+        ) from error
 
 
 _MAX_BYTES = 4 * 1024 * 1024

@@ -12,7 +12,7 @@ from tagwatch.config.document import ConfigDocument, Keys, read_document
 from tagwatch.config.form import SettingsForm
 from tagwatch.config.policy_check import PolicyCheck, packed
 from tagwatch.config.policy_form import laid_over
-from tagwatch.config.raw import read_bytes
+from tagwatch.config.raw import expand_home, read_bytes
 from tagwatch.config.settings import channels_of
 from tagwatch.config.strict import convert, nearest_of
 from tagwatch.errors import TagwatchError
@@ -28,12 +28,14 @@ _CRON_FIELDS = 5
 _ADDRESSES = ("webhook_env", "webhook_file", "url_env", "url_file")
 
 
-def read_plain(path: Path | None, policy: str | None, root: Path) -> dict[str, Any]:
+def read_plain(
+    path: Path | None, policy: str | None, root: Path, environment: Mapping[str, str]
+) -> dict[str, Any]:
     """All that `path` and the policy say, checked: settings, policy, warnings, files and digests.
 
     `policy` names another policy file than the configuration does. Raises `ConfigError`.
     """
-    reader = _Reader(root)
+    reader = _Reader(root, environment)
     settings: dict[str, Any] = {}
     document: ConfigDocument | None = None
     if path is not None:
@@ -41,11 +43,11 @@ def read_plain(path: Path | None, policy: str | None, root: Path) -> dict[str, A
         settings = reader.settings(document)
     inline = settings.pop("policy", None)
     if policy is not None:
-        name, rules = policy, reader.policy_file(Path(policy).expanduser(), ())
+        name, rules = policy, reader.policy_file(expand_home(policy, environment), ())
     elif isinstance(inline, str):
         assert document is not None
         assert path is not None
-        file = _named(document, ("policy",), path.parent, inline)
+        file = reader.named(document, ("policy",), path.parent, inline)
         name, rules = inline, reader.policy_file(file, ())
     elif inline is not None:
         assert document is not None
@@ -68,8 +70,9 @@ def read_plain(path: Path | None, policy: str | None, root: Path) -> dict[str, A
 class _Reader:
     """Reads files, keeping their digests and what was odd about them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
         self._root = root.absolute()
+        self._environment = environment
         self._policies: list[str] = []
         self.files: list[tuple[str, str]] = []
         self.warnings: list[str] = []
@@ -104,13 +107,20 @@ class _Reader:
         bases = plain.pop("extends", [])
         merged: dict[str, Any] = {}
         for index, name in enumerate(bases):
-            base = _named(document, (*start, "extends", index), path.parent, name).resolve()
+            base = self.named(document, (*start, "extends", index), path.parent, name).resolve()
             if base in (path.resolve(), *seen) or len(seen) > _MAX_EXTENDS:
                 raise document.error(
                     (*start, "extends", index), f"{name!r} extends itself in the end"
                 )
             merged = laid_over(merged, self.policy_file(base, (*seen, path.resolve())))
         return laid_over(merged, plain)
+
+    def named(self, document: ConfigDocument, keys: Keys, folder: Path, name: str) -> Path:
+        """The file that `name` at `keys` means. Raises `ConfigError` where there is none."""
+        file = folder / expand_home(name, self._environment)
+        if not file.is_file():
+            raise document.error(keys, f"no such file: {name!r}", hint=f"looked for {file}")
+        return file
 
     def policy_digest(self) -> str:
         return hashlib.sha256("\0".join(self._policies).encode()).hexdigest()
@@ -120,14 +130,6 @@ class _Reader:
         if whole.is_relative_to(self._root):
             return whole.relative_to(self._root).as_posix()
         return path.as_posix()
-
-
-def _named(document: ConfigDocument, keys: Keys, folder: Path, name: str) -> Path:
-    """The file that `name` at `keys` means. Raises `ConfigError` where there is none."""
-    file = folder / Path(name).expanduser()
-    if not file.is_file():
-        raise document.error(keys, f"no such file: {name!r}", hint=f"looked for {file}")
-    return file
 
 
 def _check_settings(document: ConfigDocument, plain: dict[str, Any]) -> None:

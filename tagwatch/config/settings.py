@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.config.policy_form import location_of
-from tagwatch.config.raw import parse_duration
+from tagwatch.config.raw import expand_home, parse_duration
 from tagwatch.source.target import Location
 from tagwatch.value import dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    Place = Callable[[str], Path]
 else:
     Any = object  # of fields, at run time
 
@@ -134,24 +136,28 @@ class Settings:
     knowledge: Path | None = None
 
 
-def settings_of(plain: Mapping[str, Any], path: Path) -> Settings:
+def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, str]) -> Settings:
     """The settings of a validated file in its plain JSON form.
 
-    Relative paths start at `path`'s folder; `at` in a watch entry is its place in the file.
+    Relative paths start at `path`'s folder, `~` is the home that `environment` names; `at` in a
+    watch entry is its place in the file.
     """
     folder = path.parent
+
+    def place(text: str) -> Path:
+        return folder / expand_home(text, environment)
+
     reports = plain.get("reports", {})
     facts = plain.get("facts")
     retention = plain.get("retention", {})
     return Settings(
         path=path,
-        database=_path(folder, plain.get("database")),
+        database=_path(place, plain.get("database")),
         max_age=parse_duration(plain.get("max_age", "24h")),
         sources=tuple(plain.get("sources", ())),
         watch=tuple(_watch(entry) for entry in plain.get("watch", ())),
         registries={
-            host: _registry(folder, options)
-            for host, options in plain.get("registries", {}).items()
+            host: _registry(place, options) for host, options in plain.get("registries", {}).items()
         },
         reports=Reports(
             directory=folder / reports.get("directory", "reports"),
@@ -159,18 +165,18 @@ def settings_of(plain: Mapping[str, Any], path: Path) -> Settings:
             url=reports.get("url", ""),
         ),
         alerts=tuple(
-            _alert(folder, place[-1], options)
-            for place, options in channels_of(plain.get("alerts", {}))
+            _alert(place, names[-1], options)
+            for names, options in channels_of(plain.get("alerts", {}))
         ),
         schedule=_schedule(plain.get("schedule")),
         engine=_engine(plain.get("engine", "local")),
-        facts=_facts(folder, facts) if facts is not None else None,
+        facts=_facts(place, facts) if facts is not None else None,
         retention=Retention(
             history=_age(retention.get("history")),
             runs=_age(retention.get("runs")),
             compact=retention.get("compact", False),
         ),
-        knowledge=_path(folder, plain.get("knowledge")),
+        knowledge=_path(place, plain.get("knowledge")),
     )
 
 
@@ -187,8 +193,8 @@ def channels_of(alerts: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Ma
             yield (channel,), options
 
 
-def _path(folder: Path, text: str | None) -> Path | None:
-    return folder / Path(text).expanduser() if text else None
+def _path(place: Place, text: str | None) -> Path | None:
+    return place(text) if text else None
 
 
 def _watch(entry: Mapping[str, Any]) -> Watch:
@@ -200,11 +206,11 @@ def _watch(entry: Mapping[str, Any]) -> Watch:
     )
 
 
-def _registry(folder: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+def _registry(place: Place, options: Mapping[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for key, value in options.items():
         if key in ("ca_file", "client_certificate"):
-            made[key] = str(_path(folder, value))
+            made[key] = str(place(value))
         elif key == "full_sweep":
             made[key] = parse_duration(value)
         else:
@@ -212,11 +218,11 @@ def _registry(folder: Path, options: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _alert(folder: Path, channel: str, options: Mapping[str, Any]) -> Alert:
+def _alert(place: Place, channel: str, options: Mapping[str, Any]) -> Alert:
     return Alert(
         channel=channel,
         env=options.get("webhook_env") or options.get("url_env") or "",
-        file=_path(folder, options.get("webhook_file") or options.get("url_file")),
+        file=_path(place, options.get("webhook_file") or options.get("url_file")),
         min_severity=Severity(options.get("min_severity", "warning")),
         allow_http=options.get("allow_http", False),
     )
@@ -236,11 +242,11 @@ def _engine(plain: str | Mapping[str, Any]) -> Engine:
     return Engine(name=options.get("name", name), address=options.get("address", ""))
 
 
-def _facts(folder: Path, plain: str | Mapping[str, Any]) -> Facts:
+def _facts(place: Place, plain: str | Mapping[str, Any]) -> Facts:
     given = {"source": plain} if isinstance(plain, str) else plain
     source = given["source"]
     return Facts(
-        source=source if "://" in source else str(_path(folder, source)),
+        source=source if "://" in source else str(place(source)),
         key_env=given.get("key_env", ""),
-        key_file=_path(folder, given.get("key_file")),
+        key_file=_path(place, given.get("key_file")),
     )

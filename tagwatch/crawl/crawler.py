@@ -1,4 +1,4 @@
-"""Crawling one repository: the fewest requests that answer a task, failures as part of the answer.
+"""Crawl one repository: the fewest requests that answer a task, failures as part of the answer.
 
 Cost with a catalogue: the listing's pages, then nothing for a tag that serves what it served.
 Without one: one request for the names, one HEAD a selected tag; where nobody counts pulls, the GET
@@ -61,7 +61,7 @@ _MOST_ASKED = 500
 async def crawl_repository(
     task: CrawlTask, registry: Registry, recall: Recall = lambda _: None
 ) -> RepositorySnapshot:
-    """Everything `task` asks, as far as the registry answers. Raises nothing a registry causes.
+    """Ask everything in `task`; what a registry refuses is a failure in the snapshot, never raised.
 
     `recall`: see `ImageReader`.
     """
@@ -81,7 +81,7 @@ async def crawl_repository(
 
 @dataclass(kw_only=True)
 class _Crawl:
-    """What is known so far of one repository."""
+    """The state of one crawl: what is known so far of its repository."""
 
     task: CrawlTask
     registry: Registry
@@ -101,7 +101,10 @@ class _Crawl:
         )
 
     async def list_names(self) -> Listing | None:
-        """The listing, where the task needs one or where it is the cheapest way to digests."""
+        """Return the listing where the task needs one, or where it is the cheapest way to digests.
+
+        None where no list is needed, or the registry gave none.
+        """
         task = self.task
         by_listing = self.registry.has_catalogue and task.tags
         if not (by_listing or Need.NAMES in task.needs or task.patterns):
@@ -117,7 +120,7 @@ class _Crawl:
         return listing
 
     async def listed_now(self) -> Listing:
-        """The listing, of a registry that is told as much of the past as it wants to know."""
+        """Return the listing. A registry is told as much of the past as it wants to know."""
         task = self.task
         if not isinstance(self.registry, Relisting):
             return await self.registry.list_tags(
@@ -132,7 +135,7 @@ class _Crawl:
         return await self.registry.list_again(task.repository, past, at=task.at)
 
     def select(self, listing: Listing | None) -> Selection:
-        """What somebody watches, as far as the listing tells."""
+        """Return what somebody watches, as far as the listing tells."""
         task = self.task
         if listing is None or not task.patterns:
             return Selection(watched=task.tags, documented=task.tags)
@@ -142,7 +145,7 @@ class _Crawl:
         return found
 
     async def observe(self, selection: Selection, listing: Listing | None) -> None:
-        """The digest of every selected tag that the listing did not give."""
+        """Ask for the digest of every selected tag that the listing did not give."""
         if is_over(self.failures):
             return
         if Need.DOCUMENTS in self.task.needs:
@@ -167,22 +170,23 @@ class _Crawl:
         await self.ask(unknown)
 
     def unlisted(self, listing: Listing) -> frozenset[str]:
-        """Tags that somebody names and a whole listing does not: a cache may serve them."""
+        """Return tags that somebody names and a whole listing does not: a cache may serve them."""
         whole = isinstance(self.registry, WholeLists) and self.registry.lists_everything
         if whole:
             return frozenset()
         return frozenset(tag for tag in self.task.tags - listing.names if not is_pattern(tag))
 
     def is_partial(self, listing: Listing) -> bool:
-        """True where a tag was found that the listing should have had: it speaks for nobody else.
+        """Return True where a tag is there that the listing should have had and has not.
 
-        Of a listing of what moved, only a tag that was not known before says so.
+        Then it says nothing of other tags either. A listing of what moved need not have the tags
+        that were known before.
         """
         there = self.asked & self.seen.keys()
         return bool(there - self.now.names(listing))
 
     async def ask(self, tags: Collection[str]) -> None:
-        """HEAD each of `tags`; absence and failure are both remembered, and told apart."""
+        """Ask what each of `tags` serves; remember absence and failure, and keep them apart."""
 
         async def one(tag: str) -> None:
             try:
@@ -198,7 +202,7 @@ class _Crawl:
         await each(one, sorted(tags))
 
     async def observation(self, tag: str) -> TagObservation | None:
-        """What a tag serves; None where it does not exist.
+        """Return what a tag serves; None where it does not exist.
 
         One never seen before is read at once where its documents are wanted and a pull costs no
         more than a HEAD: that spares every new image a request.
@@ -218,7 +222,7 @@ class _Crawl:
         return await self.registry.head(self.task.repository, tag)
 
     def patience_with(self, tag: str) -> AbstractContextManager[None]:
-        """What failed the last time, too, is asked once a run and not four times."""
+        """Return how to ask a tag: one that failed the last time, too, is asked once."""
         if tag in self.task.failing and isinstance(self.registry, Hasty):
             return self.registry.without_retries()
         return nullcontext()
@@ -262,7 +266,7 @@ class _Crawl:
             await self.ask(unknown)
 
     async def check_pins(self) -> None:
-        """Whether each pinned digest is still there; free where a tag serves it."""
+        """Ask whether each pinned digest is still there; no request where a tag serves it."""
         served = {observation.digest for observation in self.seen.values()}
 
         async def one(digest: Digest) -> None:
@@ -280,7 +284,7 @@ class _Crawl:
     def unnamed(
         self, documented: frozenset[str], listing: Listing | None
     ) -> tuple[frozenset[str], frozenset[Digest]]:
-        """What only its own documents can name: of these tags, and of the pins."""
+        """Return those of the tags and pins whose version only their own documents can name."""
         table = self.now.table(documented if listing is None else self.now.names(listing))
         tags = frozenset(tag for tag in documented if named_by_alias(tag, table) is None)
         return tags, frozenset(digest for digest in self.task.pins if digest not in table.groups)
@@ -288,7 +292,10 @@ class _Crawl:
     async def read_documents(
         self, documented: frozenset[str], pins: frozenset[Digest], listing: Listing | None
     ) -> None:
-        """Manifests and configs of the audited platforms of every digest not stored yet."""
+        """Read manifests and configs of the audited platforms, of every digest not stored yet.
+
+        A file may name a tag only now that was listed long ago: it is read all the same.
+        """
         if listing is not None:
             documented -= self.now.hopeless(listing)
         digests = {
@@ -311,7 +318,7 @@ class _Crawl:
         await each(one, [item for item in digests.items() if item[0] not in self.task.documents])
 
     def disown(self, digest: Digest, error: RegistryError | InvalidDocumentError) -> None:
-        """A digest whose own bytes are others was never served."""
+        """Forget a digest where the bytes under it have another one: it was never served."""
         if isinstance(error, LyingDigestError) and digest not in self.images.documents:
             for tag in [tag for tag, one in self.seen.items() if one.digest == digest]:
                 del self.seen[tag]
@@ -329,7 +336,7 @@ class _Crawl:
         self.failures.append(refused(self.task.repository, error, tag))
 
     def remarks(self, listing: Listing | None) -> tuple[Remark, ...]:
-        """What was odd about the listing, for people."""
+        """Return what was odd about the listing, for people."""
         said = listing.warnings if listing is not None else ()
         if listing is not None and listing.unseen:
             said += (listing.unseen,)
@@ -340,7 +347,7 @@ class _Crawl:
         return tuple(Remark(repository=self.task.repository, message=text) for text in said)
 
     def snapshot(self, listing: Listing | None) -> RepositorySnapshot:
-        """Everything learnt. Only a whole listing with digests may speak for absent tags."""
+        """Return everything learnt. Only a whole listing with digests may speak for absent tags."""
         unread = [failure for failure in self.failures if failure.code != "invalid-document"]
         scope, watermark = Scope.SELECTED, None
         if listing is not None and self.now.has_digests(listing):

@@ -1,4 +1,4 @@
-"""Reading images by digest: manifests, configs and attestations that are not stored yet."""
+"""Read images by digest: manifests, configs and attestations that are not stored yet."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ Recall = Callable[[Digest], Document | None]
 
 
 class ImageReader:
-    """Reads what `task` audits. `documents`: what was read; `at_hand`: manifests got by the way.
+    """A reader of what `task` audits. `documents`: what it read; `at_hand`: manifests got already.
 
-    `recall` gives what is stored of another repository: the same digest is the same bytes there.
+    `recall` returns what is stored of any repository: the same digest is the same bytes there.
     """
 
     def __init__(self, task: CrawlTask, registry: Registry, recall: Recall) -> None:
@@ -51,12 +51,12 @@ class ImageReader:
         self._reading: defaultdict[Digest, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, digest: Digest, media_type: str | None = None) -> None:
-        """One image, all of the audited platforms. Raises `RegistryError`, `InvalidDocumentError`.
+        """Read one image on all audited platforms. Raises `RegistryError`, `InvalidDocumentError`.
 
-        `media_type`: what `digest` is said to be, for knowing how many pulls it may take.
+        `media_type`: what `digest` is said to be, which tells how many pulls it may take.
 
-        Of an image that could not be read whole no half truth is left. What failed for the moment
-        is read again by the next run, so the manifest that would say "stored already" is not kept.
+        What fails for the moment is read again by the next run. Until then the image's manifest is
+        not kept, because it would say that the whole image is stored already.
         """
         try:
             async with self._room(digest, media_type):
@@ -66,7 +66,7 @@ class ImageReader:
             raise
 
     def _room(self, digest: Digest, media_type: str | None) -> AbstractAsyncContextManager[None]:
-        """Room for the pulls that an image may take, where its registry keeps account of them."""
+        """Return room for the pulls that an image may take, where its registry counts them."""
         if not isinstance(self._registry, PullRoom):
             return nullcontext()
         platforms = 0 if media_type in MANIFEST_TYPES else len(self._task.platforms) or 1
@@ -87,7 +87,7 @@ class ImageReader:
             await self._read_attestations(parsed)
 
     async def _read_platform(self, digest: Digest) -> None:
-        """A manifest of an index and its config; without this, that is not kept either."""
+        """Read a manifest of an index and its config; without the config, keep neither."""
         document = await self._manifest(digest)
         if document is None or document.media_type in SCHEMA1_TYPES:
             return
@@ -104,7 +104,7 @@ class ImageReader:
             self.documents.pop(digest, None)
 
     async def _manifest(self, digest: Digest) -> Document | None:
-        """A manifest by digest; None where it is stored already.
+        """Return a manifest by digest; None where it is stored already.
 
         Indexes of one build share their manifests: what is under way is not asked twice.
         """
@@ -118,14 +118,14 @@ class ImageReader:
             return document
 
     async def _read_config(self, manifest: Manifest) -> None:
-        """The config of an image; artifacts have none that tagwatch reads."""
+        """Read the config of an image; artifacts have none that tagwatch reads."""
         config = manifest.config
         known = config.digest in self._task.documents or config.digest in self.documents
         if manifest.is_image and not known:
             self.documents[config.digest] = await self._blob(config)
 
     async def _read_attestations(self, index: Index) -> None:
-        """The statements attached to the audited platforms' images."""
+        """Read the statements attached to the audited platforms' images."""
         audited = {entry.digest for entry in _audited(index, self._task.platforms)}
         for entry in index.attestations:
             if entry.attested not in audited:
@@ -148,7 +148,7 @@ class ImageReader:
 def lacks(
     document: Document, *, stored: Container[Digest], platforms: Iterable[Platform], needs: Need
 ) -> bool:
-    """True for a stored index of which something that is audited is not stored."""
+    """Return True for a stored index of which something that is audited is not stored."""
     try:
         index = parse_manifest(document.raw, document.media_type)
     except InvalidDocumentError:
@@ -162,7 +162,7 @@ def lacks(
 
 
 def _audited(index: Index, platforms: Iterable[Platform]) -> Iterable[Descriptor]:
-    """The entries of the audited platforms; the first image where none of them is offered."""
+    """Return the entries of the audited platforms; the first image where none is offered."""
     entries = [entry for platform in platforms for entry in index.images_for(platform)]
     found = {entry.digest: entry for entry in entries}
     return found.values() or index.images[:1]

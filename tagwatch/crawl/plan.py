@@ -1,4 +1,4 @@
-"""Planning, pure: what must be asked of which repository, given what is known already."""
+"""The plan of a crawl, pure: what to ask of which repository, given what is known already."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from tagwatch.value import dataclass, field, replace
 __all__ = ["Known", "PlanSettings", "Want", "plan", "wants_of"]
 
 FULL_SWEEP = timedelta(days=7)
+"""How often every tag is listed, because newest-first listings cannot show deletions."""
 
 
 class Known(Protocol):
-    """What the memory has of one repository; see `ledger.record.Known`."""
+    """What the ledger knows of one repository; see `ledger.record.Known`."""
 
     @property
     def tags(self) -> Mapping[str, Digest]:
-        """What each tag served when it was last seen."""
+        """The digest that each tag served when it was last seen."""
 
     @property
     def listed(self) -> frozenset[str]:
@@ -39,15 +40,15 @@ class Known(Protocol):
 
     @property
     def watermark(self) -> str | None:
-        """What the catalogue gave last time."""
+        """What the catalogue gave last time, to list only what moved since."""
 
     @property
     def full_at(self) -> datetime | None:
-        """When every tag was listed last."""
+        """The time of the last listing of every tag; None: there was none."""
 
     @property
     def audited(self) -> str | None:
-        """For whom the documents of every tag were read whole; see `CrawlTask.audited`."""
+        """What the documents of every tag were last read for; see `CrawlTask.audited`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Want:
     priority: int = 0
 
     def __or__(self, other: Want) -> Want:
-        """Both wants of the same repository as one."""
+        """Return both wants of the same repository as one; the more urgent priority counts."""
         return replace(
             self,
             tags=self.tags | other.tags,
@@ -72,7 +73,7 @@ class Want:
 
 
 def wants_of(targets: Iterable[Target]) -> Iterator[Want]:
-    """What each target asks: its tag, its digest, and its pattern where the tag may be one."""
+    """Yield what each target wants: its tag, its digest, and a pattern where the tag may be one."""
     for target in targets:
         reference = target.reference
         if reference is None:
@@ -91,13 +92,14 @@ def wants_of(targets: Iterable[Target]) -> Iterator[Want]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSettings:
-    """What is the same for every task of a run."""
+    """The settings that are the same for every task of a run."""
 
     at: datetime
     platforms: tuple[Platform, ...]
     needs: Need = Need.NAMES | Need.DOCUMENTS
     full_sweep: timedelta = FULL_SWEEP
     full_sweep_of: Mapping[str, timedelta] = field(default_factory=dict)
+    """By host, where it differs from `full_sweep`."""
 
 
 def plan(
@@ -108,11 +110,12 @@ def plan(
     *,
     indexes: Callable[[Iterable[Digest]], Iterable[Document]] = lambda _: (),
 ) -> Iterator[CrawlTask]:
-    """One task a repository, what matters most first; each is made only when it is drawn.
+    """Yield one task per repository, the most urgent first; each is made only when it is drawn.
 
     A repository whose last whole listing is older than its full sweep is listed whole again:
-    newest-first listings cannot show that a tag was deleted. `indexes` gives the stored documents
-    of tags: asked only where other platforms were audited when the repository was read.
+    newest-first listings cannot show that a tag was deleted. `stored` gives the digests whose
+    documents are stored, `indexes` these documents; it is called only where a repository was last
+    read for other platforms, or without attestations.
     """
     merged: dict[Repository, Want] = {}
     for want in wants:
@@ -120,13 +123,13 @@ def plan(
         merged[want.repository] = want if before is None else before | want
     audited = audited_key(settings.platforms, settings.needs)
     for want in sorted(merged.values(), key=lambda want: (want.priority, want.repository)):
-        memory = known(want.repository)
+        last = known(want.repository)
         sweep = settings.full_sweep_of.get(want.repository.host, settings.full_sweep)
-        fresh = memory.full_at is not None and settings.at - memory.full_at < sweep
+        fresh = last.full_at is not None and settings.at - last.full_at < sweep
         documents = stored(want.repository)
         lacking: tuple[Document, ...] = ()
-        if Need.DOCUMENTS in settings.needs and memory.audited != audited:
-            served = indexes(documents.intersection(memory.tags.values()))
+        if Need.DOCUMENTS in settings.needs and last.audited != audited:
+            served = indexes(documents.intersection(last.tags.values()))
             wants_more = partial(
                 lacks, stored=documents, platforms=settings.platforms, needs=settings.needs
             )
@@ -139,11 +142,12 @@ def plan(
             pins=want.pins,
             needs=settings.needs,
             platforms=settings.platforms,
-            known=memory.tags,
-            watermark=memory.watermark if fresh else None,
-            swept_from=None if fresh else memory.watermark,
-            listed=memory.listed,
-            failing=memory.failing,
+            known=last.tags,
+            watermark=last.watermark if fresh else None,
+            swept_from=None if fresh else last.watermark,
+            listed=last.listed,
+            failing=last.failing,
+            # what lacks something must not count as stored, or the crawl would skip it
             documents=documents.difference(one.digest for one in lacking),
             priority=want.priority,
             lacking=lacking,

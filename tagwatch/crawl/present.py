@@ -27,23 +27,23 @@ class Present:
     has_catalogue: bool
 
     def has_digests(self, listing: Listing) -> bool:
-        """True where the listing is a catalogue's: whole, and with what each tag serves."""
+        """Return True where the listing is a catalogue's: it tells what each tag serves."""
         return self.has_catalogue and not listing.plain
 
     def lacks_digests(self, listing: Listing) -> bool:
-        """True where tags are known by name alone that may name others."""
+        """Return True where tags are known by name alone that may name others."""
         if not self.has_digests(listing):
             return True
         return listing.scope is Scope.NEWEST or bool(self.task.listed)
 
     def names(self, listing: Listing) -> frozenset[str]:
-        """Every tag that is there: a listing of what moved leaves out what was known before."""
+        """Return every tag there is. A listing of what moved leaves out those known before."""
         if listing.scope is not Scope.SINCE:
             return listing.names
         return listing.names.union(self.task.known, self.task.listed)
 
     def hopeless(self, listing: Listing) -> frozenset[str]:
-        """Tags that only patterns want, that were not there when asked, and that no listing moved.
+        """Return tags that only patterns want, that were not there when asked and did not move.
 
         They are asked again when everything is listed again.
         """
@@ -55,7 +55,7 @@ class Present:
         return frozenset(absent - task.tags - moved)
 
     def may_lack_a_name(self, tag: str, listing: Listing) -> bool:
-        """True for a tag that moved; where listings hold, for any whose image was never read.
+        """Return True for a tag that moved; where listings hold, if its image was never read.
 
         Whoever reads images reads what nothing names, so that it is sought once.
         """
@@ -69,11 +69,11 @@ class Present:
         return known is not None and known not in self.task.documents
 
     def may_be_old(self, listing: Listing) -> bool:
-        """True where what older tags serve is known from before and may have moved since."""
+        """Return True where what older tags serve is known from before and may have moved."""
         return listing.scope is Scope.NEWEST and not listing.holds
 
     def named_before(self, tags: Iterable[str], names: frozenset[str]) -> list[str]:
-        """The tags that served what these tags serve, a few of each image."""
+        """Return the tags that served what these tags serve, a few of each image."""
         found: dict[Digest, list[str]] = {self.seen[tag].digest: [] for tag in tags}
         for name, digest in sorted(self.task.known.items()):
             if digest in found and name in names and name not in self.seen:
@@ -81,12 +81,12 @@ class Present:
         return [name for group in found.values() for name in group[:_MOST_NAMES]]
 
     def holds(self, listing: Listing) -> bool:
-        """True where a tag that the listing tells nothing of serves what it served before."""
+        """Return True where a tag that the listing leaves out serves what it served before."""
         is_since = listing.scope is Scope.SINCE and not listing.gap
         return self.has_digests(listing) and (listing.holds or is_since)
 
     def digest_now(self, tag: str, listing: Listing | None) -> Digest | None:
-        """What the tag serves now; what it served before may have moved, too."""
+        """Return what the tag serves now: what it served before counts where listings hold."""
         observation = self.seen.get(tag)
         if observation is not None:
             return observation.digest
@@ -95,14 +95,14 @@ class Present:
         return self.task.known.get(tag)
 
     def table(self, names: frozenset[str]) -> TagTable:
-        """The names with what is known now: asked in this run, else seen before."""
+        """Return the names, each with its digest: as asked in this run, else as seen before."""
         digests: dict[str, Digest | None] = dict.fromkeys(names)
         digests |= {tag: digest for tag, digest in self.task.known.items() if tag in names}
         digests |= {tag: observation.digest for tag, observation in self.seen.items()}
         return TagTable.of(digests)
 
     def is_told(self, listing: Listing | None) -> bool:
-        """True where the listing holds, and what it says has moved was seen."""
+        """Return True where the listing holds, and what it says has moved was seen."""
         if listing is None or not listing.holds:
             return False
         return not (listing.undigested & self.task.known.keys()) - self.seen.keys()

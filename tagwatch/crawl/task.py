@@ -1,4 +1,4 @@
-"""Crawl tasks: what to ask of one repository. Plain values, so that any engine can run them."""
+"""Crawl tasks: what to ask of one repository. They are plain values that any engine can run."""
 
 from __future__ import annotations
 
@@ -17,70 +17,73 @@ __all__ = ["CrawlTask", "Need", "Pattern", "audited_key"]
 
 
 class Need(Flag):
-    """What beside the digests of the selected tags somebody will read."""
+    """What a crawl fetches beside the digests of the selected tags."""
 
     NAMES = auto()
     """The repository's tag names: aliases, newer versions, deletions."""
     DOCUMENTS = auto()
-    """Manifests and configs of the audited platforms, of digests not stored yet."""
+    """Manifests and configs of the audited platforms, for digests that are not stored yet."""
     ATTESTATIONS = auto()
-    """Attestation manifests and statements too."""
+    """Attestation manifests and statements, too."""
     UNNAMED = auto()
-    """Documents, but only of what no other tag names: enough to say what a tag is."""
+    """Documents only of images that no other tag names: enough to say what a tag is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Pattern:
-    """A selector over the listed names, narrowed by globs; the best `max_tags` are read."""
+    """A selector over the listed names, narrowed by globs."""
 
     selector: str
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     max_tags: int = 20_000
+    """So many of the selected tags are read, the best first."""
 
     def lets_through(self, tag: str) -> bool:
-        """True where `include` and `exclude` have nothing against the tag."""
+        """Return True where `include` and `exclude` allow the tag."""
         included = not self.include or any(fnmatchcase(tag, glob) for glob in self.include)
         return included and not any(fnmatchcase(tag, glob) for glob in self.exclude)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlTask:
-    """What to ask of one repository, and what need not be asked again.
-
-    `tags` are asked whether listed or not, `patterns` select among the listed names; `pins` are
-    digests whose existence somebody relies on. `known` is what each tag served when it was last
-    seen, `documents` the digests already stored, `watermark` what the catalogue gave last time
-    (None: list everything). `listed`: tags that are known by name alone; `failing`: tags that could
-    not be read when they were asked last, with the status of that answer; `swept_from`: the
-    watermark of a repository that is to be listed whole again. `priority`: lower goes first when
-    quota is short. `lacking`: stored indexes of which something is wanted that was not when they
-    were read.
-    """
+    """What to ask of one repository, and what need not be asked again."""
 
     repository: Repository
     at: datetime
     tags: frozenset[str] = frozenset()
+    """Tags to ask for, whether they are listed or not."""
     patterns: tuple[Pattern, ...] = ()
+    """What selects further tags among the listed names."""
     pins: frozenset[Digest] = frozenset()
+    """Digests that somebody relies on: are they still served?"""
     needs: Need = Need.NAMES | Need.DOCUMENTS
     platforms: tuple[Platform, ...] = ()
+    """The audited platforms."""
     known: Mapping[str, Digest] = field(default_factory=dict)
+    """The digest that each tag served when it was last seen."""
     watermark: str | None = None
+    """What the catalogue gave last time; None: list every tag."""
     documents: frozenset[Digest] = frozenset()
+    """The digests whose documents are stored already."""
     priority: int = 0
+    """Lower goes first, which matters where the quota is short."""
     lacking: tuple[Document, ...] = ()
+    """Stored indexes of which something is wanted now that was not when they were read."""
     listed: frozenset[str] = frozenset()
+    """Tags that are known by name alone."""
     failing: Mapping[str, int] = field(default_factory=dict)
+    """Tags that could not be read when they were asked last, with the status of that answer."""
     swept_from: str | None = None
+    """The watermark of a repository that is to be listed whole again."""
 
     @property
     def audited(self) -> str:
-        """For whom documents are read: a key that differs where more or others are wanted."""
+        """A key of what documents are read for: it differs where more or other parts are wanted."""
         return audited_key(self.platforms, self.needs)
 
 
 def audited_key(platforms: Iterable[Platform], needs: Need) -> str:
-    """See `CrawlTask.audited`."""
+    """Return a key of what documents are read for: the platforms, and whether attestations, too."""
     named = sorted(map(str, platforms))
     return " ".join([*named, "attestations"] if Need.ATTESTATIONS in needs else named)

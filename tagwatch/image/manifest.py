@@ -48,6 +48,7 @@ MANIFEST_ACCEPT = ", ".join(
 
 MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
 _MAX_ENTRIES = 10_000
+_MAX_SIZE = 2**63 - 1  # an int64 by the specification; a larger one has no share that a float holds
 _ATTESTATION = "vnd.docker.reference.type"
 
 
@@ -227,7 +228,7 @@ def _descriptor(entry: object, where: str) -> Descriptor:
     if not isinstance(entry, dict):
         raise InvalidDocumentError(f"{where} is not an object")
     size = entry.get("size")
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _MAX_SIZE:
         raise InvalidDocumentError(f"{where} has no valid size")
     try:
         digest = parse_digest(str(entry.get("digest")))

@@ -11,7 +11,7 @@ import builtins
 import json
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache, lru_cache
@@ -37,6 +37,7 @@ __all__ = [
     "digest_to_bytes",
     "encode",
     "expand",
+    "expand_lines",
     "micros",
     "moment",
 ]
@@ -44,6 +45,8 @@ __all__ = [
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SHA256 = "sha256:"
+_PART = 256 * 1024
+"""How many bytes `expand_lines` reads and makes at once."""
 
 
 def micros(at: datetime) -> int:
@@ -99,9 +102,34 @@ def expand(stored: bytes) -> bytes:
     try:
         return zlib.decompress(stored)
     except zlib.error as error:
-        raise LedgerError("a stored document is damaged", hint="run `tagwatch ledger check`") from (
-            error
-        )
+        raise _damaged() from error
+
+
+def _damaged() -> LedgerError:
+    return LedgerError("a stored document is damaged", hint="run `tagwatch ledger check`")
+
+
+def expand_lines(stored: bytes) -> Iterator[bytes]:
+    """Yield each line that `compress_lines` took: they are never all in memory.
+
+    Raises `LedgerError`, perhaps only after the lines before the damage.
+    """
+    import zlib
+
+    unpacker, rest = zlib.decompressobj(), b""
+    try:
+        for start in range(0, len(stored), _PART):
+            part = stored[start : start + _PART]
+            while part:
+                *lines, rest = (rest + unpacker.decompress(part, _PART)).split(b"\n")
+                part = unpacker.unconsumed_tail
+                yield from lines
+        *lines, rest = (rest + unpacker.flush()).split(b"\n")
+    except zlib.error as error:
+        raise _damaged() from error
+    yield from lines
+    if not unpacker.eof or rest:
+        raise _damaged()
 
 
 def encode(value: object) -> bytes:

@@ -16,7 +16,7 @@ from msgspec import Struct, convert, field
 
 from tagwatch.audit.model.diff import Verdict
 
-__all__ = ["upgraded_change", "upgraded_evidence", "upgraded_lines", "upgraded_result"]
+__all__ = ["upgraded_change", "upgraded_evidence", "upgraded_result"]
 
 Stored = dict[str, Any]
 Pair = tuple[str, str]
@@ -31,11 +31,6 @@ def upgraded_change(raw: bytes) -> bytes:
 def upgraded_evidence(raw: bytes) -> bytes:
     """Stored evidence, with the diff of its change in the new form."""
     return _upgraded(raw, lambda evidence: iter([evidence["change"]]))
-
-
-def upgraded_lines(raw: bytes) -> bytes:
-    """The evidence of a run, one a line."""
-    return b"".join(upgraded_evidence(line) + b"\n" for line in raw.splitlines())
 
 
 def upgraded_result(raw: bytes) -> bytes:

@@ -47,7 +47,7 @@ _TOUCH = "UPDATE evidence SET at = ?1 WHERE key = ?2 AND source = 'seen' AND at 
 
 
 def state_of(connection: sqlite3.Connection, repository: Repository) -> bytes:
-    """A hash of all that is stored of a repository, save until when it is known to last."""
+    """Return a hash of all that is stored of a repository, save until when it is known to last."""
     names = (repository.registry, repository.path)
     row = connection.execute("SELECT id FROM repository WHERE registry = ? AND path = ?", names)
     home = row.fetchone() or (0,)
@@ -60,7 +60,7 @@ def state_of(connection: sqlite3.Connection, repository: Repository) -> bytes:
 
 
 def state_of_bases(connection: sqlite3.Connection) -> bytes:
-    """A hash of every build of a base, save when it was seen last."""
+    """Return a hash of every build of a base, save when it was seen last."""
     state = blake2b(digest_size=16)
     for row in connection.execute(_STATE_OF_BASES):
         state.update(repr(row).encode())
@@ -70,7 +70,7 @@ def state_of_bases(connection: sqlite3.Connection) -> bytes:
 def standing(
     connection: sqlite3.Connection, made_from: Mapping[str, bytes]
 ) -> Mapping[str, Evidence]:
-    """Of these keys, our own evidence that was made of just what the hash says, as it was then."""
+    """Return, by key, our own evidence that was made of just what its hash says, as it was then."""
     rows = connection.execute(_STANDING, (json.dumps(list(made_from)),))
     return {
         key: decode_quickly(Evidence, body) for key, made, body in rows if made == made_from[key]

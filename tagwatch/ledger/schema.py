@@ -7,20 +7,15 @@ costs about 27 bytes, and a repository is read in one stretch. Times are microse
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
 from tagwatch.errors import LedgerError
-from tagwatch.ledger.codec import compress, expand
+from tagwatch.ledger.codec import compress, compress_lines, expand, expand_lines
 from tagwatch.ledger.connection import APPLICATION_ID, SCHEMA_VERSION, connect, stored_version
-from tagwatch.ledger.old_diff import (
-    upgraded_change,
-    upgraded_evidence,
-    upgraded_lines,
-    upgraded_result,
-)
+from tagwatch.ledger.old_diff import upgraded_change, upgraded_evidence, upgraded_result
 
 __all__ = ["MIGRATIONS", "open_upgraded"]
 
@@ -218,7 +213,7 @@ def v6_diffs(db: Database) -> None:
     _rewrite(db, "move", "repository_id, tag_id, n", "change", _packed(upgraded_change))
     _rewrite(db, "evidence", "rowid", "body", upgraded_evidence)
     _rewrite(db, "run", "id", "result", _packed(upgraded_result))
-    _rewrite(db, "run", "id", "evidence", _packed(upgraded_lines))
+    _rewrite(db, "run", "id", "evidence", _packed_lines(upgraded_evidence))
     db.execute("PRAGMA user_version = 6")
 
 
@@ -256,6 +251,26 @@ def _packed(upgraded: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
             return raw
         now = upgraded(plain)
         return raw if now == plain else compress(now)
+
+    return pack
+
+
+def _packed_lines(upgraded: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    def pack(raw: bytes) -> bytes:
+        changed = False
+
+        def lines() -> Iterator[bytes]:
+            nonlocal changed
+            for line in expand_lines(raw):
+                now = upgraded(line)
+                changed = changed or now != line
+                yield now
+
+        try:
+            packed = compress_lines(lines())  # a run's evidence may be larger than the memory
+        except LedgerError:
+            return raw
+        return packed if changed else raw
 
     return pack
 

@@ -236,17 +236,17 @@ class Ledger(Reader):
             )
 
     def state(self, repository: Repository) -> bytes:
-        """See `standing.state_of`."""
+        """See `reuse.state_of`."""
         with Translated(self.path):
             return state_of(self._connection, repository)
 
     def state_of_bases(self) -> bytes:
-        """See `standing.state_of_bases`."""
+        """See `reuse.state_of_bases`."""
         with Translated(self.path):
             return state_of_bases(self._connection)
 
     def standing(self, made_from: Mapping[str, bytes]) -> Mapping[str, Evidence]:
-        """See `standing.standing`."""
+        """See `reuse.standing`."""
         with Translated(self.path):
             return standing(self._connection, made_from)
 

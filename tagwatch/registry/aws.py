@@ -50,6 +50,8 @@ _HINTS = {
     "ecr:DescribeRepositories, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer",
     "ExpiredTokenException": "the AWS login has expired: log in again",
     "InvalidSignatureException": "check this machine's clock and the AWS secret key",
+    "UnrecognizedClientException": "Amazon does not know this AWS key, or it was taken back; "
+    "`aws sts get-caller-identity` shows whose it is",
 }
 
 T = TypeVar("T")
@@ -140,17 +142,18 @@ class AwsLogin:
         try:
             async with self._asking, asyncio.timeout(_LOGIN_SECONDS):
                 return await asyncio.to_thread(work, *arguments)
-        except (BotoCoreError, ClientError) as error:
-            # Its text may hold what an identity provider said: only its kind is told.
-            raise CredentialError(
-                f"the AWS login cannot be used ({type(error).__name__})",
-                hint="`aws sts get-caller-identity` shows the reason",
-            ) from None
         except TimeoutError as error:
             raise CredentialError(
                 f"the AWS login gave no answer within {_LOGIN_SECONDS:g} s",
                 hint="`aws sts get-caller-identity` shows the reason",
             ) from error
+        except (BotoCoreError, ClientError, OSError, ValueError) as error:
+            # A token's file that is not there, or an agent's address that botocore does not take.
+            # Its text may hold what an identity provider said: only its kind is told.
+            raise CredentialError(
+                f"the AWS login cannot be used ({type(error).__name__})",
+                hint="`aws sts get-caller-identity` shows the reason",
+            ) from None
 
     def _open(self) -> Any:
         if self._session is None:

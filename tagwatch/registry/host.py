@@ -27,11 +27,20 @@ _API_HOSTS = {DOCKER_HUB: "registry-1.docker.io"}
 _TOKEN_HOSTS = {DOCKER_HUB: ("auth.docker.io",), "registry.gitlab.com": ("gitlab.com",)}
 # Catalogues whose API is on another host than the registry: a mirror does not have it.
 _API_ELSEWHERE = frozenset({"hub", "ecr", "ghcr"})
+_RECORDED = "recorded answers of 2026-11-29"
+_DOUBLE = "a double written from its documentation"
 _CONFIRMED_BY = {
-    "distribution": "CNCF distribution, the real server",
-    "ecr": "moto's ECR API, with CNCF distribution behind it",
+    "hub": _RECORDED,
+    "ghcr": f"{_DOUBLE}; its names and logins by {_RECORDED}",
+    "quay": _RECORDED,
+    "acr": _RECORDED,
+    "gitlab": f"{_DOUBLE}; its logins by {_RECORDED}",
+    "harbor": f"{_DOUBLE}; its logins by {_RECORDED}",
+    "ecr": f"moto's ECR API, with CNCF distribution behind it, and {_RECORDED}",
+    "google": _RECORDED,
+    "ecr-public": _RECORDED,
+    "distribution": f"CNCF distribution, the real server, and {_RECORDED}",
 }
-_DOUBLE = "a double written from its documentation, never the registry itself"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +53,7 @@ class RegistryLine:
     kind: str
     credentials: tuple[str, ...]
     catalogue: str
-    confirmed_by: str = _DOUBLE
+    confirmed_by: str
     token_hosts: tuple[str, ...] = ()
 
 
@@ -69,7 +78,7 @@ def line_of(host: str, settings: RegistrySettings) -> RegistryLine:
                 kind=kind,
                 credentials=(settings.credential,) if settings.credential else credentials,
                 catalogue="oci" if is_mirror and catalogue in _API_ELSEWHERE else catalogue,
-                confirmed_by=_CONFIRMED_BY.get(kind, _DOUBLE),
+                confirmed_by=_CONFIRMED_BY[kind],
                 token_hosts=_TOKEN_HOSTS.get(host, ()),
             )
     if settings.kind in brought_members("catalogues"):

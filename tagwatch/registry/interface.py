@@ -114,7 +114,7 @@ class PullRoom(Protocol):
     """A `Registry` that sees to it that an image is not begun whose pulls cannot be paid for."""
 
     def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
-        """Room to read one image whole, of at most `pulls` manifests. Raises `RegistryError`."""
+        """Return room to read an image of at most `pulls` manifests. Raises `RegistryError`."""
 
 
 @runtime_checkable
@@ -152,27 +152,27 @@ class Registry(Protocol):
         known: Mapping[str, Digest] | None = None,
         at: datetime,
     ) -> Listing:
-        """All tags, or those that moved since `watermark`. Cost: one request a page."""
+        """List all tags, or those that moved since `watermark`. Cost: one request per page."""
 
     async def head(self, repository: Repository, tag_or_digest: str) -> TagObservation | None:
-        """The digest that a tag serves; None where it does not exist. One HEAD (or one GET)."""
+        """Return what a tag serves; None where it does not exist. One HEAD (or one GET)."""
 
     async def manifest(self, repository: Repository, tag_or_digest: str) -> Document:
-        """A manifest or index, verified. One GET; on Docker Hub it spends pull quota."""
+        """Read a manifest or index, verified. One GET; on Docker Hub it spends pull quota."""
 
     async def blob(self, repository: Repository, digest: Digest, size: int) -> Document:
-        """A config or attestation, at most 16 MiB, verified. One GET and perhaps a redirect."""
+        """Read a config or attestation, verified, at most 16 MiB. One GET, perhaps redirected."""
 
     async def referrers(self, repository: Repository, digest: Digest) -> Document | None:
-        """The index of artifacts that refer to `digest`, by API or fallback tag; None: none."""
+        """Read the index of what refers to `digest`, by API or fallback tag; None: none."""
 
     async def list_repositories(self, prefix: str) -> Collection[Repository]:
-        """Repositories whose path starts with `prefix`. Cost: one request a page."""
+        """List repositories whose path starts with `prefix`. Cost: one request per page."""
 
     async def history(
         self, repository: Repository
     ) -> Collection[tuple[TagObservation, datetime | None]]:
-        """What the registry itself remembers of its tags; empty where it remembers nothing.
+        """Return what the registry itself remembers of its tags; empty where it remembers nothing.
 
         Each past step: what a tag served, from `pushed_at` (never None here) until the time beside
         it; None: it serves it still. Cost: one request a page.

@@ -84,7 +84,7 @@ def _extract(source: SourceText, context: SourceContext) -> Extraction:
 
 
 def _read(source: SourceText, build: Build, context: SourceContext, escape: str) -> Extraction:
-    """What the stages name and say."""
+    """Return what the stages name and say."""
     last = build.stages[-1].name if build.stages else None
     scope = GlobalScope(
         build.arguments,
@@ -122,7 +122,7 @@ def _read(source: SourceText, build: Build, context: SourceContext, escape: str)
 def _whole(
     source: SourceText, first: Iterable[Target], build: Build, read: Extraction
 ) -> Extraction:
-    """The extraction with what concerns the file as a whole."""
+    """Return the extraction with what concerns the file as a whole."""
     ignores = find_ignores(source.text, source.path)
     problems = [*read.problems, *ignore_problems(ignores)]
     refusal = build.refusal
@@ -147,7 +147,7 @@ def _whole(
 
 
 def _starts(build: Build) -> dict[int, int]:
-    """The first line of the instruction that each line belongs to."""
+    """Return, by line, the first line of the instruction that it belongs to."""
     return {
         number: statement.first
         for stage in build.stages

@@ -236,17 +236,17 @@ class Source(Protocol):
     """A format of files. Each `source/` module has both functions at its top level."""
 
     def recognizes(self, path: str, head: bytes) -> bool:
-        """True where the name, or the first 64 KiB of an explicitly named file, say it is."""
+        """Return True where the name, or the first 64 KiB of a named file, say it is."""
 
     def extract(self, raw: bytes, path: str, context: SourceContext) -> Extraction:
-        """Every image that `raw` names. Never raises for malformed text: it becomes a `Problem`."""
+        """Return every image that `raw` names. Malformed text gives a `Problem`, never an error."""
 
 
 _SPELLINGS = tuple(f"{host}/" for host in sorted(HUB_HOSTS))
 
 
 def names_registry(target: Target) -> bool:
-    """False where the text certainly names no registry; a variable in it may hold one."""
+    """Return False where the text certainly names no registry; a variable in it may hold one."""
     reference = target.reference
     return (
         reference is None
@@ -257,7 +257,7 @@ def names_registry(target: Target) -> bool:
 
 
 def qualify(extraction: Extraction, registry: str) -> Extraction:
-    """The extraction with each name that has no registry taken from `registry`.
+    """Return the extraction with each name that has no registry taken from `registry`.
 
     `redis` of `registry.example` is `registry.example/redis`: `library/` is Docker Hub's alone.
     Other names of one repository become one: see `Repository.identity`.

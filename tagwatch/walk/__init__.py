@@ -1,1 +1,1 @@
-"""The steps that both walks are made of: ask, remember, explain, gather, deliver."""
+"""The steps of the walks: look up, survey (ask, remember, explain, match, gather), fix, deliver."""

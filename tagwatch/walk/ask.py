@@ -1,6 +1,14 @@
 """Ask registries what targets, the watch list and the approved bases want to know.
 
-The only network of a survey. Each snapshot is in the ledger before the next task begins.
+    want     targets, watches, bases    -> wants      `wants_of_run`
+    plan     wants, and what is known   -> tasks      crawl.plan: what is known is left out
+    run      tasks                      -> work       crawl.engine: many at once, see `ENGINES`
+    crawl    a task                     -> snapshot   crawl.crawler, called by walk.work
+    store    snapshots                  -> ledger     ledger.sight, in batches of walk.work
+    keep     what no ledger stores      -> answers    `RepositoryAnswer`
+
+Only here does a survey use the network. A worker of the engine begins its next task only when the
+snapshot of the last one is stored.
 """
 
 from __future__ import annotations
@@ -51,23 +59,24 @@ from tagwatch.walk.work import Batch, RegistryWork
 __all__ = ["Answers", "Asker", "Patience", "RepositoryAnswer", "open_asker", "wants_of_run"]
 
 _LAST_SECONDS = 2.0
+"""How long what is under way may still take after `Patience.stop` is set."""
 _TOLD = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """When to stop asking: so long after `begun_at` at once, or when `stop` is set, in good order.
-
-    Then nothing new is begun, and what is under way has `_LAST_SECONDS` to be finished.
-    """
+    """The limits of a run's asking: a time after which it ends at once, or an event to stop it."""
 
     max_seconds: float | None = None
+    """Seconds after `begun_at` at which everything under way is cancelled; None: no limit."""
     stop: asyncio.Event | None = None
+    """Once it is set, nothing new is begun, and what is under way has `_LAST_SECONDS` to finish."""
     begun_at: float = field(default_factory=monotonic)
+    """A reading of the monotonic clock."""
 
     @property
     def seconds_left(self) -> float | None:
-        """How long asking may still take; None: as long as it takes."""
+        """The seconds that asking may still take; None: no limit."""
         if self.max_seconds is None:
             return None
         return max(self.max_seconds - (monotonic() - self.begun_at), 0.0)
@@ -75,14 +84,15 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryAnswer:
-    """What a repository's registry said in this run, beside what the ledger keeps of it."""
+    """What a registry said of one repository in this run and the ledger does not keep."""
 
     lines: str | None
-    """`names`, one a line: a run keeps them all, and a set of them took ten times as much."""
+    """`names` as text, one a line. A run keeps those of every repository; as sets they took ten
+    times the memory."""
     absent: frozenset[str]
-    """Tags that answered 404 themselves."""
+    """Tags that were asked for one by one and answered 404."""
     pins: Mapping[Digest, bool]
-    """Whether a digest that somebody relies on is still served."""
+    """Whether each digest that somebody relies on is still served."""
     failures: tuple[Failure, ...]
 
     @property
@@ -101,12 +111,12 @@ class Answers:
     remarks: list[Remark] = field(default_factory=list)
     quotas: dict[str, Quota] = field(default_factory=dict)
     requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """How many requests of each kind were made, by host."""
+    """By host, how many requests of each kind were made."""
     stopped: bool = False
     """True where patience ran out before everything was asked."""
 
     def add(self, more: Answers) -> None:
-        """Join the answers of a second round; a repository's first answer stands."""
+        """Add the answers of a second round; of a repository, the first answer is kept."""
         self.by_repository = {**more.by_repository, **self.by_repository}
         self.gone += more.gone
         self.failures += more.failures
@@ -129,16 +139,17 @@ async def open_asker(
     patience: Patience,
     progress: Callable[[RepositorySnapshot], None] | None = None,
 ) -> AsyncIterator[Asker]:
-    """Open what a run asks registries with, connections and all; see `Asker`."""
+    """Open the connections of a run, and yield the `Asker` that uses them."""
     settings = {
         host: RegistrySettings(**options) for host, options in site.settings.registries.items()
     }
-    async with open_registries(settings, environment=site.environment, home=site.home) as found:
+    opened = open_registries(settings, environment=site.environment, home=site.home)
+    async with opened as registries:
         yield Asker(
             site=site,
             ledger=ledger,
             run_id=run_id,
-            registries=found,
+            registries=registries,
             settings=settings,
             patience=patience,
             progress=progress,
@@ -147,7 +158,7 @@ async def open_asker(
 
 @dataclass(slots=True, kw_only=True)
 class Asker:
-    """Turns wants into tasks, runs them, and stores what comes back."""
+    """The asking part of a run: it turns wants into tasks, runs them, and stores the snapshots."""
 
     site: Site
     ledger: Ledger
@@ -156,15 +167,15 @@ class Asker:
     settings: Mapping[str, RegistrySettings]
     patience: Patience
     progress: Callable[[RepositorySnapshot], None] | None = None
-    """Gets each repository's snapshot when it is stored."""
+    """Called with each repository's snapshot when it is stored."""
     counted: dict[str, Counter[str]] = field(default_factory=dict)
-    """The requests by host that an earlier answer told."""
+    """By host, the requests that earlier answers have counted already."""
 
     async def ask(self, wants: Iterable[Want], *, needs: Need) -> Answers:
-        """Run every task; a repository that fails harms only its own answer.
+        """Ask for everything that is wanted; a repository that fails harms only its own answer.
 
-        Each request is counted once; those of `expand` are counted with what is asked after it.
-        What was stored when patience ran out stays stored; `stopped` says that it did.
+        Each request is counted once; those of `expand` are counted with the `ask` after it. Where
+        patience runs out, `stopped` is set, and what was stored until then stays stored.
         """
         answers, wants = Answers(), list(wants)
         work = RegistryWork(
@@ -180,7 +191,7 @@ class Asker:
             answers.remarks += surfaced(stored.surfaced)
             for snapshot in snapshots:
                 requests[snapshot.repository.host].update(snapshot.requests)
-                _take(answers, snapshot)
+                _keep(answers, snapshot)
                 if self.progress is not None:
                     self.progress(snapshot)
 
@@ -197,7 +208,10 @@ class Asker:
                 await self._engine()(tasks, work, batch.add, stop=self.patience.stop)
         except TimeoutError:
             answers.stopped = True
+        # After a timeout snapshots may be left in the batch whose workers were cancelled.
         batch.store()
+        # Workers in other processes count in their snapshots, this process counts here, in sums
+        # that go on over all calls.
         for host, kinds in self.registries.requests.items():
             requests[host].update(Counter(kinds) - self.counted.get(host, Counter()))
             self.counted[host] = Counter(kinds)
@@ -211,8 +225,8 @@ class Asker:
     async def expand(self, watches: Iterable[Watch]) -> tuple[list[Watch], list[Failure]]:
         """Replace each watch of `…/prefix/*` by one for each repository below it.
 
-        Cost: the pages of one listing a prefix. What is not listed when patience runs out is left
-        out; the `ask` that follows says that the run was stopped.
+        Cost: one listing a prefix, a request a page. A prefix that is not listed when patience runs
+        out is left out; the `ask` that follows then sets `stopped`.
         """
         expanded: list[Watch] = []
         failures: list[Failure] = []
@@ -265,7 +279,7 @@ class Asker:
 
 @asynccontextmanager
 async def _within(patience: Patience) -> AsyncIterator[None]:
-    """Raises `TimeoutError` where patience runs out before the block ends, or even begins."""
+    """Raise `TimeoutError` where patience runs out before the block ends, or before it begins."""
     seconds = patience.seconds_left
     if seconds == 0:
         raise TimeoutError
@@ -287,15 +301,15 @@ async def _hurry(deadline: asyncio.Timeout, stop: asyncio.Event) -> None:
 def wants_of_run(
     targets: Iterable[Target], watches: Iterable[Watch], site: Site, *, with_bases: bool
 ) -> Iterator[Want]:
-    """Yield all that a run asks: files first, then the watch list, then the approved bases."""
+    """Yield what a run wants to know: first for files, then the watch list, then the bases."""
     yield from wants_of(targets)
     yield from wants_of_watches(watches)
     if with_bases:
         yield from wants_of_bases(site.policy)
 
 
-def _take(answers: Answers, snapshot: RepositorySnapshot) -> None:
-    """Add what one repository's registry said."""
+def _keep(answers: Answers, snapshot: RepositorySnapshot) -> None:
+    """Add what a registry said of one repository, without what the ledger keeps."""
     there = {observation.tag for observation in snapshot.tags}
     answers.by_repository[snapshot.repository] = RepositoryAnswer(
         lines="\n".join(sorted(snapshot.names - there)) if snapshot.names is not None else None,

@@ -1,7 +1,7 @@
 """Match images against the known builds of bases, and say what to read where none is known.
 
-A new ledger knows the approved bases as of today only. What an image wishes for then, and why, is
-in `audit.base.seed`; `Seeds` turns wishes into what to ask.
+A new ledger knows only what the approved bases are today. `audit.base.seed` says which older builds
+an image then wishes for, and why; `Seeds` turns these wishes into wants.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Seeds", "awaits_provenance", "bases_of", "bases_of_local", "match"]
 
 _PRIORITY = 3
+"""Older builds are asked for last; see `CrawlTask.priority`."""
 
 
 def match(
@@ -53,8 +54,8 @@ def match(
 def bases_of(evidence: Evidence | None, site: Site) -> tuple[BaseMatch, ...]:
     """Return the base of each audited platform, from what is stored; none where nothing was read.
 
-    Stored evidence serves everybody who names the image, a Dockerfile that builds on it among
-    them; for that one the image is its own base. Here it never is. Raises `LedgerError`.
+    The bases in `evidence` are not used: a Dockerfile that builds on the image shares its evidence,
+    and there the image is its own base. Here it never is. Raises `LedgerError`.
     """
     digest = _digest_of(evidence)
     if evidence is None or digest is None or not site.database.is_file():
@@ -65,9 +66,9 @@ def bases_of(evidence: Evidence | None, site: Site) -> tuple[BaseMatch, ...]:
 
 
 def awaits_provenance(evidence: Evidence | None, site: Site) -> bool:
-    """Return True where layers alone do not tell one base, and what the image attests is unread.
+    """Return True where layers alone do not tell one base, and attestations are unread.
 
-    A scan reads no attestation unless a rule asks for it. Raises `LedgerError`.
+    A scan reads attestations only where a rule reads them. Raises `LedgerError`.
     """
     digest = _digest_of(evidence)
     if evidence is None or digest is None or not site.database.is_file():
@@ -104,10 +105,10 @@ def _image(evidence: Evidence, digest: Digest, ledger: Reader) -> Image:
 
 @standard_dataclass(frozen=True, kw_only=True)
 class Seeds:
-    """Older builds of approved bases that may be read for images that stand on no known build.
+    """The older builds of approved bases that a run may read for images without a known base.
 
-    Only images and bases that this run saw first wish for anything, so that a wish that was in
-    vain is not asked again every night.
+    Images wish for builds only in the run that sees them, or one of the bases, for the first time.
+    So a wish that cannot be fulfilled is not asked again every night.
     """
 
     ledger: Reader
@@ -119,15 +120,18 @@ class Seeds:
     def open_wishes(
         self, image: Image, matches: Collection[BaseMatch], *, is_new: bool
     ) -> tuple[Wish, ...]:
-        """Return what to read so that `image` may match better; what was read is left out."""
+        """Return the wishes of `image`, without what was read already.
+
+        `is_new`: this run is the first to see the image.
+        """
         if not (is_new or self._has_new_base) or not self._tables:
             return ()
         found = wishes(image, matches, self.policy.followed_bases, self._older)
         return tuple(wish for wish in found if not self._is_read(wish))
 
     def wants(self, wished: Iterable[Wish]) -> Iterator[Want]:
-        """Yield what to ask: a digest where it is known, which spares listing the tags again."""
-        # here, since whoever is offline matches, too, and shall load no network for it
+        """Yield a want for each wish: by digest where it is known, which saves a listing."""
+        # imported here: an offline run matches, too, and must not load network code for it
         from tagwatch.crawl.plan import Want
 
         for wish in wished:
@@ -142,7 +146,7 @@ class Seeds:
 
     @cached_property
     def _tables(self) -> Mapping[Repository, TagTable]:
-        """The tags of every approved repository that was read in this run."""
+        """The tags of every approved repository that was asked in this run."""
         repositories = (Repository.parse(base.reference) for base in self.policy.followed_bases)
         return {
             repository: recall_repository(self.ledger, repository, answer, self.at).table
@@ -156,7 +160,7 @@ class Seeds:
 
     @cached_property
     def _has_new_base(self) -> bool:
-        """True where this run is the first that saw a followed tag."""
+        """True where this run is the first to see a tag that the policy follows."""
         return any(
             self._first_seen(Reference(repository=repository, tag=tag)) == self.at
             for base in self.policy.followed_bases

@@ -1,4 +1,4 @@
-"""Comparing two images wherever they are: a registry, the ledger's past, this machine."""
+"""The comparison of two images: each at a registry, in the ledger's past, or on this machine."""
 
 from __future__ import annotations
 
@@ -38,21 +38,23 @@ _PAST = re.compile(r"(.+)@(\d{4}-\d{2}-\d{2}(?:T[0-9:+Z]+)?)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Side:
-    """One of the two as it was written. `past`: what the ledger says it was at a past date."""
+    """One of the two images as it was named."""
 
     text: str
     is_local: bool = False
     target: Target | None = None
+    """None for an image of this machine."""
     past: Interval | None = None
+    """What its tag served at the date that was named; None: what it serves now is meant."""
 
     @property
     def digest(self) -> Digest | None:
-        """The digest that it was at a past date; None for what it is now."""
+        """The digest at the past date that was named; None where none was."""
         return self.past.digest if self.past else None
 
     @property
     def repository(self) -> Repository | None:
-        """Where it is served; None for an image of this machine."""
+        """The repository that serves it; None for an image of this machine."""
         reference = self.target.reference if self.target else None
         return reference.repository if reference else None
 
@@ -60,11 +62,11 @@ class _Side:
 def compare(
     old: str, new: str, site: Site, asking: Asking, *, demanded: tuple[Platform, ...] = ()
 ) -> Change:
-    """The change from one image to the other, with the whole diff.
+    """Return the change from one image to the other, with the whole diff.
 
     A side is a reference, `reference@digest`, `reference@2026-03-01` (from the ledger),
-    `oci:path[:name]` or `engine:name`. An engine holds one platform: that one is compared.
-    `demanded`: platforms that both must offer; none: those that are audited.
+    `oci:path[:name]` or `engine:name`. The platforms that the policy audits are compared; an engine
+    holds only one platform, so beside it only that one. `demanded`: platforms that both must offer.
     Raises `UsageError`, `NotFoundError`, `UnavailableError`, `LedgerError`.
     """
     sides = [_side(text, site) for text in (old, new)]
@@ -73,6 +75,8 @@ def compare(
     platforms = site.policy.defaults.audited
     images = [_image(side, facts, site, platforms) for side in sides]
     if not asking.offline:
+        # Evidence can be young and yet lack documents, where it was read for other platforms or
+        # without attestations. Then ask again, and read the images of the same digests again.
         if any(_is_read_in_part(image, platforms) for image in images):
             look_up(targets, site, replace(asking, refresh=True))
             images = [_image(side, facts, site, platforms) for side in sides]
@@ -86,7 +90,7 @@ def compare(
 
 
 def _is_read_in_part(image: Image, platforms: tuple[Platform, ...]) -> bool:
-    """True where what is stored was read for other platforms, or without what it attests."""
+    """Return True where the image was read for other platforms, or without its attestations."""
     unread = [part for part in image.platforms if part.problem and not part.is_unintelligible]
     return has_unread_attestations(image) or any(
         part.platform.serves(platform) for part in unread for platform in platforms
@@ -94,7 +98,10 @@ def _is_read_in_part(image: Image, platforms: tuple[Platform, ...]) -> bool:
 
 
 def _on_one_platform(sides: Sequence[_Side], images: Sequence[Image]) -> list[Image]:
-    """Beside an engine's image only its platform counts, and the digest it was pulled by."""
+    """Return the images; of one beside an engine's image, only the engine's platform is left.
+
+    Where the engine pulled it by the digest of that platform's manifest, it has this digest, too.
+    """
     found = list(images)
     for side, image, place in zip(sides, images, (1, 0), strict=True):
         other = images[place]
@@ -139,7 +146,7 @@ def _interval_at(reference: Reference, text: str, site: Site) -> Interval:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"not a date: {text!r}", hint="write redis:6.2@2026-03-01") from error
-    if "T" not in text:
+    if "T" not in text:  # a date without a time means the end of that day
         moment = datetime.combine(moment.date(), time.max)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     with Reader.open(site.database) as ledger:
@@ -192,7 +199,10 @@ def _image(side: _Side, facts: Lookup, site: Site, platforms: tuple[Platform, ..
 def _seen(
     target: Target, tag: str | None, digest: Digest, ledger: Reader
 ) -> tuple[datetime, datetime] | None:
-    """When the tag that is written, or that a pattern (`tag`) found, was seen to serve it."""
+    """Return when its tag was first and last seen to serve `digest`.
+
+    `tag`: the one that a pattern found; None: the one that `target` names.
+    """
     reference = target.reference
     named = tag or (reference.effective_tag if reference else None)
     if reference is None or named is None:

@@ -1,4 +1,4 @@
-"""Delivering: reports on disk, alerts through the outbox. The end of a scan."""
+"""The end of a scan: reports are written to disk, and alerts sent through the outbox."""
 
 from __future__ import annotations
 
@@ -38,18 +38,19 @@ __all__ = [
 
 _RUNS_SHOWN = 30
 _REMEMBERED = timedelta(days=7)
+"""How long reports mention an alert that was not delivered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What became of one message of the outbox."""
+    """The outcome of one message of the outbox."""
 
     channel: str
     delivery: Delivery
 
 
 def alerts_of(result: AuditResult, previous: AuditResult | None, site: Site) -> Iterator[Alert]:
-    """The messages that this result is worth, one a channel; none where nothing changed."""
+    """Yield the alerts that this result is worth, one a channel; none where nothing changed."""
     since = result.since(previous)
     for settings in site.settings.alerts:
         context = AlertContext(
@@ -68,15 +69,15 @@ def alerts_of(result: AuditResult, previous: AuditResult | None, site: Site) -> 
 
 
 async def deliver(site: Site) -> tuple[Sent, ...]:
-    """Try once to send what is due in the outbox; what fails is kept and tried by a later run."""
+    """Try once to send each message that is due; a later run tries again what failed."""
     sent: list[Sent] = []
     with Ledger.open(site.database) as ledger:
         outbox = ledger.outbox
-        for stale in outbox.expire(site.at):
+        for stale in outbox.expire(site.at):  # not sent again: that might deliver it twice
             error = "a run was interrupted while it sent this; it may have arrived"
             sent.append(Sent(channel=stale.channel, delivery=_unsure(error)))
         for message in outbox.due(site.at):
-            if outbox.claim(message.id, site.at) is None:
+            if outbox.claim(message.id, site.at) is None:  # another run claimed it meanwhile
                 continue
             delivery = await _send(message, site)
             _settle(ledger, message, delivery, site)
@@ -85,7 +86,7 @@ async def deliver(site: Site) -> tuple[Sent, ...]:
 
 
 def undelivered(site: Site) -> tuple[str, ...]:
-    """The alerts of the last seven days that failed or may not have arrived, a sentence each."""
+    """Return a sentence for each alert of the last seven days that may not have arrived."""
     with Ledger.open(site.database) as ledger:
         return tuple(
             f"{message.channel}, {stamp(message.at)}: "
@@ -102,9 +103,9 @@ def write_run(
     site: Site,
     missed: tuple[str, ...] = (),
 ) -> Written:
-    """The run's pages and files in the configured formats; `missed`: see `undelivered`.
+    """Write the run's pages and files in the configured formats, and return what was written.
 
-    Raises `InputError`.
+    `missed`: see `undelivered`. Raises `InputError`.
     """
     reports = site.settings.reports
     if not reports.formats:
@@ -117,7 +118,7 @@ def write_run(
 def publish_context(
     ledger: Reader | None, previous: AuditResult | None, site: Site
 ) -> PublishContext:
-    """What every publisher may know beside a result."""
+    """Return what every publisher may know beside a result."""
     runs = ledger.runs(_RUNS_SHOWN) if ledger else ()
     summaries = [_summary(run) for run in runs if run.kind == "scan" and run.finished_at]
     return PublishContext(
@@ -143,7 +144,11 @@ def _summary(run: Run) -> RunSummary:
 
 
 async def _send(message: Message, site: Site) -> Delivery:
-    """One attempt; a channel that is not configured any more, or wrongly, is refused for good."""
+    """Try once to send a message.
+
+    A channel that is no longer configured rejects it for good; one that is configured wrongly is
+    tried again by a later run.
+    """
     settings = next((one for one in site.settings.alerts if one.channel == message.channel), None)
     if settings is None:
         return Delivery(outcome=Outcome.REJECTED, message="the channel is no longer configured")
@@ -182,7 +187,7 @@ def _notifier(settings: AlertSettings, environment: Mapping[str, str]) -> Notifi
 
 
 def rule_texts() -> dict[str, RuleText]:
-    """Title, risk and remedy of every rule, by name. Imports all of them."""
+    """Return title, risk and remedy of every rule, by its name. Imports all rules."""
     return {name: _rule_text(name) for name in RULES}
 
 
@@ -192,7 +197,7 @@ def _rule_text(name: str) -> RuleText:
 
 
 def _part(text: str, name: str) -> str:
-    """The paragraph that begins with `name:`, on one line."""
+    """Return the paragraph that begins with `name:`, on one line."""
     found: list[str] = []
     for line in text.splitlines():
         head, colon, rest = line.partition(":")

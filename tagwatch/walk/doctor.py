@@ -1,4 +1,4 @@
-"""What `tagwatch doctor` tells: every registry in use, asked once, and what to do about trouble."""
+"""The answer of `tagwatch doctor`: how each registry in use responds, and what to do about it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ __all__ = ["doctor_document", "doctor_text", "examine"]
 
 
 async def examine(targets: Iterable[Target], site: Site) -> tuple[Diagnosis, ...]:
-    """One diagnosis a registry that the files, the watch list or the policy name.
+    """Return a diagnosis of each registry that the files, watch list, policy or settings name.
 
-    Cost: see `registry.diagnosis.diagnose`, once a registry, all at once.
+    Cost: `registry.diagnosis.diagnose` once a registry. All registries are asked at the same time.
     """
     paths: dict[str, str] = {}
     prefixes: defaultdict[str, set[str]] = defaultdict(set)
@@ -46,7 +46,10 @@ async def examine(targets: Iterable[Target], site: Site) -> tuple[Diagnosis, ...
 
 
 def _registries(targets: Iterable[Target], site: Site) -> Iterator[tuple[str, str]]:
-    """Each registry with a repository of it; the last one given is the one that is tried."""
+    """Yield registries, each with a repository of it ("": none is known).
+
+    Of the repositories of a registry the last one is tried: one that a file names, if any does.
+    """
     yield from ((host, "") for host in site.settings.registries)
     for base in site.policy.bases:
         if base.reference != SCRATCH:
@@ -62,7 +65,7 @@ def _registries(targets: Iterable[Target], site: Site) -> Iterator[tuple[str, st
 
 
 def doctor_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
-    """The answer for programs: `schema_version` 1."""
+    """Return the answer for programs: `schema_version` 1."""
     return {
         "schema_version": 1,
         "registries": [
@@ -95,7 +98,7 @@ def doctor_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
 
 
 def doctor_text(found: Sequence[Diagnosis]) -> str:
-    """The answer for people: a block a registry."""
+    """Return the answer for people: a block of lines for each registry."""
     lines: list[str] = []
     for one in found:
         lines.append(f"{one.host}  {'ok' if one.failure is None else one.failure.code}")
@@ -126,7 +129,7 @@ def _count(repositories: int) -> str:
 
 
 def _read(one: Diagnosis) -> str:
-    """What of the registry was tried."""
+    """Return what was tried at the registry, and what came of it."""
     if not one.repository:
         named = "below what is watched" if one.below else "of it is named"
         return f"nothing: no repository {named}"

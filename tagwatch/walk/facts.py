@@ -1,25 +1,46 @@
-"""Facts from another ledger: what `tagwatch facts` writes and reads, and what `check` brings in."""
+"""Facts of other ledgers: `tagwatch facts` exports and imports them, `check` imports, too.
+
+They travel in a file that is signed and dated and has one fact a line:
+
+    tagwatch-facts 2 hmac-sha256:<hex>     the signature of everything after this line
+    {"at": "2026-11-24T02:00:00Z"}         when it was written
+    {"key": "docker.io/library/redis:7", …}
+
+Files of version 1, in which a diff was a JSON document, are read as well. Whoever has the key can
+write such files. So only those who run the nightly scan and those who check may know it.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tagwatch.audit.model.evidence import is_readable
+from tagwatch.audit.model.evidence import Evidence, is_readable
 from tagwatch.config.load import read_secret
 from tagwatch.config.settings import Facts
-from tagwatch.errors import ConfigError, InputError, RegistryError
+from tagwatch.errors import ConfigError, InputError, LedgerError, RegistryError
 from tagwatch.image.reference import Repository
+from tagwatch.ledger.codec import decode, encode
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
-from tagwatch.walk.facts_file import MAX_BYTES, FactsFile, read_facts, write_facts
+from tagwatch.value import dataclass, replace
 from tagwatch.walk.look_up import Asking
 from tagwatch.walk.site import Site, configured_place, source_name
 from tagwatch.walk.watch_list import prefix_of
 
-__all__ = ["bring_facts", "export_facts", "import_facts"]
+__all__ = [
+    "MAX_BYTES",
+    "FactsFile",
+    "bring_facts",
+    "export_facts",
+    "import_facts",
+    "read_facts",
+    "write_facts",
+]
 
 _OLD = timedelta(days=7)
 _FETCHED_AGAIN = timedelta(hours=1)
@@ -29,10 +50,10 @@ _CACHE = "facts"
 
 
 def export_facts(targets: Sequence[Target], site: Site, settings: Facts) -> tuple[bytes, int]:
-    """A signed file of what this ledger saw of the targets' repositories and the watch list.
+    """Return a signed file of facts, and how many it holds.
 
-    How many facts it holds goes with it. What was imported is not passed on. Raises
-    `ConfigError`, `InputError`, `LedgerError`.
+    The facts are what this ledger saw itself of the targets' repositories and of the watch list;
+    imported ones are not passed on. Raises `ConfigError`, `InputError`, `LedgerError`.
     """
     key = _key(settings, site)
     if not site.database.is_file():
@@ -50,7 +71,7 @@ def export_facts(targets: Sequence[Target], site: Site, settings: Facts) -> tupl
 
 
 def import_facts(site: Site, settings: Facts) -> FactsFile:
-    """Read the file or URL, check its signature, and keep its facts beside our own.
+    """Read the file or URL, check its signature, and store its facts beside our own.
 
     Raises `ConfigError`, `InputError`, `RegistryError`, `LedgerError`.
     """
@@ -59,10 +80,10 @@ def import_facts(site: Site, settings: Facts) -> FactsFile:
 
 
 def bring_facts(site: Site, asking: Asking) -> tuple[str, ...]:
-    """Import what the configuration names where it is new, and return what is to be warned of.
+    """Import the facts that the configuration names, where they are new; return warnings.
 
-    A URL is asked once an hour, for ten seconds at most, and no longer than `asking` allows. What
-    cannot be had is a warning; a file with a wrong signature is an `InputError`.
+    A URL is fetched once an hour at most, for ten seconds at most, and no longer than `asking`
+    allows. Facts that cannot be had give a warning; a wrong signature raises `InputError`.
     """
     settings = site.settings.facts
     if settings is None:
@@ -96,7 +117,7 @@ def _keep(raw: bytes, key: bytes, site: Site, settings: Facts, *, place: str) ->
 
 
 def _configured(site: Site, settings: Facts, max_seconds: float | None) -> bytes:
-    if Path(settings.source).is_fifo():  # nobody may ever write to it
+    if Path(settings.source).is_fifo():  # reading it would wait for a writer, perhaps for ever
         raise InputError("it is a named pipe", hint="name a file")
     return _read(site, settings, max_seconds)
 
@@ -111,7 +132,7 @@ def _read(site: Site, settings: Facts, max_seconds: float | None = None) -> byte
         return run(fetched)
     try:
         with Path(settings.source).open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)  # one byte more shows `read_facts` that it is too large
     except OSError as error:
         raise InputError(
             f"it cannot be read: {error.strerror or error}",
@@ -120,7 +141,7 @@ def _read(site: Site, settings: Facts, max_seconds: float | None = None) -> byte
 
 
 def _key(settings: Facts, site: Site) -> bytes:
-    """The shared secret. Raises `ConfigError`."""
+    """Return the shared secret. Raises `ConfigError`."""
     if not settings.key_env and settings.key_file is None:
         raise ConfigError(
             "no key is configured for facts",
@@ -147,7 +168,10 @@ def _age_warnings(site: Site, settings: Facts) -> tuple[str, ...]:
 
 
 def _mark(raw: bytes, key: bytes) -> str:
-    """What tells one file, found true by one key, from another: a changed key is used anew."""
+    """Return a mark of a file and the key that it was checked with.
+
+    Where either changes, the file is checked and imported again.
+    """
     return hashlib.sha256(key + raw).hexdigest()
 
 
@@ -157,7 +181,7 @@ def _was_fetched(site: Site) -> bool:
 
 
 def _kept(site: Site, place: str) -> tuple[datetime | None, str]:
-    """When the facts were written that the ledger keeps there, and the mark of their file."""
+    """Return when the facts stored for `place` were written, and the mark of their file."""
     stamp, _, digest = (_remembered(site, _newest(place)) or "").partition(" ")
     return datetime.fromisoformat(stamp) if stamp else None, digest
 
@@ -187,9 +211,86 @@ def _watched(site: Site) -> Iterator[str]:
 
 
 def _is_of(key: str, names: Iterable[str]) -> bool:
-    """True for evidence of one of these repositories, or of one below a name that ends in `/`."""
+    """Return True for evidence of one of these repositories; `names` ending in `/` are prefixes."""
     return any(
         key.startswith(name)
         and (name.endswith("/") or key[len(name) : len(name) + 1] in (":", "@"))
         for name in names
     )
+
+
+MAX_BYTES = 32 * 1024 * 1024
+_NAME = "tagwatch-facts "
+_HEAD = f"{_NAME}2 hmac-sha256:"
+_OLD_HEAD = f"{_NAME}1 hmac-sha256:"
+_INTERVALS = 5
+"""So many intervals of a tag's past go into the file, the newest ones."""
+_SKEW = timedelta(hours=1)
+"""How far the clocks of both sides may differ."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactsFile:
+    """The content of a file of facts."""
+
+    at: datetime
+    """When it was written."""
+    evidence: tuple[Evidence, ...]
+    """The facts; none is younger than `at`."""
+
+
+def write_facts(evidence: Iterable[Evidence], at: datetime, key: bytes) -> bytes:
+    """Return the bytes of the file: the same for the same facts at the same time.
+
+    Of a longer past only the newest `_INTERVALS` intervals are kept.
+    """
+    stamp = at.isoformat().replace("+00:00", "Z")
+    ordered = sorted(evidence, key=lambda one: one.key)
+    lines = [json.dumps({"at": stamp}).encode()]
+    lines += [encode(replace(one, history=one.history[-_INTERVALS:])) for one in ordered]
+    body = b"".join(line + b"\n" for line in lines)
+    return f"{_HEAD}{_signature(_HEAD, body, key)}\n".encode() + body
+
+
+def read_facts(raw: bytes, key: bytes, *, source: str, now: datetime) -> FactsFile:
+    """Read what `write_facts` wrote; each fact gets `source` as where it comes from.
+
+    Raises `InputError`: not such a file, signed with another key, changed since, from the future.
+    """
+    first, newline, body = raw.partition(b"\n")
+    line = first.decode("ascii", "replace")
+    head = next((one for one in (_HEAD, _OLD_HEAD) if line.startswith(one)), None)
+    if not newline or head is None or len(raw) > MAX_BYTES:
+        newer = line.startswith(_NAME) and head is None
+        raise InputError(
+            f"{source!r} holds no facts that this tagwatch reads",
+            hint="it reads versions 1 and 2: upgrade tagwatch, or export with this one"
+            if newer
+            else "write it with `tagwatch facts export`",
+        )
+    signed = line.removeprefix(head)
+    if not hmac.compare_digest(signed.encode(), _signature(head, body, key).encode()):
+        raise InputError(
+            f"the facts in {source!r} are not signed with this key, or were changed since",
+            hint="compare the keys of both sides, and export again",
+        )
+    lines = body.splitlines()
+    if head == _OLD_HEAD:
+        from tagwatch.ledger.old_diff import upgraded_evidence
+
+        lines[1:] = map(upgraded_evidence, lines[1:])
+    try:
+        at = datetime.fromisoformat(json.loads(lines[0])["at"])
+        evidence = tuple(replace(decode(Evidence, line), source=source) for line in lines[1:])
+        is_later = any(one.at is not None and one.at > at for one in evidence) or at > now + _SKEW
+    except (ValueError, KeyError, IndexError, TypeError, LedgerError) as error:
+        raise InputError(f"the facts in {source!r} are damaged: {error}") from error
+    if is_later:
+        raise InputError(
+            f"the facts in {source!r} come from the future", hint="compare the clocks of both sides"
+        )
+    return FactsFile(at=at, evidence=evidence)
+
+
+def _signature(head: str, body: bytes, key: bytes) -> str:
+    return hmac.new(key, head.encode() + body, hashlib.sha256).hexdigest()

@@ -1,4 +1,4 @@
-"""Fixing: files as they would read after some edits, to look at or to write."""
+"""Drafts of fixes: files as they would be after some edits, to show or to write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Draft"]
 
 
 class Draft:
-    """Edits on top of the files as they were read first. Nothing is written before `write`."""
+    """A draft: edits on top of the files as they were first read. Only `write` writes files."""
 
     def __init__(self, root: Path, files: Iterable[File]) -> None:
         self._root = root
@@ -25,11 +25,11 @@ class Draft:
         self._now: dict[Path, bytes] = {}
         self._refused: dict[str, InputError] = {}
         self.places = 0
-        """How many places were edited; twice where a later edit went over an earlier one."""
+        """How many places were edited; a place counts again where a later edit changes it again."""
 
     @property
     def instead(self) -> Mapping[Path, bytes]:
-        """What changed files hold now, by their real path."""
+        """The drafted content of edited files, by their real path."""
         return self._now
 
     @property
@@ -38,9 +38,9 @@ class Draft:
         return tuple(sorted(self._before[real][0] for real in self._changed()))
 
     def make(self, fixes: Iterable[Fix]) -> bool:
-        """Make the fixes that can be made together; False where that changes nothing.
+        """Make the fixes that are compatible; return False where that changes nothing.
 
-        A file that is not the one that a fix was made for stays as it is: see `refusal`.
+        A file that differs from the one that its fix was made for stays as it is: see `refusal`.
         """
         kept, _ = compatible(fixes)
         changed = False
@@ -55,18 +55,21 @@ class Draft:
 
     @property
     def refusal(self) -> InputError | None:
-        """Why the first file could not be edited; None where all could."""
+        """The error of the first file that could not be edited; None where all could."""
         return next(iter(self._refused.values()), None)
 
     def diff(self) -> str:
-        """The change of every file, as `diff -u` prints it."""
+        """Return the changes of all files, as `diff -u` prints them."""
         changed = sorted((self._before[real][0], real) for real in self._changed())
         return "".join(
             unified_diff(path, self._before[real][2], self._now[real]) for path, real in changed
         )
 
     def write(self) -> None:
-        """Write every changed file back, each whole or not at all; the others where one fails."""
+        """Write every changed file, each whole or not at all.
+
+        Where one cannot be written, the others still are: see `refusal`.
+        """
         for real in self._changed():
             path, named, before = self._before[real]
             try:
@@ -76,7 +79,7 @@ class Draft:
 
     def _edit(self, path: str, edits: Iterable[Fix]) -> bool:
         named = self._named.get(path, self._root / path)
-        real = Path(os.path.realpath(named))
+        real = Path(os.path.realpath(named))  # two links to one file share its edits
         if real not in self._before:
             self._before[real] = (path, named, read_bytes(named))
         old = self._now.get(real, self._before[real][2])

@@ -1,6 +1,6 @@
-"""Years of memory for a new ledger: what publishers and registries remember of their tags.
+"""Imports of history, for a new ledger: what publishers and registries remember of their tags.
 
-Imported dates keep their kind and never contradict what was seen here.
+Imported intervals keep the kind of their dates, and never overrule what this ledger saw itself.
 """
 
 from __future__ import annotations
@@ -27,22 +27,25 @@ from tagwatch.workspace.official_images import library_gap, library_histories
 __all__ = ["Imported", "import_from_library", "import_from_registries", "library_gap"]
 
 Step = tuple[TagObservation, datetime | None]
-"""What a tag served, and until when; None: it serves it still."""
+"""What a tag served, and until when; None: it still serves it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What was learnt of one repository. `problems`: what could not be read, and why."""
+    """The outcome of an import for one repository."""
 
     repository: Repository
     intervals: int
+    """How many intervals were stored."""
     problems: tuple[str, ...] = ()
+    """What could not be read, and why."""
 
 
 def import_from_library(checkout: Path, images: Collection[str], site: Site) -> Iterable[Imported]:
-    """From a checkout of docker-library/official-images: these images, or all it ever named.
+    """Import the past of these images from a checkout of docker-library/official-images.
 
-    Dates are those of its commits. No network. Raises `InputError`, `LedgerError`.
+    No `images`: all that it ever named. Dates are those of its commits. Yields each image's outcome
+    when it is stored. No network. Raises `InputError`, `LedgerError`.
     """
     with Ledger.open(site.database) as ledger:
         for image, found in library_histories(checkout, images, at=site.at):
@@ -54,10 +57,11 @@ def import_from_library(checkout: Path, images: Collection[str], site: Site) -> 
 async def import_from_registries(
     repositories: Iterable[Repository], site: Site
 ) -> tuple[Imported, ...]:
-    """What each registry itself remembers (Quay all of it, others when a tag was pushed last).
+    """Import what registries themselves remember of these repositories.
 
-    Amazon ECR knows when an image was pushed, not when a tag was moved to it. Raises
-    `LedgerError`; a registry's refusal is a problem of its own repositories.
+    Quay remembers the whole past, others when a tag was pushed last. Amazon ECR knows when an image
+    was pushed, not when a tag was moved to it. What a registry refuses is a problem of its
+    repositories only. Raises `LedgerError`.
     """
     settings = {
         host: RegistrySettings(**options) for host, options in site.settings.registries.items()
@@ -80,7 +84,7 @@ async def import_from_registries(
 async def _steps(
     registry: Registry, repository: Repository, at: datetime
 ) -> tuple[Collection[Step], tuple[str, ...]]:
-    """What the registry remembers, and what it could not tell. Raises `RegistryError`."""
+    """Return what the registry remembers, and what it could not tell. Raises `RegistryError`."""
     steps = await registry.history(repository)
     if steps:
         return steps, ()
@@ -93,7 +97,7 @@ async def _steps(
 
 
 def _intervals(steps: Iterable[Step], at: datetime) -> Iterable[Interval]:
-    """The steps of each tag as intervals; one that cannot have lasted is left out."""
+    """Yield the steps of each tag as intervals; one that ends before it begins is left out."""
     ordered = sorted(steps, key=lambda step: (step[0].tag, step[0].pushed_at or at))
     table = TagTable.of({seen.tag: seen.digest for seen, until in ordered if until is None})
     for seen, until in ordered:
@@ -112,7 +116,7 @@ def _intervals(steps: Iterable[Step], at: datetime) -> Iterable[Interval]:
 
 
 def _version(seen: TagObservation, table: TagTable) -> str | None:
-    """The version that today's tags give the image, where one of them still serves it."""
+    """Return the version that today's tags give the image; None where none of them serves it."""
     group = table.groups.get(seen.digest, ())
     concrete = most_specific(table.read(seen.tag), group, Kind.VERSION)
     return concrete.version if concrete else None

@@ -1,4 +1,4 @@
-"""Images of this machine: an OCI layout or archive, and what a local container engine holds."""
+"""Images of this machine, in a layout, an archive or a container engine, and what runs of them."""
 
 from __future__ import annotations
 
@@ -21,23 +21,32 @@ from tagwatch.image.manifest import DOCKER_CONFIG, DOCKER_MANIFEST, Descriptor, 
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Document
-from tagwatch.registry.local.engine import StoredImage, open_engine
+from tagwatch.registry.local.engine import EngineImage, RunningContainer, StoredImage, open_engine
 from tagwatch.registry.local.layout import open_layout, split_layout
+from tagwatch.source.target import Extraction, Location, Problem, Target
+from tagwatch.value import replace
+from tagwatch.walk.loop import run
 from tagwatch.walk.site import Site
 
-__all__ = ["ENGINE", "is_local", "read_local"]
+__all__ = [
+    "ENGINE",
+    "KIND",
+    "is_local",
+    "read_local",
+    "running_containers",
+]
 
 ENGINE = "engine:"
 _LAYOUT = Repository(registry="localhost", path="layout")
 
 
 def is_local(text: str) -> bool:
-    """True for `oci:path[:name]`, the archives' forms of it, and `engine:name`."""
+    """Return True for `oci:path[:name]`, its forms for archives, and `engine:name`."""
     return text.startswith(ENGINE) or split_layout(text) is not None
 
 
 def read_local(text: str, site: Site, platforms: tuple[Platform, ...]) -> Image:
-    """The image that `text` names; see `is_local`. No registry is asked.
+    """Read the image that `text` names; see `is_local`. No registry is asked.
 
     Raises `NotFoundError`, `UnavailableError` and other `RegistryError`.
     """
@@ -61,9 +70,9 @@ async def _ask_engine(name: str, environment: Mapping[str, str]) -> StoredImage 
 
 
 def _engine_image(stored: StoredImage, name: str) -> Image:
-    """The engine tells no stored layers: only what they hold, and what runs.
+    """Return an engine's image. It has no layers: the engine knows their content only unpacked.
 
-    It goes by the digest under which it was pulled from the repository that `name` names.
+    Its digest is the one under which it was pulled from the repository that `name` names.
     """
     try:
         config = parse_image_config(stored.config)
@@ -84,9 +93,9 @@ def _engine_image(stored: StoredImage, name: str) -> Image:
 
 
 def _pulled(stored: StoredImage, name: str) -> tuple[str, Digest]:
-    """Reference and digest: as it was pulled, else by the engine's own ID.
+    """Return the reference and digest as the image was pulled, else the engine's own ID.
 
-    A `name` that is none of the image's own names is an ID: its first name tells what it is.
+    A `name` that is none of the image's own names is an ID; then the first of its names counts.
     """
     own = [one for one in map(_parsed, (*stored.tags, *stored.digests)) if one is not None]
     asked = _parsed(name)
@@ -125,3 +134,69 @@ async def _read_layout(
             hint=first.hint if first else "check the layout",
         )
     return digest, snapshot.documents
+
+
+KIND = "container"
+
+
+def running_containers(environment: Mapping[str, str]) -> tuple[tuple[str, Extraction], ...]:
+    """Return an extraction for each container, at `engine:NAME`; a note where no engine answers.
+
+    The reference is the one that the container was started with, and the digest the one by which
+    its image was pulled, because its tag may serve something else by now. An image that was never
+    pulled was built here. Cost: one request to the engine, and one an image.
+    """
+    try:
+        return run(_read(environment))
+    except UnavailableError as error:
+        place = _place("")
+        problem = Problem(message=error.message, location=place, hint=error.hint, skipped=True)
+        return ((place.path, Extraction(problems=(problem,))),)
+
+
+async def _read(environment: Mapping[str, str]) -> tuple[tuple[str, Extraction], ...]:
+    async with open_engine(environment) as engine:
+        containers = await engine.containers()
+        ids = {one.image_id for one in containers if one.image_id is not None}
+        images = {one: await engine.image(one) for one in sorted(ids)}
+    targets = [
+        _target(one, images.get(one.image_id) if one.image_id else None) for one in containers
+    ]
+    return tuple((one.location.path, Extraction(targets=(one,))) for one in targets)
+
+
+def _target(container: RunningContainer, image: EngineImage | None) -> Target:
+    name = container.name or container.id[:12]
+    target = Target(
+        text=container.image,
+        location=_place(name),
+        kind=KIND,
+        group=name,
+        # the engine also lists ports that are only exposed; those have no port of the host
+        ports=tuple(port for port in container.ports if port.host is not None),
+        facts={"since": container.created_at.isoformat().replace("+00:00", "Z")},
+    )
+    pulled = [_named(text) for text in image.digests] if image else []
+    named = _named(container.image)
+    if named is None:  # started by an ID: the name that it was pulled by tells what it is
+        found = next((one for one in pulled if one is not None), None)
+        return replace(target, reference=found, missing=() if found else ("image",))
+    same = [one for one in pulled if one is not None and one.repository == named.repository]
+    if named.digest is None and same:
+        named = replace(named, tag=named.effective_tag, digest=same[0].digest)
+    elif named.digest is None and image is not None:
+        target = replace(target, facts={**target.facts, "built": "here"})
+    return replace(target, reference=named)
+
+
+def _named(text: str) -> Reference | None:
+    if text.startswith("sha256:"):
+        return None
+    try:
+        return Reference.parse(text).identity
+    except InvalidReferenceError:
+        return None
+
+
+def _place(name: str) -> Location:
+    return Location(path=f"engine:{name}", line=1, column=1, end_line=1, end_column=1)

@@ -1,6 +1,7 @@
-"""Looking up: what is known of some images, from the ledger, and from registries where that is old.
+"""Look up what is known of images: in the ledger, and at registries where that is missing or old.
 
-Where everything is remembered, no network and no event loop is imported.
+Where the ledger knows everything, no network code and no event loop is imported. Else `_ask` has
+the rest surveyed (`walk.survey`).
 """
 
 from __future__ import annotations
@@ -30,56 +31,63 @@ Progress = Callable[[RepositorySnapshot], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """`offline`: ask no registry; `refresh`: ask for everything, however fresh what is known.
-
-    `max_seconds`: stop asking after that long (None: never), counted from `begun_at`, a reading
-    of the monotonic clock (None: from each look-up). `progress` is told each repository that was
-    read. `with_bases`: the question is about the policy's bases, so ask for them, too, where that
-    was done longer ago than `max_age`; `learn_bases`: only where it never was, or where one could
-    not be read. `shows`: what the answer shows beside what the policy's rules read. `documents`
-    False: read manifests and configs only where nothing else names a version; they count against
-    pull limits.
-    """
+    """The way to look up images: what registries may be asked for, and how long that may take."""
 
     offline: bool = False
+    """Ask no registry."""
     refresh: bool = False
+    """Ask for everything, however fresh what the ledger knows is."""
     max_seconds: float | None = None
+    """Stop asking so many seconds after `begun_at`; None: no limit."""
     begun_at: float | None = None
+    """A reading of the monotonic clock; None: the moment at which each look-up begins to ask."""
     progress: Progress | None = None
+    """Called with the snapshot of each repository that was read."""
     with_bases: bool = False
+    """The question is about the policy's bases: ask for them, too, where that was done longer ago
+    than `max_age`."""
     learn_bases: bool = False
+    """Ask for the policy's bases only where that was never done, or one could not be read."""
     documents: bool = True
+    """False: read manifests and configs, which count against pull limits, only where no tag names
+    a version."""
     shows: frozenset[Reads] = frozenset()
+    """What the answer shows, beside what the policy's rules read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """Evidence by key, and what asking for it came to."""
+    """The answer of a look-up: evidence, and what else registries said where they were asked."""
 
     evidence: Mapping[str, Evidence]
+    """By evidence key."""
     changes: tuple[RepositoryChange, ...] = ()
     failures: tuple[Failure, ...] = ()
     remarks: tuple[Remark, ...] = ()
     requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By host, how many requests of each kind were made."""
     quotas: Mapping[str, Quota] = field(default_factory=dict)
+    """By host."""
     stopped: bool = False
+    """True where time ran out before everything was asked."""
 
 
 def look_up(
     targets: Sequence[Target], site: Site, asking: Asking, *, images: Sequence[Image] = ()
 ) -> Lookup:
-    """What is known of these targets. What a registry refuses is a failure in the answer.
+    """Return what is known of these targets. What a registry refuses is a failure in the answer.
 
-    `images`: images of this machine that the bases are asked for, too. Raises `LedgerError`.
+    `images`: images of this machine, whose bases are asked for, too. Raises `LedgerError`.
     """
-    evidence, asked_at = _remembered(targets, site)
+    evidence, asked_at = _stored(targets, site)
     if asking.offline:
         return Lookup(evidence={**_unasked(targets, evidence, site), **evidence})
     documents = _wants_documents(asking, site)
     old = [target for target in targets if _is_old(target, evidence, site, asking, documents)]
-    with_bases = documents and _is_due(evidence, asked_at, site, asking, is_asking=bool(old))
+    # Without documents no image can be matched, so bases would be asked in vain.
+    with_bases = documents and _are_bases_due(evidence, asked_at, site, asking, is_asking=bool(old))
     if with_bases:
-        chosen = set(map(id, old))
+        chosen = set(map(id, old))  # targets have no hash: their `facts` are a dict
         old = [
             target
             for target in targets
@@ -87,11 +95,11 @@ def look_up(
         ]
     if not old and not (with_bases and images):
         return Lookup(evidence=evidence)
-    asked = _ask(old, site, asking, with_bases=with_bases, images=images)
-    answers = asked.answers
+    surveyed = _ask(old, site, asking, with_bases=with_bases, images=images)
+    answers = surveyed.answers
     return Lookup(
-        evidence={**evidence, **asked.evidence},
-        changes=tuple(asked.changes),
+        evidence={**evidence, **surveyed.evidence},
+        changes=tuple(surveyed.changes),
         failures=tuple(answers.failures),
         remarks=tuple(answers.remarks),
         requests=answers.requests,
@@ -116,7 +124,7 @@ def _ask(
 
     order = Order(targets=targets, images=images, whole=with_bases, needs=_needs(asking, site))
 
-    async def asked() -> Survey:
+    async def survey_them() -> Survey:
         with Ledger.open(site.database) as ledger:
             run_id = ledger.begin_run("check", site.at)
             patience = Patience(max_seconds=asking.max_seconds)
@@ -126,10 +134,11 @@ def _ask(
                 order, ledger, run_id, site, patience=patience, progress=asking.progress
             )
 
-    return run(asked())
+    return run(survey_them())
 
 
 def _needs(asking: Asking, site: Site) -> Need:
+    """Return what a crawl must fetch to answer."""
     from tagwatch.crawl.task import Need
     from tagwatch.walk.need import needs_of
 
@@ -139,18 +148,17 @@ def _needs(asking: Asking, site: Site) -> Need:
 
 
 def _wants_documents(asking: Asking, site: Site) -> bool:
-    """True where manifests and configs are to be read of every image."""
+    """Return True where manifests and configs of every image are to be read."""
     from tagwatch.audit.rule.catalogue import reads_of
 
     return asking.documents and bool(asking.shows or reads_of(site.policy))
 
 
-def _remembered(
-    targets: Sequence[Target], site: Site
-) -> tuple[dict[str, Evidence], datetime | None]:
-    """What the ledger holds of these targets, as old as it may be, and when bases were asked.
+def _stored(targets: Sequence[Target], site: Site) -> tuple[dict[str, Evidence], datetime | None]:
+    """Return what the ledger holds of these targets, however old, and when bases were asked for.
 
-    Two queries. What was matched before the policy named these bases says nothing of them.
+    Two queries. Evidence that was matched before the policy named these bases says nothing of them;
+    so it counts all of them as unread.
     """
     if not site.database.is_file():
         return {}, None
@@ -173,7 +181,7 @@ def _remembered(
 def _unasked(
     targets: Sequence[Target], evidence: Mapping[str, Evidence], site: Site
 ) -> Mapping[str, Evidence]:
-    """What the ledger has of targets without stored evidence, as far as it read their images."""
+    """Return evidence of targets that have none stored, by key, as far as the ledger can tell."""
     unknown = [
         target
         for target in targets
@@ -186,6 +194,7 @@ def _unasked(
         known = [one for one in unknown if one.reference and one.reference.repository in remembered]
         if not known:
             return {}
+        # imported here: gathering loads much, and most offline checks find evidence stored
         from tagwatch.walk.round import gather_remembered
 
         return gather_remembered(known, ledger, site)
@@ -194,9 +203,9 @@ def _unasked(
 def _is_old(
     target: Target, evidence: Mapping[str, Evidence], site: Site, asking: Asking, documents: bool
 ) -> bool:
-    """True where the target's facts are unknown, unreadable, too few, or older than `max_age`.
+    """Return True where evidence is missing, unreadable, incomplete, or older than `max_age`.
 
-    `documents`: all of them are wanted.
+    `documents`: manifests and configs are wanted, too.
     """
     key = evidence_key(target)
     if key is None:
@@ -212,12 +221,15 @@ def _is_old(
 
 
 def _is_nameless(found: Evidence) -> bool:
-    """True where no tag names the image's version and nobody asked the image: see `walk.need`."""
+    """Return True where no tag names the version and the image was not read.
+
+    Then its own documents may name it; see `Need.UNNAMED`.
+    """
     is_read = found.documents_asked or bool(found.failures)
     return found.resolution.status is Status.NO_VERSION and not is_read
 
 
-def _is_due(
+def _are_bases_due(
     evidence: Mapping[str, Evidence],
     asked_at: datetime | None,
     site: Site,
@@ -225,17 +237,22 @@ def _is_due(
     *,
     is_asking: bool,
 ) -> bool:
-    """True where the policy's bases are to be asked for."""
+    """Return True where the policy's bases are to be asked for.
+
+    `asked_at`: when that was done last; `is_asking`: registries are asked for a target anyway.
+    """
     if not site.policy.followed_bases or not (asking.with_bases or asking.learn_bases):
         return False
     is_late = asked_at is None or site.at - asked_at > site.settings.max_age
     if asking.with_bases:
         return asking.refresh or is_late
+    # To learn bases is worth requests of its own only where evidence lacks them. Where registries
+    # are asked anyway, bases that were never asked for are asked for, too.
     awaited = any(one.bases_unread for one in evidence.values())
     return is_late and (awaited or (is_asking and asked_at is None))
 
 
 def _awaits_bases(target: Target, evidence: Mapping[str, Evidence], asking: Asking) -> bool:
-    """True where more bases may change what is said of the target."""
+    """Return True where asking for bases may change what is said of the target."""
     found = evidence.get(evidence_key(target) or "")
     return asking.with_bases or (found is not None and bool(found.bases_unread))

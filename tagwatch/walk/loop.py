@@ -1,4 +1,4 @@
-"""Running asynchronous code from a synchronous call, also where an event loop runs already."""
+"""The way from a synchronous call to asynchronous code, also inside a running event loop."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ __all__ = ["run"]
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run `coroutine` to its end and give what it returns.
+    """Run `coroutine` to its end and return its result.
 
-    Where this thread runs an event loop (a notebook always does), that loop cannot run a second
-    one: a thread of its own does, and this one waits. What interrupts the wait cancels the work.
+    A thread that runs an event loop already (a notebook's always does) cannot run a second one.
+    Then another thread runs the coroutine, and this one waits. An interrupt of the wait (Ctrl-C)
+    cancels the coroutine.
     """
     import asyncio
 
@@ -37,8 +38,10 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         try:
             return done.result()
         except BaseException:
+            # Not done: the exception came from outside. The `with` waits for the thread, so the
+            # coroutine must end soon; it can be cancelled only once it has begun.
             if not done.done():
                 loop, task = begun.result()
-                with suppress(RuntimeError):  # it has closed meanwhile
+                with suppress(RuntimeError):  # its loop has closed meanwhile
                     loop.call_soon_threadsafe(task.cancel)
             raise

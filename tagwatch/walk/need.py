@@ -1,4 +1,4 @@
-"""What is asked of registries: what the rules of the policy read, and what a command shows."""
+"""The needs of a crawl: they follow from what the policy's rules read and what a command shows."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ IMAGE_SHOWS = frozenset({Reads.MANIFESTS, Reads.CONFIGS, Reads.ATTESTATIONS})
 
 
 def needs_of(policy: Policy, shown: frozenset[Reads] = frozenset()) -> Need:
-    """Return what a crawl fetches so that all that is read or shown is known.
+    """Return what a crawl must fetch for the policy's rules and for what is `shown`.
 
-    Text rules need no manifest: they tell what a tag is as far as other tags' names say it.
+    Rules that read only the text need no manifest: for them the names of other tags say what a tag
+    is.
     """
-    from tagwatch.crawl.task import Need  # what is answered from the ledger fetches nothing
+    from tagwatch.crawl.task import Need  # imported here: an answer from the ledger needs none
 
     fetched = {
-        Reads.TAGS: Need.DOCUMENTS,  # of a version that no other tag names, the labels tell
+        Reads.TAGS: Need.DOCUMENTS,  # labels name a version that no other tag names
         Reads.MANIFESTS: Need.DOCUMENTS,
         Reads.CONFIGS: Need.DOCUMENTS,
         Reads.ATTESTATIONS: Need.DOCUMENTS | Need.ATTESTATIONS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace as standard_replace  # `Memory` is no value of ours
+from dataclasses import replace as standard_replace  # `Memory` is a standard dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -37,7 +37,10 @@ __all__ = [
 
 
 class StoredDocuments(Mapping[Digest, Document]):
-    """Documents by digest, each read from the ledger when it is asked for first."""
+    """Documents by digest, each read from the ledger at its first use.
+
+    Length and iteration know only those that were read by then.
+    """
 
     def __init__(self, ledger: Reader) -> None:
         self._ledger = ledger
@@ -61,7 +64,7 @@ class StoredDocuments(Mapping[Digest, Document]):
 def recall_repository(
     ledger: Reader, repository: Repository, answer: RepositoryAnswer | None, at: datetime
 ) -> Memory:
-    """Return all that is known of one repository.
+    """Return the memory of one repository.
 
     `answer`: what its registry said at `at`; None: it was not asked in this run.
     """
@@ -70,7 +73,8 @@ def recall_repository(
     digests: dict[str, Digest | None] = dict.fromkeys(known.listed)
     if answer is not None:
         digests |= dict.fromkeys(answer.names or ())
-    digests |= known.tags
+    digests |= known.tags  # last: a name that is only listed must not hide a digest that was seen
+    # A failure without a tag is the repository's: then this run did not read it.
     failed = answer is not None and any(failure.tag is None for failure in answer.failures)
     listed_now = answer is not None and answer.lines is not None
     return Memory(
@@ -90,7 +94,7 @@ def recall_repository(
 
 
 def recall_past(ledger: Reader, memory: Memory) -> Memory:
-    """Return `memory` with the versions and verdicts that were stored since; no tag is new."""
+    """Return `memory` with the versions and verdicts stored since it was recalled; tags stay."""
     return standard_replace(memory, intervals=_by_tag(ledger.intervals(memory.repository)))
 
 
@@ -99,14 +103,14 @@ class KnownBases:
     """The builds of bases that images are matched against."""
 
     repositories: tuple[Repository, ...] = ()
-    """The policy's bases in its order, then what files build on: what may be a base here."""
+    """What may be a base here: the policy's bases in its order, then what files build on."""
     index: BaseIndex = field(default_factory=BaseIndex)
     unread: tuple[str, ...] = ()
     """The policy's bases of which no build was ever read, in its order."""
 
 
 def base_repositories(policy: Policy, targets: Iterable[Target]) -> tuple[Repository, ...]:
-    """Return what may be a base here, see `KnownBases.repositories`."""
+    """Return what may be a base here; see `KnownBases.repositories`."""
     approved = [Repository.parse(base.reference) for base in policy.followed_bases]
     parents = {
         target.reference.repository
@@ -119,7 +123,7 @@ def base_repositories(policy: Policy, targets: Iterable[Target]) -> tuple[Reposi
 def recall_bases(ledger: Reader, policy: Policy, targets: Iterable[Target] = ()) -> KnownBases:
     """Return every build ever stored of the bases, in the order of their repositories.
 
-    What older tags of the policy's bases serve stands for what the followed tag served before.
+    Builds that older tags of the policy's bases serve count as earlier builds of the followed tag.
     """
     repositories = base_repositories(policy, targets)
     places = {repository.name: place for place, repository in enumerate(repositories)}
@@ -140,9 +144,9 @@ def recall_bases(ledger: Reader, policy: Policy, targets: Iterable[Target] = ())
 
 
 def lifecycle_of(ledger: Reader, repository: Repository, tag: str) -> Lifecycle | None:
-    """Return what the past of `tag` said of it when it was read last; None where that is nothing.
+    """Return the lifecycle of `tag` as of when it was last read; None where its past shows none.
 
-    The rest of its line is read only where it decides: of a tag that has rested for long.
+    The rest of its line is read only where it decides: for a tag that has not moved for long.
     """
     past = ledger.intervals(repository, tag)
     if not past:

@@ -1,6 +1,7 @@
-"""Attestations that are attached to images from outside: referrers, by the API or the fallback tag.
+"""Attestations that refer to an image from outside: referrers, by the API or the fallback tag.
 
-What refers to an image changes without the image, so it is asked for anew and not stored.
+The referrers of an image change while the image stays the same. So they are asked for every time,
+and not stored.
 """
 
 from __future__ import annotations
@@ -23,14 +24,17 @@ from tagwatch.walk.site import Site
 __all__ = ["add_referrers"]
 
 _MOST = 20
+"""So many attestations of one manifest are read; whoever may push can attach any number."""
 _WORDS = ("in-toto", "attestation", "spdx", "cyclonedx", "sigstore.bundle")
+"""What the artifact type of an attestation contains; the first word also stands for no type."""
 
 
 def add_referrers(images: Sequence[tuple[Repository | None, Image]], site: Site) -> list[Image]:
-    """The images with what attests their audited platforms, where their index attests nothing.
+    """Return the images with attestations of audited platforms whose index has none for them.
 
     Cost: one or two requests a platform, and two an attestation. An image without a repository is
-    one of this machine: nobody is asked. What cannot be read is an attestation with a problem.
+    one of this machine, for which nothing is asked. What cannot be read becomes an attestation with
+    a problem.
     """
     audited = site.policy.defaults.audited
     wanted = {
@@ -68,7 +72,7 @@ async def _read(
 async def _attesting(
     registry: Registry, repository: Repository, digest: Digest
 ) -> list[Descriptor]:
-    """Those referrers of a manifest that attest something: signatures and others do not."""
+    """Return the referrers of a manifest that attest something; signatures and others do not."""
     document = await registry.referrers(repository, digest)
     listing = parse_manifest(document.raw, document.media_type) if document else None
     if not isinstance(listing, Index):
@@ -80,7 +84,7 @@ async def _attesting(
 async def _documents(
     registry: Registry, repository: Repository, entries: Iterable[Descriptor]
 ) -> Mapping[Digest, Document]:
-    """The manifests and statements of referrers; one too large to read is left out."""
+    """Read the manifests and statements of referrers; a statement that is too large is left out."""
     found: dict[Digest, Document] = {}
     for entry in entries:
         document = await registry.manifest(repository, entry.digest)

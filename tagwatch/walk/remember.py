@@ -1,4 +1,4 @@
-"""Remember what a round learnt beside its answers: builds of bases, versions, evidence."""
+"""Remember what a round derives from its answers: builds of bases, versions, evidence."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ __all__ = [
 ]
 
 _AT_ONCE = 500
-"""Repositories share a wait for the disk: evidence that is lost can be made again."""
+"""How much evidence is stored in one transaction, to share the wait for the disk. What a crash
+loses can be made again."""
 
 
 def remember_bases(ledger: Ledger, repositories: Iterable[Repository]) -> None:
-    """Store every build that the tags of these repositories serve now, as far as it was read."""
+    """Store every build that tags of these repositories served, as far as it was read."""
     documents = StoredDocuments(ledger)
     for repository in repositories:
         ledger.put_base_builds(
@@ -44,7 +45,7 @@ def remember_bases(ledger: Ledger, repositories: Iterable[Repository]) -> None:
 def remember_claimed(ledger: Ledger, wished: Iterable[Wish]) -> None:
     """Store the builds that claims name by digest, as far as they were read.
 
-    Those of tags are stored by `remember_bases`.
+    `remember_bases` stores those of tags.
     """
     documents = StoredDocuments(ledger)
     for wish in wished:
@@ -54,7 +55,7 @@ def remember_claimed(ledger: Ledger, wished: Iterable[Wish]) -> None:
 
 
 def remember_versions(ledger: Ledger, memory: Memory) -> bool:
-    """Store the concrete version of every tag that shares its digest with a tag that names one.
+    """Store the version of every tag that shares its digest with a tag that names a version.
 
     Return False where the ledger knew them all.
     """
@@ -70,7 +71,10 @@ def remember_versions(ledger: Ledger, memory: Memory) -> bool:
 
 
 def claimed_version(memory: Memory, resolution: Resolution) -> Mapping[str, str]:
-    """Return the version that a label or the like states for the resolved tag, where it is news."""
+    """Return the resolved tag with the version that its image states, where that is news.
+
+    An image states it by a label, a variable or the like. Empty where the version comes from a tag.
+    """
     tag = resolution.reference.tag if resolution.reference else None
     version = resolution.version
     is_claim = version is not None and version == resolution.name != resolution.tag
@@ -83,6 +87,7 @@ def claimed_version(memory: Memory, resolution: Resolution) -> Mapping[str, str]
 def _is_news(memory: Memory, tag: str, version: str) -> bool:
     past = memory.intervals.get(tag)
     stored = past[-1].version if past else None
+    # a less exact version never replaces the one that is stored
     return version != stored and not (stored and says_less(version, stored))
 
 
@@ -94,10 +99,15 @@ class EvidenceStore:
     at: datetime
     new: list[Evidence] = field(default_factory=list)
     made_from: dict[str, bytes] = field(default_factory=dict)
+    """By key, the hashes of `new` evidence; see `Gathered.made_from`."""
     unchanged: list[str] = field(default_factory=list)
+    """The keys of stored evidence that holds until `at`."""
 
     def put(self, evidence: Evidence, *, made_from: bytes | None, is_unchanged: bool) -> None:
-        """Store evidence soon. `is_unchanged`: only the time until which it holds goes on."""
+        """Add evidence, which the next `flush` stores.
+
+        `is_unchanged`: it is stored already, and only the time until which it holds moves on.
+        """
         if is_unchanged:
             self.unchanged.append(evidence.key)
         else:
@@ -106,7 +116,7 @@ class EvidenceStore:
                 self.made_from[evidence.key] = made_from
 
     def flush(self, *, at_least: int = 1) -> None:
-        """Store what waits, if it is as much as `at_least`."""
+        """Store what waits, where that is `at_least` so much."""
         if len(self.new) + len(self.unchanged) < at_least:
             return
         self.ledger.put_evidence(self.new, self.made_from)
@@ -116,5 +126,5 @@ class EvidenceStore:
         self.unchanged.clear()
 
     def flush_if_full(self) -> None:
-        """Store what waits where it has become much."""
+        """Store what waits, where that is enough for a transaction."""
         self.flush(at_least=_AT_ONCE)

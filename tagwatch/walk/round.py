@@ -2,8 +2,8 @@
 
 Evidence is made again only where what it is made of differs from last time: the program's version,
 the policy, the known builds of bases, all that the ledger holds of the repository, what its
-registry said in this run, and how the target is written. Of all that a hash is stored. What time
-alone decides is made anew every time (`audit.fact.gather.dated`); so is the judgement.
+registry said in this run, and how the target is written. A hash of all this is stored with it. What
+depends on time alone is made every time (`audit.fact.gather.dated`), and so is the judgement.
 """
 
 from __future__ import annotations
@@ -36,15 +36,16 @@ __all__ = ["Gathered", "Round", "frame_of", "gather_evidence", "gather_remembere
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What stays the same while the answers of one round become evidence."""
+    """The values that stay the same while the answers of one round become evidence."""
 
     site: Site
     ledger: Ledger
     answers: Mapping[Repository, RepositoryAnswer]
     bases: KnownBases
     documents_asked: bool
+    """True where manifests and configs were asked for."""
     frame: bytes
-    """A hash of what all evidence of the round is made of; see `frame_of`."""
+    """A hash of what all evidence of the round has in common; see `frame_of`."""
     seeds: Seeds | None = None
     """What images may wish for; None: nothing more is read after this round."""
 
@@ -56,46 +57,49 @@ class Gathered:
     target: Target
     evidence: Evidence
     is_unchanged: bool
-    """True where the stored evidence holds: only the time until which it does goes on."""
+    """True where the stored evidence still holds: only the time until which it does moves on."""
     made_from: bytes | None
-    """A hash of all that it is made of; None where it must be made again next time."""
+    """A hash of everything it is made of; None where it must be made again next time."""
     wished: tuple[Wish, ...] = ()
     """What to read so that the image may match a base."""
 
 
 def frame_of(ledger: Ledger, site: Site, bases: KnownBases, *, documents_asked: bool) -> bytes:
-    """Return a hash of what all evidence of a round is made of. Reads every build of a base."""
+    """Return a hash of what all evidence of a round has in common. Reads every build of a base."""
     audited = [str(platform) for platform in site.policy.defaults.audited]
     names = [repository.name for repository in bases.repositories]
     made_of = (__version__, site.policy.digest, audited, names, bases.unread, documents_asked)
     return _hash(ledger.state_of_bases(), made_of)
 
 
-def gather_evidence(wanted: Mapping[str, Target], memory: Memory, now: Round) -> Iterator[Gathered]:
-    """Yield the evidence of each target of one repository; `wanted` has them by evidence key."""
-    made_from = _made_from(wanted, memory.repository, now)
-    stored = now.ledger.standing(made_from) if made_from else {}
+def gather_evidence(
+    wanted: Mapping[str, Target], memory: Memory, this_round: Round
+) -> Iterator[Gathered]:
+    """Yield the evidence of each target of one repository. `wanted`: targets by evidence key."""
+    made_from = _made_from(wanted, memory.repository, this_round)
+    stored = this_round.ledger.standing(made_from) if made_from else {}
     for key, target in wanted.items():
         before = stored.get(key)
         if before is None:
-            evidence, wished = _gather(target, memory, now)
+            evidence, wished = _gather(target, memory, this_round)
         else:
-            evidence, wished = dated(before, target, memory, at=now.site.at), ()
+            evidence, wished = dated(before, target, memory, at=this_round.site.at), ()
         yield Gathered(
             target=target,
             evidence=evidence,
-            is_unchanged=before is not None and evidence == until(before, now.site.at),
+            is_unchanged=before is not None and evidence == until(before, this_round.site.at),
             made_from=made_from.get(key) if _may_be_reused(evidence) else None,
             wished=wished,
         )
 
 
 def gather_remembered(targets: Sequence[Target], ledger: Reader, site: Site) -> dict[str, Evidence]:
-    """Return evidence of references that nobody asked about yet, by key, as old as its memory.
+    """Return evidence by key, made from memory, of references for which none is stored.
 
-    A night that lists a repository tells of every tag in it, also of those that a file names only
-    tomorrow. Only targets whose digest is remembered are answered: that something is not there is
-    never told from memory, for it may have been pushed since. The ledger is only read.
+    A scan that lists a repository learns of every tag in it, also of those that a file will name
+    only tomorrow. Only targets whose digest is remembered get evidence: memory never says that
+    something does not exist, because it may have been pushed since. Evidence is as old as the
+    memory it is made from. The ledger is only read.
     """
     wanted: dict[Repository, dict[str, Target]] = {}
     for target in targets:
@@ -107,37 +111,35 @@ def gather_remembered(targets: Sequence[Target], ledger: Reader, site: Site) -> 
     for repository, named in wanted.items():
         memory = recall_repository(ledger, repository, None, site.at)
         for key, target in named.items():
-            evidence = _evidence(target, memory, bases, site, [])
+            evidence, _ = _evidence(target, memory, bases, site)
             if not is_readable(evidence) or evidence.resolution.digest is None:
                 continue
             if _named_tag(target) not in memory.table.tags and not memory.is_listed:
-                continue  # a pattern speaks of every tag, and not every tag is known
+                continue  # a pattern selects among all tags, and not all are known
             seen = evidence.history[-1].last_seen if evidence.history else evidence.at
             found[key] = replace(evidence, at=seen, documents_asked=evidence.documents_read)
     return found
 
 
-def _gather(target: Target, memory: Memory, now: Round) -> tuple[Evidence, tuple[Wish, ...]]:
-    """Evidence made anew, and what its image wishes for."""
-    matched: list[tuple[Image, tuple[BaseMatch, ...]]] = []
-    evidence = _evidence(target, memory, now.bases, now.site, matched)
-    evidence = replace(evidence, documents_asked=now.documents_asked or evidence.documents_read)
-    if now.seeds is None or _is_parent(target) or not matched:
+def _gather(target: Target, memory: Memory, this_round: Round) -> tuple[Evidence, tuple[Wish, ...]]:
+    """Return new evidence of a target, and what its image wishes for."""
+    evidence, matched = _evidence(target, memory, this_round.bases, this_round.site)
+    evidence = replace(
+        evidence, documents_asked=this_round.documents_asked or evidence.documents_read
+    )
+    if this_round.seeds is None or _is_parent(target) or matched is None:
         return evidence, ()
-    ((image, bases),) = matched
-    is_new = _is_new(target, memory, now)
-    return evidence, now.seeds.open_wishes(image, bases, is_new=is_new)
+    image, bases = matched
+    is_new = _is_new(target, memory, this_round)
+    return evidence, this_round.seeds.open_wishes(image, bases, is_new=is_new)
 
 
 def _evidence(
-    target: Target,
-    memory: Memory,
-    bases: KnownBases,
-    site: Site,
-    matched: list[tuple[Image, tuple[BaseMatch, ...]]],
-) -> Evidence:
-    """Evidence made anew. `matched` gets its image, if that was read, with the bases found."""
+    target: Target, memory: Memory, bases: KnownBases, site: Site
+) -> tuple[Evidence, tuple[Image, tuple[BaseMatch, ...]] | None]:
+    """Return new evidence; and its image with the bases found, None where that was not read."""
     audited = site.policy.defaults.audited
+    matched: list[tuple[Image, tuple[BaseMatch, ...]]] = []
 
     def bases_of(image: Image) -> tuple[BaseMatch, ...]:
         is_base = _is_parent(target)
@@ -146,21 +148,22 @@ def _evidence(
         return found
 
     evidence = gather(target, memory, platforms=audited, bases=bases_of, at=site.at)
-    return replace(evidence, bases_unread=bases.unread)
+    # `gather` matches the image at most once
+    return replace(evidence, bases_unread=bases.unread), next(iter(matched), None)
 
 
 def _is_parent(target: Target) -> bool:
-    """True for what a `FROM` names: it is itself the base of what will be built."""
+    """Return True for what a `FROM` names: it is itself the base of what will be built."""
     return target.kind == "from"
 
 
-def _is_new(target: Target, memory: Memory, now: Round) -> bool:
-    """True where this run is the first that saw the image under this name."""
+def _is_new(target: Target, memory: Memory, this_round: Round) -> bool:
+    """Return True where this run is the first to see the image under this name."""
     tag = target.reference.effective_tag if target.reference else None
     past = memory.intervals.get(tag, ()) if tag else ()
     if past:
-        return past[-1].first_seen == now.site.at
-    return not now.ledger.evidence([evidence_key(target) or ""])
+        return past[-1].first_seen == this_round.site.at
+    return not this_round.ledger.evidence([evidence_key(target) or ""])
 
 
 def _named_tag(target: Target) -> str | None:
@@ -169,17 +172,17 @@ def _named_tag(target: Target) -> str | None:
 
 
 def _made_from(
-    wanted: Mapping[str, Target], repository: Repository, now: Round
+    wanted: Mapping[str, Target], repository: Repository, this_round: Round
 ) -> dict[str, bytes]:
-    """By evidence key, a hash of all that the evidence of each target is made of.
+    """Return, by evidence key, a hash of everything that the evidence of each target is made of.
 
-    Empty where the repository was not read whole: then all of it is made again.
+    Empty where the repository was not read whole: then all its evidence is made again.
     """
-    answer = now.answers.get(repository)
+    answer = this_round.answers.get(repository)
     if answer is None or answer.failures:
         return {}
     said = (answer.names, sorted(answer.absent), sorted(answer.pins.items()))
-    state = _hash(now.frame + now.ledger.state(repository), said)
+    state = _hash(this_round.frame + this_round.ledger.state(repository), said)
     return {
         key: _hash(state, (key, target.text, _is_parent(target), str(target.reference)))
         for key, target in wanted.items()
@@ -187,7 +190,10 @@ def _made_from(
 
 
 def _may_be_reused(evidence: Evidence) -> bool:
-    """False where it has dates that are not its own tag's, or might say more next time."""
+    """Return False where evidence has dates of a base's tag, or might say more next time.
+
+    When a base was seen last is no part of the hash; see `ledger.reuse.state_of_bases`.
+    """
     return (
         evidence.documents_read
         and not evidence.failures
@@ -196,5 +202,8 @@ def _may_be_reused(evidence: Evidence) -> bool:
 
 
 def _hash(before: bytes, more: object) -> bytes:
-    """`more` is of text, numbers and their sequences: its `repr` is the same in every process."""
+    """Return a hash of both, which is the same in every process.
+
+    For that `more` holds only text, numbers and their sequences: the `repr` of a set may differ.
+    """
     return blake2b(before + repr(more).encode(), digest_size=16).digest()

@@ -1,4 +1,4 @@
-"""Where a run takes place: what is configured, and what is known of clock and machine."""
+"""The site of a run: its settings, policy, folders, environment and time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
 from tagwatch.config.load import find_configuration, load_configuration
+from tagwatch.config.raw import home_of
 from tagwatch.config.settings import Facts, Settings
 from tagwatch.errors import ConfigError, UsageError
 from tagwatch.knowledge.bundled import load as load_knowledge
@@ -36,36 +37,36 @@ __all__ = [
 ]
 
 BASES_ASKED = "bases-asked"
-"""The ledger's cache of when the policy's bases were asked for last."""
+"""Under this name the ledger's cache keeps when the policy's bases were last asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """The place in which a run works: made by `open_site`, passed down, never changed.
 
-    `dataclasses.replace` makes another one of it, with a policy of your own, say.
+    `dataclasses.replace` makes a changed copy, for example with a policy of your own.
     """
 
     settings: Settings
-    """What tagwatch.yaml says, the environment laid over it."""
+    """What tagwatch.yaml says; variables of the environment take precedence."""
     policy: Policy
     """What is judged, and how severely."""
     knowledge: Knowledge
     """Ends of life and the names of official images."""
     root: Path
-    """The folder that paths are told from."""
+    """The folder that the paths in results are relative to."""
     home: Path
     """The folder where credentials are looked for."""
     database: Path
-    """The ledger's file. It is made when something is remembered first."""
+    """The ledger's file. It is created when something is first stored."""
     at: datetime
     """The run's one reading of the clock. A later run has a site of its own."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """The variables that credentials, proxies and the files' own substitutions are read from."""
     folder: Path = Path()
-    """The folder that relative paths start at; the process's working one where none is named."""
+    """The folder at which relative paths start; by default the working folder of the process."""
     warnings: tuple[str, ...] = ()
-    """What is odd about the configuration's files; nothing of it keeps a run from working."""
+    """What is odd about the configuration's files, but keeps no run from working."""
 
 
 def open_site(
@@ -77,15 +78,15 @@ def open_site(
 ) -> Site:
     """Open the place in which `check`, `fix`, `resolve` and `scan` work.
 
-    `path` is a folder to work in: paths start there, they are told from the root of the git
-    repository around it, and the configuration is found at that root, as the command does it. A
-    folder without configuration works with the built-in settings. None: the current folder.
-    `path` may also be a tagwatch.yaml: then its folder is the one to work in, and the root (its
-    parent, where the folder is called `config`).
+    `path` is a folder to work in. Relative paths start there, paths in results are relative to the
+    root of the git repository around it, and the configuration is looked for at that root, as the
+    command does. A folder without configuration gets the built-in settings. None: the current
+    folder. `path` may also be a tagwatch.yaml: then its folder (its parent, where the folder is
+    called `config`) is both the folder to work in and the root.
 
-    `config` is a configuration to use instead of the one that would be found, as `--config` does.
-    `environment` takes the place of the process's variables, and of the home that they name. `at`
-    is the moment that the run takes for now; it has a time zone. None: now.
+    `config` is a configuration to use instead of the one that would be found, as with `--config`.
+    `environment` replaces the variables of the process, and the home that they name. `at` is the
+    time that the run takes as now; it has a time zone. None: now.
 
     Reads the configuration's files; asks no registry, opens no ledger. Raises `ConfigError` where
     the configuration or the policy is wrong or missing, and `UsageError` where `path` is neither a
@@ -110,9 +111,9 @@ def open_site(
             hint="give a folder to work in, or a tagwatch.yaml",
         )
     found = find_configuration(named, environment, root)
-    home = _home(environment)
+    home = home_of(environment)
     data = data_folder(environment, home)
-    # a test's or the demo's own environment leaves nothing in the home of whoever runs it
+    # An environment that names no home (a test's, the demo's) must leave nothing in the user's.
     cache = data / "cache" if _names_a_home(environment) else None
     configuration = load_configuration(found, environment, root, cache=cache)
     settings = configuration.settings
@@ -131,7 +132,7 @@ def open_site(
 
 
 def site_given(site: object) -> Site:
-    """The site given; the current folder's where none is. Raises `UsageError`."""
+    """Return the site that is given; None: the current folder's. Raises `UsageError`."""
     if site is None:
         return open_site()
     if not isinstance(site, Site):
@@ -142,7 +143,7 @@ def site_given(site: object) -> Site:
 
 
 def at_configuration(site: Site) -> Site:
-    """The same site with paths told from its configuration's folder, as a scan tells them.
+    """Return the site with its configuration's folder as the root, as a scan uses it.
 
     Raises `ConfigError` where it has no configuration.
     """
@@ -155,7 +156,7 @@ def at_configuration(site: Site) -> Site:
 
 
 def placed(paths: Paths, site: Site) -> list[str]:
-    """The paths, relative ones from the site's folder. Raises `UsageError`."""
+    """Return the paths, where relative ones start at the site's folder. Raises `UsageError`."""
     named = (paths,) if isinstance(paths, str | os.PathLike) else paths
     try:
         return [str(site.folder / path) for path in named]
@@ -166,12 +167,12 @@ def placed(paths: Paths, site: Site) -> list[str]:
 
 
 def repository_root(folder: Path) -> Path:
-    """The nearest folder upwards that holds `.git`; `folder` itself where none does."""
+    """Return the nearest folder upwards that holds `.git`; `folder` itself where none does."""
     return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
 
 
 def data_folder(environment: Mapping[str, str], home: Path) -> Path:
-    """The folder of this user's data: `$XDG_DATA_HOME/tagwatch` and its like on other systems."""
+    """Return the folder of the user's data: `$XDG_DATA_HOME/tagwatch`, or its like elsewhere."""
     if sys.platform == "win32":
         base = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
     elif sys.platform == "darwin":
@@ -182,12 +183,12 @@ def data_folder(environment: Mapping[str, str], home: Path) -> Path:
 
 
 def bases_key(policy: Policy) -> str:
-    """What tells one policy's bases from another's."""
+    """Return a text that differs where the bases that the policy follows do."""
     return "\n".join(" ".join((base.reference, *base.tags)) for base in policy.followed_bases)
 
 
 def source_name(settings: Facts, site: Site) -> str:
-    """Return how facts from there are called: a path from the root, or a URL without its query."""
+    """Return the name of these facts' source: a path from the root, or a URL without its query."""
     if "://" in settings.source:
         return settings.source.partition("?")[0].partition("#")[0]
     path = Path(settings.source)
@@ -195,17 +196,17 @@ def source_name(settings: Facts, site: Site) -> str:
 
 
 def configured_place(site: Site) -> str:
-    """Return where the ledger keeps what this configuration brings; no other one is shown it.
+    """Return the place where the ledger keeps this configuration's facts; no other one sees them.
 
-    Whoever writes a configuration chooses its facts and their key: they count where it does, while
-    `tagwatch facts import` is the user's own word, and counts everywhere.
+    Whoever writes a configuration chooses its facts and their key, so they count only there. What
+    `tagwatch facts import` brings is the user's own decision, and counts everywhere.
     """
     settings = site.settings.facts
     return f"{CONFIGURED}{site.root}:{source_name(settings, site)}" if settings else ""
 
 
 def _folder_of(configuration: Path) -> Path:
-    """The folder that a configuration speaks of: its own, or the one above `config/`."""
+    """Return the folder that a configuration is for: its own, or the one above `config/`."""
     folder = configuration.resolve().parent
     return folder.parent if folder.name == "config" else folder
 
@@ -217,23 +218,12 @@ def _names_a_home(environment: Mapping[str, str]) -> bool:
     return any(environment.get(name) for name in names)
 
 
-def _home(environment: Mapping[str, str]) -> Path:
-    """The user's home; the root where neither the environment nor the system knows one."""
-    named = environment.get("USERPROFILE" if sys.platform == "win32" else "HOME")
-    if named:
-        return Path(named)
-    try:
-        return Path.home()
-    except RuntimeError:  # a user of a container's that no passwd names; docker says / then
-        return Path(os.sep)
-
-
 def _moment(at: datetime | None) -> datetime:
-    """`at` in UTC; now where it is None. Raises `UsageError` where it has no zone."""
+    """Return `at` in UTC; None: now. Raises `UsageError` where it has no zone."""
     if at is None:
         return datetime.now(UTC)
-    if at.tzinfo is None:
+    if not isinstance(at, datetime) or at.tzinfo is None:
         raise UsageError(
-            f"the moment {at.isoformat()!r} has no time zone", hint="write datetime(…, tzinfo=UTC)"
+            f"not a moment with a time zone: {str(at)!r}", hint="write datetime(…, tzinfo=UTC)"
         )
     return at.astimezone(UTC)

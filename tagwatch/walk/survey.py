@@ -1,13 +1,14 @@
-"""A survey: ask, remember, match, explain, gather. Both walks have it in their middle.
+"""A survey: ask, remember, explain, match, gather. Both walks, check and scan, go through it.
 
-    ask        what targets and watches want  -> answers, stored      walk.ask, walk.watch_list
-    remember   what is stored of a repository -> memory and versions  walk.recall, walk.remember
-    match      an image                       -> its bases            walk.bases
-    explain    moves without a verdict        -> changes              walk.verdicts
-    gather     a target and the memory        -> evidence             walk.round
+    ask        what targets and watches want  -> answers; snapshots  walk.ask, walk.watch_list
+    remember   what is stored of a repository -> its memory          walk.recall, walk.remember
+    explain    moves without a verdict        -> changes             walk.verdicts
+    match      an image                       -> its bases           walk.bases, as gather needs it
+    gather     a target and the memory        -> evidence            walk.round, audit.fact.gather
 
-A round takes one repository after the other through these steps. Where images stand on no known
-base, older builds are asked for, and a second round takes these images through them again.
+All is asked, and what was read stored, before the first round begins. A round takes one repository
+after the other through the other steps. Where images stand on no known base, older builds are asked
+for, and a second round takes these images through the steps again.
 """
 
 from __future__ import annotations
@@ -51,34 +52,34 @@ Progress = Callable[[RepositorySnapshot], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a survey is asked for."""
+    """The order for a survey: what to look at, and how much to read."""
 
     targets: Sequence[Target]
     watches: Sequence[Watch] = ()
     images: Sequence[Image] = ()
-    """Images of this machine that stand on bases, too."""
+    """Images of this machine, whose bases are looked for, too."""
     whole: bool = False
     """Follow the approved bases, and read older builds of them for images that match none."""
     needs: Need | None = None
-    """What to read; None: what the policy's rules judge and a scan shows."""
+    """What to fetch; None: what the policy's rules read and a scan shows."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Survey:
-    """What a survey learnt."""
+    """The result of a survey."""
 
     answers: Answers
     places: Mapping[Repository, Location] = field(default_factory=dict)
     """Where the watch list names a repository or prefix, even if nothing came of it."""
     watched: list[Watched] = field(default_factory=list)
-    """What the watch list came to, beside what files name."""
+    """The targets of the watch list, without images that files name."""
     evidence: Spool = field(default_factory=Spool)
     changes: list[RepositoryChange] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Share:
-    """All that a round has to do with one repository."""
+    """A round's work on one repository."""
 
     repository: Repository
     targets: list[Target] = field(default_factory=list)
@@ -103,9 +104,9 @@ async def survey(
     patience: Patience,
     progress: Progress | None = None,
 ) -> Survey:
-    """Ask what targets and watches want to know, and gather evidence of each; store it, too.
+    """Ask what targets and watches want to know, gather evidence of each, and store it.
 
-    What one repository refuses harms only its own targets.
+    A repository that cannot be read harms only the evidence of its own targets.
     """
     needs = needs_of(site.policy, SCAN_SHOWS) if order.needs is None else order.needs
     async with open_asker(site, ledger, run_id, patience=patience, progress=progress) as asker:
@@ -114,8 +115,7 @@ async def survey(
         answers = await asker.ask(wants, needs=needs)
         answers.failures += failures
         found = Survey(answers=answers, places=places_of((*order.watches, *watches)))
-        # a verdict is for ever: where only names were asked, moves wait for one who reads images
-        moves = ledger.unexplained_moves() if needs != Need.NAMES else ()
+        moves = _moves_to_explain(ledger, answers, needs)
         shares = _shares(order.targets, watches, moves, answers)
         first = _begin_round(order, ledger, site, answers, needs)
         waiting = _go_through(shares, first, found)
@@ -125,13 +125,26 @@ async def survey(
             remember_claimed(ledger, wished)
             second = replace(_begin_round(order, ledger, site, answers, needs), seeds=None)
             _go_through(_shares(waiting.targets), second, found)
-        if order.whole and not answers.stopped:
+        if order.whole and not answers.stopped:  # else the next run asks for bases again
             ledger.cache(BASES_ASKED, bases_key(site.policy), site.at.isoformat(), site.at)
     return found
 
 
+def _moves_to_explain(ledger: Ledger, answers: Answers, needs: Need) -> list[Move]:
+    """Return the moves without a verdict that this run or an earlier one has read the image of.
+
+    A verdict is stored once and for all, so a move that a run saw by names alone waits until its
+    repository is asked for images. An interrupted run stored what it read: its moves never wait.
+    """
+    moves = ledger.unexplained_moves() if Need.DOCUMENTS in needs else ()
+    stored = ledger.stored_documents(move.after for move in moves)
+    return [
+        move for move in moves if move.after in stored or move.repository in answers.by_repository
+    ]
+
+
 def _begin_round(order: Order, ledger: Ledger, site: Site, answers: Answers, needs: Need) -> Round:
-    """Remember the builds of bases that were read, and recall all that images may stand on."""
+    """Store the builds of bases that were read, and return a round with all known builds."""
     remember_bases(ledger, base_repositories(site.policy, order.targets))
     bases = recall_bases(ledger, site.policy, order.targets)
     asked = Need.DOCUMENTS in needs
@@ -153,18 +166,20 @@ def _begin_round(order: Order, ledger: Ledger, site: Site, answers: Answers, nee
     )
 
 
-def _go_through(shares: Iterable[_Share], now: Round, found: Survey) -> _Waiting:
-    """Take one repository after the other through the steps; return what waits for older bases."""
+def _go_through(shares: Iterable[_Share], this_round: Round, found: Survey) -> _Waiting:
+    """Take one repository after the other through the steps after asking.
+
+    Return the targets that wait for older builds of bases.
+    """
     waiting = _Waiting()
-    store = EvidenceStore(ledger=now.ledger, at=now.site.at)
+    store = EvidenceStore(ledger=this_round.ledger, at=this_round.site.at)
     for share in shares:
-        memory = _remember(share, now, found)
-        named = {evidence_key(target) for target in share.targets}
-        listed = list(watched(share.watches, memory, beside=named))
-        found.watched += listed
-        found.answers.remarks += idle(share.watches, memory, listed)
+        memory = _remember(share, this_round)
+        if share.moves:
+            memory = _explain(share, memory, this_round, found)
+        listed = _watch(share, memory, found)
         claimed: dict[str, str] = {}
-        for one in gather_evidence(_wanted(share.targets, listed), memory, now):
+        for one in gather_evidence(_wanted(share.targets, listed), memory, this_round):
             found.evidence.put(one.evidence)
             store.put(one.evidence, made_from=one.made_from, is_unchanged=one.is_unchanged)
             claimed |= claimed_version(memory, one.evidence.resolution)
@@ -172,27 +187,40 @@ def _go_through(shares: Iterable[_Share], now: Round, found: Survey) -> _Waiting
                 waiting.targets.append(one.target)
                 waiting.wishes.update(one.wished)
         if claimed:
-            now.ledger.set_versions(share.repository, claimed)
+            this_round.ledger.set_versions(share.repository, claimed)
         store.flush_if_full()
     store.flush()
     return waiting
 
 
-def _remember(share: _Share, now: Round, found: Survey) -> Memory:
-    """What is known of a repository, with its versions named and its moves explained."""
-    ledger, site = now.ledger, now.site
-    answer = now.answers.get(share.repository)
-    memory = recall_repository(ledger, share.repository, answer, site.at)
-    is_renamed = remember_versions(ledger, memory)
-    if share.moves:
-        from tagwatch.walk.verdicts import explain_moves  # many nights have nothing to explain
+def _remember(share: _Share, this_round: Round) -> Memory:
+    """Return the memory of a repository, with the versions that its tags name stored."""
+    ledger = this_round.ledger
+    answer = this_round.answers.get(share.repository)
+    memory = recall_repository(ledger, share.repository, answer, this_round.site.at)
+    return recall_past(ledger, memory) if remember_versions(ledger, memory) else memory
 
-        found.changes += explain_moves(ledger, share.moves, memory, now.bases.index, site)
-    return recall_past(ledger, memory) if is_renamed or share.moves else memory
+
+def _explain(share: _Share, memory: Memory, this_round: Round, found: Survey) -> Memory:
+    """Give every move of a repository its verdict, and return the memory that has them."""
+    from tagwatch.walk.verdicts import explain_moves  # many runs have nothing to explain
+
+    ledger, bases = this_round.ledger, this_round.bases.index
+    found.changes += explain_moves(ledger, share.moves, memory, bases, this_round.site)
+    return recall_past(ledger, memory)
+
+
+def _watch(share: _Share, memory: Memory, found: Survey) -> list[Watched]:
+    """Return what the watch list comes to in a repository, beside what files name."""
+    named = {evidence_key(target) for target in share.targets}
+    listed = list(watched(share.watches, memory, beside=named))
+    found.watched += listed
+    found.answers.remarks += idle(share.watches, memory, listed)
+    return listed
 
 
 def _wanted(targets: Iterable[Target], listed: Iterable[Watched]) -> dict[str, Target]:
-    """One target an evidence key; a `FROM` first, for its image is a base itself."""
+    """Return one target per evidence key; a `FROM` goes first, as its image is itself a base."""
     wanted: dict[str, Target] = {}
     parents_first = sorted(targets, key=lambda target: target.kind != "from")
     for target in chain(parents_first, *listed):
@@ -201,13 +229,13 @@ def _wanted(targets: Iterable[Target], listed: Iterable[Watched]) -> dict[str, T
     return wanted
 
 
-def _wishes_of(images: Iterable[Image], now: Round) -> Iterator[Wish]:
-    """What images of this machine wish for."""
-    if now.seeds is None:
+def _wishes_of(images: Iterable[Image], this_round: Round) -> Iterator[Wish]:
+    """Yield what images of this machine wish for."""
+    if this_round.seeds is None:
         return
     for image in images:
-        matches = match(image, now.bases, now.site.policy)
-        yield from now.seeds.open_wishes(image, matches, is_new=True)
+        matches = match(image, this_round.bases, this_round.site.policy)
+        yield from this_round.seeds.open_wishes(image, matches, is_new=True)
 
 
 def _shares(
@@ -216,7 +244,7 @@ def _shares(
     moves: Iterable[Move] = (),
     answers: Answers | None = None,
 ) -> list[_Share]:
-    """What there is to do with each repository, in their order."""
+    """Return the work on each repository, in the order of repositories."""
     shares: dict[Repository, _Share] = {}
 
     def of(repository: Repository) -> _Share:

@@ -1,4 +1,4 @@
-"""Explaining: every move that the ledger holds without a verdict gets one, stored beside it."""
+"""Verdicts of moves: each move that has none in the ledger gets one, which is stored with it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def explain_moves(
     bases: BaseIndex,
     site: Site,
 ) -> Iterator[RepositoryChange]:
-    """The change behind each move of one repository; each is stored before it is yielded."""
+    """Yield the change behind each move of one repository; each is stored before it is yielded."""
     for move in moves:
         reference = Reference(repository=move.repository, tag=move.tag)
         change = explain_change(
@@ -62,7 +62,7 @@ def _version_now(memory: Memory, tag: str) -> str | None:
 
 
 def _version_before(memory: Memory, move: Move) -> str | None:
-    """The version that the tag stood for until now, as it was named at the time."""
+    """Return the version of what the tag served before the move, as it was named at the time."""
     for interval in reversed(memory.intervals.get(move.tag, ())):
         if interval.digest == move.before and interval.first_seen < move.at:
             return interval.version

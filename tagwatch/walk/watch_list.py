@@ -1,8 +1,9 @@
 """The watch list: prefixes become repositories, entries become wants, and then targets.
 
 An entry names an image with tags or patterns, or every repository below a prefix
-(`registry.example/shop/*`). The bases that the policy calls immutable are watched, too: any other
-digest under their tags must be told. Another base is followed only for what stands on it.
+(`registry.example/shop/*`). The bases that the policy calls immutable are watched, too, because any
+other digest under their tags must be reported. Other bases are followed only for the images that
+are built on them.
 """
 
 from __future__ import annotations
@@ -40,20 +41,23 @@ __all__ = [
 ]
 
 _ANY = "any"
+"""A name in place of the `*` of a prefix, so that it can be parsed like a repository."""
 _GLOB = re.compile(r"[*?\[]")
+# What files name has priority 0: see `CrawlTask.priority`.
 _PRIORITY = 1
 _PRIORITY_OF_BASES = 2
 
 
 class Prefix(NamedTuple):
-    """The beginning of repositories' names; `path` is empty or ends in `/`."""
+    """The beginning of repositories' names."""
 
     host: str
     path: str
+    """Empty, or ends in `/`."""
 
     @property
     def repository(self) -> Repository:
-        """A name for it where only a repository's can stand."""
+        """A repository that stands for the prefix, for failures and places."""
         return Repository(registry=self.host, path=self.path.rstrip("/") or "*")
 
 
@@ -72,8 +76,9 @@ def prefix_of(image: str) -> Prefix | None:
 def below(watch: Watch, prefix: Prefix, found: Iterable[Repository]) -> Iterator[Watch]:
     """Yield one watch for each repository that `include` and `exclude` let through.
 
-    A glob is of repositories where one below the prefix has such a name (its last part, or all of
-    it after the prefix); then `include` keeps only these, and says nothing about tags.
+    A glob of `include` is about repositories if it matches the name of one below the prefix (its
+    last part, or all of it after the prefix): then only such repositories are watched. Else it is
+    about tags. A repository that a glob of `exclude` matches is left out.
     """
     named = {one: _names(one, prefix) for one in sorted(found)}
     every = [name for names in named.values() for name in names]
@@ -97,7 +102,7 @@ def nothing_below(watch: Watch, listed: int) -> NotFoundError:
 
 
 def places_of(watches: Iterable[Watch]) -> Mapping[Repository, Location]:
-    """Return where the watch list names each repository or prefix first."""
+    """Return where the watch list first names each repository or prefix."""
     found: dict[Repository, Location] = {}
     for watch in watches:
         prefix = prefix_of(watch.image)
@@ -107,9 +112,9 @@ def places_of(watches: Iterable[Watch]) -> Mapping[Repository, Location]:
 
 
 def immutable_bases(policy: Policy) -> tuple[Watch, ...]:
-    """Return a watch of each base that the policy calls immutable, where the policy names it.
+    """Return a watch of each base that the policy calls immutable, located where it is named.
 
-    A base without `tags` is left out: its tags are read as images call for them.
+    A base without `tags` is left out: which of its tags are read depends on the images.
     """
     return tuple(
         watch
@@ -145,7 +150,7 @@ def wants_of_watches(watches: Iterable[Watch]) -> Iterator[Want]:
 def wants_of_bases(policy: Policy) -> Iterator[Want]:
     """Yield what to ask of each base that the policy follows.
 
-    Of a base without `tags` only the names: which of them to read depends on the images.
+    Of a base without `tags` only the names are asked: which of them to read depends on the images.
     """
     for base in policy.followed_bases:
         globs = frozenset(tag for tag in base.tags if _GLOB.search(tag))
@@ -159,15 +164,15 @@ def wants_of_bases(policy: Policy) -> Iterator[Want]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """The targets that one entry comes to in one repository, made when they are looked at.
+    """The targets of one entry in one repository, made each time they are iterated over.
 
-    A night may watch a hundred thousand tags; as targets they were a quarter of its memory.
+    A scan may watch a hundred thousand tags; kept as targets they took a quarter of its memory.
     """
 
     watch: Watch
     repository: Repository
     selector: str | None = None
-    """A range, which is one target as a whole; else there is one a tag."""
+    """A range, which is one target as a whole; None: there is one target a tag."""
     tags: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -193,9 +198,9 @@ class Watched:
 def watched(
     watches: Iterable[Watch], memory: Memory, *, beside: Iterable[str | None]
 ) -> Iterator[Watched]:
-    """Yield what the watches of one repository come to; each image once, and none of `beside`.
+    """Yield the targets of the watches of one repository, each image once.
 
-    `beside`: evidence keys of what files name.
+    `beside`: evidence keys of what files name; these are left out.
     """
     known = set(beside)
     for watch in watches:
@@ -209,7 +214,7 @@ def watched(
 
 
 def idle(watches: Iterable[Watch], memory: Memory, found: Iterable[Watched]) -> Iterator[Remark]:
-    """Yield a remark for each entry that no known tag of the repository matches.
+    """Yield a remark for each entry that matches no known tag of the repository.
 
     `found`: what `watched` yielded. Nothing is said of a repository whose tags are not known.
     """
@@ -217,7 +222,7 @@ def idle(watches: Iterable[Watch], memory: Memory, found: Iterable[Watched]) -> 
         return
     busy = {id(one.watch) for one in found}
     for watch in watches:
-        if id(watch) in busy and len(watch.tags) < 2:
+        if id(watch) in busy and len(watch.tags) < 2:  # of several, one may still match nothing
             continue
         for text in watch.tags or ("*",):
             if not len(_watched(watch, text, memory)):
@@ -227,7 +232,7 @@ def idle(watches: Iterable[Watch], memory: Memory, found: Iterable[Watched]) -> 
 
 
 def _watched(watch: Watch, text: str, memory: Memory) -> Watched:
-    """A tag watched by its name, or every one that `*` or a regex finds; a range as a whole."""
+    """Return a tag watched by its name, all that `*` or a regex finds, or a range as a whole."""
     pattern = _pattern_of(watch, text)
     if pattern is None:
         return Watched(watch=watch, repository=memory.repository, tags=(text,))
@@ -239,7 +244,7 @@ def _watched(watch: Watch, text: str, memory: Memory) -> Watched:
 
 
 def _pattern_of(watch: Watch, text: str) -> Pattern | None:
-    """One of a watch's tags as a pattern; None where it is a tag's name."""
+    """Return one of a watch's tags as a pattern; None where it is a tag's name."""
     if not is_pattern(text):
         return None
     return Pattern(

@@ -1,7 +1,7 @@
 """The work that engines distribute, one repository each, and how its results reach the disk.
 
-What arrives at about the same time is stored in one transaction: a wait for the disk costs as much
-as a dozen requests, and what is stored together shares it.
+Snapshots that arrive at about the same time are stored in one transaction: so they share the wait
+for the disk, which costs as much as a dozen requests.
 """
 
 from __future__ import annotations
@@ -28,12 +28,17 @@ __all__ = ["Batch", "RegistryWork", "crawl_elsewhere"]
 _TURN = threading.Lock()
 
 _PAUSE_SECONDS = 0.02
+"""How long a snapshot waits for others to be stored with it."""
 _MOST = 32
-"""Half of what an engine has under way: the other half goes on asking meanwhile."""
+"""So many snapshots are stored without waiting for more: half of what an engine has under way, so
+that the other half goes on asking meanwhile."""
 
 
 class RegistryWork:
-    """See `crawl.engine.interface.Work`. `recall`: what is stored already, of any repository."""
+    """The work of an engine in this process; see `crawl.engine.interface.Work`.
+
+    `recall` gives what is stored already, of any repository.
+    """
 
     def __init__(
         self,
@@ -63,9 +68,9 @@ class RegistryWork:
 
 
 def crawl_elsewhere(settings: Mapping[str, RegistrySettings], task: bytes) -> bytes:
-    """Crawl with connections and credentials of this process: what a worker of a cluster calls.
+    """Crawl with the connections and credentials of this process; a cluster's workers call it.
 
-    The snapshot tells the requests that were made, as nobody else counts them. Threads of one
+    The snapshot holds the requests that were made, because nobody else counts them. Threads of one
     process take turns.
     """
     from tagwatch.crawl.codec import decode_task, encode_snapshot
@@ -82,7 +87,7 @@ async def _crawl(task: CrawlTask, settings: Mapping[str, RegistrySettings]) -> R
 
 
 class Batch:
-    """Snapshots on their way to the disk. `write` stores some for good, or raises."""
+    """Snapshots on their way to the disk. `write` stores them durably, or raises."""
 
     def __init__(self, write: Callable[[Sequence[RepositorySnapshot]], None]) -> None:
         self._write = write
@@ -90,7 +95,7 @@ class Batch:
         self._timer: asyncio.TimerHandle | None = None
 
     async def add(self, snapshot: RepositorySnapshot) -> None:
-        """Return when the snapshot is stored. What `write` raises is raised here."""
+        """Store the snapshot with others, and return when it is stored. Raises as `write` does."""
         loop = asyncio.get_running_loop()
         stored = loop.create_future()
         self._waiting.append((snapshot, stored))
@@ -101,7 +106,7 @@ class Batch:
         await stored
 
     def store(self) -> None:
-        """Store what still waits, although nobody waits for it any more. Raises as `write`."""
+        """Store now what still waits, also where `add` was cancelled. Raises as `write` does."""
         waiting = self._take()
         if waiting:
             self._write([snapshot for snapshot, _ in waiting])
@@ -114,7 +119,7 @@ class Batch:
         except Exception as caught:  # noqa: BLE001  # handed to everyone who waits
             error = caught
         for _, stored in waiting:
-            if stored.done():
+            if stored.done():  # cancelled: nobody waits for it any more
                 continue
             if error is None:
                 stored.set_result(None)

@@ -68,7 +68,7 @@ class Found:
 
 
 def find(paths: Sequence[str], root: Path) -> Found:
-    """The files that `paths` (relative to the working directory) name or hold."""
+    """Find the files that `paths` (relative to the working directory) name or hold."""
     files: dict[Path, File] = {}
     problems: list[Problem] = []
     for text in paths:
@@ -90,7 +90,7 @@ def find(paths: Sequence[str], root: Path) -> Found:
 
 
 def sources_from_globs(patterns: Sequence[str], root: Path) -> Found:
-    """The files below `root` that git-style patterns match (`**/Dockerfile*`, `!vendor/`)."""
+    """Find the files below `root` that git-style patterns match (`**/Dockerfile*`, `!vendor/`)."""
     if not patterns:
         return Found(files=())
     from pathspec import PathSpec
@@ -118,7 +118,7 @@ def sources_from_globs(patterns: Sequence[str], root: Path) -> Found:
 
 
 def tree_of(path: Path, root: Path) -> Path:
-    """Where a file may draw other files from: the root, or its own repository or folder."""
+    """Return where a file may draw other files from: the root, or its own repository or folder."""
     real = Path(os.path.realpath(path))
     root = Path(os.path.realpath(root))
     if real.is_relative_to(root):
@@ -127,12 +127,12 @@ def tree_of(path: Path, root: Path) -> Path:
 
 
 def start_of(path: str) -> Location:
-    """The first place of a file: where problems with the whole of it are shown."""
+    """Return the first place of a file, where problems with the whole of it are shown."""
     return Location(path=path, line=1, column=1, end_line=1, end_column=1)
 
 
 def _walk(folder: Path, root: Path, *, every: bool = False) -> Iterator[File]:
-    """The candidates below a folder, sorted; linked files last. `every`: not only candidates."""
+    """Yield candidates below a folder, sorted; linked files last. `every`: not only candidates."""
     base = Path(os.path.realpath(folder))
     tree = tree_of(base, root)
     shown = _shown(folder, root)
@@ -159,7 +159,7 @@ def _walk(folder: Path, root: Path, *, every: bool = False) -> Iterator[File]:
 def _entries(
     folder: Path, prefix: str, rules: _Rules, depth: int
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Every entry below that is no folder and not ignored, with its path below the start."""
+    """Yield every entry below that is no folder and not ignored, with its path from the start."""
     try:
         with os.scandir(folder) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
@@ -205,7 +205,7 @@ def _rules_in(folder: Path, name: str = ".gitignore") -> _Rules:
 
 
 def _is_ignored(path: str, rules: _Rules, is_folder: bool) -> bool:
-    """What the deepest file of rules with an opinion says."""
+    """Return what the deepest file of rules with an opinion says."""
     for folder, spec in reversed(rules):
         relative = path[len(folder.rstrip("/")) + 1 :] + ("/" if is_folder else "")
         verdict = spec.check_file(relative).include
@@ -215,7 +215,7 @@ def _is_ignored(path: str, rules: _Rules, is_folder: bool) -> bool:
 
 
 def _shown(path: Path, root: Path) -> str:
-    """The path as it is reported: relative to the root inside it, else as given."""
+    """Return the path as it is reported: relative to the root inside it, else as given."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 (links keep their own names)
     try:
         inside = absolute.relative_to(os.path.abspath(root))  # noqa: PTH100 (the same)
@@ -225,7 +225,7 @@ def _shown(path: Path, root: Path) -> str:
 
 
 def _text(path: str) -> str:
-    """A path's bytes as UTF-8, whatever the locale says; what is no text shows as hexadecimal."""
+    """Return a path's bytes as UTF-8, whatever the locale says; what is no text as hexadecimal."""
     return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -257,7 +257,7 @@ def _source(name: str) -> Source:
 
 
 def source_for(path: str, head: bytes) -> tuple[str, Source] | None:
-    """The name and module of the source that reads the file; None where none does.
+    """Return the name and module of the source that reads the file; None where none does.
 
     With an empty `head` only the name is asked. Sources are imported in the table's order, up to
     the one that answers: a Dockerfile loads nothing that YAML needs.
@@ -270,7 +270,7 @@ def source_for(path: str, head: bytes) -> tuple[str, Source] | None:
 
 
 def walked_source_for(path: str, head: bytes) -> tuple[str, Source] | None:
-    """The same for a file that nobody named: JSON is ours by its name, or as a manifest."""
+    """Return the same for a file that nobody named: JSON is ours by its name, or as a manifest."""
     if path.endswith(".json") and source_for(path, b"") is None:
         source = _source("kubernetes")
         return ("kubernetes", source) if source.recognizes(path, head) else None
@@ -278,7 +278,7 @@ def walked_source_for(path: str, head: bytes) -> tuple[str, Source] | None:
 
 
 def brought_source_for(path: str, head: bytes) -> tuple[str, Source] | None:
-    """The same among the sources of other packages, which read what none of ours does."""
+    """Return the same among the sources of other packages, which read what none of ours does."""
     for name in _brought():
         source = _source(name)
         if source.recognizes(path, head):
@@ -287,7 +287,7 @@ def brought_source_for(path: str, head: bytes) -> tuple[str, Source] | None:
 
 
 def values_source_for(path: str, head: bytes) -> tuple[str, Source] | None:
-    """Helm's, for YAML under any name that reads like values; of files that somebody named."""
+    """Return Helm's for YAML that somebody named and that reads like values, under any name."""
     source = _source("helm")
     is_values = path.endswith((".yaml", ".yml")) and re.search(_VALUES, head)
     return ("helm", source) if is_values and not re.search(_OTHER_TOOL, head) else None
@@ -299,10 +299,10 @@ def _brought() -> tuple[str, ...]:
 
 
 def is_candidate(path: str) -> bool:
-    """True for a file of a folder that is worth opening: by its name, or as YAML or JSON."""
+    """Return True for a file of a folder that is worth opening: by its name, or as YAML or JSON."""
     return path.endswith((".yaml", ".yml", ".json")) or source_for(path, b"") is not None
 
 
 def is_dockerfile(path: str) -> bool:
-    """True where the name alone says so."""
+    """Return True where the name alone says that it is a Dockerfile."""
     return _source("dockerfile").recognizes(path, b"")

@@ -44,8 +44,9 @@ def read_targets(
     build_args: Mapping[str, str],
     instead: Mapping[Path, bytes | None] | None = None,
 ) -> Iterator[tuple[str, Extraction]]:
-    """Each file's path and what it names, one at a time; Dockerfiles after what builds them, and
-    override files after what they override.
+    """Yield each file's path and what it names.
+
+    Dockerfiles come after the files that build them, and override files after what they override.
 
     A place that two files lead to (an included file, the Dockerfile of a Compose service) is given
     once, and an argument that the building file supplies beats "not known". A file that cannot be
@@ -60,7 +61,7 @@ def read_targets(
 
 
 def read_bytes(path: Path) -> bytes:
-    """A regular file's bytes. Raises `InputError` for one that is missing, too big or binary."""
+    """Return a regular file's bytes. Raises `InputError`: missing, too big or binary."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
@@ -84,7 +85,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 class _Reader:
-    """Reads files in turn and remembers which places were given."""
+    """A reader of files in turn that remembers which places were given."""
 
     def __init__(
         self,
@@ -103,7 +104,7 @@ class _Reader:
         self._said: set[object] = set()
 
     def read(self, file: File) -> Extraction | None:
-        """What a file names and was not given before; None where no source reads it."""
+        """Return what a file names and was not given before; None where no source reads it."""
         is_walked = file.origin == "walked"
         if is_walked and file.path.endswith(".json") and self._is_other_json(file):
             return None  # without reading the whole of it: data may be large
@@ -134,7 +135,7 @@ class _Reader:
             return source_for(file.path, b"") is None
 
     def _bytes(self, path: Path) -> bytes:
-        """What the file holds, or is to be read as. Raises `InputError`."""
+        """Return what the file holds, or is to be read as. Raises `InputError`."""
         real = Path(os.path.realpath(path)) if self._instead else path
         if real not in self._instead:
             return read_bytes(path)
@@ -164,7 +165,7 @@ class _Reader:
             known |= {path: self._companion(path, tree) for path in wanted}
 
     def _companion(self, path: str, tree: Path) -> bytes | None:
-        """The bytes of another file of the tree; None where it is missing, unfit or outside."""
+        """Return the bytes of another file; None where it is missing, unfit or outside the tree."""
         try:
             real = Path(os.path.realpath(self._root / path))
         except (OSError, ValueError):
@@ -206,12 +207,12 @@ class _Reader:
 
 
 def _overrides(path: str) -> bool:
-    """True for a file that its main file reads, too: `compose.override.yaml`."""
+    """Return True for a file that its main file reads, too: `compose.override.yaml`."""
     return ".override." in posixpath.basename(path)
 
 
 def _is_foreign(file: File) -> bool:
-    """True for a file (a lock file, say) that is nobody's by its name and by its beginning."""
+    """Return True for a file (a lock file, say) that no source knows by its name or beginning."""
     if source_for(file.path, b"") is not None:
         return False
     try:

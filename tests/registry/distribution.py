@@ -57,6 +57,7 @@ def distribution(
     folder: Path,
     *,
     auth: str = "none",
+    users: str = HTPASSWD,
     token_realm: str = "",
     token_bundle: Path | None = None,
     tls: tuple[Path, Path] | None = None,
@@ -64,6 +65,7 @@ def distribution(
 ) -> Iterator[Distribution]:
     """Start a registry that keeps its data in `folder`. `auth`: none, htpasswd or token.
 
+    `users`: the lines of its htpasswd file.
     `tls`: certificate and key; `trust`: the authority that the start-up probe believes.
     """
     program = require("docker-registry")
@@ -79,7 +81,7 @@ def distribution(
         "http": {"addr": f"127.0.0.1:{port}"},
     }
     if auth == "htpasswd":
-        (folder / "htpasswd").write_text(HTPASSWD)
+        (folder / "htpasswd").write_text(users)
         config["auth"] = {"htpasswd": {"realm": "tests", "path": str(folder / "htpasswd")}}
     elif auth == "token":
         config["auth"] = {

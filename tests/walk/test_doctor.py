@@ -12,8 +12,8 @@ from tests.registry.doubles.warehouse import Double, Refusal
 from tests.walk.command import Workplace
 from tests.walk.misbehaving import misbehaving
 
-REAL = "CNCF distribution, the real server"
-DOUBLE = "a double written from its documentation, never the registry itself"
+REAL = "CNCF distribution, the real server, and recorded answers of 2026-11-29"
+DOUBLE = "a double written from its documentation; its logins by recorded answers of 2026-11-29"
 
 
 def configure(place: Workplace, double: Double, host: str) -> None:

@@ -138,7 +138,7 @@ async def test_a_file_that_cannot_be_trusted_is_an_error(shop: Shop, harm: str) 
     elif harm == "from the future":
         from datetime import UTC, datetime, timedelta
 
-        from tagwatch.walk.facts_file import write_facts
+        from tagwatch.walk.facts import write_facts
 
         raw = write_facts((), datetime.now(UTC) + timedelta(days=2), KEY.encode())
     shop.write("facts.tagwatch", raw)
@@ -178,7 +178,7 @@ async def test_what_is_not_there_is_a_warning_and_nothing_reads_as_clean(shop: S
 async def test_an_old_extract_is_said_to_be_old(shop: Shop) -> None:
     from datetime import UTC, datetime, timedelta
 
-    from tagwatch.walk.facts_file import write_facts
+    from tagwatch.walk.facts import write_facts
 
     shop.environment["FACTS_KEY"] = KEY
     shop.configure(FACTS)

@@ -157,6 +157,26 @@ async def test_a_move_seen_by_text_rules_waits_for_its_verdict(
     assert moved["latest"] not in (None, "unknown")
 
 
+async def test_a_run_about_other_images_leaves_a_move_its_verdict(
+    tmp_path: Path, server: Misbehaving, listed: Listed
+) -> None:
+    """A verdict is stored once and for all: what was not read must not make it `unknown`."""
+    server.shelf.push("other", ["1"], [build(None, [], day="2026-05-01")], "2026-05-01")
+    place = Workplace(tmp_path)
+    configured(place, server, off(*READING), max_age="0s")
+    place.write("other/Dockerfile", "FROM well.example/other:1\n")
+    await place.run("scan")
+    push(server.shelf, "1.0.1", "latest")
+    await place.run("check", "Dockerfile")
+    configured(place, server, "    user-root: {severity: note}\n", max_age="0s")
+    listed.take()
+    await place.run("check", "other")
+    assert listed.take(), "it asked for images, of another repository"
+    done = await place.run("scan", "--format", "json")
+    moved = {one["tag"]: one["verdict"] for one in done.json["changes"]}
+    assert moved["latest"] not in (None, "unknown")
+
+
 PLUGIN = '''
 """An image says what it is made of.
 

@@ -50,6 +50,14 @@ async def test_extract_and_check_read_the_current_folder(place: Workplace) -> No
     assert "run once without --offline" in checked.out
 
 
+async def test_the_demo_reads_only_its_own_files(place: Workplace) -> None:
+    """Also in a folder called `config`, whose tagwatch.yaml is else for the folder above."""
+    done = await place.run("demo", "--directory", "config")
+    assert done.code == 0, done.err
+    assert done.out.startswith("Dockerfile\n  error    Dockerfile:10:13  tag-missing\n")
+    assert "15 of 15 image references read" in done.err
+
+
 async def test_a_configuration_that_is_nowhere(place: Workplace) -> None:
     place.environment["TAGWATCH_CONFIG"] = "/nowhere/tagwatch.yaml"
     assert "/nowhere/tagwatch.yaml" in (await place.run("check", "--offline")).is_clean_error(2)

@@ -29,9 +29,9 @@ __all__ = [
 def base_builds(
     reference: str, interval: Interval, documents: Mapping[Digest, Document]
 ) -> tuple[BaseBuild, ...]:
-    """Every platform of what a base's tag served in an interval, as far as it was read.
+    """Return a build for each platform of what a base's tag served in `interval`.
 
-    `reference` is canonical, with the tag.
+    `reference` is canonical, with the tag. A platform whose config was not read gives none.
     """
     image = read_image(interval.digest, documents, reference=reference)
     builds = (build_of(image, part) for part in image.platforms)
@@ -52,14 +52,16 @@ def base_builds(
 def claimed_builds(
     reference: str, digest: Digest, documents: Mapping[Digest, Document]
 ) -> tuple[BaseBuild, ...]:
-    """Every platform of a digest that an image claims as its base, as far as it was read.
+    """Return a build for each platform of a digest that an image claims as its base.
 
-    `reference`: the canonical name with the tag that the claim gives. A build whose own version is
-    not the tag's is none of it, whatever the claim says.
+    `reference`: the canonical name with the tag that the claim gives. A platform gives no build
+    where its config was not read, or where it states a version that the tag cannot have served,
+    whatever the claim says.
     """
     parsed = Reference.parse(reference)
     image = read_image(digest, documents, reference=reference)
     name = Reference(repository=parsed.repository, digest=digest).canonical
+    # `ended`: nobody saw the tag serve it, so it must not count as what the tag serves now
     return tuple(
         replace(build, ended=True, known_as=name)
         for part in image.platforms
@@ -68,7 +70,7 @@ def claimed_builds(
 
 
 def build_of(image: Image, part: PlatformImage) -> BaseBuild | None:
-    """One platform of an image as a build; None where its config was not read."""
+    """Return one platform of an image as a build; None where its config was not read."""
     config, manifest = part.config, part.manifest
     if config is None or manifest is None:
         return None
@@ -92,7 +94,7 @@ def build_of(image: Image, part: PlatformImage) -> BaseBuild | None:
 
 
 def canonical_name(reference: str) -> str:
-    """The name and tag, without digest: what builds are known by."""
+    """Return the name with the tag and without the digest: builds are known by it."""
     parsed = parse_or_none(reference)
     if parsed is None:
         return reference
@@ -101,6 +103,7 @@ def canonical_name(reference: str) -> str:
 
 
 def repository_of(reference: str) -> str:
+    """Return the canonical name of the repository; `reference` itself where it is no reference."""
     parsed = parse_or_none(reference)
     return parsed.repository.name if parsed else reference
 
@@ -111,6 +114,7 @@ def _tag(reference: str) -> str:
 
 
 def parse_or_none(reference: str) -> Reference | None:
+    """Return the parsed reference; None where `reference` is no reference."""
     try:
         return Reference.parse(reference)
     except InvalidReferenceError:
@@ -118,13 +122,16 @@ def parse_or_none(reference: str) -> Reference | None:
 
 
 def _more_exact(named: str | None, stated: str | None) -> str | None:
-    """What the tag was named, unless the image says that version more exactly (`20`, `20.1`)."""
+    """Return the version that says more: `named`, or a `stated` that only adds to it (`20.1`)."""
     if named is None or stated is None:
         return named or stated
     return stated if may_be(named, stated) and len(stated) > len(named) else named
 
 
 def _may_be_of(reference: Reference, part: PlatformImage) -> bool:
-    """False where the image's own version, asked without regard to the tag, is not the tag's."""
+    """Return True unless the image states a version that the tag cannot have served.
+
+    The version is read without regard to the tag: the tag is what is in doubt.
+    """
     stated = version_evidence(part.config, reference.repository.path) if part.config else None
     return stated is None or may_be(reference.effective_tag, stated.version)

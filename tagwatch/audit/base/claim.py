@@ -1,7 +1,7 @@
 """Claims about a base: what annotations, labels, provenance and Dockerfiles name. Never proof.
 
-A label is inherited by every child of the image it was set on; an annotation is not. Provenance
-lists every image of a build, tools included, and says of none that it is the base.
+Every child of an image inherits its labels, but not its annotations. Provenance lists every image
+that a build read, tools included, and does not say which of them is the base.
 """
 
 from __future__ import annotations
@@ -37,36 +37,40 @@ __all__ = [
 _NAME = "org.opencontainers.image.base.name"
 _DIGEST = "org.opencontainers.image.base.digest"
 _FRONTENDS = ("docker.io/docker/dockerfile", "docker.io/docker/dockerfile-upstream")
+"""Images that BuildKit reads to parse a Dockerfile: no base, but listed in provenance."""
 
 
 class ClaimKind(StrEnum):
-    """Where a claim stands, best first."""
+    """The place where a claim was found, best first: `rank_builds` goes by this order."""
 
     DOCKERFILE = "dockerfile"
     ANNOTATION = "annotation"
     PROVENANCE = "provenance"
-    """Of this very manifest; one of the images that the build read."""
+    """One of the images that the build of this very manifest read."""
     LABEL = "label"
 
 
 class Credit(StrEnum):
-    """How a claim stands to the layers."""
+    """The credit that the layers give to a claim."""
 
     SUPPORTED = "supported"
     """It names what the layers show."""
     ANCESTOR = "ancestor"
-    """It names something that the base itself stands on: an inherited label."""
+    """It names something that the base itself is built on, as an inherited label does."""
     DEEPER = "deeper"
-    """It names something that stands on what the layers show; that build is not known."""
+    """It names something that is built on what the layers show, in a build that is not known."""
     UNVERIFIED = "unverified"
-    """Nothing is known of what it names."""
+    """Too little is known of what it names to support or contradict it."""
     CONTRADICTED = "contradicted"
-    """What it names is known, and the layers are not its."""
+    """Builds of what it names are known, and the layers are those of another base."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """`reference` None and `digest` None: built on nothing (`FROM scratch`)."""
+    """A base that an image names, without proof.
+
+    With neither `reference` nor `digest` it says that there is no base (`FROM scratch`).
+    """
 
     kind: ClaimKind
     reference: Reference | None = None
@@ -74,17 +78,17 @@ class Claim:
 
     @property
     def is_scratch(self) -> bool:
-        """True where the claim is that there is no base."""
+        """True where the image claims that it has no base."""
         return self.reference is None and self.digest is None
 
     @property
     def tag(self) -> str:
-        """The tag that is named, "" where none is."""
+        """The tag that the claim names; "" where it names none."""
         return (self.reference.effective_tag if self.reference else None) or ""
 
     @property
     def name(self) -> str:
-        """What is named, canonical, without the digest where there is a name."""
+        """The canonical name with the tag; the digest where no name is given, or `scratch`."""
         if self.reference is None:
             return self.digest or "scratch"
         return self.reference.repository.name + (f":{self.tag}" if self.tag else "")
@@ -95,7 +99,10 @@ class Claim:
 
 
 def find_claims(image: Image, part: PlatformImage) -> tuple[Claim, ...]:
-    """What one platform of an image says of its base: annotations, provenance, labels."""
+    """Return what one platform of an image claims of its base, best first, each claim once.
+
+    From annotations of the manifest, then of the index; from provenance; from labels.
+    """
     annotations = [part.manifest.annotations if part.manifest else {}]
     annotations.append(image.index.annotations if image.index else {})
     found = [_pair(ClaimKind.ANNOTATION, values) for values in annotations]
@@ -105,7 +112,7 @@ def find_claims(image: Image, part: PlatformImage) -> tuple[Claim, ...]:
 
 
 def claimed_base_label(labels: Mapping[str, str]) -> str:
-    """What an image's own labels name as its base: `name@digest`, "" where they name none."""
+    """Return the claim of an image's own labels (`label: NAME@DIGEST`); "" where they make none."""
     claim = _pair(ClaimKind.LABEL, labels)
     return str(claim) if claim else ""
 
@@ -113,8 +120,10 @@ def claimed_base_label(labels: Mapping[str, str]) -> str:
 def judge_claim(
     claim: Claim, hits: Sequence[BaseBuild], index: BaseIndex, platform: Platform
 ) -> Credit:
-    """How `claim` stands to what the layers show: `hits`, known builds below the image, deepest
-    first. A digest decides where it is known, else the name.
+    """Return the credit that the layers give to `claim`.
+
+    `hits`: the known builds below the image, deepest first. The claim's digest decides where a
+    known build has it, else the name does.
     """
     depth = len(hits[0].diff_ids) if hits else 0
     deepest = [build for build in hits if len(build.diff_ids) == depth]
@@ -132,9 +141,11 @@ def judge_claim(
 
 
 def other_system(claim: Claim, config: ImageConfig, index: BaseIndex) -> tuple[str, str] | None:
-    """The family of every known build of what is claimed, and the image's release of another.
+    """Return the system of what is claimed and the image's own, where they contradict each other.
 
-    None where either is not told: no layer was compared, so that a release alone says nothing.
+    The first is the one family of all known builds (`debian`), the second the image's release of
+    another family (`alpine 3.20`). None where either is not known, or where only the release
+    differs: no layer was compared, and a base moves from release to release.
     """
     name = claim.reference.repository.name if claim.reference else ""
     named = [build for build in index.on(config.platform) if _repository(build) == name]
@@ -147,7 +158,10 @@ def other_system(claim: Claim, config: ImageConfig, index: BaseIndex) -> tuple[s
 
 
 def claim_digests(build: BaseBuild) -> tuple[Digest, ...]:
-    """What a claim may call a build: its index's digest or its platform's (image-spec#822)."""
+    """Return the digests by which a claim may name a build.
+
+    It may be that of the index, of the platform's manifest or of its config (image-spec#822).
+    """
     return build.digest, build.manifest, build.config
 
 
@@ -158,11 +172,11 @@ def _judge_repository(
     index: BaseIndex,
     platform: Platform,
 ) -> Credit:
-    """The tag that is named is not among the hits: what of its repository?"""
+    """Return the credit of a claim whose tag is not among the hits: its repository decides."""
     name = reference.repository.name
     same = [build for build in deepest if _repository(build) == name]
     if same:
-        # a tag that moved on before we first saw it may have served this build
+        # the tag may have served this build before we first saw the tag
         fits = any(may_be(reference.effective_tag, build.version) for build in same)
         return Credit.SUPPORTED if fits else Credit.CONTRADICTED
     if any(_repository(build) == name for build in hits):
@@ -179,7 +193,8 @@ def _judge_repository(
 
 
 def _below(builds: Iterable[BaseBuild], index: BaseIndex) -> set[str]:
-    """The repositories of everything known that any of the builds stands on."""
+    """Return the repositories of all known builds that any of `builds` is built on, or is."""
+    # many builds have the same layers: each stack is looked up once
     contents = {(build.platform, build.diff_ids) for build in builds}
     return {
         _repository(other)
@@ -191,6 +206,7 @@ def _below(builds: Iterable[BaseBuild], index: BaseIndex) -> set[str]:
 def _placed(
     known: Sequence[BaseBuild], deepest: Sequence[BaseBuild], hits: Sequence[BaseBuild]
 ) -> Credit:
+    """Return the credit of a claim whose digest is that of the `known` builds."""
     manifests = {build.manifest for build in known}
     if any(build.manifest in manifests for build in deepest):
         return Credit.SUPPORTED
@@ -204,6 +220,10 @@ def _placed(
 
 
 def _pair(kind: ClaimKind, values: Mapping[str, str]) -> Claim | None:
+    """Return the claim that the base name and base digest in `values` make, or None.
+
+    A name that is no reference counts as not given.
+    """
     name, digest = values.get(_NAME, ""), values.get(_DIGEST, "")
     try:
         reference = Reference.parse(name) if name and name != "scratch" else None
@@ -216,7 +236,11 @@ def _pair(kind: ClaimKind, values: Mapping[str, str]) -> Claim | None:
 
 
 def _materials(part: PlatformImage) -> Iterator[Claim]:
-    """The images of provenance about this very manifest; of a copy it says nothing."""
+    """Yield a claim for each image that provenance of this very manifest lists.
+
+    Provenance of another manifest, which a copy may carry, is left out. A list without images is
+    the claim that there is no base.
+    """
     for attestation in part.attestations:
         if attestation.statement is None or not attestation.is_about(part.digest):
             continue
@@ -235,6 +259,7 @@ def _materials(part: PlatformImage) -> Iterator[Claim]:
 
 
 def _is_inherited(claim: Claim, deepest: Sequence[BaseBuild]) -> bool:
+    """Return True where the label is one that the base has, too: the image only inherited it."""
     return claim.kind is ClaimKind.LABEL and str(claim) in {b.claimed_base for b in deepest}
 
 
@@ -243,13 +268,13 @@ def _repository(build: BaseBuild) -> str:
 
 
 def may_be(tag: str | None, version: str | None) -> bool:
-    """False where the numbers of `tag` rule out that it served `version`."""
+    """Return True unless the numbers of `tag` rule out that it served `version`."""
     stated, actual = version_numbers(tag or ""), version_numbers(version or "")
     return not stated or not actual or actual[: len(stated)] == stated
 
 
 def version_numbers(text: str) -> tuple[str, ...]:
-    """The dotted numbers that a tag or version begins with: `3.12-slim` gives ("3", "12")."""
+    """Return the numbers that a tag or version begins with: ("3", "12") for `v3.12-slim`, or ()."""
     head = text.removeprefix("v").partition("-")[0].partition("+")[0]
     parts = head.split(".")
     return tuple(parts) if all(part.isdecimal() for part in parts) else ()

@@ -1,6 +1,6 @@
-"""Whether a base's tag still serves the build that an image stands on, and how far it went since.
+"""Whether a base's tag still serves the build that an image is built on, and how far it moved.
 
-Only one platform's manifest counts: an index moves for other platforms and attestations, too.
+Only the manifest of one platform counts: an index also moves for other platforms and attestations.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ __all__ = ["builds_behind", "currency", "is_recompressed"]
 
 
 def currency(base: BaseBuild, family: Sequence[BaseBuild]) -> tuple[BaseVerdict, BaseBuild | None]:
-    """The verdict on an exact match, and what the tag serves now (None: it is served no more).
+    """Return the verdict on an exact match, and the build that the tag serves now.
 
-    `family`: every known build of the tag for the platform, oldest first; never empty. Unknown
-    where nobody ever saw what the tag serves.
+    `family`: every known build of the tag for the platform, oldest first; never empty. The build
+    is None where the tag is no longer served, and where nobody ever saw what it serves (then the
+    verdict is `unknown`).
     """
     serving = [build for build in family if not build.ended]
     if not serving:
@@ -32,7 +33,7 @@ def currency(base: BaseBuild, family: Sequence[BaseBuild]) -> tuple[BaseVerdict,
 
 
 def builds_behind(base: BaseBuild, family: Sequence[BaseBuild]) -> int:
-    """How many other builds the tag served after this one."""
+    """Return how many builds with other content the tag served after `base`; 0 where not known."""
     manifests = [build.manifest for build in family]
     if base.manifest not in manifests:
         return 0
@@ -41,14 +42,14 @@ def builds_behind(base: BaseBuild, family: Sequence[BaseBuild]) -> int:
 
 
 def is_recompressed(base: BaseBuild, part: PlatformImage) -> bool:
-    """True where the image stores the base's layers as other bytes than the base does."""
+    """Return True where the image stores the base's layers as other bytes than the base does."""
     stored = part.manifest.layers if part.manifest else ()
     own = [layer.digest for layer in stored[: len(base.layers)]]
     return bool(own) and own != [digest for digest, _ in base.layers]
 
 
 def _is_same_content(base: BaseBuild, current: BaseBuild) -> bool:
-    """True for a mirror's or builder's other packing of the same layers and settings."""
+    """Return True for the same layers and settings, however a mirror or builder packed them."""
     return base.diff_ids == current.diff_ids and (
         base.config == current.config or not compare_steps(base.history, current.history).differs
     )

@@ -1,4 +1,4 @@
-"""Builds of known bases, found by chain_id: which of them an image's layers stand on."""
+"""Known builds of bases, found by chain_id: which of them are below an image's layers."""
 
 from __future__ import annotations
 
@@ -24,42 +24,46 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseIndex:
-    """Builds by platform and chain_id, in the order given. Made by `index_builds`."""
+    """Known builds of bases, for look-ups. `index_builds` makes it."""
 
     by_chain: Mapping[_Key, tuple[BaseBuild, ...]] = field(default_factory=dict)
+    """By platform and the chain_id of all layers, in the order given."""
     by_platform: Mapping[_Runs, tuple[BaseBuild, ...]] = field(default_factory=dict)
+    """In the order given."""
     by_reference: Mapping[str, tuple[BaseBuild, ...]] = field(default_factory=dict)
+    """By canonical name with the tag, oldest first."""
 
     def below(self, platform: Platform, diff_ids: Sequence[Digest]) -> tuple[BaseBuild, ...]:
-        """Every build whose layers are the image's bottom layers, or all of them; deepest first."""
+        """Return builds whose layers are the image's bottom layers, or all; deepest first."""
         hits: list[BaseBuild] = []
         for chain_id in reversed(chain_ids(diff_ids)):
             hits += self.by_chain.get((_runs(platform), chain_id), ())
         return tuple(hits)
 
     def on(self, platform: Platform) -> tuple[BaseBuild, ...]:
-        """Every build for one platform."""
+        """Return every build for one platform, in the order given."""
         return self.by_platform.get(_runs(platform), ())
 
     def base_of(self, config: ImageConfig) -> BaseBuild | None:
-        """The deepest build that the image adds to: never the image itself."""
+        """Return the deepest build that the image adds to, never the image itself; or None."""
         hits = self.below(config.platform, config.diff_ids)
         above = [build for build in hits if _is_below(build, config)]
         depth = max((len(build.diff_ids) for build in above), default=0)
         deepest = [build for build in above if len(build.diff_ids) == depth]
+        # a base that only adds settings to another has the same layers, but a longer history
         fitting = [build for build in deepest if is_history_prefix(build.history, config.history)]
         return max(fitting or deepest, key=lambda build: len(build.history), default=None)
 
     def of(self, reference: str, platform: Platform) -> tuple[BaseBuild, ...]:
-        """Every build of one reference for one platform, oldest first."""
+        """Return every build of one reference for one platform, oldest first."""
         found = self.by_reference.get(reference, ())
         return tuple(build for build in found if _runs(build.platform) == _runs(platform))
 
 
 def index_builds(builds: Iterable[BaseBuild]) -> BaseIndex:
-    """Index builds for many look-ups. Builds that served one manifest under one name are joined.
+    """Return an index of `builds`. Those of one manifest under one name are joined.
 
-    A build of nothing but empty layers is left out: it would be below every image.
+    A build of nothing but empty layers is left out: it would be below unrelated images.
     """
     joined: dict[tuple[str, Platform, Digest], BaseBuild] = {}
     for build in builds:
@@ -75,12 +79,12 @@ def index_builds(builds: Iterable[BaseBuild]) -> BaseIndex:
 
 
 def solid(diff_ids: Iterable[Digest]) -> int:
-    """How many layers hold anything: empty ones are shared by unrelated images."""
+    """Return how many layers hold anything: unrelated images share the empty ones."""
     return sum(diff_id not in EMPTY_LAYER_DIFF_IDS for diff_id in diff_ids)
 
 
 def common_layers(one: Sequence[Digest], other: Sequence[Digest]) -> int:
-    """How many bottom layers two images share."""
+    """Return how many bottom layers two images share."""
     count = 0
     for first, second in zip(one, other, strict=False):
         if first != second:
@@ -90,9 +94,10 @@ def common_layers(one: Sequence[Digest], other: Sequence[Digest]) -> int:
 
 
 def base_steps(config: ImageConfig, build: BaseBuild) -> int:
-    """How many history entries of the image are its base's.
+    """Return how many history entries of the image are its base's.
 
-    Where dates or words were rewritten, those up to its last layer, and the settings after it.
+    Where a tool rewrote the history's dates or words, those up to the base's last layer count, and
+    the settings after it that are still the same.
     """
     if build.history and is_history_prefix(build.history, config.history):
         return len(build.history)
@@ -103,7 +108,7 @@ def base_steps(config: ImageConfig, build: BaseBuild) -> int:
 
 
 def _end_of_layers(history: Sequence[HistoryEntry], layers: int) -> int:
-    """How many entries there are up to the one that made so many layers; 0 where none did."""
+    """Return how many entries it takes to make so many layers; 0 where the history has fewer."""
     for number, entry in enumerate(history if layers else ()):
         layers -= not entry.empty_layer
         if not layers:
@@ -112,12 +117,13 @@ def _end_of_layers(history: Sequence[HistoryEntry], layers: int) -> int:
 
 
 def _is_one_step(pair: tuple[HistoryEntry, HistoryEntry]) -> bool:
+    """Return True where both entries are the same setting, which makes no layer."""
     one, other = pair
     return other.empty_layer and step_text(one) == step_text(other)
 
 
 def is_history_prefix(base: Sequence[HistoryEntry], image: Sequence[HistoryEntry]) -> bool:
-    """True where the image's history begins with the whole of the base's, dates included."""
+    """Return True where the image's history begins with all of the base's, dates included."""
     return len(base) <= len(image) and all(
         (one.created_by, _second(one), one.empty_layer)
         == (other.created_by, _second(other), other.empty_layer)
@@ -126,11 +132,12 @@ def is_history_prefix(base: Sequence[HistoryEntry], image: Sequence[HistoryEntry
 
 
 def _second(entry: HistoryEntry) -> datetime | None:
-    """When the step was made, to the second: a local engine tells no more."""
+    """Return when the step was made, to the second: local engines cut what is finer."""
     return entry.created_at.replace(microsecond=0) if entry.created_at else None
 
 
 def _is_below(build: BaseBuild, config: ImageConfig) -> bool:
+    """Return True where the image adds something to the build: layers, or settings at least."""
     if len(build.diff_ids) < len(config.diff_ids):
         return True
     history = build.history
@@ -138,7 +145,10 @@ def _is_below(build: BaseBuild, config: ImageConfig) -> bool:
 
 
 def _runs(platform: Platform) -> _Runs:
-    """What must agree: Windows' own builds share layers where they do, whatever `os.version`."""
+    """Return what an image and its base must agree in.
+
+    `os.version` is left out: where images of two Windows builds share layers, that counts.
+    """
     return platform.os, platform.architecture, platform.variant or ""
 
 
@@ -152,7 +162,7 @@ def _grouped(
 
 
 def _join(one: BaseBuild, other: BaseBuild) -> BaseBuild:
-    """One manifest that a tag served under several index digests: one build."""
+    """Return as one build what a tag served as one manifest under several index digests."""
     newer = max(one, other, key=_age)
     seen = [at for build in (one, other) for at in (build.first_seen, build.last_seen) if at]
     return replace(
@@ -165,5 +175,5 @@ def _join(one: BaseBuild, other: BaseBuild) -> BaseBuild:
 
 
 def _age(build: BaseBuild) -> tuple[datetime, datetime]:
-    """When it was served; a build without dates is older than any that was seen."""
+    """Return when a build was served, to sort by: one without dates is older than any with."""
     return build.first_seen or _NEVER, build.last_seen or _NEVER

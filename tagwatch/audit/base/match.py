@@ -1,6 +1,6 @@
 """Matching an image to the base it is built on: by layers, deepest first, platform by platform.
 
-Layers decide; labels, annotations and provenance are claims that break ties, or are reported.
+Layers decide. Labels, annotations and provenance are claims: they break ties, or are reported.
 """
 
 from __future__ import annotations
@@ -46,28 +46,28 @@ _NAMES_ONE = (ClaimKind.DOCKERFILE, ClaimKind.ANNOTATION, ClaimKind.LABEL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchContext:
-    """What a match may rest on beside the layers.
-
-    `rank`: see `Rank`; None: every known build is of an approved base. `is_base`: the image is
-    what a `FROM` names, so that it is itself the base of what will be built. `claims`: what is
-    known from elsewhere, such as the Dockerfile that the image was built from. `audited`: the
-    platforms that were to be read; another that was not read is no gap (None: nor is any, where
-    at least one was read).
-    """
+    """Everything that a match may rest on beside the layers."""
 
     rank: Rank | None = None
+    """None: every known build is of an approved base."""
     is_base: bool = False
+    """True where a `FROM` names the image, so that it is itself the base of what will be built."""
     claims: tuple[Claim, ...] = ()
+    """Claims from elsewhere, such as the Dockerfile that the image was built from."""
     audited: tuple[Platform, ...] | None = None
+    """The platforms that were to be read: another that was not read is no gap.
+
+    None: no platform is a gap where at least one was read.
+    """
 
     def place(self, reference: str) -> int | None:
-        """The place among the approved bases; None where `reference` is not approved."""
+        """Return the place among the approved bases; None where `reference` is not approved."""
         return 0 if self.rank is None else self.rank(reference)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Subject:
-    """One platform's image with all that is said of it."""
+    """One platform's image with everything that a match goes by."""
 
     image: Image
     part: PlatformImage
@@ -75,10 +75,12 @@ class _Subject:
     index: BaseIndex
     context: MatchContext
     claims: tuple[Claim, ...]
+    """Those of the context first; of an image that is a base itself only its own name."""
     is_itself: bool
+    """True where the image is a base: a `FROM` names it, or the policy does."""
 
     def verb(self, base: BaseBuild) -> str:
-        """How its sentence begins: what a FROM names will be built upon."""
+        """Return how the sentence begins; of what a `FROM` names, the build is yet to come."""
         if self.context.is_base:
             return "Builds on"
         is_base = self.is_itself and base.manifest == self.part.digest
@@ -88,10 +90,11 @@ class _Subject:
 def match_bases(
     image: Image, index: BaseIndex, context: MatchContext | None = None
 ) -> tuple[BaseMatch, ...]:
-    """The base of every platform of an image that was read or should have been, in its order."""
+    """Return the base of each platform that was read or should have been, in the image's order."""
     context = context or MatchContext()
     read = [part for part in image.platforms if part.config is not None]
     wanted = context.audited if context.audited is not None else ()
+    # where nothing was read, and nobody says what should have been, every platform tells why
     if not read and (context.audited is None or image.index is None):
         read = list(image.platforms)
     return tuple(
@@ -104,7 +107,7 @@ def match_bases(
 def match_base(
     image: Image, part: PlatformImage, index: BaseIndex, context: MatchContext | None = None
 ) -> BaseMatch:
-    """The base of one platform of an image. Never raises; what cannot be known is said."""
+    """Return the base of one platform of an image. Never raises: it says what is not known."""
     context = context or MatchContext()
     platform = platform_name(part.platform)
     if part.config is None:
@@ -117,7 +120,7 @@ def match_base(
         config=part.config,
         index=index,
         context=context,
-        # what a base says of its own base is not about what will be built on it
+        # what a base claims of its own base says nothing of the images that are built on it
         claims=_own_claims(image) if itself else (*context.claims, *find_claims(image, part)),
         is_itself=itself,
     )
@@ -127,12 +130,13 @@ def match_base(
 
 
 def _is_itself(image: Image, context: MatchContext) -> bool:
-    """True where the image is a base: a `FROM` names it, or the policy does."""
+    """Return True where the image is a base: a `FROM` names it, or the policy does."""
     name = canonical_name(image.reference)
     return context.is_base or (context.rank is not None and context.place(name) is not None)
 
 
 def _own_claims(image: Image) -> tuple[Claim, ...]:
+    """Return the claim that a base makes of itself: its name and tag, and its digest."""
     parsed = parse_or_none(image.reference)
     if parsed is None or parsed.effective_tag is None:
         return (Claim(kind=ClaimKind.DOCKERFILE, digest=image.digest),)
@@ -140,11 +144,12 @@ def _own_claims(image: Image) -> tuple[Claim, ...]:
 
 
 def _hits(subject: _Subject, *, itself: bool) -> tuple[BaseBuild, ...]:
-    """Known builds below the image, deepest first; the image itself only where it is a base."""
+    """Return known builds below the image, deepest first; itself only where it is a base."""
     config = subject.config
     hits = subject.index.below(config.platform, config.diff_ids)
     own = repository_of(subject.image.reference)
     if not itself:
+        # a build of its own repository with all its layers is the image itself under some name
         return tuple(
             build
             for build in hits
@@ -159,6 +164,7 @@ def _hits(subject: _Subject, *, itself: bool) -> tuple[BaseBuild, ...]:
 
 
 def _with_hits(subject: _Subject, hits: Sequence[BaseBuild]) -> BaseMatch:
+    """Return the match where known builds are below the image."""
     ranked = _by_depth(subject, hits)
     base = ranked[0][0]
     standings = {
@@ -189,12 +195,12 @@ def _with_hits(subject: _Subject, hits: Sequence[BaseBuild]) -> BaseMatch:
 def _placed(
     subject: _Subject, base: BaseBuild, naming: Mapping[Claim, Credit], found: BaseMatch
 ) -> BaseMatch:
-    """The layers are those of `base`: is that what was said, and does its tag still serve it?"""
+    """Return `found` completed for `base`: do the claims agree, and does its tag still serve it?"""
     family = subject.index.of(base.reference, subject.config.platform)
     if family:
         verdict, current = currency(base, family)
     else:
-        # only a base's own image is not in the index: a tag that was just read is current
+        # only a base's own image is not in the index; a tag that was just read is current
         parsed = parse_or_none(subject.image.reference)
         is_tag = parsed is not None and parsed.digest is None
         verdict, current = BaseVerdict.EXACT_CURRENT if is_tag else BaseVerdict.UNKNOWN, None
@@ -226,7 +232,7 @@ def _placed(
 
 
 def _without_hits(subject: _Subject) -> BaseMatch:
-    """No known build is below the image as a whole: what else can be said?"""
+    """Return the match where no known build is below the image as a whole."""
     config = subject.config
     claims = tuple(str(claim) for claim in subject.claims)
     nearest, shared = _nearest(subject)
@@ -260,7 +266,7 @@ def _without_hits(subject: _Subject) -> BaseMatch:
 
 
 def _no_match(subject: _Subject, layers: int) -> str:
-    """Why nothing is known: nothing to compare, nothing to compare with, or no match."""
+    """Return why nothing is known: nothing to compare, nothing to compare with, or no match."""
     if not layers:
         return "None of its layers holds anything that could tell what it is built on."
     own, listed = subject.config.platform, subject.part.platform
@@ -275,8 +281,10 @@ def _no_match(subject: _Subject, layers: int) -> str:
 
 
 def _claimed(subject: _Subject) -> Claim | None:
-    """The claim to print. Provenance counts alone where it lists one image and the history was
-    lost: else that image may have been a tool.
+    """Return the claim to report, or None.
+
+    Provenance alone counts only where it lists a single image and the history was lost: otherwise
+    that image may have been a tool.
     """
     naming = [claim for claim in subject.claims if claim.kind in _NAMES_ONE]
     if naming:
@@ -286,7 +294,7 @@ def _claimed(subject: _Subject) -> Claim | None:
 
 
 def _nearest(subject: _Subject) -> tuple[BaseBuild | None, int]:
-    """The approved build that shares most bottom layers, and how many that are not empty."""
+    """Return the approved build that shares most bottom layers, and how many that are not empty."""
     own = repository_of(subject.image.reference)
     diff_ids = subject.config.diff_ids
     best, most = None, 0
@@ -300,7 +308,7 @@ def _nearest(subject: _Subject) -> tuple[BaseBuild | None, int]:
 
 
 def _by_depth(subject: _Subject, hits: Sequence[BaseBuild]) -> list[list[BaseBuild]]:
-    """Hits by number of layers, deepest first, each ranked."""
+    """Return the hits by number of layers, deepest first, each group ranked."""
     depths: dict[int, list[BaseBuild]] = {}
     for build in hits:
         depths.setdefault(len(build.diff_ids), []).append(build)
@@ -309,8 +317,9 @@ def _by_depth(subject: _Subject, hits: Sequence[BaseBuild]) -> list[list[BaseBui
 
 
 def _ancestry(ranked: Sequence[Sequence[BaseBuild]]) -> tuple[str, ...]:
-    """From the oldest known ancestor to the base; a base that only adds settings comes after
-    the one whose layers it has.
+    """Return the names from the oldest known ancestor to the base.
+
+    A base that only adds settings to another comes after the one whose layers it has.
     """
     line: list[str] = []
     for group in reversed(ranked):
@@ -327,7 +336,7 @@ def _ancestry(ranked: Sequence[Sequence[BaseBuild]]) -> tuple[str, ...]:
 
 
 def _aliases(group: Sequence[BaseBuild], config: ImageConfig) -> tuple[str, ...]:
-    """Other names of the same layers that nothing tells apart."""
+    """Return the other names of the same layers, where nothing tells which one was meant."""
     first = group[0]
     told_apart = is_history_prefix(first.history, config.history)
     own = (first.reference, first.known_as)
@@ -338,11 +347,13 @@ def _aliases(group: Sequence[BaseBuild], config: ImageConfig) -> tuple[str, ...]
 
 
 def _is_squashed(config: ImageConfig) -> bool:
+    """Return True where the history does not say how each layer was made."""
     layers = config.layer_history
     return layers is None or not all(entry.created_by.strip() for entry in layers)
 
 
 def _claim_text(claim: Claim, standing: Credit) -> str:
+    # provenance lists tools, too: one that the layers contradict was most likely a tool
     if claim.kind is ClaimKind.PROVENANCE and standing is Credit.CONTRADICTED:
         return f"{claim} (also used to build)"
     return str(claim)

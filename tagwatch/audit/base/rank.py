@@ -1,4 +1,4 @@
-"""Which of several builds with the same layers an image is built on: who speaks for which."""
+"""The order of builds with the same layers: which of them an image is most likely built on."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ Rank = Callable[[str], int | None]
 def rank_builds(
     builds: Sequence[BaseBuild], config: ImageConfig, claims: Iterable[Claim], rank: Rank
 ) -> list[BaseBuild]:
-    """Builds of the same layers, the one that the image is built on first.
+    """Return builds of the same layers, the one that the image is most likely built on first.
 
-    The first difference decides: the longest history that begins the image's own (a base that
-    only adds settings to another has its layers); provenance of this very image; an annotation; a
-    label; the policy's order; at last the most specific tag that moves, since a full version
-    that nobody named would only hide that the base is old.
+    The first difference decides: the longest history that begins the image's own (a base that only
+    adds settings to another has the same layers); a claim by Dockerfile, annotation, provenance or
+    label, in this order; the policy's order; at last the most specific floating tag, since a full
+    version that nobody named would hide that the base is old. Builds whose history does not begin
+    the image's are left out where there are others.
     """
     said = tuple(claims)
     fitting = [build for build in builds if is_history_prefix(build.history, config.history)]
-    if not fitting:  # a history that was rewritten says nothing
+    if not fitting:  # a tool rewrote the image's history: it says nothing
         return sorted(builds, key=lambda build: _order(build, said, rank))
     return sorted(fitting, key=lambda build: (-len(build.history), _order(build, said, rank)))
 
 
 def _order(build: BaseBuild, claims: Sequence[Claim], rank: Rank) -> tuple[int, ...]:
+    """Return the sort key of a build, the likeliest first: see `rank_builds`."""
     place = rank(build.reference)
     spoken = [
         not any(_speaks_for(claim, build) for claim in claims if claim.kind is kind)
@@ -50,7 +52,10 @@ def _order(build: BaseBuild, claims: Sequence[Claim], rank: Rank) -> tuple[int, 
 
 
 def _speaks_for(claim: Claim, build: BaseBuild) -> bool:
-    """A name speaks for its tag; a digest only where no name is given, being all tags'."""
+    """Return True where the claim means this build by name, or by digest where it gives no name.
+
+    All tags that serve a digest share it, so that beside a name it tells nothing more.
+    """
     if claim.reference is not None:
         return claim.name == build.reference
     return claim.digest is not None and claim.digest in claim_digests(build)

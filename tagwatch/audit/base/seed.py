@@ -1,8 +1,8 @@
-"""Older builds of approved bases that nobody here saw being served: where they may still be read.
+"""Older builds of approved bases that this ledger never saw being served, and where to read them.
 
 A ledger that begins today knows what `python:3.12-slim` serves today. What it served before still
 has tags of its own (`3.12.3-slim`), and images name digests of it in annotations and provenance.
-Both are read when an image stands on no build that is known.
+Both are read where an image is built on no build that is known.
 """
 
 from __future__ import annotations
@@ -29,34 +29,35 @@ __all__ = ["OlderTags", "Wish", "older_tags", "wishes", "with_older_builds"]
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _NEWEST = 8
-"""How many older tags of one followed tag are read where nothing says which is meant."""
+"""How many older tags of one followed tag are read where nothing says which one is meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A build to read: a tag of an approved repository, or a digest that a claim names.
-
-    `reference`: the approved name that the build is a build of.
-    """
+    """An older build to read: a tag of an approved repository, or a digest that a claim names."""
 
     reference: Reference
+    """The approved name that it is a build of."""
     tag: str | None = None
     digest: Digest | None = None
 
 
 class OlderTags:
-    """The older tags of approved repositories that were read; each is worked out once."""
+    """The older tags of the approved repositories that were read.
+
+    Each answer is worked out once: every image asks for the same ones.
+    """
 
     def __init__(self, tables: Mapping[Repository, TagTable]) -> None:
         self._tables = tables
         self._known: dict[tuple[Repository, str], tuple[Tag, ...]] = {}
 
     def has(self, repository: Repository) -> bool:
-        """True where the repository's tags were read."""
+        """Return True where the repository's tags were read."""
         return repository in self._tables
 
     def of(self, repository: Repository, tag: str) -> tuple[Tag, ...]:
-        """See `older_tags`; of the tag "" every final version, newest first."""
+        """Return its `older_tags`; for the tag "" every final version, newest first."""
         key = (repository, tag)
         if key not in self._known:
             table = self._tables[repository]
@@ -70,11 +71,11 @@ def wishes(
     bases: Iterable[ApprovedBase],
     older: OlderTags,
 ) -> Iterator[Wish]:
-    """What to read so that each platform of `image` finds the build that it stands on.
+    """Yield what to read so that each platform of `image` finds the build that it is built on.
 
-    `matches`: what is known of its bases by now. An image names its build mostly itself: by a
-    digest, or by the version that the base's own variable (`PYTHON_VERSION`) says; else the newest
-    older tags are tried.
+    `matches`: what is known of its bases by now. Most images name their build themselves, by a
+    digest or by the version in the base's own variable (`PYTHON_VERSION`). For others the newest
+    older tags are tried, `_NEWEST` of each.
     """
     on = {match.platform: match for match in matches}
     approved = tuple(bases)
@@ -96,10 +97,10 @@ def wishes(
 
 
 def older_tags(tag: str, table: TagTable) -> tuple[Tag, ...]:
-    """The tags whose names say that `tag` stood for them, newest first.
+    """Return the tags that `tag` stood for by what their names say, newest first.
 
-    `3.12.3-slim` of `3.12-slim`, `bookworm-20260501-slim` of `bookworm-slim`. None for a tag that
-    names no release (`latest`): it may have stood for anything.
+    `3.12.3-slim` for `3.12-slim`, `bookworm-20260501-slim` for `bookworm-slim`. Empty for a tag
+    that names no release (`latest`): it may have stood for anything.
     """
     asked = table.read(tag)
     found = [other for other in table.tags.values() if _stood_for(asked, other)]
@@ -109,10 +110,10 @@ def older_tags(tag: str, table: TagTable) -> tuple[Tag, ...]:
 def with_older_builds(
     builds: Sequence[BaseBuild], bases: Iterable[ApprovedBase]
 ) -> list[BaseBuild]:
-    """`builds`, and those of older tags as builds of the followed tag that stood for them.
+    """Return `builds` with those of older tags added as builds of the tag that stood for them.
 
-    Undated, since nobody saw it; oldest first. Nothing is a build of a tag that was never read,
-    and nothing that is newer than what the tag serves now.
+    The added ones have no dates, since nobody saw them being served, and come first, oldest first.
+    A tag that was never read gets none, and none is newer than what the tag serves now.
     """
     found: list[BaseBuild] = []
     for base in bases:
@@ -125,11 +126,12 @@ def with_older_builds(
             seen = [build for build in own if build.tag == tag and not build.known_as]
             for current in _newest(seen) if older else ():
                 found += _older_builds(current, own, older)
+    # first, because `index_builds` keeps the order of builds without dates
     return [*found, *builds]
 
 
 def _newest(builds: Iterable[BaseBuild]) -> Iterable[BaseBuild]:
-    """Of each platform what the tag serves now, or served last where it is gone."""
+    """Return for each platform what the tag serves now, or served last where it is gone."""
     found: dict[Platform, BaseBuild] = {}
     for build in builds:
         other = found.get(build.platform)
@@ -139,19 +141,21 @@ def _newest(builds: Iterable[BaseBuild]) -> Iterable[BaseBuild]:
 
 
 def _served_until(build: BaseBuild) -> tuple[bool, datetime]:
+    """Return when the tag last served the build, to sort by; what it still serves comes last."""
     return not build.ended, build.last_seen or _NEVER
 
 
 def _older_builds(
     current: BaseBuild, own: Sequence[BaseBuild], older: Mapping[str, Tag]
 ) -> Iterator[BaseBuild]:
-    """Builds of older tags for the platform of `current`, which serves the tag now."""
+    """Yield builds of older tags for the platform of `current`, which the tag serves now."""
     beside = [build for build in own if build.tag in older and build.platform == current.platform]
     names = [older[build.tag] for build in beside if build.manifest == current.manifest]
     for tag in older.values():
         for build in beside:
             if build.tag != tag.text or build.manifest == current.manifest:
                 continue
+            # a tag that names the current build shows its place among them; else versions must
             if names:
                 is_before = tag < max(names)
             else:
@@ -170,6 +174,7 @@ def _older_builds(
 
 
 def _stood_for(asked: Tag, other: Tag) -> bool:
+    """Return True where the names say that `asked` served what `other` serves, now or once."""
     if asked.words != other.words or other.is_prerelease:
         return False
     if asked.kind is Kind.VERSION:
@@ -180,13 +185,13 @@ def _stood_for(asked: Tag, other: Tag) -> bool:
 
 
 def _stands_on(match: BaseMatch, repository: Repository) -> bool:
-    """True where the layers are those of a build of this very repository."""
+    """Return True where the layers are those of a build of this very repository."""
     base = match.base
     return match.is_exact and base is not None and base.reference.startswith(f"{repository.name}:")
 
 
 def _claimed(claims: Iterable[Claim], base: ApprovedBase) -> Iterator[Wish]:
-    """Approved names that the image gives: the digest beside them, else the tag."""
+    """Yield what approved names in the claims lead to: the digest beside the name, else the tag."""
     for claim in claims:
         named = claim.reference
         if named is None or named.effective_tag is None or not base.names(named):
@@ -194,7 +199,7 @@ def _claimed(claims: Iterable[Claim], base: ApprovedBase) -> Iterator[Wish]:
         reference = replace(named, digest=None)
         if claim.digest is not None:
             yield Wish(reference=reference, digest=claim.digest)
-        elif not base.tags:
+        elif not base.tags:  # listed tags are read without a wish
             yield Wish(reference=reference, tag=named.effective_tag)
 
 
@@ -206,6 +211,11 @@ def _by_version(
     *,
     is_open: bool,
 ) -> Iterator[Wish]:
+    """Yield older tags of each tag that the base lists.
+
+    Those of the version that the image states, else the newest ones where `is_open`: the layers
+    have not shown its base yet.
+    """
     for tag in base.tags:
         reference = Reference(repository=repository, tag=tag)
         older = older_of.of(repository, tag)
@@ -214,7 +224,7 @@ def _by_version(
             (n for n, one in enumerate(older) if stated and one.version == stated.version), None
         )
         if place is not None:
-            # newer ones count how far the image is behind
+            # the newer ones, up to `max_behind`, show how far the image is behind
             newer = older[max(place - (base.max_behind or 0), 0) : place]
             chosen = (*newer, older[place])
         else:
@@ -225,7 +235,10 @@ def _by_version(
 def _of_any_tag(
     config: ImageConfig, repository: Repository, older: OlderTags, *, is_open: bool
 ) -> Iterator[Wish]:
-    """Of a base whose every tag is approved: those of the version that the image inherited."""
+    """Yield tags of a base whose every tag is approved.
+
+    Those of the version that the image inherited, else the newest ones where `is_open`.
+    """
     final = older.of(repository, "")
     stated = version_evidence(config, repository.path)
     found = tuple(tag for tag in final if stated and tag.version == stated.version)
@@ -236,5 +249,6 @@ def _of_any_tag(
 
 
 def _final_versions(table: TagTable) -> tuple[Tag, ...]:
+    """Return every version tag that is no pre-release, newest first."""
     found = [tag for tag in table.tags.values() if tag.kind is Kind.VERSION]
     return tuple(sorted((tag for tag in found if not tag.is_prerelease), reverse=True))

@@ -29,24 +29,25 @@ __all__ = [
 
 
 _ALIASES = 3
+"""How many other names a sentence gives; the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distance:
-    """How far a build is from the one that its tag serves now, in layers that are not empty.
-
-    `replaced`: layers of the old build that the new one has not; `added`: how many more the new
-    one has. `size`: how many stored bytes more; None where not known.
-    """
+    """The distance from a build to what its tag serves now, in layers that are not empty."""
 
     shared: int
+    """The bottom layers that both have."""
     replaced: int
+    """The other layers of the old build."""
     added: int
+    """How many layers more the new build has; 0 where it has fewer."""
     size: int | None
+    """How many stored bytes more the new build has; negative: fewer; None: not known."""
 
 
 def distance_between(base: BaseBuild, current: BaseBuild) -> Distance:
-    """From the build that was used to the current one."""
+    """Return the distance from the build that was used to the current one."""
     old, new = base.diff_ids, current.diff_ids
     common = common_layers(old, new)
     known = bool(base.layers and current.layers)
@@ -59,9 +60,10 @@ def distance_between(base: BaseBuild, current: BaseBuild) -> Distance:
 
 
 def base_words(base: BaseBuild, aliases: Sequence[str] = (), *, recompressed: bool) -> str:
-    """`python:3.12-slim = 3.12.3 (served 2026-05-02..2026-06-01, layers match 4/4)`.
+    """Return what a base is, when its tag served it, and which other names it may have.
 
-    `aliases`: other names of the same layers, which nothing tells apart from it.
+    `python:3.12-slim = 3.12.3 (served 2026-05-02..2026-06-01, layers match 4/4)`. `aliases`: other
+    names of the same layers, where nothing tells which one was meant.
     """
     matched = solid(base.diff_ids)
     version = f" = {base.version}" if base.version else ""
@@ -77,7 +79,7 @@ def base_words(base: BaseBuild, aliases: Sequence[str] = (), *, recompressed: bo
 
 
 def served_sentence(base: BaseBuild, verdict: BaseVerdict, current: BaseBuild | None) -> str:
-    """What the base's tag serves now, and how far that is from the build that was used."""
+    """Return what the base's tag serves now, and how far that is from the build that was used."""
     if verdict is BaseVerdict.EXACT_RETIRED:
         return "That tag is no longer served."
     if current is None:
@@ -94,7 +96,7 @@ def served_sentence(base: BaseBuild, verdict: BaseVerdict, current: BaseBuild | 
 
 
 def partial_sentence(nearest: BaseBuild, shared: int, layers: int) -> str:
-    """The image begins like a known build and goes on otherwise."""
+    """Return the sentence for an image that begins like a known build and goes on differently."""
     first = "layer" if shared == 1 else layers_words(shared)
     text = f"Starts with the first {first} of {_short(nearest.reference)}"
     version = f" = {nearest.version}" if nearest.version else ""
@@ -105,7 +107,7 @@ def partial_sentence(nearest: BaseBuild, shared: int, layers: int) -> str:
 
 
 def beyond_sentence(base: BaseBuild, diff_ids: Sequence[Digest], claim: Claim) -> str:
-    """The layers show an ancestor only; what is said to lie between is a build never seen."""
+    """Return the sentence for layers that show only an ancestor of what is claimed."""
     left = layers_words(solid(diff_ids) - solid(base.diff_ids))
     return (
         f"Starts with {base_words(base, recompressed=False)}; it says it is built on "
@@ -114,7 +116,7 @@ def beyond_sentence(base: BaseBuild, diff_ids: Sequence[Digest], claim: Claim) -
 
 
 def other_system_sentence(claim: Claim, known: str, own: str) -> str:
-    """What is claimed is known, and is of another family of systems than the bottom layer."""
+    """Return the sentence for a known base of another family of systems than the bottom layer."""
     return (
         f"Says it is built on {claim_words(claim)}, every known build of which is {known}, "
         f"but its own bottom layer is {own}."
@@ -122,13 +124,13 @@ def other_system_sentence(claim: Claim, known: str, own: str) -> str:
 
 
 def claim_words(claim: Claim, *, with_digest: bool = False) -> str:
-    """`python:3.12-slim (label)`."""
+    """Return what a claim names and where it was found: `python:3.12-slim (label)`."""
     digest = f"@{short_digest(claim.digest)}" if with_digest and claim.digest else ""
     return f"{_short(claim.name)}{digest} ({claim.kind})"
 
 
 def layers_words(count: int) -> str:
-    """`1 layer`, `3 layers`."""
+    """Return a count of layers: `1 layer`, `3 layers`."""
     return f"{count} layer{'' if count == 1 else 's'}"
 
 
@@ -173,7 +175,7 @@ def _stored(build: BaseBuild) -> int:
 
 
 def _short(reference: str) -> str:
-    """A canonical reference as people write it."""
+    """Return a canonical reference as people write it."""
     try:
         return str(Reference.parse(reference))
     except InvalidReferenceError:

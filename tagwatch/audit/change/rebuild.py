@@ -1,6 +1,6 @@
-"""Was it the same build? Steps and config of two images of one version, above what they stand on.
+"""Whether two images come from one build: their steps above the base, and their configs, compared.
 
-Layers are not compared: a real rebuild runs every step again and makes every layer anew.
+Layers are not compared: a real rebuild runs every step again, and each step makes a new layer.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ __all__ = ["BuildComparison", "RebuildOutcome", "compare_builds"]
 
 _ROOT_USERS = frozenset({"", "0", "root", "0:0", "root:root"})
 _SHOWN = 90
+"""How many characters of a step or command a reason shows."""
 _MOST_NAMES = 5
+"""How many names of variables and settings a reason gives."""
 _NAME = re.compile(r"([A-Za-z_]\w*)[= ]")
 _RUN_SETTINGS = (
     "working_dir",
@@ -41,10 +43,11 @@ _RUN_SETTINGS = (
     "volumes",
     "onbuild",
 )
+"""What decides how a container runs, beside its entrypoint, cmd, user and environment."""
 
 
 class RebuildOutcome(StrEnum):
-    """What a comparison of two builds came to."""
+    """The outcome of a comparison of two builds."""
 
     SAME = "same"
     DIFFERENT = "different"
@@ -53,18 +56,20 @@ class RebuildOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildComparison:
-    """`reason` is the rest of a sentence. `base_stands`: both stand on the same base layers."""
+    """The answer of a comparison of two builds."""
 
     outcome: RebuildOutcome
     reason: str
+    """The rest of a sentence, secrets masked."""
     base_stands: bool = False
+    """True where both are built on the same base layers."""
 
 
 def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> BuildComparison:
     """Compare build steps above the base, entrypoint, cmd and user of two images.
 
-    Without a known base on both sides the boundary is the first layer not shared; steps that
-    differ below a presumed boundary only make the answer unclear.
+    Without a known base on both sides the boundary is the first layer that is not shared. Steps
+    that differ below a presumed boundary only make the answer unclear.
     """
     changed = _changed_config(old, new)
     if changed:
@@ -113,7 +118,11 @@ def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> Buil
 def _without_base(
     old: ImageConfig, new: ImageConfig, old_base: BaseBuild | None, new_base: BaseBuild | None
 ) -> RebuildOutcome:
-    """Where do steps differ that are not equal as a whole, when the base is only presumed?"""
+    """Return the outcome for steps that differ somewhere, where the base is only presumed.
+
+    The same where they agree above a root of one family of systems; different where they differ
+    above the presumed bases, too; else unclear.
+    """
     rootless = compare_steps(
         old.history[root_boundary(old.history) :], new.history[root_boundary(new.history) :]
     )
@@ -141,6 +150,7 @@ def _answer(steps: StepComparison, text: str, *, base_stands: bool) -> BuildComp
 
 
 def _changed_config(old: ImageConfig, new: ImageConfig) -> str:
+    """Return how entrypoint, cmd and user changed, or ""."""
     pairs = (("entrypoint", old.entrypoint, new.entrypoint), ("cmd", old.cmd, new.cmd))
     parts = [
         f"{name} ({_words(before)} to {_words(after)})"
@@ -153,7 +163,7 @@ def _changed_config(old: ImageConfig, new: ImageConfig) -> str:
 
 
 def _made_otherwise(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> str:
-    """What is to be said of the steps that make layers, beside a config that changed, or ""."""
+    """Return how the steps that make layers differ, to add to a config that changed, or ""."""
     if _gap(old, "old") or _gap(new, "new"):
         return ""
     old_base, new_base = bases.base_of(old), bases.base_of(new)
@@ -173,7 +183,10 @@ def _made_otherwise(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> str
 
 
 def _unexplained(old: ImageConfig, new: ImageConfig) -> str:
-    """What runs otherwise though no step was changed: somebody edited the config itself."""
+    """Return the settings that changed and that no step explains, or "", masked.
+
+    Then somebody edited the config itself.
+    """
     pairs = [
         (field.replace("_", " "), getattr(old, field), getattr(new, field))
         for field in _RUN_SETTINGS
@@ -195,19 +208,20 @@ def _unexplained(old: ImageConfig, new: ImageConfig) -> str:
 
 
 def _tells_environment(config: ImageConfig) -> bool:
-    """True where the history tells every variable, the base's too; builders set PATH unasked.
+    """Return True where the history tells every variable, the base's included.
 
-    Jib, ko and Bazel write no settings into the history.
+    Builders set PATH without a step. Jib, ko and Bazel write no settings into the history.
     """
     return config.env.keys() <= _told_names(config.history) | {"PATH"}
 
 
 def _told_names(history: Iterable[HistoryEntry]) -> frozenset[str]:
-    """Every word of the steps that may be a variable that is set."""
+    """Return every word of the steps that may be the name of a variable that they set."""
     return frozenset(name for entry in history for name in _NAME.findall(step_text(entry)))
 
 
 def _setting(name: str, env: Mapping[str, str]) -> str | None:
+    """Return a variable as a normalised step: a new date or checksum in it is no change."""
     return normalized_step(f"ENV {name}={env[name]}") if name in env else None
 
 
@@ -220,7 +234,7 @@ def _user(config: ImageConfig) -> str:
 
 
 def _gap(config: ImageConfig, side: str) -> str:
-    """Why the history of an image cannot say what was done, or ""."""
+    """Return why the history of an image cannot say what was done, or ""."""
     if not config.history:
         return f"the {side} image has no history"
     layers = config.layer_history
@@ -236,7 +250,7 @@ def _gap(config: ImageConfig, side: str) -> str:
 
 
 def _layer_boundary(history: Sequence[HistoryEntry], layers: int) -> int:
-    """How many entries make the first `layers` layers."""
+    """Return how many entries make the first `layers` layers; all where the history has fewer."""
     if not layers:
         return 0
     for number, entry in enumerate(history):
@@ -249,6 +263,10 @@ def _layer_boundary(history: Sequence[HistoryEntry], layers: int) -> int:
 def _stands(
     old: ImageConfig, old_base: BaseBuild | None, new_base: BaseBuild | None, shared: int
 ) -> bool:
+    """Return True where both images are built on the same base layers.
+
+    Without a known base, any bottom layer that they share and that is not empty counts as one.
+    """
     if old_base is not None and new_base is not None:
         return old_base.diff_ids == new_base.diff_ids
     known = old_base or new_base
@@ -258,7 +276,7 @@ def _stands(
 
 
 def _unknown_text(old: BaseBuild | None, new: BaseBuild | None) -> str:
-    """Why the boundary between base and image is presumed."""
+    """Return why the boundary between base and image is only presumed."""
     if old is not None or new is not None:
         return f"what the {'new' if new is None else 'old'} image stands on is not known"
     return "its base is not known"
@@ -281,7 +299,7 @@ def _bases_text(old: BaseBuild, new: BaseBuild) -> str:
 
 
 def _aside(steps: StepComparison) -> str:
-    """What has another value and counts as the same: somebody may want to know."""
+    """Return what has another value but counts as the same, in brackets, or ""."""
     names = [mask_text(name) for name in steps.renewed if name]
     if len(names) < len(steps.renewed):
         names.append("checksums")
@@ -296,7 +314,8 @@ def _steps_text(steps: StepComparison) -> str:
     count = max(len(steps.added), len(steps.removed))
     pairs = [pair for pair in paired(steps.removed, steps.added) if pair[0] != pair[1]]
     old, new = min(pairs, key=_is_setting)
-    if old is None or new is None:  # they may be one step: what went is told with what came
+    # what went and what came may be one step, changed too much to be paired: both are shown
+    if old is None or new is None:
         old = old or next((before for before, after in pairs if after is None), None)
         new = new or next((after for before, after in pairs if before is None), None)
     differ = "step differs" if count == 1 else "steps differ"
@@ -304,12 +323,12 @@ def _steps_text(steps: StepComparison) -> str:
 
 
 def _is_setting(pair: tuple[str | None, str | None]) -> bool:
-    """False for a step that makes a layer: that is what to tell first."""
+    """Return True where no step of the pair makes a layer: the others are shown first."""
     return not any(text and text.startswith(("RUN", "COPY", "ADD")) for text in pair)
 
 
 def _told(old: str | None, new: str | None) -> Iterator[str]:
-    """A step that went, one that came, or what became of one."""
+    """Yield the step that went and the one that came, masked, cut, and marked `-` and `+`."""
     masked = [None if text is None else mask_text(text) for text in (old, new)]
     before, after = masked
     if before is not None and after is not None:

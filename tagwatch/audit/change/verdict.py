@@ -1,6 +1,7 @@
-"""Judging a change: which verdict a tag's step from one image to another deserves, and why.
+"""The judgement of a move: which verdict a tag's step from one image to another gets, and why.
 
-Kept apart from the value (`audit.model.history`), so that reading a stored verdict costs nothing.
+Kept apart from the value (`audit.model.history`), so that reading a stored verdict loads none of
+this.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from tagwatch.value import dataclass, field, replace
 
 __all__ = ["ChangeContext", "explain_change"]
 
-# from harmless to grave: of several platforms the gravest speaks
+# from harmless to grave: of several platforms, the gravest verdict is the change's
 _GRAVITY = (
     Verdict.IDENTICAL,
     Verdict.METADATA_ONLY,
@@ -51,21 +52,21 @@ _GRAVITY = (
 
 _SOURCE_LABELS = ("org.opencontainers.image.version", "org.opencontainers.image.revision")
 _SHOWN = 40
+"""How many characters of a label a reason shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeContext:
-    """What else a verdict may rest on.
-
-    `bases`: builds of approved bases. `immutable`: the policy says that this tag must not move.
-    `audited`: the platforms that were to be read (None: all); another that was not read is no
-    gap. `platform`: the one to tell the whole by.
-    """
+    """Everything that a verdict may rest on beside the two images."""
 
     bases: BaseIndex = field(default_factory=BaseIndex)
+    """Known builds of approved bases."""
     immutable: bool = False
+    """True where the policy says that the tag must not move."""
     audited: tuple[Platform, ...] | None = None
+    """The platforms that were to be read (None: all): another that was not read is no gap."""
     platform: Platform | None = None
+    """The platform that comes first in the diff, where both images have it; None: linux/amd64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +83,9 @@ def explain_change(
     at: datetime,
     context: ChangeContext | None = None,
 ) -> Change:
-    """Why `tag` went from one image to the other, with the whole diff.
+    """Explain why `tag` went from one image to the other, with the whole diff.
 
-    Of several platforms the gravest verdict is the change's. Never raises: what was not read
+    Of several platforms, the gravest verdict is the change's. Never raises: what was not read
     makes the verdict `unknown`, and `reason` says what was missing.
     """
     context = context or ChangeContext()
@@ -131,7 +132,7 @@ def _judge_whole(images: ImageComparison, judged: Mapping[str, _Judgement]) -> _
 
 
 def _judge_index(images: ImageComparison) -> _Judgement:
-    """No audited platform moved: what else is there in the index that did?"""
+    """Judge a move of the index alone: no audited platform moved."""
     moved = [platform_name(pair.platform) for pair in images.platforms if not pair.is_same]
     if moved:
         reason = f"only platforms that are not audited moved: {', '.join(moved)}"
@@ -150,6 +151,11 @@ def _judge_index(images: ImageComparison) -> _Judgement:
 def _judge_platform(
     pair: PlatformComparison, images: ImageComparison, context: ChangeContext
 ) -> _Judgement:
+    """Judge the move of one platform.
+
+    Gaps come first. Then the cheap answers: one config, a moved version, equal layers and settings.
+    Only what is left needs the builds compared.
+    """
     old, new = pair.old, pair.new
     if old.manifest is None or new.manifest is None or pair.layers is None:
         return _Judgement(verdict=Verdict.UNKNOWN, reason=old.problem or new.problem)
@@ -184,7 +190,7 @@ def _judge_platform(
 
 
 def _layer_gap(part: PlatformImage, side: str) -> str:
-    """What keeps an image's layers from being compared, or ""."""
+    """Return what keeps an image's layers from being compared, or ""."""
     stored = part.manifest.layers if part.manifest else ()
     if not part.config or not stored or len(stored) == len(part.config.diff_ids):
         return ""
@@ -197,7 +203,7 @@ def _layer_gap(part: PlatformImage, side: str) -> str:
 def _judge_stored(
     layers: LayerComparison, labels: Sequence[str] = (), *, history: bool = False
 ) -> _Judgement:
-    """The same file systems and the same way to run: what is left is how they are stored."""
+    """Judge images with equal layers and settings by how they are stored, and by their labels."""
     if layers.recompressed:
         count = len(layers.recompressed)
         reason = f"{count} of {len(layers.shared)} layers are stored otherwise, with equal content"
@@ -214,7 +220,7 @@ def _judge_stored(
 
 
 def _judge_versions(old: str | None, new: str | None) -> _Judgement | None:
-    """The verdict where the version moved; None where it is the same or not known."""
+    """Return the judgement where the version moved; None where it is the same or not known."""
     if old is None or new is None or old == new:
         return None
     text = f"version {old} to {new}"
@@ -227,9 +233,9 @@ def _judge_versions(old: str | None, new: str | None) -> _Judgement | None:
 
 
 def _source(old: ImageConfig, new: ImageConfig, reference: str) -> str:
-    """What the labels say of another source under the same build steps, or "".
+    """Return what the labels say of another source under the same build steps, or "".
 
-    A base's labels, which its children inherit, say it of the base.
+    Labels that the image inherited tell the source of its base, and are left out.
     """
     if names_another(new.labels, repository_of(reference)):
         return ""
@@ -248,6 +254,7 @@ def _judge_builds(
     *,
     immutable: bool,
 ) -> _Judgement:
+    """Return what a comparison of two builds means for a tag whose version did not move."""
     named = None not in versions
     still = f"still version {versions[1]}, " if named else ""
     unnamed = "" if named else "; no version is named"
@@ -279,8 +286,9 @@ def _judge_builds(
 def _versions(
     pair: PlatformComparison | None, images: ImageComparison
 ) -> tuple[str | None, str | None]:
-    """Both versions from one kind of evidence: what the caller knows, what the images state, or
-    the tag, where it is a full version itself.
+    """Return both versions from one kind of evidence: two kinds may word one version differently.
+
+    What the caller knows; else what the images state; else the tags that are full versions.
     """
     if images.old.version is not None and images.new.version is not None:
         return images.old.version, images.new.version
@@ -292,7 +300,7 @@ def _versions(
 
 
 def _is_passed_over(pair: PlatformComparison, context: ChangeContext) -> bool:
-    """True for a platform that nobody audits and that therefore was not read."""
+    """Return True for a platform that nobody audits and that therefore was not read."""
     if context.audited is None or not (pair.old.problem or pair.new.problem):
         return False
     if pair.platform == UNKNOWN_PLATFORM:  # a lone manifest: a chart, or its config was not read
@@ -301,7 +309,7 @@ def _is_passed_over(pair: PlatformComparison, context: ChangeContext) -> bool:
 
 
 def _no_platform(images: ImageComparison) -> str:
-    """The problem where one side's platform is not even known, or ""."""
+    """Return the problem where not even the platform of one side is known, or ""."""
     if images.platforms:
         return ""
     parts = (*images.old.platforms, *images.new.platforms)
@@ -309,6 +317,7 @@ def _no_platform(images: ImageComparison) -> str:
 
 
 def _platforms_text(images: ImageComparison, judged: Mapping[str, _Judgement]) -> str:
+    """Return which platforms were added and dropped, and what became of the others."""
     parts = [
         f"{', '.join(platform_name(platform) for platform in platforms)} {word}"
         for word, platforms in (("added", images.added), ("dropped", images.dropped))

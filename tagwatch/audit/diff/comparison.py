@@ -20,10 +20,10 @@ __all__ = ["ImageComparison", "PlatformComparison", "compare_images", "platform_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformComparison:
-    """One platform that both images have. What could not be compared is None and listed.
+    """One platform that both images have. What could not be compared is None.
 
-    A platform whose manifest digest is the same compares as equal even where nothing of it was
-    read.
+    A platform with the same manifest digest on both sides compares as equal, even where nothing of
+    it was read.
     """
 
     platform: Platform
@@ -34,6 +34,7 @@ class PlatformComparison:
     steps: StepComparison | None = None
     packages: PackageDiff | None = None
     not_compared: tuple[Gap, ...] = ()
+    """What could not be compared, and why."""
 
     @property
     def is_same(self) -> bool:
@@ -42,7 +43,7 @@ class PlatformComparison:
 
     @property
     def os_releases(self) -> tuple[str, str]:
-        """The operating system's release on both sides (`debian bookworm`); "" where not told.
+        """The operating system's release on both sides (`debian bookworm`); "" where not known.
 
         Both from one kind of evidence: a config says `bookworm` where an SBOM says `12`.
         """
@@ -63,23 +64,25 @@ class PlatformComparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageComparison:
-    """Two images. `platforms` are those of both, the one asked for (else linux/amd64) first."""
+    """Two images side by side."""
 
     old: Image
     new: Image
     platforms: tuple[PlatformComparison, ...] = ()
+    """Those that both images have, the one asked for (else linux/amd64) first."""
     added: tuple[Platform, ...] = ()
     dropped: tuple[Platform, ...] = ()
     lagging: tuple[Lagging, ...] = ()
+    """Platforms of the new image that are behind its others."""
 
     @property
     def primary(self) -> PlatformComparison | None:
-        """The platform that the whole is told by; None where the images share no platform."""
+        """The platform that stands for the whole image; None where the images share no platform."""
         return self.platforms[0] if self.platforms else None
 
 
 def compare_images(old: Image, new: Image, *, platform: Platform | None = None) -> ImageComparison:
-    """Compare two images. `platform`: the one to tell the whole by, where both have it."""
+    """Compare two images. `platform`: the one that comes first, where both have it."""
     pairs, dropped, added = _pair(old.platforms, new.platforms)
     pairs.sort(key=lambda pair: _rank(pair[1].platform, platform or LINUX_AMD64))
     platforms = tuple(_compare_platform(before, after) for before, after in pairs)
@@ -94,17 +97,17 @@ def compare_images(old: Image, new: Image, *, platform: Platform | None = None) 
 
 
 def platform_name(platform: Platform) -> str:
-    """`os/architecture[/variant]`, with the build of an operating system that has several."""
+    """Return `os/architecture[/variant]`, with the operating system's build where it names one."""
     return f"{platform} {platform.os_version}" if platform.os_version else str(platform)
 
 
 def _pair(
     old: Sequence[PlatformImage], new: Sequence[PlatformImage]
 ) -> tuple[list[tuple[PlatformImage, PlatformImage]], list[PlatformImage], list[PlatformImage]]:
-    """Pairs of both sides, the old without a partner, the new without one.
+    """Return the pairs of both sides, the old without a partner, and the new without one.
 
-    Windows images come once a build (`os.version` 10.0.20348.…): builds are paired first, and
-    where one image of a platform is left on either side, those two.
+    Windows images come once a build (`os.version` 10.0.20348.…). Equal builds are paired first;
+    then, where a platform has one image left on either side, those two.
     """
     pairs: list[tuple[PlatformImage, PlatformImage]] = []
     left, right = list(old), list(new)
@@ -124,6 +127,7 @@ def _pair(
 
 
 def _platform_key(platform: Platform, *, with_build: bool) -> tuple[str, str, str, str]:
+    """Return what both sides of a pair must agree in; of `os.version` the first three numbers."""
     build = ".".join((platform.os_version or "").split(".")[:3]) if with_build else ""
     return platform.os, platform.architecture, platform.variant or "", build
 
@@ -170,7 +174,7 @@ def _history_gaps(old: ImageConfig, new: ImageConfig) -> Iterator[Gap]:
 
 
 def _lagging(platforms: Sequence[PlatformComparison], new: Image) -> Iterator[Lagging]:
-    """Platforms of the new image behind its newest version, or that stayed while others moved."""
+    """Yield platforms of the new image behind its newest version, or left where others moved."""
     stated: dict[Platform, StatedVersion] = {}
     for image in new.platforms:
         if found := stated_version(image, new.reference):

@@ -1,4 +1,4 @@
-"""Image configs side by side: what a container would run as, before and after."""
+"""Image configs side by side: how a container would run, before and after."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ RUN_FIELDS = (
 VOLATILE_LABELS = frozenset(
     {"org.opencontainers.image.created", "org.opencontainers.image.revision"}
 )
+"""Labels that only tell when, and from which commit, an image was built: each build has others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class ConfigComparison:
 
     @property
     def changed_labels(self) -> frozenset[str]:
-        """Labels that differ, save those that only tell when and from which commit."""
+        """Labels that differ, except `VOLATILE_LABELS`."""
         return self.labels.names - VOLATILE_LABELS
 
 

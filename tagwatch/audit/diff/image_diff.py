@@ -1,4 +1,4 @@
-"""What is told of a comparison: secrets masked and long texts cut, before they reach anything."""
+"""The diff of a comparison: secrets are masked and long texts cut before anything gets them."""
 
 from __future__ import annotations
 
@@ -33,13 +33,17 @@ from tagwatch.image.manifest import Manifest
 
 __all__ = ["diff_of"]
 
-# more is nobody's build; they are counted all the same
+# no real build has more; what is left out is still counted
 _MAX_STEPS = 500
 _MAX_STEP_CHARACTERS = 1_000
 
 
 def diff_of(comparison: ImageComparison, verdicts: Mapping[str, Verdict]) -> ImageDiff:
-    """Return the diff as it is told. `verdicts`: platform name -> verdict."""
+    """Return the diff of a comparison, masked and cut.
+
+    The primary platform comes first, then the others that moved. `verdicts`: platform name →
+    verdict; the primary's is not used (see `PlatformDiff.verdict`).
+    """
     primary = comparison.primary
     others = [pair for pair in comparison.platforms[1:] if not pair.is_same]
     return ImageDiff(
@@ -118,7 +122,7 @@ def _recompressed(pair: LayerPair) -> Recompressed:
 
 
 def _short_type(media_type: str) -> str:
-    """`tar+gzip` of any media type for layers."""
+    """Return the short form of any media type for layers: `tar+gzip`."""
     short = "tar" + media_type.rpartition(".tar")[2]
     return short.replace(".", "+") if ".tar" in media_type else media_type
 
@@ -131,7 +135,7 @@ def _size(pair: PlatformComparison) -> SizeDiff | None:
 
 
 def _sized(part: PlatformImage) -> Manifest | None:
-    """The manifest, where its sizes are those of all layers: a local engine's tells none."""
+    """Return the manifest where it gives the size of each layer: a local engine's gives none."""
     diff_ids = part.config.diff_ids if part.config else ()
     return None if part.manifest and diff_ids and not part.manifest.layers else part.manifest
 
@@ -179,7 +183,7 @@ def _created(config: ImageConfig) -> str:
 
 
 def _steps(steps: StepComparison) -> StepDiff:
-    """Steps that differ; of a long one that became another, the part where it did."""
+    """Return the steps that differ; of a long one that changed, only the part that did."""
     removed = [mask_text(text) for text in steps.removed[:_MAX_STEPS]]
     added = [mask_text(text) for text in steps.added[:_MAX_STEPS]]
     shown = {text: cut(text, _MAX_STEP_CHARACTERS) for text in (*removed, *added)}
@@ -206,6 +210,6 @@ def _not_compared(comparison: ImageComparison) -> Iterator[Gap]:
     for pair in comparison.platforms:
         primary = pair is comparison.primary
         name = "" if primary else f" of {platform_name(pair.platform)}"
-        # what was not read of a platform that did not move is no gap
+        # of a platform that did not move nothing had to be read, except of the primary
         for gap in pair.not_compared if primary or not pair.is_same else ():
             yield gap if name in gap.what else Gap(what=gap.what + name, why=gap.why)

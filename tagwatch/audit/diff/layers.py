@@ -1,7 +1,7 @@
-"""Layers of two images side by side: shared, moved, removed, added, and stored otherwise.
+"""Layers of two images side by side: shared, moved, removed, added, and recompressed.
 
-A layer is its diff_id (the bytes of its tar); its digest names stored, compressed bytes. A layer is
-shared where its whole chain is: the same diff_ids from the bottom up (config.md, "ChainID").
+Layers are equal by diff_id (the bytes of the tar); a digest names stored, compressed bytes. A layer
+is shared where its whole chain is: the same diff_ids from the bottom up (config.md, "ChainID").
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ __all__ = ["Layer", "LayerComparison", "LayerPair", "compare_layers", "layers_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """A layer at `position` (0 is the bottom). `size`: stored bytes. None: not known."""
+    """A layer of an image. None: not known."""
 
     position: int
+    """0 is the bottom."""
     diff_id: Digest | None = None
     digest: Digest | None = None
     size: int | None = None
+    """Stored bytes."""
     media_type: str = ""
     created_by: str = ""
+    """Its build step; "" where no history tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +41,19 @@ class LayerPair:
 
     @property
     def is_recompressed(self) -> bool:
-        """True where the same tar is stored as other bytes."""
+        """True where the two store the same tar as different bytes."""
         digests = (self.old.digest, self.new.digest)
         return None not in digests and digests[0] != digests[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerComparison:
-    """`shared`: the common bottom. `moved`: the same layer over another one, or elsewhere."""
+    """The layers of two images, by where they are."""
 
     shared: tuple[LayerPair, ...] = ()
+    """The common bottom."""
     moved: tuple[LayerPair, ...] = ()
+    """The same layer over another one, or elsewhere."""
     removed: tuple[Layer, ...] = ()
     added: tuple[Layer, ...] = ()
 
@@ -59,22 +64,22 @@ class LayerComparison:
 
     @property
     def is_stored_known(self) -> bool:
-        """False where one side, such as an engine, does not tell how it stores its layers."""
+        """False where one side, such as a local engine, does not tell how it stores its layers."""
         pairs = (*self.shared, *self.moved)
         return all(None not in (pair.old.digest, pair.new.digest) for pair in pairs)
 
     @property
     def differs(self) -> bool:
-        """True where the file systems are made of other layers, or of the same in other order."""
+        """True where the layers of the two are not the same ones in the same order."""
         return bool(self.moved or self.removed or self.added)
 
 
 def layers_of(image: PlatformImage) -> tuple[Layer, ...]:
-    """The layers of one platform, bottom first, as far as manifest and config tell."""
+    """Return the layers of one platform, bottom first, as far as manifest and config tell."""
     diff_ids = image.config.diff_ids if image.config else ()
     stored = image.manifest.layers if image.manifest else ()
     history = image.config.layer_history if image.config else None
-    # where the two disagree about the number of layers, nothing says which belongs to which
+    # where the two have different numbers of layers, nothing says which belongs to which
     if diff_ids and len(stored) != len(diff_ids):
         stored = ()
     return tuple(
@@ -91,13 +96,14 @@ def layers_of(image: PlatformImage) -> tuple[Layer, ...]:
 
 
 def compare_layers(old: Sequence[Layer], new: Sequence[Layer]) -> LayerComparison:
-    """Compare by diff_id; by digest where one side's diff_ids are not known."""
+    """Compare layers by diff_id; by digest where a diff_id is not known."""
     by_diff_id = all(layer.diff_id is not None for layer in (*old, *new))
     before = [layer.diff_id if by_diff_id else layer.digest for layer in old]
     after = [layer.diff_id if by_diff_id else layer.digest for layer in new]
     common = 0
     while common < min(len(old), len(new)) and before[common] == after[common]:
         common += 1
+    # one layer may lie in an image several times: each occurrence is paired once, bottom first
     waiting: dict[Digest | None, deque[Layer]] = {}
     for key, layer in zip(before[common:], old[common:], strict=True):
         waiting.setdefault(key, deque()).append(layer)

@@ -1,6 +1,6 @@
-"""Evidence, gathered: what is remembered of a repository becomes what rules may know of a target.
+"""The evidence of a target, gathered from the memory of its repository.
 
-Pure: what is remembered comes in as a `Memory`, whose parts may be read lazily.
+Pure: all that is known comes in as a `Memory`, whose parts may be read lazily.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ from tagwatch.value import replace
 __all__ = ["dated", "gather"]
 
 _MAX_INTERVALS = 20
+"""How many intervals of a tag, the newest, its evidence holds."""
 _TOLD_FOR = timedelta(days=30)
-"""How long an imported list of what a publisher builds is taken to be true."""
+"""How long an imported list of what a publisher builds is believed."""
 
 
 def gather(
@@ -50,10 +51,10 @@ def gather(
     bases: Callable[[Image], tuple[BaseMatch, ...]],
     at: datetime,
 ) -> Evidence:
-    """All that is known of what `target` names; its reference must be resolved.
+    """Return all that is known of what `target` names; the target must have a reference.
 
-    `bases` matches an image against the known builds of bases; it is asked where the image's
-    documents were read.
+    `platforms`: those to judge. `bases` matches an image against the known builds of bases; it is
+    called once at most, where the image was read.
     """
     reference, key = target.reference, evidence_key(target)
     assert reference is not None
@@ -88,9 +89,9 @@ def gather(
 
 
 def dated(evidence: Evidence, target: Target, memory: Memory, *, at: datetime) -> Evidence:
-    """`evidence` of `target` with all that depends on dates: its past, its support, its lifecycle.
+    """Return `evidence` with all that depends on dates: past, support and lifecycle of the tag.
 
-    Where nothing but time went by since it was gathered, that is what `gather` would make again.
+    Where nothing but time has passed since `evidence` was gathered, `gather` would return the same.
     """
     own, resolution = _own_tag(target, evidence.resolution), evidence.resolution
     supported = _supported(own, memory, at)
@@ -111,13 +112,13 @@ def dated(evidence: Evidence, target: Target, memory: Memory, *, at: datetime) -
 
 
 def _own_tag(target: Target, resolution: Resolution) -> str | None:
-    """The tag whose past is told: the one that is named, else the one that it comes to."""
+    """Return the tag whose past counts: the one that `target` names, else the resolved one."""
     named = target.reference.effective_tag if target.reference and not target.selector else None
     return named or resolution.tag
 
 
 def _image(reference: Reference, target: Target, memory: Memory) -> Image | None:
-    """The image that a pull of `reference` would get, as far as it was read."""
+    """Return the image that a pull of `reference` would get, as far as it was read."""
     digest = reference.digest
     if digest is None:
         tag: str | None = reference.effective_tag
@@ -132,9 +133,9 @@ def _image(reference: Reference, target: Target, memory: Memory) -> Image | None
 def _claims(
     image: Image | None, repository: Repository, tag: str | None
 ) -> tuple[VersionEvidence, ...]:
-    """What the first platform that was read says of its version: its config, else its SBOM.
+    """Return the version that the first platform that was read states: by config, else by SBOM.
 
-    An SBOM is never asked for here: it speaks where a rule or a diff had it read.
+    Nothing asks for an SBOM here: it counts where a rule or a diff had it read.
     """
     part = next((one for one in image.platforms if one.config), None) if image else None
     if part is None or part.config is None:
@@ -146,7 +147,7 @@ def _claims(
 
 
 def _audited(image: Image | None, platforms: Iterable[Platform]) -> tuple[PlatformImage, ...]:
-    """The platforms that are judged: those asked for; the first where none of them is offered."""
+    """Return the platforms to judge: those asked for; the first where none of them is offered."""
     if image is None:
         return ()
     found = {one.digest: one for platform in platforms if (one := image.on(platform)) is not None}
@@ -156,7 +157,10 @@ def _audited(image: Image | None, platforms: Iterable[Platform]) -> tuple[Platfo
 def _unreadable(
     image: Image | None, audited: Iterable[PlatformImage], reference: Reference
 ) -> Iterator[Failure]:
-    """What was read and is beyond us: every night, for it is not read again."""
+    """Yield a failure for each document that was read and cannot be understood.
+
+    Every run reports them from here: what is stored is not read again, so no crawl does.
+    """
 
     def failure(what: str, hint: str) -> Failure:
         return Failure(
@@ -190,6 +194,7 @@ def _facts(image: PlatformImage, reference: Reference) -> PlatformFacts:
     assert config is not None
     stated = stated_version(image, reference.canonical)
     secrets = leaks_in_env(config.env)
+    # reports show these fields: whatever looks secret is masked here
     return PlatformFacts(
         platform=image.platform,
         digest=image.digest,
@@ -219,7 +224,7 @@ def _attestations(image: Image | None) -> tuple[str, ...]:
 
 
 def _supported(tag: str | None, memory: Memory, at: datetime) -> bool | None:
-    """Whether the publisher's own list still names the tag; None: no list, or an old one."""
+    """Return True where the publisher's list still names the tag; None: no list, or an old one."""
     told = [one for one in memory.intervals.get(tag or "", ()) if one.kind is Seen.COMMITTED]
     if not told:
         return None
@@ -235,6 +240,7 @@ def _lifecycle(
     supported: bool | None,
     at: datetime,
 ) -> str | None:
+    """Return the lifecycle of a tag beside the other tags of its line; None: nothing to say."""
     if tag is None or not past:
         return None
     lifecycle = classify(past, memory.line_beside(tag), at=at, supported=supported)

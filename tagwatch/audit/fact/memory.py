@@ -1,4 +1,4 @@
-"""What is remembered of one repository, as the judgement takes it; its parts may be read lazily."""
+"""The memory of one repository, as the judgement takes it; its parts may be read lazily."""
 
 from __future__ import annotations
 
@@ -20,36 +20,37 @@ from tagwatch.image.tag_table import TagTable
 __all__ = ["Memory"]
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: what is looked up often is indexed once
+@dataclass(frozen=True, kw_only=True)  # no slots: the indexes below are cached in it
 class Memory:
-    """What is known of one repository.
-
-    `table`: its tags, with digests as far as they were asked. `is_listed`: the names are whole, so
-    that a tag that is not there does not exist; `absent`: tags that answered 404 themselves.
-    `at`: when the registry was read last (None: never). `pins`: whether a digest is still served.
-    `intervals`: every tag's past, oldest first.
-    """
+    """Everything that is known of one repository."""
 
     repository: Repository
     at: datetime | None
+    """When the registry was read last; None: never."""
     table: TagTable
+    """Its tags, with those digests that were asked."""
     is_listed: bool
+    """True where all names are known: a tag that is not among them does not exist."""
     intervals: Mapping[str, tuple[Interval, ...]]
+    """Each tag's past, oldest first."""
     change_of: Callable[[str], Change | None]
+    """Returns the newest change of a tag."""
     documents: Mapping[Digest, Document]
     absent: frozenset[str] = frozenset()
+    """Tags that answered 404 themselves."""
     pins: Mapping[Digest, bool] = field(default_factory=dict)
+    """Whether a digest is still served; one that nobody asked is not in it."""
     failures: tuple[Failure, ...] = ()
 
     def past_tags_of(self, digest: Digest) -> frozenset[str]:
-        """Every tag that served `digest` at some time."""
+        """Return every tag that served `digest` at some time."""
         return frozenset(self._tags_of.get(digest, ()))
 
     def line_beside(self, tag: str) -> Iterator[Interval]:
-        """The last interval of every other tag in the line of `tag`, what began last first.
+        """Yield the last interval of every other tag in the line of `tag`, the newest first.
 
-        Unfinished versions are passed over, unless `tag` is one: what is released does not go on
-        with them.
+        Unfinished versions are left out unless `tag` is one itself: a line of releases does not go
+        on with them.
         """
         asked = self.table.read(tag)
         for interval in self._lines.get(asked.line, ()):
@@ -59,18 +60,20 @@ class Memory:
                 yield interval
 
     def _is_unfinished(self, tag: Tag) -> bool:
+        """Return True for a pre-release or a development version."""
         return tag.is_prerelease or self.table.is_development(tag)
 
     @cached_property
     def listed_in_tags(self) -> frozenset[Digest | None]:
-        """What the indexes list that tags serve now; None among it: one of them is not known."""
+        """The digests in the indexes that tags serve now; with None where one is not known."""
         served = {digest for digest in self.table.digests.values() if digest is not None}
         return frozenset(chain.from_iterable(map(self._listed_in, served)))
 
     def _listed_in(self, digest: Digest) -> Iterable[Digest | None]:
+        """Return the digests that an index lists, none for a manifest; (None,): it is not known."""
         document = self.documents.get(digest)
         if document is not None and document.media_type in SCHEMA1_TYPES:
-            return ()  # it is of one platform, and lists none
+            return ()  # a manifest of one platform, which lists none
         try:
             found = parse_manifest(document.raw, document.media_type) if document else None
         except InvalidDocumentError:
@@ -81,6 +84,7 @@ class Memory:
 
     @cached_property
     def _tags_of(self) -> Mapping[Digest, set[str]]:
+        """The tags that ever served each digest. Built once: every pin of a repository asks it."""
         found: dict[Digest, set[str]] = {}
         for tag, past in self.intervals.items():
             for interval in past:
@@ -89,7 +93,7 @@ class Memory:
 
     @cached_property
     def _lines(self) -> Mapping[tuple[str, ...], list[Interval]]:
-        """The last interval of each tag, by line, what began last first."""
+        """The last interval of each tag, by line, the newest (by `first_seen`) first."""
         found: dict[tuple[str, ...], list[Interval]] = {}
         for tag, past in self.intervals.items():
             found.setdefault(self.table.read(tag).line, []).extend(past[-1:])

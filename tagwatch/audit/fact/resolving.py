@@ -1,6 +1,6 @@
-"""What a target is, from what is remembered of its repository: resolved, absent, or not known.
+"""Resolving a target from the memory of its repository: it is resolved, absent, or not known.
 
-That something does not exist is said only where a registry said so.
+Only where a registry says that something does not exist is it called absent.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ __all__ = [
 ]
 
 _FULL_VERSION = 3
+"""How many numbers make a full version: no longer tag is expected to say more."""
 _UNREAD = frozenset({"invalid-document", "too-many-tags"})
+"""Codes of failures where the registry did answer: they explain nothing that is unavailable."""
 
 
 def resolve(
     target: Target, reference: Reference, memory: Memory, claims: tuple[VersionEvidence, ...]
 ) -> Resolution:
-    """What `target` is now; `claims`: what its image says of its own version."""
+    """Return what `target` is now; `claims`: what its image says of its own version."""
     repository, tag = memory.repository, reference.effective_tag
     if target.selector:
         answer = resolve_selector(
@@ -62,10 +64,11 @@ def resolve(
 def _without_names(
     answer: Resolution, tag: str | None, memory: Memory, claims: tuple[VersionEvidence, ...]
 ) -> Resolution:
-    """The answer where the repository's names are not known: `6.2` alone is no version.
+    """Return `answer` corrected for a repository whose names are not known.
 
-    A tag of three numbers says itself what it is, and so does another one with its digest; for a
-    shorter one there may be a longer name that nobody saw, so only the image's own claim counts.
+    A tag of three numbers tells its version itself, and so does another tag with the same digest.
+    Of a shorter tag (`6.2`) there may be a longer name that nobody saw, so that only the image's
+    own claim counts.
     """
     by_its_own_name = answer.basis is Basis.ALIAS and answer.tag == tag and answer.version
     if not by_its_own_name or len(memory.table.read(tag or "").release) >= _FULL_VERSION:
@@ -88,10 +91,10 @@ def _without_names(
 
 
 def _is_known_absent(tag: str | None, target: Target, memory: Memory) -> bool:
-    """True where the registry says that there is no such thing; a refusal says nothing.
+    """Return True where the registry says that there is no such thing; a refusal says nothing.
 
-    A repository that is not found and never was is absent; one that was there may be hidden now.
-    A tag that no list has and that could not be asked is not known to be absent.
+    A repository that is not found and was never read is absent; one that was read before may be
+    hidden now. A tag that no list has and that could not be asked is not known to be absent.
     """
     if tag is not None and any(one.tag == tag for one in memory.failures):
         return False
@@ -103,6 +106,7 @@ def _is_known_absent(tag: str | None, target: Target, memory: Memory) -> bool:
 
 
 def _is_nowhere(memory: Memory) -> bool:
+    """Return True where the registry says that there is no such repository."""
     return any(one.tag is None and one.code == "not-found" for one in memory.failures)
 
 
@@ -124,15 +128,19 @@ def _resolve_digest(
     memory: Memory,
     claims: tuple[VersionEvidence, ...],
 ) -> Resolution:
-    """What a pinned digest is: a tag that serves it now, one that did, or what its config says."""
+    """Return what a pinned digest is.
+
+    By a tag that serves it now, else by one that did, else by what its image claims.
+    """
     there = memory.pins.get(digest)
     group = memory.table.groups.get(digest, ())
     now = {tag.text for tag in group}
     before = memory.past_tags_of(digest) - now
     table = memory.table
     if not group and before:
+        # as if those tags still served it, so that the most exact of them names the version
         table = TagTable.of({**memory.table.digests, **dict.fromkeys(before, digest)})
-    # a tag that has left this digest says what it is now, not what it was
+    # where a tag serves the digest now, one that moved on since says nothing of it
     named = now or before
     name = reference.tag if reference.tag in named else min(named, default=None)
     if name is not None:
@@ -168,11 +176,10 @@ def _resolve_digest(
 
 
 def may_have_served(tag: Tag, known: Iterable[Tag]) -> bool:
-    """False only where the versions that the digest is known by are none that `tag` ever means.
+    """Return False only where no version that the digest is known by can ever have been `tag`.
 
     `known`: the tags that serve the digest or did. `6.2` was 6.2.20 one day, and `latest` was every
-    release; `6.2` never was 7.2.1 or 6.2.20-alpine. A digest that no version is known of may be
-    anything.
+    release; `6.2` never was 7.2.1 or 6.2.20-alpine. A digest without known version may be anything.
     """
     versions = [other for other in known if other.kind is Kind.VERSION]
     if not versions or tag.kind not in (Kind.VERSION, Kind.WORD):
@@ -188,7 +195,7 @@ def may_have_served(tag: Tag, known: Iterable[Tag]) -> bool:
 
 
 def pin_of(reference: Reference, memory: Memory) -> Pin | None:
-    """What is known of the digest in `reference`; see `Pin`."""
+    """Return what is known of the digest in `reference`, see `Pin`; None where it has none."""
     digest, tag = reference.digest, reference.tag
     if digest is None:
         return None
@@ -202,6 +209,7 @@ def pin_of(reference: Reference, memory: Memory) -> Pin | None:
         elif served or now:
             known = (memory.table.read(other) for other in (*served, *now))
             by_tag = None if may_have_served(memory.table.read(tag), known) else False
+    # only where every tag and its digest is known can we say that no tag serves this one
     whole = memory.is_listed and None not in memory.table.digests.values()
     within = _is_within_a_tag(digest, memory) if whole and not (now or child) else None
     return Pin(
@@ -213,9 +221,9 @@ def pin_of(reference: Reference, memory: Memory) -> Pin | None:
 
 
 def _is_within_a_tag(digest: Digest, memory: Memory) -> bool | None:
-    """True where the digest is listed in what some tag serves; None: not known.
+    """Return True where an index that some tag serves now lists the digest; None: not known.
 
-    An index is in no other one: no tag's index need be looked into then.
+    No index lists another one: for the digest of an index nothing else is read.
     """
     if read_image(digest, memory.documents).index is not None:
         return False
@@ -226,7 +234,7 @@ def _is_within_a_tag(digest: Digest, memory: Memory) -> bool | None:
 
 
 def _is_child_of(digest: Digest, tag: str | None, memory: Memory) -> bool | None:
-    """True where the digest is one platform of what the tag serves; None: not known."""
+    """Return True where the digest is one platform of what the tag serves now; None: not known."""
     current = memory.table.digests.get(tag) if tag else None
     if current is None:
         return None

@@ -1,8 +1,9 @@
 """Credentials that an image carries: in its environment, and in the build steps it records.
 
-Only names leave this module. Images hold much that merely sounds secret (signing keys to verify
-with, checksums, paths of secret files, limits of tokens), so a name counts only with a value that
-may be one, and a harmless name only where the value has the form of a known token.
+Only names leave this module, never values. Images hold much that merely sounds secret (keys to
+verify signatures with, checksums, paths of secret files, limits of tokens), so a name that sounds
+secret counts only with a value that may be a secret, and any other name only where the value has
+the form of a known token.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tagwatch.image.image_config import HistoryEntry
 __all__ = ["leak_of", "leaks_in_env", "leaks_in_steps"]
 
 _MAX_TEXT = 8_192
+"""How many characters of a step are searched: an image may hold any length."""
 
 _NAMES = re.compile(
     r"(?i)passw(?:or)?d|passphrase|secret|token|credential|api_?key|access_?key|private_?key"
@@ -37,7 +39,7 @@ _ASSIGNMENT = re.compile(r"(?:^| )([A-Za-z_]\w*)=(.*?)(?= [A-Za-z_]\w*=|$)", re.
 
 
 def leak_of(name: str, value: str) -> Leak | None:
-    """The leak that `name=value` is, if it is one.
+    """Return the leak that `name=value` is, or None.
 
     >>> leak_of("NPM_TOKEN", "s3cr3t"), leak_of("PYTHON_SHA256", "ab12"), leak_of("MAX_TOKENS", "9")
     (Leak(name='NPM_TOKEN', is_token=False), None, None)
@@ -52,14 +54,14 @@ def leak_of(name: str, value: str) -> Leak | None:
 
 
 def leaks_in_env(env: Mapping[str, str]) -> tuple[Leak, ...]:
-    """Variables that every container of the image starts with, by name."""
+    """Return the leaks among the variables that every container starts with, by name."""
     return tuple(sorted(filter(None, (leak_of(name, value) for name, value in env.items()))))
 
 
 def leaks_in_steps(history: Iterable[HistoryEntry]) -> tuple[Leak, ...]:
-    """Build arguments whose values the builder wrote down, and variables that were set once.
+    """Return the leaks among recorded build arguments and among variables that a step set, by name.
 
-    Commands themselves are not searched: they name what they are given.
+    The commands themselves are not searched: they only name the variables that they use.
     """
     return tuple(sorted({leak for entry in history for leak in _of_step(entry.created_by)}))
 
@@ -74,6 +76,7 @@ def _of_step(text: str) -> Iterator[Leak]:
 
 
 def _may_be_secret(value: str) -> bool:
+    """Return True unless the value is empty, a path, an address, a variable or a placeholder."""
     if not value or "$" in value or value.startswith(("/", "./", "~", "http://", "https://")):
         return False
     return _PLACEHOLDER.fullmatch(value) is None

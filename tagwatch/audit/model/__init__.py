@@ -1,1 +1,1 @@
-"""The values that the judgement speaks in; they import no other floor of the room."""
+"""The values that all of the judgement uses; this floor imports no other floor of the room."""

@@ -1,4 +1,4 @@
-"""Which approved base an image stands on, by layers: labels and annotations are claims."""
+"""The approved base that an image is built on. Layers decide; labels and annotations are claims."""
 
 from __future__ import annotations
 
@@ -12,15 +12,22 @@ __all__ = ["BaseMatch", "BaseVerdict", "MatchedBase"]
 
 
 class BaseVerdict(StrEnum):
-    """What is known of an image's base (`facts` of the policy, section 2)."""
+    """The verdict on what an image is built on."""
 
     EXACT_CURRENT = "exact-current"
+    """The layers show the base, and its tag still serves this build."""
     EXACT_STALE = "exact-stale"
+    """The layers show the base, but its tag now serves another build."""
     EXACT_RETIRED = "exact-retired"
+    """The layers show the base, but its tag no longer serves any build for this platform."""
     CLAIMED = "claimed"
+    """Only a claim names the base; the layers do not show it."""
     CONFLICT = "conflict"
+    """The layers contradict the claim."""
     PARTIAL = "partial"
+    """Only some of a base's layers are found, or the claim names a deeper base than they show."""
     SCRATCH = "scratch"
+    """It is built on nothing (`FROM scratch`)."""
     UNKNOWN = "unknown"
 
 
@@ -32,14 +39,12 @@ _EXACT = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedBase:
-    """A build of a base: what it was called, and when that name served it.
-
-    `digest` None: only a claim names the base, and it names no digest.
-    """
+    """A build of a base: its name, and when that name served it."""
 
     reference: str
     tag: str
     digest: Digest | None = None
+    """None where only a claim names the base, and it gives no digest."""
     version: str | None = None
     first_seen: datetime | None = None
     last_seen: datetime | None = None
@@ -47,29 +52,32 @@ class MatchedBase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseMatch:
-    """The base of one platform's image. `layers_*` count layers that are not empty.
-
-    `replaced`/`added`: base layers that the current build of the base replaces or adds.
-    `ancestry`: from the oldest known ancestor to the immediate base. `behind`: builds since.
-    `aliases`: other names of the same base layers, where nothing says which was meant.
-    `conflict`: `base` is what the layers say, None where they only say what it is not; `claimed`:
-    `base` is what the claim says.
-    """
+    """The base of one platform's image. `layers_*` count layers that are not empty."""
 
     platform: str
     verdict: BaseVerdict
     base: MatchedBase | None = None
+    """What the layers show; under the verdict `claimed`, what the claim says.
+
+    None under `conflict` where the layers only show which base it is not.
+    """
     current: MatchedBase | None = None
+    """The build that the base's tag serves now."""
     layers_matched: int = 0
     layers_replaced: int = 0
+    """How many of the base's layers its current build replaces."""
     layers_added: int = 0
+    """How many layers the current build of the base adds."""
     ancestry: tuple[str, ...] = ()
+    """From the oldest known ancestor to the immediate base."""
     claims: tuple[str, ...] = ()
     behind: int | None = None
+    """How many other builds the base's tag has served since this one."""
     sentence: str = ""
     aliases: tuple[str, ...] = ()
+    """Other names of the same base layers, where nothing says which one was meant."""
 
     @property
     def is_exact(self) -> bool:
-        """True where the layers show the base, whatever is claimed and whatever its tag serves."""
+        """Return True where the layers show the base, whatever is claimed or its tag serves now."""
         return self.verdict in _EXACT and self.base is not None

@@ -1,7 +1,7 @@
-"""What differs between two images, as it is told: masked, cut, without manifests and configs.
+"""Differences between two images, as reports show them: masked, cut, without manifests and configs.
 
 `audit/diff` makes these values, the ledger stores them, rules and pages read them. A pair is (old,
-new). Every default means "nothing differs" or "not known"; which of them, the field says.
+new). Every default means either "nothing differs" or "not known"; the field says which.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ __all__ = [
     "Verdict",
 ]
 
-# the ledger's codec looks names up, and compiles whatever is more than a name
+# These names save time at start-up: the ledger's codec looks a name up, but compiles any other
+# expression.
 Texts = tuple[str, ...]
 Pair = tuple[str, str]
 WordsPair = tuple[Texts, Texts]
@@ -41,7 +42,7 @@ PairOf = Mapping[str, Pair]
 
 
 class Verdict(StrEnum):
-    """How a tag came from one digest to another."""
+    """The verdict on a change: how a tag came from one digest to another."""
 
     IDENTICAL = "identical"
     RECOMPRESSED = "recompressed"
@@ -57,22 +58,23 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatedVersion:
-    """A version and where it stands: `env PYTHON_VERSION`, `label org.opencontainers…`."""
+    """A version, and what states it."""
 
     value: str
     source: str
+    """`env PYTHON_VERSION`, `label org.opencontainers…`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One of the two images, and its part that the diff is told by."""
+    """One of the two images, and the platform of it that represents the whole diff."""
 
     reference: str = ""
     index: Digest | None = None
-    """None: it is a single manifest, or was not read."""
+    """None where the image is a single manifest or was not read."""
     manifest: Digest | None = None
     platform: str | None = None
-    """None, as `manifest` is: the images have no platform in common."""
+    """None, like `manifest`, where the images have no platform in common."""
     version: StatedVersion | None = None
     seen: Pair | None = None
     """The first and the last day (`2026-03-01`) on which the reference served it."""
@@ -80,17 +82,18 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerEntry:
-    """A layer at `position`; 0 is the bottom."""
+    """A layer of an image."""
 
     position: int
+    """Counted from the bottom, which is 0."""
     old_position: int | None = None
-    """Where it lay before; None for a layer that did not move."""
+    """The position in the old image; None for a layer that did not move."""
     diff_id: Digest | None = None
     digest: Digest | None = None
     size: int | None = None
-    """Stored bytes; None: not known."""
+    """Stored bytes; None where not known."""
     created_by: str = ""
-    """Its build step; "" where no history tells it."""
+    """Its build step; "" where no history records it."""
 
 
 Layers = tuple[LayerEntry, ...]
@@ -98,63 +101,68 @@ Layers = tuple[LayerEntry, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recompressed:
-    """A layer of both images that each stores as other bytes; types as `tar+gzip`."""
+    """A layer that both images have, but store as different bytes."""
 
     diff_id: Digest | None
     digests: Pair
     types: Pair
+    """How each is stored, such as `tar+gzip`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerDiff:
-    """Layers by where they are; those in both images are told by the new one."""
+    """The layers of two images, grouped. Layers in both are described as in the new image."""
 
     shared: Layers = ()
     """The common bottom."""
     moved: Layers = ()
-    """The same layer over another one, or elsewhere."""
+    """In both images, but over another layer or at another position."""
     removed: Layers = ()
     added: Layers = ()
     recompressed: tuple[Recompressed, ...] = ()
-    """Of those shared and moved."""
+    """Those of `shared` and `moved` whose stored bytes differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeDiff:
-    """Stored bytes of all layers, and by how many bytes the config grew."""
+    """The stored bytes of all layers of each image."""
 
     old: int
     new: int
     config_delta: int
+    """By how many bytes the config grew."""
 
     @property
     def delta(self) -> int:
-        """How many bytes were added."""
+        """The growth in bytes, negative where the image shrank."""
         return self.new - self.old
 
     @property
     def percent(self) -> float | None:
-        """The same in percent; None where there was nothing before."""
+        """The growth in percent of the old size; None where the old image stored nothing."""
         return round(100 * self.delta / self.old, 1) if self.old else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapDiff:
-    """Names with values: only in the new, only in the old, and the pair where both differ."""
+    """The differences between two mappings from names to values."""
 
     added: TextOf = field(default_factory=dict)
+    """Names that only the new one has."""
     removed: TextOf = field(default_factory=dict)
+    """Names that only the old one has."""
     changed: PairOf = field(default_factory=dict)
+    """Names that both have with different values."""
 
     @property
     def names(self) -> frozenset[str]:
-        """Every name that differs."""
+        """All names that differ."""
         return frozenset((*self.added, *self.removed, *self.changed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetDiff:
-    """What is only in the new, and only in the old; sorted."""
+    """Members that only the new set has, and those that only the old one has; sorted."""
 
     added: Texts = ()
     removed: Texts = ()
@@ -162,7 +170,7 @@ class SetDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigDiff:
-    """What a container would run as. Of single values both are given, be they the same."""
+    """The settings that a container runs with. Pairs are filled even where both are equal."""
 
     user: Pair = ("", "")
     entrypoint: WordsPair = ((), ())
@@ -176,26 +184,30 @@ class ConfigDiff:
     healthcheck: Pair = ("", "")
     created: Pair = ("", "")
     os: str = ""
-    """The new image's."""
+    """That of the new image."""
     os_version: Pair = ("", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDiff:
-    """Build steps that both have, and those that only one has: in order, the first 500."""
+    """The differences between the build steps of two images."""
 
     same: int = 0
+    """How many steps both have."""
     removed: Texts = ()
+    """The first 500 that only the old image has, in order."""
     added: Texts = ()
+    """The first 500 that only the new image has, in order."""
     removed_in_all: int = 0
     added_in_all: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageChange:
-    """A package (package URL without version) and its versions, joined where there are several."""
+    """A package and its version in each image; several versions are joined."""
 
     purl: str
+    """Its package URL, without version."""
     old: str | None = None
     new: str | None = None
 
@@ -205,9 +217,10 @@ PackageChanges = tuple[PackageChange, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageDiff:
-    """Packages that the SBOMs of two images list. `source`: `spdx-attestation` …"""
+    """The differences between the packages that the SBOMs of two images list."""
 
     source: str
+    """The kind of SBOM compared, such as `spdx-attestation`."""
     added: PackageChanges = ()
     removed: PackageChanges = ()
     changed: PackageChanges = ()
@@ -216,31 +229,32 @@ class PackageDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformDiff:
-    """One platform that both images have."""
+    """The differences on one platform that both images have."""
 
     platform: str = ""
     verdict: Verdict | None = None
-    """None: it was not judged by itself. What the whole is told by has the change's verdict."""
+    """None where it was not judged by itself; `ImageDiff.primary` has the change's verdict."""
     layers: LayerDiff = field(default_factory=LayerDiff)
     size: SizeDiff | None = None
-    """None: a manifest was not read, or lists no stored layers."""
+    """None where a manifest was not read or lists no stored layers."""
     config: ConfigDiff | None = None
-    """None: a config was not read."""
+    """None where a config was not read."""
     steps: StepDiff = field(default_factory=StepDiff)
     os_release: Pair = ("", "")
-    """`debian bookworm`; "" where an image does not tell it."""
+    """`debian bookworm`; "" where an image does not state it."""
     attestations: WordsPair = ((), ())
     """Their kinds, sorted."""
     packages: PackageDiff | None = None
-    """None: they could not be compared."""
+    """None where they could not be compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lagging:
-    """A platform behind the newest of its index. `version` None: it did not move with others."""
+    """A platform that is behind the newest one of its index."""
 
     platform: str
     version: str | None = None
+    """None where the platform did not move when others did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,12 +267,12 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageDiff:
-    """Two images."""
+    """The differences between two images."""
 
     old: Side = field(default_factory=Side)
     new: Side = field(default_factory=Side)
     platforms: tuple[PlatformDiff, ...] = ()
-    """The platform that the whole is told by, then the others that differ."""
+    """The platform that represents the whole diff, then the others that differ."""
     added: Texts = ()
     """Platforms that only the new image has."""
     dropped: Texts = ()
@@ -269,5 +283,11 @@ class ImageDiff:
 
     @property
     def primary(self) -> PlatformDiff | None:
-        """The platform that the whole is told by; None where the images share no platform."""
+        """The platform that represents the whole diff; None where the images share none."""
         return self.platforms[0] if self.platforms else None
+
+    @property
+    def is_compared(self) -> bool:
+        """False where an image was not read: nothing is known of how the two differ."""
+        is_read = self.primary is not None and self.primary.config is not None
+        return is_read or not self.not_compared

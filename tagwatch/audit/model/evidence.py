@@ -1,4 +1,4 @@
-"""Evidence: everything rules may know of one reference. Built once, stored, exported, read back."""
+"""Evidence: all that rules may know of one reference. It is built once, then stored or exported."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ __all__ = [
 
 
 def evidence_key(target: Target) -> str | None:
-    """The key of a target's evidence: its canonical reference, or `name:selector` for a pattern.
+    """Return the key of a target's evidence: its canonical reference, or `name:selector`.
 
-    None where the reference could not be resolved statically: there is nothing to ask for.
-    Platforms, places and the text as written do not matter: one fact serves all who name it.
+    None where the target has no reference that could be resolved statically, so nothing to ask.
+    Platforms, places and the text as written are left out: targets that name the same image share
+    one piece of evidence.
     """
     if target.reference is None:
         return None
@@ -47,22 +48,18 @@ def evidence_key(target: Target) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Leak:
-    """The name of something whose value looks like a credential; the value goes nowhere.
-
-    `is_token`: the value itself says so (an access key's form, a password in an address).
-    """
+    """The name of something whose value looks like a credential; the value is kept nowhere."""
 
     name: str
     is_token: bool = False
+    """True where the value itself shows it: an access key's form, an address with a password."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformFacts:
-    """What one platform's image would run as: the parts of its config that rules judge.
+    """The parts of one platform's config that rules judge: how a container would run.
 
-    What looks secret in `user`, `entrypoint` and `cmd` is masked: reports show them.
-    `secrets`: variables of the environment, `step_secrets`: what build steps recorded.
-    `has_healthcheck` None: not known, as in facts that an older program wrote.
+    What looks secret in `user`, `entrypoint` and `cmd` is masked, because reports show them.
     """
 
     platform: Platform
@@ -78,65 +75,73 @@ class PlatformFacts:
     created_at: datetime | None = None
     size: int = 0
     has_healthcheck: bool | None = None
+    """None where not known, as in facts that an older program wrote."""
     secrets: tuple[Leak, ...] = ()
+    """Variables of the environment."""
     step_secrets: tuple[Leak, ...] = ()
+    """What build steps recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """What is known of a digest that stands in a reference. None: not known.
-
-    `exists`: the registry still serves it. `served_by_tag`: the tag beside it ever served it.
-    `tags`: the tags that serve it now. `platform_only`: it is one platform of a multi-arch tag,
-    the one beside it or, where none is, any.
-    """
+    """The state of the digest in a reference. A field is None where it is not known."""
 
     exists: bool | None = None
+    """True where the registry still serves the digest."""
     served_by_tag: bool | None = None
+    """True where the reference's own tag serves the digest or once did."""
     tags: tuple[str, ...] | None = None
+    """The tags that serve the digest now."""
     platform_only: bool | None = None
+    """True where the digest is one platform of a multi-arch tag.
+
+    That is the reference's own tag or, in a reference without a tag, any.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Facts about one reference (`key` is its canonical text, or repository and selector).
-
-    `at`: when the registry was read last; `source`: `seen` (by this ledger) or the origin of
-    imported facts. `history` holds the newest intervals of the tag, oldest first, and `moves` how
-    often it moved in all. `gone_since`: the tag was served once and a full listing shows it no
-    more. `lifecycle`: `floating`, `repushed`, `frozen`, `abandoned`, `unsupported`, `returned`…
-    `documents_read` False: manifests and configs were not read, so `platforms` says nothing;
-    `documents_asked` False: nor did anybody ask for them. `bases_unread`: approved bases of which
-    no build was ever read, so that not standing on them cannot be known.
-    """
+    """All that is known of one reference."""
 
     key: str
+    """See `evidence_key`."""
     resolution: Resolution
     at: datetime | None = None
+    """When the registry was last read."""
     source: str = "seen"
+    """`seen` where this ledger saw it, else the origin of imported facts."""
     history: tuple[Interval, ...] = ()
+    """The newest intervals of the tag, oldest first."""
     moves: int = 0
+    """How often the tag moved in all, also before `history` begins."""
     first_seen: datetime | None = None
     change: Change | None = None
     gone_since: datetime | None = None
+    """Set where the tag was once served and a full listing no longer shows it."""
     lifecycle: str | None = None
+    """`floating`, `repushed`, `frozen`, `abandoned`, `unsupported`, `returned`…"""
     platforms_offered: tuple[str, ...] = ()
     platforms: tuple[PlatformFacts, ...] = ()
     documents_read: bool = False
+    """False where manifests and configs were not read, so an empty `platforms` means nothing."""
     documents_asked: bool = True
+    """False where nobody asked for manifests and configs either."""
     attestations: tuple[str, ...] = ()
     bases: tuple[BaseMatch, ...] = ()
     bases_unread: tuple[str, ...] = ()
+    """Approved bases of which no build was ever read: the image may or may not be built on them."""
     pin: Pin | None = None
     failures: tuple[Failure, ...] = field(default_factory=tuple)
 
 
 class SelectedEvidence(Mapping[str, Evidence]):
-    """The evidence of some keys, by key; `source` may make it anew each time it is looked up."""
+    """The evidence of some keys, by key. `source` may build it again at each lookup."""
 
     def __init__(self, source: Mapping[str, Evidence], keys: Iterable[str]) -> None:
         self.source = source
-        self._keys = sorted({key for key in keys if key in source})  # a set would be ten times it
+        self._keys = sorted(
+            {key for key in keys if key in source}
+        )  # a set takes ten times the memory
 
     def __getitem__(self, key: str) -> Evidence:
         if key not in self:
@@ -157,9 +162,9 @@ class SelectedEvidence(Mapping[str, Evidence]):
 
 
 def until(evidence: Evidence, at: datetime) -> Evidence:
-    """The same evidence, where a later look at `at` found nothing else.
+    """Return the same evidence as of `at`, when a later look found nothing changed.
 
-    What it says of its own time, that the tag still served its digest then, holds until `at`.
+    It says that the tag still served its digest when it was read; that now holds until `at`.
     """
     if evidence.at is None or at <= evidence.at:
         return evidence
@@ -170,23 +175,23 @@ def until(evidence: Evidence, at: datetime) -> Evidence:
 
 
 def is_readable(evidence: Evidence | None) -> bool:
-    """True where the registry's facts are known, be they that the tag is not there."""
+    """Return True where the registry could be read, even if it then said the tag does not exist."""
     return evidence is not None and evidence.resolution.status is not Status.UNAVAILABLE
 
 
 class Status(StrEnum):
-    """How a resolution ended."""
+    """The outcome of a resolution."""
 
     RESOLVED = "resolved"
     NO_VERSION = "no-version"
     """The tag exists, but no concrete version can be named."""
     NOT_FOUND = "not-found"
     UNAVAILABLE = "unavailable"
-    """It could not be read: nothing is said of whether it exists."""
+    """It could not be read, so it may or may not exist."""
 
 
 class Basis(StrEnum):
-    """What the concrete version rests on, best evidence first."""
+    """The evidence that names the concrete version, the best first."""
 
     ALIAS = "alias"
     """A more specific tag (or the tag itself) with the same digest."""
@@ -198,44 +203,47 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Newer:
-    """Newer tags of the same line: in the same patch series, the same major, and beyond."""
+    """Newer tags of the same line."""
 
     patch: str | None = None
+    """In the same patch series."""
     minor: str | None = None
+    """In the same major version."""
     major: str | None = None
+    """In a later major version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """What a reference really is.
-
-    `reference` is canonical and concrete; `tag` the concrete tag; `aliases` the tags with the same
-    digest, sorted, and `more_aliases` how many there are beside these; `ambiguous` other versions
-    the same image carries; `supported` None where
-    it is not known whether the publisher still builds it; `basis_detail` names the label or
-    variable where the basis is one.
-    """
+    """The concrete tag, version and digest that a floating tag or pattern stands for."""
 
     input: str
     status: Status
     reference: Reference | None = None
+    """Canonical and concrete."""
     tag: str | None = None
+    """The concrete tag."""
     version: str | None = None
     digest: Digest | None = None
     aliases: tuple[str, ...] = ()
+    """Tags with the same digest, sorted."""
     basis: Basis = Basis.NONE
     basis_detail: str = ""
+    """The name of the label or variable, where the basis is one."""
     newer: Newer = field(default_factory=Newer)
     supported: bool | None = None
+    """Whether the publisher still builds it; None where not known."""
     ambiguous: tuple[str, ...] = ()
+    """Tags of the same image that name another version."""
     note: str = ""
     more_aliases: int = 0
+    """How many aliases there are beside `aliases`."""
 
     @property
     def name(self) -> str | None:
-        """What the image is called: its concrete tag, or the version that says more than any tag.
+        """The name of the image: its concrete tag, or a version that is more exact than any tag.
 
-        `5.0`, whose label says 5.0.1, is 5.0.1. None where neither is known.
+        `5.0`, whose label says 5.0.1, is named 5.0.1. None where neither is known.
         """
         is_claimed = self.version is not None and self.basis not in (Basis.ALIAS, Basis.NONE)
         return self.version if is_claimed else self.tag

@@ -1,11 +1,11 @@
-"""Findings: a rule's statement about a target, with evidence and where possible an exact fix."""
+"""Findings: what a rule says about a target, with evidence and, where possible, an exact fix."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
 
+from tagwatch.image.digest import sha256
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Location, Target
 from tagwatch.source.text.edit import Fix
@@ -15,24 +15,23 @@ __all__ = ["Finding", "Fix", "Severity", "fingerprint"]
 
 
 class Severity(StrEnum):
-    """How bad: `error` and `warning` ask for action, `note` informs, `off` is not evaluated."""
+    """The severity of a finding: `error` and `warning` ask for action, `note` only informs."""
 
     ERROR = "error"
     WARNING = "warning"
     NOTE = "note"
     OFF = "off"
+    """The rule is not evaluated."""
 
     @property
     def rank(self) -> int:
-        """3 for error down to 0 for off."""
+        """A number to compare by: 3 for `error` down to 0 for `off`."""
         return ("off", "note", "warning", "error").index(self.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a rule says. `unknown` marks a verdict that could not be reached, with its reason in
-    `message`; `evidence` holds short facts by name for reports and machine formats.
-    """
+    """A rule's statement with its place, severity and fingerprint."""
 
     rule: str
     severity: Severity
@@ -43,19 +42,23 @@ class Finding:
     text: str = ""
     remedy: str = ""
     evidence: Mapping[str, str] = field(default_factory=dict)
+    """Short facts by name, for reports and machine formats."""
     fix: Fix | None = None
     unknown: bool = False
+    """True where the rule could not reach a verdict; `message` gives the reason."""
 
 
 def fingerprint(rule: str, target: Target, *, ordinal: int = 0, subject: str = "") -> str:
-    """A name for a finding that stays when lines move, digests change or days pass.
+    """Return a name for a finding that stays the same when lines move, digests change or days pass.
 
-    Made of rule, path, canonical name and tag without digest, stage or service, and ordinal.
+    It is a hash of the rule, the path, the canonical name and tag without digest, the stage or
+    service, and `ordinal`.
     """
     reference = target.reference
     name = target.text
     if reference is not None:
         name = reference.repository.name + (f":{reference.tag}" if reference.tag else "")
     parts = (rule, target.location.path, name + subject, target.group or "", str(ordinal))
-    raw = "\0".join(parts).encode(errors="surrogatepass")  # a file of odd bytes
-    return hashlib.sha256(raw).hexdigest()
+    # A path or text from a file that is not UTF-8 holds surrogates, which plain UTF-8 refuses.
+    raw = "\0".join(parts).encode(errors="surrogatepass")
+    return sha256(raw)

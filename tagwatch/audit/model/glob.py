@@ -1,8 +1,8 @@
 """Globs over registries, images and paths: `*` stays within one part, `**` crosses `/`.
 
-Both sides are canonical before they meet: `redis:*` means `docker.io/library/redis:*`, and
-`index.docker.io` is `docker.io`. A pattern is matched whole, never as a prefix, so that
-`*.amazonaws.com` is not matched by `x.amazonaws.com.evil.example`.
+Both sides are made canonical before they are compared: `redis:*` means `docker.io/library/redis:*`,
+and `index.docker.io` is `docker.io`. A glob must match the whole text, not only its beginning, so
+that `*.amazonaws.com` does not match `x.amazonaws.com.evil.example`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _compiled(glob: str) -> re.Pattern[str]:
 
 
 def match_path(glob: str, path: str) -> bool:
-    """True where the POSIX path is one that `glob` names; a folder names all that is below it.
+    """Return True where `glob` matches the POSIX path. A glob that ends in `/` matches all below.
 
     >>> match_path("**/test/**", "app/test/Dockerfile"), match_path("*.yaml", "a/b.yaml")
     (True, False)
@@ -44,7 +44,7 @@ def match_path(glob: str, path: str) -> bool:
 
 
 def match_registry(glob: str, repository: Repository) -> bool:
-    """True where `glob` names the repository's registry or, having a `/`, its whole name."""
+    """Return True where `glob` matches the repository's registry or, with a `/`, its whole name."""
     if "/" in glob:
         return match_image(glob, repository)
     host = DOCKER_HUB if glob.lower() in HUB_HOSTS else glob.lower()
@@ -52,12 +52,12 @@ def match_registry(glob: str, repository: Repository) -> bool:
 
 
 def match_tag(globs: Iterable[str], tag: str) -> bool:
-    """True where one of `globs` names the tag."""
+    """Return True where one of `globs` matches the tag."""
     return any(_compiled(glob).fullmatch(tag) for glob in globs)
 
 
 def match_image(glob: str, image: Repository | Reference) -> bool:
-    """True where `glob` names the image. A glob without tag or digest names every tag.
+    """Return True where `glob` matches the image. A glob without tag or digest matches every tag.
 
     >>> match_image("redis:7.*", Reference.parse("docker.io/library/redis:7.2"))
     True
@@ -81,7 +81,7 @@ def match_image(glob: str, image: Repository | Reference) -> bool:
 
 @lru_cache(maxsize=4096)
 def canonical_pattern(glob: str) -> tuple[str, str | None, str | None]:
-    """Name, tag and digest of an image glob, the name whole as `Repository.name` is.
+    """Return the name, tag and digest of an image glob; the name is whole, as `Repository.name` is.
 
     >>> canonical_pattern("redis:6.*")
     ('docker.io/library/redis', '6.*', None)

@@ -1,4 +1,4 @@
-"""A tag's past: intervals during which it served one digest, and the changes between them."""
+"""The past of a tag: intervals in which it served one digest, and the changes between them."""
 
 from __future__ import annotations
 
@@ -20,55 +20,57 @@ __all__ = [
 
 
 class Seen(StrEnum):
-    """Whose clock a date is from, best first."""
+    """The source of a date, the best first."""
 
     SEEN = "seen"
-    """We saw it."""
+    """We saw it ourselves."""
     PUSHED = "pushed"
-    """The registry said when it was pushed."""
+    """The registry states when it was pushed."""
     COMMITTED = "committed"
-    """A commit in the publisher's repository named it."""
+    """A commit in the publisher's repository names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """`tag` served `digest` from `first_seen` to `last_seen`. `ended`: it serves it no more.
-
-    `verdict` says how the tag came to this digest (a `diff.Verdict`; None for the first).
-    `version`: the concrete version it stood for, where it could be named at the time.
-    `ended_at`: when its end was noticed, by the next digest or by a listing without the tag;
-    between `last_seen` and `ended_at` nobody looked. Where a commit tells of it (COMMITTED),
-    `digest` is not a registry's but `build:` and a name of what was built.
-    """
+    """The time in which a tag served one digest, from `first_seen` to `last_seen`."""
 
     tag: str
     digest: Digest
+    """Where `kind` is COMMITTED no registry's digest, but `build:` and a name of what was built."""
     first_seen: datetime
     last_seen: datetime
     ended: bool = False
+    """True where the tag no longer serves the digest."""
     version: str | None = None
+    """The concrete version that the tag stood for, where it could be named at the time."""
     verdict: str | None = None
+    """How the tag came to this digest, a `diff.Verdict`; None for the first interval."""
     kind: Seen = Seen.SEEN
     ended_at: datetime | None = None
+    """When the end was noticed, by the next digest or by a listing without the tag.
+
+    Nobody looked between `last_seen` and `ended_at`.
+    """
 
 
 def is_move(before: Interval, now: Interval) -> bool:
-    """True where the tag went to another digest: from what was committed to what was seen, nobody
-    can tell.
+    """Return True where the tag went to another digest.
+
+    An interval from a commit and one from a registry cannot be compared: that is no move.
     """
     comparable = (before.kind is Seen.COMMITTED) is (now.kind is Seen.COMMITTED)
     return comparable and before.digest != now.digest
 
 
 def seen_serving(intervals: Iterable[Interval], digest: Digest) -> tuple[datetime, datetime] | None:
-    """When a tag was first and last seen to serve `digest`, by our own clock; None: never."""
+    """Return when we first and last saw a tag serve `digest`, or None where we never did."""
     seen = [one for one in intervals if one.digest == digest and one.kind is Seen.SEEN]
     return (seen[0].first_seen, seen[-1].last_seen) if seen else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A tag's step from one digest to another. `reason` explains the verdict in one sentence."""
+    """A tag's move from one digest to another, with its verdict."""
 
     tag: str
     before: Digest
@@ -76,7 +78,8 @@ class Change:
     at: datetime
     verdict: Verdict
     reason: str = ""
+    """The reason of the verdict, in one sentence."""
     version_before: str | None = None
     version_after: str | None = None
     diff: ImageDiff | None = None
-    """None: nobody told it."""
+    """None where the two images were not compared."""

@@ -1,4 +1,4 @@
-"""Facts that no registry tells: when releases end, and which names are official images."""
+"""Facts that no registry gives: when releases end, and which names are official images."""
 
 from __future__ import annotations
 
@@ -18,29 +18,32 @@ _SUFFIX = re.compile(r"[-+].*", re.DOTALL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cycle:
-    """A release line of a product, such as `3.12`, and the day its free support ends.
-
-    `ends` None: no end is announced, or, where it `is_over`, the day is not known.
-    """
+    """A release line of a product, such as `3.12`."""
 
     name: str
     ends: date | None = None
+    """The day its free support ends.
+
+    None where no end is announced or, where `is_over`, where the day is not known.
+    """
     is_over: bool = False
+    """True where the support has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A product that people run as an image, and its release lines.
-
-    `codenames`: release lines by the word that stands for them (`bookworm` is `12`).
-    """
+    """A product that people run as an image, and its release lines."""
 
     name: str
     cycles: tuple[Cycle, ...]
     codenames: Mapping[str, str] = field(default_factory=dict)
+    """Code name -> release line (`bookworm` -> `12`)."""
 
     def cycle_of(self, version: str) -> Cycle | None:
-        """The release line that `version` belongs to: the longest whose numbers it begins with."""
+        """Return the release line that `version` belongs to, or None.
+
+        It is the line with the most numbers among those whose numbers `version` begins with.
+        """
         numbers = _numbers(self.codenames.get(version, version))
         best: Cycle | None = None
         for cycle in self.cycles:
@@ -52,11 +55,13 @@ class Product:
         return best
 
     def cycle_after(self, version: str) -> Cycle | None:
-        """The first release line that is known, where `version` is of one before it: else None.
+        """Return the first known release line where `version` comes before it, else None.
 
-        Facts leave out what ended long ago. Only lines that count as `version` does are compared.
+        The facts leave out lines that ended long ago. Only lines that count in the same scheme as
+        `version` are compared.
         """
-        from tagwatch.image.tag import Scheme, parse_tag  # few checks come here
+        # Imported here because few checks come this far, and a check must start fast.
+        from tagwatch.image.tag import Scheme, parse_tag
 
         scheme, numbers = parse_tag(version).scheme, _numbers(version)
         alike = [cycle for cycle in self.cycles if parse_tag(cycle.name).scheme is scheme]
@@ -69,23 +74,23 @@ class Product:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knowledge:
-    """Bundled facts, with the day they were true. Empty: nothing is known, nothing is said.
-
-    `images` maps a repository's whole name to a product; `official` holds the paths' last parts.
-    """
+    """The bundled facts. Where they are empty, no rule says anything from them."""
 
     as_of: date | None = None
+    """The day on which the facts were true."""
     products: Mapping[str, Product] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
+    """Whole name of a repository -> name of the product that its images run."""
     official: frozenset[str] = frozenset()
+    """Names of official images, without registry and namespace (`redis`)."""
 
     def product_of(self, repository: Repository) -> Product | None:
-        """The product that the repository's images run."""
+        """Return the product that the repository's images run, or None where none is known."""
         name = self.images.get(repository.name)
         return self.products.get(name) if name is not None else None
 
     def is_official(self, repository: Repository) -> bool:
-        """True for an official image of Docker Hub."""
+        """Return True for an official image of Docker Hub."""
         namespace, _, name = repository.path.partition("/")
         return (
             repository.registry == DOCKER_HUB and namespace == "library" and name in self.official

@@ -1,4 +1,4 @@
-"""The policy as a value, and what it decides: may this image be used, how bad is this rule here.
+"""The policy as a value, and its decisions: whether an image may be used, how severe a rule is.
 
 Precedence of rule settings: built-in < `rules` < `overrides` in order < ignores.
 """
@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 else:
-    Any = object  # of fields, at run time
+    Any = object  # for whoever evaluates the annotations of fields at run time
 
 __all__ = [
     "SCRATCH",
@@ -50,7 +50,7 @@ _OFFICIAL_NAMESPACES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denied:
-    """A pattern that is refused, whatever else allows it."""
+    """A pattern that is refused, even where another one allows it."""
 
     match: str
     reason: str = ""
@@ -59,7 +59,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Whether something is allowed, and the pattern and place in the policy that says so."""
+    """A verdict whether something is allowed, and the pattern and place in the policy behind it."""
 
     allowed: bool
     pattern: str = ""
@@ -69,30 +69,34 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessList:
-    """Patterns that allow and deny. Without `allow`, everything not denied is allowed."""
+    """Patterns that allow and deny."""
 
     allow: tuple[str, ...] = ()
+    """Where it is empty, everything that is not denied is allowed."""
     deny: tuple[Denied, ...] = ()
     place: Location | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovedBase:
-    """An approved base: a repository, which of its tags, and how far behind it may be.
-
-    `reference` is a repository's name, or `scratch`. No `tags`: every tag. `max_behind` counts
-    builds. `immutable`: its tags must never be pushed again.
-    """
+    """A base that images may be built on: a repository, its tags, and how old a build may be."""
 
     reference: str
+    """A repository's name, or `scratch`."""
     tags: tuple[str, ...] = ()
+    """Where it is empty, every tag is approved."""
     allow_versions: str = ""
     max_behind: int | None = None
+    """How many builds an image may be behind the current one."""
     immutable: bool = False
+    """True where the tags of this base must never be pushed again."""
     place: Location | None = None
 
     def names(self, reference: Reference) -> bool:
-        """True where `reference` is this base by repository and tag, whatever its layers say."""
+        """Return True where `reference` names this base by repository and tag.
+
+        Its layers are not looked at.
+        """
         if self.reference == SCRATCH or not match_image(self.reference, reference.repository):
             return False
         tag = reference.effective_tag
@@ -101,34 +105,34 @@ class ApprovedBase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What holds where a rule or base says nothing else.
-
-    `registry`: what a name without one means. `platforms`: those every image must offer; none
-    given, none is required, and linux/amd64 is audited. `host_os`: linux, windows or any.
-    """
+    """Settings that hold where a rule or base gives no other."""
 
     registry: str = DOCKER_HUB
+    """The registry of a name that gives none."""
     platforms: tuple[Platform, ...] = ()
+    """The platforms that every image must offer. Where it is empty, none is required."""
     host_os: str = "linux"
+    """`linux`, `windows` or `any`."""
     cooldown: timedelta = timedelta(days=3)
     stale_grace: timedelta = timedelta(days=7)
 
     @property
     def audited(self) -> tuple[Platform, ...]:
-        """The platforms whose manifests and configs are read."""
+        """The platforms whose manifests and configs are read; linux/amd64 where none is given."""
         return self.platforms or (LINUX_AMD64,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSettings:
-    """What the policy says of one rule; `severity` None leaves the rule's own."""
+    """Settings that the policy gives for one rule."""
 
     severity: Severity | None = None
+    """None leaves the rule's own severity."""
     options: Mapping[str, Any] = field(default_factory=dict)
     places: tuple[Location, ...] = ()
 
     def under(self, other: RuleSettings) -> RuleSettings:
-        """These settings with `other`'s laid over them."""
+        """Return these settings, overridden by those that `other` gives."""
         return RuleSettings(
             severity=self.severity if other.severity is None else other.severity,
             options={**self.options, **other.options},
@@ -138,7 +142,10 @@ class RuleSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """Rule settings for some files or images; each kind of key that is given must match."""
+    """Rule settings for some files or images.
+
+    Where both `paths` and `images` are given, both must match.
+    """
 
     rules: Mapping[str, RuleSettings]
     paths: tuple[str, ...] = ()
@@ -146,7 +153,7 @@ class Override:
     place: Location | None = None
 
     def applies(self, path: str, reference: Reference | None) -> bool:
-        """True where every kind of pattern given names this place."""
+        """Return True where every kind of pattern that is given matches this path and image."""
         if self.paths and not any(match_path(glob, path) for glob in self.paths):
             return False
         return not self.images or (
@@ -156,19 +163,20 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyIgnore:
-    """An exception in the policy: which finding, why, until when (that day included), whose."""
+    """An exemption in the policy: which findings it takes out, why, until when, and who owns it."""
 
     rule: str
     reason: str
     image: str = ""
     path: str = ""
     expires: date | None = None
+    """The last day on which it holds."""
     permanent: bool = False
     owner: str = ""
     place: Location | None = None
 
     def names(self, path: str, reference: Reference | None) -> bool:
-        """True where the image and path given name this place."""
+        """Return True where the patterns for image and path, as far as given, match these."""
         if self.path and not match_path(self.path, path):
             return False
         return not self.image or (reference is not None and match_image(self.image, reference))
@@ -176,7 +184,7 @@ class PolicyIgnore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnorePolicy:
-    """What an ignore must be like to count."""
+    """The conditions that an ignore must meet to count."""
 
     max_days: int | None = None
     allow_inline: bool = True
@@ -185,30 +193,33 @@ class IgnorePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What a team has decided. The default allows everything and rates by the rules' own word.
-
-    `fail_on` None: findings never fail a run. `immutable`: regular expressions of tags that must
-    not move. `plugins`: third-party rules the policy names, like a line of `family.RULES`.
-    """
+    """The decisions of a team. The default allows everything and keeps each rule's severity."""
 
     name: str = "built-in"
     digest: str = ""
     fail_on: Severity | None = Severity.ERROR
+    """The lowest severity that fails a run; None where findings never do."""
     on_unavailable: str = "warn"
+    """What an incomplete check leads to: `fail`, `warn` or `pass`."""
     defaults: Defaults = field(default_factory=Defaults)
     registries: AccessList = field(default_factory=AccessList)
     repositories: AccessList = field(default_factory=AccessList)
     bases: tuple[ApprovedBase, ...] = ()
     accept_claims: bool = False
+    """True where a claim alone may name the base, without layers that show it."""
     immutable: tuple[str, ...] = ()
+    """Regular expressions of tags that must not move."""
     rules: Mapping[str, RuleSettings] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
     ignores: tuple[PolicyIgnore, ...] = ()
     ignore_policy: IgnorePolicy = field(default_factory=IgnorePolicy)
     plugins: Mapping[str, str] = field(default_factory=dict)
+    """Rules of third parties that the policy names: name -> `module:attribute`, as in
+    `family.RULES`.
+    """
 
     def settings(self, rule: str, path: str, reference: Reference | None) -> RuleSettings:
-        """What the policy says of `rule` for this file and image: `rules`, then the overrides."""
+        """Return the settings of `rule` for this file and image: `rules`, then the overrides."""
         settings = self.rules.get(rule, _UNSAID)
         for override in self.overrides:
             if rule in override.rules and override.applies(path, reference):
@@ -216,13 +227,14 @@ class Policy:
         return settings
 
     def registry_decision(self, repository: Repository) -> Decision:
-        """Whether images may come from this registry."""
+        """Decide whether images may come from this registry."""
         return _decide(self.registries, repository, match_registry)
 
     def repository_decision(self, repository: Repository) -> Decision:
-        """Whether images of this repository may be used.
+        """Decide whether images of this repository may be used.
 
-        `arm64v8/redis` is allowed where `library/redis` is: it is the same official image.
+        `arm64v8/redis` is allowed where `library/redis` is: it is the same official image. A
+        pattern that denies `arm64v8/redis` itself still holds.
         """
         decision = _decide(self.repositories, repository, match_image)
         namespace, _, name = repository.path.partition("/")
@@ -237,11 +249,11 @@ class Policy:
         return decision
 
     def base_named(self, reference: Reference) -> ApprovedBase | None:
-        """The approved base that `reference` is by name, in the policy's order."""
+        """Return the first approved base that `reference` names, in the policy's order, or None."""
         return next((base for base in self.bases if base.names(reference)), None)
 
     def base_place(self, name: str) -> int | None:
-        """The place among the approved bases of a reference's text; None: it is none of them."""
+        """Return the index of the approved base that `name` names, or None where it names none."""
         try:
             base = self.base_named(Reference.parse(name))
         except InvalidReferenceError:
@@ -255,11 +267,15 @@ class Policy:
 
     @property
     def approves_scratch(self) -> bool:
-        """True where an image may stand on nothing."""
+        """Return True where an image may be built on nothing (`FROM scratch`)."""
         return any(base.reference == SCRATCH for base in self.bases)
 
     def is_immutable(self, reference: Reference) -> bool:
-        """True where the policy says that this tag must never serve another digest."""
+        """Return True where the policy says that this tag must never serve another digest.
+
+        The expressions in `immutable` do not apply to official images, because those are rebuilt
+        under their tags. An approved base that is marked immutable may still be one.
+        """
         tag = reference.effective_tag
         if tag is None:
             return False
@@ -271,7 +287,7 @@ class Policy:
 
 
 def is_official_namespace(owner: str) -> bool:
-    """True for Docker Hub's namespaces that hold official images of one architecture."""
+    """Return True for Docker Hub's namespaces that hold official images of one architecture."""
     return owner in _OFFICIAL_NAMESPACES
 
 

@@ -1,1 +1,1 @@
-"""What an image says of itself: platforms, build steps, packages, attestations, version."""
+"""What images say of themselves: platforms, build steps, packages, attestations, version."""

@@ -1,8 +1,8 @@
 """Attestations: what a builder says of an image in in-toto statements (SBOM, SLSA provenance).
 
 BuildKit stores them as entries of the index, with a made-up image config (legacy) or as an artifact
-with a subject; others attach them as referrers, in DSSE envelopes or Sigstore bundles. All are
-claims: nothing here verifies a signature.
+with a subject; others attach them as referrers, in DSSE envelopes or Sigstore bundles. All of them
+are claims: nothing here verifies a signature.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 UNREAD_ATTESTATION = "attestation"
-"""The kind of what is attested in a manifest that was not read."""
+"""The kind of an attestation whose manifest was not read, so that its real kind is not known."""
 
 _PREDICATE = "in-toto.io/predicate-type"
 _BARE_DOCUMENTS = {
@@ -51,36 +51,38 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InTotoStatement:
-    """An in-toto statement: a predicate about subjects, named by digest (`sha256:…`)."""
+    """An in-toto statement: a predicate about some subjects."""
 
     predicate_type: str
     subjects: frozenset[str]
+    """Digests (`sha256:…`)."""
     predicate: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
-        """`spdx`, `cyclonedx`, `provenance:min`, `provenance:max`, or the predicate type."""
+        """`spdx`, `cyclonedx`, `provenance:min`, `provenance:max`…, else the predicate type."""
         kind = _kind(self.predicate_type)
         return f"provenance:{_provenance_mode(self.predicate)}" if kind == "provenance" else kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attestation:
-    """One attestation of one image. `statement` None: not read, and `problem` says why."""
+    """One attestation of one image."""
 
     kind: str
     digest: Digest
     statement: InTotoStatement | None = None
+    """None where it was not read; `problem` then says why."""
     problem: str = ""
 
     def is_about(self, digest: Digest) -> bool:
-        """True where the statement was read and names `digest` as its subject."""
+        """Return True where the statement was read and names `digest` as a subject."""
         return self.statement is not None and digest in self.statement.subjects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """An image that a build read. Its role, base or only a tool, is not told."""
+    """An image that a build read. Provenance does not say whether as a base or only as a tool."""
 
     reference: Reference
     digest: Digest | None = None
@@ -89,7 +91,10 @@ class Material:
 def listed_attestations(
     entries: Iterable[Descriptor], documents: Mapping[Digest, Document]
 ) -> Iterator[Attestation]:
-    """The attestations of attestation manifests or referrers, as far as they were read."""
+    """Yield the attestations of attestation manifests or referrers.
+
+    An entry that was not read, or cannot be understood, gives one of kind `UNREAD_ATTESTATION`.
+    """
     for entry in entries:
         document = documents.get(entry.digest)
         problem = "tagwatch diff reads them"
@@ -109,14 +114,14 @@ def listed_attestations(
 def read_attestations(
     manifest: Manifest, documents: Mapping[Digest, Document]
 ) -> tuple[Attestation, ...]:
-    """The attestations that an attestation manifest or referrer holds, in order."""
+    """Return the attestations that an attestation manifest or referrer holds, in its order."""
     return tuple(
         _read(layer, manifest.subject, documents.get(layer.digest)) for layer in manifest.layers
     )
 
 
 def parse_statement(raw: bytes) -> InTotoStatement:
-    """Read an in-toto statement, bare, in a DSSE envelope or in a Sigstore bundle.
+    """Read an in-toto statement: bare, in a DSSE envelope or in a Sigstore bundle.
 
     Raises `InvalidDocumentError`.
     """
@@ -139,9 +144,10 @@ def parse_statement(raw: bytes) -> InTotoStatement:
 
 
 def image_materials(statement: InTotoStatement) -> tuple[Material, ...] | None:
-    """Every image that SLSA provenance (v0.2 or v1) lists, tools included, in its order.
+    """Return every image that SLSA provenance (v0.2 or v1) lists, tools included, in its order.
 
-    None where the statement is no provenance or lists no materials at all: then nothing is said.
+    None where the statement is not provenance or has no list of materials: an empty tuple would
+    mean that the build read no image.
     """
     predicate = statement.predicate
     definition = predicate.get("buildDefinition")
@@ -180,11 +186,11 @@ def _kind(predicate_type: str) -> str:
     for prefix, kind in _KINDS:
         if lowered.startswith(prefix):
             return kind
-    return predicate_type[:100]
+    return predicate_type[:100]  # a stranger's text, and reports print it
 
 
 def _provenance_mode(predicate: Mapping[str, Any]) -> str:
-    """BuildKit's mode: `max` tells the whole build, its arguments included."""
+    """Return BuildKit's mode: `max` records the whole build with its arguments, `min` does not."""
     definition = predicate.get("buildDefinition")
     if isinstance(definition, dict):
         internal = definition.get("internalParameters")
@@ -204,7 +210,10 @@ def _subjects(value: object) -> list[str]:
 
 
 def _material(entry: Mapping[str, Any]) -> Material | None:
-    """The image behind a package URL such as `pkg:docker/python@3.12-slim?platform=…`."""
+    """Return the image behind a package URL such as `pkg:docker/python@3.12-slim?platform=…`.
+
+    None where the entry is of another kind, such as a Git repository.
+    """
     uri, digests = entry.get("uri"), entry.get("digest")
     if not isinstance(uri, str) or not uri.startswith(("pkg:docker/", "pkg:oci/")):
         return None
@@ -212,7 +221,7 @@ def _material(entry: Mapping[str, Any]) -> Material | None:
     qualifiers = {key: values[0] for key, values in parse_qs(query).items()}
     kind, _, path = body.removeprefix("pkg:").partition("/")
     name, _, version = unquote(path).partition("@")
-    if kind == "oci":
+    if kind == "oci":  # its version is a digest; repository and tag are qualifiers
         name = qualifiers.get("repository_url", name)
         version = version if ":" not in version else qualifiers.get("tag", "")
     try:

@@ -1,4 +1,4 @@
-"""Long texts cut for people: two of them so that what differs can be seen."""
+"""Long texts, cut for people: two that belong together are cut so that the difference shows."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Iterator, Sequence
 __all__ = ["apart", "cut", "paired"]
 
 _MOST_PAIRED = 20
+"""Each step is compared with so many others at most: all with all would take quadratic time."""
 _MOST_COMPARED = 8_192
+"""How many characters of a step are compared."""
 
 
 def cut(text: str, length: int) -> str:
-    """At most `length` characters of `text`, with `…` where it goes on."""
+    """Return at most `length` characters of `text`, ending in `…` where it was cut."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def apart(old: str, new: str, length: int) -> tuple[str, str]:
-    """Two steps, each cut to `length`; what both begin with is left out where it is long.
+    """Return two steps, each cut to `length`. A long beginning that both share is left out.
 
     >>> apart("RUN apt-get install -y curl gcc=1", "RUN apt-get install -y curl gcc=2", 32)
     ('RUN … curl gcc=1', 'RUN … curl gcc=2')
@@ -36,7 +38,11 @@ def apart(old: str, new: str, length: int) -> tuple[str, str]:
 
 
 def paired(removed: Sequence[str], added: Sequence[str]) -> Iterator[tuple[str | None, str | None]]:
-    """Steps that went and came, a step beside the one that it became; in order."""
+    """Yield each removed step, in order, with the added step that it most resembles, or None.
+
+    The added steps that are left follow, in order. Of steps that are equally alike, the first is
+    taken.
+    """
     left = list(added)
     for old in removed:
         alike = [(_likeness(old, new), -place) for place, new in enumerate(left[:_MOST_PAIRED])]
@@ -46,7 +52,7 @@ def paired(removed: Sequence[str], added: Sequence[str]) -> Iterator[tuple[str |
 
 
 def _before(text: str, length: int) -> int:
-    """Where the last words of `text` begin: two of them, or as much as `length` holds."""
+    """Return where the last two words of `text` begin, or fewer where `length` holds no more."""
     earliest = max(len(text) - length, 0)
     last = text.rfind(" ", earliest)
     before = text.rfind(" ", earliest, max(last, earliest))
@@ -54,9 +60,10 @@ def _before(text: str, length: int) -> int:
 
 
 def _likeness(old: str, new: str) -> float:
-    """How much of two steps is the same at both ends; 0 where it is another instruction.
+    """Return the share of words that two steps have in common at their ends; 0 below a third.
 
-    An ENV of one variable is like another of the same variable.
+    Steps with different instructions are not alike. Two ENV steps of one variable each are alike
+    where it is the same variable.
     """
     before, after = old[:_MOST_COMPARED].split(), new[:_MOST_COMPARED].split()
     start = _common(before, after)
@@ -71,6 +78,6 @@ def _likeness(old: str, new: str) -> float:
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many words, or letters of a text, both begin with."""
+    """Return how many words (of lists) or characters (of texts) both begin with."""
     pairs = zip(one, other, strict=False)
     return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

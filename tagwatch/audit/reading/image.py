@@ -1,6 +1,6 @@
 """Images as the judgement sees them: what is known of one digest, platform by platform.
 
-Whatever was not read is None and says why: a verdict that needs it becomes `unknown`.
+Whatever was not read is None, and a problem says why. A verdict that needs it becomes `unknown`.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ __all__ += ["with_attestations"]
 
 UNKNOWN_PLATFORM = Platform(os="unknown", architecture="unknown")
 _NOT_READ = "was not read"
+"""The end of a problem that another run may solve; see `PlatformImage.is_unintelligible`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformImage:
-    """One platform of an image. `problem` says why `manifest` or `config` is None."""
+    """One platform of an image."""
 
     platform: Platform
     digest: Digest
@@ -38,10 +39,11 @@ class PlatformImage:
     config: ImageConfig | None = None
     attestations: tuple[Attestation, ...] = ()
     problem: str = ""
+    """Why `manifest` or `config` is None."""
 
     @property
     def is_unintelligible(self) -> bool:
-        """True where what was read cannot be understood: another run will do no better."""
+        """Return True where a document was read but not understood: another run will not help."""
         if self.config is not None or (self.manifest is not None and not self.manifest.is_image):
             return False
         return not self.problem.endswith(_NOT_READ)
@@ -49,36 +51,38 @@ class PlatformImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """All that is known of what a reference served.
-
-    `index` None: the digest is a single manifest's, or `problem` says why nothing is known.
-    `version` and `version_from` are what the caller knows (aliases); configs are asked otherwise.
-    `seen`: when we first and last saw the reference serve it.
-    """
+    """All that is known of the image that a reference served."""
 
     digest: Digest
     index: Index | None = None
+    """None where the digest is of a single manifest, or nothing is known: then see `problem`."""
     platforms: tuple[PlatformImage, ...] = ()
     reference: str = ""
     version: str | None = None
+    """The version that the caller knows, for example by an alias. Without it configs are read."""
     version_from: str = ""
+    """The basis of `version`."""
     seen: tuple[datetime, datetime] | None = None
+    """When we first and last saw the reference serve the image."""
     problem: str = ""
 
     @property
     def is_unintelligible(self) -> bool:
-        """See `PlatformImage.is_unintelligible`: here of the manifest or index itself."""
+        """See `PlatformImage.is_unintelligible`; here it is about the manifest or index itself."""
         return bool(self.problem) and not self.problem.endswith(_NOT_READ)
 
     def on(self, platform: Platform) -> PlatformImage | None:
-        """The image of this platform; of several builds of an operating system the first."""
+        """Return the image that serves `platform`, or None.
+
+        Where several do, builds of one operating system, the first is returned.
+        """
         return next((image for image in self.platforms if image.platform.serves(platform)), None)
 
 
 def read_image(
     digest: Digest, documents: Mapping[Digest, Document], *, reference: str = ""
 ) -> Image:
-    """Put an image together from documents. Never raises: problems are part of the answer."""
+    """Put an image together from documents. This never raises: problems are part of the result."""
     problem, document = "", _parsed(digest, documents)
     index = None
     match document:
@@ -96,13 +100,16 @@ def read_image(
 
 
 def has_unread_attestations(image: Image) -> bool:
-    """True where an image was read, as a scan does, without what its index attests."""
+    """Return True where configs were read but attestations were not, as a scan does."""
     attestations = (one for part in image.platforms if part.config for one in part.attestations)
     return any(one.kind == UNREAD_ATTESTATION for one in attestations)
 
 
 def with_attestations(image: Image, found: Mapping[Digest, tuple[Attestation, ...]]) -> Image:
-    """The image with what refers to its platforms' manifests, where its index attests nothing."""
+    """Return `image` with attestations by manifest digest, on platforms that have none.
+
+    `found` comes from referrers; attestations in the image's own index are kept.
+    """
     platforms = tuple(
         replace(part, attestations=part.attestations or found.get(part.digest, ()))
         for part in image.platforms
@@ -156,7 +163,7 @@ def _config(manifest: Manifest, documents: Mapping[Digest, Document]) -> ImageCo
 
 
 def _parsed(digest: Digest, documents: Mapping[Digest, Document]) -> Index | Manifest | str:
-    """The manifest or index of this digest, or why there is none."""
+    """Return the manifest or index of this digest, or a text that says why there is none."""
     document = documents.get(digest)
     if document is None:
         return f"the manifest {_NOT_READ}"

@@ -1,4 +1,4 @@
-"""Masking: a value whose key looks secret becomes `***` and its length before it leaves."""
+"""Masking: a secret value becomes `***` and its length before it is stored or shown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 __all__ = ["is_secret_key", "is_token", "mask_text", "mask_value", "mask_words"]
 
 _MAX_TEXT = 8_192
+"""The text is a stranger's and many patterns run over it, so it is cut after so many characters."""
 
 _SECRET = re.compile(
     r"passw(?:or)?d|passphrase|secret|token|credential|api_?key|access_?key|private_?key"
@@ -16,7 +17,7 @@ _SECRET = re.compile(
     r"|(?:^|[_.-])(?:jwt|cookie|webhook(?:[_.-]ur[il])?)$",
     re.IGNORECASE,
 )
-# what carries such a word and is public: checksums, versions, paths to files, public keys
+# Names that contain such a word but are public: checksums, versions, paths to files, public keys.
 _PUBLIC = re.compile(
     r"(?:^|_)(?:gpg|public|pgp|signed)_?keys?(?:$|_)|_(?:version|file|sha\d*|md5|checksum)$"
     r"|^(?:old)?pwd$",
@@ -30,7 +31,8 @@ _OPTION = re.compile(
     r"(?<![\w-])(?P<key>--?[A-Za-z][\w-]*)(?P<glue>[\"']?,?\s+[\"']?)"
     r"(?P<value>[^\s\"'&|;<>-][^\s\"']*)"
 )
-# ENV and LABEL steps print values raw, blanks included: up to the next NAME= or the end
+# ENV and LABEL steps print values without quotes, even with blanks in them, so a value goes on up
+# to the next NAME= or the end.
 _SETTING = re.compile(
     r"(?<![\w.-])(?P<key>[A-Za-z_][\w.-]*)(?P<glue>=)(?P<value>.*?)(?=\s+[A-Za-z_][\w.-]*=|\s+/bin/|\s*$)",
     re.DOTALL,
@@ -38,7 +40,8 @@ _SETTING = re.compile(
 _RAW_VALUES = re.compile(r"(?:/bin/sh -c #\(nop\)\s+)?(?:ENV|ARG|LABEL)\s|(?:RUN\s+)?\|\d+\s")
 _USERINFO = re.compile(r"(?<=://)(?P<user>[^\s/:@]*):(?P<value>[^\s/@]+)(?=@)")
 _SCHEME = re.compile(r"(?P<key>\b(?:Bearer|Basic))(?P<glue>\s+)(?P<value>[\w.~+/=-]{6,})")
-# what well-known programs take as a secret under no name that says so: a word, and the pattern
+# Secrets that well-known programs take in places whose name does not say so: a word, and a pattern.
+# The word is looked for first, because that costs much less than the pattern.
 _VALUE = r"[\"']?(?P<value>[^\s\"'|;&$<>][^\s\"'|;&]*)"
 _GAP = r"\b[^|;&]{0,400}?\s"
 _CLIENTS = "docker|podman|nerdctl|buildah|skopeo|crane|helm|oras|oc|az|cf"
@@ -71,7 +74,7 @@ _KNOWN_TOKENS = re.compile(
 
 
 def is_secret_key(key: str) -> bool:
-    """True where a variable, label or option of this name is likely to hold a secret.
+    """Return True where a variable, label or option of this name is likely to hold a secret.
 
     >>> [is_secret_key(k) for k in ("DB_PASSWORD", "GPG_KEY", "TOKENIZER_VERSION", "AUTHOR")]
     [True, False, False, False]
@@ -80,7 +83,7 @@ def is_secret_key(key: str) -> bool:
 
 
 def is_token(value: str) -> bool:
-    """True where the value itself has the form of a credential, whatever it is called.
+    """Return True where the value itself has the form of a credential, whatever its name is.
 
     >>> is_token("AKIAIOSFODNN7EXAMPLE"), is_token("postgres://me:pw@db/x"), is_token("abc")
     (True, True, False)
@@ -92,7 +95,7 @@ def is_token(value: str) -> bool:
 
 
 def mask_value(key: str, value: str) -> str:
-    """`value` of `key`, masked whole or, where the key is harmless, within.
+    """Return `value`, masked as a whole where `key` looks secret, else only the secrets within it.
 
     >>> mask_value("API_TOKEN", "abcdef")
     '***6'
@@ -101,13 +104,14 @@ def mask_value(key: str, value: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """A command or build step with every secret-looking value masked; cut after 8 KiB.
+    """Return a command or build step with every secret-looking value masked; cut after 8 KiB.
 
     >>> mask_text("RUN login --password hunter2 https://me:pw@host/ A=b")
     'RUN login --password ***7 https://me:***2@host/ A=b'
     """
     if len(text) > _MAX_TEXT:
         return mask_text(text[:_MAX_TEXT]) + "…"
+    # Assignments and commands skip what an earlier pattern masked: a value that begins with `***`.
     if _RAW_VALUES.match(text):
         text = _SETTING.sub(_mask_assignment, text)
     text = _ASSIGNMENT.sub(_mask_assignment, text)
@@ -121,7 +125,10 @@ def mask_text(text: str) -> str:
 
 
 def mask_words(words: Sequence[str]) -> tuple[str, ...]:
-    """An entrypoint or command: also the word after an option such as `--requirepass`."""
+    """Return an entrypoint or command with every secret-looking value masked.
+
+    The word after an option counts as its value (`--requirepass hunter2`).
+    """
     masked: list[str] = []
     option = ""
     for word in words:

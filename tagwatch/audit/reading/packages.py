@@ -1,4 +1,4 @@
-"""Packages: what SBOM attestations list (SPDX 2, CycloneDX 1), and what changed between two."""
+"""Packages: those that SBOM attestations list (SPDX 2, CycloneDX 1), and how two lists differ."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _IMAGES = ("pkg:docker/", "pkg:oci/")
 
 
 def compare_packages(old: Sequence[Attestation], new: Sequence[Attestation]) -> PackageDiff | str:
-    """Compare the SBOMs of two images in the first format that both carry; or say why not.
+    """Compare the SBOMs of two images in the first format that both have, or return why not.
 
-    Two formats are never compared with each other: generators name packages differently.
+    An SBOM is never compared with one of another format: generators name packages differently.
     """
     for name in _FORMATS:
         before, after = _listed(old, name), _listed(new, name)
@@ -27,7 +27,7 @@ def compare_packages(old: Sequence[Attestation], new: Sequence[Attestation]) -> 
 
 
 def packages_of(attestations: Sequence[Attestation]) -> Mapping[str, frozenset[str]] | None:
-    """Package URL without version -> versions, from the first readable SBOM, or None."""
+    """Return package URL without version -> versions, from the first readable SBOM, or None."""
     for name in _FORMATS:
         found = _listed(attestations, name)
         if found is not None:
@@ -36,7 +36,7 @@ def packages_of(attestations: Sequence[Attestation]) -> Mapping[str, frozenset[s
 
 
 def distribution_of(attestations: Sequence[Attestation]) -> str:
-    """The distribution that the packages' `distro` qualifiers agree on (`debian-12`), or ""."""
+    """Return the distribution (`debian-12`) that all `distro` qualifiers agree on, or ""."""
     seen = {
         purl.partition("distro=")[2].partition("&")[0]
         for attestation in attestations
@@ -81,7 +81,7 @@ def _listed(attestations: Sequence[Attestation], kind: str) -> dict[str, frozens
 
 
 def _purls(attestation: Attestation) -> Iterator[tuple[str, str]]:
-    """Package URL and version of everything that is not the image itself."""
+    """Yield package URL and version of each entry that is not an image itself."""
     predicate = attestation.statement.predicate if attestation.statement else {}
     match attestation.kind:
         case "spdx":
@@ -97,7 +97,7 @@ def _purls(attestation: Attestation) -> Iterator[tuple[str, str]]:
 
 
 def _packages(predicate: Mapping[str, Any]) -> list[dict[str, Any]]:
-    # some scanners wrap the document once more
+    # some scanners put the document into another one, under `Data`
     inner = predicate.get("Data", predicate)
     packages = inner.get("packages") if isinstance(inner, dict) else None
     return [entry for entry in packages or () if isinstance(entry, dict)]
@@ -113,7 +113,7 @@ def _spdx_purl(entry: Mapping[str, Any]) -> str | None:
 
 
 def _components(predicate: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """All components, nested ones too; without recursion, since a stranger chose the depth."""
+    """Yield all components, nested ones too. No recursion: a stranger chose the depth."""
     waiting: list[Any] = [predicate]
     while waiting:
         nested = waiting.pop().get("components")

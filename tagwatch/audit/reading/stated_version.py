@@ -1,4 +1,4 @@
-"""The version that an image itself states under a name, and which of two versions is older."""
+"""The version that an image itself states, and which of two versions is older."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _FULL = 3
 
 
 def stated_version(part: PlatformImage, reference: str) -> StatedVersion | None:
-    """The version that one platform's config, else its SBOM, states for `reference`; or None.
+    """Return the version that a platform's config, else its SBOM, states for `reference`, or None.
 
-    Of an image without a name (an OCI layout) a label says it, or the only `*_VERSION` variable.
+    An image without a name (an OCI layout) states it by a label or by its only `*_VERSION`
+    variable.
     """
     parsed = _parsed(reference)
     path, tag = (parsed.repository.path, parsed.tag) if parsed else ("", None)
@@ -31,7 +32,7 @@ def stated_version(part: PlatformImage, reference: str) -> StatedVersion | None:
 
 
 def full_version(reference: str) -> str | None:
-    """The version that a full-version tag is itself (`6.2.14`, three numbers at least); or None.
+    """Return the version in a full-version tag (`6.2.14`, at least three numbers), or None.
 
     >>> full_version("redis:6.2.14-alpine"), full_version("redis:6.2")
     ('6.2.14', None)
@@ -42,9 +43,9 @@ def full_version(reference: str) -> str | None:
 
 
 def says_more(version: str, tag: str) -> bool:
-    """False where the version is but the tag's own text and not a full one (`3.12` of `3.12`).
+    """Return False where `version` only repeats a tag that is not a full version (`3.12`).
 
-    The images' own configs may know better: `python:3.12` goes from 3.12.0 to 3.12.1.
+    The images' own configs may be more exact: `python:3.12` goes from 3.12.0 to 3.12.1.
 
     >>> says_more("3.12", "3.12"), says_more("3.12.1", "3.12"), says_more("6.2.14", "6.2.14")
     (False, True, True)
@@ -54,7 +55,7 @@ def says_more(version: str, tag: str) -> bool:
 
 
 def is_older(version: str, other: str) -> bool:
-    """True where both are versions of one scheme and `version` comes before `other`.
+    """Return True where both are versions of one scheme and `version` comes before `other`.
 
     >>> is_older("6.2.14", "6.2.15"), is_older("1.3.0", "2024.1")
     (True, False)
@@ -77,7 +78,7 @@ def _is_version(text: str) -> bool:
 
 
 def _read(version: str) -> Tag:
-    """A bare version text; see `version_key`."""
+    """Read a bare version text; see `tag.version_key`."""
     return parse_tag(version.replace("+", "_"))
 
 

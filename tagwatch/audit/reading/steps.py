@@ -1,7 +1,8 @@
-"""Build steps: what the history says was done, told apart from when it was done.
+"""Build steps: what the history says was done, without when it was done.
 
 Two builds of one Dockerfile differ in dates, digests and checksums, and in how the builder writes
-(`/bin/sh -c #(nop) CMD …`, `CMD … # buildkit`). `normalized_step` takes that away.
+a step (`/bin/sh -c #(nop) CMD …`, `CMD … # buildkit`). `step_text` and `normalized_step` remove
+these differences.
 """
 
 from __future__ import annotations
@@ -34,13 +35,14 @@ _SHELL = re.compile(
 _LEGACY_COPY = re.compile(r"^(COPY|ADD)((?: --\S+)*) (?:file|dir|multi):\S+ in (\S+)$")
 _COPY = re.compile(r"^(COPY|ADD)((?: --\S+)*) .* (\S+)$")
 _EXPOSE_MAP = re.compile(r"^EXPOSE (?:map)?\[(.*)\]$")
-# newer builders tell the start interval, too, which older ones did not know
+# Newer builders also write the start interval, which older ones did not know.
 _NO_START = re.compile(r'(?: "0s")+(?= \'\\)')
 _NO_EFFECT = re.compile(r"^(?:LABEL|MAINTAINER)\b")
 
 _DIGEST = re.compile(
     r"\b(?:sha1|sha256|sha384|sha512|md5)[:-][A-Za-z0-9+/]{20,}={0,2}"
-    # in lower case only: a signing key's fingerprint is written in capitals, and must not change
+    # Lower case only: a signing key's fingerprint is written in capitals, and it must not change
+    # unnoticed.
     r"|\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{32,128}\b"
 )
 _DATE = re.compile(
@@ -48,7 +50,7 @@ _DATE = re.compile(
     r"(?:Z|[+-]\d\d:?\d\d)?"
     r"|\b20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?[0-2]\d[0-5]\d(?:[0-5]\d)?)?Z?\b"
     r"|\b1[4-9]\d{8}\b"
-    # what `date` and `date -R` print, which many a build argument holds
+    # the output of `date` and `date -R`, which many build arguments hold
     r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d{1,2} )?[A-Z][a-z]{2} (?:\d{1,2},? )?(?:20\d\d )?"
     r"[0-2]?\d:[0-5]\d:[0-5]\d(?: [AP]M)?(?: [A-Z]{2,5}\b| [+-]\d\d:?\d\d)?(?: 20\d\d\b)?"
 )
@@ -63,7 +65,8 @@ _COUNTER = re.compile(
 )
 _CHECKSUM = re.compile(r"[\"']?(?:[0-9a-fA-F]{6,128}|[A-Za-z0-9+/]{40,}={0,2})[\"']?")
 
-# a whole system: an archive, a folder of that name, or what the classic builder does not name
+# A step that adds a whole system: from an archive, from a folder whose name says so, or from
+# something that the classic builder names by checksum only.
 _ROOT = re.compile(
     r"(?P<debian># ?debian\.sh\b)|(?P<windows>Apply image\b)"
     r"|(?:ADD|COPY) (?:--\S+ )*(?:file|dir):\S+ in /$"
@@ -78,7 +81,9 @@ _INSTRUCTION = re.compile(
 _AFTER_ROOT = re.compile(r"CMD\b|Install update\b")
 _MAX_STEP = 65_536
 _MAX_ROOT = 1_000
+"""How many characters of a step are searched for the operating system's release."""
 _MAX_ALIGNED = 1_000
+"""How many steps are aligned, which takes quadratic time; no real image has so many."""
 _DEBIAN_SUITE = re.compile(r"# ?debian\.sh .*?'([a-z]+)(?:-slim)?' '@")
 _ALPINE = re.compile(r"alpine-minirootfs-(\d+\.\d+)")
 _UBUNTU = re.compile(r"ubuntu-(?:base-)?(\d\d\.\d\d)[-.]")
@@ -86,27 +91,34 @@ _UBUNTU = re.compile(r"ubuntu-(?:base-)?(\d\d\.\d\d)[-.]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepComparison:
-    """Build steps that two histories share and do not, in order, as the builders wrote them."""
+    """The differences between two histories: steps in order, as the builders wrote them."""
 
     same: int = 0
+    """How many steps both have."""
     removed: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     renewed: tuple[str, ...] = ()
-    """What has another value in steps that count as the same: `GIT_SHA`, "" for a bare checksum."""
+    """Names whose value differs in steps that count as the same: `GIT_SHA`, "" for a bare checksum.
+
+    Dates are not among them.
+    """
 
     @property
     def differs(self) -> bool:
-        """True where any step that has an effect differs."""
+        """Return True where any step that has an effect differs."""
         return bool(self.removed or self.added)
 
     @property
     def is_reordered(self) -> bool:
-        """True where both do the same steps, one after another in another order."""
+        """Return True where both histories have the same steps in another order."""
         return self.differs and sorted(self.removed) == sorted(self.added)
 
 
 def step_text(entry: HistoryEntry) -> str:
-    """A build step without the builder's wrapping, on one line. A stranger's text still."""
+    """Return a build step without the builder's wrapping, on one line.
+
+    The text is still a stranger's: it is neither masked nor cut.
+    """
     text = " ".join(entry.created_by.split()).removesuffix(" # buildkit")
     text, count = _LEGACY.subn("", text)
     if not count and (shell := _SHELL.match(text)):
@@ -118,7 +130,7 @@ def step_text(entry: HistoryEntry) -> str:
 
 
 def tells_what_was_done(text: str) -> bool:
-    """False for a `step_text` that is but the name of a builder, such as `apko` or `bazel build`.
+    """Return False for a `step_text` that only names a builder, such as `apko` or `bazel build`.
 
     >>> [tells_what_was_done(text) for text in ("RUN make", "apko", "ko build ko://example.com")]
     [True, False, False]
@@ -127,9 +139,9 @@ def tells_what_was_done(text: str) -> bool:
 
 
 def normalized_step(text: str) -> str:
-    """A `step_text` with dates, digests, checksums and build numbers replaced by their kind.
+    """Return a `step_text` with dates, digests, checksums and build numbers replaced by their kind.
 
-    Text of more than 64 KiB is returned as it is: then only equal text is equal.
+    Text of more than 64 KiB is returned unchanged, so that it only equals the very same text.
 
     >>> normalized_step("ENV REDIS_SHA=2b3d1d2f0a")
     'ENV REDIS_SHA=<digest>'
@@ -144,10 +156,11 @@ def normalized_step(text: str) -> str:
 
 
 def compare_steps(old: Sequence[HistoryEntry], new: Sequence[HistoryEntry]) -> StepComparison:
-    """What one history does that the other does not, by normalised steps, in order.
+    """Compare two histories by their normalised steps, in order.
 
-    `LABEL` and `MAINTAINER` do nothing and are left out. Where one side comes from the classic
-    builder, which names what it copied by checksum only, copies are compared by destination.
+    `LABEL` and `MAINTAINER` have no effect and are left out. Where only one side comes from the
+    classic builder, which names what it copied by checksum only, copies are compared by
+    destination.
     """
     before, after = _effective(old), _effective(new)
     classic = _is_classic(old) != _is_classic(new)
@@ -155,18 +168,20 @@ def compare_steps(old: Sequence[HistoryEntry], new: Sequence[HistoryEntry]) -> S
     new_keys = [_comparable(text, classic=classic) for text in after]
     if old_keys == new_keys:
         return StepComparison(same=len(before), renewed=() if classic else _renewed(before, after))
-    if max(len(before), len(after)) > _MAX_ALIGNED:  # no real image: not worth quadratic time
+    if max(len(before), len(after)) > _MAX_ALIGNED:
         return StepComparison(removed=tuple(before), added=tuple(after))
-    if old_keys > new_keys:  # alignments are not symmetric: one order, whichever side is asked
+    # Alignments are not symmetric: always align in one order, so that both directions agree.
+    if old_keys > new_keys:
         aligned = _align(after, before, new_keys, old_keys)
         return StepComparison(same=aligned.same, removed=aligned.added, added=aligned.removed)
     return _align(before, after, old_keys, new_keys)
 
 
 def root_boundary(history: Sequence[HistoryEntry]) -> int:
-    """How many entries make the operating system's root: its first layer and the `CMD` after it.
+    """Count the entries of the operating system's root: its first layer and the `CMD` after it.
 
-    Windows adds a layer of updates to its own. 0 where the first layer does not look like a root.
+    Windows adds a layer of updates. The result is 0 where the first layer does not look like a
+    root.
     """
     if not _ROOT.match(_first_layer(history)):
         return 0
@@ -176,16 +191,17 @@ def root_boundary(history: Sequence[HistoryEntry]) -> int:
 
 
 def has_like_root(old: Sequence[HistoryEntry], new: Sequence[HistoryEntry]) -> bool:
-    """True where both begin with a root of one family of systems, whatever its release."""
+    """Return True where both begin with a root of one family of systems, whatever its release."""
     found = (_ROOT.match(_first_layer(history)) for history in (old, new))
     names = [_root_name(root) if root else None for root in found]
     return None not in names and ("" in names or names[0] == names[1])
 
 
 def base_boundary(history: Sequence[HistoryEntry]) -> int:
-    """Where a base presumably ends: after the last `CMD` or `ENTRYPOINT` that a layer follows.
+    """Return where a base presumably ends: after the last `CMD` or `ENTRYPOINT` below a layer.
 
-    A presumption, good enough to doubt a verdict, never to reach one.
+    The result is a number of entries. It is a guess: good enough to doubt a verdict, but never to
+    reach one.
     """
     boundary = root_boundary(history)
     last_layer = max((n for n, entry in enumerate(history) if not entry.empty_layer), default=-1)
@@ -196,10 +212,10 @@ def base_boundary(history: Sequence[HistoryEntry]) -> int:
 
 
 def os_release(config: ImageConfig) -> str:
-    """The operating system and its release as the image tells it (`debian bookworm`), or "".
+    """Return the operating system and its release that the image states (`debian bookworm`), or "".
 
-    From the root layer's build step or the labels of the system's own image. Alpine's patch
-    release is left out: only the release line matters for a shift.
+    It is read from the root layer's build step or the labels of the system's own image. Alpine's
+    patch release is left out: only a change of the release line matters.
     """
     if told := release_in(config.history):
         return told
@@ -213,7 +229,7 @@ def os_release(config: ImageConfig) -> str:
 
 
 def release_in(history: Sequence[HistoryEntry]) -> str:
-    """The operating system and its release as the build steps tell it, or ""."""
+    """Return the operating system and its release that the build steps state, or ""."""
     for entry in history[:_MAX_ALIGNED]:
         text = step_text(entry)[:_MAX_ROOT]
         for family, pattern in (("debian", _DEBIAN_SUITE), ("alpine", _ALPINE)):
@@ -225,12 +241,12 @@ def release_in(history: Sequence[HistoryEntry]) -> str:
 
 
 def _first_layer(history: Sequence[HistoryEntry]) -> str:
-    """The step that made the bottom layer, "" where none did."""
+    """Return the step that made the bottom layer, "" where none did."""
     return next((step_text(entry) for entry in history if not entry.empty_layer), "")
 
 
 def _root_name(root: re.Match[str]) -> str:
-    """The family of systems that a root is of; "" where its step does not tell."""
+    """Return the family of systems that a root belongs to; "" where its step does not say."""
     told = root["archive"] or root["folder"]
     if told is None:
         return root.lastgroup or ""
@@ -239,7 +255,7 @@ def _root_name(root: re.Match[str]) -> str:
 
 
 def _renewed(old: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
-    """The names of what differs, dates aside, between steps that are alike."""
+    """Return the names of what differs, apart from dates, between steps that count as the same."""
     found: dict[str, None] = {}
     for before, after in zip(old, new, strict=True):
         if before != after:

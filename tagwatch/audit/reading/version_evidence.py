@@ -1,8 +1,8 @@
-"""Versions that something other than a tag claims: labels, environment, attestations.
+"""Versions that something other than a tag gives: labels, environment, attestations.
 
-A claim may be inherited: an image keeps the labels and variables of its base. So a label that
-names another image, a variable that is not the repository's own and a number that contradicts the
-tag's are not believed.
+They may be inherited, since an image keeps the labels and variables of its base. So we do not
+believe a label of an image with another name, a variable that is not the repository's own, or a
+number that contradicts the tag's.
 """
 
 from __future__ import annotations
@@ -32,20 +32,21 @@ _MAX_CLAIM = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionEvidence:
-    """A version that something other than a tag claims, what it rests on, and where it stands."""
+    """A version that something other than a tag gives."""
 
     version: str
     basis: Basis
     detail: str = ""
+    """The name of the label or variable, or the package URL, that gives the version."""
 
 
 def version_evidence(
     config: ImageConfig, repository_path: str, tag: str | None = None
 ) -> VersionEvidence | None:
-    """The version that `config` states for this repository and tag; None where it states none.
+    """Return the version that `config` states for this repository and tag, or None.
 
-    The variable named like the repository is its own; a label comes next, unless it names another
-    image; then the one variable whose number is the tag's (two numbers at least).
+    The variable named like the repository comes first; then a label, unless the labels name another
+    image; then the only `*_VERSION` whose number fits the tag's (at least two numbers).
     """
     asked = parse_tag(tag).release if tag else ()
     name = repository_path.rpartition("/")[2]
@@ -68,10 +69,11 @@ def version_evidence(
 def attested_version(
     packages: Mapping[str, frozenset[str]], repository_path: str, tag: str | None = None
 ) -> VersionEvidence | None:
-    """The version of the system package named like the repository in an SBOM.
+    """Return the version of the system package in an SBOM that is named like the repository.
 
-    `packages`: package URL without version -> versions (`packages.packages_of`). A language's
-    library of that name is a client of it, not it: only system packages count.
+    None where there is none, or several versions. `packages` is package URL without version ->
+    versions (`packages.packages_of`). Only system packages count: a language's library of that
+    name is a client of the product.
     """
     asked = parse_tag(tag).release if tag else ()
     name = _plain(repository_path.rpartition("/")[2])
@@ -90,9 +92,9 @@ def attested_version(
 
 
 def platform_versions(versions: Mapping[str, str | None]) -> str:
-    """A sentence where the platforms of one tag are at different versions; empty where not.
+    """Return a sentence where the platforms of one tag are at different versions, else "".
 
-    `versions`: platform -> what its own config states, None where it states nothing.
+    `versions` is platform -> the version that its own config states, or None.
 
     >>> platform_versions({"linux/amd64": "1.2.4", "linux/arm64": "1.2.3"})
     'its platforms are at different versions: 1.2.4 on linux/amd64; 1.2.3 on linux/arm64'
@@ -117,9 +119,9 @@ def _variables(environment: Mapping[str, str], asked: tuple[int, ...]) -> Iterat
 
 
 def _upstream(text: str, asked: tuple[int, ...]) -> str | None:
-    """The upstream version in a claim, without epoch, prefix and packaging; None where none.
+    """Return the upstream version in `text`, without epoch, prefix and packaging, or None.
 
-    None too where it contradicts the numbers of the tag.
+    None also where the version contradicts the numbers of the tag.
     """
     match = _UPSTREAM.match(text.strip()) if len(text) <= _MAX_CLAIM else None
     if match is None:
@@ -131,7 +133,10 @@ def _upstream(text: str, asked: tuple[int, ...]) -> str | None:
 
 
 def names_another(labels: Mapping[str, str], repository_path: str) -> bool:
-    """True where the labels say that they are of another image (Ubuntu's are inherited so)."""
+    """Return True where the labels say that they belong to another image.
+
+    An image that is built on Ubuntu inherits Ubuntu's labels.
+    """
     path = _plain(repository_path)
     names = [_plain(labels[label]) for label in _NAME_LABELS if labels.get(label)]
     words = [name for name in names if name and not any(map(str.isdigit, name))]

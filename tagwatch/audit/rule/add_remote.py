@@ -30,7 +30,7 @@ _COMMIT = re.compile(
 
 
 def check(subject: FileSubject) -> Iterator[Statement]:
-    """ADD instructions with remote sources, or with local ones that are no archives."""
+    """Report ADD instructions with remote sources, or with local ones that are no archives."""
     for one in subject.instructions:
         if one.name != "ADD" or len(one.arguments) < 2 or one.missing:
             continue
@@ -59,7 +59,7 @@ def _is_exact(one: Instruction, remote: list[str]) -> bool:
 
 
 def _shown(text: str) -> str:
-    """An address without what may be a secret in it."""
+    """Return the address, quoted, cut and without the parts that may hold a secret."""
     return repr(re.sub(r"//[^/@]*@", "//", text.partition("?")[0])[:120])
 
 

@@ -1,4 +1,4 @@
-"""Whether the base that was found is one that the policy approves."""
+"""Approval: whether the policy approves the base that was found."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ _COMPARISON = re.compile(r"(~=|==|!=|<=|>=|<|>)\s*")
 
 
 def approval(match: BaseMatch, policy: Policy) -> bool | None:
-    """True: approved; False: known, and not approved; None: it cannot be said.
+    """Return True where the base is approved, False where it is known and not, None otherwise.
 
-    Layers decide: the base itself, another name of the same layers, or what the base in turn
-    stands on. A claim counts only where the policy accepts claims, and then only for it.
+    Layers decide: the policy may name the base itself, another name of the same layers, or an
+    ancestor of the base. A claim counts only where the policy accepts claims and names the claimed
+    base.
     """
     if match.verdict is BaseVerdict.SCRATCH:
         return policy.approves_scratch
@@ -42,6 +43,7 @@ def approval(match: BaseMatch, policy: Policy) -> bool | None:
     if match.is_exact:
         if base is not None:
             return is_version_allowed(base, match.base.version)
+        # The versions of ancestors are not known: one with a range of versions leaves it open.
         below = [found for name in match.ancestry if (found := _named(name, policy)) is not None]
         if not below:
             return False
@@ -52,7 +54,10 @@ def approval(match: BaseMatch, policy: Policy) -> bool | None:
 
 
 def approval_of_all(matches: Iterable[BaseMatch], policy: Policy) -> bool | None:
-    """One answer for all platforms of an image: the worst that is known; None for no platform."""
+    """Return one answer for all platforms of an image: False over None over True.
+
+    None where there is no platform.
+    """
     answers = {approval(match, policy) for match in matches}
     if False in answers:
         return False
@@ -60,13 +65,16 @@ def approval_of_all(matches: Iterable[BaseMatch], policy: Policy) -> bool | None
 
 
 def known_approval(evidence: Evidence, policy: Policy) -> bool | None:
-    """`approval_of_all`, but never False while an approved base was not read: it may be it."""
+    """Return `approval_of_all`; None instead of False while an approved base was not read.
+
+    The unread base may be the one.
+    """
     approved = approval_of_all(evidence.bases, policy)
     return None if approved is False and evidence.bases_unread else approved
 
 
 def policy_base(match: BaseMatch, policy: Policy) -> ApprovedBase | None:
-    """The policy's entry for the base that was found, under whichever of its names."""
+    """Return the policy's entry for the base that was found, under any of its names."""
     names = (match.base.reference, *match.aliases) if match.base is not None else ()
     return next((base for name in names if (base := _named(name, policy)) is not None), None)
 
@@ -79,13 +87,14 @@ def _named(reference: str, policy: Policy) -> ApprovedBase | None:
 
 
 def is_version_allowed(base: ApprovedBase, version: str | None) -> bool | None:
-    """Whether `version` lies in the base's `allow_versions`; None where it cannot be compared.
+    """Return whether `version` is in the base's `allow_versions`; None where it cannot be compared.
 
-    PEP 440 reads most; a SemVer pre-release (`5.0.0-preview.1`) is compared as SemVer.
+    Most versions are compared by PEP 440. One that PEP 440 cannot read, as the SemVer pre-release
+    `5.0.0-preview.1`, is compared by SemVer.
     """
     if not base.allow_versions:
         return True
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import InvalidVersion, Version  # slow to load, and few policies need it
 
     allowed = check_range(base.allow_versions)
     try:
@@ -118,7 +127,7 @@ def _is_allowed_semver(allowed: SpecifierSet, version: str) -> bool | None:
 
 
 def check_range(text: str) -> SpecifierSet:
-    """`text` as a set of PEP 440 comparisons, all of which must hold: `>=3.12.4`, `>=6.2 <8`.
+    """Read `text` as a set of PEP 440 comparisons, all of which must hold: `>=3.12.4`, `>=6.2 <8`.
 
     Raises `UsageError`.
     """

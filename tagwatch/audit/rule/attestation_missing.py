@@ -26,7 +26,7 @@ _SBOM = ("spdx", "cyclonedx")
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """An image whose documents were read and that has no SBOM or provenance."""
+    """Report an image whose documents were read and that has no SBOM or provenance."""
     evidence = subject.evidence
     if evidence is None or not evidence.documents_read:
         return

@@ -24,7 +24,7 @@ _LEVELS = ("patch", "minor", "major")
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A concrete tag with something newer in its line."""
+    """Report a concrete tag that has a newer one in its line, and what that is."""
     target, evidence = subject.target, subject.evidence
     reference = target.reference
     if evidence is None or reference is None or target.selector is not None or target.kind == WATCH:

@@ -23,7 +23,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """Platforms whose base has the verdict `conflict`."""
+    """Report the platforms whose base has the verdict `conflict`."""
     evidence = subject.evidence
     for match in evidence.bases if evidence else ():
         if match.verdict is not BaseVerdict.CONFLICT:

@@ -31,7 +31,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """An image whose base is known and not approved."""
+    """Report an image whose base is known and not approved."""
     target, evidence, policy = subject.target, subject.evidence, subject.policy
     reference = target.reference
     if evidence is None or reference is None or not policy.bases or not is_judged(subject):

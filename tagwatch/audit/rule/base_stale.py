@@ -36,7 +36,7 @@ _SAME_IMAGE = frozenset(
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A pin that its tag has left, and bases that were served and are no more."""
+    """Report a pin that its tag has left; else the bases that their tags no longer serve."""
     pinned = tuple(_pinned(subject))
     yield from pinned
     evidence = subject.evidence
@@ -72,7 +72,7 @@ def _pinned(subject: Subject) -> Iterator[Statement]:
 
 
 def _left(history: tuple[Interval, ...], pinned: str) -> Interval | None:
-    """The first interval after the pinned digest's last one that serves another image."""
+    """Return the first interval after the pinned digest's last one that serves another image."""
     past = [index for index, interval in enumerate(history) if interval.digest == pinned]
     later = history[past[-1] + 1 :] if past else history
     return next((one for one in later if one.verdict not in _SAME_IMAGE), None)
@@ -87,14 +87,14 @@ def _is_due(match: BaseMatch, subject: Subject) -> bool:
 
 
 def _since(match: BaseMatch) -> datetime | None:
-    """Since when the base serves another build, or is gone."""
+    """Return since when the base serves another build, or is gone."""
     if match.verdict is BaseVerdict.EXACT_RETIRED and match.base is not None:
         return match.base.last_seen
     return match.current.first_seen if match.current else None
 
 
 def again(subject: Subject) -> datetime | None:
-    """When the time of grace of the pin or of a base ends."""
+    """Return when the next time of grace, of the pin or of a base, ends."""
     evidence, reference = subject.evidence, subject.target.reference
     if evidence is None or reference is None:
         return None

@@ -26,7 +26,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """An image with no answer of `approval`, where the policy asks for one."""
+    """Report an image for which `approval` has no answer, where the policy asks for one."""
     target, evidence, policy = subject.target, subject.evidence, subject.policy
     if evidence is None or target.reference is None or not policy.bases:
         return

@@ -1,4 +1,4 @@
-"""The rules by name: each is imported when it is first asked for; its row is known before."""
+"""The rules by name. A rule is imported when it is first asked for; its row is known before."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.audit.rule.interface import RuleRow
 
-__all__ = ["explain_rule", "load_rule", "nearest", "needs_text", "rows_of", "rule_documentation"]
+__all__ = [
+    "explain_rule",
+    "load_rule",
+    "nearest",
+    "needs_text",
+    "reads_of",
+    "rows_of",
+    "rule_documentation",
+]
 
 
 @lru_cache(maxsize=256)
@@ -26,7 +34,7 @@ def _load(place: str) -> Rule:
         rule = load_place(place)
     except (AttributeError, ImportError, TypeError) as error:  # TypeError: of another `Rule`
         if place in RULES.values():
-            raise
+            raise  # a fault of ours: no user can mend it, and its traceback says where it is
         raise ConfigError(
             f"a rule of another package cannot be used: {error}",
             hint=f"update that package, or remove it; its entry point is {place!r}",
@@ -37,10 +45,10 @@ def _load(place: str) -> Rule:
 
 
 def load_rule(name: str, plugins: Mapping[str, str] | None = None) -> Rule:
-    """The rule called `name`, of tagwatch's own or of another package.
+    """Return the rule called `name`, from tagwatch or another package.
 
-    `plugins` (name -> "module:attribute") spares a search. Raises `UsageError` with the nearest
-    name where there is none.
+    `plugins` (name -> "module:attribute") saves a search of the installed packages. Raises
+    `UsageError` with the nearest name where there is no such rule.
     """
     place = RULES.get(name) or (plugins or {}).get(name) or place_of("rules", name)
     if place is None:
@@ -55,45 +63,49 @@ def load_rule(name: str, plugins: Mapping[str, str] | None = None) -> Rule:
 def rows_of(policy: Policy) -> Iterator[RuleRow]:
     """Yield the rows of all rules that may speak somewhere under `policy`, in the table's order.
 
-    No rule of ours is imported for it.
+    This imports no rule of ours, and none of another package that the policy turns off.
     """
     for name in (*RULES, *policy.plugins):
+        may_speak = _is_on(name, policy)
+        if may_speak is False:
+            continue
         found = row(name) if name in RULES else _row_of(name, load_rule(name, policy.plugins))
-        if _may_speak(found, policy):
+        if may_speak or found["severity"] is not Severity.OFF:
             yield found
 
 
 def reads_of(policy: Policy) -> frozenset[Reads]:
-    """Return what the rules read that may speak under `policy`; empty: text alone."""
+    """Return what the rules that may speak under `policy` read; empty where text is enough."""
     return frozenset().union(*(rule["reads"] for rule in rows_of(policy)))
 
 
 def _row_of(name: str, rule: Rule) -> RuleRow:
-    """The row that a rule of another package declares."""
+    """Return the row that a rule of another package declares."""
     return {"id": name, "severity": rule.severity, "when": rule.when, "reads": rule.reads}
 
 
-def _may_speak(rule: RuleRow, policy: Policy) -> bool:
-    """True where the policy lets the rule speak about some file or image."""
-    name = rule["id"]
+def _is_on(name: str, policy: Policy) -> bool | None:
+    """Return whether the policy lets the rule speak about some file or image.
+
+    None where it leaves that to the rule's default.
+    """
     said = [policy.rules[name]] if name in policy.rules else []
     said += [override.rules[name] for override in policy.overrides if name in override.rules]
     severities = [settings.severity for settings in said if settings.severity is not None]
     if any(severity is not Severity.OFF for severity in severities):
         return True
-    if name in policy.rules and policy.rules[name].severity is Severity.OFF:
-        return False
-    return rule["severity"] is not Severity.OFF
+    is_off = name in policy.rules and policy.rules[name].severity is Severity.OFF
+    return False if is_off else None
 
 
 def rule_documentation(name: str) -> str:
-    """The rule's own text: what it says, Risk, Remedy and Source. Raises `UsageError`."""
+    """Return the docstring of the rule's module. Raises `UsageError` for an unknown name."""
     rule = load_rule(name)
     return (sys.modules[rule.check.__module__].__doc__ or "").strip()
 
 
 def explain_rule(name: str) -> str:
-    """What `tagwatch explain RULE` prints. Raises `UsageError` for an unknown name."""
+    """Return what `tagwatch explain RULE` prints. Raises `UsageError` for an unknown name."""
     rule = load_rule(name)
     facts = [f"severity: {rule.severity.value}"]
     facts.append("needs: " + ", ".join(needs_text(rule)))
@@ -107,16 +119,16 @@ def explain_rule(name: str) -> str:
 
 
 def needs_text(rule: Rule) -> list[str]:
-    """What a rule needs, in the words of `tagwatch explain`: all kinds of documents are one."""
+    """Return what a rule reads in the words of `tagwatch explain`: all documents are one word."""
     words = {Reads.TAGS: "tags", Reads.HISTORY: "history"}
     found = {words.get(one, "documents") for one in rule.reads}
-    if not found or rule.scope is not RuleScope.TARGET:  # these speak without evidence, too
+    if not found or rule.scope is not RuleScope.TARGET:  # asked without evidence, too
         found.add("text")
     return sorted(found)
 
 
 def nearest(name: str, names: Mapping[str, object] | frozenset[str]) -> str | None:
-    """The name most like `name`, where one is like enough to be what was meant."""
+    """Return the most similar of `names`; None where none is similar enough to be meant."""
     from difflib import get_close_matches
 
     found = get_close_matches(name, list(names), n=1, cutoff=0.6)

@@ -27,7 +27,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: RunSubject) -> Iterator[Statement]:
-    """Targets without facts or with some missing, unread files, failed repositories."""
+    """Report targets with missing or incomplete evidence, unread files and failed repositories."""
     severity = Severity.NOTE if subject.policy.on_unavailable == "pass" else None
     told = set()
     failures: dict[Repository, list[Failure]] = {}
@@ -84,7 +84,7 @@ def _unchecked(
 
 
 def _places(targets: Iterable[Target]) -> Mapping[Repository, Location]:
-    """Where each repository is named first."""
+    """Return where each repository is named first."""
     found: dict[Repository, Location] = {}
     for target in targets:
         if target.reference is not None:
@@ -95,7 +95,7 @@ def _places(targets: Iterable[Target]) -> Mapping[Repository, Location]:
 def _failure(
     target: Target, evidence: Evidence | None, failures: Mapping[Repository, Sequence[Failure]]
 ) -> Failure | None:
-    """The failure that speaks of the target most exactly."""
+    """Return the failure that is closest to the target: of its tag, else of its repository."""
     assert target.reference is not None
     repository = target.reference.repository
     own = evidence.failures if evidence is not None else ()

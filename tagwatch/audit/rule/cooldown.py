@@ -27,7 +27,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A tag whose present digest came less than the given time ago."""
+    """Report a tag that began to serve its present digest less than the given time ago."""
     target, evidence = subject.target, subject.evidence
     reference = target.reference
     if evidence is None or reference is None or reference.digest or target.kind == WATCH:
@@ -63,7 +63,7 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 def again(subject: Subject) -> datetime | None:
-    """When the present digest has been there for long enough."""
+    """Return when the present digest has been there for long enough."""
     past = _of_registry(subject.evidence.history) if subject.evidence else ()
     if not past:
         return None
@@ -72,17 +72,20 @@ def again(subject: Subject) -> datetime | None:
 
 
 def _wanted(subject: Subject) -> timedelta:
-    """How long an image must have been there."""
+    """Return how long an image must have been there."""
     return timedelta(days=subject.options["days"]) or subject.policy.defaults.cooldown
 
 
 def _of_registry(history: tuple[Interval, ...]) -> tuple[Interval, ...]:
-    """What was served: a publisher's commits tell what was built, and have no registry's digest."""
+    """Return the intervals that a registry served.
+
+    A publisher's commits tell what was built, and name no digest of a registry.
+    """
     return tuple(one for one in history if one.kind is not Seen.COMMITTED)
 
 
 def _arrival(past: tuple[Interval, ...]) -> tuple[Interval, Interval | None]:
-    """The interval in which the present digest came, and the one of the digest before it."""
+    """Return the interval in which the present digest came, and that of the digest before it."""
     now = past[-1]
     for one in reversed(past[:-1]):
         if one.digest != now.digest:

@@ -22,7 +22,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A pin that is known to be a part of the index that its tag serves."""
+    """Report a pin of one platform's manifest, where the tag serves an index."""
     target, evidence = subject.target, subject.evidence
     reference = target.reference
     if evidence is None or reference is None or evidence.pin is None:

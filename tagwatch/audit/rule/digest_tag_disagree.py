@@ -22,7 +22,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A pinned digest that other tags are known by, and its own is not."""
+    """Report a pinned digest that the tag beside it never served."""
     target, evidence = subject.target, subject.evidence
     reference = target.reference
     if evidence is None or reference is None or evidence.pin is None or not reference.tag:

@@ -22,7 +22,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A reference without a digest."""
+    """Report a reference without a digest."""
     target, evidence = subject.target, subject.evidence
     reference = target.reference
     if reference is None or reference.digest or target.kind == WATCH:

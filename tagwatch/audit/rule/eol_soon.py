@@ -21,7 +21,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A version whose release line ends soon, today included."""
+    """Report a version whose release line ends soon, today included."""
     end = release_end(subject)
     if end is None or end.ends is None:
         return
@@ -40,7 +40,7 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 def again(subject: Subject) -> datetime | None:
-    """When the end comes near; from then on every day up to it, as the days are counted."""
+    """Return when the end comes near; after that the next midnight, as the message counts days."""
     end = release_end(subject)
     if end is None or end.ends is None or (left := (end.ends - subject.at.date()).days) < 0:
         return None

@@ -24,7 +24,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: FileSubject) -> Iterator[Statement]:
-    """The last stage, where neither it nor its base checks anything."""
+    """Report the last stage, where neither it nor its base has a HEALTHCHECK."""
     last = final_stage(subject.instructions)
     if last is None or effective(subject.instructions, "HEALTHCHECK", last) is not None:
         return

@@ -23,7 +23,7 @@ __all__ = ["RULE", "again", "check"]
 
 
 def check(subject: RunSubject) -> Iterator[Statement]:
-    """Ignores that have a problem."""
+    """Report the ignores that do not count, and why."""
     for use in subject.ignores:
         if use.problem:
             whose = f" (owner: {use.owner})" if use.owner else ""
@@ -43,7 +43,7 @@ def check(subject: RunSubject) -> Iterator[Statement]:
 
 
 def again(subject: RunSubject) -> datetime | None:
-    """When an ignore begins to count or ceases to, by its own end and the policy's `max_days`."""
+    """Return when an ignore next begins or ceases to count, by its end and by `max_days`."""
     ends = [date.fromisoformat(use.until) for use in subject.ignores if use.until]
     most = subject.policy.ignore_policy.max_days
     begin = (midnight(end, -most) for end in ends) if most is not None else ()

@@ -24,7 +24,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: RunSubject) -> Iterator[Statement]:
-    """Ignores without use, and inline ignores of rules that do not exist."""
+    """Report ignores that took nothing out, and those that name a rule that does not exist."""
     for use in subject.ignores:
         unknown = [rule for rule in use.rules if rule != "*" and rule not in subject.known_rules]
         if unknown:

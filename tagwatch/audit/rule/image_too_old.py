@@ -25,7 +25,7 @@ _FIRST_IMAGES = datetime(2013, 3, 1, tzinfo=UTC)
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """An image whose newest audited platform was built more than `days` days ago."""
+    """Report an image whose newest audited platform was built more than `days` days ago."""
     built = _built(subject)
     if built is None:
         return
@@ -39,7 +39,7 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 def again(subject: Subject) -> datetime | None:
-    """When the image gets too old; then every day, as its age is told."""
+    """Return when the image gets too old; after that the next day, as the message gives its age."""
     built = _built(subject)
     if built is None:
         return None
@@ -47,7 +47,7 @@ def again(subject: Subject) -> datetime | None:
 
 
 def _built(subject: Subject) -> datetime | None:
-    """When the newest audited platform was built, where that can be true."""
+    """Return when the newest audited platform was built; None where no date can be true."""
     platforms = subject.evidence.platforms if subject.evidence else ()
     built = max((one.created_at for one in platforms if one.created_at), default=None)
     return None if built is None or built < _FIRST_IMAGES else built

@@ -1,7 +1,7 @@
-"""What a rule is: a module with `RULE` and `check`, documented as Risk, Remedy and Source.
+"""The interface of rules: a module with `RULE` and `check`, documented as Risk, Remedy and Source.
 
-A rule asks nobody. It sees a subject, and declares what it reads so that the plan fetches it. What
-others must know of a rule of ours before it is imported stands in its row of `family.RULE_ROWS`.
+A rule sends no requests. It judges a subject, and declares what it reads so that the crawl fetches
+that. `family.RULE_ROWS` holds what others must know of a rule of ours before it is imported.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict
 
     class RuleRow(TypedDict):
-        """The arguments of `Rule` that stand in a rule's row."""
+        """The arguments of `Rule` that a rule's row gives."""
 
         id: str
         severity: Severity
@@ -51,10 +51,10 @@ __all__ = [
 
 
 class Reads(Enum):
-    """What a rule reads beside the text of files.
+    """A kind of evidence that a rule reads beside the text of files.
 
-    `walk.need` fetches it. A rule about one target that reads any of it is passed over without
-    evidence.
+    `walk.need` turns it into what a crawl fetches. A rule about one target that reads any of these
+    is skipped where there is no evidence.
     """
 
     TAGS = "tags"
@@ -64,85 +64,91 @@ class Reads(Enum):
     CONFIGS = "configs"
     """Image configs: user, environment, ports, labels, build steps, dates."""
     ATTESTATIONS = "attestations"
-    """SBOMs and provenance that are attached to an image."""
+    """SBOMs and provenance in an image's index: they cost requests of their own."""
     HISTORY = "history"
     """What the tag served before, and why it moved."""
 
 
 class RuleScope(Enum):
-    """What a rule looks at in one go: a target, all targets of a file, or the whole run."""
+    """The subject that a rule is asked about: see `Subject`, `FileSubject` and `RunSubject`."""
 
     TARGET = "target"
     FILE = "file"
     RUN = "run"
+    """The whole run, after every rule of narrower scope has spoken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What a rule says. `remedy` is what to do; `fix` the same as an exact edit.
-
-    `severity` is the rule's own grading of this case; a severity in the policy overrides it.
-    `target` and `location` say where, in a rule of wider scope. `subject` tells statements about
-    one target apart, as a port or platform does. `unknown`: the verdict could not be reached.
-    """
+    """One thing that a rule says about its subject."""
 
     message: str
     remedy: str = ""
+    """What to do about it."""
     severity: Severity | None = None
+    """The rule's own rating of this case. A severity in the policy overrides it."""
     evidence: Mapping[str, str] = field(default_factory=dict)
+    """Short facts by name, for reports and machine formats."""
     fix: Fix | None = None
+    """The remedy as an exact edit."""
     unknown: bool = False
+    """True where the rule could not reach a verdict; `message` says why."""
     subject: str = ""
+    """A port, a platform …: it tells statements about one target apart, in fingerprints too."""
     target: Target | None = None
+    """The target that a rule about a file or a run speaks of; None for none in particular."""
     location: Location | None = None
+    """The place, where it is not the target's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """A setting of a rule: its default, what it means, and the values it may have, if few.
-
-    `default` gives the type; of a tuple, `item` is the type of what it holds.
-    """
+    """A setting of a rule."""
 
     default: Any
+    """The value where the policy gives none. Its type is the option's type."""
     about: str
+    """What the option means, for `tagwatch explain` and the policy's schema."""
     choices: tuple[str, ...] = ()
+    """The values it may have; empty where any is allowed."""
     item: type = str
+    """The type of a tuple's items."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule's own word about itself. A rule of ours takes the first four from its row: `row`."""
+    """The declaration of a rule. A rule of ours takes the first four fields from its `row`."""
 
     id: str
     severity: Severity
-    """The default; `off`: it speaks only where the policy gives it a severity."""
+    """The default. A rule that is `off` speaks only where the policy gives it a severity."""
     reads: frozenset[Reads]
-    """What is fetched for it. Empty: text tells it enough, so it is asked without evidence, too."""
+    """What is fetched for it. A rule that reads nothing is asked without evidence, too."""
     when: frozenset[str] = frozenset()
-    """Occasions (`audit.rule.occasion`), of which the targets must give one; empty: always."""
+    """Its occasions (`audit.rule.occasion`): it is asked if there is one of them; empty: always."""
     title: str
     scope: RuleScope = RuleScope.TARGET
     fixable: bool = False
     always_on: bool = False
-    """The policy may not turn it off."""
+    """True where the policy may not turn it off."""
     judges_built: bool = False
-    """It also speaks of a name that the same file builds (Compose `build` with `image`)."""
+    """True where it also judges a name that the same file builds (Compose `build` with `image`)."""
     options: Mapping[str, Option] = field(default_factory=dict)
     check: Callable[[Any], Iterator[Statement]]
+    """Yields what the rule says about a subject of its scope."""
     again: Callable[[Any], datetime | None] | None = None
-    """The first moment after `subject.at` at which `check` may say another thing of the same
-    subject, by time alone; None: never. A rule without it does not read the clock."""
+    """Returns the first moment after `subject.at` at which `check` may say something else about the
+    same subject because of time alone; None: never. A rule without it does not read the clock."""
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The options as they are where the policy says nothing."""
+        """The options where the policy says nothing, by name."""
         return {name: option.default for name, option in self.options.items()}
 
 
 @cache
 def row(name: str) -> RuleRow:
-    """Return the row of a rule of ours, as arguments of its `Rule`; nothing is imported for it."""
+    """Return the row of a rule of ours as arguments of its `Rule`, without importing the rule."""
     severity, when, reads = RULE_ROWS[name]
     return {
         "id": name,
@@ -154,73 +160,77 @@ def row(name: str) -> RuleRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One target, and all that a rule may know of it. `options` are this rule's, effective here.
-
-    `instructions`: those of a Dockerfile that text rules judge.
-    """
+    """A target, and everything that a rule may know about it."""
 
     target: Target
     evidence: Evidence | None
+    """None where the reference is not resolved, the file builds the image, or nothing is known."""
     instructions: tuple[Instruction, ...]
+    """The instructions of the target's Dockerfile; empty for other files."""
     at: datetime
     knowledge: Knowledge
     policy: Policy
     options: Mapping[str, Any]
+    """The rule's options as they apply to this target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSubject:
-    """A file: its targets in order, a Dockerfile's instructions, and all evidence by key.
-
-    `ports`: what services publish that name no image; the others' are on their targets.
-    """
+    """A file, and everything that a rule may know about it."""
 
     path: str
     targets: Sequence[Target]
+    """The file's targets in its order."""
     instructions: tuple[Instruction, ...]
+    """The instructions of a Dockerfile; empty for other files."""
     ports: tuple[Port, ...]
+    """What services publish that name no image. The ports of the others are on their targets."""
     evidence: Mapping[str, Evidence]
+    """All evidence of the run by `evidence_key`."""
     at: datetime
     policy: Policy
     options: Mapping[str, Any]
+    """The rule's options as they apply to files at this path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoreUse:
-    """An ignore after a run: how it did.
-
-    `problem`: why it does not count (expired, no reason, …); empty where it counts. `used`: it
-    took out a finding. `tried`: what it names was audited, so that not being used means something.
-    """
+    """An ignore, and what became of it in a run."""
 
     rules: tuple[str, ...]
+    """The rules that it names, or `*`."""
     subject: str
+    """What it ignores, in words: its rules, and the policy's image and path."""
     location: Location
     problem: str
+    """Why it does not count (it expired, it gives no reason, …); empty where it counts."""
     used: bool
+    """True where it took out a finding."""
     tried: bool
+    """True where what it names was audited: only then does not being used mean something."""
     reason: str = ""
     owner: str = ""
     until: str = ""
+    """Its last day, `2026-05-02`; empty where it has no end."""
     inline: Ignore | None = None
+    """The comment in the file; None for an ignore of the policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSubject:
-    """The whole run, after every rule of narrower scope has spoken.
-
-    `unchecked`: the targets whose facts could not be read, or not in full, with what is known.
-    `problems`: what stood in the way of reading files; those marked `skipped` are meant to.
-    `watched`: where the watch list names a repository.
-    """
+    """The whole run, after every rule of narrower scope has spoken."""
 
     ignores: tuple[IgnoreUse, ...]
     unchecked: tuple[tuple[Target, Evidence | None], ...]
+    """The targets whose evidence could not be read, or only in part, with what is known of them."""
     problems: tuple[Problem, ...]
+    """What prevented files from being read; a problem marked `skipped` is intended."""
     failures: tuple[Failure, ...]
     targets: Sequence[Target]
     watched: Mapping[Repository, Location]
+    """Where the watch list names each repository."""
     known_rules: frozenset[str]
+    """The names of all rules, those of other packages included."""
     at: datetime
     knowledge: Knowledge
     policy: Policy

@@ -1,4 +1,4 @@
-"""What rules about a tag's last move share: is it recent, until when, and the sentence."""
+"""Shared by rules about a tag's last move: whether it is recent, until when, and the sentence."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ __all__ = [
 ]
 
 RECENT = {"days": Option(default=30, about="how many days a change is reported")}
+"""The options of a rule that asks `recent_change`."""
 
 
 def recent_change(subject: Subject) -> Change | None:
-    """The target's last change, where it is not older than the option `days`."""
+    """Return the target's last change; None where it is older than the option `days`."""
     evidence = subject.evidence
     change = evidence.change if evidence is not None else None
     if change is None or days(change.at, subject.at) > subject.options["days"]:
@@ -33,7 +34,7 @@ def recent_change(subject: Subject) -> Change | None:
 
 
 def recent_until(subject: Subject) -> datetime | None:
-    """When the change is too old to be reported, where it is not yet."""
+    """Return when `recent_change` stops giving the change; None where it gives none now."""
     change = recent_change(subject)
     if change is None:
         return None
@@ -41,7 +42,7 @@ def recent_until(subject: Subject) -> datetime | None:
 
 
 def moved(subject: Subject, change: Change) -> str:
-    """`redis:6.2 moved on 2026-05-02 from sha256:… to sha256:…`."""
+    """Return `redis:6.2 moved on 2026-05-02 from sha256:… to sha256:…`."""
     return (
         f"{name(subject.target)} moved on {day(change.at)} from {short_digest(change.before)} "
         f"to {short_digest(change.after)}"
@@ -49,7 +50,7 @@ def moved(subject: Subject, change: Change) -> str:
 
 
 def facts_of(change: Change) -> dict[str, str]:
-    """The facts that a finding about a change carries."""
+    """Return the facts that a finding about a change carries."""
     found = {
         "before": change.before,
         "after": change.after,
@@ -62,11 +63,11 @@ def facts_of(change: Change) -> dict[str, str]:
 
 
 def primary_of(change: Change | None) -> PlatformDiff | None:
-    """What differs on the platform that the change is told by, where any was compared."""
+    """Return the diff of the platform that stands for the change; None where none was compared."""
     return change.diff.primary if change and change.diff else None
 
 
 def config_of(change: Change | None) -> ConfigDiff | None:
-    """What differs in that platform's config, where it was compared."""
+    """Return the diff of that platform's config; None where it was not compared."""
     primary = primary_of(change)
     return primary.config if primary else None

@@ -1,8 +1,8 @@
-"""What there is to judge: rules without an occasion are not even imported.
+"""Occasions: what there is to judge. A rule without an occasion is not even imported.
 
-A warm `check` of one file is answered in the time that forty imports would take. An occasion is a
-cheap word about all targets at once; it may be given without need, and must be given where a rule
-that names it (in its row of `family.RULE_ROWS`) could speak.
+A warm `check` of one file takes no longer than forty imports would. An occasion is a word about all
+targets at once that is cheap to work out. It must be given where a rule that names it (in its row
+of `family.RULE_ROWS`) could speak; giving it where none speaks costs only an import.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tagwatch.source.target import Extraction, Target
 
 __all__ = ["occasions"]
 
+# `6.2.x` or `x`, as `tag-missing` recognizes it: importing that rule would undo what this saves.
 _PATTERN = re.compile(r"(?:^|[._-])[xX](?:$|[._-])")
 
 
@@ -27,7 +28,7 @@ def occasions(
     policy: Policy,
     knowledge: Knowledge,
 ) -> frozenset[str]:
-    """Every occasion that some target, file or the policy gives."""
+    """Return every occasion that a target, a file or the policy gives."""
     found: set[str] = set()
     if policy.bases:
         found.add("approval")

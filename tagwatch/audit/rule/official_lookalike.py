@@ -34,7 +34,7 @@ _DOCKER = "docker"  # Docker's own organisation on its Hub
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A Docker Hub repository that resembles an official one."""
+    """Report a Docker Hub repository that resembles an official one."""
     target, official = subject.target, subject.knowledge.official
     if target.reference is None or not official:
         return
@@ -65,12 +65,12 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 def _letters(text: str) -> str:
-    """The name without its separators: `rocket.chat` is `rocketchat`."""
+    """Return the name without its separators: `rocket.chat` is `rocketchat`."""
     return re.sub(r"[._-]", "", text)
 
 
 def is_one_slip(one: str, other: str) -> bool:
-    """True where one letter was left out, added, mistaken or swapped with its neighbour.
+    """Return True where one letter was left out, added, mistaken or swapped with its neighbour.
 
     >>> is_one_slip("ngnix", "nginx"), is_one_slip("node", "nods")
     (True, False)

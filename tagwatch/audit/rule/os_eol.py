@@ -25,7 +25,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """Systems of the audited platforms whose support ended before today."""
+    """Report the systems of the audited platforms whose support ended before today."""
     as_of = subject.knowledge.as_of
     told = f", by facts of {as_of.isoformat()}" if as_of else ""
     for system, product, cycle in _systems(subject):
@@ -46,13 +46,13 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 def again(subject: Subject) -> datetime | None:
-    """The day after a system's support ends."""
+    """Return the beginning of the day after the next end of a system's support."""
     ends = (cycle.ends for _, _, cycle in _systems(subject))
     return first_after(subject.at, *(midnight(one, 1) for one in ends if one))
 
 
 def _systems(subject: Subject) -> Iterator[tuple[str, Product, Cycle]]:
-    """Each system of the image that the facts know, as it names itself."""
+    """Yield each system of the image that the knowledge has, by the name it gives itself."""
     evidence, reference = subject.evidence, subject.target.reference
     if evidence is None or reference is None:
         return
@@ -66,7 +66,7 @@ def _systems(subject: Subject) -> Iterator[tuple[str, Product, Cycle]]:
 
 
 def _told(product: Product, cycle: Cycle, system: str) -> str:
-    """`Debian 12 (bookworm)`, `Alpine Linux 3.20`."""
+    """Return `Debian 12 (bookworm)`, `Alpine Linux 3.20`."""
     release = system.partition(" ")[2]
     codename = f" ({release})" if release.isalpha() else ""
     return f"{product.name} {cycle.name}{codename}"

@@ -24,7 +24,7 @@ _UNKNOWN = "unknown"
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """An image none of whose platforms is of the hosts' operating system."""
+    """Report an image that has no platform of the hosts' operating system."""
     target, evidence = subject.target, subject.evidence
     host = subject.policy.defaults.host_os
     if evidence is None or host == "any" or not evidence.platforms_offered:

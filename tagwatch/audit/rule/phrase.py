@@ -1,6 +1,7 @@
-"""The words that rules share: what an image is now, what to write instead, which day it was.
+"""Phrases that rules share: what an image is now, what to write instead, which day it was.
 
-And when such words are no longer true: rules that count days say at which moment they look again.
+Also the moments at which such phrases stop being true: a rule that counts days says when its answer
+may differ.
 """
 
 from __future__ import annotations
@@ -18,20 +19,21 @@ __all__ = ["WATCH", "day", "days", "facts", "first_after", "instead", "later", "
 __all__ += ["midnight", "name", "newest", "now", "now_again", "served_now"]
 
 WATCH = "watch"
-"""The kind of a target that is an entry of the watch list: nothing is written there to be fixed."""
+"""The kind of a target that is an entry of the watch list: it has no text that a fix could edit."""
 
 _LISTED = 5
+"""How many items a message lists before it only counts the rest."""
 
 
 def name(target: Target) -> str:
-    """The reference in brief, or the text as written where it is not resolved."""
+    """Return the reference in brief, or the text as written where it is not resolved."""
     return target.text if target.reference is None else target.reference.brief
 
 
 def now(subject: Subject) -> str:
-    """What the target is now, as the end of a sentence; empty where that is not known.
+    """Return what the target is now, as the end of a sentence; empty where that is not known.
 
-    `6.2.24 today (sha256:0123456789ab)`, or that no version of it can be named.
+    `6.2.24 today (sha256:0123456789ab)`, or the digest, and that no version of it can be named.
     """
     evidence = subject.evidence
     if evidence is None or evidence.resolution.digest is None:
@@ -47,7 +49,7 @@ def now(subject: Subject) -> str:
 
 
 def now_again(subject: Subject) -> datetime | None:
-    """When `now` says another day: what is of today is of yesterday after midnight."""
+    """Return when `now` will differ: at the midnights that begin and end the day of the reading."""
     read_at = subject.evidence.at if subject.evidence is not None else None
     if read_at is None:
         return None
@@ -55,7 +57,7 @@ def now_again(subject: Subject) -> datetime | None:
 
 
 def facts(evidence: Evidence | None) -> dict[str, str]:
-    """The facts that a finding about a tag carries for reports and machine formats."""
+    """Return the facts that a finding about a tag carries for reports and machine formats."""
     if evidence is None:
         return {}
     resolution = evidence.resolution
@@ -70,7 +72,7 @@ def facts(evidence: Evidence | None) -> dict[str, str]:
 
 
 def instead(target: Target, tag: str | None, digest: str | None = None) -> str:
-    """The reference to write instead, in the registry and repository of `target`."""
+    """Return the reference to write instead, in the registry and repository of `target`."""
     assert target.reference is not None
     repository = target.reference.repository
     text = str(Reference(repository=repository, tag=tag))
@@ -78,12 +80,16 @@ def instead(target: Target, tag: str | None, digest: str | None = None) -> str:
 
 
 def newest(newer: Newer) -> str | None:
-    """The nearest newer tag: within the patch series, else the major, else beyond."""
+    """Return the nearest newer tag: within the patch series, else the major, else beyond."""
     return newer.patch or newer.minor or newer.major
 
 
 def served_now(evidence: Evidence) -> str | None:
-    """The digest that the reference's tag serves now, whatever digest stands beside it."""
+    """Return the digest that the reference's tag serves now, whatever digest is written beside it.
+
+    None where the tag is gone, or where only a publisher's commits tell of it: they name no digest
+    of a registry.
+    """
     last = evidence.history[-1] if evidence.history else None
     if last is None or last.ended or last.kind is Seen.COMMITTED:
         return None
@@ -91,17 +97,17 @@ def served_now(evidence: Evidence) -> str | None:
 
 
 def day(at: datetime) -> str:
-    """The UTC day, `2026-05-02`."""
+    """Return the UTC day, `2026-05-02`."""
     return at.date().isoformat()
 
 
 def days(since: datetime, at: datetime) -> int:
-    """Whole days between two moments, never less than none."""
+    """Return the whole days between two moments, never less than 0."""
     return max(0, (at - since).days)
 
 
 def later(since: datetime, days: int = 0, span: timedelta = timedelta(0)) -> datetime | None:
-    """The moment so much later; None beyond the last year that a date can have."""
+    """Return the moment `days` and `span` after `since`; None outside the years a date can have."""
     try:
         return since + timedelta(days=days) + span
     except OverflowError:
@@ -109,17 +115,17 @@ def later(since: datetime, days: int = 0, span: timedelta = timedelta(0)) -> dat
 
 
 def midnight(on: date, days: int = 0) -> datetime | None:
-    """The first moment in UTC of the day so many days after `on`; None as `later`."""
+    """Return the UTC midnight at which the day `days` after `on` begins; None as for `later`."""
     return later(datetime.combine(on, time(), UTC), days)
 
 
 def first_after(at: datetime, *moments: datetime | None) -> datetime | None:
-    """The first of the moments that is still to come; None where none is."""
+    """Return the first of `moments` that is after `at`; None where none is."""
     return min((one for one in moments if one is not None and one > at), default=None)
 
 
 def listed(items: tuple[str, ...]) -> str:
-    """A few of `items`, and how many more there are."""
+    """Return the first five of `items`, and how many more there are."""
     shown = ", ".join(items[:_LISTED])
     more = len(items) - _LISTED
     return f"{shown} and {more} more" if more > 0 else shown

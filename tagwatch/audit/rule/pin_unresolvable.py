@@ -23,7 +23,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A pinned digest that is known not to exist."""
+    """Report a pinned digest that is known not to exist."""
     target, evidence = subject.target, subject.evidence
     reference = target.reference
     if evidence is None or reference is None or evidence.pin is None:

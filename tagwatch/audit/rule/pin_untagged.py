@@ -20,7 +20,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A pinned digest that exists, not one platform of a tag, and that no tag serves."""
+    """Report a pinned digest that exists, but that no tag serves, itself or within an index."""
     target, evidence = subject.target, subject.evidence
     reference = target.reference
     found = evidence.pin if evidence else None

@@ -28,7 +28,7 @@ _FIELDS: dict[str, Callable[[PlatformFacts], str]] = {
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """Platforms of one operating system that would run differently."""
+    """Report the operating systems whose platforms would run differently."""
     evidence = subject.evidence
     for system in sorted({facts.platform.os for facts in evidence.platforms} if evidence else ()):
         assert evidence is not None

@@ -23,7 +23,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A recent change, older than the time of grace, that took platforms away."""
+    """Report a recent change, older than the time of grace, that took platforms away."""
     change = recent_change(subject)
     if change is None or change.diff is None:
         return
@@ -45,7 +45,7 @@ def _grace(subject: Subject) -> timedelta:
 
 
 def again(subject: Subject) -> datetime | None:
-    """When the time of grace ends, and when the change is not recent any more."""
+    """Return when the time of grace ends; after that, when the change is no longer recent."""
     change = recent_change(subject)
     due = later(change.at, span=_grace(subject)) if change else None
     return first_after(subject.at, due, recent_until(subject))

@@ -23,7 +23,7 @@ _FLAG = "--platform="
 
 
 def check(subject: FileSubject) -> Iterator[Statement]:
-    """FROM instructions whose platform is written out."""
+    """Report FROM instructions with a constant platform."""
     for one in subject.instructions:
         flag = next((flag for flag in one.flags if flag.startswith(_FLAG)), "")
         value = flag.removeprefix(_FLAG).strip("\"'")

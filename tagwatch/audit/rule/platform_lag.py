@@ -21,7 +21,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """Platforms whose known versions differ."""
+    """Report an image whose platforms have different known versions."""
     evidence = subject.evidence
     if evidence is None:
         return

@@ -26,7 +26,7 @@ _ARM_VARIANTS = ("v5", "v6", "v7")
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """Required platforms that the image does not offer."""
+    """Report an image that does not offer every required platform."""
     target, evidence = subject.target, subject.evidence
     if evidence is None or not evidence.platforms_offered:
         return
@@ -55,7 +55,7 @@ def _is_served(wanted: Platform, offered: Iterable[Platform]) -> bool:
 
 
 def _runs_on(image: Platform, machine: Platform) -> bool:
-    """True where a 32-bit ARM machine runs an image of an earlier variant."""
+    """Return True where a 32-bit ARM machine runs an image of its own or an earlier variant."""
     if (image.os, image.architecture, machine.architecture) != (machine.os, "arm", "arm"):
         return False
     known = [p.variant for p in (image, machine) if p.variant in _ARM_VARIANTS]

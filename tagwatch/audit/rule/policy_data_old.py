@@ -21,7 +21,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: RunSubject) -> Iterator[Statement]:
-    """Facts that are older than `days` days, and were used."""
+    """Report the knowledge of ends of life, where it is older than `days` days and was used."""
     as_of = subject.knowledge.as_of
     if as_of is None:
         return
@@ -48,7 +48,7 @@ def check(subject: RunSubject) -> Iterator[Statement]:
 
 
 def again(subject: RunSubject) -> datetime | None:
-    """When the facts get too old; then every day, as their age is told."""
+    """Return when the knowledge is too old; after that the next day: the message gives its age."""
     as_of = subject.knowledge.as_of
     if as_of is None:
         return None

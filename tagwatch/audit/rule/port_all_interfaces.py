@@ -30,7 +30,7 @@ _DATASTORES = {
 
 
 def check(subject: FileSubject) -> Iterator[Statement]:
-    """Published ports without an address, save those that are allowed."""
+    """Report mappings on every interface, except those of allowed ports alone."""
     allowed = subject.options["allow_ports"]
     for one in published(subject):
         if not is_everywhere(one.port) or all(port.host in allowed for port in one.ports):

@@ -28,7 +28,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: FileSubject) -> Iterator[Statement]:
-    """Each mapping that meets an earlier one of the project, or itself."""
+    """Report each mapping that clashes with an earlier one of the project, or with itself."""
     taken: dict[tuple[int, str], list[Published]] = {}
     for one in published(subject):
         other = next(filter(None, (_taker(port, taken) for port in one.ports)), None)
@@ -50,7 +50,7 @@ def check(subject: FileSubject) -> Iterator[Statement]:
 
 
 def _taker(port: Port, taken: dict[tuple[int, str], list[Published]]) -> Published | None:
-    """The earlier mapping that has the host port already."""
+    """Return the earlier mapping that already has the host port."""
     if port.host is None:
         return None
     others = taken.get((port.host, port.protocol), ())
@@ -76,12 +76,12 @@ def _place(other: Published, one: Published) -> str:
 
 
 def _is_crowded(port: Port) -> bool:
-    """True where the service's containers are more than the host ports they may have."""
+    """Return True where the service has more containers than the mapping has host ports."""
     return max(port.scale, port.replicas) > (_places(port) or math.inf)
 
 
 def _places(port: Port) -> int | None:
-    """How many host ports its containers may have; None: as many as they want."""
+    """Return how many host ports the containers may have; None: as many as they want."""
     if port.host is not None:
         return 1
     return port.among[1] - port.among[0] + 1 if port.among is not None else None

@@ -31,7 +31,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A recent change of the exposed ports."""
+    """Report a recent change of the exposed ports."""
     change = recent_change(subject)
     config = config_of(change)
     if change is None or config is None:

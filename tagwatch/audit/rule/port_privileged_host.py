@@ -23,7 +23,7 @@ _FIRST_FREE = 1024
 
 
 def check(subject: FileSubject) -> Iterator[Statement]:
-    """Published host ports below 1024, save those that are allowed."""
+    """Report published host ports below 1024, except those that are allowed."""
     allowed = subject.options["allow_ports"]
     for one in published(subject):
         hosts = [port.host for port in one.ports if port.host is not None]

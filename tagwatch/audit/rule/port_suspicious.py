@@ -29,7 +29,7 @@ _FIRST_FREE = 1024
 
 
 def check(subject: FileSubject) -> Iterator[Statement]:
-    """EXPOSE instructions and published container ports."""
+    """Report ssh and numbers that are no port, in EXPOSE instructions and published ports."""
     for one in subject.instructions:
         if one.name == "EXPOSE" and not one.missing:
             yield from _exposed(one, privileged=subject.options["privileged"])

@@ -21,7 +21,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """Published ports that no platform's config exposes."""
+    """Report published ports that no platform's config exposes."""
     target, evidence = subject.target, subject.evidence
     known = evidence.platforms if evidence else ()
     exposed = {text for facts in known for text in _each(facts.exposed_ports)}
@@ -39,7 +39,10 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 def _each(exposed: tuple[str, ...]) -> Iterator[str]:
-    """Ports of a config, each with its protocol; ranges one by one, what is no port left out."""
+    """Yield the ports of a config one by one, each with its protocol.
+
+    A range gives all its ports; what is no port is left out.
+    """
     for text in exposed:
         numbers, _, protocol = text.partition("/")
         first, _, last = numbers.partition("-")
@@ -49,7 +52,7 @@ def _each(exposed: tuple[str, ...]) -> Iterator[str]:
 
 
 def _number(text: str) -> tuple[int, str]:
-    """Ports in the order of their numbers."""
+    """Return a sort key that puts ports in the order of their numbers."""
     digits = text.partition("/")[0].partition("-")[0]
     return (int(digits) if digits.isdigit() else 0, text)
 

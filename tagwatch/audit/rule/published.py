@@ -1,4 +1,4 @@
-"""The ports that a file publishes, with what they belong to: shared by the rules about ports."""
+"""The ports that a file publishes and what publishes them, as the rules about ports share them."""
 
 from __future__ import annotations
 
@@ -16,27 +16,26 @@ _EVERYWHERE = frozenset({"", "0.0.0.0", "::", "*"})  # noqa: S104 - what is look
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """One mapping as it is written, a range of ports or one (`ports`, never empty, ascending).
-
-    `target` None: of a service that names no image, because it is only built.
-    """
+    """One mapping as it is written: a port or a range of ports."""
 
     ports: tuple[Port, ...]
+    """The ports of the mapping, ascending; never empty."""
     target: Target | None
+    """None for a service that names no image because it is only built."""
 
     @property
     def port(self) -> Port:
-        """The first one."""
+        """The first port."""
         return self.ports[0]
 
     @property
     def location(self) -> Location | None:
-        """Where it is written, where that is known."""
+        """The place of the mapping in the file; None where it is not known."""
         return self.port.location
 
     @property
     def service(self) -> str:
-        """The service's or container's name, where it has one."""
+        """The name of the service or container; without one, the image, or words for it."""
         if self.port.service:
             return self.port.service
         if self.target is None:
@@ -48,14 +47,14 @@ class Published:
 
 
 def published(subject: FileSubject) -> Iterator[Published]:
-    """Every published mapping of the file, in its order."""
+    """Yield every published mapping of the file: those of targets in order, then all others."""
     for target in subject.targets:
         yield from mappings(target.ports, target)
     yield from mappings(subject.ports, None)
 
 
 def mappings(ports: Iterable[Port], target: Target | None) -> Iterator[Published]:
-    """The ports by the mappings that they were written as: a range is one."""
+    """Yield the mappings that `ports` were written as: a range of ports is one mapping."""
     together: list[Port] = []
     for port in ports:
         if together and not _continues(together[-1], port):
@@ -67,6 +66,7 @@ def mappings(ports: Iterable[Port], target: Target | None) -> Iterator[Published
 
 
 def _continues(one: Port, other: Port) -> bool:
+    """Return True where `other` is the next port of the range that `one` was written in."""
     return (
         one.location is not None
         and (one.location, one.service, one.protocol, one.host_ip)
@@ -77,8 +77,9 @@ def _continues(one: Port, other: Port) -> bool:
 
 
 def mapping(ports: tuple[Port, ...], host_ip: str | None = None) -> str:
-    """The ports as Compose writes them: `127.0.0.1:8080:80`, `53:53/udp`, `3000-3010:3000-3010`,
-    `127.0.0.1::80` on any host port; with `host_ip`, on that address.
+    """Return the ports as Compose writes them, on the address `host_ip` where it is given.
+
+    `127.0.0.1:8080:80`, `53:53/udp`, `3000-3010:3000-3010`, or `127.0.0.1::80` on any host port.
     """
     first, last = ports[0], ports[-1]
     ip = first.host_ip if host_ip is None else host_ip
@@ -97,5 +98,5 @@ def _range(first: int, last: int) -> str:
 
 
 def is_everywhere(port: Port) -> bool:
-    """True where the port is published on every interface of its address family."""
+    """Return True where the port is published on every interface of its address family."""
     return port.host_ip in _EVERYWHERE

@@ -23,7 +23,7 @@ _REFUSED = re.compile(r"(?:not an image reference: )?(?:(['\"]).*?\1: )?")  # sa
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A target without a reference."""
+    """Report a target without a reference, and why it has none."""
     target = subject.target
     if target.reference is not None:
         return

@@ -21,7 +21,10 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A Docker Hub image whose text names no registry. Texts with variables are not judged."""
+    """Report a Docker Hub image whose text names no registry.
+
+    Texts with variables are not judged: a variable may hold the registry.
+    """
     target = subject.target
     if target.reference is None or target.kind == WATCH or names_registry(target):
         return

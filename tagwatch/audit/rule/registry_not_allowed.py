@@ -22,7 +22,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A reference whose registry the policy refuses."""
+    """Report a reference whose registry the policy refuses."""
     target, policy = subject.target, subject.policy
     if target.reference is None:
         return

@@ -1,4 +1,4 @@
-"""The end of life of what a target runs, by the bundled facts: shared by two rules."""
+"""The end of life of what a target runs, by the bundled knowledge. Two rules share it."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from tagwatch.value import dataclass
 __all__ = ["ReleaseEnd", "known_end", "release_end"]
 
 _OUTLIVES = 365
-"""So many days longer than the line after it a line with long support may live."""
+"""How many days a line with long support may outlive the line after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseEnd:
-    """A release line that ends or is over, of which product, and on which version's word.
-
-    `ends` None: it is over since a day that is not known. `is_before`: the version is of a line
-    before the one that is told, so old that no facts name it. `told`: of which day the facts are.
-    """
+    """The end of the release line that a target's version is of."""
 
     product: Product
     cycle: Cycle
+    """The version's release line; where `is_before`, the first line after it that is known."""
     version: str
     ends: date | None
+    """The last day of `cycle`; None where it is over since a day that is not known."""
     told: str
+    """The end of a sentence that gives the day of the knowledge: `, by facts of 2026-11-01`."""
     is_before: bool = False
+    """True where the version is older than every release line that the knowledge names."""
 
     @property
     def over_at(self) -> datetime | None:
-        """The first moment at which it is over; None where that is not known."""
+        """The first moment at which the version's line is over; None where that is not known."""
         if self.ends is None:
             return None
         return midnight(self.ends, _OUTLIVES if self.is_before else 1)
@@ -46,7 +46,7 @@ class ReleaseEnd:
 
     @property
     def facts(self) -> dict[str, str]:
-        """What a finding carries."""
+        """The facts that a finding carries."""
         return {
             "product": self.product.name,
             "cycle": self.cycle.name,
@@ -56,9 +56,9 @@ class ReleaseEnd:
 
 
 def release_end(subject: Subject) -> ReleaseEnd | None:
-    """When the support of the target's release line ends; None where that is not known.
+    """Return the end of the target's release line, whether to come or past; None if not known.
 
-    Of a line before all that are known, that is said only when it must be over.
+    A line older than all that are known has an end only once it must be over.
     """
     end = known_end(subject)
     is_open = end is not None and end.is_before and end.over_at and subject.at < end.over_at
@@ -66,7 +66,7 @@ def release_end(subject: Subject) -> ReleaseEnd | None:
 
 
 def known_end(subject: Subject) -> ReleaseEnd | None:
-    """See `release_end`; whatever day it is."""
+    """Return what `release_end` returns, but on whatever day: an old line's end may be to come."""
     target, evidence, knowledge = subject.target, subject.evidence, subject.knowledge
     if evidence is None or target.reference is None or target.selector is not None:
         return None
@@ -91,7 +91,7 @@ def known_end(subject: Subject) -> ReleaseEnd | None:
 
 
 def _is_of_another_product(resolution: Resolution) -> bool:
-    """True for `wordpress:cli-2.12.0`: what it counts is not what the image is named after."""
+    """Return True for `wordpress:cli-2.12.0`: its version is not that of the image's product."""
     from tagwatch.image.tag import parse_tag  # few checks come here
 
     return resolution.tag is not None and bool(parse_tag(resolution.tag).product)

@@ -22,7 +22,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A reference whose repository the policy refuses."""
+    """Report a reference whose repository the policy refuses, but not its registry."""
     target, policy = subject.target, subject.policy
     if target.reference is None:
         return

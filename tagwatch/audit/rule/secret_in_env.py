@@ -33,7 +33,7 @@ _REMEDY = "give it at run time, or to the build with RUN --mount=type=secret"
 
 
 def check(subject: FileSubject) -> Iterator[Statement]:
-    """What the file sets, then what the images that it names carry."""
+    """Report the credentials that the file sets, then those that the images it names carry."""
     last = final_stage(subject.instructions)
     shipped = inherited_stages(subject.instructions, last) if last is not None else ()
     for one in subject.instructions:

@@ -22,7 +22,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """Each name that a step of an audited platform recorded with its value."""
+    """Report the name of each credential that a build step of an audited platform recorded."""
     evidence = subject.evidence
     leaks = {leak for one in evidence.platforms for leak in one.step_secrets} if evidence else ()
     for leak in sorted(leaks):

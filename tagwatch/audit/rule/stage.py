@@ -1,4 +1,4 @@
-"""Stages of a Dockerfile, as rules ask about them: which one is built, and on what it stands."""
+"""Stages of a Dockerfile, as rules ask about them: which one is built, and on which others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = [
 
 
 def stage_of(target: Target, instructions: tuple[Instruction, ...]) -> int | None:
-    """The number of the stage whose FROM names `target`; None for any other kind of target."""
+    """Return the number of the stage whose FROM names `target`; None for other kinds of targets."""
     if target.kind != "from":
         return None
     line = target.location.line
@@ -30,7 +30,7 @@ def stage_of(target: Target, instructions: tuple[Instruction, ...]) -> int | Non
 
 
 def target_of(stage: int, subject: FileSubject) -> Target | None:
-    """The target that `stage`, or the stage it builds on in the end, names in its FROM."""
+    """Return the target that the FROM of `stage`, or of the stage it builds on at last, names."""
     chain = inherited_stages(subject.instructions, stage)
     return next(
         (one for one in subject.targets if stage_of(one, subject.instructions) == chain[-1]), None
@@ -38,7 +38,7 @@ def target_of(stage: int, subject: FileSubject) -> Target | None:
 
 
 def is_built_upon(subject: Subject) -> bool:
-    """True where the image that a build makes stands on this `FROM`, not only its builders."""
+    """Return True where the built image stands on this `FROM`, and False where only builders do."""
     last = final_stage(subject.instructions)
     if last is None:
         return True
@@ -47,9 +47,9 @@ def is_built_upon(subject: Subject) -> bool:
 
 
 def is_judged(subject: Subject) -> bool:
-    """True where the policy's bases are asked of this image: what we build on, and what we built.
+    """Return True where the policy's bases apply to this image: we build on it, or we built it.
 
-    An official image that is merely run is built by others, who choose its base.
+    Others build an official image that is only run, and they choose its base.
     """
     reference = subject.target.reference
     if subject.target.kind == "from" or reference is None:
@@ -58,25 +58,25 @@ def is_judged(subject: Subject) -> bool:
 
 
 def final_stage(instructions: Sequence[Instruction]) -> int | None:
-    """The number of the stage that a build without `--target` makes; None without a FROM."""
+    """Return the number of the stage that a build without `--target` makes; None without a FROM."""
     return max((one.stage for one in instructions if one.name == "FROM"), default=None)
 
 
 def inherited_stages(instructions: Sequence[Instruction], stage: int) -> tuple[int, ...]:
-    """The stage and those it builds on, nearest first."""
+    """Return the stage and those it builds on, nearest first."""
     bases = {one.stage: one.base for one in instructions if one.name == "FROM"}
     chain: list[int] = []
     current: int | None = stage
-    while current is not None and current in bases:  # a base stands before its stage: no circle
+    while current is not None and current in bases:  # a base comes before its stage: no circle
         chain.append(current)
         current = bases[current]
     return tuple(chain)
 
 
 def effective(instructions: Sequence[Instruction], name: str, stage: int) -> Instruction | None:
-    """The last `name` (USER, HEALTHCHECK) that holds where `stage` ends, inherited ones included.
+    """Return the `name` (USER, HEALTHCHECK) in effect where `stage` ends, inherited ones included.
 
-    None: no stage of the file says so, and the base image decides.
+    None: no stage of the chain has one, and the base image decides.
     """
     last = {one.stage: one for one in instructions if one.name == name and not one.onbuild}
     chain = inherited_stages(instructions, stage)

@@ -23,7 +23,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A tag whose past says `abandoned`: how long it rested when it was looked at last."""
+    """Report a tag with the lifecycle `abandoned`, and its rest up to the last reading."""
     target, evidence = subject.target, subject.evidence
     if evidence is None or target.selector is not None or not evidence.history:
         return
@@ -40,7 +40,7 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 def again(subject: Subject) -> datetime | None:
-    """When the rest is a day longer, where nobody says when the tag was looked at."""
+    """Return when the rest is a day longer; None where the last reading fixes its length."""
     evidence = subject.evidence
     if evidence is None or evidence.at is not None or not evidence.history:
         return None

@@ -31,7 +31,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A recent change that touched how a container runs."""
+    """Report a recent change in how a container runs."""
     change = recent_change(subject)
     config = config_of(change)
     if change is None or config is None or change.verdict is Verdict.REPLACED:

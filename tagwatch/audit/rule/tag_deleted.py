@@ -24,7 +24,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A tag or pattern for which a readable registry has nothing."""
+    """Report a tag or pattern for which a readable registry has nothing."""
     target, evidence = subject.target, subject.evidence
     reference = target.reference
     if evidence is None or reference is None or (reference.tag is None and reference.digest):

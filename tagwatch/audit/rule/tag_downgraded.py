@@ -22,7 +22,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A recent change with the verdict `downgraded`, or to a digest that the tag had left."""
+    """Report a recent change that is `downgraded`, or goes back to a digest the tag had left."""
     evidence, change = subject.evidence, recent_change(subject)
     if evidence is None or change is None:
         return

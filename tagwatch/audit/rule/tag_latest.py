@@ -24,7 +24,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A reference whose tag is `latest`, without a digest."""
+    """Report a reference with the tag `latest` and no digest."""
     target, evidence = subject.target, subject.evidence
     reference = target.reference
     if reference is None or target.kind == WATCH or reference.tag != "latest" or reference.digest:

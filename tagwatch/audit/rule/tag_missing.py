@@ -29,7 +29,7 @@ _PATTERN = re.compile(r"(?:^|[._-])[xX](?:$|[._-])")
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A reference without tag and digest, or with a pattern for a tag."""
+    """Report a reference with neither tag nor digest, or with a pattern for a tag."""
     target, evidence = subject.target, subject.evidence
     reference = target.reference
     if reference is None or reference.digest or target.kind in _TAG_ELSEWHERE:

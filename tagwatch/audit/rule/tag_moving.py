@@ -24,7 +24,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A tag without digest that stands for a more concrete tag, or was seen to move."""
+    """Report a tag without a digest that is an alias of a more concrete tag, or that has moved."""
     target, evidence = subject.target, subject.evidence
     reference = target.reference
     if evidence is None or reference is None or target.kind == WATCH:

@@ -27,7 +27,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A recent change between two known and different OS releases."""
+    """Report a recent change between two known and different OS releases."""
     change = recent_change(subject)
     primary = primary_of(change)
     if change is None or primary is None:

@@ -23,7 +23,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A recent change with the verdict `rebuilt` of a tag that names its own version."""
+    """Report a recent change with the verdict `rebuilt` of a tag that names its own version."""
     target, evidence, change = subject.target, subject.evidence, recent_change(subject)
     if evidence is None or target.reference is None or change is None:
         return

@@ -28,7 +28,7 @@ _SAME_IMAGE = frozenset({Verdict.IDENTICAL, Verdict.RECOMPRESSED, Verdict.ATTEST
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A change of the last `days` days that replaced what a version stands for."""
+    """Report a change of the last `days` days that replaced the image of a version."""
     target, evidence, change = subject.target, subject.evidence, recent_change(subject)
     reference = target.reference
     if evidence is None or reference is None or change is None:

@@ -24,7 +24,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A tag that is known not to be built any more."""
+    """Report a tag that its publisher is known not to build any more."""
     target, evidence = subject.target, subject.evidence
     if evidence is None or target.selector is not None:
         return

@@ -26,7 +26,7 @@ __all__ = ["RULE", "check", "is_root"]
 
 
 def check(subject: FileSubject) -> Iterator[Statement]:
-    """The user of the last stage, where it is known to be root."""
+    """Report the user of the last stage, where it is known to be root."""
     last = final_stage(subject.instructions)
     if last is None:
         return
@@ -55,7 +55,7 @@ def check(subject: FileSubject) -> Iterator[Statement]:
 
 
 def is_root(user: str) -> bool:
-    """True for what the engine takes for root, with any group.
+    """Return True for a user that the engine takes for root, with any group.
 
     >>> [is_root(user) for user in ("", "0", "root:app", "000", "app", "1000:0")]
     [True, True, True, True, False, False]

@@ -25,7 +25,7 @@ __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """A version whose release line ended before today."""
+    """Report a version whose release line ended before today."""
     end = release_end(subject)
     if end is None or (end.ends is not None and end.ends >= subject.at.date()):
         return
@@ -42,7 +42,7 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 def again(subject: Subject) -> datetime | None:
-    """When the line is over."""
+    """Return when the line will be over; None where it is over already or nothing is known."""
     end = known_end(subject)
     return first_after(subject.at, end.over_at) if end else None
 

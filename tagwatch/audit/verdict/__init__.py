@@ -1,1 +1,1 @@
-"""The policy applied to findings: exemptions, baseline, bases, fixes, the result."""
+"""The policy applied to findings: exemptions, baseline, bases, fixes and the result."""

@@ -1,4 +1,4 @@
-"""Baselines: findings that were there before, known and not failing, until they are fixed."""
+"""Baselines: findings that are known from before and fail no run until they are fixed."""
 
 from __future__ import annotations
 
@@ -14,35 +14,42 @@ from tagwatch.value import dataclass
 
 __all__ = ["Baseline", "KnownFinding", "make_baseline", "read_baseline", "write_baseline"]
 
+# Their order is that of the keys in the user's file: another one would change every line of it.
 _FIELDS = ("fingerprint", "rule", "subject", "path", "first_seen")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class KnownFinding:
-    """A finding of the baseline. `subject`: the image as it was written; `first_seen`: the day."""
+    """A finding that the baseline holds. Entries sort in the order of the fields."""
 
     path: str
     rule: str
     subject: str
+    """The image as it was written."""
     fingerprint: str
     first_seen: str
+    """The day, `2026-05-02`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """KnownFinding findings by fingerprint."""
+    """The findings that are known."""
 
     known: Mapping[str, KnownFinding]
+    """Known findings by fingerprint."""
 
     def taken_out(self, finding: Finding) -> Ignored | None:
-        """`finding` as ignored by the baseline, if it is known. Incompleteness never is."""
+        """Return `finding` as ignored where it is known. `check-incomplete` never is."""
         entry = self.known.get(finding.fingerprint)
         if entry is None or finding.rule == "check-incomplete":
             return None
         return Ignored(finding=finding, by="baseline", reason=f"known since {entry.first_seen}")
 
     def fixed(self, result: AuditResult) -> tuple[KnownFinding, ...]:
-        """The entries of audited files whose findings are gone. None where the audit is partial."""
+        """Return the sorted entries of audited files whose findings are gone.
+
+        A partial audit proves nothing fixed: then the answer is empty.
+        """
         if not result.complete:
             return ()
         seen = {finding.fingerprint for finding in result.findings}
@@ -57,7 +64,7 @@ class Baseline:
         )
 
     def pruned(self, result: AuditResult) -> Baseline:
-        """This baseline without what is fixed."""
+        """Return this baseline without the entries that `result` shows to be fixed."""
         gone = {entry.fingerprint for entry in self.fixed(result)}
         return Baseline(known={key: value for key, value in self.known.items() if key not in gone})
 
@@ -65,7 +72,7 @@ class Baseline:
 def make_baseline(
     findings: Iterable[Finding], today: date, before: Baseline | None = None
 ) -> Baseline:
-    """A baseline of `findings`; those in `before` keep their day, incompleteness stays out."""
+    """Make a baseline of `findings`, less `check-incomplete`; those in `before` keep their day."""
     old = before.known if before else {}
     return Baseline(
         known={
@@ -84,7 +91,7 @@ def make_baseline(
 
 
 def write_baseline(baseline: Baseline) -> str:
-    """The baseline's file: sorted JSON, one entry an object: changes read well in a diff."""
+    """Return the text of the baseline's file: sorted JSON objects, which read well in a diff."""
     entries = [
         {name: getattr(entry, name) for name in _FIELDS}
         for entry in sorted(baseline.known.values())

@@ -1,7 +1,8 @@
-"""Which findings are taken out: by an ignore, or because the base that they come from has them.
+"""Exemptions: findings are taken out by an ignore, or charged to the base that they come from.
 
-An ignore that is expired, endless against the policy, or without a reason takes out nothing and is
-reported; so is one that took out nothing although what it names was audited. None rots unseen.
+An ignore that is expired, lacks a reason, or has no end although the policy demands one takes
+nothing out and is reported. So is an ignore that took nothing out although what it names was
+audited: no stale ignore stays unseen.
 """
 
 from __future__ import annotations
@@ -30,13 +31,14 @@ _NOWHERE = Location(path="policy", line=1, column=1, end_line=1, end_column=1)
 
 @dataclass(slots=True, kw_only=True)
 class _Entry:
-    """One ignore of either kind, and what became of it."""
+    """An ignore, inline or of the policy, and what became of it. See `IgnoreUse`."""
 
     rules: tuple[str, ...]
     subject: str
     location: Location
     problem: str
     covers: Callable[[Target], bool]
+    """Returns True for a target that the ignore names."""
     reason: str
     owner: str = ""
     until: str = ""
@@ -44,6 +46,7 @@ class _Entry:
     used: bool = False
     tried: bool = False
     met: bool = False
+    """True where a target that it covers was audited, whatever rules were asked."""
 
     def speaks_of(self, rule: str) -> bool:
         return rule in self.rules or "*" in self.rules
@@ -51,19 +54,24 @@ class _Entry:
 
 @dataclass(slots=True, kw_only=True)
 class Exemptions:
-    """All ignores of a run: those of the policy, and those inline as files bring them."""
+    """All ignores of a run: those of the policy, and the inline ones as files are read."""
 
     policy: Policy
     at: datetime
     _listed: list[_Entry] = field(default_factory=list)
+    """The policy's ignores, in its order."""
     _inline: dict[Ignore, _Entry] = field(default_factory=dict)
     _by_path: dict[str, list[_Entry]] = field(default_factory=dict)
+    """The inline ignores of each file."""
 
     def __post_init__(self) -> None:
         self._listed = [self._from_policy(ignore) for ignore in self.policy.ignores]
 
     def read(self, path: str, extraction: Extraction) -> None:
-        """Take in the inline ignores of a file. One on a line that names no image was tried."""
+        """Take in the inline ignores of a file.
+
+        One on a line that names no image counts as tried: no target will ever try it.
+        """
         attached = {ignore for target in extraction.targets for ignore in target.ignores}
         for ignore in extraction.ignores:
             if not ignore.invalid:
@@ -72,18 +80,22 @@ class Exemptions:
                 self._by_path.setdefault(path, []).append(entry)
 
     def tried(self, target: Target, rules: Iterable[str]) -> None:
-        """Note that `rules` were evaluated on `target`."""
+        """Record that `rules` were asked about `target`."""
+        # A tried entry stays tried: its globs need not be matched against every other target.
         entries = [*self._of(target), *(e for e in self._listed if not e.tried)]
         if not entries:
             return
-        evaluated = set(rules)
+        asked = set(rules)
         for entry in entries:
             if entry.covers(target):
                 entry.met = True
-                entry.tried |= "*" in entry.rules or bool(evaluated & set(entry.rules))
+                entry.tried |= "*" in entry.rules or bool(asked & set(entry.rules))
 
     def taken_out(self, finding: Finding, target: Target) -> Ignored | None:
-        """The ignore that takes `finding` out, if one does. All that would are marked as used."""
+        """Return `finding` as taken out by the first ignore that covers it; None where none does.
+
+        Every ignore that covers it is marked as used.
+        """
         first: _Entry | None = None
         listed = [entry for entry in self._listed if entry.covers(target)]
         for entry in (*self._of(target), *self._at(finding.location), *listed):
@@ -101,7 +113,10 @@ class Exemptions:
         )
 
     def uses(self, *, whole: bool) -> tuple[IgnoreUse, ...]:
-        """How each ignore did. `whole`: what none of the targets is, is nowhere."""
+        """Return how each ignore did.
+
+        `whole` True: the targets are all there are, so an ignore that met none counts as tried.
+        """
         return tuple(
             IgnoreUse(
                 rules=entry.rules,
@@ -122,7 +137,7 @@ class Exemptions:
         return [self._entry(ignore) for ignore in target.ignores]
 
     def _at(self, place: Location) -> list[_Entry]:
-        """The ignores that speak of the lines of a finding that is about no single image."""
+        """Return the inline ignores for the lines of a finding that is about no single image."""
         return [
             entry
             for entry in self._by_path.get(place.path, ())
@@ -172,7 +187,7 @@ class Exemptions:
 def ignore_problem(
     rules: IgnorePolicy, at: datetime, until: date | None, reason: str, *, permanent: bool
 ) -> str:
-    """Why an ignore does not count; empty where it does. Its last day still counts, in UTC."""
+    """Return why an ignore does not count; empty where it does. Its last day (UTC) still counts."""
     if not reason.strip():
         return "it gives no reason"
     if until is None:
@@ -191,13 +206,16 @@ _INHERITED = frozenset(
     {"eol-soon", "os-eol", "os-mismatch", "platform-missing", "secret-in-env", "secret-in-history"}
     | {"version-eol"}
 )
-"""Rules about what an image takes over from its base and its own file cannot mend."""
+"""Rules about what an image inherits from its base, and what its own file cannot fix."""
 _Facts = tuple[str, str, tuple[tuple[str, str], ...]]
 _EXACT = frozenset({BaseVerdict.EXACT_CURRENT, BaseVerdict.EXACT_STALE, BaseVerdict.EXACT_RETIRED})
 
 
 def base_references(evidence: Iterable[Evidence]) -> dict[str, str]:
-    """Canonical reference of an image -> that of its base, where its layers prove one base."""
+    """Return the base of each image whose layers prove one, by canonical references.
+
+    An image whose platforms have different bases is left out.
+    """
     found: dict[str, str] = {}
     for item in evidence:
         bases = {match.base.reference if match.base else "" for match in item.bases}
@@ -210,10 +228,11 @@ def base_references(evidence: Iterable[Evidence]) -> dict[str, str]:
 def charge_to_base(
     findings: Iterable[Finding], bases: Mapping[str, str]
 ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """What stays, and what was charged to a base: there the same rule found the same facts.
+    """Return the findings that stay, and those charged to a base.
 
-    `bases`: see `base_references`; the line of ancestors is followed. A base's finding carries in
-    `evidence["charged"]` how many findings it stands for. A finding of unknown outcome is never
+    A finding is charged where the same rule found the same facts on an ancestor of its image;
+    `bases` (see `base_references`) gives the ancestors. The finding on the base then carries in
+    `evidence["charged"]` how many others it stands for. A finding of unknown outcome is never
     charged: it says that something was not read, and that may differ.
     """
     items = tuple(findings)
@@ -241,7 +260,7 @@ def charge_to_base(
 def _culprit(
     finding: Finding, found_on: Mapping[_Facts, Finding], bases: Mapping[str, str]
 ) -> Finding | None:
-    """The same finding on the oldest ancestor that has it; None where the image has it alone."""
+    """Return the same finding on the oldest ancestor that has it; None where no ancestor has it."""
     if finding.rule not in _INHERITED or finding.unknown:
         return None
     culprit = None
@@ -251,12 +270,12 @@ def _culprit(
 
 
 def _facts(finding: Finding, name: str) -> _Facts:
-    """What the finding says, said of the image `name`."""
+    """Return what the finding says, as if it were about the image `name`."""
     return finding.rule, name, tuple(sorted(finding.evidence.items()))
 
 
 def _line(name: str, bases: Mapping[str, str]) -> tuple[str, ...]:
-    """The ancestors of an image, nearest first; none where they stand on each other."""
+    """Return the ancestors of an image, nearest first; none where they form a circle."""
     line = [name]
     while base := bases.get(line[-1]):
         if base in line:

@@ -1,4 +1,4 @@
-"""Which parts of the policy speak of an image, in the order in which they are asked."""
+"""The parts of the policy that apply to an image, in the order in which they are asked."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["Applied", "explain_policy"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """One answer of the policy. `subject`: `registry`, `base`, a rule's name …; `place`: where the
-    policy says it, None for what is built in.
-    """
+    """An answer of the policy about one subject."""
 
     subject: str
+    """`registry`, `repository`, `base`, `tag`, or a rule's name."""
     answer: str
     place: Location | None = None
+    """Where the policy says it; None for what is built in."""
 
     def __str__(self) -> str:
         place = f" ({self.place})" if self.place is not None else ""
@@ -35,7 +35,10 @@ class Applied:
 def explain_policy(
     policy: Policy, reference: Reference, *, path: str = "", at: datetime
 ) -> tuple[Applied, ...]:
-    """Everything the policy says of `reference`, used in the file at `path` (none: in any)."""
+    """Return everything that the policy says of `reference` in the file at `path`.
+
+    Without a path, ignores that name one are left out.
+    """
     repository = reference.repository
     return (
         _decision("registry", repository.registry, policy.registry_decision(repository)),
@@ -88,7 +91,7 @@ def _rules(policy: Policy, reference: Reference, path: str) -> Iterator[Applied]
 
 
 def _shown(value: object) -> str:
-    """An option's value as the policy writes it."""
+    """Return an option's value as the policy writes it."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(str, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)

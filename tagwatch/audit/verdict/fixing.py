@@ -1,7 +1,7 @@
-"""What `--fix` makes: the findings' own fixes, pins for every reference, or newer tags.
+"""The fixes that `--fix` makes: those of the findings, pins for every reference, or newer tags.
 
-Pure: what a fix must know beside the audit (what a tag serves now that stands beside a digest) is
-named by `tags_to_know`, looked up by the walk, and given to `fixes_of`.
+It is pure. A fix may need what a tag beside a digest serves now, and the audit does not know that:
+`tags_to_know` names such tags, the walk looks them up and gives the answers to `fixes_of`.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ __all__ = ["Strategy", "fixes_of", "kept_back", "strategy_of", "tags_to_know"]
 
 
 class Strategy(StrEnum):
-    """Which fixes are made."""
+    """A choice of which fixes to make."""
 
     FINDINGS = "findings"
-    """Those that findings offer, the worst finding first."""
+    """Make the fixes that findings offer, the worst finding's first."""
     PIN = "pin"
-    """Every reference becomes `tag@digest`; a digest whose tag moved is renewed."""
+    """Write every reference as `tag@digest`, and renew a digest whose tag moved."""
     PATCH = "bump:patch"
-    """Every tag becomes the newest of its patch series."""
+    """Replace every tag by the newest of its patch series."""
     MINOR = "bump:minor"
-    """Every tag becomes the newest of its major version."""
+    """Replace every tag by the newest of its major version."""
 
 
 def strategy_of(named: Strategy | str) -> Strategy:
-    """The strategy of that name. Raises `UsageError`."""
+    """Return the strategy of that name. Raises `UsageError`."""
     try:
         return Strategy(named)
     except ValueError as error:
@@ -47,7 +47,7 @@ def strategy_of(named: Strategy | str) -> Strategy:
 
 
 def tags_to_know(result: AuditResult, strategy: Strategy) -> tuple[Target, ...]:
-    """Tags that no file names and whose digest a fix will write, as targets to look up."""
+    """Return the tags whose digest a fix will write and the audit may not know, as targets."""
     wanted: dict[Reference, Target] = {}
     for target, found in _fixable(result):
         assert target.reference is not None
@@ -61,9 +61,10 @@ def tags_to_know(result: AuditResult, strategy: Strategy) -> tuple[Target, ...]:
 def fixes_of(
     result: AuditResult, strategy: Strategy, also_known: Mapping[str, Evidence]
 ) -> Iterator[Fix]:
-    """The fixes to make, those to prefer where two clash first.
+    """Yield the fixes to make. Where two clash, the one to prefer comes first.
 
-    `also_known`: evidence by key for `tags_to_know`. Where a digest is not known, none is written.
+    `also_known` is evidence by key, at least for `tags_to_know`. A digest that is not known is not
+    written.
     """
     if strategy is Strategy.FINDINGS:
         yield from _offered(result, also_known)
@@ -78,7 +79,10 @@ def fixes_of(
 
 
 def kept_back(result: AuditResult, strategy: Strategy) -> Iterator[tuple[Target, Field]]:
-    """References that the strategy would change, save that their value makes others too."""
+    """Yield references that the strategy would change if their text served no other reference.
+
+    Each comes with the shared field: an edit there would change the other references as well.
+    """
     for target, found in _fixable(result):
         shared = next((field for field in target.fields if field.shared), None)
         if shared is None or target.reference is None or target.reference.digest is not None:
@@ -96,7 +100,10 @@ def kept_back(result: AuditResult, strategy: Strategy) -> Iterator[tuple[Target,
 
 
 def _offered(result: AuditResult, also_known: Mapping[str, Evidence]) -> Iterator[Fix]:
-    """The findings' own fixes; a renewed digest with the comment that says its concrete tag."""
+    """Yield the findings' own fixes.
+
+    One that renews a digest is replaced by one that also renews the concrete tag in the comment.
+    """
     renewed: dict[tuple[str, int, str], Fix] = {}
     for target, found in _fixable(result):
         if _says_more(target) and (fix := _renewed(target, found, also_known)) is not None:
@@ -117,7 +124,7 @@ def _tag_to_know(target: Target, found: Evidence, strategy: Strategy) -> str | N
 
 
 def _fixable(result: AuditResult) -> Iterator[tuple[Target, Evidence]]:
-    """Targets that are pulled by what stands there, with what is known of them."""
+    """Yield the targets that are pulled as their file writes them, each with its evidence."""
     for target in result.targets:
         found = result.evidence.get(evidence_key(target) or "")
         if found is None or target.kind == WATCH or "built" in target.facts:
@@ -156,9 +163,9 @@ def _pinned(target: Target, found: Evidence, also_known: Mapping[str, Evidence])
 
 
 def _renewed(target: Target, found: Evidence, also_known: Mapping[str, Evidence]) -> Fix | None:
-    """The pin with the digest that its tag serves now.
+    """Return the fix that replaces a pinned digest by the one that its tag serves now.
 
-    None where the tag never served the old one: which of the two is meant, nobody can tell.
+    Return None where the tag never served the pinned digest: either of the two may be meant.
     """
     assert target.reference is not None
     tag = _tag_beside(target)
@@ -174,7 +181,7 @@ def _renewed(target: Target, found: Evidence, also_known: Mapping[str, Evidence]
 
 
 def _may_belong(tag: str, target: Target, found: Evidence) -> bool:
-    """False where the digest is known by tags that the one beside it was never another name of."""
+    """Return False where what is known of the digest shows that `tag` never served it."""
     if found.pin is None:
         return True
     if target.reference is not None and target.reference.tag is not None:
@@ -191,13 +198,13 @@ def _known(target: Target, tag: str, also_known: Mapping[str, Evidence]) -> Evid
 
 
 def _tag_beside(target: Target) -> str | None:
-    """The tag that stands with a digest: in the reference, else in the comment beside it."""
+    """Return the tag beside a digest: from the reference, else from the comment."""
     assert target.reference is not None
     return target.reference.tag or _comment(target)
 
 
 def _says_more(target: Target) -> bool:
-    """True where a comment names another tag than the reference: the concrete one, as a rule."""
+    """Return True where the comment names another tag than the reference, mostly a concrete one."""
     assert target.reference is not None
     return target.reference.tag is not None and _comment(target) not in (None, target.reference.tag)
 

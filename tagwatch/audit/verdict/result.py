@@ -1,4 +1,4 @@
-"""The answer of one audit: findings, resolutions, changes, failures and how much was covered."""
+"""The result of one audit: findings, resolutions, changes, failures and how much was covered."""
 
 from __future__ import annotations
 
@@ -25,28 +25,33 @@ __all__ = [
 ]
 
 UNCHECKED = "check-incomplete"
-"""The rule that tells what could not be read."""
+"""The rule that reports what could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """How many targets there were, and of how many the registry's facts could be read."""
+    """Counts of the targets, and of those whose evidence could be read."""
 
     targets: int = 0
+    """The sum of the three others. An image that the file itself builds is not counted."""
     read: int = 0
     unresolved: int = 0
+    """Targets that have no reference to ask about."""
     unavailable: int = 0
+    """Targets whose evidence could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
-    """A finding that an ignore, a baseline or an override took out, and in whose name."""
+    """A finding that an ignore, the baseline or its base took out."""
 
     finding: Finding
     by: str
+    """What took it out: `baseline`, `its base`, or the ignore's kind and place."""
     reason: str = ""
     owner: str = ""
     until: str = ""
+    """The ignore's last day, `2026-05-02`; empty where it has no end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,41 +64,48 @@ class RepositoryChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Since:
-    """What is different from an earlier result, by fingerprint."""
+    """The differences from an earlier result. Findings are matched by fingerprint."""
 
     new: tuple[Finding, ...]
     worse: tuple[Finding, ...]
+    """Findings that were there before with a lower severity."""
     fixed: tuple[Finding, ...]
+    """Findings that are gone from places that this run could read."""
     same: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
-    """One audit. `findings` are sorted: worst first, then by place. `evidence` is keyed like
-    `Evidence.key`; `requests` is host -> kind -> count; `quotas` is by host. `failures` make it
-    incomplete, `remarks` do not. `gone`: the tags that this run found to be there no more.
-    """
+    """The result of one audit."""
 
     at: datetime
     findings: tuple[Finding, ...] = ()
+    """Sorted worst first, then by place."""
     ignored: tuple[Ignored, ...] = ()
     targets: Sequence[Target] = ()
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    """The targets' evidence by `Evidence.key`."""
     changes: tuple[RepositoryChange, ...] = ()
     problems: tuple[Problem, ...] = ()
     failures: tuple[Failure, ...] = ()
+    """Each one makes the result incomplete."""
     remarks: tuple[Remark, ...] = ()
+    """They leave the result complete."""
     gone: tuple[Gone, ...] = ()
+    """The tags that this run found to be deleted."""
     coverage: Coverage = field(default_factory=Coverage)
     requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """How many requests of each kind were made, by host."""
     quotas: Mapping[str, Quota] = field(default_factory=dict)
+    """Quotas by host."""
     complete: bool = True
+    """True where every resolvable target, every file and every repository could be read."""
     policy_name: str = ""
     policy_digest: str = ""
     facts_from: str = ""
 
     def since(self, previous: AuditResult | None) -> Since:
-        """What is new, worse, fixed and the same against `previous` (None: all is new)."""
+        """Return what is new, worse, fixed and the same against `previous` (None: all is new)."""
         before = {finding.fingerprint: finding for finding in previous.findings} if previous else {}
         now = {finding.fingerprint for finding in self.findings}
         new: list[Finding] = []
@@ -113,7 +125,7 @@ class AuditResult:
         return Since(new=tuple(new), worse=tuple(worse), fixed=fixed, same=tuple(same))
 
     def _unread(self) -> set[object]:
-        """The repositories and paths that this run could not read: nothing there is fixed by it."""
+        """Return the repositories and paths that were not read: nothing there counts as fixed."""
         told = {_repository(one) for one in self.findings if one.rule == UNCHECKED}
         failed = {failure.repository for failure in self.failures}
         paths = {problem.location.path for problem in self.problems if not problem.skipped}
@@ -121,18 +133,19 @@ class AuditResult:
         return found - {None}
 
     def counts(self) -> dict[Severity, int]:
-        """How many findings of each severity; every severity is a key.
+        """Return how many findings there are of each severity; every severity is a key.
 
-        An image that could not be read at all is not among them: `coverage` counts it.
+        The finding about an image that could not be read is left out: `coverage` counts it.
         """
         found = Counter(one.severity for one in self.findings if not _is_covered(one))
         return {severity: found[severity] for severity in Severity}
 
     def exit_code(self, fail_on: Severity | None, *, on_unavailable: str = "warn") -> int:
-        """0 clean, 1 findings at or above `fail_on` (None: never), 4 incomplete and that fails.
+        """Return 0 for clean, 1 for findings at or above `fail_on`, 4 for incomplete.
 
-        What could not be read fails by `on_unavailable` alone, unless it is an error: a file that
-        cannot be understood, or the policy's own choice.
+        `fail_on` None: never 1. Only `on_unavailable="fail"` gives 4. What could not be read never
+        gives 1, unless its finding is an error: a file that cannot be understood, or the policy's
+        own choice.
         """
         if fail_on is not None and any(
             finding.severity.rank >= fail_on.rank
@@ -144,7 +157,7 @@ class AuditResult:
 
 
 def _is_covered(finding: Finding) -> bool:
-    """True for an image that could not be read at all."""
+    """Return True for the finding about an image that could not be read at all."""
     return (
         finding.rule == UNCHECKED
         and finding.reference is not None
@@ -157,9 +170,9 @@ def _repository(finding: Finding) -> Repository | None:
 
 
 def with_fix_lines(result: AuditResult, files: Mapping[str, bytes]) -> AuditResult:
-    """`result` with `Fix.line` filled in for every fix whose file is in `files` (by path).
+    """Return `result` with `Fix.line` filled in for every fix whose file is in `files` (by path).
 
-    A fix that adds or removes a line, or a line that is not UTF-8, keeps its line empty.
+    It stays empty where the fixed text has more than one line or is not UTF-8.
     """
     return replace(
         result, findings=tuple(_with_line(finding, files) for finding in result.findings)
@@ -177,7 +190,7 @@ def _with_line(finding: Finding, files: Mapping[str, bytes]) -> Finding:
     line = bytearray(raw[start:end])
     beside = (edit for edit in fix.also if edit.path == fix.path)
     on_line = [edit for edit in (fix, *beside) if start <= edit.start <= edit.end <= end]
-    for edit in sorted(on_line, key=lambda edit: -edit.start):
+    for edit in sorted(on_line, key=lambda edit: -edit.start):  # from the end: offsets stay right
         line[edit.start - start : edit.end - start] = edit.replacement.encode("utf-8", "replace")
     if b"\n" in line:
         return finding

@@ -1,1 +1,1 @@
-"""What a tag means: its version, its line, what is newer, and what it was."""
+"""The meaning of a tag: its version, its line, newer tags, and its past."""

@@ -1,4 +1,4 @@
-"""Which tags to ask where a registry gives names without digests: the fewest that can tell."""
+"""The tags to ask about where a registry lists names without digests: as few as possible."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 _LIMIT = 20
 _HEAD_START = 4
-"""How many tags of the very words asked for come before one of each other kind."""
+"""How many tags with exactly the words asked for come before one tag of each other kind."""
 
 
 def candidates(
@@ -35,13 +35,17 @@ def candidates(
     *,
     limit: int = _LIMIT,
 ) -> list[str]:
-    """The other tags to ask, where a registry gives no digests in bulk, to say what `query` is.
+    """Return the other tags to ask about to find out what `query` is, at most `limit`.
 
-    Only tags whose digest is not known in `tags`; empty means that nothing more is worth a request.
-    For a tag: ask in order and stop at the first that serves the same digest. Newest first; tags of
-    the same words, then tags with others; final versions before pre-releases. For a selector: its
-    best tag, and what could show that this tag is a pre-release or a development version after all;
-    ask them all, and again with what was learnt until there are none.
+    Only tags whose digest is unknown in `tags` are returned, and each costs a request; an empty
+    list means that no request can tell more.
+
+    For a tag, ask in order and stop at the first tag that serves the same digest. The newest tags
+    come first, tags with the same words before others, final versions before pre-releases.
+
+    For a selector, the list is its best tag and the tags that could show that this one is really a
+    pre-release or a development version. Ask about all of them, then call again with the digests
+    learnt, until the list is empty.
     """
     table = TagTable.of(tags)
     found = _rivals(query, table) if isinstance(query, Selector) else _names(query, table, limit)
@@ -49,7 +53,7 @@ def candidates(
 
 
 def _names(tag: str, table: TagTable, limit: int) -> list[str]:
-    """The tags that may say what `tag` is, unless one is known to."""
+    """Return the tags that may say what `tag` is; none where that is already known."""
     asked = table.read(tag)
     if asked.kind in (Kind.COMMIT, Kind.ARTIFACT, Kind.PULL_REQUEST):
         return []
@@ -62,9 +66,10 @@ def _names(tag: str, table: TagTable, limit: int) -> list[str]:
 
 
 def is_settled(concrete: Tag, asked: Tag, table: TagTable) -> bool:
-    """True where no tag whose digest is not known could say better what `asked` is.
+    """Return True where no tag of unknown digest could say more exactly what `asked` is.
 
-    An alias that was found needs no name of other words beside it, the tag itself does.
+    Where `concrete` is an alias, only tags with its words, or with more, could; where it is `asked`
+    itself, tags with other words could, too.
     """
     if table.is_whole:
         return True
@@ -74,10 +79,11 @@ def is_settled(concrete: Tag, asked: Tag, table: TagTable) -> bool:
 
 
 def _unasked(asked: Tag, table: TagTable) -> tuple[list[Tag], ...]:
-    """Tags of unknown digest that may say more exactly what `asked` is, in three levels.
+    """Return tags of unknown digest that may say more exactly what `asked` is, in three levels.
 
-    Of its words or of more; of fewer (`2026-lta-developer` is `2026.1.5-developer`); and where
-    there are none of its own, longer numbers of any words (`22-jdk` is `22.0.2-al2023`).
+    First tags with its words or more; then with fewer (`2026-lta-developer` is
+    `2026.1.5-developer`). Where the first level has no version and the second is empty, tags with
+    longer numbers and any words follow (`22-jdk` is `22.0.2-al2023`).
     """
     others = [
         other
@@ -99,12 +105,12 @@ def _unasked(asked: Tag, table: TagTable) -> tuple[list[Tag], ...]:
 
 
 def _is_final(asked: Tag, other: Tag, table: TagTable) -> bool:
-    """True where `other` may say more exactly what `asked` is, and no tag says it better yet."""
+    """Return True where `other` may say more exactly what `asked` is, and no name is more exact."""
     if other.kind is Kind.DATED:
         return asked.kind is Kind.WORD
     length = len(asked.release)
     if asked.date and asked.release:
-        length = max(length, len(other.release))  # a dated version has no more numbers to come
+        length = max(length, len(other.release))  # a version with a date is complete
     return (
         other.kind is Kind.VERSION
         and other.release[:length] == asked.release
@@ -116,7 +122,10 @@ def _is_final(asked: Tag, other: Tag, table: TagTable) -> bool:
 
 
 def _is_stage(asked: Tag, other: Tag, table: TagTable) -> bool:
-    """True for final versions and the last of each stage; by its number, for one stage alone."""
+    """Return True for final versions and the last pre-release of each stage.
+
+    Where `asked` names a numbered pre-release (`8.6-rc1`), return True for that one only.
+    """
     if asked.pre is not None and len(asked.pre) > 1:
         return (other.pre or ())[: len(asked.pre)] == asked.pre
     if other.pre is None:
@@ -131,14 +140,16 @@ def _is_date_of(asked: Tag, other: Tag) -> bool:
 
 
 def _stems(tag: Tag) -> Counter[str]:
-    """The words without their numbers: `-alpine` may be `-alpine3.20`, never `-slim`."""
+    """Count the words without their numbers: `-alpine` may be `-alpine3.20`, but never `-slim`."""
     return Counter(token_of(word.partition("-")[0]).stem for word in tag.words)
 
 
 def _spread(found: Iterable[Tag], asked: Tag) -> list[Tag]:
-    """Newest first; of the very words asked for all, of others the newest of each kind in turn.
+    """Sort tags by how soon to ask: the newest first, kind by kind in turn.
 
-    Pre-releases come last, save those of the stage asked for (`8.6-rc`, `rc-alpine`).
+    Tags with the same words and scheme are one kind. The kind with exactly the words asked for has
+    `_HEAD_START` tags in each turn, every other kind has one. Pre-releases come `_HEAD_START` turns
+    later, except those of the stage asked for (`8.6-rc`, `rc-alpine`).
     """
     wanted = Counter(asked.words)
     stages = {PRERELEASE_RANK.get(word.lower()) for word in asked.rolling} - {None}
@@ -165,14 +176,14 @@ def _spread(found: Iterable[Tag], asked: Tag) -> list[Tag]:
 
 
 def _with_stage(tag: Tag, table: TagTable) -> list[str]:
-    """`tag`, behind the pre-release of the same number that it may really be (`haxe:5.0.0`)."""
+    """Return `tag`, after the pre-release of its number that it may really be (`haxe:5.0.0`)."""
     stage = table.stage_of(tag)
     unknown = stage is not None and table.digests[stage.text] is None
     return [stage.text, tag.text] if stage and unknown else [tag.text]
 
 
 def _rivals(selector: Selector, table: TagTable) -> list[str]:
-    """The best tag of `selector`, and the tags whose digests could show it is not what it seems."""
+    """Return the best tag of `selector`, and tags that could show that it is not what it seems."""
     chosen = choose(selector, table)
     if chosen is None:
         return []
@@ -192,11 +203,11 @@ def _rivals(selector: Selector, table: TagTable) -> list[str]:
 
 
 MOST_TOLD = 100
-"""A registry may serve one image under all its tags: each would tell of all the others."""
+"""The most aliases to list: where one image has all tags, each tag would list all the others."""
 
 
 def aliases_told(group: Sequence[str], *always: str) -> tuple[tuple[str, ...], int]:
-    """Names of an alias group, sorted, those of `always` among them; and how many more there are.
+    """Return names of an alias group, sorted, with those of `always`; and how many are left out.
 
     >>> aliases_told(["7.4", "7"], "7")
     (('7', '7.4'), 0)
@@ -209,8 +220,12 @@ def aliases_told(group: Sequence[str], *always: str) -> tuple[tuple[str, ...], i
 
 
 def concrete_of(asked: Tag, table: TagTable) -> Tag | None:
-    """The version tag that says most exactly what `asked` is: itself, where none gives more."""
+    """Return the version tag that says most exactly what `asked` is, or None where none does.
+
+    It is `asked` itself where no alias gives more numbers.
+    """
     digest = table.digests.get(asked.text)
+    # A shortcut: no alias gives more numbers, so there is nothing to compare.
     if (
         digest is not None
         and asked.kind is Kind.VERSION
@@ -222,11 +237,12 @@ def concrete_of(asked: Tag, table: TagTable) -> Tag | None:
 
 
 def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:
-    """The alias that says most exactly what `asked` is.
+    """Return the alias of this kind that says most exactly what `asked` is, or None.
 
-    Most numbers first; among equals the one whose number begins with the number asked for, the
-    same words, words that contain those asked for, the fewest other words, the same `v`, the tag
-    itself, the highest version (an image that took over its predecessor's name), the shortest.
+    The most numbers win. Among equals decide, in this order: a number that begins with the number
+    asked for, the same words, words that contain those asked for, the fewest other words, the same
+    `v`, the tag itself, the highest version (an image that took over its predecessor's name), the
+    shortest text.
     """
 
     def foremost(alias: Tag) -> tuple[int, bool, bool]:
@@ -237,7 +253,7 @@ def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:
         )
 
     found = [alias for alias in group if alias.kind is kind]
-    if len(found) > 1:  # what words weigh is counted for the few that differ in nothing else
+    if len(found) > 1:  # counting words is slow: only for the few that are equal in all else
         first = min(map(foremost, found))
         found = [alias for alias in found if foremost(alias) == first]
     if len(found) < 2:
@@ -261,4 +277,5 @@ def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:
 
 
 def word_distance(left: Counter[str], right: Counter[str]) -> int:
+    """Return how many words only one of the two has."""
     return ((left - right) + (right - left)).total()

@@ -1,4 +1,4 @@
-"""What official tags were: the versions of a library file, folded into intervals."""
+"""The past of official tags: intervals, made from the versions of a library file."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["library_intervals"]
 def library_intervals(
     versions: Iterable[tuple[datetime, Iterable[LibraryBuild]]], *, head_at: datetime
 ) -> tuple[Interval, ...]:
-    """The intervals of every tag that a library file ever named, by tag and oldest first.
+    """Return the intervals of every tag that a library file ever named, by tag and oldest first.
 
-    `versions` are the file's, oldest first, each with the date of its commit; no builds where the
-    file was not there. `head_at`: until then the last version holds. The digest is the build's
-    name, the version what the tag's aliases said at the interval's beginning. Cost: linear in the
-    tags of all versions.
+    `versions` are those of the file, oldest first, each with the date of its commit; it has no
+    builds where the file did not exist. The last version holds until `head_at`. The digest of an
+    interval is the build's name, its version is what the tag's aliases said when it began. Cost:
+    linear in the tags of all versions.
     """
     past: dict[str, list[Interval]] = {}
     held: dict[str, _Held] = {}
@@ -36,11 +36,13 @@ def library_intervals(
     names = _Names()
     last_at: datetime | None = None
     for committed_at, builds in versions:
+        # commit dates may step back along the history, intervals must not
         at = committed_at if last_at is None else max(committed_at, last_at)
         before, served, last_at = served, served_builds(builds), at
         moved = [tag for tag in {**before, **served} if before.get(tag) != served.get(tag)]
         for tag in moved:
             intervals = past.setdefault(tag, [])
+            # two commits of one date leave no time in between, so no interval either
             if tag in before and (ended := held.pop(tag)).first_seen < at:
                 intervals.append(_interval(tag, before[tag], ended, intervals, at, ended=True))
         for tag, version in names.versions(served, [tag for tag in moved if tag in served]):
@@ -52,14 +54,17 @@ def library_intervals(
 
 
 class _Held(NamedTuple):
-    """What is kept of an interval until its end is known; there are as many as tags."""
+    """The beginning of an interval, kept until its end is known; a tuple, as each tag has one."""
 
     first_seen: datetime
     version: str | None
 
 
 class _Names:
-    """Tags read with the words of their day. Few commits change these: what was read is kept."""
+    """Tags, read with the vocabulary of their day.
+
+    Few commits change the vocabulary, so what was read with one is kept.
+    """
 
     def __init__(self) -> None:
         self._listed: frozenset[str] = frozenset()
@@ -70,7 +75,7 @@ class _Names:
     def versions(
         self, served: Mapping[str, str], tags: Collection[str]
     ) -> Iterator[tuple[str, str | None]]:
-        """The version of each of `tags`, as `resolve.version_of` would name it."""
+        """Yield each of `tags` with its version, as `resolve.version_of` would name it."""
         if not tags:
             return
         self._learn(frozenset(served))
@@ -81,6 +86,7 @@ class _Names:
         heaviest = {name: _heaviest(group) for name, group in groups.items()}
         table: TagTable | None = None
         for tag in tags:
+            # only such a group needs the other tags: a table of all of them is slow to make
             if _is_staged(groups[served[tag]]):
                 table = table or TagTable.of({text: Digest(name) for text, name in served.items()})
                 yield tag, version_of(tag, table)
@@ -100,12 +106,15 @@ class _Names:
 
 
 def _is_staged(group: Sequence[Tag]) -> bool:
-    """True where a pre-release and a final name one image: the other tags tell what it is."""
+    """Return True where an image has names of a pre-release and of a final version.
+
+    Which of them it is, only the other tags show.
+    """
     return len({tag.pre is None for tag in group if tag.kind is Kind.VERSION}) > 1
 
 
 def _heaviest(group: Sequence[Tag]) -> Sequence[Tag]:
-    """The version tags of a group that give the most numbers: no other can be its concrete tag."""
+    """Return the version tags of a group with the most numbers: one of them is the concrete tag."""
     weights = [tag.weight if tag.kind is Kind.VERSION else 0 for tag in group]
     most = max(weights)
     return [tag for tag, weight in zip(group, weights, strict=True) if weight == most > 0]
@@ -129,7 +138,10 @@ def _interval(
 
 @lru_cache(maxsize=4096)
 def _verdict(before: str | None, after: str | None) -> str:
-    """Up or down where both versions are known; a library file does not say what else changed."""
+    """Return upgraded or downgraded where the two versions show it, else unknown.
+
+    A library file does not say what else changed.
+    """
     if is_step_back(before, after):
         return Verdict.DOWNGRADED.value
     is_up = before is not None and after is not None and version_key(before) < version_key(after)

@@ -1,4 +1,4 @@
-"""How a tag has behaved over time, and how it stands now, read off intervals alone."""
+"""The lifecycle of a tag: how it behaved over time and does now, judged by intervals alone."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tagwatch.image.tag import Kind, is_step_back, parse_tag
 __all__ = ["ABANDONED_AFTER", "RECENTLY", "Lifecycle", "classify"]
 
 ABANDONED_AFTER = timedelta(days=90)
-"""A tag that used to move is abandoned when it rests this long while its line goes on."""
+"""A tag that used to move is abandoned when it has rested this long while its line moved on."""
 RECENTLY = timedelta(days=30)
-"""A return or a step back is news for this long; a tag rests this long before it is frozen."""
+"""How long a return or a step back is news, and how long a tag must rest to be frozen."""
 
 _MOVED_ON = frozenset({Verdict.UPGRADED, Verdict.DOWNGRADED})
 _SAME_VERSION = frozenset(
@@ -28,22 +28,22 @@ _SAME_VERSION = frozenset(
 
 
 class Lifecycle(StrEnum):
-    """What a tag's past says of it, most urgent first."""
+    """The behaviour that the past of a tag shows, the most urgent first."""
 
     UNSUPPORTED = "unsupported"
     """Its publisher no longer builds it."""
     WENT_BACK = "went-back"
-    """It serves an image again, or a version below, that it had left."""
+    """It serves an image that it had left, or a lower version than before."""
     RETURNED = "returned"
     """It was gone and is there again."""
     ABANDONED = "abandoned"
-    """It used to move and rests while its line goes on."""
+    """It used to move, but rests while its line moves on."""
     FLOATING = "floating"
     """It has moved to another version."""
     REPUSHED = "repushed"
-    """It has served other digests of one version."""
+    """It has served several digests of one version."""
     FROZEN = "frozen"
-    """It has served one digest for as long as it is known."""
+    """It has served one digest ever since it was first seen."""
 
 
 def classify(
@@ -53,14 +53,16 @@ def classify(
     at: datetime,
     supported: bool | None = None,
 ) -> Lifecycle | None:
-    """What the intervals of one tag say of it at `at`; None where they say nothing (yet).
+    """Return what the intervals of one tag show at `at`, or None where they show nothing yet.
 
-    `past`: its intervals, oldest first; `line`: the last ones of the other tags of its line, what
-    began last first; `supported`: what is known from elsewhere of whether it is still built.
+    `past` are its intervals, oldest first. `line` are the last intervals of the other tags of its
+    line, the one that began last first. `supported` says whether the publisher still builds the
+    tag, as far as that is known from elsewhere.
     """
     committed = [interval for interval in past if interval.kind is Seen.COMMITTED]
     if supported is False or (supported is None and committed and committed[-1].ended):
         return Lifecycle.UNSUPPORTED
+    # what registries served counts; commits are used only where nothing else is known
     known = [interval for interval in past if interval.kind is not Seen.COMMITTED] or committed
     if not known or known[-1].ended:
         return None
@@ -87,7 +89,7 @@ def _news(past: Sequence[Interval], at: datetime) -> Lifecycle | None:
 
 
 def _behaviour(past: Sequence[Interval], at: datetime) -> Lifecycle | None:
-    """Floating or repushed where the steps say so, frozen where there were none for a while."""
+    """Return floating or repushed where the moves show it, frozen after a while without moves."""
     steps = [(before, now) for before, now in pairwise(past) if before.digest != now.digest]
     if not steps:
         return Lifecycle.FROZEN if at - past[0].first_seen >= RECENTLY else None
@@ -95,7 +97,7 @@ def _behaviour(past: Sequence[Interval], at: datetime) -> Lifecycle | None:
         return Lifecycle.FLOATING
     if all(_same_version(before, now) for before, now in steps):
         return Lifecycle.REPUSHED
-    # a word without a number promises no version: that it moved is all there is to know
+    # A word without a number promises no version, so each move of it counts as floating.
     return Lifecycle.FLOATING if parse_tag(past[-1].tag).kind is Kind.WORD else None
 
 
@@ -112,11 +114,12 @@ def _same_version(before: Interval, now: Interval) -> bool:
 
 
 def _rests(now: Interval, line: Iterable[Interval], at: datetime) -> bool:
-    """True where the line has moved on since, and both that and the tag's rest are long enough.
+    """Return True where the tag has rested for `ABANDONED_AFTER` and its line moved on after that.
 
-    An older series that is still mended is not where the line goes.
+    A tag of the line that took a lower version does not count: it only mends an older series.
     """
     since = now.first_seen + ABANDONED_AFTER
+    # `line` begins with the latest, so the first interval before `since` ends the search
     moved = takewhile(lambda interval: interval.first_seen >= since, line)
     return at >= since and any(
         not is_step_back(now.version, interval.version) for interval in moved

@@ -1,4 +1,4 @@
-"""What is newer than a tag within its line: by version, never by date of push."""
+"""The newer tags in the line of a tag: newer by version, never by date of push."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["newer"]
 
 
 def newer(tag: Tag | str, tags: Mapping[str, Digest | None] | TagTable) -> Newer:
-    """The highest newer tags of the line: same patch series, same major, any major.
+    """Return the highest newer tags of the line: in the same patch series, same major, any major.
 
-    A pre-release is offered to a pre-release only; a development version and a version counted
-    by another scheme never, save where the publisher's own `latest` has moved to that scheme. Of
-    one version, the very same variant comes first; where a newer one stands only on another
-    platform release (`-alpine3.20` → `-alpine3.21`), it is offered as such.
+    Only a pre-release is offered a pre-release. A development version is never offered, and a
+    version of another scheme only where the publisher's own `latest` has moved to that scheme. Of
+    one version, the very same variant comes first; one on a newer platform release (`-alpine3.20` →
+    `-alpine3.21`) is offered where the version has no other.
     """
     table = TagTable.of(tags)
     current = table.read(tag) if isinstance(tag, str) else tag
@@ -41,7 +41,10 @@ def newer(tag: Tag | str, tags: Mapping[str, Digest | None] | TagTable) -> Newer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Newest:
-    """Of tags in order of version, those of the highest that is offered: in each step's reach."""
+    """The tags of the highest version that is offered, for each size of step.
+
+    Several tags may name one version.
+    """
 
     patch: tuple[Tag, ...]
     minor: tuple[Tag, ...]
@@ -49,7 +52,11 @@ class _Newest:
 
     @classmethod
     def of(cls, kin: Sequence[Tag], current: Tag, table: TagTable) -> _Newest:
-        """Cost: the order is searched, and each reach is walked down to the first that fits."""
+        """Find them among `kin`, which is in order of version.
+
+        Cost: binary searches for where each size of step ends, then a walk down from there to the
+        first version that is offered.
+        """
         release = current.release
         after = bisect_right(kin, current.precedence, key=attrgetter("precedence"))
         series = bisect_right(kin, release[:2], key=lambda tag: tag.release[:2])
@@ -95,6 +102,6 @@ def _best_of(found: Iterable[Tag], current: Tag) -> str | None:
 
 
 def _is_on_older(other: Tag, current: Tag) -> bool:
-    """True where a platform release of `other` is below that of `current`."""
+    """Return True where a platform release of `other` is lower than that of `current`."""
     pairs = zip(other.variant_numbers, current.variant_numbers, strict=False)
     return any(numbers and numbers < held for numbers, held in pairs)

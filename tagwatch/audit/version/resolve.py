@@ -1,7 +1,8 @@
 """Resolving: from a floating tag or pattern to a concrete tag, version and digest.
 
-By digest first, by grammar second: the text of a tag lies (`haxe:5.0.0` serves 5.0.0-preview.1),
-the group of tags that serve one digest does not. What cannot be named is said so.
+Digests come first, the text of tags second: the text may be wrong (`haxe:5.0.0` serves
+5.0.0-preview.1), but the group of tags that serve one digest is not. Where no version can be named,
+the resolution says why.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ __all__ = ["named_by_alias", "resolve_selector", "resolve_tag", "version_of"]
 _FULL_VERSION = 3
 
 Tags = Mapping[str, Digest | None] | TagTable
-"""What a repository's tags serve, None where nobody asked; or the table made of it."""
+"""Tag -> the digest that it serves, None where nobody asked; or the table made from this."""
 
 
 def resolve_tag(
@@ -44,11 +45,11 @@ def resolve_tag(
     evidence: Sequence[VersionEvidence] = (),
     supported: bool | None = None,
 ) -> Resolution:
-    """What `tag` is: the most specific alias, else what `evidence` says, else no version.
+    """Resolve `tag` to its most specific alias, else to what `evidence` says, else to no version.
 
-    `tags` lists the repository: a tag that is not there is not found. `evidence` is asked in
-    order, and only where no alias names a version. Cost: linear in the alias group once `tags` is
-    a `TagTable`; without one, linear in the repository.
+    `tags` are all tags of the repository: a tag that is not among them is not found. `evidence` is
+    tried in order, and only where no alias names a whole version. Cost: linear in the alias group
+    where `tags` is a `TagTable`, else linear in the repository.
     """
     table = TagTable.of(tags)
     asked = table.read(tag)
@@ -95,9 +96,9 @@ def resolve_tag(
 
 
 def named_by_alias(tag: str, table: TagTable) -> Tag | None:
-    """The tag that says what `tag` is, where no other evidence could say it more exactly.
+    """Return the tag that says what `tag` is, where no other evidence could say it more exactly.
 
-    None: a label, a variable or an attestation may know more, or the tag is not there.
+    None where a label, a variable or an attestation may be more exact, or the tag does not exist.
     """
     if tag not in table.tags:
         return None
@@ -109,7 +110,7 @@ def named_by_alias(tag: str, table: TagTable) -> Tag | None:
 
 
 def version_of(tag: str, table: TagTable) -> str | None:
-    """The version of `resolve_tag` without evidence, at a fraction of its cost."""
+    """Return the version that `resolve_tag` gives without evidence, at a fraction of its cost."""
     if tag not in table.tags:
         return None
     asked = table.tags[tag]
@@ -145,10 +146,11 @@ def _by_alias(
 def _claim(
     asked: Tag, concrete: Tag | None, evidence: Sequence[VersionEvidence], table: TagTable
 ) -> VersionEvidence | None:
-    """The evidence to believe: only where no alias says it, and never against the tag's number.
+    """Return the first evidence to believe, or None: never where an alias names a whole version.
 
-    A tag of two numbers that stands alone may be a whole version (`16.3`) or the only name that
-    somebody copied of a longer one (`6.2`): then the image's own word decides.
+    It must add numbers to those of the tag. A tag of two numbers without a longer one beside it may
+    be a whole version (`16.3`), or the only tag that somebody copied of a longer one (`6.2`): then
+    what the image states decides.
     """
     if concrete is not None and not table.is_general(concrete):
         may_be_short = concrete is asked or not table.says_all(concrete)
@@ -167,13 +169,13 @@ def _is_long(tag: Tag) -> bool:
 
 
 def _claimed(concrete: Tag, claim: VersionEvidence) -> Tag:
-    """`concrete` at the version that was claimed for it: nothing up to that is newer."""
+    """Return `concrete` with the claimed version, so that nothing up to that counts as newer."""
     release, _, revision, _ = version_key(claim.version)
     return replace(concrete, release=release, revision=revision)
 
 
 def _other_versions(concrete: Tag, group: Sequence[Tag]) -> tuple[str, ...]:
-    """Tags of the group that name another version than `concrete`, not merely a shorter one."""
+    """Return tags of the group that name another version than `concrete`, and not a shorter one."""
     others = (
         alias.text
         for alias in group
@@ -185,12 +187,15 @@ def _other_versions(concrete: Tag, group: Sequence[Tag]) -> tuple[str, ...]:
 
 
 def _differences(asked: Tag, concrete: Tag, digest: Digest | None) -> str:
-    """What the concrete tag has other than was asked for, so that nothing is dropped silently."""
+    """Describe how the concrete tag differs from the one asked for; "" where it does not.
+
+    No word of the tag is dropped without a note.
+    """
     if digest is None:
         return "the digest is not known: named by the tag's own text"
     notes: list[str] = []
     missing = Counter(asked.words) - Counter(concrete.words)
-    missing.pop("latest", None)  # 2022-latest: a promise that every alias keeps
+    missing.pop("latest", None)  # 2022-latest: each alias keeps that promise without the word
     added = Counter(concrete.words) - Counter(asked.words)
     if missing:
         notes.append(f"no alias keeps {' '.join(missing)!r}")
@@ -219,7 +224,7 @@ def resolve_selector(
     repository: Repository | None = None,
     supported: bool | None = None,
 ) -> Resolution:
-    """The tag that `selector` takes today, and what that is. Raises `UsageError` for bad text."""
+    """Resolve the tag that `selector` chooses today. Raises `UsageError` for bad text."""
     table = TagTable.of(tags)
     if isinstance(selector, str):
         selector = parse_selector(selector)

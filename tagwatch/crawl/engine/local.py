@@ -12,12 +12,12 @@ from tagwatch.image.snapshot import RepositorySnapshot
 
 __all__ = ["run"]
 
-Work = Callable[[CrawlTask], Awaitable[RepositorySnapshot]]
+_Crawl = Callable[[CrawlTask], Awaitable[RepositorySnapshot]]
 
 
 async def run(
     tasks: Iterable[CrawlTask],
-    work: Work,
+    work: _Crawl,
     sink: Sink,
     *,
     concurrency: int = 64,
@@ -35,13 +35,13 @@ async def run(
 
 
 def _first(error: Exception) -> Exception:
-    """The first error itself: who asked for a run knows nothing of its workers."""
+    """Return the first error itself: who asked for a run knows nothing of its workers."""
     return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 async def _run(
     tasks: Iterable[CrawlTask],
-    work: Work,
+    work: _Crawl,
     sink: Sink,
     concurrency: int,
     stop: asyncio.Event | None,

@@ -83,6 +83,7 @@ class EcrCatalogue:
     ) -> Listing:
         """See `Catalogue.list_tags`. Cost: one request for 1000 tagged images."""
         found: dict[str, TagObservation] = {}
+        undigested: set[str] = set()
         dropped = 0
         parameters = {"repositoryName": repository.path, "filter": {"tagStatus": "TAGGED"}}
         doing = f"listing the images of {repository.path!r}"
@@ -90,16 +91,18 @@ class EcrCatalogue:
             async for page in self._pages("DescribeImages", parameters, _Images, doing):
                 for image in page.image_details or ():
                     good = [tag for tag in image.image_tags or () if is_tag(tag)]
-                    if not is_digest(image.image_digest):
-                        good = []
                     dropped += len(image.image_tags or ()) - len(good)
-                    found |= {tag: _observation(tag, image) for tag in good}
+                    if is_digest(image.image_digest):
+                        found |= {tag: _observation(tag, image) for tag in good}
+                    else:
+                        undigested.update(good)  # a tag that is listed is not gone
         except (DeniedError, CredentialError) as error:
             return await self._plain.list_tags(repository, error.message)
         return Listing(
             scope=Scope.FULL,
-            names=frozenset(found),
+            names=frozenset(found) | undigested,
             observations=tuple(found.values()),
+            undigested=frozenset(undigested - found.keys()),
             warnings=dropped_warning(dropped),
         )
 

@@ -167,13 +167,20 @@ class Transport:
             if isinstance(found, Answer):
                 return found
             error, pause, began = found
+            # "Too many requests" is no failure: the registry works, but wants to be asked more
+            # slowly. Nothing sleeps here: `Pace` holds all requests to the host back for `pause`,
+            # and then lets this one go first. Refusals in a row are counted for the whole host,
+            # because a host that answers other requests meanwhile is only slow. Patience begins
+            # with the first refusal of this request, which may have waited long for its turn. A
+            # limit of pulls that is spent for longer than that has an infinite `pause`, and ends
+            # the loop at once.
             if isinstance(error, RateLimitedError) and pause is not None:
                 refused_until = refused_until or clock() + patience
                 if self.pace.refusals >= _ATTEMPTS or clock() + pause > refused_until:
                     self._give_up(error, pause)
                 continue
             failures += 1
-            ends_at = ends_at or began + patience
+            ends_at = ends_at or began + patience  # the wait for the first turn does not count
             if pause is None:
                 pause = _FIRST_PAUSE_SECONDS * 2 ** (failures - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # jitter is no secret
             cause = error.__cause__

@@ -91,8 +91,10 @@ def _site(folder: Path, knowledge: Knowledge, address: str) -> Site:
     }
     registries["registry.shop.example"].pop("catalogue_endpoint")
     reports = replace(site.settings.reports, directory=folder)
-    settings = replace(site.settings, registries=registries, reports=reports)
-    return replace(site, settings=settings, knowledge=knowledge, home=folder)
+    # without a configuration of its own a scan stays in `folder`, whatever its name: for a file in
+    # `config/` it would begin one folder higher, among files that are not the demo's
+    settings = replace(site.settings, path=None, registries=registries, reports=reports)
+    return replace(site, settings=settings, knowledge=knowledge, home=folder, root=folder)
 
 
 def _prepare(folder: Path) -> None:

@@ -81,7 +81,7 @@ class Resolved:
     def fields(self) -> tuple[Field, ...]:
         """Where the result can be edited, the last piece (which holds the tag) first."""
         texts = [part.text for part in self.parts]
-        if any("{}" in text for text in texts):
+        if "{}" in "".join(texts):  # what a template marks a field with
             return ()
         found = [
             replace(part.field, template="".join([*texts[:at], "{}", *texts[at + 1 :]]))

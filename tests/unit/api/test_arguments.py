@@ -26,6 +26,7 @@ CALLS: list[tuple[Callable[[], object], type[tagwatch.TagwatchError], str]] = [
     (lambda: tagwatch.check([5]), tagwatch.UsageError, "not a path"),  # type: ignore[list-item]
     (lambda: tagwatch.check(b"Dockerfile"), tagwatch.UsageError, "not a path"),  # type: ignore[arg-type]
     (lambda: tagwatch.check("Dockerfile", "."), tagwatch.UsageError, "not a site"),  # type: ignore[arg-type]
+    (lambda: tagwatch.check(options=5), tagwatch.UsageError, "not options"),  # type: ignore[arg-type]
     (lambda: tagwatch.check([]), tagwatch.NothingToReadError, "nothing that tagwatch reads"),
     (lambda: tagwatch.check("no\0where"), tagwatch.NothingToReadError, "where"),
     (lambda: tagwatch.fix(strategy="all"), tagwatch.UsageError, "no such strategy: 'all'"),

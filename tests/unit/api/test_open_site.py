@@ -101,6 +101,28 @@ def test_an_environment_of_ones_own(folder: Path, tmp_path: Path) -> None:
     assert list(home.iterdir()) == []
 
 
+def test_a_path_at_home_starts_at_the_home_that_the_environment_names(
+    folder: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "other"
+    (home / "rules").mkdir(parents=True)
+    (home / "rules" / "policy.yaml").write_text("extends: [~/strict.yaml]\n")
+    (home / "strict.yaml").write_text("fail_on: note\n")
+    (folder / "tagwatch.yaml").write_text("database: ~/led.db\npolicy: ~/rules/policy.yaml\n")
+    environment = {"HOME": str(home), "USERPROFILE": str(home)}
+    site = tagwatch.open_site(environment=environment)
+    assert site.database == home / "led.db"
+    assert site.policy.fail_on is tagwatch.Severity.NOTE
+    (home / "named.yaml").write_text("database: ~\n")
+    named = {"TAGWATCH_CONFIG": "~/named.yaml", "TAGWATCH_DATABASE": "~/a/b.db"}
+    site = tagwatch.open_site(environment={**environment, **named})
+    assert (site.settings.path, site.database) == (home / "named.yaml", home / "a" / "b.db")
+    with pytest.raises(tagwatch.ConfigError, match="knows no user 'nobody-of-this-name'"):
+        tagwatch.open_site(
+            environment={**environment, "TAGWATCH_DATABASE": "~nobody-of-this-name/t.db"}
+        )
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have folders of their own")
 def test_where_data_lies(tmp_path: Path) -> None:
     named = {"HOME": "/home/me", "XDG_DATA_HOME": "/data"}
@@ -130,7 +152,8 @@ def test_what_is_odd_about_the_files_is_told(folder: Path) -> None:
         ({"config": "nowhere.yaml"}, tagwatch.ConfigError, "no such configuration file"),
         ({"path": "a.yaml", "config": "a.yaml"}, tagwatch.UsageError, "two configurations"),
         ({"path": "a.yaml"}, tagwatch.ConfigError, "a.yaml:1:1: "),
-        ({"at": datetime(2026, 1, 1)}, tagwatch.UsageError, "no time zone"),  # noqa: DTZ001
+        ({"at": datetime(2026, 1, 1)}, tagwatch.UsageError, "with a time zone"),  # noqa: DTZ001
+        ({"at": "2026-01-01"}, tagwatch.UsageError, "with a time zone"),
     ],
 )
 def test_what_is_refused(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.policy import Policy, RuleSettings
 from tagwatch.config.load import load_configuration
 from tagwatch.errors import ConfigError
 from tests.audit_case import audit, evidence, said, target
@@ -56,6 +57,17 @@ def test_a_rule_of_another_package(installed: Path) -> None:
         one = target("python:3.12-slim")
         findings = said(audit([one], [evidence(one)], policy), "no-alpine")
         assert [finding.severity for finding in findings] == [Severity.ERROR]
+
+
+def test_one_that_is_off_is_not_even_imported() -> None:
+    """An update of its package may break it: then it can still be turned off."""
+    plugins = {"no-alpine": "a_module_that_is_nowhere:RULE"}
+    rules = {"no-alpine": RuleSettings(severity=Severity.OFF)}
+    one = target("python:3.12-slim")
+    result = audit([one], [evidence(one)], Policy(plugins=plugins, rules=rules))
+    assert not said(result, "no-alpine")
+    with pytest.raises(ConfigError, match="of another package cannot be used"):
+        audit([one], [evidence(one)], Policy(plugins=plugins))
 
 
 def test_its_options_are_checked_like_our_own(installed: Path) -> None:

@@ -23,12 +23,14 @@ from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.ledger.codec import (
     compress,
+    compress_lines,
     decode,
     decode_quickly,
     digest_of_bytes,
     digest_to_bytes,
     encode,
     expand,
+    expand_lines,
     micros,
     moment,
 )
@@ -115,6 +117,15 @@ def test_a_sha256_digest_is_stored_in_32_bytes() -> None:
 def test_a_text_that_would_read_back_as_sha256_is_refused() -> None:
     with pytest.raises(LedgerError):
         digest_to_bytes(Digest("build:" + "x" * 26))
+
+
+@pytest.mark.parametrize("lines", [[], [b""], [b"a", b"", b"b"], [b"x" * 300_000, b"y"] * 3])
+def test_lines_come_back_one_by_one_and_damage_is_named(lines: list[bytes]) -> None:
+    stored = compress_lines(lines)
+    assert list(expand_lines(stored)) == lines
+    for damaged in (stored[:-3], b"no zlib", b"", compress(b"no end")):
+        with pytest.raises(LedgerError, match="damaged"):
+            list(expand_lines(damaged))
 
 
 def test_compressed_bytes_come_back_and_damage_is_named() -> None:

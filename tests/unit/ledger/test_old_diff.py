@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import sqlite3
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -24,13 +25,14 @@ from tagwatch.errors import InputError
 from tagwatch.image.platform import LINUX_AMD64
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot, Scope, TagObservation
-from tagwatch.ledger.codec import compress, decode, encode, expand
+from tagwatch.ledger.codec import compress, compress_lines, decode, encode, expand
 from tagwatch.ledger.maintenance import check
 from tagwatch.ledger.old_diff import upgraded_change, upgraded_evidence, upgraded_result
 from tagwatch.ledger.read import Reader
+from tagwatch.ledger.schema import open_upgraded
 from tagwatch.ledger.write import Ledger
 from tagwatch.publish.diff_document import diff_document
-from tagwatch.walk.facts_file import read_facts, write_facts
+from tagwatch.walk.facts import read_facts, write_facts
 from tests import official
 from tests.image_builder import EPOCH, Built, attest, build, cmd, expose, index, run, spdx, user
 from tests.official import ARM64, debian, python
@@ -228,6 +230,27 @@ def test_a_damaged_row_keeps_no_ledger_from_its_upgrade(path: Path) -> None:
         previous = ledger.previous_result(3)
         assert previous is not None
         assert previous.changes == RESULT.changes
+
+
+def test_evidence_of_a_run_is_upgraded_line_by_line(path: Path) -> None:
+    """A night over thousands of images stored more than a small machine has memory for."""
+    line, count = old(EVIDENCE), 600
+    with closing(sqlite3.connect(path)) as connection:
+        stored = compress_lines(line for _ in range(count))
+        connection.execute("UPDATE run SET evidence = ? WHERE evidence NOT NULL", [stored])
+        connection.commit()
+    tracemalloc.start()
+    try:
+        open_upgraded(path).close()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < len(line) * count / 2
+    with closing(sqlite3.connect(path)) as connection:
+        ((now,),) = connection.execute("SELECT evidence FROM run WHERE evidence NOT NULL")
+    upgraded = expand(now).splitlines()
+    assert len(upgraded) == count
+    assert [decode(Evidence, one) for one in set(upgraded)] == [EVIDENCE]
 
 
 def test_facts_of_version_1_are_read(path: Path) -> None:

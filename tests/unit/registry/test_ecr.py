@@ -177,8 +177,9 @@ class TestListing:
         double.edit = edit
         async with double.serving(), ecr(double) as registry:
             listing = await registry.list_tags(APP, at=AT)
-        assert listing.names == {"good", "odd"}
-        assert listing.warnings == ("2 listed names cannot be tags and were passed over",)
+        assert listing.names == {"good", "odd", "bad"}
+        assert listing.undigested == {"bad"}, "a tag that is listed is not gone"
+        assert listing.warnings == ("1 listed names cannot be tags and were passed over",)
 
     async def test_repositories_below_a_prefix(self) -> None:
         double = EcrDouble()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tagwatch.source.text.interpolation import Place, Resolved, interpolate, literal
@@ -103,6 +103,7 @@ def test_hostile_growth_ends() -> None:
     assert interpolate("${A:-" * 500 + "}" * 500, lookup).error
 
 
+@example(":$:{$A}")
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.sampled_from("ab$${}:-+?FOO_TAG.é"), max_size=40))
 def test_fields_give_the_text_back(text: str) -> None:
