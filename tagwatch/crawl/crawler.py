@@ -16,7 +16,7 @@ from tagwatch.audit.version.candidate import candidates
 from tagwatch.audit.version.resolve import named_by_alias
 from tagwatch.crawl.image_reader import ImageReader, Recall, each
 from tagwatch.crawl.present import Present
-from tagwatch.crawl.refusal import cut_off, is_over, refused, too_many
+from tagwatch.crawl.refusal import cut_off, refused, too_many
 from tagwatch.crawl.selection import Selection, select_tags
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import (
@@ -146,7 +146,7 @@ class _Crawl:
 
     async def observe(self, selection: Selection, listing: Listing | None) -> None:
         """Ask for the digest of every selected tag that the listing did not give."""
-        if is_over(self.failures):
+        if self.is_over:
             return
         if Need.DOCUMENTS in self.task.needs:
             self.unread = selection.documented - self.task.known.keys()
@@ -184,6 +184,16 @@ class _Crawl:
         """
         there = self.asked & self.seen.keys()
         return bool(there - self.now.names(listing))
+
+    @property
+    def is_over(self) -> bool:
+        """True where asking for single tags is no use: nothing is there, or nobody answers."""
+        return any(
+            failure.tag is None
+            and (failure.code in ("not-found", "denied") or failure.status is None)
+            for failure in self.failures
+            if failure.code not in ("too-many-tags", "cut-off", HostileAnswerError.code)
+        )
 
     async def ask(self, tags: Collection[str]) -> None:
         """Ask what each of `tags` serves; remember absence and failure, and keep them apart."""
@@ -278,7 +288,7 @@ class _Crawl:
             self.pins[digest] = found is not None
 
         self.pins.update(dict.fromkeys(self.task.pins & served, True))
-        if not is_over(self.failures):
+        if not self.is_over:
             await each(one, sorted(self.task.pins - served))
 
     def unnamed(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from tagwatch.crawl.task import Pattern
-from tagwatch.errors import HostileAnswerError, InvalidDocumentError, RegistryError
+from tagwatch.errors import InvalidDocumentError, RegistryError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
 
-__all__ = ["cut_off", "is_over", "refused", "too_many"]
+__all__ = ["cut_off", "refused", "too_many"]
 
 
 def too_many(repository: Repository, pattern: Pattern, count: int) -> Failure:
@@ -46,13 +44,4 @@ def refused(
         status=status,
         message=error.message,
         hint=error.hint,
-    )
-
-
-def is_over(failures: Iterable[Failure]) -> bool:
-    """True where asking for single tags is no use: nothing is there, or nobody answers."""
-    return any(
-        failure.tag is None and (failure.code in ("not-found", "denied") or failure.status is None)
-        for failure in failures
-        if failure.code not in ("too-many-tags", "cut-off", HostileAnswerError.code)
     )
