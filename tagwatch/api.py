@@ -210,7 +210,7 @@ def resolve_all(
     references rather than `resolve` with each.
     """
     from tagwatch.audit.model.evidence import Resolution, Status, evidence_key
-    from tagwatch.source.argument import targets_of
+    from tagwatch.source.target import targets_of
 
     site, targets = site_given(site), targets_of(references)
     lookup = look_up(targets, site, replace(asking or Asking(), documents=False))

@@ -54,7 +54,7 @@ FLOORS: dict[str, str] = {
     """,
     "source": """
         library target
-        argument text
+        text
         buildkit cluster gitlab_ci hcl plain
         dockerfile
         build
@@ -113,7 +113,7 @@ FLOORS: dict[str, str] = {
     """,
     "crawl": """
         task
-        codec image_reader
+        codec image_reader present refusal
         crawler engine plan
     """,
     "walk": """

@@ -10,7 +10,7 @@ from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import NotFoundError, RegistryError
-from tagwatch.source.argument import target_of
+from tagwatch.source.target import target_of
 from tagwatch.value import replace
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from tagwatch.audit.model.evidence import Resolution, Status
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of
-from tagwatch.cli.shell import answer, open_site
+from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import InvalidReferenceError, UsageError
-from tagwatch.source.argument import target_of
+from tagwatch.source.target import target_of
+from tagwatch.value import replace
 
 __all__ = ["command"]
 
@@ -35,7 +36,13 @@ def run(options: argparse.Namespace) -> int:
 
     site = open_site(options)
     texts = list(_texts(options.references))
-    resolutions = resolve_all(texts, site, asking=asking_of(options))
+    unseen: dict[str, None] = {}
+    asking = replace(
+        asking_of(options), progress=lambda snapshot: unseen.update({snapshot.unseen: None})
+    )
+    resolutions = resolve_all(texts, site, asking=asking)
+    for said in filter(None, unseen):
+        note(f"tagwatch: {said}")
     answer(_rendered(resolutions, options.format))
     return exit_code(resolutions)
 

@@ -9,12 +9,15 @@ most one GET for an index and one manifest and one config GET an audited platfor
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from tagwatch.audit.version.candidate import candidates
 from tagwatch.audit.version.resolve import named_by_alias
 from tagwatch.crawl.image_reader import ImageReader, Recall, each
-from tagwatch.crawl.task import CrawlTask, Need, Pattern
+from tagwatch.crawl.present import Present, Selection, select_tags
+from tagwatch.crawl.refusal import cut_off, refused, too_many
+from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import (
     HostileAnswerError,
     InvalidDocumentError,
@@ -28,8 +31,6 @@ from tagwatch.image.selector import (
     SelectorKind,
     is_pattern,
     parse_selector,
-    select,
-    select_names,
 )
 from tagwatch.image.snapshot import (
     FORGET_WATERMARK,
@@ -40,7 +41,15 @@ from tagwatch.image.snapshot import (
     TagObservation,
 )
 from tagwatch.image.tag_table import TagTable
-from tagwatch.registry.interface import FreePulls, Listing, Registry, WholeLists
+from tagwatch.registry.interface import (
+    FreePulls,
+    Hasty,
+    Listing,
+    Past,
+    Registry,
+    Relisting,
+    WholeLists,
+)
 
 __all__ = ["crawl_repository"]
 
@@ -59,24 +68,14 @@ async def crawl_repository(
     listing = await crawl.list_names()
     selection = crawl.select(listing)
     await crawl.observe(selection, listing)
-    if listing is not None and not crawl.has_digests(listing) and Need.NAMES in task.needs:
-        await crawl.name_the_floating(selection.documented, listing.names)
+    if listing is not None and crawl.now.lacks_digests(listing) and Need.NAMES in task.needs:
+        await crawl.name_the_floating(selection.documented, listing)
     await crawl.check_pins()
     if Need.DOCUMENTS in task.needs:
-        await crawl.read_documents(selection.documented, task.pins)
+        await crawl.read_documents(selection.documented, task.pins, listing)
     elif Need.UNNAMED in task.needs:
-        await crawl.read_documents(*crawl.unnamed(selection.documented, listing))
+        await crawl.read_documents(*crawl.unnamed(selection.documented, listing), listing)
     return crawl.snapshot(listing)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """The selected tags."""
-
-    watched: frozenset[str]
-    """The tags whose digests are wanted."""
-    documented: frozenset[str]
-    """Those among them whose documents are wanted, too."""
 
 
 @dataclass(kw_only=True)
@@ -91,12 +90,14 @@ class _Crawl:
     pins: dict[Digest, bool] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     unread: frozenset[str] = frozenset()
-    unmoved: frozenset[str] = frozenset()
-    """Known tags that a listing of what moved left out: they serve what they served before."""
     images: ImageReader = field(init=False)
+    now: Present = field(init=False)
 
     def __post_init__(self) -> None:
         self.images = ImageReader(self.task, self.registry, self.recall)
+        self.now = Present(
+            task=self.task, seen=self.seen, has_catalogue=self.registry.has_catalogue
+        )
 
     async def list_names(self) -> Listing | None:
         """Return the listing where the task needs one, or where it is the cheapest way to digests.
@@ -108,76 +109,39 @@ class _Crawl:
         if not (by_listing or Need.NAMES in task.needs or task.patterns):
             return None
         try:
-            listing = await self.registry.list_tags(
-                task.repository, watermark=task.watermark, known=task.known, at=task.at
-            )
+            listing = await self.listed_now()
         except RegistryError as error:
             self.fail(error)
             return None
-        self.seen = {observation.tag: observation for observation in listing.observations}
+        self.seen.update({observation.tag: observation for observation in listing.observations})
         if listing.gap:
-            self.cut_off(listing.gap)
-        elif listing.scope is Scope.SINCE:
-            self.unmoved = frozenset(task.known.keys() - self.seen.keys() - listing.undigested)
+            self.failures.append(cut_off(task.repository, listing.gap))
         return listing
 
-    def has_digests(self, listing: Listing) -> bool:
-        """Return True where the listing is a catalogue's: it tells what each tag serves."""
-        return self.registry.has_catalogue and not listing.plain
+    async def listed_now(self) -> Listing:
+        """Return the listing. A registry is told as much of the past as it wants to know."""
+        task = self.task
+        if not isinstance(self.registry, Relisting):
+            return await self.registry.list_tags(
+                task.repository, watermark=task.watermark, known=task.known, at=task.at
+            )
+        past = Past(
+            watermark=task.watermark or task.swept_from,
+            known=task.known,
+            listed=task.listed,
+            sweep=task.watermark is None,
+        )
+        return await self.registry.list_again(task.repository, past, at=task.at)
 
     def select(self, listing: Listing | None) -> Selection:
-        """Return the tags that the task names, and those in the listing that its patterns match.
-
-        A range (`6.2.x`) asks what its newest tag is; only `*` and `/regex/` ask for every tag's
-        documents.
-        """
+        """Return what somebody watches, as far as the listing tells."""
         task = self.task
         if listing is None or not task.patterns:
             return Selection(watched=task.tags, documented=task.tags)
-        names = self.names(listing)
-        watched, documented = set(task.tags), set(task.tags)
-        for pattern in task.patterns:
-            selector = parse_selector(pattern.selector)
-            every = select_names(selector, filter(pattern.lets_through, names))
-            if every is not None and len(every) <= pattern.max_tags:
-                watched |= every
-                documented |= every
-                continue
-            best = select(selector, self.table(names))
-            found = [tag.text for tag in best if pattern.lets_through(tag.text)]
-            if len(found) > pattern.max_tags:
-                self.too_many(pattern, len(found))
-            watched.update(found[: pattern.max_tags])
-            documented.update(found[: 1 if every is None else pattern.max_tags])
-        return Selection(watched=frozenset(watched), documented=frozenset(documented))
-
-    def names(self, listing: Listing) -> frozenset[str]:
-        """Return every tag there is. A listing of what moved leaves out those known before."""
-        known = self.task.known if listing.scope is Scope.SINCE else ()
-        return listing.names.union(known)
-
-    def too_many(self, pattern: Pattern, count: int) -> None:
-        """Say that a watch is wider than its cap."""
-        self.failures.append(
-            Failure(
-                repository=self.task.repository,
-                code="too-many-tags",
-                message=f"{pattern.selector!r} matches {count} tags; {pattern.max_tags} were read",
-                hint="narrow the watch with tags, include or exclude, or raise max_tags",
-            )
-        )
-
-    def cut_off(self, gap: str) -> None:
-        """Say that the listing is not whole: what it leaves out is neither gone nor unchanged."""
-        self.failures.append(
-            Failure(
-                repository=self.task.repository,
-                code="cut-off",
-                message=f"{self.task.repository.host}: the listing of "
-                f"{self.task.repository.path!r} is cut short: {gap}",
-                hint="the next run lists it again",
-            )
-        )
+        names = self.now.names(listing)
+        found = select_tags(task, names, lambda: self.now.table(names))
+        self.failures += [too_many(task.repository, *one) for one in found.wider]
+        return found
 
     async def observe(self, selection: Selection, listing: Listing | None) -> None:
         """Ask for the digest of every selected tag that the listing did not give."""
@@ -186,18 +150,22 @@ class _Crawl:
         if Need.DOCUMENTS in self.task.needs:
             self.unread = selection.documented - self.task.known.keys()
             if listing is not None:
-                self.unread &= self.names(listing)  # what no list names is hardly there
+                self.unread &= self.now.names(listing)  # what no list names is hardly there
         unknown = set(selection.watched - self.seen.keys())
         if listing is not None:
             vanished = self.task.known.keys() - listing.names - self.seen.keys()
-            if not self.has_digests(listing):
+            if not self.now.has_digests(listing):
                 unknown |= vanished  # a listing may be cut short: only a 404 says deleted
             elif listing.gap:  # whatever it did not get to is asked, within reason
                 unknown = unknown if len(unknown) <= _MOST_ASKED else unknown & self.task.tags
             elif listing.scope is Scope.SINCE:
                 unknown -= self.task.known.keys() - listing.undigested
+                unknown -= self.now.hopeless(listing)
             else:
                 unknown &= listing.undigested | self.unlisted(listing)
+                unknown -= self.now.hopeless(listing)
+                if listing.scope is Scope.NEWEST:
+                    unknown |= vanished  # of what its pages did not reach, nobody said why
         await self.ask(unknown)
 
     def unlisted(self, listing: Listing) -> frozenset[str]:
@@ -214,7 +182,7 @@ class _Crawl:
         that were known before.
         """
         there = self.asked & self.seen.keys()
-        return bool(there - self.names(listing))
+        return bool(there - self.now.names(listing))
 
     @property
     def is_over(self) -> bool:
@@ -231,7 +199,8 @@ class _Crawl:
 
         async def one(tag: str) -> None:
             try:
-                observation = await self.observation(tag)
+                with self.patience_with(tag):
+                    observation = await self.observation(tag)
             except RegistryError as error:
                 self.fail(error, tag=tag)
                 return
@@ -261,26 +230,33 @@ class _Crawl:
                 )
         return await self.registry.head(self.task.repository, tag)
 
+    def patience_with(self, tag: str) -> AbstractContextManager[None]:
+        """Return how to ask a tag: one that failed the last time, too, is asked once."""
+        if tag in self.task.failing and isinstance(self.registry, Hasty):
+            return self.registry.without_retries()
+        return nullcontext()
+
     @property
     def pulls_are_free(self) -> bool:
         """See `FreePulls`; False for a registry that does not say."""
         return isinstance(self.registry, FreePulls) and self.registry.pulls_are_free
 
-    async def name_the_floating(self, selected: frozenset[str], names: frozenset[str]) -> None:
+    async def name_the_floating(self, selected: frozenset[str], listing: Listing) -> None:
         """Ask what may name each range and each moved tag, newest first, until one does.
 
         One after the other: what one learns spares the next its requests.
         """
+        names = self.now.names(listing)
         for pattern in self.task.patterns:
             await self.settle(parse_selector(pattern.selector), names)
-        moved = [
-            tag
-            for tag in sorted(selected)
-            if tag in self.seen and self.task.known.get(tag) != self.seen[tag].digest
-        ]
-        table = TagTable.of({name: self.digest_now(name) for name in names} if moved else {})
-        for tag in moved:
-            digest = self.seen[tag].digest
+        unnamed = [tag for tag in sorted(selected) if self.now.may_lack_a_name(tag, listing)]
+        if unnamed and self.now.may_be_old(listing):
+            await self.ask(self.now.named_before(unnamed, names))
+        table = TagTable.of(
+            {name: self.now.digest_now(name, listing) for name in names} if unnamed else {}
+        )
+        for tag in unnamed:
+            digest = self.now.digest_now(tag, listing)
             for candidate in candidates(tag, table):
                 if candidate not in self.seen:
                     await self.ask([candidate])
@@ -293,22 +269,10 @@ class _Crawl:
         if selector.kind is not SelectorKind.RANGE:
             return
         for _ in range(_MAX_ROUNDS):
-            unknown = candidates(selector, self.table(names))
+            unknown = candidates(selector, self.now.table(names))
             if not (unknown := [tag for tag in unknown if tag not in self.asked]):
                 return
             await self.ask(unknown)
-
-    def digest_now(self, tag: str) -> Digest | None:
-        """Return what the tag was seen to serve in this run: since the last it may have moved."""
-        observation = self.seen.get(tag)
-        return observation.digest if observation is not None else None
-
-    def table(self, names: frozenset[str]) -> TagTable:
-        """Return the names, each with its digest: as asked in this run, else as seen before."""
-        digests: dict[str, Digest | None] = dict.fromkeys(names)
-        digests |= {tag: digest for tag, digest in self.task.known.items() if tag in names}
-        digests |= {tag: observation.digest for tag, observation in self.seen.items()}
-        return TagTable.of(digests)
 
     async def check_pins(self) -> None:
         """Ask whether each pinned digest is still there; no request where a tag serves it."""
@@ -330,24 +294,32 @@ class _Crawl:
         self, documented: frozenset[str], listing: Listing | None
     ) -> tuple[frozenset[str], frozenset[Digest]]:
         """Return those of the tags and pins whose version only their own documents can name."""
-        table = self.table(documented if listing is None else self.names(listing))
+        table = self.now.table(documented if listing is None else self.now.names(listing))
         tags = frozenset(tag for tag in documented if named_by_alias(tag, table) is None)
         return tags, frozenset(digest for digest in self.task.pins if digest not in table.groups)
 
-    async def read_documents(self, documented: frozenset[str], pins: frozenset[Digest]) -> None:
-        """Read manifests and configs of the audited platforms, of every digest not stored yet."""
-        # A file may name a tag only now that was listed long ago: it is read all the same.
-        known = {tag: self.task.known[tag] for tag in documented & self.unmoved}
-        served = known | {tag: self.seen[tag].digest for tag in documented & self.seen.keys()}
-        digests = {digest: tag for tag, digest in sorted(served.items())}
+    async def read_documents(
+        self, documented: frozenset[str], pins: frozenset[Digest], listing: Listing | None
+    ) -> None:
+        """Read manifests and configs of the audited platforms, of every digest not stored yet.
+
+        A file may name a tag only now that was listed long ago: it is read all the same.
+        """
+        if listing is not None:
+            documented -= self.now.hopeless(listing)
+        digests = {
+            digest: tag
+            for tag in sorted(documented)
+            if (digest := self.now.digest_now(tag, listing)) is not None
+        }
         digests |= {digest: "" for digest in sorted(pins) if self.pins.get(digest)}
 
         async def one(item: tuple[Digest, str]) -> None:
             digest, tag = item
             try:
-                await self.images.read(
-                    digest, self.seen[tag].media_type if tag in self.seen else None
-                )
+                media_type = self.seen[tag].media_type if tag in self.seen else None
+                with self.patience_with(tag):
+                    await self.images.read(digest, media_type)
             except (RegistryError, InvalidDocumentError) as error:
                 self.disown(digest, error)
                 self.fail(error, tag=tag or None)
@@ -370,29 +342,24 @@ class _Crawl:
 
     def fail(self, error: RegistryError | InvalidDocumentError, *, tag: str | None = None) -> None:
         """Remember a refusal as data."""
-        code = error.code if isinstance(error, RegistryError) else "invalid-document"
-        status = error.status if isinstance(error, RegistryError) else None
-        self.failures.append(
-            Failure(
-                repository=self.task.repository,
-                tag=tag,
-                code=code,
-                status=status,
-                message=error.message,
-                hint=error.hint,
-            )
-        )
+        self.failures.append(refused(self.task.repository, error, tag))
 
     def remarks(self, listing: Listing | None) -> tuple[Remark, ...]:
         """Return what was odd about the listing, for people."""
         said = listing.warnings if listing is not None else ()
+        if listing is not None and listing.unseen:
+            said += (listing.unseen,)
+        if listing is not None and listing.scope is Scope.NEWEST and not listing.holds:
+            unseen = len((self.task.known.keys() & listing.names) - self.seen.keys())
+            if unseen:
+                said += (f"whether {unseen} older tags moved since the last listing was not seen",)
         return tuple(Remark(repository=self.task.repository, message=text) for text in said)
 
     def snapshot(self, listing: Listing | None) -> RepositorySnapshot:
         """Return everything learnt. Only a whole listing with digests may speak for absent tags."""
         unread = [failure for failure in self.failures if failure.code != "invalid-document"]
         scope, watermark = Scope.SELECTED, None
-        if listing is not None and self.has_digests(listing):
+        if listing is not None and self.now.has_digests(listing):
             if self.is_partial(listing):
                 watermark = FORGET_WATERMARK
             else:
@@ -413,4 +380,7 @@ class _Crawl:
             watermark=watermark,
             audited=self.task.audited,
             is_audited=self.is_audited and not unread,
+            unseen=listing.unseen if listing is not None else "",
+            by_count=scope is Scope.NEWEST and self.task.watermark is not None,
+            holds=scope is Scope.NEWEST and self.now.is_told(listing),
         )

@@ -31,6 +31,14 @@ class Known(Protocol):
         """The digest that each tag served when it was last seen."""
 
     @property
+    def listed(self) -> frozenset[str]:
+        """Tags that are known by name alone."""
+
+    @property
+    def failing(self) -> Mapping[str, int]:
+        """Tags that could not be read when they were asked last, with that answer's status."""
+
+    @property
     def watermark(self) -> str | None:
         """What the catalogue gave last time, to list only what moved since."""
 
@@ -136,6 +144,9 @@ def plan(
             platforms=settings.platforms,
             known=last.tags,
             watermark=last.watermark if fresh else None,
+            swept_from=None if fresh else last.watermark,
+            listed=last.listed,
+            failing=last.failing,
             # what lacks something must not count as stored, or the crawl would skip it
             documents=documents.difference(one.digest for one in lacking),
             priority=want.priority,

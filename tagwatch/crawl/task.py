@@ -70,6 +70,12 @@ class CrawlTask:
     """Lower goes first, which matters where the quota is short."""
     lacking: tuple[Document, ...] = ()
     """Stored indexes of which something is wanted now that was not when they were read."""
+    listed: frozenset[str] = frozenset()
+    """Tags that are known by name alone."""
+    failing: Mapping[str, int] = field(default_factory=dict)
+    """Tags that could not be read when they were asked last, with the status of that answer."""
+    swept_from: str | None = None
+    """The watermark of a repository that is to be listed whole again."""
 
     @property
     def audited(self) -> str:

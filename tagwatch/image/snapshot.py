@@ -28,12 +28,17 @@ FORGET_WATERMARK = ""
 
 
 class Scope(StrEnum):
-    """How much of a repository a snapshot speaks for. Only FULL may end an interval."""
+    """How much of a repository a snapshot speaks for.
+
+    Only FULL may end an interval of its own; SELECTED and NEWEST where the tag itself answered 404.
+    """
 
     FULL = "full"
     """Every tag was listed: a tag that is not there is gone."""
     SINCE = "since"
     """Every tag that moved after the watermark; says nothing of the others' absence."""
+    NEWEST = "newest"
+    """The names of all tags, and what the newest of them serve: the listing was cut off there."""
     SELECTED = "selected"
     """Only the tags in `asked`: those that are missing from `tags` answered 404."""
 
@@ -111,6 +116,9 @@ class RepositorySnapshot:
     `audited`: for whom documents were read (`CrawlTask.audited`); `is_audited`: no image that a tag
     serves lacks any of them.
     `watermark` is what the catalogue wants to be told next time (None: nothing new).
+    `unseen`: what the registry does not show to who asks, and how to be shown it.
+    `holds`: with NEWEST, tags that are named and not told serve what they served before;
+    `by_count`: it was read because the count of tags did not add up, so it is no sweep.
     """
 
     repository: Repository
@@ -130,3 +138,6 @@ class RepositorySnapshot:
     audited: str = ""
     is_audited: bool = False
     endpoint: str = ""
+    holds: bool = False
+    by_count: bool = False
+    unseen: str = ""

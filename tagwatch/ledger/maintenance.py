@@ -42,7 +42,7 @@ _FORGET_RUNS = {
 }
 _UNREFERENCED = (
     """
-    DELETE FROM tag WHERE NOT EXISTS (SELECT 1 FROM interval i
+    DELETE FROM tag WHERE listed_at IS NULL AND NOT EXISTS (SELECT 1 FROM interval i
         WHERE i.repository_id = tag.repository_id AND i.tag_id = tag.id)
       AND NOT EXISTS (SELECT 1 FROM imported i
         WHERE i.repository_id = tag.repository_id AND i.tag_id = tag.id)""",
@@ -69,7 +69,7 @@ _INVARIANTS = {
     "an interval ends before it begins": """
       SELECT repository_id, tag_id FROM interval
       WHERE last_seen < first_seen OR ended_at < last_seen
-        OR (last_seen IS NULL) <> (ended_at IS NULL)""",
+        OR (last_seen IS NULL AND ended_at IS NOT NULL)""",
     "an interval has no digest": """
       SELECT repository_id, tag_id FROM interval
       WHERE (repository_id, digest_id) NOT IN (SELECT repository_id, id FROM digest)""",

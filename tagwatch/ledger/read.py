@@ -79,6 +79,9 @@ _MOVE = """
   CROSS JOIN digest a ON a.repository_id = r.id AND a.id = i.digest_id
   CROSS JOIN digest b ON b.repository_id = r.id AND b.id = m.before_id"""
 """Tags have no index by number: sought from their moves, each would be among all of them."""
+_MARKED = """
+  SELECT t.name, t.listed_at, t.failed FROM repository r CROSS JOIN tag t ON t.repository_id = r.id
+  WHERE r.registry = ? AND r.path = ? AND (t.listed_at IS NOT NULL OR t.failed IS NOT NULL)"""
 _UNEXPLAINED = "SELECT repository_id FROM move WHERE change IS NULL"
 
 
@@ -142,14 +145,16 @@ class Reader:
         if not rows:
             return Known()
         ((watermark, full_at, audited),) = rows
+        now = " AND i.n = t.n AND i.ended_at IS NULL AND i.last_seen IS NULL"
+        tags = {interval.tag: interval.digest for interval in self._own(repository, now)}
+        marked = self._rows(_MARKED, names)
         return Known(
-            tags={
-                interval.tag: interval.digest
-                for interval in self._own(repository, " AND i.n = t.n AND i.ended_at IS NULL")
-            },
+            tags=tags,
             watermark=watermark,
             full_at=moment_or_none(full_at),
             audited=audited,
+            listed=frozenset(name for name, at, _ in marked if at and name not in tags),
+            failing={name: failed for name, _, failed in marked if failed is not None},
         )
 
     # What a tag was

@@ -35,10 +35,14 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What snapshots changed, in order: tags that moved, and tags that are gone."""
+    """What snapshots changed, in order: tags that moved, and tags that are gone.
+
+    `surfaced`: tags that moved and were known by name alone: from what, nobody knows.
+    """
 
     moves: tuple[Move, ...] = ()
     gone: tuple[Gone, ...] = ()
+    surfaced: tuple[tuple[Repository, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +50,16 @@ class Known:
     """What a crawl may skip. `watermark` is the catalogue's; `full_at`: the last full listing.
 
     `audited`: for whom the documents of every tag were read whole; see `CrawlTask.audited`.
+    `listed`: tags that are there, and whose digest is not known; `failing`: tags that could not be
+    read when they were asked last, with the status of that answer (0: there was none).
     """
 
     tags: Mapping[str, Digest] = field(default_factory=dict)
     watermark: str | None = None
     full_at: datetime | None = None
     audited: str | None = None
+    listed: frozenset[str] = frozenset()
+    failing: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,8 @@ _STATE = (
     WHERE t.repository_id = ? ORDER BY t.name, i.kind, i.n""",
     "SELECT document_id FROM repository_document WHERE repository_id = ? ORDER BY 1",
 )
+_NAMES = """
+  SELECT name FROM tag WHERE repository_id = ? AND listed_at IS NOT NULL ORDER BY name"""
 _STATE_OF_BASES = """
   SELECT reference, platform, digest, manifest, first_seen, ended, body FROM base_build
   ORDER BY reference, platform, digest, manifest"""
@@ -52,6 +54,8 @@ def state_of(connection: sqlite3.Connection, repository: Repository) -> bytes:
     state = blake2b(digest_size=16)
     for sql in _STATE:
         state.update(repr(connection.execute(sql, home).fetchall()).encode())
+    if names_alone := connection.execute(_NAMES, home).fetchall():
+        state.update(repr(names_alone).encode())
     return state.digest()
 
 

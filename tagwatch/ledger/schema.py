@@ -217,6 +217,17 @@ def v6_diffs(db: Database) -> None:
     db.execute("PRAGMA user_version = 6")
 
 
+@MIGRATIONS()
+def v7_names(db: Database) -> None:
+    """Tags that are known by name alone, and tags that could not be read when they were asked.
+
+    An interval that has `last_seen` and not `ended_at` was listed later without its digest.
+    """
+    db.execute("ALTER TABLE tag ADD COLUMN listed_at INTEGER")  # when it was first
+    db.execute("ALTER TABLE tag ADD COLUMN failed INTEGER")  # the status of that answer
+    db.execute("PRAGMA user_version = 7")
+
+
 def _rewrite(
     db: Database, table: str, key: str, column: str, upgraded: Callable[[bytes], bytes]
 ) -> None:

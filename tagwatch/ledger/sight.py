@@ -1,14 +1,15 @@
 """One snapshot into the ledger: which intervals last, begin and end.
 
-What a snapshot may say: a tag that was observed is covered; a complete
-FULL or SINCE covers every open interval without naming it, so that an unchanged night writes no
-interval; only a complete FULL, or a 404 for a tag that a complete SELECTED asked, ends one.
+What a snapshot may say: a tag that was observed is covered; a complete FULL or SINCE, or a NEWEST
+that holds, covers every open interval without naming it, so that an unchanged night writes no
+interval; only a complete FULL, or a 404 for a tag that a complete SELECTED or NEWEST asked, ends
+one. What a NEWEST that does not hold leaves out is paused: nobody knows what it serves.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -24,21 +25,33 @@ __all__ = ["Interned", "repository_number", "store_snapshot"]
 
 _NEWEST = """
   SELECT t.name, t.id, t.n, i.digest_id, d.bytes, i.ended_at IS NULL,
-         max(coalesce(i.ended_at, i.first_seen), coalesce(t.seen_at, 0), coalesce(r.covered_at, 0)),
-         max(i.first_seen, coalesce(t.seen_at, 0), coalesce(r.swept_at, 0))
+         i.ended_at IS NULL AND i.last_seen IS NOT NULL,
+         coalesce(iif(i.ended_at IS NULL, i.last_seen, NULL),
+           max(coalesce(i.ended_at, i.first_seen), coalesce(t.seen_at, 0),
+               coalesce(r.covered_at, 0))),
+         coalesce(iif(i.ended_at IS NULL, i.last_seen, NULL),
+           max(i.first_seen, coalesce(t.seen_at, 0), coalesce(r.swept_at, 0)))
   FROM repository r
   CROSS JOIN tag t ON t.repository_id = r.id
   CROSS JOIN interval i ON i.repository_id = r.id AND i.tag_id = t.id AND i.n = t.n
   CROSS JOIN digest d ON d.repository_id = r.id AND d.id = i.digest_id
   WHERE r.id = ?"""
 
+_MARKED = """
+  SELECT name, listed_at, failed FROM tag
+  WHERE repository_id = ? AND (listed_at IS NOT NULL OR failed IS NOT NULL)"""
+_ABSENT = 404
+_OF_THE_MOMENT = (None, 401, 403, 429)
+"""No answer, and answers that say more of who asks than of the tag."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Newest:
     """A tag's newest interval of our own.
 
-    `known_until`: what it serves, or that it is gone, is known until then; `swept_at`: the same,
-    leaving out what only listed moves and would not have shown a deletion.
+    `is_paused`: it is open, and the tag was listed later without its digest; `known_until`: what
+    it serves, or that it is gone, is known until then; `swept_at`: the same, leaving out what only
+    listed moves and would not have shown a deletion.
     """
 
     tag_id: int
@@ -46,6 +59,7 @@ class _Newest:
     digest_id: int
     digest: Digest
     is_open: bool
+    is_paused: bool
     known_until: int
     swept_at: int
 
@@ -58,6 +72,7 @@ def store_snapshot(
     A tag is left as it is where the ledger knows something newer of it.
     """
     sight = _Sight(connection, snapshot)
+    surfaced = sight.surfaced()
     moved = sight.begin()
     gone = sight.end()
     sight.cover()
@@ -83,6 +98,7 @@ def store_snapshot(
         gone=tuple(
             Gone(repository=snapshot.repository, tag=tag, digest=newest[tag].digest) for tag in gone
         ),
+        surfaced=tuple((snapshot.repository, tag) for tag in surfaced),
     )
 
 
@@ -96,7 +112,21 @@ class _Sight:
         self.at = micros(snapshot.at)
         self.observed = {item.tag: item.digest for item in snapshot.tags}
         self.newest = self._read_newest()
+        self.marked = self._read_marked()
         self.covered_at = self._read_covered_at()
+        failures = snapshot.failures
+        self.was_listed = snapshot.complete or (
+            bool(failures) and all(one.tag is not None for one in failures)
+        )
+        """One tag that fails spoils no listing: what it serves is not known, the others are."""
+        self.doubtful: list[_Newest] = []
+        self.gone: tuple[str, ...] = ()
+        self.unread = frozenset(one.tag for one in failures if one.tag is not None)
+        self.failing = {
+            one.tag: one.status
+            for one in failures
+            if one.tag is not None and one.status not in _OF_THE_MOMENT and self.was_listed
+        }
 
     def _read_newest(self) -> dict[str, _Newest]:
         return {
@@ -106,6 +136,10 @@ class _Sight:
             )
         }
 
+    def _read_marked(self) -> dict[str, tuple[int | None, int | None]]:
+        rows = self.connection.execute(_MARKED, (self.home,))
+        return {name: (listed_at, failed) for name, listed_at, failed in rows}
+
     def _read_covered_at(self) -> int:
         sql = "SELECT coalesce(covered_at, 0) FROM repository WHERE id = ?"
         return int(self.connection.execute(sql, (self.home,)).fetchone()[0])
@@ -113,7 +147,7 @@ class _Sight:
     def begin(self) -> list[str]:
         """Open an interval for each tag that is new, moved or back; the tags that moved."""
         numbers = Interned(self.connection, self.home)
-        begun, closed, moved = [], [], []
+        begun, closed, moved, resumed = [], [], [], []
         for tag, digest in sorted(self.observed.items()):
             old = self.newest.get(tag)
             if old is None:
@@ -121,7 +155,11 @@ class _Sight:
                     begun.append((tag, numbers.tag(tag), 1, numbers.digest(digest)))
                 continue
             same = old.digest == digest
-            if (same and old.is_open) or self.at < old.known_until:
+            if self.at < old.known_until:
+                continue
+            if same and old.is_open:
+                if old.is_paused:
+                    resumed.append(old)
                 continue
             if old.is_open:
                 closed.append((old, old.known_until))
@@ -130,20 +168,31 @@ class _Sight:
             begun.append((tag, old.tag_id, old.n + 1, numbers.digest(digest)))
         self._close(closed)
         self._open(begun)
+        self._pause(resumed, goes_on=True)
         return moved
+
+    def surfaced(self) -> tuple[str, ...]:
+        """Tags that a listing shows to have moved, and that were known by name alone until now."""
+        seen = self.snapshot
+        if seen.scope is not Scope.SINCE and not seen.holds:
+            return ()
+        fresh = self.observed.keys() - self.newest.keys() - seen.asked
+        return tuple(sorted(tag for tag in fresh if self.marked.get(tag, (None, None))[0]))
 
     def end(self) -> tuple[str, ...]:
         """Close the intervals of tags that this snapshot shows to be gone, and return these."""
-        gone = tuple(self._gone())
-        self._close((old, old.swept_at) for old in map(self.newest.__getitem__, gone))
-        return gone
+        self.gone = tuple(self._gone())
+        self._close((old, old.swept_at) for old in map(self.newest.__getitem__, self.gone))
+        self._mark_tags("listed_at", dict.fromkeys(self.gone))
+        return self.gone
 
     def _gone(self) -> Iterator[str]:
-        if not self.snapshot.complete or self.snapshot.scope is Scope.SINCE:
+        if not self.was_listed or self.snapshot.scope is Scope.SINCE:
             return
         missing = self.snapshot.asked - self.observed.keys()
         if self.snapshot.scope is Scope.FULL:
             missing |= self.newest.keys() - self.observed.keys() - (self.snapshot.names or set())
+        missing -= self.unread
         for tag in sorted(missing & self.newest.keys()):
             if self.newest[tag].is_open and self.at >= self.newest[tag].known_until:
                 yield tag
@@ -154,23 +203,85 @@ class _Sight:
         if self.snapshot.watermark == FORGET_WATERMARK:
             sql = "UPDATE repository SET watermark = NULL WHERE id = ?"
             self.connection.execute(sql, (self.home,))
-        if not self.snapshot.complete or self.snapshot.scope is Scope.SELECTED:
+        if not self.was_listed or self.snapshot.scope is Scope.SELECTED:
             self._cover_observed()
+            self._note_failing()
             return
-        is_full = self.snapshot.scope is Scope.FULL
+        is_since = self.snapshot.scope is Scope.SINCE
+        is_whole = self.snapshot.scope is Scope.FULL or self.snapshot.holds
+        self.doubtful = self._doubtful()
+        self._pause([old for old in self.doubtful if not old.is_paused], goes_on=False)
         if self._unseen():
             self._cover_observed()
-        else:
+        elif is_since or is_whole:
             self._mark("covered_at")
-            if is_full:
+            if is_whole:
                 self._mark("swept_at")
+        else:
+            self._cover_observed()
+        self._note_names()
+        self._note_failing()
         self.connection.execute(
             "UPDATE repository SET watermark = coalesce(?, watermark) "
             "WHERE id = ? AND coalesce(full_at, 0) <= ?",
             (self.snapshot.watermark, self.home, self.at),
         )
-        if is_full:
+        if not is_since and not (self.snapshot.holds and self.snapshot.by_count):
             self._mark("full_at")
+
+    def _doubtful(self) -> list[_Newest]:
+        """What was served before and may not be now: the listing did not tell, nor the tag.
+
+        Where a listing leaves out what did not move, a failure may be of an image alone.
+        """
+        names = self.snapshot.names or frozenset()
+        match self.snapshot.scope:
+            case Scope.SINCE:
+                doubtful = names & self.unread
+            case Scope.NEWEST if self.snapshot.holds:
+                doubtful = self.unread - names
+            case Scope.NEWEST:
+                doubtful = self.unread | names
+            case _:
+                doubtful = self.unread
+        found = (self.newest.get(tag) for tag in sorted(doubtful - self.observed.keys()))
+        return [old for old in found if old and old.is_open and self.at >= old.known_until]
+
+    def _note_names(self) -> None:
+        """Which tags are there whose digest is not known."""
+        names = self.snapshot.names or frozenset()
+        untold = names.difference(self.observed, self.gone)
+        told = {tag for tag in untold & self.newest.keys() if self._is_told(tag)}
+        listed = {name for name, (at, _) in self.marked.items() if at is not None}
+        if untold - told - listed:
+            numbers = Interned(self.connection, self.home)
+            for name in sorted(untold - told - listed):
+                numbers.tag(name)
+            self._mark_tags("listed_at", dict.fromkeys(untold - told - listed, self.at))
+        if self.snapshot.scope is not Scope.SINCE:
+            self._mark_tags("listed_at", dict.fromkeys(listed - names - self.observed.keys()))
+
+    def _is_told(self, tag: str) -> bool:
+        """True where what an interval says of a tag stands, though this listing does not tell."""
+        old = self.newest[tag]
+        return old.is_open and old not in self.doubtful and not old.is_paused
+
+    def _note_failing(self) -> None:
+        """Which tags were asked and could not be read, or are not there though they are listed."""
+        failed = {name for name, (_, status) in self.marked.items() if status is not None}
+        answered = failed & self.observed.keys() - self.failing.keys()
+        absent = (self.snapshot.asked - self.observed.keys()) & (self.snapshot.names or set())
+        now = dict.fromkeys(answered) | dict.fromkeys(absent, _ABSENT) | self.failing
+        known = {name: status for name, (_, status) in self.marked.items()}
+        self._mark_tags(
+            "failed", {name: status for name, status in now.items() if known.get(name) != status}
+        )
+
+    def _mark_tags(self, column: str, values: Mapping[str, int | None]) -> None:
+        self.connection.executemany(
+            f"UPDATE tag SET {column} = ? WHERE repository_id = ? AND name = ?",  # noqa: S608  # our own names
+            [(value, self.home, name) for name, value in sorted(values.items())],
+        )
 
     def _note_audited(self) -> None:
         """For whom the documents are whole; what was read for others alone makes that uncertain."""
@@ -184,7 +295,9 @@ class _Sight:
             self.connection.execute(sql, (None, self.home, snapshot.audited))
 
     def _unseen(self) -> bool:
-        """True where the listing names a tag whose digest it does not tell."""
+        """True where the listing names a tag whose digest it does not tell, and may have moved."""
+        if self.snapshot.holds:
+            return False
         named = (self.snapshot.names or frozenset()) - self.observed.keys()
         return any(self.newest[tag].is_open for tag in named & self.newest.keys())
 
@@ -215,6 +328,17 @@ class _Sight:
         self.connection.executemany(
             "UPDATE tag SET n = ?, seen_at = NULL WHERE repository_id = ? AND name = ?",
             [(n, self.home, tag) for tag, _, n, _ in begun],
+        )
+
+    def _pause(self, intervals: list[_Newest], *, goes_on: bool) -> None:
+        """Let intervals last until they were seen last, and no longer; or let them go on."""
+        self.connection.executemany(
+            "UPDATE interval SET last_seen = ? "
+            "WHERE repository_id = ? AND tag_id = ? AND n = ? AND ended_at IS NULL",
+            [
+                (None if goes_on else old.known_until, self.home, old.tag_id, old.n)
+                for old in intervals
+            ],
         )
 
     def _close(self, closed: Iterable[tuple[_Newest, int]]) -> None:

@@ -156,15 +156,17 @@ class Ledger(Reader):
         """
         moves: list[Move] = []
         gone: list[Gone] = []
+        surfaced: list[tuple[Repository, str]] = []
         with self._transaction() as connection:
             for snapshot in snapshots:
                 stored = store_snapshot(connection, run_id, snapshot)
                 moves += stored.moves
                 gone += stored.gone
+                surfaced += stored.surfaced
                 if snapshot.documents:
                     home = repository_number(connection, snapshot.repository)
                     _store_documents(connection, home, snapshot.documents.values())
-        return Stored(moves=tuple(moves), gone=tuple(gone))
+        return Stored(moves=tuple(moves), gone=tuple(gone), surfaced=tuple(surfaced))
 
     def set_verdict(self, move: Move, change: Change, *, version: str | None = None) -> None:
         """Explain a move: its verdict and version on the interval, and the whole change.

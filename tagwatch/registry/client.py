@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from tagwatch.registry.host import (
     endpoints_of,
     line_of,
 )
-from tagwatch.registry.interface import Listing, Registry
+from tagwatch.registry.interface import Listing, Past, Registry, Relisting
 from tagwatch.registry.login.authorization import Authorizer
 from tagwatch.registry.login.token import TokenCache
 from tagwatch.registry.mirror import (
@@ -43,7 +43,7 @@ from tagwatch.registry.request.certificate import Certificates, find_certificate
 from tagwatch.registry.request.network import Network, open_network
 from tagwatch.registry.request.pace import Meter
 from tagwatch.registry.request.safety import Boundary, origin_of, parse_origins
-from tagwatch.registry.request.transport import Transport
+from tagwatch.registry.request.transport import Transport, without_retries
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import replace
 
@@ -114,6 +114,17 @@ class RegistryClient:
         found = await self.catalogue.list_tags(repository, watermark=watermark, known=known, at=at)
         remark = self.oci.authorizer.remark(repository.path)
         return replace(found, warnings=(*found.warnings, remark)) if remark else found
+
+    async def list_again(self, repository: Repository, past: Past, *, at: datetime) -> Listing:
+        """See `Relisting.list_again`; a catalogue that has no use for it is asked as ever."""
+        if isinstance(self.catalogue, Relisting):
+            return await self.catalogue.list_again(repository, past, at=at)
+        mark = None if past.sweep else past.watermark
+        return await self.catalogue.list_tags(repository, watermark=mark, known=past.known, at=at)
+
+    def without_retries(self) -> AbstractContextManager[None]:
+        """See `Hasty.without_retries`."""
+        return without_retries()
 
     async def head(self, repository: Repository, tag_or_digest: str) -> TagObservation | None:
         """See `Registry.head`."""

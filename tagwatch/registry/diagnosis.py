@@ -10,7 +10,7 @@ from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.snapshot import Quota
 from tagwatch.registry.client import Registries, RegistryClient
 from tagwatch.registry.credential.interface import Credential
-from tagwatch.registry.interface import Listing
+from tagwatch.registry.interface import Listing, RepositoryNames
 from tagwatch.value import dataclass, field
 
 __all__ = ["Diagnosis", "diagnose"]
@@ -77,6 +77,8 @@ async def diagnose(
         for prefix in sorted(prefixes):
             listed = await registries.of(host).list_repositories(prefix)
             below[prefix] = len(listed)
+            if isinstance(listed, RepositoryNames) and listed.gap:
+                remarks.append(listed.gap)
             path = path or min((one.path for one in listed), default="")
         if path:
             listing = await _read(client, Repository(registry=client.oci.host, path=path), tag, at)
@@ -128,7 +130,7 @@ def _is_denied(failure: RegistryError | None) -> bool:
 
 
 def _odd(listing: Listing) -> tuple[str, ...]:
-    return (*listing.warnings, *([listing.gap] if listing.gap else ()))
+    return tuple(filter(None, (*listing.warnings, listing.unseen, listing.gap)))
 
 
 async def _read(client: RegistryClient, repository: Repository, tag: str, at: datetime) -> Listing:

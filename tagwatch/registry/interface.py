@@ -6,17 +6,28 @@ safety are this room's business. Requests are counted by kind in `requests`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Quota, Scope, TagObservation
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, field
 
-__all__ = ["MAX_BLOB_BYTES", "FreePulls", "Listing", "PullRoom", "Registry", "WholeLists"]
+__all__ = [
+    "MAX_BLOB_BYTES",
+    "FreePulls",
+    "Hasty",
+    "Listing",
+    "Past",
+    "PullRoom",
+    "Registry",
+    "Relisting",
+    "RepositoryNames",
+    "WholeLists",
+]
 
 MAX_BLOB_BYTES = 16 * 1024 * 1024
 """What `Registry.blob` reads at most: SBOMs of large images are larger than any manifest."""
@@ -26,10 +37,12 @@ MAX_BLOB_BYTES = 16 * 1024 * 1024
 class Listing:
     """A repository's tags. A registry without a catalogue gives `names` and no `observations`.
 
-    `scope` is FULL or SINCE. With SINCE, `names` holds only what moved after the watermark.
+    `scope` is FULL, SINCE or NEWEST. With SINCE, `names` holds only what moved after the watermark;
+    with NEWEST it holds all, and `holds` says that every move since the watermark was told.
     `undigested`: listed tags whose digest the catalogue did not give; ask `head` for them.
     `gap`: why the listing is cut short, empty where it is whole; what stands in it is true, of
     anything else it says nothing.
+    `unseen`: what the registry shows nobody like us, and how to be shown it; nothing else is amiss.
     `plain`: the catalogue refused, and the names are the plain tags list's: no digests at all.
     """
 
@@ -41,6 +54,50 @@ class Listing:
     warnings: tuple[str, ...] = ()
     plain: bool = False
     gap: str = ""
+    holds: bool = False
+    unseen: str = ""
+
+
+class RepositoryNames(tuple[Repository, ...]):
+    """Repositories that were listed; `gap`: why these are not all, empty where they are."""
+
+    gap: str
+
+    def __new__(cls, found: Iterable[Repository], *, gap: str = "") -> Self:
+        """Hold what was found, and why no more was."""
+        names = super().__new__(cls, found)
+        names.gap = gap
+        return names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What is remembered of a repository that is listed again.
+
+    `known`: what each tag served when it was last seen; `listed`: tags that are known by name
+    alone; `sweep`: read on, however little has moved since the watermark.
+    """
+
+    watermark: str | None = None
+    known: Mapping[str, Digest] = field(default_factory=dict)
+    listed: frozenset[str] = frozenset()
+    sweep: bool = False
+
+
+@runtime_checkable
+class Relisting(Protocol):
+    """A `Registry` or catalogue that wants to know the whole past before it lists tags again."""
+
+    async def list_again(self, repository: Repository, past: Past, *, at: datetime) -> Listing:
+        """As `list_tags`, with names counted as known, and a watermark that outlasts a sweep."""
+
+
+@runtime_checkable
+class Hasty(Protocol):
+    """A `Registry` that may be asked without the tries that a failure is usually given."""
+
+    def without_retries(self) -> AbstractContextManager[None]:
+        """Inside, what fails is asked once."""
 
 
 @runtime_checkable

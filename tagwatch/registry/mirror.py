@@ -21,7 +21,7 @@ from tagwatch.errors import ConfigError, DeniedError, RegistryError
 from tagwatch.image.digest import Digest, is_digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Quota, TagObservation
-from tagwatch.registry.interface import Listing, PullRoom, Registry
+from tagwatch.registry.interface import Listing, Past, PullRoom, Registry, Relisting
 from tagwatch.value import dataclass
 
 __all__ = ["RoutedRegistry", "Rule", "insecure_hosts", "read_registries_conf", "rules_of"]
@@ -180,6 +180,14 @@ class RoutedRegistry:
         """See `Registry.list_tags`."""
         registry, place = self._origin(repository)
         return await registry.list_tags(place, watermark=watermark, known=known, at=at)
+
+    async def list_again(self, repository: Repository, past: Past, *, at: datetime) -> Listing:
+        """See `Relisting.list_again`."""
+        registry, place = self._origin(repository)
+        if isinstance(registry, Relisting):
+            return await registry.list_again(place, past, at=at)
+        mark = None if past.sweep else past.watermark
+        return await registry.list_tags(place, watermark=mark, known=past.known, at=at)
 
     async def head(self, repository: Repository, tag_or_digest: str) -> TagObservation | None:
         """See `Registry.head`."""

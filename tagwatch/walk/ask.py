@@ -26,6 +26,8 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from time import monotonic
 
 from tagwatch.config.settings import Watch
@@ -39,11 +41,13 @@ from tagwatch.image.snapshot import Failure, Gone, Quota, Remark, RepositorySnap
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
 from tagwatch.registry.client import Registries, open_registries
+from tagwatch.registry.interface import RepositoryNames
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field
 from tagwatch.walk.site import Site
 from tagwatch.walk.watch_list import (
+    Prefix,
     below,
     nothing_below,
     prefix_of,
@@ -56,6 +60,7 @@ __all__ = ["Answers", "Asker", "Patience", "RepositoryAnswer", "open_asker", "wa
 
 _LAST_SECONDS = 2.0
 """How long what is under way may still take after `Patience.stop` is set."""
+_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +186,9 @@ class Asker:
         requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
         def store(snapshots: Sequence[RepositorySnapshot]) -> None:
-            answers.gone += self.ledger.add(self.run_id, *snapshots).gone
+            stored = self.ledger.add(self.run_id, *snapshots)
+            answers.gone += stored.gone
+            answers.remarks += surfaced(stored.surfaced)
             for snapshot in snapshots:
                 requests[snapshot.repository.host].update(snapshot.requests)
                 _keep(answers, snapshot)
@@ -241,10 +248,19 @@ class Asker:
             except RegistryError as error:
                 failures.append(_failure(prefix.repository, error))
                 continue
+            if isinstance(found, RepositoryNames) and found.gap:
+                failures.append(_cut_off(prefix.repository, found.gap))
+                found = {*found, *self._remembered_below(prefix)}
             kept = list(below(watch, prefix, found))
             expanded += kept
             if not kept:
                 failures.append(_failure(prefix.repository, nothing_below(watch, len(found))))
+
+    def _remembered_below(self, prefix: Prefix) -> Iterator[Repository]:
+        """What earlier runs read below a prefix: a list that is cut off now leaves it out."""
+        for repository in self.ledger.repositories():
+            if repository.host == prefix.host and repository.path.startswith(prefix.path):
+                yield repository
 
     def _plan_settings(self, needs: Need) -> PlanSettings:
         sweeps = {host: settings.full_sweep for host, settings in self.settings.items()}
@@ -313,6 +329,24 @@ def _not_reached(repository: Repository) -> Failure:
         code="stopped",
         message="the run was stopped before its registry had answered",
         hint="give it more time; what was read is remembered, so the next run has less to ask",
+    )
+
+
+def surfaced(tags: Iterable[tuple[Repository, str]]) -> Iterator[Remark]:
+    """Yield what to say of tags that moved and that were known by name alone."""
+    for repository, found in groupby(tags, key=itemgetter(0)):
+        names = [tag for _, tag in found]
+        more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+        said = f"moved, from what is not known: {', '.join(names[:_TOLD])}{more}"
+        yield Remark(repository=repository, message=said)
+
+
+def _cut_off(repository: Repository, gap: str) -> Failure:
+    return Failure(
+        repository=repository,
+        code="cut-off",
+        message=f"{repository.host}: the list of repositories is cut short: {gap}",
+        hint="log in with `docker login`, or name in the watch list what is missing",
     )
 
 

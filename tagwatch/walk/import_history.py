@@ -91,7 +91,7 @@ async def _steps(
         return [(seen, None if until and until > at else until) for seen, until in steps], ()
     listing = await registry.list_tags(repository, at=at)
     steps = [(seen, None) for seen in listing.observations if seen.pushed_at is not None]
-    problems = [*listing.warnings, *([listing.gap] if listing.gap else [])]
+    problems = [*listing.warnings, *filter(None, (listing.unseen, listing.gap))]
     if not steps and listing.names:
         problems.append("this registry tells no dates of its tags")
     return steps, tuple(problems)

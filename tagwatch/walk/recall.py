@@ -70,9 +70,9 @@ def recall_repository(
     """
     intervals = _by_tag(ledger.intervals(repository))
     known = ledger.known(repository)
-    digests: dict[str, Digest | None] = {}
+    digests: dict[str, Digest | None] = dict.fromkeys(known.listed)
     if answer is not None:
-        digests = dict.fromkeys(answer.names or ())
+        digests |= dict.fromkeys(answer.names or ())
     digests |= known.tags  # last: a name that is only listed must not hide a digest that was seen
     # A failure without a tag is the repository's: then this run did not read it.
     failed = answer is not None and any(failure.tag is None for failure in answer.failures)

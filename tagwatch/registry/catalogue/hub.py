@@ -22,9 +22,9 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Scope
 from tagwatch.registry.catalogue.fallback import PlainList
 from tagwatch.registry.catalogue.hub_api import HubApi
-from tagwatch.registry.catalogue.hub_listing import Collected, HubPage, Watermark
+from tagwatch.registry.catalogue.hub_listing import Collected, Cut, HubPage, Watermark, login_gap
 from tagwatch.registry.catalogue.interface import CatalogueContext
-from tagwatch.registry.interface import Listing
+from tagwatch.registry.interface import Listing, Past, RepositoryNames
 from tagwatch.value import replace
 
 __all__ = ["HubCatalogue"]
@@ -32,6 +32,8 @@ __all__ = ["HubCatalogue"]
 _PAGE_SIZE = 100  # more is capped, not refused
 _MAX_PAGES = 1000
 _MOST_ASKED = 500
+_REPEATED = _PAGE_SIZE * _MAX_PAGES // 2
+"""Pages that tell fewer tags than this by the last one repeat themselves."""
 
 
 class HubCatalogue:
@@ -45,6 +47,7 @@ class HubCatalogue:
     def __init__(self, context: CatalogueContext) -> None:
         self._host = context.host
         self._api = HubApi(context)
+        self._oci = context.oci
         self._plain = PlainList(context)
 
     async def list_tags(
@@ -56,8 +59,18 @@ class HubCatalogue:
         at: datetime,
     ) -> Listing:
         """See `Catalogue.list_tags`. Cost: one request where nothing moved, else one a page."""
-        mark = Watermark.parse(watermark) if known else None
-        found = Collected(known=known or {}, mark=mark, at=at)
+        past = Past(watermark=watermark, known=known or {})
+        return await self.list_again(repository, past, at=at)
+
+    async def list_again(self, repository: Repository, past: Past, *, at: datetime) -> Listing:
+        """See `Relisting.list_again`. Cost: as `list_tags`, until no further page is shown.
+
+        Then the names of all tags, where the count says that it needs them, and no more pages.
+        """
+        mark = Watermark.parse(past.watermark) if past.known else None
+        found = Collected(known=past.known, listed=past.listed, mark=mark, at=at, sweep=past.sweep)
+        if mark is not None and mark.cut and mark.why is Cut.LOGIN:
+            found.sweep |= await self._api.may_log_in(repository.path)
         namespace, _, name = repository.path.partition("/")
         path = f"/v2/namespaces/{namespace}/repositories/{name}/tags"
         doing = f"listing the tags of {repository.path!r}"
@@ -69,11 +82,31 @@ class HubCatalogue:
                     found.add(page, _PAGE_SIZE)
                 if found.is_enough:
                     break
-        except (DeniedError, NotFoundError) as error:
+                if found.lacks_names:
+                    return await self._cut(found, repository, None)
+                if found.pages == _MAX_PAGES and len(found.tags) > _REPEATED:
+                    return await self._cut(found, repository, Cut.SIZE)
+        except DeniedError as error:
+            if not found.pages:
+                return await self._plain.list_tags(repository, _reason(error))
+            has_login = await self._api.may_log_in(repository.path)
+            return await self._cut(found, repository, Cut.REFUSED if has_login else Cut.LOGIN)
+        except NotFoundError as error:
             return await self._plain.list_tags(repository, _reason(error))
         except (RateLimitedError, UnavailableError) as error:
             return await self._rest(found, repository, error)
         return found.listing()
+
+    async def _cut(self, found: Collected, repository: Repository, why: Cut | None) -> Listing:
+        """Keep what was read, and name the tags beyond it; see `Collected.cut_listing`."""
+        try:
+            every = await self._oci.tag_names(repository)
+        except RegistryError as error:
+            part = found.listing()
+            gap = part.gap or f"it has {found.count} tags, other than are known"
+            gap = f"{gap}, and their names could not be: {error.message}"
+            return replace(part, scope=Scope.SINCE, watermark=None, gap=gap)
+        return found.cut_listing(every.names, why)
 
     async def _rest(
         self, found: Collected, repository: Repository, error: RegistryError
@@ -100,11 +133,24 @@ class HubCatalogue:
         path = f"/v2/namespaces/{namespace}/repositories"
         doing = f"listing the repositories of {namespace!r}"
         names: dict[str, None] = {}
-        async for page in self._pages(path, prefix, doing):
-            for entry in page.results or () if page else ():
-                if entry.name and entry.name.startswith(rest):
-                    names[entry.name] = None
-        return tuple(Repository.parse(f"{self._host}/{namespace}/{name}") for name in names)
+        read, count, gap = 0, 0, ""
+        try:
+            async for page in self._pages(path, prefix, doing):
+                for entry in page.results or () if page else ():
+                    if entry.name and entry.name.startswith(rest):
+                        names[entry.name] = None
+                read += len(page.results or ()) if page else 0
+                count = (page.count if page else None) or count
+        except DeniedError:
+            if not read:
+                raise
+            gap = f"only {read} of the {count} repositories of {namespace!r}"
+            if await self._api.may_log_in(prefix):
+                gap = f"although there is a login, Docker Hub shows {gap}"
+            else:
+                gap = login_gap(gap)
+        found = (Repository.parse(f"{self._host}/{namespace}/{name}") for name in names)
+        return RepositoryNames(found, gap=gap)
 
     async def _pages(
         self, path: str, repository: str, doing: str, order: str = ""

@@ -63,6 +63,11 @@ class HubApi:
             raise self._transport.refusal(answer, doing)
         return decode(answer, HubPage, host=self._host, doing=doing)
 
+    async def may_log_in(self, path: str) -> bool:
+        """True where there is a login that might show more of the repository's namespace."""
+        credential = (await self._credentials.find(path)).credential
+        return credential is not None and credential.kind is CredentialKind.PASSWORD
+
     def next_query(self, url: str, doing: str) -> str:
         """The query of a page's `next`. Raises `HostileAnswerError` where that is elsewhere.
 

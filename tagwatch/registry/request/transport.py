@@ -11,7 +11,9 @@ import asyncio
 import math
 import random
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import aiohttp
@@ -37,11 +39,12 @@ from tagwatch.value import dataclass, field, replace
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
 
-__all__ = ["Answer", "Ask", "StaleError", "Transport"]
+__all__ = ["Answer", "Ask", "StaleError", "Transport", "without_retries"]
 
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ATTEMPTS = 4
+_attempts = ContextVar("attempts", default=_ATTEMPTS)
 _MAX_REDIRECTS = 5
 _FIRST_PAUSE_SECONDS = 0.25
 _DOWN_SECONDS = 20.0
@@ -120,6 +123,19 @@ class _Failed(NamedTuple):
     began: float
 
 
+@contextmanager
+def without_retries() -> Iterator[None]:
+    """Inside, a request that fails is not made again: it failed for long, and will be asked again.
+
+    What the registry calls too much is no failure, and is waited for as ever.
+    """
+    token = _attempts.set(1)
+    try:
+        yield
+    finally:
+        _attempts.reset(token)
+
+
 class Transport:
     """The way to one registry (or one API of it): limits, retries, redirects, counting."""
 
@@ -182,7 +198,7 @@ class Transport:
                 pause = _FIRST_PAUSE_SECONDS * 2 ** (failures - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # jitter is no secret
             cause = error.__cause__
             final = cause is not None and not is_transient(cause)
-            if final or failures == _ATTEMPTS or clock() + pause > ends_at:
+            if final or failures == _attempts.get() or clock() + pause > ends_at:
                 break
             await asyncio.sleep(pause)
         if isinstance(cause, _NOT_REACHED):

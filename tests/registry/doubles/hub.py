@@ -20,6 +20,9 @@ class HubDouble(Double):
     """`edit` changes an entry of the tags API before it is sent; `order` the order of names.
 
     `next_of` makes the URL of the next page from its number (default: as the Hub does).
+    `anonymous_offset`: entries of a listing that nobody sees beyond without a login, as since
+    2026-08-11 (1000 tags then, about 500 in October); `anonymous_repositories`: the same for
+    lists of repositories. The refusal is the one that was recorded.
     """
 
     kind = "hub"
@@ -31,6 +34,8 @@ class HubDouble(Double):
         self.next_of: Callable[[str], str] = str
         self.count_of: Callable[[int], int] = int
         self.limit: dict[str, str] = {}
+        self.anonymous_offset: int | None = None
+        self.anonymous_repositories = 100
 
     async def api(self, request: web.BaseRequest, parts: Sequence[str]) -> web.Response | None:
         """See `Double.api`."""
@@ -68,26 +73,44 @@ class HubDouble(Double):
             return self.failed(request, "not newest first")
         names = self.order([tag for tag, _ in self.warehouse.newest_first(path)])
         tags = self.warehouse.repositories[path]
-        return self._page(request, [self._tag(name, tags[name]) for name in names])
+        beyond = self._beyond(request, self.anonymous_offset)
+        return beyond or self._page(request, names, lambda name: self._tag(name, tags[name]))
 
     def _repositories(self, request: web.BaseRequest, namespace: str) -> web.Response:
+        authorization = request.headers.get("Authorization", "")
+        if authorization and self._tokens.get(authorization.removeprefix("Bearer ")) != "hub":
+            return web.json_response(SAMPLES["unauthorized"], status=401)
+        if self.anonymous_offset is not None:
+            beyond = self._beyond(request, self.anonymous_repositories)
+            if beyond is not None:
+                return beyond
         paths = sorted(self.warehouse.repositories)
         names = [path.partition("/")[2] for path in paths if path.startswith(f"{namespace}/")]
         entry = SAMPLES["repository"]
-        return self._page(request, [{**entry, "name": name} for name in names])
+        return self._page(request, names, lambda name: {**entry, "name": name})
 
-    def _page(self, request: web.BaseRequest, entries: list[dict[str, Any]]) -> web.Response:
+    def _beyond(self, request: web.BaseRequest, most: int | None) -> web.Response | None:
+        """The refusal of a page that begins beyond what everybody may see."""
+        number = int(request.query.get("page", "1"))
+        offset = (number - 1) * min(int(request.query.get("page_size", "10")), 100)
+        if most is None or offset < most or "Authorization" in request.headers:
+            return None
+        return web.json_response(SAMPLES["beyond"], status=403)
+
+    def _page(
+        self, request: web.BaseRequest, names: list[str], entry: Callable[[str], dict[str, Any]]
+    ) -> web.Response:
         number = int(request.query.get("page", "1"))
         size = min(int(request.query.get("page_size", "10")), 100)
-        page = entries[(number - 1) * size : number * size]
+        page = [entry(name) for name in names[(number - 1) * size : number * size]]
         if not page and number > 1:
             return web.json_response(SAMPLES["not_found"], status=404)
         following = None
-        if number * size < len(entries):
+        if number * size < len(names):
             url = request.url.update_query(page=str(number + 1))
             following = self.next_of(str(url))
         document = {
-            "count": self.count_of(len(entries)),
+            "count": self.count_of(len(names)),
             "next": following,
             "previous": None,
             "results": page,

@@ -179,7 +179,8 @@ class Double:
     token. `basic`: the registry takes Basic and has no token server. `states_digest` False: no
     `Docker-Content-Digest`. `refusals`: answers given in place of the right ones, by kind of
     request, in their order. `pulls`: the limit of manifest GETs that it tells, and how many are
-    left of it. `skew`: how far the token server's clock is ahead.
+    left of it. `failing`: tags and digests whose manifest gets this status. `skew`: how far the
+    token server's clock is ahead.
     """
 
     kind = "distribution"
@@ -195,6 +196,7 @@ class Double:
         self.refusals: dict[str, list[Refusal | None]] = defaultdict(list)
         self.pulls: tuple[int, int] | None = None
         self.skew = timedelta()
+        self.failing: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
         self.seen: list[Seen] = []
         self.wrong: list[str] = []
@@ -357,6 +359,8 @@ class Double:
     def _manifest(self, request: web.BaseRequest, path: str, reference: str) -> web.Response:
         pushed = self.warehouse.repositories[path].get(reference)
         digest = pushed.digest if pushed else Digest(reference)
+        if reference in self.failing:
+            return _error(self.failing[reference], "MANIFEST_UNKNOWN")
         if digest not in self.warehouse.manifests:
             return _error(404, "MANIFEST_UNKNOWN")
         media_type, raw = self.warehouse.manifests[digest]

@@ -13,7 +13,6 @@ INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 _QUERY = "?page=1&page_size=100&ordering=last_updated"
 _SECOND = _QUERY.replace("page=1", "page=2", 1)
 _ONE = '{"count": 1, "next": null, "results": ["RECORDED"]}'
-_OFFSET = "the Hub's anonymous offset: what was read is thrown away (issue 11, 1)"
 
 
 def _pages(repository: str, query: str = _QUERY) -> str:
@@ -72,7 +71,6 @@ def _cut(file: str, repository: str, *, page: int) -> Case:
             "has_watermark": True,
             "told": "login",
         },
-        wrong=_OFFSET,
     )
 
 

@@ -42,6 +42,8 @@ class Nothing:
     watermark = None
     full_at = None
     audited = None
+    listed: frozenset[str] = frozenset()
+    failing: dict[str, int] = {}
 
 
 def double() -> Double:

@@ -14,7 +14,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.platform import LINUX_AMD64
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.source.target import Location, Target
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, field
 from tests.registry.harness import AT
 
 REPOSITORIES = tuple(Repository(registry="r.example", path=name) for name in "abc")
@@ -38,6 +38,8 @@ class Memory:
     watermark: str | None
     full_at: datetime | None
     audited: str | None = None
+    listed: frozenset[str] = frozenset()
+    failing: Mapping[str, int] = field(default_factory=dict)
 
 
 def planned(wants: list[Want], memory: Memory | None = None) -> list[CrawlTask]:

@@ -202,7 +202,10 @@ def path(tmp_path: Path) -> Path:
         )
         for table, column, value in stored:
             connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} NOT NULL", [value])
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'v6_diffs'")
+        for column in ("listed_at", "failed"):
+            connection.execute(f"ALTER TABLE tag DROP COLUMN {column}")
+        later = "('v6_diffs', 'v7_names')"
+        connection.execute(f"DELETE FROM _sqlite_migrations WHERE name IN {later}")
         connection.execute("PRAGMA user_version = 5")
         connection.commit()
     return path

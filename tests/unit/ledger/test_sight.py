@@ -49,6 +49,7 @@ def snapshot(
     names: Sequence[str] | None = None,
     asked: Sequence[str] = (),
     watermark: str | None = None,
+    holds: bool = False,
 ) -> RepositorySnapshot:
     return RepositorySnapshot(
         repository=REDIS,
@@ -59,6 +60,7 @@ def snapshot(
         asked=frozenset(asked),
         complete=complete,
         watermark=watermark,
+        holds=holds,
     )
 
 
@@ -84,6 +86,7 @@ def snapshots(draw: st.DrawFn, number: int) -> RepositorySnapshot:
         complete=complete,
         names=None if names is None else sorted(names),
         asked=sorted(asked),
+        holds=scope is Scope.NEWEST and draw(st.booleans()),
     )
 
 
@@ -95,7 +98,7 @@ NIGHTS = st.integers(1, 9).flatmap(
 def shows_gone(seen: RepositorySnapshot, tag: str) -> bool:
     if not seen.complete or seen.scope is Scope.SINCE:
         return False
-    if seen.scope is Scope.SELECTED or tag in seen.asked:
+    if seen.scope in (Scope.SELECTED, Scope.NEWEST) or tag in seen.asked:
         return tag in seen.asked
     return tag not in (seen.names or frozenset())
 
@@ -112,17 +115,47 @@ def state_after(log: Sequence[RepositorySnapshot], tag: str) -> Digest | None:
     return state
 
 
+def is_doubted_after(log: Sequence[RepositorySnapshot], tag: str) -> bool:
+    """True where the last listing that speaks of a tag named it and did not go back so far."""
+    doubted = False
+    for seen in log:
+        if tag in {item.tag for item in seen.tags} or shows_gone(seen, tag):
+            doubted = False
+        elif seen.complete and seen.scope is Scope.NEWEST and not seen.holds:
+            doubted |= tag in (seen.names or ())
+    return doubted
+
+
 def last_sight(log: Sequence[RepositorySnapshot], tag: str) -> datetime:
     """The last time that the log says what a tag, which is there, serves."""
-    for place in range(len(log) - 1, -1, -1):
-        seen, observed = log[place], {item.tag for item in log[place].tags}
+    last = None
+    for place, seen in enumerate(log):
+        observed = {item.tag for item in seen.tags}
         if tag in observed:
-            return seen.at
-        if seen.scope is Scope.SINCE and seen.complete:
+            last = seen.at
+        if not seen.complete or is_doubted_after(log[:place], tag):
+            continue
+        if seen.scope is Scope.SINCE:
             named = (seen.names or frozenset()) - observed
             if not any(state_after(log[:place], other) for other in named):
-                return seen.at
-    raise AssertionError(f"{tag} was never seen")
+                last = seen.at
+        if seen.holds:
+            last = seen.at
+    assert last is not None, f"{tag} was never seen"
+    return last
+
+
+def names_alone(log: Sequence[RepositorySnapshot]) -> set[str]:
+    """Tags that listings name whose digest is not known."""
+    alone: set[str] = set()
+    for place, seen in enumerate(log):
+        if seen.complete and seen.scope is not Scope.SELECTED:
+            names = set(seen.names or ())
+            alone = alone | names if seen.scope is Scope.SINCE else names
+        alone -= {item.tag for item in seen.tags}
+        alone -= {tag for tag in TAGS if shows_gone(seen, tag) and state_after(log[:place], tag)}
+    known = {tag for tag in TAGS if state_after(log, tag) and not is_doubted_after(log, tag)}
+    return alone - known
 
 
 def counts(path: Path) -> tuple[int, ...]:
@@ -146,13 +179,18 @@ def test_the_ledger_says_what_the_log_says(log: tuple[RepositorySnapshot, ...]) 
             rows = counts(ledger.path)
             moves = ledger.add(run, seen).moves
             after = {tag: state_after(log[: number + 1], tag) for tag in TAGS}
-            assert ledger.known(REDIS).tags == {tag: now for tag, now in after.items() if now}
+            known = ledger.known(REDIS)
+            doubted = {tag for tag in TAGS if is_doubted_after(log[: number + 1], tag)}
+            assert known.tags == {
+                tag: now for tag, now in after.items() if now and tag not in doubted
+            }
+            assert known.listed == names_alone(log[: number + 1])
             moved = {move.tag: (move.before, move.after) for move in moves}
             for tag, now in after.items():
                 if before[tag] and now and before[tag] != now:
                     assert moved.pop(tag) == (before[tag], now)
             assert all(before[tag] is None for tag in moved), "only a tag that is back may be left"
-            if before == after:
+            if before == after and not known.listed:
                 assert counts(ledger.path) == rows
             for interval in ledger.intervals(REDIS):
                 if not interval.ended:

@@ -192,8 +192,8 @@ class TestPages:
         async with double.serving() as served:
             pages = served._page
 
-            def page(request: Any, entries: list[Any]) -> Any:
-                answer = pages(request, entries)
+            def page(request: Any, names: list[str], entry: Any) -> Any:
+                answer = pages(request, names, entry)
                 if answer.status == 200 and request.query["page"] == "2":
                     assert isinstance(answer.body, bytes)
                     document = json.loads(answer.body)

@@ -1,0 +1,47 @@
+"""What could not be read of a repository, as failures: data, not exceptions."""
+
+from __future__ import annotations
+
+from tagwatch.crawl.task import Pattern
+from tagwatch.errors import InvalidDocumentError, RegistryError
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Failure
+
+__all__ = ["cut_off", "refused", "too_many"]
+
+
+def too_many(repository: Repository, pattern: Pattern, count: int) -> Failure:
+    """Say that a watch is wider than its cap."""
+    return Failure(
+        repository=repository,
+        code="too-many-tags",
+        message=f"{pattern.selector!r} matches {count} tags; {pattern.max_tags} were read",
+        hint="narrow the watch with tags, include or exclude, or raise max_tags",
+    )
+
+
+def cut_off(repository: Repository, gap: str) -> Failure:
+    """Say that a listing is not whole: what it leaves out is neither gone nor unchanged."""
+    return Failure(
+        repository=repository,
+        code="cut-off",
+        message=f"{repository.host}: the listing of {repository.path!r} is cut short: {gap}",
+        hint="the next run lists it again",
+    )
+
+
+def refused(
+    repository: Repository, error: RegistryError | InvalidDocumentError, tag: str | None
+) -> Failure:
+    """Say what a registry refused, or what of its answers cannot be read."""
+    code, status = "invalid-document", None
+    if isinstance(error, RegistryError):
+        code, status = error.code, error.status
+    return Failure(
+        repository=repository,
+        tag=tag,
+        code=code,
+        status=status,
+        message=error.message,
+        hint=error.hint,
+    )
