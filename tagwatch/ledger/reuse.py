@@ -13,10 +13,16 @@ from datetime import datetime
 from hashlib import blake2b
 
 from tagwatch.audit.model.evidence import Evidence
-from tagwatch.image.reference import Repository
+from tagwatch.image.reference import Reference, Repository
 from tagwatch.ledger.codec import decode_quickly, micros
 
-__all__ = ["standing", "state_of", "state_of_bases", "touch"]
+__all__ = [
+    "drop_outdated",
+    "standing",
+    "state_of",
+    "state_of_bases",
+    "touch",
+]
 
 _STATE = (
     """
@@ -43,6 +49,9 @@ _STATE_OF_BASES = """
 _STANDING = """
   SELECT key, made_from, body FROM evidence
   WHERE source = 'seen' AND key IN (SELECT value FROM json_each(?))"""
+_DROP = """
+  DELETE FROM evidence WHERE source = 'seen' AND at < ?1
+    AND (key = ?2 OR (key > ?2 || '@' AND key < ?2 || 'A'))"""
 _TOUCH = "UPDATE evidence SET at = ?1 WHERE key = ?2 AND source = 'seen' AND at < ?1"
 
 
@@ -81,3 +90,15 @@ def touch(connection: sqlite3.Connection, keys: Iterable[str], at: datetime) -> 
     """Let evidence that still stands hold until `at`."""
     until = micros(at)
     connection.executemany(_TOUCH, ((until, key) for key in keys))
+
+
+def drop_outdated(
+    connection: sqlite3.Connection, repository: Repository, tags: Iterable[str], at: datetime
+) -> None:
+    """Drop our own evidence of tags that were seen at `at` to serve something else, or nothing.
+
+    Who names such a tag next is answered by what was read since. Evidence of the tag with a digest
+    (`name:tag@digest`, between `@` and the character after it) says what the tag serves, too.
+    """
+    keys = (Reference(repository=repository, tag=tag).canonical for tag in tags)
+    connection.executemany(_DROP, ((micros(at), key) for key in keys))

@@ -29,7 +29,7 @@ from tagwatch.ledger.memory import store_history
 from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Forgotten, Move, Stored
-from tagwatch.ledger.reuse import standing, state_of, state_of_bases, touch
+from tagwatch.ledger.reuse import drop_outdated, standing, state_of, state_of_bases, touch
 from tagwatch.ledger.schema import open_upgraded
 from tagwatch.ledger.sight import repository_number, store_snapshot
 from tagwatch.ledger.spool import lines_of
@@ -160,6 +160,8 @@ class Ledger(Reader):
         with self._transaction() as connection:
             for snapshot in snapshots:
                 stored = store_snapshot(connection, run_id, snapshot)
+                changed = [move.tag for move in stored.moves] + [one.tag for one in stored.gone]
+                drop_outdated(connection, snapshot.repository, changed, snapshot.at)
                 moves += stored.moves
                 gone += stored.gone
                 surfaced += stored.surfaced

@@ -31,6 +31,7 @@ __all__ = [
     "base_repositories",
     "lifecycle_of",
     "recall_bases",
+    "recall_offline",
     "recall_past",
     "recall_repository",
 ]
@@ -107,6 +108,16 @@ class KnownBases:
     index: BaseIndex = field(default_factory=BaseIndex)
     unread: tuple[str, ...] = ()
     """The policy's bases of which no build was ever read, in its order."""
+
+
+def recall_offline(ledger: Reader, repository: Repository, at: datetime) -> Memory:
+    """Return all that is known of a repository that nobody may ask now.
+
+    A tag that was seen to go counts as absent, as if its registry had just said so.
+    """
+    memory = recall_repository(ledger, repository, None, at)
+    gone = frozenset(tag for tag, past in memory.intervals.items() if past[-1].ended)
+    return standard_replace(memory, absent=gone)
 
 
 def base_repositories(policy: Policy, targets: Iterable[Target]) -> tuple[Repository, ...]:

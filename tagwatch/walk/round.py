@@ -24,7 +24,7 @@ from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, replace
 from tagwatch.walk.bases import Seeds, match
-from tagwatch.walk.recall import KnownBases, recall_bases, recall_repository
+from tagwatch.walk.recall import KnownBases, recall_bases, recall_offline
 from tagwatch.walk.site import Site
 
 if TYPE_CHECKING:
@@ -97,8 +97,9 @@ def gather_remembered(targets: Sequence[Target], ledger: Reader, site: Site) -> 
     """Return evidence by key, made from memory, of references for which none is stored.
 
     A scan that lists a repository learns of every tag in it, also of those that a file will name
-    only tomorrow. Only targets whose digest is remembered get evidence: memory never says that
-    something does not exist, because it may have been pushed since. Evidence is as old as the
+    only tomorrow. Only targets whose digest is remembered get evidence, and tags that were seen to
+    go, with that date: memory never says of others that they do not exist, because they may have
+    been pushed since. Evidence is as old as the
     memory it is made from. The ledger is only read.
     """
     wanted: dict[Repository, dict[str, Target]] = {}
@@ -109,12 +110,16 @@ def gather_remembered(targets: Sequence[Target], ledger: Reader, site: Site) -> 
     bases = recall_bases(ledger, site.policy, targets)
     found = {}
     for repository, named in wanted.items():
-        memory = recall_repository(ledger, repository, None, site.at)
+        memory = recall_offline(ledger, repository, site.at)
         for key, target in named.items():
             evidence, _ = _evidence(target, memory, bases, site)
-            if not is_readable(evidence) or evidence.resolution.digest is None:
+            if not is_readable(evidence):
                 continue
-            if _named_tag(target) not in memory.table.tags and not memory.is_listed:
+            if evidence.resolution.digest is None and evidence.gone_since is None:
+                continue  # that it never was there, memory cannot know
+            tag = _named_tag(target)
+            is_known = tag in memory.table.tags or tag in memory.absent
+            if not is_known and not memory.is_listed:
                 continue  # a pattern selects among all tags, and not all are known
             seen = evidence.history[-1].last_seen if evidence.history else evidence.at
             found[key] = replace(evidence, at=seen, documents_asked=evidence.documents_read)
