@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.seed import with_older_builds
 from tagwatch.audit.fact.memory import Memory
-from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.version.lifecycle import ABANDONED_AFTER, Lifecycle, classify
 from tagwatch.image.digest import Digest
@@ -113,11 +113,18 @@ class KnownBases:
 def recall_offline(ledger: Reader, repository: Repository, at: datetime) -> Memory:
     """Return all that is known of a repository that nobody may ask now.
 
-    A tag that was seen to go counts as absent, as if its registry had just said so.
+    A tag that we saw go counts as absent, as if its registry had just said so. Where only others
+    tell of its end (a publisher that builds it no more), it may be served still.
     """
     memory = recall_repository(ledger, repository, None, at)
-    gone = frozenset(tag for tag, past in memory.intervals.items() if past[-1].ended)
+    gone = frozenset(tag for tag, past in memory.intervals.items() if _was_seen_to_go(past))
     return standard_replace(memory, absent=gone)
+
+
+def _was_seen_to_go(past: Iterable[Interval]) -> bool:
+    """Return True where the last interval that we saw ourselves has ended."""
+    ends = [interval.ended for interval in past if interval.kind is Seen.SEEN]
+    return bool(ends) and ends[-1]
 
 
 def base_repositories(policy: Policy, targets: Iterable[Target]) -> tuple[Repository, ...]:

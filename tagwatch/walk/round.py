@@ -115,9 +115,9 @@ def gather_remembered(targets: Sequence[Target], ledger: Reader, site: Site) -> 
             evidence, _ = _evidence(target, memory, bases, site)
             if not is_readable(evidence):
                 continue
-            if evidence.resolution.digest is None and evidence.gone_since is None:
-                continue  # that it never was there, memory cannot know
             tag = _named_tag(target)
+            if evidence.resolution.digest is None and tag not in memory.absent:
+                continue  # it may have been pushed since
             is_known = tag in memory.table.tags or tag in memory.absent
             if not is_known and not memory.is_listed:
                 continue  # a pattern selects among all tags, and not all are known
