@@ -165,6 +165,7 @@ class OciClient:
             is_stale=self.authorizer.staleness(grant, value),
             onward=self.authorizer.onward(grant),
             keep_query=keep_query,
+            repository=grant.path,
         )
         answer, value = await self._in_turn(ask, grant)
         if answer.status == 401 and answer.is_elsewhere:

@@ -49,6 +49,7 @@ _MAX_REDIRECTS = 5
 _FIRST_PAUSE_SECONDS = 0.25
 _DOWN_SECONDS = 20.0
 _ERROR_BYTES = 64 * 1024
+_EVERYTHING = ""
 _NOT_REACHED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
@@ -65,7 +66,7 @@ class Ask:
     answer calls it that there were too many requests, beside a 429; `limit_seconds`: the pause
     that this wants where the answer tells none. `is_stale`: whether `authorization` has ended by
     the time that the request's turn comes; `next`: it waited for a turn already, and does not wait
-    behind the others again.
+    behind the others again. `repository`: whose path it is about, where the URL's own path varies.
     """
 
     method: Literal["GET", "HEAD", "POST"]
@@ -84,6 +85,12 @@ class Ask:
     limit_seconds: float | None = None
     is_stale: Callable[[], bool] | None = None
     next: bool = False
+    repository: str = ""
+
+    @property
+    def subject(self) -> str:
+        """What a limit may be of, if not of the host: the repository, else the place asked."""
+        return self.repository or self.url.raw_path
 
     def with_authorization(self, value: str | None, is_stale: Callable[[], bool] | None) -> Ask:
         """The same request with another credential; it has waited for its turn."""
@@ -158,15 +165,15 @@ class Transport:
         self._limiter = _limiter(settings.requests_per_second)
         self._tls = tls_context(settings, certificates)
         self._down: tuple[float, BaseException] | None = None
-        self._limited: tuple[float, RateLimitedError] | None = None
+        self._limited: dict[str, tuple[float, RateLimitedError]] = {}
 
     async def send(self, ask: Ask) -> Answer:
         """The answer to `ask`, whatever its status, save those that are worth another try.
 
         408, 5xx and broken connections are tried four times within `patience_seconds` of its first
         turn, with jitter and by `Retry-After`; then they raise. What the registry calls too much is
-        sent again at its pace, until it refuses everything: four times in a row, or for longer than
-        `patience_seconds`. Raises `RegistryError`.
+        sent again at its pace, until it refuses the repository, or everything: four times in a row,
+        or for longer than `patience_seconds`. Raises `RegistryError`.
         """
         self._fail_fast(ask)
         # Written out: stamina's loop costs 75 µs a call, as much as the whole HEAD (2026-11).
@@ -181,16 +188,18 @@ class Transport:
                 return found
             error, pause, began = found
             # "Too many requests" is no failure: the registry works, but wants to be asked more
-            # slowly. Nothing sleeps here: `Pace` holds all requests to the host back for `pause`,
-            # and then lets this one go first. Refusals in a row are counted for the whole host,
-            # because a host that answers other requests meanwhile is only slow. Patience begins
+            # slowly. Nothing sleeps here: `Pace` holds requests to the host back for `pause`, and
+            # then lets this one go first. Refusals in a row are counted for the whole host, because
+            # a host that answers other requests meanwhile is only slow, and for the repository,
+            # because one may be refused for good while its neighbours are not. Patience begins
             # with the first refusal of this request, which may have waited long for its turn. A
             # limit of pulls that is spent for longer than that has an infinite `pause`, and ends
             # the loop at once.
             if isinstance(error, RateLimitedError) and pause is not None:
                 refused_until = refused_until or clock() + patience
-                if self.pace.refusals >= _ATTEMPTS or clock() + pause > refused_until:
-                    self._give_up(error, pause)
+                refusals = max(self.pace.refusals, self.pace.refusals_of(ask.subject))
+                if refusals >= _ATTEMPTS or clock() + pause > refused_until:
+                    self._give_up(ask, error, pause)
                 continue
             failures += 1
             ends_at = ends_at or began + patience  # the wait for the first turn does not count
@@ -223,7 +232,7 @@ class Transport:
         """One attempt in its turn; an answer that is worth another is a failure."""
         if self._limiter is not None:
             await self._limiter.acquire()
-        await self.pace.enter(again=again)
+        await self.pace.enter(ask.subject, again=again)
         began = asyncio.get_running_loop().time()
         try:
             self._fail_fast(ask)
@@ -239,7 +248,7 @@ class Transport:
         """The answer, or the failure that it is; what it says about the pace is noted."""
         limit = ask.limit_of(answer) if ask.limit_of is not None else ""
         if not limit and answer.status not in _RETRIED:
-            self.pace.answered()
+            self.pace.answered(ask.subject)
             return answer
         error = self.refusal(answer, ask.doing, limit=limit)
         pause = retry_after_seconds(answer.headers)
@@ -250,18 +259,19 @@ class Transport:
         ):
             return _Failed(error, math.inf, began)
         if isinstance(error, RateLimitedError):
-            pause = self.pace.refused(pause)
+            pause = self.pace.refused(pause, ask.subject)
         return _Failed(error, pause, began)
 
-    def _give_up(self, error: RateLimitedError, pause: float) -> None:
-        """Stop waiting for a registry that refuses everything, for everybody. Raises `error`.
+    def _give_up(self, ask: Ask, error: RateLimitedError, pause: float) -> None:
+        """Stop waiting for a repository, or for all of them where all are refused. Raises `error`.
 
         A spent limit of pulls is no matter of time, and says nothing about other requests.
         """
         if not isinstance(error, PullLimitError):
             now = asyncio.get_running_loop().time()
-            self._limited = now + max(pause, _DOWN_SECONDS), error
-            self.pace.open()
+            subject = _EVERYTHING if self.pace.is_limited else ask.subject
+            self._limited[subject] = now + max(pause, _DOWN_SECONDS), error
+            self.pace.open(subject)
         raise error
 
     async def _once(self, ask: Ask) -> Answer:
@@ -383,15 +393,17 @@ class Transport:
     def _fail_fast(self, ask: Ask) -> None:
         """Spare the rest of a run the wait for a host that could not be reached a moment ago.
 
-        The same for one that refuses everything. A slow answer is no such thing: it may be one
-        repository's.
+        The same for one that refuses everything, or this repository. A slow answer is no such
+        thing: it may be one repository's.
         """
-        if self._limited is not None:
-            until, error = self._limited
+        for subject in (_EVERYTHING, ask.subject) if self._limited else ():
+            if subject not in self._limited:
+                continue
+            until, error = self._limited[subject]
             if (left := until - asyncio.get_running_loop().time()) > 0:
                 told = left if error.retry_after_seconds else None
                 raise too_many(self.host, ask.doing, error.status, told)
-            self._limited = None
+            del self._limited[subject]
         if self._down is None:
             return
         until, cause = self._down

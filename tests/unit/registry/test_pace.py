@@ -22,11 +22,13 @@ APPS = [f"shop/app{number}" for number in range(30)]
 
 
 class Limited(Double):
-    """Bears `rate` requests a second, and `rate` at once."""
+    """Bears `rate` requests a second, and `rate` at once; of `closed` repositories none."""
 
-    def __init__(self, rate: float, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, rate: float, headers: Mapping[str, str], closed: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__()
-        self.rate, self.headers = rate, headers
+        self.rate, self.headers, self.closed = rate, headers, closed
         self.tokens, self.at = rate, time.monotonic()
         self.refused = 0
         for path in APPS:
@@ -36,7 +38,8 @@ class Limited(Double):
         now = time.monotonic()
         self.tokens = min(self.rate, self.tokens + (now - self.at) * self.rate)
         self.at = now
-        if self.tokens < 1:
+        is_closed = any(f"/v2/{path}/" in request.path for path in self.closed)
+        if self.tokens < 1 or is_closed:
             self.refused += 1
             return web.Response(status=429, headers=self.headers)
         self.tokens -= 1
@@ -78,6 +81,39 @@ async def test_a_host_that_refuses_everything_is_not_asked_by_everybody(
     assert double.refused <= most
     told = {one.hint for one in found if isinstance(one, RateLimitedError)}
     assert told == {"ask again later" + (": the registry says in 15 minutes" if headers else "")}
+
+
+@pytest.mark.parametrize(
+    ("rate", "headers", "refused"),
+    [(1e6, {}, 4), (1e6, {"Retry-After": "3600"}, 1), (40, {}, len(APPS))],
+    ids=["untold", "told for how long", "everybody has a limit, too"],
+)
+async def test_a_repository_that_is_refused_for_good_costs_itself(
+    monkeypatch: pytest.MonkeyPatch, rate: float, headers: Mapping[str, str], refused: int
+) -> None:
+    monkeypatch.setattr(pace, "_FIRST_PAUSE_SECONDS", 0.05)
+    double = Limited(rate, headers, frozenset({APPS[3]}))
+    async with double.serving(), registry_at(double.url) as registry:
+        found = await heads(registry, double)
+        again = registry.head(repository(double.host, APPS[3]), "2")
+        with pytest.raises(RateLimitedError, match="app3:2"):
+            await again
+        known = double.refused
+    failed = [path for path, one in zip(APPS, found, strict=True) if isinstance(one, Exception)]
+    assert failed == [APPS[3]]
+    assert double.refused == known <= refused
+
+
+async def test_two_repositories_that_are_refused_side_by_side_are_two(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever was answered last: their neighbours are asked before all are given up."""
+    monkeypatch.setattr(pace, "_FIRST_PAUSE_SECONDS", 0.02)
+    double = Limited(1e6, {}, frozenset(APPS[6:8]))
+    async with double.serving(), registry_at(double.url, concurrency=2) as registry:
+        found = await heads(registry, double)
+    failed = [path for path, one in zip(APPS, found, strict=True) if isinstance(one, Exception)]
+    assert failed == APPS[6:8]
 
 
 async def test_a_spent_limit_of_pulls_is_told_once_and_heads_go_on() -> None:
@@ -176,3 +212,52 @@ class TestPace:
         assert pace_.refusals == 1
         pace_.answered()
         assert pace_.refusals == 0
+
+    async def test_after_a_second_refusal_another_subject_shows_whose_limit_it_is(self) -> None:
+        pace_ = Pace(1)
+        order: list[str] = []
+
+        async def enter(subject: str, *, again: bool = False) -> None:
+            await pace_.enter(subject, again=again)
+            order.append(subject)
+
+        await enter("a")
+        others = [asyncio.ensure_future(enter(name)) for name in ("b", "c")]
+        await asyncio.sleep(0)
+        pace_.refused(0.01, "a")
+        pace_.leave()
+        await enter("a", again=True)
+        assert order == ["a", "a"], "the first refusal may be the host's"
+        pace_.refused(0.01, "a")
+        pace_.leave()
+        again = asyncio.ensure_future(enter("a", again=True))
+        await until(lambda: len(order) == 3)
+        assert order[2] == "b"
+        pace_.answered("b")
+        pace_.leave()
+        await asyncio.sleep(0)
+        assert order[3:] == [], "the host is quiet before `a` is asked again"
+        assert (pace_.refusals, pace_.refusals_of("a")) == (0, 2)
+        await again
+        pace_.answered("a")
+        pace_.leave()
+        await asyncio.gather(*others)
+        assert order == ["a", "a", "b", "a", "c"]
+
+    async def test_whoever_was_told_to_wait_for_long_waits_alone(self) -> None:
+        pace_ = Pace(1)
+        await pace_.enter("a")
+        others = [asyncio.ensure_future(pace_.enter(name)) for name in ("b", "a", "c")]
+        await asyncio.sleep(0)
+        assert pace_.refused(900, "a") == pytest.approx(900, abs=1)
+        for number in (0, 2):
+            pace_.leave()
+            async with asyncio.timeout(1):
+                await others[number]
+            pace_.answered("bac"[number])
+        pace_.leave()
+        await asyncio.sleep(0)
+        assert not others[1].done()
+        pace_.open("a")
+        async with asyncio.timeout(1):
+            await others[1]
