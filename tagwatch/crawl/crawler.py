@@ -16,7 +16,7 @@ from tagwatch.audit.version.candidate import candidates
 from tagwatch.audit.version.resolve import named_by_alias
 from tagwatch.crawl.image_reader import ImageReader, Recall, each
 from tagwatch.crawl.present import Present, Selection, select_tags
-from tagwatch.crawl.refusal import cut_off, refused, too_many
+from tagwatch.crawl.refusal import cut_off, refused, too_many, vanished
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import (
     HostileAnswerError,
@@ -75,6 +75,7 @@ async def crawl_repository(
         await crawl.read_documents(selection.documented, task.pins, listing)
     elif Need.UNNAMED in task.needs:
         await crawl.read_documents(*crawl.unnamed(selection.documented, listing), listing)
+    crawl.doubt(listing)
     return crawl.snapshot(listing)
 
 
@@ -90,6 +91,7 @@ class _Crawl:
     pins: dict[Digest, bool] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     unread: frozenset[str] = frozenset()
+    is_doubted: bool = False
     images: ImageReader = field(init=False)
     now: Present = field(init=False)
 
@@ -274,6 +276,15 @@ class _Crawl:
                 return
             await self.ask(unknown)
 
+    def doubt(self, listing: Listing | None) -> None:
+        """Where most tags are gone at once, say so, and that they are not believed to be gone."""
+        lost = self.now.vanished(listing)
+        if listing is None or not lost or self.is_partial(listing):
+            return
+        self.asked -= lost
+        self.is_doubted = True
+        self.failures.append(vanished(self.task.repository, len(lost), len(self.task.known)))
+
     async def check_pins(self) -> None:
         """Ask whether each pinned digest is still there; no request where a tag serves it."""
         served = {observation.digest for observation in self.seen.values()}
@@ -383,4 +394,5 @@ class _Crawl:
             unseen=listing.unseen if listing is not None else "",
             by_count=scope is Scope.NEWEST and self.task.watermark is not None,
             holds=scope is Scope.NEWEST and self.now.is_told(listing),
+            is_doubted=self.is_doubted,
         )

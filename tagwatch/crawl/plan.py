@@ -47,6 +47,10 @@ class Known(Protocol):
         """The time of the last listing of every tag; None: there was none."""
 
     @property
+    def doubted_at(self) -> datetime | None:
+        """When its list first lacked most tags, where that was not believed yet."""
+
+    @property
     def audited(self) -> str | None:
         """What the documents of every tag were last read for; see `CrawlTask.audited`."""
 
@@ -151,4 +155,5 @@ def plan(
             documents=documents.difference(one.digest for one in lacking),
             priority=want.priority,
             lacking=lacking,
+            doubted_at=last.doubted_at,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 
 from tagwatch.crawl.task import CrawlTask, Need, Pattern
 from tagwatch.image.digest import Digest
@@ -19,6 +20,9 @@ __all__ = [
 ]
 
 _MOST_NAMES = 20
+_MANY_TAGS = 10
+BELIEVED_AFTER = timedelta(hours=6)
+"""How long the loss of most tags is doubted: two runs in a row do not make it true."""
 _FOR_A_WHILE = 500
 """From this status on, an answer says that the same may be read another day."""
 
@@ -105,6 +109,25 @@ class Present:
         digests |= {tag: digest for tag, digest in self.task.known.items() if tag in names}
         digests |= {tag: observation.digest for tag, observation in self.seen.items()}
         return TagTable.of(digests)
+
+    def vanished(self, listing: Listing | None) -> frozenset[str]:
+        """Return the tags that are gone, where they are most of a repository and all at once.
+
+        A registry that is being mended or moved may list nothing for a while, and answer 404 to
+        whoever asks. Tags that others took the place of are no such loss, and neither is the only
+        tag of a repository. Empty where the loss has lasted long enough to be believed.
+        """
+        task = self.task
+        if listing is None or listing.scope is Scope.SINCE or listing.gap:
+            return frozenset()
+        lost = task.known.keys() - listing.names - self.seen.keys()
+        half = len(task.known) / 2
+        many = len(lost) >= (_MANY_TAGS if listing.names else 2)
+        if not many or len(lost) <= half or len(listing.names) >= half:
+            return frozenset()
+        since = task.doubted_at
+        is_old = since is not None and task.at - since >= BELIEVED_AFTER
+        return frozenset() if is_old else frozenset(lost)
 
     def is_told(self, listing: Listing | None) -> bool:
         """Return True where the listing holds, and what it says has moved was seen."""

@@ -7,7 +7,7 @@ from tagwatch.errors import InvalidDocumentError, RegistryError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
 
-__all__ = ["cut_off", "refused", "too_many"]
+__all__ = ["cut_off", "refused", "too_many", "vanished"]
 
 
 def too_many(repository: Repository, pattern: Pattern, count: int) -> Failure:
@@ -27,6 +27,17 @@ def cut_off(repository: Repository, gap: str) -> Failure:
         code="cut-off",
         message=f"{repository.host}: the listing of {repository.path!r} is cut short: {gap}",
         hint="the next run lists it again",
+    )
+
+
+def vanished(repository: Repository, lost: int, known: int) -> Failure:
+    """Say that a list lacks most of what was there: that is doubted before it is believed."""
+    return Failure(
+        repository=repository,
+        code="vanished",
+        message=f"{repository.host}: the list of {repository.path!r} lost {lost} of {known} tags "
+        "at once: doubted until the next night",
+        hint="if they were deleted, the next scan, six hours from now or later, says so",
     )
 
 

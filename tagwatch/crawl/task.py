@@ -76,6 +76,8 @@ class CrawlTask:
     """Tags that could not be read when they were asked last, with the status of that answer."""
     swept_from: str | None = None
     """The watermark of a repository that is to be listed whole again."""
+    doubted_at: datetime | None = None
+    """When most of its tags were first missing, where that is doubted since."""
 
     @property
     def audited(self) -> str:

@@ -118,6 +118,7 @@ class RepositorySnapshot:
     `watermark` is what the catalogue wants to be told next time (None: nothing new).
     `unseen`: what the registry does not show to who asks, and how to be shown it.
     `holds`: with NEWEST, tags that are named and not told serve what they served before;
+    `is_doubted`: most tags are missing at once, and not believed to be gone.
     `by_count`: it was read because the count of tags did not add up, so it is no sweep.
     """
 
@@ -141,3 +142,4 @@ class RepositorySnapshot:
     holds: bool = False
     by_count: bool = False
     unseen: str = ""
+    is_doubted: bool = False

@@ -139,12 +139,13 @@ class Reader:
 
         names = (repository.registry, repository.path)
         rows = self._rows(
-            "SELECT watermark, full_at, audited FROM repository WHERE registry = ? AND path = ?",
+            "SELECT watermark, full_at, audited, doubted_at FROM repository "
+            "WHERE registry = ? AND path = ?",
             names,
         )
         if not rows:
             return Known()
-        ((watermark, full_at, audited),) = rows
+        ((watermark, full_at, audited, doubted_at),) = rows
         now = " AND i.n = t.n AND i.ended_at IS NULL AND i.last_seen IS NULL"
         tags = {interval.tag: interval.digest for interval in self._own(repository, now)}
         marked = self._rows(_MARKED, names)
@@ -153,6 +154,7 @@ class Reader:
             watermark=watermark,
             full_at=moment_or_none(full_at),
             audited=audited,
+            doubted_at=moment_or_none(doubted_at),
             listed=frozenset(name for name, at, _ in marked if at and name not in tags),
             failing={name: failed for name, _, failed in marked if failed is not None},
         )

@@ -52,6 +52,7 @@ class Known:
     `audited`: for whom the documents of every tag were read whole; see `CrawlTask.audited`.
     `listed`: tags that are there, and whose digest is not known; `failing`: tags that could not be
     read when they were asked last, with the status of that answer (0: there was none).
+    `doubted_at`: when most tags were first missing at once, where they are not known to be gone.
     """
 
     tags: Mapping[str, Digest] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class Known:
     audited: str | None = None
     listed: frozenset[str] = frozenset()
     failing: Mapping[str, int] = field(default_factory=dict)
+    doubted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

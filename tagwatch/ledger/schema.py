@@ -228,6 +228,13 @@ def v7_names(db: Database) -> None:
     db.execute("PRAGMA user_version = 7")
 
 
+@MIGRATIONS()
+def v8_doubted(db: Database) -> None:
+    """When a list first lacked most of a repository's tags, until that is believed or mended."""
+    db.execute("ALTER TABLE repository ADD COLUMN doubted_at INTEGER")
+    db.execute("PRAGMA user_version = 8")
+
+
 def _rewrite(
     db: Database, table: str, key: str, column: str, upgraded: Callable[[bytes], bytes]
 ) -> None:

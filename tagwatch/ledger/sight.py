@@ -200,6 +200,7 @@ class _Sight:
     def cover(self) -> None:
         """Note until when the open intervals are known to last, and the repository's marks."""
         self._note_audited()
+        self._note_doubt()
         if self.snapshot.watermark == FORGET_WATERMARK:
             sql = "UPDATE repository SET watermark = NULL WHERE id = ?"
             self.connection.execute(sql, (self.home,))
@@ -228,6 +229,18 @@ class _Sight:
         )
         if not is_since and not (self.snapshot.holds and self.snapshot.by_count):
             self._mark("full_at")
+
+    def _note_doubt(self) -> None:
+        """Since when most tags are missing; a list that may be believed ends the doubt."""
+        is_doubted = self.snapshot.is_doubted
+        is_believed = self.was_listed and self.snapshot.names is not None
+        is_believed = is_believed and self.snapshot.scope is not Scope.SINCE
+        if is_doubted or is_believed:
+            self.connection.execute(
+                "UPDATE repository SET doubted_at = iif(?, coalesce(doubted_at, ?), NULL) "
+                "WHERE id = ? AND (? OR doubted_at IS NOT NULL)",
+                (is_doubted, self.at, self.home, is_doubted),
+            )
 
     def _doubtful(self) -> list[_Newest]:
         """What was served before and may not be now: the listing did not tell, nor the tag.

@@ -42,6 +42,7 @@ class Nothing:
     watermark = None
     full_at = None
     audited = None
+    doubted_at = None
     listed: frozenset[str] = frozenset()
     failing: dict[str, int] = {}
 

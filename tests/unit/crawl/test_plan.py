@@ -40,6 +40,7 @@ class Memory:
     audited: str | None = None
     listed: frozenset[str] = frozenset()
     failing: Mapping[str, int] = field(default_factory=dict)
+    doubted_at: datetime | None = None
 
 
 def planned(wants: list[Want], memory: Memory | None = None) -> list[CrawlTask]:
