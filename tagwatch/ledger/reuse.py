@@ -14,10 +14,13 @@ from hashlib import blake2b
 
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.ledger.codec import decode_quickly, micros
 
 __all__ = [
     "drop_outdated",
+    "drop_outdated_patterns",
+    "new_tags",
     "standing",
     "state_of",
     "state_of_bases",
@@ -52,6 +55,13 @@ _STANDING = """
 _DROP = """
   DELETE FROM evidence WHERE source = 'seen' AND at < ?1
     AND (key = ?2 OR (key > ?2 || '@' AND key < ?2 || 'A'))"""
+_KEYS = """
+  SELECT key FROM evidence
+  WHERE source = 'seen' AND at < ?1 AND key > ?2 || ':' AND key < ?2 || ';'"""
+_BODY = "SELECT body FROM evidence WHERE source = 'seen' AND key = ?"
+_TAGS = """
+  SELECT t.name FROM repository r JOIN tag t ON t.repository_id = r.id
+  WHERE r.registry = ? AND r.path = ?"""
 _TOUCH = "UPDATE evidence SET at = ?1 WHERE key = ?2 AND source = 'seen' AND at < ?1"
 
 
@@ -102,3 +112,53 @@ def drop_outdated(
     """
     keys = (Reference(repository=repository, tag=tag).canonical for tag in tags)
     connection.executemany(_DROP, ((micros(at), key) for key in keys))
+
+
+def new_tags(connection: sqlite3.Connection, snapshot: RepositorySnapshot) -> frozenset[str]:
+    """Return the tags of a snapshot that was not stored yet that the ledger knows nothing of."""
+    there = {item.tag for item in snapshot.tags} | (snapshot.names or frozenset())
+    names = (snapshot.repository.registry, snapshot.repository.path)
+    return frozenset(there.difference(name for (name,) in connection.execute(_TAGS, names)))
+
+
+def drop_outdated_patterns(
+    connection: sqlite3.Connection,
+    repository: Repository,
+    changed: Iterable[str],
+    fresh: frozenset[str],
+    at: datetime,
+) -> None:
+    """Drop our own evidence of patterns (`6.2.x`) whose answer may be another since `at`.
+
+    `changed`: tags that moved or are gone, of which those count that a pattern selects; `fresh`:
+    new tags, which count where they may take the place of the tag that was selected. A registry
+    that tells names alone has tags that nobody asked for: they are new each time, and change
+    nothing as long as a better one is known.
+    """
+    from tagwatch.image.selector import is_pattern, parse_selector, select
+    from tagwatch.image.tag_table import TagTable
+
+    changed = frozenset(changed)
+    if not changed and not fresh:
+        return
+    rows = connection.execute(_KEYS, (micros(at), repository.name)).fetchall()
+    keys = [key for (key,) in rows if is_pattern(_selector_in(key, repository))]
+    if not keys:
+        return
+    table = TagTable.of(changed | fresh)
+    for key in keys:
+        selector = parse_selector(_selector_in(key, repository))
+        found = [tag.text for tag in select(selector, table)]
+        if changed.isdisjoint(found) and found:
+            (body,) = connection.execute(_BODY, (key,)).fetchone()
+            chosen = decode_quickly(Evidence, body).resolution.reference
+            before = chosen.tag if chosen is not None else None
+            both = TagTable.of(filter(None, (found[0], before)))
+            found = [] if select(selector, both)[0].text == before else found
+        if found:
+            connection.execute("DELETE FROM evidence WHERE source = 'seen' AND key = ?", (key,))
+
+
+def _selector_in(key: str, repository: Repository) -> str:
+    """Return the selector of an evidence key: what follows the name, without a digest."""
+    return key.removeprefix(f"{repository.name}:").partition("@")[0]

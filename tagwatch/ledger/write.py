@@ -29,7 +29,15 @@ from tagwatch.ledger.memory import store_history
 from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Forgotten, Move, Stored
-from tagwatch.ledger.reuse import drop_outdated, standing, state_of, state_of_bases, touch
+from tagwatch.ledger.reuse import (
+    drop_outdated,
+    drop_outdated_patterns,
+    new_tags,
+    standing,
+    state_of,
+    state_of_bases,
+    touch,
+)
 from tagwatch.ledger.schema import open_upgraded
 from tagwatch.ledger.sight import repository_number, store_snapshot
 from tagwatch.ledger.spool import lines_of
@@ -159,9 +167,11 @@ class Ledger(Reader):
         surfaced: list[tuple[Repository, str]] = []
         with self._transaction() as connection:
             for snapshot in snapshots:
+                fresh = new_tags(connection, snapshot)
                 stored = store_snapshot(connection, run_id, snapshot)
                 changed = [move.tag for move in stored.moves] + [one.tag for one in stored.gone]
                 drop_outdated(connection, snapshot.repository, changed, snapshot.at)
+                drop_outdated_patterns(connection, snapshot.repository, changed, fresh, snapshot.at)
                 moves += stored.moves
                 gone += stored.gone
                 surfaced += stored.surfaced
