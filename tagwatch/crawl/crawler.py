@@ -48,6 +48,7 @@ from tagwatch.registry.interface import (
     Past,
     Registry,
     Relisting,
+    Unlisted,
     WholeLists,
 )
 
@@ -92,6 +93,7 @@ class _Crawl:
     failures: list[Failure] = field(default_factory=list)
     unread: frozenset[str] = frozenset()
     is_doubted: bool = False
+    unlisted_tags: frozenset[str] = frozenset()
     images: ImageReader = field(init=False)
     now: Present = field(init=False)
 
@@ -168,6 +170,8 @@ class _Crawl:
                 unknown -= self.now.hopeless(listing)
                 if listing.scope is Scope.NEWEST:
                     unknown |= vanished  # of what its pages did not reach, nobody said why
+        if listing is not None and listing.names and not listing.gap:
+            self.unlisted_tags = frozenset(unknown - self.now.names(listing))
         await self.ask(unknown)
 
     def unlisted(self, listing: Listing) -> frozenset[str]:
@@ -230,6 +234,8 @@ class _Crawl:
                 return TagObservation(
                     tag=tag, digest=document.digest, media_type=document.media_type
                 )
+        if tag in self.unlisted_tags and isinstance(self.registry, Unlisted):
+            return await self.registry.head_unlisted(self.task.repository, tag)
         return await self.registry.head(self.task.repository, tag)
 
     def patience_with(self, tag: str) -> AbstractContextManager[None]:

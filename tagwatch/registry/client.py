@@ -130,6 +130,10 @@ class RegistryClient:
         """See `Registry.head`."""
         return await self.oci.head(repository, tag_or_digest)
 
+    async def head_unlisted(self, repository: Repository, tag: str) -> TagObservation | None:
+        """See `Unlisted.head_unlisted`."""
+        return await self.oci.head(repository, tag, is_listed=False)
+
     async def manifest(self, repository: Repository, tag_or_digest: str) -> Document:
         """See `Registry.manifest`."""
         return await self.oci.manifest(repository, tag_or_digest)

@@ -26,6 +26,7 @@ __all__ = [
     "Registry",
     "Relisting",
     "RepositoryNames",
+    "Unlisted",
     "WholeLists",
 ]
 
@@ -115,6 +116,14 @@ class PullRoom(Protocol):
 
     def room_for_image(self, pulls: int) -> AbstractAsyncContextManager[None]:
         """Return room to read an image of at most `pulls` manifests. Raises `RegistryError`."""
+
+
+@runtime_checkable
+class Unlisted(Protocol):
+    """A `Registry` that may be told that its list leaves a tag out."""
+
+    async def head_unlisted(self, repository: Repository, tag: str) -> TagObservation | None:
+        """As `Registry.head`, never more than one HEAD where it answers 404: the list agrees."""
 
 
 @runtime_checkable

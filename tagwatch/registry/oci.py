@@ -5,6 +5,7 @@ Answers are verified here: a digest is computed over the bytes, never believed.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Mapping
@@ -94,6 +95,7 @@ class OciClient:
         self._endpoint = Endpoint(transport, authorizer, endpoints)
         self._namespace = namespace
         self._head_works: bool | None = None
+        self._proof = asyncio.Lock()
         self._has_referrers = True
 
     async def endpoint(self) -> str:
@@ -210,8 +212,10 @@ class OciClient:
                 value = await self.authorizer.header(grant)
                 ask = ask.with_authorization(value, self.authorizer.staleness(grant, value))
 
-    async def head(self, repository: Repository, tag_or_digest: str) -> TagObservation | None:
-        """See `Registry.head`."""
+    async def head(
+        self, repository: Repository, tag_or_digest: str, *, is_listed: bool = True
+    ) -> TagObservation | None:
+        """See `Registry.head`, and `Unlisted.head_unlisted` for what is not `is_listed`."""
         reference = _checked(tag_or_digest, self.host)
         if self._head_works is not False:
             answer = await self._manifest_answer("HEAD", repository, reference, "head")
@@ -220,7 +224,7 @@ class OciClient:
                 return TagObservation(
                     tag=reference, digest=digest, media_type=answer.media_type or None
                 )
-            if answer.status == 404 and self._head_works:
+            if answer.status == 404 and (self._head_works or not is_listed):
                 return None
             # A registry that answers HEAD with 404 or without a digest has yet to show that it
             # can: a GET tells, and a tag is not called missing on the word of a broken HEAD.
@@ -228,10 +232,24 @@ class OciClient:
                 self._head_works = False
             elif answer.status not in (200, 404):
                 raise self.transport.refusal(answer, _reading(repository, reference))
+            if answer.status == 404:
+                return await self._prove_absence(repository, reference)
+        return await self._observed(repository, reference)
+
+    async def _prove_absence(self, repository: Repository, reference: str) -> TagObservation | None:
+        """Ask by GET what a HEAD called missing. One at a time: the first proves it for all."""
+        async with self._proof:
+            if self._head_works:
+                return None
+            found = await self._observed(repository, reference)
+            if self._head_works is None:
+                self._head_works = found is None
+            return found
+
+    async def _observed(self, repository: Repository, reference: str) -> TagObservation | None:
         try:
             document = await self.manifest(repository, reference)
         except NotFoundError:
-            self._head_works = self._head_works is not False
             return None
         return TagObservation(tag=reference, digest=document.digest, media_type=document.media_type)
 

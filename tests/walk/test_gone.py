@@ -40,3 +40,25 @@ async def test_a_tag_of_a_repository_that_is_watched_whole(tmp_path: Path, doubl
     ]
     assert told["gone"][0]["digest"] != gone.digest
     assert told["complete"] is True
+
+
+async def test_an_absent_tag_is_asked_again_with_one_head(tmp_path: Path) -> None:
+    """The list says so, too: a GET, which might be a pull, proves nothing more."""
+    place, double = Workplace(tmp_path, {"HOME": str(tmp_path)}), Double()
+    for tag in ("1.0", "1.1", "1.2"):
+        double.warehouse.push("shop/app", tag, index=False)
+    async with double.serving():
+        place.write(
+            "tagwatch.yaml",
+            "database: tagwatch.db\nsources: [Dockerfile]\nreports: {formats: []}\nmax_age: 0s\n"
+            f"registries: {{'{double.host}': {{endpoint: '{double.url}'}}}}\n",
+        )
+        place.write("Dockerfile", f"FROM {double.host}/shop/app:1.1\n")
+        await place.run("scan")
+        del double.warehouse.repositories["shop/app"]["1.1"]
+        double.night()
+        for _ in range(2):
+            done = await place.run("check", "Dockerfile")
+            assert "tag-deleted" in done.out
+            counts = double.night()
+            assert (counts["head"], counts["manifest"]) == (1, 0)

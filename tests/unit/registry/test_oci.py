@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tagwatch.errors import HostileAnswerError, NotFoundError, RegistryError, UnavailableError
@@ -103,6 +105,38 @@ async def test_a_tag_is_missing_only_when_get_says_so_or_head_has_worked() -> No
     ):
         assert await registry.head(repository(server.host), "gone") is None
         assert await registry.head(repository(server.host), "lost") is None
+
+
+async def test_what_a_list_leaves_out_is_missing_where_head_says_so() -> None:
+    async with (
+        scripted(PING, head("gone", status=404), head("1", headers=GOOD)) as server,
+        registry_at(server.url) as registry,
+    ):
+        assert await registry.head_unlisted(repository(server.host), "gone") is None
+        assert await registry.head_unlisted(repository(server.host), "1") is not None
+
+
+async def test_one_get_proves_for_all_that_head_tells_what_is_missing() -> None:
+    """Eight HEADs are under way when the first is answered."""
+    tags = [f"gone-{number}" for number in range(20)]
+    heads = [head(tag, status=404) for tag in tags]
+    async with (
+        scripted(PING, *heads, get("gone-0", status=404)) as server,
+        registry_at(server.url) as registry,
+    ):
+        await registry.oci.endpoint()
+        place = repository(server.host)
+        assert await asyncio.gather(*(registry.head(place, tag) for tag in tags)) == [None] * 20
+
+
+async def test_a_head_that_lies_once_is_not_asked_again() -> None:
+    there = [get(tag, headers=GOOD, body=MANIFEST) for tag in ("1", "2")]
+    async with (
+        scripted(PING, head(status=404), *there) as server,
+        registry_at(server.url) as registry,
+    ):
+        for tag in ("1", "2"):
+            assert await registry.head(repository(server.host), tag) is not None
 
 
 async def test_a_head_that_lies_about_absence_is_found_out() -> None:
