@@ -175,6 +175,8 @@ def fix(
     found = find(placed(paths, site), site.root)
     draft = Draft(site.root, found.files)
     result = _check(found, site, options, draft.instead)
+    # What was just asked for need not be asked for in each round.
+    options = replace(options, asking=replace(options.asking, refresh=False))
     for _ in range(_MAX_ROUNDS):
         also_known = look_up(tags_to_know(result, strategy), site, options.asking).evidence
         if not draft.make(fixes_of(result, strategy, {**result.evidence, **also_known})):

@@ -53,6 +53,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--offline", action="store_true", help="ask no registry; facts come from the ledger"
     )
     parser.add_argument(
+        "--refresh", action="store_true", help="ask the registries, however fresh the ledger is"
+    )
+    parser.add_argument(
         "--max-time",
         type=float,
         default=20.0,
@@ -106,11 +109,14 @@ def run(options: argparse.Namespace) -> int:
     """Audit, mend, print; the exit codes are those of the README, for what is left to do."""
     if options.dry_run and not options.fix:
         raise UsageError("--dry-run shows what --fix would do", hint="add --fix")
+    if options.refresh and options.offline:
+        raise UsageError("--refresh asks the registries that --offline spares", hint="leave one")
     if options.prune and not options.baseline:
         raise UsageError("--prune takes entries out of a baseline", hint="add --baseline FILE")
     baseline = read_baseline_file(options.baseline) if options.baseline else None
     site = open_site(options)
-    asking = Asking(offline=options.offline, max_seconds=options.max_time or None)
+    seconds = options.max_time or None
+    asking = Asking(offline=options.offline, refresh=options.refresh, max_seconds=seconds)
     writes = not asking.offline or site.settings.facts is not None
     if not writes or _can_remember(site.database):
         return _run(site, options, baseline, asking)

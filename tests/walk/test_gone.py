@@ -50,7 +50,7 @@ async def test_an_absent_tag_is_asked_again_with_one_head(tmp_path: Path) -> Non
     async with double.serving():
         place.write(
             "tagwatch.yaml",
-            "database: tagwatch.db\nsources: [Dockerfile]\nreports: {formats: []}\nmax_age: 0s\n"
+            "database: tagwatch.db\nsources: [Dockerfile]\nreports: {formats: []}\n"
             f"registries: {{'{double.host}': {{endpoint: '{double.url}'}}}}\n",
         )
         place.write("Dockerfile", f"FROM {double.host}/shop/app:1.1\n")
@@ -58,7 +58,7 @@ async def test_an_absent_tag_is_asked_again_with_one_head(tmp_path: Path) -> Non
         del double.warehouse.repositories["shop/app"]["1.1"]
         double.night()
         for _ in range(2):
-            done = await place.run("check", "Dockerfile")
+            done = await place.run("check", "--refresh", "Dockerfile")
             assert "tag-deleted" in done.out
             counts = double.night()
             assert (counts["head"], counts["manifest"]) == (1, 0)
