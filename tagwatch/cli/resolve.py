@@ -11,6 +11,7 @@ from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import InvalidReferenceError, UsageError
+from tagwatch.image.snapshot import Remark, RepositorySnapshot
 from tagwatch.source.target import target_of
 from tagwatch.value import replace
 
@@ -36,14 +37,12 @@ def run(options: argparse.Namespace) -> int:
 
     site = open_site(options)
     texts = list(_texts(options.references))
-    unseen: dict[str, None] = {}
-    asking = replace(
-        asking_of(options), progress=lambda snapshot: unseen.update({snapshot.unseen: None})
-    )
-    resolutions = resolve_all(texts, site, asking=asking)
-    for said in filter(None, unseen):
+    read: list[RepositorySnapshot] = []
+    resolutions = resolve_all(texts, site, asking=replace(asking_of(options), progress=read.append))
+    remarks = [remark for snapshot in read for remark in snapshot.remarks]
+    for said in dict.fromkeys(snapshot.unseen for snapshot in read if snapshot.unseen):
         note(f"tagwatch: {said}")
-    answer(_rendered(resolutions, options.format))
+    answer(_rendered(resolutions, remarks, options.format))
     return exit_code(resolutions)
 
 
@@ -73,11 +72,11 @@ def _texts(given: Sequence[str]) -> Iterator[str]:
             yield stripped
 
 
-def _rendered(resolutions: Sequence[Resolution], form: str) -> str:
+def _rendered(resolutions: Sequence[Resolution], remarks: Iterable[Remark], form: str) -> str:
     if form == "json":
         from tagwatch.publish.machine import dump, resolutions_document
 
-        return dump(resolutions_document(resolutions))
+        return dump(resolutions_document(resolutions, remarks))
     from tagwatch.publish.answer import resolutions_text
 
     return resolutions_text(resolutions)

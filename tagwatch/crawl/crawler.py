@@ -93,6 +93,7 @@ class _Crawl:
     failures: list[Failure] = field(default_factory=list)
     unread: frozenset[str] = frozenset()
     is_doubted: bool = False
+    left: frozenset[str] = frozenset()
     unlisted_tags: frozenset[str] = frozenset()
     images: ImageReader = field(init=False)
     now: Present = field(init=False)
@@ -145,6 +146,7 @@ class _Crawl:
         names = self.now.names(listing)
         found = select_tags(task, names, lambda: self.now.table(names))
         self.failures += [too_many(task.repository, *one) for one in found.wider]
+        self.left = found.left
         return found
 
     async def observe(self, selection: Selection, listing: Listing | None) -> None:
@@ -370,6 +372,8 @@ class _Crawl:
             unseen = len((self.task.known.keys() & listing.names) - self.seen.keys())
             if unseen:
                 said += (f"whether {unseen} older tags moved since the last listing was not seen",)
+        if listing is not None and (unasked := self.now.unasked(self.left, listing)):
+            said += (f"the newest tags answered: {unasked} older ones were not asked",)
         return tuple(Remark(repository=self.task.repository, message=text) for text in said)
 
     def snapshot(self, listing: Listing | None) -> RepositorySnapshot:

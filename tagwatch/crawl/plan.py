@@ -89,7 +89,7 @@ def wants_of(targets: Iterable[Target]) -> Iterator[Want]:
         yield Want(
             repository=reference.repository,
             tags=frozenset({tag} if tag is not None and not target.selector else ()),
-            patterns=frozenset(Pattern(selector=text) for text in patterns),
+            patterns=frozenset(Pattern(selector=text, for_one=True) for text in patterns),
             pins=frozenset({reference.digest} if reference.digest else ()),
         )
 

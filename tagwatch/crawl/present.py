@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 _MOST_NAMES = 20
+_MOST_CANDIDATES = 20
 _MANY_TAGS = 10
 BELIEVED_AFTER = timedelta(hours=6)
 """How long the loss of most tags is doubted: two runs in a row do not make it true."""
@@ -129,6 +130,10 @@ class Present:
         is_old = since is not None and task.at - since >= BELIEVED_AFTER
         return frozenset() if is_old else frozenset(lost)
 
+    def unasked(self, tags: Iterable[str], listing: Listing) -> int:
+        """Count those of the tags of which nothing says what they serve now."""
+        return sum(1 for tag in tags if self.digest_now(tag, listing) is None)
+
     def is_told(self, listing: Listing | None) -> bool:
         """Return True where the listing holds, and what it says has moved was seen."""
         if listing is None or not listing.holds:
@@ -140,12 +145,14 @@ class Present:
 class Selection:
     """The tags whose digests are wanted, and those among them whose documents are.
 
-    `wider`: patterns that match more tags than they may, and how many.
+    `wider`: patterns that match more tags than they may, and how many. `left`: tags that a range
+    selects and that need not be asked to say which is its best.
     """
 
     watched: frozenset[str]
     documented: frozenset[str]
     wider: tuple[tuple[Pattern, int], ...] = ()
+    left: frozenset[str] = frozenset()
 
 
 def select_tags(task: CrawlTask, names: Iterable[str], table: Callable[[], TagTable]) -> Selection:
@@ -156,6 +163,7 @@ def select_tags(task: CrawlTask, names: Iterable[str], table: Callable[[], TagTa
     """
     watched, documented = set(task.tags), set(task.tags)
     wider: list[tuple[Pattern, int]] = []
+    left: set[str] = set()
     for pattern in task.patterns:
         selector = parse_selector(pattern.selector)
         every = select_names(selector, filter(pattern.lets_through, names))
@@ -167,8 +175,14 @@ def select_tags(task: CrawlTask, names: Iterable[str], table: Callable[[], TagTa
         found = [tag.text for tag in best if pattern.lets_through(tag.text)]
         if len(found) > pattern.max_tags:
             wider.append((pattern, len(found)))
+        if pattern.for_one and every is None:
+            left.update(found[_MOST_CANDIDATES:])
+            found = found[:_MOST_CANDIDATES]
         watched.update(found[: pattern.max_tags])
         documented.update(found[: 1 if every is None else pattern.max_tags])
     return Selection(
-        watched=frozenset(watched), documented=frozenset(documented), wider=tuple(wider)
+        watched=frozenset(watched),
+        documented=frozenset(documented),
+        wider=tuple(wider),
+        left=frozenset(left - watched),
     )

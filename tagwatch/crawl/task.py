@@ -38,6 +38,8 @@ class Pattern:
     exclude: tuple[str, ...] = ()
     max_tags: int = 20_000
     """So many of the selected tags are read, the best first."""
+    for_one: bool = False
+    """True for a range that is a question for its best tag: a few tags of many answer it."""
 
     def lets_through(self, tag: str) -> bool:
         """Return True where `include` and `exclude` allow the tag."""

@@ -16,7 +16,7 @@ from tagwatch.audit.model.history import Interval
 from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.image.digest import is_digest
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.image.snapshot import Failure, Quota
+from tagwatch.image.snapshot import Failure, Quota, Remark
 from tagwatch.publish.interface import BaseAnswer, PublishContext
 from tagwatch.publish.wording import stamp
 from tagwatch.source.target import Location, Problem, Target
@@ -119,10 +119,7 @@ def _result(result: AuditResult) -> Document:
         ],
         "problems": map(_problem, result.problems),
         "failures": map(_failure, result.failures),
-        "remarks": [
-            {"repository": remark.repository.name, "message": remark.message}
-            for remark in result.remarks
-        ],
+        "remarks": _remarks(result.remarks),
         "requests": {
             host: dict(sorted(kinds.items())) for host, kinds in sorted(result.requests.items())
         },
@@ -131,9 +128,18 @@ def _result(result: AuditResult) -> Document:
     }
 
 
-def resolutions_document(resolutions: Iterable[Resolution]) -> Document:
-    """What `resolve` answers, in the order asked."""
-    return _document(resolutions=[_resolution(resolution) for resolution in resolutions])
+def resolutions_document(
+    resolutions: Iterable[Resolution], remarks: Iterable[Remark] = ()
+) -> Document:
+    """What `resolve` answers, in the order asked; `remarks`: on what was read for it."""
+    return _document(
+        resolutions=[_resolution(resolution) for resolution in resolutions],
+        remarks=_remarks(remarks),
+    )
+
+
+def _remarks(remarks: Iterable[Remark]) -> list[Document]:
+    return [{"repository": one.repository.name, "message": one.message} for one in remarks]
 
 
 def targets_document(targets: Iterable[Target]) -> Document:

@@ -320,6 +320,8 @@ async def test_the_command_says_once_what_is_not_seen(tmp_path: Path) -> None:
             "doctor": ("doctor",),
         }
         done = {name: await house.place.run(*words) for name, words in commands.items()}
+        asked = ("resolve", "mongo:latest", "--refresh", "--format", "json")
+        told = (await house.place.run(*asked)).json["remarks"]
         (house.place.folder / "tagwatch.db").unlink()
         done["check"] = await house.place.run("check", "Dockerfile", "other/Dockerfile")
         house.configure(login=True)
@@ -329,6 +331,9 @@ async def test_the_command_says_once_what_is_not_seen(tmp_path: Path) -> None:
         assert text.count(LOGIN) == 1, f"{name}: {one.out}{one.err}"
         assert "only the 100 newest tags" in text
     assert "mongo:latest  8.2.12" in done["resolve"].out
+    (remark,) = told
+    assert remark["repository"] == "docker.io/library/mongo"
+    assert LOGIN in remark["message"]
     assert not any("`docker login`" in one.out + one.err for one in quiet)
 
 

@@ -193,6 +193,20 @@ async def test_a_range_reads_its_best_tag_only(place: Place) -> None:
     assert place.count("GET shop/app/blobs/") == 1
 
 
+async def test_a_question_for_the_best_of_a_range_asks_a_few_and_says_so(place: Place) -> None:
+    """A watch follows every tag of its range; a question wants to know the best."""
+    for patch in range(25):
+        place.push(f"1.2.{patch}", content=f"{patch}")
+    asked = Pattern(selector="1.2.x", for_one=True)
+    found = await place.crawl(task(patterns=(asked,)))
+    assert "1.2.24" in served(found)
+    assert len(served(found)) == 20
+    told = ["the newest tags answered: 5 older ones were not asked"]
+    assert [remark.message for remark in found.remarks] == told
+    watched = await place.crawl(task(patterns=(replace(asked, for_one=False),)))
+    assert (len(served(watched)), watched.remarks) == (25, ())
+
+
 async def test_everything_is_read_where_every_tag_is_watched(place: Place) -> None:
     digests = {f"v{number}": place.push(f"v{number}", content=f"{number}") for number in range(4)}
     found = await place.crawl(task(patterns=(Pattern(selector="*", exclude=("v3",)),)))
