@@ -120,7 +120,7 @@ class _Crawl:
             return None
         self.seen.update({observation.tag: observation for observation in listing.observations})
         if listing.gap:
-            self.failures.append(cut_off(task.repository, listing.gap))
+            self.failures.append(cut_off(task.repository, listing.gap, lasts=listing.lasts))
         return listing
 
     async def listed_now(self) -> Listing:

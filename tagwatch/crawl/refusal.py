@@ -20,13 +20,16 @@ def too_many(repository: Repository, pattern: Pattern, count: int) -> Failure:
     )
 
 
-def cut_off(repository: Repository, gap: str) -> Failure:
+def cut_off(repository: Repository, gap: str, *, lasts: bool) -> Failure:
     """Say that a listing is not whole: what it leaves out is neither gone nor unchanged."""
+    named = "tags that files or the watch list name are asked one by one"
     return Failure(
         repository=repository,
         code="cut-off",
         message=f"{repository.host}: the listing of {repository.path!r} is cut short: {gap}",
-        hint="the next run lists it again",
+        hint=f"{named}; or name a registry that lists them all, not a group or a proxy of it"
+        if lasts
+        else "the next run lists it again",
     )
 
 

@@ -43,6 +43,7 @@ class Listing:
     `undigested`: listed tags whose digest the catalogue did not give; ask `head` for them.
     `gap`: why the listing is cut short, empty where it is whole; what stands in it is true, of
     anything else it says nothing.
+    `lasts`: the next listing will be cut short there, too.
     `unseen`: what the registry shows nobody like us, and how to be shown it; nothing else is amiss.
     `plain`: the catalogue refused, and the names are the plain tags list's: no digests at all.
     """
@@ -55,6 +56,7 @@ class Listing:
     warnings: tuple[str, ...] = ()
     plain: bool = False
     gap: str = ""
+    lasts: bool = False
     holds: bool = False
     unseen: str = ""
 

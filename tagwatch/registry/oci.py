@@ -6,7 +6,6 @@ Answers are verified here: a digest is computed over the bytes, never believed.
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections.abc import Mapping
 from typing import Literal
@@ -35,7 +34,7 @@ from tagwatch.image.reference import Repository, is_tag
 from tagwatch.image.schema1 import signed_bytes
 from tagwatch.image.snapshot import Document, TagObservation
 from tagwatch.registry.endpoint import Endpoint
-from tagwatch.registry.interface import MAX_BLOB_BYTES
+from tagwatch.registry.interface import MAX_BLOB_BYTES, RepositoryNames
 from tagwatch.registry.login.authorization import Authorizer, Grant, pull_grant
 from tagwatch.registry.request.safety import origin_of
 from tagwatch.registry.request.transport import Answer, Ask, StaleError, Transport
@@ -51,8 +50,6 @@ from tagwatch.registry.wire import (
 from tagwatch.value import dataclass, replace
 
 __all__ = ["OciClient", "TagNames"]
-
-log = logging.getLogger(__name__)
 
 _LIST_BYTES = 32 * 1024 * 1024
 _PAGE_SIZE = 1000  # ECR answers 405 above it, distribution 3.1.0 answers 400
@@ -340,7 +337,7 @@ class OciClient:
         names = frozenset(name for name in listed.entries if name is not None and is_tag(name))
         return TagNames(names=names, dropped=len(listed.entries) - len(names), gap=listed.gap)
 
-    async def repositories(self, prefix: str) -> tuple[Repository, ...]:
+    async def repositories(self, prefix: str) -> RepositoryNames:
         """Repositories whose path starts with `prefix`, by `_catalog`. One GET a page."""
         doing = "listing the repositories"
 
@@ -356,13 +353,12 @@ class OciClient:
                 hint="name the repositories one by one in the watch list",
                 status=error.status,
             ) from error
-        if listed.gap:
-            log.warning("%s: %s: there may be more: %s", self.host, doing, listed.gap)
-        return tuple(
+        found = (
             Repository(registry=self.host, path=path)
             for path in listed.entries
             if path and path.startswith(prefix) and _is_path(path)
         )
+        return RepositoryNames(found, gap=listed.gap)
 
     def _list(self, path: str, grant: Grant, kind: str, doing: str, decoded: Decode) -> NameList:
         async def ask(query: str) -> Answer:

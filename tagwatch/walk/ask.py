@@ -36,7 +36,7 @@ from tagwatch.crawl.plan import PlanSettings, Want, plan, wants_of
 from tagwatch.crawl.task import Need
 from tagwatch.errors import RegistryError
 from tagwatch.image.digest import Digest
-from tagwatch.image.reference import Repository
+from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.snapshot import Failure, Gone, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
@@ -346,7 +346,8 @@ def _cut_off(repository: Repository, gap: str) -> Failure:
         repository=repository,
         code="cut-off",
         message=f"{repository.host}: the list of repositories is cut short: {gap}",
-        hint="log in with `docker login`, or name in the watch list what is missing",
+        hint="name in the watch list what is missing"
+        + (", or log in with `docker login`" if repository.host == DOCKER_HUB else ""),
     )
 
 

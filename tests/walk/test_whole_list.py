@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,44 @@ async def test_no_newest_is_told_where_the_list_may_be_cut(tmp_path: Path) -> No
     assert named.code == 0
     assert "  2.0.0 · sha256:" in named.out
     assert "  remark      1000 names came, as many as were asked for" in doctor.out
+
+
+class CutCatalog(Double):
+    """Sends the first repositories, a thousand at most; two of them are below `team/`."""
+
+    async def api(self, request: web.BaseRequest, parts: Sequence[str]) -> web.Response | None:
+        if list(parts) != ["v2", "_catalog"]:
+            return None
+        names = ["team/a", "team/b", *(f"team-{number}/app" for number in range(2 * SIZE))]
+        size = min(int(request.query.get("n", SIZE)), SIZE)
+        return web.json_response({"repositories": names[:size]})
+
+
+async def test_a_cut_list_of_repositories_or_tags_is_told_with_what_helps(tmp_path: Path) -> None:
+    """The one stood in the log alone; of the other the next run gives the same."""
+    place = Workplace(tmp_path, {"HOME": str(tmp_path)})
+    tags, double = Cut(honest=False), CutCatalog()
+    for path in ("team/a", "team/b"):
+        double.warehouse.push(path, "1.0.0", index=False)
+    async with double.serving(), tags.serving():
+        place.write(
+            "tagwatch.yaml",
+            "database: tagwatch.db\nsources: []\nreports: {formats: []}\n"
+            f"watch: [{{image: '{double.host}/team/*'}}, "
+            f"{{image: '{tags.host}/team/app', tags: ['2.0.0']}}]\nregistries: "
+            f"{{'{double.host}': {{endpoint: '{double.url}'}}, "
+            f"'{tags.host}': {{endpoint: '{tags.url}'}}}}\n",
+        )
+        told = (await place.run("scan", "--format", "json")).json
+        text = await place.run("scan")
+    assert told["complete"] is False
+    failed = {one["repository"]: one for one in told["failures"]}
+    assert {one["code"] for one in failed.values()} == {"cut-off"}
+    listed = failed.pop(f"{tags.host}/team/app")
+    (catalog,) = failed.values()
+    assert catalog["repository"].startswith(f"{double.host}/team")
+    assert "the list of repositories is cut short: 1000 names came" in catalog["message"]
+    assert catalog["hint"] == "name in the watch list what is missing"
+    assert "the listing of 'team/app' is cut short" in listed["message"]
+    assert "the next run" not in listed["hint"]
+    assert "the list of repositories is cut short" in " ".join(text.out.split())

@@ -57,6 +57,7 @@ class PlainList:
             warnings=(warning, *dropped_warning(found.dropped)),
             plain=True,
             gap=found.gap,
+            lasts=bool(found.gap),
         )
 
     async def repositories_after(self, error: RegistryError, prefix: str) -> Collection[Repository]:

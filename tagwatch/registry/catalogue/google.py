@@ -137,6 +137,7 @@ class GoogleCatalogue:
             undigested=frozenset((read.names - read.seen.keys()) | read.twice),
             warnings=dropped_warning(read.dropped),
             gap=gap,
+            lasts=bool(gap),
         )
 
     async def _complete(self, read: _Read, repository: Repository) -> str:

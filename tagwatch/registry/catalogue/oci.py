@@ -37,6 +37,7 @@ class OciCatalogue:
             names=found.names,
             warnings=dropped_warning(found.dropped),
             gap=found.gap,
+            lasts=bool(found.gap),
         )
 
 
