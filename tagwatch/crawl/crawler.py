@@ -8,7 +8,7 @@ most one GET for an index and one manifest and one config GET an audited platfor
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -71,6 +71,7 @@ async def crawl_repository(
     if listing is not None and crawl.now.lacks_digests(listing) and Need.NAMES in task.needs:
         await crawl.name_the_floating(selection.documented, listing)
     await crawl.check_pins()
+    await crawl.read_parts()
     if Need.DOCUMENTS in task.needs:
         await crawl.read_documents(selection.documented, task.pins, listing)
     elif Need.UNNAMED in task.needs:
@@ -89,6 +90,7 @@ class _Crawl:
     asked: set[str] = field(default_factory=set)
     pins: dict[Digest, bool] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    refused: dict[Digest, Failure] = field(default_factory=dict)
     unread: frozenset[str] = frozenset()
     images: ImageReader = field(init=False)
     now: Present = field(init=False)
@@ -290,6 +292,21 @@ class _Crawl:
         if not self.is_over:
             await each(one, sorted(self.task.pins - served))
 
+    async def read_parts(self) -> None:
+        """Read the manifests that are wanted by digest; a refusal is told of each that lacks."""
+
+        async def one(part: tuple[Digest, ...]) -> None:
+            why: Mapping[Digest, RegistryError | InvalidDocumentError]
+            try:
+                why = await self.images.read_part(part)
+            except (RegistryError, InvalidDocumentError) as error:
+                lacking = (digest for digest in part if digest not in self.images.documents)
+                why = dict.fromkeys(lacking, error)
+            for digest, reason in why.items():
+                self.refused[digest] = refused(self.task.repository, reason, None)
+
+        await each(one, sorted(self.task.parts))
+
     def unnamed(
         self, documented: frozenset[str], listing: Listing | None
     ) -> tuple[frozenset[str], frozenset[Digest]]:
@@ -372,6 +389,7 @@ class _Crawl:
             names=listing.names if listing is not None else None,
             asked=frozenset(self.asked),
             documents=self.images.documents,
+            unread=self.refused,
             pins=self.pins,
             complete=not unread,
             failures=tuple(self.failures),

@@ -85,7 +85,9 @@ def compare(
     for side, image in zip(sides, images, strict=True):
         _require(demanded, side, image)
     images = _on_one_platform(sides, images)
-    context = ChangeContext(bases=_bases(site), audited=platforms, platform=platforms[0])
+    context = ChangeContext(
+        bases=_bases(site), audited=platforms, platform=site.policy.defaults.leading
+    )
     return explain_change(*images, tag=new, at=site.at, context=context)
 
 

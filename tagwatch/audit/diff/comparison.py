@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tagwatch.audit.diff.config import ConfigComparison, compare_configs
 from tagwatch.audit.diff.layers import LayerComparison, compare_layers, layers_of
@@ -13,9 +13,19 @@ from tagwatch.audit.reading.stated_version import is_older, stated_version
 from tagwatch.audit.reading.steps import StepComparison, compare_steps, os_release
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.platform import LINUX_AMD64, Platform
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, replace
 
-__all__ = ["ImageComparison", "PlatformComparison", "compare_images", "platform_name"]
+__all__ = [
+    "ImageComparison",
+    "PlatformComparison",
+    "compare_images",
+    "moved_alone",
+    "pairs_of",
+    "platform_name",
+]
+
+Pair = tuple[PlatformImage, PlatformImage]
+"""One platform that two images have, in both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +90,17 @@ class ImageComparison:
         """The platform that stands for the whole image; None where the images share no platform."""
         return self.platforms[0] if self.platforms else None
 
+    @property
+    def alone(self) -> tuple[PlatformComparison, ...]:
+        """The platforms that moved while another of the index did not."""
+        moved = {new.digest for _, new in moved_alone((one.old, one.new) for one in self.platforms)}
+        return tuple(one for one in self.platforms if one.new.digest in moved and not one.is_same)
+
+    def led_by(self, leader: PlatformComparison) -> ImageComparison:
+        """Return the same with `leader` as the platform that stands for the whole image."""
+        others = (one for one in self.platforms if one is not leader)
+        return replace(self, platforms=(leader, *others))
+
 
 def compare_images(old: Image, new: Image, *, platform: Platform | None = None) -> ImageComparison:
     """Compare two images. `platform`: the one that comes first, where both have it."""
@@ -96,6 +117,22 @@ def compare_images(old: Image, new: Image, *, platform: Platform | None = None) 
     )
 
 
+def pairs_of(old: Image, new: Image) -> tuple[Pair, ...]:
+    """Return the platforms that both images have, without comparing them."""
+    return tuple(_pair(old.platforms, new.platforms)[0])
+
+
+def moved_alone(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
+    """Return the pairs that moved, where another pair of the same two images did not.
+
+    That is how tampering with one platform looks. Attestations are no platforms, and what has no
+    partner was added or dropped.
+    """
+    known = [pair for pair in pairs if UNKNOWN_PLATFORM not in (pair[0].platform, pair[1].platform)]
+    moved = tuple(pair for pair in known if pair[0].digest != pair[1].digest)
+    return moved if len(moved) < len(known) else ()
+
+
 def platform_name(platform: Platform) -> str:
     """Return `os/architecture[/variant]`, with the operating system's build where it names one."""
     return f"{platform} {platform.os_version}" if platform.os_version else str(platform)
@@ -103,13 +140,13 @@ def platform_name(platform: Platform) -> str:
 
 def _pair(
     old: Sequence[PlatformImage], new: Sequence[PlatformImage]
-) -> tuple[list[tuple[PlatformImage, PlatformImage]], list[PlatformImage], list[PlatformImage]]:
+) -> tuple[list[Pair], list[PlatformImage], list[PlatformImage]]:
     """Return the pairs of both sides, the old without a partner, and the new without one.
 
     Windows images come once a build (`os.version` 10.0.20348.…). Equal builds are paired first;
     then, where a platform has one image left on either side, those two.
     """
-    pairs: list[tuple[PlatformImage, PlatformImage]] = []
+    pairs: list[Pair] = []
     left, right = list(old), list(new)
     for with_build in (True, False):
         for before in tuple(left):
