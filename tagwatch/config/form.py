@@ -238,9 +238,7 @@ class DefaultsForm(Form, frozen=True):
     platforms: Annotated[list[Text], Meta(description="every image must offer these")] = []
     audited: Annotated[
         Literal["all"] | list[Text],
-        Meta(
-            description="what rules judge and moves are compared on; none: `platforms`, and moves on all"
-        ),
+        Meta(description="what is judged and compared; none: `platforms`, and all that moves"),
     ] = []
     host_os: Literal["linux", "windows", "any"] = "linux"
     cooldown: Annotated[

@@ -11,10 +11,10 @@ is audited was read: so a short quota goes to what matters most.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from tagwatch.audit.diff.comparison import Pair, moved_alone, pairs_of
-from tagwatch.audit.reading.image import UNKNOWN_PLATFORM, read_image
+from tagwatch.audit.reading.image import UNKNOWN_PLATFORM, Image, read_image
 from tagwatch.crawl.plan import Want
 from tagwatch.crawl.task import Need
 from tagwatch.errors import BudgetError, NotFoundError, PullLimitError
@@ -24,11 +24,12 @@ from tagwatch.image.snapshot import Failure, Remark
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
 from tagwatch.value import dataclass, field
-from tagwatch.walk.ask import Answers, Asker
+from tagwatch.walk.ask import Answers, Asker, Patience, open_asker
+from tagwatch.walk.loop import run
 from tagwatch.walk.recall import StoredDocuments
 from tagwatch.walk.site import Site
 
-__all__ = ["read_moved"]
+__all__ = ["read_lone", "read_moved"]
 
 Part = tuple[Digest, ...]
 
@@ -76,6 +77,30 @@ async def read_moved(
     await ask(together)
     answers.remarks += _not_compared(ledger, together, answers.unread)
     return answers
+
+
+def read_lone(sides: Sequence[tuple[Repository | None, Image]], site: Site) -> bool:
+    """Read platforms that differ between two images while another does not; True if any was asked.
+
+    `sides`: each image with the repository that serves it.
+    """
+    (old_home, before), (new_home, after) = sides
+    lone = [pair for pair in moved_alone(pairs_of(before, after)) if _lacks(pair)]
+    if not lone or old_home is None or new_home is None:
+        return False
+    wants = [
+        Want(repository=old_home, parts=frozenset((old.digest,) for old, _ in lone)),
+        Want(repository=new_home, parts=frozenset((new.digest,) for _, new in lone)),
+    ]
+
+    async def ask() -> None:
+        with Ledger.open(site.database) as ledger:
+            run_id = ledger.begin_run("check", site.at)
+            async with open_asker(site, ledger, run_id, patience=Patience()) as asker:
+                await asker.ask(wants, needs=Need.ATTESTATIONS)
+
+    run(ask())
+    return True
 
 
 def _unread_before(ledger: Ledger, moves: Collection[Move]) -> _Parts:

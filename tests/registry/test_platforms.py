@@ -1,25 +1,32 @@
 """Every platform of an index: what moves alone is compared, what moves together where it may be.
 
-Each test is two nights of the real command over a double: a scan, a push, a scan.
+Each test is two nights over a double: a scan, a push, a scan.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tagwatch import open_site
+from tagwatch.api import scan_async
 from tagwatch.image.manifest import OCI_INDEX, OCI_MANIFEST
 from tagwatch.image.platform import Platform
+from tagwatch.publish.interface import PublishContext
+from tagwatch.publish.machine import render
 from tests.image_builder import Built, attest, index, spdx
 from tests.image_builder import run as step
 from tests.official import ARM64, debian, python
 from tests.registry.doubles.hub import HubDouble
 from tests.registry.doubles.warehouse import MORNING, Double, Pushed
+from tests.registry.harness import AT
 from tests.walk.command import Workplace
 
 PATH, VERSION = "library/python", "3.12.3"
@@ -84,10 +91,19 @@ class Nights:
         self.place.write("Dockerfile", f"FROM {self.host}/{PATH}:{tag}\n")
 
     async def scan(self, code: int | None = None) -> Any:
-        """One night; the answer as JSON."""
-        done = await self.place.run("scan", "--format", "json")
-        assert code is None or done.code == code, f"{done.code}: {done.out[:4000]}{done.err}"
+        """One night in this process; what `scan --format json` prints."""
+        at = AT + timedelta(days=len(self.requests))
+        site = open_site(self.place.folder, environment=self.place.environment, at=at)
+        result = (await scan_async(site)).result
+        ended = result.exit_code(site.policy.fail_on, on_unavailable=site.policy.on_unavailable)
+        assert code in (None, ended), [one.message for one in result.findings]
         self.requests.append(dict(self.double.night()))
+        return json.loads(render(result, PublishContext(version="test")))
+
+    async def command(self, code: int) -> Any:
+        """One night by the real command, today."""
+        done = await self.place.run("scan", "--format", "json")
+        assert done.code == code, f"{done.out[:4000]}{done.err}"
         return done.json
 
 
@@ -118,9 +134,9 @@ async def nights(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 async def test_tampering_with_a_platform_that_nobody_audits_is_found(nights: Nights) -> None:
     nights.push(index(AMD, ARM))
-    await nights.scan(code=0)
+    await nights.command(0)
     nights.push(index(AMD, ARM_EVIL))
-    answer = await nights.scan(code=1)
+    answer = await nights.command(1)
     change = moved_to(answer)
     assert (change["verdict"], change["platforms"]) == ("replaced", ["linux/arm64"])
     assert change["diff"]["new"]["platform"] == "linux/arm64", "what it shows is what was done"
@@ -290,3 +306,37 @@ async def test_what_is_no_platform_s_move_costs_and_says_nothing(
     assert told(answer) == []
     free = change == "added" and nights.double.kind != "hub"
     assert nights.requests[1]["manifest"] == 1 + free, "the new index; and what is new, if free"
+
+
+async def test_a_diff_shows_what_one_platform_did_whatever_was_read_before(
+    nights: Nights,
+) -> None:
+    """The finding says to compare the two: a fresh ledger shows the same as that of the scan."""
+    nights.push(index(AMD, ARM), tag="old")
+    nights.push(index(AMD, ARM_EVIL), tag=VERSION)
+    sides = [f"{nights.host}/{PATH}:{tag}" for tag in ("old", VERSION)]
+    fresh = await nights.place.run("diff", *sides, "--format", "json")
+    assert fresh.code == 1, fresh.err
+    assert fresh.json["new"]["platform"] == "linux/arm64"
+    assert len(fresh.json["steps"]["added"]) == 1
+    await nights.scan()
+    again = await nights.place.run("diff", *sides, "--format", "json")
+    assert again.json == fresh.json
+    one = await nights.place.run("diff", *sides, "--platform", "linux/amd64", "--format", "json")
+    assert one.json["new"]["platform"] == "linux/amd64"
+    assert one.json["steps"]["added"] == []
+
+
+async def test_a_diff_is_the_same_before_and_after_a_scan(nights: Nights) -> None:
+    """A scan reads every platform where pulls are free; a diff is of what the policy audits."""
+    nights.push(index(AMD, ARM), tag="old")
+    nights.push(index(AMD_REBUILT, ARM_EVIL), tag=VERSION)
+    sides = [f"{nights.host}/{PATH}:{tag}" for tag in ("old", VERSION)]
+    fresh = await nights.place.run("diff", *sides, "--format", "json")
+    nights.place.write("Dockerfile", "".join(f"FROM {side}\n" for side in sides))
+    await nights.scan()
+    again = await nights.place.run("diff", *sides, "--format", "json")
+    assert [again.json["verdict"], again.json["reason"]] == [
+        fresh.json["verdict"],
+        fresh.json["reason"],
+    ]
