@@ -1,8 +1,10 @@
 """Read what a moved tag serves and served on the platforms that nobody audits, to compare them.
 
-    before     images that were never read    -> their index, the audited platforms of it
-    alone      platforms that moved while another of their index did not: always
-    together   platforms that moved with the audited ones: as far as pulls are left
+    before     what a tag served and no run read: its index
+    alone      platforms that moved while the audited ones did not: always
+    uneven     platforms that moved with those, while another did not: always; and audited ones
+               that were not read before
+    together   platforms that moved with all others: as far as pulls are left
 
 Each step begins when the one before it has ended for every repository, and all of them after what
 is audited was read: so a short quota goes to what matters most.
@@ -68,13 +70,14 @@ async def read_moved(
     async def ask(parts: _Parts) -> None:
         if parts.of and not answers.stopped:
             found = await asker.ask(parts.wants(), needs=needs & Need.ATTESTATIONS)
-            found.failures.clear()  # its registry has answered before this was asked
+            found.failures.clear()  # the repository itself has answered before
+            found.by_repository.clear()
             answers.add(found)
 
     await ask(_unread_before(ledger, moves))
-    alone, together = _moved_platforms(ledger, moves, site)
-    await ask(alone)
-    await ask(together)
+    *always, together = _moved_platforms(ledger, moves, site)
+    for parts in (*always, together):
+        await ask(parts)
     answers.remarks += _not_compared(ledger, together, answers.unread)
     return answers
 
@@ -112,22 +115,25 @@ def _unread_before(ledger: Ledger, moves: Collection[Move]) -> _Parts:
     return parts
 
 
-def _moved_platforms(ledger: Ledger, moves: Iterable[Move], site: Site) -> tuple[_Parts, _Parts]:
-    """Return what to read whatever it costs, and what to read as far as pulls are left."""
-    always, perhaps = _Parts(), _Parts()
-    audited, compared = site.policy.defaults.audited, site.policy.defaults.compared
-    documents = StoredDocuments(ledger)
+def _moved_platforms(ledger: Ledger, moves: Iterable[Move], site: Site) -> tuple[_Parts, ...]:
+    """Return what to read of each of the three kinds; see the top of this file."""
+    alone, uneven, together = _Parts(), _Parts(), _Parts()
+    defaults, documents = site.policy.defaults, StoredDocuments(ledger)
     for move in moves:
         before, after = read_image(move.before, documents), read_image(move.after, documents)
-        pairs = [pair for pair in pairs_of(before, after) if _is_moved(pair)]
-        alone = moved_alone(pairs_of(before, after))
-        for old, new in filter(_lacks, pairs):
-            platform = new.platform
-            if (old, new) in alone or any(map(platform.serves, audited)):
-                always.add(move, (old.digest, new.digest))
-            elif any(map(platform.serves, compared)):
-                perhaps.add(move, (old.digest, new.digest))
-    return always, perhaps
+        pairs = pairs_of(before, after)
+        lone = moved_alone(pairs)
+        moved = [pair for pair in pairs if _is_moved(pair)]
+        audited = [pair for pair in moved if any(map(pair[1].platform.serves, defaults.audited))]
+        for pair in filter(_lacks, moved):
+            part = (pair[0].digest, pair[1].digest)
+            if pair in lone and not audited:
+                alone.add(move, part)
+            elif pair in lone or pair in audited:
+                uneven.add(move, part)
+            elif any(map(pair[1].platform.serves, defaults.compared)):
+                together.add(move, part)
+    return alone, uneven, together
 
 
 def _is_moved(pair: Pair) -> bool:
