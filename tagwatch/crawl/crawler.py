@@ -3,7 +3,8 @@
 Cost with a catalogue: the listing's pages, then nothing for a tag that serves what it served.
 Without one: one request for the names, one HEAD a selected tag; where nobody counts pulls, the GET
 of a tag never seen before stands in for its HEAD. Either way a digest never seen before costs at
-most one GET for an index and one manifest and one config GET an audited platform.
+most one GET for an index and one manifest and one config GET an audited platform; where pulls are
+free, of every platform.
 """
 
 from __future__ import annotations

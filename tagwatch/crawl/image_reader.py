@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from itertools import islice
 from typing import TypeVar
 
 from tagwatch.crawl.task import CrawlTask, Need
@@ -31,6 +32,8 @@ from tagwatch.registry.interface import FreePulls, PullRoom, Registry
 __all__ = ["ImageReader", "Recall", "each", "lacks"]
 
 _MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
+_MOST_PLATFORMS = 64
+"""So many platforms of one index are read; real ones have up to 20, Windows builds included."""
 
 _Item = TypeVar("_Item")
 Recall = Callable[[Digest], Document | None]
@@ -114,7 +117,7 @@ class ImageReader:
 
         Nobody relies on them yet, so what cannot be read is left for the night it moves in.
         """
-        for entry in index.images:
+        for entry in index.images[:_MOST_PLATFORMS]:
             if not (isinstance(self._registry, FreePulls) and self._registry.pulls_are_free):
                 return
             with suppress(RegistryError, InvalidDocumentError):
@@ -197,8 +200,8 @@ def lacks(
 
 def _audited(index: Index, platforms: Iterable[Platform]) -> Iterable[Descriptor]:
     """Return the entries of the audited platforms; the first image where none is offered."""
-    entries = [entry for platform in platforms for entry in index.images_for(platform)]
-    found = {entry.digest: entry for entry in entries}
+    entries = (entry for platform in platforms for entry in index.images_for(platform))
+    found = {entry.digest: entry for entry in islice(entries, _MOST_PLATFORMS)}
     return found.values() or index.images[:1]
 
 

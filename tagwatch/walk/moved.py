@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from tagwatch.audit.diff.comparison import Pair, moved_alone, pairs_of
 from tagwatch.audit.reading.image import UNKNOWN_PLATFORM, Image, read_image
@@ -35,6 +36,8 @@ __all__ = ["read_lone", "read_moved"]
 
 Part = tuple[Digest, ...]
 
+_MOST_PLATFORMS = 64
+"""So many platforms of one move are read; whoever may push can list any number."""
 _SHORT = frozenset({BudgetError.code, PullLimitError.code})
 
 
@@ -122,14 +125,16 @@ def _moved_platforms(ledger: Ledger, moves: Iterable[Move], site: Site) -> tuple
     for move in moves:
         before, after = read_image(move.before, documents), read_image(move.after, documents)
         pairs = pairs_of(before, after)
-        lone = moved_alone(pairs)
+        lone = {new.digest for _, new in moved_alone(pairs)}
         moved = [pair for pair in pairs if _is_moved(pair)]
-        audited = [pair for pair in moved if any(map(pair[1].platform.serves, defaults.audited))]
-        for pair in filter(_lacks, moved):
+        platforms = [new.platform for _, new in moved]
+        audited = any(one.serves(wanted) for one in platforms for wanted in defaults.audited)
+        for pair in islice(filter(_lacks, moved), _MOST_PLATFORMS):
             part = (pair[0].digest, pair[1].digest)
-            if pair in lone and not audited:
+            is_audited = any(map(pair[1].platform.serves, defaults.audited))
+            if part[1] in lone and not audited:
                 alone.add(move, part)
-            elif pair in lone or pair in audited:
+            elif part[1] in lone or is_audited:
                 uneven.add(move, part)
             elif any(map(pair[1].platform.serves, defaults.compared)):
                 together.add(move, part)

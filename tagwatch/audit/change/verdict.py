@@ -151,7 +151,7 @@ def _judge_whole(images: ImageComparison, judged: Mapping[str, _Judgement]) -> _
 
 def _how_alone(name: str, images: ImageComparison) -> str:
     """Return `, which moved while linux/amd64 did not`; "" where every platform moved."""
-    if not any(platform_name(pair.platform) == name for pair in images.alone):
+    if name not in images.alone:
         return ""
     stayed = [platform_name(pair.platform) for pair in images.platforms if pair.is_same]
     more = f" and {len(stayed) - 1} more" if stayed[1:] else ""
@@ -317,7 +317,7 @@ def _versions(
 
     What the caller knows; else what the images state; else the tags that are full versions.
     """
-    if pair is not None and pair in images.alone and (caught_up := _caught_up(pair, images)):
+    if pair is not None and (caught_up := _caught_up(pair, images)):
         return caught_up
     if images.old.version is not None and images.new.version is not None:
         return images.old.version, images.new.version
@@ -334,6 +334,8 @@ def _caught_up(pair: PlatformComparison, images: ImageComparison) -> tuple[str, 
     Publishers build their platforms one after the other: what is known of the whole index is then
     the version that this platform did not have yet. None where it is no such step.
     """
+    if platform_name(pair.platform) not in images.alone:
+        return None
     old = stated_version(pair.old, images.old.reference)
     new = stated_version(pair.new, images.new.reference)
     if old is None or new is None or old.source != new.source or not is_older(old.value, new.value):
@@ -349,7 +351,7 @@ def _is_passed_over(
         return False
     if pair.platform == UNKNOWN_PLATFORM:  # a lone manifest: a chart, or its config was not read
         return False
-    if context.alone and pair in images.alone:
+    if context.alone and platform_name(pair.platform) in images.alone:
         return False
     if context.compared is not None and not any(map(pair.platform.serves, context.compared)):
         return True

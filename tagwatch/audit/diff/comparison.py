@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from tagwatch.audit.diff.config import ConfigComparison, compare_configs
@@ -84,17 +85,13 @@ class ImageComparison:
     dropped: tuple[Platform, ...] = ()
     lagging: tuple[Lagging, ...] = ()
     """Platforms of the new image that are behind its others."""
+    alone: tuple[str, ...] = ()
+    """The names of platforms that moved while another of the index did not."""
 
     @property
     def primary(self) -> PlatformComparison | None:
         """The platform that stands for the whole image; None where the images share no platform."""
         return self.platforms[0] if self.platforms else None
-
-    @property
-    def alone(self) -> tuple[PlatformComparison, ...]:
-        """The platforms that moved while another of the index did not."""
-        moved = {new.digest for _, new in moved_alone((one.old, one.new) for one in self.platforms)}
-        return tuple(one for one in self.platforms if one.new.digest in moved and not one.is_same)
 
     def led_by(self, leader: PlatformComparison) -> ImageComparison:
         """Return the same with `leader` as the platform that stands for the whole image."""
@@ -114,6 +111,7 @@ def compare_images(old: Image, new: Image, *, platform: Platform | None = None) 
         added=tuple(image.platform for image in added),
         dropped=tuple(image.platform for image in dropped),
         lagging=tuple(_lagging(platforms, new)),
+        alone=tuple(platform_name(after.platform) for _, after in moved_alone(pairs)),
     )
 
 
@@ -149,18 +147,27 @@ def _pair(
     pairs: list[Pair] = []
     left, right = list(old), list(new)
     for with_build in (True, False):
-        for before in tuple(left):
-            key = _platform_key(before.platform, with_build=with_build)
-            rivals = [i for i in left if _platform_key(i.platform, with_build=with_build) == key]
-            after = [i for i in right if _platform_key(i.platform, with_build=with_build) == key]
-            if after and (with_build or len(rivals) == len(after) == 1):
-                pairs.append((before, after[0]))
-                left.remove(before)
-                right.remove(after[0])
+        here, there = _grouped(left, with_build=with_build), _grouped(right, with_build=with_build)
+        for key, rivals in here.items():
+            after = there.get(key, [])
+            if with_build or len(rivals) == len(after) == 1:
+                pairs += zip(rivals, after, strict=False)
+        paired = {id(image) for pair in pairs for image in pair}
+        left = [image for image in left if id(image) not in paired]
+        right = [image for image in right if id(image) not in paired]
     # a lone manifest whose config was not read does not tell its platform
     if len(left) == len(right) == 1 and UNKNOWN_PLATFORM in (left[0].platform, right[0].platform):
         pairs, left, right = [*pairs, (left[0], right[0])], [], []
     return pairs, left, right
+
+
+def _grouped(
+    images: Sequence[PlatformImage], *, with_build: bool
+) -> dict[tuple[str, str, str, str], list[PlatformImage]]:
+    groups: defaultdict[tuple[str, str, str, str], list[PlatformImage]] = defaultdict(list)
+    for image in images:
+        groups[_platform_key(image.platform, with_build=with_build)].append(image)
+    return groups
 
 
 def _platform_key(platform: Platform, *, with_build: bool) -> tuple[str, str, str, str]:
