@@ -340,3 +340,17 @@ async def test_a_diff_is_the_same_before_and_after_a_scan(nights: Nights) -> Non
         fresh.json["verdict"],
         fresh.json["reason"],
     ]
+
+
+@pytest.mark.parametrize("first", ["resolve", "check"])
+async def test_what_another_command_saw_first_is_read_when_it_has_moved(
+    nights: Nights, first: str
+) -> None:
+    """`resolve` asks for names alone: what the tag served is read by its digest, night after."""
+    nights.push(index(AMD, ARM))
+    named = {"resolve": f"{nights.host}/{PATH}:{VERSION}", "check": "Dockerfile"}
+    assert (await nights.place.run(first, named[first])).code == 0
+    nights.push(index(AMD, ARM_EVIL))
+    answer = await nights.command(1)
+    assert moved_to(answer)["platforms"] == ["linux/arm64"]
+    assert [severity for severity, _ in told(answer)] == ["error"]
