@@ -120,7 +120,7 @@ FLOORS: dict[str, str] = {
         fix loop need site watch_list work
         ask deliver doctor import_history local_image referrers verdicts
         recall
-        bases remember
+        bases moved remember
         round
         survey
         look_up

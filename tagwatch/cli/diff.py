@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     site = open_site(options)
     platforms = tuple(Platform.parse(text) for text in options.platform)
     if platforms:
-        defaults = replace(site.policy.defaults, platforms=platforms)
+        defaults = replace(site.policy.defaults, platforms=platforms, audited_alone=())
         site = replace(site, policy=replace(site.policy, defaults=defaults))
     asking = replace(asking_of(options), shows=IMAGE_SHOWS)
     change = compare(options.old, options.new, site, asking, demanded=platforms)

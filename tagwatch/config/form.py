@@ -236,6 +236,10 @@ class DefaultsForm(Form, frozen=True):
         "docker.io"
     )
     platforms: Annotated[list[Text], Meta(description="every image must offer these")] = []
+    audited: Annotated[
+        Literal["all"] | list[Text],
+        Meta(description="what is judged and compared; none: `platforms`, and all that moves"),
+    ] = []
     host_os: Literal["linux", "windows", "any"] = "linux"
     cooldown: Annotated[
         Duration, Meta(description="how old a digest must be before it is used")

@@ -162,8 +162,10 @@ class PolicyCheck:
         for index, text in enumerate(plain.get("tags", {}).get("immutable", ())):
             self._checked(("tags", "immutable", index), _regex, text)
         defaults = plain.get("defaults", {})
-        for index, text in enumerate(defaults.get("platforms", ())):
-            self._checked(("defaults", "platforms", index), Platform.parse, text)
+        for key in ("platforms", "audited"):
+            named = defaults.get(key, ())
+            for index, text in enumerate(() if named == "all" else named):
+                self._checked(("defaults", key, index), Platform.parse, text)
         if "registry" in defaults:
             self._checked(("defaults", "registry"), _registry, defaults["registry"])
 

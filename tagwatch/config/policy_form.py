@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from tagwatch.audit.model.finding import Severity
@@ -18,7 +18,7 @@ from tagwatch.audit.model.policy import (
     RuleSettings,
 )
 from tagwatch.config.raw import parse_duration
-from tagwatch.image.platform import Platform
+from tagwatch.image.platform import EVERY_PLATFORM, Platform
 from tagwatch.source.target import Location
 
 TYPE_CHECKING = False
@@ -89,8 +89,15 @@ def _defaults(plain: Mapping[str, Any]) -> Defaults:
         key: parse_duration(plain[key]) for key in ("cooldown", "stale_grace") if key in plain
     }
     return Defaults(
-        platforms=tuple(Platform.parse(text) for text in plain.get("platforms", ())), **values
+        platforms=tuple(map(Platform.parse, plain.get("platforms", ()))),
+        audited_alone=_audited(plain.get("audited", ())),
+        **values,
     )
+
+
+def _audited(plain: str | Sequence[str]) -> tuple[Platform, ...]:
+    """The platforms of `audited: all` or of a list."""
+    return (EVERY_PLATFORM,) if plain == "all" else tuple(map(Platform.parse, plain))
 
 
 def _access(plain: Mapping[str, Any]) -> AccessList:

@@ -3,12 +3,13 @@
 Cost with a catalogue: the listing's pages, then nothing for a tag that serves what it served.
 Without one: one request for the names, one HEAD a selected tag; where nobody counts pulls, the GET
 of a tag never seen before stands in for its HEAD. Either way a digest never seen before costs at
-most one GET for an index and one manifest and one config GET an audited platform.
+most one GET for an index and one manifest and one config GET an audited platform; where pulls are
+free, of every platform.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -72,6 +73,7 @@ async def crawl_repository(
     if listing is not None and crawl.now.lacks_digests(listing) and Need.NAMES in task.needs:
         await crawl.name_the_floating(selection.documented, listing)
     await crawl.check_pins()
+    await crawl.read_parts()
     if Need.DOCUMENTS in task.needs:
         await crawl.read_documents(selection.documented, task.pins, listing)
     elif Need.UNNAMED in task.needs:
@@ -91,6 +93,7 @@ class _Crawl:
     asked: set[str] = field(default_factory=set)
     pins: dict[Digest, bool] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    refused: dict[Digest, Failure] = field(default_factory=dict)
     unread: frozenset[str] = frozenset()
     is_doubted: bool = False
     left: frozenset[str] = frozenset()
@@ -309,6 +312,21 @@ class _Crawl:
         if not self.is_over:
             await each(one, sorted(self.task.pins - served))
 
+    async def read_parts(self) -> None:
+        """Read the manifests that are wanted by digest; a refusal is told of each that lacks."""
+
+        async def one(part: tuple[Digest, ...]) -> None:
+            why: Mapping[Digest, RegistryError | InvalidDocumentError]
+            try:
+                why = await self.images.read_part(part)
+            except (RegistryError, InvalidDocumentError) as error:
+                lacking = (digest for digest in part if digest not in self.images.documents)
+                why = dict.fromkeys(lacking, error)
+            for digest, reason in why.items():
+                self.refused[digest] = refused(self.task.repository, reason, None)
+
+        await each(one, sorted(self.task.parts))
+
     def unnamed(
         self, documented: frozenset[str], listing: Listing | None
     ) -> tuple[frozenset[str], frozenset[Digest]]:
@@ -393,6 +411,7 @@ class _Crawl:
             names=listing.names if listing is not None else None,
             asked=frozenset(self.asked),
             documents=self.images.documents,
+            unread=self.refused,
             pins=self.pins,
             complete=not unread,
             failures=tuple(self.failures),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Container, Iterable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from itertools import islice
 from typing import TypeVar
 
 from tagwatch.crawl.task import CrawlTask, Need
@@ -26,11 +27,13 @@ from tagwatch.image.manifest import (
 )
 from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Document
-from tagwatch.registry.interface import PullRoom, Registry
+from tagwatch.registry.interface import FreePulls, PullRoom, Registry
 
 __all__ = ["ImageReader", "Recall", "each", "lacks"]
 
 _MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
+_MOST_PLATFORMS = 64
+"""So many platforms of one index are read; real ones have up to 20, Windows builds included."""
 
 _Item = TypeVar("_Item")
 Recall = Callable[[Digest], Document | None]
@@ -67,11 +70,32 @@ class ImageReader:
 
     def _room(self, digest: Digest, media_type: str | None) -> AbstractAsyncContextManager[None]:
         """Return room for the pulls that an image may take, where its registry counts them."""
-        if not isinstance(self._registry, PullRoom):
-            return nullcontext()
         platforms = 0 if media_type in MANIFEST_TYPES else len(self._task.platforms) or 1
         entries = 2 * platforms if Need.ATTESTATIONS in self._task.needs else platforms
-        return self._registry.room_for_image((digest not in self.at_hand) + entries)
+        return self._room_for((digest not in self.at_hand) + entries)
+
+    def _room_for(self, pulls: int) -> AbstractAsyncContextManager[None]:
+        if not pulls or not isinstance(self._registry, PullRoom):
+            return nullcontext()
+        return self._registry.room_for_image(pulls)
+
+    async def read_part(self, digests: Iterable[Digest]) -> Mapping[Digest, NotFoundError]:
+        """Read manifests with their configs, once there is room for all; return which are gone.
+
+        An index is read alone. Raises `RegistryError`, `InvalidDocumentError`.
+        """
+        gone: dict[Digest, NotFoundError] = {}
+        lacking = [digest for digest in digests if not self._is_stored(digest)]
+        async with self._room_for(len(lacking)):
+            for digest in lacking:
+                try:
+                    await self._read_platform(digest)
+                except NotFoundError as error:
+                    gone[digest] = error
+        return gone
+
+    def _is_stored(self, digest: Digest) -> bool:
+        return digest in self._task.documents or self._recall(digest) is not None
 
     async def _read(self, digest: Digest) -> None:
         document = await self._manifest(digest)
@@ -83,8 +107,21 @@ class ImageReader:
             return
         for entry in _audited(parsed, self._task.platforms):
             await self._read_platform(entry.digest)
+        if Need.PLATFORMS in self._task.needs:
+            await self._read_others(parsed)
         if Need.ATTESTATIONS in self._task.needs:
             await self._read_attestations(parsed)
+
+    async def _read_others(self, index: Index) -> None:
+        """Read the platforms that nobody audits, as long as pulls are free.
+
+        Nobody relies on them yet, so what cannot be read is left for the night it moves in.
+        """
+        for entry in index.images[:_MOST_PLATFORMS]:
+            if not (isinstance(self._registry, FreePulls) and self._registry.pulls_are_free):
+                return
+            with suppress(RegistryError, InvalidDocumentError):
+                await self._read_platform(entry.digest)
 
     async def _read_platform(self, digest: Digest) -> None:
         """Read a manifest of an index and its config; without the config, keep neither."""
@@ -163,8 +200,8 @@ def lacks(
 
 def _audited(index: Index, platforms: Iterable[Platform]) -> Iterable[Descriptor]:
     """Return the entries of the audited platforms; the first image where none is offered."""
-    entries = [entry for platform in platforms for entry in index.images_for(platform)]
-    found = {entry.digest: entry for entry in entries}
+    entries = (entry for platform in platforms for entry in index.images_for(platform))
+    found = {entry.digest: entry for entry in islice(entries, _MOST_PLATFORMS)}
     return found.values() or index.images[:1]
 
 

@@ -64,6 +64,7 @@ class Want:
     patterns: frozenset[Pattern] = frozenset()
     pins: frozenset[Digest] = frozenset()
     priority: int = 0
+    parts: frozenset[tuple[Digest, ...]] = frozenset()
 
     def __or__(self, other: Want) -> Want:
         """Return both wants of the same repository as one; the more urgent priority counts."""
@@ -72,6 +73,7 @@ class Want:
             tags=self.tags | other.tags,
             patterns=self.patterns | other.patterns,
             pins=self.pins | other.pins,
+            parts=self.parts | other.parts,
             priority=min(self.priority, other.priority),
         )
 
@@ -144,6 +146,7 @@ def plan(
             tags=want.tags,
             patterns=tuple(sorted(want.patterns)),
             pins=want.pins,
+            parts=want.parts,
             needs=settings.needs,
             platforms=settings.platforms,
             known=last.tags,

@@ -27,6 +27,11 @@ class Need(Flag):
     """Attestation manifests and statements, too."""
     UNNAMED = auto()
     """Documents only of images that no other tag names: enough to say what a tag is."""
+    PLATFORMS = auto()
+    """Manifests and configs of every platform of an image, where nobody counts pulls.
+
+    A platform that moves is compared with what it was, which its registry may not keep.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -76,6 +81,8 @@ class CrawlTask:
     """Tags that are known by name alone."""
     failing: Mapping[str, int] = field(default_factory=dict)
     """Tags that could not be read when they were asked last, with the status of that answer."""
+    parts: frozenset[tuple[Digest, ...]] = frozenset()
+    """Manifests to read with their configs; those of one tuple together or not at all."""
     swept_from: str | None = None
     """The watermark of a repository that is to be listed whole again."""
     doubted_at: datetime | None = None

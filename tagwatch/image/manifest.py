@@ -12,7 +12,7 @@ from typing import Any
 
 from tagwatch.errors import InvalidDigestError, InvalidDocumentError
 from tagwatch.image.digest import Digest, parse_digest
-from tagwatch.image.platform import Platform
+from tagwatch.image.platform import EVERY_PLATFORM, Platform
 from tagwatch.value import dataclass, field
 
 __all__ = [
@@ -106,6 +106,8 @@ class Index:
 
         Windows images come once a build of the system (`os.version`), and a host takes its own.
         """
+        if platform == EVERY_PLATFORM:
+            return self.images
         for wanted in _fallbacks(platform):
             builds: dict[str | None, Descriptor] = {}
             for entry in self.images:

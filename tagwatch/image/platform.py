@@ -7,7 +7,7 @@ import re
 from tagwatch.errors import UsageError
 from tagwatch.value import dataclass
 
-__all__ = ["LINUX_AMD64", "Platform"]
+__all__ = ["EVERY_PLATFORM", "LINUX_AMD64", "Platform"]
 
 _ARCHITECTURE_ALIASES = {
     "x86_64": ("amd64", None),
@@ -78,6 +78,8 @@ class Platform:
 
         The operating system's build (`os_version`) is compared only where `wanted` names one.
         """
+        if wanted == EVERY_PLATFORM:
+            return True
         return (
             (self.os, self.architecture, self.variant)
             == (wanted.os, wanted.architecture, wanted.variant)
@@ -85,3 +87,5 @@ class Platform:
 
 
 LINUX_AMD64 = Platform(os="linux", architecture="amd64")
+EVERY_PLATFORM = Platform(os="*", architecture="*")
+"""What stands for all platforms of an image where some are chosen; no text parses to it."""

@@ -111,7 +111,8 @@ class RepositorySnapshot:
 
     `names`: all tag names listed, also those whose digest was not asked (None: no listing was
     made). `asked`: the tags whose digest was asked one by one. `pins`: whether each digest that
-    somebody relies on is still served. `requests` counts requests by kind
+    somebody relies on is still served. `unread`: why digests of `CrawlTask.parts` were not read,
+    which leaves nothing of the repository unread. `requests` counts requests by kind
     (`ping`, `token`, `tags`, `head`, `manifest`, `config`, `catalogue`, …).
     `audited`: for whom documents were read (`CrawlTask.audited`); `is_audited`: no image that a tag
     serves lacks any of them.
@@ -129,6 +130,7 @@ class RepositorySnapshot:
     names: frozenset[str] | None = None
     asked: frozenset[str] = frozenset()
     documents: Mapping[Digest, Document] = field(default_factory=dict)
+    unread: Mapping[Digest, Failure] = field(default_factory=dict)
     pins: Mapping[Digest, bool] = field(default_factory=dict)
     complete: bool = True
     failures: tuple[Failure, ...] = ()

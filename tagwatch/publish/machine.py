@@ -260,6 +260,7 @@ def _change(moved: RepositoryChange) -> Document:
         "at": stamp(change.at),
         "verdict": change.verdict.value,
         "reason": change.reason,
+        "platforms": list(change.platforms),
         "version_before": change.version_before,
         "version_after": change.version_after,
         "diff": diff_document(change),

@@ -48,10 +48,18 @@ class Movement:
 
     @property
     def reason(self) -> str:
-        """Why, without what the step from version to version says already."""
+        """Why, without what the step from version to version says already.
+
+        A platform that took this step alone is named.
+        """
         change = self.change
         step = f"version {change.version_before} to {change.version_after}"
-        return "" if change.reason.endswith(step) else change.reason
+        if not change.reason.endswith(step):
+            return change.reason
+        lone = change.diff.alone if change.diff else ()
+        names = [name for name in change.platforms if name in lone]
+        more = f" and {len(names) - 1} more" if names[1:] else ""
+        return f"only {names[0]}{more}" if names else ""
 
 
 def movements(result: AuditResult) -> tuple[Movement, ...]:

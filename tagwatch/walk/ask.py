@@ -110,6 +110,8 @@ class Answers:
     failures: list[Failure] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
     quotas: dict[str, Quota] = field(default_factory=dict)
+    unread: dict[Digest, Failure] = field(default_factory=dict)
+    """Why parts of images were not read; see `RepositorySnapshot.unread`."""
     requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By host, how many requests of each kind were made."""
     stopped: bool = False
@@ -122,6 +124,7 @@ class Answers:
         self.failures += more.failures
         self.remarks += more.remarks
         self.quotas |= more.quotas
+        self.unread |= more.unread
         hosts = sorted({*self.requests, *more.requests})
         self.requests = {
             host: Counter(self.requests.get(host, {})) + Counter(more.requests.get(host, {}))
@@ -319,6 +322,7 @@ def _keep(answers: Answers, snapshot: RepositorySnapshot) -> None:
     )
     answers.failures += snapshot.failures
     answers.remarks += snapshot.remarks
+    answers.unread |= snapshot.unread
     if snapshot.quota is not None:
         answers.quotas[snapshot.repository.host] = snapshot.quota
 

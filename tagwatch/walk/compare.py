@@ -27,6 +27,7 @@ from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, replace
 from tagwatch.walk.local_image import ENGINE, is_local, read_local
 from tagwatch.walk.look_up import Asking, Lookup, look_up
+from tagwatch.walk.moved import read_lone
 from tagwatch.walk.recall import StoredDocuments, recall_bases
 from tagwatch.walk.referrers import add_referrers
 from tagwatch.walk.site import Site
@@ -65,14 +66,16 @@ def compare(
     """Return the change from one image to the other, with the whole diff.
 
     A side is a reference, `reference@digest`, `reference@2026-03-01` (from the ledger),
-    `oci:path[:name]` or `engine:name`. The platforms that the policy audits are compared; an engine
-    holds only one platform, so beside it only that one. `demanded`: platforms that both must offer.
+    `oci:path[:name]` or `engine:name`. The platforms that the policy audits are compared, and those
+    that differ while another one does not; an engine holds only one platform, so beside it only
+    that one. `demanded`: platforms that both must offer; then no others are compared.
     Raises `UsageError`, `NotFoundError`, `UnavailableError`, `LedgerError`.
     """
     sides = [_side(text, site) for text in (old, new)]
     targets = [side.target for side in sides if side.target is not None]
     facts = look_up(targets, site, asking) if targets else Lookup(evidence={})
     platforms = site.policy.defaults.audited
+    every = not demanded and not any(side.is_local for side in sides)
     images = [_image(side, facts, site, platforms) for side in sides]
     if not asking.offline:
         # Evidence can be young and yet lack documents, where it was read for other platforms or
@@ -81,11 +84,19 @@ def compare(
             look_up(targets, site, replace(asking, refresh=True))
             images = [_image(side, facts, site, platforms) for side in sides]
         homes = [side.repository for side in sides]
+        if every and read_lone(list(zip(homes, images, strict=True)), site):
+            images = [_image(side, facts, site, platforms) for side in sides]
         images = add_referrers(list(zip(homes, images, strict=True)), site)
     for side, image in zip(sides, images, strict=True):
         _require(demanded, side, image)
     images = _on_one_platform(sides, images)
-    context = ChangeContext(bases=_bases(site), audited=platforms, platform=platforms[0])
+    context = ChangeContext(
+        bases=_bases(site),
+        audited=platforms,
+        compared=platforms,
+        alone=every,
+        platform=site.policy.defaults.leading,
+    )
     return explain_change(*images, tag=new, at=site.at, context=context)
 
 

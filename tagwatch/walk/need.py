@@ -34,7 +34,8 @@ def needs_of(policy: Policy, shown: frozenset[Reads] = frozenset()) -> Need:
         Reads.MANIFESTS: Need.DOCUMENTS,
         Reads.CONFIGS: Need.DOCUMENTS,
         Reads.ATTESTATIONS: Need.DOCUMENTS | Need.ATTESTATIONS,
-        Reads.HISTORY: Need.DOCUMENTS,  # a move gets its verdict when both images are compared
+        # a move gets its verdict when both images are compared
+        Reads.HISTORY: Need.DOCUMENTS | Need.PLATFORMS,
     }
     needs = Need.NAMES
     for one in reads_of(policy) | shown:

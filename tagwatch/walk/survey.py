@@ -1,6 +1,7 @@
 """A survey: ask, remember, explain, match, gather. Both walks, check and scan, go through it.
 
     ask        what targets and watches want  -> answers; snapshots  walk.ask, walk.watch_list
+               platforms of what moved                               walk.moved
     remember   what is stored of a repository -> its memory          walk.recall, walk.remember
     explain    moves without a verdict        -> changes             walk.verdicts
     match      an image                       -> its bases           walk.bases, as gather needs it
@@ -116,6 +117,10 @@ async def survey(
         answers.failures += failures
         found = Survey(answers=answers, places=places_of((*order.watches, *watches)))
         moves = _moves_to_explain(ledger, answers, needs)
+        if moves and not answers.stopped:
+            from tagwatch.walk.moved import read_moved  # most nights nothing moves
+
+            answers.add(await read_moved(asker, ledger, moves, site, needs))
         shares = _shares(order.targets, watches, moves, answers)
         first = _begin_round(order, ledger, site, answers, needs)
         waiting = _go_through(shares, first, found)
@@ -205,8 +210,8 @@ def _explain(share: _Share, memory: Memory, this_round: Round, found: Survey) ->
     """Give every move of a repository its verdict, and return the memory that has them."""
     from tagwatch.walk.verdicts import explain_moves  # many runs have nothing to explain
 
-    ledger, bases = this_round.ledger, this_round.bases.index
-    found.changes += explain_moves(ledger, share.moves, memory, bases, this_round.site)
+    ledger, bases, unread = this_round.ledger, this_round.bases.index, found.answers.unread
+    found.changes += explain_moves(ledger, share.moves, memory, bases, this_round.site, unread)
     return recall_past(ledger, memory)
 
 

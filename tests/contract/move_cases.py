@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from tagwatch.audit.model.diff import ConfigDiff, ImageDiff, MapDiff, PlatformDiff, SetDiff, Verdict
+from tagwatch.audit.model.diff import (
+    ConfigDiff,
+    Gap,
+    ImageDiff,
+    MapDiff,
+    PlatformDiff,
+    SetDiff,
+    Verdict,
+)
 from tagwatch.audit.model.policy import (
     ApprovedBase,
     Policy,
 )
+from tagwatch.value import replace
 from tests.audit_case import digest, target
 from tests.contract.rule_case import (
     APP,
@@ -37,6 +46,18 @@ def exposed(added: tuple[str, ...] = (), removed: tuple[str, ...] = ()) -> Image
     return told(config=ConfigDiff(exposed_ports=ports))
 
 
+LONE = ImageDiff(
+    platforms=(
+        PlatformDiff(platform="linux/amd64", config=ConfigDiff()),
+        PlatformDiff(platform="linux/arm64"),
+    ),
+    alone=("linux/arm64",),
+    not_compared=(Gap(what="layers and config of linux/arm64", why="old: it is gone"),),
+)
+"""A platform that moved while another did not, and that was not read."""
+LOOKS = "moving alone is how tampering looks"
+
+
 CASES: dict[str, tuple[Said, ...]] = {
     "tag-replaced": (
         Said(
@@ -56,6 +77,31 @@ CASES: dict[str, tuple[Said, ...]] = {
             targets=(FULL,),
             facts=(moved(FULL, Verdict.UNKNOWN, reason="the old manifest is gone"),),
             expect=speaks("not known: the old manifest is gone", severity=NOTE, unknown=True),
+        ),
+        Said(
+            why="a platform that moved alone and could not be compared, whatever the tag",
+            targets=(SERIES,),
+            facts=(moved(SERIES, Verdict.UNKNOWN, "6.2.24", LONE),),
+            expect=speaks(
+                "linux/arm64 moved while another platform did not",
+                "(old: it is gone)",
+                LOOKS,
+                severity=WARNING,
+                unknown=True,
+            ),
+        ),
+        Said(
+            why="whatever became of the others",
+            targets=(FULL,),
+            facts=(moved(FULL, Verdict.UPGRADED, diff=LONE),),
+            expect=speaks(LOOKS, severity=WARNING, unknown=True),
+        ),
+        Said(
+            why="a platform that moved alone and was compared",
+            targets=(SERIES,),
+            facts=(
+                moved(SERIES, Verdict.REBUILT, "6.2.24", replace(LONE, alone=("linux/amd64",))),
+            ),
         ),
         Said(
             why="an immutable base is never rebuilt",

@@ -146,10 +146,12 @@ def test_every_verdict_has_a_reason_and_a_text(one: Built, other: Built) -> None
 @settings(max_examples=60, deadline=None)
 @given(images(), images())
 def test_a_diff_of_an_older_ledger_says_the_same(one: Built, other: Built) -> None:
-    """There it is the JSON that people are given."""
+    """There it is the JSON that people are given, which never told what moved alone."""
     change = explain(one, other)
     stored = {**json.loads(encode(change)), "diff": diff_document(change)}
-    assert decode(Change, upgraded_change(json.dumps(stored).encode())) == change
+    assert change.diff is not None
+    told = replace(change, diff=replace(change.diff, alone=()))
+    assert decode(Change, upgraded_change(json.dumps(stored).encode())) == told
 
 
 @settings(max_examples=60, deadline=None)

@@ -24,7 +24,8 @@ READING = [name for name in RULES if row(name)["reads"]]
 TEXT = dict.fromkeys(READING, OFF)
 CHECK: frozenset[Reads] = frozenset()
 NAMES, DOCUMENTS = Need.NAMES, Need.NAMES | Need.DOCUMENTS
-EVERYTHING = DOCUMENTS | Need.ATTESTATIONS
+MOVES = DOCUMENTS | Need.PLATFORMS
+EVERYTHING = MOVES | Need.ATTESTATIONS
 
 
 def only(name: str) -> Policy:
@@ -35,17 +36,17 @@ def only(name: str) -> Policy:
 @pytest.mark.parametrize(
     ("policy", "shown", "needs"),
     [
-        (Policy(), CHECK, DOCUMENTS),
-        (Policy(), SCAN_SHOWS, DOCUMENTS),
+        (Policy(), CHECK, MOVES),
+        (Policy(), SCAN_SHOWS, MOVES),
         (Policy(), IMAGE_SHOWS, EVERYTHING),
         (Policy(rules=TEXT), CHECK, NAMES),
-        (Policy(rules=TEXT), SCAN_SHOWS, DOCUMENTS),
-        (Policy(rules=TEXT), IMAGE_SHOWS, EVERYTHING),
+        (Policy(rules=TEXT), SCAN_SHOWS, MOVES),
+        (Policy(rules=TEXT), IMAGE_SHOWS, DOCUMENTS | Need.ATTESTATIONS),
         (Policy(rules={"attestation-missing": ON}), CHECK, EVERYTHING),
         (Policy(rules={"attestation-missing": ON}), SCAN_SHOWS, EVERYTHING),
-        (only("attestation-missing"), CHECK, EVERYTHING),
+        (only("attestation-missing"), CHECK, DOCUMENTS | Need.ATTESTATIONS),
         (only("base-behind"), CHECK, DOCUMENTS),
-        (only("tag-downgraded"), CHECK, DOCUMENTS),
+        (only("tag-downgraded"), CHECK, MOVES),
         (only("user-root"), CHECK, DOCUMENTS),
         (Policy(rules=TEXT, overrides=(Override(paths=("a/*",), rules={"user-root": ON}),)),
          CHECK, DOCUMENTS),

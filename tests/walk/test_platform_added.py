@@ -1,4 +1,7 @@
-"""A platform that the policy names later is read of images that were stored before."""
+"""A platform that the policy names later is read of images that were stored before.
+
+Pulls are counted here: where they are free every platform is read at first sight.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def configure(place: Workplace, double: Double, *platforms: str) -> None:
         "database: tagwatch.db\nreports: {formats: [json]}\n"
         f"policy: {{defaults: {{platforms: [{named}]}}}}\n"
         f"watch:\n  - {{image: 'registry.example/{PATH}'}}\n"
-        f"registries:\n  registry.example: {{endpoint: '{double.url}'}}\n",
+        f"registries:\n  registry.example: {{endpoint: '{double.url}', budget: 1000}}\n",
     )
 
 

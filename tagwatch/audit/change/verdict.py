@@ -50,6 +50,7 @@ _GRAVITY = (
 )
 
 
+_ALARMING = frozenset({Verdict.UNKNOWN, Verdict.DOWNGRADED, Verdict.REPLACED})
 _SOURCE_LABELS = ("org.opencontainers.image.version", "org.opencontainers.image.revision")
 _SHOWN = 40
 """How many characters of a label a reason shows."""
@@ -65,6 +66,10 @@ class ChangeContext:
     """True where the policy says that the tag must not move."""
     audited: tuple[Platform, ...] | None = None
     """The platforms that were to be read (None: all): another that was not read is no gap."""
+    compared: tuple[Platform, ...] | None = None
+    """The platforms that are judged where they were read (None: all)."""
+    alone: bool = False
+    """True where a platform that moved while another did not is judged, read or not."""
     platform: Platform | None = None
     """The platform that comes first in the diff, where both images have it; None: linux/amd64."""
 
@@ -93,8 +98,9 @@ def explain_change(
     judged = {
         platform_name(pair.platform): _judge_platform(pair, images, context)
         for pair in images.platforms
-        if not pair.is_same and not _is_passed_over(pair, context)
+        if not pair.is_same and not _is_passed_over(pair, images, context)
     }
+    images = _led_by_gravest(images, judged)
     whole = _judge_whole(images, judged)
     primary = images.primary
     versions = _versions(primary, images) if primary else (before.version, after.version)
@@ -105,10 +111,21 @@ def explain_change(
         at=at,
         verdict=whole.verdict,
         reason=whole.reason,
+        platforms=tuple(name for name, one in judged.items() if one.verdict is whole.verdict),
         version_before=versions[0],
         version_after=versions[1],
         diff=diff_of(images, {name: judgement.verdict for name, judgement in judged.items()}),
     )
+
+
+def _led_by_gravest(images: ImageComparison, judged: Mapping[str, _Judgement]) -> ImageComparison:
+    """Return the images with the gravest of the platforms that were compared in front."""
+
+    def gravity(pair: PlatformComparison) -> int:
+        found = judged.get(platform_name(pair.platform))
+        return -1 if found is None or pair.config is None else _GRAVITY.index(found.verdict)
+
+    return images.led_by(max(images.platforms, key=gravity)) if judged else images
 
 
 def _judge_whole(images: ImageComparison, judged: Mapping[str, _Judgement]) -> _Judgement:
@@ -127,8 +144,18 @@ def _judge_whole(images: ImageComparison, judged: Mapping[str, _Judgement]) -> _
     if len(images.platforms) > 1 and name:
         alike = sum(judgement.verdict is worst.verdict for judgement in judged.values())
         others = f" and {alike - 1} more" if alike > 1 else ""
-        return replace(worst, reason=f"{name}{others}: {worst.reason}")
+        how = _how_alone(name, images) if worst.verdict in _ALARMING else ""
+        return replace(worst, reason=f"{name}{others}{how}: {worst.reason}")
     return worst
+
+
+def _how_alone(name: str, images: ImageComparison) -> str:
+    """Return `, which moved while linux/amd64 did not`; "" where every platform moved."""
+    if name not in images.alone:
+        return ""
+    stayed = [platform_name(pair.platform) for pair in images.platforms if pair.is_same]
+    more = f" and {len(stayed) - 1} more" if stayed[1:] else ""
+    return f", which moved while {stayed[0]}{more} did not"
 
 
 def _judge_index(images: ImageComparison) -> _Judgement:
@@ -290,6 +317,8 @@ def _versions(
 
     What the caller knows; else what the images state; else the tags that are full versions.
     """
+    if pair is not None and (caught_up := _caught_up(pair, images)):
+        return caught_up
     if images.old.version is not None and images.new.version is not None:
         return images.old.version, images.new.version
     old = stated_version(pair.old, images.old.reference) if pair else None
@@ -299,13 +328,34 @@ def _versions(
     return full_version(images.old.reference), full_version(images.new.reference)
 
 
-def _is_passed_over(pair: PlatformComparison, context: ChangeContext) -> bool:
+def _caught_up(pair: PlatformComparison, images: ImageComparison) -> tuple[str, str] | None:
+    """Return the versions of a platform that came to the version that the index has already.
+
+    Publishers build their platforms one after the other: what is known of the whole index is then
+    the version that this platform did not have yet. None where it is no such step.
+    """
+    if platform_name(pair.platform) not in images.alone:
+        return None
+    old = stated_version(pair.old, images.old.reference)
+    new = stated_version(pair.new, images.new.reference)
+    if old is None or new is None or old.source != new.source or not is_older(old.value, new.value):
+        return None
+    return (old.value, new.value) if new.value == images.new.version else None
+
+
+def _is_passed_over(
+    pair: PlatformComparison, images: ImageComparison, context: ChangeContext
+) -> bool:
     """Return True for a platform that nobody audits and that therefore was not read."""
-    if context.audited is None or not (pair.old.problem or pair.new.problem):
+    if context.audited is None or any(map(pair.platform.serves, context.audited)):
         return False
     if pair.platform == UNKNOWN_PLATFORM:  # a lone manifest: a chart, or its config was not read
         return False
-    return not any(pair.platform.serves(platform) for platform in context.audited)
+    if context.alone and platform_name(pair.platform) in images.alone:
+        return False
+    if context.compared is not None and not any(map(pair.platform.serves, context.compared)):
+        return True
+    return bool(pair.old.problem or pair.new.problem)
 
 
 def _no_platform(images: ImageComparison) -> str:

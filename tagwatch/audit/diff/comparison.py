@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
 from tagwatch.audit.diff.config import ConfigComparison, compare_configs
 from tagwatch.audit.diff.layers import LayerComparison, compare_layers, layers_of
@@ -13,9 +14,19 @@ from tagwatch.audit.reading.stated_version import is_older, stated_version
 from tagwatch.audit.reading.steps import StepComparison, compare_steps, os_release
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.platform import LINUX_AMD64, Platform
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, replace
 
-__all__ = ["ImageComparison", "PlatformComparison", "compare_images", "platform_name"]
+__all__ = [
+    "ImageComparison",
+    "PlatformComparison",
+    "compare_images",
+    "moved_alone",
+    "pairs_of",
+    "platform_name",
+]
+
+Pair = tuple[PlatformImage, PlatformImage]
+"""One platform that two images have, in both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +85,18 @@ class ImageComparison:
     dropped: tuple[Platform, ...] = ()
     lagging: tuple[Lagging, ...] = ()
     """Platforms of the new image that are behind its others."""
+    alone: tuple[str, ...] = ()
+    """The names of platforms that moved while another of the index did not."""
 
     @property
     def primary(self) -> PlatformComparison | None:
         """The platform that stands for the whole image; None where the images share no platform."""
         return self.platforms[0] if self.platforms else None
+
+    def led_by(self, leader: PlatformComparison) -> ImageComparison:
+        """Return the same with `leader` as the platform that stands for the whole image."""
+        others = (one for one in self.platforms if one is not leader)
+        return replace(self, platforms=(leader, *others))
 
 
 def compare_images(old: Image, new: Image, *, platform: Platform | None = None) -> ImageComparison:
@@ -93,7 +111,24 @@ def compare_images(old: Image, new: Image, *, platform: Platform | None = None) 
         added=tuple(image.platform for image in added),
         dropped=tuple(image.platform for image in dropped),
         lagging=tuple(_lagging(platforms, new)),
+        alone=tuple(platform_name(after.platform) for _, after in moved_alone(pairs)),
     )
+
+
+def pairs_of(old: Image, new: Image) -> tuple[Pair, ...]:
+    """Return the platforms that both images have, without comparing them."""
+    return tuple(_pair(old.platforms, new.platforms)[0])
+
+
+def moved_alone(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
+    """Return the pairs that moved, where another pair of the same two images did not.
+
+    That is how tampering with one platform looks. Attestations are no platforms, and what has no
+    partner was added or dropped.
+    """
+    known = [pair for pair in pairs if UNKNOWN_PLATFORM not in (pair[0].platform, pair[1].platform)]
+    moved = tuple(pair for pair in known if pair[0].digest != pair[1].digest)
+    return moved if len(moved) < len(known) else ()
 
 
 def platform_name(platform: Platform) -> str:
@@ -103,27 +138,36 @@ def platform_name(platform: Platform) -> str:
 
 def _pair(
     old: Sequence[PlatformImage], new: Sequence[PlatformImage]
-) -> tuple[list[tuple[PlatformImage, PlatformImage]], list[PlatformImage], list[PlatformImage]]:
+) -> tuple[list[Pair], list[PlatformImage], list[PlatformImage]]:
     """Return the pairs of both sides, the old without a partner, and the new without one.
 
     Windows images come once a build (`os.version` 10.0.20348.…). Equal builds are paired first;
     then, where a platform has one image left on either side, those two.
     """
-    pairs: list[tuple[PlatformImage, PlatformImage]] = []
+    pairs: list[Pair] = []
     left, right = list(old), list(new)
     for with_build in (True, False):
-        for before in tuple(left):
-            key = _platform_key(before.platform, with_build=with_build)
-            rivals = [i for i in left if _platform_key(i.platform, with_build=with_build) == key]
-            after = [i for i in right if _platform_key(i.platform, with_build=with_build) == key]
-            if after and (with_build or len(rivals) == len(after) == 1):
-                pairs.append((before, after[0]))
-                left.remove(before)
-                right.remove(after[0])
+        here, there = _grouped(left, with_build=with_build), _grouped(right, with_build=with_build)
+        for key, rivals in here.items():
+            after = there.get(key, [])
+            if with_build or len(rivals) == len(after) == 1:
+                pairs += zip(rivals, after, strict=False)
+        paired = {id(image) for pair in pairs for image in pair}
+        left = [image for image in left if id(image) not in paired]
+        right = [image for image in right if id(image) not in paired]
     # a lone manifest whose config was not read does not tell its platform
     if len(left) == len(right) == 1 and UNKNOWN_PLATFORM in (left[0].platform, right[0].platform):
         pairs, left, right = [*pairs, (left[0], right[0])], [], []
     return pairs, left, right
+
+
+def _grouped(
+    images: Sequence[PlatformImage], *, with_build: bool
+) -> dict[tuple[str, str, str, str], list[PlatformImage]]:
+    groups: defaultdict[tuple[str, str, str, str], list[PlatformImage]] = defaultdict(list)
+    for image in images:
+        groups[_platform_key(image.platform, with_build=with_build)].append(image)
+    return groups
 
 
 def _platform_key(platform: Platform, *, with_build: bool) -> tuple[str, str, str, str]:

@@ -56,6 +56,7 @@ def diff_of(comparison: ImageComparison, verdicts: Mapping[str, Verdict]) -> Ima
         added=tuple(platform_name(platform) for platform in comparison.added),
         dropped=tuple(platform_name(platform) for platform in comparison.dropped),
         common=len(comparison.platforms),
+        alone=comparison.alone,
         lagging=comparison.lagging,
         not_compared=tuple(_not_compared(comparison)),
     )

@@ -5,7 +5,7 @@ Pure: all that is known comes in as a `Memory`, whose parts may be read lazily.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -28,7 +28,7 @@ from tagwatch.audit.reading.version_evidence import (
 )
 from tagwatch.audit.version.lifecycle import classify
 from tagwatch.audit.version.resolve import resolve_selector
-from tagwatch.image.platform import Platform
+from tagwatch.image.platform import EVERY_PLATFORM, Platform
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.selector import is_pattern
 from tagwatch.image.snapshot import Failure
@@ -47,7 +47,7 @@ def gather(
     target: Target,
     memory: Memory,
     *,
-    platforms: Iterable[Platform],
+    platforms: Collection[Platform],
     bases: Callable[[Image], tuple[BaseMatch, ...]],
     at: datetime,
 ) -> Evidence:
@@ -146,10 +146,12 @@ def _claims(
     return (claim,) if claim else ()
 
 
-def _audited(image: Image | None, platforms: Iterable[Platform]) -> tuple[PlatformImage, ...]:
+def _audited(image: Image | None, platforms: Collection[Platform]) -> tuple[PlatformImage, ...]:
     """Return the platforms to judge: those asked for; the first where none of them is offered."""
     if image is None:
         return ()
+    if EVERY_PLATFORM in platforms:
+        return image.platforms
     found = {one.digest: one for platform in platforms if (one := image.on(platform)) is not None}
     return tuple(found.values()) or image.platforms[:1]
 

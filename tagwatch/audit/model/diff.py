@@ -278,6 +278,8 @@ class ImageDiff:
     dropped: Texts = ()
     common: int = 0
     """How many platforms both have."""
+    alone: Texts = ()
+    """Platforms that moved while another of their index did not: how tampering looks."""
     lagging: tuple[Lagging, ...] = ()
     not_compared: tuple[Gap, ...] = ()
 

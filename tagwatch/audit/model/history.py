@@ -83,3 +83,5 @@ class Change:
     version_after: str | None = None
     diff: ImageDiff | None = None
     """None where the two images were not compared."""
+    platforms: tuple[str, ...] = ()
+    """The platforms whose own verdict is that of the change: those that decided it."""

@@ -13,7 +13,7 @@ from functools import lru_cache
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.glob import match_image, match_path, match_registry, match_tag
 from tagwatch.errors import InvalidReferenceError
-from tagwatch.image.platform import LINUX_AMD64, Platform
+from tagwatch.image.platform import EVERY_PLATFORM, LINUX_AMD64, Platform
 from tagwatch.image.reference import DOCKER_HUB, Reference, Repository
 from tagwatch.source.target import Location
 from tagwatch.value import dataclass, field
@@ -111,6 +111,8 @@ class Defaults:
     """The registry of a name that gives none."""
     platforms: tuple[Platform, ...] = ()
     """The platforms that every image must offer. Where it is empty, none is required."""
+    audited_alone: tuple[Platform, ...] = ()
+    """The platforms that the policy names as audited. Where it is empty, it names none."""
     host_os: str = "linux"
     """`linux`, `windows` or `any`."""
     cooldown: timedelta = timedelta(days=3)
@@ -118,8 +120,24 @@ class Defaults:
 
     @property
     def audited(self) -> tuple[Platform, ...]:
-        """The platforms whose manifests and configs are read; linux/amd64 where none is given."""
-        return self.platforms or (LINUX_AMD64,)
+        """The platforms whose images are read and judged.
+
+        What the policy says; else those that every image must offer; else linux/amd64.
+        """
+        return self.audited_alone or self.platforms or (LINUX_AMD64,)
+
+    @property
+    def compared(self) -> tuple[Platform, ...]:
+        """The platforms whose moves are compared: all, unless the policy says which are audited.
+
+        One that moved while another of its index did not is compared whatever is said here.
+        """
+        return self.audited_alone or (EVERY_PLATFORM,)
+
+    @property
+    def leading(self) -> Platform:
+        """The platform that is shown first of those that are compared."""
+        return LINUX_AMD64 if EVERY_PLATFORM in self.audited else self.audited[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,11 +21,19 @@ from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Document
 from tagwatch.value import dataclass, replace
 
-__all__ = ["UNKNOWN_PLATFORM", "Image", "PlatformImage", "has_unread_attestations", "read_image"]
-__all__ += ["with_attestations"]
+__all__ = [
+    "NOT_READ",
+    "UNKNOWN_PLATFORM",
+    "Image",
+    "PlatformImage",
+    "has_unread_attestations",
+    "read_image",
+    "with_attestations",
+    "with_reasons",
+]
 
 UNKNOWN_PLATFORM = Platform(os="unknown", architecture="unknown")
-_NOT_READ = "was not read"
+NOT_READ = "was not read"
 """The end of a problem that another run may solve; see `PlatformImage.is_unintelligible`."""
 
 
@@ -46,7 +54,7 @@ class PlatformImage:
         """Return True where a document was read but not understood: another run will not help."""
         if self.config is not None or (self.manifest is not None and not self.manifest.is_image):
             return False
-        return not self.problem.endswith(_NOT_READ)
+        return not self.problem.endswith(NOT_READ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +77,7 @@ class Image:
     @property
     def is_unintelligible(self) -> bool:
         """See `PlatformImage.is_unintelligible`; here it is about the manifest or index itself."""
-        return bool(self.problem) and not self.problem.endswith(_NOT_READ)
+        return bool(self.problem) and not self.problem.endswith(NOT_READ)
 
     def on(self, platform: Platform) -> PlatformImage | None:
         """Return the image that serves `platform`, or None.
@@ -117,6 +125,16 @@ def with_attestations(image: Image, found: Mapping[Digest, tuple[Attestation, ..
     return replace(image, platforms=platforms)
 
 
+def with_reasons(image: Image, reasons: Mapping[Digest, str]) -> Image:
+    """Return `image` with what is known of why its parts were not read, by digest."""
+
+    def told(problem: str, digest: Digest) -> str:
+        return reasons.get(digest, problem) if problem else problem
+
+    platforms = (replace(part, problem=told(part.problem, part.digest)) for part in image.platforms)
+    return replace(image, problem=told(image.problem, image.digest), platforms=tuple(platforms))
+
+
 def _read_platform(
     entry: Descriptor, index: Index, documents: Mapping[Digest, Document]
 ) -> PlatformImage:
@@ -155,7 +173,7 @@ def _config(manifest: Manifest, documents: Mapping[Digest, Document]) -> ImageCo
         return f"not an image but {kind[:100]!r}"
     document = documents.get(manifest.config.digest)
     if document is None:
-        return f"the config {_NOT_READ}"
+        return f"the config {NOT_READ}"
     try:
         return parse_image_config(document.raw)
     except InvalidDocumentError as error:
@@ -166,7 +184,7 @@ def _parsed(digest: Digest, documents: Mapping[Digest, Document]) -> Index | Man
     """Return the manifest or index of this digest, or a text that says why there is none."""
     document = documents.get(digest)
     if document is None:
-        return f"the manifest {_NOT_READ}"
+        return f"the manifest {NOT_READ}"
     try:
         return parse_manifest(document.raw, document.media_type)
     except InvalidDocumentError as error:

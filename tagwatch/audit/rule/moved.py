@@ -14,6 +14,7 @@ __all__ = [
     "RECENT",
     "config_of",
     "facts_of",
+    "lone_gaps",
     "moved",
     "primary_of",
     "recent_change",
@@ -60,6 +61,18 @@ def facts_of(change: Change) -> dict[str, str]:
         "version_after": change.version_after,
     }
     return {key: value for key, value in found.items() if value}
+
+
+def lone_gaps(change: Change) -> dict[str, str]:
+    """Return why platforms that moved alone could not be compared, by platform."""
+    diff = change.diff
+    if diff is None or not diff.alone:
+        return {}
+    lacking = {one.platform for one in diff.platforms if one.config is None}
+    reasons: dict[str, str] = {}
+    for gap in diff.not_compared:
+        reasons.setdefault(gap.what.rpartition(" of ")[2], gap.why)
+    return {name: reasons.get(name, "it was not read") for name in diff.alone if name in lacking}
 
 
 def primary_of(change: Change | None) -> PlatformDiff | None:

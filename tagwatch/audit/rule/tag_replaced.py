@@ -1,8 +1,9 @@
 """A tag that names one full version was pushed again with other build steps or configuration.
 
 A routine rebuild (same steps, newer base) is `tag-rebuilt`, not this. Where what moved cannot be
-compared, a note says so: unknown is not harmless. Of a base that the policy calls immutable, any
-other digest is reported.
+compared, a note says so: unknown is not harmless. A platform that moved while another of its index
+did not, and that cannot be compared, is a warning whatever the tag: that is how tampering looks. Of
+a base that the policy calls immutable, any other digest is reported.
 
 Example: `FROM redis:6.2.24`: "redis:6.2.24 moved on 2026-11-21 from sha256:bbbbbbbbbbbb to
 sha256:aaaaaaaaaaaa and is another image: 2 steps differ".
@@ -14,12 +15,19 @@ Source: docker/roadmap issues 85 and 743; distribution-library-image issue 195.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
+from tagwatch.audit.rule.moved import (
+    RECENT,
+    facts_of,
+    lone_gaps,
+    moved,
+    recent_change,
+    recent_until,
+)
 from tagwatch.audit.rule.phrase import instead
 
 __all__ = ["RULE", "check"]
@@ -36,9 +44,13 @@ def check(subject: Subject) -> Iterator[Statement]:
     is_version = evidence.resolution.name == reference.effective_tag != "latest"
     is_immutable = subject.policy.is_immutable(reference)
     message, severity = moved(subject, change), None
+    lone = lone_gaps(change)
     if change.verdict is Verdict.REPLACED:
         message += f" and is another image: {change.reason or 'steps or config differ'}"
         severity = None if is_version or is_immutable else Severity.WARNING
+    elif lone:
+        message += f": {_lone(lone)}"
+        severity = Severity.WARNING
     elif change.verdict is Verdict.UNKNOWN and (is_version or is_immutable):
         message += ", and why is not known" + (f": {change.reason}" if change.reason else "")
         severity = Severity.NOTE
@@ -52,7 +64,17 @@ def check(subject: Subject) -> Iterator[Statement]:
         f"{instead(target, reference.effective_tag, change.before)}",
         severity=severity,
         evidence=facts_of(change),
-        unknown=change.verdict is Verdict.UNKNOWN,
+        unknown=change.verdict is Verdict.UNKNOWN or bool(lone),
+    )
+
+
+def _lone(gaps: Mapping[str, str]) -> str:
+    """Return what is said of platforms that moved alone and could not be compared."""
+    (first, why), *others = gaps.items()
+    more = f" and {len(others)} more" if others else ""
+    return (
+        f"{first}{more} moved while another platform did not, and could not be compared ({why}); "
+        "moving alone is how tampering looks"
     )
 
 

@@ -307,6 +307,10 @@ class Double:
             case ["v2", *path, "blobs", digest]:
                 name = "/".join(path)
                 return self._gate(request, name, "config") or self._blob(digest)
+            case ["v2", *path, "referrers", _]:  # as CNCF distribution: the API is missing
+                return self._gate(request, "/".join(path), "referrers") or _error(
+                    404, "UNSUPPORTED"
+                )
         return None
 
     def _gate(self, request: web.BaseRequest, path: str, kind: str) -> web.Response | None:

