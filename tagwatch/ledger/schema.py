@@ -228,6 +228,26 @@ def v7_names(db: Database) -> None:
     db.execute("PRAGMA user_version = 7")
 
 
+@MIGRATIONS()
+def v8_failing(db: Database) -> None:
+    """Repositories that scans could not read, and for how many nights."""
+    db.execute(
+        """
+        CREATE TABLE failing (
+          project TEXT NOT NULL DEFAULT '',
+          host TEXT NOT NULL,
+          path TEXT NOT NULL,
+          code TEXT NOT NULL,        -- of the failure, the last time
+          since INTEGER NOT NULL,
+          last_at INTEGER NOT NULL,  -- the last scan that it failed in
+          nights INTEGER NOT NULL,   -- days with such scans
+          PRIMARY KEY (project, host, path)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute("PRAGMA user_version = 8")
+
+
 def _rewrite(
     db: Database, table: str, key: str, column: str, upgraded: Callable[[bytes], bytes]
 ) -> None:
