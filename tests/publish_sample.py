@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from tagwatch.audit.model.coverage import Reading, Reason, Remembered, State
+from tagwatch.audit.model.coverage import Coverage, Reading, Reason, Remembered, State
 from tagwatch.audit.model.finding import Finding, Fix, Severity, fingerprint
-from tagwatch.audit.verdict.result import AuditResult, Coverage, Ignored, RepositoryChange
+from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Quota
 from tagwatch.publish.interface import PublishContext, RuleText, RunSummary

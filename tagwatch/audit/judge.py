@@ -370,8 +370,10 @@ def _is_to_tell(evidence: Evidence | None, reading: Reading) -> bool:
     if reading.state is State.UNAVAILABLE or reading.reason in GAPS:
         return True
     # A registry that gave no answer then is no fact of what was read before and is fresh still.
-    failures = evidence.failures if evidence is not None else ()
-    return any(one.tag is not None or reading.reason is None for one in failures)
+    return any(
+        one.tag is not None or one.code == "not-found" or reading.reason is None
+        for one in (evidence.failures if evidence is not None else ())
+    )
 
 
 def _laid_over(rule: Rule, settings: RuleSettings | None) -> RuleSettings:

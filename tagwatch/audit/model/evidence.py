@@ -307,7 +307,7 @@ def _lacks(evidence: Evidence, terms: Terms, *, is_cut_short: bool) -> bool:
 
     `is_cut_short`: something of the image could not be read.
     """
-    if not terms.documents or evidence.resolution.digest is None:
+    if not terms.documents or evidence.resolution.digest is None or _is_absent(evidence):
         return False
     if any(one.code == _BROKEN for one in evidence.failures):
         return False

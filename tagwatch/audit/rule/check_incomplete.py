@@ -86,9 +86,10 @@ def check(subject: RunSubject) -> Iterator[Statement]:
         yield _told_once(outage, subject, _first_place(outage.failures, places))
     for one in subject.unchecked:
         assert one.target.reference is not None
-        repository = one.target.reference.repository
-        if repository not in told:
-            yield _unchecked(one, _failure(one, failures), subject)
+        failure = _failure(one, failures)
+        is_broken = failure is not None and failure.code == _BROKEN  # whatever its registry does
+        if is_broken or one.target.reference.repository not in told:
+            yield _unchecked(one, failure, subject)
     told |= {one.target.reference.repository for one in subject.unchecked if one.target.reference}
     for problem in subject.problems:
         if not problem.skipped:
@@ -103,11 +104,13 @@ def check(subject: RunSubject) -> Iterator[Statement]:
     for failure in subject.failures:
         if failure.repository not in told:
             told.add(failure.repository)
+            is_outage = failure.code not in _ABOUT_ITSELF
+            nights = _nights(subject, (failure,)) if is_outage else None
             yield Statement(
-                message=f"{failure.repository.name} was not read"
-                f"{_duration(_nights(subject, (failure,)))}: {failure.message}",
+                message=f"{failure.repository.name} was not read{_duration(nights)}: "
+                f"{failure.message}",
                 remedy=failure.hint,
-                severity=_severity(subject, (failure,), ()),
+                severity=_severity(subject, nights, ()),
                 location=_first_place((failure,), places),
                 subject=failure.repository.name,
                 evidence={"code": failure.code},
@@ -130,7 +133,7 @@ def _outages(
     whole = {**_in_all_its_tags(subject, unread), **whole_failures(subject.failures)}
     together: dict[tuple[str, bool], list[Failure]] = {}
     for repository, failure in whole.items():
-        if failure.code not in _ABOUT_ITSELF:
+        if failure.code not in _ABOUT_ITSELF or _is_missed(unread.get(repository, ())):
             key = (repository.registry, failure.code in UNASKED)
             together.setdefault(key, []).append(failure)
     told: set[Repository] = set()
@@ -146,6 +149,11 @@ def _outages(
         affected = unread.get(repository, [])
         if repository not in told and len(affected) > 1:
             yield _Outage(failures=(failure,), unchecked=affected, named=1)
+
+
+def _is_missed(unchecked: Iterable[Unchecked]) -> bool:
+    """Return True where a repository was read before: without a login many say "not found"."""
+    return any(one.reading.state is State.REMEMBERED for one in unchecked)
 
 
 def _in_all_its_tags(
@@ -201,7 +209,7 @@ def _told_once(outage: _Outage, subject: RunSubject, place: Location | None) -> 
     return Statement(
         message=message,
         remedy=failure.hint,
-        severity=_severity(subject, outage.failures, outage.unchecked),
+        severity=_severity(subject, nights, outage.unchecked),
         location=place or _START,
         evidence=evidence,
         # its fingerprint stays while files move and nights are counted
@@ -213,7 +221,10 @@ def _told_once(outage: _Outage, subject: RunSubject, place: Location | None) -> 
 def _unchecked(one: Unchecked, failure: Failure | None, subject: RunSubject) -> Statement:
     in_part = is_readable(one.evidence)
     is_gap = one.reading.reason in GAPS
-    of_repository = failure is not None and failure.tag is None
+    # what is not there, or too long a list, was read all the same: that is no outage
+    of_repository = (
+        failure is not None and failure.tag is None and one.reading.state is not State.READ
+    )
     nights = _nights(subject, (failure,)) if failure is not None and of_repository else None
     if failure is not None:
         why, hint = failure.message, failure.hint
@@ -228,7 +239,7 @@ def _unchecked(one: Unchecked, failure: Failure | None, subject: RunSubject) -> 
         was = "not read"
         why += "; it is judged from memory"
     if failure is not None and of_repository and subject.nights is not None:
-        severity = _severity(subject, (failure,), (one,))
+        severity = _severity(subject, nights, (one,))
     else:
         severity = Severity.NOTE if in_part else _quiet(subject)
     return Statement(
@@ -245,7 +256,7 @@ def _unchecked(one: Unchecked, failure: Failure | None, subject: RunSubject) -> 
 
 
 def _severity(
-    subject: RunSubject, failures: Iterable[Failure], unchecked: Sequence[Unchecked]
+    subject: RunSubject, nights: Failing | None, unchecked: Sequence[Unchecked]
 ) -> Severity | None:
     """Return how much an outage asks for attention; None: as the rule's row says.
 
@@ -258,7 +269,6 @@ def _severity(
     if subject.nights is None:
         in_part = unchecked and all(is_readable(one.evidence) for one in unchecked)
         return Severity.NOTE if in_part else None
-    nights = _nights(subject, failures)
     return Severity.ERROR if nights is not None and nights.nights >= _ALARMING else None
 
 

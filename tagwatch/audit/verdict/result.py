@@ -18,7 +18,6 @@ from tagwatch.value import dataclass, field, replace
 __all__ = [
     "UNCHECKED",
     "AuditResult",
-    "Coverage",
     "Ignored",
     "RepositoryChange",
     "Since",

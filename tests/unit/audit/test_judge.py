@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -71,11 +71,15 @@ def test_a_failed_repository_without_a_target_is_said() -> None:
     assert not result.complete
 
 
-def test_facts_read_in_part_are_said() -> None:
+@pytest.mark.parametrize("days", [0, 1])
+def test_facts_read_in_part_are_said(days: int) -> None:
+    """What an earlier run read is remembered; on first sight nothing is."""
     one = target("redis:6.2.24")
-    result = audit([one], [seen(one, failures=(REFUSED,))])
+    first = AT - timedelta(days=days)
+    result = audit([one], [seen(one, failures=(REFUSED,), first_seen=first)])
     assert "in part" in said(result, "check-incomplete")[0].message
-    assert (result.coverage.read, result.coverage.remembered) == (0, 1)
+    coverage = result.coverage
+    assert (coverage.read, coverage.remembered, coverage.unavailable) == (0, days, 1 - days)
     assert not result.complete
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.audit.model.coverage import Reason, Remembered
+from tagwatch.audit.model.coverage import Coverage, Reason, Remembered
 from tagwatch.audit.model.evidence import Basis, Evidence, Resolution, Status
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.verdict.result import AuditResult, Coverage
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.wording import (
