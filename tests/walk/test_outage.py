@@ -135,8 +135,9 @@ async def test_a_check_tells_a_registry_once_and_sarif_only_notes_it(tmp_path: P
         assert text.out.count("check-incomplete") == 1
         assert text.out.splitlines()[-1] == "1 to look at, 60 not checked (incomplete)"
         assert "0 of 60 image references read; 60 unavailable; registry.example denied" in text.err
-        place.write("policy.yaml", "version: 1\non_unavailable: fail\n")
-        failed = await place.run("check", "Dockerfile", "--policy", "policy.yaml")
+        settings = (place.folder / "tagwatch.yaml").read_text()
+        place.write("tagwatch.yaml", f"{settings}policy: {{on_unavailable: fail}}\n")
+        failed = await place.run("check", "Dockerfile")
         assert (text.code, failed.code) == (0, 4)
 
 
