@@ -59,6 +59,7 @@ _ALARMING = {
 }
 _SHOWN_ALIASES = 3
 _SHOWN_HOSTS = 2
+_UNASKED = "the run was stopped before it asked for them"
 _ANSWERS = {
     "denied": "refuses",
     "credential-error": "refuses",
@@ -163,11 +164,10 @@ def _read(covered: Coverage, fresh: Remembered | None, at: datetime) -> str:
 
 def _remembered(one: Remembered, result: AuditResult) -> str:
     since = f" since {date_text(one.since)}" if one.since is not None else ""
-    why = {
-        Reason.OFFLINE: "offline",
-        Reason.STOPPED: "the run was stopped before it asked for them",
-        Reason.REFUSED: _who_refuses(result),
-    }[one.reason]
+    if one.reason is Reason.REFUSED:
+        why = _who_refuses(result)
+    else:
+        why = "offline" if one.reason is Reason.OFFLINE else _UNASKED
     return f"{one.targets} remembered{since} ({why})"
 
 
