@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from tagwatch.api import scan_async as scan_async
     from tagwatch.audit.model.base_match import BaseMatch as BaseMatch
     from tagwatch.audit.model.base_match import BaseVerdict as BaseVerdict
+    from tagwatch.audit.model.coverage import Coverage as Coverage
+    from tagwatch.audit.model.coverage import Reading as Reading
+    from tagwatch.audit.model.coverage import Reason as Reason
+    from tagwatch.audit.model.coverage import Remembered as Remembered
+    from tagwatch.audit.model.coverage import State as State
     from tagwatch.audit.model.diff import ImageDiff as ImageDiff
     from tagwatch.audit.model.diff import Verdict as Verdict
     from tagwatch.audit.model.evidence import Basis as Basis
@@ -44,7 +49,6 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.baseline import read_baseline as read_baseline
     from tagwatch.audit.verdict.fixing import Strategy as Strategy
     from tagwatch.audit.verdict.result import AuditResult as AuditResult
-    from tagwatch.audit.verdict.result import Coverage as Coverage
     from tagwatch.audit.verdict.result import Ignored as Ignored
     from tagwatch.audit.verdict.result import RepositoryChange as RepositoryChange
     from tagwatch.audit.verdict.result import Since as Since
@@ -91,6 +95,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "api": "Asking CheckOptions ScanResult check fix resolve resolve_all scan scan_async",
     "audit.model.base_match": "BaseMatch BaseVerdict",
+    "audit.model.coverage": "Coverage Reading Reason Remembered State",
     "audit.model.diff": "ImageDiff Verdict",
     "audit.model.evidence": "Basis Evidence Newer Resolution Status",
     "audit.model.finding": "Finding Severity",
@@ -99,7 +104,7 @@ _HOMES = {
     "audit.model.policy": "Policy",
     "audit.verdict.baseline": "Baseline read_baseline",
     "audit.verdict.fixing": "Strategy",
-    "audit.verdict.result": "AuditResult Coverage Ignored RepositoryChange Since",
+    "audit.verdict.result": "AuditResult Ignored RepositoryChange Since",
     "config.settings": "Settings",
     "errors": "BudgetError ConfigError CredentialError DeniedError HostileAnswerError "
     "InputError InvalidDigestError InvalidDocumentError InvalidReferenceError "

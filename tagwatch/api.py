@@ -220,7 +220,9 @@ def resolve_all(
     for target in targets:
         known = lookup.evidence.get(evidence_key(target) or "")
         missing = Resolution(input=target.text, status=Status.UNAVAILABLE, note=_NOT_STORED)
-        found.append(replace(known.resolution, input=target.text) if known else missing)
+        if known is not None:
+            resolution = replace(known.resolution, input=target.text, read_at=known.at)
+        found.append(resolution if known is not None else missing)
     return tuple(found)
 
 
@@ -274,6 +276,7 @@ def _check(
         quotas=lookup.quotas,
         facts_from=_facts_from(lookup.evidence),
         complete=not lookup.stopped,
+        offline=options.asking.offline,
     )
     baseline = options.baseline
     if options.diff_base is not None:
@@ -373,7 +376,7 @@ async def scan_async(
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.ask import Patience
     from tagwatch.walk.deliver import alerts_of
-    from tagwatch.walk.survey import Order, survey
+    from tagwatch.walk.survey import Order, count_nights, survey
     from tagwatch.walk.watch_list import immutable_bases
 
     found = sources_from_globs(site.settings.sources, site.root)
@@ -409,6 +412,7 @@ async def scan_async(
                 whole=True,
                 complete=not seen.answers.stopped,
                 watched=seen.places,
+                nights=count_nights(ledger, seen, site.at),
             ),
             site.policy,
             site.knowledge,

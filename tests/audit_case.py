@@ -18,7 +18,8 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Extraction, Field, Instruction, Location, Span, Target
 
-__all__ = ["AT", "audit", "digest", "evidence", "instruction", "only", "said", "target", "unread"]
+__all__ = ["AT", "audit", "digest", "evidence", "instruction", "only", "said", "seen", "target"]
+__all__ += ["unread"]
 
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
@@ -72,6 +73,11 @@ def evidence(
     key = evidence_key(one)
     assert key is not None
     return Evidence(key=key, resolution=Resolution(**{**values, **(resolution or {})}), **more)
+
+
+def seen(one: Target, tag: str | None = None, **more: Any) -> Evidence:
+    """What is known of `one` where this run read all of it."""
+    return evidence(one, tag, **{"at": AT, "documents_read": True, **more})
 
 
 def unread(one: Target, **more: Any) -> Evidence:

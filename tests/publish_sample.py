@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from tagwatch.audit.model.coverage import Coverage, Reading, Reason, Remembered, State
 from tagwatch.audit.model.finding import Finding, Fix, Severity, fingerprint
-from tagwatch.audit.verdict.result import AuditResult, Coverage, Ignored, RepositoryChange
+from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Quota
 from tagwatch.publish.interface import PublishContext, RuleText, RunSummary
@@ -238,7 +239,20 @@ def sample() -> AuditResult:
             ),
         ),
         failures=EVIDENCE[-1].failures,
-        coverage=Coverage(targets=10, read=8, unresolved=1, unavailable=1),
+        coverage=Coverage(
+            targets=10,
+            read=6,
+            unresolved=1,
+            unavailable=1,
+            remembered=2,
+            reasons=(Remembered(reason=Reason.REFUSED, targets=2, since=AT - timedelta(days=2)),),
+        ),
+        readings={
+            EVIDENCE[-1].key: Reading(state=State.UNAVAILABLE),
+            EVIDENCE[0].key: Reading(
+                state=State.REMEMBERED, reason=Reason.REFUSED, since=AT - timedelta(days=2)
+            ),
+        },
         requests={
             "docker.io": {"catalogue": 5, "config": 8, "manifest": 12, "token": 1},
             "ghcr.io": {"manifest": 1, "token": 1},

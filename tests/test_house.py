@@ -94,7 +94,7 @@ FLOORS: dict[str, str] = {
     """,
     "ledger": """
         codec connection old_diff record
-        maintenance outbox reuse schema sight spool timeline
+        failing maintenance outbox reuse schema sight spool timeline
         memory read
         write
     """,

@@ -11,25 +11,43 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from tagwatch.audit.model.evidence import Evidence, SelectedEvidence, evidence_key, is_readable
+from tagwatch.audit.model.coverage import (
+    GAPS,
+    Coverage,
+    Reading,
+    Reason,
+    Remembered,
+    State,
+    Terms,
+    whole_failures,
+)
+from tagwatch.audit.model.evidence import (
+    Evidence,
+    SelectedEvidence,
+    evidence_key,
+    is_readable,
+    reading_of,
+)
 from tagwatch.audit.model.finding import Finding, Severity, fingerprint
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy, RuleSettings
-from tagwatch.audit.rule.catalogue import load_rule, rows_of
+from tagwatch.audit.rule.catalogue import load_rule, reads_of, rows_of
 from tagwatch.audit.rule.interface import (
     FileSubject,
+    Reads,
     Rule,
     RuleScope,
     RunSubject,
     Statement,
     Subject,
+    Unchecked,
 )
 from tagwatch.audit.rule.occasion import occasions
 from tagwatch.audit.verdict.exemption import Exemptions, base_references, charge_to_base
-from tagwatch.audit.verdict.result import AuditResult, Coverage, Ignored, RepositoryChange
+from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.family import RULES
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.image.snapshot import Failure, Gone, Quota, Remark
+from tagwatch.image.snapshot import Failing, Failure, Gone, Quota, Remark
 from tagwatch.source.target import Extraction, Location, Problem, Target, Targets
 from tagwatch.value import dataclass, field
 
@@ -66,6 +84,10 @@ class Case:
     """False where the run was cut short."""
     watched: Mapping[Repository, Location] = field(default_factory=dict)
     """Where the watch list names each repository."""
+    offline: bool = False
+    """True where no registry may be asked."""
+    nights: Mapping[Repository, Failing] | None = None
+    """For how long each repository fails that failed in this scan; None: this is no scan."""
 
 
 def judge(
@@ -88,6 +110,7 @@ def judge(
     )
     coverage = session.coverage
     unread = any(not problem.skipped for problem in session.problems)
+    is_whole = not coverage.unavailable and not any(one.reason in GAPS for one in coverage.reasons)
     return AuditResult(
         at=case.at,
         findings=tuple(sorted(findings, key=_worst_first)),
@@ -100,9 +123,10 @@ def judge(
         remarks=tuple(sorted(case.remarks)),
         gone=tuple(sorted(case.gone)),
         coverage=coverage,
+        readings={key: one for key, one in session.readings.items() if one.state is not State.READ},
         requests=case.requests,
         quotas=case.quotas,
-        complete=case.complete and not (case.failures or coverage.unavailable or unread),
+        complete=case.complete and not (case.failures or unread) and is_whole,
         policy_name=policy.name,
         policy_digest=policy.digest,
         facts_from=case.facts_from,
@@ -148,13 +172,24 @@ class _Session:
         # The settings that count unless an override of the policy names the rule.
         self._everywhere = {rule.id: _laid_over(rule, policy.rules.get(rule.id)) for rule in rules}
         self._overridden = {name for override in policy.overrides for name in override.rules}
-        self._unchecked: list[tuple[Target, Evidence | None]] = []
+        reads = reads_of(policy)
+        self._terms = Terms(
+            at=case.at,
+            documents=bool(reads),
+            attestations=Reads.ATTESTATIONS in reads,
+            audited=policy.defaults.audited,
+            failed=whole_failures(case.failures) if case.failures else {},
+            offline=case.offline,
+        )
+        self._unchecked: list[Unchecked] = []
         self._counts: Counter[str] = Counter()
+        self._since: dict[str, datetime] = {}
         self._said: set[tuple[str, Location | None, str]] = set()
         self.findings: list[Finding] = []
         self.ignored: list[Ignored] = []
         self.targets = Targets(extraction.targets for _, extraction in case.files)
         self.keys: set[str] = set()
+        self.readings: dict[str, Reading] = {}
         self.bases: dict[str, str] = {}
         self.problems: list[Problem] = list(case.problems)
 
@@ -172,11 +207,18 @@ class _Session:
 
     @property
     def coverage(self) -> Coverage:
+        counts = self._counts
         return Coverage(
-            targets=self._counts.total(),
-            read=self._counts["read"],
-            unresolved=self._counts["unresolved"],
-            unavailable=self._counts["unavailable"],
+            targets=sum(counts[state] for state in State),
+            read=counts[State.READ],
+            remembered=counts[State.REMEMBERED],
+            unresolved=counts[State.UNRESOLVED],
+            unavailable=counts[State.UNAVAILABLE],
+            reasons=tuple(
+                Remembered(reason=reason, targets=counts[reason], since=self._since.get(reason))
+                for reason in Reason
+                if counts[reason]
+            ),
         )
 
     def judge_file(self, path: str, extraction: Extraction) -> None:
@@ -214,20 +256,30 @@ class _Session:
         self._exemptions.tried(target, asked)
 
     def _evidence_of(self, target: Target) -> Evidence | None:
-        """Return the target's evidence, and count it as read, unavailable or unresolved."""
-        key = evidence_key(target)
-        if key is None:
-            self._counts["unresolved"] += 1
+        """Return the target's evidence, and count how its image is known."""
+        key, reference = evidence_key(target), target.reference
+        if key is None or reference is None:
+            self._counts[State.UNRESOLVED] += 1
             return None
         evidence = self._case.evidence.get(key)
-        if key not in self.keys and evidence is not None:
-            self.bases |= base_references([evidence])
+        if key not in self.keys:
+            if evidence is not None:
+                self.bases |= base_references([evidence])
+            self.readings[key] = reading_of(evidence, reference.repository, self._terms)
         self.keys.add(key)
-        readable = is_readable(evidence)
-        self._counts["read" if readable else "unavailable"] += 1
-        if not readable or (evidence is not None and evidence.failures):
-            self._unchecked.append((target, evidence))
+        reading = self.readings[key]
+        self._count(reading)
+        if _is_to_tell(evidence, reading):
+            self._unchecked.append(Unchecked(target=target, evidence=evidence, reading=reading))
         return evidence
+
+    def _count(self, reading: Reading) -> None:
+        self._counts[reading.state] += 1
+        if reading.reason is not None:
+            self._counts[reading.reason] += 1
+            if reading.since is not None:
+                before = self._since.get(reading.reason, reading.since)
+                self._since[reading.reason] = min(before, reading.since)
 
     def _judge_by_file(self, rule: Rule, path: str, extraction: Extraction) -> None:
         subject = FileSubject(
@@ -263,6 +315,7 @@ class _Session:
                 failures=self._case.failures,
                 targets=self.targets,
                 watched=self._case.watched,
+                nights=self._case.nights,
                 known_rules=frozenset((*RULES, *self._policy.plugins)),
                 at=self._case.at,
                 knowledge=self._knowledge,
@@ -310,6 +363,17 @@ class _Session:
         ordinal = self._ordinals[first]
         self._ordinals[first] += 1
         return fingerprint(rule, target, ordinal=ordinal, subject=subject) if ordinal else first
+
+
+def _is_to_tell(evidence: Evidence | None, reading: Reading) -> bool:
+    """Return True where a finding says that the image was not read, or only in part."""
+    if reading.state is State.UNAVAILABLE or reading.reason in GAPS:
+        return True
+    # A registry that gave no answer then is no fact of what was read before and is fresh still.
+    return any(
+        one.tag is not None or one.code == "not-found" or reading.reason is None
+        for one in (evidence.failures if evidence is not None else ())
+    )
 
 
 def _laid_over(rule: Rule, settings: RuleSettings | None) -> RuleSettings:

@@ -13,6 +13,7 @@ from tagwatch.value import dataclass, field
 __all__ = [
     "FORGET_WATERMARK",
     "Document",
+    "Failing",
     "Failure",
     "Gone",
     "Quota",
@@ -76,6 +77,14 @@ class Failure:
     tag: str | None = None
     status: int | None = None
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failing:
+    """For how long scans could not read a repository: `nights` are days of scans."""
+
+    since: datetime
+    nights: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -229,9 +229,26 @@ def v7_names(db: Database) -> None:
 
 
 @MIGRATIONS()
-def v8_doubted(db: Database) -> None:
-    """When a list first lacked most of a repository's tags, until that is believed or mended."""
+def v8_unread(db: Database) -> None:
+    """What scans could not read, for how many nights, and since when most tags are missing.
+
+    `doubted_at`: when a list first lacked most of its tags, until that is believed or mended.
+    """
     db.execute("ALTER TABLE repository ADD COLUMN doubted_at INTEGER")
+    db.execute(
+        """
+        CREATE TABLE failing (
+          project TEXT NOT NULL DEFAULT '',
+          host TEXT NOT NULL,
+          path TEXT NOT NULL,
+          code TEXT NOT NULL,        -- of the failure, the last time
+          since INTEGER NOT NULL,
+          last_at INTEGER NOT NULL,  -- the last scan that it failed in
+          nights INTEGER NOT NULL,   -- days with such scans
+          PRIMARY KEY (project, host, path)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
     db.execute("PRAGMA user_version = 8")
 
 

@@ -7,7 +7,7 @@ up to half a minute); readers are never kept waiting.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cache
@@ -21,9 +21,10 @@ from tagwatch.audit.model.history import Change, Interval
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import Document, Gone, RepositorySnapshot
+from tagwatch.image.snapshot import Document, Failing, Gone, RepositorySnapshot
 from tagwatch.ledger.codec import compress, compress_lines, digest_to_bytes, encode, micros
 from tagwatch.ledger.connection import Translated
+from tagwatch.ledger.failing import count_nights
 from tagwatch.ledger.maintenance import forget
 from tagwatch.ledger.memory import store_history
 from tagwatch.ledger.outbox import Outbox
@@ -153,6 +154,13 @@ class Ledger(Reader):
             )
             for alert in alerts:
                 self.outbox.store(connection, alert, result.at)
+
+    def count_nights(
+        self, at: datetime, failing: Mapping[Repository, str], read: Collection[Repository]
+    ) -> Mapping[Repository, Failing]:
+        """See `failing.count_nights`."""
+        with Translated(self.path):
+            return count_nights(self._connection, self._transaction, at, failing, read)
 
     # What a crawl saw
 

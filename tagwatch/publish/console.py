@@ -22,6 +22,7 @@ from tagwatch.publish.wording import (
     remark_sentences,
     since_sentence,
     stamp,
+    untold_failures,
     untold_problems,
     verdict_sentence,
 )
@@ -250,7 +251,7 @@ def _failures(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
     }
     failures = [
         one
-        for one in result.failures
+        for one in untold_failures(result)
         if (one.repository, one.code) not in told
         and not any(finding.message.endswith(one.message) for finding in unchecked)
     ]

@@ -17,6 +17,7 @@ from tagwatch.publish.wording import (
     fix_text,
     one_line,
     remark_sentences,
+    untold_failures,
     untold_problems,
     verdict_sentence,
 )
@@ -46,7 +47,7 @@ def _lines(result: AuditResult, findings: list[Finding]) -> Iterator[str]:
     for problem in untold_problems(result):
         kind = "notice" if problem.skipped else "warning"
         yield _command(kind, problem.location, "tagwatch", problem.message)
-    for failure in result.failures:
+    for failure in untold_failures(result):
         yield f"::warning title=could not be read::{_data(failure_sentence(failure))}"
     for sentence in remark_sentences(result):
         yield f"::notice title=worth knowing::{_data(sentence)}"

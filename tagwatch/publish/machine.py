@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from tagwatch.audit.model.base_match import BaseMatch, MatchedBase
-from tagwatch.audit.model.evidence import Resolution
+from tagwatch.audit.model.coverage import Reading, State
+from tagwatch.audit.model.evidence import Resolution, is_readable
 from tagwatch.audit.model.finding import Finding, Fix
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
@@ -20,6 +21,7 @@ from tagwatch.image.snapshot import Failure, Quota, Remark
 from tagwatch.publish.interface import BaseAnswer, PublishContext
 from tagwatch.publish.wording import stamp
 from tagwatch.source.target import Location, Problem, Target
+from tagwatch.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+_READ = Reading(state=State.READ)
+_UNAVAILABLE = Reading(state=State.UNAVAILABLE)
 suffix = ".json"
 
 
@@ -98,7 +102,7 @@ def result_document(result: AuditResult) -> Document:
 
 def _result(result: AuditResult) -> Document:
     """The same; the items of its lists are made one by one."""
-    resolutions = (result.evidence[key].resolution for key in sorted(result.evidence))
+    resolutions = (_known(key, result) for key in sorted(result.evidence))
     return {
         "schema_version": SCHEMA_VERSION,
         "at": stamp(result.at),
@@ -108,10 +112,15 @@ def _result(result: AuditResult) -> Document:
             "read": result.coverage.read,
             "unresolved": result.coverage.unresolved,
             "unavailable": result.coverage.unavailable,
+            "remembered": result.coverage.remembered,
+            "reasons": [
+                {"reason": one.reason.value, "targets": one.targets, "since": stamp(one.since)}
+                for one in result.coverage.reasons
+            ],
         },
         "findings": map(_finding, result.findings),
         "ignored": map(_ignored, result.ignored),
-        "resolutions": map(_resolution, resolutions),
+        "resolutions": resolutions,
         "changes": map(_change, result.changes),
         "gone": [
             {"repository": one.repository.name, "tag": one.tag, "digest": one.digest}
@@ -229,6 +238,18 @@ def _fix(fix: Fix | None) -> Document | None:
     }
 
 
+def _known(key: str, result: AuditResult) -> Document:
+    """A resolution of a run, with how its image is known."""
+    evidence = result.evidence[key]
+    reading = result.readings.get(key) or (_READ if is_readable(evidence) else _UNAVAILABLE)
+    read_at = reading.since if reading.state is State.REMEMBERED else evidence.at
+    return {
+        **_resolution(replace(evidence.resolution, read_at=read_at)),
+        "state": reading.state.value,
+        "reason": reading.reason.value if reading.reason is not None else None,
+    }
+
+
 def _resolution(resolution: Resolution) -> Document:
     newer = resolution.newer
     document: Document = {
@@ -242,6 +263,7 @@ def _resolution(resolution: Resolution) -> Document:
         "basis": resolution.basis.value,
         "newer": {"patch": newer.patch, "minor": newer.minor, "major": newer.major},
         "supported": resolution.supported,
+        "read_at": stamp(resolution.read_at),
     }
     if resolution.more_aliases:
         document["more_aliases"] = resolution.more_aliases

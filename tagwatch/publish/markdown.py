@@ -18,6 +18,7 @@ from tagwatch.publish.wording import (
     one_line,
     remark_sentences,
     since_sentence,
+    untold_failures,
     verdict_sentence,
 )
 
@@ -111,15 +112,16 @@ def _unread(result: AuditResult) -> Iterator[str]:
         if len(remarks) > _MOST_ROWS:
             yield f"- …and {len(remarks) - _MOST_ROWS} more"
         yield ""
-    if not result.failures and not result.problems:
+    failures = untold_failures(result)
+    if not failures and not result.problems:
         return
     yield "### Not checked"
     yield ""
-    for failure in result.failures[:_MOST_ROWS]:
+    for failure in failures[:_MOST_ROWS]:
         yield f"- {_escaped(failure_sentence(failure))}"
     for problem in result.problems[:_MOST_ROWS]:
         yield f"- {_code(str(problem.location))}: {_escaped(problem.message)}"
-    more = max(len(result.failures) - _MOST_ROWS, 0) + max(len(result.problems) - _MOST_ROWS, 0)
+    more = max(len(failures) - _MOST_ROWS, 0) + max(len(result.problems) - _MOST_ROWS, 0)
     if more:
         yield f"- …and {more} more"
     yield ""

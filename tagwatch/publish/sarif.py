@@ -13,11 +13,18 @@ from typing import Any
 from urllib.parse import quote
 
 from tagwatch.audit.model.finding import Finding, Fix, Severity
-from tagwatch.audit.verdict.result import AuditResult, Ignored
+from tagwatch.audit.verdict.result import AuditResult, Ignored, is_outage
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.interface import PublishContext, RuleText
 from tagwatch.publish.machine import dump
-from tagwatch.publish.wording import advised, failure_sentence, one_line, remark_sentences, stamp
+from tagwatch.publish.wording import (
+    advised,
+    failure_sentence,
+    one_line,
+    remark_sentences,
+    stamp,
+    untold_failures,
+)
 from tagwatch.source.target import Location
 
 __all__ = ["render", "suffix"]
@@ -34,7 +41,10 @@ _SECURITY = {"error": "8.0", "warning": "5.0", "note": "2.0", "off": "0.0"}
 
 def render(result: AuditResult, context: PublishContext) -> str:
     """See `Publisher.render`."""
-    findings = sorted(result.findings, key=lambda finding: -finding.severity.rank)
+    findings = sorted(
+        (finding for finding in result.findings if not is_outage(finding)),
+        key=lambda finding: -finding.severity.rank,
+    )
     shown = findings[:_MOST_RESULTS]
     ignored = result.ignored[: _MOST_RESULTS - len(shown)]
     rules = sorted({finding.rule for finding in (*shown, *(one.finding for one in ignored))})
@@ -170,7 +180,8 @@ def _replacement(edit: Fix) -> dict[str, Any]:
 
 def _invocation(result: AuditResult, left_out: int) -> dict[str, Any]:
     """Whether all was read: what could not be is a notification, so that it is not lost."""
-    notes = [_notification(failure) for failure in result.failures]
+    notes = [_outage(finding) for finding in result.findings if is_outage(finding)]
+    notes += [_notification(failure) for failure in untold_failures(result)]
     notes += [
         {"level": "warning", "message": {"text": _text(f"{problem.location}: {problem.message}")}}
         for problem in result.problems
@@ -187,6 +198,15 @@ def _invocation(result: AuditResult, left_out: int) -> dict[str, Any]:
         "executionSuccessful": result.complete,
         "endTimeUtc": stamp(result.at),
         "toolExecutionNotifications": notes,
+    }
+
+
+def _outage(finding: Finding) -> dict[str, Any]:
+    """A registry that could not be read: no line of a file can mend that."""
+    return {
+        "level": _LEVELS[finding.severity.value],
+        "message": {"text": advised(finding, "", _LONGEST_TEXT)},
+        "associatedRule": {"id": finding.rule},
     }
 
 

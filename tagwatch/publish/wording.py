@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from tagwatch.audit.model.base_match import BaseMatch
+from tagwatch.audit.model.coverage import UNASKED, Coverage, Reason, Remembered
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.evidence import Basis, Evidence, Resolution, Status, evidence_key
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Change
-from tagwatch.audit.verdict.result import UNCHECKED, AuditResult, Since
+from tagwatch.audit.verdict.result import UNCHECKED, AuditResult, Since, is_outage
 from tagwatch.image.digest import short_digest
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Problem
@@ -43,6 +44,7 @@ __all__ = [
     "size_text",
     "stamp",
     "time_text",
+    "untold_failures",
     "untold_problems",
     "verdict_sentence",
     "visible",
@@ -56,6 +58,13 @@ _ALARMING = {
     Verdict.UNKNOWN: Severity.WARNING,
 }
 _SHOWN_ALIASES = 3
+_SHOWN_HOSTS = 2
+_UNASKED = "the run was stopped before it asked for them"
+_ANSWERS = {
+    "denied": "refuses",
+    "credential-error": "refuses",
+    "rate-limited": "limits requests",
+}
 
 
 def verdict_sentence(result: AuditResult) -> str:
@@ -92,6 +101,21 @@ def untold_problems(result: AuditResult) -> tuple[Problem, ...]:
     return tuple(one for one in result.problems if (one.location, one.message) not in told)
 
 
+def untold_failures(result: AuditResult) -> tuple[Failure, ...]:
+    """The failures that no finding about a registry or a repository tells."""
+    told = {
+        (one.evidence["registry"], one.evidence.get("repository"))
+        for one in result.findings
+        if is_outage(one)
+    }
+    return tuple(
+        one
+        for one in result.failures
+        if not {(one.repository.registry, None), (one.repository.registry, one.repository.name)}
+        & told
+    )
+
+
 def since_sentence(since: Since | None, moved: str) -> str:
     """What is different from the run before, in numbers. `moved`: see `movement.tags_moved`."""
     if since is None:
@@ -106,22 +130,65 @@ def since_sentence(since: Since | None, moved: str) -> str:
 
 
 def coverage_sentence(result: AuditResult) -> str:
-    """How many of the images were read, and why the others were not."""
+    """How many of the images were read now, since when others are remembered, and why."""
     covered = result.coverage
-    reasons = Counter(
-        one_line(f"{failure.repository.registry} {failure.code}", 120)
-        for failure in result.failures
-    )
+    told = [one for one in covered.reasons if one.reason is not Reason.FRESH]
+    fresh = next((one for one in covered.reasons if one.reason is Reason.FRESH), None)
     parts = [
+        *(_remembered(one, result) for one in told),
         count(covered.unresolved, "reference") + " with unknown variables"
         if covered.unresolved
         else "",
         f"{covered.unavailable} unavailable" if covered.unavailable else "",
     ]
-    refused = ", ".join(f"{name} ×{number}" for name, number in sorted(reasons.items()))  # noqa: RUF001  # a real multiplication sign
-    tail = "; ".join([part for part in parts if part] + ([refused] if refused else []))
-    said = f"{covered.read} of {count(covered.targets, 'image reference')} read"
-    return said + (f"; {tail}" if tail else "")
+    if not any(one.reason is Reason.REFUSED for one in told):
+        parts.append(_refusals(result))
+    tail = [part for part in parts if part]
+    return "; ".join([_read(covered, fresh, result.at), *tail])
+
+
+def _read(covered: Coverage, fresh: Remembered | None, at: datetime) -> str:
+    """How many images were read now; those that need not be asked again say when that was."""
+    number = f"{covered.read} of {count(covered.targets, 'image reference')} read"
+    if not covered.remembered:
+        return number
+    if fresh is None:
+        return f"{number} now"
+    when = f", read {age_text(at - fresh.since)}" if fresh.since is not None else ""
+    if covered.read:
+        return f"{number} now; {fresh.targets} remembered{when}"
+    if fresh.targets == covered.targets:
+        return count(covered.targets, "image reference") + (when or " remembered")
+    return f"{fresh.targets} of {count(covered.targets, 'image reference')} remembered{when}"
+
+
+def _remembered(one: Remembered, result: AuditResult) -> str:
+    since = f" since {date_text(one.since)}" if one.since is not None else ""
+    if one.reason is Reason.REFUSED:
+        why = _who_refuses(result)
+    else:
+        why = "offline" if one.reason is Reason.OFFLINE else _UNASKED
+    return f"{one.targets} remembered{since} ({why})"
+
+
+def _who_refuses(result: AuditResult) -> str:
+    """The registries that gave no answer, the worst first, and how."""
+    failed = Counter(
+        (one_line(failure.repository.registry, 80), _ANSWERS.get(failure.code, "fails"))
+        for failure in result.failures
+        if failure.code not in UNASKED
+    )
+    named = [f"{host} {how}" for (host, how), _ in failed.most_common(_SHOWN_HOSTS)]
+    more = len(failed) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more > 0 else "") or "its registry failed"
+
+
+def _refusals(result: AuditResult) -> str:
+    reasons = Counter(
+        one_line(f"{failure.repository.registry} {failure.code}", 120)
+        for failure in result.failures
+    )
+    return ", ".join(f"{name} ×{number}" for name, number in sorted(reasons.items()))  # noqa: RUF001  # a real multiplication sign
 
 
 def image_name(evidence: Evidence) -> str:

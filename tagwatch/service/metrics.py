@@ -71,6 +71,7 @@ class Metrics:
             self._findings.labels(severity.value).set(severities.count(severity))
         coverage = result.coverage
         self._targets.labels("read").set(coverage.read)
+        self._targets.labels("remembered").set(coverage.remembered)
         self._targets.labels("unresolved").set(coverage.unresolved)
         self._targets.labels("unavailable").set(coverage.unavailable)
         self._changes.clear()

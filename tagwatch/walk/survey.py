@@ -15,17 +15,19 @@ for, and a second round takes these images through the steps again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import chain
 
 from tagwatch.audit.base.seed import Wish
 from tagwatch.audit.fact.memory import Memory
+from tagwatch.audit.model.coverage import UNASKED, whole_failures
 from tagwatch.audit.model.evidence import evidence_key
 from tagwatch.audit.reading.image import Image
 from tagwatch.audit.verdict.result import RepositoryChange
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.task import Need
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import RepositorySnapshot
+from tagwatch.image.snapshot import Failing, RepositorySnapshot
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.spool import Spool
 from tagwatch.ledger.write import Ledger
@@ -46,7 +48,7 @@ from tagwatch.walk.round import Round, frame_of, gather_evidence
 from tagwatch.walk.site import BASES_ASKED, Site, bases_key
 from tagwatch.walk.watch_list import Watched, idle, places_of, watched
 
-__all__ = ["Order", "Survey", "survey"]
+__all__ = ["Order", "Survey", "count_nights", "survey"]
 
 Progress = Callable[[RepositorySnapshot], None]
 
@@ -133,6 +135,18 @@ async def survey(
         if order.whole and not answers.stopped:  # else the next run asks for bases again
             ledger.cache(BASES_ASKED, bases_key(site.policy), site.at.isoformat(), site.at)
     return found
+
+
+def count_nights(ledger: Ledger, found: Survey, at: datetime) -> Mapping[Repository, Failing]:
+    """Return for how long each repository fails that failed in this scan, and remember it."""
+    failed = whole_failures(found.answers.failures)
+    failing = {
+        repository: failure.code
+        for repository, failure in failed.items()
+        if failure.code not in UNASKED
+    }
+    asked = {*found.answers.by_repository, *found.places}
+    return ledger.count_nights(at, failing, asked - failed.keys())
 
 
 def _moves_to_explain(ledger: Ledger, answers: Answers, needs: Need) -> list[Move]:

@@ -13,7 +13,7 @@ from tagwatch.audit.model.policy import (
 )
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Problem
-from tests.audit_case import evidence, instruction, place, unread
+from tests.audit_case import evidence, instruction, place, seen, unread
 from tests.contract.rule_case import (
     BUILT,
     ERROR,
@@ -302,7 +302,7 @@ CASES: dict[str, tuple[Said, ...]] = {
             case={"problems": (Problem(message="not YAML", location=place("a.yaml")),)},
             expect=speaks("not YAML", severity=ERROR, unknown=True),
         ),
-        Said(why="read", targets=(FULL,), facts=(evidence(FULL),)),
+        Said(why="read", targets=(FULL,), facts=(seen(FULL),)),
         Said(
             why="not found is an answer",
             targets=(FULL,),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-from tests.audit_case import audit, evidence, target
+from tests.audit_case import audit, seen, target
 from tests.contract.rule_case import ERROR, NOTE, WARNING
 from tests.pinned.pin import as_table, compare
 from tests.walk.command import Workplace
@@ -47,7 +47,7 @@ RUNS = (
 def test_findings_and_policy() -> None:
     """Both commands end by this: `check` after its fixes, `scan` after its reports."""
     latest = target("redis:latest")
-    (finding,) = audit((latest,), (evidence(latest),)).findings
+    (finding,) = audit((latest,), (seen(latest),)).findings
     rows = []
     for (worst, found), complete, fail_on in product(WORST.items(), (True, False), FAIL_ON):
         findings = tuple(replace(finding, rule=rule, severity=one) for rule, one in found)

@@ -58,7 +58,7 @@ async def test_a_check_by_an_old_file(name: str, tmp_path: Path) -> None:
     place = desk(tmp_path, name, facts={"source": "facts.tagwatch", "key_env": "FACTS_KEY"})
     done = await place.run("check", "--offline", "--format", "json", ".")
     told = {key: value for key, value in done.json.items() if key != "at"}
-    assert told["coverage"]["read"] == told["coverage"]["targets"] == len(told["resolutions"])
+    assert told["coverage"]["remembered"] == told["coverage"]["targets"] == len(told["resolutions"])
     compare(f"{Path(name).stem}.json", as_json({"exit code": done.code, **told}), MEANING)
 
 

@@ -13,7 +13,7 @@ from tagwatch.publish.markdown import render as markdown
 from tagwatch.publish.notify.interface import AlertContext
 from tagwatch.publish.notify.webhook import WebhookNotifier
 from tagwatch.source.target import Problem
-from tests.audit_case import audit, evidence, only, place, target, unread
+from tests.audit_case import audit, only, place, seen, target, unread
 from tests.contract.rule_case import ERROR, FULL, HUB, NOTE, SERIES, WARNING, ago
 from tests.pinned.pin import as_json, compare
 
@@ -23,8 +23,8 @@ LATEST = target("redis:latest")
 APP = target("ghcr.io/shop/api:latest", line=2)
 OTHER = target("nginx:latest", path="web/Dockerfile")
 READ = (
-    *(evidence(one) for one in (LATEST, APP, OTHER, FULL)),
-    evidence(SERIES, "6.2.24"),
+    *(seen(one) for one in (LATEST, APP, OTHER, FULL)),
+    seen(SERIES, "6.2.24"),
 )
 """What is known of each where everything could be read."""
 

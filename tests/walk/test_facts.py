@@ -42,7 +42,7 @@ async def test_a_fresh_clone_knows_what_the_nightly_scan_saw(shop: Shop) -> None
     forget(shop)
 
     brought = await shop.run("check", "--offline", "--format", "json")
-    assert brought.json["coverage"]["read"] == brought.json["coverage"]["targets"] > 5
+    assert brought.json["coverage"]["remembered"] == brought.json["coverage"]["targets"] > 5
     assert brought.json["complete"] is True
     assert brought.json["facts_from"].startswith("facts.tagwatch: 9 of 9")
     assert own.json["facts_from"] is None
@@ -65,7 +65,7 @@ async def test_a_baseline_knows_what_a_check_would_find(shop: Shop) -> None:
     checked = await shop.run(
         "check", "--offline", "--baseline", "tagwatch-baseline.json", "--format", "json"
     )
-    assert checked.json["coverage"]["read"] > 5
+    assert checked.json["coverage"]["remembered"] > 5
     assert checked.json["findings"] == []
 
 
@@ -79,11 +79,11 @@ async def test_another_repository_may_call_its_file_the_same(shop: Shop) -> None
     for raw in (whole, other, whole):
         (shop.folder / "facts.tagwatch").write_bytes(raw)
         done = await shop.run("check", "--offline", "--format", "json")
-        read.append(done.json["coverage"]["read"])
+        read.append(done.json["coverage"]["remembered"])
     assert read[1] < read[0] == read[2]
     del shop.environment["FACTS_KEY"]
     kept = await shop.run("check", "--offline", "--format", "json")
-    assert kept.json["coverage"]["read"] == read[2]
+    assert kept.json["coverage"]["remembered"] == read[2]
     assert "the facts in 'facts.tagwatch' are those of 2" in kept.err
 
 
@@ -94,12 +94,13 @@ async def test_what_a_configuration_brings_counts_where_it_does(shop: Shop) -> N
     brought = await shop.run("check", "--offline", "--format", "json")
     shop.configure()
     elsewhere = await shop.run("check", "--offline", "--format", "json")
-    assert (brought.json["coverage"]["read"], elsewhere.json["coverage"]["read"]) == (9, 0)
+    assert brought.json["coverage"]["remembered"] == 9
+    assert elsewhere.json["coverage"]["remembered"] == 0
 
     imported = await shop.run("facts", "import", "facts.tagwatch", "--key-env", "FACTS_KEY")
     assert imported.code == 0, imported.err
     trusted = await shop.run("check", "--offline", "--format", "json")
-    assert trusted.json["coverage"]["read"] == 9, "the user's own word counts everywhere"
+    assert trusted.json["coverage"]["remembered"] == 9, "the user's own word counts everywhere"
 
 
 async def test_own_facts_win_where_they_are_newer(shop: Shop) -> None:

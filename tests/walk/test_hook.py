@@ -143,7 +143,9 @@ async def test_what_no_file_named_yet_is_known_from_the_nights_listing(shop: Sho
     new = "FROM redis:7.2\nFROM redis:6.x\nFROM redis:9.9.9\nFROM nginx:1.30-alpine\n"
     shop.write("new/Dockerfile", new)
     done = await shop.run("check", "new/Dockerfile", "--offline", "--format", "json")
-    assert done.json["coverage"]["read"] == 3
+    coverage = done.json["coverage"]
+    assert [coverage[state] for state in ("read", "remembered", "unavailable")] == [0, 2, 2]
+    assert [one["reason"] for one in coverage["reasons"]] == ["offline"]
     answers = {one["input"]: one for one in done.json["resolutions"]}
     assert answers["redis:7.2"]["version"] == "7.2.15"
     assert answers["redis:6.x"]["tag"] == "6.2.23"
@@ -151,7 +153,13 @@ async def test_what_no_file_named_yet_is_known_from_the_nights_listing(shop: Sho
     assert "redis:9.9.9" not in answers
     said = {(one["rule"], one["location"]["line"]) for one in done.json["findings"]}
     assert ("tag-missing", 2) in said
-    assert {line for rule, line in said if rule == "check-incomplete"} == {3}
+    assert {line for rule, line in said if rule == "check-incomplete"} == {1, 3}
+    (in_part,) = (
+        one
+        for one in done.json["findings"]
+        if one["location"]["line"] == 1 and one["rule"] == "check-incomplete"
+    )
+    assert in_part["message"] == "redis:7.2 was checked only in part: its manifest was not read"
 
     later = await shop.run("resolve", "redis:^6", "redis:9.9.9", "--offline", "--format", "json")
     assert later.code == 4

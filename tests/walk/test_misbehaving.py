@@ -119,13 +119,17 @@ async def test_each_fault_is_told_and_harms_only_itself(desk: Desk) -> None:
     statuses = {one["input"].partition(".")[0]: one["status"] for one in answer["resolutions"]}
     assert statuses == {name: STATUS.get(name, "unavailable") for name in statuses}
     assert statuses.keys() == {*TOLD, "well", *WAITED_OUT}
-    unread = sum(status == "unavailable" for status in statuses.values())
+    read = {"well", "missing", *WAITED_OUT}  # of others a list or a manifest was never read
     assert answer["coverage"] == {
         "targets": len(statuses),
-        "read": len(statuses) - unread,
+        "read": len(read),
         "unresolved": 0,
-        "unavailable": unread,
+        "unavailable": len(statuses) - len(read),
+        "remembered": 0,
+        "reasons": [],
     }
+    states = {one["input"].partition(".")[0]: one["state"] for one in answer["resolutions"]}
+    assert {name for name, state in states.items() if state == "read"} == read
     incomplete = {
         finding["location"]["line"]
         for finding in answer["findings"]

@@ -8,10 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from tagwatch.audit.model.base_match import BaseMatch
+from tagwatch.audit.model.coverage import CUT, UNASKED, Reading, Reason, State, Terms
 from tagwatch.audit.model.history import Change, Interval
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
-from tagwatch.image.reference import Reference
+from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
@@ -28,8 +29,15 @@ __all__ = [
     "Status",
     "evidence_key",
     "is_readable",
+    "reading_of",
     "until",
 ]
+
+_BROKEN = "invalid-document"
+"""The code of what was read and cannot be understood: a fact of the image, no gap."""
+_UNREAD_ATTESTATION = "attestation"  # see `reading.attestation`, which stands above this floor
+_READ = Reading(state=State.READ)
+_UNAVAILABLE = Reading(state=State.UNAVAILABLE)
 
 
 def evidence_key(target: Target) -> str | None:
@@ -238,6 +246,8 @@ class Resolution:
     note: str = ""
     more_aliases: int = 0
     """How many aliases there are beside `aliases`."""
+    read_at: datetime | None = None
+    """When the registry was read last; set in answers of `resolve`, None elsewhere."""
 
     @property
     def name(self) -> str | None:
@@ -247,3 +257,70 @@ class Resolution:
         """
         is_claimed = self.version is not None and self.basis not in (Basis.ALIAS, Basis.NONE)
         return self.version if is_claimed else self.tag
+
+
+def reading_of(evidence: Evidence | None, repository: Repository, terms: Terms) -> Reading:
+    """Return how the image of this evidence is known."""
+    if evidence is None or not is_readable(evidence):
+        return _UNAVAILABLE
+    own = [
+        one
+        for one in evidence.failures
+        if one.repository == repository and one.code not in (_BROKEN, *CUT)
+    ]
+    failed = terms.failed.get(repository)
+    if failed is not None and failed.code == "not-found" and _is_absent(evidence):
+        return _READ  # that is an answer
+    if _lacks(evidence, terms, is_cut_short=bool(own)):
+        return _UNAVAILABLE
+    is_of_now = evidence.at == terms.at and evidence.source == "seen"
+    failure = failed or (next(iter(own), None) if is_of_now else None)
+    if failure is not None:
+        if is_of_now and not _was_known(evidence, terms):
+            return _UNAVAILABLE
+        reason = Reason.STOPPED if failure.code in UNASKED else Reason.REFUSED
+        return Reading(state=State.REMEMBERED, reason=reason, since=_since(evidence, terms))
+    if is_of_now:
+        return _READ
+    reason = Reason.OFFLINE if terms.offline else Reason.FRESH
+    return Reading(state=State.REMEMBERED, reason=reason, since=evidence.at)
+
+
+def _is_absent(evidence: Evidence) -> bool:
+    return evidence.resolution.status is Status.NOT_FOUND
+
+
+def _was_known(evidence: Evidence, terms: Terms) -> bool:
+    """Return True where an earlier run read the tag, so that something of it can be remembered."""
+    return evidence.first_seen is not None and evidence.first_seen < terms.at
+
+
+def _since(evidence: Evidence, terms: Terms) -> datetime | None:
+    """Return when the image was read last; None where this run read a part of it, too."""
+    past = evidence.history
+    at = past[-1].last_seen if past and evidence.at == terms.at else evidence.at
+    return None if at == terms.at else at
+
+
+def _lacks(evidence: Evidence, terms: Terms, *, is_cut_short: bool) -> bool:
+    """Return True where something that is needed was never read.
+
+    `is_cut_short`: something of the image could not be read.
+    """
+    if not terms.documents or evidence.resolution.digest is None or _is_absent(evidence):
+        return False
+    if any(one.code == _BROKEN for one in evidence.failures):
+        return False
+    if not evidence.documents_read:
+        # a manifest that is no image's has no config, so nothing lacks there
+        return is_cut_short or not evidence.documents_asked or not evidence.platforms_offered
+    if not is_cut_short:
+        return False
+    if terms.attestations and _UNREAD_ATTESTATION in evidence.attestations:
+        return True
+    offered = [Platform.parse(name) for name in evidence.platforms_offered]
+    return any(
+        any(one.serves(wanted) for one in offered)
+        and not any(one.platform.serves(wanted) for one in evidence.platforms)
+        for wanted in terms.audited
+    )

@@ -4,6 +4,9 @@ Always on. A registry that refuses, limits or fails never reads as "clean" or "t
 it ends the run is the policy's `on_unavailable` (fail, warn, pass); a file that cannot be
 understood is an error in any case.
 
+What cannot be read as a whole is told once, and not once an image: a registry, or a repository
+where only that fails. A scan says for how many nights, and calls it an error from the third on.
+
 Example: `FROM redis:6.2.24`: "redis:6.2.24 was not checked: nothing is stored of it".
 
 Risk: a run that looks clean because it looked at nothing.
@@ -13,31 +16,81 @@ Source: OCI distribution-spec, error codes; Docker Scout "No data".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tagwatch.audit.model.evidence import Evidence, is_readable
+from tagwatch.audit.model.coverage import GAPS, UNASKED, State, whole_failures
+from tagwatch.audit.model.evidence import is_readable
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.rule.interface import Rule, RuleScope, RunSubject, Statement, row
+from tagwatch.audit.rule.interface import Rule, RuleScope, RunSubject, Statement, Unchecked, row
 from tagwatch.audit.rule.phrase import name
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import Failure
+from tagwatch.image.snapshot import Failing, Failure
 from tagwatch.source.target import Location, Target
+from tagwatch.value import dataclass
 
 __all__ = ["RULE", "check"]
+
+_MANY = 3
+"""So many repositories of a registry, or images of a repository, that fail are told together."""
+_ALARMING = 3
+"""An outage is an error from this night on."""
+_ABOUT_ITSELF = ("not-found", "cut-off", "too-many-tags")
+"""The codes of failures that say something of one repository and nothing of its registry."""
+_BROKEN = "invalid-document"
+_START = Location(path=".", line=1, column=1, end_line=1, end_column=1)
+"""Where an outage stands that no place names; its fingerprint knows no other place."""
+_VERBS = {
+    "denied": "refuses",
+    "credential-error": "refuses",
+    "rate-limited": "limits requests",
+    "stopped": "was not asked to the end",
+    "budget": "was not asked to the end",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outage:
+    """A registry, or one repository, that could not be read, with what that leaves unread."""
+
+    failures: Sequence[Failure]
+    """One of each repository."""
+    unchecked: Sequence[Unchecked]
+    named: int
+    """How many repositories of the registry this run names."""
+
+    @property
+    def first(self) -> Failure:
+        return self.failures[0]
+
+    @property
+    def is_registry(self) -> bool:
+        return len(self.failures) > 1
+
+    @property
+    def common(self) -> Failure:
+        """The failure that most repositories share."""
+        codes = Counter((one.code, one.status) for one in self.failures)
+        return max(self.failures, key=lambda one: codes[one.code, one.status])
 
 
 def check(subject: RunSubject) -> Iterator[Statement]:
     """Report targets with missing or incomplete evidence, unread files and failed repositories."""
-    severity = Severity.NOTE if subject.policy.on_unavailable == "pass" else None
-    told = set()
     failures: dict[Repository, list[Failure]] = {}
     for failed in subject.failures:
         failures.setdefault(failed.repository, []).append(failed)
-    for target, evidence in subject.unchecked:
-        failure = _failure(target, evidence, failures)
-        if failure is not None:
-            told.add(failure.repository)
-        yield _unchecked(target, evidence, failure, severity)
+    places = _places(subject) if failures or subject.unchecked else {}
+    told: set[Repository] = set()
+    for outage in _outages(subject, failures):
+        told.update(one.repository for one in outage.failures)
+        yield _told_once(outage, subject, _first_place(outage.failures, places))
+    for one in subject.unchecked:
+        assert one.target.reference is not None
+        failure = _failure(one, failures)
+        is_broken = failure is not None and failure.code == _BROKEN  # whatever its registry does
+        if is_broken or one.target.reference.repository not in told:
+            yield _unchecked(one, failure, subject)
+    told |= {one.target.reference.repository for one in subject.unchecked if one.target.reference}
     for problem in subject.problems:
         if not problem.skipped:
             yield Statement(
@@ -48,61 +101,224 @@ def check(subject: RunSubject) -> Iterator[Statement]:
                 subject=problem.message,
                 unknown=True,
             )
-    places = _places(subject.targets) if subject.failures else {}
     for failure in subject.failures:
         if failure.repository not in told:
             told.add(failure.repository)
+            is_outage = failure.code not in _ABOUT_ITSELF
+            nights = _nights(subject, (failure,)) if is_outage else None
             yield Statement(
-                message=f"{failure.repository.name} was not read: {failure.message}",
+                message=f"{failure.repository.name} was not read{_duration(nights)}: "
+                f"{failure.message}",
                 remedy=failure.hint,
-                severity=severity,
-                location=places.get(failure.repository) or subject.watched.get(failure.repository),
+                severity=_severity(subject, nights, ()),
+                location=_first_place((failure,), places),
                 subject=failure.repository.name,
                 evidence={"code": failure.code},
                 unknown=True,
             )
 
 
-def _unchecked(
-    target: Target, evidence: Evidence | None, failure: Failure | None, severity: Severity | None
-) -> Statement:
-    in_part = is_readable(evidence)
-    if failure is not None:
-        why, hint = failure.message, failure.hint
-    elif evidence is not None and evidence.resolution.note:
-        why, hint = evidence.resolution.note, ""
+def _outages(
+    subject: RunSubject, failures: Mapping[Repository, Sequence[Failure]]
+) -> Iterator[_Outage]:
+    """Yield what is told once: registries, and repositories of which several images are unread."""
+    if not (subject.unchecked or failures):
+        return
+    unread: dict[Repository, list[Unchecked]] = {}
+    for one in subject.unchecked:
+        if one.target.reference is not None:
+            unread.setdefault(one.target.reference.repository, []).append(one)
+    named = {one.reference.repository for one in subject.targets if one.reference is not None}
+    named.update((*subject.watched, *failures))
+    whole = {**_in_all_its_tags(subject, unread), **whole_failures(subject.failures)}
+    together: dict[tuple[str, bool], list[Failure]] = {}
+    for repository, failure in whole.items():
+        if failure.code not in _ABOUT_ITSELF or _is_missed(unread.get(repository, ())):
+            key = (repository.registry, failure.code in UNASKED)
+            together.setdefault(key, []).append(failure)
+    told: set[Repository] = set()
+    for (host, _), same in sorted(together.items()):
+        count = sum(one.registry == host for one in named)
+        if len(same) < 2 or (len(same) < _MANY and 2 * len(same) < count):
+            continue
+        told.update(one.repository for one in same)
+        affected = [one for failed in same for one in unread.get(failed.repository, ())]
+        yield _Outage(failures=same, unchecked=affected, named=count)
+    listed = {one.repository: one for one in subject.failures if one.code in _ABOUT_ITSELF}
+    for repository, failure in sorted({**listed, **whole}.items()):
+        affected = unread.get(repository, [])
+        if repository not in told and len(affected) > 1:
+            yield _Outage(failures=(failure,), unchecked=affected, named=1)
+
+
+def _is_missed(unchecked: Iterable[Unchecked]) -> bool:
+    """Return True where a repository was read before: without a login many say "not found"."""
+    return any(one.reading.state is State.REMEMBERED for one in unchecked)
+
+
+def _in_all_its_tags(
+    subject: RunSubject, unread: Mapping[Repository, Sequence[Unchecked]]
+) -> dict[Repository, Failure]:
+    """Return a failure of each repository that fails in every tag of it that is named."""
+    count = Counter(one.reference.repository for one in subject.targets if one.reference)
+    found = {}
+    for repository, unchecked in unread.items():
+        own = [
+            next((one for one in item.evidence.failures if one.code != _BROKEN), None)
+            for item in unchecked
+            if item.evidence is not None
+        ]
+        failed = [one for one in own if one is not None]
+        if len(failed) >= _MANY and len(failed) == count[repository]:
+            found[repository] = failed[0]
+    return found
+
+
+def _told_once(outage: _Outage, subject: RunSubject, place: Location | None) -> Statement:
+    """Return the statement about a registry, or about a repository with several images."""
+    failure, nights = outage.common, _nights(subject, outage.failures)
+    remembered = sum(one.reading.state is State.REMEMBERED for one in outage.unchecked)
+    unavailable = sum(one.reading.state is State.UNAVAILABLE for one in outage.unchecked)
+    left = ", ".join(
+        part
+        for part in (
+            _count(remembered, "image") + " judged from memory" if remembered else "",
+            _count(unavailable, "image") + " not checked" if unavailable else "",
+        )
+        if part
+    )
+    evidence = {"code": failure.code, "registry": outage.first.repository.registry}
+    if outage.is_registry:
+        where, number = outage.first.repository.registry, len(outage.failures)
+        of = f"{number} of " if number < outage.named else ""
+        repositories = f"{of}{_count(outage.named, 'repository', 'repositories')}"
+        why = f" ({failure.status or failure.code})" if failure.code not in UNASKED else ""
+        message = (
+            f"{where} {_VERBS.get(failure.code, 'fails')}{why}{_duration(nights)}: "
+            f"{', '.join(filter(None, (repositories, left)))}"
+        )
+        evidence["repositories"] = str(number)
     else:
-        why, hint = "nothing is stored of it", "run once without --offline"
+        where = evidence["repository"] = outage.first.repository.name
+        was = "not read" if remembered or unavailable else "checked only in part"
+        message = f"{where} was {was}{_duration(nights)}: {failure.message}"
+        message += f"; {left}" if left else ""
+    evidence |= {"remembered": str(remembered), "not_checked": str(unavailable)}
+    if nights is not None:
+        evidence |= {"nights": str(nights.nights), "since": f"{nights.since:%Y-%m-%d}"}
     return Statement(
-        message=f"{name(target)} was {'checked only in part' if in_part else 'not checked'}: {why}",
-        remedy=hint,
-        severity=Severity.NOTE if in_part else severity,
-        evidence={"code": failure.code} if failure else {},
-        target=target,
+        message=message,
+        remedy=failure.hint,
+        severity=_severity(subject, nights, outage.unchecked),
+        location=place or _START,
+        evidence=evidence,
+        # its fingerprint stays while files move and nights are counted
+        target=Target(text=where, location=_START, kind="registry"),
         unknown=True,
     )
 
 
-def _places(targets: Iterable[Target]) -> Mapping[Repository, Location]:
-    """Return where each repository is named first."""
+def _unchecked(one: Unchecked, failure: Failure | None, subject: RunSubject) -> Statement:
+    in_part = is_readable(one.evidence)
+    is_gap = one.reading.reason in GAPS
+    # what is not there, or too long a list, was read all the same: that is no outage
+    of_repository = (
+        failure is not None and failure.tag is None and one.reading.state is not State.READ
+    )
+    nights = _nights(subject, (failure,)) if failure is not None and of_repository else None
+    if failure is not None:
+        why, hint = failure.message, failure.hint
+    elif one.evidence is not None and one.evidence.resolution.note:
+        why, hint = one.evidence.resolution.note, ""
+    elif in_part:
+        why, hint = "its manifest was not read", "run once without --offline"
+    else:
+        why, hint = "nothing is stored of it", "run once without --offline"
+    was = "checked only in part" if in_part else "not checked"
+    if is_gap and of_repository and subject.nights is not None:
+        was = "not read"
+        why += "; it is judged from memory"
+    if failure is not None and of_repository and subject.nights is not None:
+        severity = _severity(subject, nights, (one,))
+    else:
+        severity = Severity.NOTE if in_part else _quiet(subject)
+    return Statement(
+        message=f"{name(one.target)} was {was}{_duration(nights)}: {why}",
+        remedy=hint,
+        severity=severity,
+        evidence={
+            **({"code": failure.code} if failure else {}),
+            **({"state": one.reading.state.value} if in_part else {}),
+        },
+        target=one.target,
+        unknown=True,
+    )
+
+
+def _severity(
+    subject: RunSubject, nights: Failing | None, unchecked: Sequence[Unchecked]
+) -> Severity | None:
+    """Return how much an outage asks for attention; None: as the rule's row says.
+
+    Only a scan says how long it has lasted. A check that judges all from memory notes it.
+    """
+    if unchecked and all(one.reading.state is State.READ for one in unchecked):
+        return Severity.NOTE
+    if subject.policy.on_unavailable == "pass":
+        return Severity.NOTE
+    if subject.nights is None:
+        in_part = unchecked and all(is_readable(one.evidence) for one in unchecked)
+        return Severity.NOTE if in_part else None
+    return Severity.ERROR if nights is not None and nights.nights >= _ALARMING else None
+
+
+def _quiet(subject: RunSubject) -> Severity | None:
+    return Severity.NOTE if subject.policy.on_unavailable == "pass" else None
+
+
+def _nights(subject: RunSubject, failures: Iterable[Failure]) -> Failing | None:
+    """Return for how long the first of these repositories has failed; None: that is not counted."""
+    counted = subject.nights or {}
+    found = [counted[one.repository] for one in failures if one.repository in counted]
+    return max(found, key=lambda one: one.nights, default=None)
+
+
+def _duration(failing: Failing | None) -> str:
+    nights = failing.nights if failing is not None else 0
+    return f", for {nights} nights now" if nights > 1 else ""
+
+
+def _count(number: int, singular: str, plural: str = "") -> str:
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def _places(subject: RunSubject) -> Mapping[Repository, Location]:
+    """Return where each repository is named first: in files, else in the watch list."""
     found: dict[Repository, Location] = {}
-    for target in targets:
+    for target in subject.targets:
         if target.reference is not None:
             found.setdefault(target.reference.repository, target.location)
-    return found
+    return {**subject.watched, **found}
 
 
-def _failure(
-    target: Target, evidence: Evidence | None, failures: Mapping[Repository, Sequence[Failure]]
-) -> Failure | None:
+def _first_place(
+    failures: Iterable[Failure], places: Mapping[Repository, Location]
+) -> Location | None:
+    """Return the first place that names one of these repositories; None: no place does."""
+    named = (places[one.repository] for one in failures if one.repository in places)
+    return min(named, default=None)
+
+
+def _failure(one: Unchecked, failures: Mapping[Repository, Sequence[Failure]]) -> Failure | None:
     """Return the failure that is closest to the target: of its tag, else of its repository."""
-    assert target.reference is not None
-    repository = target.reference.repository
-    own = evidence.failures if evidence is not None else ()
-    mine = [one for one in own if one.repository == repository]
-    mine += failures.get(repository, ())
-    exact = [one for one in mine if one.tag == target.reference.effective_tag]
-    return next(iter((*exact, *(one for one in mine if one.tag is None), *mine)), None)
+    reference = one.target.reference
+    assert reference is not None
+    own = one.evidence.failures if one.evidence is not None else ()
+    mine = [failed for failed in own if failed.repository == reference.repository]
+    mine += failures.get(reference.repository, ())
+    exact = [failed for failed in mine if failed.tag == reference.effective_tag]
+    whole = (failed for failed in mine if failed.tag is None)
+    return next(iter((*exact, *whole, *mine)), None)
 
 
 RULE = Rule(

@@ -11,13 +11,14 @@ from datetime import datetime
 from enum import Enum
 from functools import cache
 
+from tagwatch.audit.model.coverage import Reading
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Fix, Severity
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
 from tagwatch.family import RULE_ROWS
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import Failure
+from tagwatch.image.snapshot import Failing, Failure
 from tagwatch.source.target import Ignore, Instruction, Location, Port, Problem, Target
 from tagwatch.value import dataclass, field
 
@@ -46,6 +47,7 @@ __all__ = [
     "RunSubject",
     "Statement",
     "Subject",
+    "Unchecked",
     "row",
 ]
 
@@ -217,18 +219,29 @@ class IgnoreUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unchecked:
+    """A target whose image could not be read, or only in part, with what is known of it."""
+
+    target: Target
+    evidence: Evidence | None
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSubject:
     """The whole run, after every rule of narrower scope has spoken."""
 
     ignores: tuple[IgnoreUse, ...]
-    unchecked: tuple[tuple[Target, Evidence | None], ...]
-    """The targets whose evidence could not be read, or only in part, with what is known of them."""
+    unchecked: tuple[Unchecked, ...]
+    """The targets whose images could not be read, or only in part."""
     problems: tuple[Problem, ...]
     """What prevented files from being read; a problem marked `skipped` is intended."""
     failures: tuple[Failure, ...]
     targets: Sequence[Target]
     watched: Mapping[Repository, Location]
     """Where the watch list names each repository."""
+    nights: Mapping[Repository, Failing] | None
+    """For how long each repository fails that failed in this scan; None: this is no scan."""
     known_rules: frozenset[str]
     """The names of all rules, those of other packages included."""
     at: datetime

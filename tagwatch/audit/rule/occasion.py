@@ -96,7 +96,7 @@ def _of_evidence(known: Evidence, target: Target, policy: Policy) -> Iterator[st
         yield "newer"
     for name, there in (
         ("change", known.change is not None),
-        ("gap", bool(known.failures)),
+        ("gap", bool(known.failures) or not (known.documents_read or resolution.digest is None)),
         ("history", bool(known.history)),
         ("pin", known.pin is not None),
         ("base", bool(known.bases)),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from tagwatch.audit.model.coverage import Coverage, Reading, State
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Change
@@ -17,28 +18,15 @@ from tagwatch.value import dataclass, field, replace
 __all__ = [
     "UNCHECKED",
     "AuditResult",
-    "Coverage",
     "Ignored",
     "RepositoryChange",
     "Since",
+    "is_outage",
     "with_fix_lines",
 ]
 
 UNCHECKED = "check-incomplete"
 """The rule that reports what could not be read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
-    """Counts of the targets, and of those whose evidence could be read."""
-
-    targets: int = 0
-    """The sum of the three others. An image that the file itself builds is not counted."""
-    read: int = 0
-    unresolved: int = 0
-    """Targets that have no reference to ask about."""
-    unavailable: int = 0
-    """Targets whose evidence could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +82,16 @@ class AuditResult:
     gone: tuple[Gone, ...] = ()
     """The tags that this run found to be deleted."""
     coverage: Coverage = field(default_factory=Coverage)
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    """How each image that this run did not read is known, by evidence key."""
     requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """How many requests of each kind were made, by host."""
     quotas: Mapping[str, Quota] = field(default_factory=dict)
     """Quotas by host."""
     complete: bool = True
-    """True where every resolvable target, every file and every repository could be read."""
+    """True where every resolvable target, every file and every repository could be read.
+
+    What is remembered and still fresh, or was asked for offline, counts as read here."""
     policy_name: str = ""
     policy_digest: str = ""
     facts_from: str = ""
@@ -121,7 +113,15 @@ class AuditResult:
                 same.append(finding)
         gone = (old for key, old in before.items() if key not in now)
         unread = self._unread()
-        fixed = tuple(old for old in gone if not {_repository(old), old.location.path} & unread)
+        fixed = tuple(
+            old
+            for old in gone
+            if (
+                not self._still_stands(old)
+                if is_outage(old)
+                else not {_repository(old), old.location.path} & unread
+            )
+        )
         return Since(new=tuple(new), worse=tuple(worse), fixed=fixed, same=tuple(same))
 
     def _unread(self) -> set[object]:
@@ -131,6 +131,24 @@ class AuditResult:
         paths = {problem.location.path for problem in self.problems if not problem.skipped}
         found: set[object] = {*told, *failed, *paths}
         return found - {None}
+
+    def _still_stands(self, outage: Finding) -> bool:
+        """Return True where this run cannot say that an earlier outage is over.
+
+        Another finding tells of it now (one of the whole registry in place of one of a repository),
+        or nobody asked.
+        """
+        repository, host = outage.evidence.get("repository"), outage.evidence["registry"]
+        if repository is not None:
+            return any(one.repository.name == repository for one in self.failures)
+        told = any(
+            one.evidence["registry"] == host and "repository" not in one.evidence
+            for one in self.findings
+            if is_outage(one)
+        )
+        return told or any(
+            one.code == "stopped" and one.repository.registry == host for one in self.failures
+        )
 
     def counts(self) -> dict[Severity, int]:
         """Return how many findings there are of each severity; every severity is a key.
@@ -162,7 +180,16 @@ def _is_covered(finding: Finding) -> bool:
         finding.rule == UNCHECKED
         and finding.reference is not None
         and finding.severity is Severity.WARNING
+        and finding.evidence.get("state", State.UNAVAILABLE) == State.UNAVAILABLE
     )
+
+
+def is_outage(finding: Finding) -> bool:
+    """Return True for a finding about a registry or repository, in place of one about each image.
+
+    Its `evidence` names the `registry`; and the `repository`, where only that one is meant.
+    """
+    return finding.rule == UNCHECKED and "registry" in finding.evidence
 
 
 def _repository(finding: Finding) -> Repository | None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -25,11 +25,11 @@ from tagwatch.source.target import Ignore, Problem, Target
 from tests.audit_case import (
     AT,
     audit,
-    evidence,
     instruction,
     only,
     place,
     said,
+    seen,
     target,
     unread,
 )
@@ -44,7 +44,7 @@ def ignore(rule: str, until: str = "2026-12-01", reason: str = "because") -> Ign
 
 def test_clean_and_complete() -> None:
     one = target("redis:6.2.24")
-    result = audit([one], [evidence(one)])
+    result = audit([one], [seen(one)])
     assert result.findings == ()
     assert result.complete
     assert result.coverage.targets == result.coverage.read == 1
@@ -71,11 +71,16 @@ def test_a_failed_repository_without_a_target_is_said() -> None:
     assert not result.complete
 
 
-def test_facts_read_in_part_are_said() -> None:
+@pytest.mark.parametrize("days", [0, 1])
+def test_facts_read_in_part_are_said(days: int) -> None:
+    """What an earlier run read is remembered; on first sight nothing is."""
     one = target("redis:6.2.24")
-    result = audit([one], [evidence(one, failures=(REFUSED,))])
+    first = AT - timedelta(days=days)
+    result = audit([one], [seen(one, failures=(REFUSED,), first_seen=first)])
     assert "in part" in said(result, "check-incomplete")[0].message
-    assert result.coverage.read == 1
+    coverage = result.coverage
+    assert (coverage.read, coverage.remembered, coverage.unavailable) == (0, days, 1 - days)
+    assert not result.complete
 
 
 def test_an_unread_file_is_an_error_and_incomplete() -> None:
@@ -129,7 +134,7 @@ def test_an_override_turns_a_rule_on_that_is_off() -> None:
 
 def test_inline_ignore_takes_out_and_is_told() -> None:
     one = target("redis", ignores=(ignore("tag-missing"),))
-    result = audit([one], [evidence(one, "8.2.1")])
+    result = audit([one], [seen(one, "8.2.1")])
     assert result.findings == ()
     assert [(i.finding.rule, i.reason, i.until) for i in result.ignored] == [
         ("tag-missing", "because", "2026-12-01")
@@ -147,7 +152,7 @@ def test_inline_ignore_takes_out_and_is_told() -> None:
 )
 def test_ignores_must_end_and_say_why(until: str, reason: str, counts: bool) -> None:
     one = target("redis", ignores=(ignore("tag-missing", until, reason),))
-    result = audit([one], [evidence(one, "8.2.1")])
+    result = audit([one], [seen(one, "8.2.1")])
     assert bool(said(result, "tag-missing")) is not counts
     assert bool(said(result, "ignore-expired")) is not counts
 
@@ -164,7 +169,7 @@ def test_ignores_that_the_policy_refuses() -> None:
 
 def test_unused_inline_ignore() -> None:
     one = target("redis:6.2.24", ignores=(ignore("tag-missing"),))
-    assert said(audit([one], [evidence(one)]), "ignore-unused")
+    assert said(audit([one], [seen(one)]), "ignore-unused")
 
 
 def test_ignore_of_what_could_not_be_read_is_not_unused() -> None:
@@ -174,7 +179,7 @@ def test_ignore_of_what_could_not_be_read_is_not_unused() -> None:
 
 def test_ignore_of_no_rule_names_the_nearest() -> None:
     one = target("redis:6.2.24", ignores=(ignore("tag-mising"),))
-    finding = said(audit([one], [evidence(one)]), "ignore-unused")[0]
+    finding = said(audit([one], [seen(one)]), "ignore-unused")[0]
     assert "tag-missing" in finding.remedy
 
 
@@ -186,7 +191,7 @@ def test_an_inline_ignore_on_a_line_without_an_image() -> None:
     for ignores, outcome in ((above, "ignored"), (elsewhere, "unused")):
         result = audit(
             [one],
-            [evidence(one)],
+            [seen(one)],
             extraction={
                 "instructions": (instruction("FROM", "redis"), root),
                 "ignores": (ignores,),
@@ -198,7 +203,7 @@ def test_an_inline_ignore_on_a_line_without_an_image() -> None:
 
 def test_ignore_of_everything() -> None:
     one = target("redis", ignores=(ignore("*"),))
-    result = audit([one], [evidence(one, "8.2.1")])
+    result = audit([one], [seen(one, "8.2.1")])
     assert result.findings == ()
     assert result.ignored
 
@@ -210,7 +215,7 @@ def policy_ignore(image: str = "redis:*", **more: object) -> Policy:
 
 def test_policy_ignore_counts_and_names_its_owner() -> None:
     one = target("redis:latest")
-    result = audit([one], [evidence(one, "8.2.1")], policy_ignore(owner="team-shop"))
+    result = audit([one], [seen(one, "8.2.1")], policy_ignore(owner="team-shop"))
     assert said(result, "tag-latest") == []
     assert result.ignored[0].owner == "team-shop"
 
@@ -218,7 +223,7 @@ def test_policy_ignore_counts_and_names_its_owner() -> None:
 def test_policy_ignore_is_unused_only_where_its_image_was_audited() -> None:
     used_elsewhere = policy_ignore("nginx")
     one = target("redis:6.2.24")
-    facts = [evidence(one)]
+    facts = [seen(one)]
     assert said(audit([one], facts, used_elsewhere), "ignore-unused") == []
     assert said(audit([one], facts, used_elsewhere, whole=True), "ignore-unused")
     assert said(audit([one], facts, policy_ignore("redis")), "ignore-unused")
@@ -252,16 +257,16 @@ def test_two_of_a_kind_have_fingerprints_of_their_own_that_stay_when_lines_move(
 
 def test_baseline_round_trip_and_what_it_takes_out() -> None:
     one = target("redis")
-    result = audit([one], [evidence(one, "8.2.1")])
+    result = audit([one], [seen(one, "8.2.1")])
     baseline = read_baseline(write_baseline(make_baseline(result.findings, AT.date())))
-    again = audit([one], [evidence(one, "8.2.1")], baseline=baseline)
+    again = audit([one], [seen(one, "8.2.1")], baseline=baseline)
     assert again.findings == ()
     assert again.ignored[0].by == "baseline"
     assert baseline.fixed(again) == ()
     fixed = audit([replace(one, text="redis:8.2.1", reference=target("redis:8.2.1").reference)])
     assert baseline.fixed(fixed) == ()  # incomplete: nothing is known to be fixed
     clean = target("redis:8.2.1")
-    whole = audit([clean], [evidence(clean)])
+    whole = audit([clean], [seen(clean)])
     assert [known.rule for known in baseline.fixed(whole)] == ["tag-missing"]
     assert not baseline.pruned(whole).known
 
@@ -324,15 +329,15 @@ def test_unresolved_targets_are_counted_and_said() -> None:
 
 def test_not_found_is_an_answer() -> None:
     one = target("redis:6.2.99")
-    result = audit([one], [evidence(one, status=Status.NOT_FOUND)])
+    result = audit([one], [seen(one, status=Status.NOT_FOUND)])
     assert result.complete
     assert said(result, "tag-deleted")
 
 
 def test_policy_options_reach_the_rule() -> None:
     one = target("redis:6.2.20")
-    newer = {"newer": evidence(one).resolution.newer.__class__(minor="6.4.1")}
-    facts = [evidence(one, resolution=newer)]
+    newer = {"newer": seen(one).resolution.newer.__class__(minor="6.4.1")}
+    facts = [seen(one, resolution=newer)]
     assert said(audit([one], facts), "base-behind") == []
     policy = Policy(rules={"base-behind": RuleSettings(options={"level": "minor"})})
     assert "6.4.1" in said(audit([one], facts, policy), "base-behind")[0].message

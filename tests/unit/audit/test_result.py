@@ -5,12 +5,12 @@ from __future__ import annotations
 from tagwatch.audit.model.finding import Severity
 from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Problem
-from tests.audit_case import audit, evidence, place, target, unread
+from tests.audit_case import audit, place, seen, target, unread
 from tests.contract.rule_case import FULL, HUB, REDIS
 
 LATEST = target("redis:latest")
 APP = target("ghcr.io/shop/api:latest", line=2)
-BEFORE = audit((LATEST, APP), (evidence(LATEST), evidence(APP)))
+BEFORE = audit((LATEST, APP), (seen(LATEST), seen(APP)))
 
 
 def rules(findings: tuple[object, ...]) -> list[str]:
@@ -18,17 +18,17 @@ def rules(findings: tuple[object, ...]) -> list[str]:
 
 
 def test_what_is_gone_is_fixed_where_it_was_read() -> None:
-    since = audit((FULL, APP), (evidence(FULL), evidence(APP))).since(BEFORE)
+    since = audit((FULL, APP), (seen(FULL), seen(APP))).since(BEFORE)
     assert rules(since.fixed) == ["tag-latest redis:latest"]
     assert rules(since.new) == []
     assert rules(since.same) == ["tag-latest ghcr.io/shop/api:latest"]
 
 
 def test_what_could_not_be_read_is_not_fixed() -> None:
-    now = audit((REDIS, APP), (unread(REDIS), evidence(APP)))
+    now = audit((REDIS, APP), (unread(REDIS), seen(APP)))
     assert rules(now.since(BEFORE).fixed) == []
     failure = Failure(repository=HUB, code="unavailable", message="502")
-    now = audit((APP,), (evidence(APP),), failures=(failure,))
+    now = audit((APP,), (seen(APP),), failures=(failure,))
     assert rules(now.since(BEFORE).fixed) == []
     unreadable = Problem(message="no FROM", location=place())
     assert rules(audit((), problems=(unreadable,)).since(BEFORE).fixed) == []
@@ -37,7 +37,7 @@ def test_what_could_not_be_read_is_not_fixed() -> None:
 
 
 def test_an_image_that_was_not_read_is_counted_once() -> None:
-    now = audit((LATEST, APP), (evidence(LATEST), unread(APP)))
+    now = audit((LATEST, APP), (seen(LATEST), unread(APP)))
     assert [one.rule for one in now.findings].count("check-incomplete") == 1
     assert now.coverage.unavailable == 1
     assert now.counts() == {

@@ -204,7 +204,8 @@ def path(tmp_path: Path) -> Path:
             connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} NOT NULL", [value])
         for column in ("listed_at", "failed"):
             connection.execute(f"ALTER TABLE tag DROP COLUMN {column}")
-        later = "('v6_diffs', 'v7_names')"
+        connection.execute("DROP TABLE failing")
+        later = "('v6_diffs', 'v7_names', 'v8_failing')"
         connection.execute(f"DELETE FROM _sqlite_migrations WHERE name IN {later}")
         connection.execute("PRAGMA user_version = 5")
         connection.commit()

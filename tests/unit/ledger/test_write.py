@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from tagwatch.audit.model.base_build import BaseBuild
+from tagwatch.audit.model.coverage import Coverage
 from tagwatch.audit.model.diff import ImageDiff, Verdict
 from tagwatch.audit.model.evidence import Evidence, Resolution, Status
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Change, Interval, Seen
-from tagwatch.audit.verdict.result import AuditResult, Coverage
+from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.platform import LINUX_AMD64

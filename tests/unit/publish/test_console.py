@@ -78,7 +78,7 @@ def test_no_stranger_moves_the_terminal() -> None:
 
 def test_summary_tells_coverage_and_asked_for_requests() -> None:
     brief = console.summary(sample(), sample_context())
-    assert "8 of 10 image references read" in brief
+    assert "6 of 10 image references read now" in brief
     assert "since 2026-11-22T02:00:00Z: 6 new, 1 fixed, 4 tags moved" in brief
     assert "1 finding ignored" in brief
     assert "docker.io: 26 requests" not in brief

@@ -33,7 +33,14 @@ def test_result_has_the_fields_of_the_contract() -> None:
     )
     assert set(contract) <= set(document)
     assert document["complete"] is False
-    assert document["coverage"] == {"targets": 10, "read": 8, "unresolved": 1, "unavailable": 1}
+    assert document["coverage"] == {
+        "targets": 10,
+        "read": 6,
+        "unresolved": 1,
+        "unavailable": 1,
+        "remembered": 2,
+        "reasons": [{"reason": "refused", "targets": 2, "since": "2026-11-21T02:00:00Z"}],
+    }
     assert set(document["findings"][0]) == {
         "rule",
         "severity",
@@ -104,6 +111,7 @@ def test_resolutions() -> None:
         "basis": "alias",
         "newer": {"patch": None, "minor": None, "major": "8.4.0"},
         "supported": True,
+        "read_at": None,
     }
     many = replace(EVIDENCE[5].resolution, more_aliases=900)
     assert machine.resolutions_document([many])["resolutions"][0] == first | {"more_aliases": 900}

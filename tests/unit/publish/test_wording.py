@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tagwatch.audit.model.coverage import Coverage, Reason, Remembered
 from tagwatch.audit.model.evidence import Basis, Evidence, Resolution, Status
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.verdict.result import AuditResult, Coverage
-from tagwatch.image.reference import Reference
+from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.snapshot import Failure
 from tagwatch.publish.wording import (
     coverage_sentence,
     evidence_finder,
@@ -95,10 +98,80 @@ def test_comparison_in_numbers() -> None:
     assert "first run" in since_sentence(None, "")
 
 
-def test_coverage_names_what_was_not_read() -> None:
-    said = coverage_sentence(sample())
-    assert said.startswith("8 of 10 image references read; ")
-    assert "ghcr.io denied" in said
+def remembered(reason: Reason, targets: int = 60, **age: float) -> Remembered:
+    return Remembered(reason=reason, targets=targets, since=AT - timedelta(**age))
+
+
+def refusal(code: str, host: str = "registry.example") -> Failure:
+    return Failure(repository=Repository(registry=host, path="a"), code=code, message="no")
+
+
+@pytest.mark.parametrize(
+    ("counts", "reasons", "failures", "sentence"),
+    [
+        ({"read": 60}, (), (), "60 of 60 image references read"),
+        ({"read": 1}, (), (), "1 of 1 image reference read"),
+        (
+            {"remembered": 60},
+            (remembered(Reason.FRESH, hours=2),),
+            (),
+            "60 image references, read 2 hours ago",
+        ),
+        (
+            {"read": 10, "remembered": 50},
+            (remembered(Reason.FRESH, 50, hours=2),),
+            (),
+            "10 of 60 image references read now; 50 remembered, read 2 hours ago",
+        ),
+        (
+            {"remembered": 59, "unresolved": 1},
+            (remembered(Reason.FRESH, 59, hours=2),),
+            (),
+            "59 of 60 image references remembered, read 2 hours ago; "
+            "1 reference with unknown variables",
+        ),
+        (
+            {"remembered": 60},
+            (remembered(Reason.OFFLINE, days=2),),
+            (),
+            "0 of 60 image references read now; 60 remembered since 2026-11-21 (offline)",
+        ),
+        (
+            {"remembered": 60},
+            (remembered(Reason.REFUSED, days=2),),
+            (refusal("denied"), refusal("denied")),
+            "0 of 60 image references read now; "
+            "60 remembered since 2026-11-21 (registry.example refuses)",
+        ),
+        (
+            {"read": 20, "remembered": 39, "unavailable": 1},
+            (remembered(Reason.REFUSED, 30, days=2), remembered(Reason.STOPPED, 9, days=3)),
+            (
+                refusal("rate-limited", "a.example"),
+                refusal("unavailable", "b.example"),
+                refusal("stopped", "d.example"),
+                refusal("denied", "c.example"),
+            ),
+            "20 of 60 image references read now; 30 remembered since 2026-11-21 "
+            "(a.example limits requests, b.example fails and 1 more); 9 remembered since "
+            "2026-11-20 (the run was stopped before it asked for them); 1 unavailable",
+        ),
+        (
+            {"unavailable": 2, "read": 58},
+            (),
+            (refusal("denied"), refusal("denied")),
+            "58 of 60 image references read; 2 unavailable; registry.example denied \u00d72",
+        ),
+    ],
+)
+def test_coverage_says_what_was_read_now_and_why_not(
+    counts: dict[str, int],
+    reasons: tuple[Remembered, ...],
+    failures: tuple[Failure, ...],
+    sentence: str,
+) -> None:
+    coverage = Coverage(targets=sum(counts.values()), reasons=reasons, **counts)
+    assert coverage_sentence(AuditResult(at=AT, coverage=coverage, failures=failures)) == sentence
 
 
 RESOLVED = Resolution(
