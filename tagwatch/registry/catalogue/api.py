@@ -104,6 +104,7 @@ class Api:
                 authorization=authorization,
                 limit_of=self._limit_of,
                 limit_seconds=self._limit_seconds,
+                is_shared=self._limit_of is not None,
             )
         )
 

@@ -95,6 +95,7 @@ class HubApi:
             cap=_PAGE_BYTES,
             headers=_JSON,
             authorization=f"Bearer {token}" if token else None,
+            is_shared=True,
         )
         answer = await self._transport.send(ask)
         self._window.note(answer.headers)

@@ -66,7 +66,8 @@ class Ask:
     answer calls it that there were too many requests, beside a 429; `limit_seconds`: the pause
     that this wants where the answer tells none. `is_stale`: whether `authorization` has ended by
     the time that the request's turn comes; `next`: it waited for a turn already, and does not wait
-    behind the others again. `repository`: whose path it is about, where the URL's own path varies.
+    behind the others again. `repository`: whose path it is about, where the URL's own path varies;
+    `is_shared`: its limit is known to be one for all (Docker Hub's API, GitHub's).
     """
 
     method: Literal["GET", "HEAD", "POST"]
@@ -86,11 +87,12 @@ class Ask:
     is_stale: Callable[[], bool] | None = None
     next: bool = False
     repository: str = ""
+    is_shared: bool = False
 
     @property
     def subject(self) -> str:
-        """What a limit may be of, if not of the host: the repository, else the place asked."""
-        return self.repository or self.url.raw_path
+        """What a limit may be of: the repository, else the place asked. Empty: the whole host."""
+        return "" if self.is_shared else self.repository or self.url.raw_path
 
     def with_authorization(self, value: str | None, is_stale: Callable[[], bool] | None) -> Ask:
         """The same request with another credential; it has waited for its turn."""
