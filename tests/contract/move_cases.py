@@ -104,6 +104,20 @@ CASES: dict[str, tuple[Said, ...]] = {
             ),
         ),
         Said(
+            why="a platform that moved alone and was compared in vain, whatever the tag",
+            targets=(SERIES,),
+            facts=(
+                moved(
+                    SERIES,
+                    Verdict.UNKNOWN,
+                    "6.2.24",
+                    replace(LONE, alone=("linux/amd64",)),
+                    platforms=("linux/amd64",),
+                ),
+            ),
+            expect=speaks("why is not known", severity=WARNING, unknown=True),
+        ),
+        Said(
             why="an immutable base is never rebuilt",
             targets=(target("ghcr.io/shop/base:1.2"),),
             facts=(moved(target("ghcr.io/shop/base:1.2"), Verdict.REBUILT),),

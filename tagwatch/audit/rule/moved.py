@@ -13,6 +13,7 @@ from tagwatch.image.digest import short_digest
 __all__ = [
     "RECENT",
     "config_of",
+    "decided_alone",
     "facts_of",
     "lone_gaps",
     "moved",
@@ -73,6 +74,11 @@ def lone_gaps(change: Change) -> dict[str, str]:
     for gap in diff.not_compared:
         reasons.setdefault(gap.what.rpartition(" of ")[2], gap.why)
     return {name: reasons.get(name, "it was not read") for name in diff.alone if name in lacking}
+
+
+def decided_alone(change: Change) -> bool:
+    """Return True where a platform that moved while another did not decided the verdict."""
+    return change.diff is not None and not set(change.platforms).isdisjoint(change.diff.alone)
 
 
 def primary_of(change: Change | None) -> PlatformDiff | None:

@@ -2,8 +2,8 @@
 
 A routine rebuild (same steps, newer base) is `tag-rebuilt`, not this. Where what moved cannot be
 compared, a note says so: unknown is not harmless. A platform that moved while another of its index
-did not, and that cannot be compared, is a warning whatever the tag: that is how tampering looks. Of
-a base that the policy calls immutable, any other digest is reported.
+did not, and that cannot be compared or explained, is a warning whatever the tag: that is how
+tampering looks. Of a base that the policy calls immutable, any other digest is reported.
 
 Example: `FROM redis:6.2.24`: "redis:6.2.24 moved on 2026-11-21 from sha256:bbbbbbbbbbbb to
 sha256:aaaaaaaaaaaa and is another image: 2 steps differ".
@@ -22,6 +22,7 @@ from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.moved import (
     RECENT,
+    decided_alone,
     facts_of,
     lone_gaps,
     moved,
@@ -51,9 +52,11 @@ def check(subject: Subject) -> Iterator[Statement]:
     elif lone:
         message += f": {_lone(lone)}"
         severity = Severity.WARNING
-    elif change.verdict is Verdict.UNKNOWN and (is_version or is_immutable):
+    elif change.verdict is Verdict.UNKNOWN and (
+        is_version or is_immutable or decided_alone(change)
+    ):
         message += ", and why is not known" + (f": {change.reason}" if change.reason else "")
-        severity = Severity.NOTE
+        severity = Severity.WARNING if decided_alone(change) else Severity.NOTE
     elif is_immutable and change.verdict not in _SAME_IMAGE:
         message += f" ({change.verdict.value}), and the policy calls it immutable"
     else:
