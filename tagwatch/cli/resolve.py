@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     read: list[RepositorySnapshot] = []
     resolutions = resolve_all(texts, site, asking=replace(asking_of(options), progress=read.append))
     remarks = [remark for snapshot in read for remark in snapshot.remarks]
-    for said in dict.fromkeys(snapshot.unseen for snapshot in read if snapshot.unseen):
+    for said in dict.fromkeys(remark.message for remark in remarks):
         note(f"tagwatch: {said}")
     answer(_rendered(resolutions, remarks, options.format))
     return exit_code(resolutions)

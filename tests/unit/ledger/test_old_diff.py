@@ -204,8 +204,9 @@ def path(tmp_path: Path) -> Path:
             connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} NOT NULL", [value])
         for column in ("listed_at", "failed"):
             connection.execute(f"ALTER TABLE tag DROP COLUMN {column}")
+        connection.execute("ALTER TABLE repository DROP COLUMN doubted_at")
         connection.execute("DROP TABLE failing")
-        later = "('v6_diffs', 'v7_names', 'v8_failing')"
+        later = "('v6_diffs', 'v7_names', 'v8_unread')"
         connection.execute(f"DELETE FROM _sqlite_migrations WHERE name IN {later}")
         connection.execute("PRAGMA user_version = 5")
         connection.commit()

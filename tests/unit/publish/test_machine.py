@@ -99,7 +99,7 @@ def test_resolutions() -> None:
     missing = Resolution(input="redis:9.9", status=Status.NOT_FOUND)
     document = machine.resolutions_document([EVIDENCE[5].resolution, missing])
     first, second = document["resolutions"]
-    assert set(document) == {"schema_version", "resolutions"}
+    assert set(document) == {"schema_version", "resolutions", "remarks"}
     assert first == {
         "input": "redis:6.2",
         "reference": "docker.io/library/redis:6.2.24",
