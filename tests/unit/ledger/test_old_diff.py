@@ -204,7 +204,11 @@ def path(tmp_path: Path) -> Path:
             connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} NOT NULL", [value])
         for column in ("listed_at", "failed"):
             connection.execute(f"ALTER TABLE tag DROP COLUMN {column}")
-        later = "('v6_diffs', 'v7_names')"
+        connection.execute("DROP INDEX outbox_state")
+        connection.execute("DROP TABLE address_key")
+        for column in ("receiver", "headline", "mentioned_in", "address"):
+            connection.execute(f"ALTER TABLE outbox DROP COLUMN {column}")
+        later = "('v6_diffs', 'v7_names', 'v8_receivers')"
         connection.execute(f"DELETE FROM _sqlite_migrations WHERE name IN {later}")
         connection.execute("PRAGMA user_version = 5")
         connection.commit()
