@@ -35,6 +35,10 @@ __all__ = [
 _LEASE = timedelta(minutes=10)
 _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(hours=6)
+_BROKEN = timedelta(minutes=5)
+"""So long nothing goes to a receiver that may lose it, once it has lost its answer to something."""
+_NAMED = 10
+"""So many lost messages one message names: a chat's messages have limits."""
 _DOUBLINGS = 13
 """After so many the longest pause is reached; more would overflow."""
 _ABOUT_UNSURE = "unsure "
@@ -182,7 +186,8 @@ class Outbox:
     def claim(self, message_id: int, at: datetime) -> Message | None:
         """Mark a message `sending`, before the attempt; None where it may not be sent at `at`.
 
-        The unsure messages to its receiver that no other one names are `named_by` it from now on.
+        The oldest unsure messages to its receiver that no other one names are `named_by` it from
+        now on, ten at most.
         """
         with self._transaction() as connection:
             cursor = connection.execute(
@@ -194,8 +199,9 @@ class Outbox:
                 return None
             (message,) = _select(connection, "id = ?", message_id)
             connection.execute(
-                f"UPDATE outbox SET mentioned_in = ? WHERE {_UNMENTIONED}",  # noqa: S608  # our own text
-                (message_id, message.receiver, message_id),
+                "UPDATE outbox SET mentioned_in = ? WHERE id IN "  # noqa: S608  # our own text
+                f"(SELECT id FROM outbox WHERE {_UNMENTIONED} ORDER BY id LIMIT ?)",
+                (message_id, message.receiver, message_id, _NAMED),
             )
             return message
 
@@ -219,14 +225,15 @@ class Outbox:
     def unsure(self, message: Message, at: datetime, error: str, *, again: bool) -> None:
         """Settle a claimed message: it may have arrived.
 
-        `again`: the receiver knows it again by its key, so it is sent once more.
+        `again`: the receiver knows it again by its key, so it is sent once more. Else the other
+        messages to the receiver wait for five minutes, so that not all of them are lost at once.
         """
         with self._transaction() as connection:
             if again:
                 next_at = at + _pause(message.tries)
                 self._settle(connection, message, MessageState.PENDING, at, error, next_at)
-            else:
-                self._settle(connection, message, MessageState.UNSURE, at, error)
+            elif self._settle(connection, message, MessageState.UNSURE, at, error):
+                self._postpone(connection, message.receiver, at + _BROKEN)
 
     def refused(
         self, message: Message, at: datetime, error: str, *, retry_at: datetime | None = None
@@ -239,11 +246,7 @@ class Outbox:
         next_at = max(retry_at or at + _pause(message.tries), at)
         with self._transaction() as connection:
             if self._settle(connection, message, MessageState.PENDING, at, error, next_at):
-                connection.execute(
-                    "UPDATE outbox SET next_at = max(next_at, ?) "
-                    "WHERE state = 'pending' AND receiver = ?",
-                    (micros(next_at), message.receiver),
-                )
+                self._postpone(connection, message.receiver, next_at)
 
     def hold(
         self, message: Message, at: datetime, error: str, *, address: bytes | None = None
@@ -304,6 +307,19 @@ class Outbox:
                 (micros(at), receiver, address),
             ).rowcount
 
+    def probe(self, receiver: str, before: datetime, at: datetime) -> None:
+        """Make one message due, where all are held because of the address since `before`.
+
+        The address may have been mended where it is: what takes one message gets the others.
+        """
+        held = "state = 'held' AND receiver = ?1 AND address IS NOT NULL"
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE outbox SET state = 'pending', next_at = ?2 WHERE id = "  # noqa: S608  # our own text
+                f"(SELECT min(id) FROM outbox WHERE {held} HAVING max(settled_at) <= ?3)",
+                (receiver, micros(at), micros(before)),
+            )
+
     def unmentioned(self, receiver: str, before: datetime) -> tuple[Message, ...]:
         """Return messages that are unsure since `before`, and that no other one names."""
         where = f"{_UNMENTIONED} AND settled_at <= ?"
@@ -351,6 +367,13 @@ class Outbox:
             )
             (key,) = connection.execute("SELECT key FROM address_key").fetchone()
             return bytes(key)
+
+    @staticmethod
+    def _postpone(connection: sqlite3.Connection, receiver: str, until: datetime) -> None:
+        connection.execute(
+            "UPDATE outbox SET next_at = max(next_at, ?) WHERE state = 'pending' AND receiver = ?",
+            (micros(until), receiver),
+        )
 
     def _settle(
         self,

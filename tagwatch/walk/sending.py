@@ -26,7 +26,7 @@ from tagwatch.ledger.record import Alert
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
 from tagwatch.publish.notify.interface import Delivery, Notifier, Outcome, Remarking, Repeatable
-from tagwatch.publish.wording import time_text
+from tagwatch.publish.wording import one_line, time_text
 from tagwatch.value import dataclass
 from tagwatch.walk.site import Site
 
@@ -35,13 +35,15 @@ __all__ = ["Clock", "Receivers", "Sent", "SystemClock", "deliver", "receivers_of
 T = TypeVar("T")
 
 _A_NIGHT = timedelta(hours=20)
-"""After this, what may be lost is told in a message of its own: a daily scan may come early."""
+"""After this, what may be lost is told in a message of its own, and an address that was no good is
+tried again. Less than a day: a daily scan may come early."""
 _LATE = timedelta(hours=3)
 """A message that goes out so long after its scan began says of when it is."""
 _UNREADABLE = timedelta(minutes=5)
 """An address that cannot be read is looked for again so soon."""
 _GRACE_SECONDS = 5.0
 """How long an attempt may go on when all shall stop."""
+_HEADLINE_LIMIT = 160
 _ROUNDS = 100_000
 """How often an address is hashed: one may hold a password that is easy to guess."""
 
@@ -200,6 +202,7 @@ async def _prepare(desk: _Desk, receivers: Receivers, clock: Clock) -> list[Sent
     for receiver in receivers.settings:
         if await desk.call(outbox.is_holding, receiver.name):
             await _release(desk, receiver, receivers, now)
+            await desk.call(outbox.probe, receiver.name, now - _A_NIGHT, now)
         if not again[receiver.name]:
             await _tell_unsure(desk, receiver, now)
     return found
@@ -292,7 +295,8 @@ def _payload(
     """Return what is sent: the stored payload, and what has happened to others since."""
     payload: Mapping[str, Any] | None = json.loads(message.payload)
     remarks = [
-        f"an alert of {time_text(one.at)} may not have arrived: {one.headline or 'see the report'}"
+        f"an alert of {time_text(one.at)} may not have arrived: "
+        + (one_line(one.headline, _HEADLINE_LIMIT) or "see the report")
         for one in named
     ]
     if payload is not None and now - message.at > _LATE:

@@ -30,7 +30,6 @@ _SECTION_LIMIT = 3_000
 _HEADER_LIMIT = 150
 _TEXT_LIMIT = 320
 _LINK_LIMIT = 1_000
-_REMARKS = 5
 _BAD_REQUEST = 400
 _NOT_UNDERSTOOD = frozenset(
     {"invalid_payload", "invalid_blocks", "invalid_blocks_format", "too_many_attachments"}
@@ -66,10 +65,7 @@ class SlackNotifier:
     @staticmethod
     def remark(payload: Mapping[str, Any] | None, remarks: Sequence[str]) -> Mapping[str, Any]:
         """See `Remarking.remark`."""
-        said = [escape(text) for text in remarks[:_REMARKS]]
-        if len(remarks) > _REMARKS:
-            said.append(f"…and {len(remarks) - _REMARKS} more: `tagwatch alerts list`")
-        text = "\n".join(said)
+        text = "\n".join(escape(remark) for remark in remarks)[:_SECTION_LIMIT]
         if payload is None:
             header = f"tagwatch: {count(len(remarks), 'alert')} may not have arrived"
             return {

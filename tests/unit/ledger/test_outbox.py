@@ -131,6 +131,25 @@ def test_an_address_that_works_again_is_seen_by_what_it_takes(outbox: Outbox) ->
     assert states(outbox) == {"run 1": "pending", "odd": "held", "run 2": "sent"}
 
 
+def test_one_of_the_held_messages_is_tried_again_after_a_night(outbox: Outbox) -> None:
+    message = claimed(outbox, "run 1")
+    outbox.put(alert("run 2"), AT)
+    outbox.hold(message, AT, "HTTP 410", address=b"same")
+    outbox.probe("slack", AT - MINUTE, AT + DAY)
+    assert outbox.due(AT + DAY, CHAT) == ()
+    outbox.probe("slack", AT, AT + DAY)
+    tried = outbox.claim(only(outbox.due(AT + DAY, CHAT)).id, AT + DAY)
+    assert tried is not None
+    outbox.hold(tried, AT + DAY, "HTTP 410", address=b"same")
+    outbox.probe("slack", AT + DAY - MINUTE, AT + DAY)
+    assert outbox.due(AT + 2 * DAY, CHAT) == (), "once a night"
+    outbox.probe("slack", AT + DAY, AT + 2 * DAY)
+    tried = outbox.claim(only(outbox.due(AT + 2 * DAY, CHAT)).id, AT + 2 * DAY)
+    assert tried is not None
+    outbox.sent(tried, AT + 2 * DAY)
+    assert states(outbox) == {"run 1": "sent", "run 2": "pending"}
+
+
 def test_a_message_that_is_to_blame_waits_for_a_person(outbox: Outbox) -> None:
     message = claimed(outbox, "odd")
     outbox.put(alert("run 2"), AT)
@@ -200,6 +219,24 @@ def test_an_unsure_message_is_named_until_a_message_with_its_name_arrives(outbox
     assert outbox.named_by(claimed(outbox, "fourth", AT + 4 * DAY)) == ()
     told = {one.dedup_key: one.mentioned for one in outbox.messages(MessageState.UNSURE)}
     assert told == {"lost": True, "first": True}
+
+
+def test_what_may_be_lost_costs_no_other_message(outbox: Outbox) -> None:
+    message = claimed(outbox, "run 1")
+    outbox.put(alert("run 2"), AT)
+    outbox.unsure(message, AT, "HTTP 500", again=False)
+    assert outbox.due(AT + 4 * MINUTE, CHAT) == ()
+    assert only(outbox.due(AT + 5 * MINUTE, CHAT)).dedup_key == "run 2"
+
+
+def test_a_message_names_ten_at_most(outbox: Outbox) -> None:
+    for number in range(12):
+        outbox.unsure(claimed(outbox, f"{number}"), AT, "no answer", again=False)
+    first = claimed(outbox, "first", AT + DAY)
+    assert [one.dedup_key for one in outbox.named_by(first)] == [f"{n}" for n in range(10)]
+    outbox.sent(first, AT + DAY)
+    second = claimed(outbox, "second", AT + DAY)
+    assert [one.dedup_key for one in outbox.named_by(second)] == ["10", "11"]
 
 
 def test_what_nobody_names_is_due_for_a_message_of_its_own(outbox: Outbox) -> None:
