@@ -118,8 +118,9 @@ FLOORS: dict[str, str] = {
     """,
     "walk": """
         fix loop need site watch_list work
-        ask deliver doctor import_history local_image referrers sending verdicts
+        ask deliver import_history local_image referrers sending verdicts
         alert_list recall
+        doctor
         bases remember
         round
         survey

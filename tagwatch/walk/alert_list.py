@@ -18,9 +18,11 @@ __all__ = [
     "AlertsAnswer",
     "alerts_answer",
     "alerts_document",
+    "alerts_known",
     "alerts_text",
     "chosen_messages",
     "receiver_problem",
+    "receiver_rows",
 ]
 
 
@@ -46,8 +48,27 @@ def alerts_answer(site: Site, *, whole: bool = False, ids: Iterable[int] = ()) -
     return AlertsAnswer(
         messages=tuple(one for one in found if not wanted or one.id in wanted),
         counts=counts,
-        receivers=tuple((one, receiver_problem(one, site)) for one in site.settings.alerts),
+        receivers=_receivers(site),
     )
+
+
+def alerts_known(site: Site) -> AlertsAnswer | None:
+    """Return the same without a ledger and with one that cannot be read: then nothing waits.
+
+    None where nobody is told anything.
+    """
+    try:
+        if site.database.is_file():
+            found = alerts_answer(site)
+            return found if found.receivers or found.messages else None
+    except LedgerError:
+        pass
+    receivers = _receivers(site)
+    return AlertsAnswer(messages=(), counts={}, receivers=receivers) if receivers else None
+
+
+def _receivers(site: Site) -> tuple[tuple[Receiver, str], ...]:
+    return tuple((one, receiver_problem(one, site)) for one in site.settings.alerts)
 
 
 def receiver_problem(receiver: Receiver, site: Site) -> str:
@@ -103,16 +124,21 @@ def alerts_document(found: AlertsAnswer) -> dict[str, Any]:
             for one in found.messages
         ],
         "states": {state.value: number for state, number in found.counts.items()},
-        "receivers": [
-            {
-                "name": one.name,
-                "channel": one.channel,
-                "min_severity": one.min_severity.value,
-                "problem": problem or None,
-            }
-            for one, problem in found.receivers
-        ],
+        "receivers": receiver_rows(found),
     }
+
+
+def receiver_rows(found: AlertsAnswer) -> list[dict[str, Any]]:
+    """Return each receiver for programs."""
+    return [
+        {
+            "name": one.name,
+            "channel": one.channel,
+            "min_severity": one.min_severity.value,
+            "problem": problem or None,
+        }
+        for one, problem in found.receivers
+    ]
 
 
 def alerts_text(found: AlertsAnswer) -> str:

@@ -97,7 +97,9 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
         return None
     changed = Since(new=new, worse=worse, fixed=fixed, same=())
     return Alert(
-        headline=since_sentence(changed, _headline(moved, len(result.gone), newer, still)),
+        headline=since_sentence(
+            changed, _headline(moved, len(result.gone), len(_lines(newer)), still)
+        ),
         verdict=verdict_sentence(result),
         groups=tuple(group for group in (*groups[:-1], *beside, groups[-1]) if group.lines),
         coverage=coverage_sentence(result),
@@ -105,14 +107,12 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
     )
 
 
-def _headline(
-    moved: Iterable[Movement], gone: int, newer: tuple[Finding, ...], still: tuple[Finding, ...]
-) -> str:
+def _headline(moved: Iterable[Movement], gone: int, newer: int, still: tuple[Finding, ...]) -> str:
     tags = sum(len(one.tags) for one in moved)
     parts = (
         f"{count(tags, 'tag')} moved" if tags else "",
         f"{count(gone, 'tag')} gone" if gone else "",
-        count(len(newer), "newer version") if newer else "",
+        count(newer, "newer version") if newer else "",
         f"{len(still)} still there" if still else "",
     )
     return ", ".join(part for part in parts if part)
