@@ -11,7 +11,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import pbkdf2_hmac
@@ -117,7 +117,13 @@ class Receivers:
         if self.timeout_seconds is not None:
             options["timeout_seconds"] = self.timeout_seconds
         kind = load_member("notifiers", receiver.channel)
-        made: Notifier = kind(url=self.address(receiver), **options)
+        try:
+            made: Notifier = kind(url=self.address(receiver), **options)
+        except TypeError as error:  # of another package: it takes other options
+            raise NotifyError(
+                f"{receiver.channel}: cannot be made as it is configured: {error}",
+                hint="ask its documentation which keys it takes",
+            ) from error
         return made
 
 
@@ -224,8 +230,10 @@ async def _tell_unsure(desk: _Desk, receiver: Receiver, at: datetime) -> None:
     unsure = await desk.call(outbox.unmentioned, receiver.name, at - _A_NIGHT)
     if not unsure or await desk.call(outbox.next_due, {receiver.name}) is not None:
         return
-    kind = load_member("notifiers", receiver.channel)
-    if not hasattr(kind, "remark"):
+    try:
+        if not hasattr(load_member("notifiers", receiver.channel), "remark"):
+            return
+    except ConfigError:
         return
     alert = Alert(
         dedup_key=key_about_unsure(receiver.name, unsure),
@@ -317,10 +325,10 @@ async def _until_stopped(sending: Awaitable[Delivery], stop: asyncio.Event) -> D
         if attempt.done():
             return attempt.result()
         return Delivery(outcome=Outcome.UNSURE, message="broken off: the program was to stop")
-    except NotifyError as error:
+    except (ConfigError, NotifyError) as error:
         return Delivery(outcome=Outcome.RETRY, message=error.message)
-    except ConfigError as error:
-        return Delivery(outcome=Outcome.RETRY, message=error.message)
+    except Exception as error:  # another package's notifier may raise anything
+        return Delivery(outcome=Outcome.UNSURE, message=f"failed with {type(error).__name__}")
     finally:
         attempt.cancel()
         stopped.cancel()
@@ -353,13 +361,17 @@ async def _settle(
         case Outcome.REJECTED:
             address = None
             if delivery.address:
-                address = await desk.call(_hashed, outbox, receivers.address(receiver))
+                with suppress(ConfigError):  # it was there a moment ago
+                    address = await desk.call(_hashed, outbox, receivers.address(receiver))
             await desk.call(outbox.hold, message, at, said, address=address)
             return MessageState.HELD
 
 
 def _is_repeatable(receiver: Receiver) -> bool:
-    return hasattr(load_member("notifiers", receiver.channel), "send_again")
+    try:
+        return hasattr(load_member("notifiers", receiver.channel), "send_again")
+    except ConfigError:  # another package's that cannot be imported: nothing is sent to it either
+        return False
 
 
 def _hashed(outbox: Outbox, address: str) -> bytes:
