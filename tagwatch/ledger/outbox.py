@@ -181,6 +181,14 @@ class Outbox:
         """See `read_messages`."""
         return read_messages(self._connection, states)
 
+    def note_problem(self, receiver: str, error: str) -> None:
+        """Write down why no message to a receiver can be tried now."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE outbox SET error = ? WHERE state = 'pending' AND receiver = ?",
+                (error, receiver),
+            )
+
     # An attempt
 
     def claim(self, message_id: int, at: datetime) -> Message | None:

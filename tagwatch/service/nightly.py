@@ -31,7 +31,7 @@ _PATIENCE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """What a nightly run did. `missed`: alerts of earlier runs, see `deliver.undelivered`."""
+    """What a nightly run did. `missed`: alerts that it did not try to send; see `undelivered`."""
 
     scanned: ScanResult
     written: Written
@@ -52,11 +52,12 @@ async def scan_and_publish(
     progress: Callable[[RepositorySnapshot], None] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Night:
-    """Scan, then send and write: what was found is stored before anybody is told.
+    """Scan, send, write, in this order: what was found is stored before anybody is told.
 
     Then the ledger drops what is older than its retention. Alerts go out though reports cannot be
-    written, and the other way round; the first error is raised at the end. `tell` is called with
-    what is odd and keeps nothing from working: a healthcheck that was not taken.
+    written, and the other way round; the first error is raised at the end. Reports come second, so
+    that they tell what was not delivered. `tell` is called with what is odd and keeps nothing from
+    working: a healthcheck that was not taken.
     """
     heart = _Heartbeat(site, tell)
     await heart.beat(Ping.START)
@@ -79,23 +80,28 @@ async def _night(
     progress: Callable[[RepositorySnapshot], None] | None,
 ) -> Night:
     scanned = await scan_async(site, stop=stop, progress=progress)
-    missed = undelivered(site)
-    writing = asyncio.to_thread(write_run, scanned.result, scanned.previous, site, missed)
-    sending = deliver(site.database, receivers_of(site), SystemClock(), stop, patience=_PATIENCE)
-    written, sent = await asyncio.gather(
-        writing, sending if send else _nothing(), return_exceptions=True
-    )
+    errors: list[Exception] = []
+    sent: tuple[Sent, ...] = ()
+    if send:
+        try:
+            sent = await deliver(
+                site.database, receivers_of(site), SystemClock(), stop, patience=_PATIENCE
+            )
+        except TagwatchError as error:
+            errors.append(error)
+    try:
+        # in a thread: who listens meanwhile is not kept waiting
+        written = await asyncio.to_thread(
+            write_run, scanned.result, scanned.previous, site, undelivered(site)
+        )
+    except TagwatchError as error:
+        errors.append(error)
     await asyncio.to_thread(keep, site)
-    for outcome in (written, sent):
-        if isinstance(outcome, BaseException):
-            raise outcome
-    assert isinstance(written, Written)
-    assert isinstance(sent, tuple)
+    if errors:
+        raise errors[0]
+    tried = frozenset(one.message_id for one in sent)
+    missed = undelivered(site, without=tried)
     return Night(scanned=scanned, written=written, sent=sent, missed=missed)
-
-
-async def _nothing() -> tuple[Sent, ...]:
-    return ()
 
 
 class _Heartbeat:
@@ -106,6 +112,7 @@ class _Heartbeat:
         self._environment = site.environment
         self._tell = tell
         self._run = str(uuid.uuid4())
+        self._told = ""
 
     async def beat(self, what: Ping, text: str = "") -> None:
         """Ping; a problem is told and keeps nothing from working."""
@@ -118,8 +125,9 @@ class _Heartbeat:
             problem = error.message
         else:
             problem = await ping(url, what, self._run, text)
-        if problem and self._tell is not None:
+        if problem and problem != self._told and self._tell is not None:
             self._tell(f"the healthcheck was not pinged: {problem}")
+        self._told = problem
 
 
 def keep(site: Site) -> None:

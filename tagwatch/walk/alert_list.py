@@ -9,7 +9,7 @@ from tagwatch.config.settings import Receiver
 from tagwatch.errors import ConfigError, LedgerError, NotifyError, UsageError
 from tagwatch.ledger.outbox import UNDELIVERED, Message, MessageState
 from tagwatch.ledger.read import Reader
-from tagwatch.publish.wording import one_line, stamp, time_text
+from tagwatch.publish.wording import count, one_line, stamp, time_text
 from tagwatch.value import dataclass
 from tagwatch.walk.sending import receivers_of
 from tagwatch.walk.site import Site
@@ -163,7 +163,7 @@ def _more(one: Message, receivers: set[str]) -> Iterator[tuple[str, str]]:
     known = one.receiver in receivers
     match one.state:
         case MessageState.PENDING if known:
-            yield "next try", f"{time_text(one.next_at)}, after {one.tries} so far"
+            yield "next try", f"{time_text(one.next_at)}, after {count(one.tries, 'attempt')}"
         case MessageState.PENDING:
             yield "waits", "no receiver of that name is configured"
         case MessageState.UNSURE if one.mentioned:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from tagwatch import __version__
@@ -128,23 +128,24 @@ def _alert(
     )
 
 
-def undelivered(site: Site) -> tuple[str, ...]:
+def undelivered(site: Site, *, without: Collection[int] = ()) -> tuple[str, ...]:
     """Return a sentence for each alert that did not arrive, or may not have.
 
-    One that is unsure and that another message named is told for seven days.
+    One that is unsure and that another message named is told for seven days. `without`: numbers of
+    messages that are told elsewhere.
     """
     with Reader.open(site.database) as ledger:
         return tuple(
             f"{message.receiver}, {stamp(message.at)}: {_BECAME[message.state]}"
             f"{f': {message.error}' if message.error else ''}"
             for message in ledger.messages(*UNDELIVERED)
-            if _is_worth_telling(message, site.at)
+            if message.id not in without and _is_worth_telling(message, site.at)
         )
 
 
 def _is_worth_telling(message: Message, at: datetime) -> bool:
     if message.state is MessageState.PENDING:
-        return message.tries > 0
+        return message.error != ""
     if message.state is MessageState.UNSURE:
         return not message.mentioned or at - message.at <= _REMEMBERED
     return True

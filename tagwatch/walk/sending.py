@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import pbkdf2_hmac
@@ -39,8 +39,6 @@ _A_NIGHT = timedelta(hours=20)
 tried again. Less than a day: a daily scan may come early."""
 _LATE = timedelta(hours=3)
 """A message that goes out so long after its scan began says of when it is."""
-_UNREADABLE = timedelta(minutes=5)
-"""An address that cannot be read is looked for again so soon."""
 _GRACE_SECONDS = 5.0
 """How long an attempt may go on when all shall stop."""
 _HEADLINE_LIMIT = 160
@@ -150,19 +148,23 @@ async def deliver(
     outcomes: dict[int, Sent] = {}
     until, waited = clock.now() + patience, timedelta()
     async with _opened(database) as desk:
-        for sent in await _prepare(desk, receivers, clock):
-            outcomes[sent.message_id] = sent
+        courier = _Courier(desk=desk, receivers=receivers, clock=clock, stop=stop)
+        _note(outcomes, await courier.prepare())
+        ready, unusable = await courier.notifiers()
+        _note(outcomes, unusable)
         while not stop.is_set():
-            for sent in await _send_due(desk, receivers, clock, stop):
-                outcomes[sent.message_id] = sent
-            due = await desk.call(desk.outbox.next_due, receivers.names)
-            now = clock.now()
+            _note(outcomes, await courier.send_due(ready))
+            due, now = await desk.call(desk.outbox.next_due, ready.keys()), clock.now()
             # somebody may set the clock back meanwhile: so long it waits in all, whatever it shows
             if due is None or due > until or waited > patience:
                 break
             waited += max(due - now, timedelta())
             await clock.sleep(max((due - now).total_seconds(), 0.0), stop)
     return tuple(outcomes[number] for number in sorted(outcomes))
+
+
+def _note(outcomes: dict[int, Sent], more: Iterable[Sent]) -> None:
+    outcomes.update((sent.message_id, sent) for sent in more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,112 +191,159 @@ async def _opened(database: Path) -> AsyncIterator[_Desk]:
             thread.submit(ledger.close)  # the thread is waited for
 
 
-async def _prepare(desk: _Desk, receivers: Receivers, clock: Clock) -> list[Sent]:
-    """Settle what a dead sender left, and make due what was waiting for this moment."""
-    outbox, now = desk.outbox, clock.now()
-    again = {one.name: _is_repeatable(one) for one in receivers.settings}
-    found = [
-        Sent(
-            receiver=stale.receiver,
-            state=MessageState.PENDING if again[stale.receiver] else MessageState.UNSURE,
-            delivery=Delivery(
-                outcome=Outcome.UNSURE,
-                message="a run was interrupted while it sent this; it may have arrived",
-            ),
-            message_id=stale.id,
-        )
-        for stale in await desk.call(outbox.expire, now, again)
-    ]
-    for receiver in receivers.settings:
-        if await desk.call(outbox.is_holding, receiver.name):
-            await _release(desk, receiver, receivers, now)
-            await desk.call(outbox.probe, receiver.name, now - _A_NIGHT, now)
-        if not again[receiver.name]:
-            await _tell_unsure(desk, receiver, now)
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Courier:
+    """One round from the outbox to all receivers."""
 
+    desk: _Desk
+    receivers: Receivers
+    clock: Clock
+    stop: asyncio.Event
 
-async def _release(desk: _Desk, receiver: Receiver, receivers: Receivers, at: datetime) -> None:
-    """Make due what is held because of an address that the receiver has no more."""
-    try:
-        address = receivers.address(receiver)
-    except ConfigError:
-        return
-    known = await desk.call(_hashed, desk.outbox, address)
-    await desk.call(desk.outbox.release, receiver.name, known, at)
+    async def prepare(self) -> list[Sent]:
+        """Settle what a dead sender left, and make due what was waiting for this moment."""
+        call, outbox, now = self.desk.call, self.desk.outbox, self.clock.now()
+        again = {one.name: _is_repeatable(one) for one in self.receivers.settings}
+        found = [
+            Sent(
+                receiver=stale.receiver,
+                state=MessageState.PENDING if again[stale.receiver] else MessageState.UNSURE,
+                delivery=Delivery(
+                    outcome=Outcome.UNSURE,
+                    message="a run was interrupted while it sent this; it may have arrived",
+                ),
+                message_id=stale.id,
+            )
+            for stale in await call(outbox.expire, now, again)
+        ]
+        for receiver in self.receivers.settings:
+            if await call(outbox.is_holding, receiver.name):
+                address = await self._address_of(receiver)
+                if address is not None:
+                    await call(outbox.release, receiver.name, address, now)
+                await call(outbox.probe, receiver.name, now - _A_NIGHT, now)
+            if not again[receiver.name]:
+                await self._tell_unsure(receiver, now)
+        return found
 
+    async def _address_of(self, receiver: Receiver) -> bytes | None:
+        """Return what the receiver's address is known again by; it tells nothing of it."""
+        try:
+            address = self.receivers.address(receiver)
+        except ConfigError:
+            return None
+        key = await self.desk.call(self.desk.outbox.address_key)
+        return await self.desk.call(pbkdf2_hmac, "sha256", address.encode(), key, _ROUNDS)
 
-async def _tell_unsure(desk: _Desk, receiver: Receiver, at: datetime) -> None:
-    """Store a message that names what is unsure since a night, where none will do so anyway."""
-    outbox = desk.outbox
-    unsure = await desk.call(outbox.unmentioned, receiver.name, at - _A_NIGHT)
-    if not unsure or await desk.call(outbox.next_due, {receiver.name}) is not None:
-        return
-    try:
-        if not hasattr(load_member("notifiers", receiver.channel), "remark"):
+    async def _tell_unsure(self, receiver: Receiver, at: datetime) -> None:
+        """Store a message that names what is unsure since a night, where none will do so anyway."""
+        call, outbox = self.desk.call, self.desk.outbox
+        unsure = await call(outbox.unmentioned, receiver.name, at - _A_NIGHT)
+        if not unsure or await call(outbox.next_due, {receiver.name}) is not None:
             return
-    except ConfigError:
-        return
-    alert = Alert(
-        dedup_key=key_about_unsure(receiver.name, unsure),
-        receiver=receiver.name,
-        channel=receiver.channel,
-        headline="alerts may not have arrived",
-        payload="null",
-    )
-    await desk.call(outbox.put, alert, at)
-
-
-async def _send_due(
-    desk: _Desk, receivers: Receivers, clock: Clock, stop: asyncio.Event
-) -> list[Sent]:
-    """Send what is due now: to all receivers at a time, to each one message after the other."""
-    due = await desk.call(desk.outbox.due, clock.now(), receivers.names)
-    outcomes: list[Sent] = []
-
-    async def to_one(receiver: Receiver) -> None:
-        for message in due:
-            if message.receiver == receiver.name and not stop.is_set():
-                sent = await _attempt(desk, receiver, message, receivers, clock, stop)
-                if sent is not None:
-                    outcomes.append(sent)
-
-    async with asyncio.TaskGroup() as group:
-        for receiver in receivers.settings:
-            group.create_task(to_one(receiver))
-    return outcomes
-
-
-async def _attempt(
-    desk: _Desk,
-    receiver: Receiver,
-    message: Message,
-    receivers: Receivers,
-    clock: Clock,
-    stop: asyncio.Event,
-) -> Sent | None:
-    """Claim, send and settle a message; None where it may not be sent (any more)."""
-    claimed = await desk.call(desk.outbox.claim, message.id, clock.now())
-    if claimed is None:
-        return None
-    named = await desk.call(desk.outbox.named_by, claimed)
-    try:
-        notifier = receivers.notifier(receiver)
-    except (ConfigError, NotifyError) as error:
-        delivery = Delivery(
-            outcome=Outcome.RETRY,
-            message=error.message,
-            retry_after_seconds=_UNREADABLE.total_seconds(),
+        try:
+            if not hasattr(load_member("notifiers", receiver.channel), "remark"):
+                return
+        except ConfigError:
+            return
+        alert = Alert(
+            dedup_key=key_about_unsure(receiver.name, unsure),
+            receiver=receiver.name,
+            channel=receiver.channel,
+            headline="alerts may not have arrived",
+            payload="null",
         )
-    else:
+        await call(outbox.put, alert, at)
+
+    async def notifiers(self) -> tuple[dict[str, Notifier], list[Sent]]:
+        """Return what sends to each receiver for whom something waits, and what has to wait on.
+
+        A receiver that cannot be used as it is configured keeps its messages as they are: the next
+        run may find it mended.
+        """
+        waiting = await self.desk.call(self.desk.outbox.messages, MessageState.PENDING)
+        ready: dict[str, Notifier] = {}
+        unusable: list[Sent] = []
+        for receiver in self.receivers.settings:
+            mine = [one for one in waiting if one.receiver == receiver.name]
+            try:
+                if mine:
+                    ready[receiver.name] = self.receivers.notifier(receiver)
+            except (ConfigError, NotifyError) as error:
+                said = error.message
+                await self.desk.call(self.desk.outbox.note_problem, receiver.name, said)
+                unusable += [
+                    Sent(
+                        receiver=receiver.name,
+                        state=MessageState.PENDING,
+                        delivery=Delivery(outcome=Outcome.RETRY, message=said),
+                        message_id=one.id,
+                    )
+                    for one in mine
+                ]
+        return ready, unusable
+
+    async def send_due(self, ready: Mapping[str, Notifier]) -> list[Sent]:
+        """Send what is due now: to all receivers at a time, to each one message after the other."""
+        due = await self.desk.call(self.desk.outbox.due, self.clock.now(), ready.keys())
+        outcomes: list[Sent] = []
+
+        async def to_one(receiver: Receiver) -> None:
+            for message in due:
+                if message.receiver == receiver.name and not self.stop.is_set():
+                    sent = await self._attempt(message, receiver, ready[receiver.name])
+                    outcomes.extend([sent] if sent is not None else [])
+
+        async with asyncio.TaskGroup() as group:
+            for receiver in self.receivers.settings:
+                group.create_task(to_one(receiver))
+        return outcomes
+
+    async def _attempt(
+        self, message: Message, receiver: Receiver, notifier: Notifier
+    ) -> Sent | None:
+        """Claim, send and settle a message; None where it may not be sent (any more)."""
+        call, outbox, clock = self.desk.call, self.desk.outbox, self.clock
+        claimed = await call(outbox.claim, message.id, clock.now())
+        if claimed is None:
+            return None
+        named = await call(outbox.named_by, claimed)
         payload = _payload(claimed, named, notifier, clock.now())
         if isinstance(notifier, Repeatable):
             sending = notifier.send_again(payload, claimed.dedup_key, clock.now())
         else:
             sending = notifier.send(payload)
-        delivery = await _until_stopped(sending, stop)
-    state = await _settle(desk, claimed, delivery, receiver, receivers, clock.now())
-    return Sent(receiver=receiver.name, state=state, delivery=delivery, message_id=claimed.id)
+        delivery = await _until_stopped(sending, self.stop)
+        state = await self._settle(claimed, delivery, receiver)
+        return Sent(receiver=receiver.name, state=state, delivery=delivery, message_id=claimed.id)
+
+    async def _settle(
+        self, message: Message, delivery: Delivery, receiver: Receiver
+    ) -> MessageState:
+        """Write down what came of an attempt; the message's state then."""
+        call, outbox, said, at = (
+            self.desk.call,
+            self.desk.outbox,
+            delivery.message,
+            self.clock.now(),
+        )
+        match delivery.outcome:
+            case Outcome.SENT:
+                await call(outbox.sent, message, at)
+                return MessageState.SENT
+            case Outcome.UNSURE:
+                again = _is_repeatable(receiver)
+                await call(outbox.unsure, message, at, said, again=again)
+                return MessageState.PENDING if again else MessageState.UNSURE
+            case Outcome.RETRY:
+                wait = delivery.retry_after_seconds
+                retry_at = at + timedelta(seconds=wait) if wait is not None else None
+                await call(outbox.refused, message, at, said, retry_at=retry_at)
+                return MessageState.PENDING
+            case Outcome.REJECTED:
+                address = await self._address_of(receiver) if delivery.address else None
+                await call(outbox.hold, message, at, said, address=address)
+                return MessageState.HELD
 
 
 def _payload(
@@ -327,7 +376,7 @@ async def _until_stopped(sending: Awaitable[Delivery], stop: asyncio.Event) -> D
         return Delivery(outcome=Outcome.UNSURE, message="broken off: the program was to stop")
     except (ConfigError, NotifyError) as error:
         return Delivery(outcome=Outcome.RETRY, message=error.message)
-    except Exception as error:  # another package's notifier may raise anything
+    except Exception as error:  # noqa: BLE001  # another package's notifier may raise anything
         return Delivery(outcome=Outcome.UNSURE, message=f"failed with {type(error).__name__}")
     finally:
         attempt.cancel()
@@ -335,45 +384,8 @@ async def _until_stopped(sending: Awaitable[Delivery], stop: asyncio.Event) -> D
         await asyncio.gather(attempt, stopped, return_exceptions=True)
 
 
-async def _settle(
-    desk: _Desk,
-    message: Message,
-    delivery: Delivery,
-    receiver: Receiver,
-    receivers: Receivers,
-    at: datetime,
-) -> MessageState:
-    """Write down what came of an attempt; the message's state then."""
-    outbox, said = desk.outbox, delivery.message
-    match delivery.outcome:
-        case Outcome.SENT:
-            await desk.call(outbox.sent, message, at)
-            return MessageState.SENT
-        case Outcome.UNSURE:
-            again = _is_repeatable(receiver)
-            await desk.call(outbox.unsure, message, at, said, again=again)
-            return MessageState.PENDING if again else MessageState.UNSURE
-        case Outcome.RETRY:
-            wait = delivery.retry_after_seconds
-            retry_at = at + timedelta(seconds=wait) if wait is not None else None
-            await desk.call(outbox.refused, message, at, said, retry_at=retry_at)
-            return MessageState.PENDING
-        case Outcome.REJECTED:
-            address = None
-            if delivery.address:
-                with suppress(ConfigError):  # it was there a moment ago
-                    address = await desk.call(_hashed, outbox, receivers.address(receiver))
-            await desk.call(outbox.hold, message, at, said, address=address)
-            return MessageState.HELD
-
-
 def _is_repeatable(receiver: Receiver) -> bool:
     try:
         return hasattr(load_member("notifiers", receiver.channel), "send_again")
     except ConfigError:  # another package's that cannot be imported: nothing is sent to it either
         return False
-
-
-def _hashed(outbox: Outbox, address: str) -> bytes:
-    """Return what an address is known again by. It tells nothing of the address itself."""
-    return pbkdf2_hmac("sha256", address.encode(), outbox.address_key(), _ROUNDS)
