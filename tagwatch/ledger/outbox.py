@@ -191,11 +191,11 @@ class Outbox:
 
     # An attempt
 
-    def claim(self, message_id: int, at: datetime) -> Message | None:
+    def claim(self, message_id: int, at: datetime, *, naming: bool = True) -> Message | None:
         """Mark a message `sending`, before the attempt; None where it may not be sent at `at`.
 
         The oldest unsure messages to its receiver that no other one names are `named_by` it from
-        now on, ten at most.
+        now on, ten at most. `naming` False: it cannot name any.
         """
         with self._transaction() as connection:
             cursor = connection.execute(
@@ -209,7 +209,7 @@ class Outbox:
             connection.execute(
                 "UPDATE outbox SET mentioned_in = ? WHERE id IN "  # noqa: S608  # our own text
                 f"(SELECT id FROM outbox WHERE {_UNMENTIONED} ORDER BY id LIMIT ?)",
-                (message_id, message.receiver, message_id, _NAMED),
+                (message_id, message.receiver, message_id, _NAMED if naming else 0),
             )
             return message
 

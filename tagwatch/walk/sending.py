@@ -304,7 +304,8 @@ class _Courier:
     ) -> Sent | None:
         """Claim, send and settle a message; None where it may not be sent (any more)."""
         call, outbox, clock = self.desk.call, self.desk.outbox, self.clock
-        claimed = await call(outbox.claim, message.id, clock.now())
+        naming = isinstance(notifier, Remarking)
+        claimed = await call(outbox.claim, message.id, clock.now(), naming=naming)
         if claimed is None:
             return None
         named = await call(outbox.named_by, claimed)

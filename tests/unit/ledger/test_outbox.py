@@ -239,6 +239,15 @@ def test_a_message_names_ten_at_most(outbox: Outbox) -> None:
     assert [one.dedup_key for one in outbox.named_by(second)] == ["10", "11"]
 
 
+def test_a_channel_that_cannot_name_others_does_not_count_as_if_it_had(outbox: Outbox) -> None:
+    outbox.unsure(claimed(outbox, "lost"), AT, "no answer", again=False)
+    outbox.put(alert("plain"), AT + DAY)
+    plain = outbox.claim(only(outbox.due(AT + DAY, CHAT)).id, AT + DAY, naming=False)
+    assert plain is not None
+    outbox.sent(plain, AT + DAY)
+    assert [one.mentioned for one in outbox.messages(MessageState.UNSURE)] == [False]
+
+
 def test_what_nobody_names_is_due_for_a_message_of_its_own(outbox: Outbox) -> None:
     lost = claimed(outbox, "lost")
     outbox.unsure(lost, AT, "no answer", again=False)
