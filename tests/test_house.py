@@ -135,8 +135,8 @@ FLOORS: dict[str, str] = {
     "cli": """
         baseline_file command plain_line question
         parser shell
-        alerts base baseline check demo diff doctor explain extract facts history init ledger main policy \
-        report resolve scan schema serve
+        alerts base baseline check demo diff doctor explain extract facts history init ledger main \
+        policy report resolve scan schema serve
     """,
 }
 SIBLINGS = {"crawl", "registry", "ledger", "publish"}
