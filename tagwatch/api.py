@@ -12,7 +12,7 @@ The way of one tag, from the line of a file to the finding about it:
     publish   the result -> people, machines     `publish/`, by the command
 
 A scan looks nothing up: it surveys everything. It also stores its result, with the alerts that it
-is worth; `walk/deliver.py` sends them. Where and when a walk takes place, and under which settings
+is worth; `walk/sending.py` sends them. Where and when a walk takes place, and under which settings
 and policy, is its `Site` (`walk/site.py`).
 """
 
@@ -362,7 +362,7 @@ async def scan_async(
     """Scan in the running event loop; see `scan`.
 
     The snapshot of a repository is stored before its worker begins the next one. The result and its
-    alerts are stored in one transaction; `walk.deliver` sends the alerts. After `stop` is set no
+    alerts are stored in one transaction; `walk.sending` sends the alerts. After `stop` is set no
     repository is begun, and the result names what was not read.
     """
     site = site_given(site)
@@ -375,7 +375,7 @@ async def scan_async(
         )
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.ask import Patience
-    from tagwatch.walk.deliver import alerts_of
+    from tagwatch.walk.deliver import alert_plan, alerts_of
     from tagwatch.walk.survey import Order, count_nights, survey
     from tagwatch.walk.watch_list import immutable_bases
 
@@ -419,7 +419,8 @@ async def scan_async(
         )
         result = _with_fix_lines(result, site)
         previous = ledger.previous_result(run_id)
-        ledger.finish_run(run_id, result, alerts_of(result, previous, site))
+        plan = alert_plan(site, ledger)
+        ledger.finish_run(run_id, result, alerts_of(result, previous, plan))
         return ScanResult(result=result, previous=previous, run_id=run_id)
 
 

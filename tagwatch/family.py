@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "report": "tagwatch.cli.report:command",
     "doctor": "tagwatch.cli.doctor:command",
     "ledger": "tagwatch.cli.ledger:command",
+    "alerts": "tagwatch.cli.alerts:command",
     "serve": "tagwatch.cli.serve:command",
     "explain": "tagwatch.cli.explain:command",
     "baseline": "tagwatch.cli.baseline:command",

@@ -82,7 +82,7 @@ FLOORS: dict[str, str] = {
         bundled
     """,
     "workspace": """
-        find git_history
+        code_owners find git_history
         read
         official_images write
     """,
@@ -118,8 +118,9 @@ FLOORS: dict[str, str] = {
     """,
     "walk": """
         fix loop need site watch_list work
-        ask deliver doctor import_history local_image referrers verdicts
-        recall
+        ask deliver import_history local_image referrers sending verdicts
+        alert_list recall
+        doctor
         bases moved remember
         round
         survey
@@ -127,15 +128,15 @@ FLOORS: dict[str, str] = {
         compare facts
     """,
     "service": """
-        demo metrics nightly schedule
+        deliveries demo metrics nightly schedule
         web
         daemon
     """,
     "cli": """
         baseline_file command plain_line question
         parser shell
-        base baseline check demo diff doctor explain extract facts history init ledger main policy \
-        report resolve scan schema serve
+        alerts base baseline check demo diff doctor explain extract facts history init ledger main \
+        policy report resolve scan schema serve
     """,
 }
 SIBLINGS = {"crawl", "registry", "ledger", "publish"}

@@ -31,6 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Ask and print. Exit code 0: all can be read, 1: one cannot."""
     from tagwatch.api import read_files
+    from tagwatch.walk.alert_list import alerts_known
     from tagwatch.walk.doctor import doctor_document, doctor_text, examine, examined_by
     from tagwatch.workspace.find import find, sources_from_globs
 
@@ -53,12 +54,13 @@ def run(options: argparse.Namespace) -> int:
     else:
         files = read_files(sources_from_globs(site.settings.sources, site.root), site, {})
     found = asyncio.run(examine(files.targets, site, asked=asked))
+    alerts = None if options.paths else alerts_known(site)
     if options.format == "json":
         from tagwatch.publish.machine import dump
 
-        answer(dump(doctor_document(found)))
+        answer(dump(doctor_document(found, alerts)))
     else:
-        answer(doctor_text(found))
+        answer(doctor_text(found, alerts))
     return 1 if any(one.failure or one.credential_problem for one in found) else 0
 
 

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 from tagwatch import __version__
 from tagwatch.cli.command import Command, add_config, add_format
-from tagwatch.cli.shell import answer, colored, note, open_site, progress_shown, tell_incomplete
+from tagwatch.cli.shell import (
+    answer,
+    colored,
+    note,
+    open_site,
+    progress_shown,
+    tell_incomplete,
+    warn,
+)
 
 if TYPE_CHECKING:
     from tagwatch.service.nightly import Night
@@ -33,9 +41,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 _BECAME = {
-    "retry": "not sent, the next run tries again",
-    "rejected": "refused, not tried again",
-    "unsure": "unsure whether it arrived, not sent again",
+    "pending": "not sent yet, it waits in the outbox",
+    "held": "refused; held until its address is mended or `tagwatch alerts retry`",
+    "unsure": "unsure whether it arrived; not sent again, the next one names it",
 }
 
 
@@ -46,10 +54,9 @@ def run(options: argparse.Namespace) -> int:
     if night.written.index is not None:
         note(f"tagwatch: report: {night.written.index}")
     for sent in night.sent:
-        outcome = sent.delivery
-        said = f": {outcome.message}" if outcome.message else ""
-        became = _BECAME.get(outcome.outcome.value, outcome.outcome.value)
-        note(f"tagwatch: alert to {sent.channel}: {became}{said}")
+        said = f": {sent.delivery.message}" if sent.delivery.message else ""
+        became = _BECAME.get(sent.state.value, sent.state.value)
+        note(f"tagwatch: alert to {sent.receiver}: {became}{said}")
     _print(night, site, options.format)
     policy = site.policy
     code = night.result.exit_code(policy.fail_on, on_unavailable=policy.on_unavailable)
@@ -76,7 +83,7 @@ async def _night(site: Site, *, send: bool) -> Night:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, interrupt, number)
     with progress_shown(site.environment) as progress:
-        return await scan_and_publish(site, send=send, stop=stop, progress=progress)
+        return await scan_and_publish(site, send=send, stop=stop, progress=progress, tell=warn)
 
 
 def _print(night: Night, site: Site, form: str) -> None:

@@ -94,34 +94,66 @@ class ReportsForm(Form, frozen=True):
     url: Annotated[str, Meta(description="where the reports can be read, for alerts")] = ""
 
 
-class SlackForm(Form, frozen=True):
+class SlackAddressForm(Form, frozen=True):
     """An incoming webhook. Its address is a secret and never stands in this file."""
 
     webhook_env: Environment | None = None
     webhook_file: Text | None = None
-    min_severity: Severity = "warning"
     allow_http: Annotated[bool, Meta(description="accept an http:// address")] = False
 
 
-class WebhookForm(Form, frozen=True):
+class WebhookAddressForm(Form, frozen=True):
+    """An address that gets the alert as JSON. A secret, too.
+
+    With a secret (`whsec_…`; two while it is being changed), messages are signed as Standard
+    Webhooks has it.
+    """
+
+    url_env: Environment | None = None
+    url_file: Text | None = None
+    secret_env: Annotated[
+        Environment | None, Meta(description="the variable that holds the key of the signature")
+    ] = None
+    secret_file: Text | None = None
+    allow_http: Annotated[bool, Meta(description="accept an http:// address")] = False
+
+
+class AppriseAddressForm(Form, frozen=True):
+    """An apprise address (`mailto://…`, `workflows://…`). A secret, too."""
+
+    url_env: Environment | None = None
+    url_file: Text | None = None
+
+
+class PluginAddressForm(Form, frozen=True):
+    """A channel that another package brings, by its name, and its address."""
+
+    name: Text
+    url_env: Environment | None = None
+    url_file: Text | None = None
+    allow_http: Annotated[bool, Meta(description="accept an http:// address")] = False
+
+
+class SlackForm(SlackAddressForm, frozen=True):
+    """An incoming webhook. Its address is a secret and never stands in this file."""
+
+    min_severity: Severity = "warning"
+
+
+class WebhookForm(WebhookAddressForm, frozen=True):
     """An address that gets the alert as JSON. A secret, too."""
 
-    url_env: Environment | None = None
-    url_file: Text | None = None
     min_severity: Severity = "warning"
-    allow_http: Annotated[bool, Meta(description="accept an http:// address")] = False
 
 
-class AppriseForm(Form, frozen=True):
-    """An apprise address (`mailto://…`, `msteams://…`). A secret, too."""
+class AppriseForm(AppriseAddressForm, frozen=True):
+    """An apprise address (`mailto://…`, `workflows://…`). A secret, too."""
 
-    url_env: Environment | None = None
-    url_file: Text | None = None
     min_severity: Severity = "warning"
 
 
 class AlertsForm(Form, frozen=True):
-    """Where `tagwatch scan` tells what is new, worse or fixed."""
+    """Where `tagwatch scan` tells what is new, worse or fixed: one receiver a channel."""
 
     slack: SlackForm | None = None
     webhook: WebhookForm | None = None
@@ -129,6 +161,47 @@ class AlertsForm(Form, frozen=True):
     plugins: Annotated[
         dict[str, WebhookForm], Meta(description="channels that other packages bring, by name")
     ] = {}
+
+
+class RouteForm(Form, frozen=True):
+    """What a receiver hears of; every kind of key given must match."""
+
+    paths: Annotated[list[Text], Meta(description="globs of files that name the image")] = []
+    images: Annotated[list[Text], Meta(description="globs of images")] = []
+    owners: Annotated[
+        list[Text], Meta(description="owners that CODEOWNERS gives those files: @org/team")
+    ] = []
+    rules: Annotated[
+        list[Text], Meta(description="globs of rules; such a receiver hears of findings alone")
+    ] = []
+    min_severity: Severity = "warning"
+
+
+class ReceiverForm(Form, frozen=True):
+    """One who is told: a name, one channel, and what is to be heard there."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+            description="letters, digits, '.', '_' and '-'; messages that wait are kept under it",
+        ),
+    ]
+    slack: SlackAddressForm | None = None
+    webhook: WebhookAddressForm | None = None
+    apprise: AppriseAddressForm | None = None
+    plugin: PluginAddressForm | None = None
+    when: RouteForm = RouteForm()
+    remind_after: Annotated[
+        Duration | None, Meta(description="tell a finding that still stands again after this")
+    ] = None
+
+
+class HealthcheckForm(Form, frozen=True):
+    """Where the address to ping is found, where it shall not stand in this file."""
+
+    url_env: Environment | None = None
+    url_file: Text | None = None
 
 
 class ScheduleForm(Form, frozen=True):
@@ -194,7 +267,14 @@ class SettingsForm(Form, frozen=True):
         Text | dict[str, Any] | None, Meta(description="a path, or the policy itself")
     ] = None
     reports: ReportsForm = ReportsForm()
-    alerts: AlertsForm = AlertsForm()
+    alerts: AlertsForm | list[ReceiverForm] = AlertsForm()
+    healthcheck: Annotated[
+        Annotated[str, Meta(pattern=r"^https?://[^\s@#]+$")] | HealthcheckForm | None,
+        Meta(
+            description="pinged when a scan begins, ends well and fails, as healthchecks.io has "
+            "it: URL/start, URL, URL/fail"
+        ),
+    ] = None
     schedule: ScheduleForm | None = None
     engine: Literal["local"] | EngineForm = "local"
     facts: Text | FactsForm | None = None

@@ -13,7 +13,7 @@ from tagwatch.config.form import SettingsForm
 from tagwatch.config.policy_check import PolicyCheck, packed
 from tagwatch.config.policy_form import laid_over
 from tagwatch.config.raw import expand_home, read_bytes
-from tagwatch.config.settings import channels_of
+from tagwatch.config.settings import CHANNELS, channels_of
 from tagwatch.config.strict import convert, nearest_of
 from tagwatch.errors import TagwatchError
 from tagwatch.family import FAMILIES
@@ -136,8 +136,14 @@ def _check_settings(document: ConfigDocument, plain: dict[str, Any]) -> None:
     """What the form cannot say of settings. Raises `ConfigError`."""
     for index, name in enumerate(plain.get("reports", {}).get("formats", ())):
         _check_member(document, ("reports", "formats", index), "publishers", name)
-    for place, options in channels_of(plain.get("alerts", {})):
-        _check_channel(document, ("alerts", *place), options)
+    _check_alerts(document, plain.get("alerts", {}))
+    healthcheck = plain.get("healthcheck")
+    if isinstance(healthcheck, dict) and sum(map(bool, healthcheck.values())) != 1:
+        raise document.error(
+            ("healthcheck",),
+            "one place must hold the address",
+            hint="write the address itself, or name url_env (a variable) or url_file",
+        )
     _check_engine(document, plain.get("engine", "local"))
     for index, entry in enumerate(plain.get("watch", ())):
         _check_watch(document, entry, ("watch", index))
@@ -161,9 +167,32 @@ def _check_member(document: ConfigDocument, keys: Keys, family: str, name: str) 
         )
 
 
-def _check_channel(document: ConfigDocument, keys: Keys, options: Mapping[str, Any]) -> None:
+def _check_alerts(document: ConfigDocument, alerts: Any) -> None:
+    """Every receiver has a name of its own, one channel, and one place that holds its address."""
+    names: set[str] = set()
+    for index, receiver in enumerate(alerts if isinstance(alerts, list) else ()):
+        if receiver["name"] in names:
+            raise document.error(
+                ("alerts", index, "name"),
+                f"two receivers are called {receiver['name']!r}",
+                hint="messages that wait are kept under the name: give each its own",
+            )
+        names.add(receiver["name"])
+        if sum(receiver.get(channel) is not None for channel in CHANNELS) != 1:
+            raise document.error(
+                ("alerts", index), "one channel must be named", hint=f"one of {', '.join(CHANNELS)}"
+            )
+    for place, name, options in channels_of(alerts):
+        _check_channel(document, ("alerts", *place), name, options)
+
+
+def _check_channel(
+    document: ConfigDocument, keys: Keys, name: str, options: Mapping[str, Any]
+) -> None:
     if "plugins" in keys:
-        _check_member(document, keys, "notifiers", str(keys[-1]))
+        _check_member(document, keys, "notifiers", name)
+    elif keys[-1] == "plugin":
+        _check_member(document, (*keys, "name"), "notifiers", name)
     if sum(bool(options.get(key)) for key in _ADDRESSES) != 1:
         kind = "webhook" if keys[-1] == "slack" else "url"
         raise document.error(
@@ -171,6 +200,10 @@ def _check_channel(document: ConfigDocument, keys: Keys, options: Mapping[str, A
             "one place must hold the address",
             hint=f"name {kind}_env (a variable) or {kind}_file; the address itself is a secret",
             at_value=False,
+        )
+    if options.get("secret_env") and options.get("secret_file"):
+        raise document.error(
+            keys, "one place must hold the secret", hint="name secret_env or secret_file"
         )
 
 

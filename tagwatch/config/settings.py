@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,17 +21,23 @@ else:
     Any = object  # of fields, at run time
 
 __all__ = [
-    "Alert",
+    "CHANNELS",
     "Engine",
     "Facts",
+    "Healthcheck",
+    "Receiver",
     "Reports",
     "Retention",
+    "Route",
     "Schedule",
     "Settings",
     "Watch",
     "channels_of",
     "settings_of",
 ]
+
+CHANNELS = ("slack", "webhook", "apprise", "plugin")
+"""The keys of a receiver of which one must be given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +67,43 @@ class Reports:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """A channel for alerts. The address is a secret: `env` or `file` say where it is found."""
+class Route:
+    """What a receiver hears of: every kind of glob given must match. See `publish.notify.route`."""
 
+    paths: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """One who is told, through a channel. Messages that wait are kept under its name.
+
+    The address is a secret: `env` or `file` say where it is found, and `secret_env` or
+    `secret_file` where the key of a webhook's signature is. `remind_after`: a finding that still
+    stands is told again after this; None: it is told once.
+    """
+
+    name: str
     channel: str
     env: str = ""
     file: Path | None = None
     min_severity: Severity = Severity.WARNING
     allow_http: bool = False
+    secret_env: str = ""
+    secret_file: Path | None = None
+    when: Route = field(default_factory=Route)
+    remind_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healthcheck:
+    """The address that is pinged around each scan: itself, or where it is found."""
+
+    url: str = ""
+    env: str = ""
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +163,8 @@ class Settings:
     watch: tuple[Watch, ...] = ()
     registries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     reports: Reports = field(default_factory=Reports)
-    alerts: tuple[Alert, ...] = ()
+    alerts: tuple[Receiver, ...] = ()
+    healthcheck: Healthcheck | None = None
     schedule: Schedule | None = None
     engine: Engine = field(default_factory=Engine)
     facts: Facts | None = None
@@ -164,10 +200,8 @@ def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, 
             formats=tuple(reports.get("formats", ("html", "json"))),
             url=reports.get("url", ""),
         ),
-        alerts=tuple(
-            _alert(place, names[-1], options)
-            for names, options in channels_of(plain.get("alerts", {}))
-        ),
+        alerts=tuple(_receivers(place, plain.get("alerts", {}))),
+        healthcheck=_healthcheck(place, plain.get("healthcheck")),
         schedule=_schedule(plain.get("schedule")),
         engine=_engine(plain.get("engine", "local")),
         facts=_facts(place, facts) if facts is not None else None,
@@ -184,13 +218,71 @@ def _age(text: str | None) -> timedelta | None:
     return None if text is None else parse_duration(text)
 
 
-def channels_of(alerts: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Where each channel stands below `alerts`, its name last, and what is said of it."""
-    for channel, options in alerts.items():
-        if channel == "plugins":
-            yield from (((channel, name), inner) for name, inner in options.items())
-        elif options is not None:
-            yield (channel,), options
+def channels_of(
+    alerts: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[tuple[str | int, ...], str, Mapping[str, Any]]]:
+    """Yield where each channel stands below `alerts`, what it is called, and what is said of it."""
+    if isinstance(alerts, Mapping):
+        for channel, options in alerts.items():
+            if channel == "plugins":
+                yield from (((channel, name), name, inner) for name, inner in options.items())
+            elif options is not None:
+                yield (channel,), channel, options
+        return
+    for index, receiver in enumerate(alerts):
+        for channel in CHANNELS:
+            options = receiver.get(channel)
+            if options is not None:
+                yield (index, channel), options.get("name", channel), options
+
+
+def _receivers(place: Place, alerts: Any) -> Iterator[Receiver]:
+    """Yield the receivers of a list; of a mapping, one a channel and called like it."""
+    for keys, channel, options in channels_of(alerts):
+        if isinstance(keys[0], int):
+            entry = alerts[keys[0]]
+            yield _receiver(place, entry["name"], channel, options, entry)
+        else:
+            # a plugin may be called as a channel of ours
+            is_taken = keys[0] == "plugins" and alerts.get(channel) is not None
+            name = f"plugins.{channel}" if is_taken else channel
+            entry = {"when": {"min_severity": options.get("min_severity", "warning")}}
+            yield _receiver(place, name, channel, options, entry)
+
+
+def _receiver(
+    place: Place,
+    name: str,
+    channel: str,
+    options: Mapping[str, Any],
+    entry: Mapping[str, Any],
+) -> Receiver:
+    when = entry.get("when", {})
+    return Receiver(
+        name=name,
+        channel=channel,
+        env=options.get("webhook_env") or options.get("url_env") or "",
+        file=_path(place, options.get("webhook_file") or options.get("url_file")),
+        min_severity=Severity(when.get("min_severity", "warning")),
+        allow_http=options.get("allow_http", False),
+        secret_env=options.get("secret_env") or "",
+        secret_file=_path(place, options.get("secret_file")),
+        when=Route(
+            paths=tuple(when.get("paths", ())),
+            images=tuple(when.get("images", ())),
+            owners=tuple(when.get("owners", ())),
+            rules=tuple(when.get("rules", ())),
+        ),
+        remind_after=_age(entry.get("remind_after")),
+    )
+
+
+def _healthcheck(place: Place, plain: str | Mapping[str, Any] | None) -> Healthcheck | None:
+    if plain is None:
+        return None
+    if isinstance(plain, str):
+        return Healthcheck(url=plain)
+    return Healthcheck(env=plain.get("url_env") or "", file=_path(place, plain.get("url_file")))
 
 
 def _path(place: Place, text: str | None) -> Path | None:
@@ -216,16 +308,6 @@ def _registry(place: Place, options: Mapping[str, Any]) -> dict[str, Any]:
         else:
             made[key] = tuple(value) if isinstance(value, list) else value
     return made
-
-
-def _alert(place: Place, channel: str, options: Mapping[str, Any]) -> Alert:
-    return Alert(
-        channel=channel,
-        env=options.get("webhook_env") or options.get("url_env") or "",
-        file=_path(place, options.get("webhook_file") or options.get("url_file")),
-        min_severity=Severity(options.get("min_severity", "warning")),
-        allow_http=options.get("allow_http", False),
-    )
 
 
 def _schedule(plain: Mapping[str, Any] | None) -> Schedule | None:

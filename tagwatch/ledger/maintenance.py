@@ -37,7 +37,7 @@ _FORGET_RUNS = {
     "findings": "DELETE FROM finding WHERE last_seen < ?",
     "evidence": "DELETE FROM evidence WHERE at < ?",
     "messages": """
-      UPDATE outbox SET payload = '' WHERE payload <> '' AND state IN ('sent', 'failed', 'unsure')
+      UPDATE outbox SET payload = '' WHERE payload <> '' AND state IN ('sent', 'dropped', 'unsure')
         AND settled_at < ?""",
 }
 _UNREFERENCED = (

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.model.history import Change
     from tagwatch.audit.verdict.result import AuditResult
     from tagwatch.image.snapshot import Document
+    from tagwatch.ledger.outbox import Message, MessageState
     from tagwatch.ledger.record import Known, Move, Run
 
 __all__ = ["CONFIGURED", "Reader"]
@@ -339,6 +340,25 @@ class Reader:
         )
 
     # Moves
+
+    def messages(self, *states: str) -> tuple[Message, ...]:
+        """Return the alerts in these states (none given: all), oldest first; see `outbox`."""
+        from tagwatch.ledger.outbox import read_messages
+
+        with Translated(self.path):
+            return read_messages(self._connection, states)
+
+    def first_seen(self) -> Mapping[str, datetime]:
+        """Return when each finding was seen first, by its fingerprint."""
+        rows = self._rows("SELECT fingerprint, first_seen FROM finding")
+        return {fingerprint: moment(at) for fingerprint, at in rows}
+
+    def count_messages(self) -> Mapping[MessageState, int]:
+        """Return how many alerts are in each state; every state is a key."""
+        from tagwatch.ledger.outbox import count_messages
+
+        with Translated(self.path):
+            return count_messages(self._connection)
 
     def newest_change(self, repository: Repository, tag: str) -> Change | None:
         """Return the change behind the tag's newest explained move; None where there is none."""

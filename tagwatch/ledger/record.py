@@ -15,11 +15,17 @@ __all__ = ["Alert", "Forgotten", "Known", "Move", "Run", "Stored"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """A message to be sent, once: `dedup_key` names what it says, `payload` is JSON."""
+    """A message to be sent, once: `dedup_key` names what it says, `payload` is JSON.
+
+    `receiver`: by its name in the configuration, the channel's where it has none. `headline` says
+    in a few words what the message tells.
+    """
 
     dedup_key: str
     channel: str
     payload: str
+    receiver: str = ""
+    headline: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

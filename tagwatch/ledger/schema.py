@@ -252,6 +252,39 @@ def v8_unread(db: Database) -> None:
     db.execute("PRAGMA user_version = 8")
 
 
+@MIGRATIONS()
+def v9_receivers(db: Database) -> None:
+    """Named receivers of alerts; what was refused is held, and what is unsure gets named.
+
+    Reports told for a week what was given up or unsure: older than that it counts as dropped, so
+    that nobody hears of it again.
+    """
+    for column in (
+        "receiver TEXT NOT NULL DEFAULT ''",
+        "headline TEXT NOT NULL DEFAULT ''",
+        "mentioned_in INTEGER",  # the message that names an unsure one
+        "address BLOB",  # a keyed hash of the address because of which it is held
+    ):
+        db.execute(f"ALTER TABLE outbox ADD COLUMN {column}")
+    _execute_all(
+        db,
+        """
+        CREATE TABLE address_key (key BLOB NOT NULL) STRICT;
+        CREATE INDEX outbox_state ON outbox (state);
+        UPDATE outbox SET receiver = channel;
+        UPDATE outbox SET headline = coalesce(
+          json_extract(payload, '$.headline'),
+          replace(coalesce(json_extract(payload, '$.title'),
+                           json_extract(payload, '$.blocks[0].text.text')), 'tagwatch: ', ''),
+          '') WHERE json_valid(payload);
+        UPDATE outbox SET state = 'dropped' WHERE state IN ('failed', 'unsure')
+          AND at < (SELECT max(at) FROM outbox) - 604800000000;
+        UPDATE outbox SET state = 'held' WHERE state = 'failed'
+        """,
+    )
+    db.execute("PRAGMA user_version = 9")
+
+
 def _rewrite(
     db: Database, table: str, key: str, column: str, upgraded: Callable[[bytes], bytes]
 ) -> None:

@@ -10,9 +10,8 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.evidence import Evidence
@@ -44,9 +43,6 @@ from tagwatch.ledger.sight import repository_number, store_snapshot
 from tagwatch.ledger.spool import lines_of
 from tagwatch.value import replace
 
-if TYPE_CHECKING:
-    from sqlite_utils import Database
-
 __all__ = ["Ledger"]
 
 _CACHED_KEYS = 8
@@ -75,8 +71,7 @@ class Ledger(Reader):
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         super().__init__(connection, path)
-        database = cache(lambda: _database(connection))
-        self.outbox = Outbox(connection, database, self._transaction)
+        self.outbox = Outbox(connection, self._transaction)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -327,13 +322,6 @@ class Ledger(Reader):
         with Translated(self.path):
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _database(connection: sqlite3.Connection) -> Database:
-    """The same connection for what is rare: loading sqlite-utils costs more than a small night."""
-    from sqlite_utils import Database
-
-    return Database(connection, recursive_triggers=False, execute_plugins=False)
 
 
 def _evidence_row(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from tagwatch.errors import TagwatchError
 from tagwatch.ledger.read import Reader
+from tagwatch.service.deliveries import run_deliveries
 from tagwatch.service.metrics import Metrics
 from tagwatch.service.nightly import Night, scan_and_publish
 from tagwatch.service.schedule import run_on_trigger, trigger_of
@@ -40,7 +41,7 @@ async def serve(site: Site, host: str, port: int, *, at_once: bool = False) -> N
     async def scan() -> None:
         now = replace(site, at=datetime.now(UTC))
         try:
-            done = await scan_and_publish(now, send=True, stop=stop)
+            done = await scan_and_publish(now, send=True, stop=stop, tell=logger.warning)
         except TagwatchError as error:
             metrics.failed()
             logger.error("the scan failed: %s (%s)", error.message, error.hint)  # noqa: TRY400  # the message says it all
@@ -57,13 +58,15 @@ async def serve(site: Site, host: str, port: int, *, at_once: bool = False) -> N
         logger.info("listening on http://%s:%d/", host, chosen)
         if at_once:
             rescan.set()
-        await run_on_trigger(trigger, schedule.misfire_grace, scan, rescan, stop)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(run_deliveries(lambda: site, stop))
+            await run_on_trigger(trigger, schedule.misfire_grace, scan, rescan, stop)
 
 
 def _told(night: Night) -> str:
     result = night.result
     parts = [f"{len(result.findings)} findings", f"{len(result.changes)} changes"]
-    parts += [f"alert to {sent.channel}: {sent.delivery.outcome.value}" for sent in night.sent]
+    parts += [f"alert to {sent.receiver}: {sent.state.value}" for sent in night.sent]
     return ", ".join(parts if result.complete else [*parts, "incomplete"])
 
 

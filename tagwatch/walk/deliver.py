@@ -1,35 +1,39 @@
-"""The end of a scan: reports are written to disk, and alerts sent through the outbox."""
+"""The end of a scan: the alerts that it is worth, and its reports on the disk.
+
+`walk/sending.py` sends the alerts.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timedelta
 
 from tagwatch import __version__
+from tagwatch.audit.model.code_owners import CodeOwners
+from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.rule.catalogue import load_rule, rule_documentation
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.config.load import read_secret
-from tagwatch.config.settings import Alert as AlertSettings
-from tagwatch.errors import ConfigError, NotifyError
+from tagwatch.config.settings import Receiver
 from tagwatch.family import RULES
-from tagwatch.ledger.outbox import Message, MessageState
+from tagwatch.ledger.outbox import UNDELIVERED, Message, MessageState
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Run
-from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
 from tagwatch.publish.files import Written, write_reports
 from tagwatch.publish.interface import PublishContext, RuleText, RunSummary
-from tagwatch.publish.notify.alert import alert_key
-from tagwatch.publish.notify.interface import AlertContext, Delivery, Notifier, Outcome
+from tagwatch.publish.notify.alert import alert_key, alert_of, newer_versions, reminders
+from tagwatch.publish.notify.interface import AlertContext
+from tagwatch.publish.notify.route import Router
 from tagwatch.publish.wording import stamp
-from tagwatch.value import dataclass, replace
-from tagwatch.walk.site import Site
+from tagwatch.value import dataclass, field, replace
+from tagwatch.walk.site import Site, repository_root
+from tagwatch.workspace.code_owners import read_code_owners
 
 __all__ = [
-    "Sent",
+    "AlertPlan",
+    "alert_plan",
     "alerts_of",
-    "deliver",
     "publish_context",
     "rule_texts",
     "undelivered",
@@ -38,63 +42,113 @@ __all__ = [
 
 _RUNS_SHOWN = 30
 _REMEMBERED = timedelta(days=7)
-"""How long reports mention an alert that was not delivered."""
+"""How long reports mention an alert that may not have arrived, once another one has named it."""
+_BECAME = {
+    MessageState.PENDING: "not sent yet",
+    MessageState.SENDING: "being sent, or interrupted while it was",
+    MessageState.UNSURE: "it may have arrived",
+    MessageState.HELD: "held until its address is mended or `tagwatch alerts retry`",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """The outcome of one message of the outbox."""
+class AlertPlan:
+    """All that alerts are made of beside results: who is told of what, and of which project.
 
-    channel: str
-    delivery: Delivery
+    `folder`: where paths of results start, from the root of `owners`. `first_seen`: when findings
+    were seen first, by fingerprint; only reminders read it.
+    """
 
-
-def alerts_of(result: AuditResult, previous: AuditResult | None, site: Site) -> Iterator[Alert]:
-    """Yield the alerts that this result is worth, one a channel; none where nothing changed."""
-    since = result.since(previous)
-    for settings in site.settings.alerts:
-        context = AlertContext(
-            version=__version__,
-            min_severity=settings.min_severity,
-            report_url=site.settings.reports.url,
-        )
-        payload = load_member("notifiers", settings.channel).build(result, since, context)
-        if payload is not None:
-            before = previous.at if previous else None
-            yield Alert(
-                dedup_key=alert_key(settings.channel, result, since, before),
-                channel=settings.channel,
-                payload=json.dumps(payload, ensure_ascii=False, separators=(",", ":")),
-            )
+    receivers: tuple[Receiver, ...]
+    project: str = ""
+    report_url: str = ""
+    owners: CodeOwners = field(default_factory=CodeOwners)
+    folder: str = ""
+    first_seen: Mapping[str, datetime] = field(default_factory=dict)
 
 
-async def deliver(site: Site) -> tuple[Sent, ...]:
-    """Try once to send each message that is due; a later run tries again what failed."""
-    sent: list[Sent] = []
-    with Ledger.open(site.database) as ledger:
-        outbox = ledger.outbox
-        for stale in outbox.expire(site.at):  # not sent again: that might deliver it twice
-            error = "a run was interrupted while it sent this; it may have arrived"
-            sent.append(Sent(channel=stale.channel, delivery=_unsure(error)))
-        for message in outbox.due(site.at):
-            if outbox.claim(message.id, site.at) is None:  # another run claimed it meanwhile
-                continue
-            delivery = await _send(message, site)
-            _settle(ledger, message, delivery, site)
-            sent.append(Sent(channel=message.channel, delivery=delivery))
-    return tuple(sent)
+def alert_plan(site: Site, ledger: Reader) -> AlertPlan:
+    """Return the plan of a site. Reads CODEOWNERS where a receiver asks for owners."""
+    receivers = site.settings.alerts
+    owners, folder = CodeOwners(), ""
+    if any(one.when.owners for one in receivers):
+        root = repository_root(site.root)
+        owners = read_code_owners(root)
+        folder = "".join(f"{part}/" for part in site.root.relative_to(root).parts)
+    return AlertPlan(
+        receivers=receivers,
+        project=site.root.name,
+        report_url=site.settings.reports.url,
+        owners=owners,
+        folder=folder,
+        first_seen=ledger.first_seen() if any(one.remind_after for one in receivers) else {},
+    )
 
 
-def undelivered(site: Site) -> tuple[str, ...]:
-    """Return a sentence for each alert of the last seven days that may not have arrived."""
-    with Ledger.open(site.database) as ledger:
+def alerts_of(
+    result: AuditResult, previous: AuditResult | None, plan: AlertPlan
+) -> Iterator[Alert]:
+    """Yield the alerts that this result is worth, one a receiver; none where nothing changed."""
+    for receiver in plan.receivers:
+        alert = _alert(receiver, result, previous, plan)
+        if alert is not None:
+            yield alert
+
+
+def _alert(
+    receiver: Receiver, result: AuditResult, previous: AuditResult | None, plan: AlertPlan
+) -> Alert | None:
+    """Return what one receiver is to be told."""
+    router = Router(route=receiver.when, owners=plan.owners, folder=plan.folder)
+    before = previous.at if previous else None
+    since = router.since(result.since(previous))
+    newer = router.findings(newer_versions(result, previous))
+    result = router.result(result)
+    still: tuple[Finding, ...] = ()
+    if receiver.remind_after:
+        still = reminders(result, since, before, plan.first_seen, receiver.remind_after)
+    context = AlertContext(
+        version=__version__,
+        project=plan.project,
+        min_severity=receiver.min_severity,
+        report_url=plan.report_url,
+        still=still,
+        newer=newer,
+    )
+    payload = load_member("notifiers", receiver.channel).build(result, since, context)
+    if payload is None:
+        return None
+    said = alert_of(result, since, context)
+    return Alert(
+        dedup_key=alert_key(receiver.name, result, since, before, still),
+        receiver=receiver.name,
+        channel=receiver.channel,
+        headline=said.headline if said else "",
+        payload=json.dumps(payload, ensure_ascii=False, separators=(",", ":")),
+    )
+
+
+def undelivered(site: Site, *, without: Collection[int] = ()) -> tuple[str, ...]:
+    """Return a sentence for each alert that did not arrive, or may not have.
+
+    One that is unsure and that another message named is told for seven days. `without`: numbers of
+    messages that are told elsewhere.
+    """
+    with Reader.open(site.database) as ledger:
         return tuple(
-            f"{message.channel}, {stamp(message.at)}: "
-            f"{'it may have arrived' if message.state is MessageState.UNSURE else 'given up'}"
+            f"{message.receiver}, {stamp(message.at)}: {_BECAME[message.state]}"
             f"{f': {message.error}' if message.error else ''}"
-            for message in ledger.outbox.undelivered()
-            if site.at - message.at <= _REMEMBERED
+            for message in ledger.messages(*UNDELIVERED)
+            if message.id not in without and _is_worth_telling(message, site.at)
         )
+
+
+def _is_worth_telling(message: Message, at: datetime) -> bool:
+    if message.state is MessageState.PENDING:
+        return message.error != ""
+    if message.state is MessageState.UNSURE:
+        return not message.mentioned or at - message.at <= _REMEMBERED
+    return True
 
 
 def write_run(
@@ -141,49 +195,6 @@ def _summary(run: Run) -> RunSummary:
         moved=run.moved,
         complete=bool(run.complete),
     )
-
-
-async def _send(message: Message, site: Site) -> Delivery:
-    """Try once to send a message.
-
-    A channel that is no longer configured rejects it for good; one that is configured wrongly is
-    tried again by a later run.
-    """
-    settings = next((one for one in site.settings.alerts if one.channel == message.channel), None)
-    if settings is None:
-        return Delivery(outcome=Outcome.REJECTED, message="the channel is no longer configured")
-    try:
-        return await _notifier(settings, site.environment).send(json.loads(message.payload))
-    except (ConfigError, NotifyError) as error:
-        return Delivery(outcome=Outcome.RETRY, message=error.message)
-
-
-def _settle(ledger: Ledger, message: Message, delivery: Delivery, site: Site) -> None:
-    outbox, at = ledger.outbox, site.at
-    if delivery.outcome is Outcome.SENT:
-        outbox.sent(message.id, at)
-    elif delivery.outcome is Outcome.UNSURE:
-        outbox.unsure(message.id, at, delivery.message)
-    else:
-        seconds = delivery.retry_after_seconds
-        outbox.failed(
-            message.id,
-            at,
-            delivery.message,
-            permanent=delivery.outcome is Outcome.REJECTED,
-            retry_at=at + timedelta(seconds=seconds) if seconds is not None else None,
-        )
-
-
-def _unsure(text: str) -> Delivery:
-    return Delivery(outcome=Outcome.UNSURE, message=text)
-
-
-def _notifier(settings: AlertSettings, environment: Mapping[str, str]) -> Notifier:
-    url = read_secret(settings.env, settings.file, environment)
-    options = {"allow_http": True} if settings.allow_http else {}
-    notifier: Notifier = load_member("notifiers", settings.channel)(url=url, **options)
-    return notifier
 
 
 def rule_texts() -> dict[str, RuleText]:

@@ -11,12 +11,14 @@ from typing import Any
 from tagwatch.audit.model.policy import SCRATCH
 from tagwatch.errors import InvalidReferenceError, UsageError
 from tagwatch.image.reference import Reference, Repository
+from tagwatch.ledger.outbox import UNDELIVERED
 from tagwatch.registry.client import open_registries
 from tagwatch.registry.diagnosis import Diagnosis, diagnose
 from tagwatch.registry.host import canonical_host
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass
+from tagwatch.walk.alert_list import AlertsAnswer, receiver_rows
 from tagwatch.walk.site import Site
 from tagwatch.walk.watch_list import prefix_of
 
@@ -129,8 +131,14 @@ def _registries(targets: Iterable[Target], site: Site) -> Iterator[tuple[str, st
             yield target.reference.repository.host, target.reference.repository.path
 
 
-def doctor_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
+def doctor_document(
+    found: Sequence[Diagnosis], alerts: AlertsAnswer | None = None
+) -> dict[str, Any]:
     """Return the answer for programs: `schema_version` 1."""
+    told = {
+        "receivers": receiver_rows(alerts),
+        "undelivered": {state.value: alerts.counts.get(state, 0) for state in UNDELIVERED},
+    } if alerts is not None else None  # fmt: skip
     return {
         "schema_version": 1,
         "registries": [
@@ -159,11 +167,12 @@ def doctor_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
             }
             for one in found
         ],
+        "alerts": told,
     }
 
 
-def doctor_text(found: Sequence[Diagnosis]) -> str:
-    """Return the answer for people: a block of lines for each registry."""
+def doctor_text(found: Sequence[Diagnosis], alerts: AlertsAnswer | None = None) -> str:
+    """Return the answer for people: a block of lines for each registry, and one of the alerts."""
     lines: list[str] = []
     for one in found:
         trouble = one.failure or one.credential_problem
@@ -187,7 +196,25 @@ def doctor_text(found: Sequence[Diagnosis]) -> str:
             if error is not None:
                 lines.append(f"  problem     {error.message}")
                 lines += [f"  do          {error.hint}"] if error.hint else []
-    return "\n".join(lines) + "\n" if lines else "no registry is in use\n"
+    lines = lines or ["no registry is in use"]
+    if alerts is not None:
+        lines += _alert_lines(alerts)
+    return "\n".join(lines) + "\n"
+
+
+def _alert_lines(alerts: AlertsAnswer) -> Iterator[str]:
+    """Yield which receivers can be used, as far as that is known without sending, and what waits.
+
+    What is wrong there is no problem of a registry, and no one else's: exit codes leave it out.
+    """
+    waiting = [
+        f"{alerts.counts[state]} {state.value}" for state in UNDELIVERED if alerts.counts.get(state)
+    ]
+    yield f"alerts  {', '.join(waiting) or 'none undelivered'}"
+    for receiver, problem in alerts.receivers:
+        yield f"  receiver    {receiver.name} ({receiver.channel}): {problem or 'ok'}"
+    if waiting:
+        yield "  do          tagwatch alerts list"
 
 
 def _count(repositories: int) -> str:

@@ -16,7 +16,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Remark
 from tagwatch.publish.files import rendered
 from tagwatch.publish.interface import PublishContext, publisher
-from tagwatch.publish.notify.interface import AlertContext
+from tagwatch.publish.notify.interface import AlertContext, Remarking, Repeatable
 from tests.publish_hostile import hostile
 from tests.publish_sample import AT, sample, sample_context, sample_previous
 
@@ -105,6 +105,21 @@ def test_a_notifier_is_pure_until_it_sends(name: str) -> None:
     context = AlertContext(version="1.0.0")
     since = sample().since(sample_previous())
     assert made.build(sample(), since, context) == made.build(sample(), since, context)
+
+
+@CHANNELS
+def test_a_notifier_adds_remarks_and_changes_nothing_else(name: str) -> None:
+    made = notifier(name)(url=ADDRESSES.get(name, "https://x.example/x-secret"))
+    payload = made.build(sample(), sample().since(sample_previous()), AlertContext(version="1.0.0"))
+    assert isinstance(made, Repeatable) is (name == "webhook"), "as docs/alerts.md promises"
+    assert isinstance(made, Remarking)
+    before = json.dumps(payload)
+    told = json.dumps(made.remark(payload, ["an alert of yesterday may be lost"]))
+    assert json.dumps(payload) == before
+    assert "an alert of yesterday may be lost" in told
+    assert "an alert of yesterday may be lost" in json.dumps(
+        made.remark(None, ["an alert of yesterday may be lost"])
+    )
 
 
 @pytest.mark.parametrize("name", ["slack", "webhook"])

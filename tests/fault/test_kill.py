@@ -187,6 +187,7 @@ class Theatre:
     answered: Path = Path()
     child: asyncio.Future[int] | None = None
     messages: list[tuple[int, str, Mapping[str, Any]]] = field(default_factory=list)
+    keys: set[str | None] = field(default_factory=set)
 
     async def run(self, folder: Path, *arguments: str) -> tuple[int, str]:
         """Run a command to its end, be that violent; its exit code and stdout."""
@@ -212,7 +213,10 @@ class Theatre:
     async def take(self, request: web.Request) -> web.Response:
         """Take an alert; where the sender is to die of it, see to that."""
         payload = await request.json()
-        self.messages.append((self.scan, request.match_info["channel"], payload))
+        key = request.headers.get("webhook-id")
+        if key is None or key not in self.keys:  # who has ids takes what has the same one once
+            self.messages.append((self.scan, request.match_info["channel"], payload))
+        self.keys.add(key)
         if self.scan == 0 and len(self.messages) == self.kill.alert:
             assert self.child is not None
             if self.kill.at is Phase.TAKEN:
@@ -256,6 +260,7 @@ async def killed(stage: Theatre, kill: Kill, before: Path, folder: Path) -> Outc
     """Let the second night die there, and scan twice to the end."""
     shutil.copytree(before, folder)
     stage.messages.clear()
+    stage.keys.clear()
     stage.kill, stage.scan, stage.answered = kill, 0, folder / "answered"
     reports = {}
     code, out = await stage.run(folder, *SCAN)
@@ -301,7 +306,8 @@ async def every_kill(folder: Path) -> list[Outcome]:
         for number in count(1):
             kill = Kill(commit=number)
             outcomes.append(await killed(stage, kill, before, folder / str(number)))
-            if outcomes[-1].phase is Phase.ALIVE:
+            # snapshots share commits as they come, so that one run may have fewer than the next
+            if {outcomes[-1].phase, outcomes[-2].phase} == {Phase.ALIVE}:
                 return outcomes
     raise AssertionError("it never lived")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import re
@@ -13,7 +14,8 @@ from random import Random
 
 from tagwatch.api import ScanResult, scan_async
 from tagwatch.audit.model.knowledge import Knowledge
-from tagwatch.walk.deliver import deliver, write_run
+from tagwatch.walk.deliver import write_run
+from tagwatch.walk.sending import SystemClock, deliver, receivers_of
 from tagwatch.walk.site import Site, open_site
 from tests.image_builder import Built, build, cmd, env, expose, run, setting
 from tests.nights_served import HOSTS, RegistryShelf
@@ -62,7 +64,7 @@ async def test_the_sentence(tmp_path: Path) -> None:
                 found = await scan_async(site)
             shelf.connection.close()
             write_run(found.result, found.previous, site)
-            await deliver(site)
+            await deliver(site.database, receivers_of(site), SystemClock(), asyncio.Event())
     assert _finding(found), "the finding itself"
     place = Workplace(folder, {"HOME": str(folder)})
     text = await place.run("base", "--offline", API)

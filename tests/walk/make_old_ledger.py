@@ -39,13 +39,12 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.knowledge.bundled import load as load_knowledge
 from tagwatch.ledger.connection import SCHEMA_VERSION
-from tagwatch.ledger.outbox import MessageState
 from tagwatch.service.demo.images import Shelf, Step, build
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.show import HOSTS, serving
 from tagwatch.service.nightly import scan_and_publish
-from tagwatch.walk.deliver import deliver
 from tagwatch.walk.import_history import import_from_library, import_from_registries
+from tagwatch.walk.sending import SystemClock, deliver, receivers_of
 from tagwatch.walk.site import Site
 from tests.paths import DATA
 
@@ -194,7 +193,8 @@ async def _interrupted_while_sending(site: Site, at: datetime, address: str) -> 
     """Deliver to one who does not answer, and stop before that is known to be over."""
     site = replace(site, at=at, environment={"SLACK": address})
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(deliver(site), 2)
+        sending = deliver(site.database, receivers_of(site), SystemClock(), asyncio.Event())
+        await asyncio.wait_for(sending, 2)
 
 
 def _third_night(shelf: Shelf) -> None:
@@ -266,7 +266,7 @@ def _check_what_it_holds(ledger: sqlite3.Connection) -> None:
         return dict(ledger.execute(sql).fetchall())
 
     states = values("SELECT state, count(*) FROM outbox GROUP BY state")
-    assert states.keys() == {state.value for state in MessageState}, states
+    assert states.keys() >= {"pending", "sending", "sent", "unsure"}, states
     explained = values("SELECT change IS NOT NULL, count(*) FROM move GROUP BY 1")
     assert explained.keys() == {0, 1}, explained
     finished = values("SELECT kind || (result IS NOT NULL), count(*) FROM run GROUP BY 1")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.image.digest import short_digest
+from tagwatch.image.reference import Repository
 from tagwatch.publish.movement import Movement, movements
 from tagwatch.publish.notify.interface import AlertContext
 from tagwatch.publish.wording import (
@@ -24,9 +25,11 @@ from tagwatch.publish.wording import (
 )
 from tagwatch.value import dataclass
 
-__all__ = ["Alert", "Group", "Line", "alert_key", "alert_of"]
+__all__ = ["Alert", "Group", "Line", "alert_key", "alert_of", "newer_versions", "reminders"]
 
 _MESSAGE_LIMIT = 240
+_SHOWN_GONE = 5
+_BEHIND = "base-behind"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -65,40 +68,113 @@ class Alert:
 
 
 def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert | None:
-    """What to say of a run; None where nothing at or above `min_severity` changed."""
+    """Return what to say of a run; None where nothing at or above `min_severity` is to be told."""
     least = context.min_severity.rank
-    new, worse, fixed = (
+    new, worse, fixed, still = (
         tuple(finding for finding in findings if finding.severity.rank >= least)
-        for findings in (since.new, since.worse, since.fixed)
+        for findings in (since.new, since.worse, since.fixed, context.still)
     )
     moved = tuple(one for one in movements(result) if one.named and one.severity.rank >= least)
-    tags = sum(len(one.tags) for one in moved)
-    every = (
+    gone = _gone(result, (*new, *worse))
+    newer = _without(context.newer, (*new, *worse))
+    groups = (
         Group(title="To fix", lines=_lines(_of(Severity.ERROR, (*new, *worse)))),
         Group(title="To look at", lines=_lines(_of(Severity.WARNING, (*new, *worse)))),
         Group(title="To know", lines=_lines(_of(Severity.NOTE, (*new, *worse)))),
         Group(title="Tags that moved", lines=_moves(moved, (*new, *worse))),
+        Group(title="Still there", lines=_lines(still)),
         Group(title="Fixed", lines=_lines(fixed, mark="fixed")),
     )
-    groups = tuple(group for group in every if group.lines)
-    if not groups:
+    # notes, but a message that goes out anyway may as well tell them
+    beside = (
+        Group(title="Tags that are gone", lines=gone),
+        Group(title="Newer versions", lines=_lines(newer)),
+    )
+    is_worth_it = any(group.lines for group in groups)
+    if not is_worth_it and not (
+        Severity.NOTE.rank >= least and any(group.lines for group in beside)
+    ):
         return None
     changed = Since(new=new, worse=worse, fixed=fixed, same=())
     return Alert(
-        headline=since_sentence(changed, count(tags, "tag") + " moved" if tags else ""),
+        headline=since_sentence(
+            changed, _headline(moved, len(result.gone), len(_lines(newer)), still)
+        ),
         verdict=verdict_sentence(result),
-        groups=groups,
+        groups=tuple(group for group in (*groups[:-1], *beside, groups[-1]) if group.lines),
         coverage=coverage_sentence(result),
         complete=result.complete,
     )
 
 
-def alert_key(channel: str, result: AuditResult, since: Since, before: datetime | None) -> str:
-    """A name for this change of state on this channel: equal where a run is made again.
+def _headline(moved: Iterable[Movement], gone: int, newer: int, still: tuple[Finding, ...]) -> str:
+    tags = sum(len(one.tags) for one in moved)
+    parts = (
+        f"{count(tags, 'tag')} moved" if tags else "",
+        f"{count(gone, 'tag')} gone" if gone else "",
+        count(newer, "newer version") if newer else "",
+        f"{len(still)} still there" if still else "",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def newer_versions(result: AuditResult, previous: AuditResult | None) -> tuple[Finding, ...]:
+    """Return the findings that name another newer version than they did in the result before.
+
+    None of the first result: all that it found is new.
+    """
+    if previous is None:
+        return ()
+    before = {
+        finding.fingerprint: finding.evidence.get("newer")
+        for finding in previous.findings
+        if finding.rule == _BEHIND
+    }
+    return tuple(
+        finding
+        for finding in result.findings
+        if finding.rule == _BEHIND
+        and before.get(finding.fingerprint) != finding.evidence.get("newer")
+    )
+
+
+def reminders(
+    result: AuditResult,
+    since: Since,
+    before: datetime | None,
+    first_seen: Mapping[str, datetime],
+    remind_after: timedelta,
+) -> tuple[Finding, ...]:
+    """Return the findings that stand for another whole `remind_after` since `before`.
+
+    `before`: when the run before began; `first_seen`: when findings were seen first, by their
+    fingerprints. What is new or worse is told anyway.
+    """
+    if before is None:
+        return ()
+
+    def times(finding: Finding, at: datetime) -> int:
+        age: timedelta = at - first_seen.get(finding.fingerprint, at)
+        return age // remind_after
+
+    return tuple(
+        finding for finding in since.same if times(finding, result.at) > times(finding, before)
+    )
+
+
+def alert_key(
+    receiver: str,
+    result: AuditResult,
+    since: Since,
+    before: datetime | None,
+    still: Iterable[Finding] = (),
+) -> str:
+    """Return a name for this change of state and receiver: equal where a run is made again.
 
     `before`: when the earlier result was made, so that what comes back later is told again.
+    `still`: what the receiver is reminded of.
     """
-    parts = [channel, stamp(before) or "first"]
+    parts = [receiver, stamp(before) or "first"]
     parts += sorted(f"new {finding.fingerprint}" for finding in since.new)
     parts += sorted(f"worse {finding.fingerprint}" for finding in since.worse)
     parts += sorted(f"fixed {finding.fingerprint}" for finding in since.fixed)
@@ -106,6 +182,8 @@ def alert_key(channel: str, result: AuditResult, since: Since, before: datetime 
         f"moved {moved.repository.name}:{moved.change.tag} {moved.change.after}"
         for moved in result.changes
     )
+    parts += sorted(f"gone {one.repository.name}:{one.tag}" for one in result.gone)
+    parts += sorted(f"still {finding.fingerprint}" for finding in still)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
 
 
@@ -153,6 +231,34 @@ def _where(findings: list[Finding]) -> str:
         return f"in {count(len(files), 'file')}"
     first = findings[0].location
     return one_line(f"{first.path}:{first.line}", 160)
+
+
+def _without(findings: Iterable[Finding], told: Iterable[Finding]) -> tuple[Finding, ...]:
+    known = {finding.fingerprint for finding in told}
+    return tuple(finding for finding in findings if finding.fingerprint not in known)
+
+
+def _gone(result: AuditResult, findings: tuple[Finding, ...]) -> tuple[Line, ...]:
+    """Return a line for each repository with tags that are gone and that no finding here tells."""
+    told = {_name(finding) for finding in findings if finding.rule == "tag-deleted"}
+    together: dict[Repository, list[str]] = {}
+    for one in result.gone:
+        if one_line(f"{one.repository}:{one.tag}") not in told:
+            together.setdefault(one.repository, []).append(one.tag)
+    return tuple(
+        Line(
+            mark=Severity.NOTE.value,
+            name=one_line(str(repository)),
+            message=_named(tags) + (" is gone" if len(tags) == 1 else " are gone"),
+        )
+        for repository, tags in together.items()
+    )
+
+
+def _named(tags: list[str]) -> str:
+    more = len(tags) - _SHOWN_GONE
+    said = ", ".join(one_line(tag, 120) for tag in tags[:_SHOWN_GONE])
+    return said + (f" and {more} more" if more > 0 else "")
 
 
 def _moves(moved: Iterable[Movement], findings: tuple[Finding, ...]) -> tuple[Line, ...]:

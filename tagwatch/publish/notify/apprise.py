@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from tagwatch.audit.verdict.result import AuditResult, Since
+from tagwatch.errors import NotifyError
 from tagwatch.publish.notify.alert import Alert, Line, alert_of
+from tagwatch.publish.notify.delivery import delivery_of
 from tagwatch.publish.notify.interface import AlertContext, Delivery, Outcome
 from tagwatch.value import dataclass, field
 
 __all__ = ["AppriseNotifier"]
 
+_STATUS = re.compile(r"\berror=(\d{3})\b")
+# What its log names where no connection came about, so that nothing can have arrived.
+_NO_CONNECTION = re.compile(
+    r"NewConnectionError|NameResolutionError|ConnectTimeoutError|ProxyError|SSLError"
+    r"|Connection refused|Name or service not known|getaddrinfo failed"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppriseNotifier:
-    """Sends plain text to one apprise address (`mailto://…`, `msteams://…`). See `Notifier`.
+    """Sends plain text to one apprise address (`mailto://…`, `workflows://…`). See `Notifier`.
 
     Apprise has its own transport, so the rules of the other channels on redirects are its own.
     """
 
     url: str = field(repr=False)
     timeout_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        try:
+            options = parse_qs(urlsplit(self.url).query)
+        except ValueError:
+            return  # apprise reads addresses that are no URLs
+        for name in ("optional", "retry"):
+            if name in options:
+                raise NotifyError(
+                    f"apprise: the configured address has {name}=, which hides what was not sent",
+                    hint=f"take {name}= out of it: tagwatch tries again by itself",
+                )
 
     @staticmethod
     def build(result: AuditResult, since: Since, context: AlertContext) -> Any:
@@ -31,34 +54,52 @@ class AppriseNotifier:
         if alert is None:
             return None
         return {
-            "title": f"tagwatch: {alert.headline}",
+            "title": f"{context.sender}: {alert.headline}",
             "body": "\n".join(_body(alert, context)),
         }
 
+    @staticmethod
+    def remark(payload: Mapping[str, Any] | None, remarks: Sequence[str]) -> Mapping[str, Any]:
+        """See `Remarking.remark`."""
+        own = payload or {"title": "tagwatch: alerts may not have arrived", "body": ""}
+        return {**own, "body": "\n".join((own["body"], *remarks)).strip()}
+
     async def send(self, payload: Mapping[str, Any]) -> Delivery:
-        """See `Notifier.send`. Apprise says only yes or no; no is tried again."""
+        """See `Notifier.send`. Apprise says yes or no; why no stands in its log."""
         import asyncio
 
         import apprise
 
-        # apprise writes addresses, which hold passwords, to its log
-        logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+        # apprise writes addresses, which hold passwords, to its log: nobody else may see it
+        logging.getLogger("apprise").propagate = False
+        logging.getLogger("urllib3").setLevel(logging.WARNING)
         channel = apprise.Apprise()
         if not channel.add(self.url):
             return Delivery(
                 outcome=Outcome.REJECTED,
                 message="apprise: the configured address is not one of its",
+                address=True,
             )
         try:
-            async with asyncio.timeout(self.timeout_seconds):
-                taken = await channel.async_notify(title=payload["title"], body=payload["body"])
+            with apprise.LogCapture(level=logging.DEBUG) as log:  # type: ignore[no-untyped-call]  # apprise's own
+                async with asyncio.timeout(self.timeout_seconds):
+                    taken = await channel.async_notify(title=payload["title"], body=payload["body"])
+                said = log.getvalue()
         except TimeoutError:
             return Delivery(outcome=Outcome.UNSURE, message="apprise: no answer in time")
-        if taken:
-            return Delivery(outcome=Outcome.SENT)
-        return Delivery(
-            outcome=Outcome.RETRY, message="apprise: the channel did not take the message"
-        )
+        return Delivery(outcome=Outcome.SENT) if taken else _refusal(said)
+
+
+def _refusal(log: str) -> Delivery:
+    """Return what apprise's log of a failed attempt means; nothing of it is passed on."""
+    statuses = _STATUS.findall(log)
+    if statuses:
+        return delivery_of("apprise", int(statuses[-1]))
+    if _NO_CONNECTION.search(log):
+        return Delivery(outcome=Outcome.RETRY, message="apprise: no connection")
+    return Delivery(
+        outcome=Outcome.UNSURE, message="apprise: the channel did not say that it took the message"
+    )
 
 
 def _body(alert: Alert, context: AlertContext) -> Iterator[str]:

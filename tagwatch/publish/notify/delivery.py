@@ -24,6 +24,8 @@ Post = Callable[["aiohttp.ClientSession"], Awaitable[tuple[int, str | None]]]
 
 _BODY_LIMIT = 64 * 1024
 _LONGEST_WAIT_SECONDS = 86_400.0
+_BLAME_ADDRESS = frozenset({401, 403, 404, 405, 410})
+"""Slack: `invalid_token`, `no_service`, `channel_is_archived` and their like."""
 
 
 def check_address(url: str, *, channel: str, allow_http: bool = False) -> None:
@@ -75,6 +77,7 @@ async def attempt(channel: str, url: str, timeout_seconds: float, post: Post) ->
             outcome=Outcome.REJECTED,
             status=error.status,
             message=f"{channel}: the address redirects elsewhere; redirects are not followed",
+            address=True,
         )
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         # no connection: nothing can have been taken
@@ -99,20 +102,34 @@ async def attempt(channel: str, url: str, timeout_seconds: float, post: Post) ->
 
 
 def delivery_of(channel: str, status: int, retry_after: str | None = None) -> Delivery:
-    """What an HTTP status means for an alert (RFC 9110; Slack "Handling errors")."""
+    """Return what an HTTP status means for an alert (RFC 9110; Slack "Handling errors").
+
+    A 5xx may come from a proxy behind which the message was taken; only one that says when to come
+    back has surely not taken it.
+    """
+    said = f"{channel}: answered HTTP {status}"
     if 200 <= status < 300:
         return Delivery(outcome=Outcome.SENT, status=status)
-    if status in (408, 429) or status >= 500:
+    if status in (408, 425, 429) or (status >= 500 and retry_after):
         return Delivery(
             outcome=Outcome.RETRY,
             status=status,
             retry_after_seconds=_seconds(retry_after),
-            message=f"{channel}: answered HTTP {status}",
+            message=said,
+        )
+    if status >= 500:
+        return Delivery(
+            outcome=Outcome.UNSURE, status=status, message=f"{said}: it may have been taken"
+        )
+    if status in _BLAME_ADDRESS:
+        return Delivery(
+            outcome=Outcome.REJECTED,
+            status=status,
+            message=f"{said}: the address is not accepted",
+            address=True,
         )
     return Delivery(
-        outcome=Outcome.REJECTED,
-        status=status,
-        message=f"{channel}: answered HTTP {status}: the address or the message is not accepted",
+        outcome=Outcome.REJECTED, status=status, message=f"{said}: the message is not accepted"
     )
 
 

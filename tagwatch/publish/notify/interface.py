@@ -5,15 +5,16 @@ Building is pure and sending is not, so that a payload can be stored in an outbo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.value import dataclass
 
-__all__ = ["AlertContext", "Delivery", "Notifier", "Outcome"]
+__all__ = ["AlertContext", "Delivery", "Notifier", "Outcome", "Remarking", "Repeatable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +22,23 @@ class AlertContext:
     """What is worth an alert, and where to read more.
 
     `min_severity`: findings and moves below it neither start a message nor stand in it.
-    `shown`: lines a group before "and N more".
+    `shown`: lines a group before "and N more". `project`: what titles begin with. `still`: findings
+    that were told long ago and still stand, to be told again. `newer`: findings that name a newer
+    version than the run before did; they stand in a message whatever `min_severity` is.
     """
 
     version: str
+    project: str = ""
     min_severity: Severity = Severity.NOTE
     report_url: str = ""
     shown: int = 5
+    still: tuple[Finding, ...] = ()
+    newer: tuple[Finding, ...] = ()
+
+    @property
+    def sender(self) -> str:
+        """What a title begins with."""
+        return f"tagwatch {self.project}" if self.project else "tagwatch"
 
 
 class Outcome(StrEnum):
@@ -35,21 +46,25 @@ class Outcome(StrEnum):
 
     SENT = "sent"
     RETRY = "retry"
-    """It was certainly not taken: 408, 429, 5xx, or no connection. Trying again is right."""
+    """It was certainly not taken: 429, 5xx with `Retry-After`, or no connection. Try again."""
     REJECTED = "rejected"
-    """It will never be taken so: a mistake in the configuration, to be shown to its owner."""
+    """It will never be taken so: to be shown to the receiver's owner."""
     UNSURE = "unsure"
-    """It was sent, but no answer came: it may have arrived. Sending again may alert twice."""
+    """It may have been taken: no answer came, or a 5xx. Sending again may alert twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The outcome of one attempt. `message` never holds the address or any part of it."""
+    """The outcome of one attempt. `message` never holds the address or any part of it.
+
+    `address`: True where a rejection is due to the address, not to what was sent.
+    """
 
     outcome: Outcome
     message: str = ""
     status: int | None = None
     retry_after_seconds: float | None = None
+    address: bool = False
 
 
 class Notifier(Protocol):
@@ -61,3 +76,23 @@ class Notifier(Protocol):
 
     async def send(self, payload: Mapping[str, Any]) -> Delivery:
         """Try once to deliver a payload that `build` made. Raises nothing but cancellation."""
+
+
+@runtime_checkable
+class Repeatable(Protocol):
+    """A notifier whose receivers know a message again: it is sent until it is answered.
+
+    Messages of other notifiers are sent at most once.
+    """
+
+    async def send_again(self, payload: Mapping[str, Any], key: str, at: datetime) -> Delivery:
+        """Try once to deliver a payload, at `at`. `key` is the same at each attempt."""
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A notifier that can add sentences to a payload: that another message may be lost, say."""
+
+    @staticmethod
+    def remark(payload: Mapping[str, Any] | None, remarks: Sequence[str]) -> Mapping[str, Any]:
+        """Return the payload with these sentences, a payload of its own where there is none."""

@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.publish.notify.alert import Alert, Group, Line, alert_of
 from tagwatch.publish.notify.delivery import attempt, check_address
-from tagwatch.publish.notify.interface import AlertContext, Delivery
-from tagwatch.value import dataclass, field
+from tagwatch.publish.notify.interface import AlertContext, Delivery, Outcome
+from tagwatch.publish.wording import count
+from tagwatch.value import dataclass, field, replace
 
 if TYPE_CHECKING:
     import aiohttp
@@ -29,6 +30,10 @@ _SECTION_LIMIT = 3_000
 _HEADER_LIMIT = 150
 _TEXT_LIMIT = 320
 _LINK_LIMIT = 1_000
+_BAD_REQUEST = 400
+_NOT_UNDERSTOOD = frozenset(
+    {"invalid_payload", "invalid_blocks", "invalid_blocks_format", "too_many_attachments"}
+)
 _MARKS = {
     "error": ":red_circle:",
     "warning": ":large_orange_circle:",
@@ -57,21 +62,55 @@ class SlackNotifier:
         alert = alert_of(result, since, context)
         return message(alert, context) if alert is not None else None
 
+    @staticmethod
+    def remark(payload: Mapping[str, Any] | None, remarks: Sequence[str]) -> Mapping[str, Any]:
+        """See `Remarking.remark`."""
+        text = "\n".join(escape(remark) for remark in remarks)[:_SECTION_LIMIT]
+        if payload is None:
+            header = f"tagwatch: {count(len(remarks), 'alert')} may not have arrived"
+            return {
+                "text": f"{header}\n{text}",
+                "blocks": [{"type": "header", "text": _plain(header)}, _section(text)],
+                "unfurl_links": False,
+                "unfurl_media": False,
+            }
+        return {
+            **payload,
+            "text": f"{payload['text']}\n{text}",
+            "blocks": [*payload["blocks"], _section(text)],
+        }
+
     async def send(self, payload: Mapping[str, Any]) -> Delivery:
-        """See `Notifier.send`."""
+        """See `Notifier.send`. Blocks that Slack does not understand are sent as text instead."""
+        delivery, said = await self._post(payload)
+        if delivery.status == _BAD_REQUEST and said in _NOT_UNDERSTOOD and "blocks" in payload:
+            delivery, said = await self._post({"text": payload["text"]})
+        if delivery.outcome is Outcome.SENT and said.startswith("<"):
+            return replace(
+                delivery,
+                outcome=Outcome.UNSURE,
+                message="slack: a page answered in its place: a proxy's?",
+            )
+        return delivery
+
+    async def _post(self, payload: Mapping[str, Any]) -> tuple[Delivery, str]:
+        """Send a payload once; what came of it, and the answer's text."""
         from slack_sdk.webhook.async_client import AsyncWebhookClient
 
         # the client writes its address to the log at DEBUG, and the address is the secret
         quiet = logging.getLogger("tagwatch.publish.notify.slack.client")
         quiet.setLevel(logging.WARNING)
+        said = ""
 
         async def post(session: aiohttp.ClientSession) -> tuple[int, str | None]:
+            nonlocal said
             client = AsyncWebhookClient(self.url, session=session, logger=quiet, retry_handlers=[])
             client.proxy = None  # its own choice knows no NO_PROXY; the session has the right one
             answer = await client.send_dict(dict(payload))
+            said = answer.body.strip()
             return answer.status_code, answer.headers.get("Retry-After")
 
-        return await attempt("slack", self.url, self.timeout_seconds, post)
+        return await attempt("slack", self.url, self.timeout_seconds, post), said
 
 
 def message(alert: Alert, context: AlertContext) -> dict[str, Any]:
@@ -98,7 +137,10 @@ def _message(
     return {
         "text": _fallback(alert, context, shown, groups),
         "blocks": [
-            {"type": "header", "text": _plain(f"tagwatch: {alert.headline}"[:_HEADER_LIMIT])},
+            {
+                "type": "header",
+                "text": _plain(f"{context.sender}: {alert.headline}"[:_HEADER_LIMIT]),
+            },
             _section(f"*{escape(alert.verdict)}*"),
             *sections,
             {"type": "context", "elements": [_mrkdwn(footer)]},
@@ -134,7 +176,7 @@ def _footer(alert: Alert, context: AlertContext) -> Iterator[str]:
 
 
 def _fallback(alert: Alert, context: AlertContext, shown: int, groups: int | None) -> str:
-    lines = [f"tagwatch: {escape(alert.headline)}. {escape(alert.verdict)}."]
+    lines = [f"{escape(context.sender)}: {escape(alert.headline)}. {escape(alert.verdict)}."]
     lines += [_group(group, shown, bold="") for group in alert.groups[:groups]]
     if context.report_url.startswith(("https://", "http://")):
         lines.append(_link(context.report_url))

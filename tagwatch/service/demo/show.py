@@ -14,7 +14,8 @@ from aiohttp import web
 
 from tagwatch.api import ScanResult, scan_async
 from tagwatch.audit.model.knowledge import Knowledge
-from tagwatch.ledger.write import Ledger
+from tagwatch.ledger.outbox import MessageState
+from tagwatch.ledger.read import Reader
 from tagwatch.service.demo.images import Shelf
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.registry import application
@@ -113,7 +114,7 @@ def _copy(raw: bytes, path: Path) -> None:
 
 
 def _message(site: Site) -> Mapping[str, Any] | None:
-    with Ledger.open(site.database) as ledger:
-        due = ledger.outbox.due(_NIGHTS[-1])
-    payload: Mapping[str, Any] | None = json.loads(due[-1].payload) if due else None
+    with Reader.open(site.database) as ledger:
+        waiting = ledger.messages(MessageState.PENDING)
+    payload: Mapping[str, Any] | None = json.loads(waiting[-1].payload) if waiting else None
     return payload

@@ -46,11 +46,11 @@ with Ledger.open(path) as ledger, open(sys.argv[3], "a", encoding="utf-8") as ch
         alert = Alert(dedup_key=f"alert {number}", channel="slack", payload=str(number))
         ledger.finish_run(run, AuditResult(at=at), [alert])
         print("stored", number, flush=True)
-        for message in ledger.outbox.due(at):
-            if ledger.outbox.claim(message.id, at):
+        for waiting in ledger.outbox.due(at, {"slack"}):
+            if message := ledger.outbox.claim(waiting.id, at):
                 channel.write(message.payload + "\\n")
                 channel.flush()
-                ledger.outbox.sent(message.id, at)
+                ledger.outbox.sent(message, at)
 """
 
 
@@ -85,8 +85,8 @@ def test_killed_at_twenty_moments(tmp_path: Path) -> None:
         assert check(ledger.path) == ()
         assert len(ledger.runs(100)) == KILLS
         late = START + timedelta(days=9)
-        unsure = ledger.outbox.expire(late)
-        due = ledger.outbox.due(late)
+        unsure = ledger.outbox.expire(late, {"slack": False})
+        due = ledger.outbox.due(late, {"slack"})
     arrived = Counter(channel.read_text(encoding="utf-8").split())
     assert set(arrived.values()) == {1}, "an alert went out twice"
     assert not arrived.keys() & {message.payload for message in due}

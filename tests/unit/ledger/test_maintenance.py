@@ -118,16 +118,17 @@ def test_old_runs_go_but_the_last_answer_and_every_alert_key_stay(ledger: Ledger
     long = Alert(dedup_key="run 1", channel="slack", payload="a long text")
     short = Alert(dedup_key="run 2", channel="slack", payload="not sent yet")
     ledger.finish_run(first.id, AuditResult(at=first.at), [long])
-    (message,) = ledger.outbox.due(AT)
-    ledger.outbox.claim(message.id, AT)
-    ledger.outbox.sent(message.id, AT)
+    (waiting,) = ledger.outbox.due(AT, {"slack"})
+    message = ledger.outbox.claim(waiting.id, AT)
+    assert message is not None
+    ledger.outbox.sent(message, AT)
     ledger.finish_run(second.id, AuditResult(at=second.at), [short])
     gone = ledger.forget(AT + 900 * DAY, runs=30 * DAY)
     assert (gone.runs, gone.messages, gone.evidence) == (2, 1, 1)
     assert [run.at for run in ledger.runs()] == [AT + 300 * DAY]
     assert ledger.last_result() == AuditResult(at=AT + 300 * DAY)
     ledger.finish_run(second.id, AuditResult(at=second.at), [long])
-    assert [item.payload for item in ledger.outbox.due(second.at)] == ["not sent yet"]
+    assert [item.payload for item in ledger.messages("pending")] == ["not sent yet"]
     assert len(ledger.intervals(REDIS)) == 3
 
 

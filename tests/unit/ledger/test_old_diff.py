@@ -206,7 +206,11 @@ def path(tmp_path: Path) -> Path:
             connection.execute(f"ALTER TABLE tag DROP COLUMN {column}")
         connection.execute("ALTER TABLE repository DROP COLUMN doubted_at")
         connection.execute("DROP TABLE failing")
-        later = "('v6_diffs', 'v7_names', 'v8_unread')"
+        connection.execute("DROP INDEX outbox_state")
+        connection.execute("DROP TABLE address_key")
+        for column in ("receiver", "headline", "mentioned_in", "address"):
+            connection.execute(f"ALTER TABLE outbox DROP COLUMN {column}")
+        later = "('v6_diffs', 'v7_names', 'v8_unread', 'v9_receivers')"
         connection.execute(f"DELETE FROM _sqlite_migrations WHERE name IN {later}")
         connection.execute("PRAGMA user_version = 5")
         connection.commit()

@@ -155,10 +155,10 @@ def test_an_answer_and_its_alerts_are_stored_together_or_not_at_all(ledger: Ledg
     alert = Alert(dedup_key="scan 1", channel="slack", payload="{}")
     with pytest.raises(LedgerError, match="no run 7"):
         ledger.finish_run(7, result(AT), [alert])
-    assert ledger.outbox.due(AT) == ()
+    assert ledger.messages() == ()
     run = ledger.begin_run("scan", AT)
     ledger.finish_run(run, result(AT), [alert, alert])
-    assert [message.dedup_key for message in ledger.outbox.due(AT)] == ["scan 1"]
+    assert [message.dedup_key for message in ledger.messages()] == ["scan 1"]
 
 
 def test_the_newest_change_of_a_tag(ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +14,19 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
 from tagwatch.audit.model.diff import Verdict
-from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.errors import NotifyError
-from tagwatch.publish.notify.alert import alert_key, alert_of
+from tagwatch.image.digest import digest_of
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Gone
+from tagwatch.publish.notify.alert import (
+    Alert,
+    alert_key,
+    alert_of,
+    newer_versions,
+    reminders,
+)
 from tagwatch.publish.notify.apprise import AppriseNotifier
 from tagwatch.publish.notify.interface import AlertContext
 from tagwatch.publish.notify.slack import SlackNotifier
@@ -252,3 +262,104 @@ def test_addresses_that_are_taken(url: str) -> None:
     assert "plain.example" not in repr(
         WebhookNotifier(url="http://plain.example/hook", allow_http=True)
     )
+
+
+# Gone tags, newer versions, reminders, remarks
+
+
+def behind(newer: str) -> Finding:
+    found = next(one for one in sample().findings if one.rule == "base-behind")
+    return replace(found, severity=Severity.NOTE, evidence={"newer": newer})
+
+
+def gone(*tags: str) -> tuple[Gone, ...]:
+    repository = Repository.parse("registry.example/shop/web")
+    return tuple(Gone(repository=repository, tag=tag, digest=digest_of(b"x")) for tag in tags)
+
+
+def lines_of(alert: Alert | None) -> dict[str, list[str]]:
+    groups = alert.groups if alert is not None else ()
+    return {one.title: [f"{line.name} {line.message}" for line in one.lines] for one in groups}
+
+
+def test_gone_tags_stand_in_a_message_and_start_one_only_for_notes() -> None:
+    night = AuditResult(at=AT, gone=gone("1", "2", "3", "4", "5", "6", "7"))
+    assert alert_of(night, NOTHING, replace(CONTEXT, min_severity=Severity.WARNING)) is None
+    told = alert_of(night, NOTHING, CONTEXT)
+    assert lines_of(told) == {
+        "Tags that are gone": ["registry.example/shop/web 1, 2, 3, 4, 5 and 2 more are gone"]
+    }
+    assert told is not None
+    assert told.headline == "7 tags gone"
+    error = replace(sample().findings[0], severity=Severity.ERROR)
+    loud = Since(new=(error,), worse=(), fixed=(), same=())
+    errors = replace(CONTEXT, min_severity=Severity.ERROR)
+    assert list(lines_of(alert_of(night, loud, errors))) == ["To fix", "Tags that are gone"]
+
+
+def test_newer_versions_are_those_that_the_run_before_did_not_name() -> None:
+    before = AuditResult(at=AT, findings=(behind("7.4.10"),))
+    assert newer_versions(before, None) == (), "of the first run all is new"
+    assert newer_versions(before, before) == ()
+    now = replace(before, findings=(behind("7.4.11"),))
+    newer = newer_versions(now, before)
+    assert newer == now.findings
+    since = now.since(before)
+    assert since.new == ()
+    told = alert_of(now, since, replace(CONTEXT, newer=newer))
+    assert list(lines_of(told)) == ["Newer versions"]
+    assert (
+        alert_of(now, since, replace(CONTEXT, newer=newer, min_severity=Severity.WARNING)) is None
+    )
+    first = Since(new=now.findings, worse=(), fixed=(), same=())
+    assert list(lines_of(alert_of(now, first, replace(CONTEXT, newer=newer)))) == ["To know"]
+
+
+def test_a_reminder_comes_each_time_that_its_age_is_reached() -> None:
+    found = sample().findings[0]
+    seen = {found.fingerprint: AT}
+    week, told = timedelta(days=7), []
+    for night in range(1, 30):
+        result = AuditResult(at=AT + timedelta(days=night), findings=(found,))
+        since = Since(new=(), worse=(), fixed=(), same=(found,))
+        before = result.at - timedelta(days=1)
+        if reminders(result, since, before, seen, week):
+            told.append(night)
+    assert told == [7, 14, 21, 28]
+    old = AuditResult(at=AT + week, findings=(found,))
+    new = Since(new=(found,), worse=(), fixed=(), same=())
+    assert reminders(old, new, AT, seen, week) == (), "it is told anyway"
+    again = alert_of(old, NOTHING, replace(CONTEXT, still=(found,)))
+    assert list(lines_of(again)) == ["Still there"]
+    keys = {alert_key("team", old, NOTHING, AT, still) for still in ((), (found,))}
+    assert len(keys) == 2
+
+
+def test_titles_name_the_project() -> None:
+    context = replace(CONTEXT, project="shop_*1*")
+    slack = built(sample(), since(), context)
+    assert slack["blocks"][0]["text"]["text"].startswith("tagwatch shop_*1*: 6 new")
+    assert slack["text"].startswith("tagwatch shop＿∗1∗: 6 new")  # noqa: RUF001  # no format
+    mail = AppriseNotifier(url="json://localhost").build(sample(), since(), context)
+    assert mail["title"].startswith("tagwatch shop_*1*: 6 new")
+    hook = WebhookNotifier(url="https://x.example/").build(sample(), since(), context)
+    assert (hook["project"], hook["type"]) == ("shop_*1*", "scan.changed")
+
+
+def test_remarks_fit_and_are_no_format() -> None:
+    payload = built(sample(), since())
+    remarks = [f"an alert of 2026-11-0{day} may not have arrived: <!here> {'x' * 400}"
+               for day in range(1, 10)]  # fmt: skip
+    told = SLACK.remark(payload, remarks)
+    assert told["blocks"][:-1] == payload["blocks"]
+    said = told["blocks"][-1]["text"]["text"]
+    assert len(said) <= 3000
+    assert "<!here>" not in json.dumps(told)
+    assert "may not have arrived" in told["text"]
+    own = SLACK.remark(None, remarks[:1])
+    assert own["text"].startswith("tagwatch: 1 alert may not have arrived")
+    mail = AppriseNotifier(url="json://localhost")
+    assert mail.remark(None, ["one", "two"])["body"] == "one\ntwo"
+    assert mail.remark({"title": "t", "body": "b"}, ["one"]) == {"title": "t", "body": "b\none"}
+    hook = WebhookNotifier(url="https://x.example/")
+    assert hook.remark({"headline": "h"}, ["one"]) == {"headline": "h", "remarks": ["one"]}
