@@ -94,7 +94,7 @@ FLOORS: dict[str, str] = {
     """,
     "ledger": """
         codec connection old_diff record
-        maintenance outbox reuse schema sight spool timeline
+        lock maintenance outbox reuse rewind schema sight spool telling timeline
         memory read
         write
     """,
@@ -119,7 +119,7 @@ FLOORS: dict[str, str] = {
     "walk": """
         fix loop need site watch_list work
         ask deliver doctor import_history local_image referrers verdicts
-        recall
+        recall scope
         bases remember
         round
         survey

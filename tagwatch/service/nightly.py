@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from tagwatch.api import ScanResult, scan_async
+from tagwatch.api import WAIT_SECONDS, ScanResult, scan_async
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.snapshot import RepositorySnapshot
+from tagwatch.ledger.lock import waited_for
 from tagwatch.ledger.write import Ledger
 from tagwatch.publish.files import Written
 from tagwatch.value import dataclass
 from tagwatch.walk.deliver import Sent, deliver, undelivered, write_run
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, project_of
 
 __all__ = ["Night", "keep", "scan_and_publish"]
 
@@ -39,6 +40,8 @@ async def scan_and_publish(
     site: Site,
     *,
     send: bool,
+    repositories: Iterable[str] | None = None,
+    wait_seconds: float = WAIT_SECONDS,
     stop: asyncio.Event | None = None,
     progress: Callable[[RepositorySnapshot], None] | None = None,
 ) -> Night:
@@ -46,9 +49,11 @@ async def scan_and_publish(
 
     Then the ledger drops what is older than its retention.
     """
-    scanned = await scan_async(site, stop=stop, progress=progress)
+    scanned = await scan_async(
+        site, repositories=repositories, wait_seconds=wait_seconds, stop=stop, progress=progress
+    )
     missed = undelivered(site)
-    written = write_run(scanned.result, scanned.previous, site, missed)
+    written = write_run(scanned.result, scanned.news, site, missed)
     sent = await deliver(site) if send else ()
     await asyncio.to_thread(keep, site)
     return Night(scanned=scanned, written=written, sent=sent, missed=missed)
@@ -59,7 +64,14 @@ def keep(site: Site) -> None:
     retention = site.settings.retention
     if retention.history is None and retention.runs is None:
         return
+    project = project_of(site)
     with Ledger.open(site.database) as ledger:
-        ledger.forget(site.at, history=retention.history, runs=retention.runs)
+        with waited_for(
+            site.database,
+            project,
+            wait_seconds=WAIT_SECONDS,
+            holder=lambda: ledger.holder(project),
+        ):
+            ledger.forget(site.at, history=retention.history, runs=retention.runs)
         if retention.compact and ledger.free_part() >= _FREE_PART:
             ledger.compact()

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from tagwatch import __version__
 from tagwatch.audit.rule.catalogue import load_rule, rule_documentation
+from tagwatch.audit.verdict.news import News
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.load import read_secret
 from tagwatch.config.settings import Alert as AlertSettings
@@ -24,7 +25,7 @@ from tagwatch.publish.notify.alert import alert_key
 from tagwatch.publish.notify.interface import AlertContext, Delivery, Notifier, Outcome
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, replace
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, project_of
 
 __all__ = [
     "Sent",
@@ -49,20 +50,20 @@ class Sent:
     delivery: Delivery
 
 
-def alerts_of(result: AuditResult, previous: AuditResult | None, site: Site) -> Iterator[Alert]:
-    """Yield the alerts that this result is worth, one a channel; none where nothing changed."""
-    since = result.since(previous)
+def alerts_of(result: AuditResult, news: News, site: Site) -> Iterator[Alert]:
+    """Yield the alerts that these news are worth, one a channel; none where there are none."""
     for settings in site.settings.alerts:
         context = AlertContext(
             version=__version__,
             min_severity=settings.min_severity,
             report_url=site.settings.reports.url,
         )
-        payload = load_member("notifiers", settings.channel).build(result, since, context)
+        payload = load_member("notifiers", settings.channel).build(result, news.since, context)
         if payload is not None:
-            before = previous.at if previous else None
             yield Alert(
-                dedup_key=alert_key(settings.channel, result, since, before),
+                dedup_key=alert_key(
+                    settings.channel, result, news.since, news.before, project_of(site)
+                ),
                 channel=settings.channel,
                 payload=json.dumps(payload, ensure_ascii=False, separators=(",", ":")),
             )
@@ -99,31 +100,29 @@ def undelivered(site: Site) -> tuple[str, ...]:
 
 def write_run(
     result: AuditResult,
-    previous: AuditResult | None,
+    news: News,
     site: Site,
     missed: tuple[str, ...] = (),
 ) -> Written:
     """Write the run's pages and files in the configured formats, and return what was written.
 
-    `missed`: see `undelivered`. Raises `InputError`.
+    `missed`: see `undelivered`. Raises `OutputError`.
     """
     reports = site.settings.reports
     if not reports.formats:
         return Written(files=(), index=None)
     with Reader.open(site.database) as ledger:
-        context = replace(publish_context(ledger, previous, site), undelivered=missed)
+        context = replace(publish_context(ledger, news, site), undelivered=missed)
     return write_reports(reports.directory, result, context, reports.formats)
 
 
-def publish_context(
-    ledger: Reader | None, previous: AuditResult | None, site: Site
-) -> PublishContext:
+def publish_context(ledger: Reader | None, news: News | None, site: Site) -> PublishContext:
     """Return what every publisher may know beside a result."""
-    runs = ledger.runs(_RUNS_SHOWN) if ledger else ()
+    runs = ledger.runs(_RUNS_SHOWN, project=project_of(site)) if ledger else ()
     summaries = [_summary(run) for run in runs if run.kind == "scan" and run.finished_at]
     return PublishContext(
         version=__version__,
-        previous=previous,
+        news=news,
         runs=tuple(reversed(summaries)),
         rules=rule_texts(),
         fail_on=site.policy.fail_on,

@@ -13,6 +13,7 @@ from tagwatch.image.digest import short_digest
 from tagwatch.publish.movement import Movement, movements
 from tagwatch.publish.notify.interface import AlertContext
 from tagwatch.publish.wording import (
+    change_severity,
     change_step,
     count,
     coverage_sentence,
@@ -78,6 +79,7 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
         Group(title="To look at", lines=_lines(_of(Severity.WARNING, (*new, *worse)))),
         Group(title="To know", lines=_lines(_of(Severity.NOTE, (*new, *worse)))),
         Group(title="Tags that moved", lines=_moves(moved, (*new, *worse))),
+        Group(title="Explained since", lines=_explained(result, least)),
         Group(title="Fixed", lines=_lines(fixed, mark="fixed")),
     )
     groups = tuple(group for group in every if group.lines)
@@ -93,15 +95,25 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
     )
 
 
-def alert_key(channel: str, result: AuditResult, since: Since, before: datetime | None) -> str:
+def alert_key(
+    channel: str,
+    result: AuditResult,
+    since: Since,
+    before: datetime | None,
+    project: str = "",
+) -> str:
     """A name for this change of state on this channel: equal where a run is made again.
 
     `before`: when the earlier result was made, so that what comes back later is told again.
     """
-    parts = [channel, stamp(before) or "first"]
+    parts = [channel, stamp(before) or "first", project]
     parts += sorted(f"new {finding.fingerprint}" for finding in since.new)
     parts += sorted(f"worse {finding.fingerprint}" for finding in since.worse)
     parts += sorted(f"fixed {finding.fingerprint}" for finding in since.fixed)
+    parts += sorted(
+        f"explained {one.repository.name}:{one.change.tag} {one.change.after}"
+        for one in result.explained
+    )
     parts += sorted(
         f"moved {moved.repository.name}:{moved.change.tag} {moved.change.after}"
         for moved in result.changes
@@ -166,6 +178,22 @@ def _moves(moved: Iterable[Movement], findings: tuple[Finding, ...]) -> tuple[Li
         )
         for one in moved
         if one.name not in told
+    )
+
+
+def _explained(result: AuditResult, least: int) -> tuple[Line, ...]:
+    """Moves that an earlier message told without their verdict."""
+    return tuple(
+        Line(
+            mark=change_severity(one.change).value,
+            name=one_line(f"{one.repository}:{one.change.tag}"),
+            message=one_line(
+                f"{one.change.verdict.value} {change_step(one.change)}: {one.change.reason}",
+                _MESSAGE_LIMIT,
+            ),
+        )
+        for one in result.explained
+        if change_severity(one.change).rank >= least
     )
 
 

@@ -79,7 +79,7 @@ async def play(folder: Path, knowledge: Knowledge) -> Show:
 async def _night(site: Site, at: datetime) -> ScanResult:
     site = replace(site, at=at)
     done = await scan_async(site)
-    write_run(done.result, done.previous, site)
+    write_run(done.result, done.news, site)
     return done
 
 

@@ -21,7 +21,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope, TagObservation
 from tagwatch.ledger.maintenance import back_up, check
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.record import Alert, Forgotten, Stored
+from tagwatch.ledger.record import Alert, Forgotten, Stored, Telling
 from tagwatch.ledger.write import Ledger
 
 AT = datetime(2026, 1, 1, 2, tzinfo=UTC)
@@ -65,7 +65,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         ]:
             run = opened.begin_run("scan", AT + day * DAY)
             opened.add(run, snapshot(day, tags, *documents))
-            opened.finish_run(run, AuditResult(at=AT + day * DAY))
+            told = Telling(facts=opened.facts(""), up_to=opened.newest_fact())
+            opened.finish_run(run, AuditResult(at=AT + day * DAY), telling=told)
         resolution = Resolution(input="redis", status=Status.RESOLVED, digest=PINNED[-1].digest)
         opened.put_evidence([Evidence(key="pin", at=AT + 300 * DAY, resolution=resolution)])
         yield opened
@@ -150,7 +151,7 @@ def test_a_backup_is_whole_while_the_ledger_is_written(ledger: Ledger, tmp_path:
     copy = tmp_path / "backup.db"
     copy.write_bytes(b"yesterday's")
     with Ledger.open(ledger.path) as other:
-        run = other.begin_run("scan", AT)
+        run = other.begin_run("scan", AT + 400 * DAY)
         back_up(ledger.path, copy)
         other.add(run, snapshot(400, {"7": OLD[-1].digest}))
     with Ledger.open(copy) as reader:
@@ -224,10 +225,12 @@ def test_a_backup_that_cannot_be_written_says_so(ledger: Ledger, tmp_path: Path)
 
 
 def test_packing_gives_the_space_back(ledger: Ledger) -> None:
-    run = ledger.begin_run("scan", AT)
+    run = ledger.begin_run("scan", AT + 400 * DAY)
     many = {f"t{number}": digest_of(str(number).encode()) for number in range(5000)}
     ledger.add(run, snapshot(400, many))
     ledger.add(run, snapshot(401, {"7": NEW[-1].digest}))
+    told = Telling(facts=ledger.facts(""), up_to=ledger.newest_fact())
+    ledger.finish_run(run, AuditResult(at=AT + 401 * DAY), telling=told)
     ledger.compact()
     before = ledger.path.stat().st_size
     ledger.forget(AT + 900 * DAY, history=DAY)

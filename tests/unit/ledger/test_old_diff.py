@@ -204,7 +204,18 @@ def path(tmp_path: Path) -> Path:
             connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} NOT NULL", [value])
         for column in ("listed_at", "failed"):
             connection.execute(f"ALTER TABLE tag DROP COLUMN {column}")
-        later = "('v6_diffs', 'v7_names')"
+        for table in ("project", "fact", "standing", "event"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DROP INDEX move_unexplained")
+        for table, column in (
+            ("run", "project"),
+            ("run", "scope"),
+            ("run", "before_id"),
+            ("outbox", "project"),
+        ):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute("CREATE TABLE finding (fingerprint TEXT PRIMARY KEY)")
+        later = "('v6_diffs', 'v7_names', 'v8_telling')"
         connection.execute(f"DELETE FROM _sqlite_migrations WHERE name IN {later}")
         connection.execute("PRAGMA user_version = 5")
         connection.commit()

@@ -14,6 +14,7 @@ from slack_sdk.models.blocks import Block
 
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.verdict.news import differences
 from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.errors import NotifyError
 from tagwatch.publish.notify.alert import alert_key, alert_of
@@ -30,7 +31,7 @@ NOTHING = Since(new=(), worse=(), fixed=(), same=())
 
 
 def since() -> Since:
-    return sample().since(sample_previous())
+    return differences(sample_previous().findings, sample())
 
 
 def built(result: AuditResult, changed: Since, context: AlertContext = CONTEXT) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def test_silence_where_nothing_changed(notifier: Any) -> None:
 
 def test_same_findings_night_after_night_are_silent() -> None:
     quiet = replace(sample(), changes=())
-    assert SLACK.build(quiet, quiet.since(quiet), CONTEXT) is None
+    assert SLACK.build(quiet, differences(quiet.findings, quiet), CONTEXT) is None
 
 
 @pytest.mark.parametrize(
