@@ -19,7 +19,7 @@ from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Change, Interval
-from tagwatch.audit.verdict.news import News, Scope, news_of
+from tagwatch.audit.verdict.news import News, RunScope, news_of
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import LedgerError, LedgerFailedError
 from tagwatch.image.reference import Repository
@@ -169,7 +169,7 @@ class Ledger(Reader):
         with Translated(self.path):
             return explained(self._connection, project)
 
-    def news(self, run_id: int, result: AuditResult, *, scope: Scope = None) -> News:
+    def news(self, run_id: int, result: AuditResult, *, scope: RunScope = None) -> News:
         """Return what `result` has to tell that the project's runs before this one did not."""
         project, before, _ = self._begun(run_id)
         return news_of(result, self.stood(project), before=before, scope=scope)

@@ -158,6 +158,38 @@ async def test_a_move_is_explained_once_when_both_images_are_read(desk: Desk) ->
     assert (moved(again), again.news.explained) == ([], ())
 
 
+async def test_what_could_not_be_read_is_told_and_explained_once_it_was(desk: Desk) -> None:
+    """The budget of pulls is spent on one night: the verdict of that night is not stored."""
+    desk.write("shop", f"FROM {HOST}/shop/app:1.0.0\n")
+    await desk.scan("shop", 0)
+    desk.shelf.push("shop/app", ("1.0.0",), [replaced()], "2026-08-17")
+    poor = desk.site("shop", 1)
+    less = {HOST: {**poor.settings.registries[HOST], "budget": 0}}
+    found = await scan_async(replace(poor, settings=replace(poor.settings, registries=less)))
+    assert moved(found) == [("shop/app:1.0.0", "unknown")]
+    with Ledger.open(desk.ledger) as ledger:
+        assert len(ledger.unexplained_moves()) == 1
+    rich = await desk.scan("shop", 2)
+    assert moved(rich) == []
+    assert [one.change.verdict.value for one in rich.news.explained] == ["replaced"]
+    assert (await desk.scan("shop", 3)).news.explained == ()
+
+
+async def test_an_image_that_is_gone_leaves_its_move_unknown_for_good(desk: Desk) -> None:
+    folder = desk.write("shop", "FROM scratch\n")
+    await desk.scan("shop", 0)
+    await asyncio.to_thread(do_resolve, replace(desk.site("shop", 0.1), folder=folder))
+    desk.write("shop", f"FROM {HOST}/shop/app:1.0.0\n")
+    old = desk.shelf.tags["shop/app"]["1.0.0"]
+    desk.shelf.push("shop/app", ("1.0.0", "1"), [replaced()], "2026-08-17")
+    del desk.shelf.manifests[old]
+    assert moved(await desk.scan("shop", 1)) == [("shop/app:1.0.0", "unknown")]
+    with Ledger.open(desk.ledger) as ledger:
+        assert ledger.unexplained_moves() == ()
+    again = await desk.scan("shop", 2)
+    assert (moved(again), again.news.explained) == ([], ())
+
+
 # Who shares the ledger
 
 

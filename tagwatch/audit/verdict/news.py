@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "News",
-    "Scope",
+    "RunScope",
     "differences",
     "in_scope",
     "news_of",
@@ -31,7 +31,7 @@ __all__ = [
 _CUT = "cut-off"
 """The code of a listing that was cut short: what was known below its prefix is asked anyway."""
 
-Scope = AbstractSet[Repository] | None
+RunScope = AbstractSet[Repository] | None
 """The repositories that a run is about; None: all there are."""
 
 
@@ -61,7 +61,7 @@ def news_of(
     standing: Iterable[Finding],
     *,
     before: datetime | None,
-    scope: Scope = None,
+    scope: RunScope = None,
 ) -> News:
     """Return what `result` has to tell where these findings stood before it."""
     return News(
@@ -73,7 +73,9 @@ def news_of(
     )
 
 
-def differences(standing: Iterable[Finding], result: AuditResult, *, scope: Scope = None) -> Since:
+def differences(
+    standing: Iterable[Finding], result: AuditResult, *, scope: RunScope = None
+) -> Since:
     """Return what came, grew worse, went and stayed in the scope, matched by fingerprint."""
     before = {finding.fingerprint: finding for finding in standing}
     now = {finding.fingerprint for finding in result.findings}
@@ -98,7 +100,7 @@ def differences(standing: Iterable[Finding], result: AuditResult, *, scope: Scop
     return Since(new=tuple(new), worse=tuple(worse), fixed=tuple(fixed), same=tuple(same))
 
 
-def in_scope(finding: Finding, scope: Scope) -> bool:
+def in_scope(finding: Finding, scope: RunScope) -> bool:
     """Return True where a run of this scope may speak of the finding.
 
     A finding of no image belongs to the whole.
