@@ -369,12 +369,14 @@ async def scan_async(
     wait_seconds: float = WAIT_SECONDS,
     stop: asyncio.Event | None = None,
     progress: Callable[[RepositorySnapshot], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> ScanResult:
     """Scan in the running event loop; see `scan`.
 
     The snapshot of a repository is stored before its worker begins the next one. The result, what
     it tells and its alerts are stored in one transaction; `walk.deliver` sends the alerts. After
-    `stop` is set no repository is begun, and the result names what was not read.
+    `stop` is set no repository is begun, and the result names what was not read. `tell` is called
+    with a line where another scan of the project has to be waited for.
     """
     site = site_given(site)
     if site.settings.path is not None or not (site.settings.sources or site.settings.watch):
@@ -405,6 +407,7 @@ async def scan_async(
             wait_seconds=wait_seconds,
             holder=lambda: ledger.holder(project),
             stop=stop,
+            tell=tell,
         ):
             return await _scan(files, site, ledger, scope, stop, progress)
 

@@ -7,8 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tagwatch.api import WAIT_SECONDS
-from tagwatch.cli.command import Command, add_config
+from tagwatch.cli.command import Command, add_config, add_wait_lock
 from tagwatch.cli.shell import answer, open_site
 from tagwatch.errors import LedgerError, UsageError
 
@@ -35,13 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="shrink the file afterwards (default: `retention: {compact: …}`)",
     )
-    forget.add_argument(
-        "--wait-lock",
-        type=float,
-        default=WAIT_SECONDS,
-        metavar="SECONDS",
-        help="wait so long for a scan of this project (default: 600)",
-    )
+    add_wait_lock(forget)
     rewind = actions.add_parser(
         "rewind", help="set what was written by a clock that was ahead to the present time"
     )

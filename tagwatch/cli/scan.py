@@ -10,8 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tagwatch import __version__
-from tagwatch.api import WAIT_SECONDS
-from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.command import Command, add_config, add_format, add_wait_lock
 from tagwatch.cli.shell import answer, colored, note, open_site, progress_shown, tell_incomplete
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_LONGEST_WAIT = 86_400.0
 _YOUNG = 10_000
 """New values between two collections: a repository's worth, not a handful."""
 
@@ -38,21 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOST/PATH",
         help="ask this repository only, of those that the configuration names (repeatable)",
     )
-    parser.add_argument(
-        "--wait-lock",
-        type=_seconds,
-        default=WAIT_SECONDS,
-        metavar="SECONDS",
-        help="wait so long for another scan of this project (default: 600)",
-    )
-
-
-def _seconds(text: str) -> float:
-    """Seconds, not negative and not endless. Raises `ValueError`."""
-    seconds = float(text)
-    if not 0 <= seconds <= _LONGEST_WAIT:
-        raise ValueError(text)
-    return seconds
+    add_wait_lock(parser)
 
 
 _BECAME = {
@@ -106,6 +90,7 @@ async def _night(site: Site, options: argparse.Namespace) -> Night:
             wait_seconds=options.wait_lock,
             stop=stop,
             progress=progress,
+            tell=lambda line: note(f"tagwatch: {line}"),
         )
 
 

@@ -33,17 +33,21 @@ async def alone(
     wait_seconds: float,
     holder: Callable[[], str],
     stop: asyncio.Event | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> AsyncIterator[None]:
     """Hold the project's lock, after waiting for it at most so long, or until `stop` is set.
 
-    `holder` says who has it. Raises `LedgerFailedError` where it is held for longer, or the file
-    cannot be made.
+    `holder` says who has it; `tell` is called once where there is something to wait for. Raises
+    `LedgerFailedError` where it is held for longer, or the file cannot be made.
     """
     until = monotonic() + wait_seconds
     with _lock_file(ledger, project) as file:
         while not _take(file):
             if monotonic() >= until or (stop is not None and stop.is_set()):
                 raise _held(holder())
+            if tell is not None:
+                tell(f"waiting for another scan of this project: {holder() or 'unknown'}")
+                tell = None
             await asyncio.sleep(_PAUSE_SECONDS)
         yield
 

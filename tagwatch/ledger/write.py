@@ -32,7 +32,6 @@ from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Fact, Forgotten, Move, Stored, Telling
 from tagwatch.ledger.reuse import drop_outdated, standing, state_of, state_of_bases, touch
-from tagwatch.ledger.rewind import rewind
 from tagwatch.ledger.schema import open_upgraded
 from tagwatch.ledger.sight import repository_number, store_snapshot
 from tagwatch.ledger.spool import lines_of
@@ -387,6 +386,8 @@ class Ledger(Reader):
 
         See `rewind.rewind`.
         """
+        from tagwatch.ledger.rewind import rewind
+
         with self._transaction() as connection:
             return tuple(rewind(connection, at))
 

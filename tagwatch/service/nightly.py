@@ -44,13 +44,19 @@ async def scan_and_publish(
     wait_seconds: float = WAIT_SECONDS,
     stop: asyncio.Event | None = None,
     progress: Callable[[RepositorySnapshot], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Night:
     """Scan, write, send, in this order: what was found is stored before anybody is told.
 
     Then the ledger drops what is older than its retention.
     """
     scanned = await scan_async(
-        site, repositories=repositories, wait_seconds=wait_seconds, stop=stop, progress=progress
+        site,
+        repositories=repositories,
+        wait_seconds=wait_seconds,
+        stop=stop,
+        progress=progress,
+        tell=tell,
     )
     missed = undelivered(site)
     written = write_run(scanned.result, scanned.news, site, missed)

@@ -355,6 +355,9 @@ async def test_a_second_scan_waits_and_names_the_first(place: Workplace) -> None
         await asyncio.sleep(1.5)
         assert waiting.returncode is None
     _, err = await waiting.communicate()
+    assert b"waiting for another scan of this project: process 7 on desk" in err
+    wrong = await place.run("scan", "--wait-lock", "nan")
+    assert (wrong.code, "--wait-lock" in wrong.err) == (2, True), wrong.err
     assert waiting.returncode in (0, 1), err
 
 
