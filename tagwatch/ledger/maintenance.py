@@ -12,7 +12,7 @@ from pathlib import Path
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.ledger.codec import digest_of_bytes, digest_to_bytes, expand, micros
-from tagwatch.ledger.connection import Translated, connect_as_it_is
+from tagwatch.ledger.connection import SCHEMA_VERSION, Translated, connect_as_it_is
 from tagwatch.ledger.record import Forgotten
 
 __all__ = ["back_up", "check", "forget"]
@@ -84,6 +84,7 @@ _SERVED = """
     SELECT repository_id, digest_id FROM interval
     UNION SELECT repository_id, before_id FROM move WHERE change IS NULL)
   UNION SELECT digest FROM base_build"""
+_OF_PROJECTS = {"standing": "findings", "event": "events"}
 _INVARIANTS = {
     "a tag has two open intervals": """
       SELECT repository_id, tag_id FROM interval WHERE ended_at IS NULL
@@ -184,7 +185,8 @@ def check(ledger: Path) -> tuple[str, ...]:
             damage = tuple(_damage(connection))
             if damage or version is None:
                 return damage
-            return tuple(_contradictions(connection))
+            told = _contradictions_in_telling(connection) if version == SCHEMA_VERSION else ()
+            return (*_contradictions(connection), *told)
 
 
 def _damage(connection: sqlite3.Connection) -> Iterator[str]:
@@ -214,6 +216,21 @@ def _contradictions(connection: sqlite3.Connection) -> Iterator[str]:
             intact = False
         if not intact:
             yield f"a document is not what its digest says: {digest}"
+
+
+def _contradictions_in_telling(connection: sqlite3.Connection) -> Iterator[str]:
+    """What is wrong with what stands and what was told."""
+    for project, fingerprint in connection.execute(
+        "SELECT project, fingerprint FROM standing WHERE to_run IS NULL "
+        "GROUP BY project, fingerprint HAVING count(*) > 1"
+    ):
+        yield f"a finding stands twice: {project}, {fingerprint}"
+    for table in ("standing", "event"):
+        for (project,) in connection.execute(
+            f"SELECT DISTINCT project FROM {table} WHERE project <> '' "  # noqa: S608  # our own names
+            "AND project NOT IN (SELECT name FROM project)"
+        ):
+            yield f"a project has {_OF_PROJECTS[table]} and is not known: {project}"
 
 
 def back_up(ledger: Path, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -264,3 +265,35 @@ def test_checking_finds_what_is_wrong(ledger: Ledger, damage: str, sentence: str
         connection.execute(damage)
     connection.close()
     assert any(sentence in problem for problem in check(ledger.path))
+
+
+def test_a_finding_that_stands_twice_is_told(ledger: Ledger) -> None:
+    with closing(sqlite3.connect(ledger.path)) as other:
+        for run in (1, 2):
+            other.execute(
+                "INSERT INTO standing (project, fingerprint, from_run, rule, severity, path, body) "
+                "VALUES ('lost', 'f', ?, 'user-root', 'note', 'Dockerfile', x'')",
+                (run,),
+            )
+        other.commit()
+    assert check(ledger.path) == (
+        "a finding stands twice: lost, f",
+        "a project has findings and is not known: lost",
+    )
+
+
+def test_what_was_not_told_yet_and_a_scan_at_work_are_not_forgotten(ledger: Ledger) -> None:
+    late = AT + 400 * DAY
+    run = ledger.begin_run("scan", late)
+    ledger.add(run, snapshot(400, {"7": OLD[-1].digest, "6": OLD[-1].digest}))
+    ledger.add(run, snapshot(401, {"7": OLD[-1].digest}))
+    untold = ledger.facts("")
+    assert len(untold) == 2, "one tag moved, and one that had come back went"
+    ledger.forget(AT + 9000 * DAY, history=DAY, runs=DAY)
+    assert ledger.facts("") == untold
+    told = Telling(facts=untold, up_to=ledger.newest_fact())
+    ledger.finish_run(run, AuditResult(at=late), telling=told)
+    assert ledger.facts("") == ()
+    ledger.forget(AT + 9000 * DAY, history=DAY, runs=DAY)
+    assert [item.tag for item in ledger.intervals(REDIS)] == ["7"]
+    assert check(ledger.path) == ()

@@ -253,3 +253,15 @@ def test_addresses_that_are_taken(url: str) -> None:
     assert "plain.example" not in repr(
         WebhookNotifier(url="http://plain.example/hook", allow_http=True)
     )
+
+
+def test_a_verdict_that_came_late_is_told_in_a_group_of_its_own() -> None:
+    quiet = replace(sample(), changes=(), gone=())
+    late = replace(quiet, explained=sample().changes[:1])
+    alert = alert_of(late, NOTHING, CONTEXT)
+    assert alert is not None
+    assert [group.title for group in alert.groups] == ["Explained since"]
+    (line,) = alert.groups[0].lines
+    assert line.name.endswith(f":{sample().changes[0].change.tag}")
+    assert alert_key("slack", late, NOTHING, None) != alert_key("slack", quiet, NOTHING, None)
+    assert alert_key("slack", late, NOTHING, None, "a") != alert_key("slack", late, NOTHING, None)
