@@ -48,12 +48,14 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.baseline import Baseline as Baseline
     from tagwatch.audit.verdict.baseline import read_baseline as read_baseline
     from tagwatch.audit.verdict.fixing import Strategy as Strategy
+    from tagwatch.audit.verdict.news import News as News
     from tagwatch.audit.verdict.result import AuditResult as AuditResult
     from tagwatch.audit.verdict.result import Ignored as Ignored
     from tagwatch.audit.verdict.result import RepositoryChange as RepositoryChange
     from tagwatch.audit.verdict.result import Since as Since
     from tagwatch.config.settings import Settings as Settings
     from tagwatch.errors import BudgetError as BudgetError
+    from tagwatch.errors import ClockError as ClockError
     from tagwatch.errors import ConfigError as ConfigError
     from tagwatch.errors import CredentialError as CredentialError
     from tagwatch.errors import DeniedError as DeniedError
@@ -63,10 +65,12 @@ if TYPE_CHECKING:
     from tagwatch.errors import InvalidDocumentError as InvalidDocumentError
     from tagwatch.errors import InvalidReferenceError as InvalidReferenceError
     from tagwatch.errors import LedgerError as LedgerError
+    from tagwatch.errors import LedgerFailedError as LedgerFailedError
     from tagwatch.errors import LyingDigestError as LyingDigestError
     from tagwatch.errors import NotFoundError as NotFoundError
     from tagwatch.errors import NothingToReadError as NothingToReadError
     from tagwatch.errors import NotifyError as NotifyError
+    from tagwatch.errors import OutputError as OutputError
     from tagwatch.errors import PullLimitError as PullLimitError
     from tagwatch.errors import RateLimitedError as RateLimitedError
     from tagwatch.errors import RegistryError as RegistryError
@@ -104,12 +108,13 @@ _HOMES = {
     "audit.model.policy": "Policy",
     "audit.verdict.baseline": "Baseline read_baseline",
     "audit.verdict.fixing": "Strategy",
+    "audit.verdict.news": "News",
     "audit.verdict.result": "AuditResult Ignored RepositoryChange Since",
     "config.settings": "Settings",
-    "errors": "BudgetError ConfigError CredentialError DeniedError HostileAnswerError "
+    "errors": "BudgetError ClockError ConfigError CredentialError DeniedError HostileAnswerError "
     "InputError InvalidDigestError InvalidDocumentError InvalidReferenceError "
-    "LedgerError LyingDigestError NotFoundError NothingToReadError NotifyError "
-    "PullLimitError RateLimitedError RegistryError TagwatchError UnavailableError "
+    "LedgerError LedgerFailedError LyingDigestError NotFoundError NothingToReadError NotifyError "
+    "OutputError PullLimitError RateLimitedError RegistryError TagwatchError UnavailableError "
     "UsageError",
     "image.digest": "Digest",
     "image.platform": "Platform",

@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     from tagwatch.audit.model.evidence import Evidence, Resolution
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
+    from tagwatch.audit.verdict.news import News
+    from tagwatch.image.reference import Repository
     from tagwatch.image.snapshot import RepositorySnapshot
+    from tagwatch.ledger.write import Ledger
     from tagwatch.walk.fix import Draft
     from tagwatch.walk.site import Paths
     from tagwatch.walk.watch_list import Watched
@@ -59,6 +62,8 @@ __all__ = [
 ]
 
 _NOT_STORED = "no answer is stored for it; run once without --offline"
+WAIT_SECONDS = 600.0
+"""How long a scan waits for another one of its project, unless it is told otherwise."""
 _MAX_ROUNDS = 5
 """One fix may make another one possible (a tag, then its digest): so many rounds at most."""
 
@@ -115,8 +120,8 @@ class ScanResult:
 
     result: AuditResult
     """What this scan found."""
-    previous: AuditResult | None
-    """What the scan before it found; None for the first one."""
+    news: News
+    """What it told that no scan before it did."""
     run_id: int
     """The number of the run in the ledger."""
 
@@ -331,39 +336,52 @@ def _with_known_before(found: Found, case: Case, site: Site, options: CheckOptio
 def scan(
     site: Site | None = None,
     *,
+    repositories: Iterable[str] | None = None,
+    wait_seconds: float = WAIT_SECONDS,
     progress: Callable[[RepositorySnapshot], None] | None = None,
 ) -> ScanResult:
     """Read everything that is configured, store it and judge it: the nightly run.
 
-    `site` is what `open_site` returns; None: the site of the current folder. `progress` is called
-    with the snapshot of each repository that was read. Other than `tagwatch scan`, this writes no
-    reports and sends no alerts; the alerts wait in the ledger for the next run that sends.
+    `site` is what `open_site` returns; None: the site of the current folder. `repositories` are the
+    names of the only ones to ask, of those that files, the watch list and the policy's bases name;
+    None: all. Of the others the result says what the last scan did, and nothing there is new or
+    fixed. `progress` is called with the snapshot of each repository that was read. Other than
+    `tagwatch scan`, this writes no reports and sends no alerts; the alerts wait in the ledger for
+    the next run that sends.
+
+    One scan of a project works at a time; a second one waits at most `wait_seconds` for it.
 
     Costs the requests of a nightly scan: for the tags of each repository one or a few where the
     registry lists digests with them, else one more per tag; and those for the manifests and
     configs of each new image. Raises `ConfigError` where nothing is configured or the configuration
-    is wrong, `NothingToReadError` where no source matches a file and nothing is watched,
-    `LedgerError` where the ledger cannot be opened, and `UsageError` where an argument is of a
-    wrong type.
+    is wrong, `NothingToReadError` where no source matches a file and nothing is watched, or nothing
+    of that is in `repositories`, `LedgerError` where the ledger cannot be opened, is ahead of the
+    clock or is in use for longer, and `UsageError` where an argument is of a wrong type.
 
     The call blocks until everything is read. Inside an event loop, await `scan_async`.
     """
     from tagwatch.walk.loop import run
 
-    return run(scan_async(site, progress=progress))
+    return run(
+        scan_async(site, repositories=repositories, wait_seconds=wait_seconds, progress=progress)
+    )
 
 
 async def scan_async(
     site: Site | None = None,
     *,
+    repositories: Iterable[str] | None = None,
+    wait_seconds: float = WAIT_SECONDS,
     stop: asyncio.Event | None = None,
     progress: Callable[[RepositorySnapshot], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> ScanResult:
     """Scan in the running event loop; see `scan`.
 
-    The snapshot of a repository is stored before its worker begins the next one. The result and its
-    alerts are stored in one transaction; `walk.sending` sends the alerts. After `stop` is set no
-    repository is begun, and the result names what was not read.
+    The snapshot of a repository is stored before its worker begins the next one. The result, what
+    it tells and its alerts are stored in one transaction; `walk.sending` sends the alerts. After
+    `stop` is set no repository is begun, and the result names what was not read. `tell` is called
+    with a line where another scan of the project has to be waited for.
     """
     site = site_given(site)
     if site.settings.path is not None or not (site.settings.sources or site.settings.watch):
@@ -373,11 +391,10 @@ async def scan_async(
             f"{site.settings.path}: neither sources nor watch names an image",
             hint="add `sources:` with patterns of files, or `watch:` with images",
         )
+    from tagwatch.ledger.lock import alone
     from tagwatch.ledger.write import Ledger
-    from tagwatch.walk.ask import Patience
-    from tagwatch.walk.deliver import alert_plan, alerts_of
-    from tagwatch.walk.survey import Order, count_nights, survey
-    from tagwatch.walk.watch_list import immutable_bases
+    from tagwatch.walk.scope import scope_of
+    from tagwatch.walk.site import project_of
 
     found = sources_from_globs(site.settings.sources, site.root)
     files = read_files(found, site, {})
@@ -386,42 +403,89 @@ async def scan_async(
             "no source of the configuration matches a file, and nothing is watched",
             hint="patterns of `sources:` start at the configuration's folder",
         )
-    watches = (*site.settings.watch, *immutable_bases(site.policy))
+    scope = scope_of(repositories, files.targets, site)
+    project = project_of(site)
     with Ledger.open(site.database) as ledger:
-        run_id = ledger.begin_run("scan", site.at)
-        seen = await survey(
-            Order(targets=files.targets, watches=watches, whole=True),
-            ledger,
-            run_id,
-            site,
-            patience=Patience(stop=stop),
-            progress=progress,
-        )
-        result = judge(
-            Case(
-                at=site.at,
-                files=(*files.extractions, *_watch_list(seen.watched)),
-                evidence=seen.evidence,
-                changes=tuple(seen.changes),
-                problems=files.problems,
-                failures=tuple(seen.answers.failures),
-                remarks=tuple(seen.answers.remarks),
-                gone=tuple(seen.answers.gone),
-                requests=seen.answers.requests,
-                quotas=seen.answers.quotas,
-                whole=True,
-                complete=not seen.answers.stopped,
-                watched=seen.places,
-                nights=count_nights(ledger, seen, site.at),
-            ),
-            site.policy,
-            site.knowledge,
-        )
-        result = _with_fix_lines(result, site)
-        previous = ledger.previous_result(run_id)
-        plan = alert_plan(site, ledger)
-        ledger.finish_run(run_id, result, alerts_of(result, previous, plan))
-        return ScanResult(result=result, previous=previous, run_id=run_id)
+        async with alone(
+            site.database,
+            project,
+            wait_seconds=wait_seconds,
+            holder=lambda: ledger.holder(project),
+            stop=stop,
+            tell=tell,
+        ):
+            return await _scan(files, site, ledger, scope, stop, progress)
+
+
+async def _scan(
+    files: Files,
+    site: Site,
+    ledger: Ledger,
+    scope: frozenset[Repository] | None,
+    stop: asyncio.Event | None,
+    progress: Callable[[RepositorySnapshot], None] | None,
+) -> ScanResult:
+    """Scan, as the only one of the project. See `scan_async`."""
+    from tagwatch.image.snapshot import Gone
+    from tagwatch.ledger.lock import holder_here
+    from tagwatch.walk.ask import Patience
+    from tagwatch.walk.deliver import alert_plan, alerts_of
+    from tagwatch.walk.scope import joined, outside
+    from tagwatch.walk.site import project_of
+    from tagwatch.walk.survey import Order, changes_of, count_nights, survey
+    from tagwatch.walk.watch_list import immutable_bases
+
+    project = project_of(site)
+    run_id = ledger.begin_run(
+        "scan", site.at, project=project, scope=scope, holder=holder_here(site.at)
+    )
+    rest = outside(scope, ledger, project)
+    targets = [
+        target
+        for target in files.targets
+        if scope is None or (target.reference and target.reference.repository in scope)
+    ]
+    seen = await survey(
+        Order(
+            targets=targets,
+            watches=(*site.settings.watch, *immutable_bases(site.policy)),
+            whole=True,
+            project=project,
+            scope=scope,
+        ),
+        ledger,
+        run_id,
+        site,
+        patience=Patience(stop=stop),
+        progress=progress,
+    )
+    case = Case(
+        at=site.at,
+        files=(*files.extractions, *_watch_list(seen.watched)),
+        evidence=seen.evidence,
+        changes=changes_of(seen.telling.facts),
+        problems=files.problems,
+        failures=tuple(seen.answers.failures),
+        remarks=tuple(seen.answers.remarks),
+        gone=tuple(fact.happened for fact in seen.telling.facts if isinstance(fact.happened, Gone)),
+        requests=seen.answers.requests,
+        quotas=seen.answers.quotas,
+        whole=True,
+        complete=not seen.answers.stopped,
+        watched=seen.places,
+        nights=count_nights(ledger, seen, site.at, project),
+    )
+    if rest is not None:
+        case = rest.added_to(case)
+    result = judge(case, site.policy, site.knowledge)
+    result = replace(result, explained=changes_of(seen.telling.explained))
+    result = _with_fix_lines(result, site)
+    if rest is not None:
+        result = joined(result, ledger.stood(project), scope)
+    news = ledger.news(run_id, result, scope=scope)
+    alerts = alerts_of(result, news, alert_plan(site, ledger))
+    ledger.finish_run(run_id, result, alerts, news=news, telling=seen.telling)
+    return ScanResult(result=result, news=news, run_id=run_id)
 
 
 def read_files(

@@ -8,7 +8,10 @@ TagwatchError                    exit 2 unless a subclass says otherwise
 ├── InvalidReferenceError        text that is no image reference
 ├── InvalidDigestError           text that is no digest
 ├── InvalidDocumentError         a manifest, index or config that is malformed or hostile
-├── LedgerError                  the database: locked, newer than this program, damaged
+├── LedgerError                  the database: missing, foreign, newer than this program
+│   └── LedgerFailedError        exit 5: locked, damaged, full, not writable, another scan at work
+│       └── ClockError           exit 5: the ledger is ahead of the clock
+├── OutputError                  exit 5: a report that cannot be written
 ├── RegistryError                a registry refused or failed; `code` says how (exit 4)
 │   ├── NotFoundError            404: the repository, tag or digest is not there (or hidden)
 │   ├── DeniedError              401 or 403 after the best credential known
@@ -26,6 +29,7 @@ from __future__ import annotations
 
 __all__ = [
     "BudgetError",
+    "ClockError",
     "ConfigError",
     "CredentialError",
     "DeniedError",
@@ -35,10 +39,12 @@ __all__ = [
     "InvalidDocumentError",
     "InvalidReferenceError",
     "LedgerError",
+    "LedgerFailedError",
     "LyingDigestError",
     "NotFoundError",
     "NothingToReadError",
     "NotifyError",
+    "OutputError",
     "PullLimitError",
     "RateLimitedError",
     "RegistryError",
@@ -91,6 +97,22 @@ class InvalidDocumentError(TagwatchError):
 
 class LedgerError(TagwatchError):
     """The ledger cannot be opened, read or written."""
+
+
+class LedgerFailedError(LedgerError):
+    """The ledger's file, its disk or its lock fails: no flag or configuration is wrong."""
+
+    exit_code = 5
+
+
+class ClockError(LedgerFailedError):
+    """The ledger was written at times that this machine's clock has not reached yet."""
+
+
+class OutputError(TagwatchError):
+    """A file cannot be written where the configuration wants it."""
+
+    exit_code = 5
 
 
 class RegistryError(TagwatchError):

@@ -20,7 +20,7 @@ def write_sample(directory: Path) -> None:
     """The sample night in the formats people look at, and the Slack message it would send."""
     result, context = sample(), sample_context()
     write_reports(directory, result, context, FORMATS)
-    since = context.since(result)
+    since = context.since
     assert since is not None
     message = SlackNotifier(url="https://hooks.slack.example/").build(
         result, since, AlertContext(version=context.version, report_url=context.report_url)

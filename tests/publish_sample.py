@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from tagwatch.audit.model.coverage import Coverage, Reading, Reason, Remembered, State
 from tagwatch.audit.model.finding import Finding, Fix, Severity, fingerprint
+from tagwatch.audit.verdict.news import News, news_of
 from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Quota
@@ -30,7 +31,7 @@ from tests.publish_images import (
     target,
 )
 
-__all__ = ["AT", "sample", "sample_context", "sample_previous"]
+__all__ = ["AT", "sample", "sample_context", "sample_previous", "told_since"]
 
 YESTERDAY = AT - timedelta(days=1)
 
@@ -267,6 +268,11 @@ def sample() -> AuditResult:
     )
 
 
+def told_since(result: AuditResult, previous: AuditResult) -> News:
+    """What `result` tells where the findings of `previous` stood."""
+    return news_of(result, previous.findings, before=previous.at)
+
+
 def sample_previous() -> AuditResult:
     """The night before: nothing moved, and one finding that is fixed since."""
     old = target("redis:latest", "compose.yaml", 12, 12, "compose", group="cache")
@@ -280,7 +286,7 @@ def sample_previous() -> AuditResult:
     )
 
 
-def sample_context() -> PublishContext:
+def sample_context(result: AuditResult | None = None) -> PublishContext:
     """Two weeks of nights behind it."""
     numbers = (
         (0, 6, 5),
@@ -310,7 +316,7 @@ def sample_context() -> PublishContext:
     )
     return PublishContext(
         version="1.0.0",
-        previous=sample_previous(),
+        news=told_since(sample() if result is None else result, sample_previous()),
         runs=(*nights, RunSummary.of(sample())),
         rules=RULES,
         report_url="https://reports.shop.example/tagwatch/",

@@ -94,7 +94,7 @@ FLOORS: dict[str, str] = {
     """,
     "ledger": """
         codec connection old_diff record
-        failing maintenance outbox reuse schema sight spool timeline
+        failing lock maintenance outbox reuse rewind schema sight spool telling timeline
         memory read
         write
     """,
@@ -119,7 +119,7 @@ FLOORS: dict[str, str] = {
     "walk": """
         fix loop need site watch_list work
         ask deliver import_history local_image referrers sending verdicts
-        alert_list recall
+        alert_list recall scope
         doctor
         bases moved remember
         round

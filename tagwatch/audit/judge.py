@@ -55,7 +55,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.audit.verdict.baseline import Baseline
 
-__all__ = ["Case", "active_rules", "judge"]
+__all__ = ["Case", "active_rules", "judge", "worst_first"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ def judge(
     is_whole = not coverage.unavailable and not any(one.reason in GAPS for one in coverage.reasons)
     return AuditResult(
         at=case.at,
-        findings=tuple(sorted(findings, key=_worst_first)),
+        findings=tuple(sorted(findings, key=worst_first)),
         ignored=(*session.ignored, *(_charged(finding) for finding in charged)),
         targets=session.targets,
         evidence=SelectedEvidence(case.evidence, session.keys),
@@ -149,7 +149,8 @@ def _charged(finding: Finding) -> Ignored:
     return Ignored(finding=finding, by="its base", reason="said once, of the base it stands on")
 
 
-def _worst_first(finding: Finding) -> tuple[int, Location, str, str]:
+def worst_first(finding: Finding) -> tuple[int, Location, str, str]:
+    """Return a key that sorts findings worst first, then by place."""
     return (-finding.severity.rank, finding.location, finding.rule, finding.message)
 
 

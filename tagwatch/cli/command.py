@@ -18,10 +18,15 @@ __all__ = [
     "add_build_args",
     "add_config",
     "add_format",
+    "add_wait_lock",
     "build_args_of",
     "load",
     "plain",
 ]
+
+
+_WAIT_SECONDS = 600.0
+_LONGEST_WAIT = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,24 @@ def add_format(parser: argparse.ArgumentParser, *choices: str) -> None:
     parser.add_argument(
         "--format", choices=choices, default=choices[0], help=f"default: {choices[0]}"
     )
+
+
+def add_wait_lock(parser: argparse.ArgumentParser) -> None:
+    """`--wait-lock`, for commands that work only while no scan of the project does."""
+    parser.add_argument(
+        "--wait-lock",
+        type=_wait_seconds,
+        default=_WAIT_SECONDS,
+        metavar="SECONDS",
+        help="wait so long for another scan of this project (default: 600)",
+    )
+
+
+def _wait_seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= _LONGEST_WAIT:  # `nan` would wait for ever
+        raise ValueError(text)
+    return seconds
 
 
 def plain(text: str) -> str:

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     show = asyncio.run(play(options.directory.resolve(), load()))
     context = PublishContext(
         version=__version__,
-        previous=show.second.previous,
+        news=show.second.news,
         color=colored(sys.stdout.isatty(), os.environ),
         details=True,
     )

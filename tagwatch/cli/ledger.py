@@ -1,4 +1,4 @@
-"""`tagwatch ledger`: keeping the memory for years: backup, check, forget, compact."""
+"""`tagwatch ledger`: keeping the memory for years: backup, check, forget, compact, rewind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tagwatch.cli.command import Command, add_config
+from tagwatch.cli.command import Command, add_config, add_wait_lock
 from tagwatch.cli.shell import answer, open_site
 from tagwatch.errors import LedgerError, UsageError
 
@@ -34,7 +34,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="shrink the file afterwards (default: `retention: {compact: …}`)",
     )
-    for action in (check, backup, forget):
+    add_wait_lock(forget)
+    rewind = actions.add_parser(
+        "rewind", help="set what was written by a clock that was ahead to the present time"
+    )
+    for action in (check, backup, forget, rewind):
         add_config(action, default=argparse.SUPPRESS)
 
 
@@ -50,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
             return _check(site.database)
         case "backup":
             return _backup(site.database, options.file)
+        case "rewind":
+            return _rewind(site)
         case _:
             return _forget(site, options)
 
@@ -71,7 +77,9 @@ def _backup(database: Path, file: Path) -> int:
 
 
 def _forget(site: Site, options: argparse.Namespace) -> int:
+    from tagwatch.ledger.lock import waited_for
     from tagwatch.ledger.write import Ledger
+    from tagwatch.walk.site import project_of
 
     retention = site.settings.retention
     history = _age(options.history, retention.history)
@@ -81,10 +89,28 @@ def _forget(site: Site, options: argparse.Namespace) -> int:
             "nothing says what to forget", hint="give --history AGE, --runs AGE or `retention:`"
         )
     with Ledger.open(site.database) as ledger:
-        forgotten = ledger.forget(site.at, history=history, runs=runs)
+        project = project_of(site)
+        with waited_for(
+            site.database,
+            project,
+            wait_seconds=options.wait_lock,
+            holder=lambda: ledger.holder(project),
+        ):
+            forgotten = ledger.forget(site.at, history=history, runs=runs)
         if options.compact or retention.compact:
             ledger.compact()
     answer(f"forgot {str(forgotten) or 'nothing: all of it is younger'}\n")
+    return 0
+
+
+def _rewind(site: Site) -> int:
+    from tagwatch.ledger.write import Ledger
+
+    with Ledger.open(site.database) as ledger:
+        told = ledger.rewind(site.at)
+    now = f"{site.at:%Y-%m-%d %H:%M} UTC"
+    lines = "".join(f"{line}\n" for line in told)
+    answer(f"set to {now}:\n{lines}" if told else f"nothing is later than {now}\n")
     return 0
 
 
@@ -94,4 +120,6 @@ def _age(text: str | None, default: timedelta | None) -> timedelta | None:
     return parse_duration(text) if text is not None else default
 
 
-command = Command(help="keep the memory: check, backup, forget", arguments=arguments, run=run)
+command = Command(
+    help="keep the memory: check, backup, forget, rewind", arguments=arguments, run=run
+)

@@ -27,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     from tagwatch.ledger.read import Reader
     from tagwatch.publish.interface import publisher
     from tagwatch.walk.deliver import publish_context, write_run
+    from tagwatch.walk.site import project_of
 
     site = open_site(options)
     if not site.database.is_file():
@@ -34,12 +35,14 @@ def run(options: argparse.Namespace) -> int:
             f"there is no ledger at {str(site.database)!r}", hint="run `tagwatch scan` first"
         )
     with Reader.open(site.database) as ledger:
-        finished = [run.id for run in ledger.runs() if run.kind == "scan" and run.finished_at]
+        runs = ledger.runs(project=project_of(site))
+        finished = [run.id for run in runs if run.kind == "scan" and run.finished_at]
         result = ledger.result(finished[0]) if finished else None
         if result is None:
             raise LedgerError("no scan has finished yet", hint="run `tagwatch scan` first")
-        previous = ledger.previous_result(finished[0])
-        context = publish_context(ledger, previous, site)
+        news = ledger.news_told(finished[0])
+        assert news is not None
+        context = publish_context(ledger, news, site)
     if options.format != "html":
         answer(publisher(options.format).render(result, context))
         return 0
@@ -49,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         formats=("html",),
     )
     site = replace(site, settings=replace(site.settings, reports=reports))
-    written = write_run(result, previous, site)
+    written = write_run(result, news, site)
     note(f"tagwatch: report: {written.index}")
     return 0
 

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tagwatch import __version__
-from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.command import Command, add_config, add_format, add_wait_lock
 from tagwatch.cli.shell import (
     answer,
     colored,
@@ -18,7 +18,6 @@ from tagwatch.cli.shell import (
     open_site,
     progress_shown,
     tell_incomplete,
-    warn,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +37,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-alerts", action="store_true", help="keep alerts in the outbox; send nothing"
     )
+    parser.add_argument(
+        "--repository",
+        action="append",
+        metavar="HOST/PATH",
+        help="ask this repository only, of those that the configuration names (repeatable)",
+    )
+    add_wait_lock(parser)
 
 
 _BECAME = {
@@ -50,7 +56,7 @@ _BECAME = {
 def run(options: argparse.Namespace) -> int:
     """Scan, write the reports, send the alerts, print. The first SIGINT or SIGTERM stops it."""
     site = open_site(options, configured=True)
-    night = asyncio.run(_night(site, send=not options.no_alerts))
+    night = asyncio.run(_night(site, options))
     if night.written.index is not None:
         note(f"tagwatch: report: {night.written.index}")
     for sent in night.sent:
@@ -64,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
-async def _night(site: Site, *, send: bool) -> Night:
+async def _night(site: Site, options: argparse.Namespace) -> Night:
     """The run, with signals: the first stops it in good order, the second at once."""
     from tagwatch.service.nightly import scan_and_publish
 
@@ -83,7 +89,15 @@ async def _night(site: Site, *, send: bool) -> Night:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, interrupt, number)
     with progress_shown(site.environment) as progress:
-        return await scan_and_publish(site, send=send, stop=stop, progress=progress, tell=warn)
+        return await scan_and_publish(
+            site,
+            send=not options.no_alerts,
+            repositories=options.repository,
+            wait_seconds=options.wait_lock,
+            stop=stop,
+            progress=progress,
+            tell=lambda line: note(f"tagwatch: {line}"),
+        )
 
 
 def _print(night: Night, site: Site, form: str) -> None:
@@ -95,7 +109,7 @@ def _print(night: Night, site: Site, form: str) -> None:
     done = night.scanned
     context = PublishContext(
         version=__version__,
-        previous=done.previous,
+        news=done.news,
         rules=rule_texts() if form == "sarif" else {},
         fail_on=site.policy.fail_on,
         color=form == "text" and colored(sys.stdout.isatty(), site.environment),
@@ -111,5 +125,6 @@ command = Command(
     arguments=arguments,
     run=run,
     epilog="exit codes: 0 clean, 1 findings at or above the policy's fail_on, 2 a wrong flag,\n"
-    "configuration or policy, 3 nothing to read, 4 incomplete where on_unavailable is fail",
+    "configuration or policy, 3 nothing to read, 4 incomplete where on_unavailable is fail,\n"
+    "5 the environment failed: disk, ledger, reports, clock, or another scan that takes too long",
 )

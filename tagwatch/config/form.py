@@ -256,6 +256,10 @@ class SettingsForm(Form, frozen=True):
     """tagwatch.yaml. Relative paths start at this file."""
 
     version: Literal[1] = 1
+    project: Annotated[
+        Text | None,
+        Meta(description="a name for its runs in the ledger; default: this file's path"),
+    ] = None
     database: Annotated[Text | None, Meta(description="default: the user's data directory")] = None
     max_age: Annotated[
         Duration, Meta(description="check and resolve ask again only for older facts")

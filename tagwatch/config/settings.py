@@ -152,11 +152,13 @@ class Retention:
 class Settings:
     """All settings. `path` None: no file was found, and these are the built-in ones.
 
-    `database` None: the user's data directory. `registries`: host -> keyword arguments of
+    `project`: a name for its runs in the ledger, in place of the file's path. `database` None: the
+    user's data directory. `registries`: host -> keyword arguments of
     `registry.settings.RegistrySettings`. All paths are whole.
     """
 
     path: Path | None = None
+    project: str = ""
     database: Path | None = None
     max_age: timedelta = timedelta(hours=24)
     sources: tuple[str, ...] = ()
@@ -188,6 +190,7 @@ def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, 
     retention = plain.get("retention", {})
     return Settings(
         path=path,
+        project=plain.get("project", ""),
         database=_path(place, plain.get("database")),
         max_age=parse_duration(plain.get("max_age", "24h")),
         sources=tuple(plain.get("sources", ())),

@@ -6,9 +6,10 @@ The one place where `sqlite3` errors become `LedgerError`, and where versions ar
 from __future__ import annotations
 
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tagwatch.errors import LedgerError
+from tagwatch.errors import ClockError, LedgerError, LedgerFailedError
 
 __all__ = [
     "APPLICATION_ID",
@@ -17,15 +18,22 @@ __all__ = [
     "connect",
     "connect_as_it_is",
     "connect_read_only",
+    "refuse_a_clock_behind",
     "stored_version",
 ]
 
 APPLICATION_ID = 0x74616777
 """`PRAGMA application_id`: "tagw", so that a foreign SQLite file is never written to."""
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """`PRAGMA user_version`: the number of the newest migration in `schema.py`."""
 
 _BUSY_SECONDS = 30.0
+_MICROSECONDS = 1_000_000
+_TOLERATED = timedelta(minutes=10)
+"""Clocks of two machines that share a ledger differ, and a run may begin late."""
+_NEWEST = """
+  SELECT max(coalesce((SELECT max(at) FROM run), 0),
+             coalesce((SELECT max(covered_at) FROM repository), 0))"""
 _RESTORE = "restore a backup, or move the file away: the next scan starts a new ledger"
 
 
@@ -43,31 +51,31 @@ class Translated:
             raise _ledger_error(self._path, error) from error
 
 
-def _ledger_error(path: Path, error: sqlite3.Error) -> LedgerError:
+def _ledger_error(path: Path, error: sqlite3.Error) -> LedgerFailedError:
     name = getattr(error, "sqlite_errorname", "")
     shown = str(path)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return LedgerError(
+        return LedgerFailedError(
             f"the ledger {shown!r} is locked",
             hint="another tagwatch is writing to it; try again when it is done",
         )
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return LedgerError(f"the ledger {shown!r} is damaged: {error}", hint=_RESTORE)
+        return LedgerFailedError(f"the ledger {shown!r} is damaged: {error}", hint=_RESTORE)
     if name.startswith("SQLITE_CANTOPEN"):
-        return LedgerError(
+        return LedgerFailedError(
             f"the ledger {shown!r} cannot be opened",
             hint="check that its folder exists and may be read and written",
         )
     if name.startswith("SQLITE_READONLY"):
-        return LedgerError(
+        return LedgerFailedError(
             f"the ledger {shown!r} may not be written", hint="check the file's permissions"
         )
     if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-        return LedgerError(
+        return LedgerFailedError(
             f"the ledger {shown!r} could not be read or written: {error}",
             hint="check the disk and its free space; what was acknowledged is safe",
         )
-    return LedgerError(f"the ledger {shown!r} refused: {error}", hint=_RESTORE)
+    return LedgerFailedError(f"the ledger {shown!r} refused: {error}", hint=_RESTORE)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -148,3 +156,16 @@ def stored_version(connection: sqlite3.Connection, path: Path) -> int | None:
             hint="name another file with `database:`",
         )
     return None
+
+
+def refuse_a_clock_behind(connection: sqlite3.Connection, at: datetime) -> None:
+    """Raise `ClockError` where the ledger was written more than ten minutes after `at`."""
+    newest = connection.execute(_NEWEST).fetchone()[0]
+    if newest <= (at + _TOLERATED).timestamp() * _MICROSECONDS:
+        return
+    ahead = datetime.fromtimestamp(newest / _MICROSECONDS, UTC)
+    raise ClockError(
+        f"the ledger is ahead of the clock: it was written at {ahead:%Y-%m-%d %H:%M} UTC, "
+        f"and now it is {at:%Y-%m-%d %H:%M} UTC",
+        hint="set the clock; if it is right, `tagwatch ledger rewind` mends the ledger",
+    )

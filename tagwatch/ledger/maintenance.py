@@ -12,7 +12,7 @@ from pathlib import Path
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.ledger.codec import digest_of_bytes, digest_to_bytes, expand, micros
-from tagwatch.ledger.connection import Translated, connect_as_it_is
+from tagwatch.ledger.connection import SCHEMA_VERSION, Translated, connect_as_it_is
 from tagwatch.ledger.record import Forgotten
 
 __all__ = ["back_up", "check", "forget"]
@@ -21,25 +21,51 @@ _MAX_DAMAGE = 20
 """Of a file that is damaged, so many sentences say enough."""
 _DIGEST = re.compile(rb"sha(?:256|384|512):[0-9a-f]{64,128}")
 
+_UNTOLD = """
+  SELECT repository_id, tag_id, n FROM fact WHERE seq > (SELECT min(told_seq) FROM project)"""
+"""What some project was not told yet."""
 _FORGET_HISTORY = {
-    "moves": """
+    "moves": f"""
       DELETE FROM move WHERE EXISTS (SELECT 1 FROM interval i
         WHERE i.repository_id = move.repository_id AND i.tag_id = move.tag_id AND i.n = move.n
-          AND i.ended_at < ?)""",
-    "intervals": "DELETE FROM interval WHERE ended_at < ?",
-    "imported": "DELETE FROM imported WHERE ended AND last_seen < ?",
-    "base_builds": "DELETE FROM base_build WHERE ended AND last_seen < ?",
+          AND i.ended_at < :before)
+        AND (repository_id, tag_id, n) NOT IN ({_UNTOLD})""",  # noqa: S608  # our own text
+    "intervals": f"""
+      DELETE FROM interval WHERE ended_at < :before
+        AND (repository_id, tag_id, n) NOT IN ({_UNTOLD})""",  # noqa: S608  # our own text
+    "imported": "DELETE FROM imported WHERE ended AND last_seen < :before",
+    "base_builds": "DELETE FROM base_build WHERE ended AND last_seen < :before",
 }
 _FORGET_RUNS = {
+    # A scan that began after the last one that finished may still be at work.
     "runs": """
-      DELETE FROM run WHERE at < ? AND id NOT IN
-        (SELECT max(id) FROM run WHERE result IS NOT NULL GROUP BY kind)""",
-    "findings": "DELETE FROM finding WHERE last_seen < ?",
-    "evidence": "DELETE FROM evidence WHERE at < ?",
+      DELETE FROM run WHERE at < :before AND id NOT IN
+        (SELECT max(id) FROM run WHERE result IS NOT NULL GROUP BY project, kind)
+        AND NOT (kind = 'scan' AND finished_at IS NULL AND id >
+          (SELECT coalesce(max(id), 0) FROM run done WHERE done.project = run.project
+            AND done.kind = 'scan' AND done.finished_at IS NOT NULL))""",
+    "findings": """
+      DELETE FROM standing WHERE to_run IS NOT NULL AND to_run NOT IN (SELECT id FROM run)
+        AND :before IS NOT NULL""",
+    "evidence": "DELETE FROM evidence WHERE at < :before",
     "messages": """
       UPDATE outbox SET payload = '' WHERE payload <> '' AND state IN ('sent', 'dropped', 'unsure')
-        AND settled_at < ?""",
+        AND settled_at < :before""",
 }
+_TOLD = (
+    # An event keeps its fact from being told twice until no fact up to it is news any more.
+    """
+    DELETE FROM event WHERE told_in IS NOT NULL
+      AND (told_in NOT IN (SELECT id FROM run) OR (fact IS NOT NULL AND at < :before))
+      AND (fact IS NULL OR fact <=
+        (SELECT told_seq FROM project WHERE project.name = event.project))""",
+    """
+    DELETE FROM fact WHERE seq <= (SELECT coalesce(min(told_seq), (SELECT max(seq) FROM fact))
+        FROM project)
+      AND seq NOT IN (SELECT fact FROM event WHERE is_open AND fact IS NOT NULL)
+      AND :before IS NOT NULL""",
+)
+"""For both ages: what happened to tags and was told stands in answers and intervals, too."""
 _UNREFERENCED = (
     """
     DELETE FROM tag WHERE listed_at IS NULL AND NOT EXISTS (SELECT 1 FROM interval i
@@ -58,6 +84,7 @@ _SERVED = """
     SELECT repository_id, digest_id FROM interval
     UNION SELECT repository_id, before_id FROM move WHERE change IS NULL)
   UNION SELECT digest FROM base_build"""
+_OF_PROJECTS = {"standing": "findings", "event": "events"}
 _INVARIANTS = {
     "a tag has two open intervals": """
       SELECT repository_id, tag_id FROM interval WHERE ended_at IS NULL
@@ -96,14 +123,18 @@ def forget(
     """Drop what is older, and what nothing refers to any more, in the caller's transaction.
 
     `history`: intervals that ended so long ago, with their moves and base builds. `runs`: runs,
-    findings, evidence and the text of settled alerts; the newest answer of each kind of run stays,
-    and so does every alert's key: an alert is never sent twice. None: keep for ever.
+    findings that were over then, evidence and the text of settled alerts; the newest answer of each
+    project and kind of run stays, and so does every alert's key: an alert is never sent twice. What
+    some project was not told yet stays, and so does a run that may be at work. None: keep for ever.
     """
     counts: dict[str, int] = {}
     for age, statements in ((history, _FORGET_HISTORY), (runs, _FORGET_RUNS)):
         if age is not None:
+            before = {"before": micros(at - age)}
             for name, sql in statements.items():
-                counts[name] = connection.execute(sql, (micros(at - age),)).rowcount
+                counts[name] = connection.execute(sql, before).rowcount
+            for sql in _TOLD:
+                connection.execute(sql, before)
     for sql in _UNREFERENCED:
         connection.execute(sql)
     counts["documents"] = _forget_documents(connection)
@@ -154,7 +185,8 @@ def check(ledger: Path) -> tuple[str, ...]:
             damage = tuple(_damage(connection))
             if damage or version is None:
                 return damage
-            return tuple(_contradictions(connection))
+            told = _contradictions_in_telling(connection) if version == SCHEMA_VERSION else ()
+            return (*_contradictions(connection), *told)
 
 
 def _damage(connection: sqlite3.Connection) -> Iterator[str]:
@@ -184,6 +216,21 @@ def _contradictions(connection: sqlite3.Connection) -> Iterator[str]:
             intact = False
         if not intact:
             yield f"a document is not what its digest says: {digest}"
+
+
+def _contradictions_in_telling(connection: sqlite3.Connection) -> Iterator[str]:
+    """What is wrong with what stands and what was told."""
+    for project, fingerprint in connection.execute(
+        "SELECT project, fingerprint FROM standing WHERE to_run IS NULL "
+        "GROUP BY project, fingerprint HAVING count(*) > 1"
+    ):
+        yield f"a finding stands twice: {project}, {fingerprint}"
+    for table in ("standing", "event"):
+        for (project,) in connection.execute(
+            f"SELECT DISTINCT project FROM {table} WHERE project <> '' "  # noqa: S608  # our own names
+            "AND project NOT IN (SELECT name FROM project)"
+        ):
+            yield f"a project has {_OF_PROJECTS[table]} and is not known: {project}"
 
 
 def back_up(ledger: Path, path: Path) -> None:

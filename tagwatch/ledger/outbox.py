@@ -52,7 +52,8 @@ _COLUMNS = (
     "WHERE other.id = outbox.mentioned_in) = 'sent', 0)"
 )
 _UNMENTIONED = (
-    "state = 'unsure' AND receiver = ? AND id <> ? AND substr(dedup_key, 1, 7) <> 'unsure ' "
+    "state = 'unsure' AND receiver = ? AND project = ? AND id <> ? "
+    "AND substr(dedup_key, 1, 7) <> 'unsure ' "
     "AND (mentioned_in IS NULL OR mentioned_in NOT IN "
     "(SELECT id FROM outbox WHERE state IN ('sending', 'sent')))"
 )
@@ -112,31 +113,40 @@ class Message:
 
 
 def read_messages(
-    connection: sqlite3.Connection, states: Iterable[str] = ()
+    connection: sqlite3.Connection, states: Iterable[str] = (), *, project: str
 ) -> tuple[Message, ...]:
-    """Return the messages in these states (none given: all of them), oldest first."""
+    """Return a project's messages in these states (none given: all of them), oldest first."""
     chosen = tuple(states)
     where = f"state IN ({', '.join('?' for _ in chosen)})" if chosen else "true"
-    return _select(connection, where, *(str(state) for state in chosen))
+    return _select(
+        connection, f"project = ? AND {where}", project, *(str(state) for state in chosen)
+    )
 
 
-def count_messages(connection: sqlite3.Connection) -> dict[MessageState, int]:
-    """Return how many messages are in each state; every state is a key."""
-    rows = connection.execute("SELECT state, count(*) FROM outbox GROUP BY state")
+def count_messages(connection: sqlite3.Connection, project: str) -> dict[MessageState, int]:
+    """Return how many messages of a project are in each state; every state is a key."""
+    rows = connection.execute(
+        "SELECT state, count(*) FROM outbox WHERE project = ? GROUP BY state", (project,)
+    )
     found = {MessageState(state): number for state, number in rows}
     return {state: found.get(state, 0) for state in MessageState}
 
 
 class Outbox:
-    """See the module. Each method is one transaction; times come in as `at`, the real clock's."""
+    """The messages of one project; see the module.
+
+    Each method is one transaction; times come in as `at`, the real clock's.
+    """
 
     def __init__(
         self,
         connection: sqlite3.Connection,
         transaction: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        project: str = "",
     ) -> None:
         self._connection = connection
         self._transaction = transaction
+        self._project = project
 
     # What is to be sent
 
@@ -148,9 +158,10 @@ class Outbox:
         when = micros(at)
         cursor = connection.execute(
             "INSERT OR IGNORE INTO outbox "
-            "(dedup_key, receiver, channel, headline, payload, state, at, next_at) "
-            "VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)",
+            "(project, dedup_key, receiver, channel, headline, payload, state, at, next_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?)",
             (
+                self._project,
                 alert.dedup_key,
                 alert.receiver or alert.channel,
                 alert.channel,
@@ -169,24 +180,25 @@ class Outbox:
 
     def due(self, at: datetime, receivers: Collection[str]) -> tuple[Message, ...]:
         """Return the messages to these receivers that may be sent at `at`, oldest first."""
-        pending = read_messages(self._connection, (MessageState.PENDING,))
+        pending = self.messages(MessageState.PENDING)
         return tuple(one for one in pending if one.next_at <= at and one.receiver in receivers)
 
     def next_due(self, receivers: Collection[str]) -> datetime | None:
         """Return when the next message to one of these receivers may be sent, if there is any."""
-        pending = read_messages(self._connection, (MessageState.PENDING,))
+        pending = self.messages(MessageState.PENDING)
         return min((one.next_at for one in pending if one.receiver in receivers), default=None)
 
     def messages(self, *states: MessageState) -> tuple[Message, ...]:
         """See `read_messages`."""
-        return read_messages(self._connection, states)
+        return read_messages(self._connection, states, project=self._project)
 
     def note_problem(self, receiver: str, error: str) -> None:
         """Write down why no message to a receiver can be tried now."""
         with self._transaction() as connection:
             connection.execute(
-                "UPDATE outbox SET error = ? WHERE state = 'pending' AND receiver = ?",
-                (error, receiver),
+                "UPDATE outbox SET error = ? "
+                "WHERE state = 'pending' AND receiver = ? AND project = ?",
+                (error, receiver, self._project),
             )
 
     # An attempt
@@ -209,7 +221,13 @@ class Outbox:
             connection.execute(
                 "UPDATE outbox SET mentioned_in = ? WHERE id IN "  # noqa: S608  # our own text
                 f"(SELECT id FROM outbox WHERE {_UNMENTIONED} ORDER BY id LIMIT ?)",
-                (message_id, message.receiver, message_id, _NAMED if naming else 0),
+                (
+                    message_id,
+                    message.receiver,
+                    self._project,
+                    message_id,
+                    _NAMED if naming else 0,
+                ),
             )
             return message
 
@@ -226,8 +244,9 @@ class Outbox:
             if self._settle(connection, message, MessageState.SENT, at, ""):
                 connection.execute(
                     "UPDATE outbox SET state = 'pending', next_at = ?, address = NULL "
-                    "WHERE state = 'held' AND receiver = ? AND address IS NOT NULL",
-                    (micros(at), message.receiver),
+                    "WHERE state = 'held' AND receiver = ? AND project = ? "
+                    "AND address IS NOT NULL",
+                    (micros(at), message.receiver, self._project),
                 )
 
     def unsure(self, message: Message, at: datetime, error: str, *, again: bool) -> None:
@@ -270,8 +289,8 @@ class Outbox:
             if address is not None:
                 connection.execute(
                     "UPDATE outbox SET state = 'held', address = ?1, settled_at = ?2, error = ?3 "
-                    "WHERE receiver = ?4 AND (id = ?5 OR state = 'pending')",
-                    (address, micros(at), error, message.receiver, message.id),
+                    "WHERE receiver = ?4 AND project = ?6 AND (id = ?5 OR state = 'pending')",
+                    (address, micros(at), error, message.receiver, message.id, self._project),
                 )
 
     def expire(self, at: datetime, receivers: Mapping[str, bool]) -> tuple[Message, ...]:
@@ -283,7 +302,10 @@ class Outbox:
             stale = [
                 message
                 for message in _select(
-                    connection, "state = 'sending' AND claimed_at <= ?", micros(at - _LEASE)
+                    connection,
+                    "state = 'sending' AND claimed_at <= ? AND project = ?",
+                    micros(at - _LEASE),
+                    self._project,
                 )
                 if message.receiver in receivers
             ]
@@ -301,8 +323,9 @@ class Outbox:
         return bool(
             _select(
                 self._connection,
-                "state = 'held' AND receiver = ? AND address IS NOT NULL",
+                "state = 'held' AND receiver = ? AND project = ? AND address IS NOT NULL",
                 receiver,
+                self._project,
             )
         )
 
@@ -311,8 +334,8 @@ class Outbox:
         with self._transaction() as connection:
             return connection.execute(
                 "UPDATE outbox SET state = 'pending', next_at = ?, address = NULL "
-                "WHERE state = 'held' AND receiver = ? AND address <> ?",
-                (micros(at), receiver, address),
+                "WHERE state = 'held' AND receiver = ? AND project = ? AND address <> ?",
+                (micros(at), receiver, self._project, address),
             ).rowcount
 
     def probe(self, receiver: str, before: datetime, at: datetime) -> None:
@@ -320,18 +343,18 @@ class Outbox:
 
         The address may have been mended where it is: what takes one message gets the others.
         """
-        held = "state = 'held' AND receiver = ?1 AND address IS NOT NULL"
+        held = "state = 'held' AND receiver = ?1 AND project = ?4 AND address IS NOT NULL"
         with self._transaction() as connection:
             connection.execute(
                 "UPDATE outbox SET state = 'pending', next_at = ?2 WHERE id = "  # noqa: S608  # our own text
                 f"(SELECT min(id) FROM outbox WHERE {held} HAVING max(settled_at) <= ?3)",
-                (receiver, micros(at), micros(before)),
+                (receiver, micros(at), micros(before), self._project),
             )
 
     def unmentioned(self, receiver: str, before: datetime) -> tuple[Message, ...]:
         """Return messages that are unsure since `before`, and that no other one names."""
         where = f"{_UNMENTIONED} AND settled_at <= ?"
-        return _select(self._connection, where, receiver, 0, micros(before))
+        return _select(self._connection, where, receiver, self._project, 0, micros(before))
 
     def retry(self, message_ids: Iterable[int], at: datetime) -> tuple[int, ...]:
         """Make messages due that a person wants to be sent (again); the ids of those that are.
@@ -376,11 +399,11 @@ class Outbox:
             (key,) = connection.execute("SELECT key FROM address_key").fetchone()
             return bytes(key)
 
-    @staticmethod
-    def _postpone(connection: sqlite3.Connection, receiver: str, until: datetime) -> None:
+    def _postpone(self, connection: sqlite3.Connection, receiver: str, until: datetime) -> None:
         connection.execute(
-            "UPDATE outbox SET next_at = max(next_at, ?) WHERE state = 'pending' AND receiver = ?",
-            (micros(until), receiver),
+            "UPDATE outbox SET next_at = max(next_at, ?) "
+            "WHERE state = 'pending' AND receiver = ? AND project = ?",
+            (micros(until), receiver, self._project),
         )
 
     def _settle(

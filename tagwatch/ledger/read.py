@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.model.base_build import BaseBuild
     from tagwatch.audit.model.evidence import Evidence
     from tagwatch.audit.model.history import Change
+    from tagwatch.audit.verdict.news import News
     from tagwatch.audit.verdict.result import AuditResult
     from tagwatch.image.snapshot import Document
     from tagwatch.ledger.outbox import Message, MessageState
@@ -42,7 +43,7 @@ _BASE_BUILDS = """
   WHERE ?1 IS NULL OR reference IN (SELECT value FROM json_each(?1))
   ORDER BY reference, first_seen, platform, digest, manifest"""
 _RUNS = """
-  SELECT id, kind, at, finished_at, complete, errors, warnings, notes, not_checked, moved
+  SELECT id, kind, at, finished_at, complete, errors, warnings, notes, not_checked, moved, project
   FROM run """
 _RESULT = "SELECT result, targets, evidence FROM run WHERE "
 _MAX_PARAMETERS = 500
@@ -294,18 +295,53 @@ class Reader:
 
     # Runs and results
 
-    def runs(self, limit: int = 30) -> tuple[Run, ...]:
-        """Return the newest runs, newest first."""
-        rows = self._rows(_RUNS + "ORDER BY id DESC LIMIT ?", (limit,))
+    def runs(self, limit: int = 30, *, project: str | None = None) -> tuple[Run, ...]:
+        """Return the newest runs, newest first: of all, or of one project.
+
+        What an earlier schema holds is any project's, until the first one scans.
+        """
+        where = "" if project is None else "WHERE project IN (?, '') "
+        of = () if project is None else (project,)
+        rows = self._rows(f"{_RUNS}{where}ORDER BY id DESC LIMIT ?", (*of, limit))
         return tuple(run_of(row) for row in rows)
 
     def result(self, run_id: int) -> AuditResult | None:
         """Return the run's answer; None where it did not finish or its result was forgotten."""
         return self._result("id = ?", (run_id,))
 
-    def last_result(self, kind: str = "scan") -> AuditResult | None:
-        """Return the answer of the newest finished run of this kind."""
-        return self._result("kind = ? AND result IS NOT NULL", (kind,))
+    def last_result(
+        self, kind: str = "scan", *, project: str | None = None, whole: bool = True
+    ) -> AuditResult | None:
+        """Return the answer of the newest finished run of this kind: of all, or of one project.
+
+        `whole` False: without targets and evidence.
+        """
+        of = (kind,) if project is None else (kind, project)
+        where = "" if project is None else " AND project IN (?, '')"
+        return self._result(f"kind = ? AND result IS NOT NULL{where}", of, whole=whole)
+
+    def news_told(self, run_id: int) -> News | None:
+        """Return what a run told when it finished; None where it did not, or was forgotten.
+
+        A run of before schema 8 is compared with the answer before it.
+        """
+        from tagwatch.audit.verdict.news import news_of
+        from tagwatch.ledger.telling import news_told
+
+        result = self._result("id = ?", (run_id,), whole=False)
+        if result is None:
+            return None
+        ((before_id, at),) = self._rows(
+            "SELECT before_id, (SELECT at FROM run b WHERE b.id = run.before_id) "
+            "FROM run WHERE id = ?",
+            (run_id,),
+        )
+        if before_id is None:
+            previous = self.previous_result(run_id)
+            standing = previous.findings if previous else ()
+            return news_of(result, standing, before=previous.at if previous else None)
+        with Translated(self.path):
+            return news_told(self._connection, run_id, moment_or_none(at), result)
 
     def previous_result(self, run_id: int) -> AuditResult | None:
         """Return the answer of the newest finished run before this one, of the same kind.
@@ -341,24 +377,40 @@ class Reader:
 
     # Moves
 
-    def messages(self, *states: str) -> tuple[Message, ...]:
-        """Return the alerts in these states (none given: all), oldest first; see `outbox`."""
+    def messages(self, *states: str, project: str = "") -> tuple[Message, ...]:
+        """Return a project's alerts in these states (none: all), oldest first; see `outbox`."""
         from tagwatch.ledger.outbox import read_messages
 
         with Translated(self.path):
-            return read_messages(self._connection, states)
+            return read_messages(self._connection, states, project=project)
 
-    def first_seen(self) -> Mapping[str, datetime]:
-        """Return when each finding was seen first, by its fingerprint."""
-        rows = self._rows("SELECT fingerprint, first_seen FROM finding")
-        return {fingerprint: moment(at) for fingerprint, at in rows}
+    def standing_since(self, project: str) -> Mapping[str, datetime]:
+        """Return since when each finding of a project stands, by its fingerprint.
 
-    def count_messages(self) -> Mapping[MessageState, int]:
-        """Return how many alerts are in each state; every state is a key."""
+        One that says something else by now stands since it was there first. Where that run is
+        forgotten, it stands since the oldest one that is remembered.
+        """
+        rows = self._rows(
+            "SELECT s.fingerprint, s.from_run, s.to_run, "
+            "coalesce(r.at, (SELECT min(at) FROM run WHERE project = ?1)) FROM standing s "
+            "LEFT JOIN run r ON r.id = s.from_run WHERE s.project = ?1 "
+            "ORDER BY s.fingerprint, s.from_run",
+            (project,),
+        )
+        found: dict[str, datetime] = {}
+        ended: dict[str, int | None] = {}
+        for fingerprint, from_run, to_run, at in rows:
+            if fingerprint not in found or ended[fingerprint] != from_run:
+                found[fingerprint] = moment(at)
+            ended[fingerprint] = to_run
+        return {one: at for one, at in found.items() if ended[one] is None}
+
+    def count_messages(self, project: str = "") -> Mapping[MessageState, int]:
+        """Return how many alerts of a project are in each state; every state is a key."""
         from tagwatch.ledger.outbox import count_messages
 
         with Translated(self.path):
-            return count_messages(self._connection)
+            return count_messages(self._connection, project)
 
     def newest_change(self, repository: Repository, tag: str) -> Change | None:
         """Return the change behind the tag's newest explained move; None where there is none."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from tagwatch.audit.model.history import Change
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Gone
 from tagwatch.value import dataclass, field
 
-__all__ = ["Alert", "Forgotten", "Known", "Move", "Run", "Stored"]
+__all__ = ["Alert", "Fact", "Forgotten", "Known", "Move", "Run", "Stored", "Telling"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,32 @@ class Move:
     before: Digest
     after: Digest
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """What was seen to happen to a tag: it moved, or it went. `seq` is the order of commits.
+
+    `change`: the verdict of a move, where one is stored.
+    """
+
+    seq: int
+    happened: Move | Gone
+    change: Change | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """What a run tells beside its findings. See `Ledger.facts` and `Ledger.explained`."""
+
+    facts: tuple[Fact, ...] = ()
+    """The moves and deletions that become events of this run."""
+    up_to: int | None = None
+    """No fact up to this one is news any more; None: as before, others are left to be told."""
+    open: frozenset[int] = frozenset()
+    """The numbers of the moves whose verdict is told by a later run, when it is known."""
+    explained: tuple[Fact, ...] = ()
+    """Moves that were told without a verdict, and have one now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +101,8 @@ class Known:
 class Run:
     """One run. `finished_at` None: it was interrupted, or is still going on.
 
-    `not_checked`: targets of which nothing could be read; `moved`: tags that did.
+    `not_checked`: targets of which nothing could be read; `moved`: tags that did. `project`: whose
+    run it is; "" before any project scanned with this ledger.
     """
 
     id: int
@@ -87,6 +115,7 @@ class Run:
     notes: int = 0
     not_checked: int = 0
     moved: int = 0
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

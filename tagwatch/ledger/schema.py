@@ -285,6 +285,75 @@ def v9_receivers(db: Database) -> None:
     db.execute("PRAGMA user_version = 9")
 
 
+@MIGRATIONS()
+def v10_telling(db: Database) -> None:
+    """Whose runs these are, what happened to tags, what stands, and in which run it was told.
+
+    What earlier schemas hold belongs to the project without a name, until the first one scans (see
+    `telling.join`). What no finished scan of theirs can have told is told by that one.
+    """
+    _execute_all(
+        db,
+        """
+        ALTER TABLE run ADD COLUMN project TEXT NOT NULL DEFAULT '';
+        ALTER TABLE run ADD COLUMN scope TEXT /* repositories, a JSON list; null: all */;
+        ALTER TABLE run ADD COLUMN before_id INTEGER /* the run that its news are since */;
+        ALTER TABLE outbox ADD COLUMN project TEXT NOT NULL DEFAULT '';
+        CREATE TABLE project (
+          name TEXT PRIMARY KEY,
+          told_seq INTEGER NOT NULL,  -- no fact up to this one is news
+          holder TEXT                 -- who scans, for people: only the lock's file decides
+        ) STRICT;
+        CREATE TABLE fact (
+          seq INTEGER PRIMARY KEY AUTOINCREMENT,
+          kind TEXT NOT NULL,         -- move, or gone
+          repository_id INTEGER NOT NULL,
+          tag_id INTEGER NOT NULL,
+          n INTEGER NOT NULL          -- the interval that the move began, or that ended
+        ) STRICT;
+        CREATE TABLE standing (
+          project TEXT NOT NULL,
+          fingerprint TEXT NOT NULL,
+          from_run INTEGER NOT NULL,
+          to_run INTEGER,             -- the first run in which it stood no more so
+          rule TEXT NOT NULL,
+          severity TEXT NOT NULL,
+          repository TEXT,            -- its name; null where the finding is of no image
+          path TEXT NOT NULL,
+          body BLOB NOT NULL,
+          PRIMARY KEY (project, fingerprint, from_run)
+        ) STRICT;
+        CREATE INDEX standing_now ON standing (project) WHERE to_run IS NULL;
+        CREATE TABLE event (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          project TEXT NOT NULL,
+          kind TEXT NOT NULL,         -- move, gone, explained; came, worse, went; fell, rose
+          subject TEXT NOT NULL,      -- a tag's name, or a finding's fingerprint
+          severity TEXT,              -- of findings
+          at INTEGER NOT NULL,
+          run INTEGER NOT NULL,
+          told_in INTEGER,            -- the run whose answer shows it; null: none so far
+          fact INTEGER,
+          is_open INTEGER NOT NULL DEFAULT 0, -- a move that was told without its verdict
+          body BLOB                   -- the finding that went
+        ) STRICT;
+        CREATE UNIQUE INDEX event_fact ON event (project, fact, kind) WHERE fact IS NOT NULL;
+        CREATE INDEX event_told ON event (project, told_in);
+        CREATE INDEX event_open ON event (project) WHERE is_open;
+        CREATE INDEX move_unexplained ON move (repository_id) WHERE change IS NULL;
+        INSERT INTO fact (kind, repository_id, tag_id, n)
+          SELECT 'move', repository_id, tag_id, n FROM move
+          WHERE change IS NULL OR run_id >
+            (SELECT coalesce(max(id), 0) FROM run WHERE kind = 'scan' AND finished_at IS NOT NULL)
+          ORDER BY run_id, repository_id, tag_id, n;
+        INSERT INTO project (name, told_seq)
+          SELECT '', 0 WHERE EXISTS (SELECT 1 FROM run WHERE kind = 'scan');
+        DROP TABLE finding
+        """,
+    )
+    db.execute("PRAGMA user_version = 10")
+
+
 def _rewrite(
     db: Database, table: str, key: str, column: str, upgraded: Callable[[bytes], bytes]
 ) -> None:

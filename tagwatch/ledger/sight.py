@@ -84,6 +84,12 @@ def store_snapshot(
             for old in (newest[tag] for tag in moved)
         ],
     )
+    happened = [("move", newest[tag].tag_id, newest[tag].n + 1) for tag in moved]
+    happened += [("gone", newest[tag].tag_id, newest[tag].n) for tag in gone]
+    connection.executemany(
+        "INSERT INTO fact (kind, repository_id, tag_id, n) VALUES (?, ?, ?, ?)",
+        [(kind, sight.home, tag_id, n) for kind, tag_id, n in happened],
+    )
     return Stored(
         moves=tuple(
             Move(

@@ -11,7 +11,7 @@ from sqlite3 import Connection, OperationalError, connect
 from typing import Any
 
 from tagwatch.audit.model.evidence import Evidence, SelectedEvidence
-from tagwatch.errors import LedgerError
+from tagwatch.errors import LedgerFailedError
 from tagwatch.ledger.codec import decode_quickly, encode
 
 __all__ = ["Spool", "lines_of"]
@@ -51,7 +51,7 @@ class Spool(Mapping[str, Evidence]):
                 self._file.executescript(_MAKE)
             self._file.execute(_PUT, (key, encode(evidence)))
         except OperationalError as error:
-            raise LedgerError(
+            raise LedgerFailedError(
                 f"the temporary file of a run could not be written: {error}", hint=_ROOM
             ) from error
 

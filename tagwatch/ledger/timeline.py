@@ -161,4 +161,5 @@ def run_of(row: Any) -> Run:
         notes=counts[2],
         not_checked=counts[3],
         moved=counts[4],
+        project=counts[5],
     )

@@ -6,29 +6,31 @@ up to half a minute); readers are never kept waiting.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.evidence import Evidence
-from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Change, Interval
+from tagwatch.audit.verdict.news import News, RunScope, news_of
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.errors import LedgerError
+from tagwatch.errors import LedgerError, LedgerFailedError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Failing, Gone, RepositorySnapshot
-from tagwatch.ledger.codec import compress, compress_lines, digest_to_bytes, encode, micros
-from tagwatch.ledger.connection import Translated
+from tagwatch.ledger.codec import compress, compress_lines, digest_to_bytes, encode, micros, moment
+from tagwatch.ledger.connection import Translated, refuse_a_clock_behind
 from tagwatch.ledger.failing import count_nights
 from tagwatch.ledger.maintenance import forget
 from tagwatch.ledger.memory import store_history
 from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.record import Alert, Forgotten, Move, Stored
+from tagwatch.ledger.record import Alert, Fact, Forgotten, Move, Stored, Telling
 from tagwatch.ledger.reuse import (
     drop_outdated,
     drop_outdated_patterns,
@@ -41,6 +43,14 @@ from tagwatch.ledger.reuse import (
 from tagwatch.ledger.schema import open_upgraded
 from tagwatch.ledger.sight import repository_number, store_snapshot
 from tagwatch.ledger.spool import lines_of
+from tagwatch.ledger.telling import (
+    explained,
+    facts_after,
+    join,
+    newest_fact,
+    standing_findings,
+    tell,
+)
 from tagwatch.value import replace
 
 __all__ = ["Ledger"]
@@ -82,7 +92,7 @@ class Ledger(Reader):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise LedgerError(
+            raise LedgerFailedError(
                 f"the ledger's folder {str(path.parent)!r} cannot be made: {error.strerror}",
                 hint="name another file with `database:`",
             ) from error
@@ -103,24 +113,106 @@ class Ledger(Reader):
 
     # Runs
 
-    def begin_run(self, kind: str, at: datetime) -> int:
-        """Note that a run (`scan`, `check`, …) began; its number."""
+    def begin_run(
+        self,
+        kind: str,
+        at: datetime,
+        *,
+        project: str = "",
+        scope: Iterable[Repository] | None = None,
+        holder: str = "",
+    ) -> int:
+        """Note that a run (`scan`, `check`, …) began; its number.
+
+        `project`: whose it is; `scope`: what it is about, None for all; `holder`: who scans, for
+        people who wait. Raises `ClockError` where the ledger is ahead of `at`.
+        """
+        names = None if scope is None else json.dumps(sorted(one.name for one in scope))
         with self._transaction() as connection:
+            refuse_a_clock_behind(connection, at)
+            if kind == "scan":
+                join(connection, project, self._stood_last())
+                connection.execute(
+                    "UPDATE project SET holder = ? WHERE name = ?", (holder or None, project)
+                )
             cursor = connection.execute(
-                "INSERT INTO run (kind, at) VALUES (?, ?) RETURNING id", (kind, micros(at))
+                "INSERT INTO run (kind, at, project, scope) VALUES (?, ?, ?, ?) RETURNING id",
+                (kind, micros(at), project, names),
             )
             return int(cursor.fetchone()[0])
 
-    def finish_run(self, run_id: int, result: AuditResult, alerts: Iterable[Alert] = ()) -> None:
-        """Store the answer of a run, the dates of its findings, and the alerts made of it.
+    def _stood_last(self) -> Iterator[Finding]:
+        """Yield the findings of the last answer; none where it cannot be read any more."""
+        with suppress(LedgerError):
+            result = self._result("kind = 'scan' AND result IS NOT NULL", (), whole=False)
+            yield from result.findings if result is not None else ()
 
-        One transaction: a crash leaves all of it or nothing, so that no alert is lost or doubled.
+    def holder(self, project: str) -> str:
+        """Return who noted last that they scan for the project; empty where nobody did."""
+        rows = self._rows("SELECT coalesce(holder, '') FROM project WHERE name = ?", (project,))
+        return str(rows[0][0]) if rows else ""
+
+    def stood(self, project: str) -> tuple[Finding, ...]:
+        """Return the findings that stand for the project."""
+        with Translated(self.path):
+            return standing_findings(self._connection, project)
+
+    def facts(self, project: str) -> tuple[Fact, ...]:
+        """Return what happened to tags and was not told to `project` yet, in order."""
+        with Translated(self.path):
+            return facts_after(self._connection, project)
+
+    def newest_fact(self) -> int:
+        """Return the number of the newest fact, 0 where there is none."""
+        with Translated(self.path):
+            return newest_fact(self._connection)
+
+    def explained(self, project: str) -> tuple[Fact, ...]:
+        """Return the moves that were told to `project` without a verdict, and have one now."""
+        with Translated(self.path):
+            return explained(self._connection, project)
+
+    def news(self, run_id: int, result: AuditResult, *, scope: RunScope = None) -> News:
+        """Return what `result` has to tell that the project's runs before this one did not."""
+        project, before, _ = self._begun(run_id)
+        return news_of(result, self.stood(project), before=before, scope=scope)
+
+    def _begun(self, run_id: int) -> tuple[str, datetime | None, int]:
+        """Return whose run it is, and when and which the one was that its news are since."""
+        rows = self._rows("SELECT project, kind FROM run WHERE id = ?", (run_id,))
+        if not rows:
+            raise LedgerError(f"there is no run {run_id} to finish")
+        ((project, kind),) = rows
+        before = self._rows(
+            "SELECT id, at FROM run WHERE id < ? AND kind = ? AND project = ? "
+            "AND result IS NOT NULL ORDER BY id DESC LIMIT 1",
+            (run_id, kind, project),
+        )
+        return (project, moment(before[0][1]), before[0][0]) if before else (project, None, 0)
+
+    def finish_run(
+        self,
+        run_id: int,
+        result: AuditResult,
+        alerts: Iterable[Alert] = (),
+        *,
+        news: News | None = None,
+        telling: Telling | None = None,
+    ) -> None:
+        """Store the answer of a run, what stands after it, what it told, and the alerts of that.
+
+        One transaction: a crash leaves all of it or nothing, so that nothing is lost or told twice.
+        `news`: what `Ledger.news` returned; `telling`: what happened to tags and is told.
         """
         counts = result.counts()
         at = micros(result.at)
+        project, _, before_id = self._begun(run_id)
+        if news is None:
+            news = self.news(run_id, result)
         with self._transaction() as connection:
             run = {
                 "finished_at": at,
+                "before_id": before_id,
                 "complete": int(result.complete),
                 "errors": counts[Severity.ERROR],
                 "warnings": counts[Severity.WARNING],
@@ -132,30 +224,29 @@ class Ledger(Reader):
                 "evidence": compress_lines(lines_of(result.evidence)),
             }
             columns = ", ".join(f"{name} = ?" for name in run)
-            done = connection.execute(
+            connection.execute(
                 f"UPDATE run SET {columns} WHERE id = ?",  # noqa: S608  # our own names
                 (*run.values(), run_id),
             )
-            if not done.rowcount:
-                raise LedgerError(f"there is no run {run_id} to finish")
-            connection.executemany(
-                "INSERT INTO finding (fingerprint, rule, severity, first_seen, last_seen) "
-                "VALUES (?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET "
-                "severity = excluded.severity, last_seen = max(last_seen, excluded.last_seen)",
-                [
-                    (finding.fingerprint, finding.rule, finding.severity.value, at, at)
-                    for finding in result.findings
-                ],
-            )
+            connection.execute("UPDATE project SET holder = NULL WHERE name = ?", (project,))
+            tell(connection, run_id, project, result, news, telling or Telling())
             for alert in alerts:
-                self.outbox.store(connection, alert, result.at)
+                self.outbox_of(project).store(connection, alert, result.at)
 
     def count_nights(
-        self, at: datetime, failing: Mapping[Repository, str], read: Collection[Repository]
+        self,
+        at: datetime,
+        failing: Mapping[Repository, str],
+        read: Collection[Repository],
+        project: str = "",
     ) -> Mapping[Repository, Failing]:
         """See `failing.count_nights`."""
         with Translated(self.path):
-            return count_nights(self._connection, self._transaction, at, failing, read)
+            return count_nights(self._connection, self._transaction, at, failing, read, project)
+
+    def outbox_of(self, project: str) -> Outbox:
+        """Return the messages of a project."""
+        return Outbox(self._connection, self._transaction, project)
 
     # What a crawl saw
 
@@ -195,8 +286,9 @@ class Ledger(Reader):
                 "SELECT i.repository_id, i.tag_id, i.n FROM repository r "
                 "JOIN tag t ON t.repository_id = r.id JOIN interval i "
                 "ON i.repository_id = r.id AND i.tag_id = t.id AND i.first_seen = ? "
+                "JOIN digest d ON d.repository_id = r.id AND d.id = i.digest_id AND d.bytes = ? "
                 "WHERE r.registry = ? AND r.path = ? AND t.name = ? ORDER BY i.n DESC LIMIT 1",
-                (micros(move.at), *names),
+                (micros(move.at), digest_to_bytes(move.after), *names),
             ).fetchone()
             if row is None:
                 raise LedgerError(
@@ -309,6 +401,16 @@ class Ledger(Reader):
         """
         with self._transaction() as connection:
             return forget(connection, at, history=history, runs=runs)
+
+    def rewind(self, at: datetime) -> tuple[str, ...]:
+        """Set what lies after `at` to `at`; what that was, a line for each kind.
+
+        See `rewind.rewind`.
+        """
+        from tagwatch.ledger.rewind import rewind
+
+        with self._transaction() as connection:
+            return tuple(rewind(connection, at))
 
     def free_part(self) -> float:
         """Which part of the file is free, from 0 to 1: what forgetting left, to be used again."""

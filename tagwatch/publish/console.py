@@ -69,11 +69,12 @@ def render(result: AuditResult, context: PublishContext) -> str:
 def summary(result: AuditResult, context: PublishContext) -> str:
     """What the run did, for standard error: coverage, comparison, requests and quota by host."""
     lines = [coverage_sentence(result)]
-    if context.previous is not None:
+    news = context.news
+    if news is not None and news.before is not None:
         from tagwatch.publish.movement import tags_moved
 
-        since = since_sentence(result.since(context.previous), tags_moved(result))
-        lines.append(f"since {stamp(context.previous.at)}: {since}")
+        since = since_sentence(news.since, tags_moved(result))
+        lines.append(f"since {stamp(news.before)}: {since}")
     if result.ignored:
         lines.append(count(len(result.ignored), "finding") + " ignored or known")
     fixes = sum(finding.fix is not None for finding in result.findings)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.errors import InputError
+from tagwatch.errors import InputError, OutputError
 from tagwatch.publish.interface import PublishContext, Publisher, publisher
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass
@@ -42,12 +42,12 @@ def write_reports(
 ) -> Written:
     """Write this run in each format, as `run/<stamp>` and as `latest`, then the index.
 
-    Raises `InputError` where the directory cannot be written.
+    Raises `OutputError` where the directory cannot be written.
     """
     try:
         return _write(directory, result, context, formats)
     except OSError as error:
-        raise InputError(
+        raise OutputError(
             f"the report cannot be written to {str(directory)!r}: {error.strerror or error}",
             hint="name another directory under reports.directory",
         ) from error

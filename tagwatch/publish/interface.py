@@ -14,6 +14,8 @@ from tagwatch.value import dataclass, field
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
+
+    from tagwatch.audit.verdict.news import News
 else:
     Protocol = object
 
@@ -69,15 +71,15 @@ class PublishContext:
     """What a publisher may know beside the result. Everything that varies comes in here, so that
     equal input gives equal bytes.
 
-    `previous`: the result to compare with (None: there is none). `runs`: the latest runs, oldest
-    first, the present one included. `rules`: rule id -> what it says of itself. `report_url`:
-    where the HTML report can be read. `width`: columns of the terminal. `details`: also print
-    coverage, requests and quota. `undelivered`: alerts of the last days that did not arrive, or
-    may not have, a sentence each.
+    `news`: what the run told that none before it did (None: nobody asked). `runs`: the latest runs,
+    oldest first, the present one included. `rules`: rule id -> what it says of itself.
+    `report_url`: where the HTML report can be read. `width`: columns of the terminal. `details`:
+    also print coverage, requests and quota. `undelivered`: alerts of the last days that did not
+    arrive, or may not have, a sentence each.
     """
 
     version: str
-    previous: AuditResult | None = None
+    news: News | None = None
     runs: tuple[RunSummary, ...] = ()
     rules: Mapping[str, RuleText] = field(default_factory=dict)
     fail_on: Severity | None = Severity.ERROR
@@ -87,9 +89,10 @@ class PublishContext:
     details: bool = False
     undelivered: tuple[str, ...] = ()
 
-    def since(self, result: AuditResult) -> Since | None:
-        """What is different from `previous`; None where there is nothing to compare with."""
-        return result.since(self.previous) if self.previous is not None else None
+    @property
+    def since(self) -> Since | None:
+        """What is different from the run before; None where there is nothing to compare with."""
+        return None if self.news is None or self.news.is_first else self.news.since
 
 
 class Publisher(Protocol):

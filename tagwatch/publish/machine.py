@@ -126,6 +126,7 @@ def _result(result: AuditResult) -> Document:
             {"repository": one.repository.name, "tag": one.tag, "digest": one.digest}
             for one in result.gone
         ],
+        **({"explained": map(_change, result.explained)} if result.explained else {}),
         "problems": map(_problem, result.problems),
         "failures": map(_failure, result.failures),
         "remarks": _remarks(result.remarks),

@@ -33,7 +33,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$-])")
 
 def render(result: AuditResult, context: PublishContext) -> str:
     """See `Publisher.render`."""
-    since = context.since(result)
+    since = context.since
     changed = since_sentence(since, tags_moved(result)) if since else ""
     lines = [
         f"## {_escaped(verdict_sentence(result))}",

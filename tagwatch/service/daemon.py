@@ -16,7 +16,7 @@ from tagwatch.service.nightly import Night, scan_and_publish
 from tagwatch.service.schedule import run_on_trigger, trigger_of
 from tagwatch.service.web import application, listening
 from tagwatch.value import replace
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, project_of
 
 __all__ = ["serve"]
 
@@ -87,6 +87,6 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 def _show_last(site: Site, metrics: Metrics) -> None:
     if site.database.is_file():
         with Reader.open(site.database) as ledger:
-            result = ledger.last_result()
+            result = ledger.last_result(project=project_of(site))
         if result is not None:
             metrics.remember(result)

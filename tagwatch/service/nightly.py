@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from tagwatch.api import ScanResult, scan_async
+from tagwatch.api import WAIT_SECONDS, ScanResult, scan_async
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.load import read_secret
 from tagwatch.errors import ConfigError, TagwatchError
 from tagwatch.image.snapshot import RepositorySnapshot
+from tagwatch.ledger.lock import waited_for
 from tagwatch.ledger.write import Ledger
 from tagwatch.publish.files import Written
 from tagwatch.publish.notify.healthcheck import Ping, ping
@@ -19,7 +20,7 @@ from tagwatch.publish.wording import verdict_sentence
 from tagwatch.value import dataclass
 from tagwatch.walk.deliver import undelivered, write_run
 from tagwatch.walk.sending import Sent, SystemClock, deliver, receivers_of
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, project_of
 
 __all__ = ["Night", "keep", "scan_and_publish"]
 
@@ -48,6 +49,8 @@ async def scan_and_publish(
     site: Site,
     *,
     send: bool,
+    repositories: Iterable[str] | None = None,
+    wait_seconds: float = WAIT_SECONDS,
     stop: asyncio.Event | None = None,
     progress: Callable[[RepositorySnapshot], None] | None = None,
     tell: Callable[[str], None] | None = None,
@@ -62,7 +65,15 @@ async def scan_and_publish(
     heart = _Heartbeat(site, tell)
     await heart.beat(Ping.START)
     try:
-        night = await _night(site, send=send, stop=stop or asyncio.Event(), progress=progress)
+        scanned = await scan_async(
+            site,
+            repositories=repositories,
+            wait_seconds=wait_seconds,
+            stop=stop,
+            progress=progress,
+            tell=tell,
+        )
+        night = await _tell(scanned, site, send=send, stop=stop or asyncio.Event())
     except Exception as error:
         said = error.message if isinstance(error, TagwatchError) else type(error).__name__
         await heart.beat(Ping.FAILURE, said)
@@ -72,14 +83,8 @@ async def scan_and_publish(
     return night
 
 
-async def _night(
-    site: Site,
-    *,
-    send: bool,
-    stop: asyncio.Event,
-    progress: Callable[[RepositorySnapshot], None] | None,
-) -> Night:
-    scanned = await scan_async(site, stop=stop, progress=progress)
+async def _tell(scanned: ScanResult, site: Site, *, send: bool, stop: asyncio.Event) -> Night:
+    """Send the alerts of a scan, and write its reports."""
     errors: list[Exception] = []
     sent: tuple[Sent, ...] = ()
     if send:
@@ -92,7 +97,7 @@ async def _night(
     try:
         # in a thread: who listens meanwhile is not kept waiting
         written = await asyncio.to_thread(
-            write_run, scanned.result, scanned.previous, site, undelivered(site)
+            write_run, scanned.result, scanned.news, site, undelivered(site)
         )
     except TagwatchError as error:
         errors.append(error)
@@ -135,7 +140,14 @@ def keep(site: Site) -> None:
     retention = site.settings.retention
     if retention.history is None and retention.runs is None:
         return
+    project = project_of(site)
     with Ledger.open(site.database) as ledger:
-        ledger.forget(site.at, history=retention.history, runs=retention.runs)
+        with waited_for(
+            site.database,
+            project,
+            wait_seconds=WAIT_SECONDS,
+            holder=lambda: ledger.holder(project),
+        ):
+            ledger.forget(site.at, history=retention.history, runs=retention.runs)
         if retention.compact and ledger.free_part() >= _FREE_PART:
             ledger.compact()

@@ -12,7 +12,7 @@ from tagwatch.ledger.read import Reader
 from tagwatch.publish.wording import count, one_line, stamp, time_text
 from tagwatch.value import dataclass
 from tagwatch.walk.sending import receivers_of
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, project_of
 
 __all__ = [
     "AlertsAnswer",
@@ -43,8 +43,8 @@ def alerts_answer(site: Site, *, whole: bool = False, ids: Iterable[int] = ()) -
     wanted = frozenset(ids)
     with Reader.open(site.database) as ledger:
         states = () if whole or wanted else UNDELIVERED
-        found = ledger.messages(*states)
-        counts = ledger.count_messages()
+        found = ledger.messages(*states, project=project_of(site))
+        counts = ledger.count_messages(project_of(site))
     return AlertsAnswer(
         messages=tuple(one for one in found if not wanted or one.id in wanted),
         counts=counts,
@@ -92,8 +92,8 @@ def chosen_messages(site: Site, ids: Iterable[int], states: Iterable[MessageStat
         )
     with Reader.open(site.database) as ledger:
         if not wanted:
-            return [one.id for one in ledger.messages(*states)]
-        known = {one.id for one in ledger.messages()}
+            return [one.id for one in ledger.messages(*states, project=project_of(site))]
+        known = {one.id for one in ledger.messages(project=project_of(site))}
     missing = [number for number in wanted if number not in known]
     if missing:
         raise UsageError(

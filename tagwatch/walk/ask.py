@@ -14,7 +14,7 @@ snapshot of the last one is stored.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import (
     AsyncIterator,
     Callable,
@@ -233,31 +233,41 @@ class Asker:
         """
         expanded: list[Watch] = []
         failures: list[Failure] = []
+        left = deque(watches)
         with suppress(TimeoutError):
             async with _within(self.patience):
-                await self._expand(watches, expanded, failures)
-        return expanded, failures
+                await self._expand(left, expanded, failures)
+        prefixes = (prefix_of(watch.image) for watch in left)
+        failures += [_not_reached(prefix.repository) for prefix in prefixes if prefix is not None]
+        return [*expanded, *(watch for watch in left if prefix_of(watch.image) is None)], failures
 
     async def _expand(
-        self, watches: Iterable[Watch], expanded: list[Watch], failures: list[Failure]
+        self, left: deque[Watch], expanded: list[Watch], failures: list[Failure]
     ) -> None:
-        for watch in watches:
-            prefix = prefix_of(watch.image)
-            if prefix is None:
-                expanded.append(watch)
-                continue
-            try:
-                found = await self.registries.of(prefix.host).list_repositories(prefix.path)
-            except RegistryError as error:
-                failures.append(_failure(prefix.repository, error))
-                continue
-            if isinstance(found, RepositoryNames) and found.gap:
-                failures.append(_cut_off(prefix.repository, found.gap))
-                found = {*found, *self._remembered_below(prefix)}
-            kept = list(below(watch, prefix, found))
-            expanded += kept
-            if not kept:
-                failures.append(_failure(prefix.repository, nothing_below(watch, len(found))))
+        """Take one watch after the other from those that are left, when it is done with."""
+        while left:
+            await self._expand_one(left[0], expanded, failures)
+            left.popleft()
+
+    async def _expand_one(
+        self, watch: Watch, expanded: list[Watch], failures: list[Failure]
+    ) -> None:
+        prefix = prefix_of(watch.image)
+        if prefix is None:
+            expanded.append(watch)
+            return
+        try:
+            found = await self.registries.of(prefix.host).list_repositories(prefix.path)
+        except RegistryError as error:
+            failures.append(_failure(prefix.repository, error))
+            return
+        if isinstance(found, RepositoryNames) and found.gap:
+            failures.append(_cut_off(prefix.repository, found.gap))
+            found = {*found, *self._remembered_below(prefix)}
+        kept = list(below(watch, prefix, found))
+        expanded += kept
+        if not kept:
+            failures.append(_failure(prefix.repository, nothing_below(watch, len(found))))
 
     def _remembered_below(self, prefix: Prefix) -> Iterator[Repository]:
         """What earlier runs read below a prefix: a list that is cut off now leaves it out."""

@@ -116,6 +116,8 @@ class Seeds:
     at: datetime
     answers: Mapping[Repository, RepositoryAnswer]
     bases: KnownBases
+    from_memory: bool = False
+    """True where the run asks some repositories only: the tags of bases are those known."""
 
     def open_wishes(
         self, image: Image, matches: Collection[BaseMatch], *, is_new: bool
@@ -146,12 +148,12 @@ class Seeds:
 
     @cached_property
     def _tables(self) -> Mapping[Repository, TagTable]:
-        """The tags of every approved repository that was asked in this run."""
+        """The tags of every approved repository that was asked in this run, or is remembered."""
         repositories = (Repository.parse(base.reference) for base in self.policy.followed_bases)
         return {
             repository: recall_repository(self.ledger, repository, answer, self.at).table
             for repository in dict.fromkeys(repositories)
-            if (answer := self.answers.get(repository)) is not None
+            if (answer := self.answers.get(repository)) is not None or self.from_memory
         }
 
     @cached_property

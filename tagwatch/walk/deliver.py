@@ -13,6 +13,7 @@ from tagwatch import __version__
 from tagwatch.audit.model.code_owners import CodeOwners
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.rule.catalogue import load_rule, rule_documentation
+from tagwatch.audit.verdict.news import News
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.settings import Receiver
 from tagwatch.family import RULES
@@ -27,7 +28,7 @@ from tagwatch.publish.notify.interface import AlertContext
 from tagwatch.publish.notify.route import Router
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, field, replace
-from tagwatch.walk.site import Site, repository_root
+from tagwatch.walk.site import Site, project_of, repository_root
 from tagwatch.workspace.code_owners import read_code_owners
 
 __all__ = [
@@ -61,6 +62,9 @@ class AlertPlan:
 
     receivers: tuple[Receiver, ...]
     project: str = ""
+    """Its name in messages."""
+    identity: str = ""
+    """Whose messages they are; see `project_of`."""
     report_url: str = ""
     owners: CodeOwners = field(default_factory=CodeOwners)
     folder: str = ""
@@ -77,32 +81,31 @@ def alert_plan(site: Site, ledger: Reader) -> AlertPlan:
         folder = "".join(f"{part}/" for part in site.root.relative_to(root).parts)
     return AlertPlan(
         receivers=receivers,
-        project=site.root.name,
+        project=site.settings.project or site.root.name,
+        identity=project_of(site),
         report_url=site.settings.reports.url,
         owners=owners,
         folder=folder,
-        first_seen=ledger.first_seen() if any(one.remind_after for one in receivers) else {},
+        first_seen=ledger.standing_since(project_of(site))
+        if any(one.remind_after for one in receivers)
+        else {},
     )
 
 
-def alerts_of(
-    result: AuditResult, previous: AuditResult | None, plan: AlertPlan
-) -> Iterator[Alert]:
-    """Yield the alerts that this result is worth, one a receiver; none where nothing changed."""
+def alerts_of(result: AuditResult, news: News, plan: AlertPlan) -> Iterator[Alert]:
+    """Yield the alerts that these news are worth, one a receiver; none where there are none."""
     for receiver in plan.receivers:
-        alert = _alert(receiver, result, previous, plan)
+        alert = _alert(receiver, result, news, plan)
         if alert is not None:
             yield alert
 
 
-def _alert(
-    receiver: Receiver, result: AuditResult, previous: AuditResult | None, plan: AlertPlan
-) -> Alert | None:
+def _alert(receiver: Receiver, result: AuditResult, news: News, plan: AlertPlan) -> Alert | None:
     """Return what one receiver is to be told."""
     router = Router(route=receiver.when, owners=plan.owners, folder=plan.folder)
-    before = previous.at if previous else None
-    since = router.since(result.since(previous))
-    newer = router.findings(newer_versions(result, previous))
+    before = news.before
+    since = router.since(news.since)
+    newer = router.findings(newer_versions(news))
     result = router.result(result)
     still: tuple[Finding, ...] = ()
     if receiver.remind_after:
@@ -120,7 +123,7 @@ def _alert(
         return None
     said = alert_of(result, since, context)
     return Alert(
-        dedup_key=alert_key(receiver.name, result, since, before, still),
+        dedup_key=alert_key(receiver.name, result, since, before, still, plan.identity),
         receiver=receiver.name,
         channel=receiver.channel,
         headline=said.headline if said else "",
@@ -134,11 +137,12 @@ def undelivered(site: Site, *, without: Collection[int] = ()) -> tuple[str, ...]
     One that is unsure and that another message named is told for seven days. `without`: numbers of
     messages that are told elsewhere.
     """
+    project = project_of(site)
     with Reader.open(site.database) as ledger:
         return tuple(
             f"{message.receiver}, {stamp(message.at)}: {_BECAME[message.state]}"
             f"{f': {message.error}' if message.error else ''}"
-            for message in ledger.messages(*UNDELIVERED)
+            for message in ledger.messages(*UNDELIVERED, project=project)
             if message.id not in without and _is_worth_telling(message, site.at)
         )
 
@@ -153,31 +157,29 @@ def _is_worth_telling(message: Message, at: datetime) -> bool:
 
 def write_run(
     result: AuditResult,
-    previous: AuditResult | None,
+    news: News,
     site: Site,
     missed: tuple[str, ...] = (),
 ) -> Written:
     """Write the run's pages and files in the configured formats, and return what was written.
 
-    `missed`: see `undelivered`. Raises `InputError`.
+    `missed`: see `undelivered`. Raises `OutputError`.
     """
     reports = site.settings.reports
     if not reports.formats:
         return Written(files=(), index=None)
     with Reader.open(site.database) as ledger:
-        context = replace(publish_context(ledger, previous, site), undelivered=missed)
+        context = replace(publish_context(ledger, news, site), undelivered=missed)
     return write_reports(reports.directory, result, context, reports.formats)
 
 
-def publish_context(
-    ledger: Reader | None, previous: AuditResult | None, site: Site
-) -> PublishContext:
+def publish_context(ledger: Reader | None, news: News | None, site: Site) -> PublishContext:
     """Return what every publisher may know beside a result."""
-    runs = ledger.runs(_RUNS_SHOWN) if ledger else ()
+    runs = ledger.runs(_RUNS_SHOWN, project=project_of(site)) if ledger else ()
     summaries = [_summary(run) for run in runs if run.kind == "scan" and run.finished_at]
     return PublishContext(
         version=__version__,
-        previous=previous,
+        news=news,
         runs=tuple(reversed(summaries)),
         rules=rule_texts(),
         fail_on=site.policy.fail_on,

@@ -15,7 +15,7 @@ from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
-from tagwatch.walk.site import BASES_ASKED, Site, bases_key, configured_place
+from tagwatch.walk.site import BASES_ASKED, Site, bases_key, configured_place, project_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def look_up(
     answers = surveyed.answers
     return Lookup(
         evidence={**evidence, **surveyed.evidence},
-        changes=tuple(surveyed.changes),
+        changes=surveyed.changes(site.at),
         failures=tuple(answers.failures),
         remarks=tuple(answers.remarks),
         requests=answers.requests,
@@ -126,7 +126,7 @@ def _ask(
 
     async def survey_them() -> Survey:
         with Ledger.open(site.database) as ledger:
-            run_id = ledger.begin_run("check", site.at)
+            run_id = ledger.begin_run("check", site.at, project=project_of(site))
             patience = Patience(max_seconds=asking.max_seconds)
             if asking.begun_at is not None:
                 patience = replace(patience, begun_at=asking.begun_at)

@@ -28,7 +28,7 @@ from tagwatch.member import load_member
 from tagwatch.publish.notify.interface import Delivery, Notifier, Outcome, Remarking, Repeatable
 from tagwatch.publish.wording import one_line, time_text
 from tagwatch.value import dataclass
-from tagwatch.walk.site import Site
+from tagwatch.walk.site import Site, project_of
 
 __all__ = ["Clock", "Receivers", "Sent", "SystemClock", "deliver", "receivers_of"]
 
@@ -89,6 +89,8 @@ class Receivers:
     settings: tuple[Receiver, ...]
     environment: Mapping[str, str]
     timeout_seconds: float | None = None
+    project: str = ""
+    """Whose messages they get; see `project_of`."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -127,7 +129,9 @@ class Receivers:
 
 def receivers_of(site: Site) -> Receivers:
     """Return the receivers that the site's configuration names."""
-    return Receivers(settings=site.settings.alerts, environment=site.environment)
+    return Receivers(
+        settings=site.settings.alerts, environment=site.environment, project=project_of(site)
+    )
 
 
 async def deliver(
@@ -147,7 +151,7 @@ async def deliver(
         return ()
     outcomes: dict[int, Sent] = {}
     until, waited = clock.now() + patience, timedelta()
-    async with _opened(database) as desk:
+    async with _opened(database, receivers.project) as desk:
         courier = _Courier(desk=desk, receivers=receivers, clock=clock, stop=stop)
         _note(outcomes, await courier.prepare())
         ready, unusable = await courier.notifiers()
@@ -180,13 +184,13 @@ class _Desk:
 
 
 @asynccontextmanager
-async def _opened(database: Path) -> AsyncIterator[_Desk]:
+async def _opened(database: Path, project: str) -> AsyncIterator[_Desk]:
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(1, "outbox") as thread:
         submit = partial(loop.run_in_executor, thread)
         ledger = await submit(partial(Ledger.open, database))
         try:
-            yield _Desk(outbox=ledger.outbox, submit=submit)
+            yield _Desk(outbox=ledger.outbox_of(project), submit=submit)
         finally:
             thread.submit(ledger.close)  # the thread is waited for
 

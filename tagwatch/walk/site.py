@@ -31,6 +31,7 @@ __all__ = [
     "data_folder",
     "open_site",
     "placed",
+    "project_of",
     "repository_root",
     "site_given",
     "source_name",
@@ -185,6 +186,17 @@ def data_folder(environment: Mapping[str, str], home: Path) -> Path:
 def bases_key(policy: Policy) -> str:
     """Return a text that differs where the bases that the policy follows do."""
     return "\n".join(" ".join((base.reference, *base.tags)) for base in policy.followed_bases)
+
+
+def project_of(site: Site) -> str:
+    """Return whose runs, findings and messages those of the site are.
+
+    It is named by the configuration, or else it is the configuration's real path. Projects share a
+    ledger's memory of what registries served, and nothing else.
+    """
+    if site.settings.project:
+        return site.settings.project
+    return os.path.realpath(site.settings.path or site.root)
 
 
 def source_name(settings: Facts, site: Site) -> str:

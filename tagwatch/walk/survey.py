@@ -17,18 +17,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from tagwatch.audit.base.seed import Wish
 from tagwatch.audit.fact.memory import Memory
 from tagwatch.audit.model.coverage import UNASKED, whole_failures
+from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.evidence import evidence_key
+from tagwatch.audit.model.history import Change
 from tagwatch.audit.reading.image import Image
 from tagwatch.audit.verdict.result import RepositoryChange
 from tagwatch.config.settings import Watch
+from tagwatch.crawl.plan import Want
 from tagwatch.crawl.task import Need
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failing, RepositorySnapshot
-from tagwatch.ledger.record import Move
+from tagwatch.ledger.record import Fact, Move, Telling
 from tagwatch.ledger.spool import Spool
 from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Location, Target
@@ -46,9 +50,12 @@ from tagwatch.walk.remember import (
 )
 from tagwatch.walk.round import Round, frame_of, gather_evidence
 from tagwatch.walk.site import BASES_ASKED, Site, bases_key
-from tagwatch.walk.watch_list import Watched, idle, places_of, watched
+from tagwatch.walk.watch_list import Watched, idle, is_watched, places_of, watched, within
 
-__all__ = ["Order", "Survey", "count_nights", "survey"]
+if TYPE_CHECKING:
+    from tagwatch.walk.verdicts import Explained
+
+__all__ = ["Order", "Survey", "changes_of", "count_nights", "survey"]
 
 Progress = Callable[[RepositorySnapshot], None]
 
@@ -65,6 +72,10 @@ class Order:
     """Follow the approved bases, and read older builds of them for images that match none."""
     needs: Need | None = None
     """What to fetch; None: what the policy's rules read and a scan shows."""
+    project: str | None = None
+    """Who is told what happened to tags (a scan's project); None: nobody."""
+    scope: frozenset[Repository] | None = None
+    """The only repositories to ask; None: all that is wanted."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,7 +88,14 @@ class Survey:
     watched: list[Watched] = field(default_factory=list)
     """The targets of the watch list, without images that files name."""
     evidence: Spool = field(default_factory=Spool)
-    changes: list[RepositoryChange] = field(default_factory=list)
+    explained: list[Explained] = field(default_factory=list)
+    """The moves that this run looked into."""
+    telling: Telling = field(default_factory=Telling)
+    """What happened to tags and is told by this run."""
+
+    def changes(self, at: datetime) -> tuple[RepositoryChange, ...]:
+        """Return the changes that this run found out about, and those that it saw at `at`."""
+        return tuple(one.told for one in self.explained if one.is_final or one.move.at == at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,13 +130,19 @@ async def survey(
     A repository that cannot be read harms only the evidence of its own targets.
     """
     needs = needs_of(site.policy, SCAN_SHOWS) if order.needs is None else order.needs
+    scope = order.scope
     async with open_asker(site, ledger, run_id, patience=patience, progress=progress) as asker:
-        watches, failures = await asker.expand(order.watches)
-        wants = wants_of_run(order.targets, watches, site, with_bases=order.whole)
+        watches, failures = await asker.expand(within(order.watches, scope))
+        wants = [
+            want
+            for want in wants_of_run(order.targets, watches, site, with_bases=order.whole)
+            if scope is None or want.repository in scope
+        ]
         answers = await asker.ask(wants, needs=needs)
         answers.failures += failures
         found = Survey(answers=answers, places=places_of((*order.watches, *watches)))
-        moves = _moves_to_explain(ledger, answers, needs)
+        news = _Untold.read(order, ledger, watches, wants)
+        moves = _moves_to_explain(ledger, answers, needs, news, site)
         if moves and not answers.stopped:
             from tagwatch.walk.moved import read_moved  # most nights nothing moves
 
@@ -132,12 +156,15 @@ async def survey(
             remember_claimed(ledger, wished)
             second = replace(_begin_round(order, ledger, site, answers, needs), seeds=None)
             _go_through(_shares(waiting.targets), second, found)
-        if order.whole and not answers.stopped:  # else the next run asks for bases again
+        if order.whole and scope is None and not answers.stopped:  # else asked again next time
             ledger.cache(BASES_ASKED, bases_key(site.policy), site.at.isoformat(), site.at)
+    found.telling = news.telling(found, ledger)
     return found
 
 
-def count_nights(ledger: Ledger, found: Survey, at: datetime) -> Mapping[Repository, Failing]:
+def count_nights(
+    ledger: Ledger, found: Survey, at: datetime, project: str
+) -> Mapping[Repository, Failing]:
     """Return for how long each repository fails that failed in this scan, and remember it."""
     failed = whole_failures(found.answers.failures)
     failing = {
@@ -146,19 +173,124 @@ def count_nights(ledger: Ledger, found: Survey, at: datetime) -> Mapping[Reposit
         if failure.code not in UNASKED
     }
     asked = {*found.answers.by_repository, *found.places}
-    return ledger.count_nights(at, failing, asked - failed.keys())
+    return ledger.count_nights(at, failing, asked - failed.keys(), project)
 
 
-def _moves_to_explain(ledger: Ledger, answers: Answers, needs: Need) -> list[Move]:
-    """Return the moves without a verdict that this run or an earlier one has read the image of.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Untold:
+    """What happened to tags that the run's project was not told yet, at one moment."""
 
-    A verdict is stored once and for all, so a move that a run saw by names alone waits until its
-    repository is asked for images. An interrupted run stored what it read: its moves never wait.
+    project: str | None = None
+    scope: frozenset[Repository] | None = None
+    facts: tuple[Fact, ...] = ()
+    """Of repositories that the project watches, in the scope."""
+    up_to: int | None = None
+
+    @classmethod
+    def read(
+        cls, order: Order, ledger: Ledger, watches: Iterable[Watch], wants: Iterable[Want]
+    ) -> _Untold:
+        """Read it, after everything that was asked is stored. Nothing where nobody is told."""
+        if order.project is None:
+            return cls()
+        up_to = ledger.newest_fact()  # read first: what comes in between is told, and counted once
+        known = {want.repository for want in wants}
+        facts = tuple(
+            fact
+            for fact in ledger.facts(order.project)
+            if fact.happened.repository in known
+            or is_watched(fact.happened.repository, (*order.watches, *watches), order.scope)
+        )
+        return cls(
+            project=order.project,
+            scope=order.scope,
+            facts=facts,
+            up_to=up_to if order.scope is None else None,
+        )
+
+    @property
+    def moves(self) -> frozenset[Move]:
+        """The moves among the facts."""
+        return frozenset(fact.happened for fact in self.facts if isinstance(fact.happened, Move))
+
+    def telling(self, found: Survey, ledger: Ledger) -> Telling:
+        """Return what the run tells of it, each move with what is known of its cause by now."""
+        if self.project is None:
+            return Telling()
+        by_move = {one.move: one for one in found.explained}
+        facts, still_open = [], set()
+        named = {
+            fact.happened
+            for fact in self.facts
+            if f"{fact.happened.repository.name}:{fact.happened.tag}" in found.evidence
+        }
+        read = ledger.stored_documents(move.after for move in self.moves)
+        for fact in self.facts:
+            move = fact.happened
+            if not isinstance(move, Move) or fact.change is not None:
+                facts.append(fact)
+                continue
+            explained = by_move.get(move)
+            change = explained.change if explained is not None else _unknown(move)
+            facts.append(replace(fact, change=change))
+            if not (explained is not None and explained.is_final) and (
+                move in named or move.after in read
+            ):
+                still_open.add(fact.seq)
+        explained_now = tuple(
+            fact
+            for fact in ledger.explained(self.project)
+            if self.scope is None or fact.happened.repository in self.scope
+        )
+        return Telling(
+            facts=tuple(facts),
+            up_to=self.up_to,
+            open=frozenset(still_open),
+            explained=explained_now,
+        )
+
+
+def changes_of(facts: Iterable[Fact]) -> tuple[RepositoryChange, ...]:
+    """Return the changes behind the moves among these facts, by repository and in order."""
+    moved = (
+        RepositoryChange(repository=fact.happened.repository, change=fact.change)
+        for fact in facts
+        if fact.change is not None
+    )
+    return tuple(sorted(moved, key=lambda one: (one.repository, one.change.at, one.change.tag)))
+
+
+def _unknown(move: Move) -> Change:
+    return Change(
+        tag=move.tag,
+        before=move.before,
+        after=move.after,
+        at=move.at,
+        verdict=Verdict.UNKNOWN,
+        reason="not explained yet",
+    )
+
+
+def _moves_to_explain(
+    ledger: Ledger, answers: Answers, needs: Need, news: _Untold, site: Site
+) -> list[Move]:
+    """Return the moves without a verdict to look into: none where no image is asked for.
+
+    Those that are told by this run, those that it saw, and those of repositories that it asked
+    whose image was read meanwhile. An image that nobody names is never read: its moves are not
+    looked into every night.
     """
     moves = ledger.unexplained_moves() if Need.DOCUMENTS in needs else ()
     stored = ledger.stored_documents(move.after for move in moves)
+    told = news.moves
     return [
-        move for move in moves if move.after in stored or move.repository in answers.by_repository
+        move
+        for move in moves
+        if move in told
+        or (
+            move.repository in answers.by_repository
+            and (move.at == site.at or move.after in stored)
+        )
     ]
 
 
@@ -173,6 +305,7 @@ def _begin_round(order: Order, ledger: Ledger, site: Site, answers: Answers, nee
         at=site.at,
         answers=answers.by_repository,
         bases=bases,
+        from_memory=order.scope is not None,
     )
     return Round(
         site=site,
@@ -225,7 +358,7 @@ def _explain(share: _Share, memory: Memory, this_round: Round, found: Survey) ->
     from tagwatch.walk.verdicts import explain_moves  # many runs have nothing to explain
 
     ledger, bases, unread = this_round.ledger, this_round.bases.index, found.answers.unread
-    found.changes += explain_moves(ledger, share.moves, memory, bases, this_round.site, unread)
+    found.explained += explain_moves(ledger, share.moves, memory, bases, this_round.site, unread)
     return recall_past(ledger, memory)
 
 

@@ -1,27 +1,49 @@
-"""Verdicts of moves: each move that has none in the ledger gets one, which is stored with it."""
+"""Verdicts of moves: each move that has none in the ledger gets one.
+
+It is stored where no later run could say more. A verdict that is unknown only because an image
+was not read (its registry failed, the pull limit was spent, nobody asked for it) is told and not
+stored.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.change.verdict import ChangeContext, explain_change
+from tagwatch.audit.diff.comparison import platform_name
 from tagwatch.audit.fact.memory import Memory
-from tagwatch.audit.model.history import seen_serving
+from tagwatch.audit.model.diff import Verdict
+from tagwatch.audit.model.history import Change, seen_serving
 from tagwatch.audit.reading.image import NOT_READ, Image, read_image, with_reasons
 from tagwatch.audit.reading.stated_version import says_more
 from tagwatch.audit.verdict.result import RepositoryChange
 from tagwatch.audit.version.resolve import resolve_tag
 from tagwatch.errors import NotFoundError
 from tagwatch.image.digest import Digest
+from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference
 from tagwatch.image.snapshot import Failure
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
-from tagwatch.value import replace
+from tagwatch.value import dataclass, replace
 from tagwatch.walk.site import Site
 
-__all__ = ["explain_moves"]
+__all__ = ["Explained", "explain_moves"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """The change behind a move. `is_final`: it is stored, and no later run says otherwise."""
+
+    move: Move
+    change: Change
+    is_final: bool
+
+    @property
+    def told(self) -> RepositoryChange:
+        """The change as results show it."""
+        return RepositoryChange(repository=self.move.repository, change=self.change)
 
 
 def explain_moves(
@@ -31,17 +53,19 @@ def explain_moves(
     bases: BaseIndex,
     site: Site,
     unread: Mapping[Digest, Failure],
-) -> Iterator[RepositoryChange]:
-    """Yield the change behind each move of one repository; each is stored before it is yielded.
+) -> Iterator[Explained]:
+    """Yield the change behind each move of one repository; a final one is stored before that.
 
     `unread`: why parts of images were not read.
     """
     defaults = site.policy.defaults
     for move in moves:
         reference = Reference(repository=move.repository, tag=move.tag)
+        before = _image(reference, move.before, _version_before(memory, move), memory, unread)
+        after = _image(reference, move.after, _version_now(memory, move.tag), memory, unread)
         change = explain_change(
-            _image(reference, move.before, _version_before(memory, move), memory, unread),
-            _image(reference, move.after, _version_now(memory, move.tag), memory, unread),
+            before,
+            after,
             tag=move.tag,
             at=move.at,
             context=ChangeContext(
@@ -53,8 +77,30 @@ def explain_moves(
                 platform=defaults.leading,
             ),
         )
-        ledger.set_verdict(move, change)
-        yield RepositoryChange(repository=move.repository, change=change)
+        is_final = change.verdict is not Verdict.UNKNOWN or not any(
+            _may_be_read(image, defaults.audited, change.platforms) for image in (before, after)
+        )
+        if is_final:
+            ledger.set_verdict(move, change)
+        yield Explained(move=move, change=change, is_final=is_final)
+
+
+def _may_be_read(image: Image, audited: Iterable[Platform], decided: Container[str]) -> bool:
+    """Return True where a part of the image that is judged was not read, and yet may be.
+
+    `decided`: the platforms because of which nothing is known, as `platform_name` has them.
+    """
+    if image.problem:
+        return not image.is_unintelligible
+    wanted = [
+        part
+        for part in image.platforms
+        if platform_name(part.platform) in decided or any(map(part.platform.serves, audited))
+    ]
+    # Where an index offers none of the audited platforms, the first one is read in their place.
+    return any(
+        part.problem and not part.is_unintelligible for part in wanted or image.platforms[:1]
+    )
 
 
 def _image(

@@ -32,12 +32,14 @@ __all__ = [
     "below",
     "idle",
     "immutable_bases",
+    "is_watched",
     "nothing_below",
     "places_of",
     "prefix_of",
     "wants_of_bases",
     "wants_of_watches",
     "watched",
+    "within",
 ]
 
 _ANY = "any"
@@ -88,6 +90,36 @@ def below(watch: Watch, prefix: Prefix, found: Iterable[Repository]) -> Iterator
         wanted = not kept or any(_matches(glob, names) for glob in kept)
         if wanted and not any(_matches(glob, names) for glob in watch.exclude):
             yield replace(watch, image=repository.name, include=tags)
+
+
+def within(watches: Iterable[Watch], scope: frozenset[Repository] | None) -> tuple[Watch, ...]:
+    """Return what the watches say of the repositories of a scope; all of them where it is None.
+
+    Of a prefix, one watch for each repository of the scope below it: no listing is needed.
+    """
+    if scope is None:
+        return tuple(watches)
+    found: list[Watch] = []
+    for watch in watches:
+        prefix = prefix_of(watch.image)
+        if prefix is None:
+            found += [watch] if Repository.parse(watch.image).identity in scope else []
+        else:
+            found += below(watch, prefix, (one for one in scope if _is_below(one, prefix)))
+    return tuple(found)
+
+
+def is_watched(
+    repository: Repository, watches: Iterable[Watch], scope: frozenset[Repository] | None
+) -> bool:
+    """Return True where a watch names the repository or a prefix of it, and the scope has it."""
+    if scope is not None and repository not in scope:
+        return False
+    return bool(within(watches, frozenset({repository})))
+
+
+def _is_below(repository: Repository, prefix: Prefix) -> bool:
+    return repository.host == prefix.host and repository.path.startswith(prefix.path)
 
 
 def nothing_below(watch: Watch, listed: int) -> NotFoundError:

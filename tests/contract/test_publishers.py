@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tagwatch.audit.verdict.news import differences
 from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.errors import NotifyError
 from tagwatch.family import NOTIFIERS, PUBLISHERS
@@ -92,7 +93,7 @@ def test_a_notifier_builds_json_or_nothing_and_hides_its_address(name: str) -> N
     assert "x-secret" not in repr(made)
     context = AlertContext(version="1.0.0", report_url="https://r.example/")
     for result in (sample(), hostile()):
-        payload = made.build(result, result.since(sample_previous()), context)
+        payload = made.build(result, differences(sample_previous().findings, result), context)
         assert json.loads(json.dumps(payload)) == payload
         assert "x-secret" not in json.dumps(payload)
     nothing = Since(new=(), worse=(), fixed=(), same=sample().findings)
@@ -103,14 +104,18 @@ def test_a_notifier_builds_json_or_nothing_and_hides_its_address(name: str) -> N
 def test_a_notifier_is_pure_until_it_sends(name: str) -> None:
     made = notifier(name)(url=ADDRESSES.get(name, "https://x.example/x-secret"))
     context = AlertContext(version="1.0.0")
-    since = sample().since(sample_previous())
+    since = differences(sample_previous().findings, sample())
     assert made.build(sample(), since, context) == made.build(sample(), since, context)
 
 
 @CHANNELS
 def test_a_notifier_adds_remarks_and_changes_nothing_else(name: str) -> None:
     made = notifier(name)(url=ADDRESSES.get(name, "https://x.example/x-secret"))
-    payload = made.build(sample(), sample().since(sample_previous()), AlertContext(version="1.0.0"))
+    payload = made.build(
+        sample(),
+        differences(sample_previous().findings, sample()),
+        AlertContext(version="1.0.0"),
+    )
     assert isinstance(made, Repeatable) is (name == "webhook"), "as docs/alerts.md promises"
     assert isinstance(made, Remarking)
     before = json.dumps(payload)

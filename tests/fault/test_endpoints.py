@@ -201,7 +201,8 @@ class Play:
             run = ledger.begin_run("scan", self.clock.at)
             if result is not None:
                 plan = AlertPlan(receivers=receivers({}).settings)
-                ledger.finish_run(run, result, alerts_of(result, None, plan))
+                news = ledger.news(run, result)
+                ledger.finish_run(run, result, alerts_of(result, news, plan), news=news)
                 self._kill(ledger)
         await self.send(patience=timedelta(seconds=60))
         self.served.released.set()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tagwatch.audit.model.policy import Policy
+from tagwatch.audit.verdict.news import news_of
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.console import summary
 from tagwatch.publish.interface import PublishContext
@@ -102,9 +103,10 @@ def told(alert: Any) -> list[str] | str:
 
 def answer(before: Any, now: Any) -> dict[str, Any]:
     """What the value says, and what console, step summary and alerts make of it."""
-    before = None if before is None else replace(before, at=ago(1))
-    since = now.since(before)
-    context = PublishContext(version="1", previous=before)
+    standing = () if before is None else before.findings
+    news = news_of(now, standing, before=None if before is None else ago(1))
+    since = news.since
+    context = PublishContext(version="1", news=news)
     alerts = WebhookNotifier(url="https://hook.example/")
     return {
         "new": findings(since.new),

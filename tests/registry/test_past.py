@@ -36,7 +36,7 @@ async def test_a_past_image_is_named_as_it_was(tmp_path: Path) -> None:
             site = replace(site, at=on_day(day))
             found = await scan_async(site)
         shelf.connection.close()
-        write_run(found.result, found.previous, site)
+        write_run(found.result, found.news, site)
         place = Workplace(folder, {"HOME": str(folder)})
         asked = ("diff", "redis:6.2@2026-05-02", "redis:6.2", "--format", "json")
         told = (await place.run(*asked)).json

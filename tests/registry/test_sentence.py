@@ -63,7 +63,7 @@ async def test_the_sentence(tmp_path: Path) -> None:
                 site = replace(site, at=at)
                 found = await scan_async(site)
             shelf.connection.close()
-            write_run(found.result, found.previous, site)
+            write_run(found.result, found.news, site)
             await deliver(site.database, receivers_of(site), SystemClock(), asyncio.Event())
     assert _finding(found), "the finding itself"
     place = Workplace(folder, {"HOME": str(folder)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,12 @@ async def night(place: Workplace, number: int, hours: int = 0) -> ScanResult:
 def told(place: Workplace, at: datetime) -> list[dict[str, Any]]:
     """The messages that wait to be sent, taken out of the outbox."""
     with Ledger.open(place.folder / "tagwatch.db") as ledger:
-        messages = ledger.outbox.due(at)
+        outbox = ledger.outbox_of(os.path.realpath(place.folder / "tagwatch.yaml"))
+        messages = outbox.due(at, {"slack"})
         for message in messages:
-            assert ledger.outbox.claim(message.id, at)
-            ledger.outbox.sent(message.id, at)
+            claimed = outbox.claim(message.id, at)
+            assert claimed is not None
+            outbox.sent(claimed, at)
     return [json.loads(message.payload) for message in messages]
 
 
@@ -163,8 +166,8 @@ async def test_one_repository_of_many(tmp_path: Path) -> None:
         f"{HOST} refuses (401), for 2 nights now: 4 of 12 repositories, "
         "20 images judged from memory"
     )
-    assert more.result.since(found.result).fixed == (), "the repository is not read yet"
-    assert back.result.since(more.result).fixed == (several,)
+    assert more.news.since.fixed == (), "the repository is not read yet"
+    assert back.news.since.fixed == (several,)
 
 
 async def test_what_nobody_asked_is_no_night_of_an_outage(tmp_path: Path) -> None:
@@ -189,7 +192,7 @@ async def test_what_nobody_asked_is_no_night_of_an_outage(tmp_path: Path) -> Non
     assert left.severity is Severity.WARNING
     assert [one.reason for one in stopped.result.coverage.reasons] == [Reason.STOPPED]
     assert "(the run was stopped before it asked for them)" in coverage_sentence(stopped.result)
-    assert stopped.result.since(down.result).fixed == ()
+    assert stopped.news.since.fixed == ()
     assert (told_down.evidence["nights"], told_again.evidence["nights"]) == ("1", "2")
     assert told_down.fingerprint == told_again.fingerprint
 

@@ -10,6 +10,7 @@ import pytest
 
 from tagwatch import AuditResult, open_site
 from tagwatch.api import scan_async
+from tagwatch.audit.verdict.news import differences
 from tests.registry.doubles.hub import HubDouble
 from tests.registry.doubles.quay import QuayDouble
 from tests.registry.doubles.warehouse import Double, Pushed
@@ -78,7 +79,7 @@ async def test_a_list_that_vanishes_is_believed_on_the_second_night(
             assert failure.code == "vanished"
             assert "lost 20 of 20 tags at once: doubted until the next night" in failure.message
             assert not doubted.complete
-            assert doubted.since(first).fixed == ()
+            assert differences(first.findings, doubted).fixed == ()
         serve(double, everything)
         again = await night(place, at + 2 * HOUR)
         assert (again.failures, deleted(again), again.changes) == ((), set(), ())

@@ -52,7 +52,7 @@ class RepositoryChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Since:
-    """The differences from an earlier result. Findings are matched by fingerprint."""
+    """The differences from what stood before. Findings are matched by fingerprint."""
 
     new: tuple[Finding, ...]
     worse: tuple[Finding, ...]
@@ -80,7 +80,9 @@ class AuditResult:
     remarks: tuple[Remark, ...] = ()
     """They leave the result complete."""
     gone: tuple[Gone, ...] = ()
-    """The tags that this run found to be deleted."""
+    """The tags that were found to be deleted."""
+    explained: tuple[RepositoryChange, ...] = ()
+    """Moves that an earlier run told of without a verdict, and that have one now."""
     coverage: Coverage = field(default_factory=Coverage)
     readings: Mapping[str, Reading] = field(default_factory=dict)
     """How each image that this run did not read is known, by evidence key."""
@@ -95,60 +97,6 @@ class AuditResult:
     policy_name: str = ""
     policy_digest: str = ""
     facts_from: str = ""
-
-    def since(self, previous: AuditResult | None) -> Since:
-        """Return what is new, worse, fixed and the same against `previous` (None: all is new)."""
-        before = {finding.fingerprint: finding for finding in previous.findings} if previous else {}
-        now = {finding.fingerprint for finding in self.findings}
-        new: list[Finding] = []
-        worse: list[Finding] = []
-        same: list[Finding] = []
-        for finding in self.findings:
-            old = before.get(finding.fingerprint)
-            if old is None:
-                new.append(finding)
-            elif finding.severity.rank > old.severity.rank:
-                worse.append(finding)
-            else:
-                same.append(finding)
-        gone = (old for key, old in before.items() if key not in now)
-        unread = self._unread()
-        fixed = tuple(
-            old
-            for old in gone
-            if (
-                not self._still_stands(old)
-                if is_outage(old)
-                else not {_repository(old), old.location.path} & unread
-            )
-        )
-        return Since(new=tuple(new), worse=tuple(worse), fixed=fixed, same=tuple(same))
-
-    def _unread(self) -> set[object]:
-        """Return the repositories and paths that were not read: nothing there counts as fixed."""
-        told = {_repository(one) for one in self.findings if one.rule == UNCHECKED}
-        failed = {failure.repository for failure in self.failures}
-        paths = {problem.location.path for problem in self.problems if not problem.skipped}
-        found: set[object] = {*told, *failed, *paths}
-        return found - {None}
-
-    def _still_stands(self, outage: Finding) -> bool:
-        """Return True where this run cannot say that an earlier outage is over.
-
-        Another finding tells of it now (one of the whole registry in place of one of a repository),
-        or nobody asked.
-        """
-        repository, host = outage.evidence.get("repository"), outage.evidence["registry"]
-        if repository is not None:
-            return any(one.repository.name == repository for one in self.failures)
-        told = any(
-            one.evidence["registry"] == host and "repository" not in one.evidence
-            for one in self.findings
-            if is_outage(one)
-        )
-        return told or any(
-            one.code == "stopped" and one.repository.registry == host for one in self.failures
-        )
 
     def counts(self) -> dict[Severity, int]:
         """Return how many findings there are of each severity; every severity is a key.
@@ -190,10 +138,6 @@ def is_outage(finding: Finding) -> bool:
     Its `evidence` names the `registry`; and the `repository`, where only that one is meant.
     """
     return finding.rule == UNCHECKED and "registry" in finding.evidence
-
-
-def _repository(finding: Finding) -> Repository | None:
-    return finding.reference.repository if finding.reference is not None else None
 
 
 def with_fix_lines(result: AuditResult, files: Mapping[str, bytes]) -> AuditResult:

@@ -44,7 +44,7 @@ suffix = ".html"
 
 def render(result: AuditResult, context: PublishContext) -> str:
     """See `Publisher.render`: the page of this run."""
-    since = context.since(result)
+    since = context.since
     return _environment().get_template("run.html.j2").render(
         result=result,
         context=context,
@@ -66,7 +66,7 @@ def render_index(result: AuditResult, context: PublishContext, pages: Mapping[st
         result=result,
         context=context,
         verdict=verdict_sentence(result),
-        changed=since_sentence(context.since(result), tags_moved(result)),
+        changed=since_sentence(context.since, tags_moved(result)),
         coverage=coverage_sentence(result),
         summary=RunSummary.of(result),
         trend=trend_of(context.runs),

@@ -78,7 +78,7 @@ class Tasks:
         self._together = together
         self._context = context
         self._anchors = anchors
-        self.since = since = context.since(result)
+        self.since = since = context.since
         self._states = {finding.fingerprint: "new" for finding in since.new} if since else {}
         self._states |= {one.fingerprint: "worse" for one in since.worse} if since else {}
         self.keys = sorted(together, key=lambda key: -worst_of(together[key]))

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.verdict.news import News
 from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Repository
 from tagwatch.publish.movement import Movement, movements
 from tagwatch.publish.notify.interface import AlertContext
 from tagwatch.publish.wording import (
+    change_severity,
     change_step,
     count,
     coverage_sentence,
@@ -82,6 +84,7 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
         Group(title="To look at", lines=_lines(_of(Severity.WARNING, (*new, *worse)))),
         Group(title="To know", lines=_lines(_of(Severity.NOTE, (*new, *worse)))),
         Group(title="Tags that moved", lines=_moves(moved, (*new, *worse))),
+        Group(title="Explained since", lines=_explained(result, least)),
         Group(title="Still there", lines=_lines(still)),
         Group(title="Fixed", lines=_lines(fixed, mark="fixed")),
     )
@@ -118,24 +121,14 @@ def _headline(moved: Iterable[Movement], gone: int, newer: int, still: tuple[Fin
     return ", ".join(part for part in parts if part)
 
 
-def newer_versions(result: AuditResult, previous: AuditResult | None) -> tuple[Finding, ...]:
-    """Return the findings that name another newer version than they did in the result before.
+def newer_versions(news: News) -> tuple[Finding, ...]:
+    """Return the findings that name another newer version than they did in the run before.
 
-    None of the first result: all that it found is new.
+    None of the first run: all that it found is new.
     """
-    if previous is None:
+    if news.is_first:
         return ()
-    before = {
-        finding.fingerprint: finding.evidence.get("newer")
-        for finding in previous.findings
-        if finding.rule == _BEHIND
-    }
-    return tuple(
-        finding
-        for finding in result.findings
-        if finding.rule == _BEHIND
-        and before.get(finding.fingerprint) != finding.evidence.get("newer")
-    )
+    return tuple(one for one in (*news.since.new, *news.reworded) if one.rule == _BEHIND)
 
 
 def reminders(
@@ -168,16 +161,21 @@ def alert_key(
     since: Since,
     before: datetime | None,
     still: Iterable[Finding] = (),
+    project: str = "",
 ) -> str:
     """Return a name for this change of state and receiver: equal where a run is made again.
 
     `before`: when the earlier result was made, so that what comes back later is told again.
     `still`: what the receiver is reminded of.
     """
-    parts = [receiver, stamp(before) or "first"]
+    parts = [receiver, stamp(before) or "first", project]
     parts += sorted(f"new {finding.fingerprint}" for finding in since.new)
     parts += sorted(f"worse {finding.fingerprint}" for finding in since.worse)
     parts += sorted(f"fixed {finding.fingerprint}" for finding in since.fixed)
+    parts += sorted(
+        f"explained {one.repository.name}:{one.change.tag} {one.change.after}"
+        for one in result.explained
+    )
     parts += sorted(
         f"moved {moved.repository.name}:{moved.change.tag} {moved.change.after}"
         for moved in result.changes
@@ -272,6 +270,22 @@ def _moves(moved: Iterable[Movement], findings: tuple[Finding, ...]) -> tuple[Li
         )
         for one in moved
         if one.name not in told
+    )
+
+
+def _explained(result: AuditResult, least: int) -> tuple[Line, ...]:
+    """Moves that an earlier message told without their verdict."""
+    return tuple(
+        Line(
+            mark=change_severity(one.change).value,
+            name=one_line(f"{one.repository}:{one.change.tag}"),
+            message=one_line(
+                f"{one.change.verdict.value} {change_step(one.change)}: {one.change.reason}",
+                _MESSAGE_LIMIT,
+            ),
+        )
+        for one in result.explained
+        if change_severity(one.change).rank >= least
     )
 
 

@@ -21,7 +21,7 @@ from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.registry import application
 from tagwatch.value import dataclass, replace
 from tagwatch.walk.deliver import write_run
-from tagwatch.walk.site import Site, open_site
+from tagwatch.walk.site import Site, open_site, project_of
 
 __all__ = ["Show", "play", "serving"]
 
@@ -80,7 +80,7 @@ async def play(folder: Path, knowledge: Knowledge) -> Show:
 async def _night(site: Site, at: datetime) -> ScanResult:
     site = replace(site, at=at)
     done = await scan_async(site)
-    write_run(done.result, done.previous, site)
+    write_run(done.result, done.news, site)
     return done
 
 
@@ -115,6 +115,6 @@ def _copy(raw: bytes, path: Path) -> None:
 
 def _message(site: Site) -> Mapping[str, Any] | None:
     with Reader.open(site.database) as ledger:
-        waiting = ledger.messages(MessageState.PENDING)
+        waiting = ledger.messages(MessageState.PENDING, project=project_of(site))
     payload: Mapping[str, Any] | None = json.loads(waiting[-1].payload) if waiting else None
     return payload

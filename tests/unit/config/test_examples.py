@@ -76,11 +76,11 @@ def test_the_examples_show_every_key() -> None:
     shown = yaml.safe_load((CONFIG / "policy.yaml").read_text(encoding="utf-8"))
     assert set(shown) == {*PolicyForm.__struct_fields__} - {"extends"}
     shown = yaml.safe_load((CONFIG / "tagwatch.yaml").read_text(encoding="utf-8"))
-    assert set(shown) == {*SettingsForm.__struct_fields__} - {"facts", "knowledge"}
-    assert {"# facts", "# knowledge"} <= {
+    assert set(shown) == {*SettingsForm.__struct_fields__} - {"facts", "knowledge", "project"}
+    assert {"# facts", "# knowledge", "# project"} <= {
         line.partition(":")[0]
         for line in (CONFIG / "tagwatch.yaml").read_text("utf-8").splitlines()
-    }  # of files that are not there: they would stop every command
+    }  # files that are not there, and a name that nobody should copy
 
 
 def test_every_rule_is_in_the_schema() -> None:

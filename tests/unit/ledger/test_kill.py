@@ -34,7 +34,8 @@ from tagwatch.ledger.write import Ledger
 
 path, first = Path(sys.argv[1]), int(sys.argv[2])
 with Ledger.open(path) as ledger, open(sys.argv[3], "a", encoding="utf-8") as channel:
-    run = ledger.begin_run("scan", datetime(2026, 1, 1, tzinfo=UTC))
+    began = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=first)
+    run = ledger.begin_run("scan", began)
     for number in range(first, first + 5000):
         at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
         raw = b"manifest %d" % number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope, TagObservation
 from tagwatch.ledger.maintenance import back_up, check
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.record import Alert, Forgotten, Stored
+from tagwatch.ledger.record import Alert, Forgotten, Stored, Telling
 from tagwatch.ledger.write import Ledger
 
 AT = datetime(2026, 1, 1, 2, tzinfo=UTC)
@@ -65,7 +66,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         ]:
             run = opened.begin_run("scan", AT + day * DAY)
             opened.add(run, snapshot(day, tags, *documents))
-            opened.finish_run(run, AuditResult(at=AT + day * DAY))
+            told = Telling(facts=opened.facts(""), up_to=opened.newest_fact())
+            opened.finish_run(run, AuditResult(at=AT + day * DAY), telling=told)
         resolution = Resolution(input="redis", status=Status.RESOLVED, digest=PINNED[-1].digest)
         opened.put_evidence([Evidence(key="pin", at=AT + 300 * DAY, resolution=resolution)])
         yield opened
@@ -151,7 +153,7 @@ def test_a_backup_is_whole_while_the_ledger_is_written(ledger: Ledger, tmp_path:
     copy = tmp_path / "backup.db"
     copy.write_bytes(b"yesterday's")
     with Ledger.open(ledger.path) as other:
-        run = other.begin_run("scan", AT)
+        run = other.begin_run("scan", AT + 400 * DAY)
         back_up(ledger.path, copy)
         other.add(run, snapshot(400, {"7": OLD[-1].digest}))
     with Ledger.open(copy) as reader:
@@ -225,10 +227,12 @@ def test_a_backup_that_cannot_be_written_says_so(ledger: Ledger, tmp_path: Path)
 
 
 def test_packing_gives_the_space_back(ledger: Ledger) -> None:
-    run = ledger.begin_run("scan", AT)
+    run = ledger.begin_run("scan", AT + 400 * DAY)
     many = {f"t{number}": digest_of(str(number).encode()) for number in range(5000)}
     ledger.add(run, snapshot(400, many))
     ledger.add(run, snapshot(401, {"7": NEW[-1].digest}))
+    told = Telling(facts=ledger.facts(""), up_to=ledger.newest_fact())
+    ledger.finish_run(run, AuditResult(at=AT + 401 * DAY), telling=told)
     ledger.compact()
     before = ledger.path.stat().st_size
     ledger.forget(AT + 900 * DAY, history=DAY)
@@ -262,3 +266,35 @@ def test_checking_finds_what_is_wrong(ledger: Ledger, damage: str, sentence: str
         connection.execute(damage)
     connection.close()
     assert any(sentence in problem for problem in check(ledger.path))
+
+
+def test_a_finding_that_stands_twice_is_told(ledger: Ledger) -> None:
+    with closing(sqlite3.connect(ledger.path)) as other:
+        for run in (1, 2):
+            other.execute(
+                "INSERT INTO standing (project, fingerprint, from_run, rule, severity, path, body) "
+                "VALUES ('lost', 'f', ?, 'user-root', 'note', 'Dockerfile', x'')",
+                (run,),
+            )
+        other.commit()
+    assert check(ledger.path) == (
+        "a finding stands twice: lost, f",
+        "a project has findings and is not known: lost",
+    )
+
+
+def test_what_was_not_told_yet_and_a_scan_at_work_are_not_forgotten(ledger: Ledger) -> None:
+    late = AT + 400 * DAY
+    run = ledger.begin_run("scan", late)
+    ledger.add(run, snapshot(400, {"7": OLD[-1].digest, "6": OLD[-1].digest}))
+    ledger.add(run, snapshot(401, {"7": OLD[-1].digest}))
+    untold = ledger.facts("")
+    assert len(untold) == 2, "one tag moved, and one that had come back went"
+    ledger.forget(AT + 9000 * DAY, history=DAY, runs=DAY)
+    assert ledger.facts("") == untold
+    told = Telling(facts=untold, up_to=ledger.newest_fact())
+    ledger.finish_run(run, AuditResult(at=late), telling=told)
+    assert ledger.facts("") == ()
+    ledger.forget(AT + 9000 * DAY, history=DAY, runs=DAY)
+    assert [item.tag for item in ledger.intervals(REDIS)] == ["7"]
+    assert check(ledger.path) == ()

@@ -210,7 +210,19 @@ def path(tmp_path: Path) -> Path:
         connection.execute("DROP TABLE address_key")
         for column in ("receiver", "headline", "mentioned_in", "address"):
             connection.execute(f"ALTER TABLE outbox DROP COLUMN {column}")
-        later = "('v6_diffs', 'v7_names', 'v8_unread', 'v9_receivers')"
+        for table in ("project", "fact", "standing", "event"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DROP INDEX move_unexplained")
+        for table, column in (
+            ("run", "project"),
+            ("run", "scope"),
+            ("run", "before_id"),
+            ("outbox", "project"),
+        ):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute("CREATE TABLE finding (fingerprint TEXT PRIMARY KEY)")
+        names = ("v6_diffs", "v7_names", "v8_unread", "v9_receivers", "v10_telling")
+        later = str(names)
         connection.execute(f"DELETE FROM _sqlite_migrations WHERE name IN {later}")
         connection.execute("PRAGMA user_version = 5")
         connection.commit()

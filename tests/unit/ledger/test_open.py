@@ -7,7 +7,8 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,7 @@ def test_an_older_ledger_is_upgraded_with_all_it_holds(path: Path) -> None:
         assert reader.base_builds() == ()
     with Ledger.open(path) as ledger:
         assert check(ledger.path) == ()
-        assert ledger.begin_run("scan", AT) == 3
+        assert ledger.begin_run("scan", AT + timedelta(days=30)) == 3
 
 
 @pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
@@ -148,6 +149,73 @@ def test_a_ledger_of_every_earlier_schema_is_upgraded(path: Path, version: int) 
         assert check(ledger.path) == ()
         (stored,) = ledger._connection.execute("PRAGMA user_version").fetchone()
         assert stored == SCHEMA_VERSION
+
+
+UPGRADE_AND_DIE = """
+import os, sqlite3, sys
+from functools import partial
+from pathlib import Path
+
+count = 0
+
+class Counted(sqlite3.Connection):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.set_trace_callback(self.trace)
+
+    def trace(self, statement):
+        global count
+        count += 1
+        if count == int(sys.argv[2]):
+            os._exit(9)
+
+sqlite3.connect = partial(sqlite3.connect, factory=Counted)
+from tagwatch.ledger.write import Ledger
+Ledger.open(Path(sys.argv[1])).close()
+"""
+
+
+@pytest.mark.parametrize("statement", [12, 40, 60, 75])
+def test_an_upgrade_that_is_killed_leaves_the_old_ledger(path: Path, statement: int) -> None:
+    path.parent.mkdir()
+    script = (DATA / "ledger" / "v5.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+    command = [sys.executable, "-c", UPGRADE_AND_DIE, str(path), str(statement)]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 9
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (5,)
+    with Ledger.open(path) as ledger:
+        assert check(ledger.path) == ()
+        assert ledger.last_result() is not None
+
+
+def test_the_first_project_that_scans_gets_what_an_older_ledger_holds(path: Path) -> None:
+    """The findings that stood, the runs, the messages, and the moves that nobody told."""
+    path.parent.mkdir()
+    script = (DATA / "ledger" / "v5.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+    with Ledger.open(path) as ledger:
+        last = ledger.last_result()
+        assert last is not None
+        assert last.findings
+        (move,) = ledger.unexplained_moves()
+        later = AT + timedelta(days=9000)
+        first = ledger.begin_run("scan", later, project="first")
+        assert {one.fingerprint for one in ledger.stood("first")} == {
+            one.fingerprint for one in last.findings
+        }
+        assert [fact.happened for fact in ledger.facts("first")] == [move]
+        assert {run.project for run in ledger.runs(99)} == {"first"}
+        assert ledger.messages(project="first")
+        assert not ledger.messages()
+        second = ledger.begin_run("scan", later, project="second")
+        assert (ledger.stood("second"), ledger.facts("second")) == ((), ())
+        again = replace(last, at=later)
+        news = ledger.news(first, again)
+        assert (news.since.new, news.since.fixed, news.is_first) == ((), (), False)
+        assert ledger.news(second, again).is_first
 
 
 def test_two_openers_of_a_new_ledger_both_get_it(path: Path) -> None:

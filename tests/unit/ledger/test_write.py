@@ -26,7 +26,6 @@ from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.platform import LINUX_AMD64
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope, TagObservation
-from tagwatch.ledger.codec import micros
 from tagwatch.ledger.maintenance import check
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Move, Run
@@ -127,22 +126,23 @@ def test_the_evidence_of_an_answer_comes_back_with_it(ledger: Ledger) -> None:
     assert ledger.previous_result(fourth) == replace(whole, targets=(), evidence={})
 
 
-def finding_rows(ledger: Ledger) -> list[tuple[str, int, int]]:
-    """The table as people read it with SQL: nothing of ours does."""
+def finding_rows(ledger: Ledger) -> list[tuple[str, int, int | None]]:
+    """What stood from which run to which, as people read it with SQL."""
     with closing(sqlite3.connect(ledger.path)) as other:
         return other.execute(
-            "SELECT fingerprint, first_seen, last_seen FROM finding ORDER BY fingerprint"
+            "SELECT fingerprint, from_run, to_run FROM standing ORDER BY fingerprint, from_run"
         ).fetchall()
 
 
-def test_findings_keep_the_day_they_were_first_seen(ledger: Ledger) -> None:
-    for day, names in enumerate([("a",), ("a", "b"), ("b",)]):
-        run = ledger.begin_run("scan", AT + day * DAY)
-        ledger.finish_run(run, result(AT + day * DAY, *names))
-    assert finding_rows(ledger) == [
-        ("a", micros(AT), micros(AT + DAY)),
-        ("b", micros(AT + DAY), micros(AT + 2 * DAY)),
-    ]
+def test_a_finding_stands_from_the_run_that_found_it_to_the_one_that_did_not(
+    ledger: Ledger,
+) -> None:
+    runs = []
+    for day, names in enumerate([("a",), ("a", "b"), ("a", "b"), ("b",)]):
+        runs.append(ledger.begin_run("scan", AT + day * DAY))
+        ledger.finish_run(runs[-1], result(AT + day * DAY, *names))
+    assert finding_rows(ledger) == [("a", runs[0], runs[3]), ("b", runs[1], None)]
+    assert [finding.fingerprint for finding in ledger.stood("")] == ["b"]
 
 
 def test_a_run_that_never_began_cannot_finish(ledger: Ledger) -> None:

@@ -15,6 +15,7 @@ from slack_sdk.models.blocks import Block
 
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.verdict.news import differences, news_of
 from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.errors import NotifyError
 from tagwatch.image.digest import digest_of
@@ -40,7 +41,7 @@ NOTHING = Since(new=(), worse=(), fixed=(), same=())
 
 
 def since() -> Since:
-    return sample().since(sample_previous())
+    return differences(sample_previous().findings, sample())
 
 
 def built(result: AuditResult, changed: Since, context: AlertContext = CONTEXT) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def test_silence_where_nothing_changed(notifier: Any) -> None:
 
 def test_same_findings_night_after_night_are_silent() -> None:
     quiet = replace(sample(), changes=())
-    assert SLACK.build(quiet, quiet.since(quiet), CONTEXT) is None
+    assert SLACK.build(quiet, differences(quiet.findings, quiet), CONTEXT) is None
 
 
 @pytest.mark.parametrize(
@@ -269,7 +270,7 @@ def test_addresses_that_are_taken(url: str) -> None:
 
 def behind(newer: str) -> Finding:
     found = next(one for one in sample().findings if one.rule == "base-behind")
-    return replace(found, severity=Severity.NOTE, evidence={"newer": newer})
+    return replace(found, severity=Severity.NOTE, message=f"{newer} is the newest")
 
 
 def gone(*tags: str) -> tuple[Gone, ...]:
@@ -299,20 +300,21 @@ def test_gone_tags_stand_in_a_message_and_start_one_only_for_notes() -> None:
 
 def test_newer_versions_are_those_that_the_run_before_did_not_name() -> None:
     before = AuditResult(at=AT, findings=(behind("7.4.10"),))
-    assert newer_versions(before, None) == (), "of the first run all is new"
-    assert newer_versions(before, before) == ()
+    first = news_of(before, (), before=None)
+    assert newer_versions(first) == (), "of the first run all is new"
+    assert newer_versions(news_of(before, before.findings, before=AT)) == ()
     now = replace(before, findings=(behind("7.4.11"),))
-    newer = newer_versions(now, before)
+    news = news_of(now, before.findings, before=AT)
+    newer, since = newer_versions(news), news.since
     assert newer == now.findings
-    since = now.since(before)
     assert since.new == ()
     told = alert_of(now, since, replace(CONTEXT, newer=newer))
     assert list(lines_of(told)) == ["Newer versions"]
     assert (
         alert_of(now, since, replace(CONTEXT, newer=newer, min_severity=Severity.WARNING)) is None
     )
-    first = Since(new=now.findings, worse=(), fixed=(), same=())
-    assert list(lines_of(alert_of(now, first, replace(CONTEXT, newer=newer)))) == ["To know"]
+    new = Since(new=now.findings, worse=(), fixed=(), same=())
+    assert list(lines_of(alert_of(now, new, replace(CONTEXT, newer=newer)))) == ["To know"]
 
 
 def test_a_reminder_comes_each_time_that_its_age_is_reached() -> None:
@@ -363,3 +365,17 @@ def test_remarks_fit_and_are_no_format() -> None:
     assert mail.remark({"title": "t", "body": "b"}, ["one"]) == {"title": "t", "body": "b\none"}
     hook = WebhookNotifier(url="https://x.example/")
     assert hook.remark({"headline": "h"}, ["one"]) == {"headline": "h", "remarks": ["one"]}
+
+
+def test_a_verdict_that_came_late_is_told_in_a_group_of_its_own() -> None:
+    quiet = replace(sample(), changes=(), gone=())
+    late = replace(quiet, explained=sample().changes[:1])
+    alert = alert_of(late, NOTHING, CONTEXT)
+    assert alert is not None
+    assert [group.title for group in alert.groups] == ["Explained since"]
+    (line,) = alert.groups[0].lines
+    assert line.name.endswith(f":{sample().changes[0].change.tag}")
+    assert alert_key("slack", late, NOTHING, None) != alert_key("slack", quiet, NOTHING, None)
+    assert alert_key("slack", late, NOTHING, None, (), "a") != alert_key(
+        "slack", late, NOTHING, None
+    )

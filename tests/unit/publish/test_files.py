@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.errors import ConfigError, InputError
+from tagwatch.errors import ConfigError, InputError, OutputError
 from tagwatch.family import PUBLISHERS
 from tagwatch.publish.files import write_atomically, write_reports
 from tagwatch.publish.interface import publisher
@@ -107,7 +107,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(
 
 def test_a_directory_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
-    with pytest.raises(InputError, match="cannot be written") as refused:
+    with pytest.raises(OutputError, match="cannot be written") as refused:
         write_reports(tmp_path / "file", sample(), sample_context(), ["json"])
     assert refused.value.hint
 

@@ -24,7 +24,7 @@ from tagwatch.publish.html.trend import trend_of
 from tagwatch.publish.html.view import run_view
 from tests.publish_hostile import hostile
 from tests.publish_images import CHANGES, EVIDENCE, digest
-from tests.publish_sample import AT, found, sample, sample_context
+from tests.publish_sample import AT, found, sample, sample_context, told_since
 
 VOID = {"meta", "path", "rect", "circle", "polyline", "br", "img", "input", "link"}
 
@@ -184,7 +184,7 @@ def test_equal_input_gives_equal_bytes_whatever_the_order_of_mappings() -> None:
 
 def test_pages_of_nothing_and_of_a_first_run() -> None:
     empty = AuditResult(at=AT)
-    context = replace(sample_context(), previous=None, runs=())
+    context = replace(sample_context(), news=None, runs=())
     read = Page(page.render(empty, context))
     assert "No image is named here" in read.text
     assert "There is no earlier run to compare with" in read.text
@@ -279,7 +279,7 @@ def test_what_is_new_is_told_however_many_findings_are_worse() -> None:
         kept, rule="ignore-expired", message="an ignore has ended", fingerprint="i" * 64
     )
     now = replace(result, findings=(*result.findings, note, ignore))
-    text = page.render(now, replace(sample_context(), previous=result))
+    text = page.render(now, replace(sample_context(), news=told_since(now, result)))
     changed = text.partition('<h2 id="changed">')[2].partition("</section>")[0]
     assert "ends soon" in changed
     assert "Nothing changed" not in changed
@@ -292,8 +292,8 @@ def test_no_more_than_a_thousand_new_and_fixed_findings() -> None:
     result = replace(big(1_300), changes=())
     none = replace(result, findings=())
     context = sample_context()
-    new = page.render(result, replace(context, previous=none))
-    fixed = page.render(none, replace(context, previous=result))
+    new = page.render(result, replace(context, news=told_since(result, none)))
+    fixed = page.render(none, replace(context, news=told_since(none, result)))
     for text in (new, fixed):
         assert "300 more findings: new, worse or fixed" in text
         assert len(text.encode()) < 4_500_000
@@ -302,7 +302,7 @@ def test_no_more_than_a_thousand_new_and_fixed_findings() -> None:
 def test_tags_that_are_gone_are_a_change_and_are_named() -> None:
     gone = Gone(repository=sample().targets[0].reference.repository, tag="6.1", digest=digest("g"))  # type: ignore[union-attr]  # it has one
     quiet = replace(sample(), changes=(), remarks=(), gone=(gone,))
-    text = page.render(quiet, replace(sample_context(), previous=replace(quiet, gone=())))
+    text = page.render(quiet, replace(sample_context(), news=told_since(quiet, quiet)))
     assert "Nothing changed" not in text
     assert "1 tag gone" in text
     assert "1 tag is there no more: 6.1" in text

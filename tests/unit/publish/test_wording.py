@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tagwatch.audit.model.coverage import Coverage, Reason, Remembered
 from tagwatch.audit.model.evidence import Basis, Evidence, Resolution, Status
 from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.verdict.news import differences
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failure
@@ -90,11 +91,17 @@ def test_nothing_reads_as_clean_that_was_not_read(
 
 def test_comparison_in_numbers() -> None:
     tonight, before = sample(), sample_previous()
-    assert since_sentence(tonight.since(before), "4 tags moved") == "6 new, 1 fixed, 4 tags moved"
-    assert since_sentence(before.since(before), "") == "nothing changed"
+    assert (
+        since_sentence(differences(before.findings, tonight), "4 tags moved")
+        == "6 new, 1 fixed, 4 tags moved"
+    )
+    assert since_sentence(differences(before.findings, before), "") == "nothing changed"
     worse = replace(before.findings[1], severity=Severity.ERROR)
     changed = replace(before, findings=(before.findings[0], worse, *before.findings[2:]))
-    assert since_sentence(changed.since(before), "1 tag moved") == "1 worse, 1 tag moved"
+    assert (
+        since_sentence(differences(before.findings, changed), "1 tag moved")
+        == "1 worse, 1 tag moved"
+    )
     assert "first run" in since_sentence(None, "")
 
 

@@ -17,7 +17,7 @@ from tagwatch.ledger.outbox import MessageState
 from tagwatch.ledger.record import Alert
 from tagwatch.ledger.write import Ledger
 from tagwatch.service.deliveries import run_deliveries
-from tagwatch.walk.site import Site, open_site
+from tagwatch.walk.site import Site, open_site, project_of
 
 START = datetime(2026, 11, 29, 2, tzinfo=UTC)
 
@@ -74,13 +74,15 @@ async def test_a_message_goes_out_when_its_receiver_wants_it(tmp_path: Path) -> 
     async with answering("429 100", "200") as (url, posted):
         site = site_at(tmp_path, url)
         with Ledger.open(site.database) as ledger:
-            ledger.outbox.put(Alert(dedup_key="one", channel="webhook", payload="{}"), START)
+            ledger.outbox_of(project_of(site)).put(
+                Alert(dedup_key="one", channel="webhook", payload="{}"), START
+            )
         clock = Clock(end=START + timedelta(minutes=5))
         await run_deliveries(lambda: site, asyncio.Event(), clock=clock)
         assert len(posted) == 2
         assert set(clock.slept) == {30.0}
         with Ledger.open(site.database) as ledger:
-            (message,) = ledger.messages()
+            (message,) = ledger.messages(project=project_of(site))
         assert (message.state, message.tries) == (MessageState.SENT, 2)
         assert message.settled_at == START + timedelta(seconds=120)
 
@@ -94,7 +96,9 @@ async def test_it_lives_through_a_ledger_that_does_not_and_reads_settings_anew(
         broken = replace(site, database=tmp_path / "broken.db")
         broken.database.write_bytes(b"this is no ledger, and longer than a header is" * 30)
         with Ledger.open(site.database) as ledger:
-            ledger.outbox.put(Alert(dedup_key="one", channel="webhook", payload="{}"), START)
+            ledger.outbox_of(project_of(site)).put(
+                Alert(dedup_key="one", channel="webhook", payload="{}"), START
+            )
         sites = [replace(site, database=tmp_path / "none.db"), broken, broken, site]
         mended = replace(site, environment={"HOOK": url})
         clock = Clock(end=START + timedelta(minutes=5))

@@ -1,0 +1,193 @@
+"""What is news: the findings of a run against those that stood before it.
+
+What was not read neither goes nor comes: a finding of a repository or file that this run could not
+read stands as it did, and is told as fixed by the run that can read its place again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
+
+from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.verdict.result import (
+    UNCHECKED,
+    AuditResult,
+    RepositoryChange,
+    Since,
+    is_outage,
+)
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Gone
+from tagwatch.value import dataclass
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = [
+    "News",
+    "RunScope",
+    "differences",
+    "in_scope",
+    "news_of",
+    "repository_of",
+]
+
+_CUT = "cut-off"
+"""The code of a listing that was cut short: what was known below its prefix is asked anyway."""
+
+RunScope = AbstractSet[Repository] | None
+"""The repositories that a run is about; None: all there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What one run tells, and no run before it did."""
+
+    before: datetime | None = None
+    """When the run began that the news are since; None: this is the first one."""
+    since: Since
+    """The findings that came, grew worse and went, and those that stand as they stood."""
+    changes: tuple[RepositoryChange, ...] = ()
+    """The tags that moved."""
+    gone: tuple[Gone, ...] = ()
+    """The tags that were deleted."""
+    explained: tuple[RepositoryChange, ...] = ()
+    """Moves that an earlier run told of without a verdict, and that have one now."""
+    reworded: tuple[Finding, ...] = ()
+    """Findings that stood before, and say something else now."""
+
+    @property
+    def is_first(self) -> bool:
+        """True where there is nothing to compare with yet."""
+        return self.before is None
+
+
+def news_of(
+    result: AuditResult,
+    standing: Iterable[Finding],
+    *,
+    before: datetime | None,
+    scope: RunScope = None,
+) -> News:
+    """Return what `result` has to tell where these findings stood before it."""
+    standing = tuple(standing)
+    said = {finding.fingerprint: finding.message for finding in standing}
+    since = differences(standing, result, scope=scope)
+    stayed = (*since.same, *since.worse)
+    return News(
+        before=before,
+        since=since,
+        reworded=tuple(one for one in stayed if one.message != said[one.fingerprint]),
+        changes=result.changes,
+        gone=result.gone,
+        explained=result.explained,
+    )
+
+
+def differences(
+    standing: Iterable[Finding], result: AuditResult, *, scope: RunScope = None
+) -> Since:
+    """Return what came, grew worse, went and stayed in the scope, matched by fingerprint."""
+    before = {finding.fingerprint: finding for finding in standing}
+    now = {finding.fingerprint for finding in result.findings}
+    new: list[Finding] = []
+    worse: list[Finding] = []
+    same: list[Finding] = []
+    for finding in result.findings:
+        old = before.get(finding.fingerprint)
+        is_told = in_scope(finding, scope)
+        if old is None:
+            if is_told:
+                new.append(finding)
+        elif is_told and finding.severity.rank > old.severity.rank:
+            worse.append(finding)
+        else:
+            same.append(finding)
+    unread = _unread(result)
+    gone = [old for key, old in before.items() if key not in now and in_scope(old, scope)]
+    fixed = [
+        old
+        for old in gone
+        if (
+            not _still_stands(old, result)
+            if is_outage(old)
+            else not {repository_of(old), old.location.path} & unread
+        )
+    ]
+    unlisted = _unlisted(fixed, result)
+    fixed = [old for old in fixed if old.fingerprint not in unlisted]
+    return Since(new=tuple(new), worse=tuple(worse), fixed=tuple(fixed), same=tuple(same))
+
+
+def in_scope(finding: Finding, scope: RunScope) -> bool:
+    """Return True where a run of this scope may speak of the finding.
+
+    A finding of no image belongs to the whole.
+    """
+    return scope is None or repository_of(finding) in scope
+
+
+def repository_of(finding: Finding) -> Repository | None:
+    """Return the repository that a finding is about; None where it is about a file or the run."""
+    return finding.reference.repository if finding.reference is not None else None
+
+
+def _unread(result: AuditResult) -> set[object]:
+    """Return the repositories and paths that were not read: nothing there counts as fixed."""
+    told = {repository_of(one) for one in result.findings if one.rule == UNCHECKED}
+    failed = {failure.repository for failure in result.failures}
+    paths = {problem.location.path for problem in result.problems if not problem.skipped}
+    found: set[object] = {*told, *failed, *paths}
+    return found - {None}
+
+
+def _still_stands(outage: Finding, result: AuditResult) -> bool:
+    """Return True where this run cannot say that an earlier outage is over.
+
+    Another finding tells of it now (one of the whole registry in place of one of a repository), or
+    nobody asked.
+    """
+    repository, host = outage.evidence.get("repository"), outage.evidence["registry"]
+    if repository is not None:
+        return any(one.repository.name == repository for one in result.failures)
+    told = any(
+        one.evidence["registry"] == host and "repository" not in one.evidence
+        for one in result.findings
+        if is_outage(one)
+    )
+    return told or any(
+        one.code == "stopped" and one.repository.registry == host for one in result.failures
+    )
+
+
+def _unlisted(gone: Iterable[Finding], result: AuditResult) -> frozenset[str]:
+    """Return the fingerprints of findings below a prefix whose listing failed.
+
+    Nobody asked for these repositories, except where a target of this run names one.
+    """
+    failed = [one.repository for one in result.failures if one.tag is None and one.code != _CUT]
+    below = [
+        finding
+        for finding in gone
+        if (home := repository_of(finding)) is not None
+        and any(_is_below(home, prefix) for prefix in failed)
+    ]
+    if not below:
+        return frozenset()
+    named = {
+        (target.reference.repository, target.location.path)
+        for target in result.targets
+        if target.reference is not None
+    }
+    return frozenset(
+        one.fingerprint for one in below if (repository_of(one), one.location.path) not in named
+    )
+
+
+def _is_below(repository: Repository, prefix: Repository) -> bool:
+    """Return True where the failure of a prefix, named as a repository, may be about this one."""
+    if repository.registry != prefix.registry:
+        return False
+    return prefix.path == "*" or repository.path.startswith(f"{prefix.path}/")

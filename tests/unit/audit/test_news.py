@@ -1,0 +1,53 @@
+"""What is news: in a scope, and below a prefix whose listing failed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tagwatch.audit.verdict.news import differences, news_of
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Failure
+from tests.audit_case import AT, audit, evidence, place, target
+
+LATEST = target("redis:latest")
+APP = target("ghcr.io/shop/api:latest", line=2)
+WATCHED = replace(target("ghcr.io/shop/web:latest"), location=place("tagwatch.yaml", line=7))
+EVERY = audit((LATEST, APP, WATCHED), tuple(map(evidence, (LATEST, APP, WATCHED)))).findings
+
+
+def texts(findings: tuple[object, ...]) -> set[str]:
+    return {one.text for one in findings}  # type: ignore[attr-defined]  # findings
+
+
+def test_nothing_outside_the_scope_comes_or_goes() -> None:
+    now = audit((LATEST,), (evidence(LATEST),))
+    api = frozenset({Repository.parse("ghcr.io/shop/api")})
+    assert texts(differences(EVERY, now, scope=api).fixed) == {"ghcr.io/shop/api:latest"}
+    assert texts(differences((), now, scope=api).new) == set()
+    assert texts(differences(EVERY, now).fixed) == {
+        "ghcr.io/shop/api:latest",
+        "ghcr.io/shop/web:latest",
+    }
+
+
+def test_what_a_failed_listing_of_a_prefix_left_out_stands() -> None:
+    """A file still names one repository below it, and was fixed there."""
+    fixed = target("ghcr.io/shop/api:1.0.0", line=2)
+    now = audit((LATEST, fixed), (seen(LATEST), seen(fixed, "1.0.0")))
+    for code, gone in (("unavailable", 1), ("cut-off", 2)):
+        failure = Failure(
+            repository=Repository(registry="ghcr.io", path="shop"), code=code, message="502"
+        )
+        found = differences(EVERY, replace(now, failures=(failure,)))
+        assert len(texts(found.fixed)) == gone, code
+    everywhere = Failure(
+        repository=Repository(registry="ghcr.io", path="*"), code="stopped", message="stopped"
+    )
+    found = differences(EVERY, replace(now, failures=(everywhere,)))
+    assert texts(found.fixed) == {"ghcr.io/shop/api:latest"}
+
+
+def test_the_first_news_are_since_nothing() -> None:
+    now = audit((LATEST,), (evidence(LATEST),))
+    assert news_of(now, (), before=None).is_first
+    assert not news_of(now, now.findings, before=AT).is_first
