@@ -71,7 +71,7 @@ FLOORS: dict[str, str] = {
         judge
     """,
     "config": """
-        document raw
+        cron document raw
         form policy_form strict
         policy_check schema settings
         read
@@ -127,8 +127,9 @@ FLOORS: dict[str, str] = {
         compare facts
     """,
     "service": """
-        demo metrics nightly schedule
-        web
+        aside child demo log nightly notice parent schedule
+        status webhook
+        metrics order reload watching web
         daemon
     """,
     "cli": """

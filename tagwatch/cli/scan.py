@@ -15,6 +15,7 @@ from tagwatch.cli.shell import answer, colored, note, open_site, progress_shown,
 
 if TYPE_CHECKING:
     from tagwatch.service.nightly import Night
+    from tagwatch.service.parent import Handed, Parent
     from tagwatch.walk.site import Site
 
 __all__ = ["command"]
@@ -30,6 +31,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-alerts", action="store_true", help="keep alerts in the outbox; send nothing"
     )
+    # how `serve` starts a scan: it ends when standard input does
+    parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 
 
 _BECAME = {
@@ -41,8 +44,9 @@ _BECAME = {
 
 def run(options: argparse.Namespace) -> int:
     """Scan, write the reports, send the alerts, print. The first SIGINT or SIGTERM stops it."""
-    site = open_site(options, configured=True)
-    night = asyncio.run(_night(site, send=not options.no_alerts))
+    parent = _parent() if options.with_parent else None
+    site = _handed_site(parent.handed) if parent else open_site(options, configured=True)
+    night = asyncio.run(_night(site, send=not options.no_alerts, parent=parent))
     if night.written.index is not None:
         note(f"tagwatch: report: {night.written.index}")
     for sent in night.sent:
@@ -57,7 +61,20 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
-async def _night(site: Site, *, send: bool) -> Night:
+def _parent() -> Parent:
+    from tagwatch.service.parent import Parent
+
+    return Parent()
+
+
+def _handed_site(handed: Handed) -> Site:
+    """The site of a configuration that was checked by the process which handed it over."""
+    from tagwatch.walk.site import at_configuration, open_checked
+
+    return at_configuration(open_checked(config=handed.path, plain=handed.plain)[0])
+
+
+async def _night(site: Site, *, send: bool, parent: Parent | None = None) -> Night:
     """The run, with signals: the first stops it in good order, the second at once."""
     from tagwatch.service.nightly import scan_and_publish
 
@@ -65,6 +82,9 @@ async def _night(site: Site, *, send: bool) -> Night:
     gc.freeze()
     gc.set_threshold(_YOUNG)
     stop = asyncio.Event()
+    if parent is not None:
+        running = asyncio.get_running_loop()
+        parent.watch(lambda: running.call_soon_threadsafe(stop.set))
     if sys.platform != "win32":
         loop = asyncio.get_running_loop()
 

@@ -296,6 +296,10 @@ class Reader:
         rows = self._rows(_RUNS + "ORDER BY id DESC LIMIT ?", (limit,))
         return tuple(run_of(row) for row in rows)
 
+    def messages_by_state(self) -> Mapping[str, int]:
+        """Return how many alerts the outbox holds in each state."""
+        return dict(self._rows("SELECT state, count(*) FROM outbox GROUP BY state ORDER BY state"))
+
     def result(self, run_id: int) -> AuditResult | None:
         """Return the run's answer; None where it did not finish or its result was forgotten."""
         return self._result("id = ?", (run_id,))
