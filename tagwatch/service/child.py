@@ -18,9 +18,10 @@ from tagwatch.value import dataclass
 
 __all__ = ["Ended", "end_of", "run_child", "scan_command"]
 
-_GRACE_SECONDS = 13.0
+GRACE_SECONDS = 13.0
 """How long a child may store what is under way; it ends by itself a second before."""
 _TERM_SECONDS = 2.0
+_LOOK_SECONDS = 0.2
 _LINE_BYTES = 4_000
 """Longer lines are cut."""
 _CHUNK = 64 * 1024
@@ -68,11 +69,13 @@ async def run_child(
     environment: Mapping[str, str],
     tell: Callable[[str], None],
     stop: asyncio.Event,
+    *,
+    grace: float = GRACE_SECONDS,
 ) -> Ended:
     """Run `command` to its end, hand it one line, and tell each line of its standard error.
 
-    After `stop` is set it has a few seconds to end by itself; then it is killed. It is ended, too,
-    where this coroutine is cancelled.
+    After `stop` is set it has `grace` seconds to end by itself; then it is killed. It is ended,
+    too, where this coroutine is cancelled.
     """
     loop = asyncio.get_running_loop()
     begun = loop.time()
@@ -88,14 +91,14 @@ async def run_child(
     assert process.stderr is not None
     last = _LastError(tell)
     relay = asyncio.create_task(_relay(process.stderr, last))
-    ended = asyncio.create_task(process.wait())
+    ended = asyncio.create_task(_exit_code(process))
     stopping = asyncio.create_task(stop.wait())
     try:
         process.stdin.write(handed + b"\n")  # not waited for: it may never read
         await asyncio.wait((ended, stopping), return_when=asyncio.FIRST_COMPLETED)
         stopped = not ended.done()
         if stopped:
-            await _end(process, ended)
+            await _end(process, ended, grace)
         # what it started itself may hold its standard error open for longer than it lives
         await asyncio.wait((relay,), timeout=_TERM_SECONDS)
         code = await ended
@@ -109,11 +112,22 @@ async def run_child(
     return Ended(code=code, seconds=loop.time() - begun, error=last.error, stopped=stopped)
 
 
-async def _end(process: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> None:
+async def _exit_code(process: asyncio.subprocess.Process) -> int:
+    """Wait for its end alone: `wait` also waits for whoever else holds its pipes (Python 3.11)."""
+    waiting = asyncio.create_task(process.wait())
+    try:
+        while process.returncode is None:
+            await asyncio.wait((waiting,), timeout=_LOOK_SECONDS)
+        return process.returncode
+    finally:
+        waiting.cancel()
+
+
+async def _end(process: asyncio.subprocess.Process, ended: asyncio.Task[int], grace: float) -> None:
     """End it: first by the end of its input, then by force."""
     assert process.stdin is not None
     process.stdin.close()
-    await asyncio.wait((ended,), timeout=_GRACE_SECONDS)
+    await asyncio.wait((ended,), timeout=grace)
     if not ended.done():
         with suppress(ProcessLookupError):
             process.terminate()

@@ -195,7 +195,8 @@ async def test_the_webhook_without_a_body_asks_for_a_scan(
     reports: Path, path: str, headers: dict[str, str]
 ) -> None:
     async with serving(reports) as served:
-        for body in (None, {}):
+        nothing: tuple[object, ...] = (None, {})
+        for body in nothing:
             page = await served.ask(path, "POST", headers, body)
             assert (page.status, page.text) == (202, "a scan will follow\n")
             assert served.ordered() == Order()
