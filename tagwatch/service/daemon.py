@@ -320,7 +320,6 @@ class Service:
         loop = asyncio.get_running_loop()
 
         def interrupt(number: int) -> None:
-            logger.info("stopping: what is under way is stored first")
             self.status.stopping = True
             self._stop.set()
             last = threading.Timer(_LAST_SECONDS, _end_now)
@@ -330,6 +329,7 @@ class Service:
                 signal.signal(number, signal.SIG_DFL)
             else:
                 loop.remove_signal_handler(number)  # the second one kills
+            logger.info("stopping: what is under way is stored first")
 
         if sys.platform == "win32":
             for number in (signal.SIGINT, signal.SIGBREAK):
