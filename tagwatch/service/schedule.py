@@ -75,8 +75,8 @@ class Timetable:
     def next_at(self) -> datetime | None:
         """When `due` is called next."""
         job = self._scheduler.get_job("scan")
-        found: datetime | None = job.next_run_time.astimezone(UTC) if job is not None else None
-        return found
+        at: datetime | None = getattr(job, "next_run_time", None)  # not until it is started
+        return at.astimezone(UTC) if at is not None else None
 
     def follow(self, schedule: Schedule) -> None:
         """Follow this schedule from now on."""
@@ -100,7 +100,8 @@ class Timetable:
 
     def look(self) -> None:
         """Look at the clock: timers are late where the machine slept or its clock was set."""
-        self._scheduler.wakeup()
+        if self._scheduler.running:
+            self._scheduler.wakeup()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

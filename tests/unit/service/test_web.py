@@ -338,3 +338,19 @@ def test_requests_add_up_and_an_earlier_process_counts_none() -> None:
     assert not any(name[0] == "tagwatch_findings" for name in found), "stale after a failure"
     metrics.scanned(result)
     assert figures(metrics)["tagwatch_findings", "error"] == before["tagwatch_findings", "error"]
+
+
+async def test_a_changed_file_is_read_without_a_signal(reports: Path) -> None:
+    service = service_of(reports)
+    before = service._footing
+    await service._look_around()
+    assert service._footing is before
+    path = reports.parent / "tagwatch.yaml"
+    path.write_text(CONFIGURATION.replace("0 2 * * *", "0 25 * * *"))
+    await service._look_around()
+    assert service._footing is before
+    assert "'0 25 * * *' is no schedule: bad hour" in service.status.refused
+    path.write_text(CONFIGURATION.replace("0 2 * * *", "0 3 * * *"))
+    await service._look_around()
+    assert service._footing.schedule.cron == "0 3 * * *"
+    assert service.status.refused == ""
