@@ -304,9 +304,12 @@ class Reader:
         """Return the run's answer; None where it did not finish or its result was forgotten."""
         return self._result("id = ?", (run_id,))
 
-    def last_result(self, kind: str = "scan") -> AuditResult | None:
-        """Return the answer of the newest finished run of this kind."""
-        return self._result("kind = ? AND result IS NOT NULL", (kind,))
+    def last_result(self, kind: str = "scan", *, whole: bool = True) -> AuditResult | None:
+        """Return the answer of the newest finished run of this kind.
+
+        `whole` False: without targets and evidence.
+        """
+        return self._result("kind = ? AND result IS NOT NULL", (kind,), whole=whole)
 
     def previous_result(self, run_id: int) -> AuditResult | None:
         """Return the answer of the newest finished run before this one, of the same kind.

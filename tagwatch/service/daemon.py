@@ -393,7 +393,7 @@ def _last_result(database: Path) -> AuditResult | None:
     if not database.is_file():
         return None
     with Reader.open(database) as ledger:
-        return ledger.last_result()
+        return ledger.last_result(whole=False)  # targets and evidence are most of it
 
 
 def _told(result: AuditResult) -> str:

@@ -78,7 +78,7 @@ class Status:
         """How long the last scan took."""
         self.incomplete = ""
         self.blind = False
-        """True where the last scan could read none of its repositories."""
+        """True where the last scan could read nothing of what it was to read."""
         self.ledger: LedgerLook | None = None
         self.ledger_error = ""
 
@@ -97,10 +97,9 @@ class Status:
 
     def take(self, result: AuditResult) -> None:
         """Take what a result says of how much could be read."""
-        failed = {failure.repository for failure in result.failures}
-        wanted = {one.reference.repository.identity for one in result.targets if one.reference}
-        hosts = sorted({repository.host for repository in failed})
-        self.blind = bool(wanted) and wanted <= failed
+        hosts = sorted({failure.repository.host for failure in result.failures})
+        coverage = result.coverage
+        self.blind = bool(hosts) and coverage.targets > coverage.unresolved and not coverage.read
         self.incomplete = "" if result.complete else ", ".join(hosts[:5]) or "a file"
 
     def health(self, at: datetime, schedule: Schedule, next_at: datetime | None) -> dict[str, Any]:
@@ -143,7 +142,7 @@ class Status:
         if not self.running and at > due + schedule.jitter + _LATE:
             yield f"a scan was due at {_text(due)} and has not begun"
         if self.blind:
-            yield f"the last scan could read no repository ({self.incomplete})"
+            yield f"the last scan could read nothing ({self.incomplete})"
 
     def _degraded(self) -> Iterator[str]:
         if self.incomplete and not self.blind:

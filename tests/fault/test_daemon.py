@@ -269,7 +269,7 @@ async def test_row_32_every_registry_down_is_not_well(
         await scans(session, daemon, 2)
         status, said = await daemon.health(session)
         assert (status, said["status"]) == (503, "failing")
-        assert said["reasons"] == ["the last scan could read no repository (failing.example)"]
+        assert said["reasons"] == ["the last scan could read nothing (failing.example)"]
         assert await daemon.stop() < 5
 
 
