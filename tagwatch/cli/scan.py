@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         said = f": {outcome.message}" if outcome.message else ""
         became = _BECAME.get(outcome.outcome.value, outcome.outcome.value)
         note(f"tagwatch: alert to {sent.channel}: {became}{said}")
-    _print(night, site, options.format)
+    _print(night, site, "" if parent else options.format)
     policy = site.policy
     code = night.result.exit_code(policy.fail_on, on_unavailable=policy.on_unavailable)
     tell_incomplete(night.result, policy, code)
@@ -115,7 +115,8 @@ def _print(night: Night, site: Site, form: str) -> None:
         details=True,
         undelivered=night.missed,
     )
-    answer(rendered(publisher(form), done.result, context))
+    if form:
+        answer(rendered(publisher(form), done.result, context))
     note(summary(done.result, context).rstrip("\n"))
 
 

@@ -81,6 +81,7 @@ class Service:
         self._looking: asyncio.Task[None] | None = None
         self._watching: tuple[Footing, float, Watching] | None = None
         self._scanning_all = False
+        self._not_understood: set[str] = set()
 
     # What it does
 
@@ -376,7 +377,10 @@ class Service:
             self._orders.ask_for(taken.named, asyncio.get_running_loop().time())
             self._asked.set()
         if taken.heard is Heard.UNKNOWN:
-            logger.warning("a delivery to the webhook %r could not be read", taken.webhook)
+            again = taken.webhook in self._not_understood
+            self._not_understood.add(taken.webhook)
+            level = logging.DEBUG if again else logging.WARNING
+            logger.log(level, "a delivery to the webhook %r could not be read", taken.webhook)
         return taken
 
 

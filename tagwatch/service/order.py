@@ -17,6 +17,8 @@ INTERVAL_SECONDS = 30.0
 """How long a repository rests after a scan that a webhook asked for."""
 _MOST = 100
 """Repositories of one scan: they stand on a command line."""
+_MOST_WAITING = 5_000
+"""More are left to the next scan of everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +44,9 @@ class Orders:
     def ask_for(self, named: Iterable[Named], now: float) -> None:
         """Ask for a scan of these repositories once they are quiet."""
         for one in named:
-            self._first.setdefault(one, now)
-            self._last[one] = now
+            if one in self._first or len(self._first) < _MOST_WAITING:
+                self._first.setdefault(one, now)
+                self._last[one] = now
 
     def ready_at(self) -> float | None:
         """Return when the next order is ready; None where nothing is asked for."""

@@ -75,8 +75,7 @@ def application(service: Answering) -> web.Application:
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4"})
 
     async def webhook(request: web.Request) -> web.Response:
-        async with asyncio.timeout(_BODY_SECONDS):
-            raw = await request.read()
+        raw = await _body(request)
         headers = {name.lower(): value for name, value in request.headers.items()}
         name, token = (str(request.match_info.get(part, "")) for part in ("name", "token"))
         taken = service.hear(name, token, headers, raw)
@@ -104,6 +103,14 @@ def application(service: Answering) -> web.Application:
         app.router.add_post(path, webhook)
     app.router.add_get("/{name:.*}", page)
     return app
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
 
 
 def _report(folder: Path, name: str) -> Path | None:

@@ -69,3 +69,14 @@ def test_a_command_line_has_an_end() -> None:
     orders.ask_for([Named(host="r.example", path=f"a{number}") for number in range(250)], 0)
     lengths = [len(order.named) for _ in range(3) if (order := orders.take(9)) is not None]
     assert lengths == [100, 100, 50]
+
+
+def test_a_flood_has_an_end() -> None:
+    orders = Orders()
+    flood = [Named(host="r.example", path=f"a{number}") for number in range(20_000)]
+    for second in range(3):
+        orders.ask_for(flood, second)
+    taken = 0
+    while (order := orders.take(99)) is not None:
+        taken += len(order.named)
+    assert taken == 5_000
