@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
@@ -398,9 +397,3 @@ async def test_the_log_is_json_with_the_run_where_it_is_asked_for(night: Night) 
     assert len(runs) == 1
     assert next(line["message"] for line in lines if "run" in line) == "scanning everything"
     assert {line["level"] for line in lines} == {"info"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
