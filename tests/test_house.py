@@ -127,7 +127,7 @@ FLOORS: dict[str, str] = {
         compare facts
     """,
     "service": """
-        aside child demo log nightly notice parent schedule
+        aside child demo log nightly notice parent schedule signals
         status webhook
         metrics order reload watching web
         daemon

@@ -108,7 +108,8 @@ async def run_child(
         if not ended.done():
             _kill(process)
             await ended
-        process.stdin.close()
+        # what it left behind may hold the pipes open; there is no public way to let go of them
+        process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001  # it is there
     return Ended(code=code, seconds=loop.time() - begun, error=last.error, stopped=stopped)
 
 

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
-import signal
-import sys
-import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.errors import TagwatchError
+from tagwatch.errors import NothingToReadError, TagwatchError
 from tagwatch.ledger.read import Reader
 from tagwatch.service.aside import run_aside
 from tagwatch.service.child import Ended, end_of, run_child, scan_command
@@ -29,6 +26,7 @@ from tagwatch.service.order import Order, Orders
 from tagwatch.service.parent import Handed, handed_line, memory_there
 from tagwatch.service.reload import Footing, Reopen, footing_of
 from tagwatch.service.schedule import Timetable, due_since
+from tagwatch.service.signals import listen_to_signals
 from tagwatch.service.status import LedgerLook, Status, look_at
 from tagwatch.service.watching import Watching, watching_of
 from tagwatch.service.web import application, listening
@@ -47,8 +45,6 @@ _PROBE_SECONDS = 0.7
 """Probes wait a second: a ledger that does not answer in time is told as it was last seen."""
 _WATCHING_SECONDS = 300.0
 """How often the files are read for what they watch, where webhooks name other repositories."""
-_LAST_SECONDS = 19.0
-"""So long after the first signal the process ends, whatever hangs."""
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +83,7 @@ class Service:
 
     async def run(self, host: str, port: int, *, at_once: bool) -> None:
         """See `serve`."""
-        self._listen_to_signals()
+        listen_to_signals(self._interrupt, self._reload.set)
         self._timetable.follow(self._footing.schedule)
         async with listening(application(self), host, port) as chosen, self._timetable.running():
             logger.info("listening on http://%s:%d/", host, chosen)
@@ -183,7 +179,7 @@ class Service:
         log.info("scanning %s", what if len(what) < 200 else f"{len(names)} repositories")
         await self._look()
         before = (self.status.ledger or LedgerLook()).newest
-        self.status.begin(what, datetime.now(UTC))
+        self.status.begin(what, datetime.now(UTC), whole=not names)
         try:
             ended = await run_child(
                 scan_command(names),
@@ -194,37 +190,43 @@ class Service:
             )
         except OSError as error:  # no process, no memory, no interpreter
             ended = Ended(code=-1, seconds=0, error=f"it could not be started: {error}")
-        await self._settle(ended, before, log)
-        if not names:
-            self._watching = None
+        self._watching = None if not names else self._watching
+        if names and ended.code == NothingToReadError.exit_code:
+            self._watching, self.status.running = None, ""
+            log.info("nothing names them any more: nothing was scanned")
+            return
+        await self._settle(ended, before, log, whole=not names)
 
     async def _settle(
-        self, ended: Ended, before: int, log: logging.LoggerAdapter[logging.Logger]
+        self, ended: Ended, before: int, log: logging.LoggerAdapter[logging.Logger], *, whole: bool
     ) -> None:
         """Count and tell how a scan ended: well only where the ledger says so, too."""
         await self._look()
         look = self.status.ledger or LedgerLook()
         if ended.stopped:
-            self.status.end(datetime.now(UTC), ended.seconds, "it was stopped")
+            self.status.end(datetime.now(UTC), ended.seconds, "it was stopped", whole=whole)
             log.info("the scan was stopped; what it had read is stored")
         elif ended.finished and look.newest > before:
-            self.status.end(datetime.now(UTC), ended.seconds)
-            result = await self._show_last(self.metrics.scanned)
+            self.status.end(datetime.now(UTC), ended.seconds, whole=whole)
+            scanned = partial(self.metrics.scanned, fresh=not self.status.failed_whole)
+            result = await self._show_last(scanned)
             if result is not None:
                 log.info("scanned: %s", _told(result))
         else:
             why = end_of(ended)
             if ended.finished:
                 why = "it ended well, but its run has no end in the ledger"
-            self._failed(why, ended.seconds, log)
+            self._failed(why, ended.seconds, log, whole=whole)
 
     def _failed(
         self,
         why: str,
         seconds: float | None,
         log: logging.LoggerAdapter[logging.Logger] | logging.Logger = logger,
+        *,
+        whole: bool = True,
     ) -> None:
-        self.status.end(datetime.now(UTC), seconds, why)
+        self.status.end(datetime.now(UTC), seconds, why, whole=whole)
         self.metrics.failed()
         log.error("the scan failed: %s", why)
 
@@ -317,30 +319,9 @@ class Service:
         self._orders.ask_for_all()
         self._asked.set()
 
-    def _listen_to_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-
-        def interrupt(number: int) -> None:
-            self.status.stopping = True
-            self._stop.set()
-            last = threading.Timer(_LAST_SECONDS, _end_now)
-            last.daemon = True
-            last.start()
-            if sys.platform == "win32":
-                signal.signal(number, signal.SIG_DFL)
-            else:
-                loop.remove_signal_handler(number)  # the second one kills
-            logger.info("stopping: what is under way is stored first")
-
-        if sys.platform == "win32":
-            for number in (signal.SIGINT, signal.SIGBREAK):
-                signal.signal(
-                    number, lambda number, _: loop.call_soon_threadsafe(interrupt, number)
-                )
-            return
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, interrupt, number)
-        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+    def _interrupt(self) -> None:
+        self.status.stopping = True
+        self._stop.set()
 
     # What it answers; see `web.Answering`
 
@@ -413,8 +394,3 @@ def _relay(log: logging.LoggerAdapter[logging.Logger], line: str) -> None:
             log.log(level, "%s", text.removeprefix(word))
             return
     log.info("%s", text)
-
-
-def _end_now() -> None:
-    logger.error("something did not end in time after the signal to stop; it is left behind")
-    os._exit(1)

@@ -92,10 +92,11 @@ class Metrics:
     def _gauge(self, name: str, about: str) -> Gauge:
         return Gauge(f"tagwatch_{name}", about, registry=self._registry)
 
-    def scanned(self, result: AuditResult) -> None:
-        """Take the figures of a finished scan."""
+    def scanned(self, result: AuditResult, *, fresh: bool = True) -> None:
+        """Take the figures of a finished scan. `fresh` False: what is stale stays so."""
         self._scans.labels("finished").inc()
-        self.remember(result)
+        if fresh or not self._is_stale:
+            self.remember(result)
         for host, kinds in result.requests.items():
             for kind, number in kinds.items():
                 self._requests.labels(host, kind).inc(number)

@@ -37,7 +37,11 @@ class Footing:
 
     def is_changed(self, other: Footing) -> bool:
         """Return True where the other one says something else."""
-        return self.plain != other.plain or self.site.settings != other.site.settings
+        return (
+            self.plain != other.plain
+            or self.site.settings != other.site.settings
+            or not self.webhooks.has_secrets_of(other.webhooks)
+        )
 
 
 def footing_of(reopen: Reopen) -> Footing:

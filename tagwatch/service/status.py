@@ -66,14 +66,18 @@ class Status:
         self.configured_at = started_at
         self.refused = ""
         """Why the configuration on the disk is not the one in use."""
+        self._whole_at = started_at
         self.stopping = False
         self.running = ""
         """What is being scanned."""
         self.begun_at: datetime | None = None
         self.success_at: datetime | None = None
+        """When a scan of everything last ended well."""
         self.failure_at: datetime | None = None
         self.failure = ""
-        """Why the last scan failed; empty where it did not."""
+        """Why the last scan failed; empty where it did not. See `end`."""
+        self.failed_whole = False
+        """True where that was a scan of everything."""
         self.seconds: float | None = None
         """How long the last scan took."""
         self.incomplete = ""
@@ -82,17 +86,26 @@ class Status:
         self.ledger: LedgerLook | None = None
         self.ledger_error = ""
 
-    def begin(self, what: str, at: datetime) -> None:
+    def begin(self, what: str, at: datetime, *, whole: bool) -> None:
         """A scan begins."""
         self.running, self.begun_at = what, at
+        if whole:
+            self._whole_at = at
 
-    def end(self, at: datetime, seconds: float | None, failure: str = "") -> None:
-        """A scan ended: well, or with a `failure`."""
-        self.running, self.failure = "", failure
+    def end(self, at: datetime, seconds: float | None, failure: str = "", *, whole: bool) -> None:
+        """A scan ended: well, or with a `failure`.
+
+        That of a scan of everything stays until another one ends well: scans of single repositories
+        say nothing of the rest.
+        """
+        self.running = ""
         self.seconds = seconds if seconds is not None else self.seconds
         if failure:
-            self.failure_at = at
-        else:
+            self.failure, self.failure_at = failure, at
+            self.failed_whole = self.failed_whole or whole
+        elif whole or not self.failed_whole:
+            self.failure, self.failed_whole = "", False
+        if whole and not failure:
             self.success_at = at
 
     def take(self, result: AuditResult) -> None:
@@ -138,7 +151,7 @@ class Status:
             yield f"the last scan failed at {_text(self.failure_at)}: {self.failure}"
         if self.ledger_error:
             yield self.ledger_error
-        due = next_due(schedule, max(self.begun_at or self.started_at, self.started_at))
+        due = next_due(schedule, max(self._whole_at, self.started_at))
         if not self.running and at > due + schedule.jitter + _LATE:
             yield f"a scan was due at {_text(due)} and has not begun"
         if self.blind:

@@ -74,6 +74,10 @@ class Webhooks:
         self._general = general
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
 
+    def has_secrets_of(self, other: Webhooks) -> bool:
+        """Return True where the other ones are these, with the same secrets."""
+        return self._bound == other._bound
+
     def take(self, name: str, token: str, headers: Mapping[str, str], raw: bytes) -> Taken:
         """Return what becomes of a delivery to `/webhook/NAME/TOKEN`; both may be empty.
 

@@ -41,27 +41,44 @@ def test_a_new_service_is_well_until_its_first_scan_is_overdue() -> None:
     assert reasons(one, DUE + 16 * MINUTE) == [
         "a scan was due at 2026-11-30T02:00:00Z and has not begun"
     ]
-    one.begin("everything", DUE + 17 * MINUTE)
+    one.begin("everything", DUE + 17 * MINUTE, whole=True)
     assert reasons(one, DUE + 20 * MINUTE) == []
-    one.end(DUE + 40 * MINUTE, 1380.04)
+    one.end(DUE + 40 * MINUTE, 1380.04, whole=True)
     assert reasons(one, DUE + timedelta(days=1)) == []
     assert len(reasons(one, DUE + timedelta(days=1, minutes=16))) == 1
 
 
 def test_the_last_scan_counts() -> None:
     one = status()
-    one.begin("everything", DUE)
-    one.end(DUE + MINUTE, 60.0, "no disk")
+    one.begin("everything", DUE, whole=True)
+    one.end(DUE + MINUTE, 60.0, "no disk", whole=True)
     (said,) = reasons(one, DUE + 2 * MINUTE)
     assert said == "the last scan failed at 2026-11-30T02:01:00Z: no disk"
-    one.begin("everything", DUE + 3 * MINUTE)
-    one.end(DUE + 4 * MINUTE, 60.0)
+    one.begin("everything", DUE + 3 * MINUTE, whole=True)
+    one.end(DUE + 4 * MINUTE, 60.0, whole=True)
     said_of = one.health(DUE + 5 * MINUTE, DAILY, DUE + timedelta(days=1))
     assert said_of["reasons"] == []
     assert said_of["last_success"] == {"at": "2026-11-30T02:04:00Z", "age_seconds": 60}
     assert said_of["last_failure"] == {"at": "2026-11-30T02:01:00Z", "age_seconds": 240}
     assert said_of["next_scan"] == {"at": "2026-12-01T02:00:00Z"}
     assert said_of["last_scan_seconds"] == 60.0
+
+
+def test_scans_of_single_repositories_say_nothing_of_the_rest() -> None:
+    one = status()
+    one.begin("everything", DUE, whole=True)
+    one.end(DUE + MINUTE, 60.0, "no disk", whole=True)
+    one.begin("r.example/app", DUE + 2 * MINUTE, whole=False)
+    one.end(DUE + 3 * MINUTE, 2.0, whole=False)
+    assert len(reasons(one, DUE + 4 * MINUTE)) == 1
+    assert one.success_at is None
+    one.end(DUE + 5 * MINUTE, 60.0, whole=True)
+    assert reasons(one, DUE + 6 * MINUTE) == []
+    one.end(DUE + 7 * MINUTE, 2.0, "no answer", whole=False)
+    assert len(reasons(one, DUE + 8 * MINUTE)) == 1
+    one.end(DUE + 9 * MINUTE, 2.0, whole=False)
+    assert reasons(one, DUE + 10 * MINUTE) == []
+    assert len(reasons(one, DUE + timedelta(days=1, minutes=16))) == 1, "the night is overdue"
 
 
 def test_what_could_not_be_read_is_a_doubt() -> None:
@@ -141,6 +158,9 @@ def test_a_footing_is_another_one_where_the_files_say_something_else(tmp_path: P
     same = footing_of(lambda: open_checked(folder, environment=environment))
     assert not first.is_changed(same)
     place(tmp_path, text.replace('tags: ["1"]', 'tags: ["2"]'))
+    assert first.is_changed(footing_of(lambda: open_checked(folder, environment=environment)))
+    first = footing_of(lambda: open_checked(folder, environment=environment))
+    environment["TOKEN"] = "another"  # as a secret's file that is written anew
     assert first.is_changed(footing_of(lambda: open_checked(folder, environment=environment)))
     for broken in (text.replace("TOKEN", "OTHER"), text.replace("schedule", "# schedule")):
         place(tmp_path, broken)

@@ -336,6 +336,8 @@ def test_requests_add_up_and_an_earlier_process_counts_none() -> None:
     assert found["tagwatch_scans_total", "finished"] == 2
     assert found["tagwatch_scans_total", "failed"] == 1
     assert not any(name[0] == "tagwatch_findings" for name in found), "stale after a failure"
+    metrics.scanned(result, fresh=False)
+    assert ("tagwatch_findings", "error") not in figures(metrics)
     metrics.scanned(result)
     assert figures(metrics)["tagwatch_findings", "error"] == before["tagwatch_findings", "error"]
 
