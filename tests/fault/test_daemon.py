@@ -277,9 +277,12 @@ async def test_row_34_fifty_requests_at_once_are_few_scans(
 ) -> None:
     async with serving(night) as daemon:
         await asyncio.gather(*(daemon.ask(session) for _ in range(50)))
-        await scans(session, daemon, 2)
         await asyncio.sleep(0.5)
-        assert await metric(session, daemon, FINISHED) == 2
+        for _ in range(400):
+            if await metric(session, daemon, "tagwatch_scan_running") == 0:
+                break
+            await asyncio.sleep(0.1)
+        assert await metric(session, daemon, FINISHED) in (1, 2)
         assert await daemon.stop() < 5
 
 
