@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tagwatch.config.document import ConfigDocument, Keys, read_document
 from tagwatch.config.form import SettingsForm
 from tagwatch.config.policy_check import PolicyCheck, packed
 from tagwatch.config.policy_form import laid_over
-from tagwatch.config.raw import expand_home, read_bytes
+from tagwatch.config.raw import expand_home, parse_duration, read_bytes
 from tagwatch.config.settings import channels_of
 from tagwatch.config.strict import convert, nearest_of
 from tagwatch.errors import ConfigError, TagwatchError
@@ -24,6 +25,7 @@ from tagwatch.member import place_of
 __all__ = ["read_plain"]
 
 _MAX_EXTENDS = 16
+_LONGEST_JITTER = timedelta(weeks=4)
 _ADDRESSES = ("webhook_env", "webhook_file", "url_env", "url_file")
 
 
@@ -194,8 +196,6 @@ def _check_watch(document: ConfigDocument, entry: dict[str, Any], path: Keys) ->
 
 
 def _check_schedule(document: ConfigDocument, schedule: Mapping[str, Any]) -> None:
-    from datetime import UTC, datetime
-
     from tagwatch.config.cron import times_after, zone_of
 
     at: Keys = ("schedule", "timezone")
@@ -205,6 +205,10 @@ def _check_schedule(document: ConfigDocument, schedule: Mapping[str, Any]) -> No
         next(times_after(schedule["cron"], zone, datetime(2000, 1, 1, tzinfo=UTC)))
     except ConfigError as error:
         raise document.error(at, error.message, hint=error.hint) from error
+    if parse_duration(schedule.get("jitter", "0")) > _LONGEST_JITTER:
+        raise document.error(
+            ("schedule", "jitter"), "longer than four weeks", hint="10m spreads a nightly scan"
+        )
 
 
 def _check_webhooks(document: ConfigDocument, webhooks: Sequence[Mapping[str, Any]]) -> None:

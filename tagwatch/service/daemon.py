@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,9 @@ _PROBE_SECONDS = 0.7
 """Probes wait a second: a ledger that does not answer in time is told as it was last seen."""
 _WATCHING_SECONDS = 300.0
 """How often the files are read for what they watch, where webhooks name other repositories."""
+
+_LONGEST_GRACE = timedelta(days=31)
+"""How far back a start looks for a scan that was missed, whatever the schedule's grace."""
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +117,7 @@ class Service:
                 None,
             )
         schedule = self._footing.schedule
-        missed = due_since(schedule, now - schedule.misfire_grace, now)
+        missed = due_since(schedule, now - min(schedule.misfire_grace, _LONGEST_GRACE), now)
         if at_once or (missed is not None and look.scans and look.scans[0].at < missed):
             self._ask_for_all()
 
@@ -149,10 +152,10 @@ class Service:
             self._scanning_all = not names
             await self._scan(names)
         except TagwatchError as error:
-            self._failed(f"{error.message} ({error.hint})", None)
+            self._failed(f"{error.message} ({error.hint})", None, whole=not order.named)
         except Exception:
             logger.exception("the scan failed for a reason that nobody foresaw: this is a bug")
-            self._failed("an internal error; see the log", None)
+            self._failed("an internal error; see the log", None, whole=not order.named)
         finally:
             self._scanning_all = False
             self._orders.rest(order.named, asyncio.get_running_loop().time())

@@ -48,6 +48,11 @@ OFFLINE = ("check", "--offline", "Dockerfile")
         ('schedule: {cron: "often"}\n', "tagwatch.yaml:3:19: schedule.cron", "five fields"),
         ('schedule: {cron: "0 25 * * *"}\n', "tagwatch.yaml:3:19: schedule.cron", "five fields"),
         ('schedule: {cron: "0 2 30 2 *"}\n', "'0 2 30 2 *' is never due", "no such day"),
+        (
+            'schedule: {cron: "0 2 * * *", jitter: 999999w}\n',
+            "schedule.jitter: longer than four weeks",
+            "10m",
+        ),
         ("serve: {memory: 2GB}\n", "tagwatch.yaml:3:17: serve.memory", "as in 2G"),
         (
             "serve: {webhooks: [{registry: a.io, kind: harbour, token_env: X}]}\n",
