@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tagwatch.service.order import INTERVAL_SECONDS, Order, Orders
+from itertools import pairwise
+from random import Random
+
+from tagwatch.service.order import INTERVAL_SECONDS, LONGEST_SECONDS, Order, Orders
 from tagwatch.service.webhook import Named
 
 APP, WEB = Named(host="r.example", path="team/app"), Named(host="r.example", path="team/web")
@@ -80,3 +83,48 @@ def test_a_flood_has_an_end() -> None:
     while (order := orders.take(99)) is not None:
         taken += len(order.named)
     assert taken == 5_000
+
+
+def test_a_day_of_webhooks() -> None:
+    """Every push is followed by a scan that began after its last event, soon; and none without one.
+
+    1,000 pushes of 40 repositories, one to twenty events each within three seconds, some at the
+    same time; a scan takes two seconds, the nightly one ten minutes.
+    """
+    chance = Random(20261129)
+    all_named = [Named(host="r.example", path=f"team/app{number}") for number in range(40)]
+    events: list[tuple[float, Named]] = []
+    pushes: list[tuple[float, Named]] = []
+    for _ in range(1_000):
+        at, named = chance.uniform(0, 86_400), chance.choice(all_named)
+        times = sorted(at + chance.uniform(0, 3) for _ in range(chance.randint(1, 20)))
+        events += [(time, named) for time in times]
+        pushes.append((times[-1], named))
+    events.sort()
+    orders, now, night = Orders(), 0.0, 7_200.0
+    scans: list[tuple[float, Order]] = []
+    while now < 90_000:
+        while events and events[0][0] <= now:
+            at, named = events.pop(0)
+            orders.ask_for([named], at)
+        if night <= now:
+            orders.ask_for_all()
+            night = float("inf")
+        order = orders.take(now)
+        if order is not None:
+            scans.append((now, order))
+            now += 2 if order.named else 600
+            orders.rest(order.named, now)
+            continue
+        now += 0.25
+    whole = [begun for begun, order in scans if not order.named]
+    assert len(whole) == 1
+    latest = 0.0
+    for last, named in pushes:
+        after = [b for b, order in scans if b >= last and (not order.named or named in order.named)]
+        latest = max(latest, min(after) - last if not whole[0] <= last <= whole[0] + 600 else 0)
+    assert 5 <= latest < LONGEST_SECONDS + INTERVAL_SECONDS + 4, "a push waits so long at most"
+    assert len(scans) <= 1_001
+    for named in all_named:
+        begun = [at for at, order in scans if named in order.named]
+        assert all(b - a >= INTERVAL_SECONDS for a, b in pairwise(begun))
