@@ -9,7 +9,7 @@ Order matters where it says so.
 from __future__ import annotations
 
 __all__ = ["CATALOGUES", "COMMANDS", "CREDENTIALS", "ENGINES", "FAMILIES", "NOTIFIERS"]
-__all__ += ["PUBLISHERS", "REGISTRIES", "RULES", "RULE_ROWS", "SOURCES"]
+__all__ += ["NOTICES", "PUBLISHERS", "REGISTRIES", "RULES", "RULE_ROWS", "SOURCES"]
 
 COMMANDS: dict[str, str] = {
     "check": "tagwatch.cli.check:command",
@@ -177,6 +177,23 @@ NOTIFIERS: dict[str, str] = {
     "apprise": "tagwatch.publish.notify.apprise:AppriseNotifier",
 }
 
+# What a registry's webhook says: kind -> its reader. GitLab's registry is distribution's.
+NOTICES: dict[str, str] = {
+    "distribution": "tagwatch.service.notice.distribution:read",
+    "gitlab": "tagwatch.service.notice.distribution:read",
+    "acr": "tagwatch.service.notice.acr:read",
+    "hub": "tagwatch.service.notice.hub:read",
+    "harbor": "tagwatch.service.notice.harbor:read",
+    "quay": "tagwatch.service.notice.quay:read",
+    "gitea": "tagwatch.service.notice.gitea:read",
+    "ghcr": "tagwatch.service.notice.ghcr:read",
+    "ecr": "tagwatch.service.notice.ecr:read",
+    "google": "tagwatch.service.notice.google:read",
+    "jfrog": "tagwatch.service.notice.jfrog:read",
+    "nexus": "tagwatch.service.notice.nexus:read",
+    "zot": "tagwatch.service.notice.zot:read",
+}
+
 ENGINES: dict[str, str] = {
     "local": "tagwatch.crawl.engine.local:run",
     "dask": "tagwatch.crawl.engine.dask:run",
@@ -188,6 +205,7 @@ FAMILIES: dict[str, dict[str, str]] = {
     "commands": COMMANDS,
     "credentials": CREDENTIALS,
     "engines": ENGINES,
+    "notices": NOTICES,
     "notifiers": NOTIFIERS,
     "publishers": PUBLISHERS,
     "rules": RULES,

@@ -103,7 +103,8 @@ def _key_of(names: tuple[str, ...]) -> Any:
     # `attrgetter` is one C function, but gives no tuple for one name, and needs at least one.
     if len(names) > 1:
         return operator.attrgetter(*names)
-    return lambda value: tuple(getattr(value, name) for name in names)
+    # Looked up on a value, a function would be bound to it; `attrgetter` is not.
+    return staticmethod(lambda value: tuple(getattr(value, name) for name in names))
 
 
 def _told(cls: type[Any]) -> list[tuple[str, _Field]]:

@@ -71,7 +71,7 @@ FLOORS: dict[str, str] = {
         judge
     """,
     "config": """
-        document raw
+        cron document raw
         form policy_form strict
         policy_check schema settings
         read
@@ -128,8 +128,9 @@ FLOORS: dict[str, str] = {
         compare facts
     """,
     "service": """
-        deliveries demo metrics nightly schedule
-        web
+        child demo deliveries log nightly notice parent schedule signals
+        status webhook
+        metrics order reload watching web
         daemon
     """,
     "cli": """

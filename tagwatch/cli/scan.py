@@ -22,6 +22,7 @@ from tagwatch.cli.shell import (
 
 if TYPE_CHECKING:
     from tagwatch.service.nightly import Night
+    from tagwatch.service.parent import Handed, Parent
     from tagwatch.walk.site import Site
 
 __all__ = ["command"]
@@ -44,6 +45,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="ask this repository only, of those that the configuration names (repeatable)",
     )
     add_wait_lock(parser)
+    # how `serve` starts a scan: it ends when standard input does
+    parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 
 
 _BECAME = {
@@ -55,22 +58,36 @@ _BECAME = {
 
 def run(options: argparse.Namespace) -> int:
     """Scan, write the reports, send the alerts, print. The first SIGINT or SIGTERM stops it."""
-    site = open_site(options, configured=True)
-    night = asyncio.run(_night(site, options))
+    parent = _parent() if options.with_parent else None
+    site = _handed_site(parent.handed) if parent else open_site(options, configured=True)
+    night = asyncio.run(_night(site, options, parent))
     if night.written.index is not None:
         note(f"tagwatch: report: {night.written.index}")
     for sent in night.sent:
         said = f": {sent.delivery.message}" if sent.delivery.message else ""
         became = _BECAME.get(sent.state.value, sent.state.value)
         note(f"tagwatch: alert to {sent.receiver}: {became}{said}")
-    _print(night, site, options.format)
+    _print(night, site, "" if parent else options.format)
     policy = site.policy
     code = night.result.exit_code(policy.fail_on, on_unavailable=policy.on_unavailable)
     tell_incomplete(night.result, policy, code)
     return code
 
 
-async def _night(site: Site, options: argparse.Namespace) -> Night:
+def _parent() -> Parent:
+    from tagwatch.service.parent import Parent
+
+    return Parent()
+
+
+def _handed_site(handed: Handed) -> Site:
+    """The site of a configuration that was checked by the process which handed it over."""
+    from tagwatch.walk.site import at_configuration, open_checked
+
+    return at_configuration(open_checked(config=handed.path, plain=handed.plain)[0])
+
+
+async def _night(site: Site, options: argparse.Namespace, parent: Parent | None) -> Night:
     """The run, with signals: the first stops it in good order, the second at once."""
     from tagwatch.service.nightly import scan_and_publish
 
@@ -78,6 +95,9 @@ async def _night(site: Site, options: argparse.Namespace) -> Night:
     gc.freeze()
     gc.set_threshold(_YOUNG)
     stop = asyncio.Event()
+    if parent is not None:
+        running = asyncio.get_running_loop()
+        parent.watch(lambda: running.call_soon_threadsafe(stop.set))
     if sys.platform != "win32":
         loop = asyncio.get_running_loop()
 
@@ -116,7 +136,8 @@ def _print(night: Night, site: Site, form: str) -> None:
         details=True,
         undelivered=night.missed,
     )
-    answer(rendered(publisher(form), done.result, context))
+    if form:
+        answer(rendered(publisher(form), done.result, context))
     note(summary(done.result, context).rstrip("\n"))
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from tagwatch.cli.command import Command, add_config, plain
-from tagwatch.cli.shell import open_site
+from tagwatch.cli.command import Command, add_config
+from tagwatch.cli.shell import warn
 from tagwatch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tagwatch.walk.site import Site
 
 __all__ = ["command"]
 
 _LAST_PORT = 65535
+_LEVELS = ("debug", "info", "warning", "error")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,49 +31,51 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="where reports, /health and /metrics are served (default: 127.0.0.1:8080)",
     )
     parser.add_argument("--now", action="store_true", help="scan once at the start, too")
+    parser.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="lines of the log, on standard error (default: text)",
+    )
+    parser.add_argument(
+        "--log-level", choices=_LEVELS, default="info", help="what is logged (default: info)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; a scan under way is stopped in good order."""
     from tagwatch.service.daemon import serve
+    from tagwatch.walk.site import open_checked
 
-    site = open_site(options, configured=True)
-    if site.settings.schedule is None:
-        raise ConfigError(
-            "there is no schedule to keep", hint='add `schedule: {cron: "0 2 * * *"}`'
-        )
+    def reopen() -> tuple[Site, Mapping[str, Any]]:
+        return open_checked(config=options.config)
+
     host, _, port = options.listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > _LAST_PORT:
         raise ConfigError(f"not an address: {options.listen!r}", hint="write --listen HOST:PORT")
-    _tell_on_standard_error()
-    asyncio.run(serve(site, host.strip("[]"), int(port), at_once=options.now))
+    for warning in reopen()[0].warnings:
+        warn(warning)
+    _tell_on_standard_error(options.log_format, options.log_level)
+    asyncio.run(serve(reopen, host.strip("[]"), int(port), at_once=options.now))
     return 0
 
 
-class _Line(logging.Formatter):
-    """`2026-11-24T02:00:00Z message`, in UTC and without control characters."""
-
-    converter = time.gmtime  # type: ignore[assignment]  # typeshed has another default
-    default_time_format = "%Y-%m-%dT%H:%M:%SZ"
-    default_msec_format = ""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return plain(super().format(record))
-
-
-def _tell_on_standard_error() -> None:
+def _tell_on_standard_error(form: str, level: str) -> None:
     """What a daemon does, line by line; of other libraries only what is wrong."""
+    from tagwatch.service.log import FORMATS
+
     handler = logging.StreamHandler()
-    handler.setFormatter(_Line("%(asctime)s %(message)s"))
+    handler.setFormatter(FORMATS[form]())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    logging.getLogger("tagwatch").setLevel(logging.INFO)
+    logging.getLogger("tagwatch").setLevel(level.upper())
 
 
 command = Command(
     help="keep the schedule; serve reports, health and metrics",
     arguments=arguments,
     run=run,
-    epilog="POST /webhook asks for a scan where TAGWATCH_WEBHOOK_TOKEN is set: with it as bearer\n"
-    "token, or as /webhook/<token> from registries that send no header. What the post says is\n"
-    "not believed: the registries are asked.",
+    epilog="A scan runs in a process of its own. POST /webhook/<name> takes what the registry of\n"
+    "that name in `serve: {webhooks: …}` sends: the repository that it names is scanned if it is\n"
+    "watched. An empty POST /webhook scans everything where TAGWATCH_WEBHOOK_TOKEN is set: with\n"
+    "it as bearer token, or as /webhook/<token>. SIGHUP reads the configuration again.",
 )

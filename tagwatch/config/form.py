@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from tagwatch.config.raw import DURATION_PATTERN
+from tagwatch.config.raw import DURATION_PATTERN, MEMORY_PATTERN
 
 __all__ = ["FILES", "OverrideForm", "PolicyForm", "RegistryForm", "SettingsForm"]
 
@@ -213,6 +213,41 @@ class ScheduleForm(Form, frozen=True):
     misfire_grace: Annotated[Duration, Meta(description="a run missed by more is left out")] = "1h"
 
 
+class RegistryWebhookForm(Form, frozen=True):
+    """A registry that tells `tagwatch serve` what was pushed, and the secret it does that with."""
+
+    registry: Annotated[Text, Meta(description="its host, as references name it")]
+    kind: Annotated[Text, Meta(description="what sends it: hub, harbor, quay, distribution, …")]
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$",
+            description="its address is /webhook/<name>; none: the registry",
+        ),
+    ] = ""
+    token_env: Environment | None = None
+    token_file: Text | None = None
+    prefixes: Annotated[
+        dict[str, str],
+        Meta(
+            description="JFrog, Nexus: a repository there, and where its images begin; only these"
+        ),
+    ] = {}
+
+
+class ServeForm(Form, frozen=True):
+    """What `tagwatch serve` does beside the schedule."""
+
+    webhooks: list[RegistryWebhookForm] = []
+    memory: Annotated[
+        str,
+        Meta(
+            pattern=MEMORY_PATTERN,
+            description="what a scan may take, as in 2G; none: three quarters of what is there",
+        ),
+    ] = ""
+
+
 class DaskForm(Form, frozen=True):
     """A Dask cluster."""
 
@@ -280,6 +315,7 @@ class SettingsForm(Form, frozen=True):
         ),
     ] = None
     schedule: ScheduleForm | None = None
+    serve: ServeForm = ServeForm()
     engine: Literal["local"] | EngineForm = "local"
     facts: Text | FactsForm | None = None
     retention: RetentionForm = RetentionForm()

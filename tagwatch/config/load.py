@@ -24,7 +24,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["NAMES", "Configuration", "find_configuration", "load_configuration", "read_secret"]
+__all__ = [
+    "NAMES",
+    "Configuration",
+    "checked_form",
+    "configuration_of",
+    "find_configuration",
+    "load_configuration",
+    "read_secret",
+]
 
 NAMES = ("tagwatch.yaml", ".tagwatch.yaml", "config/tagwatch.yaml")
 """Where a configuration is looked for at the root of a repository, in this order."""
@@ -76,12 +84,34 @@ def load_configuration(
     `TAGWATCH_DATABASE`, `TAGWATCH_MAX_AGE`, `TAGWATCH_POLICY`, `TAGWATCH_REPORTS` (the directory)
     and `TAGWATCH_REPORTS_URL` win over the file.
     """
+    plain = checked_form(path, environment, root, cache=cache)
+    return configuration_of(plain, path, environment)
+
+
+def checked_form(
+    path: Path | None,
+    environment: Mapping[str, str],
+    root: Path,
+    *,
+    cache: Path | None = None,
+) -> dict[str, Any]:
+    """Return what `path` and the policy say, checked, as JSON can hold it; see `read.read_plain`.
+
+    Raises `ConfigError`.
+    """
     plain = _from_cache(path, environment, root, cache)
     if plain is None:
         from tagwatch.config.read import read_plain
 
         plain = read_plain(path, environment.get(_POLICY), root, environment)
         _to_cache(plain, path, root, cache)
+    return plain
+
+
+def configuration_of(
+    plain: Mapping[str, Any], path: Path | None, environment: Mapping[str, str]
+) -> Configuration:
+    """Return the configuration of a checked form. Raises `ConfigError` for the environment's."""
     settings = Settings()
     if path is not None:
         settings = settings_of(plain["settings"], path, environment)

@@ -13,6 +13,7 @@ from tagwatch.errors import ConfigError
 
 __all__ = [
     "DURATION_PATTERN",
+    "MEMORY_PATTERN",
     "expand_home",
     "home_of",
     "parse_duration",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 DURATION_PATTERN = r"^(0|[0-9]{1,6}(s|m|h|d|w))$"
+MEMORY_PATTERN = r"^[1-9][0-9]{0,5}[MG]$"
 _DURATION = re.compile(DURATION_PATTERN, re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 

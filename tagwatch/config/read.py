@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from tagwatch.config.document import ConfigDocument, Keys, read_document
 from tagwatch.config.form import SettingsForm
 from tagwatch.config.policy_check import PolicyCheck, packed
 from tagwatch.config.policy_form import laid_over
-from tagwatch.config.raw import expand_home, read_bytes
+from tagwatch.config.raw import expand_home, parse_duration, read_bytes
 from tagwatch.config.settings import CHANNELS, channels_of
 from tagwatch.config.strict import convert, nearest_of
-from tagwatch.errors import TagwatchError
+from tagwatch.errors import ConfigError, TagwatchError
 from tagwatch.family import FAMILIES
 from tagwatch.image.reference import Repository, is_tag
 from tagwatch.image.selector import parse_selector
@@ -24,7 +25,7 @@ from tagwatch.member import place_of
 __all__ = ["read_plain"]
 
 _MAX_EXTENDS = 16
-_CRON_FIELDS = 5
+_LONGEST_JITTER = timedelta(weeks=4)
 _ADDRESSES = ("webhook_env", "webhook_file", "url_env", "url_file")
 
 
@@ -147,21 +148,15 @@ def _check_settings(document: ConfigDocument, plain: dict[str, Any]) -> None:
     _check_engine(document, plain.get("engine", "local"))
     for index, entry in enumerate(plain.get("watch", ())):
         _check_watch(document, entry, ("watch", index))
-    schedule = plain.get("schedule", {})
-    if schedule and len(schedule["cron"].split()) != _CRON_FIELDS:
-        raise document.error(
-            ("schedule", "cron"),
-            f"expected five fields, got {schedule['cron']!r}",
-            hint='minute hour day month weekday, such as "0 2 * * *"',
-        )
-    if "timezone" in schedule:
-        _check_timezone(document, schedule["timezone"])
+    if "schedule" in plain:
+        _check_schedule(document, plain["schedule"])
+    _check_webhooks(document, plain.get("serve", {}).get("webhooks", ()))
 
 
 def _check_member(document: ConfigDocument, keys: Keys, family: str, name: str) -> None:
     """Whether tagwatch or another package has a member of that name. Raises `ConfigError`."""
     if place_of(family, name) is None:
-        what = "format" if family == "publishers" else family.removesuffix("s")
+        what = {"publishers": "format", "notices": "kind"}.get(family) or family.removesuffix("s")
         raise document.error(
             keys, f"unknown {what} {name!r}", hint=nearest_of(name, FAMILIES[family])
         )
@@ -233,14 +228,41 @@ def _check_watch(document: ConfigDocument, entry: dict[str, Any], path: Keys) ->
         raise document.error(at, error.message, hint=hint) from error
 
 
-def _check_timezone(document: ConfigDocument, name: str) -> None:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+def _check_schedule(document: ConfigDocument, schedule: Mapping[str, Any]) -> None:
+    from tagwatch.config.cron import times_after, zone_of
 
+    at: Keys = ("schedule", "timezone")
     try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        zone = zone_of(schedule.get("timezone", "UTC"))
+        at = ("schedule", "cron")
+        next(times_after(schedule["cron"], zone, datetime(2000, 1, 1, tzinfo=UTC)))
+    except ConfigError as error:
+        raise document.error(at, error.message, hint=error.hint) from error
+    if parse_duration(schedule.get("jitter", "0")) > _LONGEST_JITTER:
         raise document.error(
-            ("schedule", "timezone"),
-            f"unknown time zone {name!r}",
-            hint="use a name such as UTC or Europe/Berlin",
-        ) from error
+            ("schedule", "jitter"), "longer than four weeks", hint="10m spreads a nightly scan"
+        )
+
+
+def _check_webhooks(document: ConfigDocument, webhooks: Sequence[Mapping[str, Any]]) -> None:
+    names: set[str] = set()
+    for index, one in enumerate(webhooks):
+        at: Keys = ("serve", "webhooks", index)
+        _check_member(document, (*at, "kind"), "notices", one["kind"])
+        try:
+            Repository.parse(f"{one['registry']}/any/image")
+        except TagwatchError as error:
+            hint = "a host, as in registry.example:5000"
+            raise document.error((*at, "registry"), error.message, hint=hint) from error
+        if bool(one.get("token_env")) == bool(one.get("token_file")):
+            raise document.error(
+                at,
+                "one place must hold the secret",
+                hint="name token_env (a variable) or token_file; never the secret itself",
+                at_value=False,
+            )
+        name = one.get("name") or one["registry"]
+        if name in names:
+            message = f"two webhooks are called {name!r}"
+            raise document.error(at, message, hint="give one a `name`", at_value=False)
+        names.add(name)

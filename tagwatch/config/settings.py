@@ -26,10 +26,12 @@ __all__ = [
     "Facts",
     "Healthcheck",
     "Receiver",
+    "RegistryWebhook",
     "Reports",
     "Retention",
     "Route",
     "Schedule",
+    "Serve",
     "Settings",
     "Watch",
     "channels_of",
@@ -38,6 +40,9 @@ __all__ = [
 
 CHANNELS = ("slack", "webhook", "apprise", "plugin")
 """The keys of a receiver of which one must be given."""
+
+
+_SIZES = {"M": 1024**2, "G": 1024**3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +125,31 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryWebhook:
+    """A registry whose pushes `tagwatch serve` is told of, at `/webhook/NAME`.
+
+    `registry`: its host as references name it; `kind`: a name of `family.NOTICES`. `env` or `file`
+    say where the secret is found. `prefixes`: for products that hold many repositories of images
+    under one host, where the paths of each begin.
+    """
+
+    name: str
+    registry: str
+    kind: str
+    env: str = ""
+    file: Path | None = None
+    prefixes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serve:
+    """What `tagwatch serve` does beside the schedule. `memory`: what a scan may take, in bytes."""
+
+    webhooks: tuple[RegistryWebhook, ...] = ()
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """Who runs crawl tasks: a name of `family.ENGINES`, and for `dask` its scheduler's address."""
 
@@ -168,6 +198,7 @@ class Settings:
     alerts: tuple[Receiver, ...] = ()
     healthcheck: Healthcheck | None = None
     schedule: Schedule | None = None
+    serve: Serve = field(default_factory=Serve)
     engine: Engine = field(default_factory=Engine)
     facts: Facts | None = None
     retention: Retention = field(default_factory=Retention)
@@ -206,6 +237,7 @@ def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, 
         alerts=tuple(_receivers(place, plain.get("alerts", {}))),
         healthcheck=_healthcheck(place, plain.get("healthcheck")),
         schedule=_schedule(plain.get("schedule")),
+        serve=_serve(place, plain.get("serve", {})),
         engine=_engine(plain.get("engine", "local")),
         facts=_facts(place, facts) if facts is not None else None,
         retention=Retention(
@@ -318,6 +350,24 @@ def _schedule(plain: Mapping[str, Any] | None) -> Schedule | None:
         return None
     spans = {key: parse_duration(plain[key]) for key in ("jitter", "misfire_grace") if key in plain}
     return Schedule(cron=plain["cron"], timezone=plain.get("timezone", "UTC"), **spans)
+
+
+def _serve(place: Place, plain: Mapping[str, Any]) -> Serve:
+    memory = plain.get("memory", "")
+    return Serve(
+        webhooks=tuple(
+            RegistryWebhook(
+                name=one.get("name") or one["registry"],
+                registry=one["registry"],
+                kind=one["kind"],
+                env=one.get("token_env") or "",
+                file=_path(place, one.get("token_file")),
+                prefixes=one.get("prefixes", {}),
+            )
+            for one in plain.get("webhooks", ())
+        ),
+        memory=int(memory[:-1]) * _SIZES[memory[-1]] if memory else None,
+    )
 
 
 def _engine(plain: str | Mapping[str, Any]) -> Engine:

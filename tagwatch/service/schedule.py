@@ -1,124 +1,113 @@
-"""The nightly schedule: one scan at a time, at the times that a cron line gives."""
+"""The schedule: the times of a cron line, kept by APScheduler."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.combining import OrTrigger
-from apscheduler.triggers.cron import CronTrigger
 
+from tagwatch.config.cron import times_after, zone_of
 from tagwatch.config.settings import Schedule
-from tagwatch.errors import ConfigError
 
-__all__ = ["run_on_trigger", "trigger_of"]
+__all__ = ["Timetable", "due_since", "next_due", "trigger_of"]
 
-_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_DAY = rf"[0-7]|{'|'.join(_DAYS)}"
-_WEEKDAYS = re.compile(rf"(\*|{_DAY})(?:(?<!\*)-({_DAY}))?(?:/([1-7]))?", re.ASCII)
 
-Job = Callable[[], Awaitable[None]]
+def next_due(schedule: Schedule, after: datetime) -> datetime:
+    """Return when the schedule is due next after `after`, in UTC. Raises `ConfigError`."""
+    return next(times_after(schedule.cron, zone_of(schedule.timezone), after))
+
+
+def due_since(schedule: Schedule, since: datetime, until: datetime) -> datetime | None:
+    """Return the last time that was due in (`since`, `until`]; None where there was none."""
+    last = None
+    for due in times_after(schedule.cron, zone_of(schedule.timezone), since):
+        if due > until:
+            break
+        last = due
+    return last
+
+
+class _Cron(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
+    """The times of a schedule, each delayed by up to its jitter.
+
+    The next time follows from the one before, not from when that ran: a delay may be longer than
+    the step to the next time.
+    """
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        self._due: datetime | None = None
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        after = self._due or now.astimezone(UTC) - timedelta(microseconds=1)
+        self._due = next_due(self._schedule, after)
+        jitter = self._schedule.jitter.total_seconds()
+        return self._due + timedelta(seconds=random.uniform(0, jitter))  # noqa: S311  # no secret
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"schedule": self._schedule}
 
 
 def trigger_of(schedule: Schedule) -> BaseTrigger:
-    """When to run, as crontab(5) reads the line. Raises `ConfigError` where that is not possible.
+    """Return when to run, for APScheduler. Raises `ConfigError` where that is not possible."""
+    next_due(schedule, datetime.now(UTC))
+    return _Cron(schedule)
 
-    APScheduler counts weekdays from Monday and wants both day and weekday to fit; in a crontab
-    Sunday is 0 and 7, and where both are given either will do.
+
+class Timetable:
+    """A running scheduler that calls `due` at the times of the schedule it was told last.
+
+    Several times that were missed are made up for once, and not at all if that was longer ago than
+    the schedule's `misfire_grace`.
     """
-    try:
-        minute, hour, day, month, weekday = schedule.cron.split()
-        weekdays = _weekdays(weekday)
-        days = [(day, weekdays)]
-        if not day.startswith("*") and not weekday.startswith("*"):
-            days = [(day, "*"), ("*", weekdays)]
-        triggers = [
-            CronTrigger(
-                minute=minute,
-                hour=hour,
-                day=one,
-                month=month,
-                day_of_week=of_week,
-                timezone=schedule.timezone,
-            )
-            for one, of_week in days
-        ]
-    except (ValueError, KeyError) as error:
-        raise ConfigError(
-            f"schedule: {schedule.cron!r} in {schedule.timezone!r} is no schedule: {error}",
-            hint="five fields as in crontab, such as '0 2 * * *', and a zone such as Europe/Berlin",
-        ) from error
-    trigger: BaseTrigger = triggers[0] if len(triggers) == 1 else OrTrigger(triggers)
-    trigger.jitter = int(schedule.jitter.total_seconds()) or None
-    return trigger
 
+    def __init__(self, due: Callable[[], None]) -> None:
+        self._due = due
+        self._scheduler = AsyncIOScheduler(executors={"default": AsyncIOExecutor()}, timezone=UTC)
 
-def _weekdays(field: str) -> str:
-    """A crontab's weekdays by name: `0`, `7`, `1-5`, `fri-sun`, `*/2`. Raises `ValueError`."""
-    found: set[int] = set()
-    for part in field.lower().split(","):
-        match = _WEEKDAYS.fullmatch(part)
-        if match is None:
-            raise ValueError(f"{part!r} is no weekday")
-        first, last, step = match.groups()
-        start, end = (0, 6) if first == "*" else (_number(first), _number(last or first))
-        days = range(start, (7 if end == 0 < start else end) + 1, int(step or 1))
-        if not days:
-            raise ValueError(f"{part!r} holds no weekday")
-        found.update(day % 7 for day in days)
-    return ",".join(_DAYS[number] for number in sorted(found))
+    @property
+    def next_at(self) -> datetime | None:
+        """When `due` is called next."""
+        job = self._scheduler.get_job("scan")
+        at: datetime | None = getattr(job, "next_run_time", None)  # not until it is started
+        return at.astimezone(UTC) if at is not None else None
 
+    def follow(self, schedule: Schedule) -> None:
+        """Follow this schedule from now on."""
+        self.follow_trigger(trigger_of(schedule), schedule.misfire_grace)
 
-def _number(day: str) -> int:
-    return _DAYS.index(day) if day in _DAYS else int(day)
+    def follow_trigger(self, trigger: BaseTrigger, misfire_grace: timedelta) -> None:
+        """See `follow`."""
 
+        async def due() -> None:  # a plain function would be run in a thread
+            self._due()
 
-async def run_on_trigger(
-    trigger: BaseTrigger,
-    misfire_grace: timedelta,
-    job: Job,
-    now: asyncio.Event,
-    stop: asyncio.Event,
-) -> None:
-    """Run `job` when `trigger` says, and whenever `now` is set, until `stop` is set.
+        self._scheduler.add_job(
+            due,
+            trigger,
+            id="scan",
+            replace_existing=True,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=int(misfire_grace.total_seconds()) or None,
+        )
 
-    Never two at a time: a run that is due while one goes on is left out, and so is one that was
-    missed by more than the misfire grace; several missed ones are made up for once. `now` set
-    while a job goes on asks for one more after it: what it tells of may have come too late for
-    this one. A job under way when `stop` is set is waited for.
-    """
-    busy = False
+    def look(self) -> None:
+        """Look at the clock: timers are late where the machine slept or its clock was set."""
+        if self._scheduler.running:
+            self._scheduler.wakeup()
 
-    async def due() -> None:  # a plain function would be run in a thread
-        if not busy:
-            now.set()
-
-    scheduler = AsyncIOScheduler(executors={"default": AsyncIOExecutor()})
-    scheduler.add_job(
-        due,
-        trigger,
-        id="scan",
-        max_instances=1,
-        coalesce=True,
-        misfire_grace_time=int(misfire_grace.total_seconds()) or None,
-    )
-    scheduler.start()
-    stopped = asyncio.ensure_future(stop.wait())
-    try:
-        while not stop.is_set():
-            asked = asyncio.ensure_future(now.wait())
-            await asyncio.wait((stopped, asked), return_when=asyncio.FIRST_COMPLETED)
-            asked.cancel()
-            if now.is_set() and not stop.is_set():
-                now.clear()
-                busy = True
-                await job()
-                busy = False
-    finally:
-        stopped.cancel()
-        scheduler.shutdown(wait=False)
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep the times for a block."""
+        self._scheduler.start()
+        try:
+            yield
+        finally:
+            self._scheduler.shutdown(wait=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
-from tagwatch.config.load import find_configuration, load_configuration
+from tagwatch.config.load import checked_form, configuration_of, find_configuration
 from tagwatch.config.raw import home_of
 from tagwatch.config.settings import Facts, Settings
 from tagwatch.errors import ConfigError, UsageError
@@ -20,6 +20,8 @@ from tagwatch.value import dataclass, field, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "bases_key",
     "configured_place",
     "data_folder",
+    "open_checked",
     "open_site",
     "placed",
     "project_of",
@@ -93,6 +96,21 @@ def open_site(
     the configuration or the policy is wrong or missing, and `UsageError` where `path` is neither a
     folder nor a file, or `at` has no zone.
     """
+    return open_checked(path, config=config, environment=environment, at=at)[0]
+
+
+def open_checked(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    config: str | os.PathLike[str] | None = None,
+    environment: Mapping[str, str] = os.environ,
+    at: datetime | None = None,
+    plain: Mapping[str, Any] | None = None,
+) -> tuple[Site, Mapping[str, Any]]:
+    """Return the site as `open_site` does, and its configuration in its checked form.
+
+    `plain`: such a form, which is used instead of what `config` holds by now.
+    """
     environment = dict(environment)
     named = Path(config) if config else None
     folder = root = Path.cwd() if path is None else Path(path).absolute()
@@ -111,14 +129,16 @@ def open_site(
             f"{str(path)!r} is neither a folder nor a file",
             hint="give a folder to work in, or a tagwatch.yaml",
         )
-    found = find_configuration(named, environment, root)
     home = home_of(environment)
     data = data_folder(environment, home)
-    # An environment that names no home (a test's, the demo's) must leave nothing in the user's.
-    cache = data / "cache" if _names_a_home(environment) else None
-    configuration = load_configuration(found, environment, root, cache=cache)
+    if plain is None:
+        named = find_configuration(named, environment, root)
+        # An environment that names no home (a test's, the demo's) must leave nothing in the user's.
+        cache = data / "cache" if _names_a_home(environment) else None
+        plain = checked_form(named, environment, root, cache=cache)
+    configuration = configuration_of(plain, named, environment)
     settings = configuration.settings
-    return Site(
+    site = Site(
         settings=settings,
         policy=configuration.policy,
         knowledge=load_knowledge(settings.knowledge),
@@ -130,6 +150,7 @@ def open_site(
         folder=Path() if path is None else folder,
         warnings=configuration.warnings,
     )
+    return site, plain
 
 
 def site_given(site: object) -> Site:

@@ -11,7 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,9 +62,11 @@ def distribution(
     token_bundle: Path | None = None,
     tls: tuple[Path, Path] | None = None,
     trust: Path | None = None,
+    notified: Mapping[str, str] | None = None,
 ) -> Iterator[Distribution]:
     """Start a registry that keeps its data in `folder`. `auth`: none, htpasswd or token.
 
+    `notified`: `url` and `authorization` of who is told of every push and pull.
     `users`: the lines of its htpasswd file.
     `tls`: certificate and key; `trust`: the authority that the start-up probe believes.
     """
@@ -92,6 +94,8 @@ def distribution(
                 "rootcertbundle": str(token_bundle),
             }
         }
+    if notified is not None:
+        config["notifications"] = {"endpoints": [_endpoint(**notified)]}
     if tls is not None:
         config["http"]["tls"] = {"certificate": str(tls[0]), "key": str(tls[1])}
     (folder / "config.yml").write_text(yaml.safe_dump(config))
@@ -110,6 +114,18 @@ def distribution(
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _endpoint(url: str, authorization: str) -> dict[str, Any]:
+    """An endpoint as an operator writes it who leaves out what to ignore."""
+    return {
+        "name": "tagwatch",
+        "url": url,
+        "headers": {"Authorization": [authorization]},
+        "timeout": "1s",
+        "threshold": 10,
+        "backoff": "1s",
+    }
 
 
 def _free_port() -> int:

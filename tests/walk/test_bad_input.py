@@ -46,6 +46,35 @@ OFFLINE = ("check", "--offline", "Dockerfile")
         ('watch: [{image: a, tags: ["/((/"]}]\n', "not a regular expression", "Python's syntax"),
         ("registries: {a.example: {endpoint: 'ftp://x'}}\n", "a.example.endpoint", "scheme://"),
         ('schedule: {cron: "often"}\n', "tagwatch.yaml:3:19: schedule.cron", "five fields"),
+        ('schedule: {cron: "0 25 * * *"}\n', "tagwatch.yaml:3:19: schedule.cron", "five fields"),
+        ('schedule: {cron: "0 2 30 2 *"}\n', "'0 2 30 2 *' is never due", "no such day"),
+        (
+            'schedule: {cron: "0 2 * * *", jitter: 999999w}\n',
+            "schedule.jitter: longer than four weeks",
+            "10m",
+        ),
+        ("serve: {memory: 2GB}\n", "tagwatch.yaml:3:17: serve.memory", "as in 2G"),
+        (
+            "serve: {webhooks: [{registry: a.io, kind: harbour, token_env: X}]}\n",
+            "serve.webhooks[0].kind: unknown kind 'harbour'",
+            "did you mean 'harbor'?",
+        ),
+        (
+            "serve: {webhooks: [{registry: a.io, kind: hub}]}\n",
+            "serve.webhooks[0]: one place must hold the secret",
+            "token_env",
+        ),
+        (
+            "serve: {webhooks: [{registry: 'a b', kind: hub, token_env: X}]}\n",
+            "serve.webhooks[0].registry: not an image reference",
+            "registry.example:5000",
+        ),
+        (
+            "serve: {webhooks: [{registry: a.io, kind: hub, token_env: X}, "
+            "{registry: a.io, kind: ghcr, token_env: Y}]}\n",
+            "serve.webhooks[1]: two webhooks are called 'a.io'",
+            "`name`",
+        ),
         (
             'schedule: {cron: "0 2 * * *", timezone: Mars/X}\n',
             "schedule.timezone: unknown time zone 'Mars/X'",
@@ -61,9 +90,19 @@ async def test_configuration(
     first, _, rest = told.partition("\n")
     assert place_and_message in first
     assert first.startswith("tagwatch: error: tagwatch.yaml:")
-    if "five fields" not in first:
+    if "expected five fields" not in first:
         assert rest.startswith("  hint: ")
         assert hint in rest
+
+
+@pytest.mark.parametrize("command", [OFFLINE, ("scan",), ("doctor",), ("serve",)])
+@pytest.mark.parametrize("cron", ["0 2 30 2 *", "0 25 * * *"])
+async def test_row_37_a_schedule_that_is_never_due_is_told_by_every_command(
+    place: Workplace, command: tuple[str, ...], cron: str
+) -> None:
+    place.write("tagwatch.yaml", f'{SETTINGS}schedule: {{cron: "{cron}"}}\n')
+    told = (await place.run(*command)).is_clean_error(2)
+    assert told.startswith(f"tagwatch: error: tagwatch.yaml:3:19: schedule.cron: '{cron}' is n")
 
 
 @pytest.mark.parametrize(

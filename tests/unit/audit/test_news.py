@@ -7,7 +7,7 @@ from dataclasses import replace
 from tagwatch.audit.verdict.news import differences, news_of
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
-from tests.audit_case import AT, audit, evidence, place, target
+from tests.audit_case import AT, audit, evidence, place, seen, target
 
 LATEST = target("redis:latest")
 APP = target("ghcr.io/shop/api:latest", line=2)

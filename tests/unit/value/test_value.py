@@ -32,6 +32,11 @@ class Ours:
         return self.number * 2
 
 
+@value.dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class OfOne:
+    only: tuple[int, ...] = ()
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Theirs:
     """A value."""
@@ -85,6 +90,12 @@ def test_they_behave_alike(first: dict[str, Any], second: dict[str, Any]) -> Non
     for clone in (pickle.loads(pickle.dumps(ours)), copy.copy(ours), copy.deepcopy(ours)):
         assert clone == ours
     assert Ours(**without).facts == {}
+
+
+def test_a_value_of_one_field_is_compared_by_it() -> None:
+    assert OfOne(only=(1,)) == OfOne(only=(1,)) != OfOne()
+    assert OfOne() < OfOne(only=(1,))
+    assert len({OfOne(), OfOne(), OfOne(only=(2,))}) == 2
 
 
 def test_hash_is_that_of_the_fields() -> None:

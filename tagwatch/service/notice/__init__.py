@@ -1,0 +1,1 @@
+"""Readers of what registries' webhooks say, one a kind: payload in, notices out, pure."""
