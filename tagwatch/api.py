@@ -391,13 +391,15 @@ async def scan_async(
             f"{site.settings.path}: neither sources nor watch names an image",
             hint="add `sources:` with patterns of files, or `watch:` with images",
         )
+    from tagwatch.ledger.connection import is_part_of
     from tagwatch.ledger.lock import alone
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.scope import scope_of
     from tagwatch.walk.site import project_of
 
     found = sources_from_globs(site.settings.sources, site.root)
-    files = read_files(found, site, {})
+    others = tuple(file for file in found.files if not is_part_of(site.database, file.real))
+    files = read_files(replace(found, files=others), site, {})
     if not files.extractions and not files.problems_to_fix and not site.settings.watch:
         raise NothingToReadError(
             "no source of the configuration matches a file, and nothing is watched",

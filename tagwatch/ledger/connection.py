@@ -5,6 +5,7 @@ The one place where `sqlite3` errors become `LedgerError`, and where versions ar
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = [
     "connect",
     "connect_as_it_is",
     "connect_read_only",
+    "is_part_of",
     "refuse_a_clock_behind",
     "stored_version",
 ]
@@ -169,3 +171,13 @@ def refuse_a_clock_behind(connection: sqlite3.Connection, at: datetime) -> None:
         f"and now it is {at:%Y-%m-%d %H:%M} UTC",
         hint="set the clock; if it is right, `tagwatch ledger rewind` mends the ledger",
     )
+
+
+def is_part_of(ledger: Path, file: Path) -> bool:
+    """Return True for a ledger's file and for what SQLite and a scan's lock keep beside it."""
+    ledger = Path(os.path.realpath(ledger))
+    if not file.name.startswith(ledger.name):
+        return False
+    rest = file.name.removeprefix(ledger.name)
+    is_its = rest in ("", "-wal", "-shm", "-journal") or rest[:1] + rest[-5:] == "..lock"
+    return is_its and os.path.realpath(file.parent) == str(ledger.parent)

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
-from tagwatch.ledger.connection import SCHEMA_VERSION
+from tagwatch.ledger.connection import SCHEMA_VERSION, is_part_of
 from tagwatch.ledger.maintenance import check
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.schema import MIGRATIONS
@@ -284,3 +284,12 @@ def test_reading_loads_nothing_heavy(path: Path) -> None:
     assert "sqlite3" in loaded
     heavy = {"sqlite_utils", "msgspec", "asyncio", "aiohttp", "ssl", "yaml", "jinja2", "click"}
     assert loaded & (heavy | {"apscheduler", "rich", "pluggy", "logging"}) == set()
+
+
+def test_what_is_beside_a_ledger_and_part_of_it(tmp_path: Path) -> None:
+    """A source pattern such as `**/*` matches them, and they name no image."""
+    ledger = tmp_path / "tagwatch.db"
+    parts = ("tagwatch.db", "tagwatch.db-wal", "tagwatch.db-shm", "tagwatch.db.0123.lock")
+    others = ("tagwatch.db.yaml", "tagwatch.dbx", "Dockerfile", "lock", "a/tagwatch.db")
+    assert all(is_part_of(ledger, tmp_path / name) for name in parts)
+    assert not any(is_part_of(ledger, tmp_path / name) for name in others)
