@@ -86,6 +86,8 @@ class Case:
     """Where the watch list names each repository."""
     offline: bool = False
     """True where no registry may be asked."""
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    """How images are known that another run is about, by evidence key."""
     nights: Mapping[Repository, Failing] | None = None
     """For how long each repository fails that failed in this scan; None: this is no scan."""
 
@@ -266,7 +268,8 @@ class _Session:
         if key not in self.keys:
             if evidence is not None:
                 self.bases |= base_references([evidence])
-            self.readings[key] = reading_of(evidence, reference.repository, self._terms)
+            said = self._case.readings.get(key)
+            self.readings[key] = said or reading_of(evidence, reference.repository, self._terms)
         self.keys.add(key)
         reading = self.readings[key]
         self._count(reading)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 from tagwatch.audit.model.evidence import Resolution, Status
 from tagwatch.cli.command import Command, add_config, add_format
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     remarks = [remark for snapshot in read for remark in snapshot.remarks]
     for said in dict.fromkeys(remark.message for remark in remarks):
         note(f"tagwatch: {said}")
-    answer(_rendered(resolutions, remarks, options.format))
+    answer(_rendered(resolutions, remarks, options.format, site.at))
     return exit_code(resolutions)
 
 
@@ -72,14 +73,16 @@ def _texts(given: Sequence[str]) -> Iterator[str]:
             yield stripped
 
 
-def _rendered(resolutions: Sequence[Resolution], remarks: Iterable[Remark], form: str) -> str:
+def _rendered(
+    resolutions: Sequence[Resolution], remarks: Iterable[Remark], form: str, at: datetime
+) -> str:
     if form == "json":
         from tagwatch.publish.machine import dump, resolutions_document
 
         return dump(resolutions_document(resolutions, remarks))
     from tagwatch.publish.answer import resolutions_text
 
-    return resolutions_text(resolutions)
+    return resolutions_text(resolutions, at)
 
 
 command = Command(

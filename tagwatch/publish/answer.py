@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 from tagwatch.audit.model.evidence import Resolution, Status
 from tagwatch.audit.model.history import Interval, Seen
@@ -10,11 +11,19 @@ from tagwatch.audit.version.lifecycle import Lifecycle
 from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Repository
 from tagwatch.publish.interface import BaseAnswer
-from tagwatch.publish.wording import base_sentence, bases_by_answer, date_text, now_text, one_line
+from tagwatch.publish.wording import (
+    age_text,
+    base_sentence,
+    bases_by_answer,
+    date_text,
+    now_text,
+    one_line,
+)
 from tagwatch.source.target import Target
 
 __all__ = ["base_text", "history_text", "resolutions_text", "targets_text"]
 
+_OLD = timedelta(minutes=1)
 _BEHAVIOUR = {
     Lifecycle.UNSUPPORTED: "its publisher no longer builds it",
     Lifecycle.WENT_BACK: "it serves again what it had left, or a version below",
@@ -26,15 +35,23 @@ _BEHAVIOUR = {
 }
 
 
-def resolutions_text(resolutions: Iterable[Resolution]) -> str:
-    """One line a reference, and below it what is newer and what is known of its support."""
+def resolutions_text(resolutions: Iterable[Resolution], at: datetime | None = None) -> str:
+    """One line a reference, and below it what is newer and what is known of its support.
+
+    `at`: now; an answer that was read earlier says when (None: it does not).
+    """
     lines: list[str] = []
     for resolution in resolutions:
         name = one_line(resolution.input)
-        if resolution.status is Status.NO_VERSION:
-            lines.append(f"{name}  exists, but {now_text(resolution)}")
+        read_at = resolution.read_at
+        if at is not None and read_at is not None and at - read_at >= _OLD:
+            age = f" · read {age_text(at - read_at)}"
         else:
-            lines.append(f"{name}  {now_text(resolution)}")
+            age = ""
+        if resolution.status is Status.NO_VERSION:
+            lines.append(f"{name}  exists, but {now_text(resolution)}{age}")
+        else:
+            lines.append(f"{name}  {now_text(resolution)}{age}")
         newer = resolution.newer
         steps = (("patch", newer.patch), ("minor", newer.minor), ("major", newer.major))
         found = [f"{one_line(tag)} ({kind})" for kind, tag in steps if tag]

@@ -102,7 +102,9 @@ def alerts_of(result: AuditResult, news: News, plan: AlertPlan) -> Iterator[Aler
 
 def _alert(receiver: Receiver, result: AuditResult, news: News, plan: AlertPlan) -> Alert | None:
     """Return what one receiver is to be told."""
-    router = Router(route=receiver.when, owners=plan.owners, folder=plan.folder)
+    router = Router(
+        route=receiver.when, owners=plan.owners, folder=plan.folder, targets=result.targets
+    )
     before = news.before
     since = router.since(news.since)
     newer = router.findings(newer_versions(news))

@@ -88,7 +88,7 @@ def gather_evidence(
             target=target,
             evidence=evidence,
             is_unchanged=before is not None and evidence == until(before, this_round.site.at),
-            made_from=made_from.get(key) if _may_be_reused(evidence) else None,
+            made_from=made_from.get(key) if _may_be_reused(evidence, memory) else None,
             wished=wished,
         )
 
@@ -194,7 +194,7 @@ def _made_from(
     }
 
 
-def _may_be_reused(evidence: Evidence) -> bool:
+def _may_be_reused(evidence: Evidence, memory: Memory) -> bool:
     """Return False where evidence has dates of a base's tag, or might say more next time.
 
     When a base was seen last is no part of the hash; see `ledger.reuse.state_of_bases`.
@@ -202,6 +202,7 @@ def _may_be_reused(evidence: Evidence) -> bool:
     return (
         evidence.documents_read
         and not evidence.failures
+        and evidence.change not in memory.unexplained.values()
         and all(one.base is None and one.current is None for one in evidence.bases)
     )
 

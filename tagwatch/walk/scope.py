@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from tagwatch.audit.judge import Case, worst_first
+from tagwatch.audit.model.coverage import Reading, State
 from tagwatch.audit.model.evidence import Evidence, evidence_key
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.news import in_scope
@@ -75,8 +76,16 @@ class Outside:
                 watched.setdefault(target.location.path, []).append((target,))
         files += [(path, Extraction(targets=Targets(targets))) for path, targets in watched.items()]
         last = self.last
+        known = {
+            key: last.readings.get(key, Reading(state=State.READ))
+            for target in last.targets
+            if self._is_outside(target)
+            and (key := evidence_key(target)) is not None
+            and key in last.evidence
+        }
         return replace(
             case,
+            readings=known,
             files=files,
             evidence=evidence,
             failures=(

@@ -15,6 +15,7 @@ for, and a second round takes these images through the steps again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace as standard_replace
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -358,8 +359,10 @@ def _explain(share: _Share, memory: Memory, this_round: Round, found: Survey) ->
     from tagwatch.walk.verdicts import explain_moves  # many runs have nothing to explain
 
     ledger, bases, unread = this_round.ledger, this_round.bases.index, found.answers.unread
-    found.explained += explain_moves(ledger, share.moves, memory, bases, this_round.site, unread)
-    return recall_past(ledger, memory)
+    explained = list(explain_moves(ledger, share.moves, memory, bases, this_round.site, unread))
+    found.explained += explained
+    told = {one.move.tag: one.change for one in explained if not one.is_final}
+    return standard_replace(recall_past(ledger, memory), unexplained=told)
 
 
 def _watch(share: _Share, memory: Memory, found: Survey) -> list[Watched]:

@@ -22,6 +22,7 @@ import pytest
 from aiohttp import web
 
 from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.verdict.news import news_of
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.settings import Receiver
 from tagwatch.image.reference import Reference
@@ -201,7 +202,7 @@ class Play:
             run = ledger.begin_run("scan", self.clock.at)
             if result is not None:
                 plan = AlertPlan(receivers=receivers({}).settings)
-                news = ledger.news(run, result)
+                news = news_of(result, (), before=None)  # each night tells of other things
                 ledger.finish_run(run, result, alerts_of(result, news, plan), news=news)
                 self._kill(ledger)
         await self.send(patience=timedelta(seconds=60))

@@ -11,7 +11,6 @@ import json
 import re
 import socket
 from collections.abc import AsyncIterator
-from functools import cache
 from pathlib import Path
 
 import aiohttp
@@ -27,7 +26,6 @@ REPOSITORIES = ("team/app", "team/web", "team/db")
 FINISHED = 'tagwatch_scans_total{outcome="finished"}'
 
 
-@cache
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:

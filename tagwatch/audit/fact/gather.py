@@ -73,7 +73,9 @@ def gather(
     evidence = Evidence(
         key=key,
         resolution=resolution,
-        change=memory.change_of(own) if own and len(memory.intervals.get(own, ())) > 1 else None,
+        change=memory.newest_change(own)
+        if own and len(memory.intervals.get(own, ())) > 1
+        else None,
         platforms_offered=_offered(image),
         platforms=facts,
         documents_read=image is not None and any(one.config for one in image.platforms),

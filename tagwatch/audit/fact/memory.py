@@ -34,13 +34,22 @@ class Memory:
     intervals: Mapping[str, tuple[Interval, ...]]
     """Each tag's past, oldest first."""
     change_of: Callable[[str], Change | None]
-    """Returns the newest change of a tag."""
+    """Returns the newest change of a tag that is stored."""
     documents: Mapping[Digest, Document]
     absent: frozenset[str] = frozenset()
     """Tags that answered 404 themselves."""
     pins: Mapping[Digest, bool] = field(default_factory=dict)
     """Whether a digest is still served; one that nobody asked is not in it."""
     failures: tuple[Failure, ...] = ()
+    unexplained: Mapping[str, Change] = field(default_factory=dict)
+    """The newest changes of tags of which a later run may say more: they are not stored."""
+
+    def newest_change(self, tag: str) -> Change | None:
+        """Return the newest change of a tag."""
+        stored, told = self.change_of(tag), self.unexplained.get(tag)
+        if stored is None or told is None:
+            return stored or told
+        return max(stored, told, key=lambda change: change.at)
 
     def past_tags_of(self, digest: Digest) -> frozenset[str]:
         """Return every tag that served `digest` at some time."""

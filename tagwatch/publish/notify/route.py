@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tagwatch.audit.model.code_owners import CodeOwners
 from tagwatch.audit.model.evidence import evidence_key
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.model.glob import match_image, match_path
-from tagwatch.audit.verdict.result import AuditResult, Since
+from tagwatch.audit.verdict.result import AuditResult, Since, is_outage
 from tagwatch.config.settings import Route
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.source.target import Target
@@ -19,11 +19,15 @@ __all__ = ["Router"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Router:
-    """A route, and who owns which file. `folder`: where paths start, from the repository's root."""
+    """A route, and who owns which file. `folder`: where paths start, from the repository's root.
+
+    `targets`: all of the run. A registry that fails is told to who hears of one of its images.
+    """
 
     route: Route = field(default_factory=Route)
     owners: CodeOwners = field(default_factory=CodeOwners)
     folder: str = ""
+    targets: Sequence[Target] = ()
 
     @property
     def is_open(self) -> bool:
@@ -69,6 +73,12 @@ class Router:
         route = self.route
         if route.rules and not any(match_path(glob, finding.rule) for glob in route.rules):
             return False
+        if is_outage(finding):
+            return self.is_open or any(
+                self._image_passes(target.reference) and self._paths_pass((target.location.path,))
+                for target in self.targets
+                if _is_of(target, finding)
+            )
         return self._image_passes(finding.reference) and self._paths_pass((finding.location.path,))
 
     def _tag_passes(self, repository: Repository, tag: str, places: _Places) -> bool:
@@ -91,6 +101,14 @@ class Router:
             and (not wanted or not wanted.isdisjoint(self.owners.owners_of(self.folder + path)))
             for path in paths
         )
+
+
+def _is_of(target: Target, outage: Finding) -> bool:
+    """Return True where a target names what an outage is about."""
+    if target.reference is None:
+        return False
+    home, repository = target.reference.repository, outage.evidence.get("repository")
+    return home.name == repository if repository else home.registry == outage.evidence["registry"]
 
 
 class _Places:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from tagwatch.audit.model.history import Seen
 from tagwatch.audit.version.lifecycle import Lifecycle
 from tagwatch.publish.answer import base_text, history_text, resolutions_text, targets_text
 from tagwatch.publish.interface import BaseAnswer
+from tests.audit_case import AT
 from tests.publish_images import EVIDENCE, PYTHON, WORKER
 
 
@@ -23,6 +25,12 @@ def test_resolutions_say_what_is_newer_and_what_is_unknown() -> None:
     assert "  no longer built by its publisher" in text
     assert "acme/tool:edge  exists, but no version can be named" in text
     assert "redis:9.9  not in the registry" in text
+
+
+def test_an_answer_from_memory_says_of_when_it_is() -> None:
+    known = replace(EVIDENCE[3].resolution, read_at=AT - timedelta(hours=3))
+    assert resolutions_text([known], AT).splitlines()[0].endswith(" · read 3 hours ago")
+    assert "read" not in resolutions_text([replace(known, read_at=AT)], AT)
 
 
 def test_targets_in_columns() -> None:
