@@ -82,7 +82,9 @@ FLOORS: dict[str, str] = {
         bundled
     """,
     "workspace": """
-        find git_history
+        git_history gitignore
+        tracked
+        find
         read
         official_images write
     """,

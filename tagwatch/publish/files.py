@@ -98,8 +98,6 @@ def write_atomically(directory: Path, relative: str, parts: Iterable[str]) -> Pa
 
     Raises `InputError` where that would lie outside `directory`, also through a symlink.
     """
-    import tempfile  # with all that it imports, too slow for a warm `check`, which only prints
-
     root = directory.resolve()
     path = root / relative
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,13 +106,14 @@ def write_atomically(directory: Path, relative: str, parts: Iterable[str]) -> Pa
             f"{relative!r} lies outside the report directory {str(directory)!r}",
             hint="remove the symlink, or name the directory it leads to",
         )
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # nobody's link
+    handle = os.open(temporary, flags, 0o666)  # less what the umask takes: it says who may read
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as stream:
             stream.writelines(parts)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return path
