@@ -13,6 +13,7 @@ from typing import Any
 from tagwatch.errors import InvalidDigestError, InvalidDocumentError
 from tagwatch.image.digest import Digest, parse_digest
 from tagwatch.image.platform import Platform
+from tagwatch.image.unicode import HALF_WRITTEN, without_halves
 from tagwatch.value import dataclass, field
 
 __all__ = [
@@ -142,12 +143,15 @@ def decode_json(raw: bytes, *, what: str) -> dict[str, Any]:
     """Return the JSON object in `raw`.
 
     Raises `InvalidDocumentError` for anything larger than 4 MiB, not UTF-8, not an object, nested
-    too deep, or with a key twice: parsers differ there, and a digest covers the bytes only.
+    too deep, with a key twice or a number that JSON has not (`NaN`): parsers differ there, and a
+    digest covers the bytes only. Halves of surrogate pairs become U+FFFD.
     """
     if len(raw) > MAX_DOCUMENT_BYTES:
         raise InvalidDocumentError(f"{what} is larger than {MAX_DOCUMENT_BYTES} bytes")
     try:
-        document = json.loads(raw, object_pairs_hook=_unique_keys)
+        text = raw.decode("utf-8-sig")
+        hook = _unique_clean_keys if HALF_WRITTEN.search(text) else _unique_keys
+        document = json.loads(text, object_pairs_hook=hook, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise InvalidDocumentError(f"{what} is not valid JSON: {str(error)[:120]}") from error
     if not isinstance(document, dict):
@@ -280,3 +284,18 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return result
+
+
+def _unique_clean_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return _unique_keys([(without_halves(key), _clean(value)) for key, value in pairs])
+
+
+def _clean(value: Any) -> Any:
+    """Return a value that an object holds; objects in it have been here already."""
+    if isinstance(value, str):
+        return without_halves(value)
+    return [_clean(item) for item in value] if isinstance(value, list) else value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"it has a number {constant}")

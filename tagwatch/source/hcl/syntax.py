@@ -104,9 +104,11 @@ def unescaped(text: str) -> str:
         return chr(int(number, 16)) if number else _ESCAPED[match[1]]
 
     try:
-        return _ESCAPE.sub(character, text) if "\\" in text else text
+        made = _ESCAPE.sub(character, text) if "\\" in text else text
+        made.encode()  # half a surrogate pair is no text
     except (ValueError, OverflowError) as error:
         raise _refused("an escape that is no character") from error
+    return made
 
 
 def _refused(reason: str) -> InputError:
