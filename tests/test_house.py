@@ -91,7 +91,7 @@ FLOORS: dict[str, str] = {
     "publish": """
         diff_document diff_text interface wording
         answer github junit machine movement
-        console gitlab html markdown notify sarif
+        console gitlab html markdown notify salvage sarif
         files
     """,
     "ledger": """

@@ -214,7 +214,14 @@ def _print(result: AuditResult, site: Site, options: argparse.Namespace) -> None
     from tagwatch.publish.interface import publisher
 
     context = _context(site, options)
-    answer(publisher(options.format).render(result, context))
+    publish = publisher(options.format)
+    try:
+        text = publish.render(result, context)
+    except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
+        from tagwatch.publish.salvage import without_broken
+
+        text = publish.render(without_broken(publish, result, context, error), context)
+    answer(text)
     if options.format == "text" and not options.quiet:
         from tagwatch.publish.console import summary
 

@@ -16,7 +16,7 @@ from tagwatch.audit.version.candidate import candidates
 from tagwatch.audit.version.resolve import named_by_alias
 from tagwatch.crawl.image_reader import ImageReader, Recall, each
 from tagwatch.crawl.present import Present, Selection, select_tags
-from tagwatch.crawl.refusal import cut_off, refused, too_many
+from tagwatch.crawl.refusal import broken, cut_off, refused, too_many
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import (
     HostileAnswerError,
@@ -24,6 +24,7 @@ from tagwatch.errors import (
     LyingDigestError,
     NotFoundError,
     RegistryError,
+    TagwatchError,
 )
 from tagwatch.image.digest import Digest
 from tagwatch.image.selector import (
@@ -323,6 +324,10 @@ class _Crawl:
             except (RegistryError, InvalidDocumentError) as error:
                 self.disown(digest, error)
                 self.fail(error, tag=tag or None)
+            except TagwatchError:
+                raise  # the run's own: its ledger or its settings
+            except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
+                self.failures.append(broken(self.task.repository, error, tag or None))
 
         await each(one, [item for item in digests.items() if item[0] not in self.task.documents])
 

@@ -7,7 +7,7 @@ from tagwatch.errors import InvalidDocumentError, RegistryError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
 
-__all__ = ["cut_off", "refused", "too_many"]
+__all__ = ["broken", "cut_off", "refused", "too_many"]
 
 
 def too_many(repository: Repository, pattern: Pattern, count: int) -> Failure:
@@ -44,4 +44,18 @@ def refused(
         status=status,
         message=error.message,
         hint=error.hint,
+    )
+
+
+def broken(repository: Repository, error: Exception, tag: str | None = None) -> Failure:
+    """Say that what a registry sent, or we know of it, leads to an error that nobody foresaw.
+
+    It is this repository's own: the others of a run are read and judged.
+    """
+    return Failure(
+        repository=repository,
+        tag=tag,
+        code="internal-error",
+        message=f"{type(error).__name__}: {str(error)[:200]}",
+        hint="this is a bug: please report it with the output of TAGWATCH_DEBUG=1",
     )

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.errors import InputError
+from tagwatch.errors import InputError, TagwatchError
 from tagwatch.publish.interface import PublishContext, Publisher, publisher
+from tagwatch.publish.salvage import without_broken
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass
 
@@ -60,7 +61,13 @@ def _write(
     for name in formats:
         publish = publisher(name)
         run, latest = f"run/{_name(result)}{publish.suffix}", f"latest{publish.suffix}"
-        written = write_atomically(directory, run, rendered(publish, result, context))
+        try:
+            written = write_atomically(directory, run, rendered(publish, result, context))
+        except (OSError, TagwatchError):
+            raise
+        except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
+            result = without_broken(publish, result, context, error)
+            written = write_atomically(directory, run, rendered(publish, result, context))
         files += [written, write_atomically(directory, latest, _blocks(written))]
     if "html" not in formats:
         return Written(files=tuple(files), index=None)

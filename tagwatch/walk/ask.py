@@ -34,10 +34,11 @@ from tagwatch.config.settings import Watch
 from tagwatch.crawl.engine.interface import Engine
 from tagwatch.crawl.plan import PlanSettings, Want, plan, wants_of
 from tagwatch.crawl.task import Need
-from tagwatch.errors import RegistryError
+from tagwatch.errors import LedgerError, RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure, Gone, Quota, Remark, RepositorySnapshot
+from tagwatch.ledger.record import Stored
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
 from tagwatch.registry.client import Registries, open_registries
@@ -54,7 +55,7 @@ from tagwatch.walk.watch_list import (
     wants_of_bases,
     wants_of_watches,
 )
-from tagwatch.walk.work import Batch, RegistryWork
+from tagwatch.walk.work import Batch, RegistryWork, broken_snapshot
 
 __all__ = ["Answers", "Asker", "Patience", "RepositoryAnswer", "open_asker", "wants_of_run"]
 
@@ -186,7 +187,7 @@ class Asker:
         requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
         def store(snapshots: Sequence[RepositorySnapshot]) -> None:
-            stored = self.ledger.add(self.run_id, *snapshots)
+            stored, snapshots = self._stored(snapshots)
             answers.gone += stored.gone
             answers.remarks += surfaced(stored.surfaced)
             for snapshot in snapshots:
@@ -221,6 +222,25 @@ class Asker:
             left = {want.repository for want in wants} - answers.by_repository.keys()
             answers.failures += [_not_reached(repository) for repository in sorted(left)]
         return answers
+
+    def _stored(
+        self, snapshots: Sequence[RepositorySnapshot]
+    ) -> tuple[Stored, Sequence[RepositorySnapshot]]:
+        """Store snapshots; one that cannot be stored is replaced by one that says why.
+
+        A ledger that cannot be written is everybody's trouble, and raised.
+        """
+        try:
+            return self.ledger.add(self.run_id, *snapshots), snapshots
+        except LedgerError:
+            raise
+        except Exception as error:
+            if len(snapshots) == 1:
+                if snapshots[0].complete is False and not snapshots[0].tags:
+                    raise  # it says no more than why
+                snapshots = [broken_snapshot(snapshots[0].repository, snapshots[0].at, error)]
+        each = [self._stored([snapshot]) for snapshot in snapshots]
+        return _together(stored for stored, _ in each), [one for _, told in each for one in told]
 
     async def expand(self, watches: Iterable[Watch]) -> tuple[list[Watch], list[Failure]]:
         """Replace each watch of `…/prefix/*` by one for each repository below it.
@@ -306,6 +326,15 @@ def wants_of_run(
     yield from wants_of_watches(watches)
     if with_bases:
         yield from wants_of_bases(site.policy)
+
+
+def _together(stored: Iterable[Stored]) -> Stored:
+    every = tuple(stored)
+    return Stored(
+        moves=tuple(move for one in every for move in one.moves),
+        gone=tuple(gone for one in every for gone in one.gone),
+        surfaced=tuple(tag for one in every for tag in one.surfaced),
+    )
 
 
 def _keep(answers: Answers, snapshot: RepositorySnapshot) -> None:

@@ -14,6 +14,7 @@ for, and a second round takes these images through the steps again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain
 
 from tagwatch.audit.base.seed import Wish
@@ -22,7 +23,9 @@ from tagwatch.audit.model.evidence import evidence_key
 from tagwatch.audit.reading.image import Image
 from tagwatch.audit.verdict.result import RepositoryChange
 from tagwatch.config.settings import Watch
+from tagwatch.crawl.refusal import broken
 from tagwatch.crawl.task import Need
+from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.ledger.record import Move
@@ -145,7 +148,9 @@ def _moves_to_explain(ledger: Ledger, answers: Answers, needs: Need) -> list[Mov
 
 def _begin_round(order: Order, ledger: Ledger, site: Site, answers: Answers, needs: Need) -> Round:
     """Store the builds of bases that were read, and return a round with all known builds."""
-    remember_bases(ledger, base_repositories(site.policy, order.targets))
+    for repository in base_repositories(site.policy, order.targets):
+        with _apart(repository, answers):
+            remember_bases(ledger, [repository])
     bases = recall_bases(ledger, site.policy, order.targets)
     asked = Need.DOCUMENTS in needs
     seeds = Seeds(
@@ -174,23 +179,45 @@ def _go_through(shares: Iterable[_Share], this_round: Round, found: Survey) -> _
     waiting = _Waiting()
     store = EvidenceStore(ledger=this_round.ledger, at=this_round.site.at)
     for share in shares:
-        memory = _remember(share, this_round)
-        if share.moves:
-            memory = _explain(share, memory, this_round, found)
-        listed = _watch(share, memory, found)
-        claimed: dict[str, str] = {}
-        for one in gather_evidence(_wanted(share.targets, listed), memory, this_round):
-            found.evidence.put(one.evidence)
-            store.put(one.evidence, made_from=one.made_from, is_unchanged=one.is_unchanged)
-            claimed |= claimed_version(memory, one.evidence.resolution)
-            if one.wished:
-                waiting.targets.append(one.target)
-                waiting.wishes.update(one.wished)
-        if claimed:
-            this_round.ledger.set_versions(share.repository, claimed)
+        with _apart(share.repository, found.answers):
+            _go_through_one(share, this_round, found, store, waiting)
         store.flush_if_full()
     store.flush()
     return waiting
+
+
+def _go_through_one(
+    share: _Share, this_round: Round, found: Survey, store: EvidenceStore, waiting: _Waiting
+) -> None:
+    """Take one repository through the steps after asking."""
+    memory = _remember(share, this_round)
+    if share.moves:
+        memory = _explain(share, memory, this_round, found)
+    listed = _watch(share, memory, found)
+    claimed: dict[str, str] = {}
+    for one in gather_evidence(_wanted(share.targets, listed), memory, this_round):
+        found.evidence.put(one.evidence)
+        store.put(one.evidence, made_from=one.made_from, is_unchanged=one.is_unchanged)
+        claimed |= claimed_version(memory, one.evidence.resolution)
+        if one.wished:
+            waiting.targets.append(one.target)
+            waiting.wishes.update(one.wished)
+    if claimed:
+        this_round.ledger.set_versions(share.repository, claimed)
+
+
+@contextmanager
+def _apart(repository: Repository, answers: Answers) -> Iterator[None]:
+    """Keep a repository's trouble its own: what nobody foresaw becomes its failure.
+
+    A ledger that cannot be read or written is everybody's, and raised.
+    """
+    try:
+        yield
+    except LedgerError:
+        raise
+    except Exception as error:  # noqa: BLE001  # the top of a repository's work
+        answers.failures.append(broken(repository, error))
 
 
 def _remember(share: _Share, this_round: Round) -> Memory:
