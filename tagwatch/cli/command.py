@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 
 from tagwatch.errors import UsageError
@@ -19,6 +20,7 @@ __all__ = [
     "add_config",
     "add_format",
     "build_args_of",
+    "commanding_nothing",
     "load",
     "plain",
 ]
@@ -62,9 +64,21 @@ def add_format(parser: argparse.ArgumentParser, *choices: str) -> None:
 
 def plain(text: str) -> str:
     """`text` without control and bidirectional characters: it may come from a registry."""
-    return "".join(
+    clean = "".join(
         char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text
     )
+    return commanding_nothing(clean)
+
+
+def commanding_nothing(text: str, *, own: bool = False) -> str:
+    """`text` in which no line is a command to what runs a workflow and reads our output.
+
+    GitHub takes a line that begins with `::`, blanks before it or not, and like Azure Pipelines and
+    TeamCity a `##[…]`, `##vso[…]` or `##teamcity[…]` anywhere. `own`: lines of `::` are our own.
+    """
+    if "::" in text and not own:
+        text = re.sub(r"(?m)^(\s*):(?=:)", r"\1: ", text)
+    return re.sub(r"#(?=#(?:vso|teamcity)?\[)", "# ", text) if "##" in text else text
 
 
 def add_build_args(parser: argparse.ArgumentParser) -> None:
