@@ -8,6 +8,7 @@ most one GET for an index and one manifest and one config GET an audited platfor
 
 from __future__ import annotations
 
+from asyncio import sleep
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -67,11 +68,13 @@ async def crawl_repository(
     """
     crawl = _Crawl(task=task, registry=registry, recall=recall)
     listing = await crawl.list_names()
+    await sleep(0)  # a list may be long: between its readings the run's time may be over
     selection = crawl.select(listing)
     await crawl.observe(selection, listing)
     if listing is not None and crawl.now.lacks_digests(listing) and Need.NAMES in task.needs:
         await crawl.name_the_floating(selection.documented, listing)
     await crawl.check_pins()
+    await sleep(0)
     if Need.DOCUMENTS in task.needs:
         await crawl.read_documents(selection.documented, task.pins, listing)
     elif Need.UNNAMED in task.needs:
@@ -249,14 +252,17 @@ class _Crawl:
         """
         names = self.now.names(listing)
         for pattern in self.task.patterns:
+            await sleep(0)
             await self.settle(parse_selector(pattern.selector), names)
         unnamed = [tag for tag in sorted(selected) if self.now.may_lack_a_name(tag, listing)]
         if unnamed and self.now.may_be_old(listing):
             await self.ask(self.now.named_before(unnamed, names))
+        await sleep(0)
         table = TagTable.of(
             {name: self.now.digest_now(name, listing) for name in names} if unnamed else {}
         )
         for tag in unnamed:
+            await sleep(0)
             digest = self.now.digest_now(tag, listing)
             for candidate in candidates(tag, table):
                 if candidate not in self.seen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tagwatch.crawl.task import Pattern
-from tagwatch.errors import InvalidDocumentError, RegistryError
+from tagwatch.errors import InvalidDocumentError, OutOfTimeError, RegistryError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
 
@@ -52,6 +52,14 @@ def broken(repository: Repository, error: Exception, tag: str | None = None) -> 
 
     It is this repository's own: the others of a run are read and judged.
     """
+    if isinstance(error, OutOfTimeError):
+        return Failure(
+            repository=repository,
+            tag=tag,
+            code="stopped",
+            message="the run was stopped while it read what its registry had answered",
+            hint=error.hint,
+        )
     return Failure(
         repository=repository,
         tag=tag,

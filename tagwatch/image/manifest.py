@@ -48,7 +48,8 @@ MANIFEST_ACCEPT = ", ".join(
 """The whole Accept list: a shorter one makes registries answer 404 or another digest."""
 
 MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
-_MAX_ENTRIES = 10_000
+_MAX_ENTRIES = {"manifests": 1_000, "layers": 10_000}
+"""An index of 10,000 platforms took half a minute to judge. Large ones have some hundred."""
 _MAX_SIZE = 2**63 - 1  # an int64 by the specification; a larger one has no share that a float holds
 _ATTESTATION = "vnd.docker.reference.type"
 
@@ -222,8 +223,9 @@ def _descriptors(document: Mapping[str, Any], key: str) -> Iterator[Descriptor]:
     entries = document[key]
     if entries is None:
         return
-    if not isinstance(entries, list) or len(entries) > _MAX_ENTRIES:
-        raise InvalidDocumentError(f"{key!r} is not a list of at most {_MAX_ENTRIES} entries")
+    most = _MAX_ENTRIES[key]
+    if not isinstance(entries, list) or len(entries) > most:
+        raise InvalidDocumentError(f"{key!r} is not a list of at most {most} entries")
     for number, entry in enumerate(entries):
         yield _descriptor(entry, f"{key}[{number}]")
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, zip_longest
 
+from tagwatch.image.timekeeper import within_limit
 from tagwatch.image.token import PRERELEASE_RANK, SYSTEMS, Part, Token, split_tag
 from tagwatch.value import dataclass, field
 
@@ -47,7 +48,7 @@ class Vocabulary:
     @classmethod
     def learn(cls, tags: Iterable[str]) -> Vocabulary:
         """Read the roles of all words off `tags`. Cost: linear, two passes."""
-        return _Reading([split_tag(tag) for tag in tags if tag]).vocabulary()
+        return _Reading([split_tag(tag) for tag in within_limit(tags) if tag]).vocabulary()
 
     def is_variant(self, token: Token) -> bool:
         """True for a word that stands beside versions in this repository."""
@@ -79,7 +80,7 @@ class _Reading:
         for tag in plain:
             self._note_words(tag[1:])
         products = self._products(plain)
-        for tag in self.tags:
+        for tag in within_limit(self.tags):
             start = _version_at(tag, products)
             if start is not None and tag[0].part is not Part.NUMBER:
                 self._note_words(tag[:start])
@@ -118,7 +119,7 @@ class _Reading:
         """
         twins = {_number(tag[0]) for tag in plain if tag[0].weight > 1}
         weight: Counter[str] = Counter()
-        for tag in self.tags:
+        for tag in within_limit(self.tags):
             for word, number, glued in _led_numbers(tag):
                 if word in self.words or word in self.numbered:
                     continue

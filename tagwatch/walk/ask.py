@@ -34,10 +34,11 @@ from tagwatch.config.settings import Watch
 from tagwatch.crawl.engine.interface import Engine
 from tagwatch.crawl.plan import PlanSettings, Want, plan, wants_of
 from tagwatch.crawl.task import Need
-from tagwatch.errors import LedgerError, RegistryError
+from tagwatch.errors import LedgerError, OutOfTimeError, RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure, Gone, Quota, Remark, RepositorySnapshot
+from tagwatch.image.timekeeper import limited
 from tagwatch.ledger.record import Stored
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
@@ -61,7 +62,9 @@ __all__ = ["Answers", "Asker", "Patience", "RepositoryAnswer", "open_asker", "wa
 
 _LAST_SECONDS = 2.0
 """How long what is under way may still take after `Patience.stop` is set."""
+_LEAST_AFTER = 5.0
 _TOLD = 3
+_MORE_TIME = "give it more time; what was read is remembered, so the next run has less to ask"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,23 @@ class Patience:
         if self.max_seconds is None:
             return None
         return max(self.max_seconds - (monotonic() - self.begun_at), 0.0)
+
+    def check(self) -> None:
+        """Raise `OutOfTimeError` where asking may take no longer."""
+        if self.seconds_left == 0:
+            raise OutOfTimeError("the time for asking is over", hint=_MORE_TIME)
+
+    def check_after(self) -> None:
+        """Raise `OutOfTimeError` where what was read may be judged no longer.
+
+        What is known by the end of asking is worth some seconds more; a stranger's list of tags
+        may want minutes.
+        """
+        if self.max_seconds is None:
+            return
+        after = max(_LEAST_AFTER, self.max_seconds / 2)
+        if monotonic() - self.begun_at > self.max_seconds + after:
+            raise OutOfTimeError("the run's time is over", hint=_MORE_TIME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,8 +225,9 @@ class Asker:
             indexes=lambda digests: self.ledger.documents(digests).values(),
         )
         try:
-            async with _within(self.patience):
-                await self._engine()(tasks, work, batch.add, stop=self.patience.stop)
+            with limited(self.patience.check):
+                async with _within(self.patience):
+                    await self._engine()(tasks, work, batch.add, stop=self.patience.stop)
         except TimeoutError:
             answers.stopped = True
         # After a timeout snapshots may be left in the batch whose workers were cancelled.
@@ -357,7 +378,7 @@ def _not_reached(repository: Repository) -> Failure:
         repository=repository,
         code="stopped",
         message="the run was stopped before its registry had answered",
-        hint="give it more time; what was read is remembered, so the next run has less to ask",
+        hint=_MORE_TIME,
     )
 
 

@@ -25,9 +25,10 @@ from tagwatch.audit.verdict.result import RepositoryChange
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.refusal import broken
 from tagwatch.crawl.task import Need
-from tagwatch.errors import LedgerError
+from tagwatch.errors import LedgerError, OutOfTimeError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot
+from tagwatch.image.timekeeper import keep_time, limited
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.spool import Spool
 from tagwatch.ledger.write import Ledger
@@ -121,13 +122,15 @@ async def survey(
         moves = _moves_to_explain(ledger, answers, needs)
         shares = _shares(order.targets, watches, moves, answers)
         first = _begin_round(order, ledger, site, answers, needs)
-        waiting = _go_through(shares, first, found)
+        with limited(patience.check_after):
+            waiting = _go_through(shares, first, found)
         wished = {*waiting.wishes, *_wishes_of(order.images, first)}
         if first.seeds is not None and wished and not answers.stopped:
             answers.add(await asker.ask(first.seeds.wants(wished), needs=Need.DOCUMENTS))
             remember_claimed(ledger, wished)
             second = replace(_begin_round(order, ledger, site, answers, needs), seeds=None)
-            _go_through(_shares(waiting.targets), second, found)
+            with limited(patience.check_after):
+                _go_through(_shares(waiting.targets), second, found)
         if order.whole and not answers.stopped:  # else the next run asks for bases again
             ledger.cache(BASES_ASKED, bases_key(site.policy), site.at.isoformat(), site.at)
     return found
@@ -189,7 +192,8 @@ def _go_through(shares: Iterable[_Share], this_round: Round, found: Survey) -> _
 def _go_through_one(
     share: _Share, this_round: Round, found: Survey, store: EvidenceStore, waiting: _Waiting
 ) -> None:
-    """Take one repository through the steps after asking."""
+    """Take one repository through the steps after asking. Raises `OutOfTimeError`."""
+    keep_time()
     memory = _remember(share, this_round)
     if share.moves:
         memory = _explain(share, memory, this_round, found)
@@ -218,6 +222,7 @@ def _apart(repository: Repository, answers: Answers) -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001  # the top of a repository's work
         answers.failures.append(broken(repository, error))
+        answers.stopped |= isinstance(error, OutOfTimeError)
 
 
 def _remember(share: _Share, this_round: Round) -> Memory:

@@ -18,7 +18,7 @@ from tagwatch.crawl.crawler import crawl_repository
 from tagwatch.crawl.image_reader import Recall
 from tagwatch.crawl.refusal import broken
 from tagwatch.crawl.task import CrawlTask
-from tagwatch.errors import ConfigError, TagwatchError
+from tagwatch.errors import ConfigError, OutOfTimeError, TagwatchError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot, Scope
 from tagwatch.registry.client import Registries, open_registries
@@ -78,6 +78,8 @@ async def _crawl_apart(task: CrawlTask, registry: Registry, recall: Recall) -> R
     """
     try:
         return await crawl_repository(task, registry, recall)
+    except OutOfTimeError as error:
+        return broken_snapshot(task.repository, task.at, error)
     except TagwatchError:
         raise
     except Exception as error:  # noqa: BLE001  # a worker's top

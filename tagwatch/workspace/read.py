@@ -154,7 +154,10 @@ class _Reader:
             context = SourceContext(
                 files=known, environment=self._environment, build_args=self._build_args
             )
-            extraction = source.extract(raw, file.path, context)
+            try:
+                extraction = source.extract(raw, file.path, context)
+            except Exception as error:  # noqa: BLE001  # one file's trouble is that file's
+                return _broken(file, error)
             wanted = [path for path in extraction.wanted if path not in known]
             if not wanted:
                 return extraction
@@ -241,6 +244,12 @@ def _recognized(
             path, raw[: len(raw) & ~1].decode("utf-16", "replace").encode("utf-8", "replace")
         )
     return ask(path, raw) if found is None and len(raw) > HEAD_BYTES else found
+
+
+def _broken(file: File, error: Exception) -> Extraction:
+    """Return what is left of a file on which its source breaks: a problem that says so."""
+    message = f"cannot be read: {type(error).__name__}: {str(error)[:200]}"
+    return _refused(file, message, "this is a bug: please report it with the file")
 
 
 def _refused(file: File, message: str, hint: str, *, skipped: bool = False) -> Extraction:
