@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tagwatch.errors import InputError
-from tagwatch.image.reference import Reference
+from tagwatch.image.reference import Reference, without_userinfo
 from tagwatch.source.target import (
     Extraction,
     Location,
@@ -126,7 +126,7 @@ class _Reader:
                 return None
             hint = "`tagwatch extract --help` lists the formats"
             return _refused(file, "no format that tagwatch reads", hint, skipped=True)
-        return self._news(self._extract(source[1], raw, file))
+        return self._news(_without_userinfo(self._extract(source[1], raw, file)))
 
     def _is_other_json(self, file: File) -> bool:
         if self._instead and Path(os.path.realpath(file.real)) in self._instead:
@@ -211,6 +211,37 @@ class _Reader:
             return False
         given.add(target.reference)
         return True
+
+
+def _without_userinfo(extraction: Extraction) -> Extraction:
+    """Return what a file names without the passwords in its addresses: nobody shows or stores them.
+
+    Settings (ENV, ARG) stay: rules look for secrets in them, and mask what they find.
+    """
+    mask = without_userinfo
+    return replace(
+        extraction,
+        targets=tuple(
+            replace(
+                one,
+                text=mask(one.text),
+                invalid=mask(one.invalid),
+                missing=tuple(map(mask, one.missing)),
+            )
+            if "@" in one.text or one.invalid or one.missing
+            else one
+            for one in extraction.targets
+        ),
+        problems=tuple(
+            replace(one, message=mask(one.message), hint=mask(one.hint))
+            for one in extraction.problems
+        ),
+        instructions=tuple(
+            replace(one, arguments=tuple(map(mask, one.arguments))) if one.name == "ADD" else one
+            for one in extraction.instructions
+        ),
+        ignores=tuple(replace(one, reason=mask(one.reason)) for one in extraction.ignores),
+    )
 
 
 def _overrides(path: str) -> bool:
