@@ -27,12 +27,14 @@ class Tracked:
         self.top = top
         self._index: bytes | None = None
         self._names: tuple[str, ...] | None = None
+        self._is_told = True
 
     def below(self, path: str) -> tuple[str, ...]:
         """Return the tracked files that lie below a folder, or the file itself.
 
         `path` is POSIX and relative to `top`. Names that are no UTF-8 are as `os.fsdecode` gives
-        them. Empty where nobody can say: there is no repository, no index, or no git.
+        them. Where the index names the path and git cannot be asked, the path counts as tracked:
+        rather is too much read than something hidden.
         """
         if self._index is None:
             self._index = _read_index(self.top)
@@ -45,7 +47,9 @@ class Tracked:
             try:
                 self._names = tracked_files(self.top)
             except InputError:
-                self._names = ()
+                self._names, self._is_told = (), False
+        if not self._is_told:
+            return (path,)
         return tuple(one for one in self._names if one == path or one.startswith(f"{path}/"))
 
     def _may_hold(self, path: bytes) -> bool:
@@ -59,7 +63,8 @@ def _read_index(top: Path) -> bytes:
     git = top / ".git"
     try:
         if git.is_file():  # of a worktree or a submodule: it names the folder
-            told = git.read_text(encoding="utf-8", errors="surrogateescape")[:4096]
+            with git.open("rb") as opened:
+                told = os.fsdecode(opened.read(4096))
             git = top / told.removeprefix("gitdir:").strip()
         file = git / "index"
         if file.stat().st_size > _MAX_INDEX_BYTES:

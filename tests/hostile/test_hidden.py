@@ -44,6 +44,16 @@ async def test_any_form_of_the_index_tells(tree: Tree, version: str) -> None:
     assert await tree.found(".") == {"a/Dockerfile"}
 
 
+async def test_without_git_the_index_still_tells(tree: Tree) -> None:
+    tree.write(".gitignore", "a/\nc/\n")
+    tree.write("a/b/Dockerfile", LATEST)
+    tree.write("a/new/Dockerfile", LATEST)
+    tree.write("c/Dockerfile.new", LATEST)
+    tree.commit("a/b")
+    tree.environment["PATH"] = "/nowhere"
+    assert await tree.found(".") == {"a/b/Dockerfile"}
+
+
 async def test_a_worktree_has_an_index_of_its_own(tree: Tree) -> None:
     tree.write(".gitignore", "a/\n")
     tree.write("a/Dockerfile", LATEST)
