@@ -46,7 +46,7 @@ HEIGHT = {
 # imports only what stands on a lower floor of its room.
 FLOORS: dict[str, str] = {
     "image": """
-        digest pattern platform timekeeper token unicode
+        digest pattern platform token unicode
         manifest reference vocabulary
         image_config schema1 snapshot tag
         tag_table

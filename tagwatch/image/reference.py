@@ -168,7 +168,7 @@ def _parse_name(name: str, text: str) -> Repository:
 
 # As text: compiled where a text has an `@`, and most of those are digests. `git@` is no secret.
 _USERINFO = (
-    r"(?<=://)(?!git@)[^\s/\"'<>]+@"
+    r"(?<=://)(?!git@)[^\s/\"'<>]+@(?!sha(?:256|384|512):)"
     r"|(?<![\w.:/@-])[^\s/:@\"'<>]+:(?!//)[^\s/\"'<>]+@(?=[\w.-]+(?::[0-9]+)?/)"
 )
 

@@ -10,9 +10,8 @@ from operator import attrgetter, itemgetter
 
 from tagwatch.image.digest import Digest
 from tagwatch.image.tag import Kind, Scheme, Tag, parse_tag
-from tagwatch.image.timekeeper import within_limit
 from tagwatch.image.token import PRERELEASE_RANK
-from tagwatch.image.vocabulary import Vocabulary
+from tagwatch.image.vocabulary import Vocabulary, within_limit
 from tagwatch.value import dataclass
 
 __all__ = ["TagTable", "is_development_word"]

@@ -38,7 +38,7 @@ from tagwatch.errors import LedgerError, OutOfTimeError, RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure, Gone, Quota, Remark, RepositorySnapshot
-from tagwatch.image.timekeeper import limited
+from tagwatch.image.vocabulary import limited
 from tagwatch.ledger.record import Stored
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member

@@ -28,7 +28,7 @@ from tagwatch.crawl.task import Need
 from tagwatch.errors import LedgerError, OutOfTimeError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot
-from tagwatch.image.timekeeper import keep_time, limited
+from tagwatch.image.vocabulary import keep_time, limited
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.spool import Spool
 from tagwatch.ledger.write import Ledger

@@ -98,6 +98,8 @@ async def test_no_output_has_it(tree: Tree) -> None:
         ("ssh://git@github.com/a/b", "ssh://git@github.com/a/b"),
         ("git@github.com:a/b", "git@github.com:a/b"),
         ("redis:7@sha256:0a", "redis:7@sha256:0a"),
+        ("docker://a:1@sha256:0a", "docker://a:1@sha256:0a"),
+        ("docker://u:p@a:1@sha256:0a", "docker://***@a:1@sha256:0a"),
         ("r.io:5000/redis:7@sha256:" + "0" * 64, "r.io:5000/redis:7@sha256:" + "0" * 64),
         ("redis:7@${DIGEST}", "redis:7@${DIGEST}"),
         ("a/b:1@@TAG@", "a/b:1@@TAG@"),
