@@ -58,24 +58,26 @@ def _write(
     directory: Path, result: AuditResult, context: PublishContext, formats: Sequence[str]
 ) -> Written:
     files: list[Path] = []
+    shown: dict[str, AuditResult] = {}  # by format: what could be rendered
     for name in formats:
         publish = publisher(name)
+        shown[name] = result
         run, latest = f"run/{_name(result)}{publish.suffix}", f"latest{publish.suffix}"
         try:
             written = write_atomically(directory, run, rendered(publish, result, context))
         except (OSError, TagwatchError):
             raise
         except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
-            result = without_broken(publish, result, context, error)
-            written = write_atomically(directory, run, rendered(publish, result, context))
+            shown[name] = without_broken(publish, result, context, error)
+            written = write_atomically(directory, run, rendered(publish, shown[name], context))
         files += [written, write_atomically(directory, latest, _blocks(written))]
     if "html" not in formats:
         return Written(files=tuple(files), index=None)
     from tagwatch.publish.html.page import render_index
 
-    index = write_atomically(
-        directory, "index.html", [render_index(result, context, dict(_pages(directory, context)))]
-    )
+    pages = dict(_pages(directory, context))
+    page = render_index(shown["html"], context, pages)
+    index = write_atomically(directory, "index.html", [page])
     return Written(files=(*files, index), index=index)
 
 

@@ -161,6 +161,9 @@ def _walk(folder: Path, root: Path, told: list[Problem], *, every: bool = False)
         if real.is_file() and real.is_relative_to(tree) and real not in found:
             found.add(real)
             yield File(path=path, real=link, origin="walked")
+        elif real.is_file() and not real.is_relative_to(tree) and source_for(path, b""):
+            reason = "is not read: it is a link that leads out of the tree"
+            told.append(replace(_problem(path, reason, "name its target"), skipped=True))
     told += walk.told
 
 

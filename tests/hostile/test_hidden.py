@@ -84,6 +84,18 @@ async def test_what_is_tracked_below_a_skipped_folder_is_named(tree: Tree) -> No
     assert await tree.found("node_modules/a/Dockerfile") == {"node_modules/a/Dockerfile"}
 
 
+@promised(TREE, "a Dockerfile that is a link out of the tree", "it is named as not read")
+async def test_a_link_that_leads_out_is_named(tree: Tree) -> None:
+    tree.write("../outside/Dockerfile", "FROM secret.example/x:latest\n")
+    tree.write("Dockerfile", "FROM scratch\n")
+    (tree.folder / "Dockerfile.app").symlink_to("../outside/Dockerfile")
+    (tree.folder / "data.yaml").symlink_to("../outside/Dockerfile")
+    done = await tree.check(".")
+    assert "'Dockerfile.app' is not read: it is a link that leads out of the tree" in done.out
+    assert "secret.example" not in done.out
+    assert "data.yaml" not in done.out
+
+
 async def test_untracked_packages_are_no_news(tree: Tree) -> None:
     tree.write(".gitignore", "node_modules/\n")
     tree.write("node_modules/a/Dockerfile", LATEST)
