@@ -110,9 +110,11 @@ class PastFiles(Mapping[Path, bytes | None]):
         return True
 
     def __contains__(self, path: object) -> bool:
-        return isinstance(path, Path) and (
-            self._name(path) is not None and (path in self._files or self[path] is not None)
-        )
+        name = self._name(path) if isinstance(path, Path) else None
+        if name is None:
+            return False
+        is_named = path in self._files or name in self._tracked
+        return is_named or self[path] is not None  # type: ignore[index]  # a path, as it has a name
 
     def __getitem__(self, path: Path) -> bytes | None:
         name = self._name(path)

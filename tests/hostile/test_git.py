@@ -94,3 +94,12 @@ async def test_a_file_that_no_commit_has_is_as_it_is(tree: Tree) -> None:
     tree.commit()
     tree.write(".env", "T=latest\n")
     assert await tree.found(".", "--diff-base", "HEAD") == set()
+
+
+async def test_a_file_beside_it_that_is_new_is_a_change(tree: Tree) -> None:
+    tree.write("compose.yaml", "services: {a: {image: 'redis:${T:-7}'}}\n")
+    tree.commit()
+    tree.write(".env", "T=latest\n")
+    tree.commit()
+    assert await tree.found(".", "--diff-base", "HEAD") == set()
+    assert await tree.found(".", "--diff-base", "HEAD~1") == {"compose.yaml"}
