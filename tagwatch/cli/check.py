@@ -25,7 +25,6 @@ from tagwatch.cli.shell import (
     warn,
 )
 from tagwatch.errors import InputError, UsageError
-from tagwatch.image.reference import without_userinfo
 from tagwatch.value import replace
 from tagwatch.walk.look_up import Asking
 
@@ -177,7 +176,7 @@ def _audited(
 def _settle(draft: Draft, options: argparse.Namespace) -> None:
     """Write the fixes, or show them. Raises `InputError` where a file could not be mended."""
     if options.dry_run:
-        answer(plain(without_userinfo(draft.diff()).replace("\r\n", "\n")))
+        answer(plain(draft.diff().replace("\r\n", "\n")))
     else:
         draft.write()
     if draft.refusal is not None:

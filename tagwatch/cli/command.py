@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from tagwatch.errors import UsageError
+from tagwatch.image.reference import without_userinfo
 from tagwatch.member import load_member
 from tagwatch.value import dataclass
 
@@ -63,7 +64,11 @@ def add_format(parser: argparse.ArgumentParser, *choices: str) -> None:
 
 
 def plain(text: str) -> str:
-    """`text` without control and bidirectional characters: it may come from a registry."""
+    """`text` without control and bidirectional characters: it may come from a registry.
+
+    Passwords in addresses are masked, too: people write them into configurations.
+    """
+    text = without_userinfo(text)
     clean = "".join(
         char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text
     )

@@ -107,3 +107,16 @@ async def test_no_output_has_it(tree: Tree) -> None:
 )
 def test_what_is_a_password(text: str, shown: str) -> None:
     assert without_userinfo(text) == shown
+
+
+async def test_no_error_has_it(tree: Tree) -> None:
+    tree.write("Dockerfile", "FROM scratch\n")
+    for text in (
+        f"watch: [{{image: 'https://u:{SECRET}@reg.example/x'}}]",
+        f"policy: {{extends: ['u:{SECRET}@h/x']}}",
+        f"facts: {{source: 'https://u:{SECRET}@h.example/x', key_env: A}}",
+    ):
+        tree.write("tagwatch.yaml", text + "\n")
+        done = await tree.check(".", "--config", "tagwatch.yaml")
+        assert done.err
+        assert SECRET not in done.out + done.err
