@@ -27,6 +27,7 @@ from tagwatch.source.text.source_text import SourceText
 __all__ = ["load_hcl"]
 
 _MAX_DEPTH = 60
+_WORD = r"""\"(?:[^"\\$]|\\.)*\"|\w+|[^\w\s]"""  # a text without `${…}` is one
 _MAX_OPEN = 200  # brackets of all kinds, those in texts counted with them
 _MAX_BYTES = 256 * 1024
 _MAX_WORDS = 40_000  # which take three seconds
@@ -46,7 +47,7 @@ def load_hcl(raw: bytes, path: str) -> Document:
         return unreadable(path, error)
     if len(raw) > _MAX_BYTES:
         return _refused(source, 0, f"more than {_MAX_BYTES} bytes of HCL", "split the file")
-    if sum(1 for _ in re.finditer(r"\w+|[^\w\s]", source.text)) > _MAX_WORDS:
+    if sum(1 for _ in re.finditer(_WORD, source.text)) > _MAX_WORDS:
         return _refused(source, 0, f"more than {_MAX_WORDS} words of HCL", "split the file")
     if _opened(source.text) > _MAX_OPEN:
         return _refused(source, 0, f"nested more than {_MAX_OPEN} deep", "nest less")
