@@ -46,7 +46,7 @@ HEIGHT = {
 # imports only what stands on a lower floor of its room.
 FLOORS: dict[str, str] = {
     "image": """
-        digest pattern platform token
+        digest pattern platform token unicode
         manifest reference vocabulary
         image_config schema1 snapshot tag
         tag_table
@@ -82,14 +82,16 @@ FLOORS: dict[str, str] = {
         bundled
     """,
     "workspace": """
-        find git_history
+        git_history gitignore
+        tracked
+        find
         read
         official_images write
     """,
     "publish": """
         diff_document diff_text interface wording
         answer github junit machine movement
-        console gitlab html markdown notify sarif
+        console gitlab html markdown notify salvage sarif
         files
     """,
     "ledger": """

@@ -7,7 +7,14 @@ import sys
 from pathlib import Path
 
 from tagwatch.cli.baseline_file import read_baseline_file, write_baseline_file
-from tagwatch.cli.command import Command, add_build_args, add_config, add_format, build_args_of
+from tagwatch.cli.command import (
+    Command,
+    add_build_args,
+    add_config,
+    add_format,
+    build_args_of,
+    plain,
+)
 from tagwatch.cli.shell import (
     answer,
     colored,
@@ -175,7 +182,7 @@ def _audited(
 def _settle(draft: Draft, options: argparse.Namespace) -> None:
     """Write the fixes, or show them. Raises `InputError` where a file could not be mended."""
     if options.dry_run:
-        answer(draft.diff())
+        answer(plain(draft.diff().replace("\r\n", "\n")))
     else:
         draft.write()
     if draft.refusal is not None:
@@ -220,7 +227,14 @@ def _print(result: AuditResult, site: Site, options: argparse.Namespace) -> None
     from tagwatch.publish.interface import publisher
 
     context = _context(site, options)
-    answer(publisher(options.format).render(result, context))
+    publish = publisher(options.format)
+    try:
+        text = publish.render(result, context)
+    except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
+        from tagwatch.publish.salvage import without_broken
+
+        text = publish.render(without_broken(publish, result, context, error), context)
+    answer(text, commands=options.format == "github")
     if options.format == "text" and not options.quiet:
         from tagwatch.publish.console import summary
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 
 from tagwatch.errors import UsageError
+from tagwatch.image.reference import without_userinfo
 from tagwatch.member import load_member
 from tagwatch.value import dataclass
 
@@ -19,6 +21,7 @@ __all__ = [
     "add_config",
     "add_format",
     "build_args_of",
+    "commanding_nothing",
     "load",
     "plain",
 ]
@@ -61,10 +64,26 @@ def add_format(parser: argparse.ArgumentParser, *choices: str) -> None:
 
 
 def plain(text: str) -> str:
-    """`text` without control and bidirectional characters: it may come from a registry."""
-    return "".join(
+    """`text` without control and bidirectional characters: it may come from a registry.
+
+    Passwords in addresses are masked, too: people write them into configurations.
+    """
+    text = without_userinfo(text)
+    clean = "".join(
         char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text
     )
+    return commanding_nothing(clean)
+
+
+def commanding_nothing(text: str, *, own: bool = False) -> str:
+    """`text` in which no line is a command to what runs a workflow and reads our output.
+
+    GitHub takes a line that begins with `::`, blanks before it or not, and like Azure Pipelines and
+    TeamCity a `##[…]`, `##vso[…]` or `##teamcity[…]` anywhere. `own`: lines of `::` are our own.
+    """
+    if "::" in text and not own:
+        text = re.sub(r"(?m)^(\s*):(?=:)", r"\1: ", text)
+    return re.sub(r"#(?=#(?:vso|teamcity)?\[)", "# ", text) if "##" in text else text
 
 
 def add_build_args(parser: argparse.ArgumentParser) -> None:

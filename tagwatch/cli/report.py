@@ -41,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
         previous = ledger.previous_result(finished[0])
         context = publish_context(ledger, previous, site)
     if options.format != "html":
-        answer(publisher(options.format).render(result, context))
+        text = publisher(options.format).render(result, context)
+        answer(text, commands=options.format == "github")
         return 0
     reports = replace(
         site.settings.reports,

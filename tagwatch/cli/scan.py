@@ -95,7 +95,7 @@ def _print(night: Night, site: Site, form: str) -> None:
         details=True,
         undelivered=night.missed,
     )
-    answer(rendered(publisher(form), done.result, context))
+    answer(rendered(publisher(form), done.result, context), commands=form == "github")
     note(summary(done.result, context).rstrip("\n"))
 
 

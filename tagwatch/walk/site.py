@@ -14,6 +14,7 @@ from tagwatch.config.load import find_configuration, load_configuration
 from tagwatch.config.raw import home_of
 from tagwatch.config.settings import Facts, Settings
 from tagwatch.errors import ConfigError, UsageError
+from tagwatch.image.reference import without_userinfo
 from tagwatch.knowledge.bundled import load as load_knowledge
 from tagwatch.ledger.read import CONFIGURED
 from tagwatch.value import dataclass, field, replace
@@ -188,9 +189,9 @@ def bases_key(policy: Policy) -> str:
 
 
 def source_name(settings: Facts, site: Site) -> str:
-    """Return the name of these facts' source: a path from the root, or a URL without its query."""
+    """Return the name of these facts' source: a path from the root, or a URL without secrets."""
     if "://" in settings.source:
-        return settings.source.partition("?")[0].partition("#")[0]
+        return without_userinfo(settings.source.partition("?")[0].partition("#")[0])
     path = Path(settings.source)
     return path.relative_to(site.root).as_posix() if path.is_relative_to(site.root) else str(path)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tagwatch.errors import InputError
-from tagwatch.image.reference import Reference
+from tagwatch.image.reference import Reference, without_userinfo
 from tagwatch.source.target import (
     Extraction,
     Location,
@@ -35,6 +35,7 @@ __all__ = ["MAX_FILE_BYTES", "read_bytes", "read_targets"]
 MAX_FILE_BYTES = 4 * 1024 * 1024
 # A pipe that nobody writes to keeps nobody waiting; Windows has no such flags, and one of its own.
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MAX_COMPANIONS = 256  # of one file
 _MAX_CACHE_BYTES = 16 * 1024 * 1024
 
@@ -81,7 +82,7 @@ def read_bytes(path: Path) -> bytes:
         ) from error
     if len(raw) > MAX_FILE_BYTES:
         raise InputError("the file does not end", hint="name a regular file")
-    if b"\0" in raw[:HEAD_BYTES] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if b"\0" in raw[:HEAD_BYTES] and not raw.startswith(_UTF_16):
         raise InputError("the file is binary", hint="name a text file")
     return raw
 
@@ -117,7 +118,7 @@ class _Reader:
                 return None
             return _refused(file, error.message, error.hint)
         head = raw[:HEAD_BYTES]
-        source = (walked_source_for if is_walked else source_for)(file.path, head)
+        source = _recognized(walked_source_for if is_walked else source_for, file.path, raw)
         if source is None and not is_walked:
             source = brought_source_for(file.path, head) or values_source_for(file.path, head)
         if source is None:
@@ -125,14 +126,15 @@ class _Reader:
                 return None
             hint = "`tagwatch extract --help` lists the formats"
             return _refused(file, "no format that tagwatch reads", hint, skipped=True)
-        return self._news(self._extract(source[1], raw, file))
+        return self._news(_without_userinfo(self._extract(source[1], raw, file)))
 
     def _is_other_json(self, file: File) -> bool:
         if self._instead and Path(os.path.realpath(file.real)) in self._instead:
             return False
         try:
             with file.real.open("rb") as opened:
-                return walked_source_for(file.path, opened.read(HEAD_BYTES)) is None
+                raw = opened.read(MAX_FILE_BYTES)
+                return _recognized(walked_source_for, file.path, raw) is None
         except OSError:
             return source_for(file.path, b"") is None
 
@@ -152,7 +154,10 @@ class _Reader:
             context = SourceContext(
                 files=known, environment=self._environment, build_args=self._build_args
             )
-            extraction = source.extract(raw, file.path, context)
+            try:
+                extraction = source.extract(raw, file.path, context)
+            except Exception as error:  # noqa: BLE001  # one file's trouble is that file's
+                return _broken(file, error)
             wanted = [path for path in extraction.wanted if path not in known]
             if not wanted:
                 return extraction
@@ -208,6 +213,37 @@ class _Reader:
         return True
 
 
+def _without_userinfo(extraction: Extraction) -> Extraction:
+    """Return what a file names without the passwords in its addresses: nobody shows or stores them.
+
+    Settings (ENV, ARG) stay: rules look for secrets in them, and mask what they find.
+    """
+    mask = without_userinfo
+    return replace(
+        extraction,
+        targets=tuple(
+            replace(
+                one,
+                text=mask(one.text),
+                invalid=mask(one.invalid),
+                missing=tuple(map(mask, one.missing)),
+            )
+            if "@" in one.text or one.invalid or one.missing
+            else one
+            for one in extraction.targets
+        ),
+        problems=tuple(
+            replace(one, message=mask(one.message), hint=mask(one.hint))
+            for one in extraction.problems
+        ),
+        instructions=tuple(
+            replace(one, arguments=tuple(map(mask, one.arguments))) if one.name == "ADD" else one
+            for one in extraction.instructions
+        ),
+        ignores=tuple(replace(one, reason=mask(one.reason)) for one in extraction.ignores),
+    )
+
+
 def _overrides(path: str) -> bool:
     """Return True for a file that its main file reads, too: `compose.override.yaml`."""
     return ".override." in posixpath.basename(path)
@@ -219,10 +255,32 @@ def _is_foreign(file: File) -> bool:
         return False
     try:
         with file.real.open("rb") as opened:
-            head = opened.read(HEAD_BYTES)
+            raw = opened.read(MAX_FILE_BYTES)
     except OSError:
         return False
-    return b"\0" in head or walked_source_for(file.path, head) is None
+    return b"\0" in raw[:HEAD_BYTES] or _recognized(walked_source_for, file.path, raw) is None
+
+
+def _recognized(
+    ask: Callable[[str, bytes], tuple[str, Source] | None], path: str, raw: bytes
+) -> tuple[str, Source] | None:
+    """Return the source that reads the file: by its beginning, else by the whole of it.
+
+    A manifest may begin with a comment of any length, or have an encoding that is none of ours:
+    then its source says so, and the file is not passed over in silence.
+    """
+    found = ask(path, raw[:HEAD_BYTES])
+    if found is None and raw.startswith(_UTF_16):
+        return ask(
+            path, raw[: len(raw) & ~1].decode("utf-16", "replace").encode("utf-8", "replace")
+        )
+    return ask(path, raw) if found is None and len(raw) > HEAD_BYTES else found
+
+
+def _broken(file: File, error: Exception) -> Extraction:
+    """Return what is left of a file on which its source breaks: a problem that says so."""
+    message = f"cannot be read: {type(error).__name__}: {str(error)[:200]}"
+    return _refused(file, message, "this is a bug: please report it with the file")
 
 
 def _refused(file: File, message: str, hint: str, *, skipped: bool = False) -> Extraction:

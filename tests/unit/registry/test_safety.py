@@ -15,6 +15,7 @@ from tagwatch.registry.request.safety import (
     origin_of,
     parse_origins,
 )
+from tests.hostile.promise import promised
 
 PRIVATE = [
     "127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1",
@@ -74,6 +75,10 @@ def test_a_boundary_permits(url: str, guarded: bool, credentials: bool) -> None:
     assert BOUNDARY.permit(URL(url)) == (guarded, credentials)
 
 
+@promised(
+    "a registry", "redirects and token servers on other hosts, private or link-local",
+    "nothing is sent there",
+)  # fmt: skip
 @pytest.mark.parametrize(
     "url",
     [
