@@ -7,7 +7,14 @@ import sys
 from pathlib import Path
 
 from tagwatch.cli.baseline_file import read_baseline_file, write_baseline_file
-from tagwatch.cli.command import Command, add_build_args, add_config, add_format, build_args_of
+from tagwatch.cli.command import (
+    Command,
+    add_build_args,
+    add_config,
+    add_format,
+    add_shown,
+    build_args_of,
+)
 from tagwatch.cli.shell import (
     answer,
     colored,
@@ -64,6 +71,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--engine", action="store_true", help="also audit what runs on this machine's engine"
     )
     add_build_args(parser)
+    add_shown(parser)
     _add_fixes(parser)
     _add_known(parser)
     parser.add_argument(
