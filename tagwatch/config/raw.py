@@ -71,7 +71,7 @@ def foreign(path: Path, *, by_others: bool = True) -> str:
 
     `by_others`: nor may everybody write to it. Windows has other owners, and is not asked.
     """
-    if sys.platform == "win32":
+    if sys.platform == "win32" or not hasattr(os, "geteuid"):
         return ""
     found = path.stat()
     users = {os.geteuid(), 0}
