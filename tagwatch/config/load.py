@@ -84,7 +84,9 @@ def find_configuration(
                 hint="`tagwatch init` writes one",
             )
         return Files(operator=path)
-    own = next((one for one in operators_places(environment, etc) if one.is_file()), None)
+    places = operators_places(environment, etc)
+    # `Path.is_file` raises for a home that may not be looked into; a service may have such a one
+    own = next((one for one in places if os.path.isfile(one)), None)  # noqa: PTH113
     if own is not None:
         whose = foreign(own)
         if Path(os.path.realpath(own)).is_relative_to(os.path.realpath(root)):
@@ -180,15 +182,16 @@ def load_configuration(
         _to_cache(plain, path, tree, root, cache)
     warnings = tuple(plain["warnings"])
     if plain["refused"] and not plain["trusted"]:
-        warnings += _refusal(plain["refused"], pass_over=pass_over)
+        own = next(iter(operators_places(environment)), None)
+        warnings += _refusal(plain["refused"], own, pass_over=pass_over)
     settings = Settings()
     if path is not None:
         settings = settings_of(plain["settings"], path, environment)
     if tree is not None:
-        own = settings_of(plain["tree"], tree, environment)
+        said = settings_of(plain["tree"], tree, environment)
         if not plain["trusted"]:
-            _stay_inside(own, root)
-        settings = combined(settings, own, plain, whole=plain["trusted"])
+            _stay_inside(said, root)
+        settings = combined(settings, said, plain, whole=plain["trusted"])
     if settings.facts is not None and not settings.facts.source:
         settings = replace(settings, facts=None)  # a key for what a tree may name
     return Configuration(
@@ -198,7 +201,9 @@ def load_configuration(
     )
 
 
-def _refusal(refused: Sequence[tuple[str, str]], *, pass_over: bool) -> tuple[str, ...]:
+def _refusal(
+    refused: Sequence[tuple[str, str]], own: Path | None, *, pass_over: bool
+) -> tuple[str, ...]:
     """The note that keys of the operator's were passed over. Raises `ConfigError` with the first.
 
     What such a key says would change the answer, so going on without it is right only where nobody
@@ -209,9 +214,8 @@ def _refusal(refused: Sequence[tuple[str, str]], *, pass_over: bool) -> tuple[st
         return (f"{refused[0][0]}{more}: passed over; `tagwatch trust` shows what it says",)
     raise ConfigError(
         f"{refused[0][0]}{more}",
-        hint="move it to your own file (`tagwatch init` shows where), or look at it and run "
-        "`tagwatch trust`; `--config FILE` is your word for a file, --untrusted leaves the tree's "
-        "out",
+        hint=f"move it to your own file ({own}), or look at it and run `tagwatch trust`; "
+        "`--config FILE` is your word for a file, --untrusted leaves the tree's out",
     )
 
 

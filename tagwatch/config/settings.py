@@ -197,7 +197,9 @@ def combined(
     """
     own, said = plain["tree"], plain["settings"]
     reports, own_reports = own.get("reports", {}), said.get("reports", {})
-    changes: dict[str, Any] = {key: getattr(tree, key) for key in own if whole and key != "version"}
+    changes: dict[str, Any] = {}
+    if whole:
+        changes = {key: getattr(tree, key) for key in own if hasattr(tree, key)}
     changes |= {key: getattr(tree, key) for key in ("max_age", "sources", "watch") if key in own}
     changes["reports"] = Reports(
         directory=(

@@ -83,6 +83,22 @@ async def test_a_ledger_in_the_tree_is_not_believed(request_of: Victim) -> None:
     assert done.code == 0, done.err
 
 
+async def test_a_night_by_what_is_committed(victim: Victim, thief: Capture) -> None:
+    """On a branch of one's own: mirrors and all, although they stand in the tree."""
+    victim.write("Dockerfile", "FROM redis:7\n")
+    victim.write(
+        "config/tagwatch.yaml",
+        f"sources: [Dockerfile]\nregistries: {{docker.io: {{endpoint: 'http://{thief.host}'}}}}\n"
+        "reports: {directory: ../reports, formats: [json]}\n",
+    )
+    victim.commit()
+    (victim.folder / "config/tagwatch.yaml").unlink()
+    done = await victim.run("scan", "--config-from", "HEAD", "--no-alerts")
+    assert done.code == 0, done.err
+    assert thief.heard
+    assert (victim.folder / "reports/latest.json").is_file()
+
+
 async def test_what_names_no_commit(request_of: Victim) -> None:
     for revision in ("nowhere", "", "--output=x", "main:tagwatch.yaml"):
         said = (await request_of.run("check", f"--config-from={revision}", ".")).is_clean_error(2)
