@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tagwatch.cli.command import Command, plain
+from tagwatch.cli.command import Command, add_format, plain
 from tagwatch.cli.shell import answer, note
 from tagwatch.errors import UsageError
 
@@ -34,6 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--list", action="store_true", help="what is trusted, and since when")
     parser.add_argument("--revoke", metavar="FILE", help="trust this file no longer")
+    add_format(parser, "text", "json")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,7 +45,11 @@ def run(options: argparse.Namespace) -> int:
 
     store = store_of(os.environ)
     if options.list:
-        lines = [f"{path}  since {one.get('since')}" for path, one in read_trust(store).items()]
+        trusted = read_trust(store)
+        if options.format == "json":
+            _answer_document({"path": path, **one} for path, one in trusted.items())
+            return 0
+        lines = [f"{path}  since {one.get('since')}" for path, one in trusted.items()]
         answer("".join(f"{line}\n" for line in lines) or "nothing is trusted\n")
         return 0
     if options.revoke is not None:
@@ -53,6 +59,12 @@ def run(options: argparse.Namespace) -> int:
         answer(f"no longer trusted: {real}\n")
         return 0
     look = look_at(options.file, Path.cwd(), os.environ)
+    if options.format == "json":  # programs look; only people agree
+        known = read_trust(store).get(look.path, {})
+        since = known.get("since") if known.get("digest") == look.digest else None
+        says = [sentence for sentence, _ in look.says]
+        _answer_document([{"path": look.path, "digest": look.digest, "since": since, "says": says}])
+        return 0 if since or not says else 1
     _show(look)
     if not look.says:
         return 0
@@ -62,6 +74,14 @@ def run(options: argparse.Namespace) -> int:
     remember(look, store, datetime.now(UTC))
     answer(f"trusted until a byte of it changes: {look.path}\n")
     return 0
+
+
+def _answer_document(files: Iterable[Mapping[str, Any]]) -> None:
+    from tagwatch.publish.machine import dump
+
+    keys = ("path", "digest", "since", "says")
+    shown = [{key: one.get(key) for key in keys} for one in files]
+    answer(dump({"schema_version": 1, "files": shown}))
 
 
 def _show(look: Look) -> None:

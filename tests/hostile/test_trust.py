@@ -107,6 +107,17 @@ async def test_a_copy_is_another_file(tree: Victim, tmp_path: Path) -> None:
     assert not is_trusted(other)
 
 
+async def test_a_program_looks_and_does_not_agree(tree: Victim) -> None:
+    for code, is_day in ((1, False), (0, True)):
+        done = await tree.run("trust", "--format", "json")
+        (file,) = done.json["files"]
+        assert (done.code, file["path"]) == (code, str(tree.folder / "tagwatch.yaml"))
+        assert len(file["says"]) == 2
+        assert (file["since"] is not None) == is_day
+        await tree.run("trust", "--digest", file["digest"])
+    assert (await tree.run("trust", "--list", "--format", "json")).json["files"] == [file]
+
+
 async def test_another_digest_is_refused(tree: Victim) -> None:
     digest = await looked_at(tree)
     tree.write("ca.pem", "changed between look and yes\n")
