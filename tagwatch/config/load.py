@@ -189,9 +189,7 @@ def load_configuration(
         settings = settings_of(plain["settings"], path, environment)
     if tree is not None:
         said = settings_of(plain["tree"], tree, environment)
-        if not plain["trusted"]:
-            _stay_inside(said, root)
-        settings = combined(settings, said, plain, whole=plain["trusted"])
+        settings = combined(settings, said, plain, root=None if plain["trusted"] else root)
     if settings.facts is not None and not settings.facts.source:
         settings = replace(settings, facts=None)  # a key for what a tree may name
     return Configuration(
@@ -217,21 +215,6 @@ def _refusal(
         hint=f"move it to your own file ({own}), or look at it and run `tagwatch trust`; "
         "`--config FILE` is your word for a file, --untrusted leaves the tree's out",
     )
-
-
-def _stay_inside(settings: Settings, root: Path) -> None:
-    """Refuse what leads out of the tree through a link. Raises `ConfigError`."""
-    facts = settings.facts.source if settings.facts is not None else ""
-    named = {"reports.directory": str(settings.reports.directory)}
-    if facts and "://" not in facts:
-        named["facts"] = facts
-    tree = os.path.realpath(root)
-    for key, place in named.items():
-        if not Path(os.path.realpath(place)).is_relative_to(tree):
-            raise ConfigError(
-                f"{settings.path}: {key} leads out of the tree",
-                hint="a tree's file may only name what is in the tree",
-            )
 
 
 def read_secret(env: str, file: Path | None, environment: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from tagwatch.config.policy_form import laid_over
 from tagwatch.config.raw import expand_home, read_bytes
 from tagwatch.config.settings import channels_of
 from tagwatch.config.strict import convert, nearest_of, operators_word
-from tagwatch.config.tier import trees_part, untreelike
+from tagwatch.config.tier import PLACES, TREE_KEYS, trees_part, untreelike
 from tagwatch.errors import TagwatchError
 from tagwatch.family import FAMILIES
 from tagwatch.image.reference import Repository, is_tag
@@ -182,7 +182,15 @@ class _Reader:
                     there = file.is_file()
                     digest = hashlib.sha256(read_bytes(file)).hexdigest() if there else ""
                     self._keep(file, digest)
-        return trees_part(plain)
+        kept = trees_part(plain)
+        for keys in PLACES:
+            *above, last = keys
+            holder = _value(kept, above) if not above or above[0] in kept else {}
+            said = holder.get(last) if isinstance(holder, dict) else None
+            if isinstance(said, str) and "://" not in said and self._leads_out(path.parent, said):
+                self._refuse(document, keys, TREE_KEYS[".".join(keys)].words)
+                del holder[last]
+        return kept
 
     def _refuse(self, document: ConfigDocument, keys: Keys, allowed: str) -> None:
         """Keep what a tree's file says that is the operator's, with its value for who looks."""
@@ -275,7 +283,7 @@ class _Reader:
         return path.as_posix()
 
 
-def _value(plain: Any, keys: Keys) -> Any:
+def _value(plain: Any, keys: Iterable[str | int]) -> Any:
     for key in keys:
         plain = plain[key]
     return plain

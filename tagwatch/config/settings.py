@@ -54,11 +54,15 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reports:
-    """Where scan writes its reports, in which formats, and where they can be read (`url`)."""
+    """Where scan writes its reports, in which formats, and where they can be read (`url`).
+
+    `inside`: a tree's file names the directory, which must not lead out of there through a link.
+    """
 
     directory: Path = Path("reports")
     formats: tuple[str, ...] = ("html", "json")
     url: str = ""
+    inside: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,25 +192,25 @@ def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, 
 
 
 def combined(
-    operator: Settings, tree: Settings, plain: Mapping[str, Any], *, whole: bool
+    operator: Settings, tree: Settings, plain: Mapping[str, Any], *, root: Path | None
 ) -> Settings:
     """The operator's settings, and over them what the tree's file says; `plain` is what both said.
 
     By whole keys. Of `registries`, `facts` and `reports` a tree may say a part; where both speak of
-    one host, the operator has the last word. `whole`: the tree's file is trusted, and may say all.
+    one host, the operator has the last word. `root`: the tree's; None where its file is trusted,
+    and may say all.
     """
+    whole = root is None
     own, said = plain["tree"], plain["settings"]
     reports, own_reports = own.get("reports", {}), said.get("reports", {})
     changes: dict[str, Any] = {}
     if whole:
         changes = {key: getattr(tree, key) for key in own if hasattr(tree, key)}
     changes |= {key: getattr(tree, key) for key in ("max_age", "sources", "watch") if key in own}
+    is_operators = "directory" in own_reports and "directory" not in reports
     changes["reports"] = Reports(
-        directory=(
-            operator.reports.directory
-            if "directory" in own_reports and "directory" not in reports
-            else tree.reports.directory
-        ),
+        directory=(operator if is_operators else tree).reports.directory,
+        inside=None if is_operators else root,
         formats=(tree if "formats" in reports else operator).reports.formats,
         url=(tree if whole and "url" in reports else operator).reports.url,
     )

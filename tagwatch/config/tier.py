@@ -15,7 +15,16 @@ from typing import Any
 from tagwatch.family import PUBLISHERS
 from tagwatch.value import dataclass
 
-__all__ = ["TREE_KEYS", "Limit", "risk_of", "tier_of", "trees_part", "untreelike", "words_of"]
+__all__ = [
+    "PLACES",
+    "TREE_KEYS",
+    "Limit",
+    "risk_of",
+    "tier_of",
+    "trees_part",
+    "untreelike",
+    "words_of",
+]
 
 Keys = tuple[str | int, ...]
 
@@ -33,12 +42,12 @@ class Limit:
 
 
 def _is_inside(value: Any) -> bool:
-    """True for a path that cannot lead out by its text; links are looked at where it is used."""
+    """True for a path that starts in the tree. Whether it stays there is seen where it is real."""
     if not isinstance(value, str):
         return True
     path, other = PurePosixPath(value), PureWindowsPath(value)
     is_whole = path.is_absolute() or other.is_absolute() or bool(other.drive or other.root)
-    return not is_whole and not value.startswith("~") and ".." not in other.parts
+    return not is_whole and not value.startswith("~")
 
 
 def _is_for_reports(value: Any) -> bool:
@@ -89,6 +98,9 @@ Below `watch`, `reports`, `facts` and `registries` a tree may say only what stan
 
 _MIXED = frozenset({"facts", "registries", "registries.*", "reports", "watch"})
 
+
+PLACES = (("reports", "directory"), ("facts",), ("facts", "source"))
+"""The keys of `TREE_KEYS` beside `policy` that name a place, which must be in the tree."""
 
 _RISKS: Mapping[str, str] = {
     "alerts": "it chooses who is told",

@@ -28,6 +28,7 @@ __all__ = [
     "Site",
     "at_configuration",
     "bases_key",
+    "check_reports",
     "configured_place",
     "data_folder",
     "open_site",
@@ -220,7 +221,22 @@ def at_configuration(site: Site) -> Site:
         raise ConfigError(
             f"there is no tagwatch.yaml in {str(site.root)!r}", hint="`tagwatch init` writes one"
         )
+    check_reports(site)
     return replace(site, root=_folder_of(path))
+
+
+def check_reports(site: Site) -> None:
+    """Raise `ConfigError` where the folder that a tree names for reports leads out of it."""
+    reports = site.settings.reports
+    if reports.inside is None:
+        return
+    real, tree = Path(os.path.realpath(reports.directory)), os.path.realpath(reports.inside)
+    is_inside = real.is_relative_to(tree)
+    if not is_inside or ".git" in real.relative_to(tree).parts:
+        raise ConfigError(
+            f"{str(reports.directory)!r} leads out of the tree: no report is written there",
+            hint="remove the link, or name the folder in your own file",
+        )
 
 
 def placed(paths: Paths, site: Site) -> list[str]:

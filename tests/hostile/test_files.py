@@ -99,16 +99,32 @@ async def test_reports_outside(victim: Victim, directory: str) -> None:
 
 
 @pytest.mark.parametrize("said", ["reports: {directory: reports}\n", ""])
-async def test_a_folder_of_reports_that_is_a_link_out(
-    victim: Victim, tmp_path: Path, said: str
+@pytest.mark.parametrize("where", ["out", ".git/hooks"])
+async def test_a_folder_of_reports_that_is_a_link(
+    victim: Victim, tmp_path: Path, said: str, where: str
 ) -> None:
     victim.write("Dockerfile", "FROM scratch\n")
     victim.write("tagwatch.yaml", f"sources: [Dockerfile]\n{said}")
-    out = tmp_path / "out"
-    out.mkdir()
+    out = tmp_path / "out" if where == "out" else victim.folder / where
+    out.mkdir(exist_ok=True)
+    before = {*out.iterdir()}
     victim.folder.joinpath("reports").symlink_to(out)
-    assert "leads out of the tree" in (await victim.run("scan")).is_clean_error(2)
-    assert list(out.iterdir()) == []
+    refused = (await victim.run("scan")).is_clean_error(2)
+    assert "leads out of the tree" in refused or "a folder in the tree" in refused
+    assert {*out.iterdir()} == before
+    assert (await victim.run("check", "--offline", ".")).code == 0, "it writes none"
+
+
+async def test_a_configuration_in_its_folder_names_what_is_beside_it(victim: Victim) -> None:
+    """`..` leads nowhere out there."""
+    victim.write("Dockerfile", "FROM scratch\n")
+    victim.write("policy.yaml", "fail_on: never\n")
+    victim.write(
+        "config/tagwatch.yaml",
+        "sources: [Dockerfile]\npolicy: ../policy.yaml\nreports: {directory: ../reports}\n",
+    )
+    assert (await victim.run("scan")).code == 0
+    assert (victim.folder / "reports/index.html").is_file()
 
 
 async def test_a_ledger_of_the_trees(victim: Victim) -> None:
