@@ -18,7 +18,7 @@ from tagwatch.config.raw import expand_home, read_bytes
 from tagwatch.config.settings import channels_of
 from tagwatch.config.strict import convert, nearest_of, operators_word
 from tagwatch.config.tier import PLACES, TREE_KEYS, trees_part, untreelike
-from tagwatch.errors import TagwatchError
+from tagwatch.errors import ConfigError, TagwatchError
 from tagwatch.family import FAMILIES
 from tagwatch.image.reference import Repository, is_tag
 from tagwatch.image.selector import parse_selector
@@ -126,6 +126,7 @@ class _Reader:
         self._environment = environment
         self._policies: list[str] = []
         self._of_tree = False
+        self._is_trustable = True
         self._confined = False
         self._plugins: dict[str, str] = {}
         self._trees: dict[str, str] = {}
@@ -173,15 +174,11 @@ class _Reader:
         Files in the tree that the others name are hashed, for trust goes by what was looked at. The
         database is not among them: it changes with every run.
         """
-        root = os.path.realpath(self._root)
         for keys, allowed in untreelike(plain):
             self._refuse(document, keys, allowed)
-            for text in _texts(_value(plain, keys)) if keys[0] != "database" else ():
-                file = Path(os.path.realpath(path.parent / expand_home(text, self._environment)))
-                if file.is_relative_to(root):
-                    there = file.is_file()
-                    digest = hashlib.sha256(read_bytes(file)).hexdigest() if there else ""
-                    self._keep(file, digest)
+            if keys[0] != "database":
+                for text in _texts(_value(plain, keys)):
+                    self._hash_named(path.parent, text)
         kept = trees_part(plain)
         for keys in PLACES:
             *above, last = keys
@@ -192,6 +189,20 @@ class _Reader:
                 del holder[last]
         return kept
 
+    def _hash_named(self, folder: Path, text: str) -> None:
+        """Hash the file in the tree that a text may name; what cannot be is never trusted."""
+        try:
+            file = Path(os.path.realpath(folder / expand_home(text, self._environment)))
+            if not file.is_relative_to(os.path.realpath(self._root)):
+                return
+            raw = read_bytes(file) if file.is_file() else None
+        except (OSError, ValueError):  # no path at all
+            return
+        except ConfigError:
+            self._is_trustable = False
+            return
+        self._keep(file, "" if raw is None else hashlib.sha256(raw).hexdigest())
+
     def _refuse(self, document: ConfigDocument, keys: Keys, allowed: str) -> None:
         """Keep what a tree's file says that is the operator's, with its value for who looks."""
         value = json.dumps(document.value(keys), ensure_ascii=False)
@@ -200,7 +211,12 @@ class _Reader:
         self.refused.append((operators_word(document, keys, allowed), value))
 
     def tree_digest(self) -> str:
-        """A digest of all files of the tree that were read, and where they are."""
+        """A digest of all files of the tree that were read, and where they are.
+
+        Empty where one of them cannot be read whole: nobody can have looked at it.
+        """
+        if not self._is_trustable:
+            return ""
         told = [f"{path}\0{digest}" for path, digest in sorted(self._trees.items())]
         return hashlib.sha256(
             "\0".join(["tagwatch trust 1", *told]).encode(errors="surrogateescape")
@@ -262,7 +278,7 @@ class _Reader:
     def named(self, document: ConfigDocument, keys: Keys, folder: Path, name: str) -> Path:
         """The file that `name` at `keys` means. Raises `ConfigError` where there is none."""
         file = folder / expand_home(name, self._environment)
-        if not file.is_file():
+        if not os.path.isfile(file):  # noqa: PTH113  # `is_file` raises for a name too long
             raise document.error(keys, f"no such file: {name!r}", hint=f"looked for {file}")
         return file
 
@@ -270,7 +286,10 @@ class _Reader:
         """True where a confined file names one that is outside the tree, also through a link."""
         if not self._confined:
             return False
-        real = os.path.realpath(folder / expand_home(name, self._environment))
+        try:
+            real = os.path.realpath(folder / expand_home(name, self._environment))
+        except ValueError:  # no path at all
+            return True
         return not Path(real).is_relative_to(os.path.realpath(self._root))
 
     def policy_digest(self) -> str:

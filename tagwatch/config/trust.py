@@ -22,7 +22,7 @@ _MOST_BYTES = 4 * 1024 * 1024
 def is_trusted(store: Path, real: str, digest: str) -> bool:
     """True where `real` was trusted as it stands. A store that cannot be read trusts nothing."""
     entry = read_trust(store).get(real)
-    return entry is not None and entry.get("digest") == digest
+    return bool(digest) and entry is not None and entry.get("digest") == digest
 
 
 def read_trust(store: Path) -> dict[str, dict[str, Any]]:

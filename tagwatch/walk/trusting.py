@@ -49,6 +49,11 @@ def look_at(file: str | None, folder: Path, environment: Mapping[str, str]) -> L
             raise ConfigError(f"{file}: there is no such file", hint="name a tree's tagwatch.yaml")
         root = repository_root(found.absolute().parent)
     plain = read_plain(None, None, root, environment, tree=found.absolute())
+    if plain["refused"] and not plain["tree_digest"]:
+        raise ConfigError(
+            f"{found}: a file that it names cannot be read whole, so nobody can look at it",
+            hint="name this file with --config, if you wrote it",
+        )
     says = tuple((sentence, value) for sentence, value in plain["refused"])
     return Look(path=os.path.realpath(found), digest=plain["tree_digest"], says=says)
 

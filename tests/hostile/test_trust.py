@@ -95,6 +95,21 @@ async def test_a_file_that_was_not_there_counts(tree: Victim) -> None:
     assert not is_trusted(tree)
 
 
+async def test_a_file_too_large_to_look_at_is_not_trusted(tree: Victim) -> None:
+    tree.write("ca.pem", b"x" * (4 * 1024 * 1024 + 1))
+    assert "nobody can look at it" in (await tree.run("trust")).is_clean_error(2)
+    assert not is_trusted(tree)
+
+
+@pytest.mark.parametrize("text", ['"a\\0b"', "~nobody-of-this-name/x", "'" + "x" * 5000 + "'"])
+async def test_what_is_no_path(tree: Victim, text: str) -> None:
+    for key in ("policy", "knowledge", "reports", "facts"):
+        value = f"{{directory: {text}}}" if key == "reports" else text
+        tree.write("tagwatch.yaml", f"{key}: {value}\n")
+        done = await tree.run("check", "--offline", ".")
+        assert "internal error" not in done.err
+
+
 async def test_a_copy_is_another_file(tree: Victim, tmp_path: Path) -> None:
     """GHSA-q5hj-mxqh-vv77: nor does trust follow what a tree's `.git` points to."""
     await trusted(tree)
