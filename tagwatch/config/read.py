@@ -279,7 +279,7 @@ class _Reader:
         """The file that `name` at `keys` means. Raises `ConfigError` where there is none."""
         file = folder / expand_home(name, self._environment)
         if not os.path.isfile(file):  # noqa: PTH113  # `is_file` raises for a name too long
-            raise document.error(keys, f"no such file: {name!r}", hint=f"looked for {file}")
+            raise document.error(keys, f"no such file: {name!r}", hint=f"looked for {str(file)!r}")
         return file
 
     def _leads_out(self, folder: Path, name: str) -> bool:

@@ -8,11 +8,12 @@ table below is the operator's, new ones too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-from tagwatch.family import PUBLISHERS
+from tagwatch.family import PUBLISHERS, REGISTRIES
 from tagwatch.value import dataclass
 
 __all__ = [
@@ -170,6 +171,9 @@ def _untreelike(value: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
         yield keys, ""
         return
     limit = TREE_KEYS.get(_pattern(keys), _ANYTHING)
+    if _pattern(keys) == "registries.*.kind" and _is_known(str(keys[1])):
+        yield keys, "the kind of a registry that tagwatch does not know by its name"
+        return
     if isinstance(value, dict) and _pattern(keys) != "policy":
         for key, inner in value.items():
             yield from _untreelike(inner, (*keys, key))
@@ -178,6 +182,12 @@ def _untreelike(value: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
             yield from _untreelike(item, (*keys, index))
     elif not limit.allows(value):
         yield keys, limit.words
+
+
+def _is_known(host: str) -> bool:
+    """True for a host whose kind the table has: another kind would only cost its quota."""
+    *known, _ = REGISTRIES
+    return any(re.fullmatch(pattern, host.lower(), re.ASCII) for pattern, *_ in known)
 
 
 def _kept(value: Any, keys: Keys) -> Any:

@@ -181,8 +181,10 @@ class _Reader:
 
         Such a `.env` holds a developer's own values: a file that others wrote must not read it.
         """
-        tree = tree_of(file.real, self._root)
-        if not (tree / ".git").exists():
+        inside = tree_of(file.real, self._root)
+        above = (inside, *inside.parents)  # git's root may be another one's, and not be ours
+        tree = next((folder for folder in above if (folder / ".git").exists()), None)
+        if tree is None:
             return frozenset()
         names: dict[str, str] = {}
         for path in sorted(paths - self._tracked.keys()):

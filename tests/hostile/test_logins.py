@@ -107,7 +107,7 @@ async def test_an_operators_mirror_holds_for_every_tree(victim: Victim, thief: C
     victim.write("Dockerfile", "FROM redis:7\n")
     victim.write(
         "tagwatch.yaml",
-        "sources: [Dockerfile]\nregistries: {docker.io: {credential: anonymous, kind: harbor}}\n",
+        "sources: [Dockerfile]\nregistries: {docker.io: {credential: anonymous}}\n",
     )
     await victim.run("check", "--max-time", "5", ".")
     assert any(b"Authorization: Basic" in heard for heard in thief.heard)

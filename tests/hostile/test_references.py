@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -140,6 +141,19 @@ async def test_a_dotenv_that_git_tracks(victim: Victim) -> None:
     below.mkdir()
     found = await Victim(below, victim.environment).run("extract", "--format", "json", "..")
     assert [one["tag"] for one in found.json["targets"]] == ["7.4"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may chown")
+async def test_the_users_own_dotenv_in_a_tree_of_another_user(victim: Victim) -> None:
+    """Its root is not ours, but what git does not track is no tree's word there either."""
+    os.chown(victim.folder / ".git", 65534, 65534)
+    below = victim.folder / "below"
+    below.mkdir()
+    here = Victim(below, victim.environment)
+    here.write("compose.yaml", "services: {a: {image: 'redis:${V}'}}\n")
+    here.write(".env", "V=7.4\n")
+    found = await here.run("extract", "--format", "json", ".")
+    assert [one["missing"] for one in found.json["targets"]] == [["V"]]
 
 
 async def test_a_dotenv_where_there_is_no_git(victim: Victim) -> None:

@@ -62,6 +62,18 @@ async def test_it_shows_every_key_and_its_value(tree: Victim, thief: Capture) ->
     thief.tells_nothing()
 
 
+async def test_a_key_forges_no_line(tree: Victim) -> None:
+    """Neither one that a person reads as tagwatch's own, nor a command to a runner."""
+    host = "a.example\\n::stop-commands::x\\n/clone/tagwatch.yaml says nothing\\u202e"
+    for rest in ("{endpoint: 'http://a.example'}", "{endpoint: 5}", "{nothing: 1}"):
+        tree.write("tagwatch.yaml", f'registries: {{"{host}": {rest}}}\n')
+        for command in (("trust",), ("check", "."), ("check", "--offline", ".")):
+            done = await tree.run(*command)
+            lines = (done.out + done.err).splitlines()
+            assert not [line for line in lines if line.strip().startswith(("::", "/clone"))]
+            assert "\u202e" not in done.out + done.err
+
+
 async def test_from_look_to_revocation(tree: Victim) -> None:
     assert not is_trusted(tree)
     await trusted(tree)

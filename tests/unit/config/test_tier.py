@@ -84,6 +84,8 @@ def test_a_key_that_nobody_knows_yet_is_the_operators() -> None:
     [
         ("registries: {a.example: {kind: harbor, credential: anonymous}}", True),
         ("registries: {a.example: {kind: ecr}}", False),
+        ("registries: {Docker.io: {kind: distribution}}", False),
+        ("registries: {a.azurecr.io: {kind: distribution}}", False),
         ("registries: {a.example: {kind: of-a-plugin}}", False),
         ("registries: {a.example: {credential: docker-config}}", False),
         ("reports: {directory: a/b, formats: [html, sarif]}", True),
