@@ -148,6 +148,15 @@ async def test_only_hosts_that_the_operator_names_get_a_login(
     assert thief.heard, "without the flag it is asked"
 
 
+async def test_a_name_at_a_private_address(victim: Victim, thief: Capture) -> None:
+    victim.write("Dockerfile", f"FROM localhost:{thief.port}/x:1\n")
+    done = await victim.run("check", "--max-time", "5", "--untrusted", ".")
+    thief.tells_nothing()
+    assert "it is at no public address, and the tree is untrusted" in " ".join(done.out.split())
+    await victim.run("check", "--max-time", "5", ".")
+    assert thief.heard
+
+
 @pytest.mark.parametrize(
     "host", ["169.254.169.254", "169.254.169.254:80", "[fe80::1]:80", "100.100.100.200"]
 )

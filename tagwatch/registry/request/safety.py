@@ -195,7 +195,12 @@ _FOREIGN = Passage(guarded=True, credentials=False)
 
 
 class PrivateAddressError(OSError):
-    """A name resolved to an address that it must not have."""
+    """A name resolved to an address that it must not have. `kind`: private or link-local."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        super().__init__(f"{name!r} is at a {kind} address")
+        self.name = name
+        self.kind = kind
 
 
 class GuardedResolver(AbstractResolver):
@@ -222,9 +227,9 @@ class GuardedResolver(AbstractResolver):
             for result in results:
                 address = result["host"]
                 if is_link_local(address):
-                    raise PrivateAddressError(f"{host!r} is at a link-local address")
+                    raise PrivateAddressError(host, "link-local")
                 if not self._private and not is_public_address(address):
-                    raise PrivateAddressError(f"{host!r} is at a private address")
+                    raise PrivateAddressError(host, "private")
         return results
 
     async def close(self) -> None:
