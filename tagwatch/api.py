@@ -447,7 +447,7 @@ def read_files(
     instead: Mapping[Path, bytes | None] | None = None,
 ) -> Files:
     """Read what files name. Problems are part of the answer. `instead`: see `read_targets`."""
-    read = read_targets(found.files, site.root, site.environment, build_args, instead)
+    read = read_targets(found.files, site.root, site.visible, build_args, instead)
     home = site.policy.defaults.registry
     extractions = tuple((path, qualify(extraction, home)) for path, extraction in read)
     if len(extractions) > 1 and any(map(_draws_from_others, extractions)):

@@ -71,7 +71,7 @@ FLOORS: dict[str, str] = {
         judge
     """,
     "config": """
-        document raw
+        document raw tier trust
         form policy_form strict
         policy_check schema settings
         read
@@ -119,8 +119,9 @@ FLOORS: dict[str, str] = {
         crawler engine plan
     """,
     "walk": """
-        fix loop need site watch_list work
-        ask deliver doctor import_history local_image referrers verdicts
+        fix loop need revision watch_list work
+        site
+        ask deliver doctor import_history local_image referrers trusting verdicts
         recall
         bases moved remember
         round
@@ -137,7 +138,7 @@ FLOORS: dict[str, str] = {
         baseline_file command plain_line question
         parser shell
         base baseline check demo diff doctor explain extract facts history init ledger main policy \
-        report resolve scan schema serve
+        report resolve scan schema serve trust
     """,
 }
 SIBLINGS = {"crawl", "registry", "ledger", "publish"}

@@ -12,6 +12,7 @@ from tagwatch.cli.command import (
     add_build_args,
     add_config,
     add_format,
+    add_shown,
     build_args_of,
     plain,
 )
@@ -74,6 +75,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--engine", action="store_true", help="also audit what runs on this machine's engine"
     )
     add_build_args(parser)
+    add_shown(parser)
     _add_fixes(parser)
     _add_known(parser)
     parser.add_argument(

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable
 
 from tagwatch.errors import UsageError
-from tagwatch.image.reference import without_userinfo
 from tagwatch.member import load_member
 from tagwatch.value import dataclass
 
@@ -20,6 +19,7 @@ __all__ = [
     "add_build_args",
     "add_config",
     "add_format",
+    "add_shown",
     "build_args_of",
     "commanding_nothing",
     "load",
@@ -52,7 +52,33 @@ def add_config(parser: argparse.ArgumentParser, *, default: str | None = None) -
         "--config",
         metavar="FILE",
         default=default,
-        help="tagwatch.yaml to use (default: $TAGWATCH_CONFIG, then the repository's root)",
+        help="your word for one configuration, '' for none (default: $TAGWATCH_CONFIG, else your "
+        "own file and the repository's)",
+    )
+    parser.add_argument(
+        "--config-from",
+        metavar="REV",
+        default=default,
+        help="configuration and policy as this commit or branch has them, for pull requests",
+    )
+    parser.add_argument(
+        "--untrusted",
+        action="store_true",
+        default=default or False,
+        help="the tree is a stranger's: its configuration and ignores do not count, and only "
+        "hosts that your own file names get a login",
+    )
+
+
+def add_shown(parser: argparse.ArgumentParser) -> None:
+    """`--env`, the same for every command that reads files."""
+    parser.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="references may hold this variable's value, which is sent to the registry; * for any "
+        "text: CI_COMMIT_*",
     )
 
 
@@ -68,7 +94,10 @@ def plain(text: str) -> str:
 
     Passwords in addresses are masked, too: people write them into configurations.
     """
-    text = without_userinfo(text)
+    if "@" in text:
+        from tagwatch.image.reference import without_userinfo  # few lines have an address
+
+        text = without_userinfo(text)
     clean = "".join(
         char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text
     )

@@ -9,6 +9,7 @@ from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import LedgerError
 from tagwatch.value import replace
+from tagwatch.walk.site import check_reports
 
 __all__ = ["command"]
 
@@ -44,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
         text = publisher(options.format).render(result, context)
         answer(text, commands=options.format == "github")
         return 0
+    if options.directory is None:
+        check_reports(site)
     reports = replace(
         site.settings.reports,
         directory=options.directory or site.settings.reports.directory,

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tagwatch import __version__
-from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.command import Command, add_config, add_format, add_shown
 from tagwatch.cli.shell import answer, colored, note, open_site, progress_shown, tell_incomplete
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `scan`."""
     add_config(parser)
     add_format(parser, "text", "json", "sarif")
+    add_shown(parser)
     parser.add_argument(
         "--no-alerts", action="store_true", help="keep alerts in the outbox; send nothing"
     )

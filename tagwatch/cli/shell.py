@@ -36,7 +36,13 @@ def open_site(options: argparse.Namespace, *, configured: bool = False) -> Site:
     `configured`: a configuration is needed, and paths are told from its folder. Raises
     `ConfigError`.
     """
-    site = open_site_of(config=options.config)
+    site = open_site_of(
+        config=options.config,
+        config_from=options.config_from,
+        untrusted=options.untrusted,
+        offline=getattr(options, "offline", False),
+        shown=getattr(options, "env", ()),
+    )
     for warning in site.warnings:
         warn(warning)
     return at_configuration(site) if configured else site

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
-from tagwatch.config.load import find_configuration, load_configuration
-from tagwatch.config.raw import home_of
+from tagwatch.config.load import Configuration, find_configuration, load_configuration
+from tagwatch.config.raw import foreign, home_of
 from tagwatch.config.settings import Facts, Settings
 from tagwatch.errors import ConfigError, UsageError
 from tagwatch.image.reference import without_userinfo
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BASES_ASKED",
+    "TRUST",
     "Site",
     "at_configuration",
     "bases_key",
+    "check_reports",
     "configured_place",
     "data_folder",
     "open_site",
@@ -39,6 +41,9 @@ __all__ = [
 
 BASES_ASKED = "bases-asked"
 """Under this name the ledger's cache keeps when the policy's bases were last asked for."""
+
+TRUST = "trust.json"
+"""The file of the user's data in which `tagwatch trust` keeps what was looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +73,35 @@ class Site:
     """The folder at which relative paths start; by default the working folder of the process."""
     warnings: tuple[str, ...] = ()
     """What is odd about the configuration's files, but keeps no run from working."""
+    shown: tuple[str, ...] = ()
+    """The variables, `*` for any text, that references may hold beside those of the settings."""
+
+    @property
+    def visible(self) -> Mapping[str, str]:
+        """The part of the environment that references may hold: names that somebody allowed.
+
+        What a reference holds goes to the registry that it names.
+        """
+        patterns = (*self.settings.environment, *self.shown)
+        if not patterns:
+            return {}
+        from fnmatch import fnmatchcase
+
+        return {
+            name: value
+            for name, value in self.environment.items()
+            if any(fnmatchcase(name, pattern) for pattern in patterns)
+        }
 
 
 def open_site(
     path: str | os.PathLike[str] | None = None,
     *,
     config: str | os.PathLike[str] | None = None,
+    config_from: str | None = None,
+    untrusted: bool = False,
+    offline: bool = False,
+    shown: Iterable[str] = (),
     environment: Mapping[str, str] = os.environ,
     at: datetime | None = None,
 ) -> Site:
@@ -85,19 +113,27 @@ def open_site(
     folder. `path` may also be a tagwatch.yaml: then its folder (its parent, where the folder is
     called `config`) is both the folder to work in and the root.
 
-    `config` is a configuration to use instead of the one that would be found, as with `--config`.
-    `environment` replaces the variables of the process, and the home that they name. `at` is the
-    time that the run takes as now; it has a time zone. None: now.
+    The user's own file counts too (`~/.config/tagwatch/tagwatch.yaml`, then `/etc/tagwatch/`), and
+    of the tree's only what cannot send logins anywhere, run anything or change what is believed.
+
+    `config` is a configuration to use instead of all that would be found, as with `--config`; empty
+    text: none. `config_from` is a commit whose configuration and policy are used, whatever the
+    files say now. `untrusted`: the tree is a stranger's. Its configuration and its inline ignores
+    do not count, logins are sent only to hosts that the user's file names, and only these and
+    public addresses are asked. `offline`: what a tree's file may not say is passed over with a
+    warning, where it is an error else. `shown` names variables, `*` for any text, whose values
+    references may hold. `environment` replaces the variables of the process, and the home that they
+    name. `at` is the time that the run takes as now; it has a time zone. None: now.
 
     Reads the configuration's files; asks no registry, opens no ledger. Raises `ConfigError` where
     the configuration or the policy is wrong or missing, and `UsageError` where `path` is neither a
     folder nor a file, or `at` has no zone.
     """
     environment = dict(environment)
-    named = Path(config) if config else None
+    named: str | os.PathLike[str] | None = config
     folder = root = Path.cwd() if path is None else Path(path).absolute()
     if folder.is_file():
-        if named is not None:
+        if named:
             raise UsageError(
                 f"two configurations: {str(path)!r} and {str(config)!r}",
                 hint="with `config`, `path` is a folder",
@@ -111,12 +147,29 @@ def open_site(
             f"{str(path)!r} is neither a folder nor a file",
             hint="give a folder to work in, or a tagwatch.yaml",
         )
-    found = find_configuration(named, environment, root)
     home = home_of(environment)
     data = data_folder(environment, home)
     # An environment that names no home (a test's, the demo's) must leave nothing in the user's.
     cache = data / "cache" if _names_a_home(environment) else None
-    configuration = load_configuration(found, environment, root, cache=cache)
+    if config_from is not None:
+        from tagwatch.walk.revision import configuration_at
+
+        if named is not None:
+            raise UsageError("two configurations are named", hint="a file or a commit, not both")
+        configuration = configuration_at(config_from, root, environment, data / "cache")
+    else:
+        files = find_configuration(named, environment, root, trees=not untrusted)
+        configuration = load_configuration(
+            files.operator,
+            environment,
+            root,
+            tree=files.tree,
+            cache=cache,
+            trust=data / TRUST,
+            pass_over=offline,
+        )
+    if untrusted:
+        configuration = _for_a_stranger(configuration)
     settings = configuration.settings
     return Site(
         settings=settings,
@@ -129,6 +182,22 @@ def open_site(
         environment=environment,
         folder=Path() if path is None else folder,
         warnings=configuration.warnings,
+        shown=tuple(shown),
+    )
+
+
+def _for_a_stranger(configuration: Configuration) -> Configuration:
+    """Return the operator's configuration as it holds for a tree that a stranger wrote.
+
+    Its authors grant themselves no exceptions. Hosts that the operator does not name get no login,
+    for a pull request that names a private image shall learn nothing, and must be public.
+    """
+    settings, policy = configuration.settings, configuration.policy
+    unnamed = {"credential": "anonymous", "public_only": True}
+    return replace(
+        configuration,
+        settings=replace(settings, registries={**settings.registries, "*": unnamed}),
+        policy=replace(policy, ignore_policy=replace(policy.ignore_policy, allow_inline=False)),
     )
 
 
@@ -153,7 +222,22 @@ def at_configuration(site: Site) -> Site:
         raise ConfigError(
             f"there is no tagwatch.yaml in {str(site.root)!r}", hint="`tagwatch init` writes one"
         )
+    check_reports(site)
     return replace(site, root=_folder_of(path))
+
+
+def check_reports(site: Site) -> None:
+    """Raise `ConfigError` where the folder that a tree names for reports leads out of it."""
+    reports = site.settings.reports
+    if reports.inside is None:
+        return
+    real, tree = Path(os.path.realpath(reports.directory)), os.path.realpath(reports.inside)
+    is_inside = real.is_relative_to(tree)
+    if not is_inside or ".git" in real.relative_to(tree).parts:
+        raise ConfigError(
+            f"{str(reports.directory)!r} leads out of the tree: no report is written there",
+            hint="remove the link, or name the folder in your own file",
+        )
 
 
 def placed(paths: Paths, site: Site) -> list[str]:
@@ -168,8 +252,15 @@ def placed(paths: Paths, site: Site) -> list[str]:
 
 
 def repository_root(folder: Path) -> Path:
-    """Return the nearest folder upwards that holds `.git`; `folder` itself where none does."""
-    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
+    """Return the nearest folder upwards that holds `.git`; `folder` itself where none does.
+
+    One that belongs to another user is no root: whoever may write to a parent folder could choose
+    what is read there.
+    """
+    found = next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
+    if found != folder and any(foreign(one, by_others=False) for one in (found, found / ".git")):
+        return folder
+    return found
 
 
 def data_folder(environment: Mapping[str, str], home: Path) -> Path:

@@ -75,15 +75,19 @@ def find(paths: Sequence[str], root: Path) -> Found:
     """Find the files that `paths` (relative to the working directory) name or hold."""
     files: dict[Path, File] = {}
     problems: list[Problem] = []
+    tree = Path(os.path.realpath(root))
     for text in paths:
         path = Path(text)
         name = _shown(path, root)
         try:
-            if path.is_dir():
+            real = Path(os.path.realpath(path))
+            if not real.is_relative_to(tree) and _is_below(path, root):
+                reason = "is a link that leads out of the tree, and is not followed"
+                problems.append(_problem(name, reason, "name the file itself"))
+            elif path.is_dir():
                 for file in _walk(path, root, problems):
                     files.setdefault(file.real, file)
             elif path.is_file():
-                real = Path(os.path.realpath(path))
                 files[real] = File(path=name, real=path, origin="named")
             else:
                 reason = "is neither file nor folder" if path.exists() else "does not exist"
@@ -91,6 +95,15 @@ def find(paths: Sequence[str], root: Path) -> Found:
         except (OSError, ValueError) as error:
             problems.append(_problem(name, _reason(error), "check the path and its permissions"))
     return Found(files=tuple(files.values()), problems=tuple(problems))
+
+
+def _is_below(path: Path, root: Path) -> bool:
+    """True where a path is in the tree by its name.
+
+    Where it leads out then, whoever wrote the tree chose that file, not whoever names the link, as
+    a hook does or a pattern.
+    """
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root))  # noqa: PTH100 (links keep their own names)
 
 
 def sources_from_globs(patterns: Sequence[str], root: Path) -> Found:

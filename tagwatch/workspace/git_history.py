@@ -21,11 +21,14 @@ from tagwatch.value import dataclass
 __all__ = [
     "FileVersion",
     "PastFiles",
+    "commit_of",
     "commits_by_file",
     "cut_off_at",
     "file_versions",
+    "files_at",
     "head_at",
     "past_files",
+    "tracked",
     "tracked_files",
 ]
 
@@ -199,15 +202,52 @@ def past_files(
     return PastFiles(repository, _left(repository, revision, seconds), files, seconds)
 
 
-def _left(repository: Path, revision: str, seconds: float | None) -> str:
-    """The commit where HEAD left `revision`. Raises `InputError`."""
+def commit_of(repository: Path, revision: str, *, seconds: float | None = None) -> str:
+    """The commit that `revision` names. Raises `InputError`."""
     _run(repository, ["rev-parse", "--git-dir"], seconds=seconds)
     named = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
     try:
-        commit = _run(repository, named, seconds=seconds).strip()
+        return _run(repository, named, seconds=seconds).strip()
     except InputError as error:
         hint = "fetch it first (a shallow clone has only the newest commit)"
         raise InputError(f"no commit is called {revision!r} here", hint=hint) from error
+
+
+def files_at(
+    repository: Path,
+    commit: str,
+    paths: Sequence[str],
+    *,
+    timeout_seconds: float = _TIMEOUT_SECONDS,
+) -> dict[str, bytes]:
+    """Those of `paths` (POSIX, from the root) that are plain files in `commit`, with their bytes.
+
+    Links are none. Raises `InputError`.
+    """
+    listed = _run(repository, ["ls-tree", "-z", "--full-tree", commit, "--", *paths])
+    found: dict[str, bytes] = {}
+    with _cat_file(repository, timeout_seconds) as (ask, answer):
+        for line in listed.split("\0")[:-1]:
+            about, _, path = line.partition("\t")
+            mode, kind, name = about.split()
+            if kind == "blob" and mode.startswith("100"):
+                ask.write(f"{name}\n".encode())
+                ask.flush()
+                raw = _read_object(answer, path)
+                if raw is not None:
+                    found[path] = raw
+    return found
+
+
+def tracked(repository: Path, paths: Sequence[str]) -> frozenset[str]:
+    """Those of `paths` (POSIX, from the repository's root) that git tracks. Raises `InputError`."""
+    listed = _run(repository, ["ls-files", "-z", "--cached", "--full-name", "--", *paths])
+    return frozenset(listed.split("\0")[:-1])
+
+
+def _left(repository: Path, revision: str, seconds: float | None) -> str:
+    """The commit where HEAD left `revision`. Raises `InputError`."""
+    commit = commit_of(repository, revision, seconds=seconds)
     try:
         return _run(repository, ["merge-base", commit, "HEAD"], seconds=seconds).strip()
     except InputError as error:

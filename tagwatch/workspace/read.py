@@ -103,6 +103,7 @@ class _Reader:
         self._instead = instead
         self._cache: dict[Path, bytes | None] = {}
         self._cached_bytes = 0
+        self._tracked: dict[str, bool] = {}
         self._given: dict[tuple[Location, str, str | None], set[Reference | None]] = {}
         self._said: set[object] = set()
 
@@ -150,17 +151,26 @@ class _Reader:
 
     def _extract(self, source: Source, raw: bytes, file: File) -> Extraction:
         known: dict[str, bytes | None] = {}
+        asked: frozenset[str] = frozenset()
+        private: frozenset[str] = frozenset()
         while True:
             context = SourceContext(
-                files=known, environment=self._environment, build_args=self._build_args
+                files=known,
+                environment=self._environment,
+                build_args=self._build_args,
+                private=private,
             )
             try:
                 extraction = source.extract(raw, file.path, context)
             except Exception as error:  # noqa: BLE001  # one file's trouble is that file's
                 return _broken(file, error)
             wanted = [path for path in extraction.wanted if path not in known]
-            if not wanted:
-                return extraction
+            more = asked.union(extraction.variables)
+            if more != asked:  # what is the user's own must not be in an answer
+                asked, private = more, self._untracked(file, more)
+            elif not wanted:
+                return replace(extraction, variables=())
+            wanted = [path for path in wanted if path not in private]
             if len(known) + len(wanted) > _MAX_COMPANIONS:
                 problem = Problem(
                     message=f"needs more than {_MAX_COMPANIONS} other files",
@@ -170,6 +180,31 @@ class _Reader:
                 return replace(extraction, problems=(*extraction.problems, problem))
             tree = tree_of(file.real, self._root)
             known |= {path: self._companion(path, tree) for path in wanted}
+
+    def _untracked(self, file: File, paths: frozenset[str]) -> frozenset[str]:
+        """Return those that git does not track, in a tree that has git; all where it cannot tell.
+
+        Such a `.env` holds a developer's own values: a file that others wrote must not read it.
+        """
+        inside = tree_of(file.real, self._root)
+        above = (inside, *inside.parents)  # git's root may be another one's, and not be ours
+        tree = next((folder for folder in above if (folder / ".git").exists()), None)
+        if tree is None:
+            return frozenset()
+        names: dict[str, str] = {}
+        for path in sorted(paths - self._tracked.keys()):
+            real = Path(os.path.realpath(self._root / path))  # a link may lead to another file
+            if real.is_relative_to(tree) and real.is_file():
+                names[path] = real.relative_to(tree).as_posix()
+        if names:
+            from tagwatch.workspace.git_history import tracked
+
+            try:
+                found = tracked(tree, [*names.values()])
+            except InputError:
+                found = frozenset()
+            self._tracked |= {path: name in found for path, name in names.items()}
+        return frozenset(path for path in paths if not self._tracked.get(path, True))
 
     def _companion(self, path: str, tree: Path) -> bytes | None:
         """Return the bytes of another file; None where it is missing, unfit or outside the tree."""

@@ -202,7 +202,8 @@ def test_the_repositorys_configuration_runs_nothing(repository: Repository, tmp_
     redis, consul = (repository.root / "library" / name for name in ("redis", "consul"))
     with past_files(repository.root, "HEAD~1", [redis, consul]) as past:
         assert past[redis] == redis.read_bytes()
-        assert past[consul] not in (None, consul.read_bytes())
+        assert not consul.exists()
+        assert past[consul] == STANZAS.format("1", "1.2", "c" * 40).encode()
     assert not trap.exists()
 
 
