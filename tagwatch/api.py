@@ -236,13 +236,13 @@ def _begin(site: Site | None, options: CheckOptions | None) -> tuple[Site, Check
     site, options = site_given(site), options or CheckOptions()
     if not isinstance(options, CheckOptions):
         raise UsageError(f"not options: {options!r}", hint="tagwatch.CheckOptions(…) makes them")
+    # The limit of time counts from here: git, fetching facts and asking registries share it.
+    if options.asking.begun_at is None and (site.settings.facts or options.diff_base):
+        options = replace(options, asking=replace(options.asking, begun_at=monotonic()))
     if site.settings.facts is None:
         return site, options
     from tagwatch.walk.facts import bring_facts
 
-    # The limit of time counts from here: fetching facts and asking registries share it.
-    if options.asking.begun_at is None:
-        options = replace(options, asking=replace(options.asking, begun_at=monotonic()))
     for warning in bring_facts(site, options.asking):
         if options.tell is not None:
             options.tell(warning)
@@ -268,6 +268,7 @@ def _check(
             first.message if first else "nothing that tagwatch reads is among the paths named",
             hint=(first.hint if first else "") or "name Dockerfiles, Compose or Kubernetes files",
         )
+    before = _read_before(found, site, options)  # first: what is asked has the time that is left
     lookup = look_up(files.targets, site, replace(options.asking, learn_bases=True))
     case = Case(
         at=site.at,
@@ -284,8 +285,8 @@ def _check(
         offline=options.asking.offline,
     )
     baseline = options.baseline
-    if options.diff_base is not None:
-        baseline = _with_known_before(found, case, site, options)
+    if before is not None:
+        baseline = _with_known_before(before, case, site, options)
     result = judge(case, site.policy, site.knowledge, baseline=baseline)
     return _with_fix_lines(result, site, instead)
 
@@ -304,32 +305,48 @@ def _facts_from(evidence: Mapping[str, Evidence]) -> str:
     return "; ".join(told)
 
 
-def _with_known_before(found: Found, case: Case, site: Site, options: CheckOptions) -> Baseline:
-    """Return the baseline with every finding that the files had where HEAD left `diff_base`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Before:
+    """The files of a check as a commit has them, and how that commit was named."""
+
+    revision: str
+    files: Files
+
+
+def _read_before(found: Found, site: Site, options: CheckOptions) -> _Before | None:
+    """Return what the files held where HEAD left `diff_base`; None where none is named."""
+    if options.diff_base is None:
+        return None
     from os.path import realpath
     from pathlib import Path
 
-    from tagwatch.audit.verdict.baseline import Baseline, make_baseline
-    from tagwatch.workspace.git_history import changed_files
+    from tagwatch.workspace.git_history import past_files
 
-    assert options.diff_base is not None
-    changed = changed_files(site.root, options.diff_base)
-    instead = {Path(realpath(site.root / path)): raw for path, raw in changed.items()}
-    # None in `instead`: the file did not exist at that commit
-    there = [
-        file for file in found.files if instead.get(Path(realpath(file.real)), b"") is not None
-    ]
-    files = read_files(Found(files=tuple(there)), site, options.build_args, instead)
+    seconds, begun_at = options.asking.max_seconds, options.asking.begun_at
+    if seconds is not None and begun_at is not None:
+        seconds = max(seconds - (monotonic() - begun_at), 0.0)
+    real = {file: Path(realpath(file.real)) for file in found.files}
+    with past_files(site.root, options.diff_base, real.values(), seconds=seconds) as past:
+        there = [file for file, path in real.items() if path not in past or past[path] is not None]
+        files = read_files(Found(files=tuple(there)), site, options.build_args, past)
+    return _Before(revision=options.diff_base, files=files)
+
+
+def _with_known_before(before: _Before, case: Case, site: Site, options: CheckOptions) -> Baseline:
+    """Return the baseline with every finding that the files had at that commit."""
+    from tagwatch.audit.verdict.baseline import Baseline, make_baseline
+
+    files = before.files
     # offline: images that only the old files name are worth no request
     remembered = look_up(files.targets, site, Asking(offline=True)).evidence
     evidence = {**remembered, **case.evidence}
-    before = judge(
+    judged = judge(
         replace(case, files=files.extractions, evidence=evidence, problems=files.problems),
         site.policy,
         site.knowledge,
     )
-    known = make_baseline(before.findings, site.at.date()).known
-    since = {key: replace(entry, first_seen=options.diff_base) for key, entry in known.items()}
+    known = make_baseline(judged.findings, site.at.date()).known
+    since = {key: replace(entry, first_seen=before.revision) for key, entry in known.items()}
     return Baseline(known={**since, **(options.baseline.known if options.baseline else {})})
 
 
@@ -497,7 +514,7 @@ def read_files(
     instead: Mapping[Path, bytes | None] | None = None,
 ) -> Files:
     """Read what files name. Problems are part of the answer. `instead`: see `read_targets`."""
-    read = read_targets(found.files, site.root, site.environment, build_args, instead)
+    read = read_targets(found.files, site.root, site.visible, build_args, instead)
     home = site.policy.defaults.registry
     extractions = tuple((path, qualify(extraction, home)) for path, extraction in read)
     if len(extractions) > 1 and any(map(_draws_from_others, extractions)):

@@ -22,6 +22,7 @@ TagwatchError                    exit 2 unless a subclass says otherwise
 │   ├── UnavailableError         network failure, time-out, 5xx after all retries
 │   └── HostileAnswerError       an answer that breaks a rule of safety: never retried
 │       └── LyingDigestError     bytes of another digest than the one that was asked for
+├── OutOfTimeError               a run's limit of time is over; the run itself makes a failure of it
 └── NotifyError                  an alert could not be delivered
 """
 
@@ -44,6 +45,7 @@ __all__ = [
     "NotFoundError",
     "NothingToReadError",
     "NotifyError",
+    "OutOfTimeError",
     "OutputError",
     "PullLimitError",
     "RateLimitedError",
@@ -185,6 +187,10 @@ class HostileAnswerError(RegistryError):
 
 class LyingDigestError(HostileAnswerError):
     """The bytes, or the digest stated with them, are not those of the digest asked for."""
+
+
+class OutOfTimeError(TagwatchError):
+    """There is no more time for what was being computed."""
 
 
 class NotifyError(TagwatchError):

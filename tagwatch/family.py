@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "policy": "tagwatch.cli.policy:command",
     "facts": "tagwatch.cli.facts:command",
     "init": "tagwatch.cli.init:command",
+    "trust": "tagwatch.cli.trust:command",
     "demo": "tagwatch.cli.demo:command",
     "schema": "tagwatch.cli.schema:command",
 }

@@ -46,7 +46,7 @@ HEIGHT = {
 # imports only what stands on a lower floor of its room.
 FLOORS: dict[str, str] = {
     "image": """
-        digest pattern platform token
+        digest pattern platform token unicode
         manifest reference vocabulary
         image_config schema1 snapshot tag
         tag_table
@@ -71,7 +71,7 @@ FLOORS: dict[str, str] = {
         judge
     """,
     "config": """
-        cron document raw
+        cron document raw tier trust
         form policy_form strict
         policy_check schema settings
         read
@@ -82,14 +82,16 @@ FLOORS: dict[str, str] = {
         bundled
     """,
     "workspace": """
-        code_owners find git_history
+        code_owners git_history gitignore
+        tracked
+        find
         read
         official_images write
     """,
     "publish": """
         diff_document diff_text interface wording
         answer github junit machine movement
-        console gitlab html markdown notify sarif
+        console gitlab html markdown notify salvage sarif
         files
     """,
     "ledger": """
@@ -117,8 +119,9 @@ FLOORS: dict[str, str] = {
         crawler engine plan
     """,
     "walk": """
-        fix loop need site watch_list work
-        ask deliver import_history local_image referrers sending verdicts
+        fix loop need revision watch_list work
+        site
+        ask deliver import_history local_image referrers sending trusting verdicts
         alert_list recall scope
         doctor
         bases moved remember
@@ -137,7 +140,7 @@ FLOORS: dict[str, str] = {
         baseline_file command plain_line question
         parser shell
         alerts base baseline check demo diff doctor explain extract facts history init ledger main \
-        policy report resolve scan schema serve
+        policy report resolve scan schema serve trust
     """,
 }
 SIBLINGS = {"crawl", "registry", "ledger", "publish"}

@@ -254,9 +254,21 @@ class _Session:
                 policy=self._policy,
                 options=settings.options,
             )
-            for statement in rule.check(subject):
-                self._add(rule, settings, statement, target)
+            try:
+                for statement in rule.check(subject):
+                    self._add(rule, settings, statement, target)
+            except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
+                self._failed(rule, target.text, target.location, error)
         self._exemptions.tried(target, asked)
+
+    def _failed(self, rule: Rule, what: str, location: Location, error: Exception) -> None:
+        """Note that a rule could not judge something: the run is incomplete, and goes on."""
+        problem = Problem(
+            message=f"{rule.id} cannot judge {what!r}: {type(error).__name__}: {str(error)[:200]}",
+            location=location,
+            hint="this is a bug, of the rule or of tagwatch: please report it",
+        )
+        self.problems.append(problem)
 
     def _evidence_of(self, target: Target) -> Evidence | None:
         """Return the target's evidence, and count how its image is known."""
@@ -298,7 +310,13 @@ class _Session:
         )
         for target in extraction.targets:
             self._exemptions.tried(target, (rule.id,))
-        for statement in rule.check(subject):
+        try:
+            statements = tuple(rule.check(subject))
+        except Exception as error:  # noqa: BLE001  # one file's trouble is that file's
+            start = Location(path=path, line=1, column=1, end_line=1, end_column=1)
+            self._failed(rule, path, start, error)
+            return
+        for statement in statements:
             said = (rule.id, statement.location, statement.message)
             if statement.location is not None and said in self._said:
                 continue  # two files of one project (a base and its override) led to this place

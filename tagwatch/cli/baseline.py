@@ -6,7 +6,13 @@ import argparse
 from pathlib import Path
 
 from tagwatch.cli.baseline_file import DEFAULT, read_baseline_file, write_baseline_file
-from tagwatch.cli.command import Command, add_build_args, add_config, build_args_of
+from tagwatch.cli.command import (
+    Command,
+    add_build_args,
+    add_config,
+    add_shown,
+    build_args_of,
+)
 from tagwatch.cli.shell import note, open_site, warn
 
 __all__ = ["command"]
@@ -29,6 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--offline", action="store_true", help="ask no registry; facts come from the ledger"
     )
     add_build_args(parser)
+    add_shown(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from tagwatch.errors import InputError
+from tagwatch.walk.site import repository_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def read_baseline_file(name: str) -> Baseline:
     from tagwatch.audit.verdict.baseline import read_baseline
 
     try:
-        text = Path(name).read_text(encoding="utf-8")
+        text = _place(name).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise InputError(
@@ -35,7 +36,7 @@ def write_baseline_file(name: str, baseline: Baseline) -> None:
     """Write it whole or not at all. Raises `InputError`."""
     from tagwatch.audit.verdict.baseline import write_baseline
 
-    path = Path(os.path.realpath(name))
+    path = _place(name)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         draft.write_text(write_baseline(baseline), encoding="utf-8", newline="\n")
@@ -46,3 +47,15 @@ def write_baseline_file(name: str, baseline: Baseline) -> None:
             f"the baseline {name!r} cannot be written: {error.strerror or error}",
             hint="check the folder and its permissions",
         ) from error
+
+
+def _place(name: str) -> Path:
+    """Where the file is, links followed; not out of the tree. Raises `InputError`."""
+    root, path = repository_root(Path.cwd()), Path(os.path.realpath(name))
+    named = Path(os.path.abspath(name))  # noqa: PTH100 (links keep their own names)
+    if named.is_relative_to(root) and not path.is_relative_to(os.path.realpath(root)):
+        raise InputError(
+            f"the baseline {name!r} is a link that leads out of the tree",
+            hint="name the file itself",
+        )
+    return path

@@ -7,7 +7,15 @@ import sys
 from pathlib import Path
 
 from tagwatch.cli.baseline_file import read_baseline_file, write_baseline_file
-from tagwatch.cli.command import Command, add_build_args, add_config, add_format, build_args_of
+from tagwatch.cli.command import (
+    Command,
+    add_build_args,
+    add_config,
+    add_format,
+    add_shown,
+    build_args_of,
+    plain,
+)
 from tagwatch.cli.shell import (
     answer,
     colored,
@@ -67,6 +75,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--engine", action="store_true", help="also audit what runs on this machine's engine"
     )
     add_build_args(parser)
+    add_shown(parser)
     _add_fixes(parser)
     _add_known(parser)
     parser.add_argument(
@@ -175,7 +184,7 @@ def _audited(
 def _settle(draft: Draft, options: argparse.Namespace) -> None:
     """Write the fixes, or show them. Raises `InputError` where a file could not be mended."""
     if options.dry_run:
-        answer(draft.diff())
+        answer(plain(draft.diff().replace("\r\n", "\n")))
     else:
         draft.write()
     if draft.refusal is not None:
@@ -220,7 +229,14 @@ def _print(result: AuditResult, site: Site, options: argparse.Namespace) -> None
     from tagwatch.publish.interface import publisher
 
     context = _context(site, options)
-    answer(publisher(options.format).render(result, context))
+    publish = publisher(options.format)
+    try:
+        text = publish.render(result, context)
+    except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
+        from tagwatch.publish.salvage import without_broken
+
+        text = publish.render(without_broken(publish, result, context, error), context)
+    answer(text, commands=options.format == "github")
     if options.format == "text" and not options.quiet:
         from tagwatch.publish.console import summary
 

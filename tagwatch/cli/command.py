@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 
 from tagwatch.errors import UsageError
@@ -18,8 +19,10 @@ __all__ = [
     "add_build_args",
     "add_config",
     "add_format",
+    "add_shown",
     "add_wait_lock",
     "build_args_of",
+    "commanding_nothing",
     "load",
     "plain",
 ]
@@ -54,7 +57,33 @@ def add_config(parser: argparse.ArgumentParser, *, default: str | None = None) -
         "--config",
         metavar="FILE",
         default=default,
-        help="tagwatch.yaml to use (default: $TAGWATCH_CONFIG, then the repository's root)",
+        help="your word for one configuration, '' for none (default: $TAGWATCH_CONFIG, else your "
+        "own file and the repository's)",
+    )
+    parser.add_argument(
+        "--config-from",
+        metavar="REV",
+        default=default,
+        help="configuration and policy as this commit or branch has them, for pull requests",
+    )
+    parser.add_argument(
+        "--untrusted",
+        action="store_true",
+        default=default or False,
+        help="the tree is a stranger's: its configuration and ignores do not count, and only "
+        "hosts that your own file names get a login",
+    )
+
+
+def add_shown(parser: argparse.ArgumentParser) -> None:
+    """`--env`, the same for every command that reads files."""
+    parser.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="references may hold this variable's value, which is sent to the registry; * for any "
+        "text: CI_COMMIT_*",
     )
 
 
@@ -84,10 +113,29 @@ def _wait_seconds(text: str) -> float:
 
 
 def plain(text: str) -> str:
-    """`text` without control and bidirectional characters: it may come from a registry."""
-    return "".join(
+    """`text` without control and bidirectional characters: it may come from a registry.
+
+    Passwords in addresses are masked, too: people write them into configurations.
+    """
+    if "@" in text:
+        from tagwatch.image.reference import without_userinfo  # few lines have an address
+
+        text = without_userinfo(text)
+    clean = "".join(
         char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text
     )
+    return commanding_nothing(clean)
+
+
+def commanding_nothing(text: str, *, own: bool = False) -> str:
+    """`text` in which no line is a command to what runs a workflow and reads our output.
+
+    GitHub takes a line that begins with `::`, blanks before it or not, and like Azure Pipelines and
+    TeamCity a `##[…]`, `##vso[…]` or `##teamcity[…]` anywhere. `own`: lines of `::` are our own.
+    """
+    if "::" in text and not own:
+        text = re.sub(r"(?m)^(\s*):(?=:)", r"\1: ", text)
+    return re.sub(r"#(?=#(?:vso|teamcity)?\[)", "# ", text) if "##" in text else text
 
 
 def add_build_args(parser: argparse.ArgumentParser) -> None:

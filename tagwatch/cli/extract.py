@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
+from collections.abc import Mapping
 from pathlib import Path
 
-from tagwatch.cli.command import Command, add_build_args, add_format, build_args_of
+from tagwatch.cli.command import (
+    Command,
+    add_build_args,
+    add_format,
+    add_shown,
+    build_args_of,
+)
 from tagwatch.cli.shell import answer, note
 from tagwatch.errors import NothingToReadError
+from tagwatch.walk.site import open_site as open_site_of
 from tagwatch.walk.site import repository_root
 
 __all__ = ["command"]
@@ -21,6 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_format(parser, "text", "json")
     add_build_args(parser)
+    add_shown(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     root = repository_root(Path.cwd())
     found = find(options.paths, root)
     build_args = build_args_of(options.build_arg)
-    extractions = list(read_targets(found.files, root, os.environ, build_args))
+    extractions = list(read_targets(found.files, root, _shown(options), build_args))
     problems = [*found.problems, *(one for _, part in extractions for one in part.problems)]
     for problem in problems:
         note(f"tagwatch: {problem.location}: {problem.message}")
@@ -50,6 +58,11 @@ def run(options: argparse.Namespace) -> int:
 
         answer(targets_text(targets))
     return 0
+
+
+def _shown(options: argparse.Namespace) -> Mapping[str, str]:
+    """What references may hold: the operator's word and the flag's. The tree has no say."""
+    return open_site_of(untrusted=True, shown=options.env).visible
 
 
 command = Command(

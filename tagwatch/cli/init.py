@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from importlib import resources
 from pathlib import Path
 
 from tagwatch.cli.command import Command, add_format
-from tagwatch.cli.shell import answer
+from tagwatch.cli.shell import answer, warn
+from tagwatch.config.load import operators_places
 from tagwatch.errors import ConfigError
 from tagwatch.walk.site import repository_root
 
@@ -23,7 +25,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write both files; a file that is there already is never touched."""
+    """Write what is the tree's to say there, and what is the operator's into the user's own folder.
+
+    A file that is there already is never touched.
+    """
     folder = options.directory or repository_root(Path.cwd())
     starter = resources.files("tagwatch.config") / "starter"
     there = [name for name in FILES if (folder / name).exists()]
@@ -34,19 +39,43 @@ def run(options: argparse.Namespace) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:
-            (folder / name).write_bytes((starter / name).read_bytes())
+            with (folder / name).open("xb") as file:  # not through a link that leads nowhere
+                file.write((starter / name).read_bytes())
     except OSError as error:
         raise ConfigError(
             f"{str(folder)!r} cannot be written: {error.strerror}", hint="name another --directory"
         ) from error
+    wrote = [folder / name for name in FILES]
+    own = _operators_part((starter / "operator.yaml").read_bytes())
+    if own is not None:
+        wrote.append(own)
     if options.format == "json":
         from tagwatch.publish.machine import dump
 
-        answer(dump({"schema_version": 1, "written": [str(folder / name) for name in FILES]}))
+        answer(dump({"schema_version": 1, "written": [str(path) for path in wrote]}))
         return 0
-    written = "".join(f"wrote {folder / name}\n" for name in FILES)
-    answer(f"{written}next: tagwatch check, then tagwatch scan\n")
+    written = "".join(f"wrote {path}\n" for path in wrote)
+    answer(
+        f"{written}next: tagwatch check, then tagwatch scan\n"
+        "mirrors, alerts and the schedule are yours to say, in a file of your own; `tagwatch "
+        "trust` lets the repository's say them\n"
+    )
     return 0
+
+
+def _operators_part(text: bytes) -> Path | None:
+    """Write the user's own file where there is none, and return it. It is for every repository."""
+    place = next(iter(operators_places(os.environ)[:-1]), None)  # the last one is the system's
+    if place is None or place.exists():
+        return None
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("xb") as file:
+            file.write(text)
+    except OSError as error:
+        warn(f"{str(place)!r} cannot be written: {error.strerror}")
+        return None
+    return place
 
 
 command = Command(

@@ -9,6 +9,7 @@ from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import LedgerError
 from tagwatch.value import replace
+from tagwatch.walk.site import check_reports
 
 __all__ = ["command"]
 
@@ -44,8 +45,11 @@ def run(options: argparse.Namespace) -> int:
         assert news is not None
         context = publish_context(ledger, news, site)
     if options.format != "html":
-        answer(publisher(options.format).render(result, context))
+        text = publisher(options.format).render(result, context)
+        answer(text, commands=options.format == "github")
         return 0
+    if options.directory is None:
+        check_reports(site)
     reports = replace(
         site.settings.reports,
         directory=options.directory or site.settings.reports.directory,

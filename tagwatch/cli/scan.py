@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tagwatch import __version__
-from tagwatch.cli.command import Command, add_config, add_format, add_wait_lock
+from tagwatch.cli.command import Command, add_config, add_format, add_shown, add_wait_lock
 from tagwatch.cli.shell import (
     answer,
     colored,
@@ -35,6 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `scan`."""
     add_config(parser)
     add_format(parser, "text", "json", "sarif")
+    add_shown(parser)
     parser.add_argument(
         "--no-alerts", action="store_true", help="keep alerts in the outbox; send nothing"
     )
@@ -84,7 +85,7 @@ def _handed_site(handed: Handed) -> Site:
     """The site of a configuration that was checked by the process which handed it over."""
     from tagwatch.walk.site import at_configuration, open_checked
 
-    return at_configuration(open_checked(config=handed.path, plain=handed.plain)[0])
+    return at_configuration(open_checked(handed=handed.plain)[0])
 
 
 async def _night(site: Site, options: argparse.Namespace, parent: Parent | None) -> Night:
@@ -137,7 +138,7 @@ def _print(night: Night, site: Site, form: str) -> None:
         undelivered=night.missed,
     )
     if form:
-        answer(rendered(publisher(form), done.result, context))
+        answer(rendered(publisher(form), done.result, context), commands=form == "github")
     note(summary(done.result, context).rstrip("\n"))
 
 

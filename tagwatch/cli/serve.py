@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tagwatch.cli.command import Command, add_config
 from tagwatch.cli.shell import warn
-from tagwatch.errors import ConfigError
+from tagwatch.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from tagwatch.walk.site import Site
@@ -48,7 +48,13 @@ def run(options: argparse.Namespace) -> int:
     from tagwatch.walk.site import open_checked
 
     def reopen() -> tuple[Site, Mapping[str, Any]]:
-        return open_checked(config=options.config)
+        return open_checked(config=options.config, untrusted=options.untrusted)
+
+    if options.config_from is not None:
+        raise UsageError(
+            "--config-from is for a pull request, and serve reads its configuration again",
+            hint="name a file with --config",
+        )
 
     host, _, port = options.listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > _LAST_PORT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 
-from tagwatch.cli.command import plain
+from tagwatch.cli.command import commanding_nothing, plain
 from tagwatch.walk.site import Site, at_configuration
 from tagwatch.walk.site import open_site as open_site_of
 
@@ -36,16 +36,26 @@ def open_site(options: argparse.Namespace, *, configured: bool = False) -> Site:
     `configured`: a configuration is needed, and paths are told from its folder. Raises
     `ConfigError`.
     """
-    site = open_site_of(config=options.config)
+    site = open_site_of(
+        config=options.config,
+        config_from=options.config_from,
+        untrusted=options.untrusted,
+        offline=getattr(options, "offline", False),
+        shown=getattr(options, "env", ()),
+    )
     for warning in site.warnings:
         warn(warning)
     return at_configuration(site) if configured else site
 
 
-def answer(text: str | Iterable[str]) -> None:
-    """The command's answer, on standard output, in UTF-8 whatever the terminal's locale."""
+def answer(text: str | Iterable[str], *, commands: bool = False) -> None:
+    """The command's answer, on standard output, in UTF-8 whatever the terminal's locale.
+
+    `commands`: it is made of commands to GitHub's runner. In any other no line is one.
+    """
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # a text file, always
-    sys.stdout.writelines((text,) if isinstance(text, str) else text)
+    parts = (text,) if isinstance(text, str) else text
+    sys.stdout.writelines(commanding_nothing(part, own=commands) for part in parts)
     sys.stdout.flush()
 
 

@@ -117,7 +117,7 @@ def read_document(raw: bytes, name: str) -> ConfigDocument:
 
 
 def dotted(path: Keys) -> str:
-    """A path for people.
+    """A path for people. A key of a tree's begins no line of its own.
 
     >>> dotted(("watch", 0, "tags"))
     'watch[0].tags'
@@ -125,7 +125,7 @@ def dotted(path: Keys) -> str:
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def _hint(hint: str) -> str:

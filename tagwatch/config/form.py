@@ -271,7 +271,9 @@ class EngineForm(Form, frozen=True):
 class FactsForm(Form, frozen=True):
     """An extract that `tagwatch facts export` wrote: a file or an https URL, and its key."""
 
-    source: Text
+    source: Annotated[
+        Text | None, Meta(description="none in an operator's file: a tree says where it lies")
+    ] = None
     key_env: Environment | None = None
     key_file: Text | None = None
 
@@ -319,6 +321,10 @@ class SettingsForm(Form, frozen=True):
     engine: Literal["local"] | EngineForm = "local"
     facts: Text | FactsForm | None = None
     retention: RetentionForm = RetentionForm()
+    environment: Annotated[
+        list[Annotated[str, Meta(pattern=r"^[A-Za-z_*][A-Za-z0-9_*]*$")]],
+        Meta(description="variables, * for any text, that references may hold: TAG, CI_COMMIT_*"),
+    ] = []
     knowledge: Annotated[
         Text | None,
         Meta(description="newer ends of life: endoflife.date's /api/v1/products/full, saved"),

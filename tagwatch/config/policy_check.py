@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -31,13 +32,23 @@ class PolicyCheck:
     """Checks one policy, at `start` in its document, and says where its parts stand.
 
     `warnings` are sentences with their place: what was read, but may not be what was meant.
+    `refuse`: told the key of each rule of another package that is not among `plugins`; its settings
+    are left out, for a tree must not choose what is run. None: all are loaded.
     """
 
-    def __init__(self, document: ConfigDocument, start: Keys = ()) -> None:
+    def __init__(
+        self,
+        document: ConfigDocument,
+        start: Keys = (),
+        *,
+        refuse: Callable[[Keys], None] | None = None,
+        plugins: Mapping[str, str] | None = None,
+    ) -> None:
         self._document = document
         self._start = start
+        self._refuse = refuse
         self.warnings: list[str] = []
-        self.plugins: dict[str, str] = {}
+        self.plugins: dict[str, str] = dict(plugins or {})
 
     def plain(self) -> dict[str, Any]:
         """The plain form, each part with its place as `at`. Raises `ConfigError`."""
@@ -52,7 +63,8 @@ class PolicyCheck:
                     path, "names neither paths nor images", hint="what holds everywhere is `rules`"
                 )
         for index, ignore in enumerate(plain.get("ignores", ())):
-            self._ignore(ignore, ("ignores", index))
+            if not self._is_refused(ignore["rule"], ("ignores", index, "rule")):
+                self._ignore(ignore, ("ignores", index))
         for index, base in enumerate(plain.get("bases", ())):
             self._base(base, ("bases", index))
         self._patterns(plain)
@@ -70,7 +82,17 @@ class PolicyCheck:
                 self._known(name, (*path, name), at_value=False), settings, (*path, name)
             )
             for name, settings in rules.items()
+            if not self._is_refused(name, (*path, name))
         }
+
+    def _is_refused(self, name: str, path: Keys) -> bool:
+        """True for a rule of another package where such rules are not for this file to name."""
+        if self._refuse is None or name in RULES or name in self.plugins:
+            return False
+        if place_of("rules", name) is None:
+            return False  # nobody's: unknown
+        self._refuse((*self._start, *path))
+        return True
 
     def _known(self, name: str, path: Keys, *, at_value: bool) -> Rule:
         """The rule called `name` at `path`: tagwatch's own, or one that another package brings."""

@@ -15,6 +15,7 @@ __all__ = [
     "DURATION_PATTERN",
     "MEMORY_PATTERN",
     "expand_home",
+    "foreign",
     "home_of",
     "parse_duration",
     "read_bytes",
@@ -65,6 +66,22 @@ def expand_home(text: str, environment: Mapping[str, str]) -> Path:
         raise ConfigError(
             f"{text}: this machine knows no user {first[1:]!r}", hint="write the whole path"
         ) from error
+
+
+def foreign(path: Path, *, by_others: bool = True) -> str:
+    """What is wrong with whose `path` is: it is neither the user's nor root's. Empty: nothing.
+
+    `by_others`: nor may everybody write to it. Windows has other owners, and is not asked.
+    """
+    if sys.platform == "win32" or not hasattr(os, "geteuid"):
+        return ""
+    found = path.stat()
+    users = {os.geteuid(), 0}
+    if os.geteuid() == 0 and os.environ.get("SUDO_UID", "").isdecimal():
+        users.add(int(os.environ["SUDO_UID"]))
+    if not {found.st_uid, path.lstat().st_uid} <= users:
+        return "belongs to another user"
+    return "can be written by everybody" if by_others and found.st_mode & 0o002 else ""
 
 
 _MAX_BYTES = 4 * 1024 * 1024

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -10,7 +10,9 @@ import msgspec
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import Option, Rule
+from tagwatch.config.document import Keys
 from tagwatch.config.form import FILES
+from tagwatch.config.tier import tier_of, words_of
 from tagwatch.errors import UsageError
 from tagwatch.family import RULES
 
@@ -32,6 +34,7 @@ def file_schema(name: str) -> dict[str, Any]:
         (policy,), more = msgspec.json.schema_components([FILES["policy"]])
         definitions |= more
         _allow(definitions["SettingsForm"]["properties"]["policy"], policy)
+        _show_tiers("SettingsForm", (), definitions)
     definitions["Rules"] = _rules()
     for form in ("PolicyForm", "OverrideForm"):
         definitions[form]["properties"]["rules"] = {"$ref": "#/$defs/Rules"}
@@ -44,6 +47,32 @@ def _allow(given: dict[str, Any], policy: Mapping[str, Any]) -> None:
     for index, one in enumerate(given["anyOf"]):
         if one.get("type") == "object":
             given["anyOf"][index] = dict(policy)
+
+
+def _show_tiers(form: str, path: Keys, definitions: Mapping[str, Any]) -> None:
+    """Write into each property who may say it, for people and for editors."""
+    for key, shape in definitions[form]["properties"].items():
+        keys = (*path, key)
+        tier = tier_of(keys)
+        shape["x-tagwatch-tier"] = tier
+        if words := words_of(keys):
+            shape["x-tagwatch-tree"] = words
+        below = (*keys, "*") if key == "registries" else keys
+        for inner in _forms_in(shape) if tier == "mixed" else ():
+            _show_tiers(inner, below, definitions)
+
+
+def _forms_in(shape: Any) -> Iterator[str]:
+    """The names of the forms that a property's shape refers to."""
+    if isinstance(shape, dict):
+        for key, value in shape.items():
+            if key == "$ref":
+                yield value.rpartition("/")[2]
+            else:
+                yield from _forms_in(value)
+    elif isinstance(shape, list):
+        for one in shape:
+            yield from _forms_in(one)
 
 
 def _rules() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tagwatch.audit.model.finding import Severity
 from tagwatch.config.policy_form import location_of
 from tagwatch.config.raw import expand_home, parse_duration
 from tagwatch.source.target import Location
-from tagwatch.value import dataclass, field
+from tagwatch.value import dataclass, field, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "Settings",
     "Watch",
     "channels_of",
+    "combined",
     "settings_of",
 ]
 
@@ -64,11 +65,15 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reports:
-    """Where scan writes its reports, in which formats, and where they can be read (`url`)."""
+    """Where scan writes its reports, in which formats, and where they can be read (`url`).
+
+    `inside`: a tree's file names the directory, which must not lead out of there through a link.
+    """
 
     directory: Path = Path("reports")
     formats: tuple[str, ...] = ("html", "json")
     url: str = ""
+    inside: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +164,10 @@ class Engine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """An extract of another ledger that `check` may use: a path or an https URL, and its key."""
+    """An extract of another ledger that `check` may use: a path or an https URL, and its key.
+
+    `source` empty: only a key, for the extract that a tree names.
+    """
 
     source: str
     key_env: str = ""
@@ -184,7 +192,8 @@ class Settings:
 
     `project`: a name for its runs in the ledger, in place of the file's path. `database` None: the
     user's data directory. `registries`: host -> keyword arguments of
-    `registry.settings.RegistrySettings`. All paths are whole.
+    `registry.settings.RegistrySettings`. `environment`: the variables, `*` for any text, that
+    references may hold. All paths are whole.
     """
 
     path: Path | None = None
@@ -203,6 +212,7 @@ class Settings:
     facts: Facts | None = None
     retention: Retention = field(default_factory=Retention)
     knowledge: Path | None = None
+    environment: tuple[str, ...] = ()
 
 
 def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, str]) -> Settings:
@@ -246,7 +256,42 @@ def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, 
             compact=retention.get("compact", False),
         ),
         knowledge=_path(place, plain.get("knowledge")),
+        environment=tuple(plain.get("environment", ())),
     )
+
+
+def combined(
+    operator: Settings, tree: Settings, plain: Mapping[str, Any], *, root: Path | None
+) -> Settings:
+    """The operator's settings, and over them what the tree's file says; `plain` is what both said.
+
+    By whole keys. Of `registries`, `facts` and `reports` a tree may say a part; where both speak of
+    one host, the operator has the last word. `root`: the tree's; None where its file is trusted,
+    and may say all.
+    """
+    whole = root is None
+    own, said = plain["tree"], plain["settings"]
+    reports, own_reports = own.get("reports", {}), said.get("reports", {})
+    changes: dict[str, Any] = {}
+    if whole:
+        changes = {key: getattr(tree, key) for key in own if hasattr(tree, key)}
+    changes |= {key: getattr(tree, key) for key in ("max_age", "sources", "watch") if key in own}
+    is_operators = "directory" in own_reports and "directory" not in reports
+    changes["reports"] = Reports(
+        directory=(operator if is_operators else tree).reports.directory,
+        inside=None if is_operators else root,
+        formats=(tree if "formats" in reports else operator).reports.formats,
+        url=(tree if whole and "url" in reports else operator).reports.url,
+    )
+    if not whole:
+        changes["registries"] = {
+            host: {**tree.registries.get(host, {}), **operator.registries.get(host, {})}
+            for host in (*tree.registries, *operator.registries)
+        }
+        if tree.facts is not None:
+            key = operator.facts or tree.facts
+            changes["facts"] = replace(key, source=tree.facts.source)
+    return replace(operator, path=tree.path, **changes)
 
 
 def _age(text: str | None) -> timedelta | None:
@@ -379,9 +424,9 @@ def _engine(plain: str | Mapping[str, Any]) -> Engine:
 
 def _facts(place: Place, plain: str | Mapping[str, Any]) -> Facts:
     given = {"source": plain} if isinstance(plain, str) else plain
-    source = given["source"]
+    source = given.get("source") or ""
     return Facts(
-        source=source if "://" in source else str(place(source)),
+        source=source if "://" in source or not source else str(place(source)),
         key_env=given.get("key_env", ""),
         key_file=_path(place, given.get("key_file")),
     )

@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
-from tagwatch.config.document import ConfigDocument, Keys
+from tagwatch.config.document import ConfigDocument, Keys, dotted
+from tagwatch.config.tier import risk_of
 from tagwatch.errors import ConfigError
 
-__all__ = ["convert", "nearest_of", "unknown_key"]
+__all__ = ["convert", "nearest_of", "operators_word", "unknown_key"]
 
 _PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|(\[\.\.\.\])")
 _NAMES = {
@@ -46,6 +47,19 @@ def unknown_key(
     return document.error(
         path, f"unknown {what} {key!r}", hint=nearest_of(key, known), at_value=False
     )
+
+
+def operators_word(document: ConfigDocument, path: Keys, allowed: str) -> str:
+    """What is wrong where a tree's file says what is the operator's to say, with its place.
+
+    `allowed`: what a tree may say there; empty: nothing. No value of the file is quoted.
+    """
+    if allowed:
+        message = f": a tree's file may only say: {allowed}"
+    else:
+        risk = risk_of(path)
+        message = " is the operator's to say" + (f": {risk}" if risk else "")
+    return f"{document.place(path)}: {dotted(path)}{message}"
 
 
 def nearest_of(word: str, known: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ free, of every platform.
 
 from __future__ import annotations
 
+from asyncio import sleep
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from tagwatch.audit.version.candidate import candidates
 from tagwatch.audit.version.resolve import named_by_alias
 from tagwatch.crawl.image_reader import ImageReader, Recall, each
 from tagwatch.crawl.present import Present, Selection, select_tags
-from tagwatch.crawl.refusal import cut_off, refused, too_many, vanished
+from tagwatch.crawl.refusal import broken, cut_off, refused, too_many, vanished
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import (
     HostileAnswerError,
@@ -25,6 +26,7 @@ from tagwatch.errors import (
     LyingDigestError,
     NotFoundError,
     RegistryError,
+    TagwatchError,
 )
 from tagwatch.image.digest import Digest
 from tagwatch.image.selector import (
@@ -68,12 +70,14 @@ async def crawl_repository(
     """
     crawl = _Crawl(task=task, registry=registry, recall=recall)
     listing = await crawl.list_names()
+    await sleep(0)  # a list may be long: between its readings the run's time may be over
     selection = crawl.select(listing)
     await crawl.observe(selection, listing)
     if listing is not None and crawl.now.lacks_digests(listing) and Need.NAMES in task.needs:
         await crawl.name_the_floating(selection.documented, listing)
     await crawl.check_pins()
     await crawl.read_parts()
+    await sleep(0)
     if Need.DOCUMENTS in task.needs:
         await crawl.read_documents(selection.documented, task.pins, listing)
     elif Need.UNNAMED in task.needs:
@@ -261,14 +265,17 @@ class _Crawl:
         """
         names = self.now.names(listing)
         for pattern in self.task.patterns:
+            await sleep(0)
             await self.settle(parse_selector(pattern.selector), names)
         unnamed = [tag for tag in sorted(selected) if self.now.may_lack_a_name(tag, listing)]
         if unnamed and self.now.may_be_old(listing):
             await self.ask(self.now.named_before(unnamed, names))
+        await sleep(0)
         table = TagTable.of(
             {name: self.now.digest_now(name, listing) for name in names} if unnamed else {}
         )
         for tag in unnamed:
+            await sleep(0)
             digest = self.now.digest_now(tag, listing)
             for candidate in candidates(tag, table):
                 if candidate not in self.seen:
@@ -320,10 +327,18 @@ class _Crawl:
             try:
                 why = await self.images.read_part(part)
             except (RegistryError, InvalidDocumentError) as error:
-                lacking = (digest for digest in part if digest not in self.images.documents)
-                why = dict.fromkeys(lacking, error)
+                why = dict.fromkeys(lacking(part), error)
+            except TagwatchError:
+                raise  # the run's own: its ledger or its settings
+            except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
+                told = broken(self.task.repository, error)
+                self.refused |= dict.fromkeys(lacking(part), told)
+                return
             for digest, reason in why.items():
                 self.refused[digest] = refused(self.task.repository, reason, None)
+
+        def lacking(part: tuple[Digest, ...]) -> list[Digest]:
+            return [digest for digest in part if digest not in self.images.documents]
 
         await each(one, sorted(self.task.parts))
 
@@ -360,6 +375,10 @@ class _Crawl:
             except (RegistryError, InvalidDocumentError) as error:
                 self.disown(digest, error)
                 self.fail(error, tag=tag or None)
+            except TagwatchError:
+                raise  # the run's own: its ledger or its settings
+            except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
+                self.failures.append(broken(self.task.repository, error, tag or None))
 
         await each(one, [item for item in digests.items() if item[0] not in self.task.documents])
 

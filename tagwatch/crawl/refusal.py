@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from tagwatch.crawl.task import Pattern
-from tagwatch.errors import InvalidDocumentError, RegistryError
+from tagwatch.errors import InvalidDocumentError, OutOfTimeError, RegistryError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
 
-__all__ = ["cut_off", "refused", "too_many", "vanished"]
+__all__ = ["UNFORESEEN", "broken", "cut_off", "refused", "too_many", "vanished"]
+
+UNFORESEEN = "internal-error"
+"""The code of an error that nobody foresaw."""
 
 
 def too_many(repository: Repository, pattern: Pattern, count: int) -> Failure:
@@ -58,4 +61,26 @@ def refused(
         status=status,
         message=error.message,
         hint=error.hint,
+    )
+
+
+def broken(repository: Repository, error: Exception, tag: str | None = None) -> Failure:
+    """Say that what a registry sent, or we know of it, leads to an error that nobody foresaw.
+
+    It is this repository's own: the others of a run are read and judged.
+    """
+    if isinstance(error, OutOfTimeError):
+        return Failure(
+            repository=repository,
+            tag=tag,
+            code="stopped",
+            message="the run was stopped while it read what its registry had answered",
+            hint=error.hint,
+        )
+    return Failure(
+        repository=repository,
+        tag=tag,
+        code=UNFORESEEN,
+        message=f"{type(error).__name__}: {str(error)[:200]}",
+        hint="this is a bug: please report it with the output of TAGWATCH_DEBUG=1",
     )

@@ -13,6 +13,7 @@ from typing import Any
 from tagwatch.errors import InvalidDigestError, InvalidDocumentError
 from tagwatch.image.digest import Digest, parse_digest
 from tagwatch.image.platform import EVERY_PLATFORM, Platform
+from tagwatch.image.unicode import HALF_WRITTEN, without_halves
 from tagwatch.value import dataclass, field
 
 __all__ = [
@@ -47,7 +48,8 @@ MANIFEST_ACCEPT = ", ".join(
 """The whole Accept list: a shorter one makes registries answer 404 or another digest."""
 
 MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
-_MAX_ENTRIES = 10_000
+_MAX_ENTRIES = {"manifests": 1_000, "layers": 10_000}
+"""An index of 10,000 platforms took half a minute to judge. Large ones have some hundred."""
 _MAX_SIZE = 2**63 - 1  # an int64 by the specification; a larger one has no share that a float holds
 _ATTESTATION = "vnd.docker.reference.type"
 
@@ -144,12 +146,15 @@ def decode_json(raw: bytes, *, what: str) -> dict[str, Any]:
     """Return the JSON object in `raw`.
 
     Raises `InvalidDocumentError` for anything larger than 4 MiB, not UTF-8, not an object, nested
-    too deep, or with a key twice: parsers differ there, and a digest covers the bytes only.
+    too deep, with a key twice or a number that JSON has not (`NaN`): parsers differ there, and a
+    digest covers the bytes only. Halves of surrogate pairs become U+FFFD.
     """
     if len(raw) > MAX_DOCUMENT_BYTES:
         raise InvalidDocumentError(f"{what} is larger than {MAX_DOCUMENT_BYTES} bytes")
     try:
-        document = json.loads(raw, object_pairs_hook=_unique_keys)
+        text = raw.decode("utf-8-sig")
+        hook = _unique_clean_keys if HALF_WRITTEN.search(text) else _unique_keys
+        document = json.loads(text, object_pairs_hook=hook, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise InvalidDocumentError(f"{what} is not valid JSON: {str(error)[:120]}") from error
     if not isinstance(document, dict):
@@ -220,8 +225,9 @@ def _descriptors(document: Mapping[str, Any], key: str) -> Iterator[Descriptor]:
     entries = document[key]
     if entries is None:
         return
-    if not isinstance(entries, list) or len(entries) > _MAX_ENTRIES:
-        raise InvalidDocumentError(f"{key!r} is not a list of at most {_MAX_ENTRIES} entries")
+    most = _MAX_ENTRIES[key]
+    if not isinstance(entries, list) or len(entries) > most:
+        raise InvalidDocumentError(f"{key!r} is not a list of at most {most} entries")
     for number, entry in enumerate(entries):
         yield _descriptor(entry, f"{key}[{number}]")
 
@@ -282,3 +288,18 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return result
+
+
+def _unique_clean_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return _unique_keys([(without_halves(key), _clean(value)) for key, value in pairs])
+
+
+def _clean(value: Any) -> Any:
+    """Return a value that an object holds; objects in it have been here already."""
+    if isinstance(value, str):
+        return without_halves(value)
+    return [_clean(item) for item in value] if isinstance(value, list) else value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"it has a number {constant}")

@@ -9,7 +9,7 @@ from tagwatch.errors import InvalidDigestError, InvalidReferenceError
 from tagwatch.image.digest import Digest, parse_digest, short_digest
 from tagwatch.value import dataclass
 
-__all__ = ["DOCKER_HUB", "HUB_HOSTS", "Reference", "Repository", "is_tag"]
+__all__ = ["DOCKER_HUB", "HUB_HOSTS", "Reference", "Repository", "is_tag", "without_userinfo"]
 
 DOCKER_HUB = "docker.io"
 HUB_HOSTS = frozenset(
@@ -166,6 +166,22 @@ def _parse_name(name: str, text: str) -> Repository:
     return Repository(registry=registry, path=path)
 
 
+# As text: compiled where a text has an `@`, and most of those are digests. `git@` is no secret.
+_USERINFO = (
+    r"(?<=://)(?!git@)[^\s/\"'<>]+@(?!sha(?:256|384|512):)"
+    r"|(?<![\w.:/@-])[^\s/:@\"'<>]+:(?!//)[^\s/\"'<>]+@(?=[\w.-]+(?::[0-9]+)?/)"
+)
+
+
+def without_userinfo(text: str) -> str:
+    """Return the text without user names and passwords in front of hosts, which people write.
+
+    >>> without_userinfo("https://bob:secret@registry.example/a:1")
+    'https://***@registry.example/a:1'
+    """
+    return re.sub(_USERINFO, "***@", text) if "@" in text else text
+
+
 @lru_cache(maxsize=1024)
 def _short_name(repository: Repository) -> str:
     if repository.registry != DOCKER_HUB:
@@ -180,7 +196,11 @@ def _short_name(repository: Repository) -> str:
 
 
 def _invalid(text: str, reason: str, hint: str = "") -> InvalidReferenceError:
+    shown = without_userinfo(text)
+    if shown != text:
+        reason = "it has a user name or a password in it"
+        hint = "take it out, and log in with `docker login`: whoever reads the file can use it"
     return InvalidReferenceError(
-        f"not an image reference: {text[:200]!r}: {reason}",
+        f"not an image reference: {shown[:200]!r}: {reason}",
         hint=hint or "write [registry/]name[:tag][@digest]",
     )

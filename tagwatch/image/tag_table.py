@@ -11,7 +11,7 @@ from operator import attrgetter, itemgetter
 from tagwatch.image.digest import Digest
 from tagwatch.image.tag import Kind, Scheme, Tag, parse_tag
 from tagwatch.image.token import PRERELEASE_RANK
-from tagwatch.image.vocabulary import Vocabulary
+from tagwatch.image.vocabulary import Vocabulary, within_limit
 from tagwatch.value import dataclass
 
 __all__ = ["TagTable", "is_development_word"]
@@ -76,13 +76,13 @@ class TagTable:
             return tags
         digests = dict(tags) if isinstance(tags, Mapping) else dict.fromkeys(tags)
         vocabulary = Vocabulary.learn(digests)
-        read = {text: parse_tag(text, vocabulary) for text in digests}
+        read = {text: parse_tag(text, vocabulary) for text in within_limit(digests)}
         gathered: dict[Digest, list[Tag]] = {}
         for text, digest in digests.items():
             if digest is not None:
                 gathered.setdefault(digest, []).append(read[text])
         groups = {digest: tuple(sorted(group, key=_sort_key)) for digest, group in gathered.items()}
-        patched = _patched(read.values())
+        patched = _patched(within_limit(read.values()))
         released = frozenset(_released(groups.values(), patched))
         unknown = (tag for text, tag in read.items() if digests[text] is None)
         return cls(
@@ -93,10 +93,10 @@ class TagTable:
             groups=groups,
             development=_development(groups.values()),
             forms={_form(tag): text for text, tag in read.items() if tag.kind is Kind.VERSION},
-            stages=_stages(read.values(), patched),
-            generalised=_generalised(read.values()),
+            stages=_stages(within_limit(read.values()), patched),
+            generalised=_generalised(within_limit(read.values())),
             generalised_unknown=_generalised(unknown),
-            kin=_kin(read.values()),
+            kin=_kin(within_limit(read.values())),
             schemes=Counter(tag.scheme for tag in read.values() if tag.kind is Kind.VERSION),
             weights=_weights(groups, released),
             released=released,

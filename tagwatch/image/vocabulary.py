@@ -8,13 +8,18 @@ begins with a product, `otp-27` is a variant; in `13.0.1-ubi-rc` the `rc` is the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise, zip_longest
+from typing import TypeVar
 
 from tagwatch.image.token import PRERELEASE_RANK, SYSTEMS, Part, Token, split_tag
 from tagwatch.value import dataclass, field
 
-__all__ = ["PLAIN", "Vocabulary"]
+__all__ = ["PLAIN", "Vocabulary", "keep_time", "limited", "within_limit"]
+
+T = TypeVar("T")
 
 Release = tuple[int, ...]
 
@@ -47,7 +52,7 @@ class Vocabulary:
     @classmethod
     def learn(cls, tags: Iterable[str]) -> Vocabulary:
         """Read the roles of all words off `tags`. Cost: linear, two passes."""
-        return _Reading([split_tag(tag) for tag in tags if tag]).vocabulary()
+        return _Reading([split_tag(tag) for tag in within_limit(tags) if tag]).vocabulary()
 
     def is_variant(self, token: Token) -> bool:
         """True for a word that stands beside versions in this repository."""
@@ -79,7 +84,7 @@ class _Reading:
         for tag in plain:
             self._note_words(tag[1:])
         products = self._products(plain)
-        for tag in self.tags:
+        for tag in within_limit(self.tags):
             start = _version_at(tag, products)
             if start is not None and tag[0].part is not Part.NUMBER:
                 self._note_words(tag[:start])
@@ -118,7 +123,7 @@ class _Reading:
         """
         twins = {_number(tag[0]) for tag in plain if tag[0].weight > 1}
         weight: Counter[str] = Counter()
-        for tag in self.tags:
+        for tag in within_limit(self.tags):
             for word, number, glued in _led_numbers(tag):
                 if word in self.words or word in self.numbered:
                     continue
@@ -253,3 +258,41 @@ def _serial_commits(tags: Iterable[Sequence[Token]]) -> frozenset[tuple[str, int
         for tag in tags
         if tag[-1].part is Part.COMMIT
     )
+
+
+# A limit of time for lists that are long, as a stranger's may be: whoever goes through one asks now
+# and then whether to go on. What is computed of tags is pure and knows no clock, so a run that has
+# a limit gives a function that raises when the time is over; where there is none, nothing is asked.
+
+_EVERY = 1024
+_CHECK: ContextVar[Callable[[], None] | None] = ContextVar("check", default=None)
+
+
+@contextmanager
+def limited(check: Callable[[], None]) -> Iterator[None]:
+    """Ask `check` inside, which raises where there is no more time."""
+    before = _CHECK.set(check)
+    try:
+        yield
+    finally:
+        _CHECK.reset(before)
+
+
+def keep_time() -> None:
+    """Raise as the run's `check` does, where there is one, and no more time."""
+    check = _CHECK.get()
+    if check is not None:
+        check()
+
+
+def within_limit(items: Iterable[T]) -> Iterable[T]:
+    """Return the items, to be gone through only as long as there is time."""
+    check = _CHECK.get()
+    return items if check is None else _checked(items, check)
+
+
+def _checked(items: Iterable[T], check: Callable[[], None]) -> Iterator[T]:
+    for number, item in enumerate(items):
+        if not number % _EVERY:
+            check()
+        yield item

@@ -143,7 +143,13 @@ def decode(kind: type[T], raw: bytes | str) -> T:
     Raises `LedgerError` for anything that is not what the type says.
     """
     try:
-        value: T = _reader(kind)(json.loads(raw))
+        text = raw if isinstance(raw, str) else raw.decode()
+        stored = json.loads(text)
+        if "\\ud" in text or "\\uD" in text:  # `encode` writes none: somebody else wrote it
+            from tagwatch.image.unicode import cleaned
+
+            stored = cleaned(stored)
+        value: T = _reader(kind)(stored)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise LedgerError(
             f"a stored {kind.__name__} is damaged: {error}", hint="run `tagwatch ledger check`"

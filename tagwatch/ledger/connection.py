@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +21,7 @@ __all__ = [
     "connect_as_it_is",
     "connect_read_only",
     "is_part_of",
+    "keep_private",
     "refuse_a_clock_behind",
     "stored_version",
 ]
@@ -81,10 +83,12 @@ def _ledger_error(path: Path, error: sqlite3.Error) -> LedgerFailedError:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection that may write; the file is made where it does not exist.
+    """A connection that may write; the file is made where it does not exist, for its owner alone.
 
     Every commit is on the disk when it returns (WAL with `synchronous=FULL`).
     """
+    with suppress(OSError):  # what stands in the way, SQLite tells
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
     try:
         connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
@@ -95,6 +99,17 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def keep_private(path: Path) -> None:
+    """Take a ledger from everybody's eyes: it holds the configs of private images as they are.
+
+    Older programs made it as the umask said. Where only its group may read it, somebody wanted so.
+    """
+    for name in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        with suppress(OSError):
+            if name.stat().st_mode & 0o007:
+                name.chmod(0o600)
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection | None:

@@ -273,6 +273,6 @@ def back_up(ledger: Path, path: Path) -> None:
 
 
 def _new(path: Path) -> sqlite3.Connection:
-    """A connection to a new file. Raises `OSError` where it cannot be made."""
-    path.touch()
+    """A connection to a new file, its owner's. Raises `OSError` where it cannot be made."""
+    path.touch(mode=0o600)
     return sqlite3.connect(path)

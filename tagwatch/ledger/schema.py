@@ -14,7 +14,13 @@ from sqlite_utils import Database, Migrations
 
 from tagwatch.errors import LedgerError
 from tagwatch.ledger.codec import compress, compress_lines, expand, expand_lines
-from tagwatch.ledger.connection import APPLICATION_ID, SCHEMA_VERSION, connect, stored_version
+from tagwatch.ledger.connection import (
+    APPLICATION_ID,
+    SCHEMA_VERSION,
+    connect,
+    keep_private,
+    stored_version,
+)
 from tagwatch.ledger.old_diff import upgraded_change, upgraded_evidence, upgraded_result
 
 __all__ = ["MIGRATIONS", "open_upgraded"]
@@ -412,6 +418,7 @@ def open_upgraded(path: Path) -> sqlite3.Connection:
         if stored_version(connection, path) != SCHEMA_VERSION:
             _upgrade(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
+        keep_private(path)
     except BaseException:
         connection.close()
         raise

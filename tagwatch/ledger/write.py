@@ -90,7 +90,7 @@ class Ledger(Reader):
         Raises `LedgerError`: damaged, foreign, newer than this program, not writable.
         """
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise LedgerFailedError(
                 f"the ledger's folder {str(path.parent)!r} cannot be made: {error.strerror}",

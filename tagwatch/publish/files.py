@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.errors import InputError, OutputError
+from tagwatch.errors import InputError, OutputError, TagwatchError
 from tagwatch.publish.interface import PublishContext, Publisher, publisher
+from tagwatch.publish.salvage import without_broken
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass
 
@@ -57,18 +58,26 @@ def _write(
     directory: Path, result: AuditResult, context: PublishContext, formats: Sequence[str]
 ) -> Written:
     files: list[Path] = []
+    shown: dict[str, AuditResult] = {}  # by format: what could be rendered
     for name in formats:
         publish = publisher(name)
+        shown[name] = result
         run, latest = f"run/{_name(result)}{publish.suffix}", f"latest{publish.suffix}"
-        written = write_atomically(directory, run, rendered(publish, result, context))
+        try:
+            written = write_atomically(directory, run, rendered(publish, result, context))
+        except (OSError, TagwatchError):
+            raise
+        except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
+            shown[name] = without_broken(publish, result, context, error)
+            written = write_atomically(directory, run, rendered(publish, shown[name], context))
         files += [written, write_atomically(directory, latest, _blocks(written))]
     if "html" not in formats:
         return Written(files=tuple(files), index=None)
     from tagwatch.publish.html.page import render_index
 
-    index = write_atomically(
-        directory, "index.html", [render_index(result, context, dict(_pages(directory, context)))]
-    )
+    pages = dict(_pages(directory, context))
+    page = render_index(shown["html"], context, pages)
+    index = write_atomically(directory, "index.html", [page])
     return Written(files=(*files, index), index=index)
 
 
@@ -98,8 +107,6 @@ def write_atomically(directory: Path, relative: str, parts: Iterable[str]) -> Pa
 
     Raises `InputError` where that would lie outside `directory`, also through a symlink.
     """
-    import tempfile  # with all that it imports, too slow for a warm `check`, which only prints
-
     root = directory.resolve()
     path = root / relative
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,13 +115,14 @@ def write_atomically(directory: Path, relative: str, parts: Iterable[str]) -> Pa
             f"{relative!r} lies outside the report directory {str(directory)!r}",
             hint="remove the symlink, or name the directory it leads to",
         )
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # nobody's link
+    handle = os.open(temporary, flags, 0o666)  # less what the umask takes: it says who may read
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as stream:
             stream.writelines(parts)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return path

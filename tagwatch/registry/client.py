@@ -36,6 +36,7 @@ from tagwatch.registry.mirror import (
     Rule,
     insecure_hosts,
     read_registries_conf,
+    routed_hosts,
     rules_of,
 )
 from tagwatch.registry.oci import OciClient
@@ -178,6 +179,7 @@ class Registries:
     ) -> None:
         """`settings` by host as written in the configuration; aliases are folded.
 
+        Those of `*` are for every host that is not named.
         `rules` of a registries.conf count for hosts whose `endpoint` is not configured.
         """
         self._network = network
@@ -189,6 +191,7 @@ class Registries:
         self._clients: dict[str, RegistryClient] = {}
         self._rules = rules
         self._insecure = insecure_hosts(rules)
+        self._routed = routed_hosts(rules)
 
     def of(self, host: str) -> Registry:
         """The registry named `host`. Asks nobody. Raises `ConfigError`."""
@@ -256,7 +259,9 @@ class Registries:
         )
 
     def _settings_of(self, host: str) -> RegistrySettings:
-        settings = self._settings.get(host, RegistrySettings())
+        settings = self._settings.get(host) or self._settings.get("*", RegistrySettings())
+        if host in self._routed:
+            settings = replace(settings, public_only=False)  # a registries.conf names it
         if settings.endpoint is None and host in self._insecure and not settings.insecure:
             return replace(settings, insecure=True)  # a registries.conf says so
         return settings
@@ -277,7 +282,9 @@ class Registries:
         return Transport(
             self._network,
             host=host,
-            boundary=Boundary(home=frozenset({origin_of(url)})),
+            boundary=Boundary(
+                home=frozenset({origin_of(url)}), public_only=self._settings_of(host).public_only
+            ),
             settings=self._settings_of(host),
             meter=self._meter(host),
             certificates=self._certificates(url),
@@ -315,6 +322,7 @@ def _boundary(
     plain = any(endpoint.scheme == "http" for endpoint in endpoints)
     return Boundary(
         home=frozenset(origin_of(endpoint) for endpoint in endpoints),
+        public_only=settings.public_only,
         token_servers=parse_origins(token_hosts, insecure=False)
         | parse_origins(settings.token_hosts, insecure=plain),
         redirects=parse_origins(settings.redirect_hosts, insecure=plain),

@@ -24,7 +24,14 @@ from tagwatch.image.snapshot import Document, Quota, TagObservation
 from tagwatch.registry.interface import Listing, Past, PullRoom, Registry, Relisting
 from tagwatch.value import dataclass
 
-__all__ = ["RoutedRegistry", "Rule", "insecure_hosts", "read_registries_conf", "rules_of"]
+__all__ = [
+    "RoutedRegistry",
+    "Rule",
+    "insecure_hosts",
+    "read_registries_conf",
+    "routed_hosts",
+    "rules_of",
+]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -123,6 +130,13 @@ def rules_of(rules: tuple[Rule, ...], host: str) -> tuple[Rule, ...]:
         return host.endswith(scope[1:]) if scope.startswith("*.") else scope == host
 
     return tuple(rule for rule in rules if concerns(rule))
+
+
+def routed_hosts(rules: tuple[Rule, ...]) -> frozenset[str]:
+    """Hosts that the files name, as registries, other locations or mirrors."""
+    found = {place for rule in rules for place in (rule.scope, rule.location)}
+    found |= {mirror.location for rule in rules for mirror in rule.mirrors}
+    return frozenset(place.partition("/")[0] for place in found)
 
 
 def insecure_hosts(rules: tuple[Rule, ...]) -> frozenset[str]:

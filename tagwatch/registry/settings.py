@@ -26,6 +26,7 @@ class RegistrySettings:
     connection; eight are what public registries bear, and a far one of one's own answers as many
     times more as it is given slots, up to 64. `timeout_seconds` is for one attempt and its answer;
     no other attempt begins `patience_seconds` after the first one: waiting for a turn is not meant.
+    `public_only`: the registry was named by nobody whom we trust, and must be at a public address.
     """
 
     endpoint: str | None = None
@@ -44,3 +45,4 @@ class RegistrySettings:
     full_sweep: timedelta = timedelta(days=7)
     timeout_seconds: float = 30.0
     patience_seconds: float = 60.0
+    public_only: bool = False

@@ -208,8 +208,10 @@ class Problem:
 class SourceContext:
     """What a source may know beside the file's own bytes; files are keyed by POSIX path.
 
-    A path that is a key with None was asked for (`wanted`) and is not there. `argument_fields`:
-    where the value of a build argument stands, of those that stand somewhere whole.
+    A path that is a key with None was asked for (`wanted`) and is not there. `environment` holds
+    what references may hold, no more. `private` are files of variables that are the user's own, as
+    git does not track them: what is asked of them is not known. `argument_fields`: where the value
+    of a build argument stands, of those that stand somewhere whole.
     """
 
     files: Mapping[str, bytes | None] = field(default_factory=dict)
@@ -217,12 +219,14 @@ class SourceContext:
     build_args: Mapping[str, str] = field(default_factory=dict)
     argument_fields: Mapping[str, Field] = field(default_factory=dict)
     target: str | None = None
+    private: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
     """What one file names. `wanted`: paths whose bytes are needed before the answer is whole.
 
+    `variables`: paths that are read as files of variables (`.env`), whether or not they are there.
     `ports`: what services publish that name no image (they are only built); the others' ports are
     on their targets.
     """
@@ -233,6 +237,7 @@ class Extraction:
     ignores: tuple[Ignore, ...] = ()
     ports: tuple[Port, ...] = ()
     instructions: tuple[Instruction, ...] = ()
+    variables: tuple[str, ...] = ()
 
 
 class Source(Protocol):

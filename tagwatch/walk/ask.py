@@ -24,7 +24,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -33,11 +33,14 @@ from time import monotonic
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.engine.interface import Engine
 from tagwatch.crawl.plan import PlanSettings, Want, plan, wants_of
+from tagwatch.crawl.refusal import broken
 from tagwatch.crawl.task import Need
-from tagwatch.errors import RegistryError
+from tagwatch.errors import LedgerError, OutOfTimeError, RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.snapshot import Failure, Gone, Quota, Remark, RepositorySnapshot
+from tagwatch.image.vocabulary import limited
+from tagwatch.ledger.record import Stored
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
 from tagwatch.registry.client import Registries, open_registries
@@ -54,13 +57,15 @@ from tagwatch.walk.watch_list import (
     wants_of_bases,
     wants_of_watches,
 )
-from tagwatch.walk.work import Batch, RegistryWork
+from tagwatch.walk.work import Batch, RegistryWork, broken_snapshot
 
 __all__ = ["Answers", "Asker", "Patience", "RepositoryAnswer", "open_asker", "wants_of_run"]
 
 _LAST_SECONDS = 2.0
 """How long what is under way may still take after `Patience.stop` is set."""
+_LEAST_AFTER = 5.0
 _TOLD = 3
+_MORE_TIME = "give it more time; what was read is remembered, so the next run has less to ask"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +85,23 @@ class Patience:
         if self.max_seconds is None:
             return None
         return max(self.max_seconds - (monotonic() - self.begun_at), 0.0)
+
+    def check(self) -> None:
+        """Raise `OutOfTimeError` where asking may take no longer."""
+        if self.seconds_left == 0:
+            raise OutOfTimeError("the time for asking is over", hint=_MORE_TIME)
+
+    def check_after(self) -> None:
+        """Raise `OutOfTimeError` where what was read may be judged no longer.
+
+        What is known by the end of asking is worth some seconds more; a stranger's list of tags
+        may want minutes.
+        """
+        if self.max_seconds is None:
+            return
+        after = max(_LEAST_AFTER, self.max_seconds / 2)
+        if monotonic() - self.begun_at > self.max_seconds + after:
+            raise OutOfTimeError("the run's time is over", hint=_MORE_TIME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +153,20 @@ class Answers:
             for host in hosts
         }
         self.stopped |= more.stopped
+
+    @contextmanager
+    def apart(self, repository: Repository) -> Iterator[None]:
+        """Keep a repository's trouble its own: what nobody foresaw becomes its failure.
+
+        A ledger that cannot be read or written is everybody's, and raised.
+        """
+        try:
+            yield
+        except LedgerError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the top of a repository's work
+            self.failures.append(broken(repository, error))
+            self.stopped |= isinstance(error, OutOfTimeError)
 
 
 @asynccontextmanager
@@ -189,7 +225,7 @@ class Asker:
         requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
         def store(snapshots: Sequence[RepositorySnapshot]) -> None:
-            stored = self.ledger.add(self.run_id, *snapshots)
+            stored, snapshots = self._stored(snapshots)
             answers.gone += stored.gone
             answers.remarks += surfaced(stored.surfaced)
             for snapshot in snapshots:
@@ -207,8 +243,9 @@ class Asker:
             indexes=lambda digests: self.ledger.documents(digests).values(),
         )
         try:
-            async with _within(self.patience):
-                await self._engine()(tasks, work, batch.add, stop=self.patience.stop)
+            with limited(self.patience.check):
+                async with _within(self.patience):
+                    await self._engine()(tasks, work, batch.add, stop=self.patience.stop)
         except TimeoutError:
             answers.stopped = True
         # After a timeout snapshots may be left in the batch whose workers were cancelled.
@@ -224,6 +261,25 @@ class Asker:
             left = {want.repository for want in wants} - answers.by_repository.keys()
             answers.failures += [_not_reached(repository) for repository in sorted(left)]
         return answers
+
+    def _stored(
+        self, snapshots: Sequence[RepositorySnapshot]
+    ) -> tuple[Stored, Sequence[RepositorySnapshot]]:
+        """Store snapshots; one that cannot be stored is replaced by one that says why.
+
+        A ledger that cannot be written is everybody's trouble, and raised.
+        """
+        try:
+            return self.ledger.add(self.run_id, *snapshots), snapshots
+        except LedgerError:
+            raise
+        except Exception as error:
+            if len(snapshots) == 1:
+                if snapshots[0].complete is False and not snapshots[0].tags:
+                    raise  # it says no more than why
+                snapshots = [broken_snapshot(snapshots[0].repository, snapshots[0].at, error)]
+        each = [self._stored([snapshot]) for snapshot in snapshots]
+        return _together(stored for stored, _ in each), [one for _, told in each for one in told]
 
     async def expand(self, watches: Iterable[Watch]) -> tuple[list[Watch], list[Failure]]:
         """Replace each watch of `…/prefix/*` by one for each repository below it.
@@ -321,6 +377,15 @@ def wants_of_run(
         yield from wants_of_bases(site.policy)
 
 
+def _together(stored: Iterable[Stored]) -> Stored:
+    every = tuple(stored)
+    return Stored(
+        moves=tuple(move for one in every for move in one.moves),
+        gone=tuple(gone for one in every for gone in one.gone),
+        surfaced=tuple(tag for one in every for tag in one.surfaced),
+    )
+
+
 def _keep(answers: Answers, snapshot: RepositorySnapshot) -> None:
     """Add what a registry said of one repository, without what the ledger keeps."""
     there = {observation.tag for observation in snapshot.tags}
@@ -342,7 +407,7 @@ def _not_reached(repository: Repository) -> Failure:
         repository=repository,
         code="stopped",
         message="the run was stopped before its registry had answered",
-        hint="give it more time; what was read is remembered, so the next run has less to ask",
+        hint=_MORE_TIME,
     )
 
 

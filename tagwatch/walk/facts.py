@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from tagwatch.audit.model.diff import ConfigDiff, LayerDiff, PlatformDiff, StepDiff
 from tagwatch.audit.model.evidence import Evidence, is_readable
 from tagwatch.config.load import read_secret
 from tagwatch.config.settings import Facts
@@ -67,7 +68,37 @@ def export_facts(targets: Sequence[Target], site: Site, settings: Facts) -> tupl
             for one in ledger.evidence(keys).values()
             if one.source == "seen" and is_readable(one)
         ]
-    return write_facts(found, site.at, key), len(found)
+    return write_facts(map(_for_others, found), site.at, key), len(found)
+
+
+def _for_others(evidence: Evidence) -> Evidence:
+    """Return what rules read of evidence: many read an extract who may not pull the image.
+
+    Left out: commands, variables, labels, build steps and packages, masked as they are.
+    """
+    change = evidence.change
+    if change is not None and change.diff is not None:
+        diff = replace(change.diff, platforms=tuple(map(_compared, change.diff.platforms)))
+        change = replace(change, diff=diff)
+    platforms = tuple(
+        replace(one, cmd=(), volumes=(), stop_signal="") for one in evidence.platforms
+    )
+    return replace(evidence, platforms=platforms, change=change)
+
+
+def _compared(platform: PlatformDiff) -> PlatformDiff:
+    config = platform.config
+    if config is not None:
+        config = ConfigDiff(
+            user=config.user,
+            entrypoint=config.entrypoint,
+            stop_signal=config.stop_signal,
+            exposed_ports=config.exposed_ports,
+            volumes=config.volumes,
+            os=config.os,
+            os_version=config.os_version,
+        )
+    return replace(platform, config=config, layers=LayerDiff(), steps=StepDiff(), packages=None)
 
 
 def import_facts(site: Site, settings: Facts) -> FactsFile:

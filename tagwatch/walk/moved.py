@@ -19,6 +19,7 @@ from itertools import islice
 from tagwatch.audit.diff.comparison import Pair, moved_alone, pairs_of
 from tagwatch.audit.reading.image import UNKNOWN_PLATFORM, Image, read_image
 from tagwatch.crawl.plan import Want
+from tagwatch.crawl.refusal import UNFORESEEN
 from tagwatch.crawl.task import Need
 from tagwatch.errors import BudgetError, NotFoundError, PullLimitError
 from tagwatch.image.digest import Digest
@@ -73,12 +74,13 @@ async def read_moved(
     async def ask(parts: _Parts) -> None:
         if parts.of and not answers.stopped:
             found = await asker.ask(parts.wants(), needs=needs & Need.ATTESTATIONS)
-            found.failures.clear()  # the repository itself has answered before
+            # the repository itself has answered before; what nobody foresaw is told all the same
+            found.failures = [one for one in found.failures if one.code == UNFORESEEN]
             found.by_repository.clear()
             answers.add(found)
 
     await ask(_unread_before(ledger, moves))
-    *always, together = _moved_platforms(ledger, moves, site)
+    *always, together = _moved_platforms(ledger, moves, site, answers)
     for parts in (*always, together):
         await ask(parts)
     answers.remarks += _not_compared(ledger, together, answers.unread)
@@ -118,27 +120,37 @@ def _unread_before(ledger: Ledger, moves: Collection[Move]) -> _Parts:
     return parts
 
 
-def _moved_platforms(ledger: Ledger, moves: Iterable[Move], site: Site) -> tuple[_Parts, ...]:
+def _moved_platforms(
+    ledger: Ledger, moves: Iterable[Move], site: Site, answers: Answers
+) -> tuple[_Parts, ...]:
     """Return what to read of each of the three kinds; see the top of this file."""
-    alone, uneven, together = _Parts(), _Parts(), _Parts()
-    defaults, documents = site.policy.defaults, StoredDocuments(ledger)
+    kinds = _Parts(), _Parts(), _Parts()
+    documents = StoredDocuments(ledger)
     for move in moves:
-        before, after = read_image(move.before, documents), read_image(move.after, documents)
-        pairs = pairs_of(before, after)
-        lone = {new.digest for _, new in moved_alone(pairs)}
-        moved = [pair for pair in pairs if _is_moved(pair)]
-        platforms = [new.platform for _, new in moved]
-        audited = any(one.serves(wanted) for one in platforms for wanted in defaults.audited)
-        for pair in islice(filter(_lacks, moved), _MOST_PLATFORMS):
-            part = (pair[0].digest, pair[1].digest)
-            is_audited = any(map(pair[1].platform.serves, defaults.audited))
-            if part[1] in lone and not audited:
-                alone.add(move, part)
-            elif part[1] in lone or is_audited:
-                uneven.add(move, part)
-            elif any(map(pair[1].platform.serves, defaults.compared)):
-                together.add(move, part)
-    return alone, uneven, together
+        with answers.apart(move.repository):
+            _add_platforms(kinds, move, documents, site)
+    return kinds
+
+
+def _add_platforms(
+    kinds: tuple[_Parts, _Parts, _Parts], move: Move, documents: StoredDocuments, site: Site
+) -> None:
+    (alone, uneven, together), defaults = kinds, site.policy.defaults
+    before, after = read_image(move.before, documents), read_image(move.after, documents)
+    pairs = pairs_of(before, after)
+    lone = {new.digest for _, new in moved_alone(pairs)}
+    moved = [pair for pair in pairs if _is_moved(pair)]
+    platforms = [new.platform for _, new in moved]
+    audited = any(one.serves(wanted) for one in platforms for wanted in defaults.audited)
+    for pair in islice(filter(_lacks, moved), _MOST_PLATFORMS):
+        part = (pair[0].digest, pair[1].digest)
+        is_audited = any(map(pair[1].platform.serves, defaults.audited))
+        if part[1] in lone and not audited:
+            alone.add(move, part)
+        elif part[1] in lone or is_audited:
+            uneven.add(move, part)
+        elif any(map(pair[1].platform.serves, defaults.compared)):
+            together.add(move, part)
 
 
 def _is_moved(pair: Pair) -> bool:

@@ -10,10 +10,17 @@ from pathlib import Path
 
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
-from tagwatch.config.load import checked_form, configuration_of, find_configuration
-from tagwatch.config.raw import home_of
+from tagwatch.config.load import (
+    Configuration,
+    Files,
+    checked_form,
+    configuration_of,
+    find_configuration,
+)
+from tagwatch.config.raw import foreign, home_of
 from tagwatch.config.settings import Facts, Settings
 from tagwatch.errors import ConfigError, UsageError
+from tagwatch.image.reference import without_userinfo
 from tagwatch.knowledge.bundled import load as load_knowledge
 from tagwatch.ledger.read import CONFIGURED
 from tagwatch.value import dataclass, field, replace
@@ -26,9 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BASES_ASKED",
+    "TRUST",
     "Site",
     "at_configuration",
     "bases_key",
+    "check_reports",
     "configured_place",
     "data_folder",
     "open_checked",
@@ -42,6 +51,9 @@ __all__ = [
 
 BASES_ASKED = "bases-asked"
 """Under this name the ledger's cache keeps when the policy's bases were last asked for."""
+
+TRUST = "trust.json"
+"""The file of the user's data in which `tagwatch trust` keeps what was looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +83,35 @@ class Site:
     """The folder at which relative paths start; by default the working folder of the process."""
     warnings: tuple[str, ...] = ()
     """What is odd about the configuration's files, but keeps no run from working."""
+    shown: tuple[str, ...] = ()
+    """The variables, `*` for any text, that references may hold beside those of the settings."""
+
+    @property
+    def visible(self) -> Mapping[str, str]:
+        """The part of the environment that references may hold: names that somebody allowed.
+
+        What a reference holds goes to the registry that it names.
+        """
+        patterns = (*self.settings.environment, *self.shown)
+        if not patterns:
+            return {}
+        from fnmatch import fnmatchcase
+
+        return {
+            name: value
+            for name, value in self.environment.items()
+            if any(fnmatchcase(name, pattern) for pattern in patterns)
+        }
 
 
 def open_site(
     path: str | os.PathLike[str] | None = None,
     *,
     config: str | os.PathLike[str] | None = None,
+    config_from: str | None = None,
+    untrusted: bool = False,
+    offline: bool = False,
+    shown: Iterable[str] = (),
     environment: Mapping[str, str] = os.environ,
     at: datetime | None = None,
 ) -> Site:
@@ -88,34 +123,58 @@ def open_site(
     folder. `path` may also be a tagwatch.yaml: then its folder (its parent, where the folder is
     called `config`) is both the folder to work in and the root.
 
-    `config` is a configuration to use instead of the one that would be found, as with `--config`.
-    `environment` replaces the variables of the process, and the home that they name. `at` is the
-    time that the run takes as now; it has a time zone. None: now.
+    The user's own file counts too (`~/.config/tagwatch/tagwatch.yaml`, then `/etc/tagwatch/`), and
+    of the tree's only what cannot send logins anywhere, run anything or change what is believed.
+
+    `config` is a configuration to use instead of all that would be found, as with `--config`; empty
+    text: none. `config_from` is a commit whose configuration and policy are used, whatever the
+    files say now. `untrusted`: the tree is a stranger's. Its configuration and its inline ignores
+    do not count, logins are sent only to hosts that the user's file names, and only these and
+    public addresses are asked. `offline`: what a tree's file may not say is passed over with a
+    warning, where it is an error else. `shown` names variables, `*` for any text, whose values
+    references may hold. `environment` replaces the variables of the process, and the home that they
+    name. `at` is the time that the run takes as now; it has a time zone. None: now.
 
     Reads the configuration's files; asks no registry, opens no ledger. Raises `ConfigError` where
     the configuration or the policy is wrong or missing, and `UsageError` where `path` is neither a
     folder nor a file, or `at` has no zone.
     """
-    return open_checked(path, config=config, environment=environment, at=at)[0]
+    return open_checked(
+        path,
+        config=config,
+        config_from=config_from,
+        untrusted=untrusted,
+        offline=offline,
+        shown=shown,
+        environment=environment,
+        at=at,
+    )[0]
 
 
 def open_checked(
     path: str | os.PathLike[str] | None = None,
     *,
     config: str | os.PathLike[str] | None = None,
+    config_from: str | None = None,
+    untrusted: bool = False,
+    offline: bool = False,
+    shown: Iterable[str] = (),
     environment: Mapping[str, str] = os.environ,
     at: datetime | None = None,
-    plain: Mapping[str, Any] | None = None,
+    handed: Mapping[str, Any] | None = None,
 ) -> tuple[Site, Mapping[str, Any]]:
-    """Return the site as `open_site` does, and its configuration in its checked form.
+    """Return the site as `open_site` does, and what another process makes the same site of.
 
-    `plain`: such a form, which is used instead of what `config` holds by now.
+    `handed`: that, made of files that may hold something else by now. Nothing can be handed over
+    where the configuration is a commit's: it is empty then.
     """
+    if handed is not None:
+        path, untrusted = handed["folder"], handed["untrusted"]
     environment = dict(environment)
-    named = Path(config) if config else None
+    named: str | os.PathLike[str] | None = config
     folder = root = Path.cwd() if path is None else Path(path).absolute()
     if folder.is_file():
-        if named is not None:
+        if named:
             raise UsageError(
                 f"two configurations: {str(path)!r} and {str(config)!r}",
                 hint="with `config`, `path` is a folder",
@@ -131,12 +190,32 @@ def open_checked(
         )
     home = home_of(environment)
     data = data_folder(environment, home)
-    if plain is None:
-        named = find_configuration(named, environment, root)
-        # An environment that names no home (a test's, the demo's) must leave nothing in the user's.
-        cache = data / "cache" if _names_a_home(environment) else None
-        plain = checked_form(named, environment, root, cache=cache)
-    configuration = configuration_of(plain, named, environment)
+    # An environment that names no home (a test's, the demo's) must leave nothing in the user's.
+    cache = data / "cache" if _names_a_home(environment) else None
+    said: Mapping[str, Any] = {}
+    if config_from is not None:
+        from tagwatch.walk.revision import configuration_at
+
+        if named is not None:
+            raise UsageError("two configurations are named", hint="a file or a commit, not both")
+        configuration = configuration_at(config_from, root, environment, data / "cache")
+    else:
+        if handed is None:
+            files = find_configuration(named, environment, root, trees=not untrusted)
+            plain = checked_form(files, environment, root, cache=cache, trust=data / TRUST)
+        else:
+            files = Files(operator=_path(handed["operator"]), tree=_path(handed["tree"]))
+            plain = handed["plain"]
+        configuration = configuration_of(plain, files, environment, root, pass_over=offline)
+        said = {
+            "plain": plain,
+            "operator": None if files.operator is None else str(files.operator.absolute()),
+            "tree": None if files.tree is None else str(files.tree.absolute()),
+            "folder": str(folder),
+            "untrusted": untrusted,
+        }
+    if untrusted:
+        configuration = _for_a_stranger(configuration)
     settings = configuration.settings
     site = Site(
         settings=settings,
@@ -149,8 +228,28 @@ def open_checked(
         environment=environment,
         folder=Path() if path is None else folder,
         warnings=configuration.warnings,
+        shown=tuple(shown),
     )
-    return site, plain
+    return site, said
+
+
+def _for_a_stranger(configuration: Configuration) -> Configuration:
+    """Return the operator's configuration as it holds for a tree that a stranger wrote.
+
+    Its authors grant themselves no exceptions. Hosts that the operator does not name get no login,
+    for a pull request that names a private image shall learn nothing, and must be public.
+    """
+    settings, policy = configuration.settings, configuration.policy
+    unnamed = {"credential": "anonymous", "public_only": True}
+    return replace(
+        configuration,
+        settings=replace(settings, registries={**settings.registries, "*": unnamed}),
+        policy=replace(policy, ignore_policy=replace(policy.ignore_policy, allow_inline=False)),
+    )
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
 
 
 def site_given(site: object) -> Site:
@@ -174,7 +273,22 @@ def at_configuration(site: Site) -> Site:
         raise ConfigError(
             f"there is no tagwatch.yaml in {str(site.root)!r}", hint="`tagwatch init` writes one"
         )
+    check_reports(site)
     return replace(site, root=_folder_of(path))
+
+
+def check_reports(site: Site) -> None:
+    """Raise `ConfigError` where the folder that a tree names for reports leads out of it."""
+    reports = site.settings.reports
+    if reports.inside is None:
+        return
+    real, tree = Path(os.path.realpath(reports.directory)), os.path.realpath(reports.inside)
+    is_inside = real.is_relative_to(tree)
+    if not is_inside or ".git" in real.relative_to(tree).parts:
+        raise ConfigError(
+            f"{str(reports.directory)!r} leads out of the tree: no report is written there",
+            hint="remove the link, or name the folder in your own file",
+        )
 
 
 def placed(paths: Paths, site: Site) -> list[str]:
@@ -189,8 +303,15 @@ def placed(paths: Paths, site: Site) -> list[str]:
 
 
 def repository_root(folder: Path) -> Path:
-    """Return the nearest folder upwards that holds `.git`; `folder` itself where none does."""
-    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
+    """Return the nearest folder upwards that holds `.git`; `folder` itself where none does.
+
+    One that belongs to another user is no root: whoever may write to a parent folder could choose
+    what is read there.
+    """
+    found = next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
+    if found != folder and any(foreign(one, by_others=False) for one in (found, found / ".git")):
+        return folder
+    return found
 
 
 def data_folder(environment: Mapping[str, str], home: Path) -> Path:
@@ -221,9 +342,9 @@ def project_of(site: Site) -> str:
 
 
 def source_name(settings: Facts, site: Site) -> str:
-    """Return the name of these facts' source: a path from the root, or a URL without its query."""
+    """Return the name of these facts' source: a path from the root, or a URL without secrets."""
     if "://" in settings.source:
-        return settings.source.partition("?")[0].partition("#")[0]
+        return without_userinfo(settings.source.partition("?")[0].partition("#")[0])
     path = Path(settings.source)
     return path.relative_to(site.root).as_posix() if path.is_relative_to(site.root) else str(path)
 

@@ -33,6 +33,7 @@ from tagwatch.crawl.plan import Want
 from tagwatch.crawl.task import Need
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failing, RepositorySnapshot
+from tagwatch.image.vocabulary import keep_time, limited
 from tagwatch.ledger.record import Fact, Move, Telling
 from tagwatch.ledger.spool import Spool
 from tagwatch.ledger.write import Ledger
@@ -150,13 +151,15 @@ async def survey(
             answers.add(await read_moved(asker, ledger, moves, site, needs))
         shares = _shares(order.targets, watches, moves, answers)
         first = _begin_round(order, ledger, site, answers, needs)
-        waiting = _go_through(shares, first, found)
+        with limited(patience.check_after):
+            waiting = _go_through(shares, first, found)
         wished = {*waiting.wishes, *_wishes_of(order.images, first)}
         if first.seeds is not None and wished and not answers.stopped:
             answers.add(await asker.ask(first.seeds.wants(wished), needs=Need.DOCUMENTS))
             remember_claimed(ledger, wished)
             second = replace(_begin_round(order, ledger, site, answers, needs), seeds=None)
-            _go_through(_shares(waiting.targets), second, found)
+            with limited(patience.check_after):
+                _go_through(_shares(waiting.targets), second, found)
         if order.whole and scope is None and not answers.stopped:  # else asked again next time
             ledger.cache(BASES_ASKED, bases_key(site.policy), site.at.isoformat(), site.at)
     found.telling = news.telling(found, ledger)
@@ -297,7 +300,9 @@ def _moves_to_explain(
 
 def _begin_round(order: Order, ledger: Ledger, site: Site, answers: Answers, needs: Need) -> Round:
     """Store the builds of bases that were read, and return a round with all known builds."""
-    remember_bases(ledger, base_repositories(site.policy, order.targets))
+    for repository in base_repositories(site.policy, order.targets):
+        with answers.apart(repository):
+            remember_bases(ledger, [repository])
     bases = recall_bases(ledger, site.policy, order.targets)
     asked = Need.DOCUMENTS in needs
     seeds = Seeds(
@@ -327,23 +332,32 @@ def _go_through(shares: Iterable[_Share], this_round: Round, found: Survey) -> _
     waiting = _Waiting()
     store = EvidenceStore(ledger=this_round.ledger, at=this_round.site.at)
     for share in shares:
-        memory = _remember(share, this_round)
-        if share.moves:
-            memory = _explain(share, memory, this_round, found)
-        listed = _watch(share, memory, found)
-        claimed: dict[str, str] = {}
-        for one in gather_evidence(_wanted(share.targets, listed), memory, this_round):
-            found.evidence.put(one.evidence)
-            store.put(one.evidence, made_from=one.made_from, is_unchanged=one.is_unchanged)
-            claimed |= claimed_version(memory, one.evidence.resolution)
-            if one.wished:
-                waiting.targets.append(one.target)
-                waiting.wishes.update(one.wished)
-        if claimed:
-            this_round.ledger.set_versions(share.repository, claimed)
+        with found.answers.apart(share.repository):
+            _go_through_one(share, this_round, found, store, waiting)
         store.flush_if_full()
     store.flush()
     return waiting
+
+
+def _go_through_one(
+    share: _Share, this_round: Round, found: Survey, store: EvidenceStore, waiting: _Waiting
+) -> None:
+    """Take one repository through the steps after asking. Raises `OutOfTimeError`."""
+    keep_time()
+    memory = _remember(share, this_round)
+    if share.moves:
+        memory = _explain(share, memory, this_round, found)
+    listed = _watch(share, memory, found)
+    claimed: dict[str, str] = {}
+    for one in gather_evidence(_wanted(share.targets, listed), memory, this_round):
+        found.evidence.put(one.evidence)
+        store.put(one.evidence, made_from=one.made_from, is_unchanged=one.is_unchanged)
+        claimed |= claimed_version(memory, one.evidence.resolution)
+        if one.wished:
+            waiting.targets.append(one.target)
+            waiting.wishes.update(one.wished)
+    if claimed:
+        this_round.ledger.set_versions(share.repository, claimed)
 
 
 def _remember(share: _Share, this_round: Round) -> Memory:

@@ -10,19 +10,23 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from tagwatch.crawl.crawler import crawl_repository
 from tagwatch.crawl.image_reader import Recall
+from tagwatch.crawl.refusal import broken
 from tagwatch.crawl.task import CrawlTask
-from tagwatch.errors import ConfigError
-from tagwatch.image.snapshot import RepositorySnapshot
+from tagwatch.errors import ConfigError, OutOfTimeError, TagwatchError
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import RepositorySnapshot, Scope
 from tagwatch.registry.client import Registries, open_registries
+from tagwatch.registry.interface import Registry
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import replace
 
-__all__ = ["Batch", "RegistryWork", "crawl_elsewhere"]
+__all__ = ["Batch", "RegistryWork", "broken_snapshot", "crawl_elsewhere"]
 
 # msgspec crashes where two threads are the first to read documents of one type (2026-11-24).
 _TURN = threading.Lock()
@@ -53,7 +57,7 @@ class RegistryWork:
     async def __call__(self, task: CrawlTask) -> RepositorySnapshot:
         """See `Work.__call__`."""
         registry = self._registries.of(task.repository.host)
-        return await crawl_repository(task, registry, self._recall)
+        return await _crawl_apart(task, registry, self._recall)
 
     @property
     def elsewhere(self) -> Callable[[bytes], bytes]:
@@ -65,6 +69,32 @@ class RegistryWork:
                     hint="remove the budget, or set `engine: local`",
                 )
         return partial(crawl_elsewhere, dict(self._settings))
+
+
+async def _crawl_apart(task: CrawlTask, registry: Registry, recall: Recall) -> RepositorySnapshot:
+    """Crawl one repository, whose failure is never the end of the run.
+
+    Errors of the run itself (its ledger, its settings) are raised.
+    """
+    try:
+        return await crawl_repository(task, registry, recall)
+    except OutOfTimeError as error:
+        return broken_snapshot(task.repository, task.at, error)
+    except TagwatchError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a worker's top
+        return broken_snapshot(task.repository, task.at, error)
+
+
+def broken_snapshot(repository: Repository, at: datetime, error: Exception) -> RepositorySnapshot:
+    """Return what is stored of a repository that cannot be read or stored: nothing but why."""
+    return RepositorySnapshot(
+        repository=repository,
+        at=at,
+        scope=Scope.SELECTED,
+        complete=False,
+        failures=(broken(repository, error),),
+    )
 
 
 def crawl_elsewhere(settings: Mapping[str, RegistrySettings], task: bytes) -> bytes:
@@ -82,7 +112,7 @@ def crawl_elsewhere(settings: Mapping[str, RegistrySettings], task: bytes) -> by
 async def _crawl(task: CrawlTask, settings: Mapping[str, RegistrySettings]) -> RepositorySnapshot:
     async with open_registries(settings, environment=os.environ, home=Path.home()) as registries:
         registry = registries.of(task.repository.host)
-        snapshot = await crawl_repository(task, registry)
+        snapshot = await _crawl_apart(task, registry, lambda _: None)
         return replace(snapshot, requests=dict(registry.requests))
 
 

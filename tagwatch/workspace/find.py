@@ -1,8 +1,9 @@
 """Which files are read, and by which source: those named, those in folders, those of patterns.
 
-A folder is walked as git sees it: `.gitignore` counts at every level, `.git` is not entered,
-symbolic links to folders are not followed, and a linked file is read only where it leads to a file
-of the same tree that is not found under its own name.
+A folder is walked as git sees it: `.gitignore` counts at every level, but not for files that git
+tracks; `.git` is not entered, symbolic links to folders are not followed, and a linked file is read
+only where it leads to a file of the same tree that is not found under its own name. What git tracks
+and is passed over all the same (below `node_modules`, say) is told.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    from pathspec import GitIgnoreSpec
+    from tagwatch.workspace.gitignore import Patterns
+    from tagwatch.workspace.tracked import Tracked
 
 __all__ = [
     "HEAD_BYTES",
@@ -40,9 +42,11 @@ __all__ = [
     "walked_source_for",
 ]
 
-_SKIPPED = frozenset({".git", ".hg", ".svn", ".jj", "node_modules", ".venv", "__pycache__"})
+_OF_TOOLS = frozenset({".git", ".hg", ".svn", ".jj"})
+_SKIPPED = _OF_TOOLS | {"node_modules", ".venv", "__pycache__"}
 _MAX_DEPTH = 64
-_Rules = tuple[tuple[str, "GitIgnoreSpec"], ...]
+_TOLD = 3
+_Rules = tuple[tuple[str, "Patterns"], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -71,15 +75,19 @@ def find(paths: Sequence[str], root: Path) -> Found:
     """Find the files that `paths` (relative to the working directory) name or hold."""
     files: dict[Path, File] = {}
     problems: list[Problem] = []
+    tree = Path(os.path.realpath(root))
     for text in paths:
         path = Path(text)
         name = _shown(path, root)
         try:
-            if path.is_dir():
-                for file in _walk(path, root):
+            real = Path(os.path.realpath(path))
+            if not real.is_relative_to(tree) and _is_below(path, root):
+                reason = "is a link that leads out of the tree, and is not followed"
+                problems.append(_problem(name, reason, "name the file itself"))
+            elif path.is_dir():
+                for file in _walk(path, root, problems):
                     files.setdefault(file.real, file)
             elif path.is_file():
-                real = Path(os.path.realpath(path))
                 files[real] = File(path=name, real=path, origin="named")
             else:
                 reason = "is neither file nor folder" if path.exists() else "does not exist"
@@ -89,23 +97,31 @@ def find(paths: Sequence[str], root: Path) -> Found:
     return Found(files=tuple(files.values()), problems=tuple(problems))
 
 
+def _is_below(path: Path, root: Path) -> bool:
+    """True where a path is in the tree by its name.
+
+    Where it leads out then, whoever wrote the tree chose that file, not whoever names the link, as
+    a hook does or a pattern.
+    """
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root))  # noqa: PTH100 (links keep their own names)
+
+
 def sources_from_globs(patterns: Sequence[str], root: Path) -> Found:
     """Find the files below `root` that git-style patterns match (`**/Dockerfile*`, `!vendor/`)."""
     if not patterns:
         return Found(files=())
-    from pathspec import PathSpec
+    from tagwatch.workspace.gitignore import Patterns
 
-    spec = PathSpec.from_lines("gitignore", patterns)
-    single = [
-        (text, PathSpec.from_lines("gitignore", [text])) for text in patterns if text[:1] != "!"
-    ]
+    every = Patterns.of(patterns)
+    single = [(text, Patterns.of([text])) for text in patterns if text[:1] != "!"]
     matched: set[str] = set()
     files = []
-    for file in _walk(root, root, every=True):
-        if not spec.match_file(file.path):
+    told: list[Problem] = []
+    for file in _walk(root, root, told, every=True):
+        if not every.includes(file.path):
             continue
         files.append(File(path=file.path, real=file.real, origin="matched"))
-        matched.update(text for text, one in single if one.match_file(file.path))
+        matched.update(text for text, one in single if one.includes(file.path))
     problems = [
         replace(
             _problem(text, "matches no file", "patterns start at the configuration's folder"),
@@ -114,7 +130,7 @@ def sources_from_globs(patterns: Sequence[str], root: Path) -> Found:
         for text, _ in single
         if text not in matched
     ]
-    return Found(files=tuple(files), problems=tuple(problems))
+    return Found(files=tuple(files), problems=(*problems, *told))
 
 
 def tree_of(path: Path, root: Path) -> Path:
@@ -131,15 +147,19 @@ def start_of(path: str) -> Location:
     return Location(path=path, line=1, column=1, end_line=1, end_column=1)
 
 
-def _walk(folder: Path, root: Path, *, every: bool = False) -> Iterator[File]:
-    """Yield candidates below a folder, sorted; linked files last. `every`: not only candidates."""
+def _walk(folder: Path, root: Path, told: list[Problem], *, every: bool = False) -> Iterator[File]:
+    """Yield candidates below a folder, sorted; linked files last. `every`: not only candidates.
+
+    What is passed over and may name images is added to `told`.
+    """
     base = Path(os.path.realpath(folder))
     tree = tree_of(base, root)
     shown = _shown(folder, root)
     above = "" if shown == "." else f"{shown.rstrip('/')}/"
     found: set[Path] = set()
     links: list[tuple[str, Path]] = []
-    for relative, entry in _entries(base, "", _rules_above(base, tree), 0):
+    walk = _Walk(above)
+    for relative, entry in walk.entries(base, _rules_above(base, tree), _repository_of(base)):
         path = _text(above + relative)
         if not (every or is_candidate(path)):
             continue
@@ -154,27 +174,89 @@ def _walk(folder: Path, root: Path, *, every: bool = False) -> Iterator[File]:
         if real.is_file() and real.is_relative_to(tree) and real not in found:
             found.add(real)
             yield File(path=path, real=link, origin="walked")
+        elif real.is_file() and not real.is_relative_to(tree) and source_for(path, b""):
+            reason = "is not read: it is a link that leads out of the tree"
+            told.append(replace(_problem(path, reason, "name its target"), skipped=True))
+    told += walk.told
 
 
-def _entries(
-    folder: Path, prefix: str, rules: _Rules, depth: int
-) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield every entry below that is no folder and not ignored, with its path from the start."""
-    try:
-        with os.scandir(folder) as scan:
-            entries = sorted(scan, key=lambda entry: entry.name)
-    except PermissionError:
-        return  # git reports such a folder as empty too
-    rules = (*rules, *_rules_in(folder))
-    for entry in entries:
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if (is_folder and entry.name in _SKIPPED) or _is_ignored(entry.path, rules, is_folder):
-            continue
-        if not is_folder:
-            yield prefix + entry.name, entry
-        elif depth < _MAX_DEPTH:
-            below = f"{prefix}{entry.name}/"
-            yield from _entries(Path(entry.path), below, rules, depth + 1)
+class _Walk:
+    """One walk, and what it passes over: `told`. `above`: where it begins, as that is shown."""
+
+    def __init__(self, above: str) -> None:
+        self.told: list[Problem] = []
+        self._above = above
+        self._tracked: dict[Path, Tracked] = {}
+
+    def entries(
+        self,
+        folder: Path,
+        rules: _Rules,
+        top: Path | None,
+        prefix: str = "",
+        *,
+        depth: int = 0,
+        ignored: bool = False,
+    ) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Yield every entry below that is no folder and not passed over, with its path from here.
+
+        `top`: of the repository that holds the folder; `ignored`: a rule says so of the whole
+        folder, so only what git tracks counts.
+        """
+        try:
+            with os.scandir(folder) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name)
+        except PermissionError:
+            return  # git reports such a folder as empty too
+        rules = (*rules, *_rules_in(folder))
+        if any(entry.name == ".git" for entry in entries):
+            top = folder
+        for entry in entries:
+            if entry.name in _OF_TOOLS:
+                continue
+            path, is_folder = prefix + entry.name, entry.is_dir(follow_symlinks=False)
+            passed = ignored or _is_ignored(entry.path, rules, is_folder)
+            if is_folder and entry.name in _SKIPPED:
+                self._tell_tracked(path, self._below(entry, top))
+            elif passed and not self._below(entry, top):
+                continue
+            elif not is_folder:
+                yield path, entry
+            elif depth >= _MAX_DEPTH:
+                self._tell(path, f"is not read: folders are entered {_MAX_DEPTH} deep")
+            else:
+                yield from self.entries(
+                    Path(entry.path), rules, top, f"{path}/", depth=depth + 1, ignored=passed
+                )
+
+    def _below(self, entry: os.DirEntry[str], top: Path | None) -> tuple[str, ...]:
+        """Return what git tracks of an entry: the file, or the files below a folder."""
+        if top is None:
+            return ()
+        if top not in self._tracked:
+            from tagwatch.workspace.tracked import Tracked  # most trees have nothing that is passed
+
+            self._tracked[top] = Tracked(top)
+        return self._tracked[top].below(Path(entry.path).relative_to(top).as_posix())
+
+    def _tell_tracked(self, path: str, tracked: Sequence[str]) -> None:
+        """Say what git tracks in a folder of this name, where that may name images."""
+        known = [_text(one) for one in tracked if is_candidate(one) and one[-5:] != ".json"]
+        if known:
+            more = f" and {len(known) - _TOLD} more" if len(known) > _TOLD else ""
+            count = "a file that is" if len(known) == 1 else f"{len(known)} files that are"
+            named = ", ".join(known[:_TOLD]) + more
+            self._tell(path, f"is not read because of its name; git tracks {count} in it: {named}")
+
+    def _tell(self, path: str, reason: str) -> None:
+        hint = "name the files themselves, and they are read"
+        told = _problem(_text(self._above + path), reason, hint)
+        self.told.append(replace(told, skipped=True))
+
+
+def _repository_of(folder: Path) -> Path | None:
+    """Return the top of the repository that holds the folder; None where none does."""
+    return next((one for one in folder.parents if (one / ".git").exists()), None)
 
 
 def _rules_above(folder: Path, tree: Path) -> _Rules:
@@ -188,27 +270,22 @@ def _rules_in(folder: Path, name: str = ".gitignore") -> _Rules:
     file = folder / name
     if file.is_symlink() or not file.is_file():
         return ()
-    from pathspec import GitIgnoreSpec
+    from tagwatch.workspace.gitignore import MAX_BYTES, Patterns
 
     try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        with file.open("rb") as opened:
+            raw = opened.read(MAX_BYTES)
     except OSError:
         return ()
-    kept = []
-    for line in lines:
-        try:
-            GitIgnoreSpec.from_lines([line])
-        except ValueError:  # git passes over a pattern that it cannot read
-            continue
-        kept.append(line)
-    return ((str(folder), GitIgnoreSpec.from_lines(kept)),)
+    lines = raw.decode("utf-8-sig", "replace").split("\n")
+    return ((str(folder), Patterns.of(line.removesuffix("\r") for line in lines)),)
 
 
 def _is_ignored(path: str, rules: _Rules, is_folder: bool) -> bool:
     """Return what the deepest file of rules with an opinion says."""
-    for folder, spec in reversed(rules):
-        relative = path[len(folder.rstrip("/")) + 1 :] + ("/" if is_folder else "")
-        verdict = spec.check_file(relative).include
+    for folder, patterns in reversed(rules):
+        relative = path[len(folder.rstrip("/")) + 1 :]
+        verdict = patterns.verdict(relative, is_folder=is_folder)
         if verdict is not None:
             return verdict
     return False

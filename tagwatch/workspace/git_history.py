@@ -7,23 +7,29 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from threading import Timer
-from typing import IO
+from typing import IO, Self
 
 from tagwatch.errors import InputError
 from tagwatch.value import dataclass
 
 __all__ = [
     "FileVersion",
-    "changed_files",
+    "PastFiles",
+    "commit_of",
     "commits_by_file",
     "cut_off_at",
     "file_versions",
+    "files_at",
     "head_at",
+    "past_files",
+    "tracked",
+    "tracked_files",
 ]
 
 _GIT = (
@@ -36,6 +42,9 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
 }
+_TRACKED = ("ls-files", "--cached", "-z")
+_MOST_GONE = 100
+_LEAST_SHARED = 0.5
 _MAX_FILE_BYTES = 4 * 1024 * 1024
 _TIMEOUT_SECONDS = 120.0
 
@@ -67,51 +76,185 @@ def cut_off_at(repository: Path) -> datetime | None:
     return datetime.fromtimestamp(int(oldest.split()[0]), UTC)
 
 
-def changed_files(
-    repository: Path, revision: str, *, timeout_seconds: float = _TIMEOUT_SECONDS
-) -> dict[str, bytes | None]:
-    """Files that are not as where HEAD left `revision`, each with its bytes there (None: none).
+def tracked_files(repository: Path) -> tuple[str, ...]:
+    """The paths of every file that is tracked, POSIX, from the root. Raises `InputError`."""
+    return tuple(_run(repository, _TRACKED).split("\0")[:-1])
 
-    Paths are POSIX, from the root; what is not committed counts, and what is not tracked. A file
-    that was renamed has the bytes of its old name. Raises `InputError`: no repository, no such
-    revision, no common history.
+
+class PastFiles(Mapping[Path, bytes | None]):
+    """The files of a repository as one commit has them, each read when it is asked for.
+
+    Keys are real paths. Only objects of the repository are read: git compares nothing with the
+    working tree, because there it would run the clean filters that the repository's own settings
+    name, and look for renames, which takes the square of the number of files. A file that has half
+    of its lines from one that is gone was moved, and has the bytes of that one; few are compared.
+    A path that is not in here (outside, in a submodule, not tracked now either) is as it is now.
     """
-    base = _left(repository, revision)
-    changed = _run(repository, ["diff-index", "--name-status", "--find-renames", "-z", base, "--"])
-    new = _run(repository, ["ls-files", "--others", "--exclude-standard", "-z"])
-    before: dict[str, bytes | None] = dict.fromkeys(new.split("\0")[:-1])
-    with _cat_file(repository, timeout_seconds) as (ask, answer):
-        for old, path in _paired(iter(changed.split("\0")[:-1])):
-            if "\n" not in old:
-                ask.write(f"{base}:{old}\n".encode(errors="surrogateescape"))
-                ask.flush()
-                before[path] = _read_object(answer, old)
-    return before
+
+    def __init__(
+        self, repository: Path, commit: str, files: Iterable[Path], seconds: float | None
+    ) -> None:
+        self._repository = Path(os.path.realpath(repository))
+        self._commit = commit
+        self._seconds = seconds
+        self._files = frozenset(files)
+        self._tracked = frozenset(_run(repository, [*_TRACKED], seconds=seconds).split("\0"))
+        self._read: dict[Path, bytes | None] = {}
+        self._pipes: tuple[IO[bytes], IO[bytes]] | None = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __contains__(self, path: object) -> bool:
+        name = self._name(path) if isinstance(path, Path) else None
+        if name is None:
+            return False
+        is_named = path in self._files or name in self._tracked
+        return is_named or self[path] is not None  # type: ignore[index]  # a path, as it has a name
+
+    def __getitem__(self, path: Path) -> bytes | None:
+        name = self._name(path)
+        if name is None:
+            raise KeyError(path)
+        if path not in self._read:
+            raw = self._blob(f"{self._commit}:{name}", name)
+            self._read[path] = self._moved(path) if raw is None else raw
+        return self._read[path]
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def _name(self, path: Path) -> str | None:
+        """The path as git has it; None where this repository does not hold it."""
+        if not path.is_relative_to(self._repository):
+            return None
+        name = path.relative_to(self._repository).as_posix()
+        folders = path.relative_to(self._repository).parts[:-1]
+        is_ours = name in self._tracked or not any(
+            (self._repository / Path(*folders[: depth + 1]) / ".git").exists()
+            for depth in range(len(folders))
+        )
+        return name if is_ours and "\n" not in name else None
+
+    def _blob(self, named: str, path: str) -> bytes | None:
+        if self._pipes is None:
+            seconds = _TIMEOUT_SECONDS if self._seconds is None else self._seconds
+            self._pipes = self._open.enter_context(_cat_file(self._repository, seconds))
+        ask, answer = self._pipes
+        try:
+            ask.write(f"{named}\n".encode(errors="surrogateescape"))
+            ask.flush()
+        except OSError as error:
+            raise _slow(path) from error
+        return _read_object(answer, path, strict=False)
+
+    def _moved(self, path: Path) -> bytes | None:
+        """What the file held before it got its name: the gone file that shares most lines."""
+        if path not in self._files:
+            return None
+        try:
+            with path.open("rb") as opened:
+                lines = set(opened.read(_MAX_FILE_BYTES).splitlines())
+        except OSError:
+            return None
+        gone = [name for name in self._gone if name.rpartition("/")[2] == path.name]
+        gone += [name for name in self._gone if name not in gone]
+        best, found = _LEAST_SHARED, None
+        for name in gone[:_MOST_GONE]:
+            raw = self._blob(f"{self._commit}:{name}", name) or b""
+            others = set(raw.splitlines())
+            shared = len(lines & others) / max(len(lines), len(others), 1)
+            if shared > best:
+                best, found = shared, raw
+        return found
+
+    @cached_property
+    def _gone(self) -> list[str]:
+        """The files that the commit has and the working tree has no more."""
+        listed = ["ls-tree", "-r", "-z", "--name-only", self._commit]
+        names = _run(self._repository, listed, seconds=self._seconds).split("\0")[:-1]
+        return [
+            name
+            for name in names
+            if "\n" not in name and not os.path.lexists(self._repository / name)
+        ]
 
 
-def _left(repository: Path, revision: str) -> str:
-    """The commit where HEAD left `revision`. Raises `InputError`."""
-    _run(repository, ["rev-parse", "--git-dir"])
+def past_files(
+    repository: Path, revision: str, files: Iterable[Path], *, seconds: float | None = None
+) -> PastFiles:
+    """Return the files as they were where HEAD left `revision`; to be used in a `with`.
+
+    `files`: real paths of those that are compared: one that was not there has None. The others
+    are told where the commit has them. `seconds`: how long all of it may take. Raises
+    `InputError`: no repository, no such revision, no common history, too slow.
+    """
+    return PastFiles(repository, _left(repository, revision, seconds), files, seconds)
+
+
+def commit_of(repository: Path, revision: str, *, seconds: float | None = None) -> str:
+    """The commit that `revision` names. Raises `InputError`."""
+    _run(repository, ["rev-parse", "--git-dir"], seconds=seconds)
     named = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
     try:
-        commit = _run(repository, named).strip()
+        return _run(repository, named, seconds=seconds).strip()
     except InputError as error:
         hint = "fetch it first (a shallow clone has only the newest commit)"
         raise InputError(f"no commit is called {revision!r} here", hint=hint) from error
+
+
+def files_at(
+    repository: Path,
+    commit: str,
+    paths: Sequence[str],
+    *,
+    timeout_seconds: float = _TIMEOUT_SECONDS,
+) -> dict[str, bytes]:
+    """Those of `paths` (POSIX, from the root) that are plain files in `commit`, with their bytes.
+
+    Links are none. Raises `InputError`.
+    """
+    listed = _run(repository, ["ls-tree", "-z", "--full-tree", commit, "--", *paths])
+    found: dict[str, bytes] = {}
+    with _cat_file(repository, timeout_seconds) as (ask, answer):
+        for line in listed.split("\0")[:-1]:
+            about, _, path = line.partition("\t")
+            mode, kind, name = about.split()
+            if kind == "blob" and mode.startswith("100"):
+                ask.write(f"{name}\n".encode())
+                ask.flush()
+                raw = _read_object(answer, path)
+                if raw is not None:
+                    found[path] = raw
+    return found
+
+
+def tracked(repository: Path, paths: Sequence[str]) -> frozenset[str]:
+    """Those of `paths` (POSIX, from the repository's root) that git tracks. Raises `InputError`."""
+    listed = _run(repository, ["ls-files", "-z", "--cached", "--full-name", "--", *paths])
+    return frozenset(listed.split("\0")[:-1])
+
+
+def _left(repository: Path, revision: str, seconds: float | None) -> str:
+    """The commit where HEAD left `revision`. Raises `InputError`."""
+    commit = commit_of(repository, revision, seconds=seconds)
     try:
-        return _run(repository, ["merge-base", commit, "HEAD"]).strip()
+        return _run(repository, ["merge-base", commit, "HEAD"], seconds=seconds).strip()
     except InputError as error:
         raise InputError(
             f"HEAD and {revision!r} have no commit in common here",
             hint="fetch their whole history: git fetch --unshallow, or fetch-depth: 0",
         ) from error
-
-
-def _paired(fields: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """Each changed path's old name and its present one, of `diff-index --name-status -z`."""
-    for status in fields:
-        old = next(fields)
-        yield old, next(fields) if status[:1] in ("R", "C") else old
 
 
 def commits_by_file(
@@ -160,7 +303,10 @@ def file_versions(
     return tuple(versions)
 
 
-def _run(repository: Path, arguments: Sequence[str], asked: str = "") -> str:
+def _run(
+    repository: Path, arguments: Sequence[str], asked: str = "", *, seconds: float | None = None
+) -> str:
+    """What git answers. `seconds`: how long it may take. Raises `InputError`."""
     try:
         done = subprocess.run(  # noqa: S603  # an argument list, no shell
             [*_GIT, *arguments],
@@ -168,7 +314,7 @@ def _run(repository: Path, arguments: Sequence[str], asked: str = "") -> str:
             env=_environment(),
             input=asked.encode(),
             capture_output=True,
-            timeout=_TIMEOUT_SECONDS,
+            timeout=_TIMEOUT_SECONDS if seconds is None else seconds,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -207,19 +353,32 @@ def _cat_file(repository: Path, timeout_seconds: float) -> Iterator[tuple[IO[byt
         raise _failed(repository, error) from error
 
 
-def _read_object(answer: IO[bytes], path: str) -> bytes | None:
+def _read_object(answer: IO[bytes], path: str, *, strict: bool = True) -> bytes | None:
+    """What git answers to one name; None where it is missing.
+
+    `strict`: a folder, and a file that is too large, raise `InputError`; else they are missing.
+    """
     header = answer.readline().split()
-    if header[-1:] == [b"missing"]:
+    if header and len(header) != 3:
         return None
-    if header and (len(header) != 3 or header[1] != b"blob"):
-        raise InputError(f"{path!r} is no file in that repository", hint="name a file, no folder")
     size = int(header[2]) if header else 0
-    if size > _MAX_FILE_BYTES:
+    if header and header[1] != b"blob" and strict:
+        raise InputError(f"{path!r} is no file in that repository", hint="name a file, no folder")
+    if size > _MAX_FILE_BYTES and strict:
         raise InputError(f"a version of {path!r} has {size} bytes, more than {_MAX_FILE_BYTES}")
+    if header and (header[1] != b"blob" or size > _MAX_FILE_BYTES):
+        left = size + 1
+        while left and (passed := len(answer.read(min(left, _MAX_FILE_BYTES)))):
+            left -= passed
+        return None
     raw = answer.read(size)
     if not header or len(raw) != size or answer.read(1) != b"\n":
-        raise InputError(f"git stopped while it read {path!r}", hint="it may have taken too long")
+        raise _slow(path)
     return raw
+
+
+def _slow(path: str) -> InputError:
+    return InputError(f"git stopped while it read {path!r}", hint="it may have taken too long")
 
 
 def _environment() -> dict[str, str]:
@@ -229,6 +388,11 @@ def _environment() -> dict[str, str]:
 
 
 def _failed(repository: Path, error: OSError | subprocess.TimeoutExpired) -> InputError:
+    if isinstance(error, subprocess.TimeoutExpired):
+        return InputError(
+            f"git needs more than {error.timeout:.0f} seconds to read {str(repository)!r}",
+            hint="give the check more time with --max-time",
+        )
     if isinstance(error, FileNotFoundError) and error.filename == _GIT[0]:
         return InputError("git is not installed", hint="install git to read a repository's history")
     return InputError(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tagwatch.errors import InputError
-from tagwatch.image.reference import Reference
+from tagwatch.image.reference import Reference, without_userinfo
 from tagwatch.source.target import (
     Extraction,
     Location,
@@ -35,6 +35,7 @@ __all__ = ["MAX_FILE_BYTES", "read_bytes", "read_targets"]
 MAX_FILE_BYTES = 4 * 1024 * 1024
 # A pipe that nobody writes to keeps nobody waiting; Windows has no such flags, and one of its own.
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MAX_COMPANIONS = 256  # of one file
 _MAX_CACHE_BYTES = 16 * 1024 * 1024
 
@@ -81,7 +82,7 @@ def read_bytes(path: Path) -> bytes:
         ) from error
     if len(raw) > MAX_FILE_BYTES:
         raise InputError("the file does not end", hint="name a regular file")
-    if b"\0" in raw[:HEAD_BYTES] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if b"\0" in raw[:HEAD_BYTES] and not raw.startswith(_UTF_16):
         raise InputError("the file is binary", hint="name a text file")
     return raw
 
@@ -102,6 +103,7 @@ class _Reader:
         self._instead = instead
         self._cache: dict[Path, bytes | None] = {}
         self._cached_bytes = 0
+        self._tracked: dict[str, bool] = {}
         self._given: dict[tuple[Location, str, str | None], set[Reference | None]] = {}
         self._said: set[object] = set()
 
@@ -117,7 +119,7 @@ class _Reader:
                 return None
             return _refused(file, error.message, error.hint)
         head = raw[:HEAD_BYTES]
-        source = (walked_source_for if is_walked else source_for)(file.path, head)
+        source = _recognized(walked_source_for if is_walked else source_for, file.path, raw)
         if source is None and not is_walked:
             source = brought_source_for(file.path, head) or values_source_for(file.path, head)
         if source is None:
@@ -125,14 +127,15 @@ class _Reader:
                 return None
             hint = "`tagwatch extract --help` lists the formats"
             return _refused(file, "no format that tagwatch reads", hint, skipped=True)
-        return self._news(self._extract(source[1], raw, file))
+        return self._news(_without_userinfo(self._extract(source[1], raw, file)))
 
     def _is_other_json(self, file: File) -> bool:
         if self._instead and Path(os.path.realpath(file.real)) in self._instead:
             return False
         try:
             with file.real.open("rb") as opened:
-                return walked_source_for(file.path, opened.read(HEAD_BYTES)) is None
+                raw = opened.read(MAX_FILE_BYTES)
+                return _recognized(walked_source_for, file.path, raw) is None
         except OSError:
             return source_for(file.path, b"") is None
 
@@ -148,14 +151,26 @@ class _Reader:
 
     def _extract(self, source: Source, raw: bytes, file: File) -> Extraction:
         known: dict[str, bytes | None] = {}
+        asked: frozenset[str] = frozenset()
+        private: frozenset[str] = frozenset()
         while True:
             context = SourceContext(
-                files=known, environment=self._environment, build_args=self._build_args
+                files=known,
+                environment=self._environment,
+                build_args=self._build_args,
+                private=private,
             )
-            extraction = source.extract(raw, file.path, context)
+            try:
+                extraction = source.extract(raw, file.path, context)
+            except Exception as error:  # noqa: BLE001  # one file's trouble is that file's
+                return _broken(file, error)
             wanted = [path for path in extraction.wanted if path not in known]
-            if not wanted:
-                return extraction
+            more = asked.union(extraction.variables)
+            if more != asked:  # what is the user's own must not be in an answer
+                asked, private = more, self._untracked(file, more)
+            elif not wanted:
+                return replace(extraction, variables=())
+            wanted = [path for path in wanted if path not in private]
             if len(known) + len(wanted) > _MAX_COMPANIONS:
                 problem = Problem(
                     message=f"needs more than {_MAX_COMPANIONS} other files",
@@ -165,6 +180,31 @@ class _Reader:
                 return replace(extraction, problems=(*extraction.problems, problem))
             tree = tree_of(file.real, self._root)
             known |= {path: self._companion(path, tree) for path in wanted}
+
+    def _untracked(self, file: File, paths: frozenset[str]) -> frozenset[str]:
+        """Return those that git does not track, in a tree that has git; all where it cannot tell.
+
+        Such a `.env` holds a developer's own values: a file that others wrote must not read it.
+        """
+        inside = tree_of(file.real, self._root)
+        above = (inside, *inside.parents)  # git's root may be another one's, and not be ours
+        tree = next((folder for folder in above if (folder / ".git").exists()), None)
+        if tree is None:
+            return frozenset()
+        names: dict[str, str] = {}
+        for path in sorted(paths - self._tracked.keys()):
+            real = Path(os.path.realpath(self._root / path))  # a link may lead to another file
+            if real.is_relative_to(tree) and real.is_file():
+                names[path] = real.relative_to(tree).as_posix()
+        if names:
+            from tagwatch.workspace.git_history import tracked
+
+            try:
+                found = tracked(tree, [*names.values()])
+            except InputError:
+                found = frozenset()
+            self._tracked |= {path: name in found for path, name in names.items()}
+        return frozenset(path for path in paths if not self._tracked.get(path, True))
 
     def _companion(self, path: str, tree: Path) -> bytes | None:
         """Return the bytes of another file; None where it is missing, unfit or outside the tree."""
@@ -208,6 +248,37 @@ class _Reader:
         return True
 
 
+def _without_userinfo(extraction: Extraction) -> Extraction:
+    """Return what a file names without the passwords in its addresses: nobody shows or stores them.
+
+    Settings (ENV, ARG) stay: rules look for secrets in them, and mask what they find.
+    """
+    mask = without_userinfo
+    return replace(
+        extraction,
+        targets=tuple(
+            replace(
+                one,
+                text=mask(one.text),
+                invalid=mask(one.invalid),
+                missing=tuple(map(mask, one.missing)),
+            )
+            if "@" in one.text or one.invalid or one.missing
+            else one
+            for one in extraction.targets
+        ),
+        problems=tuple(
+            replace(one, message=mask(one.message), hint=mask(one.hint))
+            for one in extraction.problems
+        ),
+        instructions=tuple(
+            replace(one, arguments=tuple(map(mask, one.arguments))) if one.name == "ADD" else one
+            for one in extraction.instructions
+        ),
+        ignores=tuple(replace(one, reason=mask(one.reason)) for one in extraction.ignores),
+    )
+
+
 def _overrides(path: str) -> bool:
     """Return True for a file that its main file reads, too: `compose.override.yaml`."""
     return ".override." in posixpath.basename(path)
@@ -219,10 +290,32 @@ def _is_foreign(file: File) -> bool:
         return False
     try:
         with file.real.open("rb") as opened:
-            head = opened.read(HEAD_BYTES)
+            raw = opened.read(MAX_FILE_BYTES)
     except OSError:
         return False
-    return b"\0" in head or walked_source_for(file.path, head) is None
+    return b"\0" in raw[:HEAD_BYTES] or _recognized(walked_source_for, file.path, raw) is None
+
+
+def _recognized(
+    ask: Callable[[str, bytes], tuple[str, Source] | None], path: str, raw: bytes
+) -> tuple[str, Source] | None:
+    """Return the source that reads the file: by its beginning, else by the whole of it.
+
+    A manifest may begin with a comment of any length, or have an encoding that is none of ours:
+    then its source says so, and the file is not passed over in silence.
+    """
+    found = ask(path, raw[:HEAD_BYTES])
+    if found is None and raw.startswith(_UTF_16):
+        return ask(
+            path, raw[: len(raw) & ~1].decode("utf-16", "replace").encode("utf-8", "replace")
+        )
+    return ask(path, raw) if found is None and len(raw) > HEAD_BYTES else found
+
+
+def _broken(file: File, error: Exception) -> Extraction:
+    """Return what is left of a file on which its source breaks: a problem that says so."""
+    message = f"cannot be read: {type(error).__name__}: {str(error)[:200]}"
+    return _refused(file, message, "this is a bug: please report it with the file")
 
 
 def _refused(file: File, message: str, hint: str, *, skipped: bool = False) -> Extraction:

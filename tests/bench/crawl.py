@@ -85,7 +85,11 @@ def measured(*arguments: str, cwd: Path) -> Cost:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, *arguments], cwd=cwd, stdout=out, stderr=err, env=environment()
+            [sys.executable, *arguments],
+            cwd=cwd,
+            stdout=out,
+            stderr=err,
+            env={"TAGWATCH_CONFIG": "tagwatch.yaml", **environment()},
         )
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

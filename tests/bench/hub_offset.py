@@ -87,7 +87,7 @@ async def column(offset: int | None, *, login: bool, tags: int) -> tuple[list[fl
                 for name in NAMES:
                     change(double, f"library/{name}", night, at, tags)
                 double.night()
-                site = open_site(folder, environment=environment, at=at)
+                site = open_site(Path(folder) / "tagwatch.yaml", environment=environment, at=at)
                 found = (await scan_async(site)).result
                 costs.append(double.night().total() / len(NAMES))
                 answers = [one.resolution for one in found.evidence.values()]

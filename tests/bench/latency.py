@@ -89,7 +89,7 @@ async def fill_ledger(folder: Path, environment: dict[str, str]) -> None:
 def main(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        environment = {**os.environ, "HOME": scratch}
+        environment = {**os.environ, "HOME": scratch, "TAGWATCH_CONFIG": "tagwatch.yaml"}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         for name, number in (("one", 1), ("five", 5), ("fifty", 50), ("many", 2000)):
             write_files(folder / name, number)

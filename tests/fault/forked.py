@@ -98,6 +98,8 @@ def _count_commits(request: Request) -> _Count:
 def _run(request: Request) -> int:
     """Run the command in this process, and return its exit code."""
     os.chdir(request.folder)
+    if Path("tagwatch.yaml").exists():
+        os.environ["TAGWATCH_CONFIG"] = "tagwatch.yaml"
     os.environ.update(request.environment)
     for number, name in ((1, "out"), (2, "err")):
         file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -59,7 +59,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 async def night(tmp_path: Path) -> AsyncIterator[Night]:
     async with misbehaving() as server:
-        place = Night(tmp_path, {"TAGWATCH_WEBHOOK_TOKEN": TOKEN}, server)
+        place = Night(tmp_path, {"TAGWATCH_WEBHOOK_TOKEN": TOKEN}, server=server)
         place.configure("well")
         yield place
 

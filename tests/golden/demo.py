@@ -73,6 +73,7 @@ async def _before_any_scan(place: Place) -> None:
     await place.note("no-reference", "resolve 'Redis:7'")
     await place.note("init", "init --directory ../begun")
     await place.note("init-again-json", "init --directory ../begun-json --format json")
+    await place.note("trust-list-json", "trust --list --format json")
     await place.note("schema-config", "schema config")
     await place.note("schema-policy", "schema policy")
     await place.note("explain", "explain")

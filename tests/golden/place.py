@@ -36,10 +36,12 @@ _COUNTED = re.compile(r"\d+ requests? \([^)]*\)")
 def without_this_machine(text: str, folder: Path) -> str:
     """`text` with a placeholder for what another machine, run or release would say otherwise.
 
-    `<folder>` is where the command ran, `<port>` the port on which its registry listened, and
-    `<version>` tagwatch's own. Days, ages, digests, counts and sizes are compared as they are.
+    `<folder>` is where the command ran, `<home>` its user's home, `<port>` the port on which its
+    registry listened, and `<version>` tagwatch's own. Days, ages, digests, counts and sizes are
+    compared as they are.
     """
     text = text.replace(str(folder.resolve()), "<folder>").replace(str(folder), "<folder>")
+    text = text.replace(str(folder.with_name("home")), "<home>")
     text = re.sub(r"127\.0\.0\.1:\d{5}\b", "127.0.0.1:<port>", text)
     return _TOLD_VERSION.sub(r"\1<version>", text)
 
@@ -99,6 +101,7 @@ class Place:
         self.answers[name] = "".join(lines)
 
     async def _answered(self, folder: Path, line: str, stdin: str = "") -> str:
+        configured = folder / "tagwatch.yaml"
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -112,6 +115,8 @@ class Place:
                 "PATH": os.environ["PATH"],
                 "PYTHONWARNINGS": "error",
                 "TZ": "UTC",
+                # the folder's configuration is the word of whoever runs these commands
+                **({"TAGWATCH_CONFIG": str(configured)} if configured.is_file() else {}),
                 **self.environment,
             },
             stdin=asyncio.subprocess.PIPE,

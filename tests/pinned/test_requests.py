@@ -125,6 +125,7 @@ def test_requests_by_kind_of_registry(
         folder = tmp_path / kind
         folder.mkdir()
         monkeypatch.chdir(folder)
+        monkeypatch.setenv("TAGWATCH_CONFIG", "tagwatch.yaml")
         monkeypatch.delenv("TAGWATCH_MAX_AGE", raising=False)
         double = estate(kind)
         with served(double):

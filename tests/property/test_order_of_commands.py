@@ -130,6 +130,7 @@ def test_what_ran_before_changes_no_answer(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     double, names = estate(kind, size)
+    monkeypatch.setenv("TAGWATCH_CONFIG", "tagwatch.yaml")
     with served(double):
         more = ENVIRONMENT if kind == "ecr" else login(double.host) if kind == "ghcr" else {}
         for name, value in more.items():

@@ -93,7 +93,9 @@ class Nights:
     async def scan(self, code: int | None = None, *, at: datetime | None = None) -> Any:
         """One night in this process; what `scan --format json` prints."""
         at = at or AT + timedelta(days=len(self.requests))
-        site = open_site(self.place.folder, environment=self.place.environment, at=at)
+        site = open_site(
+            self.place.folder / "tagwatch.yaml", environment=self.place.environment, at=at
+        )
         result = (await scan_async(site)).result
         ended = result.exit_code(site.policy.fail_on, on_unavailable=site.policy.on_unavailable)
         assert code in (None, ended), [one.message for one in result.findings]

@@ -43,6 +43,15 @@ class Workplace:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    is_operators: bool = True
+    """Whether the folder's configuration is the operator's word; else it is the tree's."""
+
+    def variables(self) -> dict[str, str]:
+        """The environment of a command here."""
+        names = ("tagwatch.yaml", ".tagwatch.yaml", "config/tagwatch.yaml")
+        found = next((name for name in names if (self.folder / name).is_file()), None)
+        own = {"TAGWATCH_CONFIG": str(self.folder / found)} if self.is_operators and found else {}
+        return {**os.environ, "PYTHONWARNINGS": "error", **own, **self.environment}
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a file; its folders are made."""
@@ -60,7 +69,7 @@ class Workplace:
             sys.executable,
             *arguments,
             cwd=self.folder,
-            env={**os.environ, "PYTHONWARNINGS": "error", **self.environment},
+            env=self.variables(),
             stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -11,6 +11,7 @@ import trustme
 from aiohttp import web
 
 from tagwatch.service.demo.nights import second_night
+from tests.hostile.promise import promised
 from tests.walk.conftest import Shop
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -125,6 +126,10 @@ async def test_only_the_images_of_the_files_named_are_exported(shop: Shop) -> No
     assert not any(b'"key":"docker.io/library/python' in line for line in few)
 
 
+@promised(
+    "whoever can write an extract", "an extract that was changed, or signed with another key",
+    "it is refused",
+)  # fmt: skip
 @pytest.mark.parametrize("harm", ["changed", "other key", "cut", "from the future", "no facts"])
 async def test_a_file_that_cannot_be_trusted_is_an_error(shop: Shop, harm: str) -> None:
     raw = await exported(shop)

@@ -31,7 +31,9 @@ def configure(
 
 async def night(place: Workplace, at: datetime) -> ScanResult:
     environment = {"HOME": str(place.folder)}
-    return await scan_async(open_site(place.folder, environment=environment, at=at))
+    return await scan_async(
+        open_site(place.folder / "tagwatch.yaml", environment=environment, at=at)
+    )
 
 
 def old(double: HubDouble, count: int) -> None:

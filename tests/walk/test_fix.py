@@ -167,13 +167,14 @@ async def test_links_are_followed_inside_the_tree_only(shop: Shop, tmp_path: Pat
     assert "base-not-approved" in inside.out
 
     refused = await shop.run("check", "--fix=pin", "out.Dockerfile")
-    assert refused.code == 2
-    assert "outside the tree" in refused.err
+    assert refused.code == 3
+    assert "leads out of the tree" in refused.err
     assert outside.read_bytes() == b"FROM redis:7\n"
 
     shop.write("other.Dockerfile", "FROM redis:7\n")
     both = await shop.run("check", "--fix=pin", "out.Dockerfile", "other.Dockerfile")
-    assert both.code == 2, "one that cannot be written keeps none of the others"
+    assert both.code == 1, "one that is not read keeps none of the others"
+    assert "leads out of the tree" in both.out
     assert b"@sha256:" in (shop.folder / "other.Dockerfile").read_bytes()
 
 

@@ -134,7 +134,8 @@ async def test_it_works_where_an_event_loop_runs(folder: Workplace) -> None:
 
 
 async def test_paths_start_in_the_folder_of_the_site(folder: Workplace, tmp_path: Path) -> None:
-    elsewhere = Workplace(tmp_path, folder.environment)
+    named = {"TAGWATCH_CONFIG": "app/tagwatch.yaml"}
+    elsewhere = Workplace(tmp_path, {**folder.environment, **named})
     folder.write("sub/two.Dockerfile", "FROM redis:7\n")
     printed = lines(
         await elsewhere.python(

@@ -33,7 +33,7 @@ STANZA = "Maintainers: x\n\nTags: {0}, {1}\nGitCommit: {2}\n"
 def place(tmp_path: Path) -> Workplace:
     folder = tmp_path / "desk"
     folder.mkdir()
-    made = Workplace(folder, {"TAGWATCH_CONFIG": ""})
+    made = Workplace(folder)
     made.write("tagwatch.yaml", "version: 1\ndatabase: tagwatch.db\n")
     return made
 

@@ -77,7 +77,9 @@ class House:
 
     async def night(self, *, days: float = 1) -> tuple[ScanResult, Counter[str]]:
         """One scan, and the requests that it took."""
-        site = open_site(self.place.folder, environment=self.environment, at=self.at)
+        site = open_site(
+            self.place.folder / "tagwatch.yaml", environment=self.environment, at=self.at
+        )
         self.double.night()
         found = await scan_async(site)
         self.at += timedelta(days=days)

@@ -20,7 +20,7 @@ def place(tmp_path: Path) -> Workplace:
     """A desk with a ledger of the oldest schema."""
     folder = tmp_path / "desk"
     folder.mkdir()
-    made = Workplace(folder, {"TAGWATCH_CONFIG": ""})
+    made = Workplace(folder)
     made.write("tagwatch.yaml", "version: 1\ndatabase: tagwatch.db\n")
     with closing(sqlite3.connect(folder / "tagwatch.db")) as connection:
         connection.executescript(OLDEST)

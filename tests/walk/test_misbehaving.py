@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from tests.hostile.promise import promised
 from tests.walk.command import Done, Workplace
 from tests.walk.misbehaving import FAULTS, Asked, Misbehaving, misbehaving
 
@@ -97,6 +98,10 @@ def fine(done: Done) -> Done:
     return done
 
 
+@promised(
+    "a registry", "silence, floods, loops, lies, compressed bombs, pages without end",
+    "it is told, and harms its own images only",
+)  # fmt: skip
 async def test_each_fault_is_told_and_harms_only_itself(desk: Desk) -> None:
     assert TOLD.keys() | {"well", *WAITED_OUT} == FAULTS.keys() | {"down"}
     desk.configure(*TOLD, "well", *WAITED_OUT)

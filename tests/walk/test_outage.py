@@ -43,7 +43,9 @@ def configure(place: Workplace, double: Double, paths: list[str] = PATHS) -> Non
 async def night(place: Workplace, number: int, hours: int = 0) -> ScanResult:
     environment = {"HOME": str(place.folder)}
     at = AT + timedelta(days=number, hours=hours)
-    return await scan_async(open_site(place.folder, environment=environment, at=at))
+    return await scan_async(
+        open_site(place.folder / "tagwatch.yaml", environment=environment, at=at)
+    )
 
 
 def told(place: Workplace, at: datetime) -> list[dict[str, Any]]:
@@ -182,7 +184,9 @@ async def test_what_nobody_asked_is_no_night_of_an_outage(tmp_path: Path) -> Non
         stop = asyncio.Event()
         stop.set()
         at = AT + timedelta(days=2)
-        site = open_site(place.folder, environment={"HOME": str(place.folder)}, at=at)
+        site = open_site(
+            place.folder / "tagwatch.yaml", environment={"HOME": str(place.folder)}, at=at
+        )
         stopped = await scan_async(site, stop=stop)
         again = await night(place, 3)
     (told_down,), (left,), (told_again,) = map(outages, (down, stopped, again))

@@ -21,7 +21,7 @@ async def on_a_terminal(shop: Shop, *arguments: str) -> tuple[str, str]:
         "tagwatch",
         *arguments,
         cwd=shop.folder,
-        env={**os.environ, "TERM": "xterm", **shop.environment},
+        env={"TERM": "xterm", **shop.variables()},
         stdout=asyncio.subprocess.PIPE,
         stderr=theirs,
     )

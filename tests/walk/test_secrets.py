@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from tests.hostile.promise import promised
 from tests.registry.doubles.ecr import ENVIRONMENT, HOST, EcrDouble
 from tests.registry.doubles.ghcr import GhcrDouble
 from tests.registry.doubles.hub import HubDouble
@@ -130,6 +131,10 @@ def everything_in(path: Path) -> Iterable[bytes]:
                         continue
 
 
+@promised(
+    "whoever reads an output", "secrets of the environment, of logins, of images and of files",
+    "no output, report, alert or extract has one",
+)  # fmt: skip
 async def test_no_output_holds_a_secret(tmp_path: Path) -> None:
     place = Workplace(tmp_path)
     done: dict[str, Done] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 
 import pytest
@@ -30,7 +29,7 @@ async def imported(shop: Shop, *arguments: str) -> tuple[set[str], str]:
         "tagwatch",
         *arguments,
         cwd=shop.folder,
-        env={**os.environ, **shop.environment},
+        env=shop.variables(),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -90,7 +89,7 @@ async def entered(shop: Shop, *arguments: str) -> list[str]:
         ENTERED,
         *arguments,
         cwd=shop.folder,
-        env={**os.environ, **shop.environment},
+        env=shop.variables(),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -42,7 +42,9 @@ def configure(place: Workplace, double: Double) -> None:
 
 async def night(place: Workplace, at: datetime) -> AuditResult:
     environment = {"HOME": str(place.folder)}
-    return (await scan_async(open_site(place.folder, environment=environment, at=at))).result
+    return (
+        await scan_async(open_site(place.folder / "tagwatch.yaml", environment=environment, at=at))
+    ).result
 
 
 def deleted(found: AuditResult) -> set[str]:

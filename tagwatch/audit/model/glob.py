@@ -3,6 +3,10 @@
 Both sides are made canonical before they are compared: `redis:*` means `docker.io/library/redis:*`,
 and `index.docker.io` is `docker.io`. A glob must match the whole text, not only its beginning, so
 that `*.amazonaws.com` does not match `x.amazonaws.com.evil.example`.
+
+A glob may come from a stranger's tree. `re` tries every way to share a text among wildcards, which
+takes for ever with thirty of them; so beyond two a glob is followed by `_Follower`, character by
+character.
 """
 
 from __future__ import annotations
@@ -23,14 +27,76 @@ __all__ = [
 
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|[^*?]+")
 _MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+_FEW = 2
+"""So many wildcards take at most the square of a text's length."""
 
 
 @lru_cache(maxsize=4096)
-def _compiled(glob: str) -> re.Pattern[str]:
+def _compiled(glob: str) -> re.Pattern[str] | _Follower:
+    tokens = _TOKEN.findall(glob)
+    if sum(token.startswith("*") for token in tokens) > _FEW:
+        return _Follower(tokens)
     return re.compile(
-        "".join(_MEANING.get(token) or re.escape(token) for token in _TOKEN.findall(glob)),
-        re.DOTALL,
+        "".join(_MEANING.get(token) or re.escape(token) for token in tokens), re.DOTALL
     )
+
+
+class _Follower:
+    """A glob as all places in it that a text may have led to: a bit each, in one number.
+
+    The time is that of the text's length times the glob's, whatever both hold.
+    """
+
+    def __init__(self, tokens: Iterable[str]) -> None:
+        self._steps: dict[str, int] = {}  # by character, the places from which it leads one on
+        self._stays = self._stays_in_part = 0  # where any character stays; where any but `/` does
+        self._any_in_part = 0  # where any but `/` leads one on
+        self._passes = self._skips = 0  # where nothing leads one on; where it leads two on
+        end = 0
+        for piece in tokens:
+            here = 1 << end
+            end += 2 if piece == "**/" else 1 if piece in _MEANING else len(piece)
+            match piece:
+                case "**/":  # nothing, or anything up to a `/`
+                    self._passes |= here
+                    self._skips |= here
+                    self._stays |= here << 1
+                    self._step("/", here << 1)
+                case "**":
+                    self._passes |= here
+                    self._stays |= here
+                case "*":
+                    self._passes |= here
+                    self._stays_in_part |= here
+                case "?":
+                    self._any_in_part |= here
+                case _:
+                    for at, character in enumerate(piece):
+                        self._step(character, here << at)
+        self._end = 1 << end
+
+    def _step(self, character: str, place: int) -> None:
+        self._steps[character] = self._steps.get(character, 0) | place
+
+    def fullmatch(self, text: str) -> bool | None:
+        """Return True where the glob matches the whole text, else None, as a pattern does."""
+        places = self._passed(1)
+        for character in text:
+            on = places & self._steps.get(character, 0)
+            stay = places & self._stays
+            if character != "/":
+                on |= places & self._any_in_part
+                stay |= places & self._stays_in_part
+            places = self._passed(on << 1 | stay)
+        return bool(places & self._end) or None
+
+    def _passed(self, places: int) -> int:
+        """Return `places` with those behind wildcards that stand for nothing."""
+        while (
+            more := places | (places & self._passes) << 1 | (places & self._skips) << 2
+        ) != places:
+            places = more
+        return places
 
 
 def match_path(glob: str, path: str) -> bool:

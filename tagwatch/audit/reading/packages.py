@@ -100,7 +100,8 @@ def _packages(predicate: Mapping[str, Any]) -> list[dict[str, Any]]:
     # some scanners put the document into another one, under `Data`
     inner = predicate.get("Data", predicate)
     packages = inner.get("packages") if isinstance(inner, dict) else None
-    return [entry for entry in packages or () if isinstance(entry, dict)]
+    listed = packages if isinstance(packages, list) else []
+    return [entry for entry in listed if isinstance(entry, dict)]
 
 
 def _spdx_purl(entry: Mapping[str, Any]) -> str | None:

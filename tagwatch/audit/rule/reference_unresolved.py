@@ -3,8 +3,9 @@
 Example: `FROM ${BASE}`: "'${BASE}' was not audited: BASE has no value here".
 
 Risk: an image that nobody audited. It is shown, never passed silently.
-Remedy: give the variable a default, or name its value with `--build-arg`, `.env` or the compose
-file that builds it; correct a text that no tool accepts.
+Remedy: give the variable a default, or name its value with `--build-arg`, in a `.env` that git
+tracks or the compose file that builds it; let the environment's be used with `--env NAME`; correct
+a text that no tool accepts.
 Source: distribution reference grammar; hadolint DL3006 (which skips such images).
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.source.target import Target
 
 __all__ = ["RULE", "check"]
 
@@ -47,10 +49,18 @@ def check(subject: Subject) -> Iterator[Statement]:
     yield Statement(
         message=f"{target.text!r} was not audited: "
         + (f"{missing} has no value here" if missing else "its value is not known here"),
-        remedy="give it a default, or pass its value to tagwatch",
+        remedy=_remedy(target),
         evidence={"missing": missing} if missing else {},
         unknown=True,
     )
+
+
+def _remedy(target: Target) -> str:
+    """Name the flag that gives a value; of the environment only what is allowed is read."""
+    name = next(iter(target.missing), "")
+    if not name.isidentifier() or target.kind not in ("bake", "compose"):
+        return "give it a default, or pass its value to tagwatch"
+    return f"give it a default, or let your environment's value be used: --env {name}"
 
 
 RULE = Rule(

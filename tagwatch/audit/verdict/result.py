@@ -10,7 +10,7 @@ from tagwatch.audit.model.coverage import Coverage, Reading, State
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Change
-from tagwatch.image.reference import Repository
+from tagwatch.image.reference import Repository, without_userinfo
 from tagwatch.image.snapshot import Failure, Gone, Quota, Remark
 from tagwatch.source.target import Problem, Target
 from tagwatch.value import dataclass, field, replace
@@ -169,4 +169,4 @@ def _with_line(finding: Finding, files: Mapping[str, bytes]) -> Finding:
         text = line.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         return finding
-    return replace(finding, fix=replace(fix, line=text))
+    return replace(finding, fix=replace(fix, line=without_userinfo(text)))

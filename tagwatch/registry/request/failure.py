@@ -154,6 +154,16 @@ def unreachable(error: BaseException, *, host: str, doing: str, seconds: float) 
             f"{where}: the proxy cannot be used", hint="check HTTPS_PROXY and NO_PROXY"
         )
     cause = _os_error(error)
+    if isinstance(cause, PrivateAddressError) and cause.kind == "link-local":
+        return UnavailableError(
+            f"{where}: {cause.name!r} is at a link-local address, and is never asked",
+            hint="machines keep their own secrets there; no registry is",
+        )
+    if isinstance(cause, PrivateAddressError) and cause.name == host.partition(":")[0]:
+        return UnavailableError(  # nobody sent us there: it is the registry's own name
+            f"{where}: it is at no public address, and the tree is untrusted",
+            hint="name the host under `registries` in your own configuration",
+        )
     if isinstance(cause, PrivateAddressError):
         return HostileAnswerError(
             f"{where}: the registry sends its client to a name at a private address",

@@ -68,9 +68,9 @@ async def open_network(environment: Mapping[str, str]) -> AsyncIterator[Network]
         (url.host or "", url.port or 0)
         for url in (URL(proxies[scheme]) for scheme in ("http", "https") if proxies[scheme])
     )
-    resolver = GuardedResolver(exempt)
+    resolver, own = GuardedResolver(exempt), GuardedResolver(exempt, private=True)
     async with (
-        _session(aiohttp.TCPConnector(limit=0, keepalive_timeout=60)) as named,
+        _session(aiohttp.TCPConnector(limit=0, keepalive_timeout=60, resolver=own)) as named,
         _session(aiohttp.TCPConnector(limit=0, keepalive_timeout=60, resolver=resolver)) as guarded,
     ):
         yield Network(named=named, guarded=guarded, resolver=resolver, proxies=proxies)

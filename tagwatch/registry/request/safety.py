@@ -17,7 +17,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-from tagwatch.errors import ConfigError, HostileAnswerError
+from tagwatch.errors import ConfigError, HostileAnswerError, UnavailableError
 from tagwatch.value import dataclass
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "GuardedResolver",
     "Origin",
     "Passage",
+    "is_link_local",
     "is_public_address",
     "origin_of",
     "parse_origins",
@@ -36,6 +37,8 @@ _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IANA has given o
 # Python's own word on these depends on its version (RFC 9637, RFC 6890, "Protocol Assignments").
 _NOT_GLOBAL = tuple(map(ipaddress.IPv6Network, ("3fff::/20", "2001:db8::/32", "2001::/32")))
 _PROTOCOL_ASSIGNMENTS = ipaddress.IPv4Network("192.0.0.0/24")
+# Where clouds (EC2 by IPv6, Alibaba) tell a machine its own secrets, beside link-local addresses.
+_METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200")))
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -100,6 +103,31 @@ def is_public_address(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and ip not in _PROTOCOL_ASSIGNMENTS
 
 
+def is_link_local(address: str) -> bool:
+    """True for an address of this very cable, where clouds keep the machine's own secrets.
+
+    In any spelling that a connection takes, also behind IPv6 transition forms.
+
+    >>> is_link_local("169.254.169.254"), is_link_local("2852039166"), is_link_local("127.0.0.1")
+    (True, True, False)
+    """
+    ip: ipaddress.IPv4Address | ipaddress.IPv6Address
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        try:
+            ip = ipaddress.IPv4Address(socket.inet_aton(address))
+        except OSError:
+            return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if inner is None and any(ip in network for network in _OF_IPV4):
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            ip = inner
+    return ip.is_link_local or ip in _METADATA
+
+
 class Passage(NamedTuple):
     """What is allowed at a URL: `guarded` means that its address must be public."""
 
@@ -113,17 +141,37 @@ class Boundary:
 
     `home`: origins the operator or the built-in table named for it. `token_servers`: also named,
     may receive its credentials. `redirects`: named, may be reached, get no credentials.
+    `public_only`: `home` was named by a tree that nobody trusts, and is asked at public addresses.
+    Link-local addresses are never asked, whoever names them.
     """
 
     home: frozenset[Origin]
+    public_only: bool = False
     token_servers: frozenset[Origin] = frozenset()
     redirects: frozenset[Origin] = frozenset()
 
     def permit(self, url: URL) -> Passage:
-        """What a request to `url` may do. Raises `HostileAnswerError` where it may not be made."""
+        """What a request to `url` may do.
+
+        Raises `HostileAnswerError` where a server leads to where it may not be made, and
+        `UnavailableError` where nobody may.
+        """
         origin = origin_of(url)
+        named = self.home | self.token_servers | self.redirects
+        if origin in named and is_link_local(origin.host):
+            raise UnavailableError(
+                f"{str(origin)!r} is a link-local address, and is never asked",
+                hint="machines keep their own secrets there; no registry is",
+            )
         if origin in self.home or origin in self.token_servers:
-            return _TRUSTED
+            if not self.public_only or origin not in self.home:
+                return _TRUSTED
+            if _bypasses_resolver(origin.host) and not is_public_address(origin.host):
+                raise UnavailableError(
+                    f"{str(origin)!r} is no public address, and the tree is untrusted",
+                    hint="name the host under `registries` in your own configuration",
+                )
+            return _PUBLIC
         if origin in self.redirects:
             return _NAMED
         if origin.scheme != "https" or not origin.host:
@@ -141,24 +189,34 @@ class Boundary:
 
 
 _TRUSTED = Passage(guarded=False, credentials=True)
+_PUBLIC = Passage(guarded=True, credentials=True)
 _NAMED = Passage(guarded=False, credentials=False)
 _FOREIGN = Passage(guarded=True, credentials=False)
 
 
 class PrivateAddressError(OSError):
-    """A guarded name resolved to an address that is not public."""
+    """A name resolved to an address that it must not have. `kind`: private or link-local."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        super().__init__(f"{name!r} is at a {kind} address")
+        self.name = name
+        self.kind = kind
 
 
 class GuardedResolver(AbstractResolver):
-    """Resolves names to public addresses only, so that the checked address is the one used.
+    """Resolves names to allowed addresses only, so that the checked address is the one used.
 
     Answers are checked where the connection takes them from: a name that changes its address
-    between check and use (DNS rebinding) gains nothing. `exempt`: hosts of proxies.
+    between check and use (DNS rebinding) gains nothing. `exempt`: hosts of proxies. `private`:
+    private addresses are allowed, only link-local ones are not.
     """
 
-    def __init__(self, exempt: frozenset[tuple[str, int]] = frozenset()) -> None:
+    def __init__(
+        self, exempt: frozenset[tuple[str, int]] = frozenset(), *, private: bool = False
+    ) -> None:
         self._resolver = ThreadedResolver()
         self._exempt = exempt
+        self._private = private
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -167,8 +225,11 @@ class GuardedResolver(AbstractResolver):
         results = await self._resolver.resolve(host, port, family)
         if (host, port) not in self._exempt:
             for result in results:
-                if not is_public_address(result["host"]):
-                    raise PrivateAddressError(f"{host!r} is at a private address")
+                address = result["host"]
+                if is_link_local(address):
+                    raise PrivateAddressError(host, "link-local")
+                if not self._private and not is_public_address(address):
+                    raise PrivateAddressError(host, "private")
         return results
 
     async def close(self) -> None:

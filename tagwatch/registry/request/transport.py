@@ -325,7 +325,8 @@ class Transport:
             headers=headers,
             data=ask.form if ask.form is not None else ask.json,
             allow_redirects=False,
-            ssl=True if passage.guarded else self._tls,
+            # a host that a server chose has none of the certificates that are for this registry
+            ssl=True if passage.guarded and not passage.credentials else self._tls,
             proxy=proxy,
         ) as response:
             self.meter.note(response.headers)

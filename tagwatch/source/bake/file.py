@@ -259,7 +259,9 @@ class BakeFile:
             value = self.plain(self._root.get("variable", name, "default"), {})
             if name in self._environment:
                 return _converted(self._environment[name], value)
-            return "" if value is None and not self._says_null(name) else value
+            if value is None and self._awaits(name):
+                raise UnknownValueError(name)  # whoever builds may set it
+            return value
         if name in self._root.entries and name not in _BLOCKS:
             return self.plain(self._root.entries[name], {})
         raise UnknownValueError(name)

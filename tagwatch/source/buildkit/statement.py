@@ -170,6 +170,10 @@ def _read_exec_form(text: str) -> tuple[str, ...] | None:
         raise InputError(
             "a JSON array holds something that is not a string", hint="quote every element"
         )
+    if "\\u" in text:
+        from tagwatch.image.unicode import cleaned  # here, as few exec forms have escapes
+
+        value = cleaned(value)
     return tuple(value)
 
 

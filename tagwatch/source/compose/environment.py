@@ -16,7 +16,7 @@ __all__ = ["EnvFiles", "environment_lookup"]
 
 
 def environment_lookup(context: SourceContext) -> Lookup:
-    """The caller's environment, which beats every file.
+    """The caller's environment, as far as it may be seen, which beats every file.
 
     Not a method: a project that holds its own bound method is a cycle and outlives its reading.
     """
@@ -29,10 +29,16 @@ def environment_lookup(context: SourceContext) -> Lookup:
 
 
 class EnvFiles:
-    """Reads `.env` files. `variables`: where each value stands, and whose it is."""
+    """Reads `.env` files. `variables`: where each value stands, and whose it is.
 
-    def __init__(self, companions: Companions) -> None:
+    `asked`: all that were to be read. Those that are `private` are the user's environment, not the
+    tree's: they are as good as not there.
+    """
+
+    def __init__(self, companions: Companions, private: frozenset[str]) -> None:
         self._companions = companions
+        self._private = private
+        self.asked: dict[str, None] = {}
         self.problems: list[Problem] = []
         self.variables: dict[Span, str] = {}
 
@@ -53,7 +59,8 @@ class EnvFiles:
         return (lambda name: lookup(name) or values.get(name)) if values else lookup
 
     def _text(self, path: str, named_at: Location | None) -> SourceText | None:
-        raw = self._companions.read(path, named_at)
+        self.asked[path] = None
+        raw = None if path in self._private else self._companions.read(path, named_at)
         if raw is None:
             return None
         try:

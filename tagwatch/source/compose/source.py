@@ -72,7 +72,7 @@ class _Project:
     def __init__(self, context: SourceContext) -> None:
         self.outermost = environment_lookup(context)
         self._companions = Companions(context)
-        self._env = EnvFiles(self._companions)
+        self._env = EnvFiles(self._companions, context.private)
         self._builds = Builds(self._companions, context)
         self._targets: dict[tuple[object, ...], Target] = {}
         self._problems: list[Problem] = []
@@ -101,6 +101,7 @@ class _Project:
             wanted=self._companions.wanted,
             ignores=tuple(self._ignores),
             ports=tuple(self._ports),
+            variables=tuple(self._env.asked),
         )
 
     def open(

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable
 from itertools import chain, product
 
+from tagwatch.image.unicode import cleaned
+
 __all__ = ["FUNCTIONS", "Value", "is_true", "number_of", "text_of"]
 
 Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
@@ -258,7 +260,7 @@ def _of_json(text: Value) -> Value:
     import json
 
     value: Value = json.loads(text_of(text))
-    return value
+    return cleaned(value)
 
 
 FUNCTIONS: dict[str, _Function] = {

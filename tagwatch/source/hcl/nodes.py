@@ -7,6 +7,7 @@ Strings keep their `${…}`; an expression that is no string stands as the strin
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from typing import Any
 
@@ -26,7 +27,10 @@ from tagwatch.source.text.source_text import SourceText
 __all__ = ["load_hcl"]
 
 _MAX_DEPTH = 60
-_MAX_BYTES = 256 * 1024  # which take seconds
+_WORD = r"""\"(?:[^"\\$]|\\.)*\"|\w+|[^\w\s]"""  # a text without `${…}` is one
+_MAX_OPEN = 200  # brackets of all kinds, those in texts counted with them
+_MAX_BYTES = 256 * 1024
+_MAX_WORDS = 40_000  # which take three seconds
 _LITERALS = frozenset({"int_lit", "float_lit", "literal_value"})
 
 
@@ -43,6 +47,10 @@ def load_hcl(raw: bytes, path: str) -> Document:
         return unreadable(path, error)
     if len(raw) > _MAX_BYTES:
         return _refused(source, 0, f"more than {_MAX_BYTES} bytes of HCL", "split the file")
+    if sum(1 for _ in re.finditer(_WORD, source.text)) > _MAX_WORDS:
+        return _refused(source, 0, f"more than {_MAX_WORDS} words of HCL", "split the file")
+    if _opened(source.text) > _MAX_OPEN:
+        return _refused(source, 0, f"nested more than {_MAX_OPEN} deep", "nest less")
     try:
         import hcl2
         from lark.exceptions import LarkError
@@ -58,6 +66,15 @@ def load_hcl(raw: bytes, path: str) -> Document:
     except _TooDeepError:
         return _refused(source, 0, f"nested more than {_MAX_DEPTH} deep", "nest less")
     return Document(source=source, roots=(root,))
+
+
+def _opened(text: str) -> int:
+    """How many brackets are open at once at most: the parser takes longer with each."""
+    depth = deepest = 0
+    for mark in re.finditer(r"[(\[{]|[)\]}]", text):
+        depth = depth + 1 if mark[0] in "([{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _refused(source: SourceText, position: int, message: str, hint: str) -> Document:

@@ -17,6 +17,7 @@ __all__ += ["unescaped"]
 Tree = tuple[object, ...]
 
 _MAX_DEPTH = 40
+_MAX_LINKS = 150  # operators and accesses of one expression: each makes its tree higher, too
 _MAX_LENGTH = 65_536
 _TOKEN = re.compile(
     r"""(?P<blank>(?:[ \t\r\n]+|\#[^\n]*|//[^\n]*|/\*.*?\*/)+)"""
@@ -104,9 +105,11 @@ def unescaped(text: str) -> str:
         return chr(int(number, 16)) if number else _ESCAPED[match[1]]
 
     try:
-        return _ESCAPE.sub(character, text) if "\\" in text else text
+        made = _ESCAPE.sub(character, text) if "\\" in text else text
+        made.encode()  # half a surrogate pair is no text
     except (ValueError, OverflowError) as error:
         raise _refused("an escape that is no character") from error
+    return made
 
 
 def _refused(reason: str) -> InputError:
@@ -120,6 +123,7 @@ class _Parser:
         self._text = text
         self._at = 0
         self._depth = depth
+        self._links = 0
         self.kind = ""
         self.word = ""
         self._next()
@@ -137,6 +141,7 @@ class _Parser:
             raise _refused("an expression nested too deeply")
         tree = self._operand()
         while (strength := _PRECEDENCE.get(self.word, 0)) and strength >= max(least, 1):
+            self._link()
             operator = self._take()
             tree = ("operator", operator, tree, self.expression(strength + 1))
         if not least and self.word == "?" and self.kind == "mark":
@@ -146,6 +151,11 @@ class _Parser:
             tree = ("if", tree, then, self.expression(0))
         self._depth -= 1
         return tree
+
+    def _link(self) -> None:
+        self._links += 1
+        if self._links > _MAX_LINKS:
+            raise _refused("an expression of too many parts")
 
     def _operand(self) -> Tree:
         if self.word in ("-", "!") and self.kind == "mark":
@@ -157,6 +167,7 @@ class _Parser:
 
     def _access(self, tree: Tree) -> Tree:
         """`.name`, `.0`, `[key]`; `.*` and `[*]` go over what stands behind them."""
+        self._link()
         if self._take() == ".":
             if self.word == "*":
                 self._next()
@@ -282,7 +293,7 @@ class _Parser:
                 position += 1
         if position >= len(text):
             raise _refused("a string that does not end")
-        tree = parse_template(text[begin:position], escapes=True, depth=self._depth)
+        tree = parse_template(text[begin:position], escapes=True, depth=self._depth + self._links)
         self._at = position + 1
         self._next()
         return tree

@@ -106,7 +106,8 @@ def interpolate(
 ) -> Resolved:
     """The text with its variables substituted. `lookup` gives None for a variable that is not set.
 
-    A variable without value and default is `missing`, never empty. `place` is where `text` stands.
+    A variable without value and default is `missing`, never empty, also as a condition: whoever
+    runs the file may set it. `place` is where `text` stands.
     """
     if len(text) > _MAX_LENGTH:
         return Resolved(error=_TOO_LONG)
@@ -160,7 +161,9 @@ class _Interpolation:
         if other.error:  # Compose reads it whether or not it is used
             return other
         if operator[-1] == "+":
-            return other if is_set else (value or Resolved())
+            if value is None:  # the environment may have it: what is not shown is not known
+                return Resolved(missing=(name,))
+            return other if is_set else value
         return value if value is not None and is_set else other
 
     def _value(self, name: str) -> Resolved:

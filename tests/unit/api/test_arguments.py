@@ -73,7 +73,8 @@ def test_the_documentation_tells_costs_and_errors(name: str) -> None:
 async def test_configured_facts_that_cannot_be_had_are_told(folder: Path) -> None:
     (folder / "tagwatch.yaml").write_text("version: 1\nfacts: {source: none, key_env: KEY}\n")
     told: list[str] = []
-    tagwatch.check("Dockerfile", options=tagwatch.CheckOptions(tell=told.append))
+    site = tagwatch.open_site(config="tagwatch.yaml")
+    tagwatch.check("Dockerfile", site, options=tagwatch.CheckOptions(tell=told.append))
     assert len(told) == 1
     assert "'none'" in told[0]
-    assert tagwatch.check("Dockerfile").complete, "nobody has to listen"
+    assert tagwatch.check("Dockerfile", site).complete, "nobody has to listen"

@@ -110,7 +110,7 @@ def test_a_path_at_home_starts_at_the_home_that_the_environment_names(
     (home / "strict.yaml").write_text("fail_on: note\n")
     (folder / "tagwatch.yaml").write_text("database: ~/led.db\npolicy: ~/rules/policy.yaml\n")
     environment = {"HOME": str(home), "USERPROFILE": str(home)}
-    site = tagwatch.open_site(environment=environment)
+    site = tagwatch.open_site(config="tagwatch.yaml", environment=environment)
     assert site.database == home / "led.db"
     assert site.policy.fail_on is tagwatch.Severity.NOTE
     (home / "named.yaml").write_text("database: ~\n")
@@ -119,7 +119,7 @@ def test_a_path_at_home_starts_at_the_home_that_the_environment_names(
     assert (site.settings.path, site.database) == (home / "named.yaml", home / "a" / "b.db")
     with pytest.raises(tagwatch.ConfigError, match="knows no user 'nobody-of-this-name'"):
         tagwatch.open_site(
-            environment={**environment, "TAGWATCH_DATABASE": "~nobody-of-this-name/t.db"}
+            config="", environment={**environment, "TAGWATCH_DATABASE": "~nobody-of-this-name/t.db"}
         )
 
 

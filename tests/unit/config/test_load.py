@@ -12,6 +12,7 @@ import pytest
 from tagwatch.audit.model.finding import Severity
 from tagwatch.config.load import (
     Configuration,
+    Files,
     find_configuration,
     load_configuration,
     read_secret,
@@ -142,7 +143,7 @@ def test_registry_options_are_those_of_the_registry_room(tmp_path: Path) -> None
     assert one.token_hosts == ("auth.internal",)
     assert set(registries["docker.io"]) | set(registries["registry.internal:5000"]) == set(
         RegistrySettings.__dataclass_fields__
-    )
+    ) - {"public_only"}, "no file says that"
 
 
 def test_the_whole_policy(tmp_path: Path) -> None:
@@ -356,16 +357,20 @@ def test_the_environment_wins(tmp_path: Path) -> None:
 
 
 def test_where_it_is_found(tmp_path: Path) -> None:
-    assert find_configuration(None, {}, tmp_path) is None
+    assert find_configuration(None, {}, tmp_path) == Files()
     (tmp_path / "config").mkdir()
     for name in ("config/tagwatch.yaml", ".tagwatch.yaml", "tagwatch.yaml"):
         (tmp_path / name).write_text("")
-        assert find_configuration(None, {}, tmp_path) == tmp_path / name
+        assert find_configuration(None, {}, tmp_path) == Files(tree=tmp_path / name)
     other = tmp_path / "other.yaml"
     other.write_text("")
     environment = {"TAGWATCH_CONFIG": str(other)}
-    assert find_configuration(None, environment, tmp_path) == other
-    assert find_configuration(tmp_path / "tagwatch.yaml", environment, tmp_path) != other
+    assert find_configuration(None, environment, tmp_path) == Files(operator=other)
+    own = tmp_path / "tagwatch.yaml"
+    assert find_configuration(own, environment, tmp_path) == Files(operator=own)
+    assert find_configuration("", environment, tmp_path) == Files()
+    assert find_configuration(None, {"TAGWATCH_CONFIG": ""}, tmp_path) == Files()
+    assert find_configuration(None, {}, tmp_path, trees=False) == Files()
     with pytest.raises(ConfigError, match="no such configuration"):
         find_configuration(tmp_path / "none.yaml", {}, tmp_path)
 

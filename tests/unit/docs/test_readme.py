@@ -20,14 +20,16 @@ def test_generated_blocks_are_up_to_date() -> None:
 
 
 def test_the_sample_configuration_loads(tmp_path: Path) -> None:
-    samples = re.findall(r"```yaml\n(# tagwatch\.yaml\n.*?)```", TEXT, re.DOTALL)
-    assert samples
-    for sample in samples:
-        (tmp_path / "tagwatch.yaml").write_text(sample, encoding="utf-8")
-        (tmp_path / "policy.yaml").write_text("version: 1\n", encoding="utf-8")
-        settings = load_configuration(tmp_path / "tagwatch.yaml", {}, tmp_path).settings
-        assert settings.watch
-        assert settings.schedule is not None
+    """As two files, the repository's without any trust in it."""
+    own, tree = tmp_path / "own.yaml", tmp_path / "tagwatch.yaml"
+    for path, name in ((own, r"~/\.config/tagwatch/tagwatch\.yaml"), (tree, r"tagwatch\.yaml")):
+        (sample,) = re.findall(rf"```yaml\n(# {name}, .*?)```", TEXT, re.DOTALL)
+        path.write_text(sample, encoding="utf-8")
+    (tmp_path / "policy.yaml").write_text("version: 1\n", encoding="utf-8")
+    settings = load_configuration(own, {}, tmp_path, tree=tree).settings
+    assert settings.watch
+    assert settings.schedule is not None
+    assert settings.alerts
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", TEXT))))

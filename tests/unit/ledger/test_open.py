@@ -248,6 +248,7 @@ def test_a_ledger_in_a_folder_of_somebody_else_is_read(tmp_path: Path, mode: int
     try:
         with Ledger.open(folder / "l.db") as ledger:
             ledger.begin_run("scan", AT)
+        (folder / "l.db").chmod(0o644)  # as its owner wants it: we make it 0600
         (folder / "l.db-wal").touch()  # as one who only read it leaves
         folder.chmod(mode)
         code = (

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from yarl import URL
 
-from tagwatch.errors import ConfigError, HostileAnswerError
+from tagwatch.errors import ConfigError, HostileAnswerError, UnavailableError
 from tagwatch.registry.request.safety import (
     Boundary,
     GuardedResolver,
     Origin,
     PrivateAddressError,
+    is_link_local,
     is_public_address,
     origin_of,
     parse_origins,
 )
+from tests.hostile.promise import promised
 
 PRIVATE = [
     "127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1",
@@ -74,6 +78,10 @@ def test_a_boundary_permits(url: str, guarded: bool, credentials: bool) -> None:
     assert BOUNDARY.permit(URL(url)) == (guarded, credentials)
 
 
+@promised(
+    "a registry", "redirects and token servers on other hosts, private or link-local",
+    "nothing is sent there",
+)  # fmt: skip
 @pytest.mark.parametrize(
     "url",
     [
@@ -96,6 +104,55 @@ def test_a_boundary_refuses(url: str) -> None:
     with pytest.raises(HostileAnswerError) as caught:
         BOUNDARY.permit(URL(url))
     assert caught.value.hint
+
+
+LINK_LOCAL = [
+    "169.254.169.254", "169.254.1.1", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254",
+    "64:ff9b::a9fe:a9fe", "2852039166", "169.254.43518", "fd00:ec2::254", "100.100.100.200",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", LINK_LOCAL)
+def test_link_local_addresses_in_all_their_forms(address: str) -> None:
+    assert is_link_local(address)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "8.8.8.8", "::1", "a.example", ""])
+def test_others_are_not_link_local(address: str) -> None:
+    assert not is_link_local(address)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://169.254.169.254/", "https://[fe80::1]/", "https://2852039166:5000/v2/"]
+)
+@pytest.mark.parametrize("named", ["home", "token_servers", "redirects"])
+def test_nobody_may_name_a_link_local_address(url: str, named: str) -> None:
+    origins: dict[str, Any] = {"home": frozenset(), named: frozenset({origin_of(URL(url))})}
+    with pytest.raises(UnavailableError, match="link-local"):
+        Boundary(**origins).permit(URL(url))
+
+
+def test_a_registry_that_only_a_stranger_names_must_be_public() -> None:
+    for host, is_refused in (("127.0.0.1", True), ("8.8.8.8", False), ("a.example", False)):
+        url = URL(f"https://{host}/v2/")
+        boundary = Boundary(home=frozenset({origin_of(url)}), public_only=True)
+        if is_refused:
+            with pytest.raises(UnavailableError, match="no public address"):
+                boundary.permit(url)
+        else:
+            passage = boundary.permit(url)
+            assert (passage.guarded, passage.credentials) == (True, True)
+
+
+async def test_a_name_at_a_link_local_address_is_not_resolved() -> None:
+    """Not even where private addresses are meant; the hexadecimal spelling is a name to parsers."""
+    resolver = GuardedResolver(private=True)
+    try:
+        with pytest.raises(PrivateAddressError, match="link-local"):
+            await resolver.resolve("0xa9fea9fe", 80)
+        assert await resolver.resolve("localhost", 80)
+    finally:
+        await resolver.close()
 
 
 def test_token_hosts_take_the_scheme_of_their_registry() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tagwatch.errors import InputError
 from tagwatch.workspace import git_history
-from tagwatch.workspace.git_history import changed_files, commits_by_file, file_versions, head_at
+from tagwatch.workspace.git_history import commits_by_file, file_versions, head_at, past_files
 from tagwatch.workspace.official_images import LibraryHistory, library_histories
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -199,7 +199,11 @@ def test_the_repositorys_configuration_runs_nothing(repository: Repository, tmp_
     repository.git("config", "log.showSignature", "true")
     (repository.root / ".git" / "info" / "attributes").write_text("* diff=x filter=x\n")
     assert len(library_history(repository.root, "redis").intervals) == 4
-    assert list(changed_files(repository.root, "HEAD~1")) == ["library/consul"]
+    redis, consul = (repository.root / "library" / name for name in ("redis", "consul"))
+    with past_files(repository.root, "HEAD~1", [redis, consul]) as past:
+        assert past[redis] == redis.read_bytes()
+        assert not consul.exists()
+        assert past[consul] == STANZAS.format("1", "1.2", "c" * 40).encode()
     assert not trap.exists()
 
 

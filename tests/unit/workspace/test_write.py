@@ -8,6 +8,7 @@ import pytest
 
 from tagwatch.errors import InputError
 from tagwatch.workspace.write import write_bytes
+from tests.hostile.promise import promised
 
 
 def test_bytes_mode_and_no_leftovers(tmp_path: Path) -> None:
@@ -29,6 +30,9 @@ def test_a_link_inside_stays_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "real").read_bytes() == b"b"
 
 
+@promised(
+    "a tree", "a link that leads `--fix` out of the tree", "no file outside is written",
+)  # fmt: skip
 def test_a_link_outside_is_refused(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()

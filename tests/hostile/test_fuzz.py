@@ -1,0 +1,184 @@
+"""Damaged documents, configuration, extracts and payloads: refused with an error of ours, or read.
+
+What is read can be stored, and says nothing that nobody can write. See `tests/hostile/fuzz.py`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from tagwatch.audit.change.verdict import explain_change
+from tagwatch.audit.reading.attestation import parse_statement
+from tagwatch.audit.reading.image import Image, read_image
+from tagwatch.audit.reading.packages import packages_of
+from tagwatch.audit.verdict.baseline import read_baseline
+from tagwatch.config.load import load_configuration
+from tagwatch.errors import ConfigError, InputError, InvalidDocumentError, RegistryError
+from tagwatch.image.digest import Digest
+from tagwatch.image.image_config import parse_image_config
+from tagwatch.image.manifest import Index, Manifest, parse_manifest
+from tagwatch.image.snapshot import Document
+from tagwatch.ledger.codec import encode
+from tagwatch.registry.login.challenge import parse_challenges
+from tagwatch.walk.facts import read_facts
+from tagwatch.workspace.gitignore import Patterns
+from tests.hostile.fuzz import fuzz, seeds
+from tests.hostile.promise import promised
+from tests.hostile.served import CONFIG, INDEX, MANIFEST, digest_of
+
+AT = datetime(2026, 11, 29, tzinfo=UTC)
+KEY = b"0123456789abcdef0123456789abcdef"
+STATEMENT = "application/vnd.in-toto+json"
+
+
+def documents(config: bytes, statement: bytes, manifest: bytes | None = None) -> Image:
+    """An image of two platforms made of these: an index, a manifest, a config, an attestation."""
+    found: dict[Digest, Document] = {}
+
+    def put(raw: bytes, kind: str) -> dict[str, object]:
+        digest = Digest(digest_of(raw))
+        found[digest] = Document(digest=digest, media_type=kind, raw=raw)
+        return {"mediaType": kind, "digest": digest, "size": len(raw)}
+
+    def manifest_of(layer: dict[str, object], described: dict[str, object]) -> bytes:
+        head = {"schemaVersion": 2, "mediaType": MANIFEST}
+        return json.dumps({**head, "config": described, "layers": [layer]}).encode()
+
+    predicate = {"in-toto.io/predicate-type": "https://spdx.dev/Document"}
+    own = put(manifest or manifest_of(put(b"layer", "x"), put(config, CONFIG)), MANIFEST)
+    said = put(
+        manifest_of({**put(statement, STATEMENT), "annotations": predicate}, put(b"{}", "x")),
+        MANIFEST,
+    )
+    about = {
+        "vnd.docker.reference.type": "attestation-manifest",
+        "vnd.docker.reference.digest": own["digest"],
+    }
+    entries = [
+        {**own, "platform": {"os": "linux", "architecture": "amd64"}},
+        {**said, "platform": {"os": "unknown", "architecture": "unknown"}, "annotations": about},
+    ]
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
+    return read_image(Digest(str(put(json.dumps(index).encode(), INDEX)["digest"])), found)
+
+
+def whole(image: Image) -> None:
+    """The image can be compared with a good one, both ways, and what comes of it can be stored."""
+    good = documents(seeds("config")[0], seeds("statement")[0])
+    for pair in ((good, image), (image, good)):
+        encode(explain_change(*pair, tag="1.0", at=AT))
+    for part in image.platforms:
+        packages_of(part.attestations)
+        repr(part).encode()
+
+
+def one_of_ours(raw: bytes) -> None:
+    try:
+        parsed = parse_manifest(raw)
+    except InvalidDocumentError as error:
+        error.message.encode()
+        return
+    assert isinstance(parsed, Index | Manifest)
+    repr(parsed).encode()
+
+
+@promised("an image", "any damage to its manifest, index, config or attestations", "no run ends")
+def test_manifests() -> None:
+    def holds(raw: bytes) -> None:
+        one_of_ours(raw)
+        whole(documents(seeds("config")[0], seeds("statement")[0], manifest=raw))
+
+    fuzz("manifest", holds)
+
+
+def test_configs() -> None:
+    def holds(raw: bytes) -> None:
+        try:
+            repr(parse_image_config(raw)).encode()
+        except InvalidDocumentError as error:
+            error.message.encode()
+        whole(documents(raw, seeds("statement")[0]))
+
+    fuzz("config", holds)
+
+
+def test_statements() -> None:
+    def holds(raw: bytes) -> None:
+        envelope = json.dumps({"payload": base64.b64encode(raw).decode()}).encode()
+        for one in (raw, envelope):
+            try:
+                repr(parse_statement(one)).encode()
+            except InvalidDocumentError as error:
+                error.message.encode()
+            whole(documents(seeds("config")[0], one))
+
+    fuzz("statement", holds)
+
+
+@promised(
+    "a tree", "any damage to its configuration, policy or baseline", "it is told with its place"
+)
+def test_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "tagwatch.yaml"
+
+    def holds(raw: bytes) -> None:
+        path.write_bytes(raw)
+        try:
+            found = load_configuration(path, {}, tmp_path)
+        except ConfigError as error:
+            (error.message + error.hint).encode()
+        else:
+            repr(found).encode()
+
+    fuzz("configuration", holds)
+
+
+def test_baselines() -> None:
+    def holds(raw: bytes) -> None:
+        try:
+            read_baseline(raw.decode("utf-8", "replace"))
+        except InputError as error:
+            error.message.encode()
+
+    fuzz("baseline", holds)
+
+
+def test_patterns_to_ignore() -> None:
+    def holds(raw: bytes) -> None:
+        patterns = Patterns.of(raw.decode("utf-8", "replace").split("\n"))
+        for path in ("a/b/c.yaml", "a" * 200, "a/" * 80 + "b", "[x]"):
+            patterns.verdict(path, is_folder=False)
+            patterns.includes(path)
+
+    fuzz("gitignore", holds)
+
+
+@promised("an extract", "facts that are damaged and rightly signed", "they are refused or read")
+def test_facts() -> None:
+    def holds(raw: bytes) -> None:
+        head = b"tagwatch-facts 2 hmac-sha256:"
+        lines = raw if raw.startswith(b'{"at"') else b'{"at": "2026-11-28T02:00:00Z"}\n' + raw
+        signed = hmac.new(KEY, head + lines, sha256).hexdigest().encode()
+        try:
+            found = read_facts(head + signed + b"\n" + lines, KEY, source="x", now=AT)
+        except InputError as error:
+            error.message.encode()
+        else:
+            encode(found.evidence)
+
+    fuzz("facts", holds)
+
+
+def test_challenges() -> None:
+    def holds(raw: bytes) -> None:
+        try:
+            parse_challenges(raw.decode("utf-8", "surrogateescape").split("\n"))
+        except RegistryError as error:
+            error.message.encode("utf-8", "replace")
+
+    fuzz("challenge", holds)
