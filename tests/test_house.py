@@ -94,8 +94,9 @@ FLOORS: dict[str, str] = {
     """,
     "ledger": """
         codec connection old_diff record
+        damage
         lock maintenance outbox reuse rewind schema sight spool telling timeline
-        memory read
+        memory read restore
         write
     """,
     "registry": """

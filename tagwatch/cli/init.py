@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tagwatch.cli.command import Command, add_format
 from tagwatch.cli.shell import answer
-from tagwatch.errors import ConfigError
+from tagwatch.errors import ConfigError, cannot_write
 from tagwatch.walk.site import repository_root
 
 __all__ = ["command"]
@@ -36,8 +36,8 @@ def run(options: argparse.Namespace) -> int:
         for name in FILES:
             (folder / name).write_bytes((starter / name).read_bytes())
     except OSError as error:
-        raise ConfigError(
-            f"{str(folder)!r} cannot be written: {error.strerror}", hint="name another --directory"
+        raise cannot_write(
+            error, f"{str(folder)!r} cannot be written", hint="name another --directory"
         ) from error
     if options.format == "json":
         from tagwatch.publish.machine import dump

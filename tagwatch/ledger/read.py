@@ -264,22 +264,19 @@ class Reader:
     def evidence(self, keys: Iterable[str], *, configured: str = "") -> Mapping[str, Evidence]:
         """Return the newest evidence of each key, ours where an imported one is as old. One query.
 
-        Of what configurations bring, only that of the place `configured` counts.
+        Of what configurations bring, only that of the place `configured` counts. What is damaged is
+        left out, as if it had never been stored.
         """
-        from tagwatch.audit.model.evidence import Evidence, until
-
         rows = self._rows(
-            "SELECT key, at, body FROM evidence WHERE key IN (SELECT value FROM json_each(?)) "
+            "SELECT key, at, CAST(body AS BLOB) FROM evidence "
+            "WHERE key IN (SELECT value FROM json_each(?)) "
             "AND (source = ? OR substr(source, 1, ?) <> ?) "
             "ORDER BY coalesce(at, 0), source = 'seen'",
             (json.dumps(list(keys)), configured, len(CONFIGURED), CONFIGURED),
         )
         newest = {key: (at, body) for key, at, body in rows}
-        found = {key: (at, decode(Evidence, body)) for key, (at, body) in newest.items()}
-        return {
-            key: until(evidence, moment(at)) if at is not None else evidence
-            for key, (at, evidence) in found.items()
-        }
+        found = {key: _evidence_of(at, body) for key, (at, body) in newest.items()}
+        return {key: evidence for key, evidence in found.items() if evidence is not None}
 
     def evidence_keys(self) -> tuple[str, ...]:
         """Return every key that evidence is stored for, sorted."""
@@ -287,8 +284,13 @@ class Reader:
 
     def cached(self, name: str, key: str) -> str | None:
         """Return the text that `Ledger.cache` stored under `name` for this content hash."""
-        rows = self._rows("SELECT body FROM cache WHERE name = ? AND key = ?", (name, key))
-        return rows[0][0] if rows else None
+        rows = self._rows(
+            "SELECT CAST(body AS BLOB) FROM cache WHERE name = ? AND key = ?", (name, key)
+        )
+        try:
+            return rows[0][0].decode() if rows else None
+        except UnicodeDecodeError:
+            return None  # damaged: it is read again
 
     # Runs and results
 
@@ -403,3 +405,14 @@ class Reader:
             )
             for registry, path, tag, before, after, at, _ in rows
         )
+
+
+def _evidence_of(at: int | None, body: bytes) -> Evidence | None:
+    """Return stored evidence, which holds until `at`; None where it is damaged."""
+    from tagwatch.audit.model.evidence import Evidence, until
+
+    try:
+        evidence = decode(Evidence, body)
+        return until(evidence, moment(at)) if at is not None else evidence
+    except LedgerError:
+        return None

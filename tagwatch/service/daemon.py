@@ -40,7 +40,7 @@ async def serve(site: Site, host: str, port: int, *, at_once: bool = False) -> N
     async def scan() -> None:
         now = replace(site, at=datetime.now(UTC))
         try:
-            done = await scan_and_publish(now, send=True, stop=stop)
+            done = await scan_and_publish(now, send=True, stop=stop, tell=logger.warning)
         except TagwatchError as error:
             metrics.failed()
             logger.error("the scan failed: %s (%s)", error.message, error.hint)  # noqa: TRY400  # the message says it all
