@@ -97,7 +97,7 @@ FLOORS: dict[str, str] = {
         damage
         lock maintenance outbox reuse rewind schema sight spool telling timeline
         memory read restore
-        write
+        rebuild write
     """,
     "registry": """
         interface settings

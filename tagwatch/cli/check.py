@@ -18,7 +18,6 @@ from tagwatch.cli.shell import (
     warn,
 )
 from tagwatch.errors import ClockError, LedgerFailedError, UsageError, cannot_write
-from tagwatch.ledger.connection import is_emptied
 from tagwatch.value import replace
 from tagwatch.walk.look_up import Asking
 
@@ -113,8 +112,6 @@ def run(options: argparse.Namespace) -> int:
     site = open_site(options)
     asking = Asking(offline=options.offline, max_seconds=options.max_time or None)
     writes = not asking.offline or site.settings.facts is not None
-    if is_emptied(site.database):
-        warn(f"the ledger {str(site.database)!r} is empty: all that it remembered is gone")
     if not writes or _can_remember(site.database):
         try:
             return _run(site, options, baseline, asking)

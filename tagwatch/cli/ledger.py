@@ -29,6 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument(
         "--mend", action="store_true", help="drop or make again what is damaged, where that helps"
     )
+    add_wait_lock(check)
     backup = actions.add_parser("backup", help="a consistent copy, while others read and write")
     backup.add_argument("file", type=Path, help="where the copy goes")
     restore = actions.add_parser(
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         )
     match options.action:
         case "check":
-            return _check(site.database, mends=options.mend)
+            return _check(site, options)
         case "backup":
             return _backup(site.database, options.file)
         case "rewind":
@@ -74,14 +75,26 @@ def run(options: argparse.Namespace) -> int:
             return _forget(site, options)
 
 
-def _check(database: Path, *, mends: bool) -> int:
+def _check(site: Site, options: argparse.Namespace) -> int:
     from tagwatch.ledger.maintenance import check, mend
 
-    mended = mend(database) if mends else ()
-    problems = check(database)
+    mended = mend(site.database) if options.mend else ()
+    problems = check(site.database)
+    if problems and options.mend:
+        anew = _rebuild(site, options)
+        mended, problems = (*mended, *anew), check(site.database) if anew else problems
     lines = [*(f"mended: {sentence}" for sentence in mended), *(problems or (_WHOLE,))]
     answer("".join(f"{plain(line)}\n" for line in lines))
     return 1 if problems else 0
+
+
+def _rebuild(site: Site, options: argparse.Namespace) -> tuple[str, ...]:
+    from tagwatch.ledger.lock import all_waited_for
+    from tagwatch.ledger.rebuild import rebuild
+    from tagwatch.walk.site import project_of
+
+    with all_waited_for(site.database, project_of(site), wait_seconds=options.wait_lock):
+        return rebuild(site.database, site.at)
 
 
 def _restore(site: Site, options: argparse.Namespace) -> int:

@@ -218,7 +218,8 @@ def _can_be_read(read: Callable[[Any], object], row: Sequence[Any]) -> bool:
 
 
 def _evidence(row: Sequence[Any]) -> None:
-    decode_quickly(Evidence, row[-1])
+    if decode_quickly(Evidence, row[-1]).key.encode() != row[1]:
+        raise LedgerError("of another key")
 
 
 def _build(row: Sequence[Any]) -> None:

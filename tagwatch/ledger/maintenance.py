@@ -24,8 +24,10 @@ from tagwatch.ledger.damage import damages
 from tagwatch.ledger.damage import mend as mend_rows
 from tagwatch.ledger.record import Forgotten
 
-__all__ = ["EMPTIED", "back_up", "check", "forget", "mend"]
+__all__ = ["EMPTIED", "FILE", "back_up", "check", "forget", "is_damage", "mend"]
 
+FILE = "the file: "
+"""How a sentence begins that SQLite says of its file: no row is to blame."""
 EMPTIED = "the file is empty: all that it held is gone; `tagwatch ledger restore` takes a backup"
 
 _MAGIC = b"SQLite format 3\0"
@@ -221,7 +223,7 @@ def mend(ledger: Path) -> tuple[str, ...]:
         except UnicodeDecodeError:
             return ()
         except sqlite3.DatabaseError as error:
-            if _is_damage(error):
+            if is_damage(error):
                 return ()  # `check` tells of it
             raise
 
@@ -264,16 +266,17 @@ def _damage(connection: sqlite3.Connection) -> Iterator[str]:
     try:
         for (text,) in connection.execute(f"PRAGMA integrity_check({_MAX_DAMAGE})"):
             if text != "ok":
-                yield f"the file: {text.splitlines()[-1]}"
+                yield f"{FILE}{text.splitlines()[-1]}"
     except UnicodeDecodeError:  # SQLite quotes the damage in its error
-        yield "the file: its tables cannot be read"
+        yield f"{FILE}its tables cannot be read"
     except sqlite3.DatabaseError as error:
-        if not _is_damage(error):
+        if not is_damage(error):
             raise
-        yield f"the file: {str(error).partition(_LINE)[0]}"
+        yield f"{FILE}{str(error).partition(_LINE)[0]}"
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Return True where SQLite says that the file is damaged, or no database."""
     return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
 
 

@@ -12,11 +12,11 @@ from datetime import datetime
 from pathlib import Path
 
 from tagwatch.audit.model.history import Interval
-from tagwatch.errors import LedgerError
+from tagwatch.errors import LedgerError, LedgerFailedError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import decode, digest_of_bytes, digest_to_bytes, expand, moment
-from tagwatch.ledger.connection import Translated, connect_read_only
+from tagwatch.ledger.connection import Translated, connect_read_only, is_emptied
 from tagwatch.ledger.timeline import imported_of, interval_of, moment_or_none, run_of
 from tagwatch.value import replace
 
@@ -46,6 +46,8 @@ _RUNS = """
   FROM run """
 _RESULT = "SELECT result, targets, evidence FROM run WHERE "
 _MAX_PARAMETERS = 500
+_MOMENT_SECONDS = 0.05
+_MOMENTS = 20
 # SQLite keeps the order of a CROSS JOIN. It must begin with tags, from which every other table is
 # reached by its primary key. `tag` has no index by `id`: reached from another table, each row would
 # search all tags of its repository. The planner chooses that for plain joins with `imported` and
@@ -100,8 +102,14 @@ class Reader:
     def open(cls, path: Path) -> Self:
         """Open the ledger at `path`; one that an older tagwatch wrote is upgraded first.
 
-        Raises `LedgerError`: missing, damaged, foreign, newer.
+        Raises `LedgerError`: missing, damaged, foreign, newer; empty, as only a scan begins anew.
         """
+        if is_emptied(path) and not _is_being_made(path):
+            raise LedgerFailedError(
+                f"the ledger {str(path)!r} is empty: all that it remembered is gone",
+                hint="`tagwatch ledger restore FILE` takes a backup; "
+                "else the next scan begins a new one",
+            )
         with Translated(path):
             connection = connect_read_only(path)
             if connection is None:
@@ -405,6 +413,17 @@ class Reader:
             )
             for registry, path, tag, before, after, at, _ in rows
         )
+
+
+def _is_being_made(path: Path) -> bool:
+    """Return True where another process makes the ledger in this moment."""
+    from time import sleep
+
+    for _ in range(_MOMENTS):
+        sleep(_MOMENT_SECONDS)
+        if not is_emptied(path):
+            return True
+    return False
 
 
 def _evidence_of(at: int | None, body: bytes) -> Evidence | None:

@@ -22,10 +22,12 @@ from tagwatch.ledger.connection import APPLICATION_ID, Translated, connect_as_it
 from tagwatch.ledger.maintenance import back_up, check, mend
 from tagwatch.value import dataclass
 
-__all__ = ["Restored", "restore"]
+__all__ = ["BESIDE", "Restored", "put_in_place", "restore"]
 
 _BUSY_SECONDS = 30.0
-_BESIDE = ("-wal", "-shm", "-journal")
+_OLDER = "take an older one; the ledger is as it was"
+BESIDE = ("-wal", "-shm", "-journal")
+"""How the names of files end that SQLite keeps beside a database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,23 +62,33 @@ def restore(backup: Path, ledger: Path, at: datetime) -> Restored:
     draft = real.with_name(f".{real.name}.restoring{real.suffix}")
     try:
         real.parent.mkdir(parents=True, exist_ok=True)
-        back_up(backup, draft)
+        _verified_copy(backup, draft)
         mended = mend(draft)
         if problems := check(draft):
             raise LedgerFailedError(
                 f"the backup {str(backup)!r} is damaged, and was not restored: {problems[0]}",
-                hint="take an older one; the ledger is as it was",
+                hint=_OLDER,
             )
-        return Restored(kept=_swap(draft, real, at), newest=_newest(real), mended=mended)
+        return Restored(kept=put_in_place(draft, real, at), newest=_newest(real), mended=mended)
     except OSError as error:
         raise LedgerFailedError(
             f"the ledger {str(ledger)!r} could not be restored: {error.strerror or error}",
             hint="check its folder, the disk and its free space",
         ) from error
     finally:
-        for end in ("", *_BESIDE):
+        for end in ("", *BESIDE):
             with suppress(OSError):
                 draft.with_name(draft.name + end).unlink(missing_ok=True)
+
+
+def _verified_copy(backup: Path, draft: Path) -> None:
+    try:
+        back_up(backup, draft)
+    except LedgerFailedError as error:
+        said, of, why = error.message.partition(f"the ledger {str(backup)!r}")
+        if said or not of:
+            raise
+        raise LedgerFailedError(f"the backup {str(backup)!r}{why}", hint=_OLDER) from error
 
 
 def _newest(ledger: Path) -> datetime | None:
@@ -87,8 +99,8 @@ def _newest(ledger: Path) -> datetime | None:
     return None if newest is None else moment(newest)
 
 
-def _swap(draft: Path, ledger: Path, at: datetime) -> Path | None:
-    """Put the draft in the ledger's place; where the ledger of before is kept."""
+def put_in_place(draft: Path, ledger: Path, at: datetime) -> Path | None:
+    """Put a sound ledger in the place of another; where that one is kept. See the module."""
     if not ledger.exists() or is_emptied(ledger):
         _remove_beside(ledger)
         _move(draft, ledger)
@@ -98,6 +110,7 @@ def _swap(draft: Path, ledger: Path, at: datetime) -> Path | None:
         _refuse_foreign(ledger)
         with closing(sqlite3.connect(ledger, isolation_level=None)) as old:
             _copy(old, kept)
+            shutil.copymode(ledger, kept)
             with closing(sqlite3.connect(draft)) as new:
                 new.backup(old, progress=_patience(ledger))
             old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -157,7 +170,7 @@ def _patience(ledger: Path) -> Callable[[int, int, int], None]:
 
 def _move_aside(ledger: Path, kept: Path) -> None:
     """Keep a file that SQLite cannot open, with its log; nothing of it stays beside the new one."""
-    for end in _BESIDE:
+    for end in BESIDE:
         kept.with_name(kept.name + end).unlink(missing_ok=True)
     log = ledger.with_name(ledger.name + "-wal")
     if log.exists():
@@ -167,7 +180,7 @@ def _move_aside(ledger: Path, kept: Path) -> None:
 
 
 def _remove_beside(ledger: Path) -> None:
-    for end in _BESIDE:
+    for end in BESIDE:
         ledger.with_name(ledger.name + end).unlink(missing_ok=True)
 
 

@@ -87,7 +87,7 @@ def standing(
     """
     found = {}
     for key, made, body in connection.execute(_STANDING, (json.dumps(list(made_from)),)):
-        if made == made_from[key]:
+        if made is not None and made == made_from.get(key):  # a damaged index gives other keys
             with suppress(LedgerError):
                 found[key] = decode_quickly(Evidence, body)
     return found

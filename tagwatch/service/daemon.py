@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime
 
 from tagwatch.errors import TagwatchError
+from tagwatch.ledger.connection import is_emptied
 from tagwatch.ledger.read import Reader
 from tagwatch.service.metrics import Metrics
 from tagwatch.service.nightly import Night, scan_and_publish
@@ -82,7 +83,7 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
 
 def _show_last(site: Site, metrics: Metrics) -> None:
-    if site.database.is_file():
+    if site.database.is_file() and not is_emptied(site.database):
         with Reader.open(site.database) as ledger:
             result = ledger.last_result(project=project_of(site))
         if result is not None:
