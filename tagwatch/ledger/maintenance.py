@@ -20,8 +20,6 @@ from tagwatch.ledger.connection import (
     connect_as_it_is,
     is_emptied,
 )
-from tagwatch.ledger.damage import damages
-from tagwatch.ledger.damage import mend as mend_rows
 from tagwatch.ledger.record import Forgotten
 
 __all__ = ["EMPTIED", "FILE", "back_up", "check", "forget", "is_damage", "mend"]
@@ -229,6 +227,9 @@ def mend(ledger: Path) -> tuple[str, ...]:
 
 
 def _mended(ledger: Path, version: int) -> Iterator[str]:
+    from tagwatch.ledger.damage import damages
+    from tagwatch.ledger.damage import mend as mend_rows
+
     with closing(connect(ledger)) as connection:
         yield from _reindexed(connection)
         if version != SCHEMA_VERSION or any(_damage(connection)):
@@ -257,6 +258,8 @@ def _wrong_within(connection: sqlite3.Connection, version: int) -> Iterator[str]
     if version != SCHEMA_VERSION:
         yield from _other_documents(connection)
         return
+    from tagwatch.ledger.damage import damages  # whoever only writes needs none of it
+
     yield from map(str, damages(connection))
     yield from _contradictions_in_telling(connection)
 

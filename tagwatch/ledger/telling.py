@@ -33,7 +33,6 @@ from tagwatch.ledger.codec import (
     micros,
     moment,
 )
-from tagwatch.ledger.damage import bare_finding
 from tagwatch.ledger.record import Fact, Move, Telling
 from tagwatch.value import replace
 
@@ -130,7 +129,7 @@ def standing_findings(connection: sqlite3.Connection, project: str) -> tuple[Fin
         "WHERE project = ? AND to_run IS NULL ORDER BY rowid",
         (project,),
     )
-    return tuple(_finding(body) or bare_finding(*columns) for *columns, body in rows)
+    return tuple(_finding(body) or _bare(columns) for *columns, body in rows)
 
 
 def tell(
@@ -214,6 +213,12 @@ def _finding(stored: bytes | None) -> Finding | None:
         return decode(Finding, expand(stored))
     except LedgerError:
         return None
+
+
+def _bare(columns: Sequence[Any]) -> Finding:
+    from tagwatch.ledger.damage import bare_finding  # seldom needed
+
+    return bare_finding(*columns)
 
 
 def _name(fact: Fact) -> str:
