@@ -398,7 +398,8 @@ async def scan_async(
     The snapshot of a repository is stored before its worker begins the next one. The result, what
     it tells and its alerts are stored in one transaction; `walk.sending` sends the alerts. After
     `stop` is set no repository is begun, and the result names what was not read. `tell` is called
-    with a line where another scan of the project has to be waited for.
+    with a line where another scan of the project has to be waited for, and where the ledger's file
+    has become empty.
     """
     site = site_given(site)
     if site.settings.path is not None or not (site.settings.sources or site.settings.watch):
@@ -408,7 +409,7 @@ async def scan_async(
             f"{site.settings.path}: neither sources nor watch names an image",
             hint="add `sources:` with patterns of files, or `watch:` with images",
         )
-    from tagwatch.ledger.connection import is_part_of
+    from tagwatch.ledger.connection import is_emptied, is_part_of
     from tagwatch.ledger.lock import alone
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.scope import scope_of
@@ -424,6 +425,10 @@ async def scan_async(
         )
     scope = scope_of(repositories, files.targets, site)
     project = project_of(site)
+    if tell is not None and is_emptied(site.database):
+        tell(
+            f"the ledger {str(site.database)!r} is empty: all memory is gone, this begins a new one"
+        )
     with Ledger.open(site.database) as ledger:
         async with alone(
             site.database,

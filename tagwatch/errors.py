@@ -11,7 +11,7 @@ TagwatchError                    exit 2 unless a subclass says otherwise
 ├── LedgerError                  the database: missing, foreign, newer than this program
 │   └── LedgerFailedError        exit 5: locked, damaged, full, not writable, another scan at work
 │       └── ClockError           exit 5: the ledger is ahead of the clock
-├── OutputError                  exit 5: a report that cannot be written
+├── OutputError                  exit 5: a report, or a file on a full disk, that cannot be written
 ├── RegistryError                a registry refused or failed; `code` says how (exit 4)
 │   ├── NotFoundError            404: the repository, tag or digest is not there (or hidden)
 │   ├── DeniedError              401 or 403 after the best credential known
@@ -27,6 +27,8 @@ TagwatchError                    exit 2 unless a subclass says otherwise
 """
 
 from __future__ import annotations
+
+import errno
 
 __all__ = [
     "BudgetError",
@@ -53,7 +55,16 @@ __all__ = [
     "TagwatchError",
     "UnavailableError",
     "UsageError",
+    "cannot_write",
+    "is_of_the_disk",
 ]
+
+_DISK = frozenset(
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS")
+    if hasattr(errno, name)
+)
+"""What no other name of a file mends."""
 
 
 class TagwatchError(Exception):
@@ -195,3 +206,17 @@ class OutOfTimeError(TagwatchError):
 
 class NotifyError(TagwatchError):
     """An alert could not be delivered."""
+
+
+def is_of_the_disk(error: OSError) -> bool:
+    """Return True where the disk is full, broken or to be read only."""
+    return error.errno in _DISK
+
+
+def cannot_write(error: OSError, message: str, *, hint: str) -> TagwatchError:
+    """Return the error of a file that cannot be written where a user named it.
+
+    A full or broken disk is the environment's failure (exit 5), anything else the name's (exit 2).
+    """
+    kind = OutputError if is_of_the_disk(error) else InputError
+    return kind(f"{message}: {error.strerror or error}", hint=hint)

@@ -96,9 +96,10 @@ FLOORS: dict[str, str] = {
     """,
     "ledger": """
         codec connection old_diff record
+        damage
         failing lock maintenance outbox reuse rewind schema sight spool telling timeline
-        memory read
-        write
+        memory read restore
+        rebuild write
     """,
     "registry": """
         interface settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tagwatch.errors import InputError
+from tagwatch.errors import InputError, cannot_write
 from tagwatch.walk.site import repository_root
 
 TYPE_CHECKING = False
@@ -43,8 +43,9 @@ def write_baseline_file(name: str, baseline: Baseline) -> None:
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise InputError(
-            f"the baseline {name!r} cannot be written: {error.strerror or error}",
+        raise cannot_write(
+            error,
+            f"the baseline {name!r} cannot be written",
             hint="check the folder and its permissions",
         ) from error
 

@@ -25,7 +25,7 @@ from tagwatch.cli.shell import (
     tell_incomplete,
     warn,
 )
-from tagwatch.errors import InputError, UsageError
+from tagwatch.errors import ClockError, LedgerFailedError, UsageError, cannot_write
 from tagwatch.value import replace
 from tagwatch.walk.look_up import Asking
 
@@ -128,10 +128,18 @@ def run(options: argparse.Namespace) -> int:
     asking = Asking(offline=options.offline, refresh=options.refresh, max_seconds=seconds)
     writes = not asking.offline or site.settings.facts is not None
     if not writes or _can_remember(site.database):
-        return _run(site, options, baseline, asking)
+        try:
+            return _run(site, options, baseline, asking)
+        except ClockError:
+            raise
+        except LedgerFailedError as error:  # damaged, locked, full: no fault of the files
+            warn(f"{error.message}; this check works without memory")
+    else:
+        warn(
+            f"the ledger {str(site.database)!r} cannot be made: what is read now is not remembered"
+        )
     from tempfile import TemporaryDirectory
 
-    warn(f"the ledger {str(site.database)!r} cannot be made: what is read now is not remembered")
     with TemporaryDirectory(prefix="tagwatch-") as folder:
         site = replace(site, database=Path(folder) / site.database.name)
         return _run(site, options, baseline, asking)
@@ -256,8 +264,9 @@ def _add_step_summary(result: AuditResult, context: PublishContext, site: Site) 
         with Path(named).open("a", encoding="utf-8") as file:
             file.write(render(result, context))
     except OSError as error:
-        raise InputError(
-            f"the step summary {named!r} cannot be written: {error.strerror or error}",
+        raise cannot_write(
+            error,
+            f"the step summary {named!r} cannot be written",
             hint="GITHUB_STEP_SUMMARY names a file that the runner made",
         ) from error
 
@@ -287,5 +296,6 @@ command = Command(
     arguments=arguments,
     run=run,
     epilog="exit codes: 0 clean, 1 findings at or above the policy's fail_on, 2 a wrong flag,\n"
-    "configuration or policy, 3 nothing to read, 4 incomplete where on_unavailable is fail",
+    "configuration or policy, 3 nothing to read, 4 incomplete where on_unavailable is fail,\n"
+    "5 the environment failed: a full disk, a clock that is behind the ledger",
 )

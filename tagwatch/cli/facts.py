@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tagwatch.cli.command import Command, add_config
 from tagwatch.cli.shell import note, open_site
 from tagwatch.config.settings import Facts
-from tagwatch.errors import InputError, UsageError
+from tagwatch.errors import UsageError, cannot_write
 from tagwatch.value import replace
 
 if TYPE_CHECKING:
@@ -98,8 +98,9 @@ def _write(path: Path, raw: bytes) -> None:
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise InputError(
-            f"{str(path)!r} cannot be written: {error.strerror or error}",
+        raise cannot_write(
+            error,
+            f"{str(path)!r} cannot be written",
             hint="check the folder and its permissions",
         ) from error
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tagwatch.cli.command import Command, add_format
 from tagwatch.cli.shell import answer, warn
 from tagwatch.config.load import operators_places
-from tagwatch.errors import ConfigError
+from tagwatch.errors import ConfigError, cannot_write
 from tagwatch.walk.site import repository_root
 
 __all__ = ["command"]
@@ -42,8 +42,8 @@ def run(options: argparse.Namespace) -> int:
             with (folder / name).open("xb") as file:  # not through a link that leads nowhere
                 file.write((starter / name).read_bytes())
     except OSError as error:
-        raise ConfigError(
-            f"{str(folder)!r} cannot be written: {error.strerror}", hint="name another --directory"
+        raise cannot_write(
+            error, f"{str(folder)!r} cannot be written", hint="name another --directory"
         ) from error
     wrote = [folder / name for name in FILES]
     own = _operators_part((starter / "operator.yaml").read_bytes())

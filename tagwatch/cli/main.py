@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from tagwatch.cli.command import load, plain
 from tagwatch.cli.plain_line import plain_options
-from tagwatch.errors import TagwatchError
+from tagwatch.errors import OutputError, TagwatchError, is_of_the_disk
 from tagwatch.member import place_of
 
 TYPE_CHECKING = False
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 __all__ = ["entry", "main"]
+
+_ROOM = "make room where the output and temporary files go"
 
 
 def entry() -> NoReturn:
@@ -64,6 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 141
+    except OSError as error:
+        if not is_of_the_disk(error):
+            return _bug(error)
+        show(OutputError(f"what was to be written could not be: {error.strerror}", hint=_ROOM))
+        return OutputError.exit_code
     except Exception as error:  # noqa: BLE001  # the last resort: a bug is told, not dumped
         return _bug(error)
 

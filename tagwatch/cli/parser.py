@@ -17,7 +17,8 @@ __all__ = ["no_command", "parsed", "parser_for"]
 
 _EXIT_CODES = """\
 exit codes of check and scan: 0 clean, 1 findings at or above fail_on, 2 usage or configuration
-error, 3 nothing to read among the paths named, 4 incomplete where the policy says fail.
+error, 3 nothing to read among the paths named, 4 incomplete where the policy says fail, 5 the
+environment failed.
 `tagwatch COMMAND --help` tells the rest."""
 
 

@@ -17,7 +17,7 @@ from enum import Enum
 from functools import cache, lru_cache
 from operator import attrgetter
 
-from tagwatch.errors import LedgerError
+from tagwatch.errors import LedgerError, LedgerFailedError
 from tagwatch.image.digest import Digest
 from tagwatch.value import is_value
 
@@ -45,6 +45,7 @@ __all__ = [
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SHA256 = "sha256:"
+_MEND = "`tagwatch ledger check --mend` tells what is damaged, and mends what it can"
 _PART = 256 * 1024
 """How many bytes `expand_lines` reads and makes at once."""
 
@@ -56,8 +57,14 @@ def micros(at: datetime) -> int:
 
 @lru_cache(maxsize=4096)
 def moment(value: int) -> datetime:
-    """The time that `micros` gave, in UTC. Few moments make a repository's history."""
-    return _EPOCH + timedelta(microseconds=value)
+    """The time that `micros` gave, in UTC. Few moments make a repository's history.
+
+    Raises `LedgerError` for one that no calendar has.
+    """
+    try:
+        return _EPOCH + timedelta(microseconds=value)
+    except OverflowError as error:
+        raise LedgerFailedError(f"a stored time is damaged: {value}", hint=_MEND) from error
 
 
 def digest_to_bytes(digest: Digest) -> bytes:
@@ -75,8 +82,13 @@ def digest_to_bytes(digest: Digest) -> bytes:
 
 
 def digest_of_bytes(raw: bytes) -> Digest:
-    """The digest that `digest_to_bytes` stored."""
-    return Digest(_SHA256 + raw.hex() if len(raw) == 32 else raw.decode())
+    """The digest that `digest_to_bytes` stored. Raises `LedgerError`."""
+    if len(raw) == 32:
+        return Digest(_SHA256 + raw.hex())
+    try:
+        return Digest(raw.decode())
+    except UnicodeDecodeError as error:
+        raise LedgerFailedError("a stored digest is damaged", hint=_MEND) from error
 
 
 def compress(raw: bytes) -> bytes:
@@ -105,8 +117,8 @@ def expand(stored: bytes) -> bytes:
         raise _damaged() from error
 
 
-def _damaged() -> LedgerError:
-    return LedgerError("a stored document is damaged", hint="run `tagwatch ledger check`")
+def _damaged() -> LedgerFailedError:
+    return LedgerFailedError("a stored document is damaged", hint=_MEND)
 
 
 def expand_lines(stored: bytes) -> Iterator[bytes]:
@@ -151,8 +163,8 @@ def decode(kind: type[T], raw: bytes | str) -> T:
             stored = cleaned(stored)
         value: T = _reader(kind)(stored)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise LedgerError(
-            f"a stored {kind.__name__} is damaged: {error}", hint="run `tagwatch ledger check`"
+        raise LedgerFailedError(
+            f"a stored {kind.__name__} is damaged: {error}", hint=_MEND
         ) from error
     return value
 
@@ -164,9 +176,9 @@ def decode_quickly(kind: type[T], raw: bytes | str) -> T:
     form: Any = kind
     try:
         value: T = _quick_decoder(form)(raw)
-    except msgspec.DecodeError as error:
-        raise LedgerError(
-            f"a stored {kind.__name__} is damaged: {error}", hint="run `tagwatch ledger check`"
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise LedgerFailedError(
+            f"a stored {kind.__name__} is damaged: {error}", hint=_MEND
         ) from error
     return value
 

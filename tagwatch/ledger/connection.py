@@ -20,6 +20,7 @@ __all__ = [
     "connect",
     "connect_as_it_is",
     "connect_read_only",
+    "is_emptied",
     "is_part_of",
     "keep_private",
     "refuse_a_clock_behind",
@@ -38,7 +39,10 @@ _TOLERATED = timedelta(minutes=10)
 _NEWEST = """
   SELECT max(coalesce((SELECT max(at) FROM run), 0),
              coalesce((SELECT max(covered_at) FROM repository), 0))"""
-_RESTORE = "restore a backup, or move the file away: the next scan starts a new ledger"
+_RESTORE = (
+    "restore a backup with `tagwatch ledger restore FILE`, "
+    "or move the file away: the next scan starts a new ledger"
+)
 
 
 class Translated:
@@ -53,18 +57,23 @@ class Translated:
     def __exit__(self, _: object, error: BaseException | None, *trace: object) -> None:
         if isinstance(error, sqlite3.Error):
             raise _ledger_error(self._path, error) from error
+        if isinstance(error, UnicodeDecodeError):  # SQLite quotes the damage in its error
+            raise LedgerFailedError(
+                f"the ledger {str(self._path)!r} is damaged: its tables cannot be read",
+                hint=_RESTORE,
+            ) from error
 
 
 def _ledger_error(path: Path, error: sqlite3.Error) -> LedgerFailedError:
     name = getattr(error, "sqlite_errorname", "")
-    shown = str(path)
+    shown, said = str(path), str(error).partition("\n")[0]
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return LedgerFailedError(
             f"the ledger {shown!r} is locked",
             hint="another tagwatch is writing to it; try again when it is done",
         )
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return LedgerFailedError(f"the ledger {shown!r} is damaged: {error}", hint=_RESTORE)
+        return LedgerFailedError(f"the ledger {shown!r} is damaged: {said}", hint=_RESTORE)
     if name.startswith("SQLITE_CANTOPEN"):
         return LedgerFailedError(
             f"the ledger {shown!r} cannot be opened",
@@ -76,10 +85,15 @@ def _ledger_error(path: Path, error: sqlite3.Error) -> LedgerFailedError:
         )
     if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
         return LedgerFailedError(
-            f"the ledger {shown!r} could not be read or written: {error}",
+            f"the ledger {shown!r} could not be read or written: {said}",
             hint="check the disk and its free space; what was acknowledged is safe",
         )
-    return LedgerFailedError(f"the ledger {shown!r} refused: {error}", hint=_RESTORE)
+    if "decode to UTF-8" in str(error):
+        return LedgerFailedError(
+            f"the ledger {shown!r} is damaged: {said}",
+            hint="`tagwatch ledger check --mend` tells where, and mends what it can",
+        )
+    return LedgerFailedError(f"the ledger {shown!r} refused: {said}", hint=_RESTORE)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -173,6 +187,14 @@ def stored_version(connection: sqlite3.Connection, path: Path) -> int | None:
             hint="name another file with `database:`",
         )
     return None
+
+
+def is_emptied(path: Path) -> bool:
+    """Return True where there is a file, and nothing in it: what the ledger held is gone."""
+    try:
+        return path.stat().st_size == 0 and path.is_file()
+    except OSError:
+        return False
 
 
 def refuse_a_clock_behind(connection: sqlite3.Connection, at: datetime) -> None:

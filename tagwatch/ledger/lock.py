@@ -12,15 +12,16 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
+from glob import escape
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic, sleep
 
 from tagwatch.errors import LedgerFailedError
 
-__all__ = ["alone", "holder_here", "waited_for"]
+__all__ = ["all_waited_for", "alone", "holder_here", "waited_for"]
 
 _PAUSE_SECONDS = 0.2
 
@@ -66,6 +67,28 @@ def waited_for(
         yield
 
 
+@contextmanager
+def all_waited_for(ledger: Path, project: str, *, wait_seconds: float) -> Iterator[None]:
+    """Hold the lock of every project that ever scanned with this ledger, and that of `project`.
+
+    Raises `LedgerFailedError` where one is held for longer than `wait_seconds` in all.
+    """
+    until = monotonic() + wait_seconds
+    mine = _lock_path(ledger, project)
+    others = mine.parent.glob(f"{escape(Path(os.path.realpath(ledger)).name)}.*.lock")
+    with ExitStack() as held:
+        for path in sorted({mine, *others}):
+            file = held.enter_context(_opened(path))
+            while not _take(file):
+                if monotonic() >= until:
+                    raise LedgerFailedError(
+                        "a scan that uses this ledger is at work",
+                        hint="wait until it is done, or end it; --wait-lock says how long to wait",
+                    )
+                sleep(_PAUSE_SECONDS)
+        yield
+
+
 def _held(holder: str) -> LedgerFailedError:
     return LedgerFailedError(
         f"another scan of this project is at work: {holder or 'who, is not known'}",
@@ -78,15 +101,21 @@ def holder_here(at: datetime) -> str:
     return f"process {os.getpid()} on {socket.gethostname()}, since {at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-@contextmanager
-def _lock_file(ledger: Path, project: str) -> Iterator[int]:
-    """Open the project's file, beside the ledger itself, whatever link leads to it.
+def _lock_file(ledger: Path, project: str) -> AbstractContextManager[int]:
+    """Open the project's file."""
+    return _opened(_lock_path(ledger, project))
 
-    The lock goes with it when it is closed.
-    """
+
+def _lock_path(ledger: Path, project: str) -> Path:
+    """Return the project's file: beside the ledger itself, whatever link leads to it."""
     real = Path(os.path.realpath(ledger))
     name = sha256(project.encode(errors="surrogateescape")).hexdigest()[:12]
-    path = real.with_name(f"{real.name}.{name}.lock")
+    return real.with_name(f"{real.name}.{name}.lock")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Open a lock's file. The lock goes with it when it is closed."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:

@@ -8,15 +8,30 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import time
 
-from tagwatch.errors import LedgerError
+from tagwatch.errors import LedgerError, LedgerFailedError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.ledger.codec import digest_of_bytes, digest_to_bytes, expand, micros
-from tagwatch.ledger.connection import SCHEMA_VERSION, Translated, connect_as_it_is
+from tagwatch.ledger.connection import (
+    SCHEMA_VERSION,
+    Translated,
+    connect,
+    connect_as_it_is,
+    is_emptied,
+)
 from tagwatch.ledger.record import Forgotten
 
-__all__ = ["back_up", "check", "forget"]
+__all__ = ["EMPTIED", "FILE", "back_up", "check", "forget", "is_damage", "mend"]
 
+FILE = "the file: "
+"""How a sentence begins that SQLite says of its file: no row is to blame."""
+EMPTIED = "the file is empty: all that it held is gone; `tagwatch ledger restore` takes a backup"
+
+_MAGIC = b"SQLite format 3\0"
+_LEFT_SECONDS = 86_400.0
+"""A copy takes minutes: what is a day old is nobody's work any more."""
+_LINE = "\n"
 _MAX_DAMAGE = 20
 """Of a file that is damaged, so many sentences say enough."""
 _DIGEST = re.compile(rb"sha(?:256|384|512):[0-9a-f]{64,128}")
@@ -182,11 +197,71 @@ def check(ledger: Path) -> tuple[str, ...]:
     with Translated(ledger):
         connection, version = connect_as_it_is(ledger)
         with closing(connection):
+            if version is None:
+                return (EMPTIED,)
             damage = tuple(_damage(connection))
-            if damage or version is None:
+            if damage:
                 return damage
-            told = _contradictions_in_telling(connection) if version == SCHEMA_VERSION else ()
-            return (*_contradictions(connection), *told)
+            return tuple(_wrong_within(connection, version))
+
+
+def mend(ledger: Path) -> tuple[str, ...]:
+    """Mend what `check` finds and can be made again; what that was, one sentence each.
+
+    An index that is wrong is made again; rows as `damage` says. The rest is as it was. Raises
+    `LedgerError` as `check` does, and where the ledger cannot be written.
+    """
+    with Translated(ledger):
+        connection, version = connect_as_it_is(ledger)
+        connection.close()
+        if version is None:
+            return ()
+        try:
+            return tuple(_mended(ledger, version))
+        except UnicodeDecodeError:
+            return ()
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                return ()  # `check` tells of it
+            raise
+
+
+def _mended(ledger: Path, version: int) -> Iterator[str]:
+    from tagwatch.ledger.damage import damages
+    from tagwatch.ledger.damage import mend as mend_rows
+
+    with closing(connect(ledger)) as connection:
+        yield from _reindexed(connection)
+        if version != SCHEMA_VERSION or any(_damage(connection)):
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        yield from mend_rows(connection, tuple(damages(connection)))
+        connection.execute("COMMIT")
+
+
+def _reindexed(connection: sqlite3.Connection) -> Iterator[str]:
+    """Make the indexes again where SQLite finds something wrong; yield it where that helped."""
+    before = tuple(_damage(connection))
+    if not before:
+        return
+    try:
+        connection.execute("REINDEX")
+    except sqlite3.DatabaseError:
+        return
+    left = set(_damage(connection))
+    yield from (f"{sentence}; made again" for sentence in before if sentence not in left)
+
+
+def _wrong_within(connection: sqlite3.Connection, version: int) -> Iterator[str]:
+    """What is wrong with what the tables hold."""
+    yield from _contradictions(connection)
+    if version != SCHEMA_VERSION:
+        yield from _other_documents(connection)
+        return
+    from tagwatch.ledger.damage import damages  # whoever only writes needs none of it
+
+    yield from map(str, damages(connection))
+    yield from _contradictions_in_telling(connection)
 
 
 def _damage(connection: sqlite3.Connection) -> Iterator[str]:
@@ -194,12 +269,18 @@ def _damage(connection: sqlite3.Connection) -> Iterator[str]:
     try:
         for (text,) in connection.execute(f"PRAGMA integrity_check({_MAX_DAMAGE})"):
             if text != "ok":
-                yield f"the file: {text.splitlines()[-1]}"
+                yield f"{FILE}{text.splitlines()[-1]}"
+    except UnicodeDecodeError:  # SQLite quotes the damage in its error
+        yield f"{FILE}its tables cannot be read"
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorname", "").startswith("SQLITE_CORRUPT"):
-            yield f"the file: {error}"
-        else:
+        if not is_damage(error):
             raise
+        yield f"{FILE}{str(error).partition(_LINE)[0]}"
+
+
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Return True where SQLite says that the file is damaged, or no database."""
+    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
 
 
 def _contradictions(connection: sqlite3.Connection) -> Iterator[str]:
@@ -207,6 +288,10 @@ def _contradictions(connection: sqlite3.Connection) -> Iterator[str]:
     for sentence, sql in _INVARIANTS.items():
         for home, subject in connection.execute(sql):
             yield f"{sentence}: repository {home}, {subject}"
+
+
+def _other_documents(connection: sqlite3.Connection) -> Iterator[str]:
+    """Documents of an older schema that are damaged."""
     for raw, body in connection.execute("SELECT digest, raw FROM document"):
         digest = digest_of_bytes(raw)
         try:
@@ -244,11 +329,20 @@ def back_up(ledger: Path, path: Path) -> None:
         raise LedgerError(
             f"the ledger {str(ledger)!r} cannot be its own backup", hint="name another file"
         )
+    if is_emptied(ledger):
+        raise LedgerFailedError(
+            f"the ledger {str(ledger)!r} is empty, and was not copied",
+            hint="an older backup, if there is one, is as it was: `tagwatch ledger restore FILE`",
+        )
+    if not path.parent.is_dir():
+        raise LedgerError(
+            f"the backup {str(path)!r} could not be written: its folder does not exist",
+            hint="name a file in a folder that may be written",
+        )
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        if not path.parent.is_dir():
-            raise FileNotFoundError(None, "its folder does not exist")
         unfinished.unlink(missing_ok=True)
+        _sweep(path)
         with Translated(ledger):
             source, _ = connect_as_it_is(ledger)
             with closing(source), closing(_new(unfinished)) as copy:
@@ -256,20 +350,35 @@ def back_up(ledger: Path, path: Path) -> None:
                 copy.execute("PRAGMA journal_mode = DELETE")
                 found = copy.execute("PRAGMA quick_check(1)").fetchone()
         if found != ("ok",):
-            raise LedgerError(
+            raise LedgerFailedError(
                 f"the ledger {str(ledger)!r} is damaged, and was not copied: "
                 f"{found[0].splitlines()[-1]}",
-                hint="an older backup, if there is one, is as it was: restore that",
+                hint="an older backup, if there is one, is as it was: "
+                "`tagwatch ledger restore FILE`",
             )
         unfinished.replace(path)
     except OSError as error:
-        raise LedgerError(
+        raise LedgerFailedError(
             f"the backup {str(path)!r} could not be written: {error.strerror}",
-            hint="name a file in a folder that may be written",
+            hint="name a file in a folder that may be written, on a disk with room",
         ) from error
     finally:
         with suppress(NotADirectoryError):
             unfinished.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove copies beside `path` that a crash left unfinished, a day ago or longer."""
+    before = time() - _LEFT_SECONDS
+    for left in path.parent.glob(f".*{path.suffix}.unfinished"):
+        with suppress(OSError):
+            if left.stat().st_mtime < before and _is_ours(left):
+                left.unlink()
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) in (b"", _MAGIC)
 
 
 def _new(path: Path) -> sqlite3.Connection:

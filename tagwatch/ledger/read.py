@@ -12,11 +12,11 @@ from datetime import datetime
 from pathlib import Path
 
 from tagwatch.audit.model.history import Interval
-from tagwatch.errors import LedgerError
+from tagwatch.errors import LedgerError, LedgerFailedError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import decode, digest_of_bytes, digest_to_bytes, expand, moment
-from tagwatch.ledger.connection import Translated, connect_read_only
+from tagwatch.ledger.connection import Translated, connect_read_only, is_emptied
 from tagwatch.ledger.timeline import imported_of, interval_of, moment_or_none, run_of
 from tagwatch.value import replace
 
@@ -47,6 +47,8 @@ _RUNS = """
   FROM run """
 _RESULT = "SELECT result, targets, evidence FROM run WHERE "
 _MAX_PARAMETERS = 500
+_MOMENT_SECONDS = 0.05
+_MOMENTS = 20
 # SQLite keeps the order of a CROSS JOIN. It must begin with tags, from which every other table is
 # reached by its primary key. `tag` has no index by `id`: reached from another table, each row would
 # search all tags of its repository. The planner chooses that for plain joins with `imported` and
@@ -101,8 +103,14 @@ class Reader:
     def open(cls, path: Path) -> Self:
         """Open the ledger at `path`; one that an older tagwatch wrote is upgraded first.
 
-        Raises `LedgerError`: missing, damaged, foreign, newer.
+        Raises `LedgerError`: missing, damaged, foreign, newer; empty, as only a scan begins anew.
         """
+        if is_emptied(path) and not _is_being_made(path):
+            raise LedgerFailedError(
+                f"the ledger {str(path)!r} is empty: all that it remembered is gone",
+                hint="`tagwatch ledger restore FILE` takes a backup; "
+                "else the next scan begins a new one",
+            )
         with Translated(path):
             connection = connect_read_only(path)
             if connection is None:
@@ -267,22 +275,19 @@ class Reader:
     def evidence(self, keys: Iterable[str], *, configured: str = "") -> Mapping[str, Evidence]:
         """Return the newest evidence of each key, ours where an imported one is as old. One query.
 
-        Of what configurations bring, only that of the place `configured` counts.
+        Of what configurations bring, only that of the place `configured` counts. What is damaged is
+        left out, as if it had never been stored.
         """
-        from tagwatch.audit.model.evidence import Evidence, until
-
         rows = self._rows(
-            "SELECT key, at, body FROM evidence WHERE key IN (SELECT value FROM json_each(?)) "
+            "SELECT key, at, CAST(body AS BLOB) FROM evidence "
+            "WHERE key IN (SELECT value FROM json_each(?)) "
             "AND (source = ? OR substr(source, 1, ?) <> ?) "
             "ORDER BY coalesce(at, 0), source = 'seen'",
             (json.dumps(list(keys)), configured, len(CONFIGURED), CONFIGURED),
         )
         newest = {key: (at, body) for key, at, body in rows}
-        found = {key: (at, decode(Evidence, body)) for key, (at, body) in newest.items()}
-        return {
-            key: until(evidence, moment(at)) if at is not None else evidence
-            for key, (at, evidence) in found.items()
-        }
+        found = {key: _evidence_of(at, body) for key, (at, body) in newest.items()}
+        return {key: evidence for key, evidence in found.items() if evidence is not None}
 
     def evidence_keys(self) -> tuple[str, ...]:
         """Return every key that evidence is stored for, sorted."""
@@ -290,8 +295,13 @@ class Reader:
 
     def cached(self, name: str, key: str) -> str | None:
         """Return the text that `Ledger.cache` stored under `name` for this content hash."""
-        rows = self._rows("SELECT body FROM cache WHERE name = ? AND key = ?", (name, key))
-        return rows[0][0] if rows else None
+        rows = self._rows(
+            "SELECT CAST(body AS BLOB) FROM cache WHERE name = ? AND key = ?", (name, key)
+        )
+        try:
+            return rows[0][0].decode() if rows else None
+        except UnicodeDecodeError:
+            return None  # damaged: it is read again
 
     # Runs and results
 
@@ -441,3 +451,25 @@ class Reader:
             )
             for registry, path, tag, before, after, at, _ in rows
         )
+
+
+def _is_being_made(path: Path) -> bool:
+    """Return True where another process makes the ledger in this moment."""
+    from time import sleep
+
+    for _ in range(_MOMENTS):
+        sleep(_MOMENT_SECONDS)
+        if not is_emptied(path):
+            return True
+    return False
+
+
+def _evidence_of(at: int | None, body: bytes) -> Evidence | None:
+    """Return stored evidence, which holds until `at`; None where it is damaged."""
+    from tagwatch.audit.model.evidence import Evidence, until
+
+    try:
+        evidence = decode(Evidence, body)
+        return until(evidence, moment(at)) if at is not None else evidence
+    except LedgerError:
+        return None

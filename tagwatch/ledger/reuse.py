@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from hashlib import blake2b
 
 from tagwatch.audit.model.evidence import Evidence
+from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.ledger.codec import decode_quickly, micros
@@ -50,7 +52,7 @@ _STATE_OF_BASES = """
   SELECT reference, platform, digest, manifest, first_seen, ended, body FROM base_build
   ORDER BY reference, platform, digest, manifest"""
 _STANDING = """
-  SELECT key, made_from, body FROM evidence
+  SELECT key, made_from, CAST(body AS BLOB) FROM evidence
   WHERE source = 'seen' AND key IN (SELECT value FROM json_each(?))"""
 _DROP = """
   DELETE FROM evidence WHERE source = 'seen' AND at < ?1
@@ -89,11 +91,16 @@ def state_of_bases(connection: sqlite3.Connection) -> bytes:
 def standing(
     connection: sqlite3.Connection, made_from: Mapping[str, bytes]
 ) -> Mapping[str, Evidence]:
-    """Return, by key, our own evidence that was made of just what its hash says, as it was then."""
-    rows = connection.execute(_STANDING, (json.dumps(list(made_from)),))
-    return {
-        key: decode_quickly(Evidence, body) for key, made, body in rows if made == made_from[key]
-    }
+    """Return, by key, our own evidence that was made of just what its hash says, as it was then.
+
+    What is damaged is left out: so it is made again.
+    """
+    found = {}
+    for key, made, body in connection.execute(_STANDING, (json.dumps(list(made_from)),)):
+        if made is not None and made == made_from.get(key):  # a damaged index gives other keys
+            with suppress(LedgerError):
+                found[key] = decode_quickly(Evidence, body)
+    return found
 
 
 def touch(connection: sqlite3.Connection, keys: Iterable[str], at: datetime) -> None:

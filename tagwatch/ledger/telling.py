@@ -123,11 +123,13 @@ def explained(connection: sqlite3.Connection, project: str) -> tuple[Fact, ...]:
 
 
 def standing_findings(connection: sqlite3.Connection, project: str) -> tuple[Finding, ...]:
-    """Return the findings that stand for the project."""
+    """Return the findings that stand for the project; a damaged one has what its row says."""
     rows = connection.execute(
-        "SELECT body FROM standing WHERE project = ? AND to_run IS NULL ORDER BY rowid", (project,)
+        "SELECT fingerprint, rule, severity, repository, path, body FROM standing "
+        "WHERE project = ? AND to_run IS NULL ORDER BY rowid",
+        (project,),
     )
-    return tuple(decode(Finding, expand(body)) for (body,) in rows)
+    return tuple(_finding(body) or _bare(columns) for *columns, body in rows)
 
 
 def tell(
@@ -165,7 +167,8 @@ def news_told(
         (run_id,),
     ):
         if kind == "went":
-            went.append(decode(Finding, expand(body)))
+            finding = _finding(body)
+            went += [finding] if finding is not None else []  # None: it was damaged
         else:
             kinds[kind].add(subject)
     new, worse, same = [], [], []
@@ -200,6 +203,22 @@ def _events(
         yield project, kind, _name(fact), None, at, run_id, run_id, fact.seq, is_open, None
     for fact in telling.explained:
         yield project, "explained", _name(fact), None, at, run_id, run_id, fact.seq, 0, None
+
+
+def _finding(stored: bytes | None) -> Finding | None:
+    """Return a stored finding; None where it is damaged, or was."""
+    if stored is None:
+        return None
+    try:
+        return decode(Finding, expand(stored))
+    except LedgerError:
+        return None
+
+
+def _bare(columns: Sequence[Any]) -> Finding:
+    from tagwatch.ledger.damage import bare_finding  # seldom needed
+
+    return bare_finding(*columns)
 
 
 def _name(fact: Fact) -> str:

@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from tagwatch.audit.model.history import Interval, Seen
+from tagwatch.errors import LedgerFailedError
 from tagwatch.ledger.codec import digest_of_bytes, moment
 from tagwatch.value import replace
 
@@ -125,8 +126,10 @@ def interval_of(row: Any) -> Interval:
 
 
 def imported_of(row: Any) -> Interval:
-    """An interval that others told of."""
+    """An interval that others told of. Raises `LedgerError` where its kind is none."""
     kind, tag, digest, first_seen, last_seen, ended, version, verdict = row
+    if not 0 <= kind < len(_KINDS):
+        raise LedgerFailedError(f"a stored date of {tag!r} is damaged", hint="restore a backup")
     return Interval(
         tag=tag,
         digest=digest_of_bytes(digest),

@@ -6,7 +6,9 @@ Layout: `index.html` (where things stand, all runs), `latest.<suffix>`, `run/<st
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tagwatch.audit.verdict.result import AuditResult
@@ -19,6 +21,12 @@ from tagwatch.value import dataclass
 __all__ = ["Written", "rendered", "write_atomically", "write_reports"]
 
 _BLOCK = 1024 * 1024
+_LEFT_SECONDS = 86_400.0
+"""A report is written in seconds: what is a day old is nobody's work any more."""
+_DRAFT = re.compile(
+    r"\.(?:index|latest|\d{4}-\d\d-\d\dT\d{6}Z)\.[a-z][a-z0-9.]*\.[a-z0-9_]{8}", re.ASCII
+)
+"""How `write_atomically` calls what it has not finished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +65,7 @@ def write_reports(
 def _write(
     directory: Path, result: AuditResult, context: PublishContext, formats: Sequence[str]
 ) -> Written:
+    _sweep(directory, result.at.timestamp() - _LEFT_SECONDS)
     files: list[Path] = []
     shown: dict[str, AuditResult] = {}  # by format: what could be rendered
     for name in formats:
@@ -79,6 +88,15 @@ def _write(
     page = render_index(shown["html"], context, pages)
     index = write_atomically(directory, "index.html", [page])
     return Written(files=(*files, index), index=index)
+
+
+def _sweep(directory: Path, before: float) -> None:
+    """Remove drafts that a run left which was killed while it wrote; none younger than `before`."""
+    for folder in (directory, directory / "run"):
+        with suppress(FileNotFoundError), os.scandir(folder) as entries:
+            for entry in entries:
+                if _DRAFT.fullmatch(entry.name) and entry.stat().st_mtime < before:
+                    Path(entry.path).unlink(missing_ok=True)
 
 
 def _name(result: AuditResult) -> str:

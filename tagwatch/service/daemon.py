@@ -18,6 +18,7 @@ from typing import Any
 
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import NothingToReadError, TagwatchError
+from tagwatch.ledger.connection import is_emptied
 from tagwatch.ledger.read import Reader
 from tagwatch.service.child import Ended, end_of, run_child, scan_command
 from tagwatch.service.deliveries import run_deliveries
@@ -369,7 +370,7 @@ def _handed(footing: Footing) -> Handed:
 
 
 def _last_result(database: Path, project: str) -> AuditResult | None:
-    if not database.is_file():
+    if not database.is_file() or is_emptied(database):
         return None
     with Reader.open(database) as ledger:
         # targets and evidence, left out, are most of it

@@ -9,6 +9,7 @@ from typing import Any
 
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.settings import Schedule
+from tagwatch.ledger.connection import is_emptied
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Run
 from tagwatch.service.schedule import next_due
@@ -46,7 +47,7 @@ def look_at(database: Path, project: str) -> LedgerLook:
 
     Raises `LedgerError`.
     """
-    if not database.is_file():
+    if not database.is_file() or is_emptied(database):
         return LedgerLook()
     with Reader.open(database) as ledger:
         runs, messages = ledger.runs(_RUNS, project=project), ledger.count_messages(project)

@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from tagwatch.errors import InputError
+from tagwatch.errors import InputError, cannot_write
 from tagwatch.workspace.find import tree_of
 from tagwatch.workspace.read import read_bytes
 
@@ -32,8 +32,9 @@ def write_bytes(path: Path, new: bytes, *, expected: bytes, root: Path) -> None:
     try:
         _replace(real, new)
     except OSError as error:
-        raise InputError(
-            f"{str(path)!r} cannot be written: {error.strerror or error}",
+        raise cannot_write(
+            error,
+            f"{str(path)!r} cannot be written",
             hint="check its permissions and its folder's",
         ) from error
 

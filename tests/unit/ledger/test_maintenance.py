@@ -20,6 +20,8 @@ from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope, TagObservation
+from tagwatch.ledger.codec import compress, encode
+from tagwatch.ledger.damage import bare_finding
 from tagwatch.ledger.maintenance import back_up, check
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Forgotten, Stored, Telling
@@ -269,12 +271,13 @@ def test_checking_finds_what_is_wrong(ledger: Ledger, damage: str, sentence: str
 
 
 def test_a_finding_that_stands_twice_is_told(ledger: Ledger) -> None:
+    body = compress(encode(bare_finding("f", "user-root", "note", None, "Dockerfile")))
     with closing(sqlite3.connect(ledger.path)) as other:
         for run in (1, 2):
             other.execute(
                 "INSERT INTO standing (project, fingerprint, from_run, rule, severity, path, body) "
-                "VALUES ('lost', 'f', ?, 'user-root', 'note', 'Dockerfile', x'')",
-                (run,),
+                "VALUES ('lost', 'f', ?, 'user-root', 'note', 'Dockerfile', ?)",
+                (run, body),
             )
         other.commit()
     assert check(ledger.path) == (
