@@ -59,7 +59,8 @@ _DROP = {
     "cache": "DELETE FROM cache",
     # which of its texts is damaged does not matter: it cannot be sent any more
     "outbox": "UPDATE outbox SET state = 'held', payload = '', headline = '', "
-    "receiver = 'unknown', channel = 'unknown', dedup_key = 'damaged ' || rowid, address = NULL, mentioned_in = NULL, "
+    "receiver = 'unknown', channel = 'unknown', dedup_key = 'damaged ' || rowid, "
+    "address = NULL, mentioned_in = NULL, "
     "error = 'it was damaged on disk', settled_at = coalesce(settled_at, at) WHERE rowid = ?",
 }
 """What mends a row of which a text or a time is damaged, by table."""
