@@ -128,9 +128,9 @@ FLOORS: dict[str, str] = {
         compare facts
     """,
     "service": """
-        child demo deliveries log nightly notice parent schedule signals
-        status webhook
-        metrics order reload watching web
+        child demo deliveries log login nightly notice parent schedule signals
+        gate status webhook
+        listen metrics order reload watching web
         daemon
     """,
     "cli": """
