@@ -121,15 +121,15 @@ FLOORS: dict[str, str] = {
         ask deliver import_history local_image referrers sending verdicts
         alert_list recall scope
         doctor
-        bases moved remember
+        bases moved past remember
         round
         survey
         look_up
-        compare facts
+        base_answer compare facts
     """,
     "service": """
-        child demo deliveries log login nightly notice parent schedule signals
-        gate status webhook
+        child demo deliveries log login nightly notice parent question schedule signals
+        desk gate status webhook
         listen metrics order reload watching web
         daemon
     """,

@@ -33,7 +33,8 @@ from tagwatch.service.status import LedgerLook, Status, look_at
 from tagwatch.service.watching import Watching, watching_of
 from tagwatch.service.web import application
 from tagwatch.service.webhook import Heard, Named, Taken
-from tagwatch.walk.site import project_of
+from tagwatch.value import replace
+from tagwatch.walk.site import Site, project_of
 
 __all__ = ["Service", "serve"]
 
@@ -326,6 +327,11 @@ class Service:
     def reports(self) -> Path:
         """See `Answering.reports`."""
         return self._footing.site.settings.reports.directory
+
+    @property
+    def site(self) -> Site:
+        """See `Answering.site`."""
+        return replace(self._footing.site, at=datetime.now(UTC))
 
     @property
     def doors(self) -> Doors:

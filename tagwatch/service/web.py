@@ -9,8 +9,10 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from tagwatch.service.desk import Desk
 from tagwatch.service.gate import Doors, gate, refusal
 from tagwatch.service.webhook import RETRY_SECONDS, Heard, Taken
+from tagwatch.walk.site import Site
 
 __all__ = ["Answering", "application"]
 
@@ -32,6 +34,10 @@ class Answering(Protocol):
         """The folder of the reports."""
 
     @property
+    def site(self) -> Site:
+        """Where questions are answered, as of now."""
+
+    @property
     def doors(self) -> Doors:
         """What a request must show, now."""
 
@@ -49,7 +55,7 @@ class Answering(Protocol):
 
 
 def application(service: Answering) -> web.Application:
-    """Return the pages: `/` the reports, the probes, `/metrics`, and `POST /webhook…`.
+    """Return the pages: `/` the reports, the API, probes, `/metrics`, and `POST /webhook…`.
 
     `/livez` says that the process answers and nothing else, so that no registry's trouble restarts
     it; `/readyz` and `/health` are answered with 503 where something is wrong, and say what. The
@@ -90,8 +96,23 @@ def application(service: Answering) -> web.Application:
         app.router.add_get(path, handler)
     for path in ("/webhook", "/webhook/{name}", "/webhook/{name}/{token}"):
         app.router.add_post(path, webhook)
+    _take_questions(app, service)
     app.router.add_get("/{name:.*}", page)
     return app
+
+
+def _take_questions(app: web.Application, service: Answering) -> None:
+    """Answer the API's questions, as long as the application runs."""
+    desk = Desk()
+
+    async def question(request: web.Request) -> web.Response:
+        return await desk.answer(request, service.site)
+
+    async def leave(_app: web.Application) -> None:
+        desk.close()
+
+    app.router.add_get("/api/v1/{question:.*}", question)
+    app.on_cleanup.append(leave)
 
 
 async def _delivered(service: Answering, request: web.Request) -> web.Response:

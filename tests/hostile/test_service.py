@@ -20,7 +20,8 @@ import aiohttp
 import pytest
 
 from tests.walk.command import Workplace
-from tests.walk.daemon import NEVER, TOKEN, Daemon, serving
+from tests.walk.daemon import NEVER, TOKEN, Daemon, scans, serving
+from tests.walk.misbehaving import misbehaving
 
 CONFIGURATION = f"database: tagwatch.db\nsources: [Dockerfile]\n{NEVER}"
 WITH_LOGIN = f"{CONFIGURATION}serve: {{tokens: serve.tokens}}\n"
@@ -422,6 +423,71 @@ async def serving_at(place: Workplace, path: Path) -> AsyncIterator[Daemon]:
         if daemon.process.returncode is None:
             daemon.process.kill()
             await daemon.process.communicate()
+
+
+# The API
+
+
+async def test_no_question_makes_it_ask_a_registry(
+    tmp_path: Path, session: aiohttp.ClientSession
+) -> None:
+    """Whoever may look cannot spend the quota, nor learn by the service's logins."""
+    place = Workplace(tmp_path)
+    async with misbehaving() as server:
+        registries = server.registries("well")
+        place.write("tagwatch.yaml", f"{CONFIGURATION}max_age: 0s\nregistries:\n{registries}")
+        place.write("Dockerfile", "FROM well.example/app:1\n")
+        async with serving(place, "--now") as daemon:
+            await scans(session, daemon, 1)
+            asked = dict(server.asked)
+            assert asked["well"]
+            for text in ("app:1", "app:2", "app:1.x", "other:1", "app", "app@sha256:" + "0" * 64):
+                for path in ("resolve?ref=", "base?image=", "history?ref="):
+                    url = f"{daemon.url}/api/v1/{path}well.example/{text}"
+                    async with session.get(url) as answer:
+                        assert answer.status == 200, await answer.text()
+            await _many_questions(daemon, session)
+            assert dict(server.asked) == asked
+            await daemon.stop()
+    assert "Traceback" not in daemon.said
+
+
+async def _many_questions(daemon: Daemon, session: aiohttp.ClientSession) -> None:
+    """Ask more than there is room for: probes are answered, and so is the next question."""
+    images = "&".join(f"ref=well.example/app:{number}" for number in range(50))
+
+    async def asking() -> int:
+        async with session.get(f"{daemon.url}/api/v1/resolve?{images}") as answer:
+            assert answer.content_type == "application/json"
+            assert answer.status == 200 or answer.headers["Retry-After"] == "5"
+            return answer.status
+
+    many = [asyncio.create_task(asking()) for _ in range(60)]
+    live = await asyncio.wait_for(ask(daemon, request("/livez")), 2)
+    assert live.status == 200
+    assert {200, 503} >= set(await asyncio.gather(*many))
+    assert await asking() == 200
+
+
+async def test_the_api_is_behind_the_same_door(place: Workplace, token: str) -> None:
+    login = f"Authorization: Bearer {token}"
+    async with serving(place) as daemon:
+        for path in (
+            "/api/v1/images",
+            "/api/v1/resolve?ref=redis:7",
+            "/api/v1/nothing",
+            "/api/v1/",
+        ):
+            for headers, host, status in (
+                ((), "localhost", 401),
+                ((login,), "evil.example", 421),
+                ((login,), "localhost", 404),
+            ):
+                assert (await ask(daemon, request(path, *headers, host=host))).status == status
+        for path in ("/api/v1/%2e%2e/%2e%2e/tagwatch.yaml", "/api/v1/../../serve.tokens"):
+            answer = await ask(daemon, request(path, login))
+            assert answer.status == 404
+            assert "sha256:" not in answer.text
 
 
 # Webhooks
