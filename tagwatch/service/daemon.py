@@ -26,7 +26,7 @@ from tagwatch.service.listen import Address, listening
 from tagwatch.service.metrics import Metrics
 from tagwatch.service.order import Order, Orders
 from tagwatch.service.parent import Handed, handed_line, memory_there
-from tagwatch.service.reload import Footing, Reopen, footing_of
+from tagwatch.service.reload import Footing, Reopen, footing_of, with_tokens_of_now
 from tagwatch.service.schedule import Timetable, due_since
 from tagwatch.service.signals import listen_to_signals
 from tagwatch.service.status import LedgerLook, Status, look_at
@@ -282,6 +282,7 @@ class Service:
             if said != self.status.refused or asked:
                 logger.error("the configuration cannot be used, the old one stays: %s", said)  # noqa: TRY400
             self.status.refused = said
+            self._footing = await asyncio.to_thread(with_tokens_of_now, self._footing)
             return
         if asked or self.status.refused or self._footing.is_changed(footing):
             if footing.schedule != self._footing.schedule:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from tagwatch.errors import ConfigError
 from tagwatch.service.gate import Doors
-from tagwatch.service.login import read_tokens
+from tagwatch.service.login import Tokens, read_tokens
 from tagwatch.service.schedule import next_due
 from tagwatch.service.webhook import WEBHOOK_TOKEN, Webhooks
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, replace
 from tagwatch.walk.site import at_configuration
 
 if TYPE_CHECKING:
     from tagwatch.config.settings import Schedule
     from tagwatch.walk.site import Site
 
-__all__ = ["Footing", "Reopen", "footing_of"]
+__all__ = ["Footing", "Reopen", "footing_of", "with_tokens_of_now"]
 
 Reopen = Callable[[], "tuple[Site, Mapping[str, Any]]"]
 """Read the configuration and give its site and its checked form. Raises `ConfigError`."""
@@ -77,3 +77,19 @@ def footing_of(reopen: Reopen, *, is_local: bool = True) -> Footing:
         webhooks=webhooks,
         doors=Doors(hosts=frozenset(settings.serve.hosts), tokens=tokens),
     )
+
+
+def with_tokens_of_now(footing: Footing) -> Footing:
+    """Return a footing that stays, with the tokens that its file holds now.
+
+    A token is taken back whatever else is wrong with the configuration. A file that cannot be used
+    lets nobody in: its last line may have been taken out.
+    """
+    path = footing.site.settings.serve.tokens
+    if path is None:
+        return footing
+    try:
+        tokens = read_tokens(path)
+    except ConfigError:
+        tokens = Tokens(lines=())
+    return replace(footing, doors=replace(footing.doors, tokens=tokens))

@@ -227,9 +227,29 @@ async def test_a_token_is_taken_back_and_the_login_is_not(
         (place.folder / "serve.tokens").unlink()
         assert (await place.run("serve", "token", "another")).code == 0
         daemon.process.send_signal(signal.SIGHUP)
-        await daemon.see("configuration")
+        await daemon.see("configuration was read again")
         async with session.get(daemon.url, headers=headers) as answer:
             assert answer.status == 401
+
+
+@pytest.mark.parametrize("configuration", [WITH_LOGIN, WITH_LOGIN + "no such key: 1\n"])
+async def test_the_last_token_is_taken_back_whatever_else_is_wrong(
+    place: Workplace, token: str, configuration: str
+) -> None:
+    login = f"Authorization: Bearer {token}"
+    async with serving(place) as daemon:
+        assert (await ask(daemon, request("/", login))).status == 200
+        place.write("tagwatch.yaml", configuration)
+        place.write("serve.tokens", "# nobody\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        await daemon.see("the configuration cannot be used")
+        for _ in range(100):  # the line is written just before
+            if (await ask(daemon, request("/", login))).status == 401:
+                break
+            await asyncio.sleep(0.05)
+        assert (await ask(daemon, request("/", login))).status == 401
+        assert (await ask(daemon, request("/"))).status == 401
+        assert (await ask(daemon, request("/livez"))).status == 200
 
 
 # Names
@@ -313,6 +333,7 @@ async def test_every_answer_has_its_headers(place: Workplace) -> None:
             assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'"), text
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             assert answer.headers["Referrer-Policy"] == "no-referrer"
+            assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
             assert answer.headers["Server"] == "tagwatch"
             assert "Access-Control-Allow-Origin" not in answer.headers
             assert not any(secret in answer.text for secret in SECRETS), text
@@ -345,7 +366,7 @@ async def test_900_that_never_finish_keep_nobody_out(tmp_path: Path, place: Work
                 opened[-1][1].write(sent[number % 3])
                 if not number % 300:
                     assert (await ask(daemon, request("/livez"))).status == 200
-            answer = await asyncio.wait_for(ask(daemon, request("/livez")), 2)
+            answer = await asyncio.wait_for(ask(daemon, request("/livez")), 5)
             assert answer.status == 200
             clock = asyncio.get_running_loop().time
             begun = clock()
@@ -355,7 +376,7 @@ async def test_900_that_never_finish_keep_nobody_out(tmp_path: Path, place: Work
             assert sum(not end.done() for end in ends) <= 64, "a quarter of what it may open"
             _, left = await asyncio.wait(ends, timeout=15)
             assert not left
-            assert 5 < clock() - begun < 15
+            assert clock() - begun > 5, "they have some time"
             fed.cancel()
             assert (await ask(daemon, request("/livez"))).status == 200
             await daemon.stop()
