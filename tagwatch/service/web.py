@@ -87,7 +87,11 @@ def application(service: Answering) -> web.Application:
         path = _report(service.reports, request.match_info["name"] or "index.html")
         if path is None:
             raise web.HTTPNotFound(text="there is no such report (yet)\n")
-        return web.FileResponse(path)
+        response = web.FileResponse(path)
+        # Not by sendfile: cut off in the middle, asyncio's goes on with a descriptor that may by
+        # then be another connection's (seen in CPython 3.11, 2026-11-29).
+        response.enable_compression(web.ContentCoding.identity)
+        return response
 
     app = gate(lambda: service.doors, {live, ready, webhook}, client_max_size=_MAX_WEBHOOK_BYTES)
     for path, handler in (

@@ -405,6 +405,42 @@ async def _ended(reader: asyncio.StreamReader) -> None:
         pass
 
 
+@posix
+async def test_those_who_never_read_keep_nobody_out(tmp_path: Path, place: Workplace) -> None:
+    """An answer that is cut off leaves nothing behind: no descriptor, no line in the log."""
+    place.write("reports/large.html", b"x" * 8_000_000)
+    slow: list[socket.socket] = []
+    async with serving(Cramped(tmp_path)) as daemon:
+        port = int(daemon.url.rpartition(":")[2])
+        descriptors = Path(f"/proc/{daemon.process.pid}/fd")
+        try:
+            for number in range(150):
+                slow.append(socket.socket())
+                slow[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+                slow[-1].connect(("127.0.0.1", port))
+                slow[-1].sendall(request("/large.html").encode())
+                if not number % 50:
+                    assert (await ask(daemon, request("/livez"))).status == 200
+            assert (await asyncio.wait_for(ask(daemon, request("/livez")), 5)).status == 200
+            whole = await ask(daemon, request("/large.html"))
+            assert len(whole.text) == 8_000_000
+        finally:
+            for one in slow:
+                one.close()
+        for _ in range(100):
+            if _count(descriptors) < 30:
+                break
+            await asyncio.sleep(0.1)
+        else:
+            raise AssertionError("descriptors stay open")
+        assert await daemon.stop() < 5
+    assert "Traceback" not in daemon.said, daemon.said
+
+
+def _count(folder: Path) -> int:
+    return len(list(folder.iterdir())) if folder.exists() else 0
+
+
 # A socket of the file system
 
 
