@@ -125,16 +125,16 @@ FLOORS: dict[str, str] = {
         ask deliver import_history local_image referrers sending trusting verdicts
         alert_list recall scope
         doctor
-        bases moved remember
+        bases moved past remember
         round
         survey
         look_up
-        compare facts
+        base_answer compare facts
     """,
     "service": """
-        child demo deliveries log nightly notice parent schedule signals
-        status webhook
-        metrics order reload watching web
+        child demo deliveries log login nightly notice parent question schedule signals
+        desk gate status webhook
+        listen metrics order reload watching web
         daemon
     """,
     "cli": """

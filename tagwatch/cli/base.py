@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tagwatch.audit.model.evidence import Status, evidence_key, is_readable
+from tagwatch.audit.model.evidence import evidence_key
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of
 from tagwatch.cli.shell import answer, note, open_site
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _FINE, _ABSENT, _UNREAD = 0, 1, 4
+_CODES = {"answered": _FINE, "absent": _ABSENT, "unread": _UNREAD}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Match and print. Exit code 0: all answered, 1: not found, 4: could not be read."""
+    from tagwatch.walk.base_answer import base_answer
     from tagwatch.walk.local_image import is_local
     from tagwatch.walk.look_up import look_up
     from tagwatch.walk.need import IMAGE_SHOWS
@@ -68,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
         if text in images:
             found, code = _of_image(text, images[text], site)
         else:
-            found, code = _of_target(text, targets[text], facts, site)
+            found, state = base_answer(targets[text], facts, site)
+            code = _CODES[state]
         answers.append(found)
         codes.add(code)
     if options.format == "json":
@@ -123,25 +126,6 @@ def _of_image(text: str, image: Image | int, site: Site) -> tuple[BaseAnswer, in
         return BaseAnswer(input=text, reference=None, matches=()), image
     matches = bases_of_local(image, site)
     return BaseAnswer(input=text, reference=image.reference or None, matches=matches), _FINE
-
-
-def _of_target(text: str, target: Target, facts: Lookup, site: Site) -> tuple[BaseAnswer, int]:
-    from tagwatch.publish.interface import BaseAnswer
-    from tagwatch.walk.bases import bases_of
-
-    found = facts.evidence.get(evidence_key(target) or "")
-    resolution = found.resolution if found else None
-    concrete = resolution.reference if resolution else None
-    matches = bases_of(found, site)
-    code, why = _FINE, resolution.note if resolution else ""
-    if resolution is None or not is_readable(found):
-        code = _UNREAD
-    elif resolution.status is Status.NOT_FOUND:
-        code, why = _ABSENT, why or "there is no such image in its repository"
-    elif not matches:
-        code = _UNREAD
-    reference = concrete.canonical if concrete else None
-    return BaseAnswer(input=text, reference=reference, matches=matches, why=why), code
 
 
 command = Command(

@@ -1,4 +1,7 @@
-"""`tagwatch serve`: the schedule, the reports and the metrics, until it is told to stop."""
+"""`tagwatch serve`: the schedule, the reports and the metrics, until it is told to stop.
+
+`tagwatch serve token NAME` makes a login to them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tagwatch.cli.command import Command, add_config
-from tagwatch.cli.shell import warn
+from tagwatch.cli.shell import answer, note, open_site, warn
 from tagwatch.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -17,18 +20,24 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_LAST_PORT = 65535
 _LEVELS = ("debug", "info", "warning", "error")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `serve`."""
+    parser.add_argument(
+        "action",
+        metavar="token NAME",
+        nargs="*",
+        help="make a login, show it once, and add it to the file of `serve: {tokens: FILE}`",
+    )
     add_config(parser)
     parser.add_argument(
         "--listen",
-        metavar="HOST:PORT",
+        metavar="ADDRESS",
         default="127.0.0.1:8080",
-        help="where reports, /health and /metrics are served (default: 127.0.0.1:8080)",
+        help="where pages, metrics and the API are served: HOST:PORT, or unix:/path of a socket "
+        "(default: 127.0.0.1:8080)",
     )
     parser.add_argument("--now", action="store_true", help="scan once at the start, too")
     parser.add_argument(
@@ -44,7 +53,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; a scan under way is stopped in good order."""
+    if options.action:
+        return _token(options)
     from tagwatch.service.daemon import serve
+    from tagwatch.service.listen import address_of
     from tagwatch.walk.site import open_checked
 
     def reopen() -> tuple[Site, Mapping[str, Any]]:
@@ -56,13 +68,29 @@ def run(options: argparse.Namespace) -> int:
             hint="name a file with --config",
         )
 
-    host, _, port = options.listen.rpartition(":")
-    if not host or not port.isdigit() or int(port) > _LAST_PORT:
-        raise ConfigError(f"not an address: {options.listen!r}", hint="write --listen HOST:PORT")
+    address = address_of(options.listen)
     for warning in reopen()[0].warnings:
         warn(warning)
     _tell_on_standard_error(options.log_format, options.log_level)
-    asyncio.run(serve(reopen, host.strip("[]"), int(port), at_once=options.now))
+    asyncio.run(serve(reopen, address, at_once=options.now))
+    return 0
+
+
+def _token(options: argparse.Namespace) -> int:
+    """Make a login. The token is the answer, and stands nowhere else."""
+    from tagwatch.service.login import add_token
+
+    if options.action[0] != "token" or len(options.action) != 2:
+        raise UsageError(
+            f"not a thing to do: {' '.join(options.action)!r}", hint="tagwatch serve token NAME"
+        )
+    path = open_site(options).settings.serve.tokens
+    if path is None:
+        raise ConfigError(
+            "no file of tokens is configured", hint="add `serve: {tokens: FILE}` to tagwatch.yaml"
+        )
+    answer(f"{add_token(path, options.action[1])}\n")
+    note(f"tagwatch: this is shown once; its hash is in {path}")
     return 0
 
 
@@ -83,5 +111,7 @@ command = Command(
     epilog="A scan runs in a process of its own. POST /webhook/<name> takes what the registry of\n"
     "that name in `serve: {webhooks: …}` sends: the repository that it names is scanned if it is\n"
     "watched. An empty POST /webhook scans everything where TAGWATCH_WEBHOOK_TOKEN is set: with\n"
-    "it as bearer token, or as /webhook/<token>. SIGHUP reads the configuration again.",
+    "it as bearer token, or as /webhook/<token>. SIGHUP reads the configuration again.\n"
+    "Beyond loopback everything else asks for a login: a token of `serve token NAME`, as bearer\n"
+    "token or as the password of a browser's login.",
 )

@@ -238,6 +238,22 @@ class RegistryWebhookForm(Form, frozen=True):
 class ServeForm(Form, frozen=True):
     """What `tagwatch serve` does beside the schedule."""
 
+    tokens: Annotated[
+        Text | None,
+        Meta(description="a file of those who may look; `tagwatch serve token NAME` writes it"),
+    ] = None
+    hosts: Annotated[
+        list[
+            Annotated[
+                str,
+                Meta(
+                    pattern=r"^([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])$",
+                    description="a name or an address, without a port",
+                ),
+            ]
+        ],
+        Meta(description="the names that it answers to, beside loopback's: tagwatch.example"),
+    ] = []
     webhooks: list[RegistryWebhookForm] = []
     memory: Annotated[
         str,

@@ -148,10 +148,16 @@ class RegistryWebhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serve:
-    """What `tagwatch serve` does beside the schedule. `memory`: what a scan may take, in bytes."""
+    """What `tagwatch serve` does beside the schedule. `memory`: what a scan may take, in bytes.
+
+    `tokens`: the file of those who may look; None: whoever reaches it. `hosts`: the names that it
+    answers to, beside those of loopback.
+    """
 
     webhooks: tuple[RegistryWebhook, ...] = ()
     memory: int | None = None
+    tokens: Path | None = None
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,6 +418,8 @@ def _serve(place: Place, plain: Mapping[str, Any]) -> Serve:
             for one in plain.get("webhooks", ())
         ),
         memory=int(memory[:-1]) * _SIZES[memory[-1]] if memory else None,
+        tokens=_path(place, plain.get("tokens")),
+        hosts=tuple(host.lower().strip("[]") for host in plain.get("hosts", ())),
     )
 
 

@@ -319,6 +319,10 @@ class Reader:
         """Return the run's answer; None where it did not finish or its result was forgotten."""
         return self._result("id = ?", (run_id,))
 
+    def outline(self, run_id: int) -> AuditResult | None:
+        """Return the run's answer without targets and evidence; see `result`."""
+        return self._result("id = ?", (run_id,), whole=False)
+
     def last_result(
         self, kind: str = "scan", *, project: str | None = None, whole: bool = True
     ) -> AuditResult | None:

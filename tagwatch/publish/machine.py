@@ -35,6 +35,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "base_document",
     "dump",
+    "histories_document",
     "history_document",
     "parts",
     "render",
@@ -169,6 +170,14 @@ def history_document(
         intervals=[_interval(interval) for interval in ordered],
         lifecycle=lifecycle.value if lifecycle else None,
     )
+
+
+def histories_document(
+    found: Iterable[tuple[Repository, Iterable[Interval]]], lifecycle: Lifecycle | None = None
+) -> Document:
+    """What `history` answers: of one repository its document, of several a list of them."""
+    documents = [history_document(*one, lifecycle) for one in found]
+    return documents[0] if len(documents) == 1 else _document(repositories=documents)
 
 
 def base_document(answers: Iterable[BaseAnswer]) -> Document:

@@ -22,17 +22,20 @@ from tagwatch.ledger.connection import is_emptied
 from tagwatch.ledger.read import Reader
 from tagwatch.service.child import Ended, end_of, run_child, scan_command
 from tagwatch.service.deliveries import run_deliveries
+from tagwatch.service.gate import Doors
+from tagwatch.service.listen import Address, listening
 from tagwatch.service.metrics import Metrics
 from tagwatch.service.order import Order, Orders
 from tagwatch.service.parent import Handed, handed_line, memory_there
-from tagwatch.service.reload import Footing, Reopen, footing_of
+from tagwatch.service.reload import Footing, Reopen, footing_of, with_tokens_of_now
 from tagwatch.service.schedule import Timetable, due_since
 from tagwatch.service.signals import listen_to_signals
 from tagwatch.service.status import LedgerLook, Status, look_at
 from tagwatch.service.watching import Watching, watching_of
-from tagwatch.service.web import application, listening
+from tagwatch.service.web import application
 from tagwatch.service.webhook import Heard, Named, Taken
-from tagwatch.walk.site import project_of
+from tagwatch.value import replace
+from tagwatch.walk.site import Site, project_of
 
 __all__ = ["Service", "serve"]
 
@@ -53,23 +56,24 @@ _LONGEST_GRACE = timedelta(days=31)
 logger = logging.getLogger(__name__)
 
 
-async def serve(reopen: Reopen, host: str, port: int, *, at_once: bool = False) -> None:
+async def serve(reopen: Reopen, address: Address, *, at_once: bool = False) -> None:
     """Run until SIGINT or SIGTERM. A scan under way stores what it is writing and stops.
 
     A scan that fails is logged and counted; the next one runs as if nothing had happened. SIGHUP
     reads the configuration again. Raises `ConfigError` where the address or the configuration
     cannot be used.
     """
-    footing = footing_of(reopen)
-    await Service(footing, reopen).run(host, port, at_once=at_once)
+    footing = footing_of(reopen, is_local=address.is_local)
+    await Service(footing, reopen, is_local=address.is_local).run(address, at_once=at_once)
 
 
 class Service:
     """The service on its footing; it is what the pages are answered from (`web.Answering`)."""
 
-    def __init__(self, footing: Footing, reopen: Reopen) -> None:
+    def __init__(self, footing: Footing, reopen: Reopen, *, is_local: bool = True) -> None:
         self._footing = footing
         self._reopen = reopen
+        self._is_local = is_local
         self.metrics = Metrics()
         self.status = Status(datetime.now(UTC))
         self._orders = Orders()
@@ -85,12 +89,12 @@ class Service:
 
     # What it does
 
-    async def run(self, host: str, port: int, *, at_once: bool) -> None:
+    async def run(self, address: Address, *, at_once: bool) -> None:
         """See `serve`."""
         listen_to_signals(self._interrupt, self._reload.set)
         self._timetable.follow(self._footing.schedule)
-        async with listening(application(self), host, port) as chosen, self._timetable.running():
-            logger.info("listening on http://%s:%d/", host, chosen)
+        async with listening(application(self), address) as where, self._timetable.running():
+            logger.info("listening on %s", where)
             await self._begin(at_once=at_once)
             looking = asyncio.create_task(
                 self._often(_LOOK_SECONDS, self._look_around, self._reload)
@@ -273,12 +277,13 @@ class Service:
         asked = self._reload.is_set()
         self._reload.clear()
         try:
-            footing = await asyncio.to_thread(footing_of, self._reopen)
+            footing = await asyncio.to_thread(footing_of, self._reopen, is_local=self._is_local)
         except TagwatchError as error:
             said = f"{error.message} ({error.hint})" if error.hint else error.message
             if said != self.status.refused or asked:
                 logger.error("the configuration cannot be used, the old one stays: %s", said)  # noqa: TRY400
             self.status.refused = said
+            self._footing = await asyncio.to_thread(with_tokens_of_now, self._footing)
             return
         if asked or self.status.refused or self._footing.is_changed(footing):
             if footing.schedule != self._footing.schedule:
@@ -324,6 +329,16 @@ class Service:
     def reports(self) -> Path:
         """See `Answering.reports`."""
         return self._footing.site.settings.reports.directory
+
+    @property
+    def site(self) -> Site:
+        """See `Answering.site`."""
+        return replace(self._footing.site, at=datetime.now(UTC))
+
+    @property
+    def doors(self) -> Doors:
+        """See `Answering.doors`."""
+        return self._footing.doors
 
     async def health(self) -> dict[str, Any]:
         """See `Answering.health`."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from time import monotonic
 from typing import Any
 
 from tagwatch.config.load import read_secret
@@ -18,11 +19,17 @@ from tagwatch.service.notice.interface import Notice, Read
 from tagwatch.service.notice.secret import is_authentic, is_token
 from tagwatch.value import dataclass
 
-__all__ = ["GENERAL", "Heard", "Named", "Taken", "Webhooks"]
+__all__ = ["GENERAL", "RETRY_SECONDS", "WEBHOOK_TOKEN", "Heard", "Named", "Taken", "Webhooks"]
 
+WEBHOOK_TOKEN = "TAGWATCH_WEBHOOK_TOKEN"  # noqa: S105  # a variable's name
 GENERAL = "general"
 """What the webhook of `TAGWATCH_WEBHOOK_TOKEN`, which is bound to no registry, is counted as."""
 
+RETRY_SECONDS = 60
+"""In so many seconds a webhook refuses `_MOST_REFUSED` deliveries; more are told to wait."""
+_MOST_REFUSED = 10
+_LEAST_SECRET = 16
+"""Characters of a secret: a shorter one is found by trying."""
 _REMEMBERED = 2_000
 """Deliveries whose repetition is noticed."""
 
@@ -39,6 +46,8 @@ class Heard(StrEnum):
     REPEATED = "repeated"
     REFUSED = "refused"
     """It came without the secret."""
+    LIMITED = "limited"
+    """So did this one, and too many before it."""
     ASKED = "asked"
     """Somebody asked for a scan of everything."""
 
@@ -64,14 +73,21 @@ class Taken:
 class Webhooks:
     """The addresses `/webhook/NAME`, and `/webhook` for whoever has the `general` token.
 
-    Raises `ConfigError` where a secret cannot be read.
+    Raises `ConfigError` where a secret cannot be read, or is too short.
     """
 
     def __init__(
-        self, webhooks: Iterable[RegistryWebhook], general: str, environment: Mapping[str, str]
+        self,
+        webhooks: Iterable[RegistryWebhook],
+        general: str,
+        environment: Mapping[str, str],
+        *,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._bound = {one.name: (one, _secret(one, environment)) for one in webhooks}
-        self._general = general
+        self._general = _long_enough(general, WEBHOOK_TOKEN) if general else ""
+        self._clock = clock
+        self._refused: dict[str, deque[float]] = {}
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def has_secrets_of(self, other: Webhooks) -> bool:
@@ -87,16 +103,29 @@ class Webhooks:
         if name in self._bound:
             webhook, secret = self._bound[name]
             if not is_authentic(webhook.kind, secret, headers, token, raw):
-                return Taken(webhook=name, heard=Heard.REFUSED, status=403)
+                return self._refuse(name)
             return self._read(webhook, headers, _decoded(raw))
         if token or not self._general:
             return Taken(webhook=GENERAL, heard=Heard.REFUSED, status=404)
         if not is_token(self._general, headers, name):
-            return Taken(webhook=GENERAL, heard=Heard.REFUSED, status=403)
+            return self._refuse(GENERAL)
         payload = _decoded(raw)
         if not raw.strip() or payload == {}:
             return Taken(webhook=GENERAL, heard=Heard.ASKED)
         return self._guess(headers, payload)
+
+    def _refuse(self, name: str) -> Taken:
+        """Refuse a delivery without the secret; after too many, tell the sender to wait.
+
+        Only the refused count: whoever has the secret is heard, however many guess beside them.
+        """
+        now, refused = self._clock(), self._refused.setdefault(name, deque())
+        while refused and refused[0] <= now - RETRY_SECONDS:
+            refused.popleft()
+        if len(refused) >= _MOST_REFUSED:
+            return Taken(webhook=name, heard=Heard.LIMITED, status=429)
+        refused.append(now)
+        return Taken(webhook=name, heard=Heard.REFUSED, status=403)
 
     def _read(self, webhook: RegistryWebhook, headers: Mapping[str, str], payload: Any) -> Taken:
         reader: Read = load_member("notices", webhook.kind)
@@ -158,12 +187,22 @@ def _place(webhook: RegistryWebhook, notice: Notice) -> Named | None:
 
 def _secret(webhook: RegistryWebhook, environment: Mapping[str, str]) -> str:
     try:
-        return read_secret(webhook.env, webhook.file, environment)
+        secret = read_secret(webhook.env, webhook.file, environment)
+        return _long_enough(secret, webhook.env or str(webhook.file))
     except ConfigError as error:
         raise ConfigError(
             f"serve.webhooks {webhook.name!r}: {error.message}",
             hint="it holds the secret that the registry sends",
         ) from error
+
+
+def _long_enough(secret: str, place: str) -> str:
+    if len(secret) < _LEAST_SECRET:
+        raise ConfigError(
+            f"the secret in {place} is shorter than {_LEAST_SECRET} characters",
+            hint="`openssl rand -hex 32` makes one that nobody finds by trying",
+        )
+    return secret
 
 
 def _decoded(raw: bytes) -> Any:

@@ -22,7 +22,7 @@ from tests.contract.notice_cases import CASES, Delivery
 ALL = [(kind, one) for kind, deliveries in CASES.items() for one in deliveries]
 IDS = [f"{kind}: {one.about}" for kind, one in ALL]
 ODD: tuple[Any, ...] = (None, 5, [], {}, ["x"], True, "\x00/../ \u202e")
-SECRET = "planted-secret"
+SECRET = "planted-notice-secret"
 HOSTS = {
     "hub": "docker.io",
     "ecr": "123456789012.dkr.ecr.us-west-2.amazonaws.com",

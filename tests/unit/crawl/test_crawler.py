@@ -18,7 +18,7 @@ from tagwatch.image.snapshot import RepositorySnapshot, Scope
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.service.demo.images import Shelf, Step, build
 from tagwatch.service.demo.registry import application
-from tagwatch.service.web import listening
+from tagwatch.service.listen import address_of, listening
 from tagwatch.value import replace
 from tests.registry.harness import AT, registries
 
@@ -74,8 +74,8 @@ async def _open(place: Place) -> AsyncIterator[Place]:
 
     app = application(place.shelf)
     app.middlewares.append(noting)
-    async with listening(app, "127.0.0.1", 0) as port:
-        place.address = f"http://127.0.0.1:{port}"
+    async with listening(app, address_of("127.0.0.1:0")) as url:
+        place.address = url.removesuffix("/")
         yield place
 
 

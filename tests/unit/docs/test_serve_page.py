@@ -35,9 +35,11 @@ def test_every_kind_of_webhook_is_told() -> None:
 
 def test_its_samples_can_be_used(tmp_path: Path) -> None:
     samples = re.findall(r"```yaml\n((?:schedule|serve):.*?)```", TEXT, re.DOTALL)
-    assert len(samples) == 2
+    login, schedule, webhooks = samples
     path = tmp_path / "tagwatch.yaml"
-    path.write_text("\n".join(samples), encoding="utf-8")
+    path.write_text(login, encoding="utf-8")
+    assert load_configuration(path, {}, tmp_path).settings.serve.tokens is not None
+    path.write_text(f"{schedule}\n{webhooks}", encoding="utf-8")
     settings = load_configuration(path, {}, tmp_path).settings
     assert settings.schedule is not None
     assert len(settings.serve.webhooks) == 2

@@ -147,7 +147,7 @@ def test_only_what_is_watched_is_scanned(
 
 
 def test_a_footing_is_another_one_where_the_files_say_something_else(tmp_path: Path) -> None:
-    environment = {"TOKEN": "x"}
+    environment = {"TOKEN": "sixteen-letters-"}
     text = WATCHES + "serve: {webhooks: [{registry: a.io, kind: hub, token_env: TOKEN}]}\n"
     folder = place(tmp_path, text)
 
@@ -160,7 +160,7 @@ def test_a_footing_is_another_one_where_the_files_say_something_else(tmp_path: P
     place(tmp_path, text.replace('tags: ["1"]', 'tags: ["2"]'))
     assert first.is_changed(footing_of(lambda: open_checked(folder, environment=environment)))
     first = footing_of(lambda: open_checked(folder, environment=environment))
-    environment["TOKEN"] = "another"  # as a secret's file that is written anew
+    environment["TOKEN"] = "another-sixteen-letters"  # as a secret's file that is written anew
     assert first.is_changed(footing_of(lambda: open_checked(folder, environment=environment)))
     for broken in (text.replace("TOKEN", "OTHER"), text.replace("schedule", "# schedule")):
         place(tmp_path, broken)

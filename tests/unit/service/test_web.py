@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import socket
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,16 +19,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tagwatch.errors import ConfigError
 from tagwatch.service.daemon import Service
+from tagwatch.service.listen import address_of, listening
 from tagwatch.service.metrics import Metrics
 from tagwatch.service.order import Order
 from tagwatch.service.reload import footing_of
-from tagwatch.service.web import application, listening
+from tagwatch.service.web import application
 from tagwatch.service.webhook import Named
 from tagwatch.walk.site import open_checked
 from tests.publish_sample import sample
 
-TOKEN = "correct-horse"
-HARBOR = "battery-staple"
+TOKEN = "correct-horse-battery"
+HARBOR = "battery-staple-correct"
 CONFIGURATION = """\
 database: tagwatch.db
 sources: [Dockerfile]
@@ -76,7 +78,7 @@ class Served:
     ) -> Page:
         raw = b"" if body is None else json.dumps(body).encode()
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        lines = [f"{method} {path} HTTP/1.1", "Host: h", "Connection: close"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
         lines += [f"Content-Length: {len(raw)}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         writer.write("\r\n".join([*lines, "", ""]).encode(errors="surrogateescape") + raw)
@@ -115,8 +117,8 @@ def service_of(reports: Path, token: str = TOKEN) -> Service:
 @asynccontextmanager
 async def serving(reports: Path, token: str = TOKEN) -> AsyncIterator[Served]:
     service = service_of(reports, token)
-    async with listening(application(service), "127.0.0.1", 0) as port:
-        yield Served(port, service)
+    async with listening(application(service), address_of("127.0.0.1:0")) as url:
+        yield Served(int(url.rstrip("/").rpartition(":")[2]), service)
 
 
 async def test_reports_are_served_with_nothing_that_runs(reports: Path) -> None:
@@ -208,7 +210,7 @@ async def test_the_webhook_without_a_body_asks_for_a_scan(
         ("/webhook", {}),
         ("/webhook/wrong", {}),
         ("/webhook", {"Authorization": "Bearer "}),
-        ("/webhook", {"Authorization": "Bearer corréct-horse"}),
+        ("/webhook", {"Authorization": "Bearer corréct-horse-battery"}),
         ("/webhook", {"Authorization": "Bearer \udcff\udcfe"}),  # bytes that are no text
         ("/webhook/%ff", {}),
         ("/webhook/wrong", {"Authorization": f"Bearer {TOKEN}"}),
@@ -240,7 +242,10 @@ async def test_without_a_token_there_is_no_webhook(reports: Path) -> None:
     [
         ("/webhook/harbor.example:8443", {"Authorization": HARBOR}),
         ("/webhook/harbor.example:8443", {"authorization": f"bearer {HARBOR}"}),
-        ("/webhook/harbor.example:8443", {"Authorization": "Basic eDpiYXR0ZXJ5LXN0YXBsZQ=="}),
+        (
+            "/webhook/harbor.example:8443",
+            {"Authorization": f"Basic {b64encode(b'x:' + HARBOR.encode()).decode()}"},
+        ),
         ("/webhook/harbor.example:8443", {"X-API-Key": HARBOR}),
         (f"/webhook/harbor.example:8443/{HARBOR}", {}),
     ],
@@ -284,7 +289,7 @@ async def test_an_address_in_use_is_told(reports: Path) -> None:
         taken.listen()
         app = application(service_of(reports))
         with pytest.raises(ConfigError, match="cannot listen on"):
-            async with listening(app, "127.0.0.1", taken.getsockname()[1]):
+            async with listening(app, address_of(f"127.0.0.1:{taken.getsockname()[1]}")):
                 raise AssertionError("it listens where another does")
 
 

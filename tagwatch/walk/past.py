@@ -1,0 +1,91 @@
+"""What a tag, a repository or a digest was, from the ledger alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING
+
+from tagwatch.audit.model.history import Interval
+from tagwatch.errors import UsageError
+from tagwatch.image.digest import is_digest, parse_digest
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.ledger.read import Reader
+from tagwatch.ledger.timeline import served_at
+from tagwatch.walk.recall import lifecycle_of
+
+if TYPE_CHECKING:
+    from tagwatch.audit.version.lifecycle import Lifecycle
+
+__all__ = ["lifecycle_asked", "moment_of", "past_of"]
+
+
+def past_of(
+    text: str, ledger: Reader, at: datetime | None
+) -> Iterable[tuple[Repository, tuple[Interval, ...]]]:
+    """Yield each repository asked about, with the intervals that answer.
+
+    `at`: only what held at that moment. Raises `InvalidReferenceError` and `LedgerError`.
+    """
+    if is_digest(text):
+        homes: dict[Repository, list[Interval]] = {}
+        for repository, interval in ledger.tags_of_digest(parse_digest(text)):
+            homes.setdefault(repository, []).append(interval)
+        for repository, intervals in sorted(homes.items()):
+            yield repository, tuple(_those_at(intervals, at))
+        return
+    reference = Reference.parse(text).identity
+    repository = reference.repository
+    if reference.digest is not None:
+        pairs = ledger.tags_of_digest(reference.digest, repository)
+        own = [one for _, one in pairs if reference.tag in (None, one.tag)]
+        yield repository, tuple(_those_at(own, at))
+    elif reference.tag is not None and at is not None:
+        held = ledger.at(repository, reference.tag, at)
+        yield repository, (held,) if held else ()
+    elif at is None:
+        yield repository, ledger.intervals(repository, reference.tag)
+    else:
+        past: dict[str, list[Interval]] = {}
+        for interval in ledger.intervals(repository):
+            past.setdefault(interval.tag, []).append(interval)
+        moments = (served_at(intervals, at) for intervals in past.values())
+        yield repository, tuple(one for one in moments if one is not None)
+
+
+def _those_at(intervals: Iterable[Interval], at: datetime | None) -> Iterable[Interval]:
+    """Yield the intervals that held at a moment; all of them where none is asked for."""
+    for interval in intervals:
+        begun = at is None or interval.first_seen <= at
+        over = at is not None and interval.ended and (interval.ended_at or interval.last_seen) <= at
+        if begun and not over:
+            yield interval
+
+
+def lifecycle_asked(text: str, ledger: Reader) -> Lifecycle | None:
+    """Return how the tag has behaved, where one tag alone is asked for."""
+    reference = None if is_digest(text) else Reference.parse(text).identity
+    if reference is None or reference.tag is None or reference.digest is not None:
+        return None
+    return lifecycle_of(ledger, reference.repository, reference.tag)
+
+
+def moment_of(text: str, now: datetime) -> datetime:
+    """Return the end of that day or second in UTC, or that moment. Raises `UsageError`.
+
+    Answers give whole seconds: asked for the one at which an interval begins, it is the answer.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        if len(text) <= len("2026-03-01"):
+            moment = datetime.combine(moment.date(), time.max)
+        elif not moment.microsecond:
+            moment = moment.replace(microsecond=999_999)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"not a date: {text!r}", hint="write 2026-03-01") from error
+    if moment.date() > now.date():
+        raise UsageError(
+            f"{text!r} has not come yet", hint="`tagwatch resolve` tells what a tag is today"
+        )
+    return moment
