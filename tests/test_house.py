@@ -25,6 +25,7 @@ HEIGHT = {
     "family": 0,
     "member": 1,
     "proxy": 1,
+    "signature": 1,
     "value": 0,
     "image": 1,
     "source": 2,
@@ -119,8 +120,8 @@ FLOORS: dict[str, str] = {
         crawler engine plan
     """,
     "walk": """
-        fix loop need site watch_list work
-        ask deliver doctor import_history local_image referrers verdicts
+        facts_file fix loop need site watch_list work
+        ask deliver doctor facts_key import_history local_image referrers verdicts
         recall
         bases remember
         round

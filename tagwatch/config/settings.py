@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tagwatch.audit.model.finding import Severity
@@ -24,6 +24,7 @@ __all__ = [
     "Alert",
     "Engine",
     "Facts",
+    "PublicKey",
     "Reports",
     "Retention",
     "Schedule",
@@ -93,12 +94,32 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublicKey:
+    """Whose extracts are believed: a key in base64, its id (`signature.key_id_of`) and its limits.
+
+    `until` None: for ever; `registries` are hosts, none: every registry.
+    """
+
+    id: str
+    text: str
+    until: datetime | None = None
+    registries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """An extract of another ledger that `check` may use: a path or an https URL, and its key."""
+    """An extract of another ledger that `check` may use: a path or an https URL, and its keys.
+
+    `source` empty: none. The rest is for exporting: where the private key is, what the extract is
+    called (empty: as its root folder) and how long it is valid.
+    """
 
     source: str
+    public_keys: tuple[PublicKey, ...] = ()
     key_env: str = ""
     key_file: Path | None = None
+    name: str = ""
+    valid_for: timedelta = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,10 +264,24 @@ def _engine(plain: str | Mapping[str, Any]) -> Engine:
 
 
 def _facts(place: Place, plain: str | Mapping[str, Any]) -> Facts:
-    given = {"source": plain} if isinstance(plain, str) else plain
-    source = given["source"]
+    given: Mapping[str, Any] = {"source": plain} if isinstance(plain, str) else plain
+    source = given.get("source") or ""
     return Facts(
-        source=source if "://" in source else str(place(source)),
+        source=str(place(source)) if source and "://" not in source else source,
+        public_keys=tuple(_public_key(*one) for one in given.get("public_keys", {}).items()),
         key_env=given.get("key_env", ""),
         key_file=_path(place, given.get("key_file")),
+        name=given.get("name", ""),
+        valid_for=parse_duration(given.get("valid_for", "7d")),
+    )
+
+
+def _public_key(key_id: str, said: str | Mapping[str, Any]) -> PublicKey:
+    given = {"key": said} if isinstance(said, str) else said
+    until = given.get("until")
+    return PublicKey(
+        id=key_id,
+        text=given["key"],
+        until=datetime.fromisoformat(until).replace(tzinfo=UTC) if until else None,
+        registries=tuple(given.get("registries", ())),
     )
