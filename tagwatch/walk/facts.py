@@ -243,9 +243,9 @@ def _need_keys(settings: Facts) -> None:
     """Raise `ConfigError` where no public key says whose facts are believed."""
     if not settings.public_keys:
         raise ConfigError(
-            "no public key says whose facts are believed",
-            hint="facts: {public_keys: {ID: KEY}}, as `tagwatch facts keygen` printed them; "
-            "or --public-key KEY",
+            "no key under facts.public_keys says whose are believed "
+            "(`tagwatch facts keygen` makes a pair)",
+            hint="facts: {public_keys: {ID: KEY}}, as keygen printed them; or --public-key KEY",
         )
 
 
@@ -294,8 +294,11 @@ def _kept(site: Site, place: str) -> _Kept | None:
     stored = _remembered(site, _CACHE, place)
     if not stored:
         return None
-    *times, counter, key_id, mark = json.loads(stored)
-    at, expires_at, fetched_at = map(datetime.fromisoformat, times)
+    try:
+        *times, counter, key_id, mark = json.loads(stored)
+        at, expires_at, fetched_at = map(datetime.fromisoformat, times)
+    except (ValueError, TypeError):  # another version's: its facts are read again
+        return None
     return _Kept(
         at=at,
         expires_at=expires_at,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import os
 import re
@@ -10,16 +9,18 @@ import ssl
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic
 
 import pytest
 import trustme
 from aiohttp import web
 
 from tagwatch.audit.model.evidence import Evidence, Resolution, Status
+from tagwatch.image.digest import Digest
 from tagwatch.ledger.codec import encode
 from tagwatch.service.demo.nights import second_night
+from tagwatch.value import replace
 from tests.extract import NIGHTLY, OTHER, signed, written
+from tests.golden.place import CLOCK
 from tests.hostile.promise import promised
 from tests.walk.conftest import Shop
 
@@ -36,6 +37,19 @@ async def exported(shop: Shop, *paths: str) -> bytes:
     done = await shop.run("facts", "export", *paths, "--output", "facts.tagwatch")
     assert done.code == 0, done.err
     return (shop.folder / "facts.tagwatch").read_bytes()
+
+
+def told(key: str = "docker.io/library/redis:7") -> Evidence:
+    """A fact that needs no scan: an image that does not exist."""
+    missing = Resolution(input=key, status=Status.NOT_FOUND)
+    return Evidence(key=key, at=datetime.now(UTC) - timedelta(hours=1), resolution=missing)
+
+
+def one_file(shop: Shop, more: str = FACTS) -> tuple[str, ...]:
+    """Name one image in a file, and give the check of it."""
+    shop.configure(more)
+    shop.write("one.Dockerfile", "FROM redis:7\n")
+    return ("check", "--offline", "one.Dockerfile", "--format", "json")
 
 
 def forget(shop: Shop) -> None:
@@ -169,9 +183,9 @@ async def test_a_file_that_cannot_be_trusted_is_an_error(shop: Shop, harm: str) 
         raw = written(datetime.now(UTC) + timedelta(days=2))
     shop.write("facts.tagwatch", raw)
     forget(shop)
-    told = (await shop.run("check", "--offline")).is_clean_error(2)
-    assert "facts.tagwatch" in told
-    assert KEY not in told
+    error = (await shop.run("check", "--offline")).is_clean_error(2)
+    assert "facts.tagwatch" in error
+    assert KEY not in error
     (await shop.run("facts", "import")).is_clean_error(2)
 
 
@@ -187,31 +201,31 @@ async def test_a_file_that_cannot_be_trusted_is_an_error(shop: Shop, harm: str) 
     ],
 )
 async def test_a_key_that_is_believed_no_longer(shop: Shop, keys: str) -> None:
-    await exported(shop)
-    forget(shop)
-    assert "facts from facts.tagwatch" in (await shop.run("check", "--offline")).err
+    check = one_file(shop)
+    shop.write("facts.tagwatch", written(datetime.now(UTC), [told()]))
+    assert (await shop.run(*check)).json["coverage"]["read"] == 1
     shop.configure(f"facts: {{source: facts.tagwatch, public_keys: {{{keys}}}}}\n")
-    told = (await shop.run("check", "--offline")).is_clean_error(2)
-    assert NIGHTLY.public.id in told
+    assert NIGHTLY.public.id in (await shop.run(*check)).is_clean_error(2)
     (shop.folder / "facts.tagwatch").unlink()
-    gone = await shop.run("check", "--offline", "--format", "json")
+    gone = await shop.run(*check)
     assert gone.json["coverage"]["read"] == 0, "what it brought before counts no more"
 
 
 async def test_two_keys_are_believed_at_once(shop: Shop) -> None:
     """A new key is told to every reader first; then the nightly scan signs with it."""
-    await exported(shop)
-    forget(shop)
-    both = f"{NIGHTLY.yaml}, {OTHER.yaml}"
-    shop.configure(f"facts: {{source: facts.tagwatch, public_keys: {{{both}}}}}\n")
-    old = (shop.folder / "facts.tagwatch").read_bytes()
-    assert (await shop.run("check", "--offline")).code == 1
-    shop.write("facts.tagwatch", written(datetime.now(UTC), pair=OTHER))
-    rotated = await shop.run("check", "--offline", "--format", "json")
-    assert rotated.json["coverage"]["read"] == 0
+    check = one_file(
+        shop,
+        f"facts: {{source: facts.tagwatch, public_keys: {{{NIGHTLY.yaml}, {OTHER.yaml}}}}}\n",
+    )
+    old = written(datetime.now(UTC) - timedelta(minutes=1))
     shop.write("facts.tagwatch", old)
-    back = await shop.run("check", "--offline")
-    assert "newer ones were read before" in back.err, "neither by the key of before"
+    assert (await shop.run(*check)).json["coverage"]["read"] == 0
+    shop.write("facts.tagwatch", written(datetime.now(UTC), [told()], pair=OTHER))
+    assert (await shop.run(*check)).json["coverage"]["read"] == 1
+    shop.write("facts.tagwatch", old)
+    back = await shop.run(*check)
+    assert "newer ones were read before" in back.err, "the key of before brings nothing back"
+    assert back.json["coverage"]["read"] == 1
 
 
 @promised(
@@ -219,24 +233,26 @@ async def test_two_keys_are_believed_at_once(shop: Shop) -> None:
     "it is refused; the newer facts stay in use",
 )  # fmt: skip
 async def test_an_older_extract_is_refused(shop: Shop) -> None:
-    old = await exported(shop)
-    new = await exported(shop)
-    forget(shop)
+    now = datetime.now(UTC)
+    old = written(now - timedelta(minutes=1), [told("docker.io/library/redis:6")])
+    new = written(now, [told()])
+    check = one_file(shop)
     shop.write("facts.tagwatch", new)
-    before = await shop.run("check", "--offline", "--format", "json")
+    before = await shop.run(*check)
+    assert before.json["coverage"]["read"] == 1
     for name in ("facts.tagwatch", "other.tagwatch"):  # the tree may name another file
         shop.configure(FACTS.replace("facts.tagwatch", name))
         shop.write(name, old)
-        done = await shop.run("check", "--offline", "--format", "json")
+        done = await shop.run(*check)
         assert f"the facts in '{name}' are refused: they are of 2" in done.err
         assert "newer ones were read before" in done.err
-    told = (await shop.run("facts", "import", "other.tagwatch")).is_clean_error(2)
-    assert "'other.tagwatch'" in told
+    error = (await shop.run("facts", "import", "other.tagwatch")).is_clean_error(2)
+    assert "'other.tagwatch'" in error
     shop.configure(FACTS)
-    after = await shop.run("check", "--offline", "--format", "json")
+    after = await shop.run(*check)
     assert after.json["facts_from"] == before.json["facts_from"]
     shop.write("facts.tagwatch", new)
-    again = await shop.run("check", "--offline")
+    again = await shop.run(*check)
     assert "refused" not in again.err, "the same file again is nothing new"
 
 
@@ -247,36 +263,38 @@ async def test_an_older_extract_is_refused(shop: Shop) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("imported", [False, True])
 async def test_an_extract_expires(shop: Shop, imported: bool) -> None:
-    shop.environment["FACTS_KEY"] = KEY
-    shop.configure(FACTS.replace("key_env", "valid_for: 6s, key_env"))
-    await shop.run("scan")
-    shop.write("one.Dockerfile", "FROM redis:7\n")
-    done = await shop.run("facts", "export", "--output", "facts.tagwatch", "one.Dockerfile")
-    assert done.code == 0, done.err
-    ends = monotonic() + 6
-    forget(shop)
-    policy = "policy: {on_unavailable: fail, fail_on: never, rules: {}}\n"
+    now = datetime.now(UTC).replace(microsecond=0)
+    check = one_file(shop, "" if imported else FACTS)
     text = (shop.folder / "tagwatch.yaml").read_text(encoding="utf-8")
+    policy = "policy: {on_unavailable: fail, fail_on: never}\n"
     shop.write("tagwatch.yaml", re.sub("(?m)^policy:.*\n", policy, text))
+    digest = Digest("sha256:" + "1" * 64)
+    found = Resolution(input="redis:7", status=Status.RESOLVED, tag="7", digest=digest)
+    raw = written(now, [replace(told(), resolution=found)])
+    shop.write("facts.tagwatch", raw)
     if imported:
-        await shop.run("facts", "import")
-        text = (shop.folder / "tagwatch.yaml").read_text(encoding="utf-8")
-        shop.write("tagwatch.yaml", re.sub("(?m)^facts:.*\n", "", text))
-    check = ("check", "--offline", "one.Dockerfile")
-    good = await shop.run(*check, "--format", "json")
+        key = ("--public-key", NIGHTLY.public.text)
+        assert (await shop.run("facts", "import", "facts.tagwatch", *key)).code == 0
+    good = await shop.run(*check)
     assert (good.code, good.json["complete"]) == (0, True), good.err
-    await asyncio.sleep(max(ends - monotonic(), 0) + 0.1)
-    late = await shop.run(*check, "--format", "json")
-    assert (late.code, late.json["complete"], late.json["coverage"]["read"]) == (4, False, 1)
-    assert late.json["facts_from"].endswith(", expired")
-    fixed = await shop.run(*check, "--fix=pin")
-    assert (shop.folder / "one.Dockerfile").read_bytes() == b"FROM redis:7\n", fixed.out
-    if not imported:
-        assert "the facts in 'facts.tagwatch' expired on 2" in late.err
-    else:
-        shop.configure(FACTS)
-        told = (await shop.run("facts", "import", "facts.tagwatch")).is_clean_error(2)
-        assert "expired on" in told
+
+    late = f"{now + timedelta(days=7):%Y-%m-%dT%H:%M:%SZ}"
+    for at, is_over in ((f"{now + timedelta(days=6):%Y-%m-%dT%H:%M:%SZ}", False), (late, True)):
+        done = await shop.python("-P", str(CLOCK), at, *check)
+        told_of = (done.code, done.json["complete"], done.json["coverage"]["read"])
+        assert told_of == ((4, False, 1) if is_over else (0, True, 1)), done.err
+        assert done.json["facts_from"].endswith(", expired") == is_over
+        assert ("the facts in 'facts.tagwatch' expired on 2" in done.err) == (
+            is_over and not imported
+        )
+    file = shop.folder / "one.Dockerfile"
+    await shop.python("-P", str(CLOCK), late, *check, "--fix=pin")
+    assert file.read_bytes() == b"FROM redis:7\n"
+    await shop.run(*check, "--fix=pin")
+    assert digest.encode() in file.read_bytes(), "before that it is as good as any"
+    again = ("facts", "import", "facts.tagwatch", "--public-key", NIGHTLY.public.text)
+    error = (await shop.python("-P", str(CLOCK), late, *again)).is_clean_error(2)
+    assert "expired on" in error
 
 
 @promised(
@@ -284,12 +302,37 @@ async def test_an_extract_expires(shop: Shop, imported: bool) -> None:
     "the extract is refused",
 )  # fmt: skip
 async def test_a_key_speaks_for_its_registries(shop: Shop) -> None:
-    await exported(shop)
-    forget(shop)
     key = f"{NIGHTLY.public.id}: {{key: {NIGHTLY.public.text}, registries: [docker.io]}}"
-    shop.configure(f"facts: {{source: facts.tagwatch, public_keys: {{{key}}}}}\n")
-    told = (await shop.run("check", "--offline")).is_clean_error(2)
-    assert "are of 'registry.shop.example', for which" in told
+    check = one_file(shop, f"facts: {{source: facts.tagwatch, public_keys: {{{key}}}}}\n")
+    shop.write("facts.tagwatch", written(datetime.now(UTC), [told()]))
+    assert (await shop.run(*check)).json["coverage"]["read"] == 1
+    facts = [told(), told("registry.shop.example/shop/web:2")]
+    shop.write("facts.tagwatch", written(datetime.now(UTC), facts))
+    error = (await shop.run(*check)).is_clean_error(2)
+    assert "are of 'registry.shop.example', for which" in error
+
+
+async def test_an_extract_says_of_which_registries_it_is(shop: Shop) -> None:
+    """What its header does not name is not in it, whoever signed it."""
+    check = one_file(shop)
+    body = encode(told()) + b"\n"
+    shop.write("facts.tagwatch", signed(body, datetime.now(UTC), origins=["quay.io"]))
+    assert "damaged" in (await shop.run(*check)).is_clean_error(2)
+    shop.write("facts.tagwatch", signed(body, datetime.now(UTC)))
+    assert (await shop.run(*check)).json["coverage"]["read"] == 1
+
+
+async def test_keys_without_a_place(shop: Shop) -> None:
+    """An operator's file has keys only: a tree or a command says where facts lie."""
+    shop.environment["FACTS_KEY"] = KEY
+    check = one_file(shop, f"facts: {{key_env: FACTS_KEY, {READ}}}\n")
+    assert "facts" not in (await shop.run(*check)).err
+    shop.write("x.tagwatch", written(datetime.now(UTC), [told()]))
+    assert (await shop.run("facts", "import", "x.tagwatch")).code == 0
+    assert (await shop.run(*check)).json["coverage"]["read"] == 1
+    done = await shop.run("facts", "export", "one.Dockerfile")
+    assert (done.code, done.out.splitlines()[0]) == (0, "tagwatch-facts 3")
+    (await shop.run("facts", "import")).is_clean_error(2)
 
 
 @promised(
@@ -303,16 +346,16 @@ async def test_the_form_with_a_shared_secret_is_refused(shop: Shop) -> None:
         signed = hmac.new(secret.encode(), head.encode() + body, "sha256").hexdigest()
         shop.write("facts.tagwatch", f"{head}{signed}\n".encode() + body)
         shop.configure(FACTS)
-        told = (await shop.run("check", "--offline")).is_clean_error(2)
-        assert "a secret that every reader has" in told
-        assert "tagwatch facts keygen" in told
+        error = (await shop.run("check", "--offline")).is_clean_error(2)
+        assert "a secret that every reader has" in error
+        assert "tagwatch facts keygen" in error
     shop.environment["FACTS_KEY"] = secret
-    told = (await shop.run("facts", "export", "--output", "x")).is_clean_error(2)
-    assert "holds no private key" in told
-    assert "tagwatch facts keygen" in told
-    assert secret not in told
-    told = (await shop.run("facts", "import", "x", "--key-env", "FACTS_KEY")).is_clean_error(2)
-    assert "public keys" in told
+    error = (await shop.run("facts", "export", "--output", "x")).is_clean_error(2)
+    assert "holds no private key" in error
+    assert "tagwatch facts keygen" in error
+    assert secret not in error
+    error = (await shop.run("facts", "import", "x", "--key-env", "FACTS_KEY")).is_clean_error(2)
+    assert "public keys" in error
 
 
 async def test_a_pair_of_keys_from_nothing(shop: Shop) -> None:
@@ -335,8 +378,8 @@ async def test_a_pair_of_keys_from_nothing(shop: Shop) -> None:
     assert "is there already" in (await shop.run("facts", "keygen", "facts.key")).is_clean_error(2)
     assert key.read_text(encoding="ascii") == private
     key.chmod(0o640)
-    told = await shop.run("facts", "export", "--key-file", "facts.key", "--output", "x")
-    assert "chmod 600" in told.is_clean_error(2)
+    done = await shop.run("facts", "export", "--key-file", "facts.key", "--output", "x")
+    assert "chmod 600" in done.is_clean_error(2)
 
 
 @promised(
@@ -344,7 +387,10 @@ async def test_a_pair_of_keys_from_nothing(shop: Shop) -> None:
     "no link is followed, and no name is known before",
 )  # fmt: skip
 async def test_no_link_is_followed(shop: Shop) -> None:
-    await exported(shop)
+    shop.environment["FACTS_KEY"] = KEY
+    one_file(shop)
+    shop.write("facts.tagwatch", written(datetime.now(UTC), [told()]))
+    assert (await shop.run("facts", "import")).code == 0
     theirs = shop.folder / "theirs"
     for link in ("facts.key", "out.tagwatch", ".out.tagwatch.tmp"):
         (shop.folder / link).symlink_to(theirs)
