@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from base64 import b64decode, b64encode
 from binascii import Error
-from typing import NamedTuple
 
 from tagwatch.errors import ConfigError
 
@@ -33,16 +32,10 @@ _D = -121665 * pow(121666, -1, _PRIME) % _PRIME
 _ROOT_OF_MINUS_ONE = pow(2, (_PRIME - 1) // 4, _PRIME)
 
 
-class Point(NamedTuple):
-    """A point of the curve in extended coordinates: x = X/Z, y = Y/Z, xy = T/Z."""
+Point = tuple[int, int, int, int]
+"""A point of the curve in extended coordinates: X, Y, Z, T, where x = X/Z, y = Y/Z, xy = T/Z."""
 
-    x: int
-    y: int
-    z: int
-    t: int
-
-
-_NEUTRAL = Point(0, 1, 1, 0)
+_NEUTRAL: Point = (0, 1, 1, 0)
 
 
 def verify(public_key: bytes, signature: bytes, message: bytes) -> bool:
@@ -60,7 +53,8 @@ def verify(public_key: bytes, signature: bytes, message: bytes) -> bool:
         return False
     hashed = hashlib.sha512(signature[:32] + public_key + message).digest()
     k = int.from_bytes(hashed, "little") % _ORDER
-    minus_key = Point(-key.x % _PRIME, key.y, key.z, -key.t % _PRIME)
+    x, y, z, t = key
+    minus_key = (-x % _PRIME, y, z, -t % _PRIME)
     return _bytes_of(_sum_of_products(s, _BASE, k, minus_key)) == signature[:32]
 
 
@@ -122,7 +116,7 @@ def _point(raw: bytes) -> Point | None:
         return None
     if x & 1 != sign:
         x = _PRIME - x
-    return Point(x, y, 1, x * y % _PRIME)
+    return x, y, 1, x * y % _PRIME
 
 
 def _root(square: int) -> int | None:
@@ -134,35 +128,38 @@ def _root(square: int) -> int | None:
 
 
 def _bytes_of(point: Point) -> bytes:
-    inverse = pow(point.z, -1, _PRIME)
-    x, y = point.x * inverse % _PRIME, point.y * inverse % _PRIME
+    x, y, z, _ = point
+    inverse = pow(z, -1, _PRIME)
+    x, y = x * inverse % _PRIME, y * inverse % _PRIME
     return (y | (x & 1) << 255).to_bytes(KEY_BYTES, "little")
 
 
 def _is_small(point: Point) -> bool:
     """Return True where eight times the point is nothing."""
     for _ in range(3):
-        point = _add(point, point)
-    return point.x == 0 and point.y == point.z
+        point = _double(point)
+    x, y, z, _ = point
+    return x == 0 and y == z
 
 
 def _add(one: Point, other: Point) -> Point:
-    a = (one.y - one.x) * (other.y - other.x) % _PRIME
-    b = (one.y + one.x) * (other.y + other.x) % _PRIME
-    c = 2 * _D * one.t * other.t % _PRIME
-    d = 2 * one.z * other.z % _PRIME
+    x1, y1, z1, t1 = one
+    x2, y2, z2, t2 = other
+    a = (y1 - x1) * (y2 - x2) % _PRIME
+    b = (y1 + x1) * (y2 + x2) % _PRIME
+    c = 2 * _D * t1 * t2 % _PRIME
+    d = 2 * z1 * z2 % _PRIME
     e, f, g, h = b - a, d - c, d + c, b + a
-    return Point(e * f % _PRIME, g * h % _PRIME, f * g % _PRIME, e * h % _PRIME)
+    return (e * f % _PRIME, g * h % _PRIME, f * g % _PRIME, e * h % _PRIME)
 
 
 def _double(point: Point) -> Point:
-    a = point.x * point.x % _PRIME
-    b = point.y * point.y % _PRIME
-    h = a + b
-    e = h - (point.x + point.y) ** 2 % _PRIME
-    g = a - b
-    f = 2 * point.z * point.z % _PRIME + g
-    return Point(e * f % _PRIME, g * h % _PRIME, f * g % _PRIME, e * h % _PRIME)
+    x, y, z, _ = point
+    a, b = x * x % _PRIME, y * y % _PRIME
+    e = a + b - (x + y) ** 2 % _PRIME
+    f = 2 * z * z % _PRIME + a - b
+    g, h = a - b, a + b
+    return (e * f % _PRIME, g * h % _PRIME, f * g % _PRIME, e * h % _PRIME)
 
 
 def _sum_of_products(s: int, one: Point, k: int, other: Point) -> Point:

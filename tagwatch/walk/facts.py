@@ -26,7 +26,6 @@ from tagwatch.value import dataclass, replace
 from tagwatch.walk.facts_file import MAX_BYTES, FactsFile, read_facts, write_facts
 from tagwatch.walk.look_up import Asking
 from tagwatch.walk.site import Site, configured_place, source_name
-from tagwatch.walk.watch_list import prefix_of
 
 __all__ = ["bring_facts", "expired_facts", "export_facts", "import_facts"]
 
@@ -322,6 +321,9 @@ def _remembered(site: Site, name: str, key: str) -> str | None:
 
 
 def _watched(site: Site) -> Iterator[str]:
+    # here: it loads what plans a crawl, which a check that brings facts does not need
+    from tagwatch.walk.watch_list import prefix_of
+
     for watch in site.settings.watch:
         prefix = prefix_of(watch.image)
         if prefix is None:
