@@ -179,14 +179,15 @@ def fix(
         options = replace(options, asking=replace(options.asking, begun_at=monotonic()))
     found = find(placed(paths, site), site.root)
     draft = Draft(site.root, found.files)
-    result = _check(found, site, options, draft.instead)
+    result = _check(found, site, options, draft.instead, fixing=True)
     # What was just asked for need not be asked for in each round.
     options = replace(options, asking=replace(options.asking, refresh=False))
     for _ in range(_MAX_ROUNDS):
         also_known = look_up(tags_to_know(result, strategy), site, options.asking).evidence
+        also_known = _unexpired(also_known, _expired(also_known, site))
         if not draft.make(fixes_of(result, strategy, {**result.evidence, **also_known})):
             break
-        result = _check(found, site, options, draft.instead)
+        result = _check(found, site, options, draft.instead, fixing=True)
     return result, draft
 
 
@@ -250,11 +251,17 @@ def _begin(site: Site | None, options: CheckOptions | None) -> tuple[Site, Check
 
 
 def _check(
-    found: Found, site: Site, options: CheckOptions, instead: Mapping[Path, bytes]
+    found: Found,
+    site: Site,
+    options: CheckOptions,
+    instead: Mapping[Path, bytes],
+    *,
+    fixing: bool = False,
 ) -> AuditResult:
     """Audit the files found; see `check`.
 
-    `instead`: files, by their real path, that are judged as if they held these bytes.
+    `instead`: files, by their real path, that are judged as if they held these bytes. `fixing`:
+    facts that expired do not count, for nothing is written by them.
     """
     files = read_files(found, site, options.build_args, instead)
     if options.engine:
@@ -270,6 +277,9 @@ def _check(
         )
     before = _read_before(found, site, options)  # first: what is asked has the time that is left
     lookup = look_up(files.targets, site, replace(options.asking, learn_bases=True))
+    expired = _expired(lookup.evidence, site)
+    if fixing and expired:
+        lookup = replace(lookup, evidence=_unexpired(lookup.evidence, expired))
     case = Case(
         at=site.at,
         files=files.extractions,
@@ -280,8 +290,8 @@ def _check(
         remarks=lookup.remarks,
         requests=lookup.requests,
         quotas=lookup.quotas,
-        facts_from=_facts_from(lookup.evidence),
-        complete=not lookup.stopped,
+        facts_from=_facts_from(lookup.evidence, expired),
+        complete=not (lookup.stopped or expired),
         offline=options.asking.offline,
     )
     baseline = options.baseline
@@ -291,7 +301,20 @@ def _check(
     return _with_fix_lines(result, site, instead)
 
 
-def _facts_from(evidence: Mapping[str, Evidence]) -> str:
+def _expired(evidence: Mapping[str, Evidence], site: Site) -> frozenset[str]:
+    """Return the sources of this evidence on which nothing should rest any more."""
+    if all(one.source == "seen" for one in evidence.values()):
+        return frozenset()
+    from tagwatch.walk.facts import expired_facts
+
+    return expired_facts(evidence, site)
+
+
+def _unexpired(evidence: Mapping[str, Evidence], expired: frozenset[str]) -> Mapping[str, Evidence]:
+    return {key: one for key, one in evidence.items() if one.source not in expired}
+
+
+def _facts_from(evidence: Mapping[str, Evidence], expired: frozenset[str]) -> str:
     """Return the sources of evidence that this ledger did not see itself, with number and age."""
     brought: dict[str, list[Evidence]] = {}
     for one in evidence.values():
@@ -301,7 +324,8 @@ def _facts_from(evidence: Mapping[str, Evidence]) -> str:
     for source, facts in sorted(brought.items()):
         oldest = min((one.at for one in facts if one.at is not None), default=None)
         since = f", read {oldest:%Y-%m-%d %H:%M} UTC or later" if oldest else ""
-        told.append(f"{source}: {len(facts)} of {len(evidence)}{since}")
+        end = ", expired" if source in expired else ""
+        told.append(f"{source}: {len(facts)} of {len(evidence)}{since}{end}")
     return "; ".join(told)
 
 

@@ -25,6 +25,7 @@ HEIGHT = {
     "family": 0,
     "member": 1,
     "proxy": 1,
+    "signature": 1,
     "value": 0,
     "image": 1,
     "source": 2,
@@ -120,9 +121,9 @@ FLOORS: dict[str, str] = {
         crawler engine plan
     """,
     "walk": """
-        fix loop need revision watch_list work
+        facts_file fix loop need revision watch_list work
         site
-        ask deliver import_history local_image referrers sending trusting verdicts
+        ask deliver facts_key import_history local_image referrers sending trusting verdicts
         alert_list recall scope
         doctor
         bases moved past remember

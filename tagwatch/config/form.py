@@ -27,6 +27,9 @@ Endpoint = Annotated[
         description="scheme://host[:port][/prefix]; http:// means plain HTTP for that host alone",
     ),
 ]
+PublicKeyText = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9+/]{43}=$", description="a public key: 32 bytes in base64")
+]
 Environment = Annotated[
     str,
     Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="the name of an environment variable"),
@@ -284,14 +287,37 @@ class EngineForm(Form, frozen=True):
     plugin: PluginEngineForm | None = None
 
 
+class PublicKeyForm(Form, frozen=True):
+    """A public key with limits."""
+
+    key: PublicKeyText
+    until: Annotated[Day | None, Meta(description="from this day on (UTC) it signs nothing")] = None
+    registries: Annotated[
+        list[Text], Meta(description="hosts that it may speak of; none: every one")
+    ] = []
+
+
 class FactsForm(Form, frozen=True):
-    """An extract that `tagwatch facts export` wrote: a file or an https URL, and its key."""
+    """An extract that `tagwatch facts export` wrote: a file or an https URL, and whose is believed.
+
+    Who exports has a private key, which `key_env` or `key_file` names; who reads has public ones.
+    """
 
     source: Annotated[
         Text | None, Meta(description="none in an operator's file: a tree says where it lies")
     ] = None
-    key_env: Environment | None = None
-    key_file: Text | None = None
+    public_keys: Annotated[
+        dict[str, PublicKeyText | PublicKeyForm],
+        Meta(description="whose extracts count, by key id; `tagwatch facts keygen` prints both"),
+    ] = {}
+    key_env: Annotated[
+        Environment | None, Meta(description="export: the variable that holds the private key")
+    ] = None
+    key_file: Annotated[
+        Text | None, Meta(description="export: the file that holds the private key")
+    ] = None
+    name: Annotated[Text | None, Meta(description="export: what this extract is called")] = None
+    valid_for: Annotated[Duration, Meta(description="export: when it expires; at most 90d")] = "7d"
 
 
 class RetentionForm(Form, frozen=True):

@@ -226,8 +226,6 @@ def configuration_of(
     if tree is not None:
         said = settings_of(plain["tree"], tree, environment)
         settings = combined(settings, said, plain, root=None if plain["trusted"] else root)
-    if settings.facts is not None and not settings.facts.source:
-        settings = replace(settings, facts=None)  # a key for what a tree may name
     return Configuration(
         settings=_with_environment(settings, environment),
         policy=policy_of(plain["policy"], name=plain["policy_name"], digest=plain["policy_digest"]),

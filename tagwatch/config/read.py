@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,13 @@ from tagwatch.family import FAMILIES
 from tagwatch.image.reference import Repository, is_tag
 from tagwatch.image.selector import parse_selector
 from tagwatch.member import place_of
+from tagwatch.signature import KEY_BYTES, from_text, key_id_of
 
 __all__ = ["read_plain"]
 
 _MAX_EXTENDS = 16
 _LONGEST_JITTER = timedelta(weeks=4)
+_LONGEST_VALID = timedelta(days=90)
 _MOST_SHOWN = 2000
 _GIVEN = {"max_age": "24h", "sources": [], "watch": []}
 _REPORTS = {"directory": "reports", "formats": ["html", "json"], "url": ""}
@@ -340,11 +342,9 @@ def _check_settings(document: ConfigDocument, plain: dict[str, Any]) -> None:
     _check_engine(document, plain.get("engine", "local"))
     if "*" in plain.get("registries", {}):
         raise document.error(("registries", "*"), "not a registry's host", at_value=False)
-    facts = plain.get("facts")
-    if isinstance(facts, dict) and not any(facts.values()):
-        raise document.error(("facts",), "'source' is missing", at_value=False)
     for index, entry in enumerate(plain.get("watch", ())):
         _check_watch(document, entry, ("watch", index))
+    _check_facts(document, plain.get("facts"))
     if "schedule" in plain:
         _check_schedule(document, plain["schedule"])
     _check_webhooks(document, plain.get("serve", {}).get("webhooks", ()))
@@ -409,6 +409,42 @@ def _check_engine(document: ConfigDocument, engine: str | dict[str, Any]) -> Non
     if "plugin" in engine:
         name = engine["plugin"]["name"]
         _check_member(document, ("engine", "plugin", "name"), "engines", name)
+
+
+def _check_facts(document: ConfigDocument, facts: str | dict[str, Any] | None) -> None:
+    if facts is None or isinstance(facts, str):
+        return
+    if not any(facts.values()):
+        raise document.error(("facts",), "'source' is missing", at_value=False)
+    span = parse_duration(facts.get("valid_for", "7d"))
+    if not timedelta() < span <= _LONGEST_VALID:
+        raise document.error(
+            ("facts", "valid_for"),
+            "an extract is valid for 90 days at most",
+            hint="a short time is what ends an extract that somebody holds back: 7d",
+        )
+    for key_id, said in facts.get("public_keys", {}).items():
+        keys: Keys = ("facts", "public_keys", key_id)
+        given = {"key": said} if isinstance(said, str) else said
+        raw = from_text(given["key"], KEY_BYTES)
+        if raw is None:
+            raise document.error(keys, "not a public key", hint="`tagwatch facts keygen` prints it")
+        if key_id_of(raw) != key_id:
+            raise document.error(
+                keys,
+                f"the key of this id is another one: its own is {key_id_of(raw)}",
+                hint="copy both as `tagwatch facts keygen` printed them",
+                at_value=False,
+            )
+        if "until" in given:
+            _check_day(document, (*keys, "until"), given["until"])
+
+
+def _check_day(document: ConfigDocument, keys: Keys, text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        raise document.error(keys, f"no such day: {text!r}") from error
 
 
 def _check_watch(document: ConfigDocument, entry: dict[str, Any], path: Keys) -> None:

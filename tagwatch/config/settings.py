@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tagwatch.audit.model.finding import Severity
@@ -25,6 +25,7 @@ __all__ = [
     "Engine",
     "Facts",
     "Healthcheck",
+    "PublicKey",
     "Receiver",
     "RegistryWebhook",
     "Reports",
@@ -169,15 +170,32 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """An extract of another ledger that `check` may use: a path or an https URL, and its key.
+class PublicKey:
+    """Whose extracts are believed: a key in base64, its id (`signature.key_id_of`) and its limits.
 
-    `source` empty: only a key, for the extract that a tree names.
+    `until` None: for ever; `registries` are hosts, none: every registry.
+    """
+
+    id: str
+    text: str
+    until: datetime | None = None
+    registries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """An extract of another ledger that `check` may use: a path or an https URL, and its keys.
+
+    `source` empty: none. The rest is for exporting: where the private key is, what the extract is
+    called (empty: as its root folder) and how long it is valid.
     """
 
     source: str
+    public_keys: tuple[PublicKey, ...] = ()
     key_env: str = ""
     key_file: Path | None = None
+    name: str = ""
+    valid_for: timedelta = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -431,10 +449,24 @@ def _engine(plain: str | Mapping[str, Any]) -> Engine:
 
 
 def _facts(place: Place, plain: str | Mapping[str, Any]) -> Facts:
-    given = {"source": plain} if isinstance(plain, str) else plain
+    given: Mapping[str, Any] = {"source": plain} if isinstance(plain, str) else plain
     source = given.get("source") or ""
     return Facts(
-        source=source if "://" in source or not source else str(place(source)),
+        source=str(place(source)) if source and "://" not in source else source,
+        public_keys=tuple(_public_key(*one) for one in given.get("public_keys", {}).items()),
         key_env=given.get("key_env", ""),
         key_file=_path(place, given.get("key_file")),
+        name=given.get("name", ""),
+        valid_for=parse_duration(given.get("valid_for", "7d")),
+    )
+
+
+def _public_key(key_id: str, said: str | Mapping[str, Any]) -> PublicKey:
+    given = {"key": said} if isinstance(said, str) else said
+    until = given.get("until")
+    return PublicKey(
+        id=key_id,
+        text=given["key"],
+        until=datetime.fromisoformat(until).replace(tzinfo=UTC) if until else None,
+        registries=tuple(given.get("registries", ())),
     )

@@ -376,7 +376,9 @@ class Ledger(Reader):
                 _PUT_EVIDENCE, (_evidence_row(item, place=place) for item in items)
             )
 
-    def cache(self, name: str, key: str, body: str, at: datetime) -> None:
+    def cache(
+        self, name: str, key: str, body: str, at: datetime, *, most: int = _CACHED_KEYS
+    ) -> None:
         """Keep a text under `name` and its content hash; the newest few of each name stay."""
         with self._transaction() as connection:
             connection.execute(
@@ -387,7 +389,7 @@ class Ledger(Reader):
             connection.execute(
                 "DELETE FROM cache WHERE name = ?1 AND key NOT IN "
                 "(SELECT key FROM cache WHERE name = ?1 ORDER BY at DESC, key LIMIT ?2)",
-                (name, _CACHED_KEYS),
+                (name, most),
             )
 
     # Over the years

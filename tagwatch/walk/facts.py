@@ -1,53 +1,41 @@
 """Facts of other ledgers: `tagwatch facts` exports and imports them, `check` imports, too.
 
-They travel in a file that is signed and dated and has one fact a line:
-
-    tagwatch-facts 2 hmac-sha256:<hex>     the signature of everything after this line
-    {"at": "2026-11-24T02:00:00Z"}         when it was written
-    {"key": "docker.io/library/redis:7", …}
-
-Files of version 1, in which a diff was a JSON document, are read as well. Whoever has the key can
-write such files. So only those who run the nightly scan and those who check may know it.
+They travel in a signed file (`facts_file.py`). Who runs the nightly scan has the private key; who
+checks has the public one, and can write no such file. The ledger remembers the counter of the
+newest file of each key and name, so that an older one, rightly signed, is not taken for it. Like
+all memory this begins anew where the ledger does: then only the file's expiry ends an old one.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from tagwatch.audit.model.diff import ConfigDiff, LayerDiff, PlatformDiff, StepDiff
 from tagwatch.audit.model.evidence import Evidence, is_readable
-from tagwatch.config.load import read_secret
 from tagwatch.config.settings import Facts
-from tagwatch.errors import ConfigError, InputError, LedgerError, RegistryError
+from tagwatch.errors import ConfigError, InputError, RegistryError
 from tagwatch.image.reference import Repository
-from tagwatch.ledger.codec import decode, encode
+from tagwatch.ledger.codec import micros
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, replace
+from tagwatch.walk.facts_file import MAX_BYTES, FactsFile, read_facts, write_facts
 from tagwatch.walk.look_up import Asking
 from tagwatch.walk.site import Site, configured_place, source_name
-from tagwatch.walk.watch_list import prefix_of
 
-__all__ = [
-    "MAX_BYTES",
-    "FactsFile",
-    "bring_facts",
-    "export_facts",
-    "import_facts",
-    "read_facts",
-    "write_facts",
-]
+__all__ = ["bring_facts", "expired_facts", "export_facts", "import_facts"]
 
 _OLD = timedelta(days=7)
 _FETCHED_AGAIN = timedelta(hours=1)
 _FETCH_SECONDS = 10.0
-_LEAST_KEY = 16
 _CACHE = "facts"
+_COUNTERS = "facts-counter"
+_KEPT = 1024
+"""So many places and counters are remembered: far more than one user has."""
 
 
 def export_facts(targets: Sequence[Target], site: Site, settings: Facts) -> tuple[bytes, int]:
@@ -56,7 +44,9 @@ def export_facts(targets: Sequence[Target], site: Site, settings: Facts) -> tupl
     The facts are what this ledger saw itself of the targets' repositories and of the watch list;
     imported ones are not passed on. Raises `ConfigError`, `InputError`, `LedgerError`.
     """
-    key = _key(settings, site)
+    from tagwatch.walk.facts_key import signer_of
+
+    signer = signer_of(settings, site)
     if not site.database.is_file():
         raise InputError("there is no ledger to export from", hint="run `tagwatch scan` first")
     names = {target.reference.repository.name for target in targets if target.reference}
@@ -68,7 +58,14 @@ def export_facts(targets: Sequence[Target], site: Site, settings: Facts) -> tupl
             for one in ledger.evidence(keys).values()
             if one.source == "seen" and is_readable(one)
         ]
-    return write_facts(map(_for_others, found), site.at, key), len(found)
+    facts = FactsFile(
+        name=settings.name or site.root.name,
+        at=site.at,
+        expires_at=site.at + settings.valid_for,
+        counter=micros(site.at),  # a clock needs no memory of the files before
+        evidence=tuple(map(_for_others, found)),
+    )
+    return write_facts(facts, signer), len(found)
 
 
 def _for_others(evidence: Evidence) -> Evidence:
@@ -106,45 +103,115 @@ def import_facts(site: Site, settings: Facts) -> FactsFile:
 
     Raises `ConfigError`, `InputError`, `RegistryError`, `LedgerError`.
     """
-    key = _key(settings, site)
-    return _keep(_read(site, settings), key, site, settings, place=source_name(settings, site))
+    _need_keys(settings)
+    name = source_name(settings, site)
+    raw = _read(site, settings)
+    facts = read_facts(raw, settings.public_keys, source=name, now=site.at)
+    if (why := _why_refused(facts, site, place=name)) is not None:
+        raise InputError(
+            f"the facts in {name!r} are refused: {why}", hint="fetch them, or export them, again"
+        )
+    _keep(facts, _mark(raw, settings), site, place=name)
+    return facts
 
 
 def bring_facts(site: Site, asking: Asking) -> tuple[str, ...]:
     """Import the facts that the configuration names, where they are new; return warnings.
 
     A URL is fetched once an hour at most, for ten seconds at most, and no longer than `asking`
-    allows. Facts that cannot be had give a warning; a wrong signature raises `InputError`.
+    allows. Facts that cannot be had, that expired, or that are older than those of before give a
+    warning; a wrong signature raises `InputError`.
     """
     settings = site.settings.facts
-    if settings is None:
+    if settings is None or not settings.source:
         return ()
-    is_url = "://" in settings.source
-    if is_url and (asking.offline or _was_fetched(site)):
-        return _age_warnings(site, settings)
     name, place = source_name(settings, site), configured_place(site)
+    kept = _kept(site, place)
+    if kept is not None and not _is_believed(kept, settings, site):
+        _forget(site, place)
+        kept = None
+    is_fresh = kept is not None and site.at - kept.fetched_at < _FETCHED_AGAIN
+    if "://" in settings.source and (asking.offline or is_fresh):
+        return _age_warnings(site, settings)
     try:
-        key = _key(settings, site)
+        _need_keys(settings)
         raw = _configured(site, settings, asking.max_seconds)
     except (ConfigError, InputError, RegistryError) as error:
-        kept_at, _ = _kept(site, place)
-        if kept_at is None:
+        if kept is None:
             return (f"the facts in {name!r} are not used: {error.message}",)
-        return (f"the facts in {name!r} are those of {kept_at:%Y-%m-%d}: {error.message}",)
-    if _kept(site, place)[1] != _mark(raw, key):
-        _keep(raw, key, site, settings, place=place)
+        said = f"the facts in {name!r} are those of {kept.at:%Y-%m-%d}: {error.message}"
+        return (said, *_age_warnings(site, settings))
+    mark = _mark(raw, settings)
+    if kept is None or kept.mark != mark or "://" in settings.source:
+        facts = read_facts(raw, settings.public_keys, source=name, now=site.at)
+        if (why := _why_refused(facts, site, place=place)) is not None:
+            said = f"the facts in {name!r} are refused: {why}"
+            return (said, *(_age_warnings(site, settings) if kept is not None else ()))
+        _keep(facts, mark, site, place=place)
     return _age_warnings(site, settings)
 
 
-def _keep(raw: bytes, key: bytes, site: Site, settings: Facts, *, place: str) -> FactsFile:
+def expired_facts(evidence: Mapping[str, Evidence], site: Site) -> frozenset[str]:
+    """Return the sources whose facts are among the evidence, and expired.
+
+    So are facts of which the ledger does not remember who signed them: a tagwatch that knew no
+    public keys brought them.
+    """
+    settings = site.settings.facts
+    configured = "" if settings is None else source_name(settings, site)
+    expired = set()
+    for source in {one.source for one in evidence.values()} - {"seen"}:
+        places = [source, configured_place(site)] if source == configured else [source]
+        kept = [found for place in places if (found := _kept(site, place)) is not None]
+        if all(site.at >= one.expires_at for one in kept):
+            expired.add(source)
+    return frozenset(expired)
+
+
+def _why_refused(facts: FactsFile, site: Site, *, place: str) -> str | None:
+    """Return why rightly signed facts are not taken: they expired, or newer ones are known."""
+    if site.at >= facts.expires_at:
+        return f"they expired on {facts.expires_at:%Y-%m-%d %H:%M} UTC"
+    stored = _remembered(site, _COUNTERS, _stream(facts))
+    kept = _kept(site, place)
+    newest = max(int(stored or 0), kept.counter if kept is not None else 0)
+    if facts.counter >= newest:
+        return None
+    return f"they are of {facts.at:%Y-%m-%d %H:%M} UTC, and newer ones were read before"
+
+
+def _keep(facts: FactsFile, mark: str, site: Site, *, place: str) -> None:
     from tagwatch.ledger.write import Ledger
 
-    facts = read_facts(raw, key, source=source_name(settings, site), now=site.at)
+    kept = _Kept(
+        at=facts.at,
+        expires_at=facts.expires_at,
+        fetched_at=site.at,
+        counter=facts.counter,
+        key_id=facts.key_id,
+        mark=mark,
+    )
     with Ledger.open(site.database) as ledger:
+        # first: facts that are stored without their counter could be rolled back
+        ledger.cache(_COUNTERS, _stream(facts), str(facts.counter), site.at, most=_KEPT)
         ledger.replace_evidence(place, facts.evidence)
-        ledger.cache(_CACHE, _newest(place), f"{facts.at.isoformat()} {_mark(raw, key)}", site.at)
-        ledger.cache(_CACHE, _fetched(place), site.at.isoformat(), site.at)
-    return facts
+        ledger.cache(_CACHE, place, kept.to_text(), site.at, most=_KEPT)
+
+
+def _forget(site: Site, place: str) -> None:
+    """Drop the facts of a place whose key is believed no longer."""
+    from tagwatch.ledger.write import Ledger
+
+    with Ledger.open(site.database) as ledger:
+        ledger.replace_evidence(place, ())
+        ledger.cache(_CACHE, place, "", site.at, most=_KEPT)
+
+
+def _is_believed(kept: _Kept, settings: Facts, site: Site) -> bool:
+    return any(
+        key.id == kept.key_id and (key.until is None or site.at < key.until)
+        for key in settings.public_keys
+    )
 
 
 def _configured(site: Site, settings: Facts, max_seconds: float | None) -> bytes:
@@ -171,68 +238,92 @@ def _read(site: Site, settings: Facts, max_seconds: float | None = None) -> byte
         ) from error
 
 
-def _key(settings: Facts, site: Site) -> bytes:
-    """Return the shared secret. Raises `ConfigError`."""
-    if not settings.key_env and settings.key_file is None:
+def _need_keys(settings: Facts) -> None:
+    """Raise `ConfigError` where no public key says whose facts are believed."""
+    if not settings.public_keys:
         raise ConfigError(
-            "no key is configured for facts",
-            hint="facts: {source: …, key_env: NAME} or key_file: PATH; or --key-env, --key-file",
+            "no key under facts.public_keys says whose are believed "
+            "(`tagwatch facts keygen` makes a pair)",
+            hint="facts: {public_keys: {ID: KEY}}, as keygen printed them; or --public-key KEY",
         )
-    key = read_secret(settings.key_env, settings.key_file, site.environment).encode()
-    if len(key) < _LEAST_KEY:
-        raise ConfigError(
-            f"the key for facts is shorter than {_LEAST_KEY} bytes",
-            hint="`openssl rand -hex 32` makes a good one",
-        )
-    return key
 
 
 def _age_warnings(site: Site, settings: Facts) -> tuple[str, ...]:
     name = source_name(settings, site)
-    kept_at, _ = _kept(site, configured_place(site))
-    if kept_at is None:
+    kept = _kept(site, configured_place(site))
+    if kept is None:
         return (f"the facts in {name!r} are not used: they were not fetched yet",)
-    age = site.at - kept_at
+    if site.at >= kept.expires_at:
+        when = f"{kept.expires_at:%Y-%m-%d %H:%M} UTC"
+        return (f"the facts in {name!r} expired on {when}: is the nightly scan still running?",)
+    age = site.at - kept.at
     if age <= _OLD:
         return ()
     return (f"the facts in {name!r} are {age.days} days old: is the nightly scan still running?",)
 
 
-def _mark(raw: bytes, key: bytes) -> str:
-    """Return a mark of a file and the key that it was checked with.
+def _mark(raw: bytes, settings: Facts) -> str:
+    """Return a mark of a file and the keys that it was checked with.
 
     Where either changes, the file is checked and imported again.
     """
-    return hashlib.sha256(key + raw).hexdigest()
+    keys = repr(settings.public_keys).encode()
+    return hashlib.sha256(hashlib.sha256(keys).digest() + raw).hexdigest()
 
 
-def _was_fetched(site: Site) -> bool:
-    stamp = _remembered(site, _fetched(configured_place(site)))
-    return stamp is not None and site.at - datetime.fromisoformat(stamp) < _FETCHED_AGAIN
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """What the ledger remembers of the file of facts that it holds of a place."""
+
+    at: datetime
+    expires_at: datetime
+    fetched_at: datetime
+    counter: int
+    key_id: str
+    mark: str
+
+    def to_text(self) -> str:
+        times = (self.at, self.expires_at, self.fetched_at)
+        told = [*(one.isoformat() for one in times), self.counter, self.key_id, self.mark]
+        return json.dumps(told)
 
 
-def _kept(site: Site, place: str) -> tuple[datetime | None, str]:
-    """Return when the facts stored for `place` were written, and the mark of their file."""
-    stamp, _, digest = (_remembered(site, _newest(place)) or "").partition(" ")
-    return datetime.fromisoformat(stamp) if stamp else None, digest
+def _kept(site: Site, place: str) -> _Kept | None:
+    """Return what is remembered of the facts stored for `place`; None where nothing is."""
+    stored = _remembered(site, _CACHE, place)
+    if not stored:
+        return None
+    try:
+        *times, counter, key_id, mark = json.loads(stored)
+        at, expires_at, fetched_at = map(datetime.fromisoformat, times)
+    except (ValueError, TypeError):  # another version's: its facts are read again
+        return None
+    return _Kept(
+        at=at,
+        expires_at=expires_at,
+        fetched_at=fetched_at,
+        counter=counter,
+        key_id=key_id,
+        mark=mark,
+    )
 
 
-def _remembered(site: Site, key: str) -> str | None:
+def _stream(facts: FactsFile) -> str:
+    """Return what a counter counts: the files of one name by one key."""
+    return f"{facts.key_id} {facts.name}"
+
+
+def _remembered(site: Site, name: str, key: str) -> str | None:
     if not site.database.is_file():
         return None
     with Reader.open(site.database) as ledger:
-        return ledger.cached(_CACHE, key)
-
-
-def _newest(place: str) -> str:
-    return f"{place}\0newest"
-
-
-def _fetched(place: str) -> str:
-    return f"{place}\0fetched"
+        return ledger.cached(name, key)
 
 
 def _watched(site: Site) -> Iterator[str]:
+    # here: it loads what plans a crawl, which a check that brings facts does not need
+    from tagwatch.walk.watch_list import prefix_of
+
     for watch in site.settings.watch:
         prefix = prefix_of(watch.image)
         if prefix is None:
@@ -248,80 +339,3 @@ def _is_of(key: str, names: Iterable[str]) -> bool:
         and (name.endswith("/") or key[len(name) : len(name) + 1] in (":", "@"))
         for name in names
     )
-
-
-MAX_BYTES = 32 * 1024 * 1024
-_NAME = "tagwatch-facts "
-_HEAD = f"{_NAME}2 hmac-sha256:"
-_OLD_HEAD = f"{_NAME}1 hmac-sha256:"
-_INTERVALS = 5
-"""So many intervals of a tag's past go into the file, the newest ones."""
-_SKEW = timedelta(hours=1)
-"""How far the clocks of both sides may differ."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FactsFile:
-    """The content of a file of facts."""
-
-    at: datetime
-    """When it was written."""
-    evidence: tuple[Evidence, ...]
-    """The facts; none is younger than `at`."""
-
-
-def write_facts(evidence: Iterable[Evidence], at: datetime, key: bytes) -> bytes:
-    """Return the bytes of the file: the same for the same facts at the same time.
-
-    Of a longer past only the newest `_INTERVALS` intervals are kept.
-    """
-    stamp = at.isoformat().replace("+00:00", "Z")
-    ordered = sorted(evidence, key=lambda one: one.key)
-    lines = [json.dumps({"at": stamp}).encode()]
-    lines += [encode(replace(one, history=one.history[-_INTERVALS:])) for one in ordered]
-    body = b"".join(line + b"\n" for line in lines)
-    return f"{_HEAD}{_signature(_HEAD, body, key)}\n".encode() + body
-
-
-def read_facts(raw: bytes, key: bytes, *, source: str, now: datetime) -> FactsFile:
-    """Read what `write_facts` wrote; each fact gets `source` as where it comes from.
-
-    Raises `InputError`: not such a file, signed with another key, changed since, from the future.
-    """
-    first, newline, body = raw.partition(b"\n")
-    line = first.decode("ascii", "replace")
-    head = next((one for one in (_HEAD, _OLD_HEAD) if line.startswith(one)), None)
-    if not newline or head is None or len(raw) > MAX_BYTES:
-        newer = line.startswith(_NAME) and head is None
-        raise InputError(
-            f"{source!r} holds no facts that this tagwatch reads",
-            hint="it reads versions 1 and 2: upgrade tagwatch, or export with this one"
-            if newer
-            else "write it with `tagwatch facts export`",
-        )
-    signed = line.removeprefix(head)
-    if not hmac.compare_digest(signed.encode(), _signature(head, body, key).encode()):
-        raise InputError(
-            f"the facts in {source!r} are not signed with this key, or were changed since",
-            hint="compare the keys of both sides, and export again",
-        )
-    lines = body.splitlines()
-    if head == _OLD_HEAD:
-        from tagwatch.ledger.old_diff import upgraded_evidence
-
-        lines[1:] = map(upgraded_evidence, lines[1:])
-    try:
-        at = datetime.fromisoformat(json.loads(lines[0])["at"])
-        evidence = tuple(replace(decode(Evidence, line), source=source) for line in lines[1:])
-        is_later = any(one.at is not None and one.at > at for one in evidence) or at > now + _SKEW
-    except (ValueError, KeyError, IndexError, TypeError, LedgerError) as error:
-        raise InputError(f"the facts in {source!r} are damaged: {error}") from error
-    if is_later:
-        raise InputError(
-            f"the facts in {source!r} come from the future", hint="compare the clocks of both sides"
-        )
-    return FactsFile(at=at, evidence=evidence)
-
-
-def _signature(head: str, body: bytes, key: bytes) -> str:
-    return hmac.new(key, head.encode() + body, hashlib.sha256).hexdigest()

@@ -346,7 +346,12 @@ def source_name(settings: Facts, site: Site) -> str:
     if "://" in settings.source:
         return without_userinfo(settings.source.partition("?")[0].partition("#")[0])
     path = Path(settings.source)
-    return path.relative_to(site.root).as_posix() if path.is_relative_to(site.root) else str(path)
+    name = path.relative_to(site.root).as_posix() if path.is_relative_to(site.root) else str(path)
+    if not name.isascii():
+        from tagwatch.image.unicode import without_halves
+
+        name = without_halves(name)  # a name of bytes that are no UTF-8 cannot be stored
+    return name
 
 
 def configured_place(site: Site) -> str:

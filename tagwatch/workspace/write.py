@@ -1,4 +1,4 @@
-"""Write a file back: whole or not at all, and only inside the tree."""
+"""Write a file whole or not at all: one of the tree back, or a new one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tagwatch.errors import InputError, cannot_write
 from tagwatch.workspace.find import tree_of
 from tagwatch.workspace.read import read_bytes
 
-__all__ = ["write_bytes"]
+__all__ = ["write_bytes", "write_new"]
 
 
 def write_bytes(path: Path, new: bytes, *, expected: bytes, root: Path) -> None:
@@ -37,6 +37,43 @@ def write_bytes(path: Path, new: bytes, *, expected: bytes, root: Path) -> None:
             f"{str(path)!r} cannot be written",
             hint="check its permissions and its folder's",
         ) from error
+
+
+def write_new(path: Path, raw: bytes, *, mode: int = 0o666, over: bool = True) -> None:
+    """Write a file of our own; its mode is `mode` less what the umask takes.
+
+    `over`: in place of what is there. No link is followed: one at `path` is itself replaced, and
+    the name that the bytes go to first cannot be guessed. Raises `InputError`.
+    """
+    draft = path.with_name(f".{path.name[:100]}.{os.urandom(8).hex()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # nobody's link
+    try:
+        if not over and os.path.lexists(path):
+            raise InputError(f"{str(path)!r} is there already", hint="name another file")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{str(path)!r} is no file", hint="name another one")
+        try:
+            with os.fdopen(os.open(draft, flags, mode), "wb") as file:
+                file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())
+            _move(draft, path, over=over)
+        finally:
+            draft.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise InputError(
+            f"{str(path)!r} cannot be written: {reason or error}",
+            hint="check the folder and its permissions",
+        ) from error
+
+
+def _move(draft: Path, path: Path, *, over: bool) -> None:
+    """Give the draft its name. Without `over` the name must be free: a link there counts, too."""
+    if over or not hasattr(os, "link"):
+        draft.replace(path)
+    else:
+        os.link(draft, path)
 
 
 def _replace(real: Path, new: bytes) -> None:

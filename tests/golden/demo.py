@@ -10,6 +10,7 @@ from pathlib import Path
 from tagwatch.service.demo.images import Shelf
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.show import serving
+from tests.extract import NIGHTLY
 from tests.golden.place import Place
 
 __all__ = ["FIRST", "SECOND", "play_demo", "registries_at", "shop_folder"]
@@ -18,7 +19,6 @@ FIRST, SECOND = "2026-08-20T02:00:00Z", "2026-08-22T02:00:00Z"
 HOSTS = ("docker.io", "registry.shop.example")
 API = "registry.shop.example/shop/api"
 WEB = "registry.shop.example/shop/web"
-KEY = "0123456789abcdef0123456789abcdef"
 FORMATS = ("json", "sarif", "github", "gitlab", "junit")
 
 
@@ -46,7 +46,7 @@ def shop_folder(folder: Path, address: str) -> Place:
         shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
     text = (folder / "tagwatch.yaml").read_text(encoding="utf-8")
     kept = [line for line in text.splitlines(keepends=True) if not line.startswith("alerts:")]
-    place = Place(folder=folder, at=FIRST, environment={"FACTS_KEY": KEY})
+    place = Place(folder=folder, at=FIRST, environment={"FACTS_KEY": NIGHTLY.private})
     place.write("tagwatch.yaml", "".join(kept) + registries_at(address))
     return place
 
@@ -180,7 +180,9 @@ async def _fresh_clone(place: Place, clone: Path) -> None:
     await place.note("facts-file", "facts export --key-env FACTS_KEY --output ../facts.tagwatch")
     shutil.copytree(place.folder, clone, ignore=shutil.ignore_patterns("tagwatch.db*", "reports"))
     other = Place(folder=clone, at=place.at, environment=place.environment, answers=place.answers)
-    await other.note("facts-import", "facts import ../facts.tagwatch --key-env FACTS_KEY")
+    await other.note(
+        "facts-import", f"facts import ../facts.tagwatch --public-key {NIGHTLY.public.text}"
+    )
     await other.note("facts-check", "check --offline")
     await other.note("facts-check-json", "check --offline --format json")
 

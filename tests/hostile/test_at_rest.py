@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from tagwatch.ledger.write import Ledger
+from tests.extract import NIGHTLY
 from tests.hostile.promise import promised
 from tests.hostile.served import Served, config_of, served
 from tests.walk.command import Workplace
 
 OTHERS = "another user of the machine"
 SECRET = "pr1vateWord"
-KEY = "0123456789abcdef0123456789abcdef"
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 
@@ -61,7 +61,7 @@ def private(**more: str) -> dict[str, object]:
 
 @pytest.fixture
 def place(tmp_path: Path, registry: Served) -> Workplace:
-    found = Workplace(tmp_path / "here", {"FACTS_KEY": KEY})
+    found = Workplace(tmp_path / "here", {"FACTS_KEY": NIGHTLY.private})
     found.write(
         "tagwatch.yaml",
         "database: data/deep/tagwatch.db\nwatch: [{image: r.example/app, tags: ['*']}]\n"

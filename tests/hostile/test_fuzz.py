@@ -6,10 +6,8 @@ What is read can be stored, and says nothing that nobody can write. See `tests/h
 from __future__ import annotations
 
 import base64
-import hmac
 import json
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
 from tagwatch.audit.change.verdict import explain_change
@@ -25,14 +23,15 @@ from tagwatch.image.manifest import Index, Manifest, parse_manifest
 from tagwatch.image.snapshot import Document
 from tagwatch.ledger.codec import encode
 from tagwatch.registry.login.challenge import parse_challenges
-from tagwatch.walk.facts import read_facts
+from tagwatch.signature import to_text
+from tagwatch.walk.facts_file import read_facts
 from tagwatch.workspace.gitignore import Patterns
+from tests.extract import NIGHTLY, signed
 from tests.hostile.fuzz import fuzz, seeds
 from tests.hostile.promise import promised
 from tests.hostile.served import CONFIG, INDEX, MANIFEST, digest_of
 
 AT = datetime(2026, 11, 29, tzinfo=UTC)
-KEY = b"0123456789abcdef0123456789abcdef"
 STATEMENT = "application/vnd.in-toto+json"
 
 
@@ -161,17 +160,31 @@ def test_patterns_to_ignore() -> None:
 @promised("an extract", "facts that are damaged and rightly signed", "they are refused or read")
 def test_facts() -> None:
     def holds(raw: bytes) -> None:
-        head = b"tagwatch-facts 2 hmac-sha256:"
-        lines = raw if raw.startswith(b'{"at"') else b'{"at": "2026-11-28T02:00:00Z"}\n' + raw
-        signed = hmac.new(KEY, head + lines, sha256).hexdigest().encode()
         try:
-            found = read_facts(head + signed + b"\n" + lines, KEY, source="x", now=AT)
+            found = read_facts(signed(raw, AT), [NIGHTLY.public], source="x", now=AT)
         except InputError as error:
             error.message.encode()
         else:
             encode(found.evidence)
 
     fuzz("facts", holds)
+
+
+def test_headers_of_facts() -> None:
+    """Rightly signed, too: any key, value or end of the header."""
+
+    def holds(raw: bytes) -> None:
+        head = b"tagwatch-facts 3\n"
+        line = raw.replace(b"\n", b" ")
+        by = f"{NIGHTLY.public.id} {to_text(NIGHTLY.signer.sign(head + line))}\n".encode()
+        try:
+            found = read_facts(head + by + line + b"\n", [NIGHTLY.public], source="x", now=AT)
+        except InputError as error:
+            error.message.encode()
+        else:
+            repr(found).encode()
+
+    fuzz("facts-header", holds)
 
 
 def test_challenges() -> None:

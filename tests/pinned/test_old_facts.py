@@ -1,8 +1,10 @@
 """Old facts: an extract that a server of today wrote is read by the laptops of tomorrow.
 
 `facts-v1.tagwatch` was written by `tagwatch facts export` from the ledger of `tagwatch demo` (six
-of its images; its date is that of the demo's second night). It is frozen: a later form gets a file
-of its own beside it.
+of its images; its date is that of the demo's second night). `facts-v3.tagwatch` has the same facts,
+signed by a key of `tests/extract.py`, and expires in a hundred years. They are frozen: a later form
+gets a file of its own beside them. Versions 1 and 2 are refused since 2026-11-29: they were signed
+with a secret that every reader had.
 """
 
 from __future__ import annotations
@@ -14,11 +16,11 @@ from typing import Any
 
 import pytest
 
+from tests.extract import NIGHTLY
 from tests.pinned.pin import PINNED, as_json, compare
 from tests.walk.command import Workplace
 
-KEY = "0123456789abcdef0123456789abcdef"
-FILES = sorted(path.name for path in PINNED.glob("facts-v*.tagwatch"))
+FILES = sorted({path.name for path in PINNED.glob("facts-v*.tagwatch")} - {"facts-v1.tagwatch"})
 DOCKERFILE = """\
 FROM python:3.12-slim
 FROM node:22 AS assets
@@ -45,7 +47,7 @@ MEANING = "a facts file that an older tagwatch wrote is not understood as it was
 
 def desk(folder: Path, name: str, **more: Any) -> Workplace:
     """A folder with files that name what the facts are about, and the facts."""
-    place = Workplace(folder, {"HOME": str(folder), "FACTS_KEY": KEY})
+    place = Workplace(folder, {"HOME": str(folder)})
     place.write("Dockerfile", DOCKERFILE)
     place.write("compose.yaml", COMPOSE)
     shutil.copy(PINNED / name, folder / "facts.tagwatch")
@@ -55,7 +57,8 @@ def desk(folder: Path, name: str, **more: Any) -> Workplace:
 
 @pytest.mark.parametrize("name", FILES)
 async def test_a_check_by_an_old_file(name: str, tmp_path: Path) -> None:
-    place = desk(tmp_path, name, facts={"source": "facts.tagwatch", "key_env": "FACTS_KEY"})
+    keys = {NIGHTLY.public.id: NIGHTLY.public.text}
+    place = desk(tmp_path, name, facts={"source": "facts.tagwatch", "public_keys": keys})
     done = await place.run("check", "--offline", "--format", "json", ".")
     told = {key: value for key, value in done.json.items() if key != "at"}
     assert told["coverage"]["remembered"] == told["coverage"]["targets"] == len(told["resolutions"])
@@ -65,11 +68,11 @@ async def test_a_check_by_an_old_file(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", FILES)
 async def test_an_old_file_is_imported(name: str, tmp_path: Path) -> None:
     place = desk(tmp_path, name)
-    place.write("key", KEY)
-    done = await place.run("facts", "import", "facts.tagwatch", "--key-file", "key")
+    done = await place.run("facts", "import", "facts.tagwatch", "--public-key", NIGHTLY.public.text)
     assert (done.code, done.err) == (
         0,
-        "tagwatch: 6 facts of 2026-08-22T03:00:00Z from facts.tagwatch\n",
+        "tagwatch: 6 facts of 2026-08-22T03:00:00Z from facts.tagwatch, "
+        "valid until 2126-07-29T03:00:00Z\n",
     )
     asked = await place.run("resolve", "--offline", "python:3.12-slim", "redis:6.2.x")
     assert asked.code == 0
@@ -77,5 +80,13 @@ async def test_an_old_file_is_imported(name: str, tmp_path: Path) -> None:
     assert "6.2.24" in asked.out
 
 
-def test_the_first_form_is_still_here() -> None:
-    assert "facts-v1.tagwatch" in FILES
+def test_the_third_form_is_still_here() -> None:
+    assert "facts-v3.tagwatch" in FILES
+
+
+async def test_the_first_form_is_refused(tmp_path: Path) -> None:
+    place = desk(tmp_path, "facts-v1.tagwatch", facts="facts.tagwatch")
+    done = await place.run("facts", "import", "--public-key", NIGHTLY.public.text)
+    told = done.is_clean_error(2)
+    assert "a secret that every reader has" in told
+    assert "tagwatch facts keygen" in told

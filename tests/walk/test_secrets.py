@@ -23,7 +23,7 @@ from tests.registry.doubles.quay import OAUTH_TOKEN, QuayDouble
 from tests.registry.doubles.warehouse import PASSWORD, USER, Double, Refusal
 from tests.walk.command import Done, Workplace
 
-KEY = "planted-facts-key-3141"
+KEY = base64.b64encode(b"planted facts key of 32 bytes 31").decode()
 PROXY = "planted-proxy-5926"
 SLACK = "planted-slack-5358"
 HELPER = "planted-helper-9793"
@@ -97,7 +97,7 @@ def set_up(place: Workplace, doubles: dict[str, Double]) -> None:
         "QUAY_OAUTH_TOKEN": OAUTH_TOKEN,
         "HTTPS_PROXY": f"http://me:{PROXY}@127.0.0.1:9",
         "SLACK_WEBHOOK": f"https://127.0.0.1:9/services/{SLACK}",
-        "FACTS_KEY": KEY,
+        "FACTS_KEY": f"ed25519-private:{KEY}",
     }
 
 

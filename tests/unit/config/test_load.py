@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -132,6 +133,28 @@ def test_the_whole_form(tmp_path: Path) -> None:
     assert settings.facts is not None
     assert settings.facts.source == str(tmp_path / "facts.json")
     assert settings.retention.history == timedelta(weeks=520)
+
+
+KEY_ID, KEY = "ed25519-56475aa75463474c", "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
+
+
+@pytest.mark.parametrize(
+    ("facts", "place", "told"),
+    [
+        ("{}", "1:1", "'source' is missing"),
+        (f"{{public_keys: {{nightly: {KEY}}}}}", "1:23", f"its own is {KEY_ID}"),
+        (f"{{public_keys: {{{KEY_ID}: {KEY[:-2]}j=}}}}", "1:49", "not a public key"),
+        (f"{{public_keys: {{{KEY_ID}: {KEY[:-1]}}}}}", "1:49", "not of the expected form"),
+        (f"{{public_keys: {{{KEY_ID}: {{key: {KEY}, until: 2027-02-30}}}}}}", "", "no such day"),
+        (f"{{public_keys: {{{KEY_ID}: {{until: 2027-02-03}}}}}}", "", "'key' is missing"),
+        ("{source: a, valid_for: 91d}", "1:31", "90 days at most"),
+        ("{source: a, valid_for: 0s}", "1:31", "90 days at most"),
+    ],
+)
+def test_keys_for_facts(tmp_path: Path, facts: str, place: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)) as error:
+        load(tmp_path, f"facts: {facts}\n")
+    assert error.value.message.startswith(f"tagwatch.yaml:{place}")
 
 
 def test_registry_options_are_those_of_the_registry_room(tmp_path: Path) -> None:

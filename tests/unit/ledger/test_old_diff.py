@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import hmac
 import json
 import sqlite3
 import tracemalloc
@@ -32,13 +30,13 @@ from tagwatch.ledger.read import Reader
 from tagwatch.ledger.schema import open_upgraded
 from tagwatch.ledger.write import Ledger
 from tagwatch.publish.diff_document import diff_document
-from tagwatch.walk.facts import read_facts, write_facts
+from tagwatch.walk.facts_file import read_facts
 from tests import official
+from tests.extract import NIGHTLY, written
 from tests.image_builder import EPOCH, Built, attest, build, cmd, expose, index, run, spdx, user
 from tests.official import ARM64, debian, python
 
 PYTHON = Repository.parse("python")
-KEY = b"0123456789abcdef"
 
 
 def image(day: int, version: str, port: str) -> Built:
@@ -271,19 +269,15 @@ def test_evidence_of_a_run_is_upgraded_line_by_line(path: Path) -> None:
     assert [decode(Evidence, one) for one in set(upgraded)] == [EVIDENCE]
 
 
-def test_facts_of_version_1_are_read(path: Path) -> None:
-    new = write_facts([EVIDENCE], EPOCH, KEY)
-    assert new.startswith(b"tagwatch-facts 2 ")
-    assert read_facts(new, KEY, source="seen", now=EPOCH).evidence == (EVIDENCE,)
-    head = b"tagwatch-facts 1 hmac-sha256:"
-    body = new.splitlines(keepends=True)[1] + old(EVIDENCE) + b"\n"
-    signature = hmac.new(KEY, head + body, hashlib.sha256).hexdigest().encode()
-    facts = read_facts(head + signature + b"\n" + body, KEY, source="seen", now=EPOCH)
-    assert facts == read_facts(new, KEY, source="seen", now=EPOCH)
-    later = new.replace(b"facts 2", b"facts 3")
+def test_facts_of_other_versions_are_refused() -> None:
+    """Those of today are read; of before, because every reader could have written them."""
+    new = written(EPOCH, [EVIDENCE])
+    keys = [NIGHTLY.public]
+    assert new.startswith(b"tagwatch-facts 3\n")
+    assert read_facts(new, keys, source="seen", now=EPOCH).evidence == (EVIDENCE,)
+    for older in (b"facts 1 hmac-sha256:00", b"facts 2 hmac-sha256:00"):
+        with pytest.raises(InputError, match="a secret that every reader has"):
+            read_facts(new.replace(b"facts 3", older), keys, source="x", now=EPOCH)
     with pytest.raises(InputError) as told:
-        read_facts(later, KEY, source="facts.tagwatch", now=EPOCH)
-    assert "versions 1 and 2" in told.value.hint
-    older = new.replace(b"facts 2", b"facts 1")
-    with pytest.raises(InputError, match="not signed with this key"):
-        read_facts(older, KEY, source="facts.tagwatch", now=EPOCH)
+        read_facts(new.replace(b"facts 3", b"facts 4"), keys, source="x", now=EPOCH)
+    assert "it reads version 3" in told.value.hint
