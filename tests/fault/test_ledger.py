@@ -49,7 +49,7 @@ class Estate:
 
     @property
     def desk(self) -> Workplace:
-        home = {"HOME": str(self.folder), "TAGWATCH_CONFIG": "", "SLACK": "", "WEBHOOK": ""}
+        home = {"HOME": str(self.folder), "SLACK": "", "WEBHOOK": ""}
         return Workplace(self.folder, home)
 
     def do(self, sql: str, *parameters: object) -> int:
