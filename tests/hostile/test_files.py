@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hostile.promise import promised
 from tests.hostile.victim import Capture, Victim
 
 SHADOW = "root:$6$PLANTEDhash:1:0:99999:7:::\n"
@@ -31,6 +32,11 @@ def content(path: Path) -> str | None:
     return path.read_text() if path.exists() else None
 
 
+@promised(
+    "a tree",
+    "a policy that lies outside of it",
+    "it is not read, and nothing of it is quoted",
+)
 @pytest.mark.parametrize(
     "policy",
     ["policy: {shadow}", "policy: ../shadow", "policy: {{extends: [../shadow]}}", "by a file"],
@@ -47,6 +53,11 @@ async def test_a_policy_outside_the_tree(victim: Victim, shadow: Path, policy: s
         assert done.code == (0 if flags else 2)
 
 
+@promised(
+    "a tree",
+    "a link out of the tree",
+    "it is refused, and nothing of it is quoted",
+)
 @pytest.mark.parametrize("name", ["tagwatch.yaml", "policy.yaml"])
 async def test_a_link_that_leads_out(victim: Victim, shadow: Path, name: str) -> None:
     victim.write("Dockerfile", "FROM scratch\n")
@@ -146,6 +157,11 @@ async def test_files_without_an_end(victim: Victim, key: str, kind: str) -> None
     (await victim.run("check", ".")).is_clean_error(2)
 
 
+@promised(
+    "another user",
+    "a `.git` or a configuration in a parent folder",
+    "they are refused",
+)
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may chown")
 @pytest.mark.parametrize("what", [".", ".git", "tagwatch.yaml"])
 async def test_a_tree_of_another_user(victim: Victim, what: str) -> None:

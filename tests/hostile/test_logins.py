@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.hostile.promise import promised
 from tests.hostile.victim import PASSWORD, Capture, Victim
 
 HOSTS = {
@@ -25,6 +26,11 @@ def redirected(victim: Victim, thief: Capture, credential: str) -> None:
     )
 
 
+@promised(
+    "a tree",
+    "an endpoint and a credential in its configuration",
+    "no login goes there; the key is refused with its place",
+)
 @pytest.mark.parametrize("credential", HOSTS)
 async def test_a_tree_that_names_an_endpoint(
     victim: Victim, thief: Capture, credential: str
@@ -129,6 +135,11 @@ async def test_a_kind_brings_no_login_with_it(victim: Victim, thief: Capture, ki
         assert b"Authorization" not in heard
 
 
+@promised(
+    "a tree",
+    "anchors, merges, escapes and other spellings of an operator's key",
+    "it is refused all the same",
+)
 @pytest.mark.parametrize(
     "text",
     [
@@ -151,6 +162,11 @@ async def test_no_spelling_leads_past_it(victim: Victim, thief: Capture, text: s
     thief.tells_nothing()
 
 
+@promised(
+    "a tree",
+    "a Dask scheduler of its own",
+    "it is not asked, nothing runs",
+)
 async def test_a_scheduler_of_the_trees_is_not_asked(victim: Victim, thief: Capture) -> None:
     """Its first answer is a pickle: code of the attacker's."""
     victim.write("Dockerfile", "FROM redis:7\n")
@@ -160,6 +176,11 @@ async def test_a_scheduler_of_the_trees_is_not_asked(victim: Victim, thief: Capt
     thief.tells_nothing()
 
 
+@promised(
+    "a tree",
+    "the address of a webhook",
+    "no alert goes there",
+)
 async def test_no_message_goes_where_a_tree_says(victim: Victim, thief: Capture) -> None:
     victim.write("hook.url", f"http://{thief.host}/")
     victim.write("Dockerfile", "FROM redis:7\n")

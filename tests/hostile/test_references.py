@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.hostile.promise import promised
 from tests.hostile.victim import SECRETS, Capture, Victim
 
 COMPOSE = {
@@ -42,6 +43,11 @@ async def named(place: Victim, *flags: str) -> list[dict[str, Any]]:
     return targets
 
 
+@promised(
+    "a tree",
+    "`${PGPASSWORD}` in an image of a compose file",
+    "the variable reaches no host",
+)
 @pytest.mark.parametrize("how", sorted(set(COMPOSE) - {"default"}))
 async def test_a_compose_file(victim: Victim, thief: Capture, how: str) -> None:
     compose(victim, thief, COMPOSE[how])
@@ -60,6 +66,11 @@ async def test_a_default_counts_whatever_the_environment_says(
     assert thief.heard, "the capture server hears what is asked"
 
 
+@promised(
+    "a tree",
+    "`${lower(GITHUB_TOKEN)}` in a bake file",
+    "the variable reaches no host",
+)
 @pytest.mark.parametrize("how", BAKE)
 async def test_a_bake_file(victim: Victim, thief: Capture, how: str) -> None:
     names = ("PGPASSWORD", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY")
@@ -113,6 +124,11 @@ async def test_a_tree_cannot_allow_a_name(victim: Victim) -> None:
     assert "environment is the operator's to say" in said
 
 
+@promised(
+    "a tree",
+    "a variable of the user's own, untracked `.env`",
+    "it does not count",
+)
 @pytest.mark.parametrize("how", ["beside it", "included", "a tracked link to it"])
 async def test_the_users_own_dotenv(victim: Victim, thief: Capture, how: str) -> None:
     """What git does not track is the user's environment, not the tree's word."""

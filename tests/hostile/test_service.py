@@ -19,6 +19,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.hostile.promise import promised
 from tests.walk.command import Workplace
 from tests.walk.daemon import NEVER, TOKEN, Daemon, scans, serving
 from tests.walk.misbehaving import misbehaving
@@ -167,6 +168,11 @@ async def test_a_file_of_tokens_that_is_none_opens_nothing(
     assert "my-plain-token" not in error
 
 
+@promised(
+    "a network",
+    "requests without a token",
+    "only the probes answer",
+)
 async def test_only_a_token_opens_pages_and_metrics(place: Workplace, token: str) -> None:
     kept = (place.folder / "serve.tokens").read_text().partition("sha256:")[2].strip()
     wrong = (
@@ -276,6 +282,11 @@ OTHERS = (
 )
 
 
+@promised(
+    "a network",
+    "another name in the Host header (DNS rebinding)",
+    "it is refused",
+)
 async def test_it_answers_to_its_own_names_alone(place: Workplace) -> None:
     """A page of a stranger that calls the service by a name of its own reads nothing."""
     place.write("tagwatch.yaml", f"{CONFIGURATION}serve: {{hosts: [tagwatch.example]}}\n")
@@ -345,6 +356,11 @@ async def test_every_answer_has_its_headers(place: Workplace) -> None:
 # How long, and how many
 
 
+@promised(
+    "a network",
+    "900 requests that never end",
+    "probes and pages answer",
+)
 @posix
 async def test_900_that_never_finish_keep_nobody_out(tmp_path: Path, place: Workplace) -> None:
     """They are never more than the service has room for, and all of them are gone soon."""
@@ -562,6 +578,11 @@ async def test_a_secret_that_is_soon_guessed_is_refused(place: Workplace, secret
     assert "fifteen" not in said
 
 
+@promised(
+    "a network",
+    "guesses of a webhook's secret",
+    "they are slowed, and the registry is heard",
+)
 async def test_who_guesses_is_slowed_and_who_knows_is_heard(place: Workplace) -> None:
     place.environment = {"GHCR": "planted-ghcr-secret-of-length"}
     place.write("tagwatch.yaml", WEBHOOK)

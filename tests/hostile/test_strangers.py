@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hostile.promise import promised
 from tests.hostile.victim import Capture, Victim
 
 LAX = "policy: {fail_on: never, rules: {tag-latest: {severity: 'off'}}}\n"
@@ -44,6 +45,11 @@ async def test_the_policy_of_the_default_branch(request_of: Victim, flags: tuple
         request_of.write("rules/policy.yaml", "fail_on: never\n")
 
 
+@promised(
+    "a tree",
+    "another policy and configuration in a pull request",
+    "`--config-from REV` uses those of that commit",
+)
 async def test_every_file_is_that_commits(request_of: Victim, thief: Capture) -> None:
     """The configuration is the operator's: a certificate that it names is not the author's."""
     request_of.git("switch", "--quiet", "main")
@@ -127,6 +133,11 @@ async def test_a_stranger_grants_himself_nothing(victim: Victim) -> None:
     assert "tag-latest" in done.out
 
 
+@promised(
+    "a tree",
+    "a private image that the pull request names",
+    "`--untrusted` sends no login for it",
+)
 async def test_only_hosts_that_the_operator_names_get_a_login(
     victim: Victim, thief: Capture
 ) -> None:
@@ -157,6 +168,11 @@ async def test_a_name_at_a_private_address(victim: Victim, thief: Capture) -> No
     assert thief.heard
 
 
+@promised(
+    "a tree",
+    "the address of a cloud's metadata as a registry",
+    "it is never asked, whoever names it",
+)
 @pytest.mark.parametrize(
     "host", ["169.254.169.254", "169.254.169.254:80", "[fe80::1]:80", "100.100.100.200"]
 )

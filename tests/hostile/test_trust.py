@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import tagwatch
+from tests.hostile.promise import promised
 from tests.hostile.victim import Capture, Victim
 
 
@@ -62,6 +63,11 @@ async def test_it_shows_every_key_and_its_value(tree: Victim, thief: Capture) ->
     thief.tells_nothing()
 
 
+@promised(
+    "a tree",
+    "text in a key that looks like an answer of `tagwatch trust`",
+    "it stands as the key that it is",
+)
 async def test_a_key_forges_no_line(tree: Victim) -> None:
     """Neither one that a person reads as tagwatch's own, nor a command to a runner."""
     host = "a.example\\n::stop-commands::x\\n/clone/tagwatch.yaml says nothing\\u202e"
@@ -87,6 +93,11 @@ async def test_from_look_to_revocation(tree: Victim) -> None:
     assert (await tree.run("trust", "--list")).out == "nothing is trusted\n"
 
 
+@promised(
+    "a tree",
+    "a change of a file after `tagwatch trust`",
+    "it is not trusted any more",
+)
 @pytest.mark.parametrize("file", ["tagwatch.yaml", "ca.pem", "policy.yaml"])
 async def test_every_file_that_was_looked_at_counts(tree: Victim, file: str) -> None:
     """CVE-2025-54136: trust in a name, where the contents changed later."""

@@ -45,7 +45,7 @@ def test_every_line_of_a_block_is_a_command() -> None:
 
 
 async def test_the_commands_work_in_this_order(tmp_path: Path) -> None:
-    desk = Workplace(tmp_path, {"TAGWATCH_CONFIG": "", "HOME": str(tmp_path)})
+    desk = Workplace(tmp_path, {"HOME": str(tmp_path)})
     desk.write("tagwatch.yaml", "version: 1\ndatabase: tagwatch.db\n")
     with Ledger.open(tmp_path / "tagwatch.db") as ledger:
         ledger.begin_run("scan", datetime.now(UTC) - timedelta(days=1))
