@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import signal
 import socket
@@ -45,7 +44,7 @@ class Cramped(Workplace):
             sys.executable,
             *arguments,
             cwd=self.folder,
-            env={**os.environ, "PYTHONWARNINGS": "error", **self.environment},
+            env=self.variables(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -204,12 +204,12 @@ async def test_a_file_that_cannot_be_trusted_is_an_error(shop: Shop, harm: str) 
 async def test_a_key_that_is_believed_no_longer(shop: Shop, keys: str) -> None:
     check = one_file(shop)
     shop.write("facts.tagwatch", written(datetime.now(UTC), [told()]))
-    assert (await shop.run(*check)).json["coverage"]["read"] == 1
+    assert (await shop.run(*check)).json["coverage"]["remembered"] == 1
     shop.configure(f"facts: {{source: facts.tagwatch, public_keys: {{{keys}}}}}\n")
     assert NIGHTLY.public.id in (await shop.run(*check)).is_clean_error(2)
     (shop.folder / "facts.tagwatch").unlink()
     gone = await shop.run(*check)
-    assert gone.json["coverage"]["read"] == 0, "what it brought before counts no more"
+    assert gone.json["coverage"]["remembered"] == 0, "what it brought before counts no more"
 
 
 async def test_two_keys_are_believed_at_once(shop: Shop) -> None:
@@ -220,13 +220,13 @@ async def test_two_keys_are_believed_at_once(shop: Shop) -> None:
     )
     old = written(datetime.now(UTC) - timedelta(minutes=1))
     shop.write("facts.tagwatch", old)
-    assert (await shop.run(*check)).json["coverage"]["read"] == 0
+    assert (await shop.run(*check)).json["coverage"]["remembered"] == 0
     shop.write("facts.tagwatch", written(datetime.now(UTC), [told()], pair=OTHER))
-    assert (await shop.run(*check)).json["coverage"]["read"] == 1
+    assert (await shop.run(*check)).json["coverage"]["remembered"] == 1
     shop.write("facts.tagwatch", old)
     back = await shop.run(*check)
     assert "newer ones were read before" in back.err, "the key of before brings nothing back"
-    assert back.json["coverage"]["read"] == 1
+    assert back.json["coverage"]["remembered"] == 1
 
 
 @promised(
@@ -240,7 +240,7 @@ async def test_an_older_extract_is_refused(shop: Shop) -> None:
     check = one_file(shop)
     shop.write("facts.tagwatch", new)
     before = await shop.run(*check)
-    assert before.json["coverage"]["read"] == 1
+    assert before.json["coverage"]["remembered"] == 1
     for name in ("facts.tagwatch", "other.tagwatch"):  # the tree may name another file
         shop.configure(FACTS.replace("facts.tagwatch", name))
         shop.write(name, old)
@@ -271,7 +271,7 @@ async def test_an_extract_expires(shop: Shop, imported: bool) -> None:
     shop.write("tagwatch.yaml", re.sub("(?m)^policy:.*\n", policy, text))
     digest = Digest("sha256:" + "1" * 64)
     found = Resolution(input="redis:7", status=Status.RESOLVED, tag="7", digest=digest)
-    raw = written(now, [replace(told(), resolution=found)])
+    raw = written(now, [replace(told(), resolution=found, documents_read=True)])
     shop.write("facts.tagwatch", raw)
     if imported:
         key = ("--public-key", NIGHTLY.public.text)
@@ -282,7 +282,7 @@ async def test_an_extract_expires(shop: Shop, imported: bool) -> None:
     late = f"{now + timedelta(days=7):%Y-%m-%dT%H:%M:%SZ}"
     for at, is_over in ((f"{now + timedelta(days=6):%Y-%m-%dT%H:%M:%SZ}", False), (late, True)):
         done = await shop.python("-P", str(CLOCK), at, *check)
-        told_of = (done.code, done.json["complete"], done.json["coverage"]["read"])
+        told_of = (done.code, done.json["complete"], done.json["coverage"]["remembered"])
         assert told_of == ((4, False, 1) if is_over else (0, True, 1)), done.err
         assert done.json["facts_from"].endswith(", expired") == is_over
         assert ("the facts in 'facts.tagwatch' expired on 2" in done.err) == (
@@ -306,7 +306,7 @@ async def test_a_key_speaks_for_its_registries(shop: Shop) -> None:
     key = f"{NIGHTLY.public.id}: {{key: {NIGHTLY.public.text}, registries: [docker.io]}}"
     check = one_file(shop, f"facts: {{source: facts.tagwatch, public_keys: {{{key}}}}}\n")
     shop.write("facts.tagwatch", written(datetime.now(UTC), [told()]))
-    assert (await shop.run(*check)).json["coverage"]["read"] == 1
+    assert (await shop.run(*check)).json["coverage"]["remembered"] == 1
     facts = [told(), told("registry.shop.example/shop/web:2")]
     shop.write("facts.tagwatch", written(datetime.now(UTC), facts))
     error = (await shop.run(*check)).is_clean_error(2)
@@ -320,7 +320,7 @@ async def test_an_extract_says_of_which_registries_it_is(shop: Shop) -> None:
     shop.write("facts.tagwatch", signed(body, datetime.now(UTC), origins=["quay.io"]))
     assert "damaged" in (await shop.run(*check)).is_clean_error(2)
     shop.write("facts.tagwatch", signed(body, datetime.now(UTC)))
-    assert (await shop.run(*check)).json["coverage"]["read"] == 1
+    assert (await shop.run(*check)).json["coverage"]["remembered"] == 1
 
 
 async def test_keys_without_a_place(shop: Shop) -> None:
@@ -330,7 +330,7 @@ async def test_keys_without_a_place(shop: Shop) -> None:
     assert "facts" not in (await shop.run(*check)).err
     shop.write("x.tagwatch", written(datetime.now(UTC), [told()]))
     assert (await shop.run("facts", "import", "x.tagwatch")).code == 0
-    assert (await shop.run(*check)).json["coverage"]["read"] == 1
+    assert (await shop.run(*check)).json["coverage"]["remembered"] == 1
     done = await shop.run("facts", "export", "one.Dockerfile")
     assert (done.code, done.out.splitlines()[0]) == (0, "tagwatch-facts 3")
     (await shop.run("facts", "import")).is_clean_error(2)

@@ -12,7 +12,7 @@ from tests.audit_case import AT, audit, evidence, place, seen, target
 LATEST = target("redis:latest")
 APP = target("ghcr.io/shop/api:latest", line=2)
 WATCHED = replace(target("ghcr.io/shop/web:latest"), location=place("tagwatch.yaml", line=7))
-EVERY = audit((LATEST, APP, WATCHED), tuple(map(evidence, (LATEST, APP, WATCHED)))).findings
+EVERY = audit((LATEST, APP, WATCHED), tuple(map(seen, (LATEST, APP, WATCHED)))).findings
 
 
 def texts(findings: tuple[object, ...]) -> set[str]:

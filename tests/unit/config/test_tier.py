@@ -174,10 +174,12 @@ def test_two_files_are_combined_by_whole_keys(tmp_path: Path) -> None:
         assert not policy.ignore_policy.allow_inline, "an operator who forbids it has forbidden it"
 
 
-def test_an_operators_key_alone_brings_no_facts(tmp_path: Path) -> None:
+def test_an_operators_key_alone_names_no_facts(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text("facts: {key_file: key}\n")
-    assert load_configuration(own, {}, tmp_path).settings.facts is None
+    facts = load_configuration(own, {}, tmp_path).settings.facts
+    assert facts is not None
+    assert facts.source == ""
     own.write_text("facts: {}\n")
     with pytest.raises(ConfigError, match="'source' is missing"):
         load_configuration(own, {}, tmp_path)

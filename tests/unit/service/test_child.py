@@ -142,11 +142,14 @@ def scan(folder: Path, handed: bytes, *, seconds: float = 20) -> subprocess.Comp
 
 
 def handed(folder: Path, memory: int | None = None) -> bytes:
-    plain = {
+    form = {
         "settings": PLACE, "policy": {}, "policy_name": "built-in", "policy_digest": "",
-        "warnings": [],
+        "warnings": [], "refused": [],
     }  # fmt: skip
     path = str(folder / "tagwatch.yaml")
+    plain = {
+        "plain": form, "operator": path, "tree": None, "folder": str(folder), "untrusted": False,
+    }  # fmt: skip
     return handed_line(Handed(path=path, plain=plain, memory=memory)) + b"\n"
 
 
@@ -230,7 +233,7 @@ def test_a_scan_whose_parent_is_gone_ends(tmp_path: Path) -> None:
         deaf.listen()
         place = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         plain = json.loads(handed(tmp_path))["plain"]
-        plain["settings"] = {
+        plain["plain"]["settings"] = {
             **PLACE,
             "registries": {"deaf.example": {"endpoint": place, "timeout_seconds": 60}},
         }

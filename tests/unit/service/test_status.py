@@ -108,7 +108,7 @@ def test_it_is_ready_once_the_ledger_was_opened() -> None:
 def place(folder: Path, text: str) -> Path:
     (folder / "tagwatch.yaml").write_text(text)
     (folder / "Dockerfile").write_text("FROM r.example/team/app:1\nFROM redis:6.2\n")
-    return folder
+    return folder / "tagwatch.yaml"
 
 
 WATCHES = """\

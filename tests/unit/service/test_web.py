@@ -109,7 +109,7 @@ def service_of(reports: Path, token: str = TOKEN) -> Service:
     environment = {"TAGWATCH_WEBHOOK_TOKEN": token, "HARBOR_TOKEN": HARBOR}
 
     def reopen() -> Any:
-        return open_checked(reports.parent, environment=environment)
+        return open_checked(reports.parent / "tagwatch.yaml", environment=environment)
 
     return Service(footing_of(reopen), reopen)
 
