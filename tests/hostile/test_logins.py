@@ -199,7 +199,7 @@ async def test_facts_of_a_tree_need_the_operators_key(victim: Victim, thief: Cap
     victim.write("tagwatch.yaml", f"facts: 'https://{thief.host}/facts'\n")
     done = await victim.run("check", ".")
     thief.tells_nothing()
-    assert "no key is configured for facts" in done.err
+    assert "no key under facts.public_keys says whose are believed" in done.err
     victim.write("tagwatch.yaml", "facts: {source: facts.tagwatch, key_file: key}\n")
     (await victim.run("check", ".")).is_clean_error(2)
     assert PASSWORD not in done.err

@@ -170,7 +170,7 @@ async def test_arguments(
     [
         ("nope", "not an address: 'nope'"),
         ("127.0.0.1:99999", "not an address: '127.0.0.1:99999'"),
-        ("203.0.113.1:80", "cannot listen on 203.0.113.1:80"),
+        ("203.0.113.1:80", "a service that listens beyond loopback needs a login"),
     ],
 )
 async def test_addresses_to_listen_on(place: Workplace, listen: str, says: str) -> None:

@@ -13,7 +13,7 @@ from tests.walk.conftest import Shop
 async def test_the_next_scan_tells_of_it(shop: Shop) -> None:
     now = datetime.now(UTC)
     with Ledger.open(shop.folder / "tagwatch.db") as ledger:
-        outbox = ledger.outbox_of(project_of(open_site(shop.folder)))
+        outbox = ledger.outbox_of(project_of(open_site(shop.folder / "tagwatch.yaml")))
         for key, days in (("held", 1), ("lost", 9), ("late", 2), ("new", 0), ("dropped", 1)):
             at = now - timedelta(days=days, hours=1)
             outbox.put(Alert(dedup_key=key, channel="slack", payload="{}"), at)
