@@ -27,6 +27,8 @@ _SHARE = 0.75
 """What a scan may take of the memory that is there, where nothing is configured."""
 _UNLIMITED = 1 << 60
 """cgroup v1 writes a number as large as this where there is no limit."""
+_HANDED = frozenset({"plain", "operator", "tree", "folder", "untrusted"})
+"""What another process makes a site of; see `open_checked`."""
 EXIT_CODE = 5
 """The environment failed: out of memory, or the parent is gone and storing took too long."""
 
@@ -38,7 +40,7 @@ class Handed:
     path: str
     """The configuration's file; it may hold something else by now."""
     plain: Mapping[str, Any]
-    """See `config.read.read_plain`."""
+    """What `open_checked` gave, and makes the same site of."""
     memory: int | None = None
     """In bytes."""
 
@@ -63,6 +65,8 @@ class Parent:
         try:
             read = json.loads(raw.decode(errors="surrogateescape"))
             self.handed = Handed(path=read["path"], plain=read["plain"], memory=read["memory"])
+            if not _HANDED.issubset(self.handed.plain):
+                raise ValueError("it makes no site")
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(
                 "--with-parent is for `tagwatch serve` alone", hint="leave it out"

@@ -171,7 +171,17 @@ def test_a_scan_that_takes_too_much_ends_by_itself(tmp_path: Path) -> None:
     assert b"serve: {memory" in done.stderr
 
 
-@pytest.mark.parametrize("line", [b"\n", b"{}\n", b"[]\n", b"\xff\n", b'{"path": 5}\n'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\n",
+        b"{}\n",
+        b"[]\n",
+        b"\xff\n",
+        b'{"path": 5}\n',
+        b'{"path": "x", "plain": {}, "memory": null}\n',
+    ],
+)
 def test_a_person_is_told_that_the_flag_is_not_for_people(tmp_path: Path, line: bytes) -> None:
     done = scan(tmp_path, line)
     assert done.returncode == 2
