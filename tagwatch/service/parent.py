@@ -64,9 +64,8 @@ class Parent:
             raw += chunk
         try:
             read = json.loads(raw.decode(errors="surrogateescape"))
-            self.handed = Handed(path=read["path"], plain=read["plain"], memory=read["memory"])
-            if not _HANDED.issubset(self.handed.plain):
-                raise ValueError("it makes no site")
+            plain = {key: read["plain"][key] for key in _HANDED}
+            self.handed = Handed(path=read["path"], plain=plain, memory=read["memory"])
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(
                 "--with-parent is for `tagwatch serve` alone", hint="leave it out"
