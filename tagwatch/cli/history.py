@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,10 +68,11 @@ def run(options: argparse.Namespace) -> int:
             f"there is no ledger at {str(site.database)!r}",
             hint="`tagwatch scan` or `tagwatch history import` begins one",
         )
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         found = list(_found(options.reference, ledger, at))
+        origins = {repository: ledger.origin(repository) for repository, _ in found}
         lifecycle = _lifecycle(options.reference, ledger) if at is None else None
-    answer(_rendered(found, options.format, lifecycle))
+    answer(_rendered(found, options.format, lifecycle, origins))
     return 0 if any(intervals for _, intervals in found) else 1
 
 
@@ -162,18 +163,21 @@ def _lifecycle(text: str, ledger: Reader) -> Lifecycle | None:
 
 
 def _rendered(
-    found: list[tuple[Repository, tuple[Interval, ...]]], form: str, lifecycle: Lifecycle | None
+    found: list[tuple[Repository, tuple[Interval, ...]]],
+    form: str,
+    lifecycle: Lifecycle | None,
+    origins: Mapping[Repository, str],
 ) -> str:
     if form == "json":
         from tagwatch.publish.machine import dump, history_document
 
-        documents = [history_document(*one, lifecycle) for one in found]
+        documents = [history_document(*one, lifecycle, origin=origins[one[0]]) for one in found]
         if len(documents) == 1:
             return dump(documents[0])
         return dump({"schema_version": 1, "repositories": documents})
     from tagwatch.publish.answer import history_text
 
-    texts = [history_text(*one, lifecycle) for one in found]
+    texts = [history_text(*one, lifecycle, origin=origins[one[0]]) for one in found]
     return "".join(texts) or "nothing is remembered of it\n"
 
 

@@ -10,7 +10,14 @@ from tagwatch.audit.version.lifecycle import Lifecycle
 from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Repository
 from tagwatch.publish.interface import BaseAnswer
-from tagwatch.publish.wording import base_sentence, bases_by_answer, date_text, now_text, one_line
+from tagwatch.publish.wording import (
+    base_sentence,
+    bases_by_answer,
+    date_text,
+    now_text,
+    one_line,
+    said_by,
+)
 from tagwatch.source.target import Target
 
 __all__ = ["base_text", "history_text", "resolutions_text", "targets_text"]
@@ -44,6 +51,8 @@ def resolutions_text(resolutions: Iterable[Resolution]) -> str:
             lines.append("  no longer built by its publisher")
         if resolution.note:
             lines.append(f"  {one_line(resolution.note)}")
+        if resolution.origin:
+            lines.append(f"  {said_by(resolution.origin)}")
     return _text(lines)
 
 
@@ -53,11 +62,15 @@ def targets_text(targets: Iterable[Target]) -> str:
 
 
 def history_text(
-    repository: Repository, intervals: Iterable[Interval], lifecycle: Lifecycle | None = None
+    repository: Repository,
+    intervals: Iterable[Interval],
+    lifecycle: Lifecycle | None = None,
+    *,
+    origin: str = "",
 ) -> str:
     """What each tag was, oldest first, with whose clock the dates are from.
 
-    `lifecycle`: how the one tag that was asked for has behaved.
+    `lifecycle`: how the one tag that was asked for has behaved; `origin`: see `Evidence.origin`.
     """
     ordered = sorted(intervals, key=lambda interval: (interval.first_seen, interval.tag))
     if not ordered:
@@ -70,6 +83,7 @@ def history_text(
             *(f"  {line}" for line in _columns(rows)),
             *(["  + still served when it was read last"] if still else []),
             *([f"  {lifecycle.value}: {_BEHAVIOUR[lifecycle]}"] if lifecycle else []),
+            *([f"  {said_by(origin)}"] if origin else []),
         ]
     )
 

@@ -60,7 +60,7 @@ def export_facts(targets: Sequence[Target], site: Site, settings: Facts) -> tupl
         raise InputError("there is no ledger to export from", hint="run `tagwatch scan` first")
     names = {target.reference.repository.name for target in targets if target.reference}
     names |= set(_watched(site))
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         keys = [one for one in ledger.evidence_keys() if _is_of(one, names)]
         found = [
             one
@@ -109,7 +109,7 @@ def _keep(raw: bytes, key: bytes, site: Site, settings: Facts, *, place: str) ->
     from tagwatch.ledger.write import Ledger
 
     facts = read_facts(raw, key, source=source_name(settings, site), now=site.at)
-    with Ledger.open(site.database) as ledger:
+    with Ledger.open(site.database, site.origins) as ledger:
         ledger.replace_evidence(place, facts.evidence)
         ledger.cache(_CACHE, _newest(place), f"{facts.at.isoformat()} {_mark(raw, key)}", site.at)
         ledger.cache(_CACHE, _fetched(place), site.at.isoformat(), site.at)
@@ -189,7 +189,7 @@ def _kept(site: Site, place: str) -> tuple[datetime | None, str]:
 def _remembered(site: Site, key: str) -> str | None:
     if not site.database.is_file():
         return None
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         return ledger.cached(_CACHE, key)
 
 

@@ -41,6 +41,8 @@ class Memory:
     pins: Mapping[Digest, bool] = field(default_factory=dict)
     """Whether a digest is still served; one that nobody asked is not in it."""
     failures: tuple[Failure, ...] = ()
+    origin: str = ""
+    """See `Evidence.origin`."""
 
     def past_tags_of(self, digest: Digest) -> frozenset[str]:
         """Return every tag that served `digest` at some time."""
