@@ -324,7 +324,8 @@ def age_of_facts(result: AuditResult, evidence: Evidence) -> str:
     if evidence.at is None:
         return "never read"
     source = "" if evidence.source == "seen" else f", from {one_line(evidence.source, 80)}"
-    origin = f", {said_by(evidence.origin)}" if evidence.origin else ""
+    is_now = evidence.at == result.at and evidence.origin != UNRECORDED
+    origin = f", {said_by(evidence.origin)}" if evidence.origin and not is_now else ""
     return f"read {age_text(result.at - evidence.at)} ({date_text(evidence.at)}){source}{origin}"
 
 

@@ -37,10 +37,12 @@ def without_this_machine(text: str, folder: Path) -> str:
     """`text` with a placeholder for what another machine, run or release would say otherwise.
 
     `<folder>` is where the command ran, `<port>` the port on which its registry listened, and
-    `<version>` tagwatch's own. Days, ages, digests, counts and sizes are compared as they are.
+    `<version>` tagwatch's own. An extract names that port, so that its signature is `<signature>`,
+    too. Days, ages, digests, counts and sizes are compared as they are.
     """
     text = text.replace(str(folder.resolve()), "<folder>").replace(str(folder), "<folder>")
     text = re.sub(r"127\.0\.0\.1:\d{5}\b", "127.0.0.1:<port>", text)
+    text = re.sub(r"(?m)^(tagwatch-facts \d+ hmac-sha256:)[0-9a-f]{64}$", r"\1<signature>", text)
     return _TOLD_VERSION.sub(r"\1<version>", text)
 
 
