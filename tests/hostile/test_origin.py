@@ -6,12 +6,14 @@ ledger, and his other projects believed it: `resolve` told it, and `check --fix=
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+import tagwatch
 from tagwatch.image.digest import Digest
 from tests.registry.doubles.warehouse import Double
 from tests.walk.command import Workplace
@@ -107,11 +109,9 @@ async def test_a_kind_that_asks_another_catalogue_is_another_origin(
     tmp_path: Path, user: Path, kind: str
 ) -> None:
     """`kind: hub` for a registry of one's own would let Docker Hub's owner of that name speak."""
-    from tagwatch import open_site
-
     place = desk(tmp_path / "fork", user)
     place.write("tagwatch.yaml", f"version: 1\nregistries: {{{HOST}: {{kind: {kind}}}}}\n")
-    assert open_site(place.folder).origins[HOST].startswith("https://")
+    assert tagwatch.open_site(place.folder).origins[HOST].startswith("https://")
 
 
 async def test_two_endpoints_of_one_host_share_no_tag(tmp_path: Path, user: Path) -> None:
@@ -136,6 +136,19 @@ async def test_two_endpoints_of_one_host_share_no_tag(tmp_path: Path, user: Path
             assert ledger.execute(
                 "SELECT count(DISTINCT origin) FROM repository WHERE path = 'library/redis'"
             ).fetchone() == (2,)
+
+
+def test_who_has_a_site_opens_the_ledger_with_its_origins() -> None:
+    """Else what an endpoint says would be stored as the registry's own word."""
+    opened = re.compile(r"(?:Reader|Ledger)\.open[,(]([^()]*)")
+    found = {
+        (path.name, said[1])
+        for path in Path(tagwatch.__file__).parent.rglob("*.py")
+        for said in opened.finditer(path.read_text(encoding="utf-8"))
+    }
+    of_messages = {"sending.py", "daemon.py", "status.py"}  # and runs, which are no registry's
+    assert len(found) > 10
+    assert {name for name, said in found if "site.origins" not in said} == of_messages
 
 
 async def test_offline_says_whose_word_it_is(tmp_path: Path, user: Path) -> None:
