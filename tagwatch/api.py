@@ -218,6 +218,7 @@ def resolve_all(
     references rather than `resolve` with each.
     """
     from tagwatch.audit.model.evidence import Resolution, Status, evidence_key
+    from tagwatch.audit.model.history import UNRECORDED
     from tagwatch.source.target import targets_of
 
     site, targets = site_given(site), targets_of(references)
@@ -228,6 +229,8 @@ def resolve_all(
         missing = Resolution(input=target.text, status=Status.UNAVAILABLE, note=_NOT_STORED)
         if known is not None:
             resolution = replace(known.resolution, input=target.text, read_at=known.at)
+            if known.at != site.at or known.origin == UNRECORDED:
+                resolution = replace(resolution, origin=known.origin)
         found.append(resolution if known is not None else missing)
     return tuple(found)
 
@@ -453,7 +456,7 @@ async def scan_async(
         tell(
             f"the ledger {str(site.database)!r} is empty: all memory is gone, this begins a new one"
         )
-    with Ledger.open(site.database) as ledger:
+    with Ledger.open(site.database, site.origins) as ledger:
         async with alone(
             site.database,
             project,

@@ -64,7 +64,7 @@ def _retry(site: Site, options: argparse.Namespace) -> int:
 
     ids = chosen_messages(site, options.ids, (MessageState.HELD,))
     clock = SystemClock()
-    with Ledger.open(site.database) as ledger:
+    with Ledger.open(site.database, site.origins) as ledger:
         ledger.outbox.retry(ids, clock.now())
     asyncio.run(deliver(site.database, receivers_of(site), clock, asyncio.Event()))
     if not ids:
@@ -79,7 +79,7 @@ def _drop(site: Site, options: argparse.Namespace) -> int:
     from tagwatch.walk.sending import SystemClock
 
     ids = chosen_messages(site, options.ids, ())
-    with Ledger.open(site.database) as ledger:
+    with Ledger.open(site.database, site.origins) as ledger:
         ledger.outbox.drop(ids, SystemClock().now())
     _answer(site, options, ids=ids)
     return 0

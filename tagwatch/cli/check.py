@@ -202,9 +202,13 @@ def _settle(draft: Draft, options: argparse.Namespace) -> None:
 
 
 def _tell_kept_back(result: AuditResult, options: argparse.Namespace) -> None:
-    """Say which references were left as they are because an edit would change others with them."""
-    from tagwatch.audit.verdict.fixing import Strategy, kept_back
+    """Say which references were left as they are: an edit would change others, or is not sure."""
+    from tagwatch.audit.verdict.fixing import Strategy, kept_back, unrecorded
 
+    for target in unrecorded(result, Strategy(options.fix)):
+        place = f"{target.location.path}:{target.location.line}:{target.location.column}"
+        why = "who said what it serves was not recorded; check it without --offline"
+        note(f"tagwatch: not fixed: {place} {target.reference}: {why}")
     for target, field in kept_back(result, Strategy(options.fix)):
         place = f"{target.location.path}:{target.location.line}:{target.location.column}"
         value = f"{field.location.path}:{field.location.line}:{field.location.column}"

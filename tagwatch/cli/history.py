@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,10 +66,11 @@ def run(options: argparse.Namespace) -> int:
             f"there is no ledger at {str(site.database)!r}",
             hint="`tagwatch scan` or `tagwatch history import` begins one",
         )
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         found = list(past_of(options.reference, ledger, at))
+        origins = {repository: ledger.origin(repository) for repository, _ in found}
         lifecycle = lifecycle_asked(options.reference, ledger) if at is None else None
-    answer(_rendered(found, options.format, lifecycle))
+    answer(_rendered(found, options.format, lifecycle, origins))
     return 0 if any(intervals for _, intervals in found) else 1
 
 
@@ -109,15 +110,18 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _rendered(
-    found: list[tuple[Repository, tuple[Interval, ...]]], form: str, lifecycle: Lifecycle | None
+    found: list[tuple[Repository, tuple[Interval, ...]]],
+    form: str,
+    lifecycle: Lifecycle | None,
+    origins: Mapping[Repository, str],
 ) -> str:
     if form == "json":
         from tagwatch.publish.machine import dump, histories_document
 
-        return dump(histories_document(found, lifecycle))
+        return dump(histories_document(found, lifecycle, origins))
     from tagwatch.publish.answer import history_text
 
-    texts = [history_text(*one, lifecycle) for one in found]
+    texts = [history_text(*one, lifecycle, origin=origins[one[0]]) for one in found]
     return "".join(texts) or "nothing is remembered of it\n"
 
 

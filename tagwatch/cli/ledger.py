@@ -135,7 +135,7 @@ def _forget(site: Site, options: argparse.Namespace) -> int:
         raise UsageError(
             "nothing says what to forget", hint="give --history AGE, --runs AGE or `retention:`"
         )
-    with Ledger.open(site.database) as ledger:
+    with Ledger.open(site.database, site.origins) as ledger:
         project = project_of(site)
         with waited_for(
             site.database,
@@ -153,7 +153,7 @@ def _forget(site: Site, options: argparse.Namespace) -> int:
 def _rewind(site: Site) -> int:
     from tagwatch.ledger.write import Ledger
 
-    with Ledger.open(site.database) as ledger:
+    with Ledger.open(site.database, site.origins) as ledger:
         told = ledger.rewind(site.at)
     now = f"{site.at:%Y-%m-%d %H:%M} UTC"
     lines = "".join(f"{line}\n" for line in told)

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         raise LedgerError(
             f"there is no ledger at {str(site.database)!r}", hint="run `tagwatch scan` first"
         )
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         runs = ledger.runs(project=project_of(site))
         finished = [run.id for run in runs if run.kind == "scan" and run.finished_at]
         result = ledger.result(finished[0]) if finished else None

@@ -149,7 +149,6 @@ class RepositorySnapshot:
     watermark: str | None = None
     audited: str = ""
     is_audited: bool = False
-    endpoint: str = ""
     holds: bool = False
     by_count: bool = False
     unseen: str = ""

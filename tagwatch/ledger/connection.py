@@ -5,17 +5,23 @@ The one place where `sqlite3` errors become `LedgerError`, and where versions ar
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tagwatch.audit.model.history import UNRECORDED
 from tagwatch.errors import ClockError, LedgerError, LedgerFailedError
+from tagwatch.image.reference import DOCKER_HUB, HUB_HOSTS
 
 __all__ = [
     "APPLICATION_ID",
+    "OWN",
     "SCHEMA_VERSION",
+    "UNRECORDED_EVIDENCE",
     "Translated",
     "connect",
     "connect_as_it_is",
@@ -24,12 +30,13 @@ __all__ = [
     "is_part_of",
     "keep_private",
     "refuse_a_clock_behind",
+    "see_only",
     "stored_version",
 ]
 
 APPLICATION_ID = 0x74616777
 """`PRAGMA application_id`: "tagw", so that a foreign SQLite file is never written to."""
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 """`PRAGMA user_version`: the number of the newest migration in `schema.py`."""
 
 _BUSY_SECONDS = 30.0
@@ -38,10 +45,24 @@ _TOLERATED = timedelta(minutes=10)
 """Clocks of two machines that share a ledger differ, and a run may begin late."""
 _NEWEST = """
   SELECT max(coalesce((SELECT max(at) FROM run), 0),
-             coalesce((SELECT max(covered_at) FROM repository), 0))"""
+             coalesce((SELECT max(covered_at) FROM main.repository), 0))"""
 _RESTORE = (
     "restore a backup with `tagwatch ledger restore FILE`, "
     "or move the file away: the next scan starts a new ledger"
+)
+
+
+OWN = "seen"
+"""The source of evidence that this ledger saw itself; with endpoints, these follow as JSON."""
+UNRECORDED_EVIDENCE = f"{OWN} {UNRECORDED}"
+"""The source of own evidence that an earlier schema holds."""
+_HERE = (
+    """
+    CREATE TEMP VIEW repository AS SELECT * FROM main.repository
+    WHERE origin = origin_of(registry) OR origin = '?'""",
+    """
+    CREATE TEMP VIEW base_build AS SELECT * FROM main.base_build
+    WHERE origin = origin_of(reference) OR origin = '?'""",
 )
 
 
@@ -195,6 +216,36 @@ def is_emptied(path: Path) -> bool:
         return path.stat().st_size == 0 and path.is_file()
     except OSError:
         return False
+
+
+def see_only(connection: sqlite3.Connection, origins: Mapping[str, str]) -> str:
+    """Let the connection see only what these origins said; return the source of its evidence.
+
+    `origins`: by host, the endpoint that is configured for it; a host that is missing speaks for
+    itself. A repository of another origin is another one: views of this connection hide it, under
+    the names of the tables, so that no statement can forget to. What writes, or counts for every
+    origin, names the tables themselves, with `main.` before their names.
+    """
+
+    def origin_of(name: str) -> str:
+        host = name.partition("/")[0].lower()
+        return origins.get(DOCKER_HUB if host in HUB_HOSTS else host, "")
+
+    def is_told_here(source: str, key: str) -> bool:
+        """Evidence may be of several registries, and of its own only one origin counts."""
+        if source in (OWN, UNRECORDED_EVIDENCE):
+            return source != OWN or not origin_of(key)
+        if not source.startswith(f"{OWN} {{"):
+            return False
+        there = json.loads(source.removeprefix(OWN))
+        return bool(there.get(key.partition("/")[0], "") == origin_of(key))
+
+    connection.create_function("origin_of", 1, origin_of, deterministic=True)
+    connection.create_function("is_told_here", 2, is_told_here, deterministic=True)
+    for view in _HERE:
+        connection.execute(view)
+    named = {host: origin for host, origin in sorted(origins.items()) if origin}
+    return f"{OWN} {json.dumps(named)}" if named else OWN
 
 
 def refuse_a_clock_behind(connection: sqlite3.Connection, at: datetime) -> None:

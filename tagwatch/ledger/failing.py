@@ -13,12 +13,11 @@ from tagwatch.ledger.codec import micros, moment
 
 __all__ = ["count_nights"]
 
-_ENDED = "DELETE FROM failing WHERE project = ? AND host = ? AND path = ?"
+_HERE = "FROM failing WHERE project = ? AND origin IN (origin_of(host), '?')"
+_ENDED = f"DELETE {_HERE} AND host = ? AND path = ?"
 _COUNTED = """
-  INSERT INTO failing (project, host, path, code, since, last_at, nights)
-  VALUES (?, ?, ?, ?, ?, ?, ?)
-  ON CONFLICT (project, host, path) DO UPDATE
-    SET code = excluded.code, last_at = excluded.last_at, nights = excluded.nights"""
+  INSERT INTO failing (project, host, path, origin, code, since, last_at, nights)
+  VALUES (?1, ?2, ?3, origin_of(?2), ?4, ?5, ?6, ?7)"""
 
 _Rows = dict[Repository, tuple[datetime, datetime, int]]
 
@@ -39,7 +38,8 @@ def count_nights(
     rows: _Rows = {
         Repository(registry=host, path=path): (moment(since), moment(last_at), nights)
         for host, path, since, last_at, nights in connection.execute(
-            "SELECT host, path, since, last_at, nights FROM failing WHERE project = ?", (project,)
+            f"SELECT host, path, since, last_at, nights {_HERE}",
+            (project,),
         )
     }
     ended = [one for one in rows if one in read and one not in failing]
@@ -53,6 +53,7 @@ def count_nights(
         found[repository] = Failing(since=since, nights=nights)
     if ended or counted:
         with transaction() as writing:
-            writing.executemany(_ENDED, [(project, one.registry, one.path) for one in ended])
+            over = [(project, one.registry, one.path) for one in ended]
+            writing.executemany(_ENDED, [*over, *(one[:3] for one in counted)])
             writing.executemany(_COUNTED, counted)
     return found

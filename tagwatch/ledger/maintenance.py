@@ -49,7 +49,7 @@ _FORGET_HISTORY = {
       DELETE FROM interval WHERE ended_at < :before
         AND (repository_id, tag_id, n) NOT IN ({_UNTOLD})""",  # noqa: S608  # our own text
     "imported": "DELETE FROM imported WHERE ended AND last_seen < :before",
-    "base_builds": "DELETE FROM base_build WHERE ended AND last_seen < :before",
+    "base_builds": "DELETE FROM main.base_build WHERE ended AND last_seen < :before",
 }
 _FORGET_RUNS = {
     # A scan that began after the last one that finished may still be at work.
@@ -98,7 +98,7 @@ _SERVED = """
   SELECT bytes FROM digest WHERE (repository_id, id) IN (
     SELECT repository_id, digest_id FROM interval
     UNION SELECT repository_id, before_id FROM move WHERE change IS NULL)
-  UNION SELECT digest FROM base_build"""
+  UNION SELECT digest FROM main.base_build"""
 _OF_PROJECTS = {"standing": "findings", "event": "events"}
 _INVARIANTS = {
     "a tag has two open intervals": """
@@ -174,7 +174,7 @@ def _roots(connection: sqlite3.Connection) -> Iterator[bytes]:
     yield from (raw for (raw,) in connection.execute(_SERVED))
     for (body,) in connection.execute("SELECT body FROM evidence"):
         yield from _digests_in(body.encode())
-    for (body,) in connection.execute("SELECT body FROM base_build"):
+    for (body,) in connection.execute("SELECT body FROM main.base_build"):
         yield from _digests_in(expand(body))
 
 

@@ -10,13 +10,20 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
-from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.history import UNRECORDED, Interval
 from tagwatch.errors import LedgerError, LedgerFailedError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import decode, digest_of_bytes, digest_to_bytes, expand, moment
-from tagwatch.ledger.connection import Translated, connect_read_only, is_emptied
+from tagwatch.ledger.connection import (
+    UNRECORDED_EVIDENCE,
+    Translated,
+    connect_read_only,
+    is_emptied,
+    see_only,
+)
 from tagwatch.ledger.timeline import imported_of, interval_of, moment_or_none, run_of
 from tagwatch.value import replace
 
@@ -95,14 +102,19 @@ class Reader:
     Bound to the thread that opened it; readers and one writer may work at the same time.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, origins: Mapping[str, str]
+    ) -> None:
         self._connection = connection
         self.path = path
+        self._own = see_only(connection, origins)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, origins: Mapping[str, str] = MappingProxyType({})) -> Self:
         """Open the ledger at `path`; one that an older tagwatch wrote is upgraded first.
 
+        `origins`: by host, the endpoint that is configured for it. Only what they said is known; a
+        host that is missing speaks for itself.
         Raises `LedgerError`: missing, damaged, foreign, newer; empty, as only a scan begins anew.
         """
         if is_emptied(path) and not _is_being_made(path):
@@ -120,7 +132,7 @@ class Reader:
                 connection = connect_read_only(path)
             if connection is None:
                 raise LedgerError(f"the ledger {str(path)!r} changed while it was being opened")
-            return cls(connection, path)
+            return cls(connection, path, origins)
 
     def close(self) -> None:
         """Close the file. Closing twice is no error."""
@@ -144,7 +156,10 @@ class Reader:
         return tuple(Repository(registry=registry, path=path) for registry, path in rows)
 
     def known(self, repository: Repository) -> Known:
-        """Return what the next crawl of `repository` may skip."""
+        """Return what the next crawl of `repository` may skip.
+
+        Where nobody can be named for it, everything is listed and asked again.
+        """
         from tagwatch.ledger.record import Known
 
         names = (repository.registry, repository.path)
@@ -157,7 +172,7 @@ class Reader:
             return Known()
         ((watermark, full_at, audited, doubted_at),) = rows
         now = " AND i.n = t.n AND i.ended_at IS NULL AND i.last_seen IS NULL"
-        tags = {interval.tag: interval.digest for interval in self._own(repository, now)}
+        tags = {interval.tag: interval.digest for interval in self._intervals(repository, now)}
         marked = self._rows(_MARKED, names)
         return Known(
             tags=tags,
@@ -169,6 +184,18 @@ class Reader:
             failing={name: failed for name, _, failed in marked if failed is not None},
         )
 
+    def origin(self, repository: Repository) -> str:
+        """Return whose word all this is: an endpoint's, '' for the registry itself, '?' for nobody.
+
+        `?`: an earlier schema holds it, and nobody was recorded.
+        """
+        rows = self._rows(
+            "SELECT coalesce((SELECT origin FROM repository WHERE registry = ?1 AND path = ?2), "
+            "origin_of(?1))",
+            (repository.registry, repository.path),
+        )
+        return str(rows[0][0])
+
     # What a tag was
 
     def intervals(self, repository: Repository, tag: str | None = None) -> tuple[Interval, ...]:
@@ -176,7 +203,7 @@ class Reader:
         from tagwatch.ledger.timeline import timeline
 
         only, parameters = ("", ()) if tag is None else (" AND t.name = ?", (tag,))
-        own = self._own(repository, only, parameters)
+        own = self._intervals(repository, only, parameters)
         rows = self._rows(
             f"{_IMPORTED}{only} ORDER BY i.kind, t.name, i.n",
             (repository.registry, repository.path, *parameters),
@@ -209,7 +236,7 @@ class Reader:
         ]
         return tuple(sorted(found, key=lambda pair: (pair[1].first_seen, pair[0], pair[1].tag)))
 
-    def _own(
+    def _intervals(
         self, repository: Repository, only: str, parameters: tuple[object, ...] = ()
     ) -> list[Interval]:
         rows = self._rows(
@@ -275,18 +302,23 @@ class Reader:
     def evidence(self, keys: Iterable[str], *, configured: str = "") -> Mapping[str, Evidence]:
         """Return the newest evidence of each key, ours where an imported one is as old. One query.
 
-        Of what configurations bring, only that of the place `configured` counts. What is damaged is
-        left out, as if it had never been stored.
+        Of what configurations bring, only that of the place `configured` counts; of what this
+        ledger saw, only what was made of the words of the same endpoints. What is damaged is left
+        out, as if it had never been stored.
         """
         rows = self._rows(
-            "SELECT key, at, CAST(body AS BLOB) FROM evidence "
-            "WHERE key IN (SELECT value FROM json_each(?)) "
-            "AND (source = ? OR substr(source, 1, ?) <> ?) "
-            "ORDER BY coalesce(at, 0), source = 'seen'",
-            (json.dumps(list(keys)), configured, len(CONFIGURED), CONFIGURED),
+            "SELECT key, at, CAST(body AS BLOB), source FROM evidence "
+            "WHERE key IN (SELECT value FROM json_each(?1)) AND (source IN (?2, ?3, ?4) "
+            "OR (substr(source, 1, ?5) <> ?6 AND source <> 'seen' "
+            "AND substr(source, 1, 5) <> 'seen ')) ORDER BY coalesce(at, 0), source = ?4",
+            (
+                json.dumps(list(keys)),
+                *(configured, UNRECORDED_EVIDENCE, self._own),
+                *(len(CONFIGURED), CONFIGURED),
+            ),
         )
-        newest = {key: (at, body) for key, at, body in rows}
-        found = {key: _evidence_of(at, body) for key, (at, body) in newest.items()}
+        newest = {key: stored for key, *stored in rows}
+        found = {key: _evidence_of(*stored) for key, stored in newest.items()}
         return {key: evidence for key, evidence in found.items() if evidence is not None}
 
     def evidence_keys(self) -> tuple[str, ...]:
@@ -468,12 +500,14 @@ def _is_being_made(path: Path) -> bool:
     return False
 
 
-def _evidence_of(at: int | None, body: bytes) -> Evidence | None:
+def _evidence_of(at: int | None, body: bytes, source: str) -> Evidence | None:
     """Return stored evidence, which holds until `at`; None where it is damaged."""
     from tagwatch.audit.model.evidence import Evidence, until
 
     try:
         evidence = decode(Evidence, body)
+        if source == UNRECORDED_EVIDENCE:
+            evidence = replace(evidence, origin=UNRECORDED)
         return until(evidence, moment(at)) if at is not None else evidence
     except LedgerError:
         return None

@@ -53,18 +53,19 @@ _STATE_OF_BASES = """
   ORDER BY reference, platform, digest, manifest"""
 _STANDING = """
   SELECT key, made_from, CAST(body AS BLOB) FROM evidence
-  WHERE source = 'seen' AND key IN (SELECT value FROM json_each(?))"""
+  WHERE source = ? AND key IN (SELECT value FROM json_each(?))"""
 _DROP = """
-  DELETE FROM evidence WHERE source = 'seen' AND at < ?1
-    AND (key = ?2 OR (key > ?2 || '@' AND key < ?2 || 'A'))"""
+  DELETE FROM evidence WHERE at < ?1
+    AND (key = ?2 OR (key > ?2 || '@' AND key < ?2 || 'A')) AND is_told_here(source, key)"""
 _KEYS = """
-  SELECT key FROM evidence
-  WHERE source = 'seen' AND at < ?1 AND key > ?2 || ':' AND key < ?2 || ';'"""
-_BODY = "SELECT body FROM evidence WHERE source = 'seen' AND key = ?"
+  SELECT key, source FROM evidence
+  WHERE at < ?1 AND key > ?2 || ':' AND key < ?2 || ';' AND is_told_here(source, key)"""
+_DROP_ONE = "DELETE FROM evidence WHERE key = ? AND source = ?"
+_BODY = "SELECT body FROM evidence WHERE key = ? AND source = ?"
 _TAGS = """
   SELECT t.name FROM repository r JOIN tag t ON t.repository_id = r.id
   WHERE r.registry = ? AND r.path = ?"""
-_TOUCH = "UPDATE evidence SET at = ?1 WHERE key = ?2 AND source = 'seen' AND at < ?1"
+_TOUCH = "UPDATE evidence SET at = ?1 WHERE key = ?2 AND source = ?3 AND at < ?1"
 
 
 def state_of(connection: sqlite3.Connection, repository: Repository) -> bytes:
@@ -89,24 +90,24 @@ def state_of_bases(connection: sqlite3.Connection) -> bytes:
 
 
 def standing(
-    connection: sqlite3.Connection, made_from: Mapping[str, bytes]
+    connection: sqlite3.Connection, source: str, made_from: Mapping[str, bytes]
 ) -> Mapping[str, Evidence]:
     """Return, by key, our own evidence that was made of just what its hash says, as it was then.
 
     What is damaged is left out: so it is made again.
     """
     found = {}
-    for key, made, body in connection.execute(_STANDING, (json.dumps(list(made_from)),)):
+    for key, made, body in connection.execute(_STANDING, (source, json.dumps(list(made_from)))):
         if made is not None and made == made_from.get(key):  # a damaged index gives other keys
             with suppress(LedgerError):
                 found[key] = decode_quickly(Evidence, body)
     return found
 
 
-def touch(connection: sqlite3.Connection, keys: Iterable[str], at: datetime) -> None:
+def touch(connection: sqlite3.Connection, source: str, keys: Iterable[str], at: datetime) -> None:
     """Let evidence that still stands hold until `at`."""
     until = micros(at)
-    connection.executemany(_TOUCH, ((until, key) for key in keys))
+    connection.executemany(_TOUCH, ((until, key, source) for key in keys))
 
 
 def drop_outdated(
@@ -149,21 +150,21 @@ def drop_outdated_patterns(
     if not changed and not fresh:
         return
     rows = connection.execute(_KEYS, (micros(at), repository.name)).fetchall()
-    keys = [key for (key,) in rows if is_pattern(_selector_in(key, repository))]
-    if not keys:
+    rows = [row for row in rows if is_pattern(_selector_in(row[0], repository))]
+    if not rows:
         return
     table = TagTable.of(changed | fresh)
-    for key in keys:
+    for key, source in rows:
         selector = parse_selector(_selector_in(key, repository))
         found = [tag.text for tag in select(selector, table)]
         if changed.isdisjoint(found) and found:
-            (body,) = connection.execute(_BODY, (key,)).fetchone()
+            (body,) = connection.execute(_BODY, (key, source)).fetchone()
             chosen = decode_quickly(Evidence, body).resolution.reference
             before = chosen.tag if chosen is not None else None
             both = TagTable.of(filter(None, (found[0], before)))
             found = [] if select(selector, both)[0].text == before else found
         if found:
-            connection.execute("DELETE FROM evidence WHERE source = 'seen' AND key = ?", (key,))
+            connection.execute(_DROP_ONE, (key, source))
 
 
 def _selector_in(key: str, repository: Repository) -> str:

@@ -49,11 +49,11 @@ def rewind(connection: sqlite3.Connection, at: datetime) -> Iterator[str]:
         is_late = " OR ".join(f"{column} > ?1" for column in columns)
         (latest,) = connection.execute(
             f"SELECT max(max({', '.join(f'coalesce({one}, 0)' for one in columns)}, 0)) "  # noqa: S608  # our own names
-            f"FROM {table} WHERE {is_late}",
+            f"FROM main.{table} WHERE {is_late}",
             (now,),
         ).fetchone()
         changed = connection.execute(
-            f"UPDATE {table} SET {', '.join(f'{one} = min({one}, ?1)' for one in columns)} "  # noqa: S608  # our own names
+            f"UPDATE main.{table} SET {', '.join(f'{one} = min({one}, ?1)' for one in columns)} "  # noqa: S608  # our own names
             f"WHERE {is_late}",
             (now,),
         ).rowcount

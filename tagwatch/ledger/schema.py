@@ -360,6 +360,74 @@ def v10_telling(db: Database) -> None:
     db.execute("PRAGMA user_version = 10")
 
 
+@MIGRATIONS()
+def v11_origins(db: Database) -> None:
+    """Who said it: a registry itself (''), or the endpoint that was configured for it.
+
+    Of what earlier schemas hold nobody knows ('?'). Whoever reads a repository next adopts it (see
+    `sight.repository_number`), and lists it whole: a watermark of somebody else would hide moves.
+    """
+    _execute_all(
+        db,
+        """
+        CREATE TABLE repository_now (
+          id INTEGER PRIMARY KEY,
+          registry TEXT NOT NULL,
+          path TEXT NOT NULL,
+          origin TEXT NOT NULL,
+          watermark TEXT,
+          full_at INTEGER,
+          covered_at INTEGER,
+          swept_at INTEGER,
+          audited TEXT,
+          doubted_at INTEGER,
+          UNIQUE (registry, path, origin)
+        ) STRICT;
+        INSERT INTO repository_now
+            (id, registry, path, origin, full_at, covered_at, swept_at, audited, doubted_at)
+          SELECT id, registry, path, '?', full_at, covered_at, swept_at, audited, doubted_at
+          FROM repository;
+        DROP TABLE repository;
+        ALTER TABLE repository_now RENAME TO repository;
+        CREATE TABLE base_build_now (
+          reference TEXT NOT NULL,
+          platform TEXT NOT NULL,
+          digest BLOB NOT NULL,
+          manifest BLOB NOT NULL,
+          origin TEXT NOT NULL,
+          first_seen INTEGER,
+          last_seen INTEGER,
+          ended INTEGER NOT NULL,
+          body BLOB NOT NULL,
+          PRIMARY KEY (reference, platform, digest, manifest, origin)
+        ) STRICT;
+        INSERT INTO base_build_now
+            (reference, platform, digest, manifest, origin, first_seen, last_seen, ended, body)
+          SELECT reference, platform, digest, manifest, '?', first_seen, last_seen, ended, body
+          FROM base_build;
+        DROP TABLE base_build;
+        ALTER TABLE base_build_now RENAME TO base_build;
+        CREATE TABLE failing_now (
+          project TEXT NOT NULL DEFAULT '',
+          host TEXT NOT NULL,
+          path TEXT NOT NULL,
+          origin TEXT NOT NULL,
+          code TEXT NOT NULL,
+          since INTEGER NOT NULL,
+          last_at INTEGER NOT NULL,
+          nights INTEGER NOT NULL,
+          PRIMARY KEY (project, host, path, origin)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO failing_now (project, host, path, origin, code, since, last_at, nights)
+          SELECT project, host, path, '?', code, since, last_at, nights FROM failing;
+        DROP TABLE failing;
+        ALTER TABLE failing_now RENAME TO failing;
+        UPDATE evidence SET source = 'seen ?' WHERE source = 'seen'
+        """,
+    )
+    db.execute("PRAGMA user_version = 11")
+
+
 def _rewrite(
     db: Database, table: str, key: str, column: str, upgraded: Callable[[bytes], bytes]
 ) -> None:

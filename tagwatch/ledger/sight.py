@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import count
 from typing import Any
 
+from tagwatch.audit.model.history import UNRECORDED
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import FORGET_WATERMARK, Gone, RepositorySnapshot, Scope
@@ -40,6 +41,18 @@ _NEWEST = """
 _MARKED = """
   SELECT name, listed_at, failed FROM tag
   WHERE repository_id = ? AND (listed_at IS NOT NULL OR failed IS NOT NULL)"""
+_FOUND = "SELECT id, origin FROM repository WHERE registry = ? AND path = ?"
+_ADOPT = (
+    "UPDATE tag SET listed_at = NULL, failed = NULL WHERE repository_id = ?1",
+    """
+    UPDATE main.base_build SET origin = origin_of(reference) WHERE origin = '?'
+      AND reference > (SELECT registry || '/' || path || ':' FROM main.repository WHERE id = ?1)
+      AND reference < (SELECT registry || '/' || path || ';' FROM main.repository WHERE id = ?1)""",
+    """
+    UPDATE main.repository
+      SET origin = origin_of(registry), watermark = NULL, full_at = NULL, audited = NULL
+      WHERE id = ?1""",
+)
 _ABSENT = 404
 _OF_THE_MOMENT = (None, 401, 403, 429)
 """No answer, and answers that say more of who asks than of the tag."""
@@ -114,17 +127,20 @@ class _Sight:
     def __init__(self, connection: sqlite3.Connection, snapshot: RepositorySnapshot) -> None:
         self.connection = connection
         self.snapshot = snapshot
-        self.home = repository_number(connection, snapshot.repository)
         self.at = micros(snapshot.at)
         self.observed = {item.tag: item.digest for item in snapshot.tags}
-        self.newest = self._read_newest()
-        self.marked = self._read_marked()
-        self.covered_at = self._read_covered_at()
         failures = snapshot.failures
         self.was_listed = snapshot.complete or (
             bool(failures) and all(one.tag is not None for one in failures)
         )
         """One tag that fails spoils no listing: what it serves is not known, the others are."""
+        was_told = self.was_listed or bool(self.observed)
+        self.home, origin = _found_or_made(connection, snapshot.repository)
+        self.newest = self._read_newest()
+        if origin == UNRECORDED and was_told:
+            self._adopt()
+        self.marked = self._read_marked()
+        self.covered_at = self._read_covered_at()
         self.doubtful: list[_Newest] = []
         self.gone: tuple[str, ...] = ()
         self.unread = frozenset(one.tag for one in failures if one.tag is not None)
@@ -133,6 +149,17 @@ class _Sight:
             for one in failures
             if one.tag is not None and one.status not in _OF_THE_MOMENT and self.was_listed
         }
+
+    def _adopt(self) -> None:
+        """Take over what an earlier schema holds, and for which nobody can be named.
+
+        Its past goes on, so that a move since then is told. But of what a tag serves now, only what
+        its origin has said counts: every interval is paused until the tag is seen again.
+        """
+        self._pause([one for one in self.newest.values() if one.is_open and not one.is_paused])
+        for sql in _ADOPT:
+            self.connection.execute(sql, (self.home,))
+        self.newest = self._read_newest()
 
     def _read_newest(self) -> dict[str, _Newest]:
         return {
@@ -208,7 +235,7 @@ class _Sight:
         self._note_audited()
         self._note_doubt()
         if self.snapshot.watermark == FORGET_WATERMARK:
-            sql = "UPDATE repository SET watermark = NULL WHERE id = ?"
+            sql = "UPDATE main.repository SET watermark = NULL WHERE id = ?"
             self.connection.execute(sql, (self.home,))
         if not self.was_listed or self.snapshot.scope is Scope.SELECTED:
             self._cover_observed()
@@ -229,7 +256,7 @@ class _Sight:
         self._note_names()
         self._note_failing()
         self.connection.execute(
-            "UPDATE repository SET watermark = coalesce(?, watermark) "
+            "UPDATE main.repository SET watermark = coalesce(?, watermark) "
             "WHERE id = ? AND coalesce(full_at, 0) <= ?",
             (self.snapshot.watermark, self.home, self.at),
         )
@@ -243,7 +270,7 @@ class _Sight:
         is_believed = is_believed and self.snapshot.scope is not Scope.SINCE
         if is_doubted or is_believed:
             self.connection.execute(
-                "UPDATE repository SET doubted_at = iif(?, coalesce(doubted_at, ?), NULL) "
+                "UPDATE main.repository SET doubted_at = iif(?, coalesce(doubted_at, ?), NULL) "
                 "WHERE id = ? AND (? OR doubted_at IS NOT NULL)",
                 (is_doubted, self.at, self.home, is_doubted),
             )
@@ -307,7 +334,7 @@ class _Sight:
         snapshot = self.snapshot
         if not (snapshot.is_audited or snapshot.documents):
             return
-        sql = "UPDATE repository SET audited = ? WHERE id = ? AND audited IS NOT ?"
+        sql = "UPDATE main.repository SET audited = ? WHERE id = ? AND audited IS NOT ?"
         if snapshot.is_audited:
             self.connection.execute(sql, (snapshot.audited, self.home, snapshot.audited))
         else:
@@ -334,7 +361,7 @@ class _Sight:
 
     def _mark(self, column: str) -> None:
         self.connection.execute(
-            f"UPDATE repository SET {column} = max(coalesce({column}, 0), ?) WHERE id = ?",  # noqa: S608  # our own names
+            f"UPDATE main.repository SET {column} = max(coalesce({column}, 0), ?) WHERE id = ?",  # noqa: S608  # our own names
             (self.at, self.home),
         )
 
@@ -349,7 +376,7 @@ class _Sight:
             [(n, self.home, tag) for tag, _, n, _ in begun],
         )
 
-    def _pause(self, intervals: list[_Newest], *, goes_on: bool) -> None:
+    def _pause(self, intervals: list[_Newest], *, goes_on: bool = False) -> None:
         """Let intervals last until they were seen last, and no longer; or let them go on."""
         self.connection.executemany(
             "UPDATE interval SET last_seen = ? "
@@ -369,11 +396,21 @@ class _Sight:
 
 
 def repository_number(connection: sqlite3.Connection, repository: Repository) -> int:
-    """The number of a repository, which is given one where it is new."""
+    """The number of a repository at its origin, which is given one where it is new."""
+    return _found_or_made(connection, repository)[0]
+
+
+def _found_or_made(connection: sqlite3.Connection, repository: Repository) -> tuple[int, str]:
+    """Return the number of a repository, and its origin."""
     names = (repository.registry, repository.path)
-    connection.execute("INSERT OR IGNORE INTO repository (registry, path) VALUES (?, ?)", names)
-    row = connection.execute("SELECT id FROM repository WHERE registry = ? AND path = ?", names)
-    return int(row.fetchone()[0])
+    row = connection.execute(_FOUND, names).fetchone()
+    if row is None:
+        connection.execute(
+            "INSERT INTO main.repository (registry, path, origin) VALUES (?1, ?2, origin_of(?1))",
+            names,
+        )
+        row = connection.execute(_FOUND, names).fetchone()
+    return int(row[0]), str(row[1])
 
 
 class Interned:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from tagwatch.audit.model.base_build import BaseBuild
@@ -24,7 +25,7 @@ from tagwatch.errors import LedgerError, LedgerFailedError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Failing, Gone, RepositorySnapshot
 from tagwatch.ledger.codec import compress, compress_lines, digest_to_bytes, encode, micros, moment
-from tagwatch.ledger.connection import Translated, refuse_a_clock_behind
+from tagwatch.ledger.connection import OWN, Translated, refuse_a_clock_behind
 from tagwatch.ledger.failing import count_nights
 from tagwatch.ledger.maintenance import forget
 from tagwatch.ledger.memory import store_history
@@ -62,9 +63,10 @@ _PUT_EVIDENCE = """
     SET at = excluded.at, body = excluded.body, made_from = excluded.made_from
   WHERE coalesce(excluded.at, 0) >= coalesce(evidence.at, 0)"""
 _PUT_BASE_BUILD = """
-  INSERT INTO base_build (reference, platform, digest, manifest, first_seen, last_seen, ended, body)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-  ON CONFLICT (reference, platform, digest, manifest) DO UPDATE SET
+  INSERT INTO main.base_build
+    (reference, platform, digest, manifest, origin, first_seen, last_seen, ended, body)
+  VALUES (?1, ?2, ?3, ?4, origin_of(?1), ?5, ?6, ?7, ?8)
+  ON CONFLICT (reference, platform, digest, manifest, origin) DO UPDATE SET
     ended = iif(coalesce(excluded.last_seen, 0) >= coalesce(last_seen, 0), excluded.ended, ended),
     first_seen = min(coalesce(first_seen, excluded.first_seen),
                      coalesce(excluded.first_seen, first_seen)),
@@ -79,14 +81,17 @@ class Ledger(Reader):
     Bound to the thread that opened it. `outbox` holds the alerts.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        super().__init__(connection, path)
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, origins: Mapping[str, str]
+    ) -> None:
+        super().__init__(connection, path, origins)
         self.outbox = Outbox(connection, self._transaction)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, origins: Mapping[str, str] = MappingProxyType({})) -> Self:
         """Open the ledger at `path`; it and its folder are made where missing, or upgraded.
 
+        `origins`: see `Reader.open`; what is stored is theirs.
         Raises `LedgerError`: damaged, foreign, newer than this program, not writable.
         """
         try:
@@ -97,7 +102,7 @@ class Ledger(Reader):
                 hint="name another file with `database:`",
             ) from error
         with Translated(path):
-            return cls(open_upgraded(path), path)
+            return cls(open_upgraded(path), path, origins)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -339,7 +344,15 @@ class Ledger(Reader):
         hashes = made_from or {}
         with self._transaction() as connection:
             connection.executemany(
-                _PUT_EVIDENCE, (_evidence_row(item, hashes.get(item.key)) for item in evidence)
+                _PUT_EVIDENCE,
+                (
+                    _evidence_row(
+                        item,
+                        self._own if item.source == OWN else item.source,
+                        hashes.get(item.key),
+                    )
+                    for item in evidence
+                ),
             )
 
     def state(self, repository: Repository) -> bytes:
@@ -355,12 +368,12 @@ class Ledger(Reader):
     def standing(self, made_from: Mapping[str, bytes]) -> Mapping[str, Evidence]:
         """See `reuse.standing`."""
         with Translated(self.path):
-            return standing(self._connection, made_from)
+            return standing(self._connection, self._own, made_from)
 
     def touch_evidence(self, keys: Iterable[str], at: datetime) -> None:
         """Let our own evidence of these keys, which still stands, hold until `at`."""
         with self._transaction() as connection:
-            touch(connection, keys, at)
+            touch(connection, self._own, keys, at)
 
     def replace_evidence(self, place: str, evidence: Iterable[Evidence]) -> None:
         """Store the evidence of an import, in place of all that this place held before.
@@ -368,13 +381,11 @@ class Ledger(Reader):
         Raises `LedgerError` for `seen`, which is our own, and for evidence that says it is.
         """
         items = tuple(evidence)
-        if "seen" in {place, *(item.source for item in items)}:
+        if any(f"{one} ".startswith(f"{OWN} ") for one in (place, *(one.source for one in items))):
             raise LedgerError(f"imported facts must carry their source, here {place!r}")
         with self._transaction() as connection:
             connection.execute("DELETE FROM evidence WHERE source = ?", (place,))
-            connection.executemany(
-                _PUT_EVIDENCE, (_evidence_row(item, place=place) for item in items)
-            )
+            connection.executemany(_PUT_EVIDENCE, (_evidence_row(item, place) for item in items))
 
     def cache(
         self, name: str, key: str, body: str, at: datetime, *, most: int = _CACHED_KEYS
@@ -429,10 +440,10 @@ class Ledger(Reader):
 
 
 def _evidence_row(
-    evidence: Evidence, made_from: bytes | None = None, *, place: str = ""
+    evidence: Evidence, place: str, made_from: bytes | None = None
 ) -> tuple[object, ...]:
     body = encode(evidence).decode()
-    return evidence.key, place or evidence.source, _micros(evidence.at), body, made_from
+    return evidence.key, place, _micros(evidence.at), body, made_from
 
 
 def _base_build_row(build: BaseBuild) -> tuple[object, ...]:

@@ -18,6 +18,7 @@ from tagwatch.publish.wording import (
     date_text,
     now_text,
     one_line,
+    said_by,
 )
 from tagwatch.source.target import Target
 
@@ -61,6 +62,8 @@ def resolutions_text(resolutions: Iterable[Resolution], at: datetime | None = No
             lines.append("  no longer built by its publisher")
         if resolution.note:
             lines.append(f"  {one_line(resolution.note)}")
+        if resolution.origin:
+            lines.append(f"  {said_by(resolution.origin)}")
     return _text(lines)
 
 
@@ -70,11 +73,15 @@ def targets_text(targets: Iterable[Target]) -> str:
 
 
 def history_text(
-    repository: Repository, intervals: Iterable[Interval], lifecycle: Lifecycle | None = None
+    repository: Repository,
+    intervals: Iterable[Interval],
+    lifecycle: Lifecycle | None = None,
+    *,
+    origin: str = "",
 ) -> str:
     """What each tag was, oldest first, with whose clock the dates are from.
 
-    `lifecycle`: how the one tag that was asked for has behaved.
+    `lifecycle`: how the one tag that was asked for has behaved; `origin`: see `Evidence.origin`.
     """
     ordered = sorted(intervals, key=lambda interval: (interval.first_seen, interval.tag))
     if not ordered:
@@ -87,6 +94,7 @@ def history_text(
             *(f"  {line}" for line in _columns(rows)),
             *(["  + still served when it was read last"] if still else []),
             *([f"  {lifecycle.value}: {_BEHAVIOUR[lifecycle]}"] if lifecycle else []),
+            *([f"  {said_by(origin)}"] if origin else []),
         ]
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
+from tagwatch.audit.model.coverage import State
 from tagwatch.audit.model.evidence import Evidence, is_readable
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.result import UNCHECKED, AuditResult
@@ -20,6 +22,7 @@ from tagwatch.publish.wording import (
     now_of,
     one_line,
     remark_sentences,
+    said_by,
     since_sentence,
     stamp,
     untold_failures,
@@ -80,12 +83,26 @@ def summary(result: AuditResult, context: PublishContext) -> str:
     fixes = sum(finding.fix is not None for finding in result.findings)
     if fixes:
         lines.append(f"{fixes} can be fixed with --fix")
+    lines += _said_by(result)
     if result.facts_from:
         lines.append(f"facts from {one_line(result.facts_from, 200)}")
     lines += [f"alert not delivered: {one_line(text, 300)}" for text in context.undelivered]
     if context.details:
         lines += _requests(result)
     return "\n".join(lines) + "\n"
+
+
+def _said_by(result: AuditResult) -> Iterator[str]:
+    """Whose word the answers are that nobody asked for now, where it is not the registries' own."""
+    told = Counter(
+        result.evidence[key].origin
+        for key, reading in result.readings.items()
+        if reading.state is State.REMEMBERED and key in result.evidence
+    )
+    for origin, number in sorted(told.items()):
+        if origin:
+            images = count(told.total(), "remembered image")
+            yield f"{said_by(origin)}: {number} of {images}"
 
 
 class _Paint:

@@ -161,22 +161,35 @@ def targets_document(targets: Iterable[Target]) -> Document:
 
 
 def history_document(
-    repository: Repository, intervals: Iterable[Interval], lifecycle: Lifecycle | None = None
+    repository: Repository,
+    intervals: Iterable[Interval],
+    lifecycle: Lifecycle | None = None,
+    *,
+    origin: str = "",
 ) -> Document:
-    """What `history` answers of one repository, oldest first; `lifecycle`: of the one tag asked."""
+    """What `history` answers of one repository, oldest first; `lifecycle`: of the one tag asked.
+
+    `origin`: see `Evidence.origin`.
+    """
     ordered = sorted(intervals, key=lambda interval: (interval.first_seen, interval.tag))
     return _document(
         repository=repository.name,
         intervals=[_interval(interval) for interval in ordered],
         lifecycle=lifecycle.value if lifecycle else None,
+        **({"origin": origin} if origin else {}),
     )
 
 
 def histories_document(
-    found: Iterable[tuple[Repository, Iterable[Interval]]], lifecycle: Lifecycle | None = None
+    found: Iterable[tuple[Repository, Iterable[Interval]]],
+    lifecycle: Lifecycle | None,
+    origins: Mapping[Repository, str],
 ) -> Document:
-    """What `history` answers: of one repository its document, of several a list of them."""
-    documents = [history_document(*one, lifecycle) for one in found]
+    """What `history` answers: of one repository its document, of several a list of them.
+
+    `origins`: see `Evidence.origin`.
+    """
+    documents = [history_document(*one, lifecycle, origin=origins[one[0]]) for one in found]
     return documents[0] if len(documents) == 1 else _document(repositories=documents)
 
 
@@ -254,9 +267,11 @@ def _known(key: str, result: AuditResult) -> Document:
     """A resolution of a run, with how its image is known."""
     evidence = result.evidence[key]
     reading = result.readings.get(key) or (_READ if is_readable(evidence) else _UNAVAILABLE)
-    read_at = reading.since if reading.state is State.REMEMBERED else evidence.at
+    is_remembered = reading.state is State.REMEMBERED
+    read_at = reading.since if is_remembered else evidence.at
+    origin = evidence.origin if is_remembered else ""
     return {
-        **_resolution(replace(evidence.resolution, read_at=read_at)),
+        **_resolution(replace(evidence.resolution, read_at=read_at, origin=origin)),
         "state": reading.state.value,
         "reason": reading.reason.value if reading.reason is not None else None,
     }
@@ -277,6 +292,8 @@ def _resolution(resolution: Resolution) -> Document:
         "supported": resolution.supported,
         "read_at": stamp(resolution.read_at),
     }
+    if resolution.origin:
+        document["origin"] = resolution.origin
     if resolution.more_aliases:
         document["more_aliases"] = resolution.more_aliases
     return document

@@ -13,7 +13,7 @@ from tagwatch.audit.model.coverage import UNASKED, Coverage, Reason, Remembered
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.evidence import Basis, Evidence, Resolution, Status, evidence_key
 from tagwatch.audit.model.finding import Finding, Severity
-from tagwatch.audit.model.history import Change
+from tagwatch.audit.model.history import UNRECORDED, Change
 from tagwatch.audit.verdict.result import UNCHECKED, AuditResult, Since, is_outage
 from tagwatch.image.digest import short_digest
 from tagwatch.image.snapshot import Failure
@@ -39,6 +39,7 @@ __all__ = [
     "now_text",
     "one_line",
     "remark_sentences",
+    "said_by",
     "signed_size",
     "since_sentence",
     "size_text",
@@ -322,8 +323,17 @@ def age_of_facts(result: AuditResult, evidence: Evidence) -> str:
     """How old the facts are, where that is not plain: "read 3 days ago, from nightly"."""
     if evidence.at is None:
         return "never read"
-    origin = "" if evidence.source == "seen" else f", from {one_line(evidence.source, 80)}"
-    return f"read {age_text(result.at - evidence.at)} ({date_text(evidence.at)}){origin}"
+    source = "" if evidence.source == "seen" else f", from {one_line(evidence.source, 80)}"
+    is_now = evidence.at == result.at and evidence.origin != UNRECORDED
+    origin = f", {said_by(evidence.origin)}" if evidence.origin and not is_now else ""
+    return f"read {age_text(result.at - evidence.at)} ({date_text(evidence.at)}){source}{origin}"
+
+
+def said_by(origin: str) -> str:
+    """Whose word a fact is, where it is not the registry's own."""
+    if origin == UNRECORDED:
+        return "who said this was not recorded"
+    return f"said by {one_line(origin, 200)}"
 
 
 def _gone_sentences(result: AuditResult) -> Iterator[str]:

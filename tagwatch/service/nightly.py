@@ -141,7 +141,7 @@ def keep(site: Site) -> None:
     if retention.history is None and retention.runs is None:
         return
     project = project_of(site)
-    with Ledger.open(site.database) as ledger:
+    with Ledger.open(site.database, site.origins) as ledger:
         with waited_for(
             site.database,
             project,

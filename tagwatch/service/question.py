@@ -146,10 +146,11 @@ def _history(site: Site, asked: Asked) -> Document:
     if text is None:
         raise UsageError("nothing says whose history", hint="give ref=redis:7, redis or sha256:…")
     at = None if when is None else moment_of(when, site.at)
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         found = list(past_of(text, ledger, at))
+        origins = {repository: ledger.origin(repository) for repository, _ in found}
         lifecycle = lifecycle_asked(text, ledger) if at is None else None
-    document = histories_document(found, lifecycle)
+    document = histories_document(found, lifecycle, origins)
     return _paged(document, "intervals" if "intervals" in document else "repositories", asked)
 
 
@@ -179,7 +180,7 @@ def _result(site: Site, asked: Asked, *, whole: bool) -> tuple[int, AuditResult]
     """Return the last scan's answer, or that of the run named: pages of one run fit together."""
     number = asked.number("run", 0, 10**_LONGEST_NUMBER)
     project = project_of(site)
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         for run in ledger.runs(_RUNS, project=project):
             is_it = run.kind == "scan" and run.finished_at is not None
             if is_it and number in (0, run.id):

@@ -41,7 +41,7 @@ def alerts_answer(site: Site, *, whole: bool = False, ids: Iterable[int] = ()) -
     Raises `LedgerError` where there is no ledger.
     """
     wanted = frozenset(ids)
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         states = () if whole or wanted else UNDELIVERED
         found = ledger.messages(*states, project=project_of(site))
         counts = ledger.count_messages(project_of(site))
@@ -90,7 +90,7 @@ def chosen_messages(site: Site, ids: Iterable[int], states: Iterable[MessageStat
         raise LedgerError(
             f"there is no ledger at {str(site.database)!r}", hint="`tagwatch scan` begins one"
         )
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         if not wanted:
             return [one.id for one in ledger.messages(*states, project=project_of(site))]
         known = {one.id for one in ledger.messages(project=project_of(site))}

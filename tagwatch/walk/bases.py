@@ -60,7 +60,7 @@ def bases_of(evidence: Evidence | None, site: Site) -> tuple[BaseMatch, ...]:
     digest = _digest_of(evidence)
     if evidence is None or digest is None or not site.database.is_file():
         return ()
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         bases, audited = recall_bases(ledger, site.policy), site.policy.defaults.audited
         return match(_image(evidence, digest, ledger), bases, site.policy, audited=audited)
 
@@ -73,7 +73,7 @@ def awaits_provenance(evidence: Evidence | None, site: Site) -> bool:
     digest = _digest_of(evidence)
     if evidence is None or digest is None or not site.database.is_file():
         return False
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         image = _image(evidence, digest, ledger)
         if not has_unread_attestations(image):
             return False
@@ -86,7 +86,7 @@ def bases_of_local(image: Image, site: Site) -> tuple[BaseMatch, ...]:
     """Return the base of each platform of an image of this machine. Raises `LedgerError`."""
     if not site.database.is_file():
         return match_bases(image, KnownBases().index)
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         return match(image, recall_bases(ledger, site.policy), site.policy)
 
 

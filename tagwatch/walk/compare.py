@@ -160,7 +160,7 @@ def _interval_at(reference: Reference, text: str, site: Site) -> Interval:
     if "T" not in text:  # a date without a time means the end of that day
         moment = datetime.combine(moment.date(), time.max)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         interval = ledger.at(reference.repository, reference.effective_tag or "", moment)
     if interval is None or interval.kind is Seen.COMMITTED:
         how = "remembered by its publisher's commit only" if interval else "not remembered"
@@ -195,7 +195,7 @@ def _image(side: _Side, facts: Lookup, site: Site, platforms: tuple[Platform, ..
         raise UnavailableError(
             f"{side.text!r}: {reason}", hint=failure.hint if failure else "check the reference"
         )
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         image = read_image(digest_now, StoredDocuments(ledger), reference=_name(side))
         tag = resolution.tag if resolution and side.target.selector else None
         image = replace(image, seen=_seen(side.target, tag, digest_now, ledger))
@@ -230,5 +230,5 @@ def _name(side: _Side) -> str:
 def _bases(site: Site) -> BaseIndex:
     if not site.database.is_file():
         return BaseIndex()
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         return recall_bases(ledger, site.policy).index

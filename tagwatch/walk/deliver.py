@@ -140,7 +140,7 @@ def undelivered(site: Site, *, without: Collection[int] = ()) -> tuple[str, ...]
     messages that are told elsewhere.
     """
     project = project_of(site)
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         return tuple(
             f"{message.receiver}, {stamp(message.at)}: {_BECAME[message.state]}"
             f"{f': {message.error}' if message.error else ''}"
@@ -170,7 +170,7 @@ def write_run(
     reports = site.settings.reports
     if not reports.formats:
         return Written(files=(), index=None)
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         context = replace(publish_context(ledger, news, site), undelivered=missed)
     return write_reports(reports.directory, result, context, reports.formats)
 

@@ -51,7 +51,7 @@ def export_facts(targets: Sequence[Target], site: Site, settings: Facts) -> tupl
         raise InputError("there is no ledger to export from", hint="run `tagwatch scan` first")
     names = {target.reference.repository.name for target in targets if target.reference}
     names |= set(_watched(site))
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         keys = [one for one in ledger.evidence_keys() if _is_of(one, names)]
         found = [
             one
@@ -191,7 +191,7 @@ def _keep(facts: FactsFile, mark: str, site: Site, *, place: str) -> None:
         key_id=facts.key_id,
         mark=mark,
     )
-    with Ledger.open(site.database) as ledger:
+    with Ledger.open(site.database, site.origins) as ledger:
         # first: facts that are stored without their counter could be rolled back
         ledger.cache(_COUNTERS, _stream(facts), str(facts.counter), site.at, most=_KEPT)
         ledger.replace_evidence(place, facts.evidence)
@@ -202,7 +202,7 @@ def _forget(site: Site, place: str) -> None:
     """Drop the facts of a place whose key is believed no longer."""
     from tagwatch.ledger.write import Ledger
 
-    with Ledger.open(site.database) as ledger:
+    with Ledger.open(site.database, site.origins) as ledger:
         ledger.replace_evidence(place, ())
         ledger.cache(_CACHE, place, "", site.at, most=_KEPT)
 
@@ -316,7 +316,7 @@ def _stream(facts: FactsFile) -> str:
 def _remembered(site: Site, name: str, key: str) -> str | None:
     if not site.database.is_file():
         return None
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         return ledger.cached(name, key)
 
 

@@ -47,7 +47,7 @@ def import_from_library(checkout: Path, images: Collection[str], site: Site) -> 
     No `images`: all that it ever named. Dates are those of its commits. Yields each image's outcome
     when it is stored. No network. Raises `InputError`, `LedgerError`.
     """
-    with Ledger.open(site.database) as ledger:
+    with Ledger.open(site.database, site.origins) as ledger:
         for image, found in library_histories(checkout, images, at=site.at):
             repository = Repository(registry=DOCKER_HUB, path=f"library/{image}")
             stored = ledger.import_history(repository, found.intervals)
@@ -68,7 +68,7 @@ async def import_from_registries(
     }
     imported: list[Imported] = []
     async with open_registries(settings, environment=site.environment, home=site.home) as found:
-        with Ledger.open(site.database) as ledger:
+        with Ledger.open(site.database, site.origins) as ledger:
             for repository in repositories:
                 try:
                     steps, problems = await _steps(found.of(repository.host), repository, site.at)

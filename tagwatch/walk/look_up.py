@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from tagwatch.audit.model.evidence import Evidence, Status, evidence_key, is_readable
+from tagwatch.audit.model.history import UNRECORDED
 from tagwatch.audit.verdict.result import RepositoryChange
 from tagwatch.image.snapshot import Failure, Quota, Remark, RepositorySnapshot
 from tagwatch.ledger.read import Reader
@@ -125,7 +126,7 @@ def _ask(
     order = Order(targets=targets, images=images, whole=with_bases, needs=_needs(asking, site))
 
     async def survey_them() -> Survey:
-        with Ledger.open(site.database) as ledger:
+        with Ledger.open(site.database, site.origins) as ledger:
             run_id = ledger.begin_run("check", site.at, project=project_of(site))
             patience = Patience(max_seconds=asking.max_seconds)
             if asking.begun_at is not None:
@@ -167,9 +168,9 @@ def _stored(targets: Sequence[Target], site: Site) -> tuple[dict[str, Evidence],
     configured = ""
     if site.settings.facts is not None:
         configured = configured_place(site)
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         evidence = dict(ledger.evidence(sorted(keys), configured=configured))
-        said = ledger.cached(BASES_ASKED, bases_key(site.policy)) if bases else None
+        said = ledger.cached(BASES_ASKED, bases_key(site)) if bases else None
     if bases and said is None:
         unread = tuple(base.reference for base in bases)
         for key, found in evidence.items():
@@ -189,7 +190,7 @@ def _unasked(
     ]
     if not unknown or not site.database.is_file():
         return {}
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         remembered = set(ledger.repositories())
         known = [one for one in unknown if one.reference and one.reference.repository in remembered]
         if not known:
@@ -205,6 +206,8 @@ def _is_old(
 ) -> bool:
     """Return True where evidence is missing, unreadable, incomplete, or older than `max_age`.
 
+    So it is where nobody knows who said it.
+
     `documents`: manifests and configs are wanted, too.
     """
     key = evidence_key(target)
@@ -213,7 +216,7 @@ def _is_old(
     found = evidence.get(key)
     if asking.refresh or found is None or found.at is None or not is_readable(found):
         return True
-    if documents and not found.documents_asked:
+    if found.origin == UNRECORDED or (documents and not found.documents_asked):
         return True
     if not asking.documents and _is_nameless(found):
         return True

@@ -102,7 +102,7 @@ def read_lone(sides: Sequence[tuple[Repository | None, Image]], site: Site) -> b
     ]
 
     async def ask() -> None:
-        with Ledger.open(site.database) as ledger:
+        with Ledger.open(site.database, site.origins) as ledger:
             run_id = ledger.begin_run("check", site.at)
             async with open_asker(site, ledger, run_id, patience=Patience()) as asker:
                 await asker.ask(wants, needs=Need.ATTESTATIONS)

@@ -91,6 +91,7 @@ def recall_repository(
         absent=answer.absent if answer else frozenset(),
         pins=answer.pins if answer else {},
         failures=answer.failures if answer else (),
+        origin=ledger.origin(repository),
     )
 
 

@@ -20,7 +20,8 @@ from tagwatch.config.load import (
 from tagwatch.config.raw import foreign, home_of
 from tagwatch.config.settings import Facts, Settings
 from tagwatch.errors import ConfigError, UsageError
-from tagwatch.image.reference import without_userinfo
+from tagwatch.family import REGISTRIES
+from tagwatch.image.reference import DOCKER_HUB, HUB_HOSTS, without_userinfo
 from tagwatch.knowledge.bundled import load as load_knowledge
 from tagwatch.ledger.read import CONFIGURED
 from tagwatch.value import dataclass, field, replace
@@ -49,6 +50,11 @@ __all__ = [
     "source_name",
 ]
 
+_ELSEWHERE = {
+    "hub": (DOCKER_HUB, "https://hub.docker.com"),
+    "ghcr": ("ghcr.io", "https://api.github.com"),
+}
+"""Kinds whose catalogue answers for its own registry, wherever that kind is configured."""
 BASES_ASKED = "bases-asked"
 """Under this name the ledger's cache keeps when the policy's bases were last asked for."""
 
@@ -85,6 +91,8 @@ class Site:
     """What is odd about the configuration's files, but keeps no run from working."""
     shown: tuple[str, ...] = ()
     """The variables, `*` for any text, that references may hold beside those of the settings."""
+    spoken_for: frozenset[str] = frozenset()
+    """Hosts whose endpoints are the registries themselves, as those of the demo are."""
 
     @property
     def visible(self) -> Mapping[str, str]:
@@ -101,6 +109,18 @@ class Site:
             name: value
             for name, value in self.environment.items()
             if any(fnmatchcase(name, pattern) for pattern in patterns)
+        }
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """By host, the endpoint whose word counts for it; other registries speak for themselves.
+
+        What an endpoint says is believed only where it is configured; see `Reader.open`.
+        """
+        return {
+            DOCKER_HUB if host.lower() in HUB_HOSTS else host.lower(): said
+            for host, options in self.settings.registries.items()
+            if host not in self.spoken_for and (said := " and ".join(_endpoints(host, options)))
         }
 
 
@@ -325,9 +345,25 @@ def data_folder(environment: Mapping[str, str], home: Path) -> Path:
     return base / "tagwatch"
 
 
-def bases_key(policy: Policy) -> str:
-    """Return a text that differs where the bases that the policy follows do."""
-    return "\n".join(" ".join((base.reference, *base.tags)) for base in policy.followed_bases)
+def bases_key(site: Site) -> str:
+    """Return a text that differs where the bases that the policy follows do, or who is asked."""
+    bases = (" ".join((base.reference, *base.tags)) for base in site.policy.followed_bases)
+    asked = (f"{host}={origin}" for host, origin in sorted(site.origins.items()))
+    return "\n".join((*bases, *asked))
+
+
+def _endpoints(host: str, options: Mapping[str, Any]) -> Iterable[str]:
+    """Return what is asked in place of a registry: a catalogue tells what tags serve, too."""
+    endpoint, catalogue = options.get("endpoint"), options.get("catalogue_endpoint")
+    named = dict.fromkeys(one.rstrip("/") for one in (endpoint, catalogue) if one)
+    kind = options.get("kind")
+    if not named and kind:
+        home, api = _ELSEWHERE.get(kind, ("", ""))
+        if api and host.lower() not in (home, *(HUB_HOSTS if home == DOCKER_HUB else ())):
+            return (api,)
+        if kind not in {line[1] for line in REGISTRIES}:
+            return (f"the catalogue {kind}",)  # another package's: it may ask anybody
+    return named
 
 
 def project_of(site: Site) -> str:

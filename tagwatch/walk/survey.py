@@ -161,7 +161,7 @@ async def survey(
             with limited(patience.check_after):
                 _go_through(_shares(waiting.targets), second, found)
         if order.whole and scope is None and not answers.stopped:  # else asked again next time
-            ledger.cache(BASES_ASKED, bases_key(site.policy), site.at.isoformat(), site.at)
+            ledger.cache(BASES_ASKED, bases_key(site), site.at.isoformat(), site.at)
     found.telling = news.telling(found, ledger)
     return found
 

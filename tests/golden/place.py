@@ -30,6 +30,7 @@ _TOLD_VERSION = re.compile(
     rf'(tagwatch[ /]v?|"(?:semanticVersion|version)": "|<version>){_VERSION}(?![\d.])'
 )
 
+_SIGNED = re.compile(r'(?m)^(ed25519-[0-9a-f]+) \S+(\n\{.*"sha256": ")[0-9a-f]{64}(?="\}$)')
 _COUNTED = re.compile(r"\d+ requests? \([^)]*\)")
 
 
@@ -37,12 +38,14 @@ def without_this_machine(text: str, folder: Path) -> str:
     """`text` with a placeholder for what another machine, run or release would say otherwise.
 
     `<folder>` is where the command ran, `<home>` its user's home, `<port>` the port on which its
-    registry listened, and `<version>` tagwatch's own. Days, ages, digests, counts and sizes are
-    compared as they are.
+    registry listened, and `<version>` tagwatch's own. An extract names that port, so that its hash
+    and its signature are placeholders, too. Days, ages, digests, counts and sizes are compared as
+    they are.
     """
     text = text.replace(str(folder.resolve()), "<folder>").replace(str(folder), "<folder>")
     text = text.replace(str(folder.with_name("home")), "<home>")
     text = re.sub(r"127\.0\.0\.1:\d{5}\b", "127.0.0.1:<port>", text)
+    text = _SIGNED.sub(r"\1 <signature>\2<hash>", text)
     return _TOLD_VERSION.sub(r"\1<version>", text)
 
 

@@ -92,7 +92,9 @@ class House:
 
     def known(self) -> Known:
         """What the ledger has of the repository."""
-        with Reader.open(self.place.folder / "tagwatch.db") as ledger:
+        with Reader.open(
+            self.place.folder / "tagwatch.db", {"docker.io": self.double.url}
+        ) as ledger:
             return ledger.known(MONGO)
 
     def delete(self, tag: str) -> None:
@@ -230,7 +232,7 @@ async def test_more_moves_than_pages_show(tmp_path: Path) -> None:
         found, cost = await house.night()
         assert cost == {"catalogue": 1}
         assert versions(found) == VERSIONS
-        with Reader.open(tmp_path / "tagwatch.db") as ledger:
+        with Reader.open(tmp_path / "tagwatch.db", {"docker.io": house.double.url}) as ledger:
             (interval,) = ledger.intervals(MONGO, "1.6.0")
             assert interval.last_seen == FIRST, "until then it was seen, and no longer"
             assert not interval.ended

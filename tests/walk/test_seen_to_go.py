@@ -8,7 +8,7 @@ from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.write import Ledger
-from tests.walk.conftest import Shop
+from tests.walk.conftest import HOSTS, Shop
 
 
 async def test_what_a_publisher_builds_no_more_is_not_gone(shop: Shop) -> None:
@@ -23,7 +23,7 @@ async def test_what_a_publisher_builds_no_more_is_not_gone(shop: Shop) -> None:
         kind=Seen.COMMITTED,
     )
     (database,) = shop.folder.glob("*.db")
-    with Ledger.open(database) as ledger:
+    with Ledger.open(database, dict.fromkeys(HOSTS, shop.address)) as ledger:
         assert ledger.import_history(redis, [built]) == 1
     shop.write("new/Dockerfile", "FROM redis:5.0.1\nUSER 10001\n")
     offline = await shop.run("check", "--offline", "new/Dockerfile", "--format", "json")

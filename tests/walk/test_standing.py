@@ -59,7 +59,7 @@ def site_at(folder: Path, address: str, at: datetime, *, policy: dict[str, objec
 async def answer_of(site: Site) -> tuple[bytes, dict[str, bytes]]:
     """What a night finds, and the evidence that others read of it afterwards."""
     result = (await scan_async(site)).result
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         stored = ledger.evidence(ledger.evidence_keys())
     return encode(result), {key: encode(one) for key, one in sorted(stored.items())}
 

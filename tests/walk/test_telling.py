@@ -79,7 +79,7 @@ class Desk:
         if is_down:
             down = {HOST: {**site.settings.registries[HOST], "endpoint": NOWHERE}}
             site = replace(site, settings=replace(site.settings, registries=down))
-        return site
+        return replace(site, spoken_for=frozenset({HOST}))
 
     async def scan(self, name: str, night: float, **options: Any) -> ScanResult:
         """Scan on that night."""

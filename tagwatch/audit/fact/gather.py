@@ -105,6 +105,7 @@ def dated(evidence: Evidence, target: Target, memory: Memory, *, at: datetime) -
         evidence,
         resolution=resolution,
         at=memory.at,
+        origin=memory.origin,
         history=past[-_MAX_INTERVALS:],
         moves=sum(is_move(before, now) for before, now in pairwise(past)),
         first_seen=past[0].first_seen if past else None,

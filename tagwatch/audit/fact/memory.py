@@ -43,6 +43,8 @@ class Memory:
     failures: tuple[Failure, ...] = ()
     unexplained: Mapping[str, Change] = field(default_factory=dict)
     """The newest changes of tags of which a later run may say more: they are not stored."""
+    origin: str = ""
+    """See `Evidence.origin`."""
 
     def newest_change(self, tag: str) -> Change | None:
         """Return the newest change of a tag."""

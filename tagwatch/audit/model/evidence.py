@@ -118,6 +118,9 @@ class Evidence:
     """When the registry was last read."""
     source: str = "seen"
     """`seen` where this ledger saw it, else the origin of imported facts."""
+    origin: str = ""
+    """Whose word it is: an endpoint that was configured for the registry, '' for the registry
+    itself, `UNRECORDED` where nobody knows."""
     history: tuple[Interval, ...] = ()
     """The newest intervals of the tag, oldest first."""
     moves: int = 0
@@ -248,6 +251,8 @@ class Resolution:
     """How many aliases there are beside `aliases`."""
     read_at: datetime | None = None
     """When the registry was read last; set in answers of `resolve`, None elsewhere."""
+    origin: str = ""
+    """Whose word it is, where that was remembered; see `Evidence.origin`. Set as `read_at` is."""
 
     @property
     def name(self) -> str | None:

@@ -11,12 +11,17 @@ from tagwatch.image.digest import Digest
 from tagwatch.value import dataclass
 
 __all__ = [
+    "UNRECORDED",
     "Change",
     "Interval",
     "Seen",
     "is_move",
     "seen_serving",
 ]
+
+
+UNRECORDED = "?"
+"""The origin of what an older program stored: it did not record who said it."""
 
 
 class Seen(StrEnum):

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from tagwatch.audit.fact.resolving import may_have_served
 from tagwatch.audit.model.evidence import Evidence, evidence_key
+from tagwatch.audit.model.history import UNRECORDED
 from tagwatch.audit.rule.phrase import WATCH, served_now
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import UsageError
@@ -20,7 +21,7 @@ from tagwatch.source.target import Field, Target
 from tagwatch.source.text.edit import Fix, bump, pin
 from tagwatch.value import replace
 
-__all__ = ["Strategy", "fixes_of", "kept_back", "strategy_of", "tags_to_know"]
+__all__ = ["Strategy", "fixes_of", "kept_back", "strategy_of", "tags_to_know", "unrecorded"]
 
 
 class Strategy(StrEnum):
@@ -99,6 +100,23 @@ def kept_back(result: AuditResult, strategy: Strategy) -> Iterator[tuple[Target,
             yield target, shared
 
 
+def unrecorded(result: AuditResult, strategy: Strategy) -> Iterator[Target]:
+    """Yield the references that are left as they are because nobody knows who said what they are.
+
+    With the strategy of findings, those of which a finding offers a fix.
+    """
+    offered = {one.reference for one in result.findings if one.fix is not None}
+    for target in result.targets:
+        if strategy is Strategy.FINDINGS and target.reference not in offered:
+            continue
+        if _is_unrecorded(result.evidence.get(evidence_key(target) or "")):
+            yield target
+
+
+def _is_unrecorded(found: Evidence | None) -> bool:
+    return found is not None and found.origin == UNRECORDED
+
+
 def _offered(result: AuditResult, also_known: Mapping[str, Evidence]) -> Iterator[Fix]:
     """Yield the findings' own fixes.
 
@@ -109,6 +127,9 @@ def _offered(result: AuditResult, also_known: Mapping[str, Evidence]) -> Iterato
         if _says_more(target) and (fix := _renewed(target, found, also_known)) is not None:
             renewed[fix.path, fix.start, fix.replacement] = fix
     for finding in result.findings:
+        named = finding.reference.canonical if finding.reference else ""
+        if _is_unrecorded(result.evidence.get(named)):
+            continue
         if (fix := finding.fix) is not None:
             yield renewed.get((fix.path, fix.start, fix.replacement), fix)
 
@@ -128,6 +149,8 @@ def _fixable(result: AuditResult) -> Iterator[tuple[Target, Evidence]]:
     for target in result.targets:
         found = result.evidence.get(evidence_key(target) or "")
         if found is None or target.kind == WATCH or "built" in target.facts:
+            continue
+        if _is_unrecorded(found):
             continue
         reference = target.reference
         if target.kind == "kustomize" and reference and not (reference.tag or reference.digest):
@@ -194,7 +217,9 @@ def _known(target: Target, tag: str, also_known: Mapping[str, Evidence]) -> Evid
     assert target.reference is not None
     reference = Reference(repository=target.reference.repository, tag=tag)
     known = also_known.get(reference.canonical)
-    return known if known is not None and known.resolution.digest is not None else None
+    if known is None or _is_unrecorded(known):
+        return None
+    return known if known.resolution.digest is not None else None
 
 
 def _tag_beside(target: Target) -> str | None:

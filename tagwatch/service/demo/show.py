@@ -95,7 +95,14 @@ def _site(folder: Path, knowledge: Knowledge, address: str) -> Site:
     # without a configuration of its own a scan stays in `folder`, whatever its name: for a file in
     # `config/` it would begin one folder higher, among files that are not the demo's
     settings = replace(site.settings, path=None, registries=registries, reports=reports)
-    return replace(site, settings=settings, knowledge=knowledge, home=folder, root=folder)
+    return replace(
+        site,
+        settings=settings,
+        knowledge=knowledge,
+        home=folder,
+        root=folder,
+        spoken_for=frozenset(HOSTS),
+    )
 
 
 def _prepare(folder: Path) -> None:
@@ -114,7 +121,7 @@ def _copy(raw: bytes, path: Path) -> None:
 
 
 def _message(site: Site) -> Mapping[str, Any] | None:
-    with Reader.open(site.database) as ledger:
+    with Reader.open(site.database, site.origins) as ledger:
         waiting = ledger.messages(MessageState.PENDING, project=project_of(site))
     payload: Mapping[str, Any] | None = json.loads(waiting[-1].payload) if waiting else None
     return payload
