@@ -27,6 +27,7 @@ __all__ = [
     "connect_as_it_is",
     "connect_read_only",
     "is_emptied",
+    "is_own",
     "is_part_of",
     "keep_private",
     "refuse_a_clock_behind",
@@ -216,6 +217,11 @@ def is_emptied(path: Path) -> bool:
         return path.stat().st_size == 0 and path.is_file()
     except OSError:
         return False
+
+
+def is_own(source: str) -> bool:
+    """Return True where this ledger saw the evidence of that source itself."""
+    return source == OWN or source.startswith(f"{OWN} ")
 
 
 def see_only(connection: sqlite3.Connection, origins: Mapping[str, str]) -> str:

@@ -28,6 +28,7 @@ from tagwatch.ledger.codec import (
     expand,
     expand_lines,
 )
+from tagwatch.ledger.connection import is_own
 from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass
 
@@ -275,7 +276,7 @@ def _evidence_damage(row: Sequence[Any]) -> Damage:
     rowid, key, source, _ = row
     place = source.decode(errors="replace")
     drop = (_DROP["evidence"], (rowid,))
-    if place == "seen":
+    if is_own(place):
         return Damage(what=f"evidence of {_shown(key)} cannot be read", remedy=_AGAIN, mend=(drop,))
     return Damage(
         what=f"evidence of {_shown(key)} from {place!r} cannot be read",

@@ -15,6 +15,7 @@ import pytest
 
 import tagwatch
 from tagwatch.image.digest import Digest
+from tests.hostile.promise import promised
 from tests.registry.doubles.warehouse import Double
 from tests.walk.command import Workplace
 
@@ -64,6 +65,11 @@ def user(tmp_path: Path) -> Path:
     return home
 
 
+@promised(
+    "a tree",
+    "an endpoint for a registry, whose word another project would believe",
+    "another project tells and writes nothing of it",
+)
 async def test_another_project_believes_no_endpoint_of_a_pull_request(
     tmp_path: Path, user: Path
 ) -> None:
@@ -111,9 +117,14 @@ async def test_a_kind_that_asks_another_catalogue_is_another_origin(
     """`kind: hub` for a registry of one's own would let Docker Hub's owner of that name speak."""
     place = desk(tmp_path / "fork", user)
     place.write("tagwatch.yaml", f"version: 1\nregistries: {{{HOST}: {{kind: {kind}}}}}\n")
-    assert tagwatch.open_site(place.folder).origins[HOST].startswith("https://")
+    assert tagwatch.open_site(place.folder / "tagwatch.yaml").origins[HOST].startswith("https://")
 
 
+@promised(
+    "a network",
+    "two endpoints for one host in one ledger",
+    "each answers only where it is configured",
+)
 async def test_two_endpoints_of_one_host_share_no_tag(tmp_path: Path, user: Path) -> None:
     (lies, digest), (truth, good) = liar(), honest()
     async with lies.serving(), truth.serving():
@@ -151,6 +162,11 @@ def test_who_has_a_site_opens_the_ledger_with_its_origins() -> None:
     assert {name for name, said in found if "site.origins" not in said} == of_messages
 
 
+@promised(
+    "a network",
+    "a mirror that is asked in place of a registry",
+    "offline names the endpoint whose word it is",
+)
 async def test_offline_says_whose_word_it_is(tmp_path: Path, user: Path) -> None:
     truth, _ = honest()
     async with truth.serving():
@@ -180,6 +196,11 @@ def of_before(place: Workplace) -> Path:
     return path
 
 
+@promised(
+    "a network",
+    "memory of an older tagwatch, of unrecorded origin",
+    "it is told so, and no fix writes from it",
+)
 async def test_what_nobody_is_recorded_for_is_told_so_and_written_nowhere(
     tmp_path: Path, user: Path
 ) -> None:

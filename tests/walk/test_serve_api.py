@@ -161,7 +161,9 @@ async def _document_is_true(ask: Asking) -> None:
 
 
 def _plain(value: Any) -> Any:
-    text = re.sub(r"20\d\d-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?", "TIME", json.dumps(value))
+    # a double speaks for the registry here: a sample of docs/api.md has no mirror
+    text = re.sub(r', "origin": "http://127.0.0.1:\d+"', "", json.dumps(value))
+    text = re.sub(r"20\d\d-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?", "TIME", text)
     return json.loads(text)
 
 
