@@ -223,6 +223,7 @@ def resolve_all(
 
     site, targets = site_given(site), targets_of(references)
     lookup = look_up(targets, site, replace(asking or Asking(), documents=False))
+    expired = _expired(lookup.evidence, site)
     found = []
     for target in targets:
         known = lookup.evidence.get(evidence_key(target) or "")
@@ -231,6 +232,9 @@ def resolve_all(
             resolution = replace(known.resolution, input=target.text, read_at=known.at)
             if known.at != site.at or known.origin == UNRECORDED:
                 resolution = replace(resolution, origin=known.origin)
+            if known.source in expired:
+                notes = (resolution.note, f"from facts that expired: {known.source}")
+                resolution = replace(resolution, note="; ".join(filter(None, notes)))
         found.append(resolution if known is not None else missing)
     return tuple(found)
 

@@ -288,6 +288,8 @@ async def test_an_extract_expires(shop: Shop, imported: bool) -> None:
         assert ("the facts in 'facts.tagwatch' expired on 2" in done.err) == (
             is_over and not imported
         )
+        asked = await shop.python("-P", str(CLOCK), at, "resolve", "--offline", "redis:7")
+        assert ("facts that expired" in asked.out) == is_over, asked.out
     file = shop.folder / "one.Dockerfile"
     await shop.python("-P", str(CLOCK), late, *check, "--fix=pin")
     assert file.read_bytes() == b"FROM redis:7\n"
