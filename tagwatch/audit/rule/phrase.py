@@ -72,10 +72,15 @@ def facts(evidence: Evidence | None) -> dict[str, str]:
 
 
 def instead(target: Target, tag: str | None, digest: str | None = None) -> str:
-    """Return the reference to write instead, in the registry and repository of `target`."""
+    """Return the reference to write instead, in the registry and repository of `target`.
+
+    A digest stands alone where what reads the file takes no tag beside it.
+    """
     assert target.reference is not None
     repository = target.reference.repository
-    text = str(Reference(repository=repository, tag=tag))
+    text = str(
+        Reference(repository=repository, tag=None if digest and target.tag_or_digest else tag)
+    )
     return f"{text}@{digest}" if digest else text
 
 
