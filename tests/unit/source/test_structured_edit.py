@@ -145,7 +145,7 @@ OWN_FIELDS = [
     ),
     (
         "helm",
-        "global: {{imageRegistry: q}}\nimage: {{registry: x, repository: a, tag: '1', digest: '{}'}}",
+        "global: {{imageRegistry: q}}\nimage: {{registry: x, repository: a, tag: '1', digest: {}}}",
     ),
     ("helm", "image: {{repository: 'a:1', digest: '{}'}}\n"),
     ("helm", "image: {{repository: a, tag: '1', sha: '', digest: '{}'}}\n"),
