@@ -279,6 +279,8 @@ def _resolution(resolution: Resolution) -> Document:
     }
     if resolution.more_aliases:
         document["more_aliases"] = resolution.more_aliases
+    if resolution.nearest:
+        document["nearest"] = list(resolution.nearest)
     return document
 
 

@@ -139,6 +139,8 @@ class Evidence:
     bases_unread: tuple[str, ...] = ()
     """Approved bases of which no build was ever read: the image may or may not be built on them."""
     pin: Pin | None = None
+    elsewhere: tuple[Reference, ...] = ()
+    """Of a tag or digest that is gone: the few tags, of any repository, that serve its image."""
     failures: tuple[Failure, ...] = field(default_factory=tuple)
 
 
@@ -248,6 +250,8 @@ class Resolution:
     """How many aliases there are beside `aliases`."""
     read_at: datetime | None = None
     """When the registry was read last; set in answers of `resolve`, None elsewhere."""
+    nearest: tuple[str, ...] = ()
+    """Of a tag that does not exist: the few tags that may be meant, the likeliest first."""
 
     @property
     def name(self) -> str | None:
