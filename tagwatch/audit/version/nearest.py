@@ -50,7 +50,7 @@ class Neighbours:
         `existed`: it was served one day, so it is no slip, and the next version comes first.
         """
         beside, slips = self._beside(tag), self._mistyped(tag)
-        found = chain(beside, slips) if existed else chain(slips, self._misnumbered(tag), beside)
+        found = chain(beside, slips) if existed else chain(slips, beside, self._misnumbered(tag))
         return tuple(islice((name for name in dict.fromkeys(found) if name != tag), _TOLD))
 
     def _mistyped(self, tag: str) -> Iterator[str]:
@@ -93,6 +93,7 @@ class Neighbours:
                 len(other.release) == len(wanted.release)
                 and other.release[:-1] == wanted.release[:-1]
                 and other.line == wanted.line
+                and _keeps_runtime(tag, other.text)
             ):
                 yield other.text
 
@@ -142,6 +143,15 @@ def _is_same_word(one: str, other: str) -> bool:
     if len(one) == len(other) and longest < _SHORT_WORD:
         return False
     return typing_distance(one, other, 2 if longest >= _LONG_WORD else 1) is not None
+
+
+def _keeps_runtime(tag: str, name: str) -> bool:
+    """Return False where a number of its own differs: the 21 of `4.0-jdk21`, not that of `3.21`."""
+    marked = (re.findall(r"\D?[0-9]+", tag), re.findall(r"\D?[0-9]+", name))
+    return all(
+        one == other or one[:1] == other[:1] in (".", "r")
+        for one, other in zip(*marked, strict=False)
+    )
 
 
 def _numbers(text: str) -> tuple[str, ...]:

