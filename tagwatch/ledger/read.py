@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -220,21 +220,29 @@ class Reader:
         self, digest: Digest, repository: Repository | None = None
     ) -> tuple[tuple[Repository, Interval], ...]:
         """Return every tag that ever served `digest`, in one repository or in all, oldest first."""
-        raw = digest_to_bytes(digest)
-        homes = self._rows(
-            "SELECT r.registry, r.path, r.id, d.id FROM digest d JOIN repository r "
-            "ON r.id = d.repository_id WHERE substr(d.bytes, 1, 4) = ? AND d.bytes = ?",
-            (raw[:4], raw),
-        )
         found = [
             (home, interval)
-            for registry, path, home_id, digest_id in homes
-            if repository in (None, home := Repository(registry=registry, path=path))
+            for home, home_id, digest_id in self._homes(digest)
+            if repository in (None, home)
             for (tag,) in self._rows(_TAGS_OF_DIGEST, (home_id, digest_id))
             for interval in self.intervals(home, tag)
             if interval.digest == digest
         ]
         return tuple(sorted(found, key=lambda pair: (pair[1].first_seen, pair[0], pair[1].tag)))
+
+    def repositories_of_digest(self, digest: Digest) -> tuple[Repository, ...]:
+        """Return the repositories that a tag ever served `digest` in, sorted."""
+        return tuple(sorted(home for home, _, _ in self._homes(digest)))
+
+    def _homes(self, digest: Digest) -> Iterator[tuple[Repository, int, int]]:
+        """Yield the repositories that know `digest`, with their ids and its id."""
+        raw = digest_to_bytes(digest)
+        for registry, path, home_id, digest_id in self._rows(
+            "SELECT r.registry, r.path, r.id, d.id FROM digest d JOIN repository r "
+            "ON r.id = d.repository_id WHERE substr(d.bytes, 1, 4) = ? AND d.bytes = ?",
+            (raw[:4], raw),
+        ):
+            yield Repository(registry=registry, path=path), home_id, digest_id
 
     def _intervals(
         self, repository: Repository, only: str, parameters: tuple[object, ...] = ()

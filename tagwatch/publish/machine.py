@@ -296,6 +296,8 @@ def _resolution(resolution: Resolution) -> Document:
         document["origin"] = resolution.origin
     if resolution.more_aliases:
         document["more_aliases"] = resolution.more_aliases
+    if resolution.nearest:
+        document["nearest"] = list(resolution.nearest)
     return document
 
 

@@ -1,6 +1,8 @@
 """Dev containers: the image, the build, the Compose files and the features of `devcontainer.json`.
 
-Features are OCI artifacts named like images. `${localEnv:…}` is the user's environment: not known.
+Features are OCI artifacts named by a tag or by a digest, never both: the CLI's `getRef` takes all
+before `@` for the name, and refuses `name:tag`. `${localEnv:…}` is the user's
+environment: not known.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from tagwatch.source.text.companion import Companions
 from tagwatch.source.text.image_text import image_target, literal_scalar
 from tagwatch.source.text.json_nodes import load_json
 from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence
+from tagwatch.value import replace
 
 __all__ = ["extract", "recognizes"]
 
@@ -74,8 +77,19 @@ def _images(document: Document, root: Mapping) -> Iterator[Target]:
     features = root.mapping("features")
     for key, _ in features.pairs if features else ():
         if isinstance(key, Scalar) and _is_artifact(key.value):
-            value = literal_scalar(document, key)
-            yield image_target(document, key, value, kind=_KIND, facts={"artifact": "feature"})
+            yield _feature(document, key)
+
+
+def _feature(document: Document, key: Scalar) -> Target:
+    value = literal_scalar(document, key)
+    facts = {"artifact": "feature"}
+    target = image_target(document, key, value, kind=_KIND, facts=facts, tag_or_digest=True)
+    reference = target.reference
+    if reference is None or not (reference.tag and reference.digest):
+        return target
+    written = str(replace(reference, tag=None))
+    refusal = f"a feature takes a tag or a digest, not both (write {written})"
+    return replace(target, reference=None, fields=(), invalid=refusal)
 
 
 def _is_artifact(name: str) -> bool:

@@ -73,6 +73,8 @@ class Field:
     not be exact: `reference` (another one), `stage` (a build stage's own commands, or whatever
     else the file uses the value for: a newer tag may go there, a digest may not).
     `plain`: a YAML scalar without quotes, which an edit quotes where it would become a number.
+    `text` is empty for a digest's own field that holds nothing yet (`digest: ""`): the only field
+    that is not part of the reference as it stands.
     """
 
     name: str
@@ -129,6 +131,7 @@ class Target:
     `invalid` why the text is refused. `fields` are the places to edit, most exact first.
     `group`: the service, stage or container name that the reference belongs to.
     `selector`: a watch-list entry's pattern (`6.2.x`), where the target is not a single tag.
+    `tag_or_digest`: what reads the file takes one of the two, and refuses a reference with both.
     """
 
     text: str
@@ -145,6 +148,7 @@ class Target:
     ignores: tuple[Ignore, ...] = ()
     fields: tuple[Field, ...] = ()
     selector: str | None = None
+    tag_or_digest: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -36,6 +36,9 @@ __all__ = [
     "recall_repository",
 ]
 
+_MOST_ELSEWHERE = 5
+"""How many places are told that serve an image which is gone here."""
+
 
 class StoredDocuments(Mapping[Digest, Document]):
     """Documents by digest, each read from the ledger at its first use.
@@ -126,6 +129,27 @@ def _was_seen_to_go(past: Iterable[Interval]) -> bool:
     """Return True where the last interval that we saw ourselves has ended."""
     ends = [interval.ended for interval in past if interval.kind is Seen.SEEN]
     return bool(ends) and ends[-1]
+
+
+def recall_elsewhere(ledger: Reader, memory: Memory, digest: Digest) -> tuple[Reference, ...]:
+    """Return a few tags that serve `digest` as far as is known: here, then in other repositories.
+
+    Those whose name ends like this one's come first: `bitnamilegacy/redis` for `bitnami/redis`. The
+    ledger reads other repositories only where they hold the digest, and few of them.
+    """
+    own = memory.repository
+    found = [Reference(repository=own, tag=tag.text) for tag in memory.table.groups.get(digest, ())]
+    others = [home for home in ledger.repositories_of_digest(digest) if home != own]
+    last = own.path.rpartition("/")[2]
+    others.sort(key=lambda home: home.path.rpartition("/")[2] != last)
+    for home in others[:_MOST_ELSEWHERE]:
+        held = ledger.tags_of_digest(digest, home)
+        found += [
+            Reference(repository=home, tag=interval.tag)
+            for _, interval in held
+            if not interval.ended and interval.kind is not Seen.COMMITTED
+        ]
+    return tuple(dict.fromkeys(found))[:_MOST_ELSEWHERE]
 
 
 def base_repositories(policy: Policy, targets: Iterable[Target]) -> tuple[Repository, ...]:

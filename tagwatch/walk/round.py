@@ -18,13 +18,15 @@ from tagwatch.audit.fact.gather import dated, gather
 from tagwatch.audit.fact.memory import Memory
 from tagwatch.audit.model.base_match import BaseMatch
 from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable, until
+from tagwatch.audit.model.history import Seen
 from tagwatch.audit.reading.image import Image
+from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, replace
 from tagwatch.walk.bases import Seeds, match
-from tagwatch.walk.recall import KnownBases, recall_bases, recall_offline
+from tagwatch.walk.recall import KnownBases, recall_bases, recall_elsewhere, recall_offline
 from tagwatch.walk.site import Site
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ def gather_remembered(targets: Sequence[Target], ledger: Reader, site: Site) -> 
     for repository, named in wanted.items():
         memory = recall_offline(ledger, repository, site.at)
         for key, target in named.items():
-            evidence, _ = _evidence(target, memory, bases, site)
+            evidence, _ = _evidence(target, memory, bases, site, ledger)
             if not is_readable(evidence):
                 continue
             tag = _named_tag(target)
@@ -128,7 +130,9 @@ def gather_remembered(targets: Sequence[Target], ledger: Reader, site: Site) -> 
 
 def _gather(target: Target, memory: Memory, this_round: Round) -> tuple[Evidence, tuple[Wish, ...]]:
     """Return new evidence of a target, and what its image wishes for."""
-    evidence, matched = _evidence(target, memory, this_round.bases, this_round.site)
+    evidence, matched = _evidence(
+        target, memory, this_round.bases, this_round.site, this_round.ledger
+    )
     evidence = replace(
         evidence, documents_asked=this_round.documents_asked or evidence.documents_read
     )
@@ -140,7 +144,7 @@ def _gather(target: Target, memory: Memory, this_round: Round) -> tuple[Evidence
 
 
 def _evidence(
-    target: Target, memory: Memory, bases: KnownBases, site: Site
+    target: Target, memory: Memory, bases: KnownBases, site: Site, ledger: Reader
 ) -> tuple[Evidence, tuple[Image, tuple[BaseMatch, ...]] | None]:
     """Return new evidence; and its image with the bases found, None where that was not read."""
     audited = site.policy.defaults.audited
@@ -153,8 +157,23 @@ def _evidence(
         return found
 
     evidence = gather(target, memory, platforms=audited, bases=bases_of, at=site.at)
+    gone = _gone_digest(evidence, target)
+    elsewhere = recall_elsewhere(ledger, memory, gone) if gone is not None else ()
     # `gather` matches the image at most once
-    return replace(evidence, bases_unread=bases.unread), next(iter(matched), None)
+    return (
+        replace(evidence, bases_unread=bases.unread, elsewhere=elsewhere),
+        next(iter(matched), None),
+    )
+
+
+def _gone_digest(evidence: Evidence, target: Target) -> Digest | None:
+    """Return the digest that a pull of `target` got, and gets no more; None where it is known."""
+    pinned = target.reference.digest if target.reference is not None else None
+    if pinned is not None:
+        return pinned if evidence.pin is not None and evidence.pin.exists is False else None
+    last = evidence.history[-1] if evidence.history else None
+    is_gone = evidence.gone_since is not None and target.selector is None
+    return last.digest if is_gone and last and last.kind is not Seen.COMMITTED else None
 
 
 def _is_parent(target: Target) -> bool:
@@ -197,11 +216,13 @@ def _made_from(
 def _may_be_reused(evidence: Evidence, memory: Memory) -> bool:
     """Return False where evidence has dates of a base's tag, or might say more next time.
 
+    So may that of a digest that is gone: where else it lives is in no hash.
     When a base was seen last is no part of the hash; see `ledger.reuse.state_of_bases`.
     """
     return (
         evidence.documents_read
         and not evidence.failures
+        and (evidence.pin is None or evidence.pin.exists is not False)
         and evidence.change not in memory.unexplained.values()
         and all(one.base is None and one.current is None for one in evidence.bases)
     )

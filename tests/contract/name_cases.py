@@ -12,6 +12,7 @@ from tagwatch.audit.model.policy import (
     Policy,
 )
 from tagwatch.image.platform import Platform
+from tagwatch.image.reference import Reference
 from tagwatch.source.target import Target
 from tests.audit_case import digest, place, target, unread
 from tests.contract.rule_case import (
@@ -232,6 +233,14 @@ CASES: dict[str, tuple[Said, ...]] = {
             targets=(PINNED,),
             facts=(pinned(exists=False, history=(interval("a", 9),)),),
             expect=speaks("no such digest", severity=ERROR, fix=f"redis:6.2@{digest('a')}"),
+        ),
+        Said(
+            why="another repository has it still",
+            targets=(PINNED,),
+            facts=(
+                replace(pinned(exists=False), elsewhere=(Reference.parse("legacy/redis:6.2.24"),)),
+            ),
+            expect=speaks("the same digest lives in legacy/redis:6.2.24"),
         ),
         Said(why="not known", targets=(PINNED,), facts=(pinned(),)),
         Said(

@@ -11,6 +11,7 @@ from tagwatch.audit.model.policy import (
     Policy,
     RuleSettings,
 )
+from tagwatch.image.reference import Reference
 from tests.audit_case import AT, digest, evidence, target, unread
 from tests.contract.rule_case import (
     BUILT,
@@ -135,6 +136,45 @@ CASES: dict[str, tuple[Said, ...]] = {
             targets=(FULL,),
             facts=(evidence(FULL, status=Status.NOT_FOUND),),
             expect=speaks("does not exist"),
+        ),
+        Said(
+            why="never seen, and typed almost like another",
+            targets=(FULL,),
+            facts=(
+                evidence(
+                    FULL,
+                    status=Status.NOT_FOUND,
+                    resolution={"nearest": ("6.2.23", "6.2.2"), "newer": Newer(minor="7.4.1")},
+                ),
+            ),
+            expect=speaks("does not exist", "write redis:6.2.23"),
+        ),
+        Said(
+            why="gone, and the newest of its line before what is typed alike",
+            targets=(FULL,),
+            facts=(
+                evidence(
+                    FULL,
+                    status=Status.NOT_FOUND,
+                    gone_since=ago(3),
+                    elsewhere=(Reference.parse("legacy/redis:6.2.24"),),
+                    resolution={"nearest": ("6.2.23",), "newer": Newer(patch="6.2.25")},
+                ),
+            ),
+            expect=speaks("write redis:6.2.25; the same digest lives in legacy/redis:6.2.24"),
+        ),
+        Said(
+            why="gone, and only elsewhere",
+            targets=(FULL,),
+            facts=(
+                evidence(
+                    FULL,
+                    status=Status.NOT_FOUND,
+                    gone_since=ago(3),
+                    elsewhere=(Reference.parse("legacy/redis:6.2.24"),),
+                ),
+            ),
+            expect=speaks("the same digest lives in legacy/redis:6.2.24"),
         ),
         Said(
             why="a pattern that matches nothing",

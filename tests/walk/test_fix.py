@@ -48,6 +48,7 @@ async def test_pin_changes_the_references_and_no_other_byte(shop: Shop) -> None:
         b"  newTag: 22-x\n  digest: " + OLD.encode() + b" # why\n- name: python\n",
         "values.yaml": b"image:\n  repository: redis\n  tag: \"7\"\n  digest: ''\n",
         "Chart.yaml": b"apiVersion: v2\nname: a\nversion: 1.0.0\n",
+        ".devcontainer.json": b'{"features": {"registry.shop.example/shop/web:1.9": {}}} // c\n',
     }
     shop.shelf.tags["library/node"]["22-x"] = shop.shelf.tags["library/node"]["22"]
     only(shop, before)
@@ -57,7 +58,8 @@ async def test_pin_changes_the_references_and_no_other_byte(shop: Shop) -> None:
         ".env": [(b"TAG=7", f"TAG=7@{redis}")],
         "web/compose.yaml": [(b"web:1.9", f"web:1.9@{web}")],
         "kustomization.yaml": [(b"'7'", f"'7@{redis}'"), (OLD.encode(), node)],
-        "values.yaml": [(b'"7"', f'"7@{redis}"')],
+        "values.yaml": [(b"digest: ''", f"digest: '{redis}'")],
+        ".devcontainer.json": [(b"web:1.9", f"web@{web}")],
     }
     untouched = contents(shop.folder)
 
@@ -75,7 +77,7 @@ async def test_pin_changes_the_references_and_no_other_byte(shop: Shop) -> None:
             wanted = wanted.replace(old, new.encode())
         assert after[name] == wanted, name
     assert (shop.folder / "Dockerfile").stat().st_mode & 0o777 == 0o640
-    assert "fixed 6 places" in done.err
+    assert "fixed 7 places" in done.err
     left = {finding["rule"] for finding in json.loads(done.out)["findings"]}
     assert not left & {"tag-moving", "pin-unresolvable"}, "what was fixed is not told"
 

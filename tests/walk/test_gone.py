@@ -62,3 +62,65 @@ async def test_an_absent_tag_is_asked_again_with_one_head(tmp_path: Path) -> Non
             assert "tag-deleted" in done.out
             counts = double.night()
             assert (counts["head"], counts["manifest"]) == (1, 0)
+
+
+@pytest.mark.parametrize("tags", ["", ", tags: ['0.9']"])
+async def test_what_a_scan_found_gone_is_gone_for_check_and_resolve(
+    tmp_path: Path, tags: str
+) -> None:
+    """They answered from memory, for a day, that the tag is there: no file had named it."""
+    place, double = Workplace(tmp_path, {"HOME": str(tmp_path)}), Double()
+    for tag in ("0.9", "1.0", "1.1"):
+        double.warehouse.push("shop/app", tag, index=False)
+    async with double.serving():
+        name = f"{double.host}/shop/app:0.9"
+        place.write(
+            "tagwatch.yaml",
+            "database: tagwatch.db\nsources: []\nreports: {formats: []}\n"
+            f"watch: [{{image: {double.host}/shop/app{tags}}}]\n"
+            f"registries: {{'{double.host}': {{endpoint: '{double.url}'}}}}\n",
+        )
+        await place.run("scan")
+        del double.warehouse.repositories["shop/app"]["0.9"]
+        assert "no more: 0.9" in (await place.run("scan")).out
+        place.write("Dockerfile", f"FROM {name}\n")
+        for mode in ([], ["--offline"]):
+            assert f"{name} is gone since" in (await place.run("check", *mode, "Dockerfile")).out
+            resolved = await place.run("resolve", *mode, name)
+            assert (resolved.out, resolved.code) == (f"{name}  not in the registry\n", 1)
+
+
+async def test_what_to_write_instead_of_a_tag_that_is_not_there(tmp_path: Path) -> None:
+    place, double = Workplace(tmp_path, {"HOME": str(tmp_path)}), Double()
+    for tag in ("6.2.23", "6.2.24", "3.9-temurin-11-alpine"):
+        double.warehouse.push("shop/app", tag, index=False)
+    images = double.warehouse.repositories
+    images["legacy/app"] = {"6.2.24-old": images["shop/app"]["6.2.24"]}
+    async with double.serving():
+        host = double.host
+        place.write(
+            "tagwatch.yaml",
+            "database: tagwatch.db\nsources: []\nreports: {formats: []}\n"
+            f"watch: [{{image: {host}/shop/app}}, {{image: {host}/legacy/app}}]\n"
+            f"registries: {{'{host}': {{endpoint: '{double.url}'}}}}\n",
+        )
+        await place.run("scan")
+        del images["shop/app"]["6.2.24"]
+        await place.run("scan")
+        place.write(
+            "Dockerfile",
+            f"FROM {host}/shop/app:6.2.24\nFROM {host}/shop/app:3.9-temurin-11-alpne\n"
+            f"FROM {host}/shop/app:3.9-temurin-17-alpine\nFROM {host}/shop/app:8\n",
+        )
+        for mode in ([], ["--offline"]):
+            told = " ".join((await place.run("check", *mode, "Dockerfile")).out.split())
+            advice = [part.split(" error ")[0].split(" 4 things")[0] for part in told.split(" do ")]
+            assert advice[1:] == [
+                f"write {host}/shop/app:6.2.23; "
+                f"the same digest lives in {host}/legacy/app:6.2.24-old",
+                f"write {host}/shop/app:3.9-temurin-11-alpine",
+                "write a tag that exists",
+                "write a tag that exists",
+            ]
+        resolved = await place.run("resolve", f"{host}/shop/app:3.9-temurin-11-alpne")
+        assert "  nearest  3.9-temurin-11-alpine\n" in resolved.out

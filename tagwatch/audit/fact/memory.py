@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from tagwatch.audit.model.history import Change, Interval
 from tagwatch.errors import InvalidDocumentError
@@ -16,6 +17,9 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Failure
 from tagwatch.image.tag import Tag
 from tagwatch.image.tag_table import TagTable
+
+if TYPE_CHECKING:
+    from tagwatch.audit.version.nearest import Neighbours
 
 __all__ = ["Memory"]
 
@@ -73,6 +77,13 @@ class Memory:
     def _is_unfinished(self, tag: Tag) -> bool:
         """Return True for a pre-release or a development version."""
         return tag.is_prerelease or self.table.is_development(tag)
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """The tags that may be meant instead of others. Built once, for what does not exist."""
+        from tagwatch.audit.version.nearest import Neighbours  # few files name what is not there
+
+        return Neighbours(self.table)
 
     @cached_property
     def listed_in_tags(self) -> frozenset[Digest | None]:

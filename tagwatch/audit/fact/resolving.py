@@ -57,7 +57,8 @@ def resolve(
         return Resolution(input=target.text, status=Status.UNAVAILABLE, note=cut.message)
     if answer.status is Status.NOT_FOUND:
         if _is_known_absent(tag, target, memory):
-            return replace(answer, note=answer.note or _why_absent(memory))
+            nearest = _nearest(tag, memory) if not target.selector else ()
+            return replace(answer, note=answer.note or _why_absent(memory), nearest=nearest)
         return replace(answer, status=Status.UNAVAILABLE, note=_why_unavailable(memory))
     failure = next((one for one in memory.failures if one.tag == tag), None)
     if answer.status is Status.NO_VERSION and answer.digest is None and failure is not None:
@@ -107,6 +108,13 @@ def _is_known_absent(tag: str | None, target: Target, memory: Memory) -> bool:
     if _is_nowhere(memory):
         return not memory.intervals
     return not target.selector and tag in memory.absent and not is_pattern(tag or "")
+
+
+def _nearest(tag: str | None, memory: Memory) -> tuple[str, ...]:
+    """Return the tags that may be meant instead of one that is not there."""
+    if not tag or is_pattern(tag) or not memory.table.tags:
+        return ()
+    return memory.neighbours.of(tag, existed=bool(memory.intervals.get(tag)))
 
 
 def _is_nowhere(memory: Memory) -> bool:

@@ -142,6 +142,8 @@ class Evidence:
     bases_unread: tuple[str, ...] = ()
     """Approved bases of which no build was ever read: the image may or may not be built on them."""
     pin: Pin | None = None
+    elsewhere: tuple[Reference, ...] = ()
+    """Of a tag or digest that is gone: the few tags, of any repository, that serve its image."""
     failures: tuple[Failure, ...] = field(default_factory=tuple)
 
 
@@ -253,6 +255,8 @@ class Resolution:
     """When the registry was read last; set in answers of `resolve`, None elsewhere."""
     origin: str = ""
     """Whose word it is, where that was remembered; see `Evidence.origin`. Set as `read_at` is."""
+    nearest: tuple[str, ...] = ()
+    """Of a tag that does not exist: the few tags that may be meant, the likeliest first."""
 
     @property
     def name(self) -> str | None:

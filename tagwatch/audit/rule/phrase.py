@@ -6,6 +6,7 @@ may differ.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 from tagwatch.audit.model.evidence import Evidence, Newer, Status
@@ -16,7 +17,16 @@ from tagwatch.image.reference import Reference
 from tagwatch.source.target import Target
 
 __all__ = ["WATCH", "day", "days", "facts", "first_after", "instead", "later", "listed"]
-__all__ += ["midnight", "name", "newest", "now", "now_again", "served_now"]
+__all__ += [
+    "instead_of_gone",
+    "lives_in",
+    "midnight",
+    "name",
+    "newest",
+    "now",
+    "now_again",
+    "served_now",
+]
 
 WATCH = "watch"
 """The kind of a target that is an entry of the watch list: it has no text that a fix could edit."""
@@ -72,11 +82,40 @@ def facts(evidence: Evidence | None) -> dict[str, str]:
 
 
 def instead(target: Target, tag: str | None, digest: str | None = None) -> str:
-    """Return the reference to write instead, in the registry and repository of `target`."""
+    """Return the reference to write instead, in the registry and repository of `target`.
+
+    A digest stands alone where what reads the file takes no tag beside it.
+    """
     assert target.reference is not None
     repository = target.reference.repository
-    text = str(Reference(repository=repository, tag=tag))
+    text = str(
+        Reference(repository=repository, tag=None if digest and target.tag_or_digest else tag)
+    )
     return f"{text}@{digest}" if digest else text
+
+
+def instead_of_gone(subject: Subject) -> Iterator[Reference]:
+    """Yield what to write instead of a tag that does not exist, the best first.
+
+    Of one that was there the newest of its line comes first, of one that never was the tag that is
+    typed alike. Then what serves the same image.
+    """
+    target, evidence = subject.target, subject.evidence
+    assert target.reference is not None
+    assert evidence is not None
+    repository, resolution = target.reference.repository, evidence.resolution
+    newer = newest(resolution.newer)
+    was_there = evidence.gone_since is not None
+    later = [newer] if newer else []
+    tags = [*later, *resolution.nearest] if was_there else [*resolution.nearest, *later]
+    yield from (Reference(repository=repository, tag=tag) for tag in dict.fromkeys(tags))
+    yield from evidence.elsewhere
+
+
+def lives_in(evidence: Evidence) -> str:
+    """Return where else the image lives that is gone here, as the end of a sentence, or nothing."""
+    places = ", ".join(str(one) for one in evidence.elsewhere[:2])
+    return f"the same digest lives in {places}" if places else ""
 
 
 def newest(newer: Newer) -> str | None:

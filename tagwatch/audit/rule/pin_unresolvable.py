@@ -7,7 +7,7 @@ Example: `FROM redis:6.2@sha256:bbbbbbbbbbbb…`: "redis:6.2@sha256:bbbbbbbbbbbb
 such digest (any more)".
 
 Risk: the next build or pull fails, everywhere at once.
-Remedy: pin what the tag serves now.
+Remedy: pin what the tag serves now; where another repository serves the same digest, it is named.
 Source: tunaOS issue 1806 (24 build cells lost to collected digests); cozystack issue 3305.
 """
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import instead, name, served_now
+from tagwatch.audit.rule.phrase import instead, lives_in, name, served_now
 from tagwatch.source.text.edit import pin
 
 __all__ = ["RULE", "check"]
@@ -31,9 +31,11 @@ def check(subject: Subject) -> Iterator[Statement]:
     if evidence.pin.exists is not False:
         return
     now = served_now(evidence)
+    home = lives_in(evidence)
+    remedy = f"write {instead(target, reference.tag, now)}" if now else ""
     yield Statement(
         message=f"{name(target)}: the registry has no such digest (any more)",
-        remedy=f"write {instead(target, reference.tag, now)}" if now else "pin another digest",
+        remedy="; ".join(filter(None, (remedy, home))) or "pin another digest",
         evidence={"pinned": reference.digest or ""},
         fix=pin(target, reference.tag, now) if now and reference.tag else None,
     )

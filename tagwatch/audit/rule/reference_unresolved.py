@@ -31,9 +31,10 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     if target.invalid:
         reason = _REFUSED.sub("", target.invalid, count=1)
+        one = target.tag_or_digest
         yield Statement(
             message=f"{target.text!r} is no image reference: {reason}",
-            remedy="write [registry/]name[:tag][@digest]",
+            remedy=f"write [registry/]name{':tag or name@digest' if one else '[:tag][@digest]'}",
             severity=Severity.ERROR,
             unknown=True,
         )

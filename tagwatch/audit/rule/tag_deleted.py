@@ -7,7 +7,9 @@ Example: `FROM redis:6.2.24`: "redis:6.2.24 is gone since 2026-11-20; last serve
 when it was 6.2.24".
 
 Risk: the next build or the next node that pulls fails; or somebody else takes the name.
-Remedy: move to a tag that exists; the finding says when it was seen last and what it was.
+Remedy: move to a tag that exists: the newest of its line, the one that is typed almost alike
+(`3.9-alpne`), or another tag or repository that serves the same digest. The finding names them, and
+says when the tag was seen last and what it was.
 Source: OCI distribution-spec, "Deleting tags"; Kubernetes `ErrImagePull`.
 """
 
@@ -18,7 +20,7 @@ from collections.abc import Iterator
 from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import day, facts, instead, name
+from tagwatch.audit.rule.phrase import day, facts, instead_of_gone, lives_in, name
 
 __all__ = ["RULE", "check"]
 
@@ -33,14 +35,22 @@ def check(subject: Subject) -> Iterator[Statement]:
     is_absent = resolution.status is Status.NOT_FOUND and reference.digest is None
     if not is_absent and evidence.gone_since is None:
         return
-    newer = resolution.newer.patch or resolution.newer.minor or resolution.newer.major
     still_there = bool(reference.digest and evidence.pin and evidence.pin.exists)
     yield Statement(
         message=_message(subject) + ("; its digest is still served" if still_there else ""),
-        remedy=f"write {instead(target, newer)}" if newer else "write a tag that exists",
+        remedy=_remedy(subject),
         severity=Severity.WARNING if still_there else None,
         evidence=facts(evidence),
     )
+
+
+def _remedy(subject: Subject) -> str:
+    assert subject.evidence is not None
+    first = next(instead_of_gone(subject), None)
+    home = lives_in(subject.evidence)
+    if first is None or first in subject.evidence.elsewhere:
+        return home or "write a tag that exists"
+    return f"write {first}" + (f"; {home}" if home else "")
 
 
 def _message(subject: Subject) -> str:

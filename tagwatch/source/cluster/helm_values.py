@@ -147,7 +147,7 @@ class Values:
         prefix = own.value if own is not None else ""
         if "registry" in node.entries and section.registry:
             prefix = section.registry
-        digest = node.scalar("digest") or node.scalar("sha")
+        digest = _digest(node)
         bare = digest is not None and ":" not in digest.value
         split = SplitReference(
             document=self.document,
@@ -156,7 +156,7 @@ class Values:
             tag=node.scalar("tag") or (node.scalar("version") if is_image else None),
             digest=digest,
             prefix=f"{prefix.rstrip('/')}/" if prefix else "",
-            digest_prefix="sha256:" if bare else "",
+            digest_prefix="sha256:" if bare else "",  # as `sha` has it, mostly
             group=key or None,
         )
         target = split.target()
@@ -199,6 +199,23 @@ class Values:
             location=self.document.location(tag),
             hint=f'write tag: "{tag.value}"',
         )
+
+
+def _digest(node: Mapping) -> Scalar | None:
+    """The field of the digest that the chart puts into the reference; maybe empty.
+
+    `useDigest: false` is Cilium's and turns it off. An empty `sha` is passed over: some charts
+    write `@sha256:` before it, others `@`, and only a value shows which.
+    """
+    used = node.scalar("useDigest")
+    if used is not None and used.value.lower() == "false":
+        return None
+    own, sha = node.entries.get("digest"), node.scalar("sha")
+    if isinstance(own, Scalar) and own.value and not own.is_null:
+        return own
+    if sha is not None and sha.value:
+        return sha
+    return own if isinstance(own, Scalar) else None
 
 
 def _is_split(node: Mapping) -> bool:

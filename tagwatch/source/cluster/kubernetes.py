@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator
 
 from tagwatch.errors import InvalidReferenceError
-from tagwatch.image.reference import Reference
+from tagwatch.image.reference import Reference, Repository
 from tagwatch.source.cluster.release import values_images, values_of
 from tagwatch.source.target import Extraction, Location, SourceContext, Target
 from tagwatch.source.text.comment import attach, find_ignores, ignore_problems
 from tagwatch.source.text.image_text import image_target, literal_scalar
 from tagwatch.source.text.interpolation import Resolved
-from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence
+from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence, items_of
 from tagwatch.source.text.shared_value import mark_shared
 from tagwatch.source.text.yaml_nodes import load_yaml
 
@@ -117,11 +117,13 @@ def _containers(
     tag from somewhere else. What stands below nodes whose identities are `seen` is passed over.
     """
     is_custom = not _CORE.fullmatch(_text(root, "apiVersion"))
+    built = _built(root)
     stack: list[tuple[str, Node]] = [("", root)]
     while stack:
         key, node = stack.pop()
         if isinstance(node, Scalar):
-            if is_custom and key.endswith(_IMAGE_KEYS) and (found := _plain(node.value)):
+            found = _plain(node.value) if is_custom and key.endswith(_IMAGE_KEYS) else None
+            if found is not None and found.repository not in built:
                 yield None, node, () if found.tag or found.digest else ("tag",)
             continue
         if id(node) in seen:
@@ -135,6 +137,18 @@ def _containers(
             yield _text(node, "name") or None, image, ()
         below = [pair for pair in node.entries.items() if pair[0] not in _DATA]
         stack.extend(pair for pair in reversed(below) if pair[1] is not image)
+
+
+def _built(root: Mapping) -> frozenset[Repository]:
+    """The names of what Skaffold builds, under which nothing is pulled; a pin would break them."""
+    if not _text(root, "apiVersion").startswith("skaffold/"):
+        return frozenset()
+    found = (
+        _plain(_text(artifact, "image"))
+        for artifact in items_of(root.get("build", "artifacts"))
+        if isinstance(artifact, Mapping)
+    )
+    return frozenset(one.repository for one in found if one is not None)
 
 
 def _plain(text: str) -> Reference | None:

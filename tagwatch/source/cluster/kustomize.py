@@ -75,9 +75,16 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:  # noq
 def _target(document: Document, entry: Mapping) -> Target | None:
     """The target of an entry that changes anything."""
     name, new_name = entry.scalar("name"), entry.scalar("newName")
-    tag, digest, suffix = entry.scalar("newTag"), entry.scalar("digest"), entry.scalar("tagSuffix")
+    tag, suffix, digest = (
+        entry.scalar("newTag"),
+        entry.scalar("tagSuffix"),
+        entry.entries.get("digest"),
+    )
+    digest = digest if isinstance(digest, Scalar) else None
     shown = new_name if new_name is not None and new_name.value else name
-    if shown is None or not any(node and node.value for node in (new_name, tag, digest, suffix)):
+    if shown is None or not any(
+        node and node.value and not node.is_null for node in (new_name, tag, digest, suffix)
+    ):
         return None
     return SplitReference(
         document=document, kind=_KIND, name=shown, tag=tag, digest=digest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Field, Target
@@ -17,6 +19,7 @@ __all__ = ["SplitReference"]
 class SplitReference:
     """The fields as they stand; `name` is there always, an empty field counts as none.
 
+    An empty digest is where a fix writes one, whole (`sha256:…`).
     `prefix` is put before the name (a registry), `default_tag` is the tag where none stands;
     `missing`: what else must be known; `digest_prefix`: what the digest's field leaves out.
     """
@@ -81,7 +84,21 @@ class SplitReference:
             field = place.field(shown.value, 0)
             plain, shared = not shown.style, "stage" if shown.is_shared else ""
             fields.append(replace(field, name=part, template=template, plain=plain, shared=shared))
-        return fields
+        return [*fields, *self._empty(_join(**texts))]
+
+    def _empty(self, whole: str) -> Iterator[Field]:
+        """The digest's own field where it holds nothing yet: `digest: ""`, or only `digest:`."""
+        node = self.digest
+        if node is None or node.value or node.tag or "@" in whole:
+            return
+        place = place_of(self.document, node)
+        if place is not None and (node.style in ("'", '"') or self._ends_a_key(place.start)):
+            shared = "stage" if node.is_shared else ""
+            field = place.field("", 0)
+            yield replace(field, name="digest", template=f"{whole}{{}}", shared=shared)
+
+    def _ends_a_key(self, start: int) -> bool:
+        return self.document.source.text[start - 1 : start] == ":"
 
     @staticmethod
     def _shown(node: Scalar | None) -> Scalar | None:

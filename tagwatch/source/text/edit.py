@@ -11,6 +11,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 
 from tagwatch.errors import InputError
+from tagwatch.image.reference import Reference
 from tagwatch.source.target import Field, Target
 from tagwatch.value import dataclass, replace
 
@@ -45,8 +46,9 @@ class Fix:
 def pin(target: Target, tag: str | None, digest: str, *, concrete: str | None = None) -> Fix | None:
     """The edit that makes the target name `tag@digest`; `tag` None keeps the one that stands.
 
-    `concrete` is the full tag behind a floating one, for a comment beside the digest that names
-    it. None where nothing changes and where no edit is exact.
+    The digest goes into its own field where the file has one, and alone where what reads the file
+    takes no tag beside it. `concrete` is the full tag behind a floating one, for a comment beside
+    the digest that names it. None where nothing changes and where no edit is exact.
     """
     if target.reference is None:
         return None
@@ -163,15 +165,21 @@ def _flat(fixes: Iterable[Fix]) -> Iterator[Fix]:
 
 def _fix(target: Target, tag: str | None, digest: str | None, *, comment: str | None) -> Fix | None:
     """The edit to `tag` and `digest`, with what goes along with it."""
-    fields = [field for field in target.fields if field.name != "comment"]
+    fields = [field for field in target.fields if field.name != "comment" and field.text]
     if not fields:
         return None
+    if digest and target.tag_or_digest:
+        tag = None
     written = fields[0].template.replace("{}", fields[0].text)
     name = _without_tag(written)
     wanted = name + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
-    values = _one_value(fields, wanted, pinning=digest is not None)
-    if values is None:
-        values = _values_of_parts(fields, tag, digest)
+    empty = next((field for field in target.fields if not field.text), None)
+    if empty is not None and digest:
+        values = _values_of_parts((empty, *fields), tag, digest, target.reference)
+    else:
+        values = _one_value(fields, wanted, pinning=digest is not None)
+        if values is None:
+            values = _values_of_parts(fields, tag, digest, target.reference)
     beside = _comment(target)
     if values is None or (beside is not None and comment is None):
         return None
@@ -213,25 +221,32 @@ def _changed(old: str, new: str) -> tuple[int, int]:
 
 
 def _values_of_parts(
-    fields: Iterable[Field], tag: str | None, digest: str | None
+    fields: Iterable[Field], tag: str | None, digest: str | None, reference: Reference | None
 ) -> list[tuple[Field, str]] | None:
-    """New values of a tag and a digest that stand in two fields."""
+    """New values of a tag and a digest that have a field each, or of a digest alone."""
     parts = {field.name: field for field in fields if not field.shared}
-    if "tag" not in parts or "digest" not in parts or not tag or not digest:
+    place = parts.get("digest")
+    if place is None or not tag or not digest:
         return None
-    fixed = parts["digest"].template.partition("{}")[0].rpartition("@")[2]
+    fixed = place.template.partition("{}")[0].rpartition("@")[2] if place.text else ""
     if not digest.startswith(fixed):
         return None
-    return [(parts["digest"], digest[len(fixed) :]), (parts["tag"], tag)]
+    values = [(place, digest[len(fixed) :])]
+    if "tag" in parts:
+        return [*values, (parts["tag"], tag)]
+    return values if reference is not None and tag == reference.tag else None
 
 
 def _edit(field: Field, value: str, description: str) -> Fix:
-    quoted = field.plain and re.fullmatch(_NOT_TEXT, value) is not None
+    if field.plain and re.fullmatch(_NOT_TEXT, value):
+        value = f'"{value}"'
+    if field.plain and not field.text:
+        value = f" {value}"  # after the colon of a key without a value
     return Fix(
         path=field.span.path,
         start=field.span.start,
         end=field.span.end,
-        replacement=f'"{value}"' if quoted else value,
+        replacement=value,
         description=description,
         before=field.text,
     )

@@ -66,6 +66,18 @@ def test_image_features_and_caches() -> None:
     assert extraction.targets[3].facts == {"artifact": "feature"}
 
 
+def test_a_feature_with_tag_and_digest_is_none() -> None:
+    """The CLI's `getRef` reads the name as `ghcr.io/o/f:1`, and refuses that."""
+    digest = "sha256:" + "c0ffee00" * 8
+    text = f'{{"features": {{"ghcr.io/o/f:1@{digest}": {{}}, "ghcr.io/o/g@{digest}": {{}}}}}}'
+    both, alone = read(text).targets
+    assert (both.reference, both.fields) == (None, ())
+    assert both.invalid == (
+        f"a feature takes a tag or a digest, not both (write ghcr.io/o/f@{digest})"
+    )
+    assert str(alone.reference) == f"ghcr.io/o/g@{digest}"
+
+
 def test_local_environment_is_not_known() -> None:
     assert shown(read('{"image": "a:${localEnv:TAG}"}')) == [
         f"{PATH}:1:12 a:${{localEnv:TAG}} -> missing localEnv:TAG"

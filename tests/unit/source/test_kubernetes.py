@@ -261,3 +261,25 @@ spec: {image: ghcr.io/o/scanned}
         "x.yaml:3:29 quay.io/o/thing -> missing tag",
         "x.yaml:3:57 ghcr.io/o/p:16.2 -> ghcr.io/o/p:16.2",
     ]
+
+
+def test_what_skaffold_builds_is_not_pulled() -> None:
+    """Its name is no place for a pin; the builders, the runners and the tests are pulled."""
+    text = """\
+apiVersion: skaffold/v4beta11
+kind: Config
+build:
+  artifacts:
+    - image: ghcr.io/acme/app:dev
+      buildpacks: {builder: gcr.io/buildpacks/builder, runImage: "gcr.io/buildpacks/run:v1"}
+    - image: ghcr.io/acme/jib
+verify:
+  - container: {name: a, image: "alpine:3.20"}
+deploy:
+  helm: {releases: [{name: x, setValues: {image: ghcr.io/acme/app, sideImage: "ghcr.io/o/b:1"}}]}
+"""
+    assert [target.text for target in read(text).targets] == [
+        "gcr.io/buildpacks/run:v1",
+        "alpine:3.20",
+        "ghcr.io/o/b:1",
+    ]

@@ -11,6 +11,12 @@ from tests.source_sample import extract, source_named
 OLD = "sha256:" + "0badcafe" * 8
 NEW = "sha256:" + "c0ffee00" * 8
 
+PATHS = {
+    "helm": "values.yaml",
+    "kustomize": "kustomization.yaml",
+    "devcontainer": ".devcontainer.json",
+}
+
 # Source, path, text, files beside it, and the file that is edited. The first target is redis 7.2.
 CASES = [
     ("compose", "compose.yaml", "services: {a: {image: redis:7.2}} # c\n", {}, ""),
@@ -127,6 +133,101 @@ def test_a_tag_that_would_become_a_number_is_quoted(text: str, expected: str) ->
     fix = bump(target, "3.10")
     assert fix is not None
     assert apply(text.encode(), [fix]).decode() == expected
+
+
+# A file, and the same with `{}` where a pin puts the digest.
+OWN_FIELDS = [
+    ("helm", "image: {{repository: a, tag: '1', digest: \"{}\"}}\n"),
+    ("helm", "image:\n  repository: a\n  tag: '1'\n  digest: '{}' # of the index\n"),
+    (
+        "helm",
+        "image:\r\n  digest: \"{}\"\r\n  registry: q.io\r\n  repository: o/a\r\n  tag: '1'\r\n",
+    ),
+    (
+        "helm",
+        "global: {{imageRegistry: q}}\nimage: {{registry: x, repository: a, tag: '1', digest: {}}}",
+    ),
+    ("helm", "image: {{repository: 'a:1', digest: '{}'}}\n"),
+    ("helm", "image: {{repository: a, tag: '1', sha: '', digest: '{}'}}\n"),
+    ("helm", "image: {{repository: a, tag: '1', useDigest: true, digest: '{}'}}\n"),
+    ("kustomize", "images:\n- name: a\n  newTag: '1'\n  digest: \"{}\"\n"),
+    ("kustomize", 'images:\n- name: a\n  newName: q.io/a:1\n  digest: "{}"\n'),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), OWN_FIELDS)
+def test_a_digest_goes_into_its_own_field(name: str, text: str) -> None:
+    before, after = text.format(""), text.format(NEW)
+    assert made(name, PATHS[name], before, "1", NEW) == [after]
+    assert made(name, PATHS[name], after, "1", NEW) == [None]
+    renewed = text.format(OLD)
+    assert made(name, PATHS[name], renewed, "1", NEW) == [after]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "after"),
+    [
+        # a key without a value: after its colon
+        ("helm", "image:\n  repository: a\n  tag: '1'\n  digest:\n", f"digest: {NEW}\n"),
+        ("kustomize", "images:\n- name: a\n  newTag: '1'\n  digest:  # c\n", f"digest: {NEW}  # c"),
+        # no field of its own that is known to be read: in the tag, which charts put after a colon
+        ("helm", "image: {repository: a, tag: '1'}\n", f"tag: '1@{NEW}'"),
+        ("helm", "image: {repository: a, tag: '1', digest: ~}\n", f"tag: '1@{NEW}', digest: ~"),
+        ("helm", "image: {repository: a, tag: '1', sha: ''}\n", f"tag: '1@{NEW}', sha: ''"),
+        (
+            "helm",
+            "image: {repository: a, tag: '1', useDigest: false, digest: 'sha256:x'}\n",
+            f"tag: '1@{NEW}', useDigest: false, digest: 'sha256:x'",
+        ),
+        (
+            "helm",
+            f"image: {{repository: a, tag: '1@{OLD}', digest: ''}}\n",
+            f"'1@{NEW}', digest: ''",
+        ),
+    ],
+)
+def test_where_a_digest_goes(name: str, text: str, after: str) -> None:
+    (fixed,) = made(name, PATHS[name], text, "1", NEW)
+    assert fixed is not None
+    assert after in fixed
+    assert made(name, PATHS[name], fixed, "1", NEW) == [None]
+
+
+def test_a_digest_needs_no_tag_where_the_chart_has_one() -> None:
+    """The tag is the chart's `appVersion`: no field of the values could take `tag@digest`."""
+    text = "image: {repository: a, tag: '', digest: ''}\n"
+    texts = {"values.yaml": text.encode(), "Chart.yaml": b"name: a\nappVersion: '1'\n"}
+    target = read("helm", "values.yaml", texts)
+    assert str(target.reference) == "a:1"
+    fix = pin(target, "1", NEW)
+    assert fix is not None
+    assert apply(text.encode(), [fix]).decode() == text.replace("digest: ''", f"digest: '{NEW}'")
+    assert pin(target, "2", NEW) is None
+    assert bump(target, "2") is None
+
+
+def test_a_bump_leaves_an_empty_digest_empty() -> None:
+    text = "image: {repository: a, tag: '1', digest: ''}\n"
+    assert made("helm", "values.yaml", text, "2", None) == [text.replace("'1'", "'2'")]
+
+
+def test_a_feature_is_pinned_without_its_tag() -> None:
+    """`getRef` of the devcontainer CLI takes `o/f:1@sha256:…` for a digest of `o/f:1`."""
+    text = '{"features": {"ghcr.io/o/f:1": {}, "ghcr.io/o/g": {}}} // 1\n'
+    path = PATHS["devcontainer"]
+    assert made("devcontainer", path, text, "1", NEW) == [
+        text.replace("o/f:1", f"o/f@{NEW}"),
+        text.replace("o/g", f"o/g@{NEW}"),
+    ]
+    assert made("devcontainer", path, text, "2", None)[0] == text.replace("o/f:1", "o/f:2")
+    pinned = text.replace("o/f:1", f"o/f@{OLD}")
+    assert made("devcontainer", path, pinned, "1", NEW)[0] == pinned.replace(OLD, NEW)
+
+
+def test_the_comment_of_a_pinned_feature_is_kept_true() -> None:
+    text = f'{{"features": {{\n  "ghcr.io/o/f@{OLD}": {{}} // 1.2\n}}}}\n'
+    after = text.replace(OLD, NEW).replace("1.2", "1.3")
+    assert made("devcontainer", PATHS["devcontainer"], text, "1.3", NEW) == [after]
 
 
 def test_no_edit_where_the_file_spells_it_otherwise() -> None:
