@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from tagwatch.audit.model.evidence import Resolution
-from tagwatch.audit.model.knowledge import Cycle, Product
+from tagwatch.audit.model.knowledge import Cycle, How, Product
 from tagwatch.audit.rule.interface import Subject
 from tagwatch.audit.rule.phrase import midnight
 from tagwatch.value import dataclass
@@ -74,11 +74,10 @@ def known_end(subject: Subject) -> ReleaseEnd | None:
     version = evidence.resolution.version
     if product is None or version is None:
         return None
-    cycle, is_before = product.cycle_of(version), False
-    if cycle is None and not _is_of_another_product(evidence.resolution):
-        cycle, is_before = product.cycle_after(version), True
-    if cycle is None or (cycle.ends is None and not cycle.is_over):
+    line = None if _is_of_another_product(evidence.resolution) else product.line_of(version)
+    if line is None or (line.cycle.ends is None and not line.cycle.is_over):
         return None
+    cycle, is_before = line.cycle, line.how is How.BEFORE
     as_of = f", by facts of {knowledge.as_of.isoformat()}" if knowledge.as_of else ""
     return ReleaseEnd(
         product=product,
