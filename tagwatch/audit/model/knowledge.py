@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 
+from tagwatch.audit.model.glob import match_tag
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.value import dataclass, field
 
 __all__ = ["Cycle", "How", "ImageRow", "Knowledge", "Line", "Product", "Retirement", "Word"]
 
 _VERSION = re.compile(r"[vV]?([0-9]+(?:\.[0-9]+)*)", re.ASCII)
+_LETTERS = re.compile(r"[a-z]+")
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
 _PROXIED = "/dependency_proxy/containers/"
 """The piece of a path below which GitLab's cache has images of Docker Hub."""
@@ -132,7 +134,7 @@ class ImageRow:
     product: str
     """The product's name; empty where the numbers are of no known product."""
     take: str = "version"
-    """How the line is read: see `audit.version.inside`."""
+    """How the line is read: see `audit.rule.inside`."""
     sure: bool = True
     """False for a guess: it gives a note at most."""
     upheld: bool = False
@@ -160,6 +162,12 @@ class Retirement:
     note: str = ""
     source: str = ""
 
+    def means(self, tag: str | None) -> bool:
+        """Return True where this tag is one of those that ended; None stands for a mere digest."""
+        if tag is None:
+            return not self.tags
+        return (not self.tags or match_tag(self.tags, tag)) and not match_tag(self.tags_not, tag)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
@@ -170,11 +178,17 @@ class Word:
     """The line that the word alone names; empty where a number follows, which `pattern` reads."""
     pattern: str = ""
     """A regular expression for the whole piece, with a group `v`."""
+    dot: int = 0
+    """Behind which digit of `v` a dot is left out (`php83`, `ubuntu2204`); 0 for none."""
     is_system: bool = True
     """True for an operating system; False for a runtime or another product within."""
     sure: bool = True
     only: tuple[str, ...] = ()
     """Globs of the repositories in which it has this meaning; empty for all."""
+
+
+def _no_table(_: str) -> Mapping[str, str]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,8 +209,10 @@ class Knowledge:
     retired: Mapping[str, tuple[Retirement, ...]] = field(default_factory=dict)
     """Whole name of a repository -> its ends, of which the first that means a tag counts."""
     words: Mapping[str, tuple[Word, ...]] = field(default_factory=dict)
-    """The letters that a piece of a tag begins with -> what it may mean."""
-    copies: tuple[tuple[str, str], ...] = ()
+    """A piece of a tag, or the letters that it begins with -> what it may mean."""
+    table: Callable[[str], Mapping[str, str]] = _no_table
+    """Gives what a publisher's own numbers mean: a table's name -> text in a tag -> line."""
+    copies: Iterable[tuple[str, str]] = ()
     """Beginnings of names that stand for others, as mirrors and pull-through caches have them."""
     official: frozenset[str] = frozenset()
     """Names of official images, without registry and namespace (`redis`)."""
@@ -229,11 +245,32 @@ class Knowledge:
             return rows
         return (ImageRow(product=self.images[name]), *rows)
 
+    def knows(self, repository: Repository) -> bool:
+        """Return True where it may be known what the repository's images run."""
+        name = self.home(repository).name
+        return any(row.product for row in self.rows.get(name, ())) or name in self.images
+
+    def may_name(self, tag: str) -> bool:
+        """Return True where a piece of the tag may name a release line: never too seldom."""
+        if not self.words:
+            return False
+        text = tag.lower()
+        return any(letters in self.words for letters in _LETTERS.findall(text)) or any(
+            piece in self.words for piece in text.split("-")
+        )
+
     def product_of(self, repository: Repository) -> Product | None:
         """Return the product that the repository's images run, or None where none is known."""
         for row in self.rows_of(repository):
             if (product := self.products.get(row.product)) is not None:
                 return product
+        return None
+
+    def retirement_of(self, repository: Repository, tag: str | None) -> Retirement | None:
+        """Return how a repository ended, where a tag of it is meant; None where it did not."""
+        for one in self.retired.get(self.home(repository).name, ()):
+            if one.means(tag):
+                return one
         return None
 
     def is_official(self, repository: Repository) -> bool:

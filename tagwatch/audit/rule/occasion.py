@@ -74,8 +74,12 @@ def _of_text(target: Target, policy: Policy, knowledge: Knowledge) -> Iterator[s
 
 def _of_name(reference: Reference, knowledge: Knowledge) -> Iterator[str]:
     repository = reference.repository
-    if repository.name in knowledge.images:
+    if knowledge.knows(repository):
         yield "product"
+    if knowledge.retired and knowledge.home(repository).name in knowledge.retired:
+        yield "retired"
+    if reference.tag is not None and knowledge.may_name(reference.tag):
+        yield "word"
     if repository.registry == DOCKER_HUB and not knowledge.is_official(repository):
         yield "unofficial"
 
