@@ -84,7 +84,7 @@ RULE_ROWS: dict[str, tuple[str, str, str]] = {
     "image-retired": ("warning", "retired", ""),
     "version-eol": ("error", "product word", "tags"),
     "eol-soon": ("note", "product word", "tags"),
-    "os-eol": ("error", "system product word", "configs"),
+    "os-eol": ("error", "system word", "configs"),
     "image-too-old": ("off", "documents", "configs"),
     "platform-missing": ("error", "demand", "manifests configs"),
     "platform-dropped": ("error", "change", "manifests configs history"),

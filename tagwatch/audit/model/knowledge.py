@@ -245,11 +245,6 @@ class Knowledge:
             return rows
         return (ImageRow(product=self.images[name]), *rows)
 
-    def knows(self, repository: Repository) -> bool:
-        """Return True where it may be known what the repository's images run."""
-        name = self.home(repository).name
-        return any(row.product for row in self.rows.get(name, ())) or name in self.images
-
     def may_name(self, tag: str) -> bool:
         """Return True where a piece of the tag may name a release line: never too seldom."""
         if not self.words:
