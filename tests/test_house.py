@@ -79,7 +79,7 @@ FLOORS: dict[str, str] = {
         load
     """,
     "knowledge": """
-        endoflife
+        endoflife images
         bundled
     """,
     "workspace": """

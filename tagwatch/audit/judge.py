@@ -239,7 +239,8 @@ class _Session:
         readable = is_readable(evidence)
         asked = []
         for rule in self._of_target:
-            if (not readable and rule.reads) or (is_built and not rule.judges_built):
+            needs_more = not readable and rule.reads and not rule.judges_text
+            if needs_more or (is_built and not rule.judges_built):
                 continue
             settings = self._settings(rule, target.location.path, target.reference)
             if settings.severity is Severity.OFF:

@@ -19,6 +19,7 @@ Duration = Annotated[
 ]
 Severity = Literal["error", "warning", "note"]
 Text = Annotated[str, Meta(min_length=1)]
+Prefix = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9][^\s@]*$", description="host, or host/path")]
 Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="YYYY-MM-DD")]
 Endpoint = Annotated[
     str,
@@ -367,6 +368,13 @@ class SettingsForm(Form, frozen=True):
         list[Annotated[str, Meta(pattern=r"^[A-Za-z_*][A-Za-z0-9_*]*$")]],
         Meta(description="variables, * for any text, that references may hold: TAG, CI_COMMIT_*"),
     ] = []
+    pull_through: Annotated[
+        dict[Prefix, Prefix],
+        Meta(
+            description="what caches have copies of, by the beginning of their names: facts about "
+            "the originals hold for the copies"
+        ),
+    ] = {}
     knowledge: Annotated[
         Text | None,
         Meta(description="newer ends of life: endoflife.date's /api/v1/products/full, saved"),

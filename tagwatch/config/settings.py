@@ -235,6 +235,8 @@ class Settings:
     engine: Engine = field(default_factory=Engine)
     facts: Facts | None = None
     retention: Retention = field(default_factory=Retention)
+    pull_through: Mapping[str, str] = field(default_factory=dict)
+    """Beginnings of names -> what stands there is a copy of; both end in a `/`."""
     knowledge: Path | None = None
     environment: tuple[str, ...] = ()
 
@@ -279,6 +281,10 @@ def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, 
             runs=_age(retention.get("runs")),
             compact=retention.get("compact", False),
         ),
+        pull_through={
+            f"{copy.rstrip('/')}/": f"{origin.rstrip('/')}/"
+            for copy, origin in plain.get("pull_through", {}).items()
+        },
         knowledge=_path(place, plain.get("knowledge")),
         environment=tuple(plain.get("environment", ())),
     )

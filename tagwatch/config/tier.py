@@ -110,6 +110,7 @@ _RISKS: Mapping[str, str] = {
     "environment": "it shows values of your environment to registries",
     "facts": "it chooses whose word is believed",
     "knowledge": "it says what is supported",
+    "pull_through": "it says which images are taken for official ones",
     "retention": "it empties a memory that other trees use",
     "registries.*.endpoint": "your logins and all questions would go there",
     "registries.*.catalogue_endpoint": "your logins and all questions would go there",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
 from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
 from tagwatch.errors import ConfigError
 from tagwatch.image.reference import DOCKER_HUB
+from tagwatch.knowledge.images import ByName, Copies, Images, Words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+else:
+    Any = object
 
 __all__ = ["load"]
 
@@ -22,20 +25,29 @@ _BUNDLED = _FOLDER / "end_of_life.json"
 _SCHEMA_VERSION = 1
 
 
-def load(end_of_life: Path | None = None) -> Knowledge:
+def load(end_of_life: Path | None = None, copies: Iterable[tuple[str, str]] = ()) -> Knowledge:
     """What is bundled, or ends of life from a newer file: of the same form, or the one that
     endoflife.date's API gives.
 
-    Raises `ConfigError` where that file cannot be read or is of another form.
+    `copies`: beginnings of names that stand for others, as the configuration has them. Raises
+    `ConfigError` where the file cannot be read or is of another form.
     """
-    ends = _read(end_of_life or _BUNDLED)
+    ends = _read(end_of_life) if end_of_life else _bundled()
     products = _Products(ends["products"], ends["path"])
+    images, words = Images(), Words()
+    # What the bundled file says of images stands in the rows, too.
+    named = products if end_of_life else ()
     return Knowledge(
         as_of=_day(ends["as_of"], ends["path"]),
         products=products,
         images={
-            f"{DOCKER_HUB}/{image}": name for name in products for image in products.images_of(name)
+            f"{DOCKER_HUB}/{image}": name for name in named for image in products.images_of(name)
         },
+        rows=ByName(images.rows, images.names),
+        retired=ByName(images.retirements, images.names),
+        words=words,
+        table=words.table,
+        copies=Copies(copies, words),
         official=frozenset(_read(_FOLDER / "official_images.json")["names"]),
     )
 
@@ -44,7 +56,7 @@ class _Products(Mapping[str, Product]):
     """Products by name, each made when it is asked for."""
 
     def __init__(self, raw: Any, path: Path) -> None:
-        if not isinstance(raw, dict):
+        if not isinstance(raw, Mapping):
             raise _malformed(path, "products is not a mapping")
         self._raw = raw
         self._path = path
@@ -84,6 +96,36 @@ class _Products(Mapping[str, Product]):
         if end is None or isinstance(end, bool):
             return Cycle(name=name, is_over=end is True)
         return Cycle(name=name, ends=_day(end, self._path))
+
+
+class _Lines(Mapping[str, Any]):
+    """The products of the bundled file, of a line each, which is decoded when it is asked for.
+
+    Decoding all of them would take longer than a check without findings.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __getitem__(self, name: str) -> Any:
+        mark = f'\n    "{name}": '
+        start = self._text.find(mark)
+        if start < 0:
+            raise KeyError(name)
+        start += len(mark)
+        return json.loads(self._text[start : self._text.index("\n", start)].rstrip(","))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(json.loads(self._text)["products"])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _bundled() -> dict[str, Any]:
+    text = _BUNDLED.read_text(encoding="utf-8")
+    head = json.loads(text[: text.index('"products"')].rstrip().rstrip(",") + "}")
+    return {**head, "products": _Lines(text), "path": _BUNDLED}
 
 
 def _read(path: Path) -> dict[str, Any]:

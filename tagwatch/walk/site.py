@@ -240,7 +240,7 @@ def open_checked(
     site = Site(
         settings=settings,
         policy=configuration.policy,
-        knowledge=load_knowledge(settings.knowledge),
+        knowledge=load_knowledge(settings.knowledge, settings.pull_through.items()),
         root=root,
         home=home,
         database=settings.database or data / "tagwatch.db",

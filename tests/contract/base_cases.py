@@ -13,7 +13,7 @@ from tagwatch.audit.model.policy import (
     Policy,
     RuleSettings,
 )
-from tests.audit_case import digest, evidence, instruction, target
+from tests.audit_case import digest, evidence, instruction, target, unread
 from tests.contract.rule_case import (
     APP,
     BASES,
@@ -27,6 +27,7 @@ from tests.contract.rule_case import (
     PYTHON,
     WARNING,
     WATCHED,
+    WORDS,
     Said,
     ago,
     interval,
@@ -500,6 +501,28 @@ CASES: dict[str, tuple[Said, ...]] = {
         ),
     ),
     "version-eol": (
+        Said(
+            why="by its text alone: nothing was read of it",
+            targets=(FULL, target("redis:edge"), target("shop/redis:6.2.24")),
+            facts=(unread(FULL),),
+            knowledge=ENDS,
+            expect=speaks("redis:6.2.24 is redis 6.2.24, whose line 6.2 ended", severity=ERROR),
+        ),
+        Said(
+            why="a runtime inside by a word of the tag, also in a repository that nobody knows",
+            targets=(target("python:3.14-redis6.2"), target("shop/app:1-redis6.2")),
+            knowledge=WORDS,
+            expect=(
+                *speaks("python:3.14-redis6.2 has redis 6.2 inside, whose", severity=ERROR),
+                *speaks("shop/app:1-redis6.2, by its name, has redis 6.2", severity=NOTE),
+            ),
+        ),
+        Said(
+            why="a guess by the name of the repository",
+            targets=(target("guess/redis:6.2"),),
+            knowledge=WORDS,
+            expect=speaks("guess/redis:6.2, by its name, is redis 6.2", severity=NOTE),
+        ),
         Said(
             why="its last day",
             targets=(FULL,),

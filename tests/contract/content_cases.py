@@ -15,6 +15,7 @@ from tests.contract.rule_case import (
     NOTE,
     SERIES,
     WARNING,
+    WORDS,
     Expect,
     Said,
     ago,
@@ -74,6 +75,32 @@ CASES: dict[str, tuple[Said, ...]] = {
                 evidence(APP, platforms=(facts(), facts(os_release="windows 10.0.17763"))),
             ),
             knowledge=ENDS,
+        ),
+        Said(
+            why="by a word of the tag: nothing was read, or it says nothing of a system",
+            targets=(target("python:3.14-buster"), target("python:3.13-buster")),
+            facts=(evidence(target("python:3.13-buster"), platforms=(facts(),)),),
+            knowledge=WORDS,
+            expect=(
+                *speaks("python:3.13-buster stands on Debian 10, which ended", severity=ERROR),
+                *speaks("python:3.14-buster stands on Debian 10, which ended", severity=ERROR),
+            ),
+        ),
+        Said(
+            why="by a word of a tag in a repository that nobody knows",
+            targets=(target("shop/app:1.4-buster"),),
+            knowledge=WORDS,
+            expect=speaks("shop/app:1.4-buster stands, by its tag, on Debian 10", severity=NOTE),
+        ),
+        Said(
+            why="what the image says of itself comes before its tag",
+            targets=(target("python:3.14-buster"),),
+            facts=(
+                evidence(
+                    target("python:3.14-buster"), platforms=(facts(os_release="debian bookworm"),)
+                ),
+            ),
+            knowledge=WORDS,
         ),
         Said(
             why="the system's own image: version-eol says so",

@@ -12,7 +12,7 @@ from tagwatch.audit.model.diff import ImageDiff, Verdict
 from tagwatch.audit.model.evidence import Evidence, Pin, PlatformFacts
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.history import Change, Interval
-from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
+from tagwatch.audit.model.knowledge import Cycle, ImageRow, Knowledge, Product, Word
 from tagwatch.audit.model.policy import (
     ApprovedBase,
     Policy,
@@ -186,4 +186,15 @@ ENDS = Knowledge(
         "docker.io/library/alpine": "alpine-linux",
     },
     official=frozenset({"redis", "nginx", "node", "postgres", "python"}),
+)
+WORDS = replace(
+    ENDS,
+    rows={
+        "docker.io/library/python": (ImageRow(product="python"),),
+        "docker.io/guess/redis": (ImageRow(product="redis", sure=False),),
+    },
+    words={
+        "redis": (Word(product="redis", pattern=r"redis-?(?P<v>\d\.\d)", is_system=False),),
+        "buster": (Word(product="debian", cycle="10"),),
+    },
 )

@@ -138,7 +138,8 @@ def _is_judged(rule: Rule, subject: Any) -> bool:
     if not isinstance(subject, Subject):
         return True
     built = "built" in subject.target.facts
-    return (is_readable(subject.evidence) or not rule.reads) and (rule.judges_built or not built)
+    is_enough = is_readable(subject.evidence) or not rule.reads or rule.judges_text
+    return is_enough and (rule.judges_built or not built)
 
 
 def _of(rule: Rule, subject: Any) -> Any:

@@ -20,12 +20,14 @@ from tests.contract import (
     name_cases,
     platform_cases,
     port_cases,
+    retired_cases,
     tag_cases,
 )
 from tests.contract.rule_case import Said
 
 TABLES = (
     tag_cases, move_cases, name_cases, base_cases, platform_cases, port_cases, content_cases,
+    retired_cases,
 )  # fmt: skip
 CASES = {name: cases for table in TABLES for name, cases in table.CASES.items()}
 NAMES = sorted(RULES)

@@ -1,19 +1,24 @@
-"""Facts that no registry gives: when releases end, and which names are official images."""
+"""Facts that no registry gives: what images run, and when its releases end."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from enum import StrEnum
 from functools import lru_cache
 
+from tagwatch.audit.model.glob import match_tag
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.value import dataclass, field
 
-__all__ = ["Cycle", "Knowledge", "Product"]
+__all__ = ["Cycle", "How", "ImageRow", "Knowledge", "Line", "Product", "Retirement", "Word"]
 
-_NUMBER = re.compile(r"\d+")
-_SUFFIX = re.compile(r"[-+].*", re.DOTALL)
+_VERSION = re.compile(r"[vV]?([0-9]+(?:\.[0-9]+)*)", re.ASCII)
+_LETTERS = re.compile(r"[a-z]+")
+_PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
+_PROXIED = "/dependency_proxy/containers/"
+"""The piece of a path below which GitLab's cache has images of Docker Hub."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +35,27 @@ class Cycle:
     """True where the support has ended."""
 
 
+class How(StrEnum):
+    """The way in which a version is of a release line."""
+
+    EXACT = "exact"
+    """The line has its number, or its name."""
+    FLOATING = "floating"
+    """It gives fewer numbers than lines have (`postgres:9`): the line is the last one under it."""
+    GAP = "gap"
+    """It lies between two lines: the line is the next one above, and it ended no later."""
+    BEFORE = "before"
+    """It is older than all lines: the line is the first one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """The release line that tells of a version, and how."""
+
+    cycle: Cycle
+    how: How
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
     """A product that people run as an image, and its release lines."""
@@ -42,34 +68,127 @@ class Product:
     def cycle_of(self, version: str) -> Cycle | None:
         """Return the release line that `version` belongs to, or None.
 
-        It is the line with the most numbers among those whose numbers `version` begins with.
+        It is the line of its name or codename, else the one with the most numbers among those
+        whose numbers `version` begins with. What is no number (`humble`, `20h2`) has only its name.
         """
-        numbers = _numbers(self.codenames.get(version, version))
+        word = version.lower()
+        word = self.codenames.get(word, word)
+        named = next((cycle for cycle in self.cycles if cycle.name.lower() == word), None)
+        if named is not None:
+            return named
+        numbers = _numbers(version)
         best: Cycle | None = None
+        length = 0
         for cycle in self.cycles:
-            prefix = _numbers(cycle.name)
-            if numbers[: len(prefix)] == prefix and (
-                best is None or len(prefix) > len(_numbers(best.name))
-            ):
-                best = cycle
+            prefix = _plain(cycle.name)
+            if len(prefix) > length and numbers[: len(prefix)] == prefix:
+                best, length = cycle, len(prefix)
         return best
 
-    def cycle_after(self, version: str) -> Cycle | None:
-        """Return the first known release line where `version` comes before it, else None.
+    def line_of(self, version: str) -> Line | None:
+        """Return the release line that tells of `version`, or None where none does.
 
-        The facts leave out lines that ended long ago. Only lines that count in the same scheme as
-        `version` are compared.
+        The facts leave lines out, and some products have only their majors. Only lines that count
+        in the same scheme as `version` are compared with it.
         """
-        # Imported here because few checks come this far, and a check must start fast.
-        from tagwatch.image.tag import Scheme, parse_tag
-
-        scheme, numbers = parse_tag(version).scheme, _numbers(version)
-        alike = [cycle for cycle in self.cycles if parse_tag(cycle.name).scheme is scheme]
-        if scheme is Scheme.NONE or not alike:
+        exact = self.cycle_of(version)
+        if exact is not None:
+            return Line(cycle=exact, how=How.EXACT)
+        numbers = _numbers(version)
+        if not numbers:
             return None
-        first = min(alike, key=lambda cycle: _numbers(cycle.name))
-        length = len(numbers)
-        return first if numbers < _numbers(first.name)[:length] else None
+        plain = [cycle for cycle in self.cycles if _plain(cycle.name)]
+        under = [one for one in plain if _plain(one.name)[: len(numbers)] == numbers]
+        if under:
+            return Line(cycle=max(under, key=_last), how=How.FLOATING)
+        return _next_above(plain, version, numbers)
+
+
+def _next_above(plain: list[Cycle], version: str, numbers: tuple[int, ...]) -> Line | None:
+    """Return the first line above a version of which no line is known; None for a pre-release."""
+    # Imported here because few checks come this far, and a check must start fast.
+    from tagwatch.image.tag import Scheme, parse_tag
+
+    tag = parse_tag(version)
+    if tag.scheme is Scheme.NONE or tag.is_prerelease:
+        return None
+    alike = [cycle for cycle in plain if parse_tag(cycle.name).scheme is tag.scheme]
+    above = [cycle for cycle in alike if _plain(cycle.name) > numbers]
+    if not above:
+        return None
+    next_one = min(above, key=lambda cycle: _plain(cycle.name))
+    how = How.BEFORE if len(above) == len(alike) else How.GAP
+    return Line(cycle=next_one, how=how)
+
+
+def _last(cycle: Cycle) -> tuple[date, tuple[int, ...]]:
+    """Return a key that sorts lines by their ends, those last that have none."""
+    end = cycle.ends or (date.min if cycle.is_over else date.max)
+    return end, _plain(cycle.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRow:
+    """A product that the images of a repository run, and how their tags name its release line."""
+
+    product: str
+    """The product's name; empty where the numbers are of no known product."""
+    take: str = "version"
+    """How the line is read: see `audit.rule.inside`."""
+    sure: bool = True
+    """False for a guess: it gives a note at most."""
+    upheld: bool = False
+    """True where the publisher mends the product beyond its own end: only the system is judged."""
+    source: str = ""
+    """From where this is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retirement:
+    """The end of a repository, or of some of its tags, whatever runs in it."""
+
+    kind: str
+    """`ended`, `moved`, `renamed`, `frozen` (to be had, never built again) or `deleted`."""
+    since: str
+    """The day, month or year, as far as it is known."""
+    to: tuple[str, ...] = ()
+    """What to use instead, the nearest first; words where no image can be named."""
+    tags: tuple[str, ...] = ()
+    """Globs of the tags that are meant; empty for all."""
+    tags_not: tuple[str, ...] = ()
+    """Globs of tags that are not meant."""
+    sure: bool = True
+    """False where no source was read: it gives a note at most."""
+    note: str = ""
+    source: str = ""
+
+    def means(self, tag: str | None) -> bool:
+        """Return True where this tag is one of those that ended; None stands for a mere digest."""
+        if tag is None:
+            return not self.tags
+        return (not self.tags or match_tag(self.tags, tag)) and not match_tag(self.tags_not, tag)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A piece of a tag that names a release line: `bullseye`, or the `alpine` of `alpine3.20`."""
+
+    product: str
+    cycle: str = ""
+    """The line that the word alone names; empty where a number follows, which `pattern` reads."""
+    pattern: str = ""
+    """A regular expression for the whole piece, with a group `v`."""
+    dot: int = 0
+    """Behind which digit of `v` a dot is left out (`php83`, `ubuntu2204`); 0 for none."""
+    is_system: bool = True
+    """True for an operating system; False for a runtime or another product within."""
+    sure: bool = True
+    only: tuple[str, ...] = ()
+    """Globs of the repositories in which it has this meaning; empty for all."""
+
+
+def _no_table(_: str) -> Mapping[str, str]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,24 +198,97 @@ class Knowledge:
     as_of: date | None = None
     """The day on which the facts were true."""
     products: Mapping[str, Product] = field(default_factory=dict)
+    """Products by the name that endoflife.date gives them, or once gave them."""
     images: Mapping[str, str] = field(default_factory=dict)
-    """Whole name of a repository -> name of the product that its images run."""
+    """Whole name of a repository -> name of the product that its images run, by its version.
+
+    What a file of facts adds to `rows`.
+    """
+    rows: Mapping[str, tuple[ImageRow, ...]] = field(default_factory=dict)
+    """Whole name of a repository -> what its images run, the product itself first."""
+    retired: Mapping[str, tuple[Retirement, ...]] = field(default_factory=dict)
+    """Whole name of a repository -> its ends, of which the first that means a tag counts."""
+    words: Mapping[str, tuple[Word, ...]] = field(default_factory=dict)
+    """A piece of a tag, or the letters that it begins with -> what it may mean."""
+    table: Callable[[str], Mapping[str, str]] = _no_table
+    """Gives what a publisher's own numbers mean: a table's name -> text in a tag -> line."""
+    copies: Iterable[tuple[str, str]] = ()
+    """Beginnings of names that stand for others, as mirrors and pull-through caches have them."""
     official: frozenset[str] = frozenset()
     """Names of official images, without registry and namespace (`redis`)."""
 
+    def home(self, repository: Repository) -> Repository:
+        """Return the repository whose images these are: that of which this one is a copy."""
+        if repository.registry == DOCKER_HUB and repository.path.startswith("library/"):
+            return repository
+        name = repository.identity.name
+        for _ in range(2):  # `mirror.gcr.io/arm64v8/node` is a copy of a copy
+            name, before = self._original(name), name
+            if name == before:
+                break
+        registry, _, path = name.partition("/")
+        return Repository(registry=registry, path=path)
+
+    def _original(self, name: str) -> str:
+        for prefix, origin in self.copies:
+            if name.startswith(prefix):
+                return _completed(origin + name[len(prefix) :])
+        if _PROXIED in name:
+            return _completed(f"{DOCKER_HUB}/{name.partition(_PROXIED)[2]}")
+        return name
+
+    def rows_of(self, repository: Repository) -> tuple[ImageRow, ...]:
+        """Return what the repository's images run, the product itself first; none: not known."""
+        name = self.home(repository).name
+        rows = self.rows.get(name, ())
+        if any(self.products.get(row.product) for row in rows) or name not in self.images:
+            return rows
+        return (ImageRow(product=self.images[name]), *rows)
+
+    def may_name(self, tag: str) -> bool:
+        """Return True where a piece of the tag may name a release line: never too seldom."""
+        if not self.words:
+            return False
+        text = tag.lower()
+        return any(letters in self.words for letters in _LETTERS.findall(text)) or any(
+            piece in self.words for piece in text.split("-")
+        )
+
     def product_of(self, repository: Repository) -> Product | None:
         """Return the product that the repository's images run, or None where none is known."""
-        name = self.images.get(repository.name)
-        return self.products.get(name) if name is not None else None
+        for row in self.rows_of(repository):
+            if (product := self.products.get(row.product)) is not None:
+                return product
+        return None
+
+    def retirement_of(self, repository: Repository, tag: str | None) -> Retirement | None:
+        """Return how a repository ended, where a tag of it is meant; None where it did not."""
+        for one in self.retired.get(self.home(repository).name, ()):
+            if one.means(tag):
+                return one
+        return None
 
     def is_official(self, repository: Repository) -> bool:
-        """Return True for an official image of Docker Hub."""
-        namespace, _, name = repository.path.partition("/")
-        return (
-            repository.registry == DOCKER_HUB and namespace == "library" and name in self.official
-        )
+        """Return True for an official image of Docker Hub, or for a copy of one."""
+        home = self.home(repository)
+        namespace, _, name = home.path.partition("/")
+        return home.registry == DOCKER_HUB and namespace == "library" and name in self.official
+
+
+def _completed(name: str) -> str:
+    """Return the name with the `library/` that Docker Hub's short names leave out."""
+    registry, _, path = name.partition("/")
+    return f"{registry}/library/{path}" if registry == DOCKER_HUB and "/" not in path else name
 
 
 @lru_cache(maxsize=4096)
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(text) for text in _NUMBER.findall(_SUFFIX.sub("", version)))
+    """Return the numbers that a version begins with, behind a `v`; none where words come first."""
+    found = _VERSION.match(version[:64])  # a label may say anything
+    return tuple(map(int, found[1].split("."))) if found else ()
+
+
+@lru_cache(maxsize=8192)
+def _plain(name: str) -> tuple[int, ...]:
+    """Return the numbers of a line's name that is nothing but numbers, else none."""
+    return tuple(map(int, name.split("."))) if _PLAIN.fullmatch(name) else ()

@@ -22,12 +22,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from tagwatch.audit.model.coverage import GAPS, UNASKED, State, whole_failures
 from tagwatch.audit.model.evidence import is_readable
 from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.knowledge import Retirement
 from tagwatch.audit.rule.interface import Rule, RuleScope, RunSubject, Statement, Unchecked, row
 from tagwatch.audit.rule.phrase import name
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failing, Failure
 from tagwatch.source.target import Location, Target
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, replace
 
 __all__ = ["RULE", "check"]
 
@@ -76,6 +77,7 @@ class _Outage:
 
 def check(subject: RunSubject) -> Iterator[Statement]:
     """Report targets with missing or incomplete evidence, unread files and failed repositories."""
+    subject = _without_deleted(subject)
     failures: dict[Repository, list[Failure]] = {}
     for failed in subject.failures:
         failures.setdefault(failed.repository, []).append(failed)
@@ -116,6 +118,25 @@ def check(subject: RunSubject) -> Iterator[Statement]:
                 evidence={"code": failure.code},
                 unknown=True,
             )
+
+
+def _without_deleted(subject: RunSubject) -> RunSubject:
+    """Return the subject without the failures of repositories that are known to be deleted.
+
+    Docker Hub answers for them as if a login were missing; `image-retired` says what happened.
+    """
+    failed = {one.repository for one in subject.failures}
+    gone = {one for one in failed if _deleted(subject, one)}
+    if not gone:
+        return subject
+    left = tuple(one for one in subject.failures if one.repository not in gone)
+    return replace(subject, failures=left)
+
+
+def _deleted(subject: RunSubject, repository: Repository) -> Retirement | None:
+    """Return how a repository ended that was deleted, by facts that are no guess."""
+    end = subject.knowledge.retirement_of(repository, None)
+    return end if end is not None and end.sure and end.kind == "deleted" else None
 
 
 def _outages(
@@ -226,7 +247,11 @@ def _unchecked(one: Unchecked, failure: Failure | None, subject: RunSubject) -> 
         failure is not None and failure.tag is None and one.reading.state is not State.READ
     )
     nights = _nights(subject, (failure,)) if failure is not None and of_repository else None
-    if failure is not None:
+    assert one.target.reference is not None
+    deleted = _deleted(subject, one.target.reference.repository)
+    if deleted is not None and not in_part:
+        why, hint = f"its repository was deleted ({deleted.since})", ""
+    elif failure is not None:
         why, hint = failure.message, failure.hint
     elif one.evidence is not None and one.evidence.resolution.note:
         why, hint = one.evidence.resolution.note, ""

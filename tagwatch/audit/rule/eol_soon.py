@@ -1,4 +1,4 @@
-"""The release line of the product in the image ends within the next `days` days.
+"""The release line of a product in the image ends within the next `days` days.
 
 Example: `FROM redis:7.2.1`: "redis:7.2.1 is redis 7.2.1, whose line 7.2 ends on 2026-12-31, in 38
 days, by facts of 2026-11-01".
@@ -13,43 +13,53 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from tagwatch.audit.model.evidence import Newer
 from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import instead, midnight, name
-from tagwatch.audit.rule.release_end import release_end
+from tagwatch.audit.rule.phrase import first_after, instead, midnight
+from tagwatch.audit.rule.release_end import ReleaseEnd, release_ends
 
 __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """Report a version whose release line ends soon, today included."""
-    end = release_end(subject)
-    if end is None or end.ends is None:
-        return
-    left = (end.ends - subject.at.date()).days
-    if not 0 <= left <= subject.options["days"]:
-        return
-    assert subject.evidence is not None
-    newer = subject.evidence.resolution.newer
+    """Report each version whose release line ends soon, today included."""
+    for end in release_ends(subject):
+        if end.ends is None:
+            continue
+        left = (end.ends - subject.at.date()).days
+        if not 0 <= left <= subject.options["days"]:
+            continue
+        yield Statement(
+            message=f"{end.begin(subject)}, {end.line} ends on {end.ends.isoformat()}, "
+            f"in {left} days{end.told}",
+            remedy=_remedy(subject, end),
+            subject="" if end.is_main else end.product.name,
+            evidence=end.facts,
+        )
+
+
+def _remedy(subject: Subject, end: ReleaseEnd) -> str:
+    newer = subject.evidence.resolution.newer if subject.evidence is not None else Newer()
     to = newer.minor or newer.major
-    yield Statement(
-        message=f"{name(subject.target)} is {end.product.name} {end.version}, {end.line} "
-        f"ends on {end.ends.isoformat()}, in {left} days{end.told}",
-        remedy=f"move to {instead(subject.target, to)}" if to else "plan a newer release",
-        evidence=end.facts,
-    )
+    if to and end.is_main:
+        return f"move to {instead(subject.target, to)}"
+    return "plan a newer release"
 
 
 def again(subject: Subject) -> datetime | None:
-    """Return when the end comes near; after that the next midnight, as the message counts days."""
-    end = release_end(subject)
-    if end is None or end.ends is None or (left := (end.ends - subject.at.date()).days) < 0:
-        return None
-    return midnight(end.ends, -min(left - 1, subject.options["days"]))
+    """Return when an end comes near; after that the next midnight, as the message counts days."""
+    moments = [
+        midnight(end.ends, -min(left - 1, subject.options["days"]))
+        for end in release_ends(subject)
+        if end.ends is not None and (left := (end.ends - subject.at.date()).days) >= 0
+    ]
+    return first_after(subject.at, *moments)
 
 
 RULE = Rule(
     **row("eol-soon"),
     title="release near its end of life",
+    judges_text=True,
     options={"days": Option(default=90, about="how many days ahead")},
     check=check,
     again=again,

@@ -135,6 +135,8 @@ class Rule:
     """True where the policy may not turn it off."""
     judges_built: bool = False
     """True where it also judges a name that the same file builds (Compose `build` with `image`)."""
+    judges_text: bool = False
+    """True where it also judges an image that could not be read, by its name and tag alone."""
     options: Mapping[str, Option] = field(default_factory=dict)
     check: Callable[[Any], Iterator[Statement]]
     """Yields what the rule says about a subject of its scope."""

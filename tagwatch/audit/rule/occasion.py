@@ -74,8 +74,16 @@ def _of_text(target: Target, policy: Policy, knowledge: Knowledge) -> Iterator[s
 
 def _of_name(reference: Reference, knowledge: Knowledge) -> Iterator[str]:
     repository = reference.repository
-    if repository.name in knowledge.images:
+    home = knowledge.home(repository).name
+    rows = knowledge.rows.get(home, ())
+    if home in knowledge.images or any(row.product for row in rows):
         yield "product"
+    if home in knowledge.retired:
+        yield "retired"
+    if len(rows) > 1:
+        yield "word"  # a repository's name may tell a system beside the product
+    if reference.tag is not None and knowledge.may_name(reference.tag):
+        yield "word"
     if repository.registry == DOCKER_HUB and not knowledge.is_official(repository):
         yield "unofficial"
 

@@ -1,16 +1,17 @@
-"""The end of life of what a target runs, by the bundled knowledge. Two rules share it."""
+"""The end of life of what a target runs, by the bundled knowledge. Three rules share it."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
-from tagwatch.audit.model.evidence import Resolution
-from tagwatch.audit.model.knowledge import Cycle, Product
+from tagwatch.audit.model.evidence import is_readable
+from tagwatch.audit.model.knowledge import Cycle, How, Product
+from tagwatch.audit.rule.inside import Inside, inside
 from tagwatch.audit.rule.interface import Subject
-from tagwatch.audit.rule.phrase import midnight
+from tagwatch.audit.rule.phrase import midnight, name
 from tagwatch.value import dataclass
 
-__all__ = ["ReleaseEnd", "known_end", "release_end"]
+__all__ = ["ReleaseEnd", "contents", "known_ends", "release_ends"]
 
 _OUTLIVES = 365
 """How many days a line with long support may outlive the line after it."""
@@ -18,31 +19,40 @@ _OUTLIVES = 365
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseEnd:
-    """The end of the release line that a target's version is of."""
+    """The end of a release line that a target has inside."""
 
     product: Product
     cycle: Cycle
-    """The version's release line; where `is_before`, the first line after it that is known."""
+    """The version's release line; where it is of none that is known, the next one after it."""
     version: str
     ends: date | None
     """The last day of `cycle`; None where it is over since a day that is not known."""
     told: str
     """The end of a sentence that gives the day of the knowledge: `, by facts of 2026-11-01`."""
-    is_before: bool = False
-    """True where the version is older than every release line that the knowledge names."""
+    how: How = How.EXACT
+    is_main: bool = True
+    """False for a runtime that the tag names beside the image's own product."""
+    sure: bool = True
+    """False for a guess: it gives a note at most."""
+
+    @property
+    def is_between(self) -> bool:
+        """True where the version is of no line that is known, so `cycle` is the next one."""
+        return self.how in (How.BEFORE, How.GAP)
 
     @property
     def over_at(self) -> datetime | None:
         """The first moment at which the version's line is over; None where that is not known."""
         if self.ends is None:
             return None
-        return midnight(self.ends, _OUTLIVES if self.is_before else 1)
+        return midnight(self.ends, _OUTLIVES if self.how is How.BEFORE else 1)
 
     @property
     def line(self) -> str:
         """The line that ends, as the middle of a sentence: `whose line 5.0`."""
-        before = "of a line before" if self.is_before else "whose line"
-        return f"{before} {self.cycle.name}{', which' if self.is_before else ''}"
+        if self.is_between:
+            return f"of a line before {self.cycle.name}, which"
+        return f"whose {'last ' if self.how is How.FLOATING else ''}line {self.cycle.name}"
 
     @property
     def facts(self) -> dict[str, str]:
@@ -52,46 +62,51 @@ class ReleaseEnd:
             "cycle": self.cycle.name,
             "ends": self.ends.isoformat() if self.ends else "over",
             "version": self.version,
+            **({} if self.sure else {"guess": "by the name"}),
         }
 
+    def begin(self, subject: Subject) -> str:
+        """Return what the target is, as the beginning of a sentence: `redis:5 is Redis 5`."""
+        seems = "" if self.sure else ", by its name,"
+        verb, end = ("is", "") if self.is_main else ("has", " inside")
+        return f"{name(subject.target)}{seems} {verb} {self.product.name} {self.version}{end}"
 
-def release_end(subject: Subject) -> ReleaseEnd | None:
-    """Return the end of the target's release line, whether to come or past; None if not known.
 
-    A line older than all that are known has an end only once it must be over.
+def contents(subject: Subject) -> tuple[Inside, ...]:
+    """Return what the target has inside: by what was read, else by its text."""
+    reference, evidence = subject.target.reference, subject.evidence
+    if reference is None or subject.target.selector is not None:
+        return ()
+    resolution = evidence.resolution if evidence is not None and is_readable(evidence) else None
+    return inside(reference, subject.knowledge, resolution)
+
+
+def release_ends(subject: Subject) -> tuple[ReleaseEnd, ...]:
+    """Return the ends of the target's release lines, whether to come or past, its own first.
+
+    A line that is not known has an end only once it must be over.
     """
-    end = known_end(subject)
-    is_open = end is not None and end.is_before and end.over_at and subject.at < end.over_at
-    return None if is_open else end
-
-
-def known_end(subject: Subject) -> ReleaseEnd | None:
-    """Return what `release_end` returns, but on whatever day: an old line's end may be to come."""
-    target, evidence, knowledge = subject.target, subject.evidence, subject.knowledge
-    if evidence is None or target.reference is None or target.selector is not None:
-        return None
-    product = knowledge.product_of(target.reference.repository)
-    version = evidence.resolution.version
-    if product is None or version is None:
-        return None
-    cycle, is_before = product.cycle_of(version), False
-    if cycle is None and not _is_of_another_product(evidence.resolution):
-        cycle, is_before = product.cycle_after(version), True
-    if cycle is None or (cycle.ends is None and not cycle.is_over):
-        return None
-    as_of = f", by facts of {knowledge.as_of.isoformat()}" if knowledge.as_of else ""
-    return ReleaseEnd(
-        product=product,
-        cycle=cycle,
-        version=version,
-        ends=cycle.ends,
-        told=as_of,
-        is_before=is_before,
+    return tuple(
+        end
+        for end in known_ends(subject)
+        if not (end.is_between and end.over_at and subject.at < end.over_at)
     )
 
 
-def _is_of_another_product(resolution: Resolution) -> bool:
-    """Return True for `wordpress:cli-2.12.0`: its version is not that of the image's product."""
-    from tagwatch.image.tag import parse_tag  # few checks come here
-
-    return resolution.tag is not None and bool(parse_tag(resolution.tag).product)
+def known_ends(subject: Subject) -> tuple[ReleaseEnd, ...]:
+    """Return what `release_ends` returns, but on whatever day: an old line's end may be to come."""
+    as_of = subject.knowledge.as_of
+    return tuple(
+        ReleaseEnd(
+            product=one.product,
+            cycle=one.line.cycle,
+            version=one.version,
+            ends=one.line.cycle.ends,
+            told=f", by facts of {as_of.isoformat()}" if as_of else "",
+            how=one.line.how,
+            is_main=one.is_main,
+            sure=one.sure,
+        )
+        for one in contents(subject)
+        if not one.is_system and (one.line.cycle.ends is not None or one.line.cycle.is_over)
+    )

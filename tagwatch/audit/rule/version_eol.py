@@ -1,8 +1,10 @@
-"""The release line of the product in the image has reached its end of life.
+"""The release line of a product in the image has reached its end of life.
 
-The version is the one that the tag was resolved to; the dates are facts bundled with tagwatch
-(or named by `knowledge` in the configuration), and the finding says of which day they are. Paid
-or extended support is not counted.
+The version is the one that the tag was resolved to, or else the one that stands in the text: an
+image need not be read for it. So a runtime counts that the tag names (`elixir:1.18-otp-25`), and
+copies on mirrors count as what they are copies of. The dates are facts bundled with tagwatch (or
+named by `knowledge` in the configuration), and the finding says of which day they are. Paid or
+extended support is not counted. What is only guessed from a name is a note.
 
 Example: `FROM redis:6.2.24`: "redis:6.2.24 is redis 6.2.24, whose line 6.2 ended on 2026-10-31, by
 facts of 2026-11-01".
@@ -17,39 +19,47 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from tagwatch.audit.model.evidence import Newer
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import first_after, instead, name
-from tagwatch.audit.rule.release_end import known_end, release_end
+from tagwatch.audit.rule.phrase import first_after, instead
+from tagwatch.audit.rule.release_end import ReleaseEnd, known_ends, release_ends
 
 __all__ = ["RULE", "check"]
 
 
 def check(subject: Subject) -> Iterator[Statement]:
-    """Report a version whose release line ended before today."""
-    end = release_end(subject)
-    if end is None or (end.ends is not None and end.ends >= subject.at.date()):
-        return
-    assert subject.evidence is not None
-    newer = subject.evidence.resolution.newer
+    """Report each version whose release line ended before today."""
+    for end in release_ends(subject):
+        if end.ends is not None and end.ends >= subject.at.date():
+            continue
+        over = f"ended on {end.ends.isoformat()}" if end.ends else "is over"
+        yield Statement(
+            message=f"{end.begin(subject)}, {end.line} {over}{end.told}",
+            remedy=_remedy(subject, end),
+            severity=None if end.sure else Severity.NOTE,
+            subject="" if end.is_main else end.product.name,
+            evidence=end.facts,
+        )
+
+
+def _remedy(subject: Subject, end: ReleaseEnd) -> str:
+    newer = subject.evidence.resolution.newer if subject.evidence is not None else Newer()
     to = newer.minor or newer.major
-    over = f"ended on {end.ends.isoformat()}" if end.ends else "is over"
-    yield Statement(
-        message=f"{name(subject.target)} is {end.product.name} {end.version}, {end.line} "
-        f"{over}{end.told}",
-        remedy=f"move to {instead(subject.target, to)}" if to else "move to a supported release",
-        evidence=end.facts,
-    )
+    if to and end.is_main:
+        return f"move to {instead(subject.target, to)}"
+    return "move to a supported release"
 
 
 def again(subject: Subject) -> datetime | None:
-    """Return when the line will be over; None where it is over already or nothing is known."""
-    end = known_end(subject)
-    return first_after(subject.at, end.over_at) if end else None
+    """Return when the next line will be over; None where all are over or nothing is known."""
+    return first_after(subject.at, *(end.over_at for end in known_ends(subject)))
 
 
 RULE = Rule(
     **row("version-eol"),
     title="release past its end of life",
+    judges_text=True,
     check=check,
     again=again,
 )

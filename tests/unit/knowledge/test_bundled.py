@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tagwatch.audit.model.knowledge import Cycle, How, Product
 from tagwatch.errors import ConfigError
 from tagwatch.image.reference import Repository
 from tagwatch.knowledge.bundled import load
@@ -46,22 +47,53 @@ def test_a_system_goes_by_its_codename(word: str, cycle: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "version", "cycle"),
+    ("image", "version", "line"),
     [
-        ("redis", "4.0.14", "5.0"),
-        ("redis", "5", None),
-        ("redis", "7.4.2", None),
+        ("redis", "4.0.14", ("5.0", How.BEFORE)),
+        ("redis", "5", ("5.0", How.FLOATING)),
+        ("redis", "7.4.2", ("7.4", How.EXACT)),
         ("redis", "2021.4", None),
         ("redis", "edge", None),
-        ("golang", "1.4", "1.10"),
-        ("neo4j", "0.9.1", "1.0"),
+        ("golang", "1.4", ("1.10", How.BEFORE)),
+        ("neo4j", "0.9.1", ("1.0", How.BEFORE)),
+        ("postgres", "9", ("9.6", How.FLOATING)),
+        ("mysql", "5", ("5.7", How.FLOATING)),
+        ("mongo", "7", ("7.0", How.FLOATING)),
+        ("elasticsearch", "8.5.3", ("8.16", How.GAP)),
+        ("python", "3.15-rc", None),
+        ("python", "3.15", None),
+        ("node", "v21.1.0", ("21", How.EXACT)),
     ],
 )
-def test_what_is_older_than_all_that_is_known(image: str, version: str, cycle: str | None) -> None:
+def test_the_line_that_tells_of_a_version(
+    image: str, version: str, line: tuple[str, How] | None
+) -> None:
+    """`mongo:7` is held by the line that ends last: it lives as long as one line under it does."""
     product = KNOWN.product_of(Repository.parse(image))
     assert product is not None
-    found = product.cycle_after(version)
-    assert (found.name if found else None) == cycle
+    found = product.line_of(version)
+    assert (None if found is None else (found.cycle.name, found.how)) == line
+
+
+@pytest.mark.parametrize(
+    ("names", "version", "line"),
+    [
+        (("noetic", "melodic"), "noetic", "noetic"),
+        (("noetic", "melodic"), "humble", None),
+        (("noetic", "melodic"), "1.2", None),
+        (("20h2", "2004"), "20H2", "20h2"),
+        (("20h2",), "20.2", None),
+        (("python3.8",), "3.8", None),
+        (("13.0-sp3", "14.0"), "13.0", None),
+        (("1.9", "1.10"), "1.10.2", "1.10"),
+    ],
+)
+def test_a_name_that_is_no_number_matches_by_equality(
+    names: tuple[str, ...], version: str, line: str | None
+) -> None:
+    product = Product(name="x", cycles=tuple(Cycle(name=name) for name in names))
+    found = product.cycle_of(version)
+    assert (found.name if found else None) == line
 
 
 def test_every_product_can_be_read() -> None:

@@ -1,0 +1,239 @@
+"""What an image has inside by its name and tag alone: products, runtimes, the operating system.
+
+`node:14-alpine3.17` is Node.js 14 on Alpine 3.17: that can be told without asking anybody. Where a
+registry was asked, the version that the tag was resolved to counts before its text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from tagwatch.audit.model.evidence import Resolution
+from tagwatch.audit.model.knowledge import ImageRow, Knowledge, Line, Product, Word
+from tagwatch.image.reference import Reference, Repository
+from tagwatch.value import dataclass
+
+__all__ = ["Inside", "inside"]
+
+_NUMBERS = re.compile(r"[vV]?([0-9]+(?:\.[0-9]+)*)", re.ASCII)
+_EARLY = r"[-._]?(?:alpha|beta|cr|dev|ea|pre|preview|rc|snapshot|[abm])(?![a-z])"
+"""What follows the numbers of a pre-release, which belongs to no line before its release."""
+_LETTERS = re.compile(r"[a-z_-]*[a-z]")
+_PIECES = 3
+"""How many pieces between dashes one word may have: `liberica-openjdk-17`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """A product that an image has inside, and the release line that tells of it."""
+
+    product: Product
+    line: Line
+    version: str
+    """As it was read: `14`, `bullseye`."""
+    is_system: bool = False
+    """True for the operating system that something else stands on."""
+    is_main: bool = True
+    """True for what the image is made for; False for what a word of the tag tells beside it."""
+    sure: bool = True
+    """False for a guess: it gives a note at most."""
+
+
+def inside(
+    reference: Reference, knowledge: Knowledge, resolution: Resolution | None = None
+) -> tuple[Inside, ...]:
+    """Return what the image has inside, its product first, as far as a release line is known."""
+    home = knowledge.home(reference.repository)
+    rows = knowledge.rows_of(reference.repository)
+    tags = _tags(reference, resolution)
+    found = list(_of_rows(rows, tags, resolution, knowledge))
+    known = bool(rows) or knowledge.is_official(home)
+    own = {row.product for row in rows if not row.upheld}
+    beside = []
+    for name, one in _of_words(home, tags[:1], knowledge, known=known):
+        if name in own:
+            # A word of the image's own product: `debian:buster`, `node:jod`.
+            if not any(other.product is one.product for other in found):
+                found.append(_as_main(one))
+        else:
+            beside.append(one)
+    return (*found, *_once(beside, found))
+
+
+def _as_main(one: Inside) -> Inside:
+    """Return the same as what the image is made for."""
+    return Inside(product=one.product, line=one.line, version=one.version, sure=one.sure)
+
+
+def _tags(reference: Reference, resolution: Resolution | None) -> list[str]:
+    """Return the tag as it is written, then the one that it was resolved to."""
+    resolved = resolution.tag if resolution is not None else None
+    return list(dict.fromkeys(tag for tag in (reference.tag, resolved) if tag))
+
+
+def _of_rows(
+    rows: Iterable[ImageRow], tags: list[str], resolution: Resolution | None, knowledge: Knowledge
+) -> Iterator[Inside]:
+    is_first = True
+    for row in rows:
+        product = knowledge.products.get(row.product)
+        if product is None or row.upheld:
+            continue
+        for version in _versions(row, tags, resolution, knowledge):
+            line = product.line_of(version)
+            if line is not None:
+                yield Inside(
+                    product=product,
+                    line=line,
+                    version=version,
+                    # Beside another product in a repository's name: what that stands on.
+                    is_system=not is_first and row.take.startswith("="),
+                    is_main=is_first,
+                    sure=row.sure,
+                )
+                if row.take.startswith("lambda"):
+                    return  # the end of AWS's runtime counts, not that of the language
+                is_first = False
+                break
+
+
+def _versions(
+    row: ImageRow, tags: list[str], resolution: Resolution | None, knowledge: Knowledge
+) -> Iterator[str]:
+    """Yield what may be the product's version, the most certain first."""
+    how, _, name = row.take.partition(":")
+    if how == "version" and resolution is not None and resolution.version is not None:
+        if not _is_of_another_product(resolution):
+            yield resolution.version
+        return
+    if how.startswith("="):
+        yield row.take[1:]
+        return
+    for tag in tags:
+        if row.take.startswith("/"):
+            if found := re.search(row.take[1:], tag):
+                yield found["v"]
+        elif how == "codename":
+            yield tag.partition("-")[0]
+        elif how == "lambda":
+            yield from _lambda(name, tag)
+        elif how == "table":
+            yield from _by_table(name, tag, knowledge.table(name))
+        elif how == "version" and (found := _NUMBERS.match(tag)):
+            yield tag if re.match(_EARLY, tag[found.end() :]) else found[1]
+
+
+def _is_of_another_product(resolution: Resolution) -> bool:
+    """Return True for `wordpress:cli-2.12.0`: its version is not that of the image's product."""
+    if resolution.tag is None or _NUMBERS.match(resolution.tag):
+        return False
+    from tagwatch.image.tag import parse_tag  # few checks come here
+
+    return bool(parse_tag(resolution.tag).product)
+
+
+def _lambda(stem: str, tag: str) -> Iterator[str]:
+    """Yield the names that AWS Lambda gives a runtime of this image."""
+    first = tag.partition("-")[0]
+    yield f"{stem}{first}"
+    yield f"{stem}.{first}"
+    if found := _NUMBERS.match(tag):
+        yield from (f"{stem}{found[1]}", f"{stem}{found[1]}.x", f"{stem}core{found[1]}")
+        yield f"{stem}{found[1].partition('.')[0]}"
+
+
+def _by_table(name: str, tag: str, table: Mapping[str, str]) -> Iterator[str]:
+    """Yield the line that a publisher's own numbering stands for."""
+    first = tag.partition("-")[0].lower()
+    numbers = found[1] if (found := _NUMBERS.match(tag)) else ""
+    parts = numbers.split(".")
+    if name == "jenkins":
+        # Three numbers are a long-term line; two are a weekly, which has no line of its own.
+        yield numbers if len(parts) > 2 else parts[0]
+    elif name == "dotnet_sdk":
+        # Bands 1 and 2 of the SDK 2.1 belong to the runtime 2.0.
+        is_older = parts[:2] == ["2", "1"] and len(parts) > 2 and parts[2][:1] in ("1", "2")
+        if numbers:
+            yield "2.0" if is_older and len(parts[2]) == 3 else tag
+    elif first in table:
+        yield table[first]
+    elif ".".join(parts[:3]) in table:
+        yield table[".".join(parts[:3])]
+    elif numbers and name != "windows":
+        yield table.get(parts[0], numbers)
+
+
+def _of_words(
+    home: Repository, tags: Iterable[str], knowledge: Knowledge, *, known: bool
+) -> Iterator[tuple[str, Inside]]:
+    """Yield what pieces of the tag tell, with the product's name."""
+    for tag in tags:
+        for word, version in _read(tag.lower(), home.name, knowledge):
+            product = knowledge.products.get(word.product)
+            line = product.line_of(version) if product is not None else None
+            if product is None or line is None:
+                continue
+            yield (
+                word.product,
+                Inside(
+                    product=product,
+                    line=line,
+                    version=version,
+                    is_system=word.is_system,
+                    is_main=False,
+                    sure=known and word.sure,
+                ),
+            )
+
+
+def _read(tag: str, home: str, knowledge: Knowledge) -> Iterator[tuple[Word, str]]:
+    """Yield each word of the tag with the line or version that it names."""
+    pieces = tag.split("-")
+    place = 0
+    while place < len(pieces):
+        # The longest word first: `temurin-17` is one, and leaves no number behind.
+        for length in range(min(_PIECES, len(pieces) - place), 0, -1):
+            text = "-".join(pieces[place : place + length])
+            found = _meaning(text, home, knowledge, is_first=place == 0)
+            if found is not None:
+                yield found
+                place += length - 1
+                break
+        place += 1
+
+
+def _meaning(
+    text: str, home: str, knowledge: Knowledge, *, is_first: bool
+) -> tuple[Word, str] | None:
+    exact = [word for word in knowledge.words.get(text, ()) if word.cycle]
+    # A word of this repository's own comes before a system of the same name, as a tag's beginning.
+    for word in sorted(exact, key=lambda word: not (word.only and is_first)):
+        if not word.only or any(_names(glob, home) for glob in word.only):
+            return word, word.cycle
+    letters = _letters(text)
+    for word in knowledge.words.get(letters, ()) if letters else ():
+        if word.pattern and (found := re.fullmatch(word.pattern, text)):
+            number = found["v"]
+            dotted = f"{number[: word.dot]}.{number[word.dot :]}" if word.dot else number
+            return word, dotted
+    return None
+
+
+def _names(glob: str, home: str) -> bool:
+    """Return True where a glob, which may end in a star, matches the name."""
+    return home.startswith(glob[:-1]) if glob.endswith("*") else home == glob
+
+
+def _letters(text: str) -> str:
+    found = _LETTERS.match(text)
+    return found[0] if found else ""
+
+
+def _once(beside: Iterable[Inside], found: Iterable[Inside]) -> Iterator[Inside]:
+    """Yield each product once, and none that the image is itself."""
+    said = [one.product for one in found]
+    for one in beside:
+        if not any(product is one.product for product in said):
+            said.append(one.product)
+            yield one
