@@ -8,10 +8,20 @@ from datetime import date
 from functools import lru_cache
 
 from tagwatch.image.reference import DOCKER_HUB, Repository
-from tagwatch.value import dataclass, field
+from tagwatch.value import dataclass, field, replace
 
-__all__ = ["Cycle", "Knowledge", "Product"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.audit.model.evidence import Evidence
 
+__all__ = ["SYSTEM_WORD", "Cycle", "Knowledge", "Product", "parts_of", "with_living_offers"]
+
+SYSTEM_WORD = re.compile(r"(alpine|debian|ubuntu)(\d+(?:\.\d+)*)", re.ASCII)
+"""A word of a tag that names a system by its number: `alpine3.20`, `ubuntu22.04`."""
+
+_BY_STEM = {"alpine": "alpine-linux", "debian": "debian", "ubuntu": "ubuntu"}
+_BY_CODENAME = ("debian", "ubuntu")
+_HEAD = re.compile(r"[vV]?(\d+(?:\.\d+)*)(?=$|[-+_a-z])", re.ASCII)
 _NUMBER = re.compile(r"\d+")
 _PLAIN = re.compile(r"\d+(?:\.\d+)*", re.ASCII)
 _SUFFIX = re.compile(r"[-+].*", re.DOTALL)
@@ -74,6 +84,13 @@ class Product:
                 best = cycle
         return best
 
+    def highest_beside(self, line: Cycle) -> Cycle:
+        """Return the highest line that counts as `line` does; for a word the last released one."""
+        if not _PLAIN.fullmatch(line.name):
+            return self.cycles[0] if self.cycles else line
+        plain = (one for one in self.cycles if _PLAIN.fullmatch(one.name))
+        return max(plain, key=lambda one: _numbers(one.name), default=line)
+
     def cycle_after(self, version: str) -> Cycle | None:
         """Return the first known release line where `version` comes before it, else None.
 
@@ -113,6 +130,33 @@ class Knowledge:
         name = self.images.get(repository.name)
         return self.products.get(name) if name is not None else None
 
+    def system_of(self, word: str) -> tuple[Product, Cycle] | None:
+        """Return the system and its line that a word of a tag names (`bookworm`, `alpine3.20`)."""
+        named = SYSTEM_WORD.fullmatch(word)
+        if named:
+            product = self.products.get(_BY_STEM[named[1]])
+            line = product.cycle_of(named[2]) if product else None
+            return (product, line) if product and line else None
+        for name in _BY_CODENAME:
+            product = self.products.get(name)
+            if product is not None and word in product.codenames:
+                line = product.cycle_of(word)
+                return (product, line) if line else None
+        return None
+
+    def is_system_over(self, word: str, on: date) -> bool:
+        """Return True for a word of a tag that names a system whose support has ended."""
+        found = self.system_of(word)
+        return found is not None and not found[1].lives(on)
+
+    def is_over(self, tag: str, product: Product, on: date) -> bool:
+        """Return True for a tag whose line is over, or that names a system that is."""
+        head, words = parts_of(tag)
+        line = product.cycle_of(head)
+        if line is not None and not line.lives(on):
+            return True
+        return any(self.is_system_over(word, on) for word in words)
+
     def built_tags(self, repository: Repository) -> tuple[str, ...]:
         """Return the tags that the publisher of an official image builds; empty: not known."""
         if not self.is_official(repository):
@@ -125,6 +169,36 @@ class Knowledge:
         return (
             repository.registry == DOCKER_HUB and namespace == "library" and name in self.official
         )
+
+
+def parts_of(tag: str) -> tuple[str, list[str]]:
+    """Return the number or codename that a tag begins with, and the words behind it.
+
+    >>> parts_of("v3.20.1-slim_bookworm"), parts_of("bookworm-slim")
+    (('3.20.1', ['slim', 'bookworm']), ('bookworm', ['slim']))
+    """
+    head = _HEAD.match(tag)
+    if head is not None:
+        return head[1], [word for word in re.split(r"[-_+]", tag[head.end() :]) if word]
+    first, *words = tag.split("-")
+    return first.lower(), words
+
+
+def with_living_offers(evidence: Evidence, knowledge: Knowledge, on: date) -> Evidence:
+    """Return the evidence without newer tags whose line or system is over on that day.
+
+    What no facts are known of stays.
+    """
+    resolution = evidence.resolution
+    newer, reference = resolution.newer, resolution.reference
+    product = knowledge.product_of(reference.repository) if newer and reference else None
+    if product is None:
+        return evidence
+    offers = {"patch": newer.patch, "minor": newer.minor, "major": newer.major}
+    over = {key: None for key, tag in offers.items() if tag and knowledge.is_over(tag, product, on)}
+    if not over:
+        return evidence
+    return replace(evidence, resolution=replace(resolution, newer=replace(newer, **over)))
 
 
 @lru_cache(maxsize=4096)

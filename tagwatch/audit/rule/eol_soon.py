@@ -4,7 +4,8 @@ Example: `FROM redis:7.2.1`: "redis:7.2.1 is redis 7.2.1, whose line 7.2 ends on
 days, by facts of 2026-11-01".
 
 Risk: an upgrade under time pressure.
-Remedy: plan the move to a newer release line.
+Remedy: plan the move to a newer release line; the finding names the nearest that lives on, and the
+newest with long-term support.
 Source: endoflife.date.
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import instead, midnight, name
+from tagwatch.audit.rule.phrase import midnight, name
 from tagwatch.audit.rule.release_end import release_end
 
 __all__ = ["RULE", "check"]
@@ -28,14 +29,15 @@ def check(subject: Subject) -> Iterator[Statement]:
     left = (end.ends - subject.at.date()).days
     if not 0 <= left <= subject.options["days"]:
         return
-    assert subject.evidence is not None
-    newer = subject.evidence.resolution.newer
-    to = newer.minor or newer.major
+    # here: a check must start fast, and few lines are over
+    from tagwatch.audit.rule.remedy import remedy_of
+
+    remedy = remedy_of(subject, end)
     yield Statement(
         message=f"{name(subject.target)} is {end.product.name} {end.version}, {end.line} "
         f"ends on {end.ends.isoformat()}, in {left} days{end.told}",
-        remedy=f"move to {instead(subject.target, to)}" if to else "plan a newer release",
-        evidence=end.facts,
+        remedy=remedy.text,
+        evidence={**end.facts, **remedy.facts},
     )
 
 

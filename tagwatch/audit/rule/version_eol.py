@@ -8,7 +8,8 @@ Example: `FROM redis:6.2.24`: "redis:6.2.24 is redis 6.2.24, whose line 6.2 ende
 facts of 2026-11-01".
 
 Risk: holes found from now on stay open.
-Remedy: move to a release line that is supported.
+Remedy: move to a release line that is supported; the finding names the nearest that lives on, and
+the newest with long-term support.
 Source: endoflife.date; NIST SP 800-190, 4.2.2.
 """
 
@@ -18,8 +19,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import first_after, instead, name
-from tagwatch.audit.rule.release_end import known_end, release_end
+from tagwatch.audit.rule.phrase import name
+from tagwatch.audit.rule.release_end import release_end
 
 __all__ = ["RULE", "check"]
 
@@ -29,22 +30,24 @@ def check(subject: Subject) -> Iterator[Statement]:
     end = release_end(subject)
     if end is None or (end.ends is not None and end.ends >= subject.at.date()):
         return
-    assert subject.evidence is not None
-    newer = subject.evidence.resolution.newer
-    to = newer.minor or newer.major
+    # here: a check must start fast, and few lines are over
+    from tagwatch.audit.rule.remedy import remedy_of
+
+    remedy = remedy_of(subject, end)
     over = f"ended on {end.ends.isoformat()}" if end.ends else "is over"
     yield Statement(
         message=f"{name(subject.target)} is {end.product.name} {end.version}, {end.line} "
         f"{over}{end.told}",
-        remedy=f"move to {instead(subject.target, to)}" if to else "move to a supported release",
-        evidence=end.facts,
+        remedy=remedy.text,
+        evidence={**end.facts, **remedy.facts},
     )
 
 
 def again(subject: Subject) -> datetime | None:
-    """Return when the line will be over; None where it is over already or nothing is known."""
-    end = known_end(subject)
-    return first_after(subject.at, end.over_at) if end else None
+    """Return when the line will be over, or where it is, when another is to be offered."""
+    from tagwatch.audit.rule.remedy import over_again
+
+    return over_again(subject)
 
 
 RULE = Rule(

@@ -11,18 +11,17 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import lru_cache
 
-from tagwatch.audit.model.evidence import Evidence, Newer
-from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
-from tagwatch.value import dataclass, replace
+from tagwatch.audit.model.knowledge import SYSTEM_WORD, Cycle, Knowledge, Product, parts_of
+from tagwatch.value import dataclass
 
 __all__ = [
     "LASTING_DAYS",
     "LIVING_DAYS",
     "Successors",
-    "is_dead_offer",
+    "living_system",
     "successors",
+    "system_ends",
     "tag_on",
-    "with_living_offers",
 ]
 
 LIVING_DAYS = 90
@@ -36,11 +35,6 @@ _PLAIN = re.compile(r"\d+(?:\.\d+)*", re.ASCII)
 _STEM = re.compile(r"([a-z]+)(\d+(?:\.\d+)*)", re.ASCII)
 _BY_HALF = re.compile(r"\d+h\d", re.ASCII)
 """Where one line is named so (`20h2`), the others' numbers are years or months: no order."""
-_HEAD = re.compile(r"[vV]?(\d+(?:\.\d+)*)(?=$|[-+_a-z])", re.ASCII)
-_SYSTEM = re.compile(r"(alpine|debian|ubuntu)(\d+(?:\.\d+)*)", re.ASCII)
-_NONE = Newer()
-_BY_STEM = {"alpine": "alpine-linux", "debian": "debian", "ubuntu": "ubuntu"}
-_BY_CODENAME = ("debian", "ubuntu")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +118,10 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _is_of_line(tag: str, line: Cycle, product: Product) -> bool:
     """Return True for a tag that begins with the line's number, or its codename."""
-    head = _HEAD.match(tag)
-    if head is not None and _PLAIN.fullmatch(line.name):
-        numbers, own = _numbers(head[1]), _numbers(line.name)
+    word, _ = parts_of(tag)
+    if _PLAIN.fullmatch(word) and _PLAIN.fullmatch(line.name):
+        numbers, own = _numbers(word), _numbers(line.name)
         return numbers[: len(own)] == own
-    word = tag.partition("-")[0].lower()
     return word == line.name or product.codenames.get(word) == line.name
 
 
@@ -141,12 +134,12 @@ def tag_on(
     system of its kind that lives, else it is left out. The shortest number comes first: `22-slim`
     rather than `22.1.0-slim`.
     """
-    head, words = _parts(tag)
+    head, words = parts_of(tag)
     is_number = bool(_PLAIN.fullmatch(head))
     by_words: dict[tuple[str, ...], list[tuple[bool, int, tuple[int, ...], str]]] = {}
     for one in built:
         if _is_of_line(one, line, product):
-            own, rest = _parts(one)
+            own, rest = parts_of(one)
             numbers = _numbers(own) if _PLAIN.fullmatch(own) else ()
             rank = (bool(numbers) != is_number, len(numbers), tuple(-part for part in numbers), one)
             by_words.setdefault(tuple(sorted(rest)), []).append(rank)
@@ -157,19 +150,10 @@ def tag_on(
     return None
 
 
-def _parts(tag: str) -> tuple[str, list[str]]:
-    """Return the number or codename that a tag begins with, and the words behind it."""
-    head = _HEAD.match(tag)
-    if head is not None:
-        return head[1], [word for word in re.split(r"[-_+]", tag[head.end() :]) if word]
-    first, *words = tag.split("-")
-    return first.lower(), words
-
-
 def _wordings(words: list[str], knowledge: Knowledge, on: date) -> Iterator[list[str]]:
     """Yield the words to look for, the best first: none of them names a system that is over."""
-    systems = [word for word in words if _system(word, knowledge) is not None]
-    over = [word for word in systems if _is_over(word, knowledge, on)]
+    systems = [word for word in words if knowledge.system_of(word) is not None]
+    over = [word for word in systems if knowledge.is_system_over(word, on)]
     if not over:
         yield words
     for word in (over or systems)[:1]:
@@ -179,16 +163,31 @@ def _wordings(words: list[str], knowledge: Knowledge, on: date) -> Iterator[list
     yield [word for word in words if word not in systems]
 
 
+def living_system(tag: str, knowledge: Knowledge, on: date, built: Sequence[str]) -> str | None:
+    """Return the tag with a living system in place of one that is over; None where none is known.
+
+    It is one of `built`: which tags other publishers build is not known.
+    """
+    words = tag.split("-")
+    for place, word in enumerate(words):
+        if knowledge.is_system_over(word, on):
+            for other in _living_instead(word, knowledge, on):
+                found = "-".join((*words[:place], other, *words[place + 1 :]))
+                if found in built:
+                    return found
+    return None
+
+
 def _living_instead(word: str, knowledge: Knowledge, on: date) -> Iterator[str]:
     """Yield the words of living systems of the same kind, the nearest first.
 
     `alpine3.17` becomes `alpine` first, which moves on by itself.
     """
-    found = _system(word, knowledge)
+    found = knowledge.system_of(word)
     if found is None:
         return
     product, line = found
-    stem = _SYSTEM.fullmatch(word)
+    stem = SYSTEM_WORD.fullmatch(word)
     if stem and stem[1] == "alpine":
         yield "alpine"
     by_line = {name: codename for codename, name in product.codenames.items()}
@@ -197,52 +196,8 @@ def _living_instead(word: str, knowledge: Knowledge, on: date) -> Iterator[str]:
             yield stem[1] + one.name if stem else by_line.get(one.name, one.name)
 
 
-def _system(word: str, knowledge: Knowledge) -> tuple[Product, Cycle] | None:
-    """Return the system and its line that a word of a tag names (`bookworm`, `alpine3.20`)."""
-    stem = _SYSTEM.fullmatch(word)
-    if stem:
-        product = knowledge.products.get(_BY_STEM[stem[1]])
-        line = product.cycle_of(stem[2]) if product else None
-        return (product, line) if product and line else None
-    for name in _BY_CODENAME:
-        product = knowledge.products.get(name)
-        if product is not None and word in product.codenames:
-            line = product.cycle_of(word)
-            return (product, line) if line else None
-    return None
-
-
-def _is_over(word: str, knowledge: Knowledge, on: date) -> bool:
-    found = _system(word, knowledge)
-    return found is not None and not found[1].lives(on)
-
-
-def is_dead_offer(tag: str, product: Product, knowledge: Knowledge, on: date) -> bool:
-    """Return True for a tag whose line is over, or that names a system that is over."""
-    head, words = _parts(tag)
-    line = product.cycle_of(head)
-    if line is not None and not line.lives(on):
-        return True
-    return any(_is_over(word, knowledge, on) for word in words)
-
-
-def with_living_offers(evidence: Evidence, knowledge: Knowledge, on: date) -> Evidence:
-    """Return the evidence without newer tags whose line or system is over on that day.
-
-    What no facts are known of stays.
-    """
-    resolution = evidence.resolution
-    if resolution.newer == _NONE or resolution.reference is None:
-        return evidence
-    product = knowledge.product_of(resolution.reference.repository)
-    if product is None:
-        return evidence
-    found = resolution.newer
-    dead = {
-        step: None
-        for step in ("patch", "minor", "major")
-        if (tag := getattr(found, step)) and is_dead_offer(tag, product, knowledge, on)
-    }
-    if not dead:
-        return evidence
-    return replace(evidence, resolution=replace(resolution, newer=replace(found, **dead)))
+def system_ends(tag: str, knowledge: Knowledge) -> Iterator[date]:
+    """Yield the ends of all lines of the systems that the words of a tag name."""
+    for word in tag.split("-"):
+        if found := knowledge.system_of(word):
+            yield from (one.ends for one in found[0].cycles if one.ends)

@@ -15,7 +15,6 @@ from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
 from tagwatch.audit.version.successor import (
     LASTING_DAYS,
     LIVING_DAYS,
-    is_dead_offer,
     successors,
     tag_on,
 )
@@ -139,7 +138,7 @@ def test_the_words_of_a_tag_stay_or_follow(
 def test_an_offer_of_a_dead_line_or_system_is_none(image: str, tag: str, is_dead: bool) -> None:
     product = KNOWN.product_of(Reference.parse(image).repository)
     assert product is not None
-    assert is_dead_offer(tag, product, KNOWN, ON) is is_dead
+    assert KNOWN.is_over(tag, product, ON) is is_dead
 
 
 def test_the_clock_decides() -> None:
