@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["END_OF_LIFE", "FOLDER", "OFFICIAL_NAMES", "OFFICIAL_TAGS", "as_of", "load", "load_all"]
-__all__ += ["read_facts"]
+__all__ += ["load_document", "newest_facts", "read_facts"]
 
 FOLDER = Path(__file__).parent
 """Where the bundled files are; a folder of the user's data holds newer ones by the same names."""
@@ -57,12 +57,12 @@ def load_all(
     if end_of_life is not None:
         ends = read_facts(end_of_life)
     else:
-        ends = _newest(END_OF_LIFE, stored, warnings)
+        ends = newest_facts(END_OF_LIFE, stored, warnings)
         if ends["path"].parent != FOLDER and ends.get("made_with") != str(as_of(_BUNDLED)):
             # This tagwatch knows products that the one which stored the file did not know.
             ends["products"] = {**read_facts(_BUNDLED)["products"], **ends["products"]}
     products = _Products(ends["products"], ends["path"])
-    names = _newest(OFFICIAL_NAMES, stored, warnings)
+    names = newest_facts(OFFICIAL_NAMES, stored, warnings)
     built = _Built(stored)
     return Knowledge(
         as_of=_day(ends["as_of"], ends["path"]),
@@ -86,8 +86,11 @@ def as_of(path: Path) -> date | None:
         return None
 
 
-def _newest(name: str, stored: Path | None, warnings: list[str]) -> dict[str, Any]:
-    """Read the newer of the stored and the bundled file; the bundled one if that fails."""
+def newest_facts(name: str, stored: Path | None, warnings: list[str]) -> dict[str, Any]:
+    """Return the newer of the stored and the bundled file; the bundled one if that fails.
+
+    Why it failed is added to `warnings`.
+    """
     path = _newer_path(name, stored)
     key, form = _HOLDS[name]
     try:
@@ -109,7 +112,7 @@ def _newer_path(name: str, stored: Path | None) -> Path:
     if stored is None:
         return bundled
     own, day = as_of(bundled), as_of(stored / name)
-    return stored / name if own and day and day > own else bundled
+    return stored / name if own and day and day >= own else bundled
 
 
 class _Built(Mapping[str, tuple[str, ...]]):
@@ -123,7 +126,7 @@ class _Built(Mapping[str, tuple[str, ...]]):
         if self._raw is None:
             warnings: list[str] = []
             folder = None if self.path.parent == FOLDER else self.path.parent
-            self._raw = _newest(OFFICIAL_TAGS, folder, warnings)["images"]
+            self._raw = newest_facts(OFFICIAL_TAGS, folder, warnings)["images"]
         return self._raw
 
     def __getitem__(self, name: str) -> tuple[str, ...]:
@@ -198,6 +201,11 @@ def read_facts(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise _malformed(path, str(error)[:120]) from error
+    return {"products": None, **load_document(document, path), "path": path}
+
+
+def load_document(document: Any, path: Path | str) -> dict[str, Any]:
+    """Return facts in the bundled form; `path` names them in errors. Raises `ConfigError`."""
     if isinstance(document, dict) and "result" in document:
         document = _of_api(document, path)
     if not isinstance(document, dict) or document.get("schema_version") != _SCHEMA_VERSION:
@@ -205,10 +213,10 @@ def read_facts(path: Path) -> dict[str, Any]:
     missing = [key for key in ("as_of", "source") if key not in document]
     if missing:
         raise _malformed(path, f"{missing[0]} is missing")
-    return {"products": None, **document, "path": path}
+    return document
 
 
-def _of_api(document: dict[str, Any], path: Path) -> dict[str, Any]:
+def _of_api(document: dict[str, Any], path: Path | str) -> dict[str, Any]:
     from tagwatch.knowledge.endoflife import facts_of, is_api_document
 
     if not is_api_document(document):
@@ -226,7 +234,7 @@ def _day(text: Any, path: Path) -> date:
         raise _malformed(path, f"no day: {text!r}") from error
 
 
-def _malformed(path: Path, reason: str) -> ConfigError:
+def _malformed(path: Path | str, reason: str) -> ConfigError:
     return ConfigError(
         f"{path}: not a file of facts: {reason}",
         hint="save https://endoflife.date/api/v1/products/full, or use the bundled file's form",
