@@ -14,15 +14,18 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]  # has no stubs
 import pytest
 import trustme
 from aiohttp import web
 
 from tagwatch import open_site
 from tests.endoflife import api_document, bundled, library_archive, raw_of
+from tests.paths import ROOT
 from tests.walk.command import Done, Workplace
 
 NOW = datetime.now(UTC)
+SCHEMA = ROOT / "docs" / "schema" / "knowledge.json"
 TODAY = NOW.date().isoformat()
 BUNDLED = {"ends of life": "bundled", "official images": "bundled"}
 
@@ -66,6 +69,7 @@ def commit(folder: Path) -> None:
 async def test_what_is_known_at_first(place: Workplace) -> None:
     done = await place.run("knowledge", "--format", "json")
     assert origins(done) == BUNDLED
+    jsonschema.validate(done.json, json.loads(SCHEMA.read_text("utf-8")))
     told = (await place.run("knowledge")).out
     assert f"ends of life     {bundled()['as_of']}" in told
     assert "235 products, bundled" in told
