@@ -219,6 +219,7 @@ def resolve_all(
     """
     from tagwatch.audit.model.evidence import Resolution, Status, evidence_key
     from tagwatch.audit.model.history import UNRECORDED
+    from tagwatch.audit.model.knowledge import with_living_offers
     from tagwatch.source.target import targets_of
 
     site, targets = site_given(site), targets_of(references)
@@ -229,7 +230,8 @@ def resolve_all(
         known = lookup.evidence.get(evidence_key(target) or "")
         missing = Resolution(input=target.text, status=Status.UNAVAILABLE, note=_NOT_STORED)
         if known is not None:
-            resolution = replace(known.resolution, input=target.text, read_at=known.at)
+            living = with_living_offers(known, site.knowledge, site.at.date())
+            resolution = replace(living.resolution, input=target.text, read_at=known.at)
             if known.at != site.at or known.origin == UNRECORDED:
                 resolution = replace(resolution, origin=known.origin)
             if known.source in expired:

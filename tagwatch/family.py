@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "facts": "tagwatch.cli.facts:command",
     "init": "tagwatch.cli.init:command",
     "trust": "tagwatch.cli.trust:command",
+    "knowledge": "tagwatch.cli.knowledge:command",
     "demo": "tagwatch.cli.demo:command",
     "schema": "tagwatch.cli.schema:command",
 }

@@ -81,6 +81,7 @@ FLOORS: dict[str, str] = {
     "knowledge": """
         endoflife images
         bundled
+        renewal
     """,
     "workspace": """
         code_owners git_history gitignore
@@ -105,7 +106,8 @@ FLOORS: dict[str, str] = {
     "registry": """
         interface settings
         host local mirror request
-        extract wire
+        download wire
+        extract
         aws
         credential
         login
@@ -123,7 +125,7 @@ FLOORS: dict[str, str] = {
     "walk": """
         facts_file fix loop need revision watch_list work
         site
-        ask deliver facts_key import_history local_image referrers sending trusting verdicts
+        ask deliver facts_key import_history knowing local_image referrers sending trusting verdicts
         alert_list recall scope
         doctor
         bases moved past remember
@@ -141,8 +143,8 @@ FLOORS: dict[str, str] = {
     "cli": """
         baseline_file command plain_line question
         parser shell
-        alerts base baseline check demo diff doctor explain extract facts history init ledger main \
-        policy report resolve scan schema serve trust
+        alerts base baseline check demo diff doctor explain extract facts history init knowledge \
+        ledger main policy report resolve scan schema serve trust
     """,
 }
 SIBLINGS = {"crawl", "registry", "ledger", "publish"}

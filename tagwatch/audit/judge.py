@@ -29,7 +29,7 @@ from tagwatch.audit.model.evidence import (
     reading_of,
 )
 from tagwatch.audit.model.finding import Finding, Severity, fingerprint
-from tagwatch.audit.model.knowledge import Knowledge
+from tagwatch.audit.model.knowledge import Knowledge, with_living_offers
 from tagwatch.audit.model.policy import Policy, RuleSettings
 from tagwatch.audit.rule.catalogue import load_rule, reads_of, rows_of
 from tagwatch.audit.rule.interface import (
@@ -118,7 +118,7 @@ def judge(
         findings=tuple(sorted(findings, key=worst_first)),
         ignored=(*session.ignored, *(_charged(finding) for finding in charged)),
         targets=session.targets,
-        evidence=SelectedEvidence(case.evidence, session.keys),
+        evidence=SelectedEvidence(case.evidence, session.keys, session.living),
         changes=case.changes,
         problems=tuple(session.problems),
         failures=case.failures,
@@ -236,6 +236,8 @@ class _Session:
     def _judge_target(self, target: Target, extraction: Extraction) -> None:
         is_built = "built" in target.facts
         evidence = None if is_built else self._evidence_of(target)
+        if evidence is not None:
+            evidence = self.living(evidence)
         readable = is_readable(evidence)
         asked = []
         for rule in self._of_target:
@@ -270,6 +272,10 @@ class _Session:
             hint="this is a bug, of the rule or of tagwatch: please report it",
         )
         self.problems.append(problem)
+
+    def living(self, evidence: Evidence) -> Evidence:
+        """Return the evidence without offers of newer tags whose support has ended."""
+        return with_living_offers(evidence, self._knowledge, self._case.at.date())
 
     def _evidence_of(self, target: Target) -> Evidence | None:
         """Return the target's evidence, and count how its image is known."""

@@ -85,7 +85,7 @@ def no_command(arguments: list[str]) -> int:
         formatter_class=_formatter,
     )
     parser.add_argument("--version", action="version", version=f"tagwatch {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND […]", dest="command")
     if not arguments or arguments[0] in ("-h", "--help"):
         for name in (*COMMANDS, *brought_members("commands")):
             commands.add_parser(name, help=load(name).help)

@@ -377,7 +377,7 @@ class SettingsForm(Form, frozen=True):
     ] = {}
     knowledge: Annotated[
         Text | None,
-        Meta(description="newer ends of life: endoflife.date's /api/v1/products/full, saved"),
+        Meta(description="the only ends of life: endoflife.date's /api/v1/products/full, saved"),
     ] = None
 
 

@@ -1,8 +1,9 @@
-"""The bundled facts as a value: ends of life and the names of official images."""
+"""The facts as a value: those that are bundled, or newer ones that the user stored or names."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -18,25 +19,60 @@ if TYPE_CHECKING:
 else:
     Any = object
 
-__all__ = ["load"]
+__all__ = ["END_OF_LIFE", "FOLDER", "OFFICIAL_NAMES", "OFFICIAL_TAGS", "as_of", "load", "load_all"]
+__all__ += ["load_document", "newest_facts", "read_facts"]
 
-_FOLDER = Path(__file__).parent
-_BUNDLED = _FOLDER / "end_of_life.json"
+FOLDER = Path(__file__).parent
+"""Where the bundled files are; a folder of the user's data holds newer ones by the same names."""
+END_OF_LIFE = "end_of_life.json"
+OFFICIAL_NAMES = "official_images.json"
+OFFICIAL_TAGS = "official_tags.json"
+_BUNDLED = FOLDER / END_OF_LIFE
+_HOLDS: Mapping[str, tuple[str, type]] = {
+    END_OF_LIFE: ("products", dict),
+    OFFICIAL_NAMES: ("names", list),
+    OFFICIAL_TAGS: ("images", dict),
+}
 _SCHEMA_VERSION = 1
+_HEAD_BYTES = 512
+_AS_OF = re.compile(rb'"as_of": "(\d{4}-\d\d-\d\d)"')
 
 
 def load(end_of_life: Path | None = None, copies: Iterable[tuple[str, str]] = ()) -> Knowledge:
-    """What is bundled, or ends of life from a newer file: of the same form, or the one that
-    endoflife.date's API gives.
+    """Return what is bundled, with the ends of life of another file where one is named.
 
     `copies`: beginnings of names that stand for others, as the configuration has them. Raises
     `ConfigError` where the file cannot be read or is of another form.
     """
-    ends = _read(end_of_life) if end_of_life else _bundled()
+    return load_all(end_of_life, copies=copies)[0]
+
+
+def load_all(
+    end_of_life: Path | None = None,
+    stored: Path | None = None,
+    copies: Iterable[tuple[str, str]] = (),
+) -> tuple[Knowledge, tuple[str, ...]]:
+    """Return the facts, and warnings about stored files that could not be used.
+
+    `end_of_life`: a file that the user names, of the bundled form or the one that endoflife.date's
+    API gives; it is preferred to all others. `stored`: the folder that `tagwatch knowledge update`
+    writes to; what is there counts where it is newer than what is bundled. `copies`: see `load`.
+    Raises `ConfigError` where the file that is named cannot be read or is of another form.
+    """
+    warnings: list[str] = []
+    if end_of_life is not None:
+        ends = read_facts(end_of_life)
+    else:
+        ends = newest_facts(END_OF_LIFE, stored, warnings)
+        if ends["path"].parent != FOLDER and ends.get("made_with") != str(as_of(_BUNDLED)):
+            # This tagwatch knows products that the one which stored the file did not know.
+            ends["products"] = {**read_facts(_BUNDLED)["products"], **ends["products"]}
     products = _Products(ends["products"], ends["path"])
     images, words = Images(), Words()
     # What the bundled file says of images stands in the rows, too.
     named = products if end_of_life else ()
+    names = newest_facts(OFFICIAL_NAMES, stored, warnings)
+    built = _Built(stored)
     return Knowledge(
         as_of=_day(ends["as_of"], ends["path"]),
         products=products,
@@ -48,8 +84,75 @@ def load(end_of_life: Path | None = None, copies: Iterable[tuple[str, str]] = ()
         words=words,
         table=words.table,
         copies=Copies(copies, words),
-        official=frozenset(_read(_FOLDER / "official_images.json")["names"]),
-    )
+        official=frozenset(names["names"]),
+        built=built,
+        built_on=as_of(built.path),
+    ), tuple(warnings)
+
+
+def as_of(path: Path) -> date | None:
+    """Return the day of a file that tagwatch wrote, from its head; None where it has none."""
+    try:
+        with path.open("rb") as file:
+            found = _AS_OF.search(file.read(_HEAD_BYTES))
+        return date.fromisoformat(found[1].decode()) if found else None
+    except (OSError, ValueError):
+        return None
+
+
+def newest_facts(name: str, stored: Path | None, warnings: list[str]) -> dict[str, Any]:
+    """Return the newer of the stored and the bundled file; the bundled one if that fails.
+
+    Why it failed is added to `warnings`.
+    """
+    path = _newer_path(name, stored)
+    if path == _BUNDLED:
+        return _bundled()
+    key, form = _HOLDS[name]
+    try:
+        facts = read_facts(path)
+        if not isinstance(facts.get(key), form):
+            raise _malformed(path, f"{key} is missing")
+    except ConfigError as error:
+        if path.parent == FOLDER:
+            raise
+        warnings.append(
+            f"{error.message}; the bundled facts count (`tagwatch knowledge update` writes it anew)"
+        )
+        return read_facts(FOLDER / name)
+    return facts
+
+
+def _newer_path(name: str, stored: Path | None) -> Path:
+    bundled = FOLDER / name
+    if stored is None:
+        return bundled
+    own, day = as_of(bundled), as_of(stored / name)
+    return stored / name if own and day and day >= own else bundled
+
+
+class _Built(Mapping[str, tuple[str, ...]]):
+    """The tags of official images, read when they are asked for: most runs never ask."""
+
+    def __init__(self, stored: Path | None) -> None:
+        self.path = _newer_path(OFFICIAL_TAGS, stored)
+        self._raw: dict[str, str] | None = None
+
+    def _images(self) -> dict[str, str]:
+        if self._raw is None:
+            warnings: list[str] = []
+            folder = None if self.path.parent == FOLDER else self.path.parent
+            self._raw = newest_facts(OFFICIAL_TAGS, folder, warnings)["images"]
+        return self._raw
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        return tuple(self._images()[name].split())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._images())
+
+    def __len__(self) -> int:
+        return len(self._images())
 
 
 class _Products(Mapping[str, Product]):
@@ -75,14 +178,18 @@ class _Products(Mapping[str, Product]):
         return self._made[name]
 
     def _product(self, name: str, raw: dict[str, Any]) -> Product:
-        cycles, codenames = raw.get("cycles"), raw.get("codenames", {})
+        cycles, codenames, lts = raw.get("cycles"), raw.get("codenames", {}), raw.get("lts", {})
         if not isinstance(cycles, dict) or not isinstance(raw.get("name"), str):
             raise _malformed(self._path, f"{name}: name or cycles are missing")
         if not isinstance(codenames, dict) or not set(codenames.values()) <= set(cycles):
             raise _malformed(self._path, f"{name}: codenames are not names of its cycles")
+        if not isinstance(lts, dict):
+            raise _malformed(self._path, f"{name}: lts is not a mapping")
         return Product(
             name=raw["name"],
-            cycles=tuple(self._cycle(cycle, end) for cycle, end in cycles.items()),
+            cycles=tuple(
+                self._cycle(cycle, end, lts.get(cycle, False)) for cycle, end in cycles.items()
+            ),
             codenames=codenames,
         )
 
@@ -92,10 +199,11 @@ class _Products(Mapping[str, Product]):
     def __len__(self) -> int:
         return len(self._raw)
 
-    def _cycle(self, name: str, end: Any) -> Cycle:
+    def _cycle(self, name: str, end: Any, lts: Any) -> Cycle:
+        long_term = lts is True if lts is None or isinstance(lts, bool) else _day(lts, self._path)
         if end is None or isinstance(end, bool):
-            return Cycle(name=name, is_over=end is True)
-        return Cycle(name=name, ends=_day(end, self._path))
+            return Cycle(name=name, is_over=end is True, long_term=long_term)
+        return Cycle(name=name, ends=_day(end, self._path), long_term=long_term)
 
 
 class _Lines(Mapping[str, Any]):
@@ -128,13 +236,22 @@ def _bundled() -> dict[str, Any]:
     return {**head, "products": _Lines(text), "path": _BUNDLED}
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> dict[str, Any]:
+    """Return a file of facts in the bundled form, with its own path as `path`.
+
+    Raises `ConfigError` where it cannot be read or is of another form.
+    """
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise _malformed(path, str(error)[:120]) from error
+    return {"products": None, **load_document(document, path), "path": path}
+
+
+def load_document(document: Any, path: Path | str) -> dict[str, Any]:
+    """Return facts in the bundled form; `path` names them in errors. Raises `ConfigError`."""
     if isinstance(document, dict) and "result" in document:
         document = _of_api(document, path)
     if not isinstance(document, dict) or document.get("schema_version") != _SCHEMA_VERSION:
@@ -142,16 +259,16 @@ def _read(path: Path) -> dict[str, Any]:
     missing = [key for key in ("as_of", "source") if key not in document]
     if missing:
         raise _malformed(path, f"{missing[0]} is missing")
-    return {"products": None, **document, "path": path}
+    return document
 
 
-def _of_api(document: dict[str, Any], path: Path) -> dict[str, Any]:
+def _of_api(document: dict[str, Any], path: Path | str) -> dict[str, Any]:
     from tagwatch.knowledge.endoflife import facts_of, is_api_document
 
     if not is_api_document(document):
         raise _malformed(path, "not endoflife.date's API in its version 1")
     try:
-        return facts_of(document, _read(_BUNDLED)["products"])
+        return facts_of(document, read_facts(_BUNDLED)["products"])
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise _malformed(path, f"{type(error).__name__}: {str(error)[:120]}") from error
 
@@ -163,7 +280,7 @@ def _day(text: Any, path: Path) -> date:
         raise _malformed(path, f"no day: {text!r}") from error
 
 
-def _malformed(path: Path, reason: str) -> ConfigError:
+def _malformed(path: Path | str, reason: str) -> ConfigError:
     return ConfigError(
         f"{path}: not a file of facts: {reason}",
         hint="save https://endoflife.date/api/v1/products/full, or use the bundled file's form",

@@ -5,15 +5,19 @@ So anybody can renew the facts: save that document, and name it with `knowledge:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 __all__ = ["facts_of", "is_api_document"]
 
 _DOCKER = "pkg:docker/"
-_FREE_LONG_TERM = frozenset({"debian"})
-"""Products whose extended support is free and in the same archive: its end is what counts."""
-_BY_CODENAME = frozenset({"debian"})
+_ENDS = {"debian": "eoes", "apache-pulsar": "eoes", "aws-lambda": "eoas"}
+"""Products whose free support does not end with the field `eol`.
+
+That of Debian and Pulsar goes on as extended support; that of Lambda is over while functions can
+still be updated.
+"""
+_BY_CODENAME = frozenset({"debian", "ubuntu"})
 """Products whose builders write the codename where others write the number."""
 
 
@@ -25,32 +29,56 @@ def is_api_document(document: Any) -> bool:
 
 
 def facts_of(document: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """The same facts, as `end_of_life.json` has them, of products that come as images.
+    """Return the same facts as `end_of_life.json` has them.
 
-    `known`: the bundled products, by the same names: their images are kept beside those that the
-    document names. Raises `KeyError`, `TypeError`, `AttributeError`, where it is of another form.
+    `known`: products by the names that images are mapped to. They are found under an older name,
+    too, and their images are kept beside those that the document names; of other products only
+    those are taken that name an image. Raises `KeyError`, `TypeError`, `AttributeError`, where the
+    document is of another form.
     """
+    as_of = document["generated_at"][:10]
     products = {}
     for product in document["result"]:
-        name = product["name"]
+        name = _known_name(product, known)
+        releases = [one for one in product["releases"] if (one.get("releaseDate") or "") <= as_of]
         images = {*known.get(name, {}).get("images", ()), *_images(product)}
-        cycles = {cycle["name"]: _end(name, cycle) for cycle in product["releases"]}
-        if images and cycles:
+        if releases and (images or name in known):
             products[name] = {
-                "name": product["label"], "images": sorted(images), "cycles": cycles,
-                "codenames": _codenames(product) if name in _BY_CODENAME else {},
-            }  # fmt: skip
+                "name": product["label"],
+                "images": sorted(images),
+                "cycles": {one["name"]: _end(product["name"], one) for one in releases},
+                **_if_any("lts", _long_term(releases)),
+                **_if_any("codenames", _codenames(releases) if name in _BY_CODENAME else {}),
+            }
     return {
         "schema_version": 1,
-        "as_of": document["generated_at"][:10],
+        "as_of": as_of,
         "source": "https://endoflife.date/api/v1/products/full",
         "products": products,
     }
 
 
-def _codenames(product: Mapping[str, Any]) -> dict[str, str]:
-    """Releases by codename, as archives write it: the first word, in lower case."""
-    named = ((one.get("codename"), one["name"]) for one in product["releases"])
+def _known_name(product: Mapping[str, Any], known: Mapping[str, Any]) -> str:
+    """Return the name under which the product is known: products are renamed now and then."""
+    name: str = product["name"]
+    if name in known:
+        return name
+    return next((alias for alias in product.get("aliases") or () if alias in known), name)
+
+
+def _if_any(key: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: values} if values else {}
+
+
+def _long_term(releases: Iterable[Mapping[str, Any]]) -> dict[str, str | bool]:
+    """Return the lines with long-term support: True, or the day from which they have it."""
+    marked = ((one["name"], one.get("ltsFrom") or one.get("isLts") is True) for one in releases)
+    return {name: since for name, since in marked if since}
+
+
+def _codenames(releases: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return releases by codename, as archives write it: the first word, in lower case."""
+    named = ((one.get("codename"), one["name"]) for one in releases)
     return {word.split()[0].lower(): name for word, name in named if word}
 
 
@@ -60,8 +88,10 @@ def _images(product: Mapping[str, Any]) -> list[str]:
     return [name[len(_DOCKER) :] for name in names if name.startswith(_DOCKER) and "?" not in name]
 
 
-def _end(name: str, cycle: Mapping[str, Any]) -> str | bool:
-    """The day free support ends; else whether it did."""
-    kind = "Eoes" if name in _FREE_LONG_TERM and cycle.get("eoesFrom") else "Eol"
-    day: str | None = cycle[f"{kind.lower()}From"]
-    return day if day is not None else cycle[f"is{kind}"] is True
+def _end(product: str, cycle: Mapping[str, Any]) -> str | bool:
+    """Return the day free support ends; else whether it did."""
+    field = _ENDS.get(product, "eol")
+    if field == "eoes" and not cycle.get("eoesFrom"):
+        field = "eol"  # the line has no extended support
+    day: str | None = cycle[f"{field}From"]
+    return day if day is not None else cycle[f"is{field.capitalize()}"] is True

@@ -22,7 +22,7 @@ from tagwatch.config.settings import Facts, Settings
 from tagwatch.errors import ConfigError, UsageError
 from tagwatch.family import REGISTRIES
 from tagwatch.image.reference import DOCKER_HUB, HUB_HOSTS, without_userinfo
-from tagwatch.knowledge.bundled import load as load_knowledge
+from tagwatch.knowledge.bundled import load_all as load_knowledge
 from tagwatch.ledger.read import CONFIGURED
 from tagwatch.value import dataclass, field, replace
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BASES_ASKED",
+    "KNOWLEDGE",
     "TRUST",
     "Site",
     "at_configuration",
@@ -57,6 +58,9 @@ _ELSEWHERE = {
 """Kinds whose catalogue answers for its own registry, wherever that kind is configured."""
 BASES_ASKED = "bases-asked"
 """Under this name the ledger's cache keeps when the policy's bases were last asked for."""
+
+KNOWLEDGE = "knowledge"
+"""The folder of the user's data in which `tagwatch knowledge update` keeps newer facts."""
 
 TRUST = "trust.json"
 """The file of the user's data in which `tagwatch trust` keeps what was looked at."""
@@ -237,17 +241,19 @@ def open_checked(
     if untrusted:
         configuration = _for_a_stranger(configuration)
     settings = configuration.settings
+    stored = data / KNOWLEDGE if _names_a_home(environment) else None
+    knowledge, doubts = load_knowledge(settings.knowledge, stored, settings.pull_through.items())
     site = Site(
         settings=settings,
         policy=configuration.policy,
-        knowledge=load_knowledge(settings.knowledge, settings.pull_through.items()),
+        knowledge=knowledge,
         root=root,
         home=home,
         database=settings.database or data / "tagwatch.db",
         at=_moment(at),
         environment=environment,
         folder=Path() if path is None else folder,
-        warnings=configuration.warnings,
+        warnings=(*configuration.warnings, *doubts),
         shown=tuple(shown),
     )
     return site, said

@@ -216,7 +216,7 @@ AGAIN: dict[str, list[tuple[Said, tuple[datetime | None, ...]]]] = {
         (Said(why="of a line before 10, which ended in 2024", targets=(target("debian:9.13"),),
               facts=(evidence(target("debian:9.13")),), knowledge=ENDS,
               case={"at": day("2025-01-01")}),
-         (day("2025-06-30"), None)),
+         (day("2025-06-30"), day("2028-01-03"), day("2028-04-02"), day("2028-07-01"), None)),
     ],
     "eol-soon": [
         (Said(why="days are counted", targets=(target("redis:7.2.1"),),

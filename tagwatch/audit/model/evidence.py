@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -148,10 +148,19 @@ class Evidence:
 
 
 class SelectedEvidence(Mapping[str, Evidence]):
-    """The evidence of some keys, by key. `source` may build it again at each lookup."""
+    """The evidence of some keys, by key. `source` may build it again at each lookup.
 
-    def __init__(self, source: Mapping[str, Evidence], keys: Iterable[str]) -> None:
+    `shown` makes of each what is told of it.
+    """
+
+    def __init__(
+        self,
+        source: Mapping[str, Evidence],
+        keys: Iterable[str],
+        shown: Callable[[Evidence], Evidence] = lambda evidence: evidence,
+    ) -> None:
         self.source = source
+        self._shown = shown
         self._keys = sorted(
             {key for key in keys if key in source}
         )  # a set takes ten times the memory
@@ -159,7 +168,7 @@ class SelectedEvidence(Mapping[str, Evidence]):
     def __getitem__(self, key: str) -> Evidence:
         if key not in self:
             raise KeyError(key)
-        return self.source[key]
+        return self._shown(self.source[key])
 
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, str):
@@ -224,6 +233,10 @@ class Newer:
     """In the same major version."""
     major: str | None = None
     """In a later major version."""
+
+    def __bool__(self) -> bool:
+        """Return True where there is something newer."""
+        return bool(self.patch or self.minor or self.major)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

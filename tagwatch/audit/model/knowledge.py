@@ -10,11 +10,32 @@ from functools import lru_cache
 
 from tagwatch.audit.model.glob import match_tag
 from tagwatch.image.reference import DOCKER_HUB, Repository
-from tagwatch.value import dataclass, field
+from tagwatch.value import dataclass, field, replace
 
-__all__ = ["Cycle", "How", "ImageRow", "Knowledge", "Line", "Product", "Retirement", "Word"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.audit.model.evidence import Evidence
+
+__all__ = [
+    "SYSTEM_WORD",
+    "Cycle",
+    "How",
+    "ImageRow",
+    "Knowledge",
+    "Line",
+    "Product",
+    "Retirement",
+    "Word",
+    "parts_of",
+    "with_living_offers",
+]
+
+SYSTEM_WORD = re.compile(r"(alpine|debian|ubuntu)(\d+(?:\.\d+)*)", re.ASCII)
+"""A word of a tag that names a system by its number: `alpine3.20`, `ubuntu22.04`."""
 
 _VERSION = re.compile(r"[vV]?([0-9]+(?:\.[0-9]+)*)", re.ASCII)
+_HEAD = re.compile(r"[vV]?(\d+(?:\.\d+)*)(?=$|[-+_a-z])", re.ASCII)
+_BEGINNING = re.compile(r"[a-z_-]*[a-z]")
 _LETTERS = re.compile(r"[a-z]+")
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
 _PROXIED = "/dependency_proxy/containers/"
@@ -33,6 +54,18 @@ class Cycle:
     """
     is_over: bool = False
     """True where the support has ended."""
+    long_term: date | bool = False
+    """True for a line with long-term support, or the day from which it is one."""
+
+    def lives(self, on: date, days: int = 0) -> bool:
+        """Return True where its support runs on that day, and `days` days later still."""
+        if self.ends is None:
+            return not self.is_over
+        return (self.ends - on).days >= days
+
+    def is_long_term(self, on: date) -> bool:
+        """Return True where it has long-term support on that day."""
+        return self.long_term if isinstance(self.long_term, bool) else self.long_term <= on
 
 
 class How(StrEnum):
@@ -62,6 +95,7 @@ class Product:
 
     name: str
     cycles: tuple[Cycle, ...]
+    """Its lines, the one that was released last first."""
     codenames: Mapping[str, str] = field(default_factory=dict)
     """Code name -> release line (`bookworm` -> `12`)."""
 
@@ -84,6 +118,13 @@ class Product:
             if len(prefix) > length and numbers[: len(prefix)] == prefix:
                 best, length = cycle, len(prefix)
         return best
+
+    def highest_beside(self, line: Cycle) -> Cycle:
+        """Return the highest line that counts as `line` does; for a word the last released one."""
+        if not _plain(line.name):
+            return self.cycles[0] if self.cycles else line
+        plain = (one for one in self.cycles if _plain(one.name))
+        return max(plain, key=lambda one: _plain(one.name), default=line)
 
     def line_of(self, version: str) -> Line | None:
         """Return the release line that tells of `version`, or None where none does.
@@ -216,6 +257,10 @@ class Knowledge:
     """Beginnings of names that stand for others, as mirrors and pull-through caches have them."""
     official: frozenset[str] = frozenset()
     """Names of official images, without registry and namespace (`redis`)."""
+    built: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Name of an official image -> the tags that its publisher builds, shared ones too."""
+    built_on: date | None = None
+    """The day on which `built` was true."""
 
     def home(self, repository: Repository) -> Repository:
         """Return the repository whose images these are: that of which this one is a copy."""
@@ -268,6 +313,54 @@ class Knowledge:
                 return one
         return None
 
+    def meaning_of(
+        self, text: str, home: str = "", *, is_first: bool = False
+    ) -> tuple[Word, str] | None:
+        """Return what a piece of a tag names, with the line or version that it gives.
+
+        `home`: the repository's whole name. `is_first`: the piece begins the tag.
+        """
+        exact = [word for word in self.words.get(text, ()) if word.cycle]
+        # A word of this repository's own comes before a system of the same name, as a beginning.
+        for word in sorted(exact, key=lambda word: not (word.only and is_first)):
+            if not word.only or any(_names(glob, home) for glob in word.only):
+                return word, word.cycle
+        letters = found[0] if (found := _BEGINNING.match(text)) else ""
+        for word in self.words.get(letters, ()) if letters else ():
+            if word.pattern and (found := re.fullmatch(word.pattern, text)):
+                number = found["v"]
+                dotted = f"{number[: word.dot]}.{number[word.dot :]}" if word.dot else number
+                return word, dotted
+        return None
+
+    def system_of(self, word: str) -> tuple[Product, Cycle] | None:
+        """Return the system and its line that a word of a tag names (`bookworm`, `alpine3.20`)."""
+        found = self.meaning_of(word)
+        if found is None or not (found[0].is_system and found[0].sure):
+            return None
+        product = self.products.get(found[0].product)
+        line = product.cycle_of(found[1]) if product else None
+        return (product, line) if product and line else None
+
+    def is_system_over(self, word: str, on: date) -> bool:
+        """Return True for a word of a tag that names a system whose support has ended."""
+        found = self.system_of(word)
+        return found is not None and not found[1].lives(on)
+
+    def is_over(self, tag: str, product: Product, on: date) -> bool:
+        """Return True for a tag whose line is over, or that names a system that is."""
+        head, words = parts_of(tag)
+        line = product.cycle_of(head)
+        if line is not None and not line.lives(on):
+            return True
+        return any(self.is_system_over(word, on) for word in words)
+
+    def built_tags(self, repository: Repository) -> tuple[str, ...]:
+        """Return the tags that the publisher of an official image builds; empty: not known."""
+        if not self.is_official(repository):
+            return ()
+        return self.built.get(repository.path.partition("/")[2], ())
+
     def is_official(self, repository: Repository) -> bool:
         """Return True for an official image of Docker Hub, or for a copy of one."""
         home = self.home(repository)
@@ -275,10 +368,45 @@ class Knowledge:
         return home.registry == DOCKER_HUB and namespace == "library" and name in self.official
 
 
+def _names(glob: str, home: str) -> bool:
+    """Return True where a glob, which may end in a star, matches the name."""
+    return home.startswith(glob[:-1]) if glob.endswith("*") else home == glob
+
+
 def _completed(name: str) -> str:
     """Return the name with the `library/` that Docker Hub's short names leave out."""
     registry, _, path = name.partition("/")
     return f"{registry}/library/{path}" if registry == DOCKER_HUB and "/" not in path else name
+
+
+def parts_of(tag: str) -> tuple[str, list[str]]:
+    """Return the number or codename that a tag begins with, and the words behind it.
+
+    >>> parts_of("v3.20.1-slim_bookworm"), parts_of("bookworm-slim")
+    (('3.20.1', ['slim', 'bookworm']), ('bookworm', ['slim']))
+    """
+    head = _HEAD.match(tag)
+    if head is not None:
+        return head[1], [word for word in re.split(r"[-_+]", tag[head.end() :]) if word]
+    first, *words = tag.split("-")
+    return first.lower(), words
+
+
+def with_living_offers(evidence: Evidence, knowledge: Knowledge, on: date) -> Evidence:
+    """Return the evidence without newer tags whose line or system is over on that day.
+
+    What no facts are known of stays.
+    """
+    resolution = evidence.resolution
+    newer, reference = resolution.newer, resolution.reference
+    product = knowledge.product_of(reference.repository) if newer and reference else None
+    if product is None:
+        return evidence
+    offers = {"patch": newer.patch, "minor": newer.minor, "major": newer.major}
+    over = {key: None for key, tag in offers.items() if tag and knowledge.is_over(tag, product, on)}
+    if not over:
+        return evidence
+    return replace(evidence, resolution=replace(resolution, newer=replace(newer, **over)))
 
 
 @lru_cache(maxsize=4096)

@@ -4,7 +4,8 @@ Example: `FROM redis:7.2.1`: "redis:7.2.1 is redis 7.2.1, whose line 7.2 ends on
 days, by facts of 2026-11-01".
 
 Risk: an upgrade under time pressure.
-Remedy: plan the move to a newer release line.
+Remedy: plan the move to a newer release line; the finding names the nearest that lives on, and the
+newest with long-term support.
 Source: endoflife.date.
 """
 
@@ -13,10 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from tagwatch.audit.model.evidence import Newer
 from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import first_after, instead, midnight
-from tagwatch.audit.rule.release_end import ReleaseEnd, release_ends
+from tagwatch.audit.rule.phrase import first_after, midnight
+from tagwatch.audit.rule.release_end import release_ends
 
 __all__ = ["RULE", "check"]
 
@@ -29,21 +29,17 @@ def check(subject: Subject) -> Iterator[Statement]:
         left = (end.ends - subject.at.date()).days
         if not 0 <= left <= subject.options["days"]:
             continue
+        # here: a check must start fast, and few lines are over
+        from tagwatch.audit.rule.remedy import remedy_of
+
+        remedy = remedy_of(subject, end)
         yield Statement(
             message=f"{end.begin(subject)}, {end.line} ends on {end.ends.isoformat()}, "
             f"in {left} days{end.told}",
-            remedy=_remedy(subject, end),
+            remedy=remedy.text,
             subject="" if end.is_main else end.product.name,
-            evidence=end.facts,
+            evidence={**end.facts, **remedy.facts},
         )
-
-
-def _remedy(subject: Subject, end: ReleaseEnd) -> str:
-    newer = subject.evidence.resolution.newer if subject.evidence is not None else Newer()
-    to = newer.minor or newer.major
-    if to and end.is_main:
-        return f"move to {instead(subject.target, to)}"
-    return "plan a newer release"
 
 
 def again(subject: Subject) -> datetime | None:

@@ -19,7 +19,6 @@ __all__ = ["Inside", "inside"]
 _NUMBERS = re.compile(r"[vV]?([0-9]+(?:\.[0-9]+)*)", re.ASCII)
 _EARLY = r"[-._]?(?:alpha|beta|cr|dev|ea|pre|preview|rc|snapshot|[abm])(?![a-z])"
 """What follows the numbers of a pre-release, which belongs to no line before its release."""
-_LETTERS = re.compile(r"[a-z_-]*[a-z]")
 _PIECES = 3
 """How many pieces between dashes one word may have: `liberica-openjdk-17`."""
 
@@ -195,39 +194,12 @@ def _read(tag: str, home: str, knowledge: Knowledge) -> Iterator[tuple[Word, str
         # The longest word first: `temurin-17` is one, and leaves no number behind.
         for length in range(min(_PIECES, len(pieces) - place), 0, -1):
             text = "-".join(pieces[place : place + length])
-            found = _meaning(text, home, knowledge, is_first=place == 0)
+            found = knowledge.meaning_of(text, home, is_first=place == 0)
             if found is not None:
                 yield found
                 place += length - 1
                 break
         place += 1
-
-
-def _meaning(
-    text: str, home: str, knowledge: Knowledge, *, is_first: bool
-) -> tuple[Word, str] | None:
-    exact = [word for word in knowledge.words.get(text, ()) if word.cycle]
-    # A word of this repository's own comes before a system of the same name, as a tag's beginning.
-    for word in sorted(exact, key=lambda word: not (word.only and is_first)):
-        if not word.only or any(_names(glob, home) for glob in word.only):
-            return word, word.cycle
-    letters = _letters(text)
-    for word in knowledge.words.get(letters, ()) if letters else ():
-        if word.pattern and (found := re.fullmatch(word.pattern, text)):
-            number = found["v"]
-            dotted = f"{number[: word.dot]}.{number[word.dot :]}" if word.dot else number
-            return word, dotted
-    return None
-
-
-def _names(glob: str, home: str) -> bool:
-    """Return True where a glob, which may end in a star, matches the name."""
-    return home.startswith(glob[:-1]) if glob.endswith("*") else home == glob
-
-
-def _letters(text: str) -> str:
-    found = _LETTERS.match(text)
-    return found[0] if found else ""
 
 
 def _once(beside: Iterable[Inside], found: Iterable[Inside]) -> Iterator[Inside]:

@@ -99,8 +99,7 @@ def _of_evidence(known: Evidence, target: Target, policy: Policy) -> Iterator[st
         yield "ending"
     if resolution.supported is False:
         yield "ending"
-    newer = resolution.newer
-    if newer.patch or newer.minor or newer.major:
+    if resolution.newer:
         yield "newer"
     for name, there in (
         ("change", known.change is not None),

@@ -9,7 +9,7 @@ Example: `FROM redis:6.2.24`: "redis:6.2.24 stands on Debian 10 (buster), which 
 2024-06-30, by facts of 2026-11-01".
 
 Risk: holes found from now on in the system's packages stay open, however new the program is.
-Remedy: use a build of the same version on a supported release.
+Remedy: use a build of the same version on a supported release; the finding names one.
 Source: endoflife.date; NIST SP 800-190, 4.2.2; Trivy `--exit-on-eol`.
 """
 
@@ -56,11 +56,14 @@ def check(subject: Subject) -> Iterator[Statement]:
         cycle = one.cycle
         if not cycle.is_over and (cycle.ends is None or cycle.ends >= subject.at.date()):
             continue
+        # here: a check must start fast, and few systems are over
+        from tagwatch.audit.rule.remedy import on_living_system
+
         over = f"ended on {cycle.ends.isoformat()}" if cycle.ends else "is over"
         stands = "stands" if one.is_sure else "stands, by its tag,"
         yield Statement(
             message=f"{name(subject.target)} {stands} on {one.told}, which {over}{told}",
-            remedy="use a build of the same version on a supported release",
+            remedy=on_living_system(subject, one.product, cycle),
             severity=None if one.is_sure else Severity.NOTE,
             subject=one.name,
             evidence={
@@ -72,9 +75,15 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 def again(subject: Subject) -> datetime | None:
-    """Return the beginning of the day after the next end of a system's support."""
-    ends = (one.cycle.ends for one in _systems(subject))
-    return first_after(subject.at, *(midnight(one, 1) for one in ends if one))
+    """Return when a system's support ends next, or another system is to be offered."""
+    from tagwatch.audit.rule.remedy import remedy_again
+
+    moments = []
+    for one in _systems(subject):
+        over_at = midnight(one.cycle.ends, 1) if one.cycle.ends else None
+        is_over = one.cycle.is_over or (over_at is not None and subject.at >= over_at)
+        moments.append(remedy_again(subject, one.product) if is_over else over_at)
+    return first_after(subject.at, *moments)
 
 
 def _systems(subject: Subject) -> list[_System]:

@@ -5,7 +5,8 @@ Always on, and only said where some image of the run is one that the facts speak
 Example: "ends of life were judged by facts of 2026-01-01, 326 days old".
 
 Risk: a release that ended since is not reported.
-Remedy: update tagwatch, or name a newer file with `knowledge` in the configuration.
+Remedy: run `tagwatch knowledge update`, or renew the file that `knowledge` in the configuration
+names.
 Source: endoflife.date changes several times a week; `facts` have their date.
 """
 
@@ -39,8 +40,7 @@ def check(subject: RunSubject) -> Iterator[Statement]:
     if used is not None:
         yield Statement(
             message=f"ends of life were judged by facts of {as_of.isoformat()}, {age} days old",
-            remedy="update tagwatch, or save https://endoflife.date/api/v1/products/full and name "
-            "the file with knowledge: in tagwatch.yaml",
+            remedy="run `tagwatch knowledge update`, or renew the file that knowledge: names",
             location=used.location,
             subject="ends of life",
             evidence={"as_of": as_of.isoformat()},

@@ -5,7 +5,8 @@ Known from the publisher's own list where history was imported from it; not gues
 Example: `FROM redis:6.2.24`: "redis:6.2.24 is no longer built by its publisher, since 2026-11-19".
 
 Risk: the image never gets a security fix again, while pulling it goes on to work.
-Remedy: move to a tag that is still built; the finding names the nearest newer one.
+Remedy: move to a tag that is still built; the finding names the nearest newer one, or a line that
+lives on where this one is over.
 Source: docker-library/official-images README, "Library definition files"; Docker Scout policy
 "Supported tags".
 """
@@ -13,10 +14,12 @@ Source: docker-library/official-images README, "Library definition files"; Docke
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from tagwatch.audit.model.history import Seen
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import day, facts, instead, name, newest
+from tagwatch.audit.rule.remedy import over_again, remedy_where_over
 from tagwatch.audit.version.lifecycle import Lifecycle
 from tagwatch.source.text.edit import bump
 
@@ -32,15 +35,22 @@ def check(subject: Subject) -> Iterator[Statement]:
     if resolution.supported is not False and evidence.lifecycle != Lifecycle.UNSUPPORTED:
         return
     newer = newest(resolution.newer)
+    move = None if newer else remedy_where_over(subject)
+    remedy = f"move to {instead(target, newer)}" if newer else "move to a tag that is built"
     dropped = [one for one in evidence.history if one.kind is Seen.COMMITTED][-1:]
     last = next((one for one in dropped or evidence.history[-1:] if one.ended), None)
     since = f", since {day(last.ended_at or last.last_seen)}" if last else ""
     yield Statement(
         message=f"{name(target)} is no longer built by its publisher{since}",
-        remedy=f"move to {instead(target, newer)}" if newer else "move to a tag that is built",
+        remedy=move.text if move else remedy,
         evidence=facts(evidence),
         fix=bump(target, newer) if newer else None,
     )
+
+
+def again(subject: Subject) -> datetime | None:
+    """Return when the line ends, or where it is over, when another is to be offered."""
+    return over_again(subject)
 
 
 RULE = Rule(
@@ -48,4 +58,5 @@ RULE = Rule(
     title="tag that is no longer built",
     fixable=True,
     check=check,
+    again=again,
 )

@@ -10,7 +10,8 @@ Example: `FROM redis:6.2.24`: "redis:6.2.24 is redis 6.2.24, whose line 6.2 ende
 facts of 2026-11-01".
 
 Risk: holes found from now on stay open.
-Remedy: move to a release line that is supported.
+Remedy: move to a release line that is supported; the finding names the nearest that lives on, and
+the newest with long-term support.
 Source: endoflife.date; NIST SP 800-190, 4.2.2.
 """
 
@@ -19,11 +20,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from tagwatch.audit.model.evidence import Newer
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import first_after, instead
-from tagwatch.audit.rule.release_end import ReleaseEnd, known_ends, release_ends
+from tagwatch.audit.rule.release_end import release_ends
 
 __all__ = ["RULE", "check"]
 
@@ -33,27 +32,25 @@ def check(subject: Subject) -> Iterator[Statement]:
     for end in release_ends(subject):
         if end.ends is not None and end.ends >= subject.at.date():
             continue
+        # here: a check must start fast, and few lines are over
+        from tagwatch.audit.rule.remedy import remedy_of
+
+        remedy = remedy_of(subject, end)
         over = f"ended on {end.ends.isoformat()}" if end.ends else "is over"
         yield Statement(
             message=f"{end.begin(subject)}, {end.line} {over}{end.told}",
-            remedy=_remedy(subject, end),
+            remedy=remedy.text,
             severity=None if end.sure else Severity.NOTE,
             subject="" if end.is_main else end.product.name,
-            evidence=end.facts,
+            evidence={**end.facts, **remedy.facts},
         )
 
 
-def _remedy(subject: Subject, end: ReleaseEnd) -> str:
-    newer = subject.evidence.resolution.newer if subject.evidence is not None else Newer()
-    to = newer.minor or newer.major
-    if to and end.is_main:
-        return f"move to {instead(subject.target, to)}"
-    return "move to a supported release"
-
-
 def again(subject: Subject) -> datetime | None:
-    """Return when the next line will be over; None where all are over or nothing is known."""
-    return first_after(subject.at, *(end.over_at for end in known_ends(subject)))
+    """Return when the next line will be over, or where one is, when another is to be offered."""
+    from tagwatch.audit.rule.remedy import over_again
+
+    return over_again(subject)
 
 
 RULE = Rule(
