@@ -188,7 +188,19 @@ def _fix(target: Target, tag: str | None, digest: str | None, *, comment: str | 
     edits = [
         _edit(field, value, f"write {wanted}") for field, value in values if value != field.text
     ]
+    if empty is not None and digest:
+        edits += _held(fields, edits)
     return replace(edits[0], also=tuple(edits[1:])) if edits else None
+
+
+def _held(fields: Sequence[Field], edits: Iterable[Fix]) -> Iterator[Fix]:
+    """The tag as it stands, beside a digest in a field of its own.
+
+    The digest is that of this tag, so that a fix which changes the tag must not be made as well.
+    """
+    field = next((field for field in fields if field.name == "tag"), fields[-1])
+    if all(edit.start != field.span.start for edit in edits):
+        yield _edit(field, field.text, f"keep {field.text}")
 
 
 def _without_tag(written: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tagwatch.source.target import Target
-from tagwatch.source.text.edit import apply, bump, pin
+from tagwatch.source.text.edit import apply, bump, compatible, pin
 from tests.source_sample import extract, source_named
 
 OLD = "sha256:" + "0badcafe" * 8
@@ -145,7 +145,8 @@ OWN_FIELDS = [
     ),
     (
         "helm",
-        "global: {{imageRegistry: q}}\nimage: {{registry: x, repository: a, tag: '1', digest: {}}}",
+        "global: {{imageRegistry: q}}\n"
+        "image: {{registry: x, repository: a, tag: '1', digest: '{}'}}",
     ),
     ("helm", "image: {{repository: 'a:1', digest: '{}'}}\n"),
     ("helm", "image: {{repository: a, tag: '1', sha: '', digest: '{}'}}\n"),
@@ -191,6 +192,19 @@ def test_where_a_digest_goes(name: str, text: str, after: str) -> None:
     assert fixed is not None
     assert after in fixed
     assert made(name, PATHS[name], fixed, "1", NEW) == [None]
+
+
+@pytest.mark.parametrize(("name", "text"), OWN_FIELDS)
+def test_a_pin_and_a_bump_are_not_made_together(name: str, text: str) -> None:
+    """The digest in its field would be that of the tag before."""
+    raw = text.format("").encode()
+    target = read(name, PATHS[name], {PATHS[name]: raw})
+    pinned, bumped = pin(target, "1", NEW), bump(target, "2")
+    assert pinned is not None
+    assert bumped is not None
+    assert compatible([pinned, bumped]) == ((pinned,), (bumped,))
+    assert compatible([bumped, pinned]) == ((bumped,), (pinned,))
+    assert compatible([pinned, pinned]) == ((pinned, pinned), ())
 
 
 def test_a_digest_needs_no_tag_where_the_chart_has_one() -> None:
