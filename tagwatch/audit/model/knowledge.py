@@ -268,6 +268,14 @@ class Knowledge:
                 return one
         return None
 
+    def deletion_of(self, repository: Repository) -> Retirement | None:
+        """Return how a repository was deleted as a whole, where that is no guess; else None.
+
+        Registries answer for it as if a login were missing.
+        """
+        end = self.retirement_of(repository, None)
+        return end if end is not None and end.sure and end.kind == "deleted" else None
+
     def is_official(self, repository: Repository) -> bool:
         """Return True for an official image of Docker Hub, or for a copy of one."""
         home = self.home(repository)
