@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tagwatch.image.reference import Repository
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.ledger.write import Ledger
+    from tagwatch.source.target import Target
     from tagwatch.walk.fix import Draft
     from tagwatch.walk.site import Paths
     from tagwatch.walk.watch_list import Watched
@@ -237,8 +238,19 @@ def resolve_all(
             if known.source in expired:
                 notes = (resolution.note, f"from facts that expired: {known.source}")
                 resolution = replace(resolution, note="; ".join(filter(None, notes)))
-        found.append(resolution if known is not None else missing)
+        found.append(_told_gone(resolution if known is not None else missing, target, site))
     return tuple(found)
+
+
+def _told_gone(resolution: Resolution, target: Target, site: Site) -> Resolution:
+    """Return the resolution with what is known of a repository that is not there any more."""
+    if target.reference is None or resolution.digest is not None:
+        return resolution
+    deleted = site.knowledge.deletion_of(target.reference.repository)
+    if deleted is None:
+        return resolution
+    use = f"; use {', or '.join(deleted.to)}" if deleted.to else ""
+    return replace(resolution, note=f"its repository was deleted ({deleted.since}){use}")
 
 
 def _begin(site: Site | None, options: CheckOptions | None) -> tuple[Site, CheckOptions]:

@@ -122,9 +122,11 @@ async def test_a_deleted_repository_is_no_matter_of_a_login(tmp_path: Path) -> N
         )
         place.write("Dockerfile", "FROM minio/minio:RELEASE.2025-01-20T14-49-07Z\n")
         done = await place.run("check", "Dockerfile")
-    assert done.code == 1
+        asked = await place.run("resolve", "minio/minio:latest")
+    assert (done.code, asked.code) == (1, 4)
     assert "was deleted on 2026-09-11" in " ".join(done.out.split())
-    told = (done.out + done.err).lower().replace("whoever logs in", "")
+    assert "its repository was deleted (2026-09-11); use quay.io/minio/minio" in asked.out
+    told = (done.out + done.err + asked.out + asked.err).lower().replace("whoever logs in", "")
     assert not any(word in told for word in ("credential", "docker login", "log in", "401"))
 
 

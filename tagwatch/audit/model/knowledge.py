@@ -313,6 +313,14 @@ class Knowledge:
                 return one
         return None
 
+    def deletion_of(self, repository: Repository) -> Retirement | None:
+        """Return how a repository was deleted as a whole, where that is no guess; else None.
+
+        Registries answer for it as if a login were missing.
+        """
+        end = self.retirement_of(repository, None)
+        return end if end is not None and end.sure and end.kind == "deleted" else None
+
     def meaning_of(
         self, text: str, home: str = "", *, is_first: bool = False
     ) -> tuple[Word, str] | None:

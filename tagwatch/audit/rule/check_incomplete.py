@@ -22,7 +22,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from tagwatch.audit.model.coverage import GAPS, UNASKED, State, whole_failures
 from tagwatch.audit.model.evidence import is_readable
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.model.knowledge import Retirement
 from tagwatch.audit.rule.interface import Rule, RuleScope, RunSubject, Statement, Unchecked, row
 from tagwatch.audit.rule.phrase import name
 from tagwatch.image.reference import Repository
@@ -126,17 +125,11 @@ def _without_deleted(subject: RunSubject) -> RunSubject:
     Docker Hub answers for them as if a login were missing; `image-retired` says what happened.
     """
     failed = {one.repository for one in subject.failures}
-    gone = {one for one in failed if _deleted(subject, one)}
+    gone = {one for one in failed if subject.knowledge.deletion_of(one)}
     if not gone:
         return subject
     left = tuple(one for one in subject.failures if one.repository not in gone)
     return replace(subject, failures=left)
-
-
-def _deleted(subject: RunSubject, repository: Repository) -> Retirement | None:
-    """Return how a repository ended that was deleted, by facts that are no guess."""
-    end = subject.knowledge.retirement_of(repository, None)
-    return end if end is not None and end.sure and end.kind == "deleted" else None
 
 
 def _outages(
@@ -248,7 +241,7 @@ def _unchecked(one: Unchecked, failure: Failure | None, subject: RunSubject) -> 
     )
     nights = _nights(subject, (failure,)) if failure is not None and of_repository else None
     assert one.target.reference is not None
-    deleted = _deleted(subject, one.target.reference.repository)
+    deleted = subject.knowledge.deletion_of(one.target.reference.repository)
     if deleted is not None and not in_part:
         why, hint = f"its repository was deleted ({deleted.since})", ""
     elif failure is not None:

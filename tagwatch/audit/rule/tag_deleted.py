@@ -35,8 +35,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     is_absent = resolution.status is Status.NOT_FOUND and reference.digest is None
     if not is_absent and evidence.gone_since is None:
         return
-    whole = subject.knowledge.retirement_of(reference.repository, None)
-    if whole is not None and whole.sure and whole.kind == "deleted":
+    if subject.knowledge.deletion_of(reference.repository) is not None:
         return  # `image-retired` says that all of the repository is gone
     still_there = bool(reference.digest and evidence.pin and evidence.pin.exists)
     yield Statement(
