@@ -118,7 +118,7 @@ def judge(
         findings=tuple(sorted(findings, key=worst_first)),
         ignored=(*session.ignored, *(_charged(finding) for finding in charged)),
         targets=session.targets,
-        evidence=SelectedEvidence(case.evidence, session.keys, session.living),
+        evidence=SelectedEvidence(case.evidence, session.keys, session.living, session.adapted),
         changes=case.changes,
         problems=tuple(session.problems),
         failures=case.failures,
@@ -192,6 +192,7 @@ class _Session:
         self.ignored: list[Ignored] = []
         self.targets = Targets(extraction.targets for _, extraction in case.files)
         self.keys: set[str] = set()
+        self.adapted: set[str] = set()
         self.readings: dict[str, Reading] = {}
         self.bases: dict[str, str] = {}
         self.problems: list[Problem] = list(case.problems)
@@ -237,7 +238,9 @@ class _Session:
         is_built = "built" in target.facts
         evidence = None if is_built else self._evidence_of(target)
         if evidence is not None:
-            evidence = self.living(evidence)
+            known, evidence = evidence, self.living(evidence)
+            if evidence is not known:
+                self.adapted.add(evidence.key)
         readable = is_readable(evidence)
         asked = []
         for rule in self._of_target:

@@ -75,7 +75,7 @@ def _show(known: Sequence[Known], site: Site, form: str) -> None:
                 "as_of": one.as_of.isoformat(),
                 "number": one.number,
                 "origin": one.origin,
-                "path": str(one.path),
+                "path": None if one.origin == "bundled" else str(one.path),
                 "source": one.source,
             }
             for one in known

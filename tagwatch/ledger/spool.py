@@ -87,6 +87,11 @@ class Spool(Mapping[str, Evidence]):
 
 def lines_of(evidence: Mapping[str, Evidence]) -> Iterator[bytes]:
     """The stored form of each, in order; what was written once is not encoded again."""
-    source = evidence.source if isinstance(evidence, SelectedEvidence) else evidence
+    source, adapted = evidence, frozenset[str]()
+    if isinstance(evidence, SelectedEvidence):
+        source, adapted = evidence.source, frozenset(evidence.adapted)
     for key in evidence:
-        yield source.line(key) if isinstance(source, Spool) else encode(evidence[key])
+        if isinstance(source, Spool) and key not in adapted:
+            yield source.line(key)
+        else:
+            yield encode(evidence[key])

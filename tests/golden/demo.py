@@ -74,6 +74,7 @@ async def _before_any_scan(place: Place) -> None:
     await place.note("init", "init --directory ../begun")
     await place.note("init-again-json", "init --directory ../begun-json --format json")
     await place.note("trust-list-json", "trust --list --format json")
+    await place.note("knowledge-json", "knowledge --format json")
     await place.note("schema-config", "schema config")
     await place.note("schema-policy", "schema policy")
     await place.note("explain", "explain")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from enum import StrEnum
 
@@ -150,7 +151,7 @@ class Evidence:
 class SelectedEvidence(Mapping[str, Evidence]):
     """The evidence of some keys, by key. `source` may build it again at each lookup.
 
-    `shown` makes of each what is told of it.
+    `shown` makes of that under the keys of `adapted` what is told of it; the rest is told whole.
     """
 
     def __init__(
@@ -158,8 +159,10 @@ class SelectedEvidence(Mapping[str, Evidence]):
         source: Mapping[str, Evidence],
         keys: Iterable[str],
         shown: Callable[[Evidence], Evidence] = lambda evidence: evidence,
+        adapted: AbstractSet[str] = frozenset(),
     ) -> None:
         self.source = source
+        self.adapted = adapted
         self._shown = shown
         self._keys = sorted(
             {key for key in keys if key in source}
@@ -168,7 +171,7 @@ class SelectedEvidence(Mapping[str, Evidence]):
     def __getitem__(self, key: str) -> Evidence:
         if key not in self:
             raise KeyError(key)
-        return self._shown(self.source[key])
+        return self._shown(self.source[key]) if key in self.adapted else self.source[key]
 
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, str):

@@ -126,8 +126,8 @@ def test_an_offer_that_is_over_is_told_nowhere(
     assert bool(behind) is bool(known.resolution.newer.patch)
 
 
-def test_what_is_stored_keeps_every_offer() -> None:
-    """The facts may change: what is told is held against them, never what is kept."""
+def test_what_is_known_keeps_every_offer() -> None:
+    """The facts may change: what is told is held against them, never what is kept of an image."""
     one = target("node:21.1.0")
     found = evidence(one, resolution={"newer": Newer(minor="21.7.3")})
     result = audit((one,), (found,), knowledge=KNOWN, at=AT)
