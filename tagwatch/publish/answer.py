@@ -57,6 +57,8 @@ def resolutions_text(resolutions: Iterable[Resolution], at: datetime | None = No
         found = [f"{one_line(tag)} ({kind})" for kind, tag in steps if tag]
         if found:
             lines.append(f"  newer  {', '.join(found)}")
+        elif newer.not_comparable:
+            lines.append(f"  newer  not comparable: {one_line(newer.not_comparable)}")
         if resolution.supported is False:
             lines.append("  no longer built by its publisher")
         if resolution.note:

@@ -277,6 +277,8 @@ def _resolution(resolution: Resolution) -> Document:
         "supported": resolution.supported,
         "read_at": stamp(resolution.read_at),
     }
+    if newer.not_comparable:
+        document["newer"]["not_comparable"] = newer.not_comparable
     if resolution.more_aliases:
         document["more_aliases"] = resolution.more_aliases
     return document

@@ -14,9 +14,10 @@ from tagwatch.audit.reading.version_evidence import VersionEvidence
 from tagwatch.audit.version.candidate import aliases_told
 from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
 from tagwatch.image.digest import Digest
+from tagwatch.image.order import version_key
 from tagwatch.image.reference import Reference
 from tagwatch.image.selector import is_pattern
-from tagwatch.image.tag import Kind, Tag, version_key
+from tagwatch.image.tag import Kind, Tag
 from tagwatch.image.tag_table import TagTable
 from tagwatch.source.target import Target
 from tagwatch.value import replace

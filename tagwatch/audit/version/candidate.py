@@ -8,7 +8,8 @@ from itertools import islice
 from operator import attrgetter
 
 from tagwatch.image.digest import Digest
-from tagwatch.image.selector import Selector, choose
+from tagwatch.image.selection import choose
+from tagwatch.image.selector import Selector
 from tagwatch.image.tag import Kind, Tag
 from tagwatch.image.tag_table import TagTable, is_development_word
 from tagwatch.image.token import PRERELEASE_RANK, token_of
@@ -20,6 +21,7 @@ __all__ = [
     "candidates",
     "concrete_of",
     "is_settled",
+    "missing_words",
     "most_specific",
     "word_distance",
 ]
@@ -141,7 +143,11 @@ def _is_date_of(asked: Tag, other: Tag) -> bool:
 
 def _stems(tag: Tag) -> Counter[str]:
     """Count the words without their numbers: `-alpine` may be `-alpine3.20`, but never `-slim`."""
-    return Counter(token_of(word.partition("-")[0]).stem for word in tag.words)
+    return _stems_of(tag.words)
+
+
+def _stems_of(words: Iterable[str]) -> Counter[str]:
+    return Counter(token_of(word.partition("-")[0]).stem for word in words)
 
 
 def _spread(found: Iterable[Tag], asked: Tag) -> list[Tag]:
@@ -240,9 +246,9 @@ def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:
     """Return the alias of this kind that says most exactly what `asked` is, or None.
 
     The most numbers win. Among equals decide, in this order: a number that begins with the number
-    asked for, the same words, words that contain those asked for, the fewest other words, the same
-    `v`, the tag itself, the highest version (an image that took over its predecessor's name), the
-    shortest text.
+    asked for, the same words, words that contain those asked for (`alpine` is in `alpine3.24`),
+    the fewest other words, the same `v`, the tag itself, the highest version (an image that took
+    over its predecessor's name), the shortest text.
     """
 
     def foremost(alias: Tag) -> tuple[int, bool, bool]:
@@ -264,7 +270,7 @@ def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:
     def preference(alias: Tag) -> tuple[object, ...]:
         words = Counter(alias.words)
         return (
-            not words >= wanted,
+            missing_words(asked, alias).total(),
             word_distance(words, wanted),
             word_distance(Counter(alias.words + alias.rolling), named),
             alias.v != asked.v,
@@ -274,6 +280,23 @@ def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:
     shortest_first = sorted(found, key=lambda alias: (len(alias.text), alias.text))
     highest_first = sorted(shortest_first, key=attrgetter("precedence"), reverse=True)
     return min(highest_first, key=preference)
+
+
+def missing_words(asked: Tag, alias: Tag) -> Counter[str]:
+    """Count the words of `asked` that `alias` lacks: `alpine3.24` keeps `alpine`, not `alpine3.20`.
+
+    Each word keeps one.
+    """
+    missing = Counter(asked.words) - Counter(alias.words)
+    if not missing:
+        return missing
+    left = _stems_of((Counter(alias.words) - Counter(asked.words)).elements())
+    return missing - Counter(word for word in missing.elements() if _takes(left, word))
+
+
+def _takes(left: Counter[str], word: str) -> bool:
+    left[word] -= 1
+    return left[word] >= 0
 
 
 def word_distance(left: Counter[str], right: Counter[str]) -> int:

@@ -18,19 +18,23 @@ from tagwatch.audit.version.candidate import (
     aliases_told,
     concrete_of,
     is_settled,
+    missing_words,
     most_specific,
 )
 from tagwatch.audit.version.newer import newer
 from tagwatch.image.digest import Digest
+from tagwatch.image.order import naming_of, version_key
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.image.selector import Selector, choose, parse_selector, suggest
-from tagwatch.image.tag import Kind, Tag, version_key
+from tagwatch.image.selection import choose, spelt_otherwise, suggest
+from tagwatch.image.selector import Selector, parse_selector
+from tagwatch.image.tag import Kind, Tag
 from tagwatch.image.tag_table import TagTable
 from tagwatch.value import replace
 
 __all__ = ["named_by_alias", "resolve_selector", "resolve_tag", "version_of"]
 
 _FULL_VERSION = 3
+_UNNAMED = "its version is not known"
 
 Tags = Mapping[str, Digest | None] | TagTable
 """Tag -> the digest that it serves, None where nobody asked; or the table made from this."""
@@ -80,7 +84,7 @@ def resolve_tag(
             version=claim.version,
             basis=claim.basis,
             basis_detail=claim.detail,
-            newer=newer(_claimed(concrete, claim), table) if concrete else Newer(),
+            newer=newer(_claimed(concrete, claim) if concrete else asked, table),
         )
     if concrete is not None and is_settled(concrete, asked, table):
         return _by_alias(answer, asked, concrete, group, table, repository)
@@ -91,8 +95,10 @@ def resolve_tag(
             tag=dated.text,
             basis=Basis.ALIAS,
             reference=_reference(repository, dated.text, digest),
+            newer=newer(dated, table),
         )
-    return replace(answer, note=_why_no_version(concrete, digest))
+    unnamed = Newer(not_comparable=naming_of(asked).why or _UNNAMED)
+    return replace(answer, note=_why_no_version(concrete, digest), newer=unnamed)
 
 
 def named_by_alias(tag: str, table: TagTable) -> Tag | None:
@@ -194,7 +200,7 @@ def _differences(asked: Tag, concrete: Tag, digest: Digest | None) -> str:
     if digest is None:
         return "the digest is not known: named by the tag's own text"
     notes: list[str] = []
-    missing = Counter(asked.words) - Counter(concrete.words)
+    missing = missing_words(asked, concrete)
     missing.pop("latest", None)  # 2022-latest: each alias keeps that promise without the word
     added = Counter(concrete.words) - Counter(asked.words)
     if missing:
@@ -232,6 +238,8 @@ def resolve_selector(
     chosen = choose(selector, table)
     if chosen is None:
         return Resolution(input=written, status=Status.NOT_FOUND, note=suggest(selector, table))
-    return resolve_tag(
+    answer = resolve_tag(
         chosen.text, table, input=written, repository=repository, supported=supported
     )
+    notes = (spelt_otherwise(selector, chosen, table), answer.note)
+    return replace(answer, note="; ".join(filter(None, notes)))
