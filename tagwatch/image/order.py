@@ -7,7 +7,7 @@ makes their line, or why its tags have no order. The first row that holds decide
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from tagwatch.image.tag import Kind, Precedence, Scheme, Tag, parse_tag
@@ -22,7 +22,8 @@ from tagwatch.image.vocabulary import is_windows_build
 from tagwatch.value import dataclass
 
 __all__ = ["NAMINGS", "Inner", "Naming", "are_twins", "inner_parts", "is_one_off", "naming_of"]
-__all__ += ["is_step_back", "line_of", "lines_within", "place_of", "says_less", "version_key"]
+__all__ += ["is_step_back", "line_of", "lines_within", "place_of", "plain_words", "says_less"]
+__all__ += ["version_key", "windows_build"]
 
 _ONE_OFF = frozenset({"dirty", "hotfix"})
 _TWINS = frozenset(
@@ -65,10 +66,6 @@ def _is_of(kind: Kind) -> Callable[[Tag], bool]:
     return lambda tag: tag.kind is kind
 
 
-def _is_windows_release(tag: Tag) -> bool:
-    return tag.kind is Kind.WORD and tag.text.partition("-")[0] in WINDOWS_BUILDS
-
-
 NAMINGS = (
     Naming(name="artifact", holds=_is_of(Kind.ARTIFACT), why="it is no image"),
     Naming(
@@ -86,7 +83,7 @@ NAMINGS = (
     ),
     Naming(
         name="Windows release",
-        holds=_is_windows_release,
+        holds=lambda tag: tag.kind is Kind.WORD and windows_build(tag) is not None,
         why="a release of Windows runs on hosts of that release",
     ),
     Naming(
@@ -140,6 +137,23 @@ def lines_within(tag: Tag) -> tuple[tuple[int, ...], ...]:
     """Return the line of each system and tool inside, word by word; of a tool not every number."""
     found = ((_inner(word), word) for word in _words(tag))
     return tuple(inner.line if inner else _plain_numbers(word) for inner, word in found)
+
+
+def plain_words(tag: Tag, kept: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the words of a tag without those that twins are named by; `kept`: these stay."""
+    product = tuple(word for word in tag.product if word not in _TWINS or word in kept)
+    return product + tag.variant
+
+
+def windows_build(tag: Tag) -> int | None:
+    """Return the build of Windows that a tag names, by its number or by its release.
+
+    >>> windows_build(parse_tag("10.0.20348.2529")), windows_build(parse_tag("ltsc2022"))
+    (20348, 20348)
+    """
+    if is_windows_build(tag.release):
+        return tag.release[2]
+    return WINDOWS_BUILDS.get(tag.text.partition("-")[0]) if tag.kind is Kind.WORD else None
 
 
 def is_one_off(tag: Tag) -> bool:

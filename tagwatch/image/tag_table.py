@@ -155,6 +155,14 @@ class TagTable:
         text = self.stages.get(_form(tag)) if tag.kind is Kind.VERSION else None
         return self.tags[text] if text else None
 
+    def names(self, tag: Tag, words: tuple[str, ...]) -> bool:
+        """True where tags with these words name the version of `tag`, with builds or without.
+
+        `10.11.8` and `10.11.8-r0-ls150` name that of `version-10.11.8-r0`.
+        """
+        forms = ((words, tag.release, tag.pre, one, tag.date) for one in (tag.revision, ()))
+        return any(form in self.forms or form in self.generalised for form in forms)
+
     def without_revision(self, tag: Tag) -> Tag | None:
         """The tag of the same version that counts no builds of it, where it may be the same image.
 
