@@ -34,6 +34,7 @@ _TWINS = frozenset(
 )  # fmt: skip
 _FINAL = (9,)
 _DOTTED = re.compile(r"[A-Za-z]+\.\d+", re.ASCII)
+"""A build on a system by its code name (`bookworm.1`): each version counts them anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +136,14 @@ def inner_parts(tag: Tag) -> tuple[Inner, ...]:
 
 def lines_within(tag: Tag) -> tuple[tuple[int, ...], ...]:
     """Return the line of each system and tool inside, word by word; of a tool not every number."""
-    found = ((_inner(word), word) for word in _words(tag))
-    return tuple(inner.line if inner else _plain_numbers(word) for inner, word in found)
+    return tuple(map(_line_within, _words(tag)))
+
+
+def _line_within(word: str) -> tuple[int, ...]:
+    inner = _inner(word)
+    if inner is not None:
+        return inner.line
+    return () if _DOTTED.fullmatch(word) else _plain_numbers(word)
 
 
 def plain_words(tag: Tag, kept: Iterable[str] = ()) -> tuple[str, ...]:
@@ -221,7 +228,7 @@ def _unnumbered(word: str, systems: frozenset[str] = frozenset()) -> str:
     """Return a word of a line without the number that may rise in it."""
     token = token_of(word.partition("-")[0])
     if _inner(word) is not None or token.stem in systems or _DOTTED.fullmatch(word):
-        return token.stem  # bookworm.0: the number counts builds
+        return token.stem
     return word
 
 

@@ -280,13 +280,13 @@ def _described_day(text: str, tokens: Sequence[Token]) -> Tag:
     What it describes is no variant: the next day may be named by another component.
     """
     between = tokens[1:-1]
-    numbers = [token.numbers for token in between if token.part is Part.NUMBER]
+    numbers = (token.numbers for token in (tokens[0], *between) if token.part is not Part.WORD)
     return Tag(
         text=text,
         kind=Kind.DATED,
         v=True,
-        product=tuple(token.text for token in between if token.part is not Part.NUMBER),
-        date=tokens[0].numbers + tuple(chain.from_iterable(numbers)),
+        product=tuple(token.text for token in between if token.part is Part.WORD),
+        date=tuple(chain.from_iterable(numbers)),
         commit=tokens[-1].text,
     )
 

@@ -19,6 +19,7 @@ __all__ = ["TagTable", "is_development_word"]
 
 _RELEASED_WORDS = frozenset({"current", "latest", "lts", "release", "stable"})
 
+_CHANNELS = ("esr", "lts", "stable")
 _NEWEST = 16
 _NONE = (Scheme.NONE, 0)
 _sort_key = attrgetter("sort_key")
@@ -163,6 +164,15 @@ class TagTable:
         forms = ((words, tag.release, tag.pre, one, tag.date) for one in (tag.revision, ()))
         return any(form in self.forms or form in self.generalised for form in forms)
 
+    def channels(self, tag: Tag) -> frozenset[str]:
+        """The words by which the publisher also names this version as one to stay with (`-lts`)."""
+        _, *number = _form(tag)
+        return frozenset(
+            word
+            for word in _CHANNELS
+            if any((words, *number) in self.forms for words in _with_word(tag, word))
+        )
+
     def without_revision(self, tag: Tag) -> Tag | None:
         """The tag of the same version that counts no builds of it, where it may be the same image.
 
@@ -224,6 +234,10 @@ class TagTable:
     def likely_scheme(self) -> Scheme:
         """How most of its versions are counted, where `scheme` does not know."""
         return self.scheme() or max(self.schemes.items(), key=itemgetter(1), default=_NONE)[0]
+
+
+def _with_word(tag: Tag, word: str) -> tuple[tuple[str, ...], ...]:
+    return (*tag.product, word, *tag.variant), (*tag.words, word)
 
 
 def _latest(group: Iterable[Tag]) -> Tag | None:

@@ -61,7 +61,12 @@ WINDOWS_BUILDS = {
     "ltsc2022": 20348, "ltsc2025": 26100,
 }  # fmt: skip
 """The build that each release of Windows is: the third number of its versions."""
-COUNTERS = frozenset({"b", "build", "ci", "r", "rev", "revision", "run"})
+COUNTERS = frozenset(
+    {
+        "b", "build", "ci", "job", "pipeline", "prod", "production", "qa", "r", "rev", "revision",
+        "run", "staging", "uat",
+    }
+)  # fmt: skip
 """Words whose number counts builds where no version stands beside it (`build-4567`, `b3145`)."""
 INNER_LINES = {
     "cu": 1, "cuda": 1, "cudnn": 1, "dotnet": 1, "erlang": 1, "go": 2, "golang": 2, "hadoop": 1,
@@ -94,6 +99,7 @@ _COMMIT = re.compile(r"g?([0-9a-f]{7,40}|[0-9a-f]{64})", re.ASCII)
 _WORD = re.compile(r"([A-Za-z]+(?:_[A-Za-z]+)*)(?:[._]?(\d+(?:[._]\d+)*))?", re.ASCII)
 _PRERELEASE_TAIL = re.compile(r"(?:[._]?\d+)?(?:\.[0-9A-Za-z]+)*", re.ASCII)
 _WORD_BEHIND = re.compile(r"(?<![^-])(v?\d+(?:\.\d+)*)_(?=[A-Za-z]{3,}(?![^-]))", re.ASCII)
+_UNDERSCORED = re.compile(r"[A-Za-z]+\d[\d.]*(?:_[A-Za-z]+[\d.]*)(?:_[A-Za-z\d.]+)+", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _LETTER = re.compile(r"[a-wyz]", re.ASCII | re.IGNORECASE)
 """Of OpenSSL's 1.0.2k; the x of 1.16.x is no letter but a gap, even as a tag's own name."""
@@ -162,7 +168,9 @@ def _clock(match: re.Match[str]) -> tuple[int, ...]:
 def _pieces(text: str) -> tuple[Token, ...]:
     if not text:
         return ()
-    if "_" in text:  # 1.3.1_base, 1.3.1-10_base: a word behind a number, whatever joins them
+    if "_" in text and "-" not in text and _UNDERSCORED.fullmatch(text):
+        text = text.replace("_", "-")  # rocm6.1_ubuntu22.04_py3.10_pytorch_2.1.2
+    elif "_" in text:  # 1.3.1_base, 1.3.1-10_base: a word behind a number, whatever joins them
         text = _WORD_BEHIND.sub(r"\1-", text)
     return tuple(token_of(piece) for piece in text.split("-"))
 
@@ -184,6 +192,8 @@ def _clocked(text: str) -> Token | None:
     """Seconds or milliseconds since 1970, as the day and the time of day."""
     if len(text) not in (10, 13) or not _CLOCK.fullmatch(text) or int(text[:10]) not in _SECONDS:
         return None
+    if len(text) == 10 and _DATE.fullmatch(text[:8]):  # 2024061002: seconds of 2034 are not meant
+        return Token(text, Part.DATE, numbers=(int(text[:8]), int(text[8:])))
     at = _EPOCH + timedelta(seconds=int(text[:10]))
     clock = (int(f"{at:%Y%m%d}"), int(f"{at:%H%M%S}"), *((int(text[10:]),) if text[10:] else ()))
     return Token(text, Part.DATE, numbers=clock)

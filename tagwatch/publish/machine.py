@@ -281,6 +281,8 @@ def _resolution(resolution: Resolution) -> Document:
         document["newer"]["not_comparable"] = newer.not_comparable
     if resolution.more_aliases:
         document["more_aliases"] = resolution.more_aliases
+    if resolution.note:
+        document["note"] = resolution.note
     return document
 
 

@@ -13,7 +13,7 @@ from tagwatch.image.selection import choose
 from tagwatch.image.selector import Selector
 from tagwatch.image.tag import Kind, Tag
 from tagwatch.image.tag_table import TagTable, is_development_word
-from tagwatch.image.token import PRERELEASE_RANK, token_of
+from tagwatch.image.token import COUNTERS, PRERELEASE_RANK, token_of
 from tagwatch.value import replace
 
 __all__ = [
@@ -157,7 +157,10 @@ def _is_stage(asked: Tag, other: Tag, table: TagTable) -> bool:
 
 
 def _is_date_of(asked: Tag, other: Tag) -> bool:
-    return other.kind is Kind.DATED and other.rolling in (asked.rolling, ())
+    if other.kind is not Kind.DATED:
+        return False
+    words = tuple(word for word in other.rolling if word.lower() not in COUNTERS)
+    return words in (asked.rolling, ())  # server-b4719 is a build of server
 
 
 def _stems(tag: Tag) -> Counter[str]:

@@ -20,7 +20,12 @@ _VERSIONED = frozenset({Scheme.COUNT, Scheme.YEAR})
 """Schemes whose numbers tell how large a step is."""
 
 
-def newer(tag: Tag | str, tags: Mapping[str, Digest | None] | TagTable) -> Newer:
+def newer(
+    tag: Tag | str,
+    tags: Mapping[str, Digest | None] | TagTable,
+    *,
+    written: Tag | None = None,
+) -> Newer:
     """Return the highest newer tags of the line: in the same patch series, same major, any major.
 
     Only a pre-release is offered a pre-release. A development version is never offered, and a
@@ -28,6 +33,11 @@ def newer(tag: Tag | str, tags: Mapping[str, Digest | None] | TagTable) -> Newer
     one version, the very same variant comes first; one on a newer platform release (`-alpine3.20` →
     `-alpine3.21`) is offered where the version has no other. A tool inside (`-cuda12.1`) stays in
     its line where the newest version has that line, else it moves to the lowest line above.
+
+    A version that the publisher calls `-lts` too is offered only such versions.
+
+    Who writes a version without its builds (`10.11.6`, the tag that is `written` for this one) is
+    offered one without (`10.11.8`, not `10.11.8-r0-ls150`), where there is one.
 
     Where the tag has no order, the answer says why.
     """
@@ -40,10 +50,15 @@ def newer(tag: Tag | str, tags: Mapping[str, Digest | None] | TagTable) -> Newer
     stages = (False, True) if current.is_prerelease else (False,)
     keys = product((line_of(current, scheme) for scheme in schemes), stages)
     found = [_Newest.of(table.kin.get(key, ()), current, table) for key in keys]
+
+    def text(step: Iterable[Tag]) -> str | None:
+        best = _best_of(step, current)
+        return _as_written(best, current, written or current, table).text if best else None
+
     return Newer(
-        patch=_best_of((tag for one in found for tag in one.patch), current, table),
-        minor=_best_of((tag for one in found for tag in one.minor), current, table),
-        major=_best_of((tag for one in found for tag in one.major), current, table),
+        patch=text(tag for one in found for tag in one.patch),
+        minor=text(tag for one in found for tag in one.minor),
+        major=text(tag for one in found for tag in one.major),
         not_comparable="" if any(map(bool, found)) else _other_count(current, table),
     )
 
@@ -110,6 +125,7 @@ def _is_offered(other: Tag, current: Tag, table: TagTable) -> bool:
         and not is_one_off(other)
         and not table.is_development(other)
         and not _is_on_older(other, current)
+        and table.channels(current) <= table.channels(other)
         and (_is_staged(current) or not _is_staged(other))
         and (bool(current.revision) or not table.is_doubtful(other))
         and (other.revision == current.revision or not table.is_on_runtime(other))
@@ -132,7 +148,7 @@ def _is_after(other: Tag, current: Tag) -> bool:
     return (numbers, other.date) > ([(part.numbers, part.stage) for part in here], current.date)
 
 
-def _best_of(found: Iterable[Tag], current: Tag, table: TagTable) -> str | None:
+def _best_of(found: Iterable[Tag], current: Tag) -> Tag | None:
     def rank(other: Tag) -> tuple[object, ...]:
         inner = inner_parts(other)
         return (
@@ -147,11 +163,16 @@ def _best_of(found: Iterable[Tag], current: Tag, table: TagTable) -> str | None:
             other.text,
         )
 
-    best = max(found, key=rank, default=None)
-    if best is None:
-        return None
-    bare = None if current.revision else table.without_revision(best)
-    return (bare if bare and bare > current else best).text
+    return max(found, key=rank, default=None)
+
+
+def _as_written(best: Tag, current: Tag, written: Tag, table: TagTable) -> Tag:
+    """Return `best` without its builds where the file writes none, and that is a later version."""
+    bare = table.without_revision(best)
+    is_bare = written.kind is Kind.VERSION and not written.revision
+    if bare is None or not is_bare or written.words != current.words:
+        return best
+    return bare if bare.release != current.release and bare > current else best
 
 
 def _is_staged(tag: Tag) -> bool:

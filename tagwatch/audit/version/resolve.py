@@ -59,7 +59,7 @@ def resolve_tag(
     asked = table.read(tag)
     answer = Resolution(input=tag if input is None else input, status=Status.NOT_FOUND)
     if tag not in table.tags:
-        return answer
+        return replace(answer, note=_other_spelling(asked, table))
     digest = table.digests[tag]
     group = table.aliases(asked)
     concrete = concrete_of(asked, table)
@@ -84,7 +84,7 @@ def resolve_tag(
             version=claim.version,
             basis=claim.basis,
             basis_detail=claim.detail,
-            newer=newer(_claimed(concrete, claim) if concrete else asked, table),
+            newer=newer(_claimed(concrete, claim) if concrete else asked, table, written=asked),
         )
     if concrete is not None and is_settled(concrete, asked, table):
         return _by_alias(answer, asked, concrete, group, table, repository)
@@ -143,7 +143,7 @@ def _by_alias(
         version=concrete.version,
         basis=Basis.ALIAS,
         reference=_reference(repository, concrete.text, answer.digest),
-        newer=newer(concrete, table),
+        newer=newer(concrete, table, written=asked),
         ambiguous=_other_versions(concrete, group),
         note=_differences(asked, concrete, answer.digest),
     )
@@ -212,6 +212,14 @@ def _differences(asked: Tag, concrete: Tag, digest: Digest | None) -> str:
     elif concrete.is_prerelease and not asked.is_prerelease:
         notes.append(f"{concrete} is a pre-release")
     return "; ".join(notes)
+
+
+def _other_spelling(asked: Tag, table: TagTable) -> str:
+    """Return which tag is there where `asked` lacks only the v, or has one too many; else ""."""
+    other = asked.text[1:] if asked.v else f"v{asked.text}"
+    if asked.kind is not Kind.VERSION or other not in table.tags:
+        return ""
+    return f"{other} is there: write it {'without' if asked.v else 'with'} the v"
 
 
 def _why_no_version(concrete: Tag | None, digest: Digest | None) -> str:

@@ -40,6 +40,12 @@ def test_a_date_is_asked_where_a_word_has_one() -> None:
     assert "stable-20260803" in candidates("stable", NAMES.split())
 
 
+def test_a_count_of_builds_is_asked_where_a_word_has_one() -> None:
+    words = ("server", "full", "light", "server-cuda", "full-cuda")
+    names = [f"{word}-b{number}" for word in words for number in range(4000, 4100)]
+    assert candidates("server", [*words, *names])[:2] == ["server-b4099", "server-b4098"]
+
+
 def test_a_prerelease_of_the_same_number_is_asked_first() -> None:
     names = ["5.0", "5.0.0", "5.0.0-preview.1", "5.0.0-alpha.2", "4.3.7"]
     assert candidates("5.0", names)[:2] == ["5.0.0-preview.1", "5.0.0"]
