@@ -7,9 +7,11 @@ the resolution says why.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from operator import attrgetter
 
 from tagwatch.audit.model.evidence import Basis, Newer, Resolution, Status
 from tagwatch.audit.reading.version_evidence import VersionEvidence
@@ -23,7 +25,7 @@ from tagwatch.audit.version.candidate import (
 )
 from tagwatch.audit.version.newer import newer
 from tagwatch.image.digest import Digest
-from tagwatch.image.order import naming_of, version_key
+from tagwatch.image.order import line_of, naming_of, version_key
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.selection import choose, spelt_otherwise, suggest
 from tagwatch.image.selector import Selector, parse_selector
@@ -84,7 +86,7 @@ def resolve_tag(
             version=claim.version,
             basis=claim.basis,
             basis_detail=claim.detail,
-            newer=newer(_claimed(concrete, claim) if concrete else asked, table, written=asked),
+            newer=newer(_known_as(asked, concrete, claim, table), table, written=asked),
         )
     if concrete is not None and is_settled(concrete, asked, table):
         return _by_alias(answer, asked, concrete, group, table, repository)
@@ -178,6 +180,21 @@ def _claimed(concrete: Tag, claim: VersionEvidence) -> Tag:
     """Return `concrete` with the claimed version, so that nothing up to that counts as newer."""
     release, _, revision, _ = version_key(claim.version)
     return replace(concrete, release=release, revision=revision)
+
+
+def _known_as(asked: Tag, concrete: Tag | None, claim: VersionEvidence, table: TagTable) -> Tag:
+    """Return the tag that says from where on something is newer, once a version is claimed.
+
+    `latest`, which no alias names, counts as the last build of the claimed version, if a tag names
+    that version.
+    """
+    if concrete is not None:
+        return _claimed(concrete, claim)
+    claimed = table.read(claim.version)
+    kin = table.kin.get((line_of(claimed), claimed.is_prerelease), ())
+    place = bisect_right(kin, claimed.release, key=attrgetter("release"))
+    is_named = place > 0 and kin[place - 1].release == claimed.release
+    return kin[place - 1] if is_named and asked.text == "latest" else asked
 
 
 def _other_versions(concrete: Tag, group: Sequence[Tag]) -> tuple[str, ...]:
