@@ -16,6 +16,7 @@ from tagwatch.value import dataclass
 
 __all__ = ["newer"]
 
+_FULL_VERSION = 3
 _VERSIONED = frozenset({Scheme.COUNT, Scheme.YEAR})
 """Schemes whose numbers tell how large a step is."""
 
@@ -167,12 +168,13 @@ def _best_of(found: Iterable[Tag], current: Tag) -> Tag | None:
 
 
 def _as_written(best: Tag, current: Tag, written: Tag, table: TagTable) -> Tag:
-    """Return `best` without its builds where the file writes none, and that is a later version."""
+    """Return `best` without its builds where the file writes a full version without them."""
     bare = table.without_revision(best)
-    is_bare = written.kind is Kind.VERSION and not written.revision
+    is_bare = len(written.release) >= _FULL_VERSION and not written.revision
     if bare is None or not is_bare or written.words != current.words:
         return best
-    return bare if bare.release != current.release and bare > current else best
+    is_alike = len(bare.release) == len(written.release)
+    return bare if is_alike and bare.release > current.release else best
 
 
 def _is_staged(tag: Tag) -> bool:
