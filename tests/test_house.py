@@ -49,9 +49,10 @@ FLOORS: dict[str, str] = {
     "image": """
         digest pattern platform token unicode
         manifest reference vocabulary
-        image_config schema1 snapshot tag
+        image_config schema1 selector snapshot tag
+        order
         tag_table
-        selector
+        selection
     """,
     "source": """
         library target

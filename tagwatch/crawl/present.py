@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from tagwatch.crawl.task import CrawlTask, Need, Pattern
 from tagwatch.image.digest import Digest
-from tagwatch.image.selector import parse_selector, select, select_names
+from tagwatch.image.selection import select, select_names
+from tagwatch.image.selector import parse_selector
 from tagwatch.image.snapshot import Scope, TagObservation
 from tagwatch.image.tag_table import TagTable
 from tagwatch.registry.interface import Listing

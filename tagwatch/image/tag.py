@@ -13,9 +13,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import lru_cache, total_ordering
+from functools import total_ordering
+from itertools import chain, compress
 
-from tagwatch.image.token import Part, Token, split_tag, token_of
+from tagwatch.image.token import (
+    COUNTERS,
+    DEVELOPMENT_WORDS,
+    WINDOWS_BUILDS,
+    Part,
+    Token,
+    split_tag,
+    token_of,
+)
 from tagwatch.image.vocabulary import PLAIN, Vocabulary
 from tagwatch.value import dataclass
 
@@ -25,16 +34,14 @@ __all__ = [
     "Scheme",
     "Tag",
     "is_artifact",
-    "is_step_back",
     "parse_tag",
-    "says_less",
-    "version_key",
 ]
 
 FIRST_YEAR = 1990
 """A first number from here to 2099 is a calendar year."""
 
 _FIRST_SERIAL = 10_000
+_FIRST_LONE_SERIAL = 1000
 _FINAL = (9,)
 _ARTIFACT = re.compile(r"sha(?:256|384|512)-[0-9a-f]{32,128}(?:\.[A-Za-z0-9.]+)?", re.ASCII)
 _PULL_REQUEST = re.compile(
@@ -54,7 +61,7 @@ class Kind(StrEnum):
     WORD = "word"
     """A rolling word, code name, branch or bare variant: no number that is a version."""
     DATED = "dated"
-    """A date and no version (`bookworm-20260803`)."""
+    """A date, a clock or a count of builds, and no version (`bookworm-20260803`, `build-4567`)."""
     VERSION = "version"
 
 
@@ -65,7 +72,7 @@ class Scheme(StrEnum):
     COUNT = "count"
     YEAR = "year"
     SERIAL = "serial"
-    """A first number too large for a version: a build counter or a clock."""
+    """A first number too large for a version: a count of builds."""
 
 
 _KIND_ORDER = {kind: number for number, kind in enumerate(Kind)}
@@ -113,8 +120,12 @@ class Tag:
 
     @property
     def is_prerelease(self) -> bool:
-        """True for pre-releases and for builds of a commit (`1.2.3-5-gabc1234`)."""
-        return self.pre is not None or (self.kind is Kind.VERSION and bool(self.commit))
+        """True for pre-releases, builds of a commit (`1.2.3-5-gabc1234`) and hotfixes of a date."""
+        return (
+            self.pre is not None
+            or (self.kind is Kind.VERSION and bool(self.commit))
+            or "hotfix" in self.rolling
+        )
 
     @property
     def weight(self) -> int:
@@ -145,19 +156,11 @@ class Tag:
         """How its version is counted."""
         if self.kind is not Kind.VERSION:
             return Scheme.NONE
-        if self.release[0] >= _FIRST_SERIAL:
-            return Scheme.SERIAL
-        return Scheme.YEAR if FIRST_YEAR <= self.release[0] < 2100 else Scheme.COUNT
-
-    @property
-    def line(self) -> tuple[str, ...]:
-        """Tags with equal lines may replace each other: an equivalence by construction.
-
-        A tag without version is in no line but its own.
-        """
-        if self.kind is not Kind.VERSION:
-            return (self.kind, self.text)
-        return (self.kind, self.scheme, *self.product, "", *self.shape)
+        first, *others = self.release
+        if FIRST_YEAR <= first < 2100:
+            return Scheme.YEAR
+        is_serial = first >= (_FIRST_SERIAL if others else _FIRST_LONE_SERIAL)
+        return Scheme.SERIAL if is_serial else Scheme.COUNT
 
 
 def parse_tag(text: str, vocabulary: Vocabulary = PLAIN) -> Tag:
@@ -177,6 +180,8 @@ def parse_tag(text: str, vocabulary: Vocabulary = PLAIN) -> Tag:
         return Tag(text=text, kind=Kind.WORD)
     if _is_commit(tokens, vocabulary):
         return Tag(text=text, kind=Kind.COMMIT, rolling=(text,), commit=tokens[-1].text)
+    if vocabulary.windows and tokens[0].text in WINDOWS_BUILDS:
+        return _unversioned(text, tokens, vocabulary)
     start = vocabulary.version_at(tokens)
     if start is not None:
         return _versioned(text, tokens, start, vocabulary)
@@ -191,48 +196,6 @@ def is_artifact(text: str) -> bool:
     return _ARTIFACT.fullmatch(text) is not None
 
 
-def version_key(version: str) -> Precedence:
-    """The order of a bare version text (`21.0.12_8`), as `Tag.version` or a label gives it.
-
-    >>> version_key("3.15.0rc1") < version_key("3.15.0")
-    True
-    """
-    return _stated(version).precedence
-
-
-@lru_cache(maxsize=1 << 12)
-def _stated(version: str) -> Tag:
-    """A bare version text. The versions of a line are compared again and again."""
-    return parse_tag(version.replace("+", "_"))
-
-
-def is_step_back(before: str | None, after: str | None) -> bool:
-    """True where the version `after` comes before `before`, and does not merely say less of it.
-
-    Never between two schemes: a publisher who stops counting by years does not go back.
-
-    >>> is_step_back("3.10.1", "3.10.0"), is_step_back("3.10.1", "3.10")
-    (True, False)
-    >>> is_step_back("2024.1", "1.3.0")
-    False
-    """
-    if before is None or after is None:
-        return False
-    old, new = _stated(before), _stated(after)
-    is_before = old.scheme is new.scheme and new.precedence < old.precedence
-    return is_before and not says_less(after, before)
-
-
-def says_less(version: str, other: str) -> bool:
-    """True where `version` gives the first of the numbers of `other` and no more of them.
-
-    >>> says_less("5.0", "5.0.1"), says_less("5.0.1", "5.0.1"), says_less("5.1", "5.0.1")
-    (True, False, False)
-    """
-    little, much = version_key(version)[0], version_key(other)[0]
-    return len(little) < len(much) and much[: len(little)] == little
-
-
 def _is_commit(tokens: Sequence[Token], vocabulary: Vocabulary) -> bool:
     last = tokens[-1]
     if last.part is not Part.COMMIT and (len(last.text) < 7 or not last.text.isdigit()):
@@ -242,7 +205,7 @@ def _is_commit(tokens: Sequence[Token], vocabulary: Vocabulary) -> bool:
         return True
     if last.part is Part.COMMIT:
         return len(tokens) == 1
-    return last.part is Part.NUMBER and (lead, len(last.text)) in vocabulary.serial_commits
+    return last.text.isdigit() and (lead, len(last.text)) in vocabulary.serial_commits
 
 
 def _commit(tokens: Sequence[Token]) -> str:
@@ -270,35 +233,75 @@ def _versioned(text: str, tokens: Sequence[Token], start: int, vocabulary: Vocab
         revision=revision + suffix.revision,
         date=suffix.date,
         variant=words,
-        shape=tuple(
-            head.stem if head.stem in vocabulary.platforms else word
-            for word, head in zip(words, heads, strict=True)
-        ),
+        shape=_shape(words, heads, vocabulary),
         commit=suffix.commit,
         version="-".join((version, *suffix.version)),
     )
 
 
+def _shape(words: Sequence[str], heads: Sequence[Token], vocabulary: Vocabulary) -> tuple[str, ...]:
+    return tuple(
+        head.stem if head.stem in vocabulary.platforms else word
+        for word, head in zip(words, heads, strict=True)
+    )
+
+
 def _unversioned(text: str, tokens: Sequence[Token], vocabulary: Vocabulary) -> Tag:
-    dates = [token for token in tokens if token.part is Part.DATE]
-    date = dates[0].numbers if dates else ()
+    is_dated = any(token.part is Part.DATE for token in tokens)
+    if is_dated and text[0] in "vV" and tokens[0].part is Part.DATE and _commit(tokens[-1:]):
+        return _described_day(text, tokens)
+    tokens, count = (tokens, ()) if is_dated else _counted(tokens)
+    date: tuple[int, ...] = ()
     rest: list[Token] = []
     for before, token in zip((None, *tokens), tokens, strict=False):
-        if token.part is Part.DATE:
-            continue
-        if _counts_within(before, token):
+        is_part = token.part is Part.REVISION and bool(date) and bool(token.numbers)  # -ls12
+        if token.part is Part.DATE or is_part or _counts_within(before, token):
             date += token.numbers
-        else:
+        elif token.part is not Part.COMMIT:
             rest.append(token)
-    words, tokens_of = _joined(rest)
-    is_variant = [vocabulary.is_variant(token) for token in tokens_of]
+    words, heads = _joined(rest)
+    shape = _shape(words, heads, vocabulary)
+    known = [vocabulary.is_variant(token) for token in heads]
     return Tag(
         text=text,
-        kind=Kind.DATED if dates else Kind.WORD,
+        kind=Kind.DATED if date or count else Kind.WORD,
+        revision=count,
         date=date,
-        variant=tuple(word for word, known in zip(words, is_variant, strict=True) if known),
-        rolling=tuple(word for word, known in zip(words, is_variant, strict=True) if not known),
+        variant=tuple(compress(words, known)),
+        rolling=tuple(word for word, is_known in zip(words, known, strict=True) if not is_known),
+        shape=tuple(compress(shape, known)),
+        commit=_commit(tokens),
     )
+
+
+def _described_day(text: str, tokens: Sequence[Token]) -> Tag:
+    """`v20221012-controller-v1.4.0-14-g93df79676`: a day, and what `git describe` says of it.
+
+    What it describes is no variant: the next day may be named by another component.
+    """
+    between = tokens[1:-1]
+    numbers = (token.numbers for token in (tokens[0], *between) if token.part is not Part.WORD)
+    return Tag(
+        text=text,
+        kind=Kind.DATED,
+        v=True,
+        product=tuple(token.text for token in between if token.part is Part.WORD),
+        date=tuple(chain.from_iterable(numbers)),
+        commit=tokens[-1].text,
+    )
+
+
+def _counted(tokens: Sequence[Token]) -> tuple[Sequence[Token], tuple[int, ...]]:
+    """The tokens without a count of builds at the end, and the count: `build-4567`, `main-b12`."""
+    *before, last = tokens
+    if len(last.numbers) != 1 or last.weight > 2:
+        return tokens, ()
+    if last.part is Part.REVISION and last.stem.lower() in COUNTERS:
+        return (*before, token_of(last.stem)), last.numbers
+    lead = before[-1].text.lower() if before else ""
+    if last.part is Part.NUMBER and (lead in COUNTERS or lead in DEVELOPMENT_WORDS):
+        return before, last.numbers
+    return tokens, ()
 
 
 def _joined(tokens: Sequence[Token]) -> tuple[tuple[str, ...], tuple[Token, ...]]:

@@ -9,29 +9,25 @@ from itertools import chain
 from operator import attrgetter, itemgetter
 
 from tagwatch.image.digest import Digest
+from tagwatch.image.order import line_of
 from tagwatch.image.tag import Kind, Scheme, Tag, parse_tag
-from tagwatch.image.token import PRERELEASE_RANK
+from tagwatch.image.token import DEVELOPMENT_WORDS, PRERELEASE_RANK
 from tagwatch.image.vocabulary import Vocabulary, within_limit
 from tagwatch.value import dataclass
 
 __all__ = ["TagTable", "is_development_word"]
 
-_DEVELOPMENT_WORDS = frozenset(
-    {
-        "canary", "dev", "devel", "develop", "development", "edge", "experimental", "main",
-        "master", "nightly", "snapshot", "testing", "tip", "trunk", "unstable",
-    }
-)  # fmt: skip
 _RELEASED_WORDS = frozenset({"current", "latest", "lts", "release", "stable"})
 
+_CHANNELS = ("esr", "lts", "stable")
 _NEWEST = 16
 _NONE = (Scheme.NONE, 0)
 _sort_key = attrgetter("sort_key")
 _COUNTED = re.compile(r".*[0-9]-[0-9.]+", re.ASCII)
 
 Release = tuple[int, ...]
-Kin = tuple[tuple[str, ...], tuple[str, ...], Scheme, bool]
-"""Product, shape, scheme, and whether it is a pre-release."""
+Kin = tuple[tuple[str, ...], bool]
+"""A line, and whether it is of pre-releases."""
 Form = tuple[tuple[str, ...], Release, tuple[int, ...] | None, tuple[int, ...], tuple[int, ...]]
 
 
@@ -45,7 +41,7 @@ class TagTable:
     the last pre-release of each number, whole or shortened. `generalised`: what more specific
     tags make floating (`6.2` where there is a `6.2.24`); `generalised_unknown`: those of unknown
     digest. `latest`: the version tag that gives the most numbers of what the tag `latest` is.
-    `kin`: the version tags that may be newer than one another, the oldest first. `schemes`: how
+    `kin`: the tags that may be newer than one another, the oldest first. `schemes`: how
     many versions are counted in each way. `weights`: how many numbers the most exact version of
     each alias group gives. `released`: release candidates whose very image was released since
     (`1.2.3-rc.2` as `1.2.3`). `shortened`: counted builds that a shorter version names, too
@@ -148,7 +144,7 @@ class TagTable:
         False where a higher one gives more, and where it has none beside it: `6.2` may be the only
         name that was copied of a longer one. The newest of the kind are looked at.
         """
-        kin = self.kin.get(_kind_of(tag), ())[-_NEWEST:]
+        kin = self.kin.get(_kin_of(tag), ())[-_NEWEST:]
         others = [other for other in kin if other.release != tag.release]
         size = len(tag.release)
         return any(
@@ -159,6 +155,34 @@ class TagTable:
         """The last pre-release that may stand behind the final version that `tag` names."""
         text = self.stages.get(_form(tag)) if tag.kind is Kind.VERSION else None
         return self.tags[text] if text else None
+
+    def names(self, tag: Tag, words: tuple[str, ...]) -> bool:
+        """True where tags with these words name the version of `tag`, with builds or without.
+
+        `10.11.8` and `10.11.8-r0-ls150` name that of `version-10.11.8-r0`.
+        """
+        forms = ((words, tag.release, tag.pre, one, tag.date) for one in (tag.revision, ()))
+        return any(form in self.forms or form in self.generalised for form in forms)
+
+    def channels(self, tag: Tag) -> frozenset[str]:
+        """The words by which the publisher also names this version as one to stay with (`-lts`)."""
+        _, *number = _form(tag)
+        return frozenset(
+            word
+            for word in _CHANNELS
+            if any((words, *number) in self.forms for words in _with_word(tag, word))
+        )
+
+    def without_revision(self, tag: Tag) -> Tag | None:
+        """The tag of the same version that counts no builds of it, where it may be the same image.
+
+        `10.11.8` for `10.11.8-r0-ls150`.
+        """
+        text = self.forms.get((tag.words, tag.release, tag.pre, (), ())) if tag.revision else None
+        if text is None:
+            return None
+        served = {self.digests[text], self.digests[tag.text]}
+        return self.tags[text] if len(served - {None}) < 2 else None
 
     def is_doubtful(self, tag: Tag) -> bool:
         """True for `11.3.0-79146` where `11.3.0` is another image: a rebuild, or a build before it?
@@ -212,6 +236,10 @@ class TagTable:
         return self.scheme() or max(self.schemes.items(), key=itemgetter(1), default=_NONE)[0]
 
 
+def _with_word(tag: Tag, word: str) -> tuple[tuple[str, ...], ...]:
+    return (*tag.product, word, *tag.variant), (*tag.words, word)
+
+
 def _latest(group: Iterable[Tag]) -> Tag | None:
     versions = (tag for tag in group if tag.kind is Kind.VERSION)
     return max(versions, key=attrgetter("weight"), default=None)
@@ -230,13 +258,13 @@ def _generalised(tags: Iterable[Tag]) -> frozenset[Form]:
 def _kin(tags: Iterable[Tag]) -> dict[Kin, tuple[Tag, ...]]:
     found: dict[Kin, list[Tag]] = {}
     for tag in tags:
-        if tag.kind is Kind.VERSION:
-            found.setdefault(_kind_of(tag), []).append(tag)
+        if tag.kind in (Kind.VERSION, Kind.DATED):
+            found.setdefault(_kin_of(tag), []).append(tag)
     return {key: tuple(sorted(group, key=_sort_key)) for key, group in found.items()}
 
 
-def _kind_of(tag: Tag) -> Kin:
-    return tag.product, tag.shape, tag.scheme, tag.is_prerelease
+def _kin_of(tag: Tag) -> Kin:
+    return line_of(tag), tag.is_prerelease
 
 
 def _weights(
@@ -331,7 +359,7 @@ def _more_general(tag: Tag) -> Iterator[Form]:
 
 def is_development_word(tag: Tag) -> bool:
     """True for `devel`, `edge-alpine` and their like: what publishers call unfinished work."""
-    return tag.kind is Kind.WORD and not _DEVELOPMENT_WORDS.isdisjoint(tag.rolling)
+    return tag.kind is Kind.WORD and not DEVELOPMENT_WORDS.isdisjoint(tag.rolling)
 
 
 def _development(groups: Iterable[tuple[Tag, ...]]) -> frozenset[tuple[tuple[int, ...], ...]]:
@@ -342,6 +370,6 @@ def _development(groups: Iterable[tuple[Tag, ...]]) -> frozenset[tuple[tuple[int
         versions = {tag.precedence for tag in group if tag.kind is Kind.VERSION}
         if words & _RELEASED_WORDS:
             released |= versions
-        elif words & _DEVELOPMENT_WORDS:
+        elif words & DEVELOPMENT_WORDS:
             labelled |= versions
     return frozenset(labelled - released)

@@ -8,12 +8,14 @@ code name.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
 
 from tagwatch.value import dataclass
 
-__all__ = ["PRERELEASE_RANK", "SYSTEMS", "Part", "Token", "split_tag", "token_of"]
+__all__ = ["COUNTERS", "DEVELOPMENT_WORDS", "INNER_LINES", "PRERELEASE_RANK", "SYSTEMS", "WINDOWS"]
+__all__ += ["WINDOWS_BUILDS", "Part", "Token", "split_tag", "token_of"]
 
 PRERELEASE_RANK = {
     "dev": 0, "devel": 0, "develop": 0, "snapshot": 0, "nightly": 0, "canary": 0,
@@ -28,6 +30,13 @@ PRERELEASE_RANK = {
 
 # Only glued to the number (`3.7.0b5`, `11.0.0-M1`): alone they are too short to mean one thing.
 _GLUED_ONLY = {"a", "b", "c", "m"}
+DEVELOPMENT_WORDS = frozenset(
+    {
+        "canary", "dev", "devel", "develop", "development", "edge", "experimental", "main",
+        "master", "nightly", "snapshot", "testing", "tip", "trunk", "unstable",
+    }
+)  # fmt: skip
+"""What publishers call unfinished work."""
 # What counts builds of one release, and what only says that it is final.
 _REVISION_WORDS = {
     "b", "build", "cu", "gdr", "hf", "hotfix", "ls", "p", "patch", "pl", "post", "r", "rev",
@@ -44,6 +53,34 @@ SYSTEMS = frozenset(
     }
 )  # fmt: skip
 
+WINDOWS = frozenset({"ltsc", "nanoserver", "servercore", "windows", "windowsservercore"})
+"""What names Windows: the number behind it is the host's, and never another one."""
+WINDOWS_BUILDS = {
+    "ltsc2016": 14393, "1607": 14393, "1709": 16299, "1803": 17134, "1809": 17763,
+    "ltsc2019": 17763, "1903": 18362, "1909": 18363, "2004": 19041, "20H2": 19042,
+    "ltsc2022": 20348, "ltsc2025": 26100,
+}  # fmt: skip
+"""The build that each release of Windows is: the third number of its versions."""
+COUNTERS = frozenset(
+    {
+        "b", "build", "ci", "job", "pipeline", "prod", "production", "qa", "r", "rev", "revision",
+        "run", "staging", "uat",
+    }
+)  # fmt: skip
+"""Words whose number counts builds where no version stands beside it (`build-4567`, `b3145`)."""
+INNER_LINES = {
+    "cu": 1, "cuda": 1, "cudnn": 1, "dotnet": 1, "erlang": 1, "go": 2, "golang": 2, "hadoop": 1,
+    "node": 1, "nodejs": 1, "otp": 1, "perl": 2, "php": 2, "py": 2, "python": 2, "pytorch": 2,
+    "rocm": 1, "ruby": 2, "rust": 2, "torch": 2,
+}  # fmt: skip
+"""Tools inside an image that may move on with it, and how many numbers make a line of each.
+
+What is not here stays as it is: a database's major (`-pg16`), Java, Scala, an architecture.
+"""
+
+_SECONDS = range(1_000_000_000, 2_100_000_001)
+"""What a clock counted since 1970, from 2001 to 2036: ten digits, or thirteen of milliseconds."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"(v?)(\d+(?:\.\d+)*)", re.ASCII | re.IGNORECASE)
 _GLUED = re.compile(r"[._]?([A-Za-z]+)[._]?(\d+(?:\.\d+)*)?|_(\d+(?:\.\d+)*)", re.ASCII)
 _DATE = re.compile(
@@ -56,10 +93,13 @@ _DASHED_DATE = re.compile(
     r"(?:[T_-]([0-2]\d)-?([0-5]\d)(?:-?([0-5]\d))?Z?)?(?=[-._]|$)",
     re.ASCII,
 )
+_CLOCK = re.compile(r"[12]\d{9}(?:\d{3})?", re.ASCII)
+_INNER_STAGE = re.compile(r"(alpha|beta|rc)\.?(\d+)", re.ASCII)
 _COMMIT = re.compile(r"g?([0-9a-f]{7,40}|[0-9a-f]{64})", re.ASCII)
 _WORD = re.compile(r"([A-Za-z]+(?:_[A-Za-z]+)*)(?:[._]?(\d+(?:[._]\d+)*))?", re.ASCII)
 _PRERELEASE_TAIL = re.compile(r"(?:[._]?\d+)?(?:\.[0-9A-Za-z]+)*", re.ASCII)
 _WORD_BEHIND = re.compile(r"(?<![^-])(v?\d+(?:\.\d+)*)_(?=[A-Za-z]{3,}(?![^-]))", re.ASCII)
+_UNDERSCORED = re.compile(r"[A-Za-z]+\d[\d.]*(?:_[A-Za-z]+[\d.]*)(?:_[A-Za-z\d.]+)+", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _LETTER = re.compile(r"[a-wyz]", re.ASCII | re.IGNORECASE)
 """Of OpenSSL's 1.0.2k; the x of 1.16.x is no letter but a gap, even as a tag's own name."""
@@ -80,7 +120,8 @@ class Part(IntEnum):
 class Token:
     """One piece. `numbers`: of a NUMBER the release, of a WORD what is glued to its `stem`.
 
-    `pre`: rank and numbers of a pre-release; `revision`: numbers of builds, updates, patches.
+    `pre`: rank and numbers of a pre-release, of a WORD (`go1.23rc1`), too; `revision`: numbers of
+    builds, updates, patches.
     """
 
     text: str
@@ -105,7 +146,10 @@ def split_tag(text: str) -> tuple[Token, ...]:
     ['RELEASE', '2024-01-16T16-07-38Z', 'fips']
     """
     if "20" in text and (match := _DASHED_DATE.search(text)) and _is_edge(text, match.start()):
-        before, after = text[: match.start()].rstrip("-._"), text[match.end() :].lstrip("-._")
+        before, after = text[: match.start()].rstrip("-._"), text[match.end() :]
+        if after[:1] == "." and after[1:2].isalpha():  # Z.fips, Z.hotfix.1a2b3c4d5
+            after = after.replace(".", "-")
+        after = after.lstrip("-._")
         date = Token(
             match[0], Part.DATE, numbers=(int(match[1] + match[2] + match[3]), *_clock(match))
         )
@@ -124,7 +168,9 @@ def _clock(match: re.Match[str]) -> tuple[int, ...]:
 def _pieces(text: str) -> tuple[Token, ...]:
     if not text:
         return ()
-    if "_" in text:  # 1.3.1_base, 1.3.1-10_base: a word behind a number, whatever joins them
+    if "_" in text and "-" not in text and _UNDERSCORED.fullmatch(text):
+        text = text.replace("_", "-")  # rocm6.1_ubuntu22.04_py3.10_pytorch_2.1.2
+    elif "_" in text:  # 1.3.1_base, 1.3.1-10_base: a word behind a number, whatever joins them
         text = _WORD_BEHIND.sub(r"\1-", text)
     return tuple(token_of(piece) for piece in text.split("-"))
 
@@ -139,7 +185,18 @@ def token_of(text: str) -> Token:
             Part.DATE,
             numbers=(int(match[1] + match[2] + match[3]), *clock, *_integers(match[5])),
         )
-    return _commit(text) or _number(text) or _word(text)
+    return _clocked(text) or _commit(text) or _number(text) or _word(text)
+
+
+def _clocked(text: str) -> Token | None:
+    """Seconds or milliseconds since 1970, as the day and the time of day."""
+    if len(text) not in (10, 13) or not _CLOCK.fullmatch(text) or int(text[:10]) not in _SECONDS:
+        return None
+    if len(text) == 10 and _DATE.fullmatch(text[:8]):  # 2024061002: seconds of 2034 are not meant
+        return Token(text, Part.DATE, numbers=(int(text[:8]), int(text[8:])))
+    at = _EPOCH + timedelta(seconds=int(text[:10]))
+    clock = (int(f"{at:%Y%m%d}"), int(f"{at:%H%M%S}"), *((int(text[10:]),) if text[10:] else ()))
+    return Token(text, Part.DATE, numbers=clock)
 
 
 def _number(text: str) -> Token | None:
@@ -191,6 +248,10 @@ def _word(text: str) -> Token:
         counted = _integers(".".join(part for part in rest.split(".") if not _commit(part)))
         return Token(text, Part.PRERELEASE, stem=stem, pre=(PRERELEASE_RANK[lower], *counted))
     if match.end() < len(text):
+        inner = _INNER_STAGE.fullmatch(text, match.end())
+        if inner and counted and lower in INNER_LINES:  # go1.23rc1
+            stage = (PRERELEASE_RANK[inner[1]], int(inner[2]))
+            return Token(text, Part.WORD, stem=stem, numbers=counted, pre=stage)
         return Token(text, Part.WORD, stem=text)
     if lower in _REVISION_WORDS and (counted or len(stem) > 2):
         return Token(text, Part.REVISION, stem=stem, numbers=counted, revision=counted)

@@ -14,14 +14,17 @@ from contextvars import ContextVar
 from itertools import pairwise, zip_longest
 from typing import TypeVar
 
-from tagwatch.image.token import PRERELEASE_RANK, SYSTEMS, Part, Token, split_tag
+from tagwatch.image.token import COUNTERS, PRERELEASE_RANK, SYSTEMS, WINDOWS, Part, Token, split_tag
 from tagwatch.value import dataclass, field
 
-__all__ = ["PLAIN", "Vocabulary", "keep_time", "limited", "within_limit"]
+__all__ = ["PLAIN", "Vocabulary", "is_windows_build", "keep_time", "limited", "within_limit"]
 
 T = TypeVar("T")
 
 Release = tuple[int, ...]
+
+_FIRST_BUILD = 10_240
+"""Of Windows 10."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,8 @@ class Vocabulary:
     `platforms`: numbered stems that name an operating system, or stand without a number too
     (`-alpine`, `-alpine3.20`). `serial_commits`: words and lengths of commits, so that one of
     digits only is known as such. `hashed`: every full version stands with a commit, which then
-    says nothing of whether it is released (`1.40.2.8395-c67dce28e`).
+    says nothing of whether it is released (`1.40.2.8395-c67dce28e`). `windows`: versions are builds
+    of Windows, so that `1809` and `2004` are names of its releases.
     """
 
     words: frozenset[str] = frozenset()
@@ -48,6 +52,7 @@ class Vocabulary:
     platforms: frozenset[str] = frozenset()
     serial_commits: frozenset[tuple[str, int]] = frozenset()
     hashed: bool = False
+    windows: bool = False
 
     @classmethod
     def learn(cls, tags: Iterable[str]) -> Vocabulary:
@@ -99,9 +104,10 @@ class _Reading:
             revised=_revised(plain),
             stages=stages,
             flavours=flavours,
-            platforms=frozenset(self.numbered & (self.bare | SYSTEMS)),
+            platforms=frozenset(self.numbered & (self.bare | SYSTEMS) - WINDOWS),
             serial_commits=_serial_commits(self.tags),
             hashed=_is_hashed(plain),
+            windows=any(is_windows_build(tag[0].numbers) for tag in plain),
         )
 
     def _note_words(self, tokens: Sequence[Token]) -> None:
@@ -125,13 +131,13 @@ class _Reading:
         weight: Counter[str] = Counter()
         for tag in within_limit(self.tags):
             for word, number, glued in _led_numbers(tag):
-                if word in self.words or word in self.numbered:
+                if word in self.words or word in self.numbered or word in WINDOWS:
                     continue
                 if _number(number) in twins:
                     weight[word] = max(weight[word], 3)
                 elif not glued:
                     weight[word] = max(weight[word], number.weight)
-                elif not plain:
+                elif not plain and not _is_count(number):
                     weight[word] = max(weight[word], 2)
         least = 3 if plain else 2
         return frozenset(word for word, most in weight.items() if most >= least)
@@ -161,6 +167,16 @@ class _Reading:
             if PRERELEASE_RANK[word.lower()] not in counted
             and (word in joined or _is_flavour(word, releases, without))
         )
+
+
+def is_windows_build(release: Release) -> bool:
+    """True for `10.0.20348.2529`: the third number is the build that a host must have, too."""
+    return len(release) == 4 and release[:2] == (10, 0) and release[2] >= _FIRST_BUILD
+
+
+def _is_count(token: Token) -> bool:
+    """True for `b3145`: a count of builds, and no product's version."""
+    return len(token.numbers) == 1 and token.stem.lower() in COUNTERS
 
 
 def _number(token: Token) -> tuple[object, ...]:

@@ -143,7 +143,8 @@ def drop_outdated_patterns(
     that tells names alone has tags that nobody asked for: they are new each time, and change
     nothing as long as a better one is known.
     """
-    from tagwatch.image.selector import is_pattern, parse_selector, select
+    from tagwatch.image.selection import select
+    from tagwatch.image.selector import is_pattern, parse_selector
     from tagwatch.image.tag_table import TagTable
 
     changed = frozenset(changed)

@@ -58,6 +58,8 @@ def resolutions_text(resolutions: Iterable[Resolution], at: datetime | None = No
         found = [f"{one_line(tag)} ({kind})" for kind, tag in steps if tag]
         if found:
             lines.append(f"  newer  {', '.join(found)}")
+        elif newer.not_comparable:
+            lines.append(f"  newer  not comparable: {one_line(newer.not_comparable)}")
         if resolution.nearest:
             lines.append(f"  nearest  {', '.join(map(one_line, resolution.nearest))}")
         if resolution.supported is False:

@@ -298,6 +298,10 @@ def _resolution(resolution: Resolution) -> Document:
         document["more_aliases"] = resolution.more_aliases
     if resolution.nearest:
         document["nearest"] = list(resolution.nearest)
+    if newer.not_comparable:
+        document["newer"]["not_comparable"] = newer.not_comparable
+    if resolution.note:
+        document["note"] = resolution.note
     return document
 
 

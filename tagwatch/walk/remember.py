@@ -10,8 +10,8 @@ from tagwatch.audit.base.seed import Wish
 from tagwatch.audit.fact.memory import Memory
 from tagwatch.audit.model.evidence import Evidence, Resolution
 from tagwatch.audit.version.resolve import version_of
+from tagwatch.image.order import says_less
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.image.tag import says_less
 from tagwatch.ledger.write import Ledger
 from tagwatch.value import dataclass, field
 from tagwatch.walk.recall import StoredDocuments

@@ -21,7 +21,8 @@ from tagwatch.crawl.plan import Want
 from tagwatch.crawl.task import Pattern
 from tagwatch.errors import NotFoundError
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.image.selector import SelectorKind, is_pattern, parse_selector, select
+from tagwatch.image.selection import select
+from tagwatch.image.selector import SelectorKind, is_pattern, parse_selector
 from tagwatch.image.snapshot import Remark
 from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, replace

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from tagwatch.audit.version.newer import newer
 from tagwatch.audit.version.resolve import resolve_tag
 from tagwatch.image.digest import Digest
+from tagwatch.image.order import inner_parts, is_one_off, line_of, lines_within, naming_of
 from tagwatch.image.reference import is_tag
-from tagwatch.image.selector import parse_selector, select
+from tagwatch.image.selection import select
+from tagwatch.image.selector import parse_selector
 from tagwatch.image.tag import Kind, Scheme, Tag, parse_tag
 from tagwatch.image.tag_table import TagTable
 from tests.truth import digest, ever
@@ -25,6 +27,9 @@ PIECE = st.one_of(
     st.sampled_from(
         ["alpine", "alpine3.20", "alpine-3.21", "slim", "jdk17", "bookworm", "latest", "cli", "dev",
          "rc", "rc1", "beta.2", "ea-11", "r4", "b07", "u2", "20260805", "2024-01-15", "0a1b2c3",
+         "lts", "cuda12.1", "cuda11.8", "otp-26", "go1.22.5", "go1.23rc1", "1718000000", "1738000000123",
+         "b3145", "b4719", "build", "main", "hotfix", "RELEASE", "dirty", "10.0.20348.2529",
+         "v20221012", "5-gabc1234", "1809", "ltsc2022",
          "SNAPSHOT", "M3", "nd130", "sha", "pr", "6.0rc1", "21.0.12_8", "8u502", "ltsc2025", "x"]
     ),
 )  # fmt: skip
@@ -73,13 +78,12 @@ def test_equality_is_consistent_with_the_order(tags: list[str]) -> None:
 def test_a_line_is_an_equivalence(tags: list[str]) -> None:
     read = list(TagTable.of(tags).tags.values())
     for one in read:
-        assert one.line == one.line
         for other in read:
-            assert (one.line == other.line) == (other.line == one.line)
-            if one.line == other.line and one != other:
-                assert one.kind is other.kind is Kind.VERSION
-                assert one.product == other.product
-                assert one.scheme is other.scheme
+            if line_of(one) == line_of(other) and one != other:
+                assert one.kind is other.kind in (Kind.VERSION, Kind.DATED)
+                assert one.product == other.product or one.kind is Kind.DATED
+                assert not naming_of(one).why
+                assert naming_of(one) is naming_of(other)
 
 
 @given(REPOSITORY)
@@ -112,34 +116,56 @@ def test_newer_is_the_highest_of_all_that_may_be_offered(tags: dict[str, Digest 
     table = TagTable.of(tags)
     for current in table.tags.values():
         offered = [other for other in table.tags.values() if may_be_offered(other, current, table)]
-        series = [other for other in offered if other.release[:2] == current.release[:2]]
-        numbered = [other for other in offered if other.release[:1] == current.release[:1]]
+        if current.scheme in (Scheme.COUNT, Scheme.YEAR):
+            series = [other for other in offered if other.release[:2] == current.release[:2]]
+            numbered = [other for other in offered if other.release[:1] == current.release[:1]]
+        else:
+            series = numbered = offered
         reaches = (
             series,
-            [other for other in numbered if other.release[:2] != current.release[:2]],
-            [other for other in offered if other.release[:1] > current.release[:1]],
+            [other for other in numbered if other not in series],
+            [other for other in offered if other not in numbered],
         )
         found = newer(current, table)
         for named, reach in zip((found.patch, found.minor, found.major), reaches, strict=True):
             assert (named is None) == (not reach)
             if named is not None:
-                assert table.tags[named] in reach
-                assert table.tags[named].precedence == max(other.precedence for other in reach)
+                highest = max(decisive(other) for other in reach)
+                said = table.tags[named]
+                assert said > current
+                if said in reach:
+                    assert decisive(said) == highest
+                else:  # the same version, as the tag writes it: without a count of builds
+                    assert not said.revision
+                    assert said.precedence[:2] == highest[:2]
+
+
+def decisive(tag: Tag) -> tuple[tuple[int, ...], ...]:
+    """Return what decides before tools inside an image do."""
+    return tag.precedence if tag.kind is Kind.DATED else tag.precedence[:3]
 
 
 def may_be_offered(other: Tag, current: Tag, table: TagTable) -> bool:
-    held = zip(other.variant_numbers, current.variant_numbers, strict=False)
+    held = zip(lines_within(other), lines_within(current), strict=False)
+    tools = inner_parts(other), inner_parts(current)
+    if decisive(other) == decisive(current):
+        lines = [[part.line for part in parts] for parts in tools]
+        there, here = ([(part.numbers, part.stage) for part in parts] for parts in tools)
+        is_after = lines[0] == lines[1] and (there, other.date) > (here, current.date)
+    else:
+        is_after = decisive(other) > decisive(current)
     return (
-        current.kind is other.kind is Kind.VERSION
-        and current.scheme is not Scheme.SERIAL
-        and (other.product, other.shape) == (current.product, current.shape)
-        and other.precedence > current.precedence
-        and other.scheme in (current.scheme, table.scheme())
+        not naming_of(current).why
+        and line_of(other) in {line_of(current), line_of(current, table.scheme())}
+        and is_after
         and (current.is_prerelease or not other.is_prerelease)
-        and table.is_specific(other)
+        and (other.kind is Kind.DATED or table.is_specific(other))
         and not table.is_development(other)
+        and table.channels(current) <= table.channels(other)
+        and not is_one_off(other)
         and not any(there and there < here for there, here in held)
         and (bool(current.revision) or not table.is_doubtful(other))
+        and (other.revision == current.revision or not table.is_on_runtime(other))
     )
 
 

@@ -29,8 +29,8 @@ from tagwatch.audit.reading.mask import mask_text
 from tagwatch.audit.reading.stated_version import full_version, is_older, stated_version
 from tagwatch.audit.reading.version_evidence import names_another
 from tagwatch.image.image_config import ImageConfig
+from tagwatch.image.order import is_step_back
 from tagwatch.image.platform import Platform
-from tagwatch.image.tag import is_step_back
 from tagwatch.value import dataclass, field, replace
 
 __all__ = ["ChangeContext", "explain_change"]

@@ -13,6 +13,7 @@ from tagwatch.audit.model.history import Change, Interval
 from tagwatch.errors import InvalidDocumentError
 from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import SCHEMA1_TYPES, Index, parse_manifest
+from tagwatch.image.order import line_of
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Failure
 from tagwatch.image.tag import Tag
@@ -68,7 +69,7 @@ class Memory:
         on with them.
         """
         asked = self.table.read(tag)
-        for interval in self._lines.get(asked.line, ()):
+        for interval in self._lines.get(line_of(asked), ()):
             if interval.tag != tag and (
                 self._is_unfinished(asked) or not self._is_unfinished(self.table.read(interval.tag))
             ):
@@ -118,7 +119,7 @@ class Memory:
         """The last interval of each tag, by line, the newest (by `first_seen`) first."""
         found: dict[tuple[str, ...], list[Interval]] = {}
         for tag, past in self.intervals.items():
-            found.setdefault(self.table.read(tag).line, []).extend(past[-1:])
+            found.setdefault(line_of(self.table.read(tag)), []).extend(past[-1:])
         for line in found.values():
             line.sort(key=_begun_at, reverse=True)
         return found

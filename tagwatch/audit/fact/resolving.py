@@ -14,9 +14,10 @@ from tagwatch.audit.reading.version_evidence import VersionEvidence
 from tagwatch.audit.version.candidate import aliases_told
 from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
 from tagwatch.image.digest import Digest
+from tagwatch.image.order import version_key
 from tagwatch.image.reference import Reference
 from tagwatch.image.selector import is_pattern
-from tagwatch.image.tag import Kind, Tag, version_key
+from tagwatch.image.tag import Kind, Tag
 from tagwatch.image.tag_table import TagTable
 from tagwatch.source.target import Target
 from tagwatch.value import replace
@@ -29,6 +30,7 @@ __all__ = [
 
 _FULL_VERSION = 3
 """How many numbers make a full version: no longer tag is expected to say more."""
+_UNLISTED = "its repository's tags could not be listed"
 _UNREAD = frozenset({"invalid-document", "too-many-tags"})
 """Codes of failures where the registry did answer: they explain nothing that is unavailable."""
 
@@ -75,6 +77,8 @@ def _without_names(
     Of a shorter tag (`6.2`) there may be a longer name that nobody saw, so that only the image's
     own claim counts.
     """
+    if answer.newer == Newer():  # of what nobody listed, one may be newer
+        answer = replace(answer, newer=Newer(not_comparable=_UNLISTED))
     by_its_own_name = answer.basis is Basis.ALIAS and answer.tag == tag and answer.version
     if not by_its_own_name or len(memory.table.read(tag or "").release) >= _FULL_VERSION:
         return answer
@@ -90,8 +94,8 @@ def _without_names(
         tag=None,
         version=None,
         basis=Basis.NONE,
-        newer=Newer(),
-        note="its repository's tags could not be listed: a more specific one may serve the same",
+        newer=Newer(not_comparable=_UNLISTED),
+        note=f"{_UNLISTED}: a more specific one may serve the same",
     )
 
 

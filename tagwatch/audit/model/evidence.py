@@ -231,11 +231,13 @@ class Newer:
     """Newer tags of the same line."""
 
     patch: str | None = None
-    """In the same patch series."""
+    """In the same patch series; of a line without versions (dates, counts of builds), any."""
     minor: str | None = None
     """In the same major version."""
     major: str | None = None
     """In a later major version."""
+    not_comparable: str = ""
+    """Why none is named though one may exist; empty where the order of the tag's line is known."""
 
     def __bool__(self) -> bool:
         """Return True where there is something newer."""

@@ -78,7 +78,7 @@ def _is_version(text: str) -> bool:
 
 
 def _read(version: str) -> Tag:
-    """Read a bare version text; see `tag.version_key`."""
+    """Read a bare version text; see `order.version_key`."""
     return parse_tag(version.replace("+", "_"))
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 
 from tagwatch.audit.model.evidence import Basis
 from tagwatch.image.image_config import ImageConfig
-from tagwatch.image.tag import parse_tag, version_key
+from tagwatch.image.order import version_key
+from tagwatch.image.tag import parse_tag
 from tagwatch.value import dataclass
 
 __all__ = ["VersionEvidence", "attested_version", "names_another", "platform_versions"]

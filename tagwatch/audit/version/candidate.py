@@ -8,10 +8,12 @@ from itertools import islice
 from operator import attrgetter
 
 from tagwatch.image.digest import Digest
-from tagwatch.image.selector import Selector, choose
+from tagwatch.image.order import plain_words, windows_build
+from tagwatch.image.selection import choose
+from tagwatch.image.selector import Selector
 from tagwatch.image.tag import Kind, Tag
 from tagwatch.image.tag_table import TagTable, is_development_word
-from tagwatch.image.token import PRERELEASE_RANK, token_of
+from tagwatch.image.token import COUNTERS, PRERELEASE_RANK, token_of
 from tagwatch.value import replace
 
 __all__ = [
@@ -20,11 +22,13 @@ __all__ = [
     "candidates",
     "concrete_of",
     "is_settled",
+    "missing_words",
     "most_specific",
     "word_distance",
 ]
 
 _LIMIT = 20
+_FULL_VERSION = 3
 _HEAD_START = 4
 """How many tags with exactly the words asked for come before one tag of each other kind."""
 
@@ -62,7 +66,21 @@ def _names(tag: str, table: TagTable, limit: int) -> list[str]:
     if known and concrete is not None and is_settled(concrete, asked, table):
         return []
     found = [other for level in _unasked(asked, table) for other in _spread(level, asked)]
-    return [text for other in found[:limit] for text in _with_stage(other, table)]
+    found = [other for other in found if not _is_twin(other, asked, table)]
+    first, later = found[:_HEAD_START], found[_HEAD_START:limit]
+    return [
+        *(text for other in first for text in _with_doubt(other, table)),
+        *(text for other in later for text in _with_stage(other, table)),
+    ]
+
+
+def _is_twin(other: Tag, asked: Tag, table: TagTable) -> bool:
+    """Return True for another name of a build that is asked under its plain name.
+
+    `version-10.11.8` and `amd64-10.11.8` beside `10.11.8`, unless it is those that are asked for.
+    """
+    words = plain_words(other, kept=asked.words)
+    return words != other.words and table.names(other, words)
 
 
 def is_settled(concrete: Tag, asked: Tag, table: TagTable) -> bool:
@@ -108,6 +126,9 @@ def _is_final(asked: Tag, other: Tag, table: TagTable) -> bool:
     """Return True where `other` may say more exactly what `asked` is, and no name is more exact."""
     if other.kind is Kind.DATED:
         return asked.kind is Kind.WORD
+    build = windows_build(other)
+    if build is not None and windows_build(asked) not in (None, build):
+        return False
     length = len(asked.release)
     if asked.date and asked.release:
         length = max(length, len(other.release))  # a version with a date is complete
@@ -136,22 +157,30 @@ def _is_stage(asked: Tag, other: Tag, table: TagTable) -> bool:
 
 
 def _is_date_of(asked: Tag, other: Tag) -> bool:
-    return other.kind is Kind.DATED and other.rolling in (asked.rolling, ())
+    if other.kind is not Kind.DATED:
+        return False
+    words = tuple(word for word in other.rolling if word.lower() not in COUNTERS)
+    return words in (asked.rolling, ())  # server-b4719 is a build of server
 
 
 def _stems(tag: Tag) -> Counter[str]:
     """Count the words without their numbers: `-alpine` may be `-alpine3.20`, but never `-slim`."""
-    return Counter(token_of(word.partition("-")[0]).stem for word in tag.words)
+    return _stems_of(tag.words)
 
 
-def _spread(found: Iterable[Tag], asked: Tag) -> list[Tag]:
+def _stems_of(words: Iterable[str]) -> Counter[str]:
+    return Counter(token_of(word.partition("-")[0]).stem for word in words)
+
+
+def _spread(found: Sequence[Tag], asked: Tag) -> list[Tag]:
     """Sort tags by how soon to ask: the newest first, kind by kind in turn.
 
     Tags with the same words and scheme are one kind. The kind with exactly the words asked for has
     `_HEAD_START` tags in each turn, every other kind has one. Pre-releases come `_HEAD_START` turns
     later, except those of the stage asked for (`8.6-rc`, `rc-alpine`).
     """
-    wanted = Counter(asked.words)
+    led = {word for tag in found for word in tag.product}  # develop-4.0.8 says what develop is
+    wanted = Counter((*asked.words, *led.intersection(asked.rolling)))
     stages = {PRERELEASE_RANK.get(word.lower()) for word in asked.rolling} - {None}
     if asked.pre is not None:
         stages = {asked.pre[0]}
@@ -173,6 +202,17 @@ def _spread(found: Iterable[Tag], asked: Tag) -> list[Tag]:
         order[tag.text] = (turn + (_HEAD_START if group[2] else 0), distance, turns[group])
         turns[group] += 1
     return sorted(ranked, key=lambda tag: order[tag.text])
+
+
+def _with_doubt(tag: Tag, table: TagTable) -> list[str]:
+    """Return what `_with_stage` does, then the version itself where `tag` counts builds of it.
+
+    A build that no other name has may be another image (`26.2.5-0` beside `26.2.5`).
+    """
+    bare = table.without_revision(tag)
+    if bare is None or len(bare.release) < _FULL_VERSION:
+        return _with_stage(tag, table)
+    return [*_with_stage(tag, table), bare.text]
 
 
 def _with_stage(tag: Tag, table: TagTable) -> list[str]:
@@ -240,9 +280,9 @@ def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:
     """Return the alias of this kind that says most exactly what `asked` is, or None.
 
     The most numbers win. Among equals decide, in this order: a number that begins with the number
-    asked for, the same words, words that contain those asked for, the fewest other words, the same
-    `v`, the tag itself, the highest version (an image that took over its predecessor's name), the
-    shortest text.
+    asked for, the same words, words that contain those asked for (`alpine` is in `alpine3.24`),
+    the fewest other words, the same `v`, the tag itself, the highest version (an image that took
+    over its predecessor's name), the shortest text.
     """
 
     def foremost(alias: Tag) -> tuple[int, bool, bool]:
@@ -264,7 +304,7 @@ def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:
     def preference(alias: Tag) -> tuple[object, ...]:
         words = Counter(alias.words)
         return (
-            not words >= wanted,
+            missing_words(asked, alias).total(),
             word_distance(words, wanted),
             word_distance(Counter(alias.words + alias.rolling), named),
             alias.v != asked.v,
@@ -274,6 +314,23 @@ def most_specific(asked: Tag, group: Iterable[Tag], kind: Kind) -> Tag | None:
     shortest_first = sorted(found, key=lambda alias: (len(alias.text), alias.text))
     highest_first = sorted(shortest_first, key=attrgetter("precedence"), reverse=True)
     return min(highest_first, key=preference)
+
+
+def missing_words(asked: Tag, alias: Tag) -> Counter[str]:
+    """Count the words of `asked` that `alias` lacks: `alpine3.24` keeps `alpine`, not `alpine3.20`.
+
+    Each word keeps one.
+    """
+    missing = Counter(asked.words) - Counter(alias.words)
+    if not missing:
+        return missing
+    left = _stems_of((Counter(alias.words) - Counter(asked.words)).elements())
+    return missing - Counter(word for word in missing.elements() if _takes(left, word))
+
+
+def _takes(left: Counter[str], word: str) -> bool:
+    left[word] -= 1
+    return left[word] >= 0
 
 
 def word_distance(left: Counter[str], right: Counter[str]) -> int:

@@ -12,7 +12,8 @@ from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.version.candidate import most_specific
 from tagwatch.audit.version.resolve import version_of
 from tagwatch.image.digest import Digest
-from tagwatch.image.tag import Kind, Tag, is_step_back, parse_tag, version_key
+from tagwatch.image.order import is_step_back, version_key
+from tagwatch.image.tag import Kind, Tag, parse_tag
 from tagwatch.image.tag_table import TagTable
 from tagwatch.image.vocabulary import PLAIN, Vocabulary
 from tagwatch.source.library import LibraryBuild, served_builds

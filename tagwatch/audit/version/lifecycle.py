@@ -9,7 +9,8 @@ from itertools import pairwise, takewhile
 
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Interval, Seen
-from tagwatch.image.tag import Kind, is_step_back, parse_tag
+from tagwatch.image.order import is_step_back
+from tagwatch.image.tag import Kind, parse_tag
 
 __all__ = ["ABANDONED_AFTER", "RECENTLY", "Lifecycle", "classify"]
 

@@ -2,40 +2,65 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, product
 from operator import attrgetter
 
 from tagwatch.audit.model.evidence import Newer
 from tagwatch.image.digest import Digest
+from tagwatch.image.order import inner_parts, is_one_off, line_of, lines_within, naming_of
 from tagwatch.image.tag import Kind, Scheme, Tag
 from tagwatch.image.tag_table import TagTable
 from tagwatch.value import dataclass
 
 __all__ = ["newer"]
 
+_FULL_VERSION = 3
+_VERSIONED = frozenset({Scheme.COUNT, Scheme.YEAR})
+"""Schemes whose numbers tell how large a step is."""
 
-def newer(tag: Tag | str, tags: Mapping[str, Digest | None] | TagTable) -> Newer:
+
+def newer(
+    tag: Tag | str,
+    tags: Mapping[str, Digest | None] | TagTable,
+    *,
+    written: Tag | None = None,
+) -> Newer:
     """Return the highest newer tags of the line: in the same patch series, same major, any major.
 
     Only a pre-release is offered a pre-release. A development version is never offered, and a
     version of another scheme only where the publisher's own `latest` has moved to that scheme. Of
     one version, the very same variant comes first; one on a newer platform release (`-alpine3.20` →
-    `-alpine3.21`) is offered where the version has no other.
+    `-alpine3.21`) is offered where the version has no other. A tool inside (`-cuda12.1`) stays in
+    its line where the newest version has that line, else it moves to the lowest line above.
+
+    A version that the publisher calls `-lts` too is offered only such versions.
+
+    Who writes a version without its builds (`10.11.6`, the tag that is `written` for this one) is
+    offered one without (`10.11.8`, not `10.11.8-r0-ls150`), where there is one.
+
+    Where the tag has no order, the answer says why.
     """
     table = TagTable.of(tags)
     current = table.read(tag) if isinstance(tag, str) else tag
-    if current.kind is not Kind.VERSION or current.scheme is Scheme.SERIAL:
-        return Newer()
+    naming = naming_of(current)
+    if naming.why:
+        return Newer(not_comparable=naming.why)
     schemes = {current.scheme, table.scheme() or current.scheme}
     stages = (False, True) if current.is_prerelease else (False,)
-    keys = ((current.product, current.shape, *pair) for pair in product(schemes, stages))
+    keys = product((line_of(current, scheme) for scheme in schemes), stages)
     found = [_Newest.of(table.kin.get(key, ()), current, table) for key in keys]
+
+    def text(step: Iterable[Tag]) -> str | None:
+        best = _best_of(step, current)
+        return _as_written(best, current, written or current, table).text if best else None
+
     return Newer(
-        patch=_best_of((tag for one in found for tag in one.patch), current),
-        minor=_best_of((tag for one in found for tag in one.minor), current),
-        major=_best_of((tag for one in found for tag in one.major), current),
+        patch=text(tag for one in found for tag in one.patch),
+        minor=text(tag for one in found for tag in one.minor),
+        major=text(tag for one in found for tag in one.major),
+        not_comparable="" if any(map(bool, found)) else _other_count(current, table),
     )
 
 
@@ -50,6 +75,9 @@ class _Newest:
     minor: tuple[Tag, ...]
     major: tuple[Tag, ...]
 
+    def __bool__(self) -> bool:
+        return bool(self.patch or self.minor or self.major)
+
     @classmethod
     def of(cls, kin: Sequence[Tag], current: Tag, table: TagTable) -> _Newest:
         """Find them among `kin`, which is in order of version.
@@ -58,13 +86,20 @@ class _Newest:
         first version that is offered.
         """
         release = current.release
-        after = bisect_right(kin, current.precedence, key=attrgetter("precedence"))
-        series = bisect_right(kin, release[:2], key=lambda tag: tag.release[:2])
-        numbered = bisect_right(kin, release[:1], key=lambda tag: tag.release[:1])
+        has_inner = bool(inner_parts(current))
+        if has_inner:  # a later build of the version that it has may follow
+            after = bisect_left(kin, _outer(current), key=_outer)
+        else:
+            after = bisect_right(kin, current.precedence, key=_precedence)
+        if current.scheme in _VERSIONED:
+            series = bisect_right(kin, release[:2], key=lambda tag: tag.release[:2])
+            numbered = bisect_right(kin, release[:1], key=lambda tag: tag.release[:1])
+        else:  # nothing tells how large a step is
+            series = numbered = len(kin)
 
         def highest(start: int, end: int) -> tuple[Tag, ...]:
             downwards = map(kin.__getitem__, range(end - 1, start - 1, -1))
-            for _, equals in groupby(downwards, key=attrgetter("precedence")):
+            for _, equals in groupby(downwards, key=_outer if has_inner else _precedence):
                 if offered := tuple(tag for tag in equals if _is_offered(tag, current, table)):
                     return offered
             return ()
@@ -76,20 +111,52 @@ class _Newest:
         )
 
 
+_precedence = attrgetter("precedence")
+
+
+def _outer(tag: Tag) -> tuple[tuple[int, ...], ...]:
+    """Return what decides before the tools inside do: the version, else the date."""
+    return tag.precedence if tag.kind is Kind.DATED else tag.precedence[:3]
+
+
 def _is_offered(other: Tag, current: Tag, table: TagTable) -> bool:
     return (
-        table.is_specific(other)
+        _is_after(other, current)
+        and (other.kind is Kind.DATED or table.is_specific(other))
+        and not is_one_off(other)
         and not table.is_development(other)
         and not _is_on_older(other, current)
+        and table.channels(current) <= table.channels(other)
+        and (_is_staged(current) or not _is_staged(other))
         and (bool(current.revision) or not table.is_doubtful(other))
         and (other.revision == current.revision or not table.is_on_runtime(other))
     )
 
 
-def _best_of(found: Iterable[Tag], current: Tag) -> str | None:
+def _is_after(other: Tag, current: Tag) -> bool:
+    """Return True for a later version, or a later build of it with the same tools inside.
+
+    The same version with another line of a tool (`-cuda11.8` → `-cuda12.1`) is another flavour.
+    """
+    if other.date[:1] == current.date[:1] and other.product != current.product:
+        return False  # two components of one day
+    if _outer(other) != _outer(current):
+        return True
+    there, here = inner_parts(other), inner_parts(current)
+    if [part.line for part in there] != [part.line for part in here]:
+        return False
+    numbers = [(part.numbers, part.stage) for part in there]
+    return (numbers, other.date) > ([(part.numbers, part.stage) for part in here], current.date)
+
+
+def _best_of(found: Iterable[Tag], current: Tag) -> Tag | None:
     def rank(other: Tag) -> tuple[object, ...]:
+        inner = inner_parts(other)
         return (
-            other.precedence,
+            _outer(other),
+            [tuple(-number for number in part.line) for part in inner],
+            [(part.numbers, part.stage) for part in inner],
+            other.date,
             other.variant == current.variant,
             other.v == current.v,
             other.variant_numbers,
@@ -97,11 +164,33 @@ def _best_of(found: Iterable[Tag], current: Tag) -> str | None:
             other.text,
         )
 
-    best = max(found, key=rank, default=None)
-    return best.text if best else None
+    return max(found, key=rank, default=None)
+
+
+def _as_written(best: Tag, current: Tag, written: Tag, table: TagTable) -> Tag:
+    """Return `best` without its builds where the file writes a full version without them."""
+    bare = table.without_revision(best)
+    is_bare = len(written.release) >= _FULL_VERSION and not written.revision
+    if bare is None or not is_bare or written.words != current.words:
+        return best
+    is_alike = len(bare.release) == len(written.release)
+    return bare if is_alike and bare.release > current.release else best
+
+
+def _is_staged(tag: Tag) -> bool:
+    return any(part.is_prerelease for part in inner_parts(tag))
 
 
 def _is_on_older(other: Tag, current: Tag) -> bool:
-    """Return True where a platform release of `other` is lower than that of `current`."""
-    pairs = zip(other.variant_numbers, current.variant_numbers, strict=False)
-    return any(numbers and numbers < held for numbers, held in pairs)
+    """Return True where a system or a tool inside `other` is of a line below that of `current`."""
+    pairs = zip(lines_within(other), lines_within(current), strict=False)
+    return any(there and there < here for there, here in pairs)
+
+
+def _other_count(current: Tag, table: TagTable) -> str:
+    """Return why nothing newer is known, where the line is counted in a second way, too."""
+    if current.scheme not in _VERSIONED or table.scheme() is not None:
+        return ""
+    (other,) = _VERSIONED - {current.scheme}
+    kin = table.kin.get((line_of(current, other), False), ())
+    return f"its repository counts in two ways: {kin[-1]} may be newer" if kin else ""

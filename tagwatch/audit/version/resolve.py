@@ -7,9 +7,11 @@ the resolution says why.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from operator import attrgetter
 
 from tagwatch.audit.model.evidence import Basis, Newer, Resolution, Status
 from tagwatch.audit.reading.version_evidence import VersionEvidence
@@ -18,19 +20,23 @@ from tagwatch.audit.version.candidate import (
     aliases_told,
     concrete_of,
     is_settled,
+    missing_words,
     most_specific,
 )
 from tagwatch.audit.version.newer import newer
 from tagwatch.image.digest import Digest
+from tagwatch.image.order import line_of, naming_of, version_key
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.image.selector import Selector, choose, parse_selector, suggest
-from tagwatch.image.tag import Kind, Tag, version_key
+from tagwatch.image.selection import choose, spelt_otherwise, suggest
+from tagwatch.image.selector import Selector, parse_selector
+from tagwatch.image.tag import Kind, Tag
 from tagwatch.image.tag_table import TagTable
 from tagwatch.value import replace
 
 __all__ = ["named_by_alias", "resolve_selector", "resolve_tag", "version_of"]
 
 _FULL_VERSION = 3
+_UNNAMED = "its version is not known"
 
 Tags = Mapping[str, Digest | None] | TagTable
 """Tag -> the digest that it serves, None where nobody asked; or the table made from this."""
@@ -55,7 +61,7 @@ def resolve_tag(
     asked = table.read(tag)
     answer = Resolution(input=tag if input is None else input, status=Status.NOT_FOUND)
     if tag not in table.tags:
-        return answer
+        return replace(answer, note=_other_spelling(asked, table))
     digest = table.digests[tag]
     group = table.aliases(asked)
     concrete = concrete_of(asked, table)
@@ -80,7 +86,7 @@ def resolve_tag(
             version=claim.version,
             basis=claim.basis,
             basis_detail=claim.detail,
-            newer=newer(_claimed(concrete, claim), table) if concrete else Newer(),
+            newer=newer(_known_as(asked, concrete, claim, table), table, written=asked),
         )
     if concrete is not None and is_settled(concrete, asked, table):
         return _by_alias(answer, asked, concrete, group, table, repository)
@@ -91,8 +97,10 @@ def resolve_tag(
             tag=dated.text,
             basis=Basis.ALIAS,
             reference=_reference(repository, dated.text, digest),
+            newer=newer(dated, table),
         )
-    return replace(answer, note=_why_no_version(concrete, digest))
+    unnamed = Newer(not_comparable=naming_of(asked).why or _UNNAMED)
+    return replace(answer, note=_why_no_version(concrete, digest), newer=unnamed)
 
 
 def named_by_alias(tag: str, table: TagTable) -> Tag | None:
@@ -137,7 +145,7 @@ def _by_alias(
         version=concrete.version,
         basis=Basis.ALIAS,
         reference=_reference(repository, concrete.text, answer.digest),
-        newer=newer(concrete, table),
+        newer=newer(concrete, table, written=asked),
         ambiguous=_other_versions(concrete, group),
         note=_differences(asked, concrete, answer.digest),
     )
@@ -174,6 +182,21 @@ def _claimed(concrete: Tag, claim: VersionEvidence) -> Tag:
     return replace(concrete, release=release, revision=revision)
 
 
+def _known_as(asked: Tag, concrete: Tag | None, claim: VersionEvidence, table: TagTable) -> Tag:
+    """Return the tag that says from where on something is newer, once a version is claimed.
+
+    `latest`, which no alias names, counts as the last build of the claimed version, if a tag names
+    that version.
+    """
+    if concrete is not None:
+        return _claimed(concrete, claim)
+    claimed = table.read(claim.version)
+    kin = table.kin.get((line_of(claimed), claimed.is_prerelease), ())
+    place = bisect_right(kin, claimed.release, key=attrgetter("release"))
+    is_named = place > 0 and kin[place - 1].release == claimed.release
+    return kin[place - 1] if is_named and asked.text == "latest" else asked
+
+
 def _other_versions(concrete: Tag, group: Sequence[Tag]) -> tuple[str, ...]:
     """Return tags of the group that name another version than `concrete`, and not a shorter one."""
     others = (
@@ -194,7 +217,7 @@ def _differences(asked: Tag, concrete: Tag, digest: Digest | None) -> str:
     if digest is None:
         return "the digest is not known: named by the tag's own text"
     notes: list[str] = []
-    missing = Counter(asked.words) - Counter(concrete.words)
+    missing = missing_words(asked, concrete)
     missing.pop("latest", None)  # 2022-latest: each alias keeps that promise without the word
     added = Counter(concrete.words) - Counter(asked.words)
     if missing:
@@ -206,6 +229,14 @@ def _differences(asked: Tag, concrete: Tag, digest: Digest | None) -> str:
     elif concrete.is_prerelease and not asked.is_prerelease:
         notes.append(f"{concrete} is a pre-release")
     return "; ".join(notes)
+
+
+def _other_spelling(asked: Tag, table: TagTable) -> str:
+    """Return which tag is there where `asked` lacks only the v, or has one too many; else ""."""
+    other = asked.text[1:] if asked.v else f"v{asked.text}"
+    if asked.kind is not Kind.VERSION or other not in table.tags:
+        return ""
+    return f"{other} is there: write it {'without' if asked.v else 'with'} the v"
 
 
 def _why_no_version(concrete: Tag | None, digest: Digest | None) -> str:
@@ -232,6 +263,8 @@ def resolve_selector(
     chosen = choose(selector, table)
     if chosen is None:
         return Resolution(input=written, status=Status.NOT_FOUND, note=suggest(selector, table))
-    return resolve_tag(
+    answer = resolve_tag(
         chosen.text, table, input=written, repository=repository, supported=supported
     )
+    notes = (spelt_otherwise(selector, chosen, table), answer.note)
+    return replace(answer, note="; ".join(filter(None, notes)))

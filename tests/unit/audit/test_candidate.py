@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tagwatch.audit.version.candidate import candidates
-from tagwatch.audit.version.resolve import resolve_selector
+from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
 from tagwatch.image.digest import Digest
 from tagwatch.image.selector import parse_selector
 from tests.tag_groups import repository
@@ -38,6 +38,12 @@ def test_the_newest_of_the_line_comes_first(tag: str, first: list[str]) -> None:
 
 def test_a_date_is_asked_where_a_word_has_one() -> None:
     assert "stable-20260803" in candidates("stable", NAMES.split())
+
+
+def test_a_count_of_builds_is_asked_where_a_word_has_one() -> None:
+    words = ("server", "full", "light", "server-cuda", "full-cuda")
+    names = [f"{word}-b{number}" for word in words for number in range(4000, 4100)]
+    assert candidates("server", [*words, *names])[:2] == ["server-b4099", "server-b4098"]
 
 
 def test_a_prerelease_of_the_same_number_is_asked_first() -> None:
@@ -77,6 +83,46 @@ def test_a_found_alias_needs_no_name_of_other_words_beside_it() -> None:
     tags = repository("8-alpine 8.0.2-alpine", unknown="8.0.2-1 8")
     assert candidates("8-alpine", tags) == []
     assert candidates("8-alpine", repository("8-alpine", unknown="8.0.2-1 8")) == ["8.0.2-1"]
+
+
+def test_other_names_of_one_build_take_no_place() -> None:
+    """linuxserver's: the twins of the newest builds left no place for those before them."""
+    names = ["latest", "amd64-latest", "develop"]
+    for number in range(300):
+        version = f"4.0.{number // 10}.{1800 + number}"
+        names += [f"{version}-ls{number}", f"version-{version}", f"develop-{version}-ls{number}"]
+        names += [f"amd64-{version}-ls{number}", f"arm64v8-{version}-ls{number}"]
+    found = candidates("latest", names)
+    assert found == [f"4.0.{n // 10}.{1800 + n}-ls{n}" for n in range(299, 279, -1)]
+    assert candidates("amd64-latest", names)[0] == "amd64-4.0.29.2099-ls299"
+    assert candidates("develop", names)[:2] == [
+        "develop-4.0.29.2099-ls299",
+        "develop-4.0.29.2098-ls298",
+    ]
+
+
+def test_a_version_is_asked_beside_a_build_of_it_that_may_be_another_image() -> None:
+    """Keycloak's: `latest` is 26.2.5, and 26.2.5-0 another build."""
+    served = repository("latest 26.2.5 26.2", "26.2.5-0", "26.2.4-0 26.2.4", "26.3.0-0")
+    learnt: dict[str, Digest | None] = dict.fromkeys(served)
+    learnt["latest"] = served["latest"]
+    for asked in candidates("latest", learnt):
+        learnt[asked] = served[asked]
+        if learnt[asked] == served["latest"]:
+            break
+    assert resolve_tag("latest", learnt).tag == "26.2.5"
+
+
+@pytest.mark.parametrize(
+    ("tag", "first"),
+    [("ltsc2019", "10.0.17763.159"), ("1809", "10.0.17763.159"), ("ltsc2022", "10.0.20348.159"),
+     ("ltsc2022-amd64", "10.0.20348.159-amd64"), ("20H2", "10.0.19042.9")],
+)  # fmt: skip
+def test_a_release_of_windows_is_sought_among_its_builds(tag: str, first: str) -> None:
+    builds = [14393, 17763, 20348, 26100]
+    names = [f"10.0.{build}.{patch}" for build in builds for patch in range(100, 160)]
+    names += [f"{name}-amd64" for name in names] + ["10.0.19042.9"]
+    assert candidates(tag, [tag, *names])[0] == first
 
 
 def test_every_kind_of_word_gets_its_turn() -> None:

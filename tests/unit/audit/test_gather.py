@@ -14,7 +14,7 @@ import pytest
 from tagwatch.audit.fact.gather import dated, gather
 from tagwatch.audit.fact.memory import Memory
 from tagwatch.audit.fact.resolving import pin_of
-from tagwatch.audit.model.evidence import Basis, Pin, Status
+from tagwatch.audit.model.evidence import Basis, Newer, Pin, Status
 from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.manifest import OCI_INDEX, SCHEMA1_TYPES
@@ -119,6 +119,23 @@ def test_platforms_at_different_versions_are_said_so() -> None:
     found = gather(target(), known, platforms=PLATFORMS, bases=lambda _: (), at=AT)
     assert [one.version for one in found.platforms] == ["7.4.11", "7.4.10"]
     assert "different versions" in found.resolution.note
+
+
+@pytest.mark.parametrize("tag", ["7", "7.4.11"])
+def test_where_no_tags_were_listed_nothing_newer_is_not_the_newest(tag: str) -> None:
+    digest, documents = stored(image("7.4.11", "amd64"), image("7.4.11", "arm64"))
+    known = memory(digest, documents, interval(digest, days=0, ended=False))
+
+    def newer(known: Memory) -> Newer:
+        found = gather(
+            target(f"redis:{tag}"), known, platforms=PLATFORMS, bases=lambda _: (), at=AT
+        )
+        return found.resolution.newer
+
+    assert newer(known) == Newer()
+    assert newer(replace(known, is_listed=False)) == Newer(
+        not_comparable="its repository's tags could not be listed"
+    )
 
 
 def test_platforms_at_one_version_need_no_word() -> None:

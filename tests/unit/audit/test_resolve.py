@@ -113,6 +113,20 @@ def test_a_tag_that_is_not_there_is_not_found() -> None:
     assert (found.input, found.status, found.tag) == ("redis:9", Status.NOT_FOUND, None)
 
 
+@pytest.mark.parametrize(
+    ("tag", "note"),
+    [
+        ("1.4.0", "v1.4.0 is there: write it with the v"),
+        ("v6.2.24", "6.2.24 is there: write it without the v"),
+        ("1.4.1", ""),
+        ("edge", ""),
+    ],
+)
+def test_a_tag_that_lacks_only_the_v_is_told_which_one_is_there(tag: str, note: str) -> None:
+    found = resolve_tag(tag, repository("v1.4.0", "6.2.24", "vedge"))
+    assert (found.status, found.note) == (Status.NOT_FOUND, note)
+
+
 def test_the_publisher_is_believed_and_the_text_is_not() -> None:
     found = resolve_tag("5.0.0", repository("5.0.0 5.0 5.0.0-preview.1", "4.3.7"))
     assert found.tag == "5.0.0-preview.1"
@@ -195,6 +209,30 @@ def test_what_another_name_comes_to_is_said_of_it_too() -> None:
 def test_nothing_is_newer_than_the_version_that_evidence_states(newest: str) -> None:
     found = resolve_tag("7.2", repository("7.2", newest, "8.0.1"), evidence=[CLAIM])
     assert (found.newer.patch, found.newer.major) == (None, "8.0.1")
+
+
+@pytest.mark.parametrize(
+    ("served", "tag", "newest"),
+    [
+        (("latest", "7.2.5-ls3 version-7.2.5", "7.2.5-ls4", "7.2.6-ls1"), "latest", "7.2.6-ls1"),
+        (("latest", "7.2.5-ls3", "7.2.5-ls4", "7.2.4-ls2"), "latest", None),  # a build of its own
+        (("latest", "7.2.4-ls3", "7.2.6-ls1"), "latest", None),  # no tag has that version
+        (("stable", "7.2.5", "7.2.6"), "stable", None),  # whose line is not known
+    ],
+)
+def test_latest_without_an_alias_is_followed_by_what_its_version_is(
+    served: tuple[str, ...], tag: str, newest: str | None
+) -> None:
+    found = resolve_tag(tag, repository(*served), evidence=[CLAIM])
+    assert (found.tag, found.version, found.newer.patch) == (None, "7.2.5", newest)
+
+
+def test_what_has_no_version_says_why_nothing_is_newer() -> None:
+    tags = repository("sid", "sha-3f2a9c1", "pr-12", "1.2.3-dirty", "1.2.3")
+    why = {tag: resolve_tag(tag, tags).newer.not_comparable for tag in tags}
+    assert not why.pop("1.2.3")
+    assert len(set(why.values())) == 4
+    assert all(why.values())
 
 
 @pytest.mark.parametrize("tag", ["7.2.4", "7.1", "6"])

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagwatch.image.selector import parse_selector, select, select_names
+from tagwatch.image.selection import select, select_names
+from tagwatch.image.selector import parse_selector
 from tagwatch.image.tag_table import TagTable
 
 SIGNATURE = f"sha256-{'a' * 64}.sig"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tagwatch.image.order import line_of
 from tagwatch.image.tag import Kind, Scheme, Tag, parse_tag
 from tagwatch.image.tag_table import TagTable
 from tagwatch.image.token import PRERELEASE_RANK
@@ -200,5 +201,6 @@ def test_a_platform_release_does_not_split_a_line() -> None:
         "3.20.2-jdk21",
     ]
     table = TagTable.of(tags)
-    assert table.tags[tags[0]].line == table.tags[tags[1]].line == table.tags[tags[2]].line
-    assert table.tags[tags[3]].line != table.tags[tags[4]].line
+    lines = [line_of(table.tags[tag]) for tag in tags]
+    assert lines[0] == lines[1] == lines[2]
+    assert lines[3] != lines[4]

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from tagwatch.image.tag import parse_tag, version_key
+from tagwatch.image.order import version_key
+from tagwatch.image.tag import parse_tag
 
 # older, newer: each was read off a tool that has it the other way round, or equal
 TRAPS = [
