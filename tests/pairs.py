@@ -28,7 +28,7 @@ from tests.official import ARM64, on_day
 from tests.pair_images import NEW, OLD, Draft, base_of, table
 from tests.registry.doubles.warehouse import Double, Pushed
 
-__all__ = ["Outcome", "Pair", "judged", "pairs"]
+__all__ = ["Outcome", "Pair", "judged", "pairs", "told"]
 
 CORP = "registry.example/platform/py-base:1"
 BASES = {
@@ -41,6 +41,7 @@ STRANGE = "registry.example/other/strange:1"
 """A base that is watched and not approved."""
 OTHERS = (STRANGE, f"{CORP}.0", f"{CORP}.1")
 """What is watched beside bases and pairs."""
+OFFICIAL = ("debian", "node", "python", "redis")
 NIGHTS = (0, 20, 40, 41)
 """The days of the scans. Images move before the last one; those of habit before each."""
 LOUD = (Severity.WARNING, Severity.ERROR)
@@ -211,7 +212,7 @@ def _site(folder: Path, endpoint: str) -> Site:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tagwatch.yaml").write_text(json.dumps(settings))
     site = open_site(folder / "tagwatch.yaml", environment={"HOME": str(folder)}, at=on_day(0))
-    return replace(site, knowledge=Knowledge())
+    return replace(site, knowledge=Knowledge(official=frozenset(OFFICIAL)))
 
 
 def told(outcomes: Sequence[Outcome]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from tagwatch.audit.model.evidence import Resolution, Status
@@ -84,11 +84,19 @@ def history_text(
     return _text(
         [
             one_line(str(repository)),
-            *(f"  {line}" for line in _columns(rows)),
+            *_with_reasons(_columns(rows), ordered),
             *(["  + still served when it was read last"] if still else []),
             *([f"  {lifecycle.value}: {_BEHAVIOUR[lifecycle]}"] if lifecycle else []),
         ]
     )
+
+
+def _with_reasons(lines: Iterable[str], intervals: Iterable[Interval]) -> Iterator[str]:
+    """Yield the line of each interval, and below it the reason of its move where that is told."""
+    for line, interval in zip(lines, intervals, strict=True):
+        yield f"  {line}"
+        if interval.reason:
+            yield f"    {one_line(interval.reason)}"
 
 
 def base_text(answers: Iterable[BaseAnswer]) -> str:
