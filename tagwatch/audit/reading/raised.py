@@ -19,7 +19,7 @@ IsOwn = Callable[[str, str], bool]
 _VERSION = r"(?:\d+:)?v?\d[\w.+~-]*"
 _VERSION_TEXT = re.compile(_VERSION, re.ASCII)
 _PIN = re.compile(
-    rf"""(["']?)(@?[A-Za-z0-9_][\w+./@-]*?)(===?|[~><]=|=|@|:|-)({_VERSION})([\]"';,)]*)""",
+    rf"""(["']?)(@?[A-Za-z0-9_][\w+./@,\[\]-]*?)(===?|[~><]=|=|@|:|-)({_VERSION})([\]"';,)]*)""",
     re.ASCII,
 )
 _VARIABLE = re.compile(rf"""(\w+_VERSION)([= ]["']?)({_VERSION})(["']?)""", re.ASCII)
