@@ -175,9 +175,12 @@ async def judged(folder: Path) -> tuple[Outcome, ...]:
 
 def _push(double: Double, night: int) -> None:
     day = NEW if night == len(NIGHTS) - 1 else OLD
-    served = {reference: base_of(name, day) for reference, name in BASES.items()}
+    served = {
+        reference: index(*(base_of(name, day, platform) for platform in (LINUX_AMD64, ARM64)))
+        for reference, name in BASES.items()
+    }
     served[STRANGE] = base_of("strange", OLD)
-    served[f"{CORP}.{int(day == NEW)}"] = base_of("corp", day)
+    served[f"{CORP}.{int(day == NEW)}"] = served[CORP]
     for pair in pairs():
         if (image := pair.on(night)) is not None:
             served[pair.reference.canonical] = image

@@ -50,7 +50,13 @@ def retired(days: int) -> BaseMatch:
 
 def lost(verdict: Verdict, *bases: BaseMatch, one: Target = APP, days: int = 2) -> Evidence:
     """What is known of an image that left `python:3.12-slim` so many days ago."""
-    found = moved(one, verdict, days=days, lost_base="docker.io/library/python:3.12-slim = 3.12.4")
+    found = moved(
+        one,
+        verdict,
+        days=days,
+        lost_base="docker.io/library/python:3.12-slim = 3.12.4",
+        lost_on="linux/amd64",
+    )
     return replace(found, documents_read=True, bases=bases)
 
 
@@ -346,6 +352,21 @@ CASES: dict[str, tuple[Said, ...]] = {
             facts=(lost(Verdict.REPLACED),),
             policy=BASES,
             expect=speaks("3.12.4 until then", f"{APP.text}@{digest('b')}"),
+        ),
+        Said(
+            why="on a platform that nobody audits",
+            targets=(APP,),
+            facts=(
+                replace(
+                    lost(
+                        Verdict.REBUILT,
+                        match(BaseVerdict.EXACT_CURRENT, platform="linux/arm64"),
+                    ),
+                    platforms_offered=("linux/amd64", "linux/arm64"),
+                ),
+            ),
+            policy=BASES,
+            expect=speaks("steps (linux/amd64)"),
         ),
         Said(
             why="its base was read meanwhile",

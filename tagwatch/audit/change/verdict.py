@@ -75,6 +75,7 @@ def explain_change(
     versions = versions_of(primary, images) if primary else (before.version, after.version)
     if whole.verdict in _FIRST and context.habit.steady_days:
         whole = _first_move(whole, context.habit.steady_days)
+    lost = next(((name, one.lost_base) for name, one in judged.items() if one.lost_base), ("", ""))
     signs = whole.signs.union(*(one.signs for one in judged.values()))
     return Change(
         tag=tag,
@@ -88,7 +89,8 @@ def explain_change(
         version_after=versions[1],
         diff=diff_of(images, {name: judgement.verdict for name, judgement in judged.items()}),
         signs=tuple(sorted(signs)),
-        lost_base=next((one.lost_base for one in judged.values() if one.lost_base), ""),
+        lost_base=lost[1],
+        lost_on=lost[0],
     )
 
 

@@ -108,3 +108,5 @@ class Change:
     """The `Sign`s of any platform, sorted."""
     lost_base: str = ""
     """The approved base that the image before stood on, where the one after stands on none."""
+    lost_on: str = ""
+    """The platform that lost it; the first where several did."""

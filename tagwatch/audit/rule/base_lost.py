@@ -18,7 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.diff import Verdict
-from tagwatch.audit.rule.approval import known_approval
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.history import Change
+from tagwatch.audit.model.policy import Policy
+from tagwatch.audit.rule.approval import approval
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
 from tagwatch.audit.rule.phrase import instead
@@ -35,15 +38,27 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     if not is_judged(subject) or policy.base_named(reference) is not None:
         return
-    if known_approval(evidence, policy) is True:
+    if _is_found(change, evidence, policy):
         return  # its base was read meanwhile
+    is_one_of_many = len(evidence.platforms_offered) > 1 and bool(change.lost_on)
     how = ", by the same build steps" if change.verdict is Verdict.REBUILT else ""
     yield Statement(
         message=f"{moved(subject, change)} and lost its approved base: it stood on "
-        f"{change.lost_base} until then{how}",
+        f"{change.lost_base} until then{how}" + (f" ({change.lost_on})" if is_one_of_many else ""),
         remedy="ask who built it; the one before is "
         f"{instead(target, reference.effective_tag, change.before)}",
         evidence={**facts_of(change), "base": change.lost_base},
+    )
+
+
+def _is_found(change: Change, evidence: Evidence, policy: Policy) -> bool:
+    """Return True where the platform that lost its base stands on an approved one, as is known now.
+
+    Of a platform that nobody audits no base is looked for.
+    """
+    return any(
+        match.platform == change.lost_on and approval(match, policy) is True
+        for match in evidence.bases
     )
 
 
