@@ -24,7 +24,7 @@ from tagwatch.audit.version.resolve import resolve_tag
 from tagwatch.errors import NotFoundError
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
-from tagwatch.image.reference import Reference
+from tagwatch.image.reference import DOCKER_HUB, Reference
 from tagwatch.image.snapshot import Failure
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
@@ -92,7 +92,8 @@ def explain_moves(
 def _habit(memory: Memory, move: Move, site: Site) -> Habit:
     """Return how the repository treated its full versions; official ones are rebuilt by design."""
     habit = habit_of(memory.intervals, move.tag, move.at)
-    is_official = site.knowledge.is_official(move.repository)
+    is_library = move.repository.name.startswith(f"{DOCKER_HUB}/library/")
+    is_official = is_library or site.knowledge.is_official(move.repository)
     return replace(habit, steady_days=0) if is_official else habit
 
 

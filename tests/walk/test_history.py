@@ -412,6 +412,8 @@ async def test_the_reason_of_each_move_is_told_where_it_is_asked_for(place: Work
     ]
     assert "rebuilt" in told[2]
     assert "replaced" in told[4]
+    hint = "all of the last move: tagwatch diff redis:6.2.14@2026-03-02 redis:6.2.14"
+    assert hint in (line.strip() for line in told)
     for asked in ("redis:6.2.14", "redis", digests[2], f"redis@{digests[2]}"):
         reasons = [one["reason"] for one in await intervals(place, asked)]
         assert reasons[-1] == "1 build step differs: \x1b[31m+'RUN evil'"
