@@ -18,7 +18,8 @@ from typing import Protocol
 from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.match import match_bases
-from tagwatch.audit.change.verdict import ChangeContext, explain_change
+from tagwatch.audit.change.judgement import ChangeContext
+from tagwatch.audit.change.verdict import explain_change
 from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
 from tagwatch.audit.model.diff import Verdict

@@ -39,6 +39,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="import from a checkout of docker-library/official-images, with its git history",
     )
     parser.add_argument("--at", metavar="DATE", help="only what it was then: 2026-03-01[T12:00]")
+    parser.add_argument(
+        "--why", action="store_true", help="tell the reason of each move (json always does)"
+    )
     add_config(parser)
     add_format(parser, "text", "json")
 
@@ -46,7 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print what the ledger remembers. Exit code 0, or 1 where that is nothing."""
     from tagwatch.ledger.read import Reader
-    from tagwatch.walk.past import lifecycle_asked, moment_of, past_of
+    from tagwatch.walk.past import lifecycle_asked, moment_of, past_of, with_reasons
 
     if options.reference is None:
         raise UsageError(
@@ -69,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
     with Reader.open(site.database, site.origins) as ledger:
         found = list(past_of(options.reference, ledger, at))
         origins = {repository: ledger.origin(repository) for repository, _ in found}
+        if options.why or options.format == "json":
+            found = list(with_reasons(found, ledger))
         lifecycle = lifecycle_asked(options.reference, ledger) if at is None else None
     answer(_rendered(found, options.format, lifecycle, origins))
     return 0 if any(intervals for _, intervals in found) else 1

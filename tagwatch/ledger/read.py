@@ -477,6 +477,28 @@ class Reader:
         )
         return decode(Change, expand(rows[0][-1])) if rows else None
 
+    def reasons(
+        self, repository: Repository, tag: str | None = None
+    ) -> Mapping[tuple[str, datetime], str]:
+        """Return why tags moved, by tag and the moment at which the move was seen.
+
+        Moves without a verdict, and those whose reason is damaged, are left out.
+        """
+        from tagwatch.ledger.record import Why
+
+        only, parameters = ("", ()) if tag is None else (" AND t.name = ?", (tag,))
+        rows = self._rows(
+            f"{_MOVE} WHERE r.registry = ? AND r.path = ? AND m.change IS NOT NULL{only}",
+            (repository.registry, repository.path, *parameters),
+        )
+        found = {}
+        for _, _, name, _, _, first_seen, change in rows:
+            try:
+                found[name, moment(first_seen)] = decode(Why, expand(change)).reason
+            except LedgerError:
+                continue
+        return found
+
     def unexplained_moves(self) -> tuple[Move, ...]:
         """Return moves without a verdict: an interrupted run leaves them for the next one."""
         from tagwatch.ledger.record import Move

@@ -15,6 +15,13 @@ __all__ = ["Alert", "Fact", "Forgotten", "Known", "Move", "Run", "Stored", "Tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """What is read of a stored change where only its reason is asked for."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """A message to be sent, once: `dedup_key` names what it says, `payload` is JSON.
 

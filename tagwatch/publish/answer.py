@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from tagwatch.audit.model.evidence import Resolution, Status
@@ -19,6 +19,7 @@ from tagwatch.publish.wording import (
     now_text,
     one_line,
     said_by,
+    stamp,
 )
 from tagwatch.source.target import Target
 
@@ -95,12 +96,37 @@ def history_text(
     return _text(
         [
             one_line(str(repository)),
-            *(f"  {line}" for line in _columns(rows)),
+            *_with_reasons(_columns(rows), ordered),
             *(["  + still served when it was read last"] if still else []),
+            *_diff_hint(repository, ordered),
             *([f"  {lifecycle.value}: {_BEHAVIOUR[lifecycle]}"] if lifecycle else []),
             *([f"  {said_by(origin)}"] if origin else []),
         ]
     )
+
+
+def _with_reasons(lines: Iterable[str], intervals: Iterable[Interval]) -> Iterator[str]:
+    """Yield the line of each interval, and below it the reason of its move where that is told."""
+    for line, interval in zip(lines, intervals, strict=True):
+        yield f"  {line}"
+        if interval.reason:
+            yield f"    {one_line(interval.reason)}"
+
+
+def _diff_hint(repository: Repository, intervals: Sequence[Interval]) -> Iterator[str]:
+    """Yield the command that shows the last move whose reason is told, with all that differs."""
+    last = next((one for one in reversed(intervals) if one.reason), None)
+    if last is None:
+        return
+    before = [one for one in intervals if one.tag == last.tag and one.first_seen < last.first_seen]
+    if not before:
+        return
+    name = one_line(f"{repository}:{last.tag}")
+    days = [one.date().isoformat() for one in (before[-1].last_seen, last.first_seen)]
+    if days[0] == days[1]:
+        days = [stamp(one) or "" for one in (before[-1].last_seen, last.first_seen)]
+    now = f"{name}@{days[1]}" if last.ended else name
+    yield f"  all of the last move: tagwatch diff {name}@{days[0]} {now}"
 
 
 def base_text(answers: Iterable[BaseAnswer]) -> str:

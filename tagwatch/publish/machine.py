@@ -317,6 +317,8 @@ def _change(moved: RepositoryChange) -> Document:
         "at": stamp(change.at),
         "verdict": change.verdict.value,
         "reason": change.reason,
+        "signs": list(change.signs),
+        "lost_base": change.lost_base or None,
         "platforms": list(change.platforms),
         "version_before": change.version_before,
         "version_after": change.version_after,
@@ -378,6 +380,7 @@ def _interval(interval: Interval) -> Document:
         "ended": interval.ended,
         "verdict": interval.verdict,
         "kind": interval.kind.value,
+        "reason": interval.reason,
     }
 
 

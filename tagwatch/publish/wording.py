@@ -268,8 +268,9 @@ def advised(finding: Finding, fix: str, limit: int) -> str:
 
 
 def change_severity(change: Change) -> Severity:
-    """How much a move asks for attention: routine moves are notes."""
-    return _ALARMING.get(change.verdict, Severity.NOTE)
+    """How much a move asks for attention: routine moves are notes, unless they bear signs."""
+    is_odd = change.signs or change.lost_base
+    return _ALARMING.get(change.verdict, Severity.WARNING if is_odd else Severity.NOTE)
 
 
 def change_step(change: Change) -> str:

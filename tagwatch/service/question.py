@@ -27,7 +27,7 @@ from tagwatch.walk.base_answer import base_answer
 from tagwatch.walk.local_image import is_local
 from tagwatch.walk.look_up import Asking, look_up
 from tagwatch.walk.need import IMAGE_SHOWS
-from tagwatch.walk.past import lifecycle_asked, moment_of, past_of
+from tagwatch.walk.past import lifecycle_asked, moment_of, past_of, with_reasons
 from tagwatch.walk.site import Site, project_of
 
 __all__ = ["PREFIX", "QUESTIONS", "Asked", "Question", "answer_to"]
@@ -147,7 +147,7 @@ def _history(site: Site, asked: Asked) -> Document:
         raise UsageError("nothing says whose history", hint="give ref=redis:7, redis or sha256:…")
     at = None if when is None else moment_of(when, site.at)
     with Reader.open(site.database, site.origins) as ledger:
-        found = list(past_of(text, ledger, at))
+        found = list(with_reasons(past_of(text, ledger, at), ledger))
         origins = {repository: ledger.origin(repository) for repository, _ in found}
         lifecycle = lifecycle_asked(text, ledger) if at is None else None
     document = histories_document(found, lifecycle, origins)

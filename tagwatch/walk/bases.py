@@ -47,7 +47,9 @@ def match(
     audited: tuple[Platform, ...] | None = None,
 ) -> tuple[BaseMatch, ...]:
     """Return the base of each platform of `image`. See `MatchContext` for `is_base`, `audited`."""
-    context = MatchContext(rank=policy.base_place, is_base=is_base, audited=audited)
+    context = MatchContext(
+        rank=policy.base_place, is_base=is_base, audited=audited, others=bases.others
+    )
     return match_bases(image, bases.index, context)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time
 
 from tagwatch.audit.base.index import BaseIndex
-from tagwatch.audit.change.verdict import ChangeContext, explain_change
+from tagwatch.audit.change.judgement import ChangeContext
+from tagwatch.audit.change.verdict import explain_change
 from tagwatch.audit.model.evidence import Status, evidence_key
 from tagwatch.audit.model.history import Change, Interval, Seen, seen_serving
 from tagwatch.audit.reading.image import (

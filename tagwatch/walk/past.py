@@ -12,12 +12,13 @@ from tagwatch.image.digest import is_digest, parse_digest
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.timeline import served_at
+from tagwatch.value import replace
 from tagwatch.walk.recall import lifecycle_of
 
 if TYPE_CHECKING:
     from tagwatch.audit.version.lifecycle import Lifecycle
 
-__all__ = ["lifecycle_asked", "moment_of", "past_of"]
+__all__ = ["lifecycle_asked", "moment_of", "past_of", "with_reasons"]
 
 
 def past_of(
@@ -60,6 +61,23 @@ def _those_at(intervals: Iterable[Interval], at: datetime | None) -> Iterable[In
         over = at is not None and interval.ended and (interval.ended_at or interval.last_seen) <= at
         if begun and not over:
             yield interval
+
+
+def with_reasons(
+    found: Iterable[tuple[Repository, tuple[Interval, ...]]], ledger: Reader
+) -> Iterable[tuple[Repository, tuple[Interval, ...]]]:
+    """Yield the same intervals, each with the reason of its verdict. Raises `LedgerError`."""
+    for repository, intervals in found:
+        moved = {interval.tag for interval in intervals if interval.verdict is not None}
+        only = next(iter(moved)) if len(moved) == 1 else None
+        reasons = ledger.reasons(repository, only) if moved else {}
+        yield (
+            repository,
+            tuple(
+                replace(interval, reason=reasons.get((interval.tag, interval.first_seen)))
+                for interval in intervals
+            ),
+        )
 
 
 def lifecycle_asked(text: str, ledger: Reader) -> Lifecycle | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace as standard_replace  # `Memory` is a standard dataclass
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.seed import with_older_builds
 from tagwatch.audit.fact.memory import Memory
@@ -112,6 +114,8 @@ class KnownBases:
     index: BaseIndex = field(default_factory=BaseIndex)
     unread: tuple[str, ...] = ()
     """The policy's bases of which no build was ever read, in its order."""
+    others: Callable[[], BaseIndex] = BaseIndex
+    """Returns what every other known tag serves now; it is read at the first call."""
 
 
 def recall_offline(ledger: Reader, repository: Repository, at: datetime) -> Memory:
@@ -183,7 +187,27 @@ def recall_bases(ledger: Reader, policy: Policy, targets: Iterable[Target] = ())
         for base in policy.followed_bases
         if not any(base.names(reference) for reference in read)
     )
-    return KnownBases(repositories=repositories, index=index, unread=unread)
+    return KnownBases(
+        repositories=repositories,
+        index=index,
+        unread=unread,
+        others=cache(lambda: _recall_others(ledger, repositories)),
+    )
+
+
+def _recall_others(ledger: Reader, bases: Container[Repository]) -> BaseIndex:
+    """Return what tags of all other repositories serve now, as far as it was read."""
+    documents = StoredDocuments(ledger)
+    return index_builds(
+        build
+        for repository in ledger.repositories()
+        if repository not in bases and (read := ledger.stored_documents(repository))
+        for interval in ledger.intervals(repository)
+        if not interval.ended and interval.digest in read
+        for build in base_builds(
+            Reference(repository=repository, tag=interval.tag).canonical, interval, documents
+        )
+    )
 
 
 def lifecycle_of(ledger: Reader, repository: Repository, tag: str) -> Lifecycle | None:

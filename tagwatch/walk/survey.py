@@ -302,6 +302,7 @@ def _begin_round(order: Order, ledger: Ledger, site: Site, answers: Answers, nee
     """Store the builds of bases that were read, and return a round with all known builds."""
     for repository in base_repositories(site.policy, order.targets):
         with answers.apart(repository):
+            _name_new_builds(ledger, repository, answers, site)
             remember_bases(ledger, [repository])
     bases = recall_bases(ledger, site.policy, order.targets)
     asked = Need.DOCUMENTS in needs
@@ -322,6 +323,17 @@ def _begin_round(order: Order, ledger: Ledger, site: Site, answers: Answers, nee
         frame=frame_of(ledger, site, bases, documents_asked=asked),
         seeds=seeds if order.whole else None,
     )
+
+
+def _name_new_builds(ledger: Ledger, repository: Repository, answers: Answers, site: Site) -> None:
+    """Store the versions of what a base's tags serve since this run.
+
+    Images that moved in the same night are explained by them, perhaps before the base's own turn.
+    """
+    answer = answers.by_repository.get(repository)
+    news = (one for one in ledger.intervals(repository) if one.first_seen == site.at)
+    if answer is not None and any(one.version is None for one in news):
+        remember_versions(ledger, recall_repository(ledger, repository, answer, site.at))
 
 
 def _go_through(shares: Iterable[_Share], this_round: Round, found: Survey) -> _Waiting:

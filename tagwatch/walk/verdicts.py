@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping
 
 from tagwatch.audit.base.index import BaseIndex
-from tagwatch.audit.change.verdict import ChangeContext, explain_change
+from tagwatch.audit.change.judgement import ChangeContext
+from tagwatch.audit.change.sign import Habit, habit_of
+from tagwatch.audit.change.verdict import explain_change
 from tagwatch.audit.diff.comparison import platform_name
 from tagwatch.audit.fact.memory import Memory
 from tagwatch.audit.model.diff import Verdict
@@ -22,7 +24,7 @@ from tagwatch.audit.version.resolve import resolve_tag
 from tagwatch.errors import NotFoundError
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
-from tagwatch.image.reference import Reference
+from tagwatch.image.reference import DOCKER_HUB, Reference
 from tagwatch.image.snapshot import Failure
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
@@ -70,7 +72,9 @@ def explain_moves(
             at=move.at,
             context=ChangeContext(
                 bases=bases,
+                rank=site.policy.base_place,
                 immutable=site.policy.is_immutable(reference),
+                habit=_habit(memory, move, site),
                 audited=defaults.audited,
                 compared=defaults.compared,
                 alone=True,
@@ -83,6 +87,14 @@ def explain_moves(
         if is_final:
             ledger.set_verdict(move, change)
         yield Explained(move=move, change=change, is_final=is_final)
+
+
+def _habit(memory: Memory, move: Move, site: Site) -> Habit:
+    """Return how the repository treated its full versions; official ones are rebuilt by design."""
+    habit = habit_of(memory.intervals, move.tag, move.at)
+    is_library = move.repository.name.startswith(f"{DOCKER_HUB}/library/")
+    is_official = is_library or site.knowledge.is_official(move.repository)
+    return replace(habit, steady_days=0) if is_official else habit
 
 
 def _may_be_read(image: Image, audited: Iterable[Platform], decided: Container[str]) -> bool:

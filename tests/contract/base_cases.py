@@ -6,13 +6,15 @@ from dataclasses import replace
 from datetime import date
 
 from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict, MatchedBase
-from tagwatch.audit.model.evidence import Basis, Newer, Status
+from tagwatch.audit.model.diff import Verdict
+from tagwatch.audit.model.evidence import Basis, Evidence, Newer, Status
 from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
 from tagwatch.audit.model.policy import (
     ApprovedBase,
     Policy,
     RuleSettings,
 )
+from tagwatch.source.target import Target
 from tests.audit_case import digest, evidence, instruction, target, unread
 from tests.contract.rule_case import (
     APP,
@@ -32,6 +34,7 @@ from tests.contract.rule_case import (
     ago,
     interval,
     match,
+    moved,
     pinned,
     speaks,
 )
@@ -44,6 +47,18 @@ def retired(days: int) -> BaseMatch:
     found = match(BaseVerdict.EXACT_RETIRED, sentence="Built on it. That tag is no longer served.")
     assert found.base is not None
     return replace(found, base=replace(found.base, last_seen=ago(days)))
+
+
+def lost(verdict: Verdict, *bases: BaseMatch, one: Target = APP, days: int = 2) -> Evidence:
+    """What is known of an image that left `python:3.12-slim` so many days ago."""
+    found = moved(
+        one,
+        verdict,
+        days=days,
+        lost_base="docker.io/library/python:3.12-slim = 3.12.4",
+        lost_on="linux/amd64",
+    )
+    return replace(found, documents_read=True, bases=bases)
 
 
 AGED = Knowledge(
@@ -322,6 +337,63 @@ CASES: dict[str, tuple[Said, ...]] = {
             why="an inherited label",
             targets=(APP,),
             facts=(evidence(APP, bases=(match(BaseVerdict.EXACT_STALE, claims=("debian",)),)),),
+        ),
+    ),
+    "base-lost": (
+        Said(
+            why="other layers under the same steps",
+            targets=(APP,),
+            facts=(lost(Verdict.REBUILT),),
+            policy=BASES,
+            expect=speaks("lost its approved base", "by the same build steps", severity=WARNING),
+        ),
+        Said(
+            why="under other steps",
+            targets=(APP,),
+            facts=(lost(Verdict.REPLACED),),
+            policy=BASES,
+            expect=speaks("3.12.4 until then", f"{APP.text}@{digest('b')}"),
+        ),
+        Said(
+            why="on a platform that nobody audits",
+            targets=(APP,),
+            facts=(
+                replace(
+                    lost(
+                        Verdict.REBUILT,
+                        match(BaseVerdict.EXACT_CURRENT, platform="linux/arm64"),
+                    ),
+                    platforms_offered=("linux/amd64", "linux/arm64"),
+                ),
+            ),
+            policy=BASES,
+            expect=speaks("steps (linux/amd64)"),
+        ),
+        Said(
+            why="its base was read meanwhile",
+            targets=(APP,),
+            facts=(lost(Verdict.REBUILT, match(BaseVerdict.EXACT_CURRENT)),),
+            policy=BASES,
+        ),
+        Said(why="long ago", targets=(APP,), facts=(lost(Verdict.REBUILT, days=31),), policy=BASES),
+        Said(
+            why="an official image that is merely run",
+            targets=(target("redis:latest", kind="compose"),),
+            facts=(lost(Verdict.REBUILT, one=LATEST),),
+            policy=BASES,
+            knowledge=Knowledge(official=frozenset({"redis"})),
+        ),
+        Said(
+            why="a base itself",
+            targets=(PYTHON,),
+            facts=(lost(Verdict.REBUILT, one=PYTHON),),
+            policy=BASES,
+        ),
+        Said(
+            why="it stood on none before",
+            targets=(APP,),
+            facts=(moved(APP, Verdict.REBUILT),),
+            policy=BASES,
         ),
     ),
     "base-stale": (

@@ -11,12 +11,13 @@ from tagwatch.audit.model.diff import (
     SetDiff,
     Verdict,
 )
+from tagwatch.audit.model.history import Sign
 from tagwatch.audit.model.policy import (
     ApprovedBase,
     Policy,
 )
 from tagwatch.value import replace
-from tests.audit_case import digest, target
+from tests.audit_case import digest, evidence, target
 from tests.contract.rule_case import (
     APP,
     ERROR,
@@ -26,6 +27,7 @@ from tests.contract.rule_case import (
     SERIES,
     WARNING,
     Said,
+    facts,
     interval,
     moved,
     port,
@@ -118,6 +120,32 @@ CASES: dict[str, tuple[Said, ...]] = {
             expect=speaks("why is not known", severity=WARNING, unknown=True),
         ),
         Said(
+            why="other files by the same step, whatever the tag",
+            targets=(SERIES,),
+            facts=(
+                moved(
+                    SERIES,
+                    Verdict.REBUILT,
+                    "6.2.24",
+                    signs=(Sign.CONTENT_SWAPPED,),
+                    reason="other files by the same step: 'COPY server /'",
+                ),
+            ),
+            expect=speaks("may be another image: other files", severity=WARNING),
+        ),
+        Said(
+            why="a history that is told no more",
+            targets=(FULL,),
+            facts=(moved(FULL, Verdict.UNKNOWN, signs=(Sign.HISTORY_LOST,)),),
+            expect=speaks("why is not known", severity=WARNING, unknown=True),
+        ),
+        Said(
+            why="the first full version that moved",
+            targets=(FULL,),
+            facts=(moved(FULL, Verdict.REPLACED, signs=(Sign.FIRST_MOVE,)),),
+            expect=speaks("is another image", severity=ERROR),
+        ),
+        Said(
             why="an immutable base is never rebuilt",
             targets=(target("ghcr.io/shop/base:1.2"),),
             facts=(moved(target("ghcr.io/shop/base:1.2"), Verdict.REBUILT),),
@@ -168,6 +196,22 @@ CASES: dict[str, tuple[Said, ...]] = {
             why="a floating tag",
             targets=(SERIES,),
             facts=(moved(SERIES, Verdict.REBUILT, "6.2.24"),),
+        ),
+        Said(
+            why="the newer bytes are pinned",
+            targets=(target(f"redis:6.2.24@{digest('a')}"),),
+            facts=(moved(target(f"redis:6.2.24@{digest('a')}"), Verdict.REBUILT),),
+        ),
+        Said(
+            why="the older bytes are pinned",
+            targets=(target(f"redis:6.2.24@{digest('b')}"),),
+            facts=(moved(target(f"redis:6.2.24@{digest('b')}"), Verdict.REBUILT),),
+            expect=speaks("rebuild", severity=NOTE),
+        ),
+        Said(
+            why="tag-replaced speaks of its signs",
+            targets=(FULL,),
+            facts=(moved(FULL, Verdict.REBUILT, signs=(Sign.FIRST_MOVE,)),),
         ),
         Said(why="replaced", targets=(FULL,), facts=(moved(FULL, Verdict.REPLACED),)),
     ),
@@ -266,6 +310,13 @@ CASES: dict[str, tuple[Said, ...]] = {
             expect=speaks("USER unset is now '1000'", "VOLUME /data is new", severity=WARNING),
         ),
         Said(
+            why="root, written otherwise",
+            targets=(SERIES,),
+            facts=(
+                moved(SERIES, Verdict.REBUILT, diff=told(config=ConfigDiff(user=("root", "0")))),
+            ),
+        ),
+        Said(
             why="an environment that names the version",
             targets=(SERIES,),
             facts=(
@@ -276,6 +327,36 @@ CASES: dict[str, tuple[Said, ...]] = {
                 ),
             ),
         ),
+    ),
+    "tag-disagrees": (
+        Said(
+            why="the image states another version",
+            targets=(FULL,),
+            facts=(evidence(FULL, platforms=(facts(other_version="6.2.22 (env REDIS_VERSION)"),)),),
+            expect=speaks("another version than its tag: 6.2.22 (env", severity=WARNING),
+        ),
+        Said(
+            why="on one platform",
+            targets=(FULL,),
+            facts=(
+                evidence(
+                    FULL,
+                    platforms=(facts(), facts("linux/arm64", other_version="6.2.22 (label v)")),
+                ),
+            ),
+            expect=speaks("6.2.22 (label v) on linux/arm64"),
+        ),
+        Said(
+            why="a digest stands beside the tag: digest-tag-disagree",
+            targets=(target(f"redis:6.2.24@{digest('a')}"),),
+            facts=(
+                evidence(
+                    target(f"redis:6.2.24@{digest('a')}"),
+                    platforms=(facts(other_version="6.2.22 (label v)"),),
+                ),
+            ),
+        ),
+        Said(why="the same", targets=(FULL,), facts=(evidence(FULL, platforms=(facts(),)),)),
     ),
     "port-expose-changed": (
         Said(

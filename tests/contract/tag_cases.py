@@ -15,6 +15,7 @@ from tagwatch.image.reference import Reference
 from tests.audit_case import AT, digest, evidence, target, unread
 from tests.contract.rule_case import (
     BUILT,
+    ENDS,
     ERROR,
     FULL,
     LATEST,
@@ -95,6 +96,22 @@ CASES: dict[str, tuple[Said, ...]] = {
             targets=(SERIES,),
             facts=(evidence(SERIES, status=Status.NO_VERSION, lifecycle="floating", moves=1),),
             expect=speaks("moved once"),
+        ),
+        Said(
+            why="gone",
+            targets=(SERIES,),
+            facts=(evidence(SERIES, "6.2.24", moves=3, gone_since=ago(1)),),
+        ),
+        Said(
+            why="no longer built",
+            targets=(SERIES,),
+            facts=(evidence(SERIES, "6.2.24", moves=3, resolution={"supported": False}),),
+        ),
+        Said(
+            why="its release line is over",
+            targets=(SERIES,),
+            facts=(evidence(SERIES, "6.2.24", moves=3),),
+            knowledge=ENDS,
         ),
         Said(why="a full version", targets=(FULL,), facts=(evidence(FULL),)),
         Said(why="pinned", targets=(PINNED,), facts=(pinned(),)),

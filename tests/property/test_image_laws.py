@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tagwatch.audit.base.build import base_builds
 from tagwatch.audit.base.index import BaseIndex, index_builds
 from tagwatch.audit.base.match import match_bases
-from tagwatch.audit.change.verdict import ChangeContext, explain_change
+from tagwatch.audit.change.judgement import ChangeContext
+from tagwatch.audit.change.verdict import explain_change
 from tagwatch.audit.model.base_match import BaseVerdict
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Change, Interval

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tagwatch.audit.model.diff import Verdict
+from tagwatch.audit.model.history import Change
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot, Scope, TagObservation
@@ -379,6 +381,48 @@ async def test_how_a_tag_has_behaved(place: Workplace) -> None:
     }  # fmt: skip
     text = (await place.run("history", "redis:6")).out
     assert text.endswith("  abandoned: it used to move, and rests while its line goes on\n")
+
+
+async def test_the_reason_of_each_move_is_told_where_it_is_asked_for(place: Workplace) -> None:
+    """In JSON always, and by no other interval than that of the move."""
+    digests = [digest_of(bytes([number])) for number in range(3)]
+    with Ledger.open(place.folder / "tagwatch.db") as ledger:
+        for day, digest in enumerate(digests):
+            seen(ledger, LONG_AGO + timedelta(days=day), {"6.2.14": digest}, REDIS)
+        first, second = sorted(ledger.unexplained_moves(), key=lambda move: move.at)
+        for move, verdict, why in (
+            (first, Verdict.REBUILT, "the same build steps"),
+            (second, Verdict.REPLACED, "1 build step differs: \x1b[31m+'RUN evil'"),
+        ):
+            change = Change(
+                tag=move.tag,
+                before=move.before,
+                after=move.after,
+                at=move.at,
+                verdict=verdict,
+                reason=why,
+            )
+            ledger.set_verdict(move, change)
+    plain = await place.run("history", "redis:6.2.14")
+    assert "build step" not in plain.out
+    told = (await place.run("history", "redis:6.2.14", "--why")).out.splitlines()
+    assert [line.strip() for line in told[2:6] if line.startswith("    ")] == [
+        "the same build steps",
+        "1 build step differs: \N{REPLACEMENT CHARACTER}[31m+'RUN evil'",
+    ]
+    assert "rebuilt" in told[2]
+    assert "replaced" in told[4]
+    hint = "all of the last move: tagwatch diff redis:6.2.14@2026-03-02 redis:6.2.14"
+    assert hint in (line.strip() for line in told)
+    for asked in ("redis:6.2.14", "redis", digests[2], f"redis@{digests[2]}"):
+        reasons = [one["reason"] for one in await intervals(place, asked)]
+        assert reasons[-1] == "1 build step differs: \x1b[31m+'RUN evil'"
+    assert [one["reason"] for one in await intervals(place, "redis")][:2] == [
+        None,
+        "the same build steps",
+    ]
+    then = await place.run("history", "redis:6.2.14", "--why", "--at", "2026-03-02")
+    assert then.out.count("the same build steps") == 1
 
 
 async def test_a_scan_drops_what_its_retention_no_longer_covers(shop: Shop) -> None:

@@ -5,7 +5,7 @@ Layers decide. Labels, annotations and provenance are claims: they break ties, o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tagwatch.audit.base.build import build_of, canonical_name, parse_or_none, repository_of
 from tagwatch.audit.base.claim import (
@@ -34,6 +34,7 @@ from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict, MatchedBase
 from tagwatch.audit.reading.attestation import UNREAD_ATTESTATION
 from tagwatch.audit.reading.image import Image, PlatformImage
+from tagwatch.audit.reading.steps import begins_alike
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.platform import Platform
 from tagwatch.value import dataclass, replace
@@ -59,6 +60,9 @@ class MatchContext:
 
     None: no platform is a gap where at least one was read.
     """
+
+    others: Callable[[], BaseIndex] | None = None
+    """Returns what tags serve that are no bases: asked where a claim meets no known layers."""
 
     def place(self, reference: str) -> int | None:
         """Return the place among the approved bases; None where `reference` is not approved."""
@@ -252,6 +256,18 @@ def _without_hits(subject: _Subject) -> BaseMatch:
         if claim is not None:
             text += f" It says it is built on {claim_words(claim)}: not verified."
         return replace(found, verdict=BaseVerdict.PARTIAL, layers_matched=shared, sentence=text)
+    other = _other_base(subject, claim) if claim is not None else None
+    if claim is not None and other is not None:
+        words = base_words(other, recompressed=is_recompressed(other, subject.part))
+        text = f"Says it is built on {claim_words(claim)}, but its layers are those of {words}."
+        return replace(
+            found,
+            verdict=BaseVerdict.CONFLICT,
+            base=_matched(other),
+            layers_matched=solid(other.diff_ids),
+            ancestry=(other.reference,),
+            sentence=text,
+        )
     if claim is not None:
         text = f"Says it is built on {claim_words(claim)}; its layers do not show it"
         text += f"{' (squashed?)' if _is_squashed(config) else ''}: not verified."
@@ -263,6 +279,30 @@ def _without_hits(subject: _Subject) -> BaseMatch:
     elif any(one.kind == UNREAD_ATTESTATION for one in subject.part.attestations):
         text += " What it attests of its build was not read (tagwatch base reads it)."
     return replace(found, sentence=text)
+
+
+def _other_base(subject: _Subject, claim: Claim) -> BaseBuild | None:
+    """Return the known image, no base of the policy, whose layers contradict the claim; or None.
+
+    Builds of what is claimed must be known, and none of them may begin as that image does: else
+    the one may be built on the other.
+    """
+    if claim.kind not in _NAMES_ONE or claim.reference is None or subject.context.others is None:
+        return None
+    name, platform = claim.reference.repository.name, subject.config.platform
+    claimed = [one for one in subject.index.on(platform) if repository_of(one.reference) == name]
+    if not claimed:
+        return None
+    apart = (name, repository_of(subject.image.reference))
+    diff_ids = subject.config.diff_ids
+    hits = [
+        build
+        for build in subject.context.others().below(platform, diff_ids)
+        if repository_of(build.reference) not in apart and len(build.diff_ids) < len(diff_ids)
+    ]
+    if not hits or any(begins_alike(hits[0].history, one.history) for one in claimed):
+        return None
+    return hits[0]
 
 
 def _no_match(subject: _Subject, layers: int) -> str:

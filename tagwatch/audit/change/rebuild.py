@@ -11,8 +11,10 @@ from enum import StrEnum
 
 from tagwatch.audit.base.index import BaseIndex, base_steps, common_layers, solid
 from tagwatch.audit.model.base_build import BaseBuild
+from tagwatch.audit.model.diff import ROOT_USERS
 from tagwatch.audit.reading.excerpt import apart, cut, paired
 from tagwatch.audit.reading.mask import mask_text, mask_words
+from tagwatch.audit.reading.raised import IsOwn, raised_versions
 from tagwatch.audit.reading.steps import (
     StepComparison,
     base_boundary,
@@ -24,11 +26,10 @@ from tagwatch.audit.reading.steps import (
     tells_what_was_done,
 )
 from tagwatch.image.image_config import HistoryEntry, ImageConfig
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, replace
 
 __all__ = ["BuildComparison", "RebuildOutcome", "compare_builds"]
 
-_ROOT_USERS = frozenset({"", "0", "root", "0:0", "root:root"})
 _SHOWN = 90
 """How many characters of a step or command a reason shows."""
 _MOST_NAMES = 5
@@ -63,13 +64,22 @@ class BuildComparison:
     """The rest of a sentence, secrets masked."""
     base_stands: bool = False
     """True where both are built on the same base layers."""
+    history_lost: bool = False
+    """True where the old image tells how it was made, and the new one does not."""
 
 
-def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> BuildComparison:
+def _nothing_is(_variable: str, _value: str) -> bool:
+    return False
+
+
+def compare_builds(
+    old: ImageConfig, new: ImageConfig, bases: BaseIndex, is_own: IsOwn = _nothing_is
+) -> BuildComparison:
     """Compare build steps above the base, entrypoint, cmd and user of two images.
 
     Without a known base on both sides the boundary is the first layer that is not shared. Steps
-    that differ below a presumed boundary only make the answer unclear.
+    that differ below a presumed boundary only make the answer unclear. `is_own`: which variables
+    give the version of the image itself; that another version rose makes no other build.
     """
     changed = _changed_config(old, new)
     if changed:
@@ -77,12 +87,15 @@ def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> Buil
         return BuildComparison(outcome=RebuildOutcome.DIFFERENT, reason=changed + made)
     gap = _gap(old, "old") or _gap(new, "new")
     if gap:
-        return BuildComparison(outcome=RebuildOutcome.UNCLEAR, reason=gap)
+        return BuildComparison(
+            outcome=RebuildOutcome.UNCLEAR, reason=gap, history_lost=not _gap(old, "old")
+        )
     shared = common_layers(old.diff_ids, new.diff_ids)
     old_base, new_base = bases.base_of(old), bases.base_of(new)
-    whole = compare_steps(
+    whole = _compared(
         old.history[_layer_boundary(old.history, shared) :],
         new.history[_layer_boundary(new.history, shared) :],
+        is_own,
     )
     stands = _stands(old, old_base, new_base, shared)
     if changed := _unexplained(old, new):
@@ -95,44 +108,45 @@ def compare_builds(old: ImageConfig, new: ImageConfig, bases: BaseIndex) -> Buil
             base_stands=stands,
         )
     if old_base is not None and new_base is not None:
-        above = compare_steps(
-            old.history[base_steps(old, old_base) :], new.history[base_steps(new, new_base) :]
+        above = _compared(
+            old.history[base_steps(old, old_base) :],
+            new.history[base_steps(new, new_base) :],
+            is_own,
         )
         return _answer(above, _bases_text(old_base, new_base), base_stands=stands)
     text = f"{_unknown_text(old_base, new_base)}, and {_shared_text(shared)}"
     if not whole.differs:
         return _answer(whole, text, base_stands=stands)
-    outcome = _without_base(old, new, old_base, new_base)
-    if outcome is RebuildOutcome.UNCLEAR:
-        return BuildComparison(
-            outcome=outcome,
-            reason=f"{_steps_text(whole)}, perhaps in the base only; {text}",
-        )
-    return _answer(
-        StepComparison(same=whole.same) if outcome is RebuildOutcome.SAME else whole,
-        text,
-        base_stands=stands,
-    )
-
-
-def _without_base(
-    old: ImageConfig, new: ImageConfig, old_base: BaseBuild | None, new_base: BaseBuild | None
-) -> RebuildOutcome:
-    """Return the outcome for steps that differ somewhere, where the base is only presumed.
-
-    The same where they agree above a root of one family of systems; different where they differ
-    above the presumed bases, too; else unclear.
-    """
-    rootless = compare_steps(
-        old.history[root_boundary(old.history) :], new.history[root_boundary(new.history) :]
+    rootless = _compared(
+        old.history[root_boundary(old.history) :], new.history[root_boundary(new.history) :], is_own
     )
     if has_like_root(old.history, new.history) and not rootless.differs:
-        return RebuildOutcome.SAME
-    above = compare_steps(
+        same = replace(rootless, same=whole.same, renewed=())
+        return _answer(same, text, base_stands=stands)
+    above = _compared(
         old.history[base_steps(old, old_base) if old_base else base_boundary(old.history) :],
         new.history[base_steps(new, new_base) if new_base else base_boundary(new.history) :],
+        is_own,
     )
-    return RebuildOutcome.DIFFERENT if above.differs else RebuildOutcome.UNCLEAR
+    if not above.differs:
+        return BuildComparison(
+            outcome=RebuildOutcome.UNCLEAR,
+            reason=f"{_steps_text(whole)}, perhaps in the base only; {text}",
+        )
+    return _answer(whole, text, base_stands=stands)
+
+
+def _compared(
+    old: Sequence[HistoryEntry], new: Sequence[HistoryEntry], is_own: IsOwn
+) -> StepComparison:
+    """Compare steps; where only pins of packages and versions of tools rose, none differs."""
+    steps = compare_steps(old, new)
+    if not steps.differs or not len(steps.pairs) == len(steps.removed) == len(steps.added):
+        return steps
+    raised = raised_versions(steps.pairs, is_own)
+    if raised is None:
+        return steps
+    return StepComparison(same=steps.same, raised=raised)
 
 
 def _answer(steps: StepComparison, text: str, *, base_stands: bool) -> BuildComparison:
@@ -142,9 +156,10 @@ def _answer(steps: StepComparison, text: str, *, base_stands: bool) -> BuildComp
             reason=f"{_steps_text(steps)}; {text}",
             base_stands=base_stands,
         )
+    same = f"the same build steps{_aside(steps)}, entrypoint, cmd and user{_rose(steps)}"
     return BuildComparison(
         outcome=RebuildOutcome.SAME,
-        reason=f"the same build steps{_aside(steps)}, entrypoint, cmd and user; {text}",
+        reason=f"{same}; {text}",
         base_stands=base_stands,
     )
 
@@ -230,7 +245,7 @@ def _words(words: Sequence[str] | None) -> str:
 
 
 def _user(config: ImageConfig) -> str:
-    return "root" if config.user in _ROOT_USERS else mask_text(config.user)
+    return "root" if config.user in ROOT_USERS else mask_text(config.user)
 
 
 def _gap(config: ImageConfig, side: str) -> str:
@@ -293,8 +308,9 @@ def _bases_text(old: BaseBuild, new: BaseBuild) -> str:
     if old.manifest == new.manifest:
         return f"both on the same build of {old.reference}"
     if old.reference == new.reference:
-        versions = f" ({old.version} to {new.version})" if old.version != new.version else ""
-        return f"on another build of {old.reference}{versions}"
+        named = old.version is not None and new.version is not None
+        went = f" ({old.version} to {new.version})" if named and old.version != new.version else ""
+        return f"on another build of {old.reference}{went}"
     return f"base went from {old.reference} to {new.reference}"
 
 
@@ -306,6 +322,16 @@ def _aside(steps: StepComparison) -> str:
     more = len(names) - _MOST_NAMES
     others = [f"{more} more"] if more > 0 else []
     return f" ({', '.join([*names[:_MOST_NAMES], *others])} aside)" if names else ""
+
+
+def _rose(steps: StepComparison) -> str:
+    """Return the pins and tools whose versions rose, as a part of a sentence, or ""."""
+    if not steps.raised:
+        return ""
+    more = len(steps.raised) - _MOST_NAMES
+    others = [f"{more} more"] if more > 0 else []
+    shown = (cut(mask_text(text), _SHOWN) for text in steps.raised[:_MOST_NAMES])
+    return f", with {', '.join([*shown, *others])}"
 
 
 def _steps_text(steps: StepComparison) -> str:

@@ -14,7 +14,7 @@ from tagwatch.audit.fact.resolving import pin_of, resolve
 from tagwatch.audit.fact.secret import leaks_in_env, leaks_in_steps
 from tagwatch.audit.model.base_match import BaseMatch
 from tagwatch.audit.model.evidence import Evidence, PlatformFacts, Resolution, evidence_key
-from tagwatch.audit.model.history import Interval, Seen, is_move
+from tagwatch.audit.model.history import Interval, Seen, Sign, is_move
 from tagwatch.audit.reading.image import Image, PlatformImage, read_image
 from tagwatch.audit.reading.mask import mask_text, mask_words
 from tagwatch.audit.reading.packages import packages_of
@@ -23,6 +23,7 @@ from tagwatch.audit.reading.steps import os_release
 from tagwatch.audit.reading.version_evidence import (
     VersionEvidence,
     attested_version,
+    other_version,
     platform_versions,
     version_evidence,
 )
@@ -67,15 +68,15 @@ def gather(
         image = replace(image, version=resolution.version, version_from=resolution.basis.value)
     audited = _audited(image, platforms)
     own = _own_tag(target, resolution)
-    facts = _platforms(audited, reference)
+    change = memory.newest_change(own) if own and len(memory.intervals.get(own, ())) > 1 else None
+    doubted = change is not None and Sign.VERSION_DISAGREES in change.signs
+    facts = _platforms(audited, reference, doubted=doubted)
     apart = platform_versions({str(one.platform): one.version for one in facts})
     resolution = replace(resolution, note="; ".join(filter(None, (resolution.note, apart))))
     evidence = Evidence(
         key=key,
         resolution=resolution,
-        change=memory.newest_change(own)
-        if own and len(memory.intervals.get(own, ())) > 1
-        else None,
+        change=change,
         platforms_offered=_offered(image),
         platforms=facts,
         documents_read=image is not None and any(one.config for one in image.platforms),
@@ -190,20 +191,27 @@ def _unreadable(
             yield failure(f"{part}{one.digest} ({one.platform}): {one.problem}", hint)
 
 
-def _platforms(audited: Iterable[PlatformImage], reference: Reference) -> tuple[PlatformFacts, ...]:
-    return tuple(_facts(one, reference) for one in audited if one.config is not None)
+def _platforms(
+    audited: Iterable[PlatformImage], reference: Reference, *, doubted: bool
+) -> tuple[PlatformFacts, ...]:
+    return tuple(
+        _facts(one, reference, doubted=doubted) for one in audited if one.config is not None
+    )
 
 
-def _facts(image: PlatformImage, reference: Reference) -> PlatformFacts:
+def _facts(image: PlatformImage, reference: Reference, *, doubted: bool) -> PlatformFacts:
+    """Return what rules judge; `doubted`: its move shows that the tag is of another version."""
     config, manifest = image.config, image.manifest
     assert config is not None
     stated = stated_version(image, reference.canonical)
+    other = other_version(config, reference.repository.path, reference.tag, inherited=doubted)
     secrets = leaks_in_env(config.env)
     # reports show these fields: whatever looks secret is masked here
     return PlatformFacts(
         platform=image.platform,
         digest=image.digest,
         version=stated.value if stated else None,
+        other_version=f"{other.version} ({other.basis} {other.detail})" if other else "",
         user=mask_text(config.user),
         exposed_ports=tuple(sorted(config.exposed_ports)),
         volumes=tuple(sorted(config.volumes)),

@@ -13,6 +13,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.value import dataclass, field
 
 __all__ = [
+    "ROOT_USERS",
     "ConfigDiff",
     "Gap",
     "ImageDiff",
@@ -39,6 +40,10 @@ Pair = tuple[str, str]
 WordsPair = tuple[Texts, Texts]
 TextOf = Mapping[str, str]
 PairOf = Mapping[str, Pair]
+
+
+ROOT_USERS = frozenset({"", "0", "root", "0:0", "root:root"})
+"""How an image's config says that it runs as root."""
 
 
 class Verdict(StrEnum):

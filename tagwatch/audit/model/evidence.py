@@ -74,6 +74,8 @@ class PlatformFacts:
     platform: Platform
     digest: Digest
     version: str | None = None
+    other_version: str = ""
+    """What the image states where its full-version tag says another: `1.4.3 (label …)`."""
     user: str = ""
     exposed_ports: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()

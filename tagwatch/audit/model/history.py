@@ -15,6 +15,7 @@ __all__ = [
     "Change",
     "Interval",
     "Seen",
+    "Sign",
     "is_move",
     "seen_serving",
 ]
@@ -22,6 +23,20 @@ __all__ = [
 
 UNRECORDED = "?"
 """The origin of what an older program stored: it did not record who said it."""
+Texts = tuple[str, ...]  # a name saves time at start-up: see `audit.model.diff`
+
+
+class Sign(StrEnum):
+    """A sign that a move is no ordinary one, whatever its verdict."""
+
+    CONTENT_SWAPPED = "content-swapped"
+    """The same steps brought other files, on the same base and under the same version."""
+    FIRST_MOVE = "first-move"
+    """A full-version tag moved, and its repository never moved one before."""
+    VERSION_DISAGREES = "version-disagrees"
+    """The image states another version than its tag, as the one before did not."""
+    HISTORY_LOST = "history-lost"
+    """The image before told how it was made; this one, of the same version, does not."""
 
 
 class Seen(StrEnum):
@@ -56,6 +71,8 @@ class Interval:
 
     Nobody looked between `last_seen` and `ended_at`.
     """
+    reason: str | None = None
+    """The reason of `verdict`; None where there is none, and where nobody asked for it."""
 
 
 def is_move(before: Interval, now: Interval) -> bool:
@@ -90,3 +107,9 @@ class Change:
     """None where the two images were not compared."""
     platforms: tuple[str, ...] = ()
     """The platforms whose own verdict is that of the change: those that decided it."""
+    signs: Texts = ()
+    """The `Sign`s of any platform, sorted."""
+    lost_base: str = ""
+    """The approved base that the image before stood on, where the one after stands on none."""
+    lost_on: str = ""
+    """The platform that lost it; the first where several did."""

@@ -410,11 +410,14 @@ def with_living_offers(evidence: Evidence, knowledge: Knowledge, on: date) -> Ev
     product = knowledge.product_of(reference.repository) if newer and reference else None
     if product is None:
         return evidence
-    offers = {"patch": newer.patch, "minor": newer.minor, "major": newer.major}
-    over = {key: None for key, tag in offers.items() if tag and knowledge.is_over(tag, product, on)}
-    if not over:
+    offers = (newer.patch, newer.minor, newer.major)
+    patch, minor, major = living = tuple(
+        None if tag and knowledge.is_over(tag, product, on) else tag for tag in offers
+    )
+    if living == offers:
         return evidence
-    return replace(evidence, resolution=replace(resolution, newer=replace(newer, **over)))
+    left = replace(newer, patch=patch, minor=minor, major=major)
+    return replace(evidence, resolution=replace(resolution, newer=left))
 
 
 @lru_cache(maxsize=4096)

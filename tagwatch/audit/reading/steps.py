@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
-from itertools import takewhile
+from itertools import groupby, takewhile
 
 from tagwatch.image.image_config import HistoryEntry, ImageConfig
 from tagwatch.value import dataclass
@@ -18,6 +18,7 @@ from tagwatch.value import dataclass
 __all__ = [
     "StepComparison",
     "base_boundary",
+    "begins_alike",
     "compare_steps",
     "has_like_root",
     "normalized_step",
@@ -38,6 +39,9 @@ _EXPOSE_MAP = re.compile(r"^EXPOSE (?:map)?\[(.*)\]$")
 # Newer builders also write the start interval, which older ones did not know.
 _NO_START = re.compile(r'(?: "0s")+(?= \'\\)')
 _NO_EFFECT = re.compile(r"^(?:LABEL|MAINTAINER)\b")
+_SETTING = re.compile(r"^(?:CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|STOPSIGNAL|USER|VOLUME)\b")
+"""Steps that only set what a container runs with, and what later steps run with."""
+_ROOT_USER = re.compile(r"^USER (?:root|0)(?::(?:root|0))?$")
 
 _DIGEST = re.compile(
     r"\b(?:sha1|sha256|sha384|sha512|md5)[:-][A-Za-z0-9+/]{20,}={0,2}"
@@ -97,11 +101,15 @@ class StepComparison:
     """How many steps both have."""
     removed: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    """Of `removed` and `added`, those that stand at the same place in both."""
     renewed: tuple[str, ...] = ()
     """Names whose value differs in steps that count as the same: `GIT_SHA`, "" for a bare checksum.
 
     Dates are not among them.
     """
+    raised: tuple[str, ...] = ()
+    """What counts as the same because only a version rose: `openssl 3.3.1-r0 to 3.3.2-r1`."""
 
     @property
     def differs(self) -> bool:
@@ -158,9 +166,9 @@ def normalized_step(text: str) -> str:
 def compare_steps(old: Sequence[HistoryEntry], new: Sequence[HistoryEntry]) -> StepComparison:
     """Compare two histories by their normalised steps, in order.
 
-    `LABEL` and `MAINTAINER` have no effect and are left out. Where only one side comes from the
-    classic builder, which names what it copied by checksum only, copies are compared by
-    destination.
+    `LABEL` and `MAINTAINER` have no effect and are left out, and settings between the same two
+    layers count in any order. Where only one side comes from the classic builder, which names what
+    it copied by checksum only, copies are compared by destination.
     """
     before, after = _effective(old), _effective(new)
     classic = _is_classic(old) != _is_classic(new)
@@ -173,7 +181,12 @@ def compare_steps(old: Sequence[HistoryEntry], new: Sequence[HistoryEntry]) -> S
     # Alignments are not symmetric: always align in one order, so that both directions agree.
     if old_keys > new_keys:
         aligned = _align(after, before, new_keys, old_keys)
-        return StepComparison(same=aligned.same, removed=aligned.added, added=aligned.removed)
+        return StepComparison(
+            same=aligned.same,
+            removed=aligned.added,
+            added=aligned.removed,
+            pairs=tuple((old_text, new_text) for new_text, old_text in aligned.pairs),
+        )
     return _align(before, after, old_keys, new_keys)
 
 
@@ -195,6 +208,18 @@ def has_like_root(old: Sequence[HistoryEntry], new: Sequence[HistoryEntry]) -> b
     found = (_ROOT.match(_first_layer(history)) for history in (old, new))
     names = [_root_name(root) if root else None for root in found]
     return None not in names and ("" in names or names[0] == names[1])
+
+
+def begins_alike(base: Sequence[HistoryEntry], other: Sequence[HistoryEntry]) -> bool:
+    """Return True where `other` may be built on another build of `base`: its first steps are alike.
+
+    Of an operating system's root any release counts.
+    """
+    root = root_boundary(base)
+    if root and has_like_root(base, other):
+        above = compare_steps(base[root:], other[root_boundary(other) :][: len(base) - root])
+        return not above.differs
+    return not compare_steps(base, other[: len(base)]).differs
 
 
 def base_boundary(history: Sequence[HistoryEntry]) -> int:
@@ -271,6 +296,7 @@ def _align(
 ) -> StepComparison:
     removed: list[str] = []
     added: list[str] = []
+    pairs: list[tuple[str, str]] = []
     same = 0
     matcher = SequenceMatcher(None, old_keys, new_keys, autojunk=False)
     for operation, old_start, old_end, new_start, new_end in matcher.get_opcodes():
@@ -279,12 +305,26 @@ def _align(
         else:
             removed += old[old_start:old_end]
             added += new[new_start:new_end]
-    return StepComparison(same=same, removed=tuple(removed), added=tuple(added))
+            if old_end - old_start == new_end - new_start:
+                pairs += zip(old[old_start:old_end], new[new_start:new_end], strict=True)
+    return StepComparison(same=same, removed=tuple(removed), added=tuple(added), pairs=tuple(pairs))
 
 
 def _effective(history: Sequence[HistoryEntry]) -> list[str]:
+    """Return the steps that have an effect, settings that follow each other in one order."""
     texts = (step_text(entry) for entry in history)
-    return [text for text in texts if text and not _NO_EFFECT.match(text)]
+    told = (text for text in texts if text and not _NO_EFFECT.match(text))
+    groups = groupby(told, key=lambda text: _SETTING.match(text) is not None)
+    return [
+        text
+        for is_setting, group in groups
+        for text in (sorted(group, key=_set_by) if is_setting else group)
+    ]
+
+
+def _set_by(text: str) -> str:
+    """Return what a setting sets, to sort by: what sets the same thing twice keeps its order."""
+    return text.partition("=")[0] if text.startswith("ENV ") else text.partition(" ")[0]
 
 
 def _is_classic(history: Sequence[HistoryEntry]) -> bool:
@@ -301,7 +341,7 @@ def _comparable(text: str, *, classic: bool) -> str:
         return f"EXPOSE {' '.join(sorted(p if '/' in p else f'{p}/tcp' for p in ports))}"
     if text.startswith("HEALTHCHECK "):
         text = _NO_START.sub("", text)
-    return normalized_step(text)
+    return "USER root" if _ROOT_USER.match(text) else normalized_step(text)
 
 
 def _value_kind(found: re.Match[str]) -> str:

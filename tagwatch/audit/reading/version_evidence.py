@@ -13,13 +13,16 @@ from collections.abc import Iterator, Mapping
 from tagwatch.audit.model.evidence import Basis
 from tagwatch.image.image_config import ImageConfig
 from tagwatch.image.order import version_key
-from tagwatch.image.tag import parse_tag
+from tagwatch.image.tag import Kind, Tag, parse_tag
 from tagwatch.value import dataclass
 
-__all__ = ["VersionEvidence", "attested_version", "names_another", "platform_versions"]
-__all__ += ["version_evidence"]
+__all__ = ["VersionEvidence", "attested_version", "is_own_version", "names_another"]
+__all__ += ["other_version", "platform_versions", "version_evidence"]
 
 _VERSION_LABELS = ("org.opencontainers.image.version", "org.label-schema.version")
+_SOURCE_LABEL = "org.opencontainers.image.source"
+_FULL = 3
+"""A tag with so many numbers promises one version."""
 _NAME_LABELS = ("org.opencontainers.image.title", "org.opencontainers.image.ref.name")
 # 1:11.4.2+maria~ubu2404, 16.4-1.pgdg120+1, jdk-21.0.4+7, jdk8u422-b05, v1.2.3-rc.1
 _UPSTREAM = re.compile(
@@ -65,6 +68,70 @@ def version_evidence(
         version, variable = matching.popitem()
         return VersionEvidence(version=version, basis=Basis.ENV, detail=variable)
     return None
+
+
+def other_version(
+    config: ImageConfig, repository_path: str, tag: str | None, *, inherited: bool = False
+) -> VersionEvidence | None:
+    """Return the version that the image states where a full-version `tag` says another, or None.
+
+    A label counts that stands beside the image's own name or source, and the variable named like
+    the repository: of an image that is not official only within the tag's major version, since
+    images may have a number of their own (`corp/python:1.0.3`). With `inherited` every label counts
+    that names no other image.
+    """
+    asked = parse_tag(tag) if tag else None
+    if asked is None or asked.kind is not Kind.VERSION or len(asked.release) < _FULL:
+        return None
+    name, is_official = repository_path.rpartition("/")[2], repository_path.startswith("library/")
+    for variable, version in _variables(config.env, ()):
+        if _plain(variable.removesuffix("_VERSION")) == _plain(name) and (
+            is_official or version_key(version)[0][:1] == asked.release[:1]
+        ):
+            found = VersionEvidence(version=version, basis=Basis.ENV, detail=variable)
+            return found if _contradicts(version, asked) else None
+    if inherited or _names_itself(config.labels, repository_path):
+        if names_another(config.labels, repository_path):
+            return None
+        for label in _VERSION_LABELS:
+            stated = _upstream(config.labels.get(label, ""), ())
+            if stated is not None:
+                found = VersionEvidence(version=stated, basis=Basis.LABEL, detail=label)
+                return found if _contradicts(stated, asked) else None
+    return None
+
+
+def is_own_version(repository_path: str, version: str | None, variable: str, value: str) -> bool:
+    """Return True for a `*_VERSION` variable that gives the version of the image itself.
+
+    It is named like the repository, or its value is the `version` that the image has.
+    """
+    name = _plain(repository_path.rpartition("/")[2])
+    is_named = _plain(variable.removesuffix("_VERSION")) == name
+    return is_named or (bool(version) and version_key(value)[0] == version_key(version or "")[0])
+
+
+def _contradicts(stated: str, asked: Tag) -> bool:
+    """Return True where both are versions of one scheme, and their numbers differ.
+
+    A version that stands anywhere in the tag is no contradiction: `temurin-21-tools-1.11.3`.
+    """
+    other = parse_tag(stated.replace("+", "_"))
+    length = min(len(other.release), len(asked.release))
+    return (
+        length > 1
+        and other.scheme is asked.scheme
+        and other.release[:length] != asked.release[:length]
+        and stated not in asked.text
+    )
+
+
+def _names_itself(labels: Mapping[str, str], repository_path: str) -> bool:
+    """Return True where a name or the source in the labels is the repository's own."""
+    name = _plain(repository_path.rpartition("/")[2])
+    source = labels.get(_SOURCE_LABEL, "").rstrip("/").removesuffix(".git").rpartition("/")[2]
+    titles = (labels.get(label, "") for label in _NAME_LABELS)
+    return bool(name) and any(_plain(text) == name for text in (source, *titles))
 
 
 def attested_version(

@@ -103,6 +103,8 @@ def _of_evidence(known: Evidence, target: Target, policy: Policy) -> Iterator[st
         yield "newer"
     for name, there in (
         ("change", known.change is not None),
+        ("lost", known.change is not None and bool(known.change.lost_base)),
+        ("disagree", any(one.other_version for one in known.platforms)),
         ("gap", bool(known.failures) or not (known.documents_read or resolution.digest is None)),
         ("history", bool(known.history)),
         ("pin", known.pin is not None),

@@ -47,6 +47,10 @@ class ReleaseEnd:
             return None
         return midnight(self.ends, _OUTLIVES if self.how is How.BEFORE else 1)
 
+    def is_past(self, on: date) -> bool:
+        """Return True where the line is over on that day."""
+        return self.ends is None or self.ends < on
+
     @property
     def line(self) -> str:
         """The line that ends, as the middle of a sentence: `whose line 5.0`."""

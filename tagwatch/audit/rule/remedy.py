@@ -100,7 +100,7 @@ def remedy_again(subject: Subject, product: Product) -> datetime | None:
 def remedy_where_over(subject: Subject) -> Remedy | None:
     """Return what to move to where the target's own line is over; None where it is not."""
     for end in release_ends(subject):
-        if end.is_main and (end.ends is None or end.ends < subject.at.date()):
+        if end.is_main and end.is_past(subject.at.date()):
             return remedy_of(subject, end)
     return None
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tagwatch.audit.model.diff import ConfigDiff, Verdict
+from tagwatch.audit.model.diff import ROOT_USERS, ConfigDiff, Verdict
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.moved import (
     RECENT,
@@ -47,7 +47,7 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 def _differences(config: ConfigDiff) -> Iterator[str]:
     for word, old, new in (
-        ("USER", config.user[:1], config.user[1:]),
+        ("USER", *_users(config)),
         ("ENTRYPOINT", *config.entrypoint),
         ("STOPSIGNAL", config.stop_signal[:1], config.stop_signal[1:]),
     ):
@@ -55,6 +55,12 @@ def _differences(config: ConfigDiff) -> Iterator[str]:
             yield f"{word} {_shown(old)} is now {_shown(new)}"
     yield from (f"VOLUME {path} is new" for path in config.volumes.added)
     yield from (f"VOLUME {path} is gone" for path in config.volumes.removed)
+
+
+def _users(config: ConfigDiff) -> tuple[Sequence[str], Sequence[str]]:
+    """Return both users; the same where both are root, however that is written."""
+    old, new = config.user
+    return ((), ()) if {old, new} <= ROOT_USERS else ((old,), (new,))
 
 
 def _shown(words: Sequence[str]) -> str:

@@ -1,6 +1,8 @@
 """The tag is an alias that its publisher moves from version to version, such as `redis:6.2`.
 
-That is often what is wanted; the note says how often it moved and what it is now.
+That is often what is wanted; the note says how often it moved and what it is now. A tag that is
+gone, that its publisher no longer builds, or whose release line is over, moves no more: other rules
+speak of it.
 
 Example: `FROM redis:6.2`: "redis:6.2 is a tag that moves: it is 6.2.24 today (sha256:aaaaaaaaaaaa),
 and moved 3 times since 2026-08-15".
@@ -14,10 +16,21 @@ documentation, "Docker": tags are not immutable.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from tagwatch.audit.model.evidence import Status
+from tagwatch.audit.model.evidence import Evidence, Status
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import WATCH, day, facts, instead, name, now, now_again
+from tagwatch.audit.rule.phrase import (
+    WATCH,
+    day,
+    facts,
+    first_after,
+    instead,
+    name,
+    now,
+    now_again,
+)
+from tagwatch.audit.rule.release_end import known_ends, release_ends
 from tagwatch.source.text.edit import pin
 
 __all__ = ["RULE", "check"]
@@ -33,7 +46,7 @@ def check(subject: Subject) -> Iterator[Statement]:
     if tag in (None, "latest") or reference.digest or resolution.digest is None:
         return
     is_alias = resolution.tag not in (None, tag) and tag in resolution.aliases
-    if not is_alias and evidence.lifecycle != "floating":
+    if (not is_alias and evidence.lifecycle != "floating") or _is_dead(subject, evidence):
         return
     times = "once" if evidence.moves == 1 else f"{evidence.moves} times"
     seen = f", and moved {times}" if evidence.moves else ""
@@ -48,10 +61,24 @@ def check(subject: Subject) -> Iterator[Statement]:
     )
 
 
+def _is_dead(subject: Subject, evidence: Evidence) -> bool:
+    """Return True for a tag that is gone, no longer built, or of a release line that is over."""
+    if evidence.gone_since is not None or evidence.resolution.supported is False:
+        return True
+    on = subject.at.date()
+    return any(end.is_main and end.is_past(on) for end in release_ends(subject))
+
+
+def again(subject: Subject) -> datetime | None:
+    """Return when the sentence will differ, or the release line be over."""
+    over = (end.over_at for end in known_ends(subject) if end.is_main)
+    return first_after(subject.at, now_again(subject), *over)
+
+
 RULE = Rule(
     **row("tag-moving"),
     title="tag that moves by design",
     fixable=True,
     check=check,
-    again=now_again,
+    again=again,
 )

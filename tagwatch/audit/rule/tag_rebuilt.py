@@ -1,7 +1,7 @@
 """A tag that names one full version was rebuilt: same build steps and configuration, other bytes.
 
 That is what official images do when their base moves. It is told so that nobody mistakes it for
-`tag-replaced`, nor the older bytes for the newer.
+`tag-replaced`, nor the older bytes for the newer; not where the newer ones are pinned already.
 
 Example: `FROM redis:6.2.24`: "redis:6.2.24 moved on 2026-11-21 from sha256:bbbbbbbbbbbb to
 sha256:aaaaaaaaaaaa: a rebuild of the same version".
@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
+from tagwatch.audit.rule.phrase import served_now
 
 __all__ = ["RULE", "check"]
 
@@ -30,8 +31,11 @@ def check(subject: Subject) -> Iterator[Statement]:
     own = target.reference.effective_tag
     if change.verdict is not Verdict.REBUILT or evidence.resolution.name != own:
         return
-    if subject.policy.is_immutable(target.reference):
+    if change.signs or subject.policy.is_immutable(target.reference):
         return  # tag-replaced speaks
+    pinned = target.reference.digest
+    if pinned is not None and pinned in (change.after, served_now(evidence)):
+        return  # the newer bytes are pinned already
     yield Statement(
         message=f"{moved(subject, change)}: a rebuild of the same version"
         + (f" ({change.reason})" if change.reason else ""),

@@ -3,7 +3,9 @@
 A routine rebuild (same steps, newer base) is `tag-rebuilt`, not this. Where what moved cannot be
 compared, a note says so: unknown is not harmless. A platform that moved while another of its index
 did not, and that cannot be compared or explained, is a warning whatever the tag: that is how
-tampering looks. Of a base that the policy calls immutable, any other digest is reported.
+tampering looks. So are other files by the same `COPY` on the same base, a history that is no longer
+told, and the first move of a full version in a repository that never moved one in 30 days or more.
+Of a base that the policy calls immutable, any other digest is reported.
 
 Example: `FROM redis:6.2.24`: "redis:6.2.24 moved on 2026-11-21 from sha256:bbbbbbbbbbbb to
 sha256:aaaaaaaaaaaa and is another image: 2 steps differ".
@@ -56,7 +58,11 @@ def check(subject: Subject) -> Iterator[Statement]:
         is_version or is_immutable or decided_alone(change)
     ):
         message += ", and why is not known" + (f": {change.reason}" if change.reason else "")
-        severity = Severity.WARNING if decided_alone(change) else Severity.NOTE
+        is_odd = decided_alone(change) or bool(change.signs)
+        severity = Severity.WARNING if is_odd else Severity.NOTE
+    elif change.verdict is Verdict.REBUILT and change.signs and not is_immutable:
+        message += f" and may be another image: {change.reason}"
+        severity = Severity.WARNING
     elif is_immutable and change.verdict not in _SAME_IMAGE:
         message += f" ({change.verdict.value}), and the policy calls it immutable"
     else:

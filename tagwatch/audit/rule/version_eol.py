@@ -30,7 +30,7 @@ __all__ = ["RULE", "check"]
 def check(subject: Subject) -> Iterator[Statement]:
     """Report each version whose release line ended before today."""
     for end in release_ends(subject):
-        if end.ends is not None and end.ends >= subject.at.date():
+        if not end.is_past(subject.at.date()):
             continue
         # here: a check must start fast, and few lines are over
         from tagwatch.audit.rule.remedy import remedy_of

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from operator import attrgetter
 
-from tagwatch.image.tag import Kind, is_artifact
+from tagwatch.image.order import line_of
+from tagwatch.image.tag import Kind, Tag, is_artifact
 from tagwatch.image.tag_table import TagTable
 
 __all__ = ["Neighbours", "typing_distance"]
@@ -84,21 +85,24 @@ class Neighbours:
         wanted = self._table.read(tag)
         if wanted.kind is not Kind.VERSION or len(wanted.release) < 3:
             return
-        kin = self._table.kin.get(
-            (wanted.product, wanted.shape, wanted.scheme, wanted.is_prerelease), ()
-        )
+        kin = self._table.kin.get((line_of(wanted), wanted.is_prerelease), ())
+        kin = tuple(other for other in kin if other.shape == wanted.shape)
         place = bisect_left(kin, wanted.sort_key, key=_sort_key)
         for other in kin[max(0, place - 1) : place + 1][::-1]:
             if (
                 len(other.release) == len(wanted.release)
                 and other.release[:-1] == wanted.release[:-1]
-                and other.line == wanted.line
                 and _keeps_runtime(tag, other.text)
             ):
                 yield other.text
 
     def _is_in_line(self, tag: str, name: str) -> bool:
-        return self._table.read(tag).line == self._table.read(name).line
+        return _line_and_words(self._table.read(tag)) == _line_and_words(self._table.read(name))
+
+
+def _line_and_words(tag: Tag) -> tuple[object, ...]:
+    """Return the line with its words as they are: a slip in them leads to no other system."""
+    return (line_of(tag), tag.shape)
 
 
 def typing_distance(one: str, other: str, most: int) -> int | None:

@@ -716,6 +716,51 @@ def test_a_claim_of_another_system_than_the_bottom_layer_s_is_a_conflict() -> No
     assert match(later, BASES).verdict is BaseVerdict.CLAIMED, "a release may be of another day"
 
 
+def strange(day: int = 0) -> Built:
+    """An image whose history does not tell its system."""
+    return build(
+        Step(created_by="COPY rootfs /", files={"etc/strange": f"{day}"}), run("tools", t="1")
+    )
+
+
+OTHER = "registry.example/other/strange:1"
+
+
+def beside(*builds: Sequence[BaseBuild]) -> MatchContext:
+    return MatchContext(others=lambda: known(*builds))
+
+
+def test_a_claim_against_the_layers_of_an_image_that_is_no_base_is_a_conflict() -> None:
+    lies = labelled(strange(), PYTHON)
+    assert match(lies, BASES).verdict is BaseVerdict.CLAIMED
+    found = match(lies, BASES, beside(served(strange(), OTHER)))
+    assert (found.verdict, found.is_exact) == (BaseVerdict.CONFLICT, True)
+    assert found.sentence == (
+        "Says it is built on python:3.12-slim (label), but its layers are those of "
+        "registry.example/other/strange:1 (served since 2026-05-02, layers match 2/2)."
+    )
+    nameless = match(
+        lies, known(served(alpine(), "a.example/x:1")), beside(served(strange(), OTHER))
+    )
+    assert nameless.verdict is BaseVerdict.CLAIMED, "nothing is known of what it claims"
+
+
+@pytest.mark.parametrize(
+    ("image", "other", "reference"),
+    [
+        (labelled(strange(), PYTHON), strange(9), OTHER),
+        (labelled(strange(), PYTHON), strange(), "docker.io/library/python:3.11"),
+        (labelled(strange(), PYTHON), labelled(strange(), PYTHON), OTHER),
+        (labelled(debian(3), PYTHON), debian(3), "registry.example/mirror/debian:1"),
+        (build(run("own", a="1"), base=strange()), strange(), OTHER),
+    ],
+    ids=["other layers", "another tag of it", "itself", "what it may be built on", "no claim"],
+)
+def test_what_contradicts_no_claim(image: Built, other: Built, reference: str) -> None:
+    found = match(image, BASES, beside(served(other, reference)))
+    assert found.verdict in (BaseVerdict.CLAIMED, BaseVerdict.UNKNOWN), found.sentence
+
+
 def test_what_is_no_image_is_answered_with_what_it_is() -> None:
     chart = attest(OLD, provenance(OLD, []), form="artifact")
     read = read_image(chart.digest, chart.documents, reference=API)

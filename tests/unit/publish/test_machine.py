@@ -167,6 +167,7 @@ def test_history_is_oldest_first() -> None:
         "ended",
         "verdict",
         "kind",
+        "reason",
     }
 
 
