@@ -275,11 +275,15 @@ class Knowledge:
         return Repository(registry=registry, path=path)
 
     def _original(self, name: str) -> str:
+        original = self._copied(name)
+        if original == name and _PROXIED in name:
+            return _completed(f"{DOCKER_HUB}/{name.partition(_PROXIED)[2]}")
+        return original
+
+    def _copied(self, name: str) -> str:
         for prefix, origin in self.copies:
             if name.startswith(prefix):
                 return _completed(origin + name[len(prefix) :])
-        if _PROXIED in name:
-            return _completed(f"{DOCKER_HUB}/{name.partition(_PROXIED)[2]}")
         return name
 
     def rows_of(self, repository: Repository) -> tuple[ImageRow, ...]:
@@ -370,8 +374,17 @@ class Knowledge:
         return self.built.get(repository.path.partition("/")[2], ())
 
     def is_official(self, repository: Repository) -> bool:
-        """Return True for an official image of Docker Hub, or for a copy of one."""
+        """Return True for an official image of Docker Hub, or for a copy of one.
+
+        The path that GitLab's caches have is no proof: any host may have such a path.
+        """
         home = self.home(repository)
+        if _PROXIED in repository.path:
+            name = repository.identity.name
+            return self._copied(name) != name and self._is_library(home)
+        return self._is_library(home)
+
+    def _is_library(self, home: Repository) -> bool:
         namespace, _, name = home.path.partition("/")
         return home.registry == DOCKER_HUB and namespace == "library" and name in self.official
 

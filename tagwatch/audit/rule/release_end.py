@@ -36,8 +36,8 @@ class ReleaseEnd:
     """False for a guess: it gives a note at most."""
 
     @property
-    def is_between(self) -> bool:
-        """True where the version is of no line that is known, so `cycle` is the next one."""
+    def is_before(self) -> bool:
+        """True where the version is of no known line and comes before `cycle`."""
         return self.how in (How.BEFORE, How.GAP)
 
     @property
@@ -54,7 +54,7 @@ class ReleaseEnd:
     @property
     def line(self) -> str:
         """The line that ends, as the middle of a sentence: `whose line 5.0`."""
-        if self.is_between:
+        if self.is_before:
             return f"of a line before {self.cycle.name}, which"
         return f"whose {'last ' if self.how is How.FLOATING else ''}line {self.cycle.name}"
 
@@ -93,7 +93,7 @@ def release_ends(subject: Subject) -> tuple[ReleaseEnd, ...]:
     return tuple(
         end
         for end in known_ends(subject)
-        if not (end.is_between and end.over_at and subject.at < end.over_at)
+        if not (end.is_before and end.over_at and subject.at < end.over_at)
     )
 
 

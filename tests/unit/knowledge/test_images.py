@@ -145,6 +145,7 @@ def test_what_is_over_in_an_image(image: str, over: set[str]) -> None:
             "gitlab.example/group/dependency_proxy/containers/grafana/grafana",
             "docker.io/grafana/grafana",
         ),
+        ("gitlab.own/all/dependency_proxy/containers/node", "docker.io/library/node"),
         ("ecr.example/docker-hub/library/node", "docker.io/library/node"),
         ("ecr.example/docker-hub/node", "docker.io/library/node"),
         ("ecr.example/quay/keycloak/keycloak", "quay.io/keycloak/keycloak"),
@@ -155,11 +156,17 @@ def test_what_is_over_in_an_image(image: str, over: set[str]) -> None:
     ],
 )
 def test_whose_copy_an_image_is(copy: str, home: str) -> None:
-    known = load(
-        copies={"ecr.example/docker-hub/": "docker.io/", "ecr.example/quay/": "quay.io/"}.items()
-    )
+    """Of GitLab's caches the path tells, which any host may have: facts hold, trust does not."""
+    caches = {
+        "ecr.example/docker-hub/": "docker.io/",
+        "ecr.example/quay/": "quay.io/",
+        "gitlab.own/all/dependency_proxy/containers/": "docker.io/",
+    }
+    known = load(copies=caches.items())
     assert known.home(Repository.parse(copy)).name == home
-    assert known.is_official(Repository.parse(copy)) is home.startswith("docker.io/library/")
+    is_trusted = "dependency_proxy" not in copy or copy.startswith("gitlab.own/")
+    is_library = home.startswith("docker.io/library/")
+    assert known.is_official(Repository.parse(copy)) is (is_library and is_trusted)
 
 
 @pytest.mark.parametrize(
