@@ -220,7 +220,7 @@ def resolve_all(
     """
     from tagwatch.audit.model.evidence import Resolution, Status, evidence_key
     from tagwatch.audit.model.history import UNRECORDED
-    from tagwatch.audit.model.knowledge import with_living_offers
+    from tagwatch.audit.rule.inside import with_living_offers
     from tagwatch.source.target import targets_of
 
     site, targets = site_given(site), targets_of(references)

@@ -29,9 +29,10 @@ from tagwatch.audit.model.evidence import (
     reading_of,
 )
 from tagwatch.audit.model.finding import Finding, Severity, fingerprint
-from tagwatch.audit.model.knowledge import Knowledge, with_living_offers
+from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy, RuleSettings
 from tagwatch.audit.rule.catalogue import load_rule, reads_of, rows_of
+from tagwatch.audit.rule.inside import with_living_offers
 from tagwatch.audit.rule.interface import (
     FileSubject,
     Reads,

@@ -60,19 +60,13 @@ def load_all(
     Raises `ConfigError` where the file that is named cannot be read or is of another form.
     """
     warnings: list[str] = []
-    if end_of_life is not None:
-        ends = read_facts(end_of_life)
-    else:
-        ends = newest_facts(END_OF_LIFE, stored, warnings)
-        if ends["path"].parent != FOLDER and ends.get("made_with") != str(as_of(_BUNDLED)):
-            # This tagwatch knows products that the one which stored the file did not know.
-            ends["products"] = {**read_facts(_BUNDLED)["products"], **ends["products"]}
+    ends = read_facts(end_of_life) if end_of_life else _known_ends(stored, warnings)
     products = _Products(ends["products"], ends["path"])
-    images, words = Images(), Words()
-    # What the bundled file says of images stands in the rows, too.
-    named = products if end_of_life else ()
     names = newest_facts(OFFICIAL_NAMES, stored, warnings)
     built = _Built(stored)
+    images, words = Images(), Words()
+    # What the bundled file says of images stands in the rows, too.
+    named = products if ends["path"] != _BUNDLED else ()
     return Knowledge(
         as_of=_day(ends["as_of"], ends["path"]),
         products=products,
@@ -88,6 +82,17 @@ def load_all(
         built=built,
         built_on=as_of(built.path),
     ), tuple(warnings)
+
+
+def _known_ends(stored: Path | None, warnings: list[str]) -> dict[str, Any]:
+    """Return the newest ends of life that are no file of the configuration."""
+    if _newer_path(END_OF_LIFE, stored) == _BUNDLED:
+        return _bundled()
+    ends = newest_facts(END_OF_LIFE, stored, warnings)
+    if ends["path"] != _BUNDLED and ends.get("made_with") != str(as_of(_BUNDLED)):
+        # This tagwatch knows products that the one which stored the file did not know.
+        ends["products"] = {**read_facts(_BUNDLED)["products"], **ends["products"]}
+    return ends
 
 
 def as_of(path: Path) -> date | None:
@@ -106,8 +111,6 @@ def newest_facts(name: str, stored: Path | None, warnings: list[str]) -> dict[st
     Why it failed is added to `warnings`.
     """
     path = _newer_path(name, stored)
-    if path == _BUNDLED:
-        return _bundled()
     key, form = _HOLDS[name]
     try:
         facts = read_facts(path)

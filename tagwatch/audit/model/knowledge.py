@@ -10,11 +10,7 @@ from functools import lru_cache
 
 from tagwatch.audit.model.glob import match_tag
 from tagwatch.image.reference import DOCKER_HUB, Repository
-from tagwatch.value import dataclass, field, replace
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from tagwatch.audit.model.evidence import Evidence
+from tagwatch.value import dataclass, field
 
 __all__ = [
     "SYSTEM_WORD",
@@ -27,7 +23,6 @@ __all__ = [
     "Retirement",
     "Word",
     "parts_of",
-    "with_living_offers",
 ]
 
 SYSTEM_WORD = re.compile(r"(alpine|debian|ubuntu)(\d+(?:\.\d+)*)", re.ASCII)
@@ -359,19 +354,11 @@ class Knowledge:
         found = self.system_of(word)
         return found is not None and not found[1].lives(on)
 
-    def is_over(self, tag: str, product: Product, on: date) -> bool:
-        """Return True for a tag whose line is over, or that names a system that is."""
-        head, words = parts_of(tag)
-        line = product.cycle_of(head)
-        if line is not None and not line.lives(on):
-            return True
-        return any(self.is_system_over(word, on) for word in words)
-
     def built_tags(self, repository: Repository) -> tuple[str, ...]:
         """Return the tags that the publisher of an official image builds; empty: not known."""
         if not self.is_official(repository):
             return ()
-        return self.built.get(repository.path.partition("/")[2], ())
+        return self.built.get(self.home(repository).path.partition("/")[2], ())
 
     def is_official(self, repository: Repository) -> bool:
         """Return True for an official image of Docker Hub, or for a copy of one.
@@ -411,26 +398,6 @@ def parts_of(tag: str) -> tuple[str, list[str]]:
         return head[1], [word for word in re.split(r"[-_+]", tag[head.end() :]) if word]
     first, *words = tag.split("-")
     return first.lower(), words
-
-
-def with_living_offers(evidence: Evidence, knowledge: Knowledge, on: date) -> Evidence:
-    """Return the evidence without newer tags whose line or system is over on that day.
-
-    What no facts are known of stays.
-    """
-    resolution = evidence.resolution
-    newer, reference = resolution.newer, resolution.reference
-    product = knowledge.product_of(reference.repository) if newer and reference else None
-    if product is None:
-        return evidence
-    offers = (newer.patch, newer.minor, newer.major)
-    patch, minor, major = living = tuple(
-        None if tag and knowledge.is_over(tag, product, on) else tag for tag in offers
-    )
-    if living == offers:
-        return evidence
-    left = replace(newer, patch=patch, minor=minor, major=major)
-    return replace(evidence, resolution=replace(resolution, newer=left))
 
 
 @lru_cache(maxsize=4096)

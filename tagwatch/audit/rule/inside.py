@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 
-from tagwatch.audit.model.evidence import Resolution
-from tagwatch.audit.model.knowledge import ImageRow, Knowledge, Line, Product, Word
+from tagwatch.audit.model.evidence import Evidence, Resolution
+from tagwatch.audit.model.knowledge import How, ImageRow, Knowledge, Line, Product, Word
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, replace
 
-__all__ = ["Inside", "inside"]
+__all__ = ["Inside", "inside", "is_over", "with_living_offers"]
 
 _NUMBERS = re.compile(r"[vV]?([0-9]+(?:\.[0-9]+)*)", re.ASCII)
 _EARLY = r"[-._]?(?:alpha|beta|cr|dev|ea|pre|preview|rc|snapshot|[abm])(?![a-z])"
@@ -58,6 +59,37 @@ def inside(
         else:
             beside.append(one)
     return (*found, *_once(beside, found))
+
+
+def is_over(reference: Reference, knowledge: Knowledge, on: date) -> bool:
+    """Return True for an image that has a line or a system inside that is over on that day."""
+    return any(
+        one.sure and one.line.how in (How.EXACT, How.FLOATING) and not one.line.cycle.lives(on)
+        for one in inside(reference, knowledge)
+    )
+
+
+def with_living_offers(evidence: Evidence, knowledge: Knowledge, on: date) -> Evidence:
+    """Return the evidence without newer tags whose line or system is over on that day.
+
+    What no facts are known of stays.
+    """
+    resolution = evidence.resolution
+    newer, reference = resolution.newer, resolution.reference
+    if not newer or reference is None:
+        return evidence
+    offers = (newer.patch, newer.minor, newer.major)
+    patch, minor, major = living = tuple(
+        tag
+        if tag is None
+        or not is_over(Reference(repository=reference.repository, tag=tag), knowledge, on)
+        else None
+        for tag in offers
+    )
+    if living == offers:
+        return evidence
+    left = replace(newer, patch=patch, minor=minor, major=major)
+    return replace(evidence, resolution=replace(resolution, newer=left))
 
 
 def _as_main(one: Inside) -> Inside:

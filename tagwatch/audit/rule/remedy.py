@@ -49,7 +49,7 @@ def remedy_of(subject: Subject, end: ReleaseEnd) -> Remedy:
     """
     on, product = subject.at.date(), end.product
     built = _built(subject) if end.is_main else ()
-    found = successors(product, end.cycle, on, built=built, is_before=end.is_between)
+    found = successors(product, end.cycle, on, built=built, is_before=end.is_before)
     facts: dict[str, str] = {}
     told, tags = [], []
     names = (("successor", found.lasting), ("long_term", found.long_term))

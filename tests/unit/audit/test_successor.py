@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
+from tagwatch.audit.rule.inside import is_over
 from tagwatch.audit.version.successor import (
     LASTING_DAYS,
     LIVING_DAYS,
@@ -136,9 +137,7 @@ def test_the_words_of_a_tag_stay_or_follow(
     ],
 )
 def test_an_offer_of_a_dead_line_or_system_is_none(image: str, tag: str, is_dead: bool) -> None:
-    product = KNOWN.product_of(Reference.parse(image).repository)
-    assert product is not None
-    assert KNOWN.is_over(tag, product, ON) is is_dead
+    assert is_over(Reference.parse(f"{image}:{tag}"), KNOWN, ON) is is_dead
 
 
 def test_the_clock_decides() -> None:

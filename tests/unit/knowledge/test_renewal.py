@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tagwatch.errors import InputError
+from tagwatch.image.reference import Repository
 from tagwatch.knowledge.bundled import OFFICIAL_TAGS, load
 from tagwatch.knowledge.renewal import (
     MOST_BYTES,
@@ -50,9 +51,8 @@ def test_the_same_facts_of_a_later_day(tmp_path: Path) -> None:
     known, bundle = load(file), load()
     assert known.as_of == TODAY
     assert dict(known.products) == dict(bundle.products)
-    assert known.images.keys() == {
-        f"docker.io/{image}" for one in HELD["products"].values() for image in one.get("images", ())
-    }
+    redis = Repository.parse("redis")
+    assert known.product_of(redis) == bundle.product_of(redis)
     assert len(file.read_text("utf-8").splitlines()) == len(HELD["products"]) + 7
 
 
