@@ -28,8 +28,8 @@ PIECE = st.one_of(
         ["alpine", "alpine3.20", "alpine-3.21", "slim", "jdk17", "bookworm", "latest", "cli", "dev",
          "rc", "rc1", "beta.2", "ea-11", "r4", "b07", "u2", "20260805", "2024-01-15", "0a1b2c3",
          "lts", "cuda12.1", "cuda11.8", "otp-26", "go1.22.5", "go1.23rc1", "1718000000",
-         "1738000000123", "b3145", "b4719", "build", "main", "hotfix", "RELEASE", "dirty", "10.0.20348.2529",
-         "v20221012", "5-gabc1234", "1809", "ltsc2022",
+         "1738000000123", "b3145", "b4719", "build", "main", "hotfix", "RELEASE", "dirty",
+         "10.0.20348.2529", "v20221012", "5-gabc1234", "1809", "ltsc2022",
          "SNAPSHOT", "M3", "nd130", "sha", "pr", "6.0rc1", "21.0.12_8", "8u502", "ltsc2025", "x"]
     ),
 )  # fmt: skip
