@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
     from tagwatch.audit.verdict.news import News
-    from tagwatch.image.reference import Repository
+    from tagwatch.image.reference import Reference, Repository
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.fix import Draft
@@ -169,7 +169,7 @@ def fix(
     Raises as `check` does, and `UsageError` where there is no such strategy. A file that cannot be
     edited is no error here: see `draft.refusal`.
     """
-    from tagwatch.audit.verdict.fixing import fixes_of, strategy_of, tags_to_know
+    from tagwatch.audit.verdict.fixing import strategy_of
     from tagwatch.walk.fix import Draft
 
     strategy = strategy_of(strategy)
@@ -179,15 +179,13 @@ def fix(
         options = replace(options, asking=replace(options.asking, begun_at=monotonic()))
     found = find(placed(paths, site), site.root)
     draft = Draft(site.root, found.files)
-    result = _check(found, site, options, draft.instead, fixing=True)
+    result = _check(found, site, options, draft.instead, strategy=strategy)
     # What was just asked for need not be asked for in each round.
     options = replace(options, asking=replace(options.asking, refresh=False))
     for _ in range(_MAX_ROUNDS):
-        also_known = look_up(tags_to_know(result, strategy), site, options.asking).evidence
-        also_known = _unexpired(also_known, _expired(also_known, site))
-        if not draft.make(fixes_of(result, strategy, {**result.evidence, **also_known})):
+        if not draft.make(result.fixes):
             break
-        result = _check(found, site, options, draft.instead, fixing=True)
+        result = _check(found, site, options, draft.instead, strategy=strategy)
     return result, draft
 
 
@@ -256,12 +254,12 @@ def _check(
     options: CheckOptions,
     instead: Mapping[Path, bytes],
     *,
-    fixing: bool = False,
+    strategy: Strategy | None = None,
 ) -> AuditResult:
     """Audit the files found; see `check`.
 
-    `instead`: files, by their real path, that are judged as if they held these bytes. `fixing`:
-    facts that expired do not count, for nothing is written by them.
+    `instead`: files, by their real path, that are judged as if they held these bytes. `strategy`:
+    the fixes to judge; then facts that expired do not count, for nothing is written by them.
     """
     files = read_files(found, site, options.build_args, instead)
     if options.engine:
@@ -278,7 +276,7 @@ def _check(
     before = _read_before(found, site, options)  # first: what is asked has the time that is left
     lookup = look_up(files.targets, site, replace(options.asking, learn_bases=True))
     expired = _expired(lookup.evidence, site)
-    if fixing and expired:
+    if strategy is not None and expired:
         lookup = replace(lookup, evidence=_unexpired(lookup.evidence, expired))
     case = Case(
         at=site.at,
@@ -297,8 +295,49 @@ def _check(
     baseline = options.baseline
     if before is not None:
         baseline = _with_known_before(before, case, site, options)
-    result = judge(case, site.policy, site.knowledge, baseline=baseline)
+    result = judge(case, site.policy, site.knowledge, baseline=baseline, strategy=strategy)
+    result = _with_candidates(result, case, site, options, baseline, strategy)
     return _with_fix_lines(result, site, instead)
+
+
+def _with_candidates(
+    result: AuditResult,
+    case: Case,
+    site: Site,
+    options: CheckOptions,
+    baseline: Baseline | None,
+    strategy: Strategy | None,
+) -> AuditResult:
+    """Return the result judged again, as long as that wants to know more of what may be written.
+
+    To advise, registries are asked only whether a digest is still there; to write, for all of it.
+    """
+    beside: dict[str, Evidence] = {}
+    asked: set[Reference | None] = set()
+    while wanted := [one for one in result.wanted if one.reference not in asked]:
+        asked |= {one.reference for one in wanted}
+        found = _of_candidates(wanted, site, options.asking, writes=strategy is not None)
+        if strategy is not None:
+            found = _unexpired(found, _expired(found, site))
+        if not found:
+            break
+        beside |= found
+        case = replace(case, beside=beside)
+        result = judge(case, site.policy, site.knowledge, baseline=baseline, strategy=strategy)
+    return result
+
+
+def _of_candidates(
+    wanted: Sequence[Target], site: Site, asking: Asking, *, writes: bool
+) -> Mapping[str, Evidence]:
+    """Return what is known of references that might be written, by evidence key."""
+    asking = replace(asking, refresh=False)
+    if asking.offline or writes:
+        return look_up(wanted, site, asking).evidence
+    tags = [one for one in wanted if one.reference and one.reference.digest is None]
+    digests = [one for one in wanted if one.reference and one.reference.digest is not None]
+    found = look_up(tags, site, replace(asking, offline=True)).evidence
+    return {**found, **look_up(digests, site, replace(asking, documents=False)).evidence}
 
 
 def _expired(evidence: Mapping[str, Evidence], site: Site) -> frozenset[str]:

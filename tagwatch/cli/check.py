@@ -202,14 +202,17 @@ def _settle(draft: Draft, options: argparse.Namespace) -> None:
 
 
 def _tell_kept_back(result: AuditResult, options: argparse.Namespace) -> None:
-    """Say which references were left as they are because an edit would change others with them."""
-    from tagwatch.audit.verdict.fixing import Strategy, kept_back
+    """Say which references were left as they are, and why."""
+    from tagwatch.audit.verdict.result import SHARED
 
-    for target, field in kept_back(result, Strategy(options.fix)):
-        place = f"{target.location.path}:{target.location.line}:{target.location.column}"
-        value = f"{field.location.path}:{field.location.line}:{field.location.column}"
-        why = f"the value at {value} is used elsewhere too; give this image one of its own"
-        note(f"tagwatch: not fixed: {place} {target.reference}: {why}")
+    for kept in result.kept_back:
+        place = f"{kept.location} {kept.reference}"
+        for reference, reasons in kept.refused:
+            for rule, why in reasons.items():
+                because = why if rule == SHARED else f"{reference} is kept back: {rule}: {why}"
+                note(f"tagwatch: not fixed: {place}: {because}")
+    if result.kept_back and (options.format != "text" or options.quiet or options.dry_run):
+        note(f"tagwatch: kept back: {len(result.kept_back)}")
 
 
 def _tell_fixed(baseline: Baseline, result: AuditResult, options: argparse.Namespace) -> None:

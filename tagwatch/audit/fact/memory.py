@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from itertools import chain
 
-from tagwatch.audit.model.history import Change, Interval
+from tagwatch.audit.model.history import Change, Interval, Seen
 from tagwatch.errors import InvalidDocumentError
 from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import SCHEMA1_TYPES, Index, parse_manifest
@@ -71,6 +71,15 @@ class Memory:
     def _is_unfinished(self, tag: Tag) -> bool:
         """Return True for a pre-release or a development version."""
         return tag.is_prerelease or self.table.is_development(tag)
+
+    @cached_property
+    def known_since(self) -> datetime | None:
+        """When a tag of the repository was seen first, by us; None where none was."""
+        firsts = (
+            next((one.first_seen for one in past if one.kind is Seen.SEEN), None)
+            for past in self.intervals.values()
+        )
+        return min((first for first in firsts if first is not None), default=None)
 
     @cached_property
     def listed_in_tags(self) -> frozenset[Digest | None]:

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import instead, midnight, name
+from tagwatch.audit.rule.offering import offer_tags
+from tagwatch.audit.rule.phrase import midnight, name
 from tagwatch.audit.rule.release_end import release_end
 
 __all__ = ["RULE", "check"]
@@ -30,11 +31,11 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     assert subject.evidence is not None
     newer = subject.evidence.resolution.newer
-    to = newer.minor or newer.major
     yield Statement(
         message=f"{name(subject.target)} is {end.product.name} {end.version}, {end.line} "
         f"ends on {end.ends.isoformat()}, in {left} days{end.told}",
-        remedy=f"move to {instead(subject.target, to)}" if to else "plan a newer release",
+        remedy="plan a newer release",
+        offers=offer_tags(subject.target, newer.minor, newer.major, text="move to {}"),
         evidence=end.facts,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from tagwatch.audit.model.evidence import Evidence, Newer, Status
+from tagwatch.audit.model.evidence import Evidence, Status
 from tagwatch.audit.model.history import Seen
 from tagwatch.audit.rule.interface import Subject
 from tagwatch.image.digest import short_digest
@@ -16,7 +16,7 @@ from tagwatch.image.reference import Reference
 from tagwatch.source.target import Target
 
 __all__ = ["WATCH", "day", "days", "facts", "first_after", "instead", "later", "listed"]
-__all__ += ["midnight", "name", "newest", "now", "now_again", "served_now"]
+__all__ += ["midnight", "name", "now", "now_again", "served_now"]
 
 WATCH = "watch"
 """The kind of a target that is an entry of the watch list: it has no text that a fix could edit."""
@@ -77,11 +77,6 @@ def instead(target: Target, tag: str | None, digest: str | None = None) -> str:
     repository = target.reference.repository
     text = str(Reference(repository=repository, tag=tag))
     return f"{text}@{digest}" if digest else text
-
-
-def newest(newer: Newer) -> str | None:
-    """Return the nearest newer tag: within the patch series, else the major, else beyond."""
-    return newer.patch or newer.minor or newer.major
 
 
 def served_now(evidence: Evidence) -> str | None:

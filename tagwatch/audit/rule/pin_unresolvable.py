@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import instead, name, served_now
-from tagwatch.source.text.edit import pin
+from tagwatch.audit.rule.offering import builds, offer_builds
+from tagwatch.audit.rule.phrase import name
 
 __all__ = ["RULE", "check"]
 
@@ -30,12 +30,13 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     if evidence.pin.exists is not False:
         return
-    now = served_now(evidence)
     yield Statement(
         message=f"{name(target)}: the registry has no such digest (any more)",
-        remedy=f"write {instead(target, reference.tag, now)}" if now else "pin another digest",
+        remedy="pin another digest",
+        offers=offer_builds(
+            target, reference.tag, builds(evidence), writes=reference.tag is not None
+        ),
         evidence={"pinned": reference.digest or ""},
-        fix=pin(target, reference.tag, now) if now and reference.tag else None,
     )
 
 

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import day, facts, instead, name
+from tagwatch.audit.rule.offering import nearest, offer_tags
+from tagwatch.audit.rule.phrase import day, facts, name
 
 __all__ = ["RULE", "check"]
 
@@ -33,11 +34,11 @@ def check(subject: Subject) -> Iterator[Statement]:
     is_absent = resolution.status is Status.NOT_FOUND and reference.digest is None
     if not is_absent and evidence.gone_since is None:
         return
-    newer = resolution.newer.patch or resolution.newer.minor or resolution.newer.major
     still_there = bool(reference.digest and evidence.pin and evidence.pin.exists)
     yield Statement(
         message=_message(subject) + ("; its digest is still served" if still_there else ""),
-        remedy=f"write {instead(target, newer)}" if newer else "write a tag that exists",
+        remedy="write a tag that exists",
+        offers=offer_tags(target, *nearest(resolution.newer)),
         severity=Severity.WARNING if still_there else None,
         evidence=facts(evidence),
     )

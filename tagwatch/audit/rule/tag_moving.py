@@ -17,8 +17,8 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import WATCH, day, facts, instead, name, now, now_again
-from tagwatch.source.text.edit import pin
+from tagwatch.audit.rule.offering import builds, offer_builds, offer_tags
+from tagwatch.audit.rule.phrase import WATCH, day, facts, name, now, now_again
 
 __all__ = ["RULE", "check"]
 
@@ -41,10 +41,19 @@ def check(subject: Subject) -> Iterator[Statement]:
     concrete = resolution.tag if resolution.status is Status.RESOLVED else None
     yield Statement(
         message=f"{name(target)} is a tag that moves: it is {now(subject)}{seen}{since}",
-        remedy=(f"write {instead(target, concrete)}, or pin " if concrete else "pin ")
-        + instead(target, tag, resolution.digest),
+        remedy="pin it",
+        offers=(
+            *offer_tags(target, concrete),
+            *offer_builds(
+                target,
+                tag,
+                (resolution.digest, *builds(evidence)),
+                text="pin {}",
+                concrete=concrete,
+                writes=True,
+            ),
+        ),
         evidence={**facts(evidence), "moves": str(evidence.moves)},
-        fix=pin(target, tag, resolution.digest, concrete=concrete),
     )
 
 

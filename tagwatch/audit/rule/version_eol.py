@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import first_after, instead, name
+from tagwatch.audit.rule.offering import offer_tags
+from tagwatch.audit.rule.phrase import first_after, name
 from tagwatch.audit.rule.release_end import known_end, release_end
 
 __all__ = ["RULE", "check"]
@@ -31,12 +32,12 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     assert subject.evidence is not None
     newer = subject.evidence.resolution.newer
-    to = newer.minor or newer.major
     over = f"ended on {end.ends.isoformat()}" if end.ends else "is over"
     yield Statement(
         message=f"{name(subject.target)} is {end.product.name} {end.version}, {end.line} "
         f"{over}{end.told}",
-        remedy=f"move to {instead(subject.target, to)}" if to else "move to a supported release",
+        remedy="move to a supported release",
+        offers=offer_tags(subject.target, newer.minor, newer.major, text="move to {}"),
         evidence=end.facts,
     )
 

@@ -8,23 +8,27 @@ from datetime import datetime
 
 from tagwatch.audit.model.coverage import Coverage, Reading, State
 from tagwatch.audit.model.evidence import Evidence
-from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.finding import Finding, Fix, Severity
 from tagwatch.audit.model.history import Change
-from tagwatch.image.reference import Repository, without_userinfo
+from tagwatch.image.reference import Reference, Repository, without_userinfo
 from tagwatch.image.snapshot import Failure, Gone, Quota, Remark
-from tagwatch.source.target import Problem, Target
+from tagwatch.source.target import Location, Problem, Target
 from tagwatch.value import dataclass, field, replace
 
 __all__ = [
+    "SHARED",
     "UNCHECKED",
     "AuditResult",
     "Ignored",
+    "KeptBack",
     "RepositoryChange",
     "Since",
     "is_outage",
     "with_fix_lines",
 ]
 
+SHARED = "shared"
+"""The reason, in place of a rule, of what is kept back because other references share its text."""
 UNCHECKED = "check-incomplete"
 """The rule that reports what could not be read."""
 
@@ -40,6 +44,20 @@ class Ignored:
     owner: str = ""
     until: str = ""
     """The ignore's last day, `2026-05-02`; empty where it has no end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptBack:
+    """A place where something would be written instead, if all of that were not warned of itself.
+
+    Or if the text there served no other reference.
+    """
+
+    location: Location
+    reference: Reference | None
+    """What stands there."""
+    refused: tuple[tuple[str, Mapping[str, str]], ...]
+    """Each reference that was kept back, the one to prefer first, with the reasons by rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +115,13 @@ class AuditResult:
     policy_name: str = ""
     policy_digest: str = ""
     facts_from: str = ""
+    kept_back: tuple[KeptBack, ...] = ()
+    """The places where every candidate was kept back, one each."""
+    fixes: tuple[Fix, ...] = ()
+    """The fixes of the strategy that was judged for. Where two clash, the one to prefer is first.
+    """
+    wanted: tuple[Target, ...] = ()
+    """What to look up to judge candidates better."""
 
     def counts(self) -> dict[Severity, int]:
         """Return how many findings there are of each severity; every severity is a key.

@@ -1,0 +1,383 @@
+"""The hand: it decides whether a reference may be written in place of the one that stands.
+
+Whatever is written or advised goes through `Hand.choose`: the fixes of findings, pins, renewals,
+newer tags, and what remedies name. A candidate is judged as if it stood there, by the same rules.
+It passes if it carries no finding of `CLOSED`, and no other error or warning that what stands there
+does not carry. A note of those rules counts, too, unless what stands has it. What the user ignores
+with a reason counts nowhere.
+
+A digest brings all moves of its tag that lie between it and what stands: a replaced image that was
+rebuilt a night later is still none to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from tagwatch.audit.model.diff import Verdict
+from tagwatch.audit.model.evidence import Evidence, Pin, Resolution, Status, is_readable
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.history import Change, Interval, Seen
+from tagwatch.audit.rule.bench import Bench, active_rules
+from tagwatch.audit.rule.interface import Candidate, Offer, Rule, RuleScope, Statement
+from tagwatch.audit.rule.occasion import occasions
+from tagwatch.audit.rule.phrase import served_now
+from tagwatch.audit.verdict.exemption import Exemptions
+from tagwatch.image.reference import Reference
+from tagwatch.source.target import Extraction, Instruction, Target
+from tagwatch.source.text.edit import Fix, bump, pin
+from tagwatch.value import dataclass, field, replace
+
+__all__ = ["CLOSED", "Choice", "Hand", "Refusal", "Standing"]
+__all__ += ["comment_of", "fix_of", "says_more"]
+
+CLOSED = frozenset(
+    {"tag-replaced", "tag-downgraded", "tag-os-shifted", "cooldown", "tag-deleted"}
+    | {"pin-unresolvable", "digest-tag-disagree", "version-eol", "os-eol", "image-retired"}
+    | {"registry-not-allowed", "repository-not-allowed", "official-lookalike"}
+    | {"platform-dropped", "platform-missing", "base-not-approved"}
+)
+"""Rules whose warnings and errors keep a candidate back, even where what stands has them, too."""
+_UNKNOWN = "unknown"
+"""The reason, in place of a rule, for what nothing or too little is known of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What stands in a file, with what the rules say of it."""
+
+    target: Target
+    evidence: Evidence | None
+    instructions: tuple[Instruction, ...] = ()
+    carries: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """The rank of the worst statement by rule and subject."""
+
+    @property
+    def pulled(self) -> str | None:
+        """The digest that is pulled today; None where that is not known."""
+        assert self.target.reference is not None
+        digest = self.target.reference.digest
+        return digest or (self.evidence.resolution.digest if self.evidence else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A candidate that does not pass, and why."""
+
+    candidate: Candidate
+    reasons: Mapping[str, str]
+    """What the rules say of it, by rule; under `unknown` what is not known of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The first candidate that passes, and those before it that do not."""
+
+    candidate: Candidate | None
+    refused: tuple[Refusal, ...] = ()
+    unchecked: bool = False
+    """True where it is not known whether the chosen digest is still there."""
+
+
+class Hand:
+    """Judges candidates for what stands in files.
+
+    `advises`: more is wanted of what is only advised, too. What is written always has to be known.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        exemptions: Exemptions,
+        evidence: Mapping[str, Evidence],
+        beside: Mapping[str, Evidence],
+        *,
+        advises: bool = True,
+    ) -> None:
+        self._bench = bench
+        self._exemptions = exemptions
+        self._evidence = evidence
+        self._beside = beside
+        self._advises = advises
+        self._rules: dict[frozenset[str], tuple[Rule, ...]] = {}
+        self.wanted: dict[str, Target] = {}
+        """What a better judgement would have to look up, by evidence key."""
+
+    def choose(self, standing: Standing, offer: Offer, *, sure: bool = False) -> Choice:
+        """Return the first candidate of `offer` that may be written in place of what stands.
+
+        `sure`: it will be written, so that one of which too little is known does not pass.
+        """
+        refused: list[Refusal] = []
+        for candidate in offer.candidates:
+            facts = self._facts(candidate.reference, standing, sure=sure)
+            reasons = self._objections(candidate.reference, facts, standing, offer)
+            if sure and (facts is None or (candidate.reference.digest and not _is_there(facts))):
+                reasons |= {_UNKNOWN: "whether it is there, and what it is, is not known"}
+            if not reasons:
+                unchecked = candidate.reference.digest is not None and not _is_there(facts)
+                return Choice(candidate=candidate, refused=tuple(refused), unchecked=unchecked)
+            refused.append(Refusal(candidate=candidate, reasons=reasons))
+        return Choice(candidate=None, refused=tuple(refused))
+
+    def known(self, tag: str, target: Target) -> Evidence | None:
+        """Return what is known of a tag of the same repository; it is wanted if that is nothing."""
+        assert target.reference is not None
+        reference = Reference(repository=target.reference.repository, tag=tag)
+        found = self._known(reference)
+        if found is None:
+            self._want(reference, target)
+        return found
+
+    def _want(self, reference: Reference, target: Target) -> None:
+        wanted = replace(target, reference=reference, selector=None)
+        self.wanted.setdefault(reference.canonical, wanted)
+
+    def _known(self, reference: Reference | None) -> Evidence | None:
+        if reference is None:
+            return None
+        key = reference.canonical
+        for source in (self._evidence, self._beside):
+            if is_readable(found := source.get(key)):
+                return found
+        return None
+
+    def _facts(self, reference: Reference, standing: Standing, *, sure: bool) -> Evidence | None:
+        """Return what is known of a candidate: read, or as what stands tells it."""
+        told, own = standing.evidence, standing.target.reference
+        assert own is not None
+        tag, digest = reference.tag, reference.digest
+        is_own = own.repository == reference.repository and standing.target.selector is None
+        if told is not None and is_own and own.digest is None and tag == own.effective_tag:
+            if digest == told.resolution.digest and digest is not None:
+                return _pinned(told, reference)
+            if digest is None:
+                return told
+        if (found := self._known(reference)) is not None:
+            return found
+        alone = Reference(repository=reference.repository, tag=tag)
+        if digest is not None and tag is not None:
+            served = self._known(alone)
+            if served is not None and served.resolution.digest == digest:
+                return _pinned(served, reference)
+        derived = _told_by(told, reference) if told is not None and is_own else None
+        is_same = derived is not None and derived.resolution.digest == standing.pulled
+        # advice may rest on what is known of the same image
+        if sure or (self._advises and not is_same):
+            is_now = told is not None and digest in (None, served_now(told))
+            self._want(alone if tag is not None and is_now else reference, standing.target)
+        return derived
+
+    def _objections(
+        self, reference: Reference, facts: Evidence | None, standing: Standing, offer: Offer
+    ) -> dict[str, str]:
+        """Return what speaks against a candidate, by rule; nothing where it passes."""
+        target = replace(standing.target, reference=reference, selector=None)
+        found: dict[str, str] = {}
+        for view in _views(facts, reference, standing, goes_back=bool(offer.despite)):
+            for rule, statement in self._said(target, view, standing):
+                severity = self._bench.severity(rule, statement, target)
+                if rule.id in offer.despite or self._exemptions.covers(rule.id, target):
+                    continue
+                if _counts(rule.id, statement, severity, standing, view):
+                    found.setdefault(rule.id, statement.message)
+        return found
+
+    def _said(
+        self, target: Target, view: _View, standing: Standing
+    ) -> Iterator[tuple[Rule, Statement]]:
+        bench = self._bench
+        for rule in self._asked(target, view):
+            if not bench.is_asked(rule, target, view.evidence):
+                continue
+            try:
+                for statement in bench.ask(
+                    rule,
+                    target,
+                    view.evidence,
+                    standing.instructions,
+                    in_place_of=standing.pulled or "",
+                ):
+                    yield rule, statement
+            except Exception as error:  # noqa: BLE001  # what cannot be judged does not pass
+                message = f"it cannot be judged: {type(error).__name__}"
+                yield rule, Statement(message=message, severity=Severity.ERROR)
+
+    def _asked(self, target: Target, view: _View) -> Iterable[Rule]:
+        """Return the rules with an occasion to speak of a candidate."""
+        bench = self._bench
+        if view.is_past:
+            given = frozenset({"change"})
+        else:
+            evidence = {view.evidence.key: view.evidence} if view.evidence is not None else {}
+            files = [(target.location.path, Extraction(targets=(target,)))]
+            given = occasions(files, evidence, bench.policy, bench.knowledge)
+            if self._known(target.reference) is None:
+                given -= {"pin"}  # it was not read as a pin: what it says of one was put there
+        if given not in self._rules:
+            self._rules[given] = tuple(
+                rule
+                for rule in active_rules(bench.policy, given)
+                if rule.scope is RuleScope.TARGET and (not view.is_past or rule.when)
+            )
+        return self._rules[given]
+
+
+def fix_of(target: Target, candidate: Candidate, hand: Hand | None = None) -> Fix | None:
+    """Return the edit that writes a candidate; None where none is exact.
+
+    `hand` tells which full tag stands behind a renewed digest, for a comment that names another tag
+    than the reference.
+    """
+    reference, own = candidate.reference, target.reference
+    if own is None or own.repository != reference.repository:
+        return None
+    if reference.digest is None:
+        return bump(target, reference.tag) if reference.tag else None
+    concrete = candidate.concrete
+    if concrete is None and hand is not None and reference.tag and says_more(target):
+        known = hand.known(reference.tag, target)
+        if known is not None and known.resolution.digest == reference.digest:
+            concrete = known.resolution.tag
+    tag = reference.tag if own.tag is not None or own.digest is None else None
+    return pin(target, tag, reference.digest, concrete=concrete or reference.tag)
+
+
+def says_more(target: Target) -> bool:
+    """Return True where the comment names another tag than the reference, mostly a concrete one."""
+    assert target.reference is not None
+    return target.reference.tag is not None and comment_of(target) not in (
+        None,
+        target.reference.tag,
+    )
+
+
+def comment_of(target: Target) -> str | None:
+    """Return the tag in the comment beside a reference; None where there is none."""
+    return next((field.text for field in target.fields if field.name == "comment"), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """What is known of a candidate, now or at an earlier move of its tag."""
+
+    evidence: Evidence | None
+    is_past: bool = False
+    """True for a move before the one that brought the candidate: only rules about moves speak."""
+
+
+def _counts(
+    rule: str, statement: Statement, severity: Severity, standing: Standing, view: _View
+) -> bool:
+    """Return True where a statement about a candidate speaks against it."""
+    carried = standing.carries.get((rule, statement.subject))
+    if severity.rank < Severity.WARNING.rank:
+        return rule in CLOSED and carried is None and not view.is_past
+    return rule in CLOSED or (carried or 0) < severity.rank
+
+
+def _views(
+    facts: Evidence | None, reference: Reference, standing: Standing, *, goes_back: bool
+) -> Iterator[_View]:
+    """Yield what is known of a candidate: today, when its tag began to serve it, and on the way.
+
+    `goes_back`: what its tag does today says nothing of it.
+    """
+    if facts is None:
+        yield _View(evidence=None)
+        return
+    history = facts.history
+    place = _last(history, reference.digest) if reference.digest else len(history) - 1
+    if place is None or place < 0:
+        yield _View(evidence=facts)
+        return
+    if place < len(history) - 1:
+        change = _step(history, place)
+        then = replace(facts, history=history[: place + 1], change=change, gone_since=None)
+        yield _View(evidence=then)
+    if not goes_back:
+        yield _View(evidence=facts)
+    before = _last(history, standing.pulled)
+    start = 0 if before is None or before >= place else before
+    for step in range(start + 1, place):
+        if (change := _step(history, step)) is not None:
+            then = replace(facts, history=history[: step + 1], change=change)
+            yield _View(evidence=then, is_past=True)
+
+
+def _last(history: tuple[Interval, ...], digest: str | None) -> int | None:
+    """Return the place of the last interval that served `digest`."""
+    return next((i for i in range(len(history) - 1, -1, -1) if history[i].digest == digest), None)
+
+
+def _step(history: tuple[Interval, ...], place: int) -> Change | None:
+    """Return the move that began an interval, as far as the history tells it."""
+    now = history[place]
+    before = history[place - 1] if place else None
+    if before is None or now.verdict is None or Seen.COMMITTED in (now.kind, before.kind):
+        return None
+    return Change(
+        tag=now.tag,
+        before=before.digest,
+        after=now.digest,
+        at=now.first_seen,
+        verdict=Verdict(now.verdict),
+        version_before=before.version,
+        version_after=now.version,
+    )
+
+
+def _is_there(facts: Evidence | None) -> bool:
+    """Return True where it is known that the candidate's digest can be pulled."""
+    return facts is not None and facts.pin is not None and facts.pin.exists is True
+
+
+def _pinned(facts: Evidence, reference: Reference) -> Evidence:
+    """Return the evidence of a tag as that of the tag and the digest that it serves."""
+    tags = facts.resolution.aliases or ((reference.tag,) if reference.tag else ())
+    pin = Pin(exists=True, served_by_tag=True, tags=tags, platform_only=False)
+    return replace(facts, key=reference.canonical, pin=pin)
+
+
+def _told_by(told: Evidence, reference: Reference) -> Evidence | None:
+    """Return what the evidence of a reference tells of another one of its repository.
+
+    Of another tag that serves the same image, that it does; of a digest that the tag serves or
+    served, when that was. None where it tells nothing.
+    """
+    tag, digest = reference.tag, reference.digest
+    resolution = told.resolution
+    if digest in (None, resolution.digest) and tag in (resolution.tag, *resolution.aliases):
+        same = replace(told, key=reference.canonical, pin=None)
+        return same if digest is None else _pinned(same, reference)
+    place = _last(told.history, digest)
+    if digest is None or place is None or told.history[place].tag != tag:
+        return None
+    interval = told.history[place]
+    is_now = digest == served_now(told)
+    return Evidence(
+        key=reference.canonical,
+        resolution=Resolution(
+            input=str(reference),
+            status=Status.RESOLVED if interval.version else Status.NO_VERSION,
+            reference=reference,
+            version=interval.version,
+            digest=digest,
+        ),
+        at=told.at,
+        source=told.source,
+        history=told.history,
+        moves=told.moves,
+        first_seen=told.first_seen,
+        known_since=told.known_since,
+        change=told.change,
+        gone_since=told.gone_since,
+        lifecycle=told.lifecycle,
+        documents_asked=False,
+        pin=Pin(
+            exists=True if is_now else None,
+            served_by_tag=True,
+            tags=(interval.tag,) if is_now else None,
+            platform_only=False,
+        ),
+    )
