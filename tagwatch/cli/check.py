@@ -206,11 +206,11 @@ def _tell_kept_back(result: AuditResult, options: argparse.Namespace) -> None:
     from tagwatch.audit.verdict.result import SHARED
 
     for kept in result.kept_back:
-        place = f"{kept.location} {kept.reference}"
-        for reference, reasons in kept.refused:
-            for rule, why in reasons.items():
-                because = why if rule == SHARED else f"{reference} is kept back: {rule}: {why}"
-                note(f"tagwatch: not fixed: {place}: {because}")
+        (reference, reasons), *others = kept.refused
+        more = f" (and {len(others)} more)" if others else ""
+        for rule, why in reasons.items():
+            because = why if rule == SHARED else f"{reference} is kept back{more}: {rule}: {why}"
+            note(f"tagwatch: not fixed: {kept.location} {kept.reference}: {because}")
     if result.kept_back and (options.format != "text" or options.quiet or options.dry_run):
         note(f"tagwatch: kept back: {len(result.kept_back)}")
 

@@ -66,7 +66,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         offers=offer_builds(
             target,
             tag,
-            (one.digest for one in reversed(past) if one.digest != now.digest),
+            _old_enough(past, now, subject.at - wanted),
             text="wait, or write {}",
             despite=_BEHIND,
         ),
@@ -102,14 +102,25 @@ def _past(subject: Subject) -> tuple[Interval, ...]:
 
 
 def _is_new(now: Interval, evidence: Evidence, subject: Subject) -> bool:
-    """Return True for a tag that came after its repository was known, where it is a candidate.
+    """Return True for what is a candidate and has to show its age, which nobody knows.
 
-    It may be an old tag that nobody asked for: what stands is not warned of for that. What would be
-    written has to show its age.
+    That is a tag that came after its repository was known, and a build that its tag left: what
+    stands may be an old tag that nobody asked for, and is not warned of for that.
     """
     if subject.in_place_of is None or now.digest == subject.in_place_of:
         return False
+    if evidence.history[-1].digest != now.digest:
+        return True
     return evidence.known_since is not None and evidence.known_since < now.first_seen
+
+
+def _old_enough(past: tuple[Interval, ...], now: Interval, since: datetime) -> Iterator[str]:
+    """Yield the digests before the present one that were there at `since`, the newest first."""
+    for place in range(len(past) - 1, -1, -1):
+        digest = past[place].digest
+        first = next(one for one in past if one.digest == digest)
+        if digest != now.digest and first.first_seen <= since:
+            yield digest
 
 
 def _wanted(subject: Subject) -> timedelta:

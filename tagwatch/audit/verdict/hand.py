@@ -54,10 +54,13 @@ class Standing:
 
     @property
     def pulled(self) -> str | None:
-        """The digest that is pulled today; None where that is not known."""
-        assert self.target.reference is not None
-        digest = self.target.reference.digest
-        return digest or (self.evidence.resolution.digest if self.evidence else None)
+        """The digest that is pulled today; None where that is not known, and for a pattern."""
+        reference, told = self.target.reference, self.evidence
+        assert reference is not None
+        if reference.digest is not None or told is None:
+            return reference.digest
+        served = (told.resolution.tag, *told.resolution.aliases)
+        return told.resolution.digest if reference.effective_tag in served else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,8 @@ class Hand:
         self._beside = beside
         self._advises = advises
         self._rules: dict[frozenset[str], tuple[Rule, ...]] = {}
+        self._judged_for: Standing | None = None
+        self._judged: dict[object, Mapping[str, str]] = {}
         self.wanted: dict[str, Target] = {}
         """What a better judgement would have to look up, by evidence key."""
 
@@ -173,14 +178,33 @@ class Hand:
     ) -> dict[str, str]:
         """Return what speaks against a candidate, by rule; nothing where it passes."""
         target = replace(standing.target, reference=reference, selector=None)
-        found: dict[str, str] = {}
         for view in _views(facts, reference, standing, goes_back=bool(offer.despite)):
-            for rule, statement in self._said(target, view, standing):
-                severity = self._bench.severity(rule, statement, target)
-                if rule.id in offer.despite or self._exemptions.covers(rule.id, target):
-                    continue
-                if _counts(rule.id, statement, severity, standing, view):
-                    found.setdefault(rule.id, statement.message)
+            said = self._objections_to(target, view, standing)
+            if found := {rule: why for rule, why in said.items() if rule not in offer.despite}:
+                return found  # what the image is today comes first, and is reason enough
+        return {}
+
+    def _objections_to(self, target: Target, view: _View, standing: Standing) -> Mapping[str, str]:
+        """Return what speaks against one view of a candidate. Several offers share candidates, and
+        the candidates of a tag its moves: each is judged once for what stands.
+        """
+        if self._judged_for is not standing:
+            self._judged_for, self._judged = standing, {}
+        assert target.reference is not None
+        digest = None if view.is_past else target.reference.digest
+        moves = len(view.evidence.history) if view.evidence is not None else 0
+        named = (target.reference.repository, target.reference.tag, digest)
+        key = (named, moves, view.is_past, view.is_alias)
+        if key in self._judged:
+            return self._judged[key]
+        found: dict[str, str] = {}
+        for rule, statement in self._said(target, view, standing):
+            severity = self._bench.severity(rule, statement, target)
+            if self._exemptions.covers(rule.id, target):
+                continue
+            if _counts(rule.id, statement, severity, standing, view):
+                found.setdefault(rule.id, statement.message)
+        self._judged[key] = found
         return found
 
     def _said(
@@ -262,6 +286,8 @@ class _View:
     """What is known of a candidate, now or at an earlier move of its tag."""
 
     evidence: Evidence | None
+    is_alias: bool = False
+    """True where the evidence is that of another tag of the same image."""
     is_past: bool = False
     """True for a move before the one that brought the candidate: only rules about moves speak."""
 
@@ -286,6 +312,11 @@ def _views(
     if facts is None:
         yield _View(evidence=None)
         return
+    if facts.resolution.digest == standing.pulled is not None and standing.evidence is not None:
+        # the same image by another name: what its tag went through counts as well
+        told = _told_by(standing.evidence, reference)
+        if told is not None:
+            yield _View(evidence=told, is_alias=True)
     history = facts.history
     place = _last(history, reference.digest) if reference.digest else len(history) - 1
     if place is None or place < 0:
