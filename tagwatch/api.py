@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
     from tagwatch.audit.verdict.news import News
-    from tagwatch.image.reference import Reference, Repository
+    from tagwatch.audit.verdict.result import Purpose, Wanted
+    from tagwatch.image.reference import Repository
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.fix import Draft
@@ -313,12 +314,15 @@ def _with_candidates(
     To advise, registries are asked only whether a digest is still there; to write, for all of it.
     """
     beside: dict[str, Evidence] = {}
-    asked: set[Reference | None] = set()
-    while wanted := [one for one in result.wanted if one.reference not in asked]:
-        asked |= {one.reference for one in wanted}
-        found = _of_candidates(wanted, site, options.asking, writes=strategy is not None)
+    asked: set[tuple[str, Purpose]] = set()
+    for _ in range(_MAX_ROUNDS):
+        wanted = [
+            one for one in result.wanted if (str(one.target.reference), one.purpose) not in asked
+        ]
+        asked |= {(str(one.target.reference), one.purpose) for one in wanted}
+        found = _of_candidates(wanted, site, options.asking)
         if strategy is not None:
-            found = _unexpired(found, _expired(found, site))
+            found = dict(_unexpired(found, _expired(found, site)))
         if not found:
             break
         beside |= found
@@ -327,17 +331,20 @@ def _with_candidates(
     return result
 
 
-def _of_candidates(
-    wanted: Sequence[Target], site: Site, asking: Asking, *, writes: bool
-) -> Mapping[str, Evidence]:
+def _of_candidates(wanted: Sequence[Wanted], site: Site, asking: Asking) -> dict[str, Evidence]:
     """Return what is known of references that might be written, by evidence key."""
     asking = replace(asking, refresh=False)
-    if asking.offline or writes:
-        return look_up(wanted, site, asking).evidence
-    tags = [one for one in wanted if one.reference and one.reference.digest is None]
-    digests = [one for one in wanted if one.reference and one.reference.digest is not None]
-    found = look_up(tags, site, replace(asking, offline=True)).evidence
-    return {**found, **look_up(digests, site, replace(asking, documents=False)).evidence}
+    ways = {
+        "advise": replace(asking, offline=True),
+        "confirm": replace(asking, documents=False),
+        "write": asking,
+    }
+    found: dict[str, Evidence] = {}
+    for purpose, how in ways.items():
+        targets = [one.target for one in wanted if one.purpose == purpose]
+        if targets:
+            found |= look_up(targets, site, how).evidence
+    return found
 
 
 def _expired(evidence: Mapping[str, Evidence], site: Site) -> frozenset[str]:

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
     from tagwatch.audit.verdict.hand import Hand, Refusal, Standing
+    from tagwatch.audit.verdict.result import Wanted
     from tagwatch.source.text.edit import Fix
 
 __all__ = ["Case", "active_rules", "judge", "worst_first"]
@@ -345,7 +346,6 @@ class _Session:
                 self._exemptions,
                 self._case.evidence,
                 self._case.beside,
-                advises=self._strategy is None,
             )
         return self._hand
 
@@ -382,7 +382,7 @@ class _Session:
         return tuple(one for _, one in sorted(self._kept_back.items(), key=lambda item: item[0]))
 
     @property
-    def wanted(self) -> tuple[Target, ...]:
+    def wanted(self) -> tuple[Wanted, ...]:
         return tuple(self._hand.wanted.values()) if self._hand is not None else ()
 
     def fixes(self, findings: Iterable[Finding]) -> tuple[Fix, ...]:

@@ -27,7 +27,7 @@ from tagwatch.service.demo.images import Shelf
 from tagwatch.service.demo.show import serving
 from tagwatch.source.target import Target
 from tagwatch.walk.site import Site, open_site
-from tests.image_builder import Built, index, run
+from tests.image_builder import Built, build, index, run
 from tests.official import ARM64, debian, on_day, python, redis, service
 
 NIGHTS = 30
@@ -98,8 +98,6 @@ class Builder:
             self.push(night, "shop/web", ["3.1.1", "3.1"], image, bad=True)
 
     def _tampered(self, night: int, version: str) -> Built:
-        from tests.image_builder import build
-
         return build(EVIL, base=service(night, version), created=on_day(night))
 
     def _api(self, night: int) -> None:
@@ -155,13 +153,14 @@ REFERENCES = (
 
 
 def compose(shelf: Shelf) -> str:
-    """Every image as a tag alone and pinned to what its tag serves."""
+    """Every image as a tag alone, and every other one pinned to what its tag serves."""
     lines = ["services:"]
     for number, text in enumerate(REFERENCES):
         reference = Reference.parse(text)
         digest = shelf.tags[reference.repository.path][reference.tag or ""]
         lines += [f"  tag{number}:", f"    image: {text}"]
-        lines += [f"  pin{number}:", f"    image: {text}@{digest}"]
+        if number % 2 == 0:
+            lines += [f"  pin{number}:", f"    image: {text}@{digest}"]
     return "\n".join([*lines, ""])
 
 
@@ -192,11 +191,13 @@ class Trial:
     kept: Counter[str] = field(default_factory=Counter)
 
     def mend(self, mode: Strategy, folder: Path, site: Site, night: int) -> None:
-        before = check(folder, site)
         result, draft = fix(folder, site, strategy=mode)
-        draft.write()
         self.kept[mode] += len(result.kept_back)
-        after = check(folder, site)
+        if not draft.files:
+            return
+        before = check(folder, site, options=OFFLINE)
+        draft.write()
+        after = check(folder, site, options=OFFLINE)
         warned_before, warned_after = warned(before), warned(after)
         was = named(before)
         for place, target in named(after).items():
@@ -239,14 +240,13 @@ async def test_thirty_nights_of_every_mode(tmp_path: Path) -> None:
                 await asyncio.to_thread(
                     trial.mend, mode, tmp_path / mode.value, replace(site, at=at), night
                 )
-            if night % 4 == 0:
+            if night % 10 == 9:
                 for mode in MODES:
                     fresh = tmp_path / "fresh"
                     shutil.rmtree(fresh, ignore_errors=True)
                     shutil.copytree(tmp_path / "first", fresh)
                     await asyncio.to_thread(trial.mend, mode, fresh, replace(site, at=at), night)
     assert trial.wrong == []
-    print(trial.written, trial.kept)
     assert all(trial.written[mode] >= 10 for mode in MODES), trial.written
     assert all(trial.kept[mode] >= 10 for mode in MODES), trial.kept
 
@@ -261,7 +261,8 @@ def place(folder: Path, address: str, text: str) -> Site:
     )
     (folder / "policy.yaml").write_text(
         f"version: 1\ndefaults: {{cooldown: {COOLDOWN}d, stale_grace: 0d}}\n"
-        "rules: {digest-unpinned: {severity: warning}, base-behind: {severity: warning, level: minor}}\n"
+        "rules:\n  digest-unpinned: {severity: warning}\n"
+        "  base-behind: {severity: warning, level: minor}\n"
     )
     (folder / "tagwatch.yaml").write_text(
         f"version: 1\npolicy: policy.yaml\nsources: ['first/*.yaml']\nregistries:\n{registries}"

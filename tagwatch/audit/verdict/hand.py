@@ -23,6 +23,7 @@ from tagwatch.audit.rule.interface import Candidate, Offer, Rule, RuleScope, Sta
 from tagwatch.audit.rule.occasion import occasions
 from tagwatch.audit.rule.phrase import served_now
 from tagwatch.audit.verdict.exemption import Exemptions
+from tagwatch.audit.verdict.result import Purpose, Wanted
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Extraction, Instruction, Target
 from tagwatch.source.text.edit import Fix, bump, pin
@@ -83,10 +84,7 @@ class Choice:
 
 
 class Hand:
-    """Judges candidates for what stands in files.
-
-    `advises`: more is wanted of what is only advised, too. What is written always has to be known.
-    """
+    """Judges candidates for what stands in files, and notes what it would have to know of them."""
 
     def __init__(
         self,
@@ -94,18 +92,15 @@ class Hand:
         exemptions: Exemptions,
         evidence: Mapping[str, Evidence],
         beside: Mapping[str, Evidence],
-        *,
-        advises: bool = True,
     ) -> None:
         self._bench = bench
         self._exemptions = exemptions
         self._evidence = evidence
         self._beside = beside
-        self._advises = advises
         self._rules: dict[frozenset[str], tuple[Rule, ...]] = {}
         self._judged_for: Standing | None = None
         self._judged: dict[object, Mapping[str, str]] = {}
-        self.wanted: dict[str, Target] = {}
+        self.wanted: dict[str, Wanted] = {}
         """What a better judgement would have to look up, by evidence key."""
 
     def choose(self, standing: Standing, offer: Offer, *, sure: bool = False) -> Choice:
@@ -115,12 +110,13 @@ class Hand:
         """
         refused: list[Refusal] = []
         for candidate in offer.candidates:
-            facts = self._facts(candidate.reference, standing, sure=sure)
-            reasons = self._objections(candidate.reference, facts, standing, offer)
-            if sure and (facts is None or (candidate.reference.digest and not _is_there(facts))):
+            goes_back, reference = bool(offer.despite), candidate.reference
+            facts = self._facts(reference, standing, sure=sure, goes_back=goes_back)
+            reasons = self._objections(reference, facts, standing, offer)
+            unchecked = reference.digest is not None and not _is_there(facts)
+            if (sure and facts is None) or (unchecked and not goes_back):
                 reasons |= {_UNKNOWN: "whether it is there, and what it is, is not known"}
             if not reasons:
-                unchecked = candidate.reference.digest is not None and not _is_there(facts)
                 return Choice(candidate=candidate, refused=tuple(refused), unchecked=unchecked)
             refused.append(Refusal(candidate=candidate, reasons=reasons))
         return Choice(candidate=None, refused=tuple(refused))
@@ -131,12 +127,14 @@ class Hand:
         reference = Reference(repository=target.reference.repository, tag=tag)
         found = self._known(reference)
         if found is None:
-            self._want(reference, target)
+            self._want(reference, target, Purpose.WRITE)
         return found
 
-    def _want(self, reference: Reference, target: Target) -> None:
-        wanted = replace(target, reference=reference, selector=None)
-        self.wanted.setdefault(reference.canonical, wanted)
+    def _want(self, reference: Reference, target: Target, purpose: Purpose) -> None:
+        key, before = reference.canonical, self.wanted.get(reference.canonical)
+        if before is None or purpose is Purpose.WRITE:
+            target = replace(target, reference=reference, selector=None)
+            self.wanted[key] = Wanted(target=target, purpose=purpose)
 
     def _known(self, reference: Reference | None) -> Evidence | None:
         if reference is None:
@@ -147,7 +145,9 @@ class Hand:
                 return found
         return None
 
-    def _facts(self, reference: Reference, standing: Standing, *, sure: bool) -> Evidence | None:
+    def _facts(
+        self, reference: Reference, standing: Standing, *, sure: bool, goes_back: bool
+    ) -> Evidence | None:
         """Return what is known of a candidate: read, or as what stands tells it."""
         told, own = standing.evidence, standing.target.reference
         assert own is not None
@@ -167,10 +167,12 @@ class Hand:
                 return _pinned(served, reference)
         derived = _told_by(told, reference) if told is not None and is_own else None
         is_same = derived is not None and derived.resolution.digest == standing.pulled
-        # advice may rest on what is known of the same image
-        if sure or (self._advises and not is_same):
+        if sure or not is_same:  # advice may rest on what is known of the same image
             is_now = told is not None and digest in (None, served_now(told))
-            self._want(alone if tag is not None and is_now else reference, standing.target)
+            wanted = alone if tag is not None and is_now else reference
+            purpose = Purpose.WRITE if sure and wanted.digest is None else Purpose.ADVISE
+            purpose = Purpose.CONFIRM if goes_back else purpose
+            self._want(wanted, standing.target, purpose)
         return derived
 
     def _objections(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 
 from tagwatch.audit.model.coverage import Coverage, Reading, State
 from tagwatch.audit.model.evidence import Evidence
@@ -21,8 +22,10 @@ __all__ = [
     "AuditResult",
     "Ignored",
     "KeptBack",
+    "Purpose",
     "RepositoryChange",
     "Since",
+    "Wanted",
     "is_outage",
     "with_fix_lines",
 ]
@@ -44,6 +47,30 @@ class Ignored:
     owner: str = ""
     until: str = ""
     """The ignore's last day, `2026-05-02`; empty where it has no end."""
+
+
+class Purpose(StrEnum):
+    """What a reference is wanted for, and so what a look-up of it is worth."""
+
+    ADVISE = "advise"
+    """To advise it, or to write an older build: what is remembered is enough."""
+    CONFIRM = "confirm"
+    """To advise an older build: a registry may be asked whether that is still there."""
+    WRITE = "write"
+    """To write it: everything that a check would want to know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A reference of which too little is known to judge it as a candidate."""
+
+    target: Target
+    purpose: Purpose
+
+    @property
+    def key(self) -> tuple[str, Purpose]:
+        """What tells it from other wishes."""
+        return str(self.target.reference), self.purpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +147,7 @@ class AuditResult:
     fixes: tuple[Fix, ...] = ()
     """The fixes of the strategy that was judged for. Where two clash, the one to prefer is first.
     """
-    wanted: tuple[Target, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
     """What to look up to judge candidates better."""
 
     def counts(self) -> dict[Severity, int]:
