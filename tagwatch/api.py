@@ -166,7 +166,9 @@ def fix(
     that findings offer, `pin` pins every reference to its digest, `bump:patch` and `bump:minor`
     write the newest tag of the patch series or the major version.
 
-    Costs what `check` costs, and for each reference with both tag and digest a look-up of the tag.
+    Nothing is written that is warned of: see `AuditResult.kept_back`, and `audit.verdict.hand`.
+
+    Costs what `check` costs, and a look-up of each tag that would be written.
     Raises as `check` does, and `UsageError` where there is no such strategy. A file that cannot be
     edited is no error here: see `draft.refusal`.
     """
