@@ -138,15 +138,11 @@ class Builder:
 
 REFERENCES = (
     "redis:6.2",
-    "redis:6.2.14",
     "python:3.12-slim",
     "python:3.7-slim",
     f"{SHOP}/shop/web:3.1.0",
-    f"{SHOP}/shop/web:3.1",
     f"{SHOP}/shop/api:1.4",
-    f"{SHOP}/shop/api:1.4.2",
     f"{SHOP}/shop/worker:2.0",
-    f"{SHOP}/shop/worker:2.0.0",
     f"{SHOP}/shop/tool:5",
     f"{SHOP}/shop/two:7",
 )
@@ -240,7 +236,7 @@ async def test_thirty_nights_of_every_mode(tmp_path: Path) -> None:
                 await asyncio.to_thread(
                     trial.mend, mode, tmp_path / mode.value, replace(site, at=at), night
                 )
-            if night % 10 == 9:
+            if night in (9, 24):
                 for mode in MODES:
                     fresh = tmp_path / "fresh"
                     shutil.rmtree(fresh, ignore_errors=True)
