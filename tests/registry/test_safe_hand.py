@@ -2,8 +2,9 @@
 
 The builder writes down which digests nobody should be led to (replaced, downgraded, on another
 operating system, and whatever was built on those later), and in which night each was first pushed.
-Every night each mode of `--fix` mends a tree that it mended the night before, and one as it was
-written once. What it wrote is held against that, and against what a check says before and after.
+Every night (offline in every other one) each mode of `--fix` mends a tree that it mended the night
+before, and in some one as it was written once. What it wrote is held against what the builder wrote
+down, and against what a check says before and after.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from tagwatch.api import Asking, CheckOptions, check, fix, scan_async
 from tagwatch.audit.model.finding import Severity
@@ -187,7 +190,8 @@ class Trial:
     kept: Counter[str] = field(default_factory=Counter)
 
     def mend(self, mode: Strategy, folder: Path, site: Site, night: int) -> None:
-        result, draft = fix(folder, site, strategy=mode)
+        asked = OFFLINE if night % 2 else CheckOptions()
+        result, draft = fix(folder, site, strategy=mode, options=asked)
         self.kept[mode] += len(result.kept_back)
         if not draft.files:
             return
@@ -221,6 +225,7 @@ class Trial:
             self.wrong.append(f"{told}: {night - since} nights old")
 
 
+@pytest.mark.timeout(300)
 async def test_thirty_nights_of_every_mode(tmp_path: Path) -> None:
     builder = Builder()
     trial = Trial(builder=builder)
@@ -243,7 +248,7 @@ async def test_thirty_nights_of_every_mode(tmp_path: Path) -> None:
                     shutil.copytree(tmp_path / "first", fresh)
                     await asyncio.to_thread(trial.mend, mode, fresh, replace(site, at=at), night)
     assert trial.wrong == []
-    assert all(trial.written[mode] >= 10 for mode in MODES), trial.written
+    assert all(trial.written[mode] >= 4 for mode in MODES), trial.written
     assert all(trial.kept[mode] >= 10 for mode in MODES), trial.kept
 
 

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from tagwatch.audit.model.diff import Verdict
-from tagwatch.audit.model.evidence import Evidence, Pin, Resolution, Status, is_readable
+from tagwatch.audit.model.evidence import Evidence, is_readable
 from tagwatch.audit.model.finding import Severity
-from tagwatch.audit.model.history import Change, Interval, Seen
 from tagwatch.audit.rule.bench import Bench, active_rules
 from tagwatch.audit.rule.interface import Candidate, Offer, Rule, RuleScope, Statement
 from tagwatch.audit.rule.occasion import occasions
 from tagwatch.audit.rule.phrase import served_now
+from tagwatch.audit.rule.view import View, as_pin, told_by, views
 from tagwatch.audit.verdict.exemption import Exemptions
 from tagwatch.audit.verdict.result import Purpose, Wanted
 from tagwatch.image.reference import Reference
@@ -155,7 +154,7 @@ class Hand:
         is_own = own.repository == reference.repository and standing.target.selector is None
         if told is not None and is_own and own.digest is None and tag == own.effective_tag:
             if digest == told.resolution.digest and digest is not None:
-                return _pinned(told, reference)
+                return as_pin(told, reference)
             if digest is None:
                 return told
         if (found := self._known(reference)) is not None:
@@ -164,8 +163,8 @@ class Hand:
         if digest is not None and tag is not None:
             served = self._known(alone)
             if served is not None and served.resolution.digest == digest:
-                return _pinned(served, reference)
-        derived = _told_by(told, reference) if told is not None and is_own else None
+                return as_pin(served, reference)
+        derived = told_by(told, reference) if told is not None and is_own else None
         is_same = derived is not None and derived.resolution.digest == standing.pulled
         if sure or not is_same:  # advice may rest on what is known of the same image
             is_now = told is not None and digest in (None, served_now(told))
@@ -180,13 +179,19 @@ class Hand:
     ) -> dict[str, str]:
         """Return what speaks against a candidate, by rule; nothing where it passes."""
         target = replace(standing.target, reference=reference, selector=None)
-        for view in _views(facts, reference, standing, goes_back=bool(offer.despite)):
+        for view in views(
+            facts,
+            reference,
+            standing.evidence,
+            standing.pulled,
+            goes_back=bool(offer.despite),
+        ):
             said = self._objections_to(target, view, standing)
             if found := {rule: why for rule, why in said.items() if rule not in offer.despite}:
                 return found  # what the image is today comes first, and is reason enough
         return {}
 
-    def _objections_to(self, target: Target, view: _View, standing: Standing) -> Mapping[str, str]:
+    def _objections_to(self, target: Target, view: View, standing: Standing) -> Mapping[str, str]:
         """Return what speaks against one view of a candidate. Several offers share candidates, and
         the candidates of a tag its moves: each is judged once for what stands.
         """
@@ -210,7 +215,7 @@ class Hand:
         return found
 
     def _said(
-        self, target: Target, view: _View, standing: Standing
+        self, target: Target, view: View, standing: Standing
     ) -> Iterator[tuple[Rule, Statement]]:
         bench = self._bench
         for rule in self._asked(target, view):
@@ -229,7 +234,7 @@ class Hand:
                 message = f"it cannot be judged: {type(error).__name__}"
                 yield rule, Statement(message=message, severity=Severity.ERROR)
 
-    def _asked(self, target: Target, view: _View) -> Iterable[Rule]:
+    def _asked(self, target: Target, view: View) -> Iterable[Rule]:
         """Return the rules with an occasion to speak of a candidate."""
         bench = self._bench
         if view.is_past:
@@ -283,19 +288,8 @@ def comment_of(target: Target) -> str | None:
     return next((field.text for field in target.fields if field.name == "comment"), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _View:
-    """What is known of a candidate, now or at an earlier move of its tag."""
-
-    evidence: Evidence | None
-    is_alias: bool = False
-    """True where the evidence is that of another tag of the same image."""
-    is_past: bool = False
-    """True for a move before the one that brought the candidate: only rules about moves speak."""
-
-
 def _counts(
-    rule: str, statement: Statement, severity: Severity, standing: Standing, view: _View
+    rule: str, statement: Statement, severity: Severity, standing: Standing, view: View
 ) -> bool:
     """Return True where a statement about a candidate speaks against it."""
     carried = standing.carries.get((rule, statement.subject))
@@ -304,113 +298,6 @@ def _counts(
     return rule in CLOSED or (carried or 0) < severity.rank
 
 
-def _views(
-    facts: Evidence | None, reference: Reference, standing: Standing, *, goes_back: bool
-) -> Iterator[_View]:
-    """Yield what is known of a candidate: today, when its tag began to serve it, and on the way.
-
-    `goes_back`: what its tag does today says nothing of it.
-    """
-    if facts is None:
-        yield _View(evidence=None)
-        return
-    if facts.resolution.digest == standing.pulled is not None and standing.evidence is not None:
-        # the same image by another name: what its tag went through counts as well
-        told = _told_by(standing.evidence, reference)
-        if told is not None:
-            yield _View(evidence=told, is_alias=True)
-    history = facts.history
-    place = _last(history, reference.digest) if reference.digest else len(history) - 1
-    if place is None or place < 0:
-        yield _View(evidence=facts)
-        return
-    if place < len(history) - 1:
-        change = _step(history, place)
-        then = replace(facts, history=history[: place + 1], change=change, gone_since=None)
-        yield _View(evidence=then)
-    if not goes_back:
-        yield _View(evidence=facts)
-    before = _last(history, standing.pulled)
-    start = 0 if before is None or before >= place else before
-    for step in range(start + 1, place):
-        if (change := _step(history, step)) is not None:
-            then = replace(facts, history=history[: step + 1], change=change)
-            yield _View(evidence=then, is_past=True)
-
-
-def _last(history: tuple[Interval, ...], digest: str | None) -> int | None:
-    """Return the place of the last interval that served `digest`."""
-    return next((i for i in range(len(history) - 1, -1, -1) if history[i].digest == digest), None)
-
-
-def _step(history: tuple[Interval, ...], place: int) -> Change | None:
-    """Return the move that began an interval, as far as the history tells it."""
-    now = history[place]
-    before = history[place - 1] if place else None
-    if before is None or now.verdict is None or Seen.COMMITTED in (now.kind, before.kind):
-        return None
-    return Change(
-        tag=now.tag,
-        before=before.digest,
-        after=now.digest,
-        at=now.first_seen,
-        verdict=Verdict(now.verdict),
-        version_before=before.version,
-        version_after=now.version,
-    )
-
-
 def _is_there(facts: Evidence | None) -> bool:
     """Return True where it is known that the candidate's digest can be pulled."""
     return facts is not None and facts.pin is not None and facts.pin.exists is True
-
-
-def _pinned(facts: Evidence, reference: Reference) -> Evidence:
-    """Return the evidence of a tag as that of the tag and the digest that it serves."""
-    tags = facts.resolution.aliases or ((reference.tag,) if reference.tag else ())
-    pin = Pin(exists=True, served_by_tag=True, tags=tags, platform_only=False)
-    return replace(facts, key=reference.canonical, pin=pin)
-
-
-def _told_by(told: Evidence, reference: Reference) -> Evidence | None:
-    """Return what the evidence of a reference tells of another one of its repository.
-
-    Of another tag that serves the same image, that it does; of a digest that the tag serves or
-    served, when that was. None where it tells nothing.
-    """
-    tag, digest = reference.tag, reference.digest
-    resolution = told.resolution
-    if digest in (None, resolution.digest) and tag in (resolution.tag, *resolution.aliases):
-        same = replace(told, key=reference.canonical, pin=None)
-        return same if digest is None else _pinned(same, reference)
-    place = _last(told.history, digest)
-    if digest is None or place is None or told.history[place].tag != tag:
-        return None
-    interval = told.history[place]
-    is_now = digest == served_now(told)
-    return Evidence(
-        key=reference.canonical,
-        resolution=Resolution(
-            input=str(reference),
-            status=Status.RESOLVED if interval.version else Status.NO_VERSION,
-            reference=reference,
-            version=interval.version,
-            digest=digest,
-        ),
-        at=told.at,
-        source=told.source,
-        history=told.history,
-        moves=told.moves,
-        first_seen=told.first_seen,
-        known_since=told.known_since,
-        change=told.change,
-        gone_since=told.gone_since,
-        lifecycle=told.lifecycle,
-        documents_asked=False,
-        pin=Pin(
-            exists=True if is_now else None,
-            served_by_tag=True,
-            tags=(interval.tag,) if is_now else None,
-            platform_only=False,
-        ),
-    )
