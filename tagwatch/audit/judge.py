@@ -43,21 +43,19 @@ from tagwatch.audit.rule.interface import (
 )
 from tagwatch.audit.rule.occasion import occasions
 from tagwatch.audit.verdict.exemption import Exemptions, base_references, charge_to_base
-from tagwatch.audit.verdict.result import SHARED, AuditResult, Ignored, KeptBack, RepositoryChange
+from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.family import RULES
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failing, Failure, Gone, Quota, Remark
 from tagwatch.source.target import Extraction, Location, Problem, Target, Targets
-from tagwatch.value import dataclass, field, replace
+from tagwatch.value import dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tagwatch.audit.rule.interface import Candidate
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
-    from tagwatch.audit.verdict.hand import Hand, Refusal, Standing
+    from tagwatch.audit.verdict.hand import Hand, Remedies, Standing
     from tagwatch.audit.verdict.result import Wanted
-    from tagwatch.source.text.edit import Fix
 
 __all__ = ["Case", "active_rules", "judge", "worst_first"]
 
@@ -146,8 +144,8 @@ def judge(
         policy_name=policy.name,
         policy_digest=policy.digest,
         facts_from=case.facts_from,
-        kept_back=session.kept_back,
-        fixes=session.fixes(told),
+        kept_back=session.remedies.kept_back if session.remedies is not None else (),
+        fixes=session.remedies.fixes(told) if session.remedies is not None else (),
         wanted=session.wanted,
     )
 
@@ -205,8 +203,7 @@ class _Session:
         self.bases: dict[str, str] = {}
         self.problems: list[Problem] = list(case.problems)
         self._hand: Hand | None = None
-        self._kept_back: dict[tuple[Location, str], KeptBack] = {}
-        self._fixes: list[Fix] = []
+        self.remedies: Remedies | None = None
 
     def _occasions(self) -> frozenset[str] | None:
         """Return the occasions that files and evidence give; None stands for all of them."""
@@ -263,10 +260,12 @@ class _Session:
         self._exemptions.tried(target, asked)
         standing = self._standing(target, evidence, extraction, said)
         for rule, statement in said:
-            told = self._settled(statement, standing) if standing is not None else statement
+            told = statement
+            if standing is not None and statement.offers:
+                told = self._mending.settled(statement, standing)
             self._add(rule, told, target)
         if standing is not None and self._strategy is not None:
-            self._propose(standing)
+            self._mending.propose(standing)
 
     def _standing(
         self,
@@ -294,102 +293,20 @@ class _Session:
             carries=carries,
         )
 
-    def _settled(self, statement: Statement, standing: Standing) -> Statement:
-        """Return the statement with the remedy, and the fix, that its offers come to."""
-        if not statement.offers:
-            return statement
-        parts: list[str] = []
-        fix = statement.fix
-        refused: list[Refusal] = []
-        for offer in statement.offers:
-            sure = offer.writes and self._strategy == "findings"
-            choice = self._the_hand().choose(standing, offer, sure=sure)
-            if (chosen := choice.candidate) is None:
-                refused += [] if offer.despite else choice.refused
-                continue
-            unchecked = "; whether that is still there was not checked" if choice.unchecked else ""
-            parts.append(offer.text.format(chosen.reference) + unchecked)
-            if offer.writes and fix is None:
-                fix = self._fix(standing.target, chosen)
-        if parts:
-            return replace(statement, remedy=", or ".join(parts), fix=fix)
-        if not refused:
-            return statement
-        if self._strategy in (None, "findings"):
-            self._keep_back(standing.target, refused)
-        newest = refused[0]
-        kept = f"{newest.candidate.reference.brief} is kept back: {', '.join(newest.reasons)}"
-        return replace(statement, remedy="; ".join(filter(None, (statement.remedy, kept))))
-
-    def _propose(self, standing: Standing) -> None:
-        """Note the fix that the strategy makes at a target, or that it is kept back."""
-        from tagwatch.audit.verdict.fixing import offers_of
-
-        target, evidence = standing.target, standing.evidence
-        if self._strategy is None or evidence is None:
-            return
-        for offer in offers_of(self._strategy, target, evidence, self._the_hand()):
-            choice = self._the_hand().choose(standing, offer, sure=True)
-            if choice.candidate is None:
-                self._keep_back(target, choice.refused)
-            elif (fix := self._fix(target, choice.candidate)) is not None:
-                self._fixes.append(fix)
-            else:
-                self._keep_shared(target, choice.candidate)
-
-    def _the_hand(self) -> Hand:
-        if self._hand is None:
-            from tagwatch.audit.verdict.hand import Hand
-
-            self._hand = Hand(
-                self._bench,
-                self._exemptions,
-                self._case.evidence,
-                self._case.beside,
-            )
-        return self._hand
-
-    def _fix(self, target: Target, candidate: Candidate) -> Fix | None:
-        from tagwatch.audit.verdict.hand import fix_of
-
-        return fix_of(target, candidate, self._hand if self._strategy is not None else None)
-
-    def _keep_back(self, target: Target, refused: Iterable[Refusal]) -> None:
-        self._keep(target, ((str(one.candidate.reference), one.reasons) for one in refused))
-
-    def _keep_shared(self, target: Target, candidate: Candidate) -> None:
-        """Note a reference whose text others are made of: an edit there would change them, too."""
-        shared = next((field for field in target.fields if field.shared), None)
-        if shared is None or target.reference is None or target.reference.digest is not None:
-            return
-        why = f"the value at {shared.location} is used elsewhere too; "
-        reasons = {SHARED: f"{why}give this image one of its own"}
-        self._keep(target, [(str(candidate.reference), reasons)])
-
-    def _keep(self, target: Target, refused: Iterable[tuple[str, Mapping[str, str]]]) -> None:
-        """Add what was kept back at a place to what was before."""
-        key = (target.location, target.text)
-        before = self._kept_back.get(key)
-        told = dict(before.refused if before else ())
-        self._kept_back[key] = KeptBack(
-            location=target.location,
-            reference=target.reference,
-            refused=tuple({**dict(refused), **told}.items()),
-        )
-
     @property
-    def kept_back(self) -> tuple[KeptBack, ...]:
-        return tuple(one for _, one in sorted(self._kept_back.items(), key=lambda item: item[0]))
+    def _mending(self) -> Remedies:
+        """What is offered and written; many checks find nothing to mend, and load nothing of it."""
+        if self.remedies is None:
+            from tagwatch.audit.verdict.hand import Hand, Remedies
+
+            case = self._case
+            self._hand = Hand(self._bench, self._exemptions, case.evidence, case.beside)
+            self.remedies = Remedies(self._hand, self._strategy)
+        return self.remedies
 
     @property
     def wanted(self) -> tuple[Wanted, ...]:
         return tuple(self._hand.wanted.values()) if self._hand is not None else ()
-
-    def fixes(self, findings: Iterable[Finding]) -> tuple[Fix, ...]:
-        """Return the fixes of the strategy; `findings` are sorted, the worst first."""
-        if self._strategy == "findings":
-            return tuple(finding.fix for finding in findings if finding.fix is not None)
-        return tuple(self._fixes)
 
     def _failed(self, rule: Rule, what: str, location: Location, error: Exception) -> None:
         """Note that a rule could not judge something: the run is incomplete, and goes on."""

@@ -15,21 +15,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from tagwatch.audit.model.evidence import Evidence, is_readable
-from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.rule.bench import Bench, active_rules
 from tagwatch.audit.rule.interface import Candidate, Offer, Rule, RuleScope, Statement
 from tagwatch.audit.rule.occasion import occasions
 from tagwatch.audit.rule.phrase import served_now
 from tagwatch.audit.rule.view import View, as_pin, told_by, views
 from tagwatch.audit.verdict.exemption import Exemptions
-from tagwatch.audit.verdict.result import Purpose, Wanted
+from tagwatch.audit.verdict.result import SHARED, KeptBack, Purpose, Wanted
 from tagwatch.image.reference import Reference
-from tagwatch.source.target import Extraction, Instruction, Target
+from tagwatch.source.target import Extraction, Instruction, Location, Target
 from tagwatch.source.text.edit import Fix, bump, pin
 from tagwatch.value import dataclass, field, replace
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.audit.verdict.fixing import Strategy
+
 __all__ = ["CLOSED", "Choice", "Hand", "Refusal", "Standing"]
-__all__ += ["comment_of", "fix_of", "says_more"]
+__all__ += ["Remedies", "comment_of", "fix_of", "says_more"]
 
 CLOSED = frozenset(
     {"tag-replaced", "tag-downgraded", "tag-os-shifted", "cooldown", "tag-deleted"}
@@ -252,6 +256,96 @@ class Hand:
                 if rule.scope is RuleScope.TARGET and (not view.is_past or rule.when)
             )
         return self._rules[given]
+
+
+class Remedies:
+    """The remedies and fixes of one judgement, and what was kept back in it."""
+
+    def __init__(self, hand: Hand, strategy: Strategy | None) -> None:
+        self._hand = hand
+        self._strategy = strategy
+        self._kept_back: dict[tuple[Location, str], KeptBack] = {}
+        self._fixes: list[Fix] = []
+
+    def settled(self, statement: Statement, standing: Standing) -> Statement:
+        """Return the statement with the remedy, and the fix, that its offers come to."""
+        if not statement.offers:
+            return statement
+        parts: list[str] = []
+        fix = statement.fix
+        refused: list[Refusal] = []
+        for offer in statement.offers:
+            sure = offer.writes and self._strategy == "findings"
+            choice = self._hand.choose(standing, offer, sure=sure)
+            if (chosen := choice.candidate) is None:
+                refused += [] if offer.despite else choice.refused
+                continue
+            unchecked = "; whether that is still there was not checked" if choice.unchecked else ""
+            parts.append(offer.text.format(chosen.reference) + unchecked)
+            if offer.writes and fix is None:
+                fix = self._fix(standing.target, chosen)
+        if parts:
+            return replace(statement, remedy=", or ".join(parts), fix=fix)
+        if not refused:
+            return statement
+        if self._strategy in (None, "findings"):
+            self._keep_back(standing.target, refused)
+        newest = refused[0]
+        kept = f"{newest.candidate.reference.brief} is kept back: {', '.join(newest.reasons)}"
+        return replace(statement, remedy="; ".join(filter(None, (statement.remedy, kept))))
+
+    def propose(self, standing: Standing) -> None:
+        """Note the fix that the strategy makes at a target, or that it is kept back."""
+        from tagwatch.audit.verdict.fixing import offers_of
+
+        target, evidence = standing.target, standing.evidence
+        if self._strategy is None or evidence is None:
+            return
+        for offer in offers_of(self._strategy, target, evidence, self._hand):
+            choice = self._hand.choose(standing, offer, sure=True)
+            if choice.candidate is None:
+                self._keep_back(target, choice.refused)
+            elif (fix := self._fix(target, choice.candidate)) is not None:
+                self._fixes.append(fix)
+            else:
+                self._keep_shared(target, choice.candidate)
+
+    def _fix(self, target: Target, candidate: Candidate) -> Fix | None:
+        return fix_of(target, candidate, self._hand if self._strategy is not None else None)
+
+    def _keep_back(self, target: Target, refused: Iterable[Refusal]) -> None:
+        self._keep(target, ((str(one.candidate.reference), one.reasons) for one in refused))
+
+    def _keep_shared(self, target: Target, candidate: Candidate) -> None:
+        """Note a reference whose text others are made of: an edit there would change them, too."""
+        shared = next((field for field in target.fields if field.shared), None)
+        if shared is None or target.reference is None or target.reference.digest is not None:
+            return
+        why = f"the value at {shared.location} is used elsewhere too; "
+        reasons = {SHARED: f"{why}give this image one of its own"}
+        self._keep(target, [(str(candidate.reference), reasons)])
+
+    def _keep(self, target: Target, refused: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+        """Add what was kept back at a place to what was before."""
+        key = (target.location, target.text)
+        before = self._kept_back.get(key)
+        told = dict(before.refused if before else ())
+        self._kept_back[key] = KeptBack(
+            location=target.location,
+            reference=target.reference,
+            refused=tuple({**dict(refused), **told}.items()),
+        )
+
+    @property
+    def kept_back(self) -> tuple[KeptBack, ...]:
+        """The places where every candidate was kept back, sorted."""
+        return tuple(one for _, one in sorted(self._kept_back.items(), key=lambda item: item[0]))
+
+    def fixes(self, findings: Iterable[Finding]) -> tuple[Fix, ...]:
+        """Return the fixes of the strategy; `findings` are sorted, the worst first."""
+        if self._strategy == "findings":
+            return tuple(finding.fix for finding in findings if finding.fix is not None)
+        return tuple(self._fixes)
 
 
 def fix_of(target: Target, candidate: Candidate, hand: Hand | None = None) -> Fix | None:
