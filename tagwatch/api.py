@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
     from tagwatch.audit.verdict.news import News
+    from tagwatch.audit.verdict.result import Purpose, Wanted
     from tagwatch.image.reference import Repository
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.ledger.write import Ledger
@@ -166,11 +167,13 @@ def fix(
     that findings offer, `pin` pins every reference to its digest, `bump:patch` and `bump:minor`
     write the newest tag of the patch series or the major version.
 
-    Costs what `check` costs, and for each reference with both tag and digest a look-up of the tag.
+    Nothing is written that is warned of: see `AuditResult.kept_back`, and `audit.verdict.hand`.
+
+    Costs what `check` costs, and a look-up of each tag that would be written.
     Raises as `check` does, and `UsageError` where there is no such strategy. A file that cannot be
     edited is no error here: see `draft.refusal`.
     """
-    from tagwatch.audit.verdict.fixing import fixes_of, strategy_of, tags_to_know
+    from tagwatch.audit.verdict.fixing import strategy_of
     from tagwatch.walk.fix import Draft
 
     strategy = strategy_of(strategy)
@@ -180,15 +183,13 @@ def fix(
         options = replace(options, asking=replace(options.asking, begun_at=monotonic()))
     found = find(placed(paths, site), site.root)
     draft = Draft(site.root, found.files)
-    result = _check(found, site, options, draft.instead, fixing=True)
+    result = _check(found, site, options, draft.instead, strategy=strategy)
     # What was just asked for need not be asked for in each round.
     options = replace(options, asking=replace(options.asking, refresh=False))
     for _ in range(_MAX_ROUNDS):
-        also_known = look_up(tags_to_know(result, strategy), site, options.asking).evidence
-        also_known = _unexpired(also_known, _expired(also_known, site))
-        if not draft.make(fixes_of(result, strategy, {**result.evidence, **also_known})):
+        if not draft.make(result.fixes):
             break
-        result = _check(found, site, options, draft.instead, fixing=True)
+        result = _check(found, site, options, draft.instead, strategy=strategy)
     return result, draft
 
 
@@ -277,12 +278,12 @@ def _check(
     options: CheckOptions,
     instead: Mapping[Path, bytes],
     *,
-    fixing: bool = False,
+    strategy: Strategy | None = None,
 ) -> AuditResult:
     """Audit the files found; see `check`.
 
-    `instead`: files, by their real path, that are judged as if they held these bytes. `fixing`:
-    facts that expired do not count, for nothing is written by them.
+    `instead`: files, by their real path, that are judged as if they held these bytes. `strategy`:
+    the fixes to judge; then facts that expired do not count, for nothing is written by them.
     """
     files = read_files(found, site, options.build_args, instead)
     if options.engine:
@@ -299,7 +300,7 @@ def _check(
     before = _read_before(found, site, options)  # first: what is asked has the time that is left
     lookup = look_up(files.targets, site, replace(options.asking, learn_bases=True))
     expired = _expired(lookup.evidence, site)
-    if fixing and expired:
+    if strategy is not None and expired:
         lookup = replace(lookup, evidence=_unexpired(lookup.evidence, expired))
     case = Case(
         at=site.at,
@@ -318,8 +319,55 @@ def _check(
     baseline = options.baseline
     if before is not None:
         baseline = _with_known_before(before, case, site, options)
-    result = judge(case, site.policy, site.knowledge, baseline=baseline)
+    result = judge(case, site.policy, site.knowledge, baseline=baseline, strategy=strategy)
+    result = _with_candidates(result, case, site, options, baseline, strategy)
     return _with_fix_lines(result, site, instead)
+
+
+def _with_candidates(
+    result: AuditResult,
+    case: Case,
+    site: Site,
+    options: CheckOptions,
+    baseline: Baseline | None,
+    strategy: Strategy | None,
+) -> AuditResult:
+    """Return the result judged again, as long as that wants to know more of what may be written.
+
+    To advise, registries are asked only whether a digest is still there; to write, for all of it.
+    """
+    beside: dict[str, Evidence] = {}
+    asked: set[tuple[str, Purpose]] = set()
+    for _ in range(_MAX_ROUNDS):
+        wanted = [
+            one for one in result.wanted if (str(one.target.reference), one.purpose) not in asked
+        ]
+        asked |= {(str(one.target.reference), one.purpose) for one in wanted}
+        found = _of_candidates(wanted, site, options.asking)
+        if strategy is not None:
+            found = dict(_unexpired(found, _expired(found, site)))
+        if not found:
+            break
+        beside |= found
+        case = replace(case, beside=beside)
+        result = judge(case, site.policy, site.knowledge, baseline=baseline, strategy=strategy)
+    return result
+
+
+def _of_candidates(wanted: Sequence[Wanted], site: Site, asking: Asking) -> dict[str, Evidence]:
+    """Return what is known of references that might be written, by evidence key."""
+    asking = replace(asking, refresh=False)
+    ways = {
+        "advise": replace(asking, offline=True),
+        "confirm": replace(asking, documents=False),
+        "write": asking,
+    }
+    found: dict[str, Evidence] = {}
+    for purpose, how in ways.items():
+        targets = [one.target for one in wanted if one.purpose == purpose]
+        if targets:
+            found |= look_up(targets, site, how).evidence
+    return found
 
 
 def _expired(evidence: Mapping[str, Evidence], site: Site) -> frozenset[str]:

@@ -25,13 +25,13 @@ from tagwatch.audit.model.evidence import (
     Evidence,
     SelectedEvidence,
     evidence_key,
-    is_readable,
     reading_of,
 )
 from tagwatch.audit.model.finding import Finding, Severity, fingerprint
 from tagwatch.audit.model.knowledge import Knowledge
-from tagwatch.audit.model.policy import Policy, RuleSettings
-from tagwatch.audit.rule.catalogue import load_rule, reads_of, rows_of
+from tagwatch.audit.model.policy import Policy
+from tagwatch.audit.rule.bench import Bench, active_rules
+from tagwatch.audit.rule.catalogue import reads_of
 from tagwatch.audit.rule.inside import with_living_offers
 from tagwatch.audit.rule.interface import (
     FileSubject,
@@ -40,14 +40,13 @@ from tagwatch.audit.rule.interface import (
     RuleScope,
     RunSubject,
     Statement,
-    Subject,
     Unchecked,
 )
 from tagwatch.audit.rule.occasion import occasions
 from tagwatch.audit.verdict.exemption import Exemptions, base_references, charge_to_base
 from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.family import RULES
-from tagwatch.image.reference import Reference, Repository
+from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failing, Failure, Gone, Quota, Remark
 from tagwatch.source.target import Extraction, Location, Problem, Target, Targets
 from tagwatch.value import dataclass, field
@@ -55,6 +54,9 @@ from tagwatch.value import dataclass, field
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.audit.verdict.baseline import Baseline
+    from tagwatch.audit.verdict.fixing import Strategy
+    from tagwatch.audit.verdict.hand import Hand, Remedies, Standing
+    from tagwatch.audit.verdict.result import Wanted
 
 __all__ = ["Case", "active_rules", "judge", "worst_first"]
 
@@ -68,6 +70,8 @@ class Case:
     """The path and extraction of each file. The watch list is one of them."""
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     """Evidence by `evidence_key`. It may be read from disk each time it is looked up."""
+    beside: Mapping[str, Evidence] = field(default_factory=dict)
+    """Evidence of what might be written instead, by key, as far as it is known."""
     changes: tuple[RepositoryChange, ...] = ()
     problems: tuple[Problem, ...] = ()
     failures: tuple[Failure, ...] = ()
@@ -94,14 +98,21 @@ class Case:
 
 
 def judge(
-    case: Case, policy: Policy, knowledge: Knowledge, *, baseline: Baseline | None = None
+    case: Case,
+    policy: Policy,
+    knowledge: Knowledge,
+    *,
+    baseline: Baseline | None = None,
+    strategy: Strategy | None = None,
 ) -> AuditResult:
     """Apply every rule to every target as the policy says, and return the result of the audit.
+
+    With a `strategy` the result has the fixes that it makes, none of which is warned of.
 
     Its findings are sorted worst first, then by place. It is complete only where the evidence of
     every resolvable target was read, every file was read and no repository failed.
     """
-    session = _Session(case, policy, knowledge, baseline)
+    session = _Session(case, policy, knowledge, baseline, strategy)
     for path, extraction in case.files:
         session.judge_file(path, extraction)
     session.judge_run()
@@ -111,12 +122,13 @@ def judge(
     findings, charged = charge_to_base(
         session.findings, {**session.bases, **base_references(unnamed)}
     )
+    told = tuple(sorted(findings, key=worst_first))
     coverage = session.coverage
     unread = any(not problem.skipped for problem in session.problems)
     is_whole = not coverage.unavailable and not any(one.reason in GAPS for one in coverage.reasons)
     return AuditResult(
         at=case.at,
-        findings=tuple(sorted(findings, key=worst_first)),
+        findings=told,
         ignored=(*session.ignored, *(_charged(finding) for finding in charged)),
         targets=session.targets,
         evidence=SelectedEvidence(case.evidence, session.keys, session.living, session.adapted),
@@ -133,18 +145,9 @@ def judge(
         policy_name=policy.name,
         policy_digest=policy.digest,
         facts_from=case.facts_from,
-    )
-
-
-def active_rules(policy: Policy, given: frozenset[str] | None = None) -> tuple[Rule, ...]:
-    """Import and return the rules that may speak somewhere under `policy`, in the table's order.
-
-    `given` are the occasions there are (None: all of them); see `audit.rule.occasion`.
-    """
-    return tuple(
-        load_rule(rule["id"], policy.plugins)
-        for rule in rows_of(policy)
-        if given is None or not rule["when"] or rule["when"] & given
+        kept_back=session.remedies.kept_back if session.remedies is not None else (),
+        fixes=session.remedies.fixes(told) if session.remedies is not None else (),
+        wanted=session.wanted,
     )
 
 
@@ -161,21 +164,25 @@ class _Session:
     """The state of one judgement: what was found so far, and what may take findings out."""
 
     def __init__(
-        self, case: Case, policy: Policy, knowledge: Knowledge, baseline: Baseline | None
+        self,
+        case: Case,
+        policy: Policy,
+        knowledge: Knowledge,
+        baseline: Baseline | None,
+        strategy: Strategy | None,
     ) -> None:
         self._case = case
         self._policy = policy
         self._knowledge = knowledge
         self._baseline = baseline
+        self._strategy = strategy
+        self._bench = Bench(case.at, policy, knowledge)
         self._exemptions = Exemptions(policy=policy, at=case.at)
         self._ordinals: Counter[str] = Counter()
         rules = active_rules(policy, self._occasions())
         self._of_target = [rule for rule in rules if rule.scope is RuleScope.TARGET]
         self._of_file = [rule for rule in rules if rule.scope is RuleScope.FILE]
         self._of_run = [rule for rule in rules if rule.scope is RuleScope.RUN]
-        # The settings that count unless an override of the policy names the rule.
-        self._everywhere = {rule.id: _laid_over(rule, policy.rules.get(rule.id)) for rule in rules}
-        self._overridden = {name for override in policy.overrides for name in override.rules}
         reads = reads_of(policy)
         self._terms = Terms(
             at=case.at,
@@ -197,6 +204,8 @@ class _Session:
         self.readings: dict[str, Reading] = {}
         self.bases: dict[str, str] = {}
         self.problems: list[Problem] = list(case.problems)
+        self._hand: Hand | None = None
+        self.remedies: Remedies | None = None
 
     def _occasions(self) -> frozenset[str] | None:
         """Return the occasions that files and evidence give; None stands for all of them."""
@@ -242,31 +251,68 @@ class _Session:
             known, evidence = evidence, self.living(evidence)
             if evidence is not known:
                 self.adapted.add(evidence.key)
-        readable = is_readable(evidence)
         asked = []
+        said: list[tuple[Rule, Statement]] = []
+        bench = self._bench
         for rule in self._of_target:
-            needs_more = not readable and rule.reads and not rule.judges_text
-            if needs_more or (is_built and not rule.judges_built):
-                continue
-            settings = self._settings(rule, target.location.path, target.reference)
-            if settings.severity is Severity.OFF:
+            if not bench.is_asked(rule, target, evidence):
                 continue
             asked.append(rule.id)
-            subject = Subject(
-                target=target,
-                evidence=evidence,
-                instructions=extraction.instructions,
-                at=self._case.at,
-                knowledge=self._knowledge,
-                policy=self._policy,
-                options=settings.options,
-            )
             try:
-                for statement in rule.check(subject):
-                    self._add(rule, settings, statement, target)
+                spoken = bench.ask(rule, target, evidence, extraction.instructions)
+                said.extend((rule, statement) for statement in spoken)
             except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
                 self._failed(rule, target.text, target.location, error)
         self._exemptions.tried(target, asked)
+        standing = self._standing(target, evidence, extraction, said)
+        for rule, statement in said:
+            told = statement
+            if standing is not None and statement.offers:
+                told = self._mending.settled(statement, standing)
+            self._add(rule, told, target)
+        if standing is not None and self._strategy is not None:
+            self._mending.propose(standing)
+
+    def _standing(
+        self,
+        target: Target,
+        evidence: Evidence | None,
+        extraction: Extraction,
+        said: Iterable[tuple[Rule, Statement]],
+    ) -> Standing | None:
+        """Return what stands at the target; None where nothing is offered to write instead."""
+        if target.reference is None or not (
+            self._strategy is not None or any(statement.offers for _, statement in said)
+        ):
+            return None
+        from tagwatch.audit.verdict.hand import Standing  # many checks find nothing to mend
+
+        carries: dict[tuple[str, str], int] = {}
+        for rule, statement in said:
+            rank = self._bench.severity(rule, statement, target).rank
+            key = (rule.id, statement.subject)
+            carries[key] = max(carries.get(key, rank), rank)
+        return Standing(
+            target=target,
+            evidence=evidence,
+            instructions=extraction.instructions,
+            carries=carries,
+        )
+
+    @property
+    def _mending(self) -> Remedies:
+        """What is offered and written; many checks find nothing to mend, and load nothing of it."""
+        if self.remedies is None:
+            from tagwatch.audit.verdict.hand import Hand, Remedies
+
+            case = self._case
+            self._hand = Hand(self._bench, self._exemptions, case.evidence, case.beside)
+            self.remedies = Remedies(self._hand, self._strategy)
+        return self.remedies
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        return tuple(self._hand.wanted.values()) if self._hand is not None else ()
 
     def _failed(self, rule: Rule, what: str, location: Location, error: Exception) -> None:
         """Note that a rule could not judge something: the run is incomplete, and goes on."""
@@ -317,7 +363,7 @@ class _Session:
             evidence=self._case.evidence,
             at=self._case.at,
             policy=self._policy,
-            options=self._settings(rule, path, None).options,
+            options=self._bench.settings(rule, path, None).options,
         )
         for target in extraction.targets:
             self._exemptions.tried(target, (rule.id,))
@@ -333,9 +379,9 @@ class _Session:
                 continue  # two files of one project (a base and its override) led to this place
             self._said.add(said)
             target = statement.target or _stand_in(path, statement, extraction.targets)
-            settings = self._settings(rule, path, target.reference)
+            settings = self._bench.settings(rule, path, target.reference)
             if settings.severity is not Severity.OFF:
-                self._add(rule, settings, statement, target)
+                self._add(rule, statement, target)
 
     def judge_run(self) -> None:
         """Ask the rules about the run, after every file was judged."""
@@ -353,25 +399,18 @@ class _Session:
                 at=self._case.at,
                 knowledge=self._knowledge,
                 policy=self._policy,
-                options=self._everywhere[rule.id].options,
+                options=self._bench.everywhere(rule).options,
             )
             for statement in rule.check(subject):
                 target = statement.target or _stand_in(".", statement, self.targets)
-                settings = self._settings(rule, target.location.path, target.reference)
+                settings = self._bench.settings(rule, target.location.path, target.reference)
                 if settings.severity is not Severity.OFF:
-                    self._add(rule, settings, statement, target)
+                    self._add(rule, statement, target)
 
-    def _settings(self, rule: Rule, path: str, reference: Reference | None) -> RuleSettings:
-        if rule.id not in self._overridden:
-            return self._everywhere[rule.id]
-        return _laid_over(rule, self._policy.settings(rule.id, path, reference))
-
-    def _add(
-        self, rule: Rule, settings: RuleSettings, statement: Statement, target: Target
-    ) -> None:
+    def _add(self, rule: Rule, statement: Statement, target: Target) -> None:
         finding = Finding(
             rule=rule.id,
-            severity=settings.severity or statement.severity or rule.severity,
+            severity=self._bench.severity(rule, statement, target),
             message=statement.message,
             location=statement.location or target.location,
             fingerprint=self._fingerprint(rule.id, target, statement.subject),
@@ -406,18 +445,6 @@ def _is_to_tell(evidence: Evidence | None, reading: Reading) -> bool:
     return any(
         one.tag is not None or one.code == "not-found" or reading.reason is None
         for one in (evidence.failures if evidence is not None else ())
-    )
-
-
-def _laid_over(rule: Rule, settings: RuleSettings | None) -> RuleSettings:
-    """Return the rule's default options overridden by the policy's.
-
-    A `severity` of None means the rule's own. A rule that is off by default stays off.
-    """
-    said = settings or RuleSettings()
-    severity = said.severity or (Severity.OFF if rule.severity is Severity.OFF else None)
-    return RuleSettings(
-        severity=severity, options={**rule.defaults, **said.options}, places=said.places
     )
 
 

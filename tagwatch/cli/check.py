@@ -202,18 +202,17 @@ def _settle(draft: Draft, options: argparse.Namespace) -> None:
 
 
 def _tell_kept_back(result: AuditResult, options: argparse.Namespace) -> None:
-    """Say which references were left as they are: an edit would change others, or is not sure."""
-    from tagwatch.audit.verdict.fixing import Strategy, kept_back, unrecorded
+    """Say which references were left as they are, and why."""
+    from tagwatch.audit.verdict.result import SHARED
 
-    for target in unrecorded(result, Strategy(options.fix)):
-        place = f"{target.location.path}:{target.location.line}:{target.location.column}"
-        why = "who said what it serves was not recorded; check it without --offline"
-        note(f"tagwatch: not fixed: {place} {target.reference}: {why}")
-    for target, field in kept_back(result, Strategy(options.fix)):
-        place = f"{target.location.path}:{target.location.line}:{target.location.column}"
-        value = f"{field.location.path}:{field.location.line}:{field.location.column}"
-        why = f"the value at {value} is used elsewhere too; give this image one of its own"
-        note(f"tagwatch: not fixed: {place} {target.reference}: {why}")
+    for kept in result.kept_back:
+        (reference, reasons), *others = kept.refused
+        more = f" (and {len(others)} more)" if others else ""
+        for rule, why in reasons.items():
+            because = why if rule == SHARED else f"{reference} is kept back{more}: {rule}: {why}"
+            note(f"tagwatch: not fixed: {kept.location} {kept.reference}: {because}")
+    if result.kept_back and (options.format != "text" or options.quiet or options.dry_run):
+        note(f"tagwatch: kept back: {len(result.kept_back)}")
 
 
 def _tell_fixed(baseline: Baseline, result: AuditResult, options: argparse.Namespace) -> None:

@@ -83,6 +83,8 @@ def summary(result: AuditResult, context: PublishContext) -> str:
     fixes = sum(finding.fix is not None for finding in result.findings)
     if fixes:
         lines.append(f"{fixes} can be fixed with --fix")
+    if result.kept_back:
+        lines.append(f"kept back: {len(result.kept_back)}")
     lines += _said_by(result)
     if result.facts_from:
         lines.append(f"facts from {one_line(result.facts_from, 200)}")

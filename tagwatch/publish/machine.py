@@ -130,6 +130,7 @@ def _result(result: AuditResult) -> Document:
             for one in result.gone
         ],
         **({"explained": map(_change, result.explained)} if result.explained else {}),
+        **({"kept_back": _kept_back(result)} if result.kept_back else {}),
         "problems": map(_problem, result.problems),
         "failures": map(_failure, result.failures),
         "remarks": _remarks(result.remarks),
@@ -228,6 +229,23 @@ def _finding(finding: Finding) -> Document:
         "reference": _canonical(finding.reference),
         "fix": _fix(finding.fix),
         "fingerprint": finding.fingerprint,
+    }
+
+
+def _kept_back(result: AuditResult) -> Document:
+    return {
+        "count": len(result.kept_back),
+        "places": [
+            {
+                "location": _location(one.location),
+                "reference": _canonical(one.reference),
+                "candidates": [
+                    {"reference": reference, "reasons": dict(sorted(reasons.items()))}
+                    for reference, reasons in one.refused
+                ],
+            }
+            for one in result.kept_back
+        ],
     }
 
 

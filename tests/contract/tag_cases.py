@@ -279,9 +279,20 @@ CASES: dict[str, tuple[Said, ...]] = {
     ),
     "cooldown": (
         Said(
-            why="a pin is as old as it is",
+            why="a pin is as old as its first sight",
             targets=(PINNED,),
             facts=(pinned(history=(interval("a", 9, 1), interval("b", 1))),),
+            expect=speaks("redis:6.2@sha256:bbbbbbbbbbbb is an image first seen on"),
+        ),
+        Said(
+            why="a pin that its tag left, and one that came back to it, are as old as they are",
+            targets=(PINNED,),
+            facts=(pinned(history=(interval("b", 9, 5), interval("a", 5, 1), interval("b", 1))),),
+        ),
+        Said(
+            why="a pin that no tag was seen to serve",
+            targets=(PINNED,),
+            facts=(pinned(history=(interval("a", 9, 1), interval("c", 1))),),
         ),
         Said(
             why="the last day of it, and the day after",

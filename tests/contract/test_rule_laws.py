@@ -120,10 +120,12 @@ def _moments(at: datetime, again: datetime | None) -> Iterator[datetime]:
 
 
 def _shown(case: Said, at: datetime | None = None) -> dict[RuleScope, list[Any]]:
-    """What the judge shows to rules of each scope in this case."""
+    """What the judge shows to rules of each scope in this case, beside candidates for a fix."""
     more = {} if at is None else {"at": at}
     timed = replace(case, case={**case.case, **more})
-    return seen(lambda policy: replace(timed, policy=policy).result(ON), case.policy)
+    shown = seen(lambda policy: replace(timed, policy=policy).result(ON), case.policy)
+    standing = [one for one in shown[RuleScope.TARGET] if one.in_place_of is None]
+    return {**shown, RuleScope.TARGET: standing}
 
 
 def _at(rule: Rule, case: Said, place: int, subject: Any, at: datetime) -> Any:

@@ -110,6 +110,7 @@ def dated(evidence: Evidence, target: Target, memory: Memory, *, at: datetime) -
         history=past[-_MAX_INTERVALS:],
         moves=sum(is_move(before, now) for before, now in pairwise(past)),
         first_seen=past[0].first_seen if past else None,
+        known_since=memory.known_since,
         gone_since=(gone.ended_at or gone.last_seen) if gone else None,
         lifecycle=_lifecycle(own, past, memory, supported, at),
     )

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from tagwatch.audit.model.history import Change, Interval
+from tagwatch.audit.model.history import Change, Interval, Seen
 from tagwatch.errors import InvalidDocumentError
 from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import SCHEMA1_TYPES, Index, parse_manifest
@@ -85,6 +85,15 @@ class Memory:
         from tagwatch.audit.version.nearest import Neighbours  # few files name what is not there
 
         return Neighbours(self.table)
+
+    @cached_property
+    def known_since(self) -> datetime | None:
+        """When a tag of the repository was seen first, by us; None where none was."""
+        firsts = (
+            next((one.first_seen for one in past if one.kind is Seen.SEEN), None)
+            for past in self.intervals.values()
+        )
+        return min((first for first in firsts if first is not None), default=None)
 
     @cached_property
     def listed_in_tags(self) -> frozenset[Digest | None]:

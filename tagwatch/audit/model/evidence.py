@@ -129,6 +129,8 @@ class Evidence:
     moves: int = 0
     """How often the tag moved in all, also before `history` begins."""
     first_seen: datetime | None = None
+    known_since: datetime | None = None
+    """When any tag of its repository was seen first: a tag seen later may be new."""
     change: Change | None = None
     gone_since: datetime | None = None
     """Set where the tag was once served and a full listing no longer shows it."""

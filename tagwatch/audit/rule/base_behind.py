@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import WATCH, facts, instead, name
-from tagwatch.source.text.edit import bump
+from tagwatch.audit.rule.offering import offer_tags
+from tagwatch.audit.rule.phrase import WATCH, facts, name
 
 __all__ = ["RULE", "check"]
 
@@ -40,9 +40,9 @@ def check(subject: Subject) -> Iterator[Statement]:
     of = "its line" if level == "patch" else f"the next {level} line"
     yield Statement(
         message=f"{name(target)}{is_now}: {newer} is the newest of {of}",
-        remedy=f"write {instead(target, newer)}",
+        remedy="wait for one to move to",
+        offers=offer_tags(target, *(offers[key] for key in allowed), writes=True),
         evidence={**facts(evidence), "newer": newer, "level": level},
-        fix=bump(target, newer),
     )
 
 

@@ -22,10 +22,10 @@ from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.rule.approval import policy_base
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.offering import builds, offer_builds
 from tagwatch.audit.rule.phrase import day, facts, first_after, instead, later, name
 from tagwatch.audit.rule.stage import is_judged
 from tagwatch.image.digest import short_digest
-from tagwatch.source.text.edit import pin
 
 __all__ = ["RULE", "check"]
 
@@ -65,9 +65,11 @@ def _pinned(subject: Subject) -> Iterator[Statement]:
     yield Statement(
         message=f"{instead(target, reference.tag)} left the pinned {short_digest(reference.digest)}"
         f"{was} {when}, and serves {short_digest(now.digest)}{became}",
-        remedy=f"write {instead(target, reference.tag, now.digest)}",
+        remedy="wait for a build to renew it to",
+        offers=offer_builds(
+            target, reference.tag, builds(evidence, after=reference.digest), writes=True
+        ),
         evidence={**facts(evidence), "now": now.digest},
-        fix=pin(target, reference.tag, now.digest),
     )
 
 

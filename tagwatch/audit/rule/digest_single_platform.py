@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import instead, name, served_now
-from tagwatch.source.text.edit import pin
+from tagwatch.audit.rule.offering import offer_builds
+from tagwatch.audit.rule.phrase import name, served_now
 
 __all__ = ["RULE", "check"]
 
@@ -32,11 +32,14 @@ def check(subject: Subject) -> Iterator[Statement]:
     now, tagged = served_now(evidence), "the tag" if reference.tag else "what a tag serves"
     yield Statement(
         message=f"{name(target)}: the digest is one platform's, and {tagged} has several",
-        remedy=f"write {instead(target, reference.tag, now)}"
-        if now
-        else "pin the digest of the index",
+        remedy="pin the digest of the index",
+        offers=offer_builds(
+            target,
+            reference.tag,
+            (now,) if now else (),
+            writes=reference.tag is not None,
+        ),
         evidence={"pinned": reference.digest or ""},
-        fix=pin(target, reference.tag, now) if now and reference.tag else None,
     )
 
 

@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import instead, listed, name, served_now
+from tagwatch.audit.rule.offering import offer_builds
+from tagwatch.audit.rule.phrase import listed, name, served_now
 
 __all__ = ["RULE", "check"]
 
@@ -34,9 +35,13 @@ def check(subject: Subject) -> Iterator[Statement]:
     yield Statement(
         message=f"{name(target)}: {reference.tag} was never seen to serve this digest"
         + (f", which is {listed(tags)}" if tags else ""),
-        remedy=f"write {instead(target, reference.tag, now)}, or the tag that belongs to the digest"
-        if now
-        else "write the tag that belongs to the digest",
+        remedy="write the tag that belongs to the digest",
+        offers=offer_builds(
+            target,
+            reference.tag,
+            (now,) if now else (),
+            text="write {}, or the tag that belongs to the digest",
+        ),
         evidence={"pinned": reference.digest or "", "tags": ", ".join(tags)},
     )
 

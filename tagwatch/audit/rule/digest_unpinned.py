@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now, now_again
-from tagwatch.source.text.edit import pin
+from tagwatch.audit.rule.offering import builds, offer_builds
+from tagwatch.audit.rule.phrase import WATCH, facts, name, now, now_again
 
 __all__ = ["RULE", "check"]
 
@@ -32,11 +32,15 @@ def check(subject: Subject) -> Iterator[Statement]:
     means = now(subject)
     yield Statement(
         message=f"{name(target)} is not pinned to a digest" + (f": it is {means}" if means else ""),
-        remedy=f"write {instead(target, reference.effective_tag, digest)}"
-        if digest
-        else "pin a digest",
+        remedy="pin a digest",
+        offers=offer_builds(
+            target,
+            reference.effective_tag,
+            (digest, *builds(evidence)) if evidence and digest else (),
+            concrete=concrete,
+            writes=True,
+        ),
         evidence=facts(evidence),
-        fix=pin(target, reference.effective_tag, digest, concrete=concrete) if digest else None,
     )
 
 

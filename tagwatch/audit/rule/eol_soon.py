@@ -37,6 +37,7 @@ def check(subject: Subject) -> Iterator[Statement]:
             message=f"{end.begin(subject)}, {end.line} ends on {end.ends.isoformat()}, "
             f"in {left} days{end.told}",
             remedy=remedy.text,
+            offers=remedy.offers,
             subject="" if end.is_main else end.product.name,
             evidence={**end.facts, **remedy.facts},
         )

@@ -17,7 +17,7 @@ from tagwatch.audit.model.finding import Fix, Severity
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
 from tagwatch.family import RULE_ROWS
-from tagwatch.image.reference import Repository
+from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Failing, Failure
 from tagwatch.source.target import Ignore, Instruction, Location, Port, Problem, Target
 from tagwatch.value import dataclass, field
@@ -38,8 +38,10 @@ else:
     Any = object  # of fields, at run time
 
 __all__ = [
+    "Candidate",
     "FileSubject",
     "IgnoreUse",
+    "Offer",
     "Option",
     "Reads",
     "Rule",
@@ -81,12 +83,43 @@ class RuleScope(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A reference that might be written in place of the one that stands."""
+
+    reference: Reference
+    """What would be written: without a digest the tag alone, in place of a tag alone."""
+    concrete: str | None = None
+    """The full tag behind a floating one, for a comment beside the digest that names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """References to write instead, as a rule proposes them.
+
+    The judgement says the first that passes (`audit.verdict.hand`), or that all are kept back.
+    """
+
+    candidates: tuple[Candidate, ...]
+    """The one to prefer first: mostly the newest."""
+    text: str = "write {}"
+    """The remedy, with `{}` where the reference goes."""
+    writes: bool = False
+    """True where `--fix` writes the reference."""
+    despite: frozenset[str] = frozenset()
+    """Rules whose findings the advice takes into account: an older build is behind its tag. Such an
+    offer goes back, so that what its tag did later does not count against it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """One thing that a rule says about its subject."""
 
     message: str
     remedy: str = ""
-    """What to do about it."""
+    """What to do about it; where there are `offers`, what to do if none of them passes."""
+    offers: tuple[Offer, ...] = ()
+    """What to write instead. Each that passes is a part of the remedy; the first that `writes` is
+    the fix."""
     severity: Severity | None = None
     """The rule's own rating of this case. A severity in the policy overrides it."""
     evidence: Mapping[str, str] = field(default_factory=dict)
@@ -176,6 +209,9 @@ class Subject:
     policy: Policy
     options: Mapping[str, Any]
     """The rule's options as they apply to this target."""
+    in_place_of: str | None = None
+    """The digest that is pulled today, where the target is a candidate for a fix; empty where that
+    is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,9 +61,11 @@ def check(subject: Subject) -> Iterator[Statement]:
 
         over = f"ended on {cycle.ends.isoformat()}" if cycle.ends else "is over"
         stands = "stands" if one.is_sure else "stands, by its tag,"
+        remedy = on_living_system(subject, one.product, cycle)
         yield Statement(
             message=f"{name(subject.target)} {stands} on {one.told}, which {over}{told}",
-            remedy=on_living_system(subject, one.product, cycle),
+            remedy=remedy.text,
+            offers=remedy.offers,
             severity=None if one.is_sure else Severity.NOTE,
             subject=one.name,
             evidence={

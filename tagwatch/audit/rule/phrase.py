@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
-from tagwatch.audit.model.evidence import Evidence, Newer, Status
+from tagwatch.audit.model.evidence import Evidence, Status
 from tagwatch.audit.model.history import Seen
 from tagwatch.audit.rule.interface import Subject
 from tagwatch.image.digest import short_digest
@@ -22,7 +22,6 @@ __all__ += [
     "lives_in",
     "midnight",
     "name",
-    "newest",
     "now",
     "now_again",
     "served_now",
@@ -98,29 +97,23 @@ def instead_of_gone(subject: Subject) -> Iterator[Reference]:
     """Yield what to write instead of a tag that does not exist, the best first.
 
     Of one that was there the newest of its line comes first, of one that never was the tag that is
-    typed alike. Then what serves the same image.
+    typed alike.
     """
     target, evidence = subject.target, subject.evidence
     assert target.reference is not None
     assert evidence is not None
     repository, resolution = target.reference.repository, evidence.resolution
-    newer = newest(resolution.newer)
+    newer = resolution.newer
     was_there = evidence.gone_since is not None
-    later = [newer] if newer else []
+    later = [tag for tag in (newer.patch, newer.minor, newer.major) if tag]
     tags = [*later, *resolution.nearest] if was_there else [*resolution.nearest, *later]
     yield from (Reference(repository=repository, tag=tag) for tag in dict.fromkeys(tags))
-    yield from evidence.elsewhere
 
 
 def lives_in(evidence: Evidence) -> str:
     """Return where else the image lives that is gone here, as the end of a sentence, or nothing."""
     places = ", ".join(str(one) for one in evidence.elsewhere[:2])
     return f"the same digest lives in {places}" if places else ""
-
-
-def newest(newer: Newer) -> str | None:
-    """Return the nearest newer tag: within the patch series, else the major, else beyond."""
-    return newer.patch or newer.minor or newer.major
 
 
 def served_now(evidence: Evidence) -> str | None:

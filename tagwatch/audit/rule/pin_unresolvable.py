@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import instead, lives_in, name, served_now
-from tagwatch.source.text.edit import pin
+from tagwatch.audit.rule.offering import builds, offer_builds
+from tagwatch.audit.rule.phrase import lives_in, name
 
 __all__ = ["RULE", "check"]
 
@@ -30,14 +30,18 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     if evidence.pin.exists is not False:
         return
-    now = served_now(evidence)
     home = lives_in(evidence)
-    remedy = f"write {instead(target, reference.tag, now)}" if now else ""
     yield Statement(
         message=f"{name(target)}: the registry has no such digest (any more)",
-        remedy="; ".join(filter(None, (remedy, home))) or "pin another digest",
+        remedy=home or "pin another digest",
+        offers=offer_builds(
+            target,
+            reference.tag,
+            builds(evidence),
+            text=f"write {{}}; {home}" if home else "write {}",
+            writes=reference.tag is not None,
+        ),
         evidence={"pinned": reference.digest or ""},
-        fix=pin(target, reference.tag, now) if now and reference.tag else None,
     )
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import instead, name, served_now
-from tagwatch.source.text.edit import pin
+from tagwatch.audit.rule.offering import builds, offer_builds
+from tagwatch.audit.rule.phrase import name
 
 __all__ = ["RULE", "check"]
 
@@ -28,12 +28,17 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     if found.tags != () or found.exists is False or found.platform_only:
         return
-    now = served_now(evidence)
     yield Statement(
         message=f"{name(target)}: no tag serves this digest any more, so it may be collected",
-        remedy=f"renew it: {instead(target, reference.tag, now)}" if now else "renew the pin",
+        remedy="renew the pin",
+        offers=offer_builds(
+            target,
+            reference.tag,
+            builds(evidence, after=reference.digest),
+            text="renew it: {}",
+            writes=reference.tag is not None,
+        ),
         evidence={"pinned": reference.digest or ""},
-        fix=pin(target, reference.tag, now) if now and reference.tag else None,
     )
 
 

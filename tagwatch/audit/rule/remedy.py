@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from tagwatch.audit.model.knowledge import Cycle, Product
-from tagwatch.audit.rule.interface import Subject
-from tagwatch.audit.rule.phrase import first_after, instead, midnight
+from tagwatch.audit.rule.interface import Offer, Subject
+from tagwatch.audit.rule.offering import offer_tags
+from tagwatch.audit.rule.phrase import first_after, midnight
 from tagwatch.audit.rule.release_end import ReleaseEnd, known_ends, release_ends
 from tagwatch.audit.version.successor import (
     LASTING_DAYS,
@@ -34,9 +35,9 @@ class Remedy:
     """The advice of a finding about a line that ends."""
 
     text: str
-    """What to do, as an order."""
-    tags: tuple[str, ...] = ()
-    """Tags of the target's repository to move to, the best first; empty where none is known."""
+    """What to do, as an order, where none of the offers passes."""
+    offers: tuple[Offer, ...] = ()
+    """Tags of the target's repository to move to; empty where none is known."""
     facts: dict[str, str] = field(default_factory=dict)
     """The lines to move to, for the finding's facts."""
 
@@ -51,20 +52,20 @@ def remedy_of(subject: Subject, end: ReleaseEnd) -> Remedy:
     built = _built(subject) if end.is_main else ()
     found = successors(product, end.cycle, on, built=built, is_before=end.is_before)
     facts: dict[str, str] = {}
-    told, tags = [], []
+    verb, again = ("move to", "to") if end.is_main else ("use a build with", "with")
+    told: list[str] = []
+    offers: list[Offer] = []
     names = (("successor", found.lasting), ("long_term", found.long_term))
     for line in found.offered:
-        # No tag is known by the line of what it has inside beside its own product.
         tag = _tag_of(line, subject, product, built) if end.is_main else None
-        told.append(f"{_named(line, tag, subject, product)}{_until(line, on)}")
-        tags += [tag] if tag else []
+        until = _until(line, on)
+        told.append(f"{again if told else verb} {product.name} {line.name}{until}")
+        offers += offer_tags(subject.target, tag, text=f"{verb} {{}}{until}")
         for name, one in names:
             if one is line:
                 facts |= {name: line.name, **({f"{name}_tag": tag} if tag else {})}
     if told:
-        move, other = ("move to ", "to ") if end.is_main else ("use a build with ", "with ")
-        text = move + f", or {other}".join(told)
-        return Remedy(text=text, tags=tuple(tags), facts=facts)
+        return Remedy(text=", or ".join(told), offers=tuple(offers), facts=facts)
     return _newer_than_known(subject, end, found.newest if found.nearest else None)
 
 
@@ -72,13 +73,12 @@ def _newer_than_known(subject: Subject, end: ReleaseEnd, last: Cycle | None) -> 
     """Return the advice where no known line lives long enough; `last`: one that lives still."""
     known = f"facts of {as_of.isoformat()}" if (as_of := subject.knowledge.as_of) else "the facts"
     tag = _unknown_offer(subject, end.product) if end.is_main else None
-    if tag is not None:
-        of = f", of a line that {known} do not know"
-        return Remedy(text=f"move to {instead(subject.target, tag)}{of}", tags=(tag,))
+    text = f"move to {{}}, of a line that {known} do not know"
     highest = last or end.product.highest_beside(end.cycle)
     soon = f" ({last.name} ends on {last.ends.isoformat()})" if last and last.ends else ""
     return Remedy(
-        text=f"move to a release newer than {highest.name}, which {known} do not know{soon}"
+        text=f"move to a release newer than {highest.name}, which {known} do not know{soon}",
+        offers=offer_tags(subject.target, tag, text=text),
     )
 
 
@@ -114,21 +114,20 @@ def over_again(subject: Subject) -> datetime | None:
     return first_after(subject.at, *moments)
 
 
-def on_living_system(subject: Subject, product: Product, line: Cycle) -> str:
+def on_living_system(subject: Subject, product: Product, line: Cycle) -> Remedy:
     """Return what to move to where only the system is over: the same tag on another one.
 
     Where no such tag is known, the system's own nearest line that lives on.
     """
     reference, on = subject.target.reference, subject.at.date()
     assert reference is not None
-    built = _built(subject)
-    tag = living_system(reference.tag or "", subject.knowledge, on, built)
-    if tag is not None:
-        return f"move to {instead(subject.target, tag)}"
+    tag = living_system(reference.tag or "", subject.knowledge, on, _built(subject))
     found = successors(product, line, on).lasting
-    if found is None:
-        return "use a build of the same version on a supported release"
-    return f"use a build of the same version on {product.name} {found.name}{_until(found, on)}"
+    system = f"{product.name} {found.name}{_until(found, on)}" if found else "a supported release"
+    return Remedy(
+        text=f"use a build of the same version on {system}",
+        offers=offer_tags(subject.target, tag, text="move to {}"),
+    )
 
 
 def _built(subject: Subject) -> Sequence[str]:
@@ -162,10 +161,6 @@ def _unknown_offer(subject: Subject, product: Product) -> str | None:
 
 def _line_of(tag: str, product: Product) -> Cycle | None:
     return product.cycle_of(tag.partition("-")[0].lstrip("vV"))
-
-
-def _named(line: Cycle, tag: str | None, subject: Subject, product: Product) -> str:
-    return instead(subject.target, tag) if tag else f"{product.name} {line.name}"
 
 
 def _until(line: Cycle, on: date) -> str:

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import days, facts, instead, later, name, newest
+from tagwatch.audit.rule.offering import nearest, offer_tags
+from tagwatch.audit.rule.phrase import days, facts, later, name
 from tagwatch.audit.version.lifecycle import Lifecycle
-from tagwatch.source.text.edit import bump
 
 __all__ = ["RULE", "check"]
 
@@ -30,12 +30,12 @@ def check(subject: Subject) -> Iterator[Statement]:
     if evidence.lifecycle != Lifecycle.ABANDONED:
         return
     rested = days(evidence.history[-1].first_seen, evidence.at or subject.at)
-    newer = newest(evidence.resolution.newer)
+    newer = evidence.resolution.newer
     yield Statement(
         message=f"{name(target)} has not moved for {rested} days, while its line has",
-        remedy=f"follow {instead(target, newer)}" if newer else "follow a tag that still moves",
+        remedy="follow a tag that still moves",
+        offers=offer_tags(target, *nearest(newer), text="follow {}", writes=True),
         evidence={**facts(evidence), "rested_days": str(rested)},
-        fix=bump(target, newer) if newer else None,
     )
 
 

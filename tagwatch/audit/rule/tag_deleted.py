@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.offering import offer_references
 from tagwatch.audit.rule.phrase import day, facts, instead_of_gone, lives_in, name
 
 __all__ = ["RULE", "check"]
@@ -38,21 +39,16 @@ def check(subject: Subject) -> Iterator[Statement]:
     if subject.knowledge.deletion_of(reference.repository) is not None:
         return  # `image-retired` says that all of the repository is gone
     still_there = bool(reference.digest and evidence.pin and evidence.pin.exists)
+    home = lives_in(evidence)
     yield Statement(
         message=_message(subject) + ("; its digest is still served" if still_there else ""),
-        remedy=_remedy(subject),
+        remedy=home or "write a tag that exists",
+        offers=offer_references(
+            instead_of_gone(subject), text=f"write {{}}; {home}" if home else "write {}"
+        ),
         severity=Severity.WARNING if still_there else None,
         evidence=facts(evidence),
     )
-
-
-def _remedy(subject: Subject) -> str:
-    assert subject.evidence is not None
-    first = next(instead_of_gone(subject), None)
-    home = lives_in(subject.evidence)
-    if first is None or first in subject.evidence.elsewhere:
-        return home or "write a tag that exists"
-    return f"write {first}" + (f"; {home}" if home else "")
 
 
 def _message(subject: Subject) -> str:

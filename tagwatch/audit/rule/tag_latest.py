@@ -17,8 +17,8 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now, now_again
-from tagwatch.source.text.edit import bump, pin
+from tagwatch.audit.rule.offering import builds, offer_builds, offer_tags
+from tagwatch.audit.rule.phrase import WATCH, facts, name, now, now_again
 
 __all__ = ["RULE", "check"]
 
@@ -34,17 +34,17 @@ def check(subject: Subject) -> Iterator[Statement]:
     tag = resolution.tag if resolution and resolution.status is Status.RESOLVED else None
     digest = resolution.digest if resolution else None
     if tag is not None and tag != "latest":
-        remedy, fix = f"write {instead(target, tag)}", bump(target, tag)
-    elif digest is not None:
-        remedy, fix = f"write {instead(target, 'latest', digest)}", pin(target, "latest", digest)
+        offers = offer_tags(target, tag, writes=True)
+    elif evidence is not None and digest is not None:
+        offers = offer_builds(target, "latest", (digest, *builds(evidence)), writes=True)
     else:
-        remedy, fix = "write a version's tag", None
+        offers = ()
     yield Statement(
         message=f"{name(target)} moves across versions without notice"
         + (f": it is {means}" if means else ""),
-        remedy=remedy,
+        remedy="write a version's tag",
+        offers=offers,
         evidence=facts(evidence),
-        fix=fix,
     )
 
 

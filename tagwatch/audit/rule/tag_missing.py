@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import WATCH, facts, instead, name, now, now_again
-from tagwatch.source.text.edit import bump
+from tagwatch.audit.rule.offering import offer_tags
+from tagwatch.audit.rule.phrase import WATCH, facts, name, now, now_again
 
 __all__ = ["RULE", "check"]
 
@@ -41,9 +41,9 @@ def check(subject: Subject) -> Iterator[Statement]:
         yield Statement(
             message=f"{name(target)} has no tag, so it means latest"
             + (f": {means}" if means else ""),
-            remedy=f"write {instead(target, concrete)}" if concrete else "write a version's tag",
+            remedy="write a version's tag",
+            offers=offer_tags(target, concrete, writes=True),
             evidence=facts(evidence),
-            fix=bump(target, concrete) if concrete else None,
         )
     elif (
         concrete
@@ -54,10 +54,10 @@ def check(subject: Subject) -> Iterator[Statement]:
         yield Statement(
             message=f"{name(target)} is a pattern, not a tag that can be pulled: "
             f"the newest tag it matches is {now(subject)}",
-            remedy=f"write {instead(target, concrete)}",
+            remedy="write a version's tag",
+            offers=offer_tags(target, concrete, writes=True),
             severity=Severity.ERROR,
             evidence=facts(evidence),
-            fix=bump(target, concrete),
         )
 
 

@@ -20,18 +20,9 @@ from datetime import datetime
 
 from tagwatch.audit.model.evidence import Evidence, Status
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import (
-    WATCH,
-    day,
-    facts,
-    first_after,
-    instead,
-    name,
-    now,
-    now_again,
-)
+from tagwatch.audit.rule.offering import builds, offer_builds, offer_tags
+from tagwatch.audit.rule.phrase import WATCH, day, facts, first_after, name, now, now_again
 from tagwatch.audit.rule.release_end import known_ends, release_ends
-from tagwatch.source.text.edit import pin
 
 __all__ = ["RULE", "check"]
 
@@ -54,10 +45,19 @@ def check(subject: Subject) -> Iterator[Statement]:
     concrete = resolution.tag if resolution.status is Status.RESOLVED else None
     yield Statement(
         message=f"{name(target)} is a tag that moves: it is {now(subject)}{seen}{since}",
-        remedy=(f"write {instead(target, concrete)}, or pin " if concrete else "pin ")
-        + instead(target, tag, resolution.digest),
+        remedy="pin it",
+        offers=(
+            *offer_tags(target, concrete),
+            *offer_builds(
+                target,
+                tag,
+                (resolution.digest, *builds(evidence)),
+                text="pin {}",
+                concrete=concrete,
+                writes=True,
+            ),
+        ),
         evidence={**facts(evidence), "moves": str(evidence.moves)},
-        fix=pin(target, tag, resolution.digest, concrete=concrete),
     )
 
 

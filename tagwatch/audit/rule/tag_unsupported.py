@@ -18,10 +18,10 @@ from datetime import datetime
 
 from tagwatch.audit.model.history import Seen
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.phrase import day, facts, instead, name, newest
+from tagwatch.audit.rule.offering import nearest, offer_tags
+from tagwatch.audit.rule.phrase import day, facts, name
 from tagwatch.audit.rule.remedy import over_again, remedy_where_over
 from tagwatch.audit.version.lifecycle import Lifecycle
-from tagwatch.source.text.edit import bump
 
 __all__ = ["RULE", "check"]
 
@@ -34,17 +34,16 @@ def check(subject: Subject) -> Iterator[Statement]:
     resolution = evidence.resolution
     if resolution.supported is not False and evidence.lifecycle != Lifecycle.UNSUPPORTED:
         return
-    newer = newest(resolution.newer)
-    move = None if newer else remedy_where_over(subject)
-    remedy = f"move to {instead(target, newer)}" if newer else "move to a tag that is built"
+    offers = offer_tags(target, *nearest(resolution.newer), text="move to {}", writes=True)
+    move = None if offers else remedy_where_over(subject)
     dropped = [one for one in evidence.history if one.kind is Seen.COMMITTED][-1:]
     last = next((one for one in dropped or evidence.history[-1:] if one.ended), None)
     since = f", since {day(last.ended_at or last.last_seen)}" if last else ""
     yield Statement(
         message=f"{name(target)} is no longer built by its publisher{since}",
-        remedy=move.text if move else remedy,
+        remedy=move.text if move else "move to a tag that is built",
+        offers=move.offers if move else offers,
         evidence=facts(evidence),
-        fix=bump(target, newer) if newer else None,
     )
 
 

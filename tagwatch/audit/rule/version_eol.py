@@ -40,6 +40,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         yield Statement(
             message=f"{end.begin(subject)}, {end.line} {over}{end.told}",
             remedy=remedy.text,
+            offers=remedy.offers,
             severity=None if end.sure else Severity.NOTE,
             subject="" if end.is_main else end.product.name,
             evidence={**end.facts, **remedy.facts},

@@ -112,6 +112,15 @@ class Exemptions:
             until=first.until,
         )
 
+    def covers(self, rule: str, target: Target) -> bool:
+        """Return True where an ignore takes out what `rule` says of `target`; it is not used by
+        that.
+        """
+        return any(
+            entry.speaks_of(rule) and not entry.problem
+            for entry in (*self._of(target), *(e for e in self._listed if e.covers(target)))
+        )
+
     def uses(self, *, whole: bool) -> tuple[IgnoreUse, ...]:
         """Return how each ignore did.
 

@@ -1,27 +1,25 @@
-"""The fixes that `--fix` makes: those of the findings, pins for every reference, or newer tags.
+"""What `--fix` would write, by strategy: an offer for each place, which `verdict.hand` judges.
 
-It is pure. A fix may need what a tag beside a digest serves now, and the audit does not know that:
-`tags_to_know` names such tags, the walk looks them up and gives the answers to `fixes_of`.
+It is pure. An offer may rest on what a tag beside a digest serves now; what is not known of that is
+noted by the hand, and a walk looks it up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from tagwatch.audit.fact.resolving import may_have_served
-from tagwatch.audit.model.evidence import Evidence, evidence_key
-from tagwatch.audit.model.history import UNRECORDED
-from tagwatch.audit.rule.phrase import WATCH, served_now
-from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.rule.interface import Candidate, Offer
+from tagwatch.audit.rule.offering import builds, offer_builds, offer_tags
+from tagwatch.audit.rule.phrase import WATCH
+from tagwatch.audit.verdict.hand import Hand, comment_of, says_more
 from tagwatch.errors import UsageError
 from tagwatch.image.reference import Reference
 from tagwatch.image.tag import parse_tag
-from tagwatch.source.target import Field, Target
-from tagwatch.source.text.edit import Fix, bump, pin
-from tagwatch.value import replace
+from tagwatch.source.target import Target
 
-__all__ = ["Strategy", "fixes_of", "kept_back", "strategy_of", "tags_to_know", "unrecorded"]
+__all__ = ["Strategy", "is_fixable", "offers_of", "strategy_of"]
 
 
 class Strategy(StrEnum):
@@ -47,160 +45,56 @@ def strategy_of(named: Strategy | str) -> Strategy:
         ) from error
 
 
-def tags_to_know(result: AuditResult, strategy: Strategy) -> tuple[Target, ...]:
-    """Return the tags whose digest a fix will write and the audit may not know, as targets."""
-    wanted: dict[Reference, Target] = {}
-    for target, found in _fixable(result):
-        assert target.reference is not None
-        tag = _tag_to_know(target, found, strategy)
-        if target.reference.digest is not None and tag is not None:
-            reference = Reference(repository=target.reference.repository, tag=tag)
-            wanted.setdefault(reference, replace(target, reference=reference))
-    return tuple(wanted.values())
+def is_fixable(target: Target) -> bool:
+    """Return True for a target that is pulled as its file writes it."""
+    reference = target.reference
+    if reference is None or target.kind == WATCH or "built" in target.facts:
+        return False
+    # a kustomization without tag and digest: the manifest that it transforms has the tag
+    return target.kind != "kustomize" or bool(reference.tag or reference.digest)
 
 
-def fixes_of(
-    result: AuditResult, strategy: Strategy, also_known: Mapping[str, Evidence]
-) -> Iterator[Fix]:
-    """Yield the fixes to make. Where two clash, the one to prefer comes first.
-
-    `also_known` is evidence by key, at least for `tags_to_know`. A digest that is not known is not
-    written.
-    """
-    if strategy is Strategy.FINDINGS:
-        yield from _offered(result, also_known)
-        return
-    for target, found in _fixable(result):
-        if strategy is Strategy.PIN:
-            fix = _pinned(target, found, also_known)
-        else:
-            fix = _bumped(target, _newer(found, strategy), also_known)
-        if fix is not None:
-            yield fix
+def offers_of(strategy: Strategy, target: Target, found: Evidence, hand: Hand) -> tuple[Offer, ...]:
+    """Return what the strategy would write instead; none for `FINDINGS`, whose rules offer it."""
+    if strategy is Strategy.FINDINGS or not is_fixable(target):
+        return ()
+    if strategy is Strategy.PIN:
+        return _pins(target, found, hand)
+    return _bumps(target, found, strategy, hand)
 
 
-def kept_back(result: AuditResult, strategy: Strategy) -> Iterator[tuple[Target, Field]]:
-    """Yield references that the strategy would change if their text served no other reference.
-
-    Each comes with the shared field: an edit there would change the other references as well.
-    """
-    for target, found in _fixable(result):
-        shared = next((field for field in target.fields if field.shared), None)
-        if shared is None or target.reference is None or target.reference.digest is not None:
-            continue
-        if strategy is Strategy.PIN:
-            is_wanted = found.resolution.digest is not None
-            fix = _pinned(target, found, {})
-        elif strategy is not Strategy.FINDINGS:
-            newer = _newer(found, strategy)
-            is_wanted, fix = newer is not None, _bumped(target, newer, {})
-        else:
-            return
-        if is_wanted and fix is None:
-            yield target, shared
-
-
-def unrecorded(result: AuditResult, strategy: Strategy) -> Iterator[Target]:
-    """Yield the references that are left as they are because nobody knows who said what they are.
-
-    With the strategy of findings, those of which a finding offers a fix.
-    """
-    offered = {one.reference for one in result.findings if one.fix is not None}
-    for target in result.targets:
-        if strategy is Strategy.FINDINGS and target.reference not in offered:
-            continue
-        if _is_unrecorded(result.evidence.get(evidence_key(target) or "")):
-            yield target
-
-
-def _is_unrecorded(found: Evidence | None) -> bool:
-    return found is not None and found.origin == UNRECORDED
-
-
-def _offered(result: AuditResult, also_known: Mapping[str, Evidence]) -> Iterator[Fix]:
-    """Yield the findings' own fixes.
-
-    One that renews a digest is replaced by one that also renews the concrete tag in the comment.
-    """
-    renewed: dict[tuple[str, int, str], Fix] = {}
-    for target, found in _fixable(result):
-        if _says_more(target) and (fix := _renewed(target, found, also_known)) is not None:
-            renewed[fix.path, fix.start, fix.replacement] = fix
-    for finding in result.findings:
-        named = finding.reference.canonical if finding.reference else ""
-        if _is_unrecorded(result.evidence.get(named)):
-            continue
-        if (fix := finding.fix) is not None:
-            yield renewed.get((fix.path, fix.start, fix.replacement), fix)
-
-
-def _tag_to_know(target: Target, found: Evidence, strategy: Strategy) -> str | None:
-    match strategy:
-        case Strategy.FINDINGS:
-            return _tag_beside(target) if _says_more(target) else None
-        case Strategy.PIN:
-            return _tag_beside(target)
-        case _:
-            return _newer(found, strategy)
-
-
-def _fixable(result: AuditResult) -> Iterator[tuple[Target, Evidence]]:
-    """Yield the targets that are pulled as their file writes them, each with its evidence."""
-    for target in result.targets:
-        found = result.evidence.get(evidence_key(target) or "")
-        if found is None or target.kind == WATCH or "built" in target.facts:
-            continue
-        if _is_unrecorded(found):
-            continue
-        reference = target.reference
-        if target.kind == "kustomize" and reference and not (reference.tag or reference.digest):
-            continue  # the manifest that it transforms has the tag
-        yield target, found
-
-
-def _newer(found: Evidence, strategy: Strategy) -> str | None:
-    newer = found.resolution.newer
-    return newer.patch if strategy is Strategy.PATCH else newer.minor or newer.patch
-
-
-def _bumped(target: Target, tag: str | None, also_known: Mapping[str, Evidence]) -> Fix | None:
-    assert target.reference is not None
-    if tag is None:
-        return None
-    if target.reference.digest is None:
-        return bump(target, tag)
-    known = _known(target, tag, also_known)
-    return bump(target, tag, known.resolution.digest) if known else None
-
-
-def _pinned(target: Target, found: Evidence, also_known: Mapping[str, Evidence]) -> Fix | None:
+def _pins(target: Target, found: Evidence, hand: Hand) -> tuple[Offer, ...]:
     assert target.reference is not None
     reference, resolution = target.reference, found.resolution
     if reference.digest is not None:
-        return _renewed(target, found, also_known)
+        return _renewals(target, found, hand)
     if resolution.digest is None:
-        return None
+        return ()
     stands = reference.tag is not None and reference.tag in resolution.aliases
     tag = reference.tag if stands else resolution.tag or reference.effective_tag
-    return pin(target, tag, resolution.digest, concrete=resolution.tag)
+    older = builds(found) if stands else ()
+    digests = (resolution.digest, *older)
+    return offer_builds(target, tag, digests, concrete=resolution.tag, writes=True)
 
 
-def _renewed(target: Target, found: Evidence, also_known: Mapping[str, Evidence]) -> Fix | None:
-    """Return the fix that replaces a pinned digest by the one that its tag serves now.
+def _renewals(target: Target, found: Evidence, hand: Hand) -> tuple[Offer, ...]:
+    """Return the offer to replace a pinned digest by a newer one of its tag.
 
-    Return None where the tag never served the pinned digest: either of the two may be meant.
+    None where the tag never served the pinned digest: either of the two may be meant.
     """
     assert target.reference is not None
-    tag = _tag_beside(target)
+    tag, pinned = target.reference.tag or comment_of(target), target.reference.digest
     if tag is None or not _may_belong(tag, target, found):
-        return None
-    known = _known(target, tag, also_known)
-    digest = known.resolution.digest if known else served_now(found)
-    if digest in (None, target.reference.digest):
-        return None
-    assert digest is not None
-    concrete = known.resolution.tag if known and _says_more(target) else tag
-    return pin(target, target.reference.tag, digest, concrete=concrete)
+        return ()
+    known = hand.known(tag, target)
+    past = known if known is not None and known.history else found
+    now = known.resolution.digest if known else None
+    digests = (*((now,) if now else ()), *builds(past, after=pinned))
+    if not digests or pinned in digests[:1]:
+        return ()
+    concrete = known.resolution.tag if known and says_more(target) else tag
+    newer = (one for one in digests if one != pinned)
+    return offer_builds(target, tag, newer, concrete=concrete, writes=True)
 
 
 def _may_belong(tag: str, target: Target, found: Evidence) -> bool:
@@ -213,26 +107,18 @@ def _may_belong(tag: str, target: Target, found: Evidence) -> bool:
     return tag in (found.pin.tags or ()) or may_have_served(parse_tag(tag), served)
 
 
-def _known(target: Target, tag: str, also_known: Mapping[str, Evidence]) -> Evidence | None:
+def _bumps(target: Target, found: Evidence, strategy: Strategy, hand: Hand) -> tuple[Offer, ...]:
     assert target.reference is not None
-    reference = Reference(repository=target.reference.repository, tag=tag)
-    known = also_known.get(reference.canonical)
-    if known is None or _is_unrecorded(known):
-        return None
-    return known if known.resolution.digest is not None else None
-
-
-def _tag_beside(target: Target) -> str | None:
-    """Return the tag beside a digest: from the reference, else from the comment."""
-    assert target.reference is not None
-    return target.reference.tag or _comment(target)
-
-
-def _says_more(target: Target) -> bool:
-    """Return True where the comment names another tag than the reference, mostly a concrete one."""
-    assert target.reference is not None
-    return target.reference.tag is not None and _comment(target) not in (None, target.reference.tag)
-
-
-def _comment(target: Target) -> str | None:
-    return next((field.text for field in target.fields if field.name == "comment"), None)
+    reference, newer = target.reference, found.resolution.newer
+    tags = (newer.patch,) if strategy is Strategy.PATCH else (newer.minor, newer.patch)
+    if reference.digest is None:
+        return offer_tags(target, *tags, writes=True)
+    candidates = []
+    for tag in dict.fromkeys(tags):
+        known = hand.known(tag, target) if tag else None
+        if known is not None and known.resolution.digest is not None:
+            beside = Reference(
+                repository=reference.repository, tag=tag, digest=known.resolution.digest
+            )
+            candidates.append(Candidate(reference=beside, concrete=tag))
+    return (Offer(candidates=tuple(candidates), writes=True),) if candidates else ()

@@ -5,26 +5,33 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 
 from tagwatch.audit.model.coverage import Coverage, Reading, State
 from tagwatch.audit.model.evidence import Evidence
-from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.finding import Finding, Fix, Severity
 from tagwatch.audit.model.history import Change
-from tagwatch.image.reference import Repository, without_userinfo
+from tagwatch.image.reference import Reference, Repository, without_userinfo
 from tagwatch.image.snapshot import Failure, Gone, Quota, Remark
-from tagwatch.source.target import Problem, Target
+from tagwatch.source.target import Location, Problem, Target
 from tagwatch.value import dataclass, field, replace
 
 __all__ = [
+    "SHARED",
     "UNCHECKED",
     "AuditResult",
     "Ignored",
+    "KeptBack",
+    "Purpose",
     "RepositoryChange",
     "Since",
+    "Wanted",
     "is_outage",
     "with_fix_lines",
 ]
 
+SHARED = "shared"
+"""The reason, in place of a rule, of what is kept back because other references share its text."""
 UNCHECKED = "check-incomplete"
 """The rule that reports what could not be read."""
 
@@ -40,6 +47,44 @@ class Ignored:
     owner: str = ""
     until: str = ""
     """The ignore's last day, `2026-05-02`; empty where it has no end."""
+
+
+class Purpose(StrEnum):
+    """What a reference is wanted for, and so what a look-up of it is worth."""
+
+    ADVISE = "advise"
+    """To advise it, or to write an older build: what is remembered is enough."""
+    CONFIRM = "confirm"
+    """To advise an older build: a registry may be asked whether that is still there."""
+    WRITE = "write"
+    """To write it: everything that a check would want to know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A reference of which too little is known to judge it as a candidate."""
+
+    target: Target
+    purpose: Purpose
+
+    @property
+    def key(self) -> tuple[str, Purpose]:
+        """What tells it from other wishes."""
+        return str(self.target.reference), self.purpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptBack:
+    """A place where something would be written instead, if all of that were not warned of itself.
+
+    Or if the text there served no other reference.
+    """
+
+    location: Location
+    reference: Reference | None
+    """What stands there."""
+    refused: tuple[tuple[str, Mapping[str, str]], ...]
+    """Each reference that was kept back, the one to prefer first, with the reasons by rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +142,13 @@ class AuditResult:
     policy_name: str = ""
     policy_digest: str = ""
     facts_from: str = ""
+    kept_back: tuple[KeptBack, ...] = ()
+    """The places where every candidate was kept back, one each."""
+    fixes: tuple[Fix, ...] = ()
+    """The fixes of the strategy that was judged for. Where two clash, the one to prefer is first.
+    """
+    wanted: tuple[Wanted, ...] = ()
+    """What to look up to judge candidates better."""
 
     def counts(self) -> dict[Severity, int]:
         """Return how many findings there are of each severity; every severity is a key.

@@ -6,15 +6,17 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tagwatch.audit.judge import Case, judge
 from tagwatch.audit.model.evidence import Evidence, Newer, Pin, Resolution, Status, evidence_key
-from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Interval
-from tagwatch.audit.verdict.fixing import Strategy, fixes_of, tags_to_know
-from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.audit.model.knowledge import Knowledge
+from tagwatch.audit.model.policy import Policy
+from tagwatch.audit.verdict.fixing import Strategy
+from tagwatch.audit.verdict.result import AuditResult, Purpose
 from tagwatch.image.digest import Digest
 from tagwatch.source.dockerfile import extract
-from tagwatch.source.target import SourceContext
-from tagwatch.source.text.edit import apply, pin
+from tagwatch.source.target import Extraction, SourceContext
+from tagwatch.source.text.edit import apply
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 OLD = Digest("sha256:" + "0123456789abcdef" * 4)
@@ -41,37 +43,28 @@ def known(
     return Evidence(key=key, resolution=resolution, at=AT, history=history, pin=pinned)
 
 
-def fixed(
+def judged(
     dockerfile: str, strategy: Strategy, evidence: Evidence | None, *also: Evidence
-) -> tuple[str, list[str]]:
-    """The file afterwards, and the tags that had to be looked up."""
-    raw = dockerfile.encode()
-    (target,) = extract(raw, "Dockerfile", SourceContext()).targets
+) -> AuditResult:
+    (target,) = extract(dockerfile.encode(), "Dockerfile", SourceContext()).targets
     key = evidence_key(target)
     assert key is not None
-    found = {key: evidence} if evidence else {}
-    findings: tuple[Finding, ...] = ()
-    offer = pin(target, target.reference.tag, NOW) if target.reference else None
-    if strategy is Strategy.FINDINGS:
-        findings = (
-            Finding(
-                rule="base-stale",
-                severity=Severity.WARNING,
-                message="x",
-                location=target.location,
-                fingerprint="x",
-                fix=offer,
-            ),
-        )
-    result = AuditResult(at=AT, findings=findings, targets=(target,), evidence=found)
-    asked = [evidence_key(one) or "" for one in tags_to_know(result, strategy)]
-    more = {one.key: one for one in also}
-    fixes = list(fixes_of(result, strategy, {**found, **more}))
-    return apply(raw, fixes).decode(), asked
+    return judge(
+        Case(
+            at=AT,
+            files=[("Dockerfile", Extraction(targets=(target,)))],
+            evidence={key: evidence} if evidence else {},
+            beside={one.key: one for one in also},
+        ),
+        Policy(),
+        Knowledge(),
+        strategy=strategy,
+    )
 
 
 HUB = "docker.io/library/redis"
 SEVEN = known(f"{HUB}:7")
+LEFT = known(f"{HUB}:7", pinned=Pin(served_by_tag=True, tags=()))
 LATER = known(f"{HUB}:7.4.11", "7.4.11", NEW)
 NEXT = known(f"{HUB}:7.6.0", "7.6.0", NEW)
 CASES = [
@@ -100,14 +93,16 @@ CASES = [
     (f"# 7\nFROM redis:7@{OLD}", Strategy.PIN, SEVEN, (SEVEN,), f"# 7\nFROM redis:7@{NOW}"),
     (f"# 7\nFROM redis@{OLD}", Strategy.PIN, SEVEN, (SEVEN,), f"# 7\nFROM redis@{NOW}"),
     (f"FROM redis@{OLD}", Strategy.PIN, SEVEN, (SEVEN,), f"FROM redis@{OLD}"),
-    ("FROM redis:7.4.10", Strategy.PATCH, SEVEN, (), "FROM redis:7.4.11"),
-    ("FROM redis:7.4.10", Strategy.MINOR, SEVEN, (), "FROM redis:7.6.0"),
+    ("FROM redis:7.4.10", Strategy.PATCH, SEVEN, (), "FROM redis:7.4.10"),
+    ("FROM redis:7.4.10", Strategy.PATCH, SEVEN, (LATER,), "FROM redis:7.4.11"),
+    ("FROM redis:7.4.10", Strategy.MINOR, SEVEN, (NEXT,), "FROM redis:7.6.0"),
+    ("FROM redis:7.4.10", Strategy.MINOR, SEVEN, (LATER,), "FROM redis:7.4.11"),
     ("FROM redis:7.4.10", Strategy.MINOR, known("x", newer=Newer()), (), "FROM redis:7.4.10"),
     (
         "FROM redis:7.4.10",
         Strategy.MINOR,
         known("x", newer=Newer(patch="7.4.11")),
-        (),
+        (LATER,),
         "FROM redis:7.4.11",
     ),
     (f"FROM redis:7.4.10@{OLD}", Strategy.PATCH, SEVEN, (), f"FROM redis:7.4.10@{OLD}"),
@@ -116,11 +111,11 @@ CASES = [
     (
         f"# 7.4.9\nFROM redis:7@{OLD}",
         Strategy.FINDINGS,
-        SEVEN,
+        LEFT,
         (SEVEN,),
         f"# 7.4.10\nFROM redis:7@{NOW}",
     ),
-    (f"FROM redis:7@{OLD}", Strategy.FINDINGS, SEVEN, (), f"FROM redis:7@{NOW}"),
+    (f"FROM redis:7@{OLD}", Strategy.FINDINGS, LEFT, (), f"FROM redis:7@{NOW}"),
 ]
 
 
@@ -132,7 +127,10 @@ def test_what_is_written(
     also: tuple[Evidence, ...],
     after: str,
 ) -> None:
-    assert fixed(f"{before}\n", strategy, evidence, *also)[0] == f"{after}\n"
+    raw = f"{before}\n"
+    assert (
+        apply(raw.encode(), judged(raw, strategy, evidence, *also).fixes) == f"{after}\n".encode()
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,11 +140,14 @@ def test_what_is_written(
         (f"FROM redis:7@{OLD}", Strategy.PIN, [f"{HUB}:7"]),
         (f"# 7.4.9\nFROM redis@{OLD}", Strategy.PIN, [f"{HUB}:7.4.9"]),
         (f"FROM redis:7.4.10@{OLD}", Strategy.PATCH, [f"{HUB}:7.4.11"]),
-        (f"FROM redis:7.4.10@{OLD}", Strategy.MINOR, [f"{HUB}:7.6.0"]),
-        ("FROM redis:7.4.10", Strategy.MINOR, []),
-        (f"FROM redis:7@{OLD}", Strategy.FINDINGS, []),
-        (f"# 7.4.9\nFROM redis:7@{OLD}", Strategy.FINDINGS, [f"{HUB}:7"]),
+        (f"FROM redis:7.4.10@{OLD}", Strategy.MINOR, [f"{HUB}:7.6.0", f"{HUB}:7.4.11"]),
+        ("FROM redis:7.4.10", Strategy.MINOR, [f"{HUB}:7.6.0", f"{HUB}:7.4.11"]),
+        (f"FROM redis:7@{OLD}", Strategy.FINDINGS, [f"{HUB}:7", f"{HUB}:7.4.11"]),
+        (f"# 7.4.9\nFROM redis:7@{OLD}", Strategy.FINDINGS, [f"{HUB}:7", f"{HUB}:7.4.11"]),
     ],
 )
 def test_what_is_looked_up_first(dockerfile: str, strategy: Strategy, asked: list[str]) -> None:
-    assert fixed(f"{dockerfile}\n", strategy, SEVEN)[1] == asked
+    known_of = LEFT if strategy is Strategy.FINDINGS else SEVEN
+    wanted = judged(f"{dockerfile}\n", strategy, known_of).wanted
+    written = [one.target for one in wanted if one.purpose is Purpose.WRITE]
+    assert sorted(evidence_key(one) or "" for one in written) == sorted(asked)

@@ -1,0 +1,85 @@
+"""What rules offer to write instead: tags, or the builds that a tag served.
+
+A rule names the candidates, the newest first, and looks at none of them: `audit.verdict.hand`
+judges each by all rules, and the first that passes is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tagwatch.audit.model.evidence import Evidence, Newer
+from tagwatch.audit.model.history import Seen
+from tagwatch.audit.rule.interface import Candidate, Offer
+from tagwatch.audit.rule.phrase import served_now
+from tagwatch.image.digest import Digest
+from tagwatch.image.reference import Reference
+from tagwatch.source.target import Target
+
+__all__ = ["builds", "nearest", "offer_builds", "offer_references", "offer_tags"]
+
+
+def offer_tags(
+    target: Target, *tags: str | None, text: str = "write {}", writes: bool = False
+) -> tuple[Offer, ...]:
+    """Return the offer of the first of `tags` (None: no tag) that passes; empty without a tag."""
+    assert target.reference is not None
+    repository = target.reference.repository
+    named = (Reference(repository=repository, tag=tag) for tag in tags if tag is not None)
+    return offer_references(named, text=text, writes=writes)
+
+
+def offer_references(
+    references: Iterable[Reference], *, text: str = "write {}", writes: bool = False
+) -> tuple[Offer, ...]:
+    """Return the offer of the first of `references` that passes; empty without any."""
+    candidates = tuple(Candidate(reference=one) for one in dict.fromkeys(references))
+    return (Offer(candidates=candidates, text=text, writes=writes),) if candidates else ()
+
+
+def offer_builds(
+    target: Target,
+    tag: str | None,
+    digests: Iterable[str],
+    *,
+    text: str = "write {}",
+    writes: bool = False,
+    concrete: str | None = None,
+    despite: frozenset[str] = frozenset(),
+) -> tuple[Offer, ...]:
+    """Return the offer of the first of `digests` that passes, beside `tag`; empty without any.
+
+    `concrete` is the full tag behind the first of them.
+    """
+    assert target.reference is not None
+    repository = target.reference.repository
+    candidates = tuple(
+        Candidate(
+            reference=Reference(repository=repository, tag=tag, digest=Digest(digest)),
+            concrete=None if place else concrete,
+        )
+        for place, digest in enumerate(dict.fromkeys(digests))
+    )
+    if not candidates:
+        return ()
+    return (Offer(candidates=candidates, text=text, writes=writes, despite=despite),)
+
+
+def builds(evidence: Evidence, *, after: str | None = None) -> Iterator[str]:
+    """Yield the digests that the tag serves and served, the newest first.
+
+    `after`: only what came later than this digest was served last. Nothing where the tag is gone;
+    a publisher's commits name no digest of a registry.
+    """
+    if served_now(evidence) is None:
+        return
+    for one in reversed(evidence.history):
+        if one.digest == after:
+            return
+        if one.kind is not Seen.COMMITTED:
+            yield one.digest
+
+
+def nearest(newer: Newer) -> tuple[str | None, ...]:
+    """Return the newer tags, the nearest first: the patch series, the major version, beyond."""
+    return newer.patch, newer.minor, newer.major

@@ -1,0 +1,422 @@
+"""The hand: it decides whether a reference may be written in place of the one that stands.
+
+Whatever is written or advised goes through `Hand.choose`: the fixes of findings, pins, renewals,
+newer tags, and what remedies name. A candidate is judged as if it stood there, by the same rules.
+It passes if it carries no finding of `CLOSED`, and no other error or warning that what stands there
+does not carry. A note of those rules counts, too, unless what stands has it. What the user ignores
+with a reason counts nowhere.
+
+A digest brings all moves of its tag that lie between it and what stands: a replaced image that was
+rebuilt a night later is still none to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from tagwatch.audit.model.evidence import Evidence, is_readable
+from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.history import UNRECORDED
+from tagwatch.audit.rule.bench import Bench, active_rules
+from tagwatch.audit.rule.interface import Candidate, Offer, Rule, RuleScope, Statement
+from tagwatch.audit.rule.occasion import occasions
+from tagwatch.audit.rule.phrase import instead, served_now
+from tagwatch.audit.rule.view import View, as_pin, told_by, views
+from tagwatch.audit.verdict.exemption import Exemptions
+from tagwatch.audit.verdict.result import SHARED, KeptBack, Purpose, Wanted
+from tagwatch.image.reference import Reference
+from tagwatch.source.target import Extraction, Instruction, Location, Target
+from tagwatch.source.text.edit import Fix, bump, pin
+from tagwatch.value import dataclass, field, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.audit.verdict.fixing import Strategy
+
+__all__ = ["CLOSED", "Choice", "Hand", "Refusal", "Standing"]
+__all__ += ["Remedies", "comment_of", "fix_of", "says_more"]
+
+CLOSED = frozenset(
+    {"tag-replaced", "tag-downgraded", "tag-os-shifted", "cooldown", "tag-deleted"}
+    | {"pin-unresolvable", "digest-tag-disagree", "version-eol", "os-eol", "image-retired"}
+    | {"registry-not-allowed", "repository-not-allowed", "official-lookalike"}
+    | {"platform-dropped", "platform-missing", "base-not-approved"}
+)
+"""Rules whose warnings and errors keep a candidate back, even where what stands has them, too."""
+_UNKNOWN = "unknown"
+"""The reason, in place of a rule, for what nothing or too little is known of."""
+_NOBODY = "who said what it serves was not recorded; check it without --offline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What stands in a file, with what the rules say of it."""
+
+    target: Target
+    evidence: Evidence | None
+    instructions: tuple[Instruction, ...] = ()
+    carries: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """The rank of the worst statement by rule and subject."""
+
+    @property
+    def pulled(self) -> str | None:
+        """The digest that is pulled today; None where that is not known, and for a pattern."""
+        reference, told = self.target.reference, self.evidence
+        assert reference is not None
+        if reference.digest is not None or told is None:
+            return reference.digest
+        served = (told.resolution.tag, *told.resolution.aliases)
+        return told.resolution.digest if reference.effective_tag in served else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A candidate that does not pass, and why."""
+
+    candidate: Candidate
+    reasons: Mapping[str, str]
+    """What the rules say of it, by rule; under `unknown` what is not known of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The first candidate that passes, and those before it that do not."""
+
+    candidate: Candidate | None
+    refused: tuple[Refusal, ...] = ()
+    unchecked: bool = False
+    """True where it is not known whether the chosen digest is still there."""
+
+
+class Hand:
+    """Judges candidates for what stands in files, and notes what it would have to know of them."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        exemptions: Exemptions,
+        evidence: Mapping[str, Evidence],
+        beside: Mapping[str, Evidence],
+    ) -> None:
+        self._bench = bench
+        self._exemptions = exemptions
+        self._evidence = evidence
+        self._beside = beside
+        self._rules: dict[frozenset[str], tuple[Rule, ...]] = {}
+        self._judged_for: Standing | None = None
+        self._judged: dict[object, Mapping[str, str]] = {}
+        self.wanted: dict[str, Wanted] = {}
+        """What a better judgement would have to look up, by evidence key."""
+
+    def choose(self, standing: Standing, offer: Offer, *, sure: bool = False) -> Choice:
+        """Return the first candidate of `offer` that may be written in place of what stands.
+
+        `sure`: it will be written, so that one of which too little is known does not pass.
+        """
+        refused: list[Refusal] = []
+        for candidate in offer.candidates:
+            goes_back, reference = bool(offer.despite), candidate.reference
+            facts = self._facts(reference, standing, sure=sure, goes_back=goes_back)
+            reasons = self._objections(reference, facts, standing, offer)
+            unchecked = reference.digest is not None and not _is_there(facts)
+            if (sure and facts is None) or (unchecked and not goes_back):
+                reasons |= {_UNKNOWN: "whether it is there, and what it is, is not known"}
+            elif sure and (_is_unrecorded(facts) or _is_unrecorded(standing.evidence)):
+                reasons |= {_UNKNOWN: _NOBODY}
+            if not reasons:
+                return Choice(candidate=candidate, refused=tuple(refused), unchecked=unchecked)
+            refused.append(Refusal(candidate=candidate, reasons=reasons))
+        return Choice(candidate=None, refused=tuple(refused))
+
+    def known(self, tag: str, target: Target) -> Evidence | None:
+        """Return what is known of a tag of the same repository; it is wanted if that is nothing."""
+        assert target.reference is not None
+        reference = Reference(repository=target.reference.repository, tag=tag)
+        found = self._known(reference)
+        if found is None:
+            self._want(reference, target, Purpose.WRITE)
+        return found
+
+    def _want(self, reference: Reference, target: Target, purpose: Purpose) -> None:
+        key, before = reference.canonical, self.wanted.get(reference.canonical)
+        if before is None or purpose is Purpose.WRITE:
+            target = replace(target, reference=reference, selector=None)
+            self.wanted[key] = Wanted(target=target, purpose=purpose)
+
+    def _known(self, reference: Reference | None) -> Evidence | None:
+        if reference is None:
+            return None
+        key = reference.canonical
+        for source in (self._evidence, self._beside):
+            if is_readable(found := source.get(key)):
+                return found
+        return None
+
+    def _facts(
+        self, reference: Reference, standing: Standing, *, sure: bool, goes_back: bool
+    ) -> Evidence | None:
+        """Return what is known of a candidate: read, or as what stands tells it."""
+        told, own = standing.evidence, standing.target.reference
+        assert own is not None
+        tag, digest = reference.tag, reference.digest
+        is_own = own.repository == reference.repository and standing.target.selector is None
+        if told is not None and is_own and own.digest is None and tag == own.effective_tag:
+            if digest == told.resolution.digest and digest is not None:
+                return as_pin(told, reference)
+            if digest is None:
+                return told
+        if (found := self._known(reference)) is not None:
+            return found
+        alone = Reference(repository=reference.repository, tag=tag)
+        if digest is not None and tag is not None:
+            served = self._known(alone)
+            if served is not None and served.resolution.digest == digest:
+                return as_pin(served, reference)
+        derived = told_by(told, reference) if told is not None and is_own else None
+        is_same = derived is not None and derived.resolution.digest == standing.pulled
+        if sure or not is_same:  # advice may rest on what is known of the same image
+            is_now = told is not None and digest in (None, served_now(told))
+            wanted = alone if tag is not None and is_now else reference
+            purpose = Purpose.WRITE if sure and wanted.digest is None else Purpose.ADVISE
+            purpose = Purpose.CONFIRM if goes_back else purpose
+            self._want(wanted, standing.target, purpose)
+        return derived
+
+    def _objections(
+        self, reference: Reference, facts: Evidence | None, standing: Standing, offer: Offer
+    ) -> dict[str, str]:
+        """Return what speaks against a candidate, by rule; nothing where it passes."""
+        target = replace(standing.target, reference=reference, selector=None)
+        for view in views(
+            facts,
+            reference,
+            standing.evidence,
+            standing.pulled,
+            goes_back=bool(offer.despite),
+        ):
+            said = self._objections_to(target, view, standing)
+            if found := {rule: why for rule, why in said.items() if rule not in offer.despite}:
+                return found  # what the image is today comes first, and is reason enough
+        return {}
+
+    def _objections_to(self, target: Target, view: View, standing: Standing) -> Mapping[str, str]:
+        """Return what speaks against one view of a candidate. Several offers share candidates, and
+        the candidates of a tag its moves: each is judged once for what stands.
+        """
+        if self._judged_for is not standing:
+            self._judged_for, self._judged = standing, {}
+        assert target.reference is not None
+        digest = None if view.is_past else target.reference.digest
+        moves = len(view.evidence.history) if view.evidence is not None else 0
+        named = (target.reference.repository, target.reference.tag, digest)
+        key = (named, moves, view.is_past, view.is_alias)
+        if key in self._judged:
+            return self._judged[key]
+        found: dict[str, str] = {}
+        for rule, statement in self._said(target, view, standing):
+            severity = self._bench.severity(rule, statement, target)
+            if self._exemptions.covers(rule.id, target):
+                continue
+            if _counts(rule.id, statement, severity, standing, view):
+                found.setdefault(rule.id, statement.message)
+        self._judged[key] = found
+        return found
+
+    def _said(
+        self, target: Target, view: View, standing: Standing
+    ) -> Iterator[tuple[Rule, Statement]]:
+        bench = self._bench
+        for rule in self._asked(target, view):
+            if not bench.is_asked(rule, target, view.evidence):
+                continue
+            try:
+                for statement in bench.ask(
+                    rule,
+                    target,
+                    view.evidence,
+                    standing.instructions,
+                    in_place_of=standing.pulled or "",
+                ):
+                    yield rule, statement
+            except Exception as error:  # noqa: BLE001  # what cannot be judged does not pass
+                message = f"it cannot be judged: {type(error).__name__}"
+                yield rule, Statement(message=message, severity=Severity.ERROR)
+
+    def _asked(self, target: Target, view: View) -> Iterable[Rule]:
+        """Return the rules with an occasion to speak of a candidate."""
+        bench = self._bench
+        if view.is_past:
+            given = frozenset({"change"})
+        else:
+            evidence = {view.evidence.key: view.evidence} if view.evidence is not None else {}
+            files = [(target.location.path, Extraction(targets=(target,)))]
+            given = occasions(files, evidence, bench.policy, bench.knowledge)
+            if self._known(target.reference) is None:
+                given -= {"pin"}  # it was not read as a pin: what it says of one was put there
+        if given not in self._rules:
+            self._rules[given] = tuple(
+                rule
+                for rule in active_rules(bench.policy, given)
+                if rule.scope is RuleScope.TARGET and (not view.is_past or rule.when)
+            )
+        return self._rules[given]
+
+
+class Remedies:
+    """The remedies and fixes of one judgement, and what was kept back in it."""
+
+    def __init__(self, hand: Hand, strategy: Strategy | None) -> None:
+        self._hand = hand
+        self._strategy = strategy
+        self._kept_back: dict[tuple[Location, str], KeptBack] = {}
+        self._fixes: list[Fix] = []
+
+    def settled(self, statement: Statement, standing: Standing) -> Statement:
+        """Return the statement with the remedy, and the fix, that its offers come to."""
+        if not statement.offers:
+            return statement
+        parts: list[str] = []
+        fix = statement.fix
+        refused: list[Refusal] = []
+        for offer in statement.offers:
+            sure = offer.writes and self._strategy == "findings"
+            choice = self._hand.choose(standing, offer, sure=sure)
+            if (chosen := choice.candidate) is None:
+                refused += [] if offer.despite else choice.refused
+                continue
+            unchecked = "; whether that is still there was not checked" if choice.unchecked else ""
+            written = _written(chosen.reference, standing.target)
+            parts.append(offer.text.format(written) + unchecked)
+            if offer.writes and fix is None:
+                fix = self._fix(standing.target, chosen)
+        if parts:
+            return replace(statement, remedy=_joined(parts), fix=fix)
+        if not refused:
+            return statement
+        if self._strategy in (None, "findings"):
+            self._keep_back(standing.target, refused)
+        newest = refused[0]
+        kept = f"{newest.candidate.reference.brief} is kept back: {', '.join(newest.reasons)}"
+        return replace(statement, remedy="; ".join(filter(None, (statement.remedy, kept))))
+
+    def propose(self, standing: Standing) -> None:
+        """Note the fix that the strategy makes at a target, or that it is kept back."""
+        from tagwatch.audit.verdict.fixing import offers_of
+
+        target, evidence = standing.target, standing.evidence
+        if self._strategy is None or evidence is None:
+            return
+        for offer in offers_of(self._strategy, target, evidence, self._hand):
+            choice = self._hand.choose(standing, offer, sure=True)
+            if choice.candidate is None:
+                self._keep_back(target, choice.refused)
+            elif (fix := self._fix(target, choice.candidate)) is not None:
+                self._fixes.append(fix)
+            else:
+                self._keep_shared(target, choice.candidate)
+
+    def _fix(self, target: Target, candidate: Candidate) -> Fix | None:
+        return fix_of(target, candidate, self._hand if self._strategy is not None else None)
+
+    def _keep_back(self, target: Target, refused: Iterable[Refusal]) -> None:
+        self._keep(target, ((str(one.candidate.reference), one.reasons) for one in refused))
+
+    def _keep_shared(self, target: Target, candidate: Candidate) -> None:
+        """Note a reference whose text others are made of: an edit there would change them, too."""
+        shared = next((field for field in target.fields if field.shared), None)
+        if shared is None or target.reference is None or target.reference.digest is not None:
+            return
+        why = f"the value at {shared.location} is used elsewhere too; "
+        reasons = {SHARED: f"{why}give this image one of its own"}
+        self._keep(target, [(str(candidate.reference), reasons)])
+
+    def _keep(self, target: Target, refused: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+        """Add what was kept back at a place to what was before."""
+        key = (target.location, target.text)
+        before = self._kept_back.get(key)
+        told = dict(before.refused if before else ())
+        self._kept_back[key] = KeptBack(
+            location=target.location,
+            reference=target.reference,
+            refused=tuple({**dict(refused), **told}.items()),
+        )
+
+    @property
+    def kept_back(self) -> tuple[KeptBack, ...]:
+        """The places where every candidate was kept back, sorted."""
+        return tuple(one for _, one in sorted(self._kept_back.items(), key=lambda item: item[0]))
+
+    def fixes(self, findings: Iterable[Finding]) -> tuple[Fix, ...]:
+        """Return the fixes of the strategy; `findings` are sorted, the worst first."""
+        if self._strategy == "findings":
+            return tuple(finding.fix for finding in findings if finding.fix is not None)
+        return tuple(self._fixes)
+
+
+def _written(reference: Reference, target: Target) -> str:
+    """Return a candidate as the file that holds `target` takes it."""
+    assert target.reference is not None
+    if reference.repository != target.reference.repository:
+        return str(reference)
+    return instead(target, reference.tag, reference.digest)
+
+
+def _joined(parts: Iterable[str]) -> str:
+    """Return pieces of advice as one; the verb that the first has is said once."""
+    first, *others = parts
+    verb = first.partition(" ")[0]
+    return ", or ".join((first, *(one.removeprefix(f"{verb} ") for one in others)))
+
+
+def fix_of(target: Target, candidate: Candidate, hand: Hand | None = None) -> Fix | None:
+    """Return the edit that writes a candidate; None where none is exact.
+
+    `hand` tells which full tag stands behind a renewed digest, for a comment that names another tag
+    than the reference.
+    """
+    reference, own = candidate.reference, target.reference
+    if own is None or own.repository != reference.repository:
+        return None
+    if reference.digest is None:
+        return bump(target, reference.tag) if reference.tag else None
+    concrete = candidate.concrete
+    if concrete is None and hand is not None and reference.tag and says_more(target):
+        known = hand.known(reference.tag, target)
+        if known is not None and known.resolution.digest == reference.digest:
+            concrete = known.resolution.tag
+    tag = reference.tag if own.tag is not None or own.digest is None else None
+    return pin(target, tag, reference.digest, concrete=concrete or reference.tag)
+
+
+def says_more(target: Target) -> bool:
+    """Return True where the comment names another tag than the reference, mostly a concrete one."""
+    assert target.reference is not None
+    return target.reference.tag is not None and comment_of(target) not in (
+        None,
+        target.reference.tag,
+    )
+
+
+def comment_of(target: Target) -> str | None:
+    """Return the tag in the comment beside a reference; None where there is none."""
+    return next((field.text for field in target.fields if field.name == "comment"), None)
+
+
+def _counts(
+    rule: str, statement: Statement, severity: Severity, standing: Standing, view: View
+) -> bool:
+    """Return True where a statement about a candidate speaks against it."""
+    carried = standing.carries.get((rule, statement.subject))
+    if severity.rank < Severity.WARNING.rank:
+        return rule in CLOSED and carried is None and not view.is_past
+    return rule in CLOSED or (carried or 0) < severity.rank
+
+
+def _is_unrecorded(facts: Evidence | None) -> bool:
+    """Return True for what an older program stored: it did not record who said it."""
+    return facts is not None and facts.origin == UNRECORDED
+
+
+def _is_there(facts: Evidence | None) -> bool:
+    """Return True where it is known that the candidate's digest can be pulled."""
+    return facts is not None and facts.pin is not None and facts.pin.exists is True
