@@ -270,8 +270,12 @@ class _Session:
             if standing is not None and statement.offers:
                 told = self._mending.settled(statement, standing)
             self._add(rule, told, target)
-        if standing is not None and self._strategy is not None:
-            self._mending.propose(standing)
+        if standing is not None and self._strategy is not None and evidence is not None:
+            from tagwatch.audit.verdict.fixing import offers_of
+
+            mending = self._mending
+            assert self._hand is not None
+            mending.propose(standing, offers_of(self._strategy, target, evidence, self._hand))
 
     def _standing(
         self,

@@ -139,6 +139,8 @@ class Builder:
             self.push(night, "shop/two", ["7"], python(15, "7.0.2"), bad=True)
 
 
+WATCHED = ("web", "api", "worker", "tool", "two")
+"""Whose every tag is looked at each night: what nobody saw, nobody can warn of."""
 REFERENCES = (
     "redis:6.2",
     "python:3.12-slim",
@@ -267,6 +269,7 @@ def place(folder: Path, address: str, text: str) -> Site:
     )
     (folder / "tagwatch.yaml").write_text(
         f"version: 1\npolicy: policy.yaml\nsources: ['first/*.yaml']\nregistries:\n{registries}"
-        f"watch:\n- {{image: redis, tags: ['*']}}\n"
+        "watch:\n- {image: redis, tags: ['*']}\n"
+        + "".join(f"- {{image: {SHOP}/shop/{name}, tags: ['*']}}\n" for name in WATCHED)
     )
     return open_site(folder / "tagwatch.yaml", at=FIRST)

@@ -29,10 +29,6 @@ from tagwatch.source.target import Extraction, Instruction, Location, Target
 from tagwatch.source.text.edit import Fix, bump, pin
 from tagwatch.value import dataclass, field, replace
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from tagwatch.audit.verdict.fixing import Strategy
-
 __all__ = ["CLOSED", "Choice", "Hand", "Refusal", "Standing"]
 __all__ += ["Remedies", "comment_of", "fix_of", "says_more"]
 
@@ -265,7 +261,7 @@ class Hand:
 class Remedies:
     """The remedies and fixes of one judgement, and what was kept back in it."""
 
-    def __init__(self, hand: Hand, strategy: Strategy | None) -> None:
+    def __init__(self, hand: Hand, strategy: str | None) -> None:
         self._hand = hand
         self._strategy = strategy
         self._kept_back: dict[tuple[Location, str], KeptBack] = {}
@@ -299,14 +295,10 @@ class Remedies:
         kept = f"{newest.candidate.reference.brief} is kept back: {', '.join(newest.reasons)}"
         return replace(statement, remedy="; ".join(filter(None, (statement.remedy, kept))))
 
-    def propose(self, standing: Standing) -> None:
+    def propose(self, standing: Standing, offers: Iterable[Offer]) -> None:
         """Note the fix that the strategy makes at a target, or that it is kept back."""
-        from tagwatch.audit.verdict.fixing import offers_of
-
-        target, evidence = standing.target, standing.evidence
-        if self._strategy is None or evidence is None:
-            return
-        for offer in offers_of(self._strategy, target, evidence, self._hand):
+        target = standing.target
+        for offer in offers:
             choice = self._hand.choose(standing, offer, sure=True)
             if choice.candidate is None:
                 self._keep_back(target, choice.refused)
