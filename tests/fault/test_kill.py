@@ -41,6 +41,7 @@ SHOP = "registry.shop.example/shop"
 MOVES = frozenset({f"{SHOP}/app:1", f"{SHOP}/app:edge", f"{SHOP}/web:2", f"{SHOP}/web:2.0.0"})
 DELETED = f"{SHOP}/db:old"
 CHANNELS = ("slack", "webhook")
+KEPT = ("PATH", "PYTHON", "LANG", "LC_", "SSL_CERT_")
 SCAN = ("scan", "--format", "json")
 FILES = {
     "Dockerfile": "".join(f"FROM {name}\n" for name in (*sorted(MOVES), f"{SHOP}/db:3")),
@@ -232,7 +233,9 @@ async def theatre() -> AsyncIterator[Theatre]:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         address = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        own = {"PATH": os.environ["PATH"], "TZ": "UTC", "PYTHONWARNINGS": "error"}
+        # Python's own variables as they are everywhere: the commands of all tests share a server
+        kept = {one: os.environ[one] for one in os.environ if one.startswith(KEPT)}
+        own = {**kept, "TZ": "UTC", "PYTHONWARNINGS": "error"}
         told = {one.upper(): f"{address}/{one}" for one in CHANNELS}
         played.environment = {**own, **told}
         yield played
