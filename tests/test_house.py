@@ -96,9 +96,11 @@ FLOORS: dict[str, str] = {
         files
     """,
     "ledger": """
+        dictionary
         codec connection old_diff record
-        damage
-        failing lock maintenance outbox reuse rewind schema sight spool telling timeline
+        piece spool
+        answer damage
+        failing lock maintenance outbox reuse rewind schema sight telling timeline
         memory read restore
         rebuild write
     """,

@@ -20,6 +20,7 @@ from tagwatch.ledger.connection import (
     connect_as_it_is,
     is_emptied,
 )
+from tagwatch.ledger.piece import sweep
 from tagwatch.ledger.record import Forgotten
 
 __all__ = ["EMPTIED", "FILE", "back_up", "check", "forget", "is_damage", "mend"]
@@ -152,6 +153,7 @@ def forget(
                 connection.execute(sql, before)
     for sql in _UNREFERENCED:
         connection.execute(sql)
+    sweep(connection)
     counts["documents"] = _forget_documents(connection)
     return Forgotten(**counts)
 
@@ -173,7 +175,8 @@ def _forget_documents(connection: sqlite3.Connection) -> int:
 def _roots(connection: sqlite3.Connection) -> Iterator[bytes]:
     yield from (raw for (raw,) in connection.execute(_SERVED))
     for (body,) in connection.execute("SELECT body FROM evidence"):
-        yield from _digests_in(body.encode())
+        with suppress(LedgerError):  # damaged: `check` tells of it
+            yield from _digests_in(expand(body))
     for (body,) in connection.execute("SELECT body FROM main.base_build"):
         yield from _digests_in(expand(body))
 

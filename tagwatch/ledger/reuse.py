@@ -17,7 +17,7 @@ from tagwatch.audit.model.evidence import Evidence
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import RepositorySnapshot
-from tagwatch.ledger.codec import decode_quickly, micros
+from tagwatch.ledger.codec import decode_quickly, expand, micros
 
 __all__ = [
     "drop_outdated",
@@ -52,7 +52,7 @@ _STATE_OF_BASES = """
   SELECT reference, platform, digest, manifest, first_seen, ended, body FROM base_build
   ORDER BY reference, platform, digest, manifest"""
 _STANDING = """
-  SELECT key, made_from, CAST(body AS BLOB) FROM evidence
+  SELECT key, made_from, body FROM evidence
   WHERE source = ? AND key IN (SELECT value FROM json_each(?))"""
 _DROP = """
   DELETE FROM evidence WHERE at < ?1
@@ -100,7 +100,7 @@ def standing(
     for key, made, body in connection.execute(_STANDING, (source, json.dumps(list(made_from)))):
         if made is not None and made == made_from.get(key):  # a damaged index gives other keys
             with suppress(LedgerError):
-                found[key] = decode_quickly(Evidence, body)
+                found[key] = decode_quickly(Evidence, expand(body))
     return found
 
 
@@ -159,7 +159,7 @@ def drop_outdated_patterns(
         found = [tag.text for tag in select(selector, table)]
         if changed.isdisjoint(found) and found:
             (body,) = connection.execute(_BODY, (key, source)).fetchone()
-            chosen = decode_quickly(Evidence, body).resolution.reference
+            chosen = decode_quickly(Evidence, expand(body)).resolution.reference
             before = chosen.tag if chosen is not None else None
             both = TagTable.of(filter(None, (found[0], before)))
             found = [] if select(selector, both)[0].text == before else found

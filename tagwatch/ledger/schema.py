@@ -6,14 +6,23 @@ costs about 27 bytes, and a repository is read in one stretch. Times are microse
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
 from tagwatch.errors import LedgerError
-from tagwatch.ledger.codec import compress, compress_lines, expand, expand_lines
+from tagwatch.ledger.codec import (
+    compress,
+    compress_alike,
+    compress_lines,
+    encode,
+    expand,
+    expand_lines,
+)
 from tagwatch.ledger.connection import (
     APPLICATION_ID,
     SCHEMA_VERSION,
@@ -22,6 +31,7 @@ from tagwatch.ledger.connection import (
     stored_version,
 )
 from tagwatch.ledger.old_diff import upgraded_change, upgraded_evidence, upgraded_result
+from tagwatch.ledger.piece import store_lines
 
 __all__ = ["MIGRATIONS", "open_upgraded"]
 
@@ -426,6 +436,85 @@ def v11_origins(db: Database) -> None:
         """,
     )
     db.execute("PRAGMA user_version = 11")
+
+
+@MIGRATIONS()
+def v12_pieces(db: Database) -> None:
+    """Evidence is compressed, and the answers of runs share what they have in common.
+
+    What an answer lists stands in pieces, which other answers may hold, too. One that cannot be
+    read stays as it is.
+    """
+    _execute_all(
+        db,
+        """
+        CREATE TABLE piece (
+          id INTEGER PRIMARY KEY,
+          hash BLOB NOT NULL UNIQUE,  -- of depth and content
+          depth INTEGER NOT NULL,     -- 0: lines; else the numbers of pieces of the depth below
+          body BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE part (
+          run_id INTEGER NOT NULL,
+          name TEXT NOT NULL,         -- what of the answer it is: findings, targets …
+          piece_id INTEGER NOT NULL,
+          PRIMARY KEY (run_id, name)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE evidence_now (
+          key TEXT NOT NULL,
+          source TEXT NOT NULL,
+          at INTEGER,
+          body BLOB NOT NULL,
+          made_from BLOB,
+          PRIMARY KEY (key, source)
+        ) STRICT
+        """,
+    )
+    rows = db.execute(
+        "SELECT rowid, key, source, at, CAST(body AS BLOB), made_from FROM evidence ORDER BY rowid"
+    )
+    db.conn.executemany(
+        "INSERT INTO evidence_now (rowid, key, source, at, body, made_from) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        ((*row[:4], compress_alike(row[4]), row[5]) for row in rows),
+    )
+    db.execute("DROP TABLE evidence")
+    db.execute("ALTER TABLE evidence_now RENAME TO evidence")
+    for (run_id,) in db.execute("SELECT id FROM run WHERE evidence IS NOT NULL").fetchall():
+        _divide(db.conn, run_id)
+    db.execute("PRAGMA user_version = 12")
+
+
+_LISTS = ("findings", "ignored", "problems", "failures", "remarks")
+
+
+def _divide(connection: sqlite3.Connection, run_id: int) -> None:
+    """Store in pieces what the answer of a run lists."""
+    result, targets, evidence = connection.execute(
+        "SELECT result, targets, evidence FROM run WHERE id = ?", (run_id,)
+    ).fetchone()
+    try:
+        core = json.loads(expand(result))
+        at = datetime.fromisoformat(core["at"])
+        lists: dict[str, Iterable[bytes]] = {
+            name: [encode(one) for one in core.pop(name, ())] for name in _LISTS
+        }
+        lists["readings"] = [encode(one) for one in core.pop("readings", {}).items()]
+        lists |= {
+            "targets": expand_lines(targets) if targets else (),
+            "evidence": expand_lines(evidence),
+        }
+        parts = {name: store_lines(connection, lines, at) for name, lines in lists.items()}
+    except (LedgerError, ValueError, TypeError, KeyError, AttributeError):
+        return  # damaged: `ledger check` tells of it
+    connection.executemany(
+        "INSERT INTO part (run_id, name, piece_id) VALUES (?, ?, ?)",
+        [(run_id, name, number) for name, number in parts.items() if number is not None],
+    )
+    connection.execute(
+        "UPDATE run SET result = ?, targets = NULL, evidence = NULL WHERE id = ?",
+        (compress(encode(core)), run_id),
+    )
 
 
 def _rewrite(

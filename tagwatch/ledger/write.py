@@ -24,7 +24,15 @@ from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import LedgerError, LedgerFailedError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Failing, Gone, RepositorySnapshot
-from tagwatch.ledger.codec import compress, compress_lines, digest_to_bytes, encode, micros, moment
+from tagwatch.ledger.answer import store_parts, without_lists
+from tagwatch.ledger.codec import (
+    compress,
+    compress_alike,
+    digest_to_bytes,
+    encode,
+    micros,
+    moment,
+)
 from tagwatch.ledger.connection import OWN, Translated, refuse_a_clock_behind
 from tagwatch.ledger.failing import count_nights
 from tagwatch.ledger.maintenance import forget
@@ -43,7 +51,6 @@ from tagwatch.ledger.reuse import (
 )
 from tagwatch.ledger.schema import open_upgraded
 from tagwatch.ledger.sight import repository_number, store_snapshot
-from tagwatch.ledger.spool import lines_of
 from tagwatch.ledger.telling import (
     explained,
     facts_after,
@@ -224,10 +231,9 @@ class Ledger(Reader):
                 "notes": counts[Severity.NOTE],
                 "not_checked": result.coverage.unresolved + result.coverage.unavailable,
                 "moved": len(result.changes),
-                "result": compress(encode(replace(result, targets=(), evidence={}))),
-                "targets": compress_lines(encode(item) for item in result.targets),
-                "evidence": compress_lines(lines_of(result.evidence)),
+                "result": compress(encode(without_lists(result))),
             }
+            store_parts(connection, run_id, result)
             columns = ", ".join(f"{name} = ?" for name in run)
             connection.execute(
                 f"UPDATE run SET {columns} WHERE id = ?",  # noqa: S608  # our own names
@@ -442,7 +448,7 @@ class Ledger(Reader):
 def _evidence_row(
     evidence: Evidence, place: str, made_from: bytes | None = None
 ) -> tuple[object, ...]:
-    body = encode(evidence).decode()
+    body = compress_alike(encode(evidence))
     return evidence.key, place, _micros(evidence.at), body, made_from
 
 

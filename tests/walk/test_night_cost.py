@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,25 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield found
 
 
-def written(place: Place) -> list[tuple[int, ...]]:
-    """Rows that a night without news must not add to."""
-    tables = ("interval", "digest", "document", "move", "evidence")
-    with sqlite3.connect(place.folder / "ledger.db") as connection:
-        return [connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in tables]
+def written(place: Place) -> dict[str, int]:
+    """Rows of every table; a night without news adds its run and the lists of its answer."""
+    with closing(sqlite3.connect(place.folder / "ledger.db")) as connection:
+        names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+        return {
+            name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+            for (name,) in names
+            if name not in ("run", "part")
+        }
+
+
+def stored_bytes(place: Place) -> int:
+    """How much of the ledger's file is in use."""
+    with closing(sqlite3.connect(place.folder / "ledger.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    return int((pages - free) * size)
 
 
 def test_a_first_night_and_one_without_news(place: Place) -> None:
@@ -35,7 +50,7 @@ def test_a_first_night_and_one_without_news(place: Place) -> None:
     first = place.stats()
     assert sum(first["requests"].values()) <= 2.4 * TAGS, first
     assert first["most_open"] <= CONCURRENCY + 1, "the question for these figures is one of them"
-    rows = written(place)
+    rows, size = written(place), stored_bytes(place)
 
     night = place.scan().answer
     second = place.stats()
@@ -44,3 +59,16 @@ def test_a_first_night_and_one_without_news(place: Place) -> None:
     assert night["requests"] == {place.host: second["requests"]}, "what it says is what it asked"
     assert night["coverage"]["read"] == TAGS
     assert written(place) == rows
+    assert stored_bytes(place) - size <= 8_192, "a run and its lists, however many tags there are"
+
+
+def test_what_is_stored_of_an_image(place: Place) -> None:
+    """The goal is 300 bytes of evidence; the answer of the run shares what is alike."""
+    place.scan()
+    with closing(sqlite3.connect(place.folder / "ledger.db")) as connection:
+        evidence = "SELECT sum(length(body)), count(*) FROM evidence"
+        size, count = connection.execute(evidence).fetchone()
+        (pieces,) = connection.execute("SELECT sum(length(body)) FROM piece").fetchone()
+    assert count == TAGS
+    assert size <= 240 * TAGS
+    assert pieces <= 150 * TAGS

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tagwatch.api import scan_async
+from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.knowledge import Knowledge
-from tagwatch.ledger.codec import encode
+from tagwatch.ledger.codec import decode, encode, expand, micros
 from tagwatch.ledger.read import Reader
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.show import serving
@@ -73,13 +74,12 @@ def rows(folder: Path, sql: str) -> int:
 
 def standing(folder: Path, at: datetime) -> int:
     """How much evidence was not written by the night `at`, and holds until then."""
-    written = at.isoformat().replace("+00:00", "Z")
-    micros = int(at.timestamp() * 1_000_000)
-    return rows(
-        folder,
-        f"SELECT count(*) FROM evidence WHERE at = {micros} "
-        f"AND json_extract(body, '$.at') < '{written}'",
-    )
+    with closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        held = connection.execute(
+            "SELECT body FROM evidence WHERE at = ?", (micros(at),)
+        ).fetchall()
+    read = [decode(Evidence, expand(body)).at for (body,) in held]
+    return sum(one is not None and one < at for one in read)
 
 
 @pytest.fixture
