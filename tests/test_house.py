@@ -99,7 +99,7 @@ FLOORS: dict[str, str] = {
         dictionary
         codec connection old_diff record
         piece spool
-        answer damage
+        answer damage judged
         failing lock maintenance outbox reuse rewind schema sight telling timeline
         memory read restore
         rebuild write
@@ -130,6 +130,7 @@ FLOORS: dict[str, str] = {
         doctor
         bases moved past remember
         round
+        judged
         survey
         look_up
         base_answer compare facts

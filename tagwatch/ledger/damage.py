@@ -7,6 +7,7 @@ that are damaged are told only; there a backup helps.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -44,12 +45,13 @@ _LATEST = 253_402_300_799_999_999
 _AGAIN = "it is dropped, and the next scan makes it again"
 _BY_REGISTRY = "it is dropped, and the next scan reads it again where its registry has it"
 _TIMES = {
-    "repository": ("full_at", "covered_at", "swept_at"),
+    "repository": ("full_at", "covered_at", "swept_at", "seen_at"),
     "tag": ("seen_at", "listed_at"),
     "interval": ("first_seen", "last_seen", "ended_at"),
     "imported": ("first_seen", "last_seen"),
     "base_build": ("first_seen", "last_seen"),
     "evidence": ("at",),
+    "judged": ("at",),
     "cache": ("at",),
     "run": ("at", "finished_at"),
     "event": ("at",),
@@ -57,6 +59,7 @@ _TIMES = {
 }
 _DROP = {
     "evidence": "DELETE FROM evidence WHERE rowid = ?",
+    "judged": "DELETE FROM judged WHERE rowid = ?",
     "base_build": "DELETE FROM base_build WHERE rowid = ?",
     "standing": "DELETE FROM standing WHERE rowid = ?",
     "cache": "DELETE FROM cache",
@@ -69,12 +72,18 @@ _DROP = {
 """What mends a row of which a text or a time is damaged, by table."""
 _REMEDIES = {
     "evidence": _AGAIN,
+    "judged": _AGAIN,
     "base_build": _AGAIN,
     "standing": "it is dropped, and told as new where it still stands",
     "cache": "all such texts are dropped, and read again when they are needed",
     "outbox": "it is listed as one that was not delivered",
 }
-_WORDS = {"outbox": "alert", "base_build": "a build of a base:", "standing": "a finding:"}
+_WORDS = {
+    "judged": "what was made of repository",
+    "outbox": "alert",
+    "base_build": "a build of a base:",
+    "standing": "a finding:",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +200,7 @@ def _bodies(connection: sqlite3.Connection) -> Iterator[tuple[str, int, Damage]]
     """Yield rows whose body is not what it should be."""
     for table, sql, read, made in (
         ("evidence", "SELECT rowid, key, source, body FROM evidence", _evidence, _evidence_damage),
+        ("judged", "SELECT rowid, listed FROM judged", _judged, _judged_damage),
         ("base_build", "SELECT rowid, reference, body FROM base_build", _build, _build_damage),
         ("document", "SELECT id, digest, raw FROM document", _document, _document_damage),
         ("piece", "SELECT id, hash, depth, body FROM piece", _piece, _piece_damage),
@@ -231,6 +241,10 @@ def _can_be_read(read: Callable[[Any], object], row: Sequence[Any]) -> bool:
 def _evidence(row: Sequence[Any]) -> None:
     if decode_quickly(Evidence, expand(row[-1])).key.encode() != row[1]:
         raise LedgerError("of another key")
+
+
+def _judged(row: Sequence[Any]) -> None:
+    json.loads(expand(row[-1]))
 
 
 def _build(row: Sequence[Any]) -> None:
@@ -297,6 +311,10 @@ def _evidence_damage(row: Sequence[Any]) -> Damage:
         # The cache notes that these facts are here already.
         mend=(drop, (_DROP["cache"], ())),
     )
+
+
+def _judged_damage(row: Sequence[Any]) -> Damage:
+    return _damage("judged", row[0], "listed")
 
 
 def _build_damage(row: Sequence[Any]) -> Damage:

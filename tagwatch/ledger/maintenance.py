@@ -63,7 +63,8 @@ _FORGET_RUNS = {
     "findings": """
       DELETE FROM standing WHERE to_run IS NOT NULL AND to_run NOT IN (SELECT id FROM run)
         AND :before IS NOT NULL""",
-    "evidence": "DELETE FROM evidence WHERE at < :before",
+    "evidence": """
+      DELETE FROM evidence WHERE rowid IN (SELECT id FROM evidence_now WHERE at < :before)""",
     "messages": """
       UPDATE outbox SET payload = '' WHERE payload <> '' AND state IN ('sent', 'dropped', 'unsure')
         AND settled_at < :before""",
@@ -83,6 +84,9 @@ _TOLD = (
 )
 """For both ages: what happened to tags and was told stands in answers and intervals, too."""
 _UNREFERENCED = (
+    """
+    DELETE FROM judged WHERE id NOT IN
+      (SELECT judged_id FROM evidence WHERE judged_id IS NOT NULL)""",
     """
     DELETE FROM tag WHERE listed_at IS NULL AND NOT EXISTS (SELECT 1 FROM interval i
         WHERE i.repository_id = tag.repository_id AND i.tag_id = tag.id)

@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from hashlib import blake2b
+from itertools import islice
 from zlib import crc32
 
 from tagwatch.errors import LedgerError
@@ -30,7 +31,9 @@ _DATED = (b'},"at":', b'"last_seen":', b'"read_at":')
 """What stands before the time of the run: until then evidence and its tag and bases are known."""
 _MARK = b"\0"  # no JSON holds it
 _DAMAGED = "a part of an answer is damaged"
-_FIND = "SELECT id FROM piece WHERE hash = ?"
+_AT_ONCE = 100
+"""How many pieces are looked up in one statement: some hundred kilobytes."""
+_FIND = "SELECT hash, id FROM piece WHERE hash IN"
 _PUT = "INSERT INTO piece (hash, depth, body) VALUES (?, ?, ?) RETURNING id"
 
 
@@ -124,12 +127,15 @@ def _stored(connection: sqlite3.Connection, contents: Iterable[bytes], depth: in
     """Return the numbers of these pieces; those that are not there yet are stored."""
     numbers = []
     pack = compress if depth else compress_alike
-    for content in contents:
-        known = hash_of(depth, content)
-        row = connection.execute(_FIND, (known,)).fetchone()
-        if row is None:
-            row = connection.execute(_PUT, (known, depth, pack(content))).fetchone()
-        numbers.append(int(row[0]))
+    rest = iter(contents)
+    while batch := [(hash_of(depth, content), content) for content in islice(rest, _AT_ONCE)]:
+        there = f"{_FIND} ({', '.join('?' * len(batch))})"
+        found = dict(connection.execute(there, [known for known, _ in batch]).fetchall())
+        for known, content in batch:
+            if known not in found:
+                put = connection.execute(_PUT, (known, depth, pack(content)))
+                found[known] = put.fetchone()[0]
+            numbers.append(int(found[known]))
     return numbers
 
 

@@ -63,7 +63,8 @@ _MOMENTS = 20
 _INTERVAL = """
   SELECT t.name, d.bytes, i.first_seen,
          coalesce(i.last_seen,
-                  max(i.first_seen, coalesce(t.seen_at, 0), coalesce(r.covered_at, 0))),
+                  max(i.first_seen, coalesce(t.seen_at, 0), coalesce(r.covered_at, 0),
+                      coalesce(r.seen_at, 0))),
          i.ended_at, i.version, i.verdict
   FROM repository r
   CROSS JOIN tag t ON t.repository_id = r.id
@@ -307,7 +308,7 @@ class Reader:
         out, as if it had never been stored.
         """
         rows = self._rows(
-            "SELECT key, at, body, source FROM evidence "
+            "SELECT key, at, body, source FROM evidence_now "
             "WHERE key IN (SELECT value FROM json_each(?1)) AND (source IN (?2, ?3, ?4) "
             "OR (substr(source, 1, ?5) <> ?6 AND source <> 'seen' "
             "AND substr(source, 1, 5) <> 'seen ')) ORDER BY coalesce(at, 0), source = ?4",

@@ -485,6 +485,76 @@ def v12_pieces(db: Database) -> None:
     db.execute("PRAGMA user_version = 12")
 
 
+@MIGRATIONS()
+def v13_judged(db: Database) -> None:
+    """A number that grows with all that is stored of a repository; what was made of it, once.
+
+    What changes such a number is a trigger's work, so that no statement can forget to.
+    """
+    _execute_all(
+        db,
+        """
+        ALTER TABLE repository ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE repository ADD COLUMN seen_at INTEGER /* of every tag that is there */;
+        CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        INSERT INTO counter VALUES ('bases', 0);
+        CREATE TABLE judged (
+          id INTEGER PRIMARY KEY,
+          project TEXT NOT NULL,
+          repository_id INTEGER NOT NULL,
+          at INTEGER NOT NULL,    -- until then the evidence that belongs to it holds
+          made_from BLOB NOT NULL,
+          again_at INTEGER,       -- from then on time alone may have changed it
+          held INTEGER NOT NULL,  -- how much evidence belongs to it
+          listed BLOB NOT NULL,   -- the targets of the watch list
+          UNIQUE (project, repository_id)
+        ) STRICT;
+        ALTER TABLE evidence ADD COLUMN judged_id INTEGER;
+        CREATE INDEX evidence_judged ON evidence (judged_id) WHERE judged_id IS NOT NULL;
+        CREATE VIEW evidence_now AS
+          SELECT e.rowid AS id, e.key, e.source, e.body, e.made_from, e.judged_id,
+            iif(j.id IS NULL, e.at, max(coalesce(e.at, 0), j.at)) AS at
+          FROM evidence e LEFT JOIN judged j ON j.id = e.judged_id
+        """,
+    )
+    listed = "WHEN (OLD.listed_at IS NULL) <> (NEW.listed_at IS NULL)"
+    for table, what, row, when in (
+        *(
+            (table, *event, "")
+            for table in ("interval", "imported", "move", "repository_document")
+            for event in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD"))
+        ),
+        ("tag", "INSERT", "NEW", ""),
+        ("tag", "UPDATE", "NEW", listed),
+        ("tag", "DELETE", "OLD", ""),
+    ):
+        _trigger(
+            db,
+            f"{table} {what} {when}",
+            f"UPDATE repository SET revision = revision + 1 WHERE id = {row}.repository_id",  # noqa: S608  # our own names
+        )
+    renewed = (
+        "WHEN OLD.first_seen IS NOT NEW.first_seen OR OLD.ended <> NEW.ended "
+        "OR OLD.body <> NEW.body OR OLD.origin <> NEW.origin"
+    )
+    for what, when in (("INSERT", ""), ("UPDATE", renewed), ("DELETE", "")):
+        _trigger(
+            db,
+            f"base_build {what} {when}",
+            "UPDATE counter SET value = value + 1 WHERE name = 'bases'",
+        )
+    db.execute("PRAGMA user_version = 13")
+
+
+def _trigger(db: Database, event: str, work: str) -> None:
+    """Make a trigger. `event`: the table, what happens to a row, and when that counts."""
+    table, what, *_ = event.split(" ")
+    db.execute(
+        f"CREATE TRIGGER {table}_{what.lower()} AFTER {what} ON {table} "
+        f"{event.removeprefix(f'{table} {what}')} BEGIN {work}; END"
+    )
+
+
 _LISTS = ("findings", "ignored", "problems", "failures", "remarks")
 
 

@@ -193,6 +193,12 @@ def path(tmp_path: Path) -> Path:
         ledger.finish_run(night, RESULT)
         ledger.begin_run("scan", EPOCH)
     with closing(sqlite3.connect(path)) as connection:
+        triggers = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+        for (trigger,) in triggers.fetchall():
+            connection.execute(f"DROP TRIGGER {trigger}")
+        connection.execute("DROP VIEW evidence_now")
+        for table in ("judged", "counter"):
+            connection.execute(f"DROP TABLE {table}")
         connection.execute("DROP TABLE evidence")
         connection.execute(
             "CREATE TABLE evidence (key TEXT NOT NULL, source TEXT NOT NULL, at INTEGER, "
@@ -233,7 +239,7 @@ def path(tmp_path: Path) -> Path:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         connection.execute("CREATE TABLE finding (fingerprint TEXT PRIMARY KEY)")
         names = ("v6_diffs", "v7_names", "v8_unread", "v9_receivers", "v10_telling", "v11_origins")
-        later = str((*names, "v12_pieces"))
+        later = str((*names, "v12_pieces", "v13_judged"))
         connection.execute(f"DELETE FROM _sqlite_migrations WHERE name IN {later}")
         connection.execute("PRAGMA user_version = 5")
         connection.commit()
