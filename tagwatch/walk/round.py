@@ -17,7 +17,7 @@ from tagwatch import __version__
 from tagwatch.audit.base.seed import Wish
 from tagwatch.audit.fact.gather import dated, gather
 from tagwatch.audit.fact.memory import Memory
-from tagwatch.audit.model.base_match import BaseMatch
+from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
 from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable, until
 from tagwatch.audit.model.history import Seen
 from tagwatch.audit.reading.image import Image
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Gathered", "Round", "frame_of", "gather_evidence", "gather_remembered"]
 __all__ += ["made_whole_from"]
+
+
+_BY_OTHERS = frozenset({BaseVerdict.CLAIMED, BaseVerdict.CONFLICT})
+"""Verdicts that rest on the images of all other repositories as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,12 +256,14 @@ def made_whole_from(
 def _may_be_reused(evidence: Evidence, memory: Memory) -> bool:
     """Return False where evidence might say more next time.
 
-    So might that of a digest that is gone: where else it lives is in no hash.
+    So might that of a digest that is gone, and of a base that is only claimed: where else the one
+    lives, and whose layers the other's are, is in no hash.
     """
     return (
         evidence.documents_read
         and not evidence.failures
         and (evidence.pin is None or evidence.pin.exists is not False)
+        and not any(one.verdict in _BY_OTHERS for one in evidence.bases)
         and evidence.change not in memory.unexplained.values()
     )
 
