@@ -51,8 +51,11 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.news import News as News
     from tagwatch.audit.verdict.result import AuditResult as AuditResult
     from tagwatch.audit.verdict.result import Ignored as Ignored
+    from tagwatch.audit.verdict.result import KeptBack as KeptBack
+    from tagwatch.audit.verdict.result import Purpose as Purpose
     from tagwatch.audit.verdict.result import RepositoryChange as RepositoryChange
     from tagwatch.audit.verdict.result import Since as Since
+    from tagwatch.audit.verdict.result import Wanted as Wanted
     from tagwatch.config.settings import Settings as Settings
     from tagwatch.errors import BudgetError as BudgetError
     from tagwatch.errors import ClockError as ClockError
@@ -109,7 +112,7 @@ _HOMES = {
     "audit.verdict.baseline": "Baseline read_baseline",
     "audit.verdict.fixing": "Strategy",
     "audit.verdict.news": "News",
-    "audit.verdict.result": "AuditResult Ignored RepositoryChange Since",
+    "audit.verdict.result": "AuditResult Ignored KeptBack Purpose RepositoryChange Since Wanted",
     "config.settings": "Settings",
     "errors": "BudgetError ClockError ConfigError CredentialError DeniedError HostileAnswerError "
     "InputError InvalidDigestError InvalidDocumentError InvalidReferenceError "

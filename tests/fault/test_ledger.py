@@ -31,13 +31,12 @@ from tagwatch.ledger.write import Ledger
 from tagwatch.service.demo.show import serving
 from tagwatch.walk.site import open_site
 from tests.fault.test_kill import FILES, MOVES, SHOP, first_night, intervals, second_night
+from tests.ledger_origin import say_it_was
 from tests.walk.command import Workplace
 
 NIGHT = datetime(2026, 11, 1, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 WEB = f"{SHOP}/web:2"
-# repositories come last: the others are told by them where the ledger was written
-ENDPOINTS = (("evidence", "source"), ("base_build", "origin"), ("repository", "origin"))
 
 
 @dataclass(slots=True)
@@ -63,12 +62,6 @@ class Estate:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         assert count
         return count
-
-    def seen_at(self, registry: str) -> None:
-        """Let what the ledger holds be the word of an endpoint: each test serves at its own."""
-        was = "(SELECT max(origin) FROM repository)"
-        for table, column in ENDPOINTS:
-            self.do(f"UPDATE {table} SET {column} = replace({column}, {was}, ?)", registry)
 
     def names(self, end: str = "") -> list[str]:
         """Return the names in the folder that end so."""
@@ -118,7 +111,7 @@ async def estate_of(seed: bytes, folder: Path) -> AsyncIterator[Estate]:
     async with serving(shelf) as registry:
         estate = written(folder, registry)
         estate.ledger.write_bytes(seed)
-        estate.seen_at(registry)
+        say_it_was(estate.ledger, registry)
         yield estate
 
 

@@ -87,7 +87,8 @@ async def test_what_a_scan_found_gone_is_gone_for_check_and_resolve(
         for mode in ([], ["--offline"]):
             assert f"{name} is gone since" in (await place.run("check", *mode, "Dockerfile")).out
             resolved = await place.run("resolve", *mode, name)
-            assert (resolved.out, resolved.code) == (f"{name}  not in the registry\n", 1)
+            assert resolved.code == 1
+            assert resolved.out.startswith(f"{name}  not in the registry\n")
 
 
 async def test_what_to_write_instead_of_a_tag_that_is_not_there(tmp_path: Path) -> None:

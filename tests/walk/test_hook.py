@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from tagwatch.ledger.codec import compress_alike, expand
+from tests.ledger_origin import say_it_was
 from tests.walk.conftest import Shop
 
 DOCKERFILE = "FROM python:3.12-slim\nUSER 10001\n"
@@ -129,6 +130,7 @@ async def test_old_facts_are_used_with_their_age(shop: Shop) -> None:
     with silence() as address:
         shop.address = address
         shop.configure()
+        say_it_was(shop.folder / "tagwatch.db", address)
         late = await shop.run("check", "Dockerfile", "--max-time", "1")
         assert late.code == 0
         assert "3 days ago" in late.out
@@ -143,6 +145,7 @@ async def test_what_no_file_named_yet_is_known_from_the_nights_listing(shop: Sho
     assert (await shop.run("scan")).code == 1
     shop.address = "http://127.0.0.1:9"
     shop.configure(in_bulk=True)
+    say_it_was(shop.folder / "tagwatch.db", shop.address)
     new = "FROM redis:7.2\nFROM redis:6.x\nFROM redis:9.9.9\nFROM nginx:1.30-alpine\n"
     shop.write("new/Dockerfile", new)
     done = await shop.run("check", "new/Dockerfile", "--offline", "--format", "json")
