@@ -60,6 +60,7 @@ async def ended(
     """Run a program to its end: exit code, output, errors."""
     (folder / "program.py").write_text(program, encoding="utf-8")
     env = {**os.environ, "PYTHONWARNINGS": "error", **more}
+    env.pop("PYTHONHASHSEED", None)  # Dask sets it for all that come after its workers
     process = await begin(
         "-P", "program.py", *arguments, cwd=folder, env=env, stdin=asyncio.subprocess.PIPE
     )
