@@ -111,6 +111,8 @@ class Hand:
         """
         refused: list[Refusal] = []
         for candidate in offer.candidates:
+            if candidate.reference == standing.target.reference:
+                return Choice(candidate=candidate)  # written in full, or again: nothing changes
             goes_back, reference = bool(offer.despite), candidate.reference
             facts = self._facts(reference, standing, sure=sure, goes_back=goes_back)
             reasons = self._objections(reference, facts, standing, offer)
@@ -155,6 +157,8 @@ class Hand:
         told, own = standing.evidence, standing.target.reference
         assert own is not None
         tag, digest = reference.tag, reference.digest
+        if tag is None and digest is None:
+            return None  # a repository alone: its name is judged
         is_own = own.repository == reference.repository and standing.target.selector is None
         if told is not None and is_own and own.digest is None and tag == own.effective_tag:
             if digest == told.resolution.digest and digest is not None:
@@ -209,10 +213,14 @@ class Hand:
         if key in self._judged:
             return self._judged[key]
         found: dict[str, str] = {}
+        own = standing.target.reference
+        is_other = own is None or own.repository != target.reference.repository
         for rule, statement in self._said(target, view, standing):
             severity = self._bench.severity(rule, statement, target)
             if self._exemptions.covers(rule.id, target):
                 continue
+            if is_other and rule.id not in CLOSED:
+                continue  # what stands is another image: its warnings are no measure
             if _counts(rule.id, statement, severity, standing, view):
                 found.setdefault(rule.id, statement.message)
         self._judged[key] = found
@@ -282,7 +290,8 @@ class Remedies:
                 continue
             unchecked = "; whether that is still there was not checked" if choice.unchecked else ""
             written = _written(chosen.reference, standing.target)
-            parts.append(offer.text.format(written) + unchecked)
+            canonical = chosen.reference.canonical
+            parts.append(offer.text.format(written, canonical=canonical) + unchecked)
             if offer.writes and fix is None:
                 fix = self._fix(standing.target, chosen)
         if parts:
@@ -356,8 +365,11 @@ def _written(reference: Reference, target: Target) -> str:
 def _joined(parts: Iterable[str]) -> str:
     """Return pieces of advice as one; the verb that the first has is said once."""
     first, *others = parts
-    verb = first.partition(" ")[0]
-    return ", or ".join((first, *(one.removeprefix(f"{verb} ") for one in others)))
+    verb = first.partition(" ")[0] + " "
+    told = [
+        f", or {one.removeprefix(verb)}" if one.startswith(verb) else f"; {one}" for one in others
+    ]
+    return "".join((first, *told))
 
 
 def fix_of(target: Target, candidate: Candidate, hand: Hand | None = None) -> Fix | None:
