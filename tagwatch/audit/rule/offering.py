@@ -16,7 +16,15 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Target
 
-__all__ = ["BEHIND", "builds", "nearest", "offer_builds", "offer_homes", "offer_references"]
+__all__ = [
+    "BEHIND",
+    "builds",
+    "lower",
+    "nearest",
+    "offer_builds",
+    "offer_homes",
+    "offer_references",
+]
 __all__ += ["offer_tags", "offer_way_back"]
 
 BEHIND = frozenset({"pin-untagged", "base-stale", "base-behind"})
@@ -106,3 +114,13 @@ def builds(evidence: Evidence, *, after: str | None = None) -> Iterator[str]:
 def nearest(newer: Newer) -> tuple[str | None, ...]:
     """Return the newer tags, the nearest first: the patch series, the major version, beyond."""
     return newer.patch, newer.minor, newer.major
+
+
+def lower(newer: Newer, step: str) -> tuple[str, ...]:
+    """Return the newest tag of a step (`patch`, `minor`, `major`) and those below it, if any."""
+    first, below = {
+        "patch": (newer.patch, newer.patches),
+        "minor": (newer.minor, newer.minors),
+        "major": (newer.major, ()),
+    }[step]
+    return (first, *below) if first is not None else ()

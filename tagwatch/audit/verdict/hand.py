@@ -29,7 +29,7 @@ from tagwatch.source.target import Extraction, Instruction, Location, Target
 from tagwatch.source.text.edit import Fix, bump, pin
 from tagwatch.value import dataclass, field, replace
 
-__all__ = ["CLOSED", "Choice", "Hand", "Refusal", "Standing"]
+__all__ = ["AT_ONCE", "CLOSED", "Choice", "Hand", "Refusal", "Standing"]
 __all__ += ["Remedies", "comment_of", "fix_of", "says_more"]
 
 CLOSED = frozenset(
@@ -41,6 +41,8 @@ CLOSED = frozenset(
 """Rules whose warnings and errors keep a candidate back, even where what stands has them, too."""
 _UNKNOWN = "unknown"
 """The reason, in place of a rule, for what nothing or too little is known of."""
+AT_ONCE = 2
+"""So many unknown candidates of an offer are looked up at once: the first mostly passes."""
 _NOBODY = "who said what it serves was not recorded; check it without --offline"
 
 
@@ -110,11 +112,19 @@ class Hand:
         `sure`: it will be written, so that one of which too little is known does not pass.
         """
         refused: list[Refusal] = []
+        unknown = 0
         for candidate in offer.candidates:
             if candidate.reference == standing.target.reference:
                 return Choice(candidate=candidate)  # written in full, or again: nothing changes
             goes_back, reference = bool(offer.despite), candidate.reference
-            facts = self._facts(reference, standing, sure=sure, goes_back=goes_back)
+            facts = self._facts(
+                reference,
+                standing,
+                sure=sure,
+                goes_back=goes_back,
+                wants=not sure or unknown < AT_ONCE,
+            )
+            unknown += facts is None
             reasons = self._objections(reference, facts, standing, offer)
             unchecked = reference.digest is not None and not _is_there(facts)
             if (sure and facts is None) or (unchecked and not goes_back):
@@ -126,12 +136,15 @@ class Hand:
             refused.append(Refusal(candidate=candidate, reasons=reasons))
         return Choice(candidate=None, refused=tuple(refused))
 
-    def known(self, tag: str, target: Target) -> Evidence | None:
-        """Return what is known of a tag of the same repository; it is wanted if that is nothing."""
+    def known(self, tag: str, target: Target, *, wants: bool = True) -> Evidence | None:
+        """Return what is known of a tag of the same repository.
+
+        `wants`: it is wanted if that is nothing.
+        """
         assert target.reference is not None
         reference = Reference(repository=target.reference.repository, tag=tag)
         found = self._known(reference)
-        if found is None:
+        if found is None and wants:
             self._want(reference, target, Purpose.WRITE)
         return found
 
@@ -151,9 +164,18 @@ class Hand:
         return None
 
     def _facts(
-        self, reference: Reference, standing: Standing, *, sure: bool, goes_back: bool
+        self,
+        reference: Reference,
+        standing: Standing,
+        *,
+        sure: bool,
+        goes_back: bool,
+        wants: bool,
     ) -> Evidence | None:
-        """Return what is known of a candidate: read, or as what stands tells it."""
+        """Return what is known of a candidate: read, or as what stands tells it.
+
+        `wants`: more may be looked up.
+        """
         told, own = standing.evidence, standing.target.reference
         assert own is not None
         tag, digest = reference.tag, reference.digest
@@ -174,7 +196,7 @@ class Hand:
                 return as_pin(served, reference)
         derived = told_by(told, reference) if told is not None and is_own else None
         is_same = derived is not None and derived.resolution.digest == standing.pulled
-        if sure or not is_same:  # advice may rest on what is known of the same image
+        if wants and (sure or not is_same):  # advice may rest on what is known of the same image
             is_now = told is not None and digest in (None, served_now(told))
             wanted = alone if tag is not None and is_now else reference
             purpose = Purpose.WRITE if sure and wanted.digest is None else Purpose.ADVISE
