@@ -326,6 +326,36 @@ class Remedies:
         kept = f"{newest.candidate.reference.brief} is kept back: {', '.join(newest.reasons)}"
         return replace(statement, remedy="; ".join(filter(None, (statement.remedy, kept))))
 
+    def held(self, statement: Statement, standings: Iterable[Standing]) -> Statement:
+        """Return the statement without its own fix where that writes what does not pass.
+
+        `standings`: what stands at every place that the fix may edit.
+        """
+        from tagwatch.audit.verdict.own_fix import UNTOLD, references_written  # a plug-in's
+
+        if (fix := statement.fix) is None:
+            return statement
+        at = {id(one.target): one for one in standings}
+        targets = (one.target for one in at.values())
+        why: dict[str, str] = {}
+        for target, reference in references_written(fix, targets):
+            if reference is None:
+                reasons: Mapping[str, str] = {_UNKNOWN: UNTOLD}
+            else:
+                offer = Offer(candidates=(Candidate(reference=reference),), writes=True)
+                sure = self._strategy == "findings"
+                choice = self._hand.choose(at[id(target)], offer, sure=sure)
+                reasons = choice.refused[0].reasons if choice.candidate is None else {}
+            if reasons:
+                why |= reasons
+                self._keep(target, [(str(reference or fix.replacement), reasons)])
+        if not why:
+            return statement
+        told = f"its fix is kept back: {', '.join(why)}"
+        return replace(
+            statement, fix=None, remedy="; ".join(filter(None, (statement.remedy, told)))
+        )
+
     def propose(self, standing: Standing, offers: Iterable[Offer]) -> None:
         """Note the fix that the strategy makes at a target, or that it is kept back."""
         target = standing.target

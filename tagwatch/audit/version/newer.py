@@ -19,7 +19,7 @@ __all__ = ["newer"]
 _FULL_VERSION = 3
 _LOWER = 9
 """How many versions below the newest one of a step are named."""
-_LOOKED_AT = 200
+_LOOKED_AT = 40
 """Among how many tags they are looked for."""
 _VERSIONED = frozenset({Scheme.COUNT, Scheme.YEAR})
 """Schemes whose numbers tell how large a step is."""
