@@ -74,8 +74,8 @@ def finding(result: AuditResult, rule: str) -> Finding:
         (
             "bitnami/redis:7.0.11-debian-11-r12",
             Newer(minor="7.2.9", major="8.10.1"),
-            "move to Redis 7.2 (supported until 2029-12-01); "
-            "bitnami/redis:7.2.9 is kept back: image-retired",
+            "move to Redis 7.2 (supported until 2029-12-01); bitnami/redis:7.2.9 is kept back: "
+            "image-retired",
         ),
     ],
 )
