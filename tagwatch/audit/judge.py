@@ -267,8 +267,10 @@ class _Session:
         standing = self._standing(target, evidence, extraction, said)
         for rule, statement in said:
             told = statement
+            if statement.fix is not None:
+                told = self._held(statement, extraction, standing)
             if standing is not None and statement.offers:
-                told = self._mending.settled(statement, standing)
+                told = self._mending.settled(told, standing)
             self._add(rule, told, target)
         if standing is not None and self._strategy is not None and evidence is not None:
             from tagwatch.audit.verdict.fixing import offers_of
@@ -286,7 +288,8 @@ class _Session:
     ) -> Standing | None:
         """Return what stands at the target; None where nothing is offered to write instead."""
         if target.reference is None or not (
-            self._strategy is not None or any(statement.offers for _, statement in said)
+            self._strategy is not None
+            or any(statement.offers or statement.fix for _, statement in said)
         ):
             return None
         from tagwatch.audit.verdict.hand import Standing  # many checks find nothing to mend
@@ -302,6 +305,27 @@ class _Session:
             instructions=extraction.instructions,
             carries=carries,
         )
+
+    def _held(
+        self, statement: Statement, extraction: Extraction, standing: Standing | None = None
+    ) -> Statement:
+        """Return the statement of a rule that brings a fix of its own, held to what may be written.
+
+        What stands elsewhere in the file may not be judged yet: nothing that speaks against the
+        candidate is taken for carried there.
+        """
+        from tagwatch.audit.verdict.hand import Standing
+
+        others = (
+            Standing(
+                target=one,
+                evidence=self._case.evidence.get(evidence_key(one) or ""),
+                instructions=extraction.instructions,
+            )
+            for one in extraction.targets
+            if one.reference is not None and (standing is None or one is not standing.target)
+        )
+        return self._mending.held(statement, (*((standing,) if standing else ()), *others))
 
     @property
     def _mending(self) -> Remedies:
@@ -385,7 +409,8 @@ class _Session:
             target = statement.target or _stand_in(path, statement, extraction.targets)
             settings = self._bench.settings(rule, path, target.reference)
             if settings.severity is not Severity.OFF:
-                self._add(rule, statement, target)
+                told = self._held(statement, extraction) if statement.fix else statement
+                self._add(rule, told, target)
 
     def judge_run(self) -> None:
         """Ask the rules about the run, after every file was judged."""
@@ -409,7 +434,15 @@ class _Session:
                 target = statement.target or _stand_in(".", statement, self.targets)
                 settings = self._bench.settings(rule, target.location.path, target.reference)
                 if settings.severity is not Severity.OFF:
-                    self._add(rule, statement, target)
+                    self._add(rule, self._held_anywhere(statement), target)
+
+    def _held_anywhere(self, statement: Statement) -> Statement:
+        """Return the statement of a rule about the run, as `_held` does for the file it edits."""
+        edited = statement.fix.path if statement.fix is not None else None
+        for path, extraction in self._case.files:
+            if path == edited:
+                statement = self._held(statement, extraction)
+        return statement
 
     def _add(self, rule: Rule, statement: Statement, target: Target) -> None:
         finding = Finding(

@@ -153,10 +153,16 @@ REFERENCES = (
 )
 
 
-def compose(shelf: Shelf) -> str:
+ALONE = ("python:3.12-slim", f"{SHOP}/shop/tool:5", f"{SHOP}/shop/two:7")
+"""What has no newer version in any night: a bump has nothing to choose from."""
+
+
+def compose(shelf: Shelf, mode: Strategy) -> str:
     """Every image as a tag alone, and every other one pinned to what its tag serves."""
     lines = ["services:"]
     for number, text in enumerate(REFERENCES):
+        if text in ALONE and mode in (Strategy.PATCH, Strategy.MINOR):
+            continue
         reference = Reference.parse(text)
         digest = shelf.tags[reference.repository.path][reference.tag or ""]
         lines += [f"  tag{number}:", f"    image: {text}"]
@@ -236,7 +242,7 @@ async def test_thirty_nights_of_every_mode(tmp_path: Path) -> None:
         for night in range(NIGHTS):
             builder.night(night)
             if site is None:
-                site = place(tmp_path, address, compose(builder.shelf))
+                site = place(tmp_path, address, builder.shelf)
             at = FIRST + timedelta(days=night)
             await scan_async(replace(site, at=at))
             for mode in MODES:
@@ -247,18 +253,19 @@ async def test_thirty_nights_of_every_mode(tmp_path: Path) -> None:
                 for mode in MODES:
                     fresh = tmp_path / "fresh"
                     shutil.rmtree(fresh, ignore_errors=True)
-                    shutil.copytree(tmp_path / "first", fresh)
+                    shutil.copytree(tmp_path / "first" / mode.value, fresh)
                     await asyncio.to_thread(trial.mend, mode, fresh, replace(site, at=at), night)
     assert trial.wrong == []
     assert all(trial.written[mode] >= 4 for mode in MODES), trial.written
     assert all(trial.kept[mode] >= 10 for mode in MODES), trial.kept
 
 
-def place(folder: Path, address: str, text: str) -> Site:
-    """Write the configuration, and one tree for each mode."""
-    for name in ("first", *MODES):
-        (folder / name).mkdir()
-        (folder / name / "compose.yaml").write_text(text)
+def place(folder: Path, address: str, shelf: Shelf) -> Site:
+    """Write the configuration, and one tree for each mode, twice: one is never mended."""
+    for mode in MODES:
+        for home in (folder / mode.value, folder / "first" / mode.value):
+            home.mkdir(parents=True)
+            (home / "compose.yaml").write_text(compose(shelf, mode))
     registries = "".join(
         f"  {host}: {{endpoint: '{address}', credential: anonymous}}\n" for host in (HUB, SHOP)
     )
@@ -268,7 +275,7 @@ def place(folder: Path, address: str, text: str) -> Site:
         "  base-behind: {severity: warning, level: minor}\n"
     )
     (folder / "tagwatch.yaml").write_text(
-        f"version: 1\npolicy: policy.yaml\nsources: ['first/*.yaml']\nregistries:\n{registries}"
+        f"version: 1\npolicy: policy.yaml\nsources: ['first/pin/*.yaml']\nregistries:\n{registries}"
         "watch:\n- {image: redis, tags: ['*']}\n"
         + "".join(f"- {{image: {SHOP}/shop/{name}, tags: ['*']}}\n" for name in WATCHED)
     )

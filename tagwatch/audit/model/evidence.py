@@ -255,6 +255,10 @@ class Newer:
     """In a later major version."""
     not_comparable: str = ""
     """Why none is named though one may exist; empty where the order of the tag's line is known."""
+    patches: tuple[str, ...] = ()
+    """The next lower ones of the patch series, the newest first: at most nine below `patch`."""
+    minors: tuple[str, ...] = ()
+    """The next lower ones below `minor`, in the same way."""
 
     def __bool__(self) -> bool:
         """Return True where there is something newer."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
-from tagwatch.audit.rule.offering import offer_tags
+from tagwatch.audit.rule.offering import lower, offer_tags
 from tagwatch.audit.rule.phrase import WATCH, facts, name
 
 __all__ = ["RULE", "check"]
@@ -41,7 +41,9 @@ def check(subject: Subject) -> Iterator[Statement]:
     yield Statement(
         message=f"{name(target)}{is_now}: {newer} is the newest of {of}",
         remedy="wait for one to move to",
-        offers=offer_tags(target, *(offers[key] for key in allowed), writes=True),
+        offers=offer_tags(
+            target, *(tag for key in allowed for tag in lower(resolution.newer, key)), writes=True
+        ),
         evidence={**facts(evidence), "newer": newer, "level": level},
     )
 

@@ -24,7 +24,7 @@ from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.rule.approval import approval
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
-from tagwatch.audit.rule.phrase import instead
+from tagwatch.audit.rule.offering import offer_way_back
 from tagwatch.audit.rule.stage import is_judged
 
 __all__ = ["RULE", "check"]
@@ -45,8 +45,8 @@ def check(subject: Subject) -> Iterator[Statement]:
     yield Statement(
         message=f"{moved(subject, change)} and lost its approved base: it stood on "
         f"{change.lost_base} until then{how}" + (f" ({change.lost_on})" if is_one_of_many else ""),
-        remedy="ask who built it; the one before is "
-        f"{instead(target, reference.effective_tag, change.before)}",
+        remedy="ask who built it",
+        offers=offer_way_back(target, change, evidence, "ask who built it; to go back, write {}"),
         evidence={**facts_of(change), "base": change.lost_base},
     )
 

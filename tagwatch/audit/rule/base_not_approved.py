@@ -17,17 +17,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.policy import SCRATCH, Policy
 from tagwatch.audit.rule.approval import (
     approval,
     is_version_allowed,
     known_approval,
     policy_base,
 )
-from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
+from tagwatch.audit.rule.interface import Offer, Option, Rule, Statement, Subject, row
+from tagwatch.audit.rule.offering import offer_references
 from tagwatch.audit.rule.phrase import listed, name
 from tagwatch.audit.rule.stage import is_built_upon, is_judged
+from tagwatch.errors import TagwatchError
+from tagwatch.image.reference import Reference
 
 __all__ = ["RULE", "check"]
+
+_SIGNS = frozenset("*?[{")
+"""What a pattern has and a name does not."""
+_TOLD = 5
+"""How many bases the advice names."""
 
 
 def check(subject: Subject) -> Iterator[Statement]:
@@ -54,17 +63,42 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 def _statement(subject: Subject, why: str) -> Statement:
-    bases = listed(tuple(_shown(base.reference, base.tags) for base in subject.policy.bases))
+    is_base = subject.target.kind == "from"
+    is_not = "is not" if is_base else "does not stand on"
+    patterns = listed(tuple(one for one in _named(subject.policy) if _image(one) is None))
     return Statement(
-        message=f"{name(subject.target)} is not an approved base: {why}"
-        if subject.target.kind == "from"
-        else f"{name(subject.target)} does not stand on an approved base: {why}",
-        remedy=f"build on one of: {bases}",
+        message=f"{name(subject.target)} {is_not} an approved base: {why}",
+        remedy=("build on" if is_base else "have it built on")
+        + (f" one of: {patterns}" if patterns else " an approved base"),
+        offers=_offers(subject) if is_base else (),
     )
 
 
-def _shown(reference: str, tags: tuple[str, ...]) -> str:
-    return f"{reference}:{{{','.join(tags)}}}" if len(tags) > 1 else ":".join((reference, *tags))
+def _named(policy: Policy) -> Iterator[str]:
+    """Yield the approved bases as the policy names them: images, patterns and `scratch`."""
+    for base in policy.bases:
+        yield from (
+            (f"{base.reference}:{tag}" for tag in base.tags) if base.tags else (base.reference,)
+        )
+
+
+def _offers(subject: Subject) -> tuple[Offer, ...]:
+    """Return the offers of the first few approved bases that are no patterns."""
+    images = (_image(one) for one in _named(subject.policy))
+    others = [one for one in images if one is not None and one != subject.target.reference]
+    return tuple(
+        offer for one in others[:_TOLD] for offer in offer_references([one], text="build on {}")
+    )
+
+
+def _image(text: str) -> Reference | None:
+    """Return the image that an approved base names; None for a pattern and for `scratch`."""
+    if text == SCRATCH or not _SIGNS.isdisjoint(text):
+        return None
+    try:
+        return Reference.parse(text)
+    except TagwatchError:
+        return None
 
 
 def _why(subject: Subject, evidence: Evidence) -> str:

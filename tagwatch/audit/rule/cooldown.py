@@ -22,13 +22,10 @@ from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.glob import match_image
 from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
-from tagwatch.audit.rule.offering import offer_builds
+from tagwatch.audit.rule.offering import BEHIND, offer_builds
 from tagwatch.audit.rule.phrase import WATCH, day, first_after, later, name
 
 __all__ = ["RULE", "check"]
-
-_BEHIND = frozenset({"pin-untagged", "base-stale"})
-"""Rules that say that an older build is older, which is what the advice is about."""
 
 
 def check(subject: Subject) -> Iterator[Statement]:
@@ -68,7 +65,7 @@ def check(subject: Subject) -> Iterator[Statement]:
             tag,
             _old_enough(past, now, subject.at - wanted),
             text="wait, or write {}",
-            despite=_BEHIND,
+            despite=BEHIND,
         ),
         evidence={"since": now.first_seen.isoformat().replace("+00:00", "Z"), "clock": kind},
     )

@@ -19,8 +19,11 @@ from datetime import UTC, datetime
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.knowledge import Retirement
-from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.interface import Offer, Rule, Statement, Subject, row
+from tagwatch.audit.rule.offering import offer_references
 from tagwatch.audit.rule.phrase import name
+from tagwatch.errors import TagwatchError
+from tagwatch.image.reference import Reference
 
 __all__ = ["RULE", "check"]
 
@@ -50,7 +53,8 @@ def check(subject: Subject) -> Iterator[Statement]:
         message=f"{name(subject.target)} "
         + _SAID[end.kind].format(when=f"{since} {end.since}")
         + ("" if end.sure else ", as far as we know"),
-        remedy=_remedy(end),
+        remedy=_in_words(end),
+        offers=_offers(end),
         severity=severity if end.sure else Severity.NOTE,
         subject=end.kind,
         evidence={
@@ -82,16 +86,32 @@ def _begins(since: str) -> datetime:
     return datetime(year, month, day, tzinfo=UTC)
 
 
-def _remedy(end: Retirement) -> str:
-    if not end.to:
-        return f"choose another image: {end.note}" if end.note else "choose another image"
-    first, *others = (_short(one) for one in end.to[:_TOLD])
-    return f"use {first}" + (f", or {', '.join(others)}" if others else "")
+def _offers(end: Retirement) -> tuple[Offer, ...]:
+    """Return the offers of images to use instead: each repository alone, whatever its tags are."""
+    found: list[Offer] = []
+    for one in end.to[:_TOLD]:
+        image, space, remark = one.partition(" ")
+        if (reference := _image(image)) is not None:
+            found += offer_references([reference], text=f"use {{}}{space}{remark}")
+    return tuple(found)
 
 
-def _short(image: str) -> str:
-    """Return a name as people write it: official images without registry and namespace."""
-    return image.removeprefix("docker.io/").removeprefix("library/")
+def _in_words(end: Retirement) -> str:
+    """Return the advice where no image can be named."""
+    told = [one for one in end.to[:_TOLD] if _image(one.partition(" ")[0]) is None]
+    if told:
+        return f"use {', or '.join(told)}"
+    return f"choose another image: {end.note}" if end.note else "choose another image"
+
+
+def _image(text: str) -> Reference | None:
+    """Return the image of a name with a registry in it; None for words."""
+    if "/" not in text:
+        return None
+    try:
+        return Reference.parse(text)
+    except TagwatchError:
+        return None
 
 
 RULE = Rule(

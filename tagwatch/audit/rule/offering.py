@@ -9,14 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tagwatch.audit.model.evidence import Evidence, Newer
-from tagwatch.audit.model.history import Seen
+from tagwatch.audit.model.history import Change, Seen
 from tagwatch.audit.rule.interface import Candidate, Offer
 from tagwatch.audit.rule.phrase import served_now
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Target
 
-__all__ = ["builds", "nearest", "offer_builds", "offer_references", "offer_tags"]
+__all__ = [
+    "BEHIND",
+    "builds",
+    "lower",
+    "nearest",
+    "offer_builds",
+    "offer_homes",
+    "offer_references",
+]
+__all__ += ["offer_tags", "offer_way_back"]
+
+BEHIND = frozenset({"pin-untagged", "base-stale", "base-behind"})
+"""Rules that say that an older build is older, which is what advice to go back is about."""
 
 
 def offer_tags(
@@ -65,6 +77,25 @@ def offer_builds(
     return (Offer(candidates=candidates, text=text, writes=writes, despite=despite),)
 
 
+def offer_way_back(
+    target: Target, change: Change, evidence: Evidence, text: str
+) -> tuple[Offer, ...]:
+    """Return the offer of the newest build before a move that passes; empty for an older pin."""
+    own, past = target.reference, evidence.history
+    assert own is not None
+    if own.digest not in (None, change.after):
+        return ()
+    moved = max((place for place, one in enumerate(past) if one.digest == change.after), default=0)
+    older = (one.digest for one in reversed(past[:moved]) if one.kind is not Seen.COMMITTED)
+    digests = [one for one in (change.before, *older) if one != change.after]
+    return offer_builds(target, own.effective_tag, digests, text=text, despite=BEHIND)
+
+
+def offer_homes(evidence: Evidence) -> tuple[Offer, ...]:
+    """Return the offer of a tag, of any repository, that serves the image that is gone here."""
+    return offer_references(evidence.elsewhere, text="the same digest lives in {}")
+
+
 def builds(evidence: Evidence, *, after: str | None = None) -> Iterator[str]:
     """Yield the digests that the tag serves and served, the newest first.
 
@@ -83,3 +114,13 @@ def builds(evidence: Evidence, *, after: str | None = None) -> Iterator[str]:
 def nearest(newer: Newer) -> tuple[str | None, ...]:
     """Return the newer tags, the nearest first: the patch series, the major version, beyond."""
     return newer.patch, newer.minor, newer.major
+
+
+def lower(newer: Newer, step: str) -> tuple[str, ...]:
+    """Return the newest tag of a step (`patch`, `minor`, `major`) and those below it, if any."""
+    first, below = {
+        "patch": (newer.patch, newer.patches),
+        "minor": (newer.minor, newer.minors),
+        "major": (newer.major, ()),
+    }[step]
+    return (first, *below) if first is not None else ()

@@ -23,9 +23,10 @@ from collections.abc import Iterator
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.policy import is_official_namespace
-from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.interface import Offer, Rule, Statement, Subject, row
+from tagwatch.audit.rule.offering import offer_references
 from tagwatch.audit.rule.phrase import name
-from tagwatch.image.reference import DOCKER_HUB
+from tagwatch.image.reference import DOCKER_HUB, Reference, Repository
 
 __all__ = ["RULE", "check", "is_one_slip"]
 
@@ -50,7 +51,8 @@ def check(subject: Subject) -> Iterator[Statement]:
             return
         yield Statement(
             message=f"{name(target)} is {own} by {owner}, not the official image",
-            remedy=f"write {own} where the official image is meant",
+            remedy="use the official image where that is meant",
+            offers=_offer(own, "write {} where the official image is meant"),
             severity=Severity.NOTE,
         )
         return
@@ -58,10 +60,16 @@ def check(subject: Subject) -> Iterator[Statement]:
     if near is not None:
         yield Statement(
             message=f"{name(target)} looks like the official image {near}, and is not",
-            remedy=f"write {near} where that is meant, or allow it in repositories.allow",
+            remedy="allow it in repositories.allow where it is meant",
+            offers=_offer(near, "write {} where that is meant, or allow it in repositories.allow"),
             severity=None if is_claim else Severity.NOTE if is_own else Severity.WARNING,
             evidence={"official": near},
         )
+
+
+def _offer(official: str, text: str) -> tuple[Offer, ...]:
+    repository = Repository(registry=DOCKER_HUB, path=f"library/{official}")
+    return offer_references([Reference(repository=repository)], text=text)
 
 
 def _letters(text: str) -> str:

@@ -19,7 +19,6 @@ from tagwatch.source.target import Target
 __all__ = ["WATCH", "day", "days", "facts", "first_after", "instead", "later", "listed"]
 __all__ += [
     "instead_of_gone",
-    "lives_in",
     "midnight",
     "name",
     "now",
@@ -108,12 +107,6 @@ def instead_of_gone(subject: Subject) -> Iterator[Reference]:
     later = [tag for tag in (newer.patch, newer.minor, newer.major) if tag]
     tags = [*later, *resolution.nearest] if was_there else [*resolution.nearest, *later]
     yield from (Reference(repository=repository, tag=tag) for tag in dict.fromkeys(tags))
-
-
-def lives_in(evidence: Evidence) -> str:
-    """Return where else the image lives that is gone here, as the end of a sentence, or nothing."""
-    places = ", ".join(str(one) for one in evidence.elsewhere[:2])
-    return f"the same digest lives in {places}" if places else ""
 
 
 def served_now(evidence: Evidence) -> str | None:

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.offering import builds, offer_builds
-from tagwatch.audit.rule.phrase import lives_in, name
+from tagwatch.audit.rule.offering import builds, offer_builds, offer_homes
+from tagwatch.audit.rule.phrase import name
 
 __all__ = ["RULE", "check"]
 
@@ -30,16 +30,14 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     if evidence.pin.exists is not False:
         return
-    home = lives_in(evidence)
     yield Statement(
         message=f"{name(target)}: the registry has no such digest (any more)",
-        remedy=home or "pin another digest",
-        offers=offer_builds(
-            target,
-            reference.tag,
-            builds(evidence),
-            text=f"write {{}}; {home}" if home else "write {}",
-            writes=reference.tag is not None,
+        remedy="pin another digest",
+        offers=(
+            *offer_builds(
+                target, reference.tag, builds(evidence), writes=reference.tag is not None
+            ),
+            *offer_homes(evidence),
         ),
         evidence={"pinned": reference.digest or ""},
     )

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 
 from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
 from tagwatch.audit.rule.moved import RECENT, facts_of, moved, recent_change, recent_until
+from tagwatch.audit.rule.offering import offer_way_back
 from tagwatch.audit.rule.phrase import first_after, later
 
 __all__ = ["RULE", "check"]
@@ -24,18 +25,20 @@ __all__ = ["RULE", "check"]
 
 def check(subject: Subject) -> Iterator[Statement]:
     """Report a recent change, older than the time of grace, that took platforms away."""
-    change = recent_change(subject)
-    if change is None or change.diff is None:
+    evidence, change = subject.evidence, recent_change(subject)
+    if evidence is None or change is None or change.diff is None:
         return
     gone = [one for one in change.diff.dropped if not one.startswith("unknown")]
-    evidence = subject.evidence
-    if evidence is not None and evidence.platforms_offered:
+    if evidence.platforms_offered:
         gone = [one for one in gone if one not in evidence.platforms_offered]
     if not gone or subject.at - change.at < _grace(subject):
         return
     yield Statement(
         message=f"{moved(subject, change)} and no longer offers {', '.join(gone)}",
-        remedy=f"those platforms still have {change.before}",
+        remedy="ask the publisher for those platforms",
+        offers=offer_way_back(
+            subject.target, change, evidence, "write {} for as long as you need those platforms"
+        ),
         evidence={**facts_of(change), "platforms": ", ".join(gone)},
     )
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
+from tagwatch.audit.rule.offering import offer_references
 from tagwatch.audit.rule.phrase import WATCH, name
 from tagwatch.source.target import names_registry
 
@@ -30,7 +31,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     yield Statement(
         message=f"{name(target)} names no registry, and means Docker Hub",
-        remedy=f"write {target.reference.canonical}",
+        offers=offer_references([target.reference], text="write {canonical}"),
     )
 
 

@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.offering import offer_references
-from tagwatch.audit.rule.phrase import day, facts, instead_of_gone, lives_in, name
+from tagwatch.audit.rule.offering import offer_homes, offer_references
+from tagwatch.audit.rule.phrase import day, facts, instead_of_gone, name
 
 __all__ = ["RULE", "check"]
 
@@ -39,13 +39,10 @@ def check(subject: Subject) -> Iterator[Statement]:
     if subject.knowledge.deletion_of(reference.repository) is not None:
         return  # `image-retired` says that all of the repository is gone
     still_there = bool(reference.digest and evidence.pin and evidence.pin.exists)
-    home = lives_in(evidence)
     yield Statement(
         message=_message(subject) + ("; its digest is still served" if still_there else ""),
-        remedy=home or "write a tag that exists",
-        offers=offer_references(
-            instead_of_gone(subject), text=f"write {{}}; {home}" if home else "write {}"
-        ),
+        remedy="write a tag that exists",
+        offers=(*offer_references(instead_of_gone(subject)), *offer_homes(evidence)),
         severity=Severity.WARNING if still_there else None,
         evidence=facts(evidence),
     )

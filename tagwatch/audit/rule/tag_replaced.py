@@ -31,7 +31,7 @@ from tagwatch.audit.rule.moved import (
     recent_change,
     recent_until,
 )
-from tagwatch.audit.rule.phrase import instead
+from tagwatch.audit.rule.offering import offer_way_back
 
 __all__ = ["RULE", "check"]
 
@@ -69,8 +69,10 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     yield Statement(
         message=message,
-        remedy="compare the two with tagwatch diff; the one before is "
-        f"{instead(target, reference.effective_tag, change.before)}",
+        remedy="compare the two with tagwatch diff",
+        offers=offer_way_back(
+            target, change, evidence, "compare the two with tagwatch diff; to go back, write {}"
+        ),
         severity=severity,
         evidence=facts_of(change),
         unknown=change.verdict is Verdict.UNKNOWN or bool(lone),

@@ -59,7 +59,7 @@ def views(
         change = _step(history, place)
         then = replace(facts, history=history[: place + 1], change=change, gone_since=None)
         yield View(evidence=then)
-    if not goes_back:
+    if not goes_back or place == len(history) - 1:
         yield View(evidence=facts)
     before = _last(history, pulled)
     start = 0 if before is None or before >= place else before

@@ -11,9 +11,9 @@ from enum import StrEnum
 from tagwatch.audit.fact.resolving import may_have_served
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.rule.interface import Candidate, Offer
-from tagwatch.audit.rule.offering import builds, offer_builds, offer_tags
+from tagwatch.audit.rule.offering import builds, lower, offer_builds, offer_tags
 from tagwatch.audit.rule.phrase import WATCH
-from tagwatch.audit.verdict.hand import Hand, comment_of, says_more
+from tagwatch.audit.verdict.hand import AT_ONCE, Hand, comment_of, says_more
 from tagwatch.errors import UsageError
 from tagwatch.image.reference import Reference
 from tagwatch.image.tag import parse_tag
@@ -30,9 +30,9 @@ class Strategy(StrEnum):
     PIN = "pin"
     """Write every reference as `tag@digest`, and renew a digest whose tag moved."""
     PATCH = "bump:patch"
-    """Replace every tag by the newest of its patch series."""
+    """Replace every tag by the newest of its patch series that passes."""
     MINOR = "bump:minor"
-    """Replace every tag by the newest of its major version."""
+    """Replace every tag by the newest of its major version that passes."""
 
 
 def strategy_of(named: Strategy | str) -> Strategy:
@@ -110,12 +110,16 @@ def _may_belong(tag: str, target: Target, found: Evidence) -> bool:
 def _bumps(target: Target, found: Evidence, strategy: Strategy, hand: Hand) -> tuple[Offer, ...]:
     assert target.reference is not None
     reference, newer = target.reference, found.resolution.newer
-    tags = (newer.patch,) if strategy is Strategy.PATCH else (newer.minor, newer.patch)
+    tags = lower(newer, "patch")
+    if strategy is Strategy.MINOR:
+        tags = (*lower(newer, "minor"), *tags)
     if reference.digest is None:
         return offer_tags(target, *tags, writes=True)
-    candidates = []
+    candidates: list[Candidate] = []
+    unknown = 0
     for tag in dict.fromkeys(tags):
-        known = hand.known(tag, target) if tag else None
+        known = hand.known(tag, target, wants=unknown < AT_ONCE)
+        unknown += known is None
         if known is not None and known.resolution.digest is not None:
             beside = Reference(
                 repository=reference.repository, tag=tag, digest=known.resolution.digest

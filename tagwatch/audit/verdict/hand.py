@@ -29,7 +29,7 @@ from tagwatch.source.target import Extraction, Instruction, Location, Target
 from tagwatch.source.text.edit import Fix, bump, pin
 from tagwatch.value import dataclass, field, replace
 
-__all__ = ["CLOSED", "Choice", "Hand", "Refusal", "Standing"]
+__all__ = ["AT_ONCE", "CLOSED", "Choice", "Hand", "Refusal", "Standing"]
 __all__ += ["Remedies", "comment_of", "fix_of", "says_more"]
 
 CLOSED = frozenset(
@@ -41,6 +41,8 @@ CLOSED = frozenset(
 """Rules whose warnings and errors keep a candidate back, even where what stands has them, too."""
 _UNKNOWN = "unknown"
 """The reason, in place of a rule, for what nothing or too little is known of."""
+AT_ONCE = 2
+"""So many unknown candidates of an offer are looked up at once: the first mostly passes."""
 _NOBODY = "who said what it serves was not recorded; check it without --offline"
 
 
@@ -110,9 +112,19 @@ class Hand:
         `sure`: it will be written, so that one of which too little is known does not pass.
         """
         refused: list[Refusal] = []
+        unknown = 0
         for candidate in offer.candidates:
+            if candidate.reference == standing.target.reference:
+                return Choice(candidate=candidate)  # written in full, or again: nothing changes
             goes_back, reference = bool(offer.despite), candidate.reference
-            facts = self._facts(reference, standing, sure=sure, goes_back=goes_back)
+            facts = self._facts(
+                reference,
+                standing,
+                sure=sure,
+                goes_back=goes_back,
+                wants=not sure or unknown < AT_ONCE,
+            )
+            unknown += facts is None
             reasons = self._objections(reference, facts, standing, offer)
             unchecked = reference.digest is not None and not _is_there(facts)
             if (sure and facts is None) or (unchecked and not goes_back):
@@ -124,12 +136,15 @@ class Hand:
             refused.append(Refusal(candidate=candidate, reasons=reasons))
         return Choice(candidate=None, refused=tuple(refused))
 
-    def known(self, tag: str, target: Target) -> Evidence | None:
-        """Return what is known of a tag of the same repository; it is wanted if that is nothing."""
+    def known(self, tag: str, target: Target, *, wants: bool = True) -> Evidence | None:
+        """Return what is known of a tag of the same repository.
+
+        `wants`: it is wanted if that is nothing.
+        """
         assert target.reference is not None
         reference = Reference(repository=target.reference.repository, tag=tag)
         found = self._known(reference)
-        if found is None:
+        if found is None and wants:
             self._want(reference, target, Purpose.WRITE)
         return found
 
@@ -149,12 +164,23 @@ class Hand:
         return None
 
     def _facts(
-        self, reference: Reference, standing: Standing, *, sure: bool, goes_back: bool
+        self,
+        reference: Reference,
+        standing: Standing,
+        *,
+        sure: bool,
+        goes_back: bool,
+        wants: bool,
     ) -> Evidence | None:
-        """Return what is known of a candidate: read, or as what stands tells it."""
+        """Return what is known of a candidate: read, or as what stands tells it.
+
+        `wants`: more may be looked up.
+        """
         told, own = standing.evidence, standing.target.reference
         assert own is not None
         tag, digest = reference.tag, reference.digest
+        if tag is None and digest is None:
+            return None  # a repository alone: its name is judged
         is_own = own.repository == reference.repository and standing.target.selector is None
         if told is not None and is_own and own.digest is None and tag == own.effective_tag:
             if digest == told.resolution.digest and digest is not None:
@@ -170,7 +196,7 @@ class Hand:
                 return as_pin(served, reference)
         derived = told_by(told, reference) if told is not None and is_own else None
         is_same = derived is not None and derived.resolution.digest == standing.pulled
-        if sure or not is_same:  # advice may rest on what is known of the same image
+        if wants and (sure or not is_same):  # advice may rest on what is known of the same image
             is_now = told is not None and digest in (None, served_now(told))
             wanted = alone if tag is not None and is_now else reference
             purpose = Purpose.WRITE if sure and wanted.digest is None else Purpose.ADVISE
@@ -209,10 +235,14 @@ class Hand:
         if key in self._judged:
             return self._judged[key]
         found: dict[str, str] = {}
+        own = standing.target.reference
+        is_other = own is None or own.repository != target.reference.repository
         for rule, statement in self._said(target, view, standing):
             severity = self._bench.severity(rule, statement, target)
             if self._exemptions.covers(rule.id, target):
                 continue
+            if is_other and rule.id not in CLOSED:
+                continue  # what stands is another image: its warnings are no measure
             if _counts(rule.id, statement, severity, standing, view):
                 found.setdefault(rule.id, statement.message)
         self._judged[key] = found
@@ -282,7 +312,8 @@ class Remedies:
                 continue
             unchecked = "; whether that is still there was not checked" if choice.unchecked else ""
             written = _written(chosen.reference, standing.target)
-            parts.append(offer.text.format(written) + unchecked)
+            canonical = chosen.reference.canonical
+            parts.append(offer.text.format(written, canonical=canonical) + unchecked)
             if offer.writes and fix is None:
                 fix = self._fix(standing.target, chosen)
         if parts:
@@ -294,6 +325,36 @@ class Remedies:
         newest = refused[0]
         kept = f"{newest.candidate.reference.brief} is kept back: {', '.join(newest.reasons)}"
         return replace(statement, remedy="; ".join(filter(None, (statement.remedy, kept))))
+
+    def held(self, statement: Statement, standings: Iterable[Standing]) -> Statement:
+        """Return the statement without its own fix where that writes what does not pass.
+
+        `standings`: what stands at every place that the fix may edit.
+        """
+        from tagwatch.audit.verdict.own_fix import UNTOLD, references_written  # a plug-in's
+
+        if (fix := statement.fix) is None:
+            return statement
+        at = {id(one.target): one for one in standings}
+        targets = (one.target for one in at.values())
+        why: dict[str, str] = {}
+        for target, reference in references_written(fix, targets):
+            if reference is None:
+                reasons: Mapping[str, str] = {_UNKNOWN: UNTOLD}
+            else:
+                offer = Offer(candidates=(Candidate(reference=reference),), writes=True)
+                sure = self._strategy == "findings"
+                choice = self._hand.choose(at[id(target)], offer, sure=sure)
+                reasons = choice.refused[0].reasons if choice.candidate is None else {}
+            if reasons:
+                why |= reasons
+                self._keep(target, [(str(reference or fix.replacement), reasons)])
+        if not why:
+            return statement
+        told = f"its fix is kept back: {', '.join(why)}"
+        return replace(
+            statement, fix=None, remedy="; ".join(filter(None, (statement.remedy, told)))
+        )
 
     def propose(self, standing: Standing, offers: Iterable[Offer]) -> None:
         """Note the fix that the strategy makes at a target, or that it is kept back."""
@@ -356,8 +417,11 @@ def _written(reference: Reference, target: Target) -> str:
 def _joined(parts: Iterable[str]) -> str:
     """Return pieces of advice as one; the verb that the first has is said once."""
     first, *others = parts
-    verb = first.partition(" ")[0]
-    return ", or ".join((first, *(one.removeprefix(f"{verb} ") for one in others)))
+    verb = first.partition(" ")[0] + " "
+    told = [
+        f", or {one.removeprefix(verb)}" if one.startswith(verb) else f"; {one}" for one in others
+    ]
+    return "".join((first, *told))
 
 
 def fix_of(target: Target, candidate: Candidate, hand: Hand | None = None) -> Fix | None:

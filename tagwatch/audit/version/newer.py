@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby, product
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby, islice, product
 from operator import attrgetter
 
 from tagwatch.audit.model.evidence import Newer
@@ -17,6 +17,10 @@ from tagwatch.value import dataclass
 __all__ = ["newer"]
 
 _FULL_VERSION = 3
+_LOWER = 9
+"""How many versions below the newest one of a step are named."""
+_LOOKED_AT = 40
+"""Among how many tags they are looked for."""
 _VERSIONED = frozenset({Scheme.COUNT, Scheme.YEAR})
 """Schemes whose numbers tell how large a step is."""
 
@@ -28,6 +32,8 @@ def newer(
     written: Tag | None = None,
 ) -> Newer:
     """Return the highest newer tags of the line: in the same patch series, same major, any major.
+
+    And the next lower ones of the first two, for who may not move to the highest.
 
     Only a pre-release is offered a pre-release. A development version is never offered, and a
     version of another scheme only where the publisher's own `latest` has moved to that scheme. Of
@@ -52,27 +58,39 @@ def newer(
     keys = product((line_of(current, scheme) for scheme in schemes), stages)
     found = [_Newest.of(table.kin.get(key, ()), current, table) for key in keys]
 
-    def text(step: Iterable[Tag]) -> str | None:
-        best = _best_of(step, current)
-        return _as_written(best, current, written or current, table).text if best else None
+    def text(best: Tag) -> str:
+        return _as_written(best, current, written or current, table).text
 
+    def texts(steps: Iterable[Iterable[Tag]]) -> tuple[str, ...]:
+        best = (tag for one in steps if (tag := _best_of(one, current)) is not None)
+        first: dict[object, Tag] = {}
+        for tag in best:  # another build or flavour of a version is no lower one
+            first.setdefault((tag.release, tag.date), tag)
+        return tuple(dict.fromkeys(map(text, first.values())))
+
+    patch, *patches = texts(_downwards(one.patch for one in found)) or (None,)
+    minor, *minors = texts(_downwards(one.minor for one in found)) or (None,)
+    major = _best_of((tag for one in found for tag in one.major), current)
     return Newer(
-        patch=text(tag for one in found for tag in one.patch),
-        minor=text(tag for one in found for tag in one.minor),
-        major=text(tag for one in found for tag in one.major),
+        patch=patch,
+        minor=minor,
+        patches=tuple(patches),
+        minors=tuple(minors),
+        major=text(major) if major else None,
         not_comparable="" if any(map(bool, found)) else _other_count(current, table),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Newest:
-    """The tags of the highest version that is offered, for each size of step.
+    """The tags of the highest versions that are offered, for each size of step.
 
     Several tags may name one version.
     """
 
-    patch: tuple[Tag, ...]
-    minor: tuple[Tag, ...]
+    patch: tuple[tuple[Tag, ...], ...]
+    """The versions of the patch series, the highest first."""
+    minor: tuple[tuple[Tag, ...], ...]
     major: tuple[Tag, ...]
 
     def __bool__(self) -> bool:
@@ -83,7 +101,7 @@ class _Newest:
         """Find them among `kin`, which is in order of version.
 
         Cost: binary searches for where each size of step ends, then a walk down from there to the
-        first version that is offered.
+        first version that is offered, and a short one to those below it.
         """
         release = current.release
         has_inner = bool(inner_parts(current))
@@ -97,18 +115,30 @@ class _Newest:
         else:  # nothing tells how large a step is
             series = numbered = len(kin)
 
-        def highest(start: int, end: int) -> tuple[Tag, ...]:
+        def offered(start: int, end: int) -> Iterator[tuple[Tag, ...]]:
             downwards = map(kin.__getitem__, range(end - 1, start - 1, -1))
+            looked_at, is_first = 0, True
             for _, equals in groupby(downwards, key=_outer if has_inner else _precedence):
-                if offered := tuple(tag for tag in equals if _is_offered(tag, current, table)):
-                    return offered
-            return ()
+                tags = tuple(equals)
+                looked_at += len(tags)
+                if found := tuple(tag for tag in tags if _is_offered(tag, current, table)):
+                    yield found
+                    is_first = False
+                if looked_at > _LOOKED_AT and not is_first:
+                    return
 
         return cls(
-            patch=highest(after, series),
-            minor=highest(series, numbered),
-            major=highest(numbered, len(kin)),
+            patch=tuple(islice(offered(after, series), 1 + _LOWER)),
+            minor=tuple(islice(offered(series, numbered), 1 + _LOWER)),
+            major=next(offered(numbered, len(kin)), ()),
         )
+
+
+def _downwards(found: Iterable[tuple[tuple[Tag, ...], ...]]) -> Iterator[tuple[Tag, ...]]:
+    """Yield the tags of each version, the highest first, though they come from several lines."""
+    tags = sorted(chain.from_iterable(chain.from_iterable(found)), key=_outer, reverse=True)
+    versions = (tuple(equals) for _, equals in groupby(tags, key=_outer))
+    return islice(versions, 1 + _LOWER)
 
 
 _precedence = attrgetter("precedence")

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tagwatch.audit.judge import Case, judge
+from tagwatch.audit.model.diff import Verdict
 from tagwatch.audit.model.evidence import Evidence, Newer, Pin, Resolution, Status, evidence_key
-from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.history import Change, Interval
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.verdict.fixing import Strategy
@@ -17,6 +18,7 @@ from tagwatch.image.digest import Digest
 from tagwatch.source.dockerfile import extract
 from tagwatch.source.target import Extraction, SourceContext
 from tagwatch.source.text.edit import apply
+from tagwatch.value import replace
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 OLD = Digest("sha256:" + "0123456789abcdef" * 4)
@@ -66,6 +68,19 @@ HUB = "docker.io/library/redis"
 SEVEN = known(f"{HUB}:7")
 LEFT = known(f"{HUB}:7", pinned=Pin(served_by_tag=True, tags=()))
 LATER = known(f"{HUB}:7.4.11", "7.4.11", NEW)
+MANY = known(
+    f"{HUB}:7",
+    newer=Newer(
+        patch="7.4.14", patches=("7.4.13", "7.4.12", "7.4.11"), minor="7.6.1", minors=("7.6.0",)
+    ),
+)
+SWAPPED = {
+    tag: replace(
+        known(f"{HUB}:{tag}", tag, NEW),
+        change=Change(tag=tag, before=OLD, after=NEW, at=AT, verdict=Verdict.REPLACED),
+    )
+    for tag in ("7.4.14", "7.4.13", "7.6.1")
+}
 NEXT = known(f"{HUB}:7.6.0", "7.6.0", NEW)
 CASES = [
     ("FROM redis:7", Strategy.PIN, SEVEN, (), f"FROM redis:7@{NOW}"),
@@ -105,6 +120,21 @@ CASES = [
         (LATER,),
         "FROM redis:7.4.11",
     ),
+    (
+        "FROM redis:7.4.10",
+        Strategy.PATCH,
+        MANY,
+        (SWAPPED["7.4.14"], SWAPPED["7.4.13"], LATER),
+        "FROM redis:7.4.11",
+    ),
+    (
+        f"FROM redis:7.4.10@{OLD}",
+        Strategy.PATCH,
+        MANY,
+        (SWAPPED["7.4.14"], SWAPPED["7.4.13"], LATER),
+        f"FROM redis:7.4.11@{NEW}",
+    ),
+    ("FROM redis:7.4.10", Strategy.MINOR, MANY, (SWAPPED["7.6.1"], LATER), "FROM redis:7.4.11"),
     (f"FROM redis:7.4.10@{OLD}", Strategy.PATCH, SEVEN, (), f"FROM redis:7.4.10@{OLD}"),
     (f"FROM redis:7.4.10@{OLD}", Strategy.PATCH, SEVEN, (LATER,), f"FROM redis:7.4.11@{NEW}"),
     (f"FROM redis:7.4.10@{OLD}", Strategy.MINOR, SEVEN, (NEXT,), f"FROM redis:7.6.0@{NEW}"),
@@ -151,3 +181,18 @@ def test_what_is_looked_up_first(dockerfile: str, strategy: Strategy, asked: lis
     wanted = judged(f"{dockerfile}\n", strategy, known_of).wanted
     written = [one.target for one in wanted if one.purpose is Purpose.WRITE]
     assert sorted(evidence_key(one) or "" for one in written) == sorted(asked)
+
+
+@pytest.mark.parametrize("text", ["FROM redis:7.4.10", f"FROM redis:7.4.10@{OLD}"])
+def test_two_unknown_candidates_are_looked_up_at_once(text: str) -> None:
+    """The first mostly passes: the others are asked for only where both of these do not."""
+    first = judged(f"{text}\n", Strategy.MINOR, MANY)
+    both = [known(f"{HUB}:7.6.0", "7.6.0", None), SWAPPED["7.6.1"]]
+    second = judged(f"{text}\n", Strategy.MINOR, MANY, *both, SWAPPED["7.4.14"])
+    third = judged(f"{text}\n", Strategy.MINOR, MANY, *SWAPPED.values())
+    asked = [
+        {str(one.target.reference) for one in result.wanted if one.purpose is Purpose.WRITE}
+        for result in (first, second, third)
+    ]
+    steps = (("7.6.1", "7.6.0"), ("7.6.0", "7.4.13"), ("7.6.0", "7.4.12"))
+    assert asked == [{f"redis:{tag}" for tag in step} for step in steps]

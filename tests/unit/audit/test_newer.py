@@ -6,6 +6,7 @@ import pytest
 
 from tagwatch.audit.model.evidence import Newer
 from tagwatch.audit.version.newer import newer
+from tagwatch.value import replace
 from tests.tag_groups import repository
 
 
@@ -158,7 +159,29 @@ from tests.tag_groups import repository
     ],
 )  # fmt: skip
 def test_newer(groups: tuple[str, ...], tag: str, expected: Newer) -> None:
-    assert newer(tag, repository(*groups)) == expected
+    found = newer(tag, repository(*groups))
+    assert replace(found, patches=(), minors=()) == expected
+
+
+@pytest.mark.parametrize(
+    ("tags", "tag", "patches", "minors"),
+    [
+        ("6.2.9 6.2.24 6.2.23 6.2.10 6.4.1 6.3.0", "6.2.9", ("6.2.23", "6.2.10"), ("6.3.0",)),
+        ("6.2.9 6.2.8 6.2.24", "6.2.9", (), ()),
+        ("1.2.3-alpine3.20 1.2.4-alpine3.20 1.2.5-alpine3.21", "1.2.3-alpine3.20",
+         ("1.2.4-alpine3.20",), ()),
+        ("1.2.3 1.2.4 1.2.4-debug 1.2.5 1.2.6-rc1", "1.2.3", ("1.2.4",), ()),
+        ("10.11.6 10.11.8 10.11.8-r0-ls150 10.11.7", "10.11.6", ("10.11.7",), ()),
+        ("0.4.1-cu118 0.5.0-cu121 0.5.0-cu92", "0.4.1-cu118", (), ()),
+        (" ".join(f"1.0.{number}" for number in range(40)), "1.0.3",
+         tuple(f"1.0.{number}" for number in range(38, 29, -1)), ()),
+    ],
+)  # fmt: skip
+def test_the_next_lower_ones(
+    tags: str, tag: str, patches: tuple[str, ...], minors: tuple[str, ...]
+) -> None:
+    found = newer(tag, repository(*tags.split()))
+    assert (found.patches, found.minors) == (patches, minors)
 
 
 def test_without_digests_floating_names_are_not_offered() -> None:
