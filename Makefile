@@ -14,7 +14,7 @@ demo:
 	@$(VENV)/tagwatch demo --directory reports/demo
 
 test: setup
-	@$(VENV)/python -m pytest -q -n auto $(PYTEST_ARGS)
+	@$(VENV)/python -m pytest -q -n auto --dist worksteal $(PYTEST_ARGS)
 
 check: setup
 	@$(VENV)/ruff format --check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,24 @@ def pytest_configure(config: pytest.Config) -> None:
     socket.socket.connect = connect  # type: ignore[method-assign,assignment]  # the test session's only patch
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders that are not there yet, one after the other."""
+    return (tmp_path_factory.getbasetemp() / "homes" / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def scrubbed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def scrubbed(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]
+) -> Iterator[None]:
     """No credentials, proxies or settings of the machine reach a test."""
     for name in list(os.environ):
         if name.startswith(_SCRUB) and not name.startswith(_KEEP):
             monkeypatch.delenv(name)
-    home = tmp_path / "home"
-    home.mkdir()
+    # To make a `tmp_path`, pytest looks through those of all tests before: most tests need none.
+    needs_folder = "tmp_path" in request.fixturenames
+    home = request.getfixturevalue("tmp_path") / "home" if needs_folder else next(homes)
+    home.mkdir(parents=True)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TZ", "UTC")
     yield

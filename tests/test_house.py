@@ -99,9 +99,11 @@ FLOORS: dict[str, str] = {
         files
     """,
     "ledger": """
+        dictionary
         codec connection old_diff record
-        damage
-        failing lock maintenance outbox reuse rewind schema sight spool telling timeline
+        piece spool
+        answer damage judged
+        failing lock maintenance outbox reuse rewind schema sight telling timeline
         memory read restore
         rebuild write
     """,
@@ -132,6 +134,7 @@ FLOORS: dict[str, str] = {
         doctor
         bases moved past remember
         round
+        judged
         survey
         look_up
         base_answer compare facts

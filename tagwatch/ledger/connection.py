@@ -37,7 +37,7 @@ __all__ = [
 
 APPLICATION_ID = 0x74616777
 """`PRAGMA application_id`: "tagw", so that a foreign SQLite file is never written to."""
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 13
 """`PRAGMA user_version`: the number of the newest migration in `schema.py`."""
 
 _BUSY_SECONDS = 30.0
@@ -203,6 +203,9 @@ def stored_version(connection: sqlite3.Connection, path: Path) -> int | None:
             )
         return int(version)
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    (now,) = connection.execute("PRAGMA application_id").fetchone()
+    if now == APPLICATION_ID:  # another process made the tables between these questions
+        return stored_version(connection, path)
     if application or version or tables:
         raise LedgerError(
             f"{str(path)!r} is a database of another program",

@@ -7,9 +7,11 @@ that are damaged are told only; there a backup helps.
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tagwatch.audit.model.base_build import BaseBuild
@@ -29,6 +31,7 @@ from tagwatch.ledger.codec import (
     expand_lines,
 )
 from tagwatch.ledger.connection import is_own
+from tagwatch.ledger.piece import hash_of, reached
 from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass
 
@@ -42,12 +45,13 @@ _LATEST = 253_402_300_799_999_999
 _AGAIN = "it is dropped, and the next scan makes it again"
 _BY_REGISTRY = "it is dropped, and the next scan reads it again where its registry has it"
 _TIMES = {
-    "repository": ("full_at", "covered_at", "swept_at"),
+    "repository": ("full_at", "covered_at", "swept_at", "seen_at"),
     "tag": ("seen_at", "listed_at"),
     "interval": ("first_seen", "last_seen", "ended_at"),
     "imported": ("first_seen", "last_seen"),
     "base_build": ("first_seen", "last_seen"),
     "evidence": ("at",),
+    "judged": ("at",),
     "cache": ("at",),
     "run": ("at", "finished_at"),
     "event": ("at",),
@@ -55,6 +59,7 @@ _TIMES = {
 }
 _DROP = {
     "evidence": "DELETE FROM evidence WHERE rowid = ?",
+    "judged": "DELETE FROM judged WHERE rowid = ?",
     "base_build": "DELETE FROM base_build WHERE rowid = ?",
     "standing": "DELETE FROM standing WHERE rowid = ?",
     "cache": "DELETE FROM cache",
@@ -67,12 +72,18 @@ _DROP = {
 """What mends a row of which a text or a time is damaged, by table."""
 _REMEDIES = {
     "evidence": _AGAIN,
+    "judged": _AGAIN,
     "base_build": _AGAIN,
     "standing": "it is dropped, and told as new where it still stands",
     "cache": "all such texts are dropped, and read again when they are needed",
     "outbox": "it is listed as one that was not delivered",
 }
-_WORDS = {"outbox": "alert", "base_build": "a build of a base:", "standing": "a finding:"}
+_WORDS = {
+    "judged": "what was made of repository",
+    "outbox": "alert",
+    "base_build": "a build of a base:",
+    "standing": "a finding:",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +113,10 @@ def damages(connection: sqlite3.Connection) -> Iterator[Damage]:
             if (table, key) not in told:
                 told.add((table, key))
                 yield damage
+        unread = {key for table, key in told if table == "piece"}
+        for run_id in _answers_with(connection, unread):
+            if ("run", run_id) not in told:
+                yield _answer_damage((run_id,))
 
 
 def mend(connection: sqlite3.Connection, found: Iterable[Damage]) -> Iterator[str]:
@@ -185,8 +200,10 @@ def _bodies(connection: sqlite3.Connection) -> Iterator[tuple[str, int, Damage]]
     """Yield rows whose body is not what it should be."""
     for table, sql, read, made in (
         ("evidence", "SELECT rowid, key, source, body FROM evidence", _evidence, _evidence_damage),
+        ("judged", "SELECT rowid, listed FROM judged", _judged, _judged_damage),
         ("base_build", "SELECT rowid, reference, body FROM base_build", _build, _build_damage),
         ("document", "SELECT id, digest, raw FROM document", _document, _document_damage),
+        ("piece", "SELECT id, hash, depth, body FROM piece", _piece, _piece_damage),
         ("run", "SELECT id, result, targets, evidence FROM run", _answer, _answer_damage),
         (
             "standing",
@@ -222,8 +239,12 @@ def _can_be_read(read: Callable[[Any], object], row: Sequence[Any]) -> bool:
 
 
 def _evidence(row: Sequence[Any]) -> None:
-    if decode_quickly(Evidence, row[-1]).key.encode() != row[1]:
+    if decode_quickly(Evidence, expand(row[-1])).key.encode() != row[1]:
         raise LedgerError("of another key")
+
+
+def _judged(row: Sequence[Any]) -> None:
+    json.loads(expand(row[-1]))
 
 
 def _build(row: Sequence[Any]) -> None:
@@ -243,6 +264,12 @@ def _answer(row: Sequence[Any]) -> None:
     for lines, kind in ((targets, Target), (evidence, Evidence)):
         for line in expand_lines(lines) if lines is not None else ():
             decode_quickly(kind, line)
+
+
+def _piece(row: Sequence[Any]) -> None:
+    _, known, depth, body = row
+    if hash_of(depth, expand(body)) != known:
+        raise LedgerError("another piece")
 
 
 def _finding(row: Sequence[Any]) -> None:
@@ -286,6 +313,10 @@ def _evidence_damage(row: Sequence[Any]) -> Damage:
     )
 
 
+def _judged_damage(row: Sequence[Any]) -> Damage:
+    return _damage("judged", row[0], "listed")
+
+
 def _build_damage(row: Sequence[Any]) -> Damage:
     what = f"a build of the base {_shown(row[1])} cannot be read"
     return Damage(what=what, remedy=_AGAIN, mend=((_DROP["base_build"], (row[0],)),))
@@ -310,13 +341,39 @@ def _answer_damage(row: Sequence[Any]) -> Damage:
     return Damage(
         what=f"the answer of run {row[0]} cannot be read",
         remedy="it is dropped, and the run's figures stay",
-        mend=(
-            (
-                "UPDATE run SET result = NULL, targets = NULL, evidence = NULL WHERE id = ?",
-                (row[0],),
-            ),
-        ),
+        mend=_without_answer(row[0]),
     )
+
+
+def _without_answer(run_id: int) -> tuple[tuple[str, tuple[object, ...]], ...]:
+    return (
+        ("UPDATE run SET result = NULL, targets = NULL, evidence = NULL WHERE id = ?", (run_id,)),
+        ("DELETE FROM part WHERE run_id = ?", (run_id,)),
+    )
+
+
+def _piece_damage(row: Sequence[Any]) -> Damage:
+    return Damage(
+        what=f"a piece of answers cannot be read: {row[0]}",
+        remedy="it is dropped",
+        mend=(("DELETE FROM piece WHERE id = ?", (row[0],)),),
+    )
+
+
+def _answers_with(connection: sqlite3.Connection, unread: Collection[int]) -> Iterator[int]:
+    """Yield the runs whose answer consists of a piece that cannot be read, or is not there."""
+    readable = {number for (number,) in connection.execute("SELECT id FROM piece")} - set(unread)
+    whole: dict[int, bool] = {}
+    for run_id, lists in groupby(
+        connection.execute("SELECT run_id, piece_id FROM part ORDER BY run_id").fetchall(),
+        key=lambda row: int(row[0]),
+    ):
+        for _, number in lists:
+            if number not in whole:
+                whole[number] = reached(connection, [number]) <= readable
+            if not whole[number]:
+                yield run_id
+                break
 
 
 def _finding_damage(row: Sequence[Any]) -> Damage:

@@ -20,6 +20,7 @@ from tagwatch.ledger.connection import (
     connect_as_it_is,
     is_emptied,
 )
+from tagwatch.ledger.piece import sweep
 from tagwatch.ledger.record import Forgotten
 
 __all__ = ["EMPTIED", "FILE", "back_up", "check", "forget", "is_damage", "mend"]
@@ -62,7 +63,8 @@ _FORGET_RUNS = {
     "findings": """
       DELETE FROM standing WHERE to_run IS NOT NULL AND to_run NOT IN (SELECT id FROM run)
         AND :before IS NOT NULL""",
-    "evidence": "DELETE FROM evidence WHERE at < :before",
+    "evidence": """
+      DELETE FROM evidence WHERE rowid IN (SELECT id FROM evidence_now WHERE at < :before)""",
     "messages": """
       UPDATE outbox SET payload = '' WHERE payload <> '' AND state IN ('sent', 'dropped', 'unsure')
         AND settled_at < :before""",
@@ -82,6 +84,9 @@ _TOLD = (
 )
 """For both ages: what happened to tags and was told stands in answers and intervals, too."""
 _UNREFERENCED = (
+    """
+    DELETE FROM judged WHERE id NOT IN
+      (SELECT judged_id FROM evidence WHERE judged_id IS NOT NULL)""",
     """
     DELETE FROM tag WHERE listed_at IS NULL AND NOT EXISTS (SELECT 1 FROM interval i
         WHERE i.repository_id = tag.repository_id AND i.tag_id = tag.id)
@@ -152,6 +157,7 @@ def forget(
                 connection.execute(sql, before)
     for sql in _UNREFERENCED:
         connection.execute(sql)
+    sweep(connection)
     counts["documents"] = _forget_documents(connection)
     return Forgotten(**counts)
 
@@ -173,7 +179,8 @@ def _forget_documents(connection: sqlite3.Connection) -> int:
 def _roots(connection: sqlite3.Connection) -> Iterator[bytes]:
     yield from (raw for (raw,) in connection.execute(_SERVED))
     for (body,) in connection.execute("SELECT body FROM evidence"):
-        yield from _digests_in(body.encode())
+        with suppress(LedgerError):  # damaged: `check` tells of it
+            yield from _digests_in(expand(body))
     for (body,) in connection.execute("SELECT body FROM main.base_build"):
         yield from _digests_in(expand(body))
 

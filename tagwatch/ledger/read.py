@@ -52,7 +52,7 @@ _BASE_BUILDS = """
 _RUNS = """
   SELECT id, kind, at, finished_at, complete, errors, warnings, notes, not_checked, moved, project
   FROM run """
-_RESULT = "SELECT result, targets, evidence FROM run WHERE "
+_RESULT = "SELECT id, result, targets, evidence FROM run WHERE "
 _MAX_PARAMETERS = 500
 _MOMENT_SECONDS = 0.05
 _MOMENTS = 20
@@ -63,7 +63,8 @@ _MOMENTS = 20
 _INTERVAL = """
   SELECT t.name, d.bytes, i.first_seen,
          coalesce(i.last_seen,
-                  max(i.first_seen, coalesce(t.seen_at, 0), coalesce(r.covered_at, 0))),
+                  max(i.first_seen, coalesce(t.seen_at, 0), coalesce(r.covered_at, 0),
+                      coalesce(r.seen_at, 0))),
          i.ended_at, i.version, i.verdict
   FROM repository r
   CROSS JOIN tag t ON t.repository_id = r.id
@@ -315,7 +316,7 @@ class Reader:
         out, as if it had never been stored.
         """
         rows = self._rows(
-            "SELECT key, at, CAST(body AS BLOB), source FROM evidence "
+            "SELECT key, at, body, source FROM evidence_now "
             "WHERE key IN (SELECT value FROM json_each(?1)) AND (source IN (?2, ?3, ?4) "
             "OR (substr(source, 1, ?5) <> ?6 AND source <> 'seen' "
             "AND substr(source, 1, 5) <> 'seen ')) ORDER BY coalesce(at, 0), source = ?4",
@@ -411,23 +412,13 @@ class Reader:
     def _result(
         self, condition: str, parameters: tuple[object, ...], *, whole: bool = True
     ) -> AuditResult | None:
-        from tagwatch.audit.model.evidence import Evidence
-        from tagwatch.audit.verdict.result import AuditResult
-        from tagwatch.source.target import Target
+        from tagwatch.ledger.answer import result_of
 
         rows = self._rows(_RESULT + condition + " ORDER BY id DESC LIMIT 1", parameters)
-        if not rows or rows[0][0] is None:
+        if not rows or rows[0][1] is None:
             return None
-        body, targets, evidence = rows[0]
-        result = decode(AuditResult, expand(body))
-        if not whole or evidence is None:
-            return result
-        facts = (decode(Evidence, line) for line in expand(evidence).splitlines())
-        return replace(
-            result,
-            targets=tuple(decode(Target, line) for line in expand(targets).splitlines()),
-            evidence={item.key: item for item in facts},
-        )
+        with Translated(self.path):
+            return result_of(self._connection, *rows[0], whole=whole)
 
     # Moves
 
@@ -535,7 +526,7 @@ def _evidence_of(at: int | None, body: bytes, source: str) -> Evidence | None:
     from tagwatch.audit.model.evidence import Evidence, until
 
     try:
-        evidence = decode(Evidence, body)
+        evidence = decode(Evidence, expand(body))
         if source == UNRECORDED_EVIDENCE:
             evidence = replace(evidence, origin=UNRECORDED)
         return until(evidence, moment(at)) if at is not None else evidence

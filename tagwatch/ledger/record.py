@@ -11,7 +11,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Gone
 from tagwatch.value import dataclass, field
 
-__all__ = ["Alert", "Fact", "Forgotten", "Known", "Move", "Run", "Stored", "Telling"]
+__all__ = ["Alert", "Fact", "Forgotten", "Judged", "Known", "Move", "Run", "Stored", "Telling"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +83,23 @@ class Stored:
     moves: tuple[Move, ...] = ()
     gone: tuple[Gone, ...] = ()
     surfaced: tuple[tuple[Repository, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What was made of one repository, and holds while it would be made from the same.
+
+    `made_from`: a hash of that; `again_at`: the first moment at which time alone may change it;
+    `listed`: what the watch list came to, compressed; `keys`: those of its evidence, where it is
+    stored now; `id`: its number, where it was.
+    """
+
+    repository: Repository
+    made_from: bytes
+    again_at: datetime | None
+    listed: bytes
+    keys: tuple[str, ...] = ()
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Evidence that still stands: what it was made of is the same, so that only its dates go on.
 
 A row of evidence that is touched keeps its body. What the body says of its own time, that the
-registry was read then and that the tag still served this digest, then holds until the row's `at`.
+registry was read then and that tags still served what they did, then holds until the row's `at`.
 """
 
 from __future__ import annotations
@@ -17,48 +17,38 @@ from tagwatch.audit.model.evidence import Evidence
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import RepositorySnapshot
-from tagwatch.ledger.codec import decode_quickly, micros
+from tagwatch.ledger.codec import decode_quickly, expand, micros
 
 __all__ = [
     "drop_outdated",
     "drop_outdated_patterns",
     "new_tags",
+    "seen_at",
     "standing",
     "state_of",
     "state_of_bases",
     "touch",
 ]
 
-_STATE = (
-    """
-    SELECT t.name, d.bytes, i.first_seen, i.last_seen, i.ended_at, i.version, i.verdict,
-           m.change IS NULL
-    FROM tag t
-    CROSS JOIN interval i ON i.repository_id = t.repository_id AND i.tag_id = t.id
-    CROSS JOIN digest d ON d.repository_id = t.repository_id AND d.id = i.digest_id
-    LEFT JOIN move m ON m.repository_id = t.repository_id AND m.tag_id = t.id AND m.n = i.n
-    WHERE t.repository_id = ? ORDER BY t.name, i.n""",
-    """
-    SELECT t.name, d.bytes, i.kind, i.first_seen, i.last_seen, i.ended, i.version, i.verdict
-    FROM tag t
-    CROSS JOIN imported i ON i.repository_id = t.repository_id AND i.tag_id = t.id
-    CROSS JOIN digest d ON d.repository_id = t.repository_id AND d.id = i.digest_id
-    WHERE t.repository_id = ? ORDER BY t.name, i.kind, i.n""",
-    "SELECT document_id FROM repository_document WHERE repository_id = ? ORDER BY 1",
-)
-_NAMES = """
-  SELECT name FROM tag WHERE repository_id = ? AND listed_at IS NOT NULL ORDER BY name"""
+_STATE = """
+  SELECT id, revision, full_at IS NULL, origin FROM repository WHERE registry = ? AND path = ?"""
+_SEEN_AT = """
+  SELECT max(coalesce(r.covered_at, 0), coalesce(r.seen_at, 0)) >= ?3,
+    (SELECT json_group_array(name) FROM (
+      SELECT t.name FROM tag t WHERE t.repository_id = r.id AND t.seen_at >= ?3
+      AND max(coalesce(r.covered_at, 0), coalesce(r.seen_at, 0)) < ?3 ORDER BY t.name))
+  FROM repository r WHERE r.registry = ?1 AND r.path = ?2"""
 _STATE_OF_BASES = """
-  SELECT reference, platform, digest, manifest, first_seen, ended, body FROM base_build
-  ORDER BY reference, platform, digest, manifest"""
+  SELECT reference, platform, digest, manifest, iif(last_seen = ?, 'now', last_seen)
+  FROM base_build ORDER BY reference, platform, digest, manifest"""
 _STANDING = """
-  SELECT key, made_from, CAST(body AS BLOB) FROM evidence
+  SELECT key, made_from, body FROM evidence
   WHERE source = ? AND key IN (SELECT value FROM json_each(?))"""
 _DROP = """
-  DELETE FROM evidence WHERE at < ?1
-    AND (key = ?2 OR (key > ?2 || '@' AND key < ?2 || 'A')) AND is_told_here(source, key)"""
+  DELETE FROM evidence WHERE rowid IN (SELECT id FROM evidence_now WHERE at < ?1
+    AND (key = ?2 OR (key > ?2 || '@' AND key < ?2 || 'A')) AND is_told_here(source, key))"""
 _KEYS = """
-  SELECT key, source FROM evidence
+  SELECT key, source FROM evidence_now
   WHERE at < ?1 AND key > ?2 || ':' AND key < ?2 || ';' AND is_told_here(source, key)"""
 _DROP_ONE = "DELETE FROM evidence WHERE key = ? AND source = ?"
 _BODY = "SELECT body FROM evidence WHERE key = ? AND source = ?"
@@ -69,22 +59,25 @@ _TOUCH = "UPDATE evidence SET at = ?1 WHERE key = ?2 AND source = ?3 AND at < ?1
 
 
 def state_of(connection: sqlite3.Connection, repository: Repository) -> bytes:
-    """Return a hash of all that is stored of a repository, save until when it is known to last."""
+    """Return what names all that is stored of a repository, save until when it is known to last."""
     names = (repository.registry, repository.path)
-    row = connection.execute("SELECT id FROM repository WHERE registry = ? AND path = ?", names)
-    home = row.fetchone() or (0,)
-    state = blake2b(digest_size=16)
-    for sql in _STATE:
-        state.update(repr(connection.execute(sql, home).fetchall()).encode())
-    if names_alone := connection.execute(_NAMES, home).fetchall():
-        state.update(repr(names_alone).encode())
-    return state.digest()
+    return repr(connection.execute(_STATE, names).fetchone()).encode()
 
 
-def state_of_bases(connection: sqlite3.Connection) -> bytes:
-    """Return a hash of every build of a base, save when it was seen last."""
-    state = blake2b(digest_size=16)
-    for row in connection.execute(_STATE_OF_BASES):
+def seen_at(connection: sqlite3.Connection, repository: Repository, at: datetime) -> bytes:
+    """Return what names the tags of a repository that were seen at `at`: all, or these."""
+    row = connection.execute(_SEEN_AT, (repository.registry, repository.path, micros(at)))
+    return repr(row.fetchone()).encode()
+
+
+def state_of_bases(connection: sqlite3.Connection, source: str, at: datetime) -> bytes:
+    """Return a hash of all builds of bases as of `at`: it is the same while they are seen on.
+
+    `source`: that of own evidence: it names the origins whose builds count.
+    """
+    changed = connection.execute("SELECT value FROM counter WHERE name = 'bases'").fetchone()
+    state = blake2b(repr((source, changed)).encode(), digest_size=16)
+    for row in connection.execute(_STATE_OF_BASES, (micros(at),)):
         state.update(repr(row).encode())
     return state.digest()
 
@@ -100,7 +93,7 @@ def standing(
     for key, made, body in connection.execute(_STANDING, (source, json.dumps(list(made_from)))):
         if made is not None and made == made_from.get(key):  # a damaged index gives other keys
             with suppress(LedgerError):
-                found[key] = decode_quickly(Evidence, body)
+                found[key] = decode_quickly(Evidence, expand(body))
     return found
 
 
@@ -160,7 +153,7 @@ def drop_outdated_patterns(
         found = [tag.text for tag in select(selector, table)]
         if changed.isdisjoint(found) and found:
             (body,) = connection.execute(_BODY, (key, source)).fetchone()
-            chosen = decode_quickly(Evidence, body).resolution.reference
+            chosen = decode_quickly(Evidence, expand(body)).resolution.reference
             before = chosen.tag if chosen is not None else None
             both = TagTable.of(filter(None, (found[0], before)))
             found = [] if select(selector, both)[0].text == before else found

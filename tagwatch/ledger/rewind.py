@@ -17,7 +17,7 @@ __all__ = ["rewind"]
 
 _SEEN = {
     "run": ("at", "finished_at"),
-    "repository": ("full_at", "covered_at", "swept_at"),
+    "repository": ("full_at", "covered_at", "swept_at", "seen_at"),
     "tag": ("seen_at", "listed_at"),
     "interval": ("first_seen", "last_seen", "ended_at"),
     "base_build": ("first_seen", "last_seen"),
@@ -60,9 +60,14 @@ def rewind(connection: sqlite3.Connection, at: datetime) -> Iterator[str]:
         if changed:
             yield _told(table, changed, latest)
     latest, late = connection.execute(
-        "SELECT max(at), count(*) FROM evidence WHERE at > ?", (now,)
+        "SELECT max(at), count(*) FROM evidence_now WHERE at > ?", (now,)
     ).fetchone()
-    connection.execute("UPDATE evidence SET at = ?1, made_from = NULL WHERE at > ?1", (now,))
+    connection.execute(
+        "UPDATE evidence SET at = ?1, made_from = NULL, judged_id = NULL "
+        "WHERE rowid IN (SELECT id FROM evidence_now WHERE at > ?1)",
+        (now,),
+    )
+    connection.execute("DELETE FROM judged WHERE at > ?", (now,))
     connection.execute("DELETE FROM cache WHERE at > ?", (now,))
     if late:
         yield _told("evidence", late, latest)

@@ -6,14 +6,23 @@ costs about 27 bytes, and a repository is read in one stretch. Times are microse
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
 from tagwatch.errors import LedgerError
-from tagwatch.ledger.codec import compress, compress_lines, expand, expand_lines
+from tagwatch.ledger.codec import (
+    compress,
+    compress_alike,
+    compress_lines,
+    encode,
+    expand,
+    expand_lines,
+)
 from tagwatch.ledger.connection import (
     APPLICATION_ID,
     SCHEMA_VERSION,
@@ -22,6 +31,7 @@ from tagwatch.ledger.connection import (
     stored_version,
 )
 from tagwatch.ledger.old_diff import upgraded_change, upgraded_evidence, upgraded_result
+from tagwatch.ledger.piece import store_lines
 
 __all__ = ["MIGRATIONS", "open_upgraded"]
 
@@ -426,6 +436,155 @@ def v11_origins(db: Database) -> None:
         """,
     )
     db.execute("PRAGMA user_version = 11")
+
+
+@MIGRATIONS()
+def v12_pieces(db: Database) -> None:
+    """Evidence is compressed, and the answers of runs share what they have in common.
+
+    What an answer lists stands in pieces, which other answers may hold, too. One that cannot be
+    read stays as it is.
+    """
+    _execute_all(
+        db,
+        """
+        CREATE TABLE piece (
+          id INTEGER PRIMARY KEY,
+          hash BLOB NOT NULL UNIQUE,  -- of depth and content
+          depth INTEGER NOT NULL,     -- 0: lines; else the numbers of pieces of the depth below
+          body BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE part (
+          run_id INTEGER NOT NULL,
+          name TEXT NOT NULL,         -- what of the answer it is: findings, targets …
+          piece_id INTEGER NOT NULL,
+          PRIMARY KEY (run_id, name)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE evidence_now (
+          key TEXT NOT NULL,
+          source TEXT NOT NULL,
+          at INTEGER,
+          body BLOB NOT NULL,
+          made_from BLOB,
+          PRIMARY KEY (key, source)
+        ) STRICT
+        """,
+    )
+    rows = db.execute(
+        "SELECT rowid, key, source, at, CAST(body AS BLOB), made_from FROM evidence ORDER BY rowid"
+    )
+    db.conn.executemany(
+        "INSERT INTO evidence_now (rowid, key, source, at, body, made_from) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        ((*row[:4], compress_alike(row[4]), row[5]) for row in rows),
+    )
+    db.execute("DROP TABLE evidence")
+    db.execute("ALTER TABLE evidence_now RENAME TO evidence")
+    for (run_id,) in db.execute("SELECT id FROM run WHERE evidence IS NOT NULL").fetchall():
+        _divide(db.conn, run_id)
+    db.execute("PRAGMA user_version = 12")
+
+
+@MIGRATIONS()
+def v13_judged(db: Database) -> None:
+    """A number that grows with all that is stored of a repository; what was made of it, once.
+
+    What changes such a number is a trigger's work, so that no statement can forget to.
+    """
+    _execute_all(
+        db,
+        """
+        ALTER TABLE repository ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE repository ADD COLUMN seen_at INTEGER /* of every tag that is there */;
+        CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        INSERT INTO counter VALUES ('bases', 0);
+        CREATE TABLE judged (
+          id INTEGER PRIMARY KEY,
+          project TEXT NOT NULL,
+          repository_id INTEGER NOT NULL,
+          at INTEGER NOT NULL,    -- until then the evidence that belongs to it holds
+          made_from BLOB NOT NULL,
+          again_at INTEGER,       -- from then on time alone may have changed it
+          held INTEGER NOT NULL,  -- how much evidence belongs to it
+          listed BLOB NOT NULL,   -- the targets of the watch list
+          UNIQUE (project, repository_id)
+        ) STRICT;
+        ALTER TABLE evidence ADD COLUMN judged_id INTEGER;
+        CREATE INDEX evidence_judged ON evidence (judged_id) WHERE judged_id IS NOT NULL;
+        CREATE VIEW evidence_now AS
+          SELECT e.rowid AS id, e.key, e.source, e.body, e.made_from, e.judged_id,
+            iif(j.id IS NULL, e.at, max(coalesce(e.at, 0), j.at)) AS at
+          FROM evidence e LEFT JOIN judged j ON j.id = e.judged_id
+        """,
+    )
+    listed = "WHEN (OLD.listed_at IS NULL) <> (NEW.listed_at IS NULL)"
+    for table, what, row, when in (
+        *(
+            (table, *event, "")
+            for table in ("interval", "imported", "move", "repository_document")
+            for event in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD"))
+        ),
+        ("tag", "INSERT", "NEW", ""),
+        ("tag", "UPDATE", "NEW", listed),
+        ("tag", "DELETE", "OLD", ""),
+    ):
+        _trigger(
+            db,
+            f"{table} {what} {when}",
+            f"UPDATE repository SET revision = revision + 1 WHERE id = {row}.repository_id",  # noqa: S608  # our own names
+        )
+    renewed = (
+        "WHEN OLD.first_seen IS NOT NEW.first_seen OR OLD.ended <> NEW.ended "
+        "OR OLD.body <> NEW.body OR OLD.origin <> NEW.origin"
+    )
+    for what, when in (("INSERT", ""), ("UPDATE", renewed), ("DELETE", "")):
+        _trigger(
+            db,
+            f"base_build {what} {when}",
+            "UPDATE counter SET value = value + 1 WHERE name = 'bases'",
+        )
+    db.execute("PRAGMA user_version = 13")
+
+
+def _trigger(db: Database, event: str, work: str) -> None:
+    """Make a trigger. `event`: the table, what happens to a row, and when that counts."""
+    table, what, *_ = event.split(" ")
+    db.execute(
+        f"CREATE TRIGGER {table}_{what.lower()} AFTER {what} ON {table} "
+        f"{event.removeprefix(f'{table} {what}')} BEGIN {work}; END"
+    )
+
+
+_LISTS = ("findings", "ignored", "problems", "failures", "remarks")
+
+
+def _divide(connection: sqlite3.Connection, run_id: int) -> None:
+    """Store in pieces what the answer of a run lists."""
+    result, targets, evidence = connection.execute(
+        "SELECT result, targets, evidence FROM run WHERE id = ?", (run_id,)
+    ).fetchone()
+    try:
+        core = json.loads(expand(result))
+        at = datetime.fromisoformat(core["at"])
+        lists: dict[str, Iterable[bytes]] = {
+            name: [encode(one) for one in core.pop(name, ())] for name in _LISTS
+        }
+        lists["readings"] = [encode(one) for one in core.pop("readings", {}).items()]
+        lists |= {
+            "targets": expand_lines(targets) if targets else (),
+            "evidence": expand_lines(evidence),
+        }
+        parts = {name: store_lines(connection, lines, at) for name, lines in lists.items()}
+    except (LedgerError, ValueError, TypeError, KeyError, AttributeError):
+        return  # damaged: `ledger check` tells of it
+    connection.executemany(
+        "INSERT INTO part (run_id, name, piece_id) VALUES (?, ?, ?)",
+        [(run_id, name, number) for name, number in parts.items() if number is not None],
+    )
+    connection.execute(
+        "UPDATE run SET result = ?, targets = NULL, evidence = NULL WHERE id = ?",
+        (compress(encode(core)), run_id),
+    )
 
 
 def _rewrite(

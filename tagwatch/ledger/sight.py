@@ -29,9 +29,11 @@ _NEWEST = """
          i.ended_at IS NULL AND i.last_seen IS NOT NULL,
          coalesce(iif(i.ended_at IS NULL, i.last_seen, NULL),
            max(coalesce(i.ended_at, i.first_seen), coalesce(t.seen_at, 0),
-               coalesce(r.covered_at, 0))),
+               coalesce(r.covered_at, 0),
+               iif(i.ended_at IS NULL, coalesce(r.seen_at, 0), 0))),
          coalesce(iif(i.ended_at IS NULL, i.last_seen, NULL),
-           max(i.first_seen, coalesce(t.seen_at, 0), coalesce(r.swept_at, 0)))
+           max(i.first_seen, coalesce(t.seen_at, 0), coalesce(r.swept_at, 0),
+               iif(i.ended_at IS NULL, coalesce(r.seen_at, 0), 0)))
   FROM repository r
   CROSS JOIN tag t ON t.repository_id = r.id
   CROSS JOIN interval i ON i.repository_id = r.id AND i.tag_id = t.id AND i.n = t.n
@@ -200,6 +202,8 @@ class _Sight:
                 moved.append(tag)
             begun.append((tag, old.tag_id, old.n + 1, numbers.digest(digest)))
         self._close(closed)
+        if begun:
+            self._part()
         self._open(begun)
         self._pause(resumed, goes_on=True)
         return moved
@@ -348,7 +352,15 @@ class _Sight:
         return any(self.newest[tag].is_open for tag in named & self.newest.keys())
 
     def _cover_observed(self) -> None:
-        """Tag by tag, where the snapshot does not speak for the whole repository."""
+        """Tag by tag, where the snapshot does not speak for the whole repository.
+
+        One that saw every tag that is known to be there says so of all at once: an unchanged night
+        writes no tag. Other than `covered_at`, that tells nothing of tags that nobody knows.
+        """
+        there = {tag for tag, old in self.newest.items() if old.is_open}
+        if there and there <= self.observed.keys() | set(self.gone):
+            self._mark("seen_at")
+            return
         self.connection.executemany(
             "UPDATE tag SET seen_at = max(coalesce(seen_at, 0), ?) "
             "WHERE repository_id = ? AND name = ?",
@@ -357,6 +369,24 @@ class _Sight:
                 for tag, digest in sorted(self.observed.items())
                 if (old := self.newest.get(tag)) and old.is_open and old.digest == digest
             ],
+        )
+
+    def _part(self) -> None:
+        """Say tag by tag what was said of all at once, before a tag begins that it was not said of.
+
+        That is one which is told of late: every tag had been seen later, as far as was known then.
+        """
+        sql = "SELECT seen_at FROM main.repository WHERE id = ? AND seen_at > ?"
+        row = self.connection.execute(sql, (self.home, self.at)).fetchone()
+        if row is None:
+            return
+        self.connection.executemany(
+            "UPDATE tag SET seen_at = max(coalesce(seen_at, 0), ?) "
+            "WHERE repository_id = ? AND name = ?",
+            [(row[0], self.home, tag) for tag, old in self.newest.items() if old.is_open],
+        )
+        self.connection.execute(
+            "UPDATE main.repository SET seen_at = NULL WHERE id = ?", (self.home,)
         )
 
     def _mark(self, column: str) -> None:

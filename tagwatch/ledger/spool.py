@@ -35,30 +35,38 @@ class Spool(Mapping[str, Evidence]):
 
     def __init__(self, at_hand: int = _AT_HAND) -> None:
         self._most = at_hand
-        self._at_hand: dict[str, Evidence] = {}
+        self._at_hand: dict[str, Evidence | bytes] = {}
         self._file: Connection | None = None
 
     def put(self, evidence: Evidence) -> None:
         """Keep `evidence`, in place of what its key had before."""
-        key = evidence.key
+        self._keep(evidence.key, evidence)
+
+    def _keep(self, key: str, held: Evidence | bytes) -> None:
         if key in self._at_hand or (self._file is None and len(self._at_hand) < self._most):
-            self._at_hand[key] = evidence
+            self._at_hand[key] = held
             return
         try:
             if self._file is None:
                 self._file = connect(_PRIVATE, isolation_level=None, check_same_thread=False)
                 weakref.finalize(self, self._file.close)
                 self._file.executescript(_MAKE)
-            self._file.execute(_PUT, (key, encode(evidence)))
+            line = held if isinstance(held, bytes) else encode(held)
+            self._file.execute(_PUT, (key, line))
         except OperationalError as error:
             raise LedgerFailedError(
                 f"the temporary file of a run could not be written: {error}", hint=_ROOM
             ) from error
 
+    def put_line(self, key: str, line: bytes) -> None:
+        """Keep evidence that is encoded already, as `put` does."""
+        self._keep(key, line)
+
     def line(self, key: str) -> bytes:
         """The stored form of a key's evidence."""
         if key in self._at_hand:
-            return encode(self._at_hand[key])
+            held = self._at_hand[key]
+            return held if isinstance(held, bytes) else encode(held)
         found = self._rows("SELECT line FROM evidence WHERE key = ?", key)
         for (line,) in found:
             return bytes(line)
@@ -66,7 +74,11 @@ class Spool(Mapping[str, Evidence]):
 
     def __getitem__(self, key: str) -> Evidence:
         found = self._at_hand.get(key)
-        return decode_quickly(Evidence, self.line(key)) if found is None else found
+        if found is None:
+            return decode_quickly(Evidence, self.line(key))
+        if isinstance(found, bytes):
+            found = self._at_hand[key] = decode_quickly(Evidence, found)
+        return found
 
     def __contains__(self, key: object) -> bool:
         return key in self._at_hand or any(

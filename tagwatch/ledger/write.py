@@ -24,18 +24,28 @@ from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import LedgerError, LedgerFailedError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, Failing, Gone, RepositorySnapshot
-from tagwatch.ledger.codec import compress, compress_lines, digest_to_bytes, encode, micros, moment
+from tagwatch.ledger.answer import store_parts, without_lists
+from tagwatch.ledger.codec import (
+    compress,
+    compress_alike,
+    digest_to_bytes,
+    encode,
+    micros,
+    moment,
+)
 from tagwatch.ledger.connection import OWN, Translated, refuse_a_clock_behind
 from tagwatch.ledger.failing import count_nights
+from tagwatch.ledger.judged import go_on, judged_of, lines_of_judged, renew
 from tagwatch.ledger.maintenance import forget
 from tagwatch.ledger.memory import store_history
 from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.record import Alert, Fact, Forgotten, Move, Stored, Telling
+from tagwatch.ledger.record import Alert, Fact, Forgotten, Judged, Move, Stored, Telling
 from tagwatch.ledger.reuse import (
     drop_outdated,
     drop_outdated_patterns,
     new_tags,
+    seen_at,
     standing,
     state_of,
     state_of_bases,
@@ -43,7 +53,6 @@ from tagwatch.ledger.reuse import (
 )
 from tagwatch.ledger.schema import open_upgraded
 from tagwatch.ledger.sight import repository_number, store_snapshot
-from tagwatch.ledger.spool import lines_of
 from tagwatch.ledger.telling import (
     explained,
     facts_after,
@@ -61,7 +70,10 @@ _PUT_EVIDENCE = """
   INSERT INTO evidence (key, source, at, body, made_from) VALUES (?, ?, ?, ?, ?)
   ON CONFLICT (key, source) DO UPDATE
     SET at = excluded.at, body = excluded.body, made_from = excluded.made_from
-  WHERE coalesce(excluded.at, 0) >= coalesce(evidence.at, 0)"""
+      , judged_id = NULL
+  WHERE coalesce(excluded.at, 0) >= coalesce(
+    (SELECT n.at FROM evidence_now n WHERE n.key = excluded.key AND n.source = excluded.source),
+    0)"""
 _PUT_BASE_BUILD = """
   INSERT INTO main.base_build
     (reference, platform, digest, manifest, origin, first_seen, last_seen, ended, body)
@@ -224,10 +236,9 @@ class Ledger(Reader):
                 "notes": counts[Severity.NOTE],
                 "not_checked": result.coverage.unresolved + result.coverage.unavailable,
                 "moved": len(result.changes),
-                "result": compress(encode(replace(result, targets=(), evidence={}))),
-                "targets": compress_lines(encode(item) for item in result.targets),
-                "evidence": compress_lines(lines_of(result.evidence)),
+                "result": compress(encode(without_lists(result))),
             }
+            store_parts(connection, run_id, result)
             columns = ", ".join(f"{name} = ?" for name in run)
             connection.execute(
                 f"UPDATE run SET {columns} WHERE id = ?",  # noqa: S608  # our own names
@@ -360,10 +371,36 @@ class Ledger(Reader):
         with Translated(self.path):
             return state_of(self._connection, repository)
 
-    def state_of_bases(self) -> bytes:
+    def state_of_bases(self, at: datetime) -> bytes:
         """See `reuse.state_of_bases`."""
         with Translated(self.path):
-            return state_of_bases(self._connection)
+            return state_of_bases(self._connection, self._own, at)
+
+    def seen_at(self, repository: Repository, at: datetime) -> bytes:
+        """See `reuse.seen_at`."""
+        with Translated(self.path):
+            return seen_at(self._connection, repository, at)
+
+    def judged(self, project: str, at: datetime) -> Mapping[Repository, Judged]:
+        """See `judged.judged_of`."""
+        with Translated(self.path):
+            return judged_of(self._connection, project, at)
+
+    def lines_of_judged(self, judged: Judged, at: datetime) -> Mapping[str, bytes] | None:
+        """See `judged.lines_of_judged`."""
+        with Translated(self.path):
+            return lines_of_judged(self._connection, judged.id, at)
+
+    def put_judged(
+        self, project: str, renewed: Iterable[Judged], still: Iterable[Judged], at: datetime
+    ) -> None:
+        """Note what was made of repositories at `at`, and what still holds then.
+
+        The evidence of those that are renewed is stored.
+        """
+        with self._transaction() as connection:
+            renew(connection, project, self._own, renewed, at)
+            go_on(connection, (one.id for one in still), at)
 
     def standing(self, made_from: Mapping[str, bytes]) -> Mapping[str, Evidence]:
         """See `reuse.standing`."""
@@ -442,7 +479,7 @@ class Ledger(Reader):
 def _evidence_row(
     evidence: Evidence, place: str, made_from: bytes | None = None
 ) -> tuple[object, ...]:
-    body = encode(evidence).decode()
+    body = compress_alike(encode(evidence))
     return evidence.key, place, _micros(evidence.at), body, made_from
 
 

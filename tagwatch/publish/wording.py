@@ -137,9 +137,7 @@ def coverage_sentence(result: AuditResult) -> str:
     fresh = next((one for one in covered.reasons if one.reason is Reason.FRESH), None)
     parts = [
         *(_remembered(one, result) for one in told),
-        count(covered.unresolved, "reference") + " with unknown variables"
-        if covered.unresolved
-        else "",
+        f"{count(covered.unresolved, 'reference')} unresolved" if covered.unresolved else "",
         f"{covered.unavailable} unavailable" if covered.unavailable else "",
     ]
     if not any(one.reason is Reason.REFUSED for one in told):

@@ -9,6 +9,8 @@ T = TypeVar("T")
 
 __all__ = ["run"]
 
+_BEGINS_SECONDS = 5.0
+
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run `coroutine` to its end and return its result.
@@ -23,25 +25,53 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(coroutine)
-    from concurrent.futures import Future, ThreadPoolExecutor
+    return _run_beside(coroutine)
+
+
+def _run_beside(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run it in another thread.
+
+    An interrupt may come at any time, also while the thread is started and nobody can say whether
+    it will run: so the interrupt is noted first, and the coroutine is cancelled by whoever sees
+    that both have happened.
+    """
+    import asyncio
+    from concurrent.futures import Future
     from contextlib import suppress
+    from threading import Event, Thread
 
     begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = Future()
+    ended: Future[T] = Future()
+    interrupted = Event()
+
+    def cancel(task: asyncio.Task[T]) -> None:
+        if not task.cancelling():  # a second time would break off what tidies up
+            task.cancel()
 
     async def work() -> T:
         task = asyncio.ensure_future(coroutine)
         begun.set_result((asyncio.get_running_loop(), task))
+        if interrupted.is_set():
+            cancel(task)
         return await task
 
-    with ThreadPoolExecutor(1, "tagwatch") as threads:
-        done = threads.submit(asyncio.run, work())
+    def whole() -> None:
         try:
-            return done.result()
-        except BaseException:
-            # Not done: the exception came from outside. The `with` waits for the thread, so the
-            # coroutine must end soon; it can be cancelled only once it has begun.
-            if not done.done():
-                loop, task = begun.result()
-                with suppress(RuntimeError):  # its loop has closed meanwhile
-                    loop.call_soon_threadsafe(task.cancel)
-            raise
+            ended.set_result(asyncio.run(work()))
+        except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
+            ended.set_exception(error)
+
+    thread = Thread(target=whole, name="tagwatch")
+    try:
+        thread.start()
+        result = ended.result()
+    except BaseException:
+        interrupted.set()
+        with suppress(TimeoutError):  # it was not even started
+            loop, task = begun.result(_BEGINS_SECONDS)
+            with suppress(RuntimeError):  # its loop has closed: the exception is its own
+                loop.call_soon_threadsafe(cancel, task)
+            thread.join()
+        raise
+    thread.join()
+    return result

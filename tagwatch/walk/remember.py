@@ -12,6 +12,7 @@ from tagwatch.audit.model.evidence import Evidence, Resolution
 from tagwatch.audit.version.resolve import version_of
 from tagwatch.image.order import says_less
 from tagwatch.image.reference import Reference, Repository
+from tagwatch.ledger.record import Judged
 from tagwatch.ledger.write import Ledger
 from tagwatch.value import dataclass, field
 from tagwatch.walk.recall import StoredDocuments
@@ -102,6 +103,12 @@ class EvidenceStore:
     """By key, the hashes of `new` evidence; see `Gathered.made_from`."""
     unchanged: list[str] = field(default_factory=list)
     """The keys of stored evidence that holds until `at`."""
+    project: str = ""
+    """Whose repositories `judged` and `still` are."""
+    judged: list[Judged] = field(default_factory=list)
+    """Repositories of which all evidence was made, or looked at."""
+    still: list[Judged] = field(default_factory=list)
+    """Repositories of which nothing is new."""
 
     def put(self, evidence: Evidence, *, made_from: bytes | None, is_unchanged: bool) -> None:
         """Add evidence, which the next `flush` stores.
@@ -117,13 +124,19 @@ class EvidenceStore:
 
     def flush(self, *, at_least: int = 1) -> None:
         """Store what waits, where that is `at_least` so much."""
-        if len(self.new) + len(self.unchanged) < at_least:
+        if len(self.new) + len(self.unchanged) + len(self.still) < at_least:
             return
-        self.ledger.put_evidence(self.new, self.made_from)
-        self.ledger.touch_evidence(self.unchanged, self.at)
-        self.new.clear()
+        if self.new:
+            self.ledger.put_evidence(self.new, self.made_from)
+        told = {key for one in self.judged for key in one.keys}
+        touched = [key for key in self.unchanged if key not in told]
+        if touched:
+            self.ledger.touch_evidence(touched, self.at)
+        if self.judged or self.still:
+            self.ledger.put_judged(self.project, self.judged, self.still, self.at)
+        for waiting in (self.new, self.unchanged, self.judged, self.still):
+            waiting.clear()
         self.made_from.clear()
-        self.unchanged.clear()
 
     def flush_if_full(self) -> None:
         """Store what waits, where that is enough for a transaction."""

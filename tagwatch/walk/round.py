@@ -3,7 +3,8 @@
 Evidence is made again only where what it is made of differs from last time: the program's version,
 the policy, the known builds of bases, all that the ledger holds of the repository, what its
 registry said in this run, and how the target is written. A hash of all this is stored with it. What
-depends on time alone is made every time (`audit.fact.gather.dated`), and so is the judgement.
+depends on time alone is made every time (`audit.fact.gather.dated`), and so is the judgement. Of a
+repository of which nothing at all is new, not even that is made: see `walk.judged`.
 """
 
 from __future__ import annotations
@@ -16,24 +17,31 @@ from tagwatch import __version__
 from tagwatch.audit.base.seed import Wish
 from tagwatch.audit.fact.gather import dated, gather
 from tagwatch.audit.fact.memory import Memory
-from tagwatch.audit.model.base_match import BaseMatch
+from tagwatch.audit.model.base_match import BaseMatch, BaseVerdict
 from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable, until
 from tagwatch.audit.model.history import Seen
 from tagwatch.audit.reading.image import Image
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.read import Reader
+from tagwatch.ledger.record import Judged
 from tagwatch.source.target import Target
-from tagwatch.value import dataclass, replace
+from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.bases import Seeds, match
 from tagwatch.walk.recall import KnownBases, recall_bases, recall_elsewhere, recall_offline
 from tagwatch.walk.site import Site
 
 if TYPE_CHECKING:
+    from tagwatch.config.settings import Watch
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.ask import RepositoryAnswer
 
 __all__ = ["Gathered", "Round", "frame_of", "gather_evidence", "gather_remembered"]
+__all__ += ["made_whole_from"]
+
+
+_BY_OTHERS = frozenset({BaseVerdict.CLAIMED, BaseVerdict.CONFLICT})
+"""Verdicts that rest on the images of all other repositories as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +58,10 @@ class Round:
     """A hash of what all evidence of the round has in common; see `frame_of`."""
     seeds: Seeds | None = None
     """What images may wish for; None: nothing more is read after this round."""
+    project: str | None = None
+    """Whose scan it is; None: of no project, or only a part of the targets is asked for."""
+    judged: Mapping[Repository, Judged] = field(default_factory=dict)
+    """What was made of repositories before, and may hold still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +83,7 @@ def frame_of(ledger: Ledger, site: Site, bases: KnownBases, *, documents_asked: 
     audited = [str(platform) for platform in site.policy.defaults.audited]
     names = [repository.name for repository in bases.repositories]
     made_of = (__version__, site.policy.digest, audited, names, bases.unread, documents_asked)
-    return _hash(ledger.state_of_bases(), made_of)
+    return _hash(ledger.state_of_bases(site.at), made_of)
 
 
 def gather_evidence(
@@ -85,11 +97,12 @@ def gather_evidence(
         if before is None:
             evidence, wished = _gather(target, memory, this_round)
         else:
+            before = until(before, this_round.site.at)
             evidence, wished = dated(before, target, memory, at=this_round.site.at), ()
         yield Gathered(
             target=target,
             evidence=evidence,
-            is_unchanged=before is not None and evidence == until(before, this_round.site.at),
+            is_unchanged=before is not None and evidence == before,
             made_from=made_from.get(key) if _may_be_reused(evidence, memory) else None,
             wished=wished,
         )
@@ -205,26 +218,53 @@ def _made_from(
     answer = this_round.answers.get(repository)
     if answer is None or answer.failures:
         return {}
+    state = _state(repository, answer, this_round)
+    return {key: _hash(state, _naming(key, target)) for key, target in wanted.items()}
+
+
+def _state(repository: Repository, answer: RepositoryAnswer, this_round: Round) -> bytes:
+    """Return a hash of all that is known of a repository, and of what the round has in common."""
     said = (answer.names, sorted(answer.absent), sorted(answer.pins.items()))
-    state = _hash(this_round.frame + this_round.ledger.state(repository), said)
-    return {
-        key: _hash(state, (key, target.text, _is_parent(target), str(target.reference)))
-        for key, target in wanted.items()
-    }
+    return _hash(this_round.frame + this_round.ledger.state(repository), said)
+
+
+def _naming(key: str, target: Target) -> tuple[object, ...]:
+    """Return how a target names its image, as far as evidence depends on that."""
+    return (key, target.text, _is_parent(target), str(target.reference))
+
+
+def made_whole_from(
+    wanted: Mapping[str, Target],
+    watches: Sequence[Watch],
+    repository: Repository,
+    this_round: Round,
+) -> bytes | None:
+    """Return a hash of everything that all evidence of a repository is made of.
+
+    `wanted`: the targets in files. What the watches come to follows from the rest, and so does it
+    from which tags were seen in this run until when each of them is known to last. None where it
+    must be made again next time.
+    """
+    answer = this_round.answers.get(repository)
+    if this_round.project is None or answer is None or answer.failures:
+        return None
+    named = [_naming(key, target) for key, target in wanted.items()]
+    seen = this_round.ledger.seen_at(repository, this_round.site.at)
+    return _hash(_state(repository, answer, this_round) + seen, (named, repr(watches)))
 
 
 def _may_be_reused(evidence: Evidence, memory: Memory) -> bool:
-    """Return False where evidence has dates of a base's tag, or might say more next time.
+    """Return False where evidence might say more next time.
 
-    So may that of a digest that is gone: where else it lives is in no hash.
-    When a base was seen last is no part of the hash; see `ledger.reuse.state_of_bases`.
+    So might that of a digest that is gone, and of a base that is only claimed: where else the one
+    lives, and whose layers the other's are, is in no hash.
     """
     return (
         evidence.documents_read
         and not evidence.failures
         and (evidence.pin is None or evidence.pin.exists is not False)
+        and not any(one.verdict in _BY_OTHERS for one in evidence.bases)
         and evidence.change not in memory.unexplained.values()
-        and all(one.base is None and one.current is None for one in evidence.bases)
     )
 
 

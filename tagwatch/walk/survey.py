@@ -41,6 +41,7 @@ from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers, Patience, open_asker, wants_of_run
 from tagwatch.walk.bases import Seeds, match
+from tagwatch.walk.judged import judged_now, recall_judged
 from tagwatch.walk.need import SCAN_SHOWS, needs_of
 from tagwatch.walk.recall import base_repositories, recall_bases, recall_past, recall_repository
 from tagwatch.walk.remember import (
@@ -50,7 +51,7 @@ from tagwatch.walk.remember import (
     remember_claimed,
     remember_versions,
 )
-from tagwatch.walk.round import Round, frame_of, gather_evidence
+from tagwatch.walk.round import Round, frame_of, gather_evidence, made_whole_from
 from tagwatch.walk.site import BASES_ASKED, Site, bases_key
 from tagwatch.walk.watch_list import Watched, idle, is_watched, places_of, watched, within
 
@@ -157,7 +158,8 @@ async def survey(
         if first.seeds is not None and wished and not answers.stopped:
             answers.add(await asker.ask(first.seeds.wants(wished), needs=Need.DOCUMENTS))
             remember_claimed(ledger, wished)
-            second = replace(_begin_round(order, ledger, site, answers, needs), seeds=None)
+            second = _begin_round(order, ledger, site, answers, needs)
+            second = replace(second, seeds=None, project=None, judged={})
             with limited(patience.check_after):
                 _go_through(_shares(waiting.targets), second, found)
         if order.whole and scope is None and not answers.stopped:  # else asked again next time
@@ -322,6 +324,8 @@ def _begin_round(order: Order, ledger: Ledger, site: Site, answers: Answers, nee
         documents_asked=asked,
         frame=frame_of(ledger, site, bases, documents_asked=asked),
         seeds=seeds if order.whole else None,
+        project=order.project if order.whole else None,
+        judged=ledger.judged(order.project, site.at) if order.whole and order.project else {},
     )
 
 
@@ -342,7 +346,9 @@ def _go_through(shares: Iterable[_Share], this_round: Round, found: Survey) -> _
     Return the targets that wait for older builds of bases.
     """
     waiting = _Waiting()
-    store = EvidenceStore(ledger=this_round.ledger, at=this_round.site.at)
+    store = EvidenceStore(
+        ledger=this_round.ledger, at=this_round.site.at, project=this_round.project or ""
+    )
     for share in shares:
         with found.answers.apart(share.repository):
             _go_through_one(share, this_round, found, store, waiting)
@@ -356,20 +362,50 @@ def _go_through_one(
 ) -> None:
     """Take one repository through the steps after asking. Raises `OutOfTimeError`."""
     keep_time()
+    in_files = _wanted(share.targets, ())
+    if _recall(share, in_files, this_round, found, store):
+        return
     memory = _remember(share, this_round)
     if share.moves:
         memory = _explain(share, memory, this_round, found)
-    listed = _watch(share, memory, found)
+    listed, is_idle = _watch(share, memory, found)
     claimed: dict[str, str] = {}
-    for one in gather_evidence(_wanted(share.targets, listed), memory, this_round):
+    made_from = made_whole_from(in_files, share.watches, share.repository, this_round)
+    wanted = _wanted(share.targets, listed)
+    is_settled = made_from is not None and not (share.moves or is_idle)
+    for one in gather_evidence(wanted, memory, this_round):
         found.evidence.put(one.evidence)
         store.put(one.evidence, made_from=one.made_from, is_unchanged=one.is_unchanged)
         claimed |= claimed_version(memory, one.evidence.resolution)
+        is_settled = is_settled and one.made_from is not None and not one.wished
         if one.wished:
             waiting.targets.append(one.target)
             waiting.wishes.update(one.wished)
     if claimed:
         this_round.ledger.set_versions(share.repository, claimed)
+    if made_from is not None and is_settled and wanted:
+        keys = tuple(wanted)
+        store.judged.append(judged_now(memory, made_from, share.watches, listed, keys, this_round))
+
+
+def _recall(
+    share: _Share,
+    in_files: Mapping[str, Target],
+    this_round: Round,
+    found: Survey,
+    store: EvidenceStore,
+) -> bool:
+    """Take over what was made of a repository of which nothing is new; False where something is."""
+    if share.repository not in this_round.judged or share.moves:
+        return False
+    recalled = recall_judged(share.repository, in_files, share.watches, this_round)
+    if recalled is None:
+        return False
+    found.watched += recalled.listed
+    for key, line in recalled.lines.items():
+        found.evidence.put_line(key, line)
+    store.still.append(recalled.judged)
+    return True
 
 
 def _remember(share: _Share, this_round: Round) -> Memory:
@@ -391,13 +427,17 @@ def _explain(share: _Share, memory: Memory, this_round: Round, found: Survey) ->
     return standard_replace(recall_past(ledger, memory), unexplained=told)
 
 
-def _watch(share: _Share, memory: Memory, found: Survey) -> list[Watched]:
-    """Return what the watch list comes to in a repository, beside what files name."""
+def _watch(share: _Share, memory: Memory, found: Survey) -> tuple[list[Watched], bool]:
+    """Return what the watch list comes to in a repository, beside what files name.
+
+    With True where an entry comes to nothing, of which each run tells.
+    """
     named = {evidence_key(target) for target in share.targets}
     listed = list(watched(share.watches, memory, beside=named))
     found.watched += listed
-    found.answers.remarks += idle(share.watches, memory, listed)
-    return listed
+    remarks = tuple(idle(share.watches, memory, listed))
+    found.answers.remarks += remarks
+    return listed, bool(remarks)
 
 
 def _wanted(targets: Iterable[Target], listed: Iterable[Watched]) -> dict[str, Target]:

@@ -18,7 +18,6 @@ import re
 import shutil
 import signal
 import sqlite3
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, closing
@@ -33,13 +32,16 @@ from aiohttp import web
 
 from tagwatch.service.demo.images import Built, Shelf, Step, build
 from tagwatch.service.demo.show import serving
-from tests.fault.forked import KILLED, Request
-from tests.paths import ROOT
+from tests.fault.dying import KILLED
+from tests.paths import TESTS
+from tests.program import child as program
 
+DYING = TESTS / "fault" / "dying.py"
 SHOP = "registry.shop.example/shop"
 MOVES = frozenset({f"{SHOP}/app:1", f"{SHOP}/app:edge", f"{SHOP}/web:2", f"{SHOP}/web:2.0.0"})
 DELETED = f"{SHOP}/db:old"
 CHANNELS = ("slack", "webhook")
+KEPT = ("PATH", "PYTHON", "LANG", "LC_", "SSL_CERT_")
 SCAN = ("scan", "--format", "json")
 FILES = {
     "Dockerfile": "".join(f"FROM {name}\n" for name in (*sorted(MOVES), f"{SHOP}/db:3")),
@@ -53,10 +55,7 @@ FILES = {
     "alerts:\n  slack: {webhook_env: SLACK, allow_http: true, min_severity: note}\n"
     "  webhook: {url_env: WEBHOOK, allow_http: true, min_severity: note}\n",
 }
-pytestmark = [
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork"),
-    pytest.mark.timeout(300),  # some seventy scans, made for the first test
-]
+pytestmark = pytest.mark.timeout(300)  # some seventy scans, made for the first test
 
 
 class Phase(StrEnum):
@@ -178,9 +177,8 @@ def second_night(shelf: Shelf) -> None:
 
 @dataclass(slots=True)
 class Theatre:
-    """The program in waiting, and who takes its alerts."""
+    """Where the program runs, and who takes its alerts."""
 
-    program: asyncio.subprocess.Process
     environment: dict[str, str] = field(default_factory=dict)
     scan: int = 0
     kill: Kill = field(default_factory=Kill)
@@ -192,23 +190,20 @@ class Theatre:
     async def run(self, folder: Path, *arguments: str) -> tuple[int, str]:
         """Run a command to its end, be that violent; its exit code and stdout."""
         self.child = asyncio.get_running_loop().create_future()
-        request = Request(
-            folder=str(folder),
-            arguments=list(arguments),
-            environment={**self.environment, "HOME": str(folder)},
-            after=self.kill.commit,
-            once=str(self.answered) if self.kill.at is Phase.ANSWERED else "",
+        once = self.answered if self.kill.at is Phase.ANSWERED else folder / "never"
+        process = await program.start(
+            str(DYING),
+            str(self.kill.commit),
+            str(once),
+            *arguments,
+            cwd=folder,
+            env={**self.environment, "HOME": str(folder), "TAGWATCH_CONFIG": "tagwatch.yaml"},
         )
-        assert self.program.stdin is not None
-        assert self.program.stdout is not None
-        self.program.stdin.write(request.line.encode())
-        self.child.set_result(int(await self.program.stdout.readline()))
-        code = int(await self.program.stdout.readline())
-        if code == -signal.SIGKILL:
-            code = KILLED
-        error = (folder / "err").read_text(encoding="utf-8")
-        assert code in (0, 1, KILLED), f"exit code {code}: {error}"
-        return code, (folder / "out").read_text(encoding="utf-8")
+        self.child.set_result(process.pid)
+        out, err = await process.communicate()
+        code = KILLED if process.returncode == -signal.SIGKILL else process.returncode
+        assert code in (0, 1, KILLED), f"exit code {code}: {err.decode()}"
+        return code, out.decode()
 
     async def take(self, request: web.Request) -> web.Response:
         """Take an alert; where the sender is to die of it, see to that."""
@@ -227,18 +222,9 @@ class Theatre:
 
 
 @asynccontextmanager
-async def theatre(home: Path) -> AsyncIterator[Theatre]:
-    """The program, imported and waiting, with an address for its alerts."""
-    program = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.fault.forked",
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "TZ": "UTC", "PYTHONWARNINGS": "error"},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    played = Theatre(program)
+async def theatre() -> AsyncIterator[Theatre]:
+    """The program, with an address for its alerts."""
+    played = Theatre()
     app = web.Application()
     app.router.add_post("/{channel}", played.take)
     runner = web.AppRunner(app, access_log=None)
@@ -247,12 +233,13 @@ async def theatre(home: Path) -> AsyncIterator[Theatre]:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         address = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        played.environment = {one.upper(): f"{address}/{one}" for one in CHANNELS}
+        # Python's own variables as they are everywhere: the commands of all tests share a server
+        kept = {one: os.environ[one] for one in os.environ if one.startswith(KEPT)}
+        own = {**kept, "TZ": "UTC", "PYTHONWARNINGS": "error"}
+        told = {one.upper(): f"{address}/{one}" for one in CHANNELS}
+        played.environment = {**own, **told}
         yield played
     finally:
-        assert program.stdin is not None
-        program.stdin.close()
-        await program.wait()
         await runner.cleanup()
 
 
@@ -305,7 +292,7 @@ async def killed_between(folder: Path) -> dict[str, Outcome]:
     """Kill these commands everywhere, one after the other, then a scan; by where they died."""
     shelf = first_night()
     outcomes: dict[str, Outcome] = {}
-    async with serving(shelf) as registry, theatre(folder) as stage:
+    async with serving(shelf) as registry, theatre() as stage:
         before = folder / "before"
         before.mkdir()
         for name, text in FILES.items():
@@ -336,7 +323,7 @@ async def killed_between(folder: Path) -> dict[str, Outcome]:
 async def every_kill(folder: Path) -> list[Outcome]:
     """Kill the second night everywhere; the last outcome is that of a scan that lived."""
     shelf = first_night()
-    async with serving(shelf) as registry, theatre(folder) as stage:
+    async with serving(shelf) as registry, theatre() as stage:
         before = folder / "before"
         before.mkdir()
         for name, text in FILES.items():

@@ -22,6 +22,7 @@ import pytest
 
 from tagwatch.api import ScanResult, scan_async
 from tagwatch.errors import LedgerError, LedgerFailedError
+from tagwatch.ledger.codec import compress
 from tagwatch.ledger.lock import waited_for
 from tagwatch.ledger.maintenance import check, mend
 from tagwatch.ledger.read import Reader
@@ -134,12 +135,12 @@ async def test_row_13_a_scan_makes_a_flipped_evidence_row_again(
     seed: bytes, tmp_path: Path
 ) -> None:
     async with estate_of(seed, tmp_path) as estate:
-        flip = "UPDATE evidence SET body = CAST(x'7bff' || substr(CAST(body AS BLOB), 3) AS TEXT)"
+        flip = "UPDATE evidence SET body = CAST(x'7bff' || substr(body, 3) AS BLOB)"
         estate.do(f"{flip} WHERE key = ?", WEB)
         found = await estate.desk.run("ledger", "check")
         assert (found.code, found.out) == (
             1,
-            f"evidence {rowid(estate, WEB)} cannot be read; with --mend it is dropped, and the "
+            f"evidence of {WEB!r} cannot be read; with --mend it is dropped, and the "
             "next scan makes it again\n",
         )
         night = await estate.desk.run("scan", "--format", "json")
@@ -149,17 +150,11 @@ async def test_row_13_a_scan_makes_a_flipped_evidence_row_again(
         assert (whole.code, whole.out) == (0, "the ledger is whole\n")
 
 
-def rowid(estate: Estate, key: str) -> int:
-    with closing(sqlite3.connect(estate.ledger)) as connection:
-        (found,) = connection.execute("SELECT rowid FROM evidence WHERE key = ?", (key,)).fetchone()
-    return int(found)
-
-
 async def test_row_13_a_check_that_meets_flipped_evidence_asks_again(
     seed: bytes, tmp_path: Path
 ) -> None:
     async with estate_of(seed, tmp_path) as estate:
-        estate.do("UPDATE evidence SET body = '{' WHERE key = ?", WEB)
+        estate.do("UPDATE evidence SET body = x'7b' WHERE key = ?", WEB)
         done = await estate.desk.run("check", "Dockerfile", "--format", "json")
         assert done.code in (0, 1), done.err
         assert done.json["coverage"]["unavailable"] == 0
@@ -167,13 +162,20 @@ async def test_row_13_a_check_that_meets_flipped_evidence_asks_again(
 
 
 DAMAGES = {
-    "evidence": "UPDATE evidence SET body = '[]'",
-    "imported evidence": "UPDATE evidence SET body = '[]', source = 'facts.json'",
+    "evidence": "UPDATE evidence SET body = x'5b5d'",
+    "evidence of another form": f"UPDATE evidence SET body = x'{compress(b'[]').hex()}'",
+    "imported evidence": "UPDATE evidence SET body = x'5b5d', source = 'facts.json'",
     "evidence's key": "UPDATE evidence SET key = CAST(x'ff' || key AS TEXT)",
     "evidence's time": "UPDATE evidence SET at = 9223372036854775807",
     "a document": "UPDATE document SET raw = CAST(x'00' || raw AS BLOB)",
-    "an answer": "UPDATE run SET evidence = substr(evidence, 1, 20)",
-    "an answer of another form": "UPDATE run SET result = targets",
+    "what was made of a repository": "UPDATE judged SET listed = x'00'",
+    "its time": "UPDATE judged SET at = 9223372036854775807",
+    "whose it is": "UPDATE judged SET project = CAST(x'ff' AS TEXT)",
+    "an answer": "UPDATE run SET result = substr(result, 1, 20)",
+    "an answer of another form": f"UPDATE run SET result = x'{compress(b'[]').hex()}'",
+    "a piece of answers": "UPDATE piece SET body = substr(body, 1, 20)",
+    "a piece that is another": "UPDATE piece SET body = (SELECT max(body) FROM piece)",
+    "a piece that is lost": "DELETE FROM piece WHERE id = (SELECT max(id) FROM piece)",
     "a finding that stands": "UPDATE standing SET body = x'00'",
     "a finding's rule": "UPDATE standing SET rule = CAST(x'ff' AS TEXT)",
     "a move's reason": "UPDATE move SET change = x'00' WHERE change IS NOT NULL",
@@ -288,7 +290,14 @@ def spoil_page(estate: Estate, name: str) -> bytes:
     return bytes(raw)
 
 
-AGAIN = ("evidence", "document", "base_build", "sqlite_autoindex_evidence_1", "digest_prefix")
+AGAIN = (
+    "evidence",
+    "piece",
+    "document",
+    "base_build",
+    "sqlite_autoindex_evidence_1",
+    "digest_prefix",
+)
 
 
 @pytest.mark.parametrize("name", AGAIN)
@@ -522,7 +531,7 @@ def test_a_backup_that_is_no_good_is_refused_and_the_ledger_stays(
 
 def test_a_backup_with_damage_that_can_be_mended_is_restored(seed: bytes, tmp_path: Path) -> None:
     estate = without_registry(seed, tmp_path)
-    estate.do("UPDATE evidence SET body = '[]' WHERE key = ?", WEB)
+    estate.do("UPDATE evidence SET body = x'5b5d' WHERE key = ?", WEB)
     backup = estate.ledger.replace(tmp_path / "copy.db")
     done = restore(backup, estate.ledger, NIGHT)
     assert [sentence.partition(";")[0] for sentence in done.mended] == [

@@ -13,12 +13,12 @@ import os
 import re
 import shlex
 import shutil
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tagwatch import __version__
 from tests.paths import TESTS
+from tests.program import child as program
 
 __all__ = ["Place", "sections_of"]
 
@@ -57,6 +57,7 @@ class Place:
     at: str
     environment: dict[str, str] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
+    _imported: set[str] = field(default_factory=set)
 
     def write(self, name: str, content: str) -> None:
         """Write a file; its folders are made."""
@@ -105,8 +106,11 @@ class Place:
 
     async def _answered(self, folder: Path, line: str, stdin: str = "") -> str:
         configured = folder / "tagwatch.yaml"
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
+        # each command once in a new interpreter: it has to import all that it needs
+        name = shlex.split(line)[0]
+        begin = program.start if name in self._imported else program.new_process
+        self._imported.add(name)
+        process = await begin(
             "-P",
             str(CLOCK),
             self.at,
@@ -123,8 +127,6 @@ class Place:
                 **self.environment,
             },
             stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
         )
         out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 60)
         head = f"$ tagwatch {line}\n# {self.at}, exit code {process.returncode}\n"

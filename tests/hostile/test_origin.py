@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 import tagwatch
+from tagwatch.audit.model.evidence import Evidence
 from tagwatch.image.digest import Digest
+from tagwatch.ledger.codec import compress_alike, decode, encode, expand
+from tagwatch.value import replace
 from tests.hostile.promise import promised
 from tests.registry.doubles.warehouse import Double
 from tests.walk.command import Workplace
@@ -189,9 +192,12 @@ def of_before(place: Workplace) -> Path:
         for table in ("repository", "base_build", "failing"):
             ledger.execute(f"UPDATE {table} SET origin = '?'")
         ledger.execute("UPDATE repository SET watermark = NULL")
-        ledger.execute(
-            "UPDATE evidence SET source = 'seen ?', body = json_remove(body, '$.origin')"
-        )
+        for row, body in ledger.execute("SELECT rowid, body FROM evidence").fetchall():
+            evidence = replace(decode(Evidence, expand(body)), origin="")
+            ledger.execute(
+                "UPDATE evidence SET source = 'seen ?', body = ?, judged_id = NULL WHERE rowid = ?",
+                (compress_alike(encode(evidence)), row),
+            )
         ledger.commit()
     return path
 

@@ -35,12 +35,12 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="sockets and limits o
 class Cramped(Workplace):
     """A folder in which the command may open few files."""
 
-    async def _start(self, *arguments: str, stdin: bool) -> asyncio.subprocess.Process:
+    async def start(self, *arguments: str, stdin: bool = False) -> asyncio.subprocess.Process:
         assert not stdin
         return await asyncio.create_subprocess_exec(
             "sh",
             "-c",
-            'ulimit -n 256; exec "$0" "$@"',
+            'ulimit -n 256; exec "$0" -m tagwatch "$@"',
             sys.executable,
             *arguments,
             cwd=self.folder,

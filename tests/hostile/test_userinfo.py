@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from tagwatch.image.reference import without_userinfo
 from tests.hostile.promise import promised
 from tests.hostile.served import config_of, served
 from tests.hostile.tree import Tree, tree
+from tests.stored import values_in
 
 __all__ = ["tree"]
 
@@ -48,13 +47,9 @@ def stored(folder: Path) -> bytes:
     for file in folder.rglob("*"):
         if not file.is_file():
             continue
-        raw = file.read_bytes()
-        found += raw
-        at = raw.find(b"\x78\x9c")
-        while at >= 0:
-            with suppress(zlib.error):
-                found += zlib.decompressobj().decompress(raw[at : at + 1_000_000])
-            at = raw.find(b"\x78\x9c", at + 1)
+        found += file.read_bytes()
+        if file.suffix == ".db":
+            found += b"".join(values_in(file))
     return found
 
 

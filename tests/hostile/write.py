@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 from tests.paths import TESTS
 
@@ -21,10 +20,11 @@ def promises() -> Iterator[tuple[str, str, str, str]]:
         text = file.read_text(encoding="utf-8")
         if "tests.hostile.promise" not in text:
             continue
-        for node in ast.walk(ast.parse(text)):
+        tree = ast.parse(text)
+        constants = _constants(tree)
+        for node in ast.walk(tree):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
-            constants = _constants(file)
             for mark in node.decorator_list:
                 if isinstance(mark, ast.Call) and getattr(mark.func, "id", "") == "promised":
                     who, attack, promise = (_text(one, constants) for one in mark.args)
@@ -36,10 +36,10 @@ def promises() -> Iterator[tuple[str, str, str, str]]:
                     )
 
 
-def _constants(file: Path) -> dict[str, str]:
+def _constants(tree: ast.Module) -> dict[str, str]:
     """The module's texts that have a name."""
     found = {}
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+    for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
             name = node.targets[0]
             if isinstance(name, ast.Name) and isinstance(node.value.value, str):

@@ -245,10 +245,12 @@ def test_twenty_thousand_tags_are_read_and_ordered_in_under_a_second() -> None:
     tags = [tag for image in ("php", "tomcat") for tag in ever()[image]][:20_000]
     assert len(tags) == 20_000
     assert all(map(is_tag, tags))
-    took = []
-    for _ in range(3):
+
+    def seconds() -> float:
         began = time.process_time()
         table = TagTable.of(tags)
         sorted(table.tags.values(), key=lambda tag: tag.sort_key)
-        took.append(time.process_time() - began)
-    assert min(took) < 2.0  # about 0.5 on an idle machine; a quadratic step would take minutes
+        return time.process_time() - began
+
+    # About 0.5 on an idle machine; a quadratic step would take minutes, three times.
+    assert any(seconds() < 2.0 for _ in range(3))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.program import child as program
 
 __all__ = ["Done", "Workplace"]
 
@@ -62,17 +63,13 @@ class Workplace:
 
     async def start(self, *arguments: str, stdin: bool = False) -> asyncio.subprocess.Process:
         """Begin a command. A warning inside it is an error."""
-        return await self._start("-m", "tagwatch", *arguments, stdin=stdin)
-
-    async def _start(self, *arguments: str, stdin: bool) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
+        return await program.start(
+            "-m",
+            "tagwatch",
             *arguments,
             cwd=self.folder,
             env=self.variables(),
             stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
         )
 
     async def run(self, *arguments: str, stdin: str | bytes | None = None) -> Done:
@@ -82,7 +79,8 @@ class Workplace:
 
     async def python(self, *arguments: str) -> Done:
         """Run Python on a program of a user's, which imports us."""
-        return await self._ended(await self._start(*arguments, stdin=False))
+        process = await program.new_process(*arguments, cwd=self.folder, env=self.variables())
+        return await self._ended(process)
 
     async def _ended(self, process: asyncio.subprocess.Process, stdin: bytes | None = None) -> Done:
         out, err = await asyncio.wait_for(process.communicate(stdin), 60)

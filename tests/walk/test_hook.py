@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from tagwatch.ledger.codec import compress_alike, expand
 from tests.walk.conftest import Shop
 
 DOCKERFILE = "FROM python:3.12-slim\nUSER 10001\n"
@@ -30,17 +31,19 @@ def age(shop: Shop, days: int) -> None:
         connection.execute(f"UPDATE interval SET first_seen = first_seen - {past}")
         connection.execute(f"UPDATE tag SET seen_at = seen_at - {past}")
         connection.execute(
-            f"UPDATE repository SET covered_at = covered_at - {past}, full_at = full_at - {past}"
+            f"UPDATE repository SET covered_at = covered_at - {past}, full_at = full_at - {past}, "
+            f"seen_at = seen_at - {past}"
         )
+        connection.execute(f"UPDATE judged SET at = at - {past}")
         rows = connection.execute("SELECT key, source, at, body FROM evidence").fetchall()
         for key, source, at, body in rows:
-            document = json.loads(body)
+            document = json.loads(expand(body))
             document["at"] = time.strftime(
                 "%Y-%m-%dT%H:%M:%SZ", time.gmtime(at / 1e6 - days * 86400)
             )
             connection.execute(
                 "UPDATE evidence SET at = ?, body = ? WHERE key = ? AND source = ?",
-                (at - past, json.dumps(document), key, source),
+                (at - past, compress_alike(json.dumps(document).encode()), key, source),
             )
     connection.close()
 

@@ -5,25 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
-import sys
 
 import pytest
 
+from tests.program import child as program
 from tests.walk.conftest import Shop
 
 
 async def on_a_terminal(shop: Shop, *arguments: str) -> tuple[str, str]:
     """What a command says on standard output and, where that is a terminal, on standard error."""
     ours, theirs = pty.openpty()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tagwatch",
-        *arguments,
-        cwd=shop.folder,
-        env={"TERM": "xterm", **shop.variables()},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=theirs,
+    variables = {"TERM": "xterm", **shop.variables()}
+    process = await program.start(
+        "-m", "tagwatch", *arguments, cwd=shop.folder, env=variables, stderr=theirs
     )
     os.close(theirs)
     shown = asyncio.create_task(asyncio.to_thread(everything, ours))

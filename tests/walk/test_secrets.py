@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-import sqlite3
 import sys
-import zlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from tests.registry.doubles.ghcr import GhcrDouble
 from tests.registry.doubles.hub import HubDouble
 from tests.registry.doubles.quay import OAUTH_TOKEN, QuayDouble
 from tests.registry.doubles.warehouse import PASSWORD, USER, Double, Refusal
+from tests.stored import values_in
 from tests.walk.command import Done, Workplace
 
 KEY = base64.b64encode(b"planted facts key of 32 bytes 31").decode()
@@ -113,24 +112,6 @@ def files_below(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "bin"]
 
 
-def everything_in(path: Path) -> Iterable[bytes]:
-    """A ledger's values, those that are compressed as what they hold."""
-    with sqlite3.connect(path) as connection:
-        tables = [
-            name
-            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        ]
-        for table in tables:
-            for row in connection.execute(f'SELECT * FROM "{table}"'):
-                for value in row:
-                    raw = value if isinstance(value, bytes) else str(value).encode()
-                    yield raw
-                    try:
-                        yield zlib.decompress(raw)
-                    except zlib.error:
-                        continue
-
-
 @promised(
     "whoever reads an output", "secrets of the environment, of logins, of images and of files",
     "no output, report, alert or extract has one",
@@ -173,7 +154,11 @@ async def test_no_output_holds_a_secret(tmp_path: Path) -> None:
     }
     for path in written:
         search(path.name, path.read_bytes())
-    for value in everything_in(tmp_path / "tagwatch.db"):
+    held = list(values_in(tmp_path / "tagwatch.db"))
+    assert any(GOOD.encode() in value and b'"documents_read"' in value for value in held), (
+        "evidence"
+    )
+    for value in held:
         search("the ledger", value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import sqlite3
@@ -13,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from tagwatch.api import scan_async
+from tagwatch.api import resolve, scan_async
+from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.knowledge import Knowledge
-from tagwatch.ledger.codec import encode
+from tagwatch.ledger.codec import decode, encode, expand, micros
 from tagwatch.ledger.read import Reader
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.show import serving
+from tagwatch.walk.look_up import Asking
 from tagwatch.walk.site import Site, open_site
 
 FIRST = datetime(2026, 8, 20, 2, tzinfo=UTC)
@@ -73,13 +76,12 @@ def rows(folder: Path, sql: str) -> int:
 
 def standing(folder: Path, at: datetime) -> int:
     """How much evidence was not written by the night `at`, and holds until then."""
-    written = at.isoformat().replace("+00:00", "Z")
-    micros = int(at.timestamp() * 1_000_000)
-    return rows(
-        folder,
-        f"SELECT count(*) FROM evidence WHERE at = {micros} "
-        f"AND json_extract(body, '$.at') < '{written}'",
-    )
+    with closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        held = connection.execute(
+            "SELECT body FROM evidence_now WHERE at = ?", (micros(at),)
+        ).fetchall()
+    read = [decode(Evidence, expand(body)).at for (body,) in held]
+    return sum(one is not None and one < at for one in read)
 
 
 @pytest.fixture
@@ -105,6 +107,7 @@ async def test_what_stands_is_what_would_be_gathered(
         at = FIRST + days * DAY
         shutil.copy(folder / "one" / "ledger.db", folder / "other" / "ledger.db")
         assert rows(folder / "other", "UPDATE evidence SET made_from = NULL")
+        rows(folder / "other", "DELETE FROM judged")
         read_back = await answer_of(site_at(folder / "one", address, at, policy=policy))
         made_anew = await answer_of(site_at(folder / "other", address, at, policy=policy))
         assert read_back == made_anew, f"night {days}"
@@ -113,6 +116,52 @@ async def test_what_stands_is_what_would_be_gathered(
     assert stood[0] == 0, "a new build of a base may be anybody's"
     assert stood[2] > rows(folder / "one", "SELECT count(*) FROM evidence") / 2
     assert stood[3] < stood[4] == stood[2], "what time alone changes is written again, once"
+
+
+DAMAGED = {
+    "what the watch list came to": "UPDATE judged SET listed = x'00'",
+    "evidence": "UPDATE evidence SET body = x'00'",
+    "evidence that is gone": "DELETE FROM evidence WHERE key LIKE '%:1.30.4'",
+    "evidence of nobody": "UPDATE evidence SET judged_id = NULL WHERE key LIKE '%:1.30.4'",
+    "what it was made from": "UPDATE judged SET made_from = x'00'",
+    "its time": "UPDATE judged SET again_at = at + 1",
+    "its repository": "UPDATE repository SET revision = revision + 1",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+async def test_what_is_not_whole_is_made_again(place: tuple[Path, str], damage: str) -> None:
+    folder, address = place
+    for days in (1, 2):
+        await answer_of(site_at(folder / "one", address, FIRST + days * DAY, policy={}))
+    shutil.copy(folder / "one" / "ledger.db", folder / "other" / "ledger.db")
+    assert rows(folder / "other", DAMAGED[damage])
+    at = FIRST + 3 * DAY
+    read_back = await answer_of(site_at(folder / "one", address, at, policy={}))
+    made_anew = await answer_of(site_at(folder / "other", address, at, policy={}))
+    assert read_back == made_anew
+    still = f"SELECT count(*) FROM judged WHERE at = {micros(at)}"
+    assert rows(folder / "one", still) == rows(folder / "other", still) >= 3
+
+
+async def test_a_check_in_between_leaves_what_holds(place: tuple[Path, str]) -> None:
+    """It looks at a part of a repository, and must not let the rest hold for longer."""
+    folder, address = place
+    for days in (1, 2):
+        await answer_of(site_at(folder / "one", address, FIRST + days * DAY, policy={}))
+    shutil.copy(folder / "one" / "ledger.db", folder / "other" / "ledger.db")
+    at = FIRST + 2 * DAY + DAY / 2
+    site = site_at(folder / "one", address, at, policy={})
+    await asyncio.to_thread(resolve, "nginx:1.30.4", site, asking=Asking(refresh=True))
+    with Reader.open(site.database, site.origins) as ledger:
+        seen = {key: one.at for key, one in ledger.evidence(ledger.evidence_keys()).items()}
+    assert seen["docker.io/library/nginx:1.30.4"] == at
+    assert seen["docker.io/library/nginx:1.30"] == FIRST + 2 * DAY
+    night = [
+        await answer_of(site_at(folder / name, address, FIRST + 3 * DAY, policy={}))
+        for name in ("one", "other")
+    ]
+    assert night[0] == night[1]
 
 
 async def test_another_policy_or_program_is_gathered_anew(

@@ -27,7 +27,7 @@ from tagwatch.audit.reading.version_evidence import (
     platform_versions,
     version_evidence,
 )
-from tagwatch.audit.version.lifecycle import classify
+from tagwatch.audit.version.lifecycle import ABANDONED_AFTER, RECENTLY, classify
 from tagwatch.audit.version.resolve import resolve_selector
 from tagwatch.image.platform import EVERY_PLATFORM, Platform
 from tagwatch.image.reference import Reference, Repository
@@ -36,12 +36,14 @@ from tagwatch.image.snapshot import Failure
 from tagwatch.source.target import Target
 from tagwatch.value import replace
 
-__all__ = ["dated", "gather"]
+__all__ = ["dated", "dated_again", "gather"]
 
 _MAX_INTERVALS = 20
 """How many intervals of a tag, the newest, its evidence holds."""
 _TOLD_FOR = timedelta(days=30)
 """How long an imported list of what a publisher builds is believed."""
+_SPANS = frozenset({_TOLD_FOR, RECENTLY, ABANDONED_AFTER})
+"""How long after a date of a tag's past something else is said of the tag."""
 
 
 def gather(
@@ -114,6 +116,22 @@ def dated(evidence: Evidence, target: Target, memory: Memory, *, at: datetime) -
         gone_since=(gone.ended_at or gone.last_seen) if gone else None,
         lifecycle=_lifecycle(own, past, memory, supported, at),
     )
+
+
+def dated_again(memory: Memory, at: datetime) -> datetime | None:
+    """Return the first moment, `at` or later, at which `dated` may say something else of any tag.
+
+    None where time alone changes nothing. It is never too late, and may be too early.
+    """
+    begun = (one.first_seen for past in memory.intervals.values() for one in past)
+    told = (
+        one.last_seen
+        for past in memory.intervals.values()
+        for one in past
+        if one.kind is Seen.COMMITTED
+    )
+    moments = [since + span for since in {*begun, *told} for span in _SPANS]
+    return min((moment for moment in moments if moment >= at), default=None)
 
 
 def _own_tag(target: Target, resolution: Resolution) -> str | None:

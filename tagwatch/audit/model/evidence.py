@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from enum import StrEnum
 
-from tagwatch.audit.model.base_match import BaseMatch
+from tagwatch.audit.model.base_match import BaseMatch, MatchedBase
 from tagwatch.audit.model.coverage import CUT, UNASKED, Reading, Reason, State, Terms
 from tagwatch.audit.model.history import Change, Interval
 from tagwatch.image.digest import Digest
@@ -193,14 +193,27 @@ class SelectedEvidence(Mapping[str, Evidence]):
 def until(evidence: Evidence, at: datetime) -> Evidence:
     """Return the same evidence as of `at`, when a later look found nothing changed.
 
-    It says that the tag still served its digest when it was read; that now holds until `at`.
+    It says that the tag still served its digest when it was read, and which builds of bases tags
+    served then; that now holds until `at`.
     """
     if evidence.at is None or at <= evidence.at:
         return evidence
     history = evidence.history
     if history and not history[-1].ended and history[-1].last_seen == evidence.at:
         history = (*history[:-1], replace(history[-1], last_seen=at))
-    return replace(evidence, at=at, history=history)
+    bases = tuple(
+        replace(
+            one,
+            base=_until(one.base, evidence.at, at),
+            current=_until(one.current, evidence.at, at),
+        )
+        for one in evidence.bases
+    )
+    return replace(evidence, at=at, history=history, bases=bases)
+
+
+def _until(base: MatchedBase | None, before: datetime, at: datetime) -> MatchedBase | None:
+    return replace(base, last_seen=at) if base is not None and base.last_seen == before else base
 
 
 def is_readable(evidence: Evidence | None) -> bool:

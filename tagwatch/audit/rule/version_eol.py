@@ -22,7 +22,7 @@ from datetime import datetime
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
-from tagwatch.audit.rule.release_end import release_ends
+from tagwatch.audit.rule.release_end import ReleaseEnd, release_ends
 
 __all__ = ["RULE", "check"]
 
@@ -30,7 +30,7 @@ __all__ = ["RULE", "check"]
 def check(subject: Subject) -> Iterator[Statement]:
     """Report each version whose release line ended before today."""
     for end in release_ends(subject):
-        if not end.is_past(subject.at.date()):
+        if not end.is_past(subject.at.date()) or _is_told_better(end, subject):
             continue
         # here: a check must start fast, and few lines are over
         from tagwatch.audit.rule.remedy import remedy_of
@@ -45,6 +45,16 @@ def check(subject: Subject) -> Iterator[Statement]:
             subject="" if end.is_main else end.product.name,
             evidence={**end.facts, **remedy.facts},
         )
+
+
+def _is_told_better(end: ReleaseEnd, subject: Subject) -> bool:
+    """Return True for a guess about an image of which `image-retired` knows what to use instead."""
+    reference = subject.target.reference
+    return (
+        not end.sure
+        and reference is not None
+        and subject.knowledge.retirement_of(reference.repository, reference.tag) is not None
+    )
 
 
 def again(subject: Subject) -> datetime | None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from tagwatch.audit.fact.gather import dated, gather
+from tagwatch.audit.fact.gather import dated, dated_again, gather
 from tagwatch.audit.fact.memory import Memory
 from tagwatch.audit.fact.resolving import pin_of
-from tagwatch.audit.model.evidence import Basis, Newer, Pin, Status
+from tagwatch.audit.model.evidence import Basis, Evidence, Newer, Pin, Resolution, Status
 from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.manifest import OCI_INDEX, SCHEMA1_TYPES
@@ -322,3 +324,41 @@ def test_time_alone_is_what_dating_again_adds() -> None:
     assert made[60] != made[-60]
     assert made[60].lifecycle == "frozen"
     assert dated(made[-60], target(), now, at=at) == made[60]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_dating_says_the_same_until_it_names(seed: int) -> None:
+    """The law of `dated_again`: a night before that moment need not date anything anew."""
+    chance = random.Random(seed)
+    digests = [digest_of(bytes([number])) for number in range(3)]
+    intervals: dict[str, tuple[Interval, ...]] = {}
+    for tag in ("7", "7.1", "7.2"):
+        ends = sorted(chance.sample(range(200), chance.randint(2, 5)))
+        intervals[tag] = tuple(
+            Interval(
+                tag=tag,
+                digest=chance.choice(digests),
+                first_seen=AT - timedelta(days=200 - begin),
+                last_seen=AT - timedelta(days=200 - end),
+                ended=end != ends[-1],
+                ended_at=None if end == ends[-1] else AT - timedelta(days=200 - end),
+                kind=chance.choice([Seen.SEEN, Seen.SEEN, Seen.COMMITTED]),
+                version=chance.choice([None, "7.1", "7.2"]),
+            )
+            for begin, end in pairwise(ends)
+        )
+    table = TagTable.of({tag: past[-1].digest for tag, past in intervals.items()})
+    known = replace(memory(digests[0], {}), intervals=intervals, table=table)
+    moments = [AT + timedelta(days=days, seconds=chance.choice([0, 1])) for days in range(100)]
+    plain = Evidence(key="", resolution=Resolution(input="", status=Status.RESOLVED))
+    made: str | None = None
+    again: datetime | None = None
+    kept = 0
+    for at in moments:
+        said = repr([dated(plain, target(f"redis:{tag}"), known, at=at) for tag in intervals])
+        if made is not None and (again is None or at < again):
+            assert said == made, f"{at}, {again}"
+            kept += 1
+        else:
+            made, again = said, dated_again(known, at)
+    assert kept > 50

@@ -74,7 +74,8 @@ def finding(result: AuditResult, rule: str) -> Finding:
         (
             "bitnami/redis:7.0.11-debian-11-r12",
             Newer(minor="7.2.9", major="8.10.1"),
-            "move to bitnami/redis:7.2.9 (supported until 2029-12-01)",
+            "move to Redis 7.2 (supported until 2029-12-01); bitnami/redis:7.2.9 is kept back: "
+            "image-retired",
         ),
     ],
 )
@@ -91,7 +92,8 @@ def test_where_every_known_line_has_ended() -> None:
     )
     result = judged("centos:7", Newer(major="11"), known)
     assert finding(result, "version-eol").remedy == (
-        "move to centos:11, of a line that facts of 2026-08-22 do not know"
+        "move to a release newer than 8, which facts of 2026-08-22 do not know; "
+        "centos:11 is kept back: image-retired"
     )
 
 

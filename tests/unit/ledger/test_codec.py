@@ -7,6 +7,7 @@ import types
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -46,6 +47,7 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
 }
 
 
+@cache  # to make a strategy costs more than to draw from it
 def values(kind: Any, depth: int = 0) -> st.SearchStrategy[Any]:
     """Any value of a type, read from the types of its fields."""
     if kind in PLAIN:

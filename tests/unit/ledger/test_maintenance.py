@@ -20,11 +20,11 @@ from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest, digest_of
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot, Scope, TagObservation
-from tagwatch.ledger.codec import compress, encode
+from tagwatch.ledger.codec import compress, compress_alike, encode
 from tagwatch.ledger.damage import bare_finding
 from tagwatch.ledger.maintenance import back_up, check
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.record import Alert, Forgotten, Stored, Telling
+from tagwatch.ledger.record import Alert, Forgotten, Judged, Stored, Telling
 from tagwatch.ledger.write import Ledger
 
 AT = datetime(2026, 1, 1, 2, tzinfo=UTC)
@@ -134,6 +134,65 @@ def test_old_runs_go_but_the_last_answer_and_every_alert_key_stay(ledger: Ledger
     ledger.finish_run(second.id, AuditResult(at=second.at), [long])
     assert [item.payload for item in ledger.messages("pending")] == ["not sent yet"]
     assert len(ledger.intervals(REDIS)) == 3
+
+
+def test_evidence_holds_as_long_as_what_was_made_of_its_repository(ledger: Ledger) -> None:
+    """A night that finds nothing new writes the time of a repository, and of no evidence."""
+    then, now = AT + 300 * DAY, AT + 900 * DAY
+    kept = Evidence(
+        key="docker.io/library/redis:7",
+        at=then,
+        resolution=Resolution(input="redis:7", status=Status.RESOLVED),
+    )
+    ledger.put_evidence([kept])
+    made = Judged(
+        repository=REDIS,
+        made_from=b"x",
+        again_at=None,
+        listed=compress_alike(b"[]"),
+        keys=(kept.key,),
+    )
+    ledger.put_judged("", [made], [], then)
+    (found,) = ledger.judged("", now).values()
+    assert (found.made_from, found.again_at) == (b"x", None)
+    ledger.put_judged("", [], [found], now)
+    assert ledger.evidence([kept.key, "pin"]) == {
+        kept.key: replace(kept, at=now),
+        "pin": ledger.evidence(["pin"])["pin"],
+    }
+    assert ledger.judged("", now - DAY) == {}, "it is of a later night"
+    assert ledger.judged("another", now) == {}
+    assert ledger.forget(now, runs=30 * DAY).evidence == 1, "of the pin"
+    assert ledger.evidence([kept.key])[kept.key].at == now
+    assert check(ledger.path) == ()
+    back = then + DAY
+    assert any(line.startswith("evidence: 1,") for line in ledger.rewind(back))
+    assert ledger.evidence([kept.key])[kept.key].at == back
+    assert ledger.judged("", now) == {}
+    assert check(ledger.path) == ()
+
+
+def test_what_somebody_else_read_since_is_no_part_of_what_was_made(ledger: Ledger) -> None:
+    resolution = Resolution(input="redis:7", status=Status.RESOLVED)
+    keys = ("docker.io/library/redis:7", "docker.io/library/redis:6")
+    made = Judged(
+        repository=REDIS, made_from=b"x", again_at=None, listed=compress_alike(b"[]"), keys=keys
+    )
+    ledger.put_evidence(Evidence(key=key, at=AT, resolution=resolution) for key in keys)
+    ledger.put_judged("", [made], [], AT)
+    assert set(ledger.judged("", AT)) == {REDIS}
+    ledger.put_evidence([Evidence(key=keys[0], at=AT + DAY, resolution=resolution)])
+    assert ledger.judged("", AT + 2 * DAY) == {}, "one of two is left"
+    ledger.put_judged("", [made], [], AT)
+    assert ledger.judged("", AT + 2 * DAY) == {}, "what was read later is not of that night"
+    ledger.put_judged("", [replace(made, keys=keys[1:])], [], AT + 2 * DAY)
+    assert ledger.evidence(keys)[keys[0]].at == AT + DAY
+    assert ledger.evidence(keys)[keys[1]].at == AT + 2 * DAY
+    again = replace(made, keys=keys[:1], again_at=AT + 5 * DAY)
+    ledger.put_judged("", [again], [], AT + 3 * DAY)
+    assert ledger.evidence(keys)[keys[1]].at == AT + 2 * DAY, "it holds until it was left out"
+    assert set(ledger.judged("", AT + 4 * DAY)) == {REDIS}
+    assert ledger.judged("", AT + 5 * DAY) == {}
 
 
 def test_others_memory_is_forgotten_by_its_own_dates(ledger: Ledger) -> None:

@@ -26,6 +26,7 @@ from tagwatch.image.snapshot import RepositorySnapshot, Scope, TagObservation
 from tagwatch.ledger.codec import compress, compress_lines, decode, encode, expand
 from tagwatch.ledger.maintenance import check
 from tagwatch.ledger.old_diff import upgraded_change, upgraded_evidence, upgraded_result
+from tagwatch.ledger.piece import lines_in
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.schema import open_upgraded
 from tagwatch.ledger.write import Ledger
@@ -192,6 +193,24 @@ def path(tmp_path: Path) -> Path:
         ledger.finish_run(night, RESULT)
         ledger.begin_run("scan", EPOCH)
     with closing(sqlite3.connect(path)) as connection:
+        triggers = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+        for (trigger,) in triggers.fetchall():
+            connection.execute(f"DROP TRIGGER {trigger}")
+        connection.execute("DROP VIEW evidence_now")
+        for table in ("judged", "counter"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DROP TABLE evidence")
+        connection.execute(
+            "CREATE TABLE evidence (key TEXT NOT NULL, source TEXT NOT NULL, at INTEGER, "
+            "body TEXT NOT NULL, made_from BLOB, PRIMARY KEY (key, source)) STRICT"
+        )
+        connection.execute(
+            "INSERT INTO evidence (key, source, body) VALUES (?, 'seen', '')", [EVIDENCE.key]
+        )
+        connection.execute("UPDATE run SET evidence = x'', targets = ?", [compress(b"")])
+        connection.execute("UPDATE run SET evidence = NULL, targets = NULL WHERE result IS NULL")
+        for table in ("piece", "part"):
+            connection.execute(f"DROP TABLE {table}")
         stored = (
             ("move", "change", compress(old(CHANGE))),
             ("evidence", "body", old(EVIDENCE).decode()),
@@ -220,7 +239,7 @@ def path(tmp_path: Path) -> Path:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         connection.execute("CREATE TABLE finding (fingerprint TEXT PRIMARY KEY)")
         names = ("v6_diffs", "v7_names", "v8_unread", "v9_receivers", "v10_telling", "v11_origins")
-        later = str(names)
+        later = str((*names, "v12_pieces", "v13_judged"))
         connection.execute(f"DELETE FROM _sqlite_migrations WHERE name IN {later}")
         connection.execute("PRAGMA user_version = 5")
         connection.commit()
@@ -264,8 +283,8 @@ def test_evidence_of_a_run_is_upgraded_line_by_line(path: Path) -> None:
         tracemalloc.stop()
     assert peak < len(line) * count / 2
     with closing(sqlite3.connect(path)) as connection:
-        ((now,),) = connection.execute("SELECT evidence FROM run WHERE evidence NOT NULL")
-    upgraded = expand(now).splitlines()
+        (root,) = connection.execute("SELECT piece_id FROM part WHERE name = 'evidence'").fetchone()
+        upgraded = list(lines_in(connection, root, RESULT.at))
     assert len(upgraded) == count
     assert [decode(Evidence, one) for one in set(upgraded)] == [EVIDENCE]
 

@@ -134,8 +134,7 @@ def refusal(code: str, host: str = "registry.example") -> Failure:
             {"remembered": 59, "unresolved": 1},
             (remembered(Reason.FRESH, 59, hours=2),),
             (),
-            "59 of 60 image references remembered, read 2 hours ago; "
-            "1 reference with unknown variables",
+            "59 of 60 image references remembered, read 2 hours ago; 1 reference unresolved",
         ),
         (
             {"remembered": 60},

@@ -37,8 +37,12 @@ async def test_it_runs_beside_a_loop_that_runs() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no timer that signals")
-def test_an_interruption_cancels_the_work() -> None:
-    """Ctrl-C in a notebook, while registries are asked."""
+@pytest.mark.parametrize("again", range(20))
+def test_an_interruption_cancels_the_work(again: int) -> None:
+    """Ctrl-C in a notebook, while registries are asked; or before their thread is well begun.
+
+    The first time all is imported on the way; later the signal comes while the thread is started.
+    """
     begun, cancelled = threading.Event(), threading.Event()
 
     async def work() -> None:

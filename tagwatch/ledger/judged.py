@@ -1,0 +1,116 @@
+"""What was made of whole repositories: while nothing of that is new, none of it is made again.
+
+A row of `judged` speaks for all evidence of a project in one repository. It says what that was made
+from, and when time alone may change it. The evidence that belongs to the row holds until the row's
+`at`: a night that finds nothing new writes this one time, and no row of evidence.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+
+from tagwatch.audit.model.evidence import Evidence, until
+from tagwatch.errors import LedgerError
+from tagwatch.image.reference import Repository
+from tagwatch.ledger.codec import decode, encode, expand, micros, moment
+from tagwatch.ledger.record import Judged
+
+__all__ = ["as_of", "go_on", "judged_of", "lines_of_judged", "renew"]
+
+_WHOLE = """
+  SELECT r.registry, r.path, j.id, j.made_from, j.again_at, j.listed
+  FROM judged j JOIN repository r ON r.id = j.repository_id
+  WHERE j.project = ?1 AND j.at <= ?2 AND (j.again_at IS NULL OR j.again_at > ?2)
+    AND j.held = (SELECT count(*) FROM evidence e WHERE e.judged_id = j.id)"""
+_RENEW = """
+  INSERT INTO judged (project, repository_id, at, made_from, again_at, listed, held)
+  SELECT ?1, id, ?4, ?5, ?6, ?7, ?8 FROM repository WHERE registry = ?2 AND path = ?3
+  ON CONFLICT (project, repository_id) DO UPDATE SET
+    at = excluded.at, made_from = excluded.made_from, again_at = excluded.again_at,
+    listed = excluded.listed, held = excluded.held
+  RETURNING id"""
+_PART = """
+  UPDATE evidence SET at = (SELECT at FROM evidence_now n WHERE n.id = evidence.rowid),
+    judged_id = NULL
+  WHERE judged_id = (SELECT j.id FROM judged j JOIN repository r ON r.id = j.repository_id
+    WHERE j.project = ? AND r.registry = ? AND r.path = ?)
+  AND key NOT IN (SELECT value FROM json_each(?))"""
+_JOIN = """
+  UPDATE evidence SET judged_id = ?1 WHERE judged_id IS NOT ?1 AND source = ?2
+    AND key IN (SELECT value FROM json_each(?3)) AND coalesce(at, 0) <= ?4"""
+"""What somebody else has read since is not of it: then not all is there, and it is made again."""
+_AT, _LAST_SEEN, _ENDED = b'},"at":', b'"last_seen":', b',"ended"'
+
+
+def judged_of(
+    connection: sqlite3.Connection, project: str, at: datetime
+) -> Mapping[Repository, Judged]:
+    """Return what was made of repositories and may hold at `at`: all its evidence is there."""
+    rows = connection.execute(_WHOLE, (project, micros(at))).fetchall()
+    return {
+        (repository := Repository(registry=registry, path=path)): Judged(
+            id=number,
+            repository=repository,
+            made_from=made_from,
+            again_at=moment(again_at) if again_at is not None else None,
+            listed=listed,
+        )
+        for registry, path, number, made_from, again_at, listed in rows
+    }
+
+
+def lines_of_judged(
+    connection: sqlite3.Connection, number: int, at: datetime
+) -> dict[str, bytes] | None:
+    """Return the evidence of a repository by key, encoded and as of `at`; None: it is damaged."""
+    rows = connection.execute("SELECT key, body FROM evidence WHERE judged_id = ?", (number,))
+    with suppress(LedgerError):
+        return {key: as_of(expand(body), at) for key, body in rows.fetchall()}
+    return None
+
+
+def go_on(connection: sqlite3.Connection, numbers: Iterable[int], at: datetime) -> None:
+    """Let all evidence of these repositories hold until `at`."""
+    connection.executemany(
+        "UPDATE judged SET at = max(at, ?) WHERE id = ?",
+        [(micros(at), number) for number in numbers],
+    )
+
+
+def renew(
+    connection: sqlite3.Connection,
+    project: str,
+    source: str,
+    judged: Iterable[Judged],
+    at: datetime,
+) -> None:
+    """Note what was made of repositories at `at`; their evidence is stored, and of this source.
+
+    Evidence that belonged to one and is not of it any more keeps the time until which it held.
+    """
+    for one in judged:
+        names = (one.repository.registry, one.repository.path)
+        keys = json.dumps(one.keys)
+        again_at = micros(one.again_at) if one.again_at is not None else None
+        connection.execute(_PART, (project, *names, keys))
+        made = connection.execute(
+            _RENEW,
+            (project, *names, micros(at), one.made_from, again_at, one.listed, len(one.keys)),
+        ).fetchone()
+        if made is not None:
+            connection.execute(_JOIN, (made[0], source, keys, micros(at)))
+
+
+def as_of(line: bytes, at: datetime) -> bytes:
+    """Return encoded evidence as of `at`: what `until` does, mostly without decoding it."""
+    head, found, rest = line.partition(_AT)
+    before = rest[: rest.find(b'"', 1) + 1]
+    known, stamp = _LAST_SEEN + before, encode(at)
+    if not found or not before or known + _ENDED in rest:
+        return encode(until(decode(Evidence, line), at))
+    tail = rest[len(before) :].replace(known, _LAST_SEEN + stamp)
+    return b"".join((head, found, stamp, tail))

@@ -1,0 +1,81 @@
+"""Repositories of which nothing is new: what was made of them is recalled, and not made again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from tagwatch.audit.fact.gather import dated_again
+from tagwatch.audit.fact.memory import Memory
+from tagwatch.config.settings import Watch
+from tagwatch.errors import LedgerError
+from tagwatch.image.reference import Repository
+from tagwatch.ledger.codec import compress_alike, expand
+from tagwatch.ledger.record import Judged
+from tagwatch.source.target import Target
+from tagwatch.value import dataclass
+from tagwatch.walk.round import Round, made_whole_from
+from tagwatch.walk.watch_list import Watched
+
+__all__ = ["Recalled", "judged_now", "recall_judged"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """What was made of a repository and still holds."""
+
+    judged: Judged
+    listed: Sequence[Watched]
+    """What the watch list comes to."""
+    lines: Mapping[str, bytes]
+    """The evidence by key, encoded."""
+
+
+def recall_judged(
+    repository: Repository,
+    wanted: Mapping[str, Target],
+    watches: Sequence[Watch],
+    this_round: Round,
+) -> Recalled | None:
+    """Return what was made of a repository; None where anything that it is made of is new.
+
+    `wanted`: what files name, by evidence key. What is damaged is made again.
+    """
+    judged = this_round.judged.get(repository)
+    if judged is None:
+        return None
+    if judged.made_from != made_whole_from(wanted, watches, repository, this_round):
+        return None
+    lines = this_round.ledger.lines_of_judged(judged, this_round.site.at)
+    if lines is None:
+        return None
+    try:
+        listed = [
+            Watched(
+                watch=watches[place], repository=repository, selector=selector, tags=tuple(tags)
+            )
+            for place, selector, tags in json.loads(expand(judged.listed))
+        ]
+    except (LedgerError, ValueError, TypeError, IndexError):
+        return None
+    return Recalled(judged=judged, listed=listed, lines=lines)
+
+
+def judged_now(
+    memory: Memory,
+    made_from: bytes,
+    watches: Sequence[Watch],
+    listed: Sequence[Watched],
+    keys: Sequence[str],
+    this_round: Round,
+) -> Judged:
+    """Return what was made of a repository, for later nights. `keys`: of all its evidence."""
+    places = {id(watch): place for place, watch in enumerate(watches)}
+    rows = [(places[id(one.watch)], one.selector, one.tags) for one in listed]
+    return Judged(
+        repository=memory.repository,
+        made_from=made_from,
+        again_at=dated_again(memory, this_round.site.at),
+        listed=compress_alike(json.dumps(rows).encode()),
+        keys=tuple(keys),
+    )
