@@ -14,6 +14,7 @@ import pytest
 from tagwatch.api import scan_async
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.config.settings import Retention
+from tagwatch.ledger.read import Reader
 from tagwatch.publish.quiet import NAME, read_memo
 from tagwatch.service.demo.images import Shelf
 from tagwatch.service.demo.nights import first_night, second_night
@@ -89,8 +90,10 @@ ALL = ["index.html", "latest.html", "latest.json", NAME]
 
 async def test_a_quiet_night_writes_the_index_alone(estate: Estate) -> None:
     assert await estate.night(0) == [*ALL, *pages(0)]
+    size = estate.bytes()
     for number in (1, 2, 3):
         assert await estate.night(number) == ["index.html", NAME], number
+    assert estate.bytes() - size < 1_500, "a line of the index and one of the note"
     assert estate.rows() == ["3 quiet nights, 2026-08-21 to 2026-08-23", "2026-08-20 02:00 UTC"]
     index = (estate.reports / "index.html").read_text(encoding="utf-8")
     assert "Latest run: 2026-08-23 02:00 UTC" in index, "the last reading is told here alone"
@@ -145,3 +148,17 @@ async def test_old_pages_are_removed_but_for_what_stands(estate: Estate) -> None
     for number in (5, 6, 9):
         assert await estate.night(number, keep) == ["index.html", NAME]
     assert set(estate.files()) == {*ALL, *pages(4), "run/notes.txt"}
+
+
+async def test_runs_are_kept_for_400_days_and_a_few_more(estate: Estate) -> None:
+    def runs() -> list[int]:
+        site = estate.site(FIRST)
+        with Reader.open(site.database, site.origins) as ledger:
+            return sorted((run.at - FIRST).days for run in ledger.runs())
+
+    await estate.night(0)
+    await estate.night(3)
+    await estate.night(405)
+    assert runs() == [0, 3, 405], "looking for what is old takes time: not for one run"
+    await estate.night(409)
+    assert runs() == [405, 409]
