@@ -93,6 +93,7 @@ FLOORS: dict[str, str] = {
     """,
     "publish": """
         diff_document diff_text interface wording
+        quiet
         answer github junit machine movement
         console gitlab html markdown notify salvage sarif
         files

@@ -26,6 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the HTML pages again, or print the result in another format."""
     from tagwatch.ledger.read import Reader
+    from tagwatch.publish.files import rendered
     from tagwatch.publish.interface import publisher
     from tagwatch.walk.deliver import publish_context, write_run
     from tagwatch.walk.site import project_of
@@ -45,8 +46,8 @@ def run(options: argparse.Namespace) -> int:
         assert news is not None
         context = publish_context(ledger, news, site)
     if options.format != "html":
-        text = publisher(options.format).render(result, context)
-        answer(text, commands=options.format == "github")
+        parts = rendered(publisher(options.format), result, context)
+        answer(parts, commands=options.format == "github")
         return 0
     if options.directory is None:
         check_reports(site)
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         formats=("html",),
     )
     site = replace(site, settings=replace(site.settings, reports=reports))
-    written = write_run(result, news, site)
+    written = write_run(result, news, site, again=True)
     note(f"tagwatch: report: {written.index}")
     return 0
 

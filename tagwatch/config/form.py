@@ -322,10 +322,13 @@ class FactsForm(Form, frozen=True):
 
 
 class RetentionForm(Form, frozen=True):
-    """How long the ledger keeps what is over; each scan drops what is older. None: for ever."""
+    """How long is kept what is over; each scan drops what is older. null: for ever."""
 
     history: Duration | None = None
-    runs: Duration | None = None
+    runs: Duration | None = "400d"
+    pages: Annotated[
+        Duration | None, Meta(description="pages of runs in the directory of reports")
+    ] = "30d"
     compact: Annotated[
         bool,
         Meta(description="shrink the file once a quarter of it is free; it needs the room twice"),

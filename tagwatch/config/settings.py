@@ -200,13 +200,15 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long the ledger keeps what nothing refers to any more. None: for ever.
+    """How long is kept what nothing refers to any more. None: for ever.
 
-    `compact`: whether a scan shrinks the file where much of it is free.
+    `history` and `runs` are in the ledger, `pages` are those of runs, in the directory of reports.
+    `compact`: whether a scan shrinks the ledger's file where much of it is free.
     """
 
     history: timedelta | None = None
-    runs: timedelta | None = None
+    runs: timedelta | None = timedelta(days=400)
+    pages: timedelta | None = timedelta(days=30)
     compact: bool = False
 
 
@@ -278,7 +280,8 @@ def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, 
         facts=_facts(place, facts) if facts is not None else None,
         retention=Retention(
             history=_age(retention.get("history")),
-            runs=_age(retention.get("runs")),
+            runs=_age(retention.get("runs", "400d")),
+            pages=_age(retention.get("pages", "30d")),
             compact=retention.get("compact", False),
         ),
         pull_through={

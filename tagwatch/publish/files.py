@@ -1,19 +1,22 @@
 """Reports on disk: written beside their place and moved there whole, never outside the directory.
 
-Layout: `index.html` (where things stand, all runs), `latest.<suffix>`, `run/<stamp>.<suffix>`.
+Layout: `index.html` (where things stand, all runs), `latest.<suffix>`, `run/<stamp>.<suffix>`,
+`pages.json` (see `quiet`). A quiet night writes the index alone.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import InputError, OutputError, TagwatchError
 from tagwatch.publish.interface import PublishContext, Publisher, publisher
+from tagwatch.publish.quiet import NAME, Memo, has_news, read_memo, whole
 from tagwatch.publish.salvage import without_broken
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass
@@ -23,10 +26,14 @@ __all__ = ["Written", "rendered", "write_atomically", "write_reports"]
 _BLOCK = 1024 * 1024
 _LEFT_SECONDS = 86_400.0
 """A report is written in seconds: what is a day old is nobody's work any more."""
+_STAMP = r"\d{4}-\d\d-\d\dT\d{6}Z"
 _DRAFT = re.compile(
-    r"\.(?:index|latest|\d{4}-\d\d-\d\dT\d{6}Z)\.[a-z][a-z0-9.]*\.[a-z0-9_]{8}", re.ASCII
+    rf"\.(?:index|latest|pages|{_STAMP})\.[a-z][a-z0-9.]*\.(?:[0-9a-f]{{16}}|[a-z0-9_]{{8}})",
+    re.ASCII,
 )
-"""How `write_atomically` calls what it has not finished."""
+"""How `write_atomically` calls what it has not finished, and how it did up to 0.1."""
+_PAGE = re.compile(rf"({_STAMP})\.[a-z][a-z0-9.]*", re.ASCII)
+"""How a run's page is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,70 +54,133 @@ def rendered(publish: Publisher, result: AuditResult, context: PublishContext) -
 
 
 def write_reports(
-    directory: Path, result: AuditResult, context: PublishContext, formats: Sequence[str]
+    directory: Path,
+    result: AuditResult,
+    context: PublishContext,
+    formats: Sequence[str],
+    *,
+    digest: str = "",
+    keep: timedelta | None = None,
+    again: bool = False,
 ) -> Written:
     """Write this run in each format, as `run/<stamp>` and as `latest`, then the index.
 
-    Raises `OutputError` where the directory cannot be written.
+    `digest` stands for all that the pages say. A run without news whose digest is that of `latest`
+    is quiet: only the index is written. `again`, or without a digest: all is written. Pages of runs
+    before `keep` are removed, but for the run that `latest` shows. Raises `OutputError` where the
+    directory cannot be written.
     """
     try:
-        return _write(directory, result, context, formats)
+        _sweep(directory, result.at.timestamp() - _LEFT_SECONDS)
+        memo = read_memo(directory)
+        due = [
+            name for name in formats if again or not _stands(name, directory, memo, context, digest)
+        ]
+        shown, files = _write_pages(directory, result, context, due)
+        if due:
+            memo = memo.with_pages(result.at, digest, due)
+        elif memo.newest != whole(result.at):
+            memo = memo.with_quiet(result.at)
+        if keep is not None:
+            kept = {_name(one.at) for one in memo.shown.values()}
+            _prune(directory, _name(result.at - keep), kept)
+        index = _write_index(directory, shown, context, memo) if "html" in formats else None
+        write_atomically(directory, NAME, [memo.text()])
     except OSError as error:
         raise OutputError(
             f"the report cannot be written to {str(directory)!r}: {error.strerror or error}",
             hint="name another directory under reports.directory",
         ) from error
+    return Written(files=(*files, index) if index else files, index=index)
 
 
-def _write(
-    directory: Path, result: AuditResult, context: PublishContext, formats: Sequence[str]
-) -> Written:
-    _sweep(directory, result.at.timestamp() - _LEFT_SECONDS)
-    files: list[Path] = []
-    shown: dict[str, AuditResult] = {}  # by format: what could be rendered
+def _write_pages(
+    directory: Path, result: AuditResult, context: PublishContext, formats: Iterable[str]
+) -> tuple[AuditResult, tuple[Path, ...]]:
+    """Write a run in these formats; return what HTML could show of it, and the files."""
+    shown, files = result, []
     for name in formats:
-        publish = publisher(name)
-        shown[name] = result
-        run, latest = f"run/{_name(result)}{publish.suffix}", f"latest{publish.suffix}"
-        try:
-            written = write_atomically(directory, run, rendered(publish, result, context))
-        except (OSError, TagwatchError):
-            raise
-        except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
-            shown[name] = without_broken(publish, result, context, error)
-            written = write_atomically(directory, run, rendered(publish, shown[name], context))
-        files += [written, write_atomically(directory, latest, _blocks(written))]
-    if "html" not in formats:
-        return Written(files=tuple(files), index=None)
+        rendered_of, written = _write_format(directory, result, context, name)
+        shown = rendered_of if name == "html" else shown
+        files += written
+    return shown, tuple(files)
+
+
+def _write_index(directory: Path, result: AuditResult, context: PublishContext, memo: Memo) -> Path:
     from tagwatch.publish.html.page import render_index
 
-    pages = dict(_pages(directory, context))
-    page = render_index(shown["html"], context, pages)
-    index = write_atomically(directory, "index.html", [page])
-    return Written(files=(*files, index), index=index)
+    page = render_index(result, context, dict(_pages(directory, context)), memo.spans)
+    return write_atomically(directory, "index.html", [page])
+
+
+def _stands(name: str, directory: Path, memo: Memo, context: PublishContext, digest: str) -> bool:
+    """Return True where `latest` says in this format all that there is to say."""
+    shown = memo.shown.get(name)
+    return (
+        bool(digest)
+        and not has_news(context)
+        and shown is not None
+        and shown.digest == digest
+        and (directory / f"latest{publisher(name).suffix}").is_file()
+    )
+
+
+def _write_format(
+    directory: Path, result: AuditResult, context: PublishContext, name: str
+) -> tuple[AuditResult, list[Path]]:
+    """Write a run in one format; return what could be rendered of it, and the files."""
+    publish = publisher(name)
+    latest = f"latest{publish.suffix}"
+    try:
+        written = write_atomically(directory, latest, rendered(publish, result, context))
+    except (OSError, TagwatchError):
+        raise
+    except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
+        result = without_broken(publish, result, context, error)
+        written = write_atomically(directory, latest, rendered(publish, result, context))
+    told = getattr(publish, "news_parts", None)
+    parts = told(result, context) if told is not None else _blocks(written)
+    return result, [
+        write_atomically(directory, f"run/{_name(result.at)}{publish.suffix}", parts),
+        written,
+    ]
 
 
 def _sweep(directory: Path, before: float) -> None:
     """Remove drafts that a run left which was killed while it wrote; none younger than `before`."""
-    for folder in (directory, directory / "run"):
+    for entry in _entries(directory, directory / "run"):
+        if _DRAFT.fullmatch(entry.name) and entry.stat().st_mtime < before:
+            Path(entry.path).unlink(missing_ok=True)
+
+
+def _prune(directory: Path, before: str, kept: Collection[str]) -> None:
+    """Remove the pages of runs that are named before this name, but for those in `kept`."""
+    for entry in _entries(directory / "run"):
+        page = _PAGE.fullmatch(entry.name)
+        if page is not None and page[1] < before and page[1] not in kept:
+            Path(entry.path).unlink(missing_ok=True)
+
+
+def _entries(*folders: Path) -> Iterator[os.DirEntry[str]]:
+    """What lies in the folders, nothing in one that is a link: it leads to somebody else's."""
+    for folder in folders:
+        if folder.name == "run" and folder.is_symlink():
+            continue
         with suppress(FileNotFoundError), os.scandir(folder) as entries:
-            for entry in entries:
-                if _DRAFT.fullmatch(entry.name) and entry.stat().st_mtime < before:
-                    Path(entry.path).unlink(missing_ok=True)
+            yield from list(entries)
 
 
-def _name(result: AuditResult) -> str:
+def _name(at: datetime) -> str:
     """A run's name in files: its stamp without colons, which Windows and URLs dislike."""
-    return (stamp(result.at) or "").replace(":", "")
+    return (stamp(at) or "").replace(":", "")
 
 
 def _pages(directory: Path, context: PublishContext) -> Iterator[tuple[str, str]]:
     """The stamp and relative address of each remembered run whose page is there."""
     for run in context.runs:
-        at = stamp(run.at) or ""
-        address = f"run/{at.replace(':', '')}.html"
+        address = f"run/{_name(run.at)}.html"
         if (directory / address).is_file():
-            yield at, address
+            yield stamp(run.at) or "", address
 
 
 def _blocks(path: Path) -> Iterator[str]:

@@ -22,6 +22,7 @@ else:
 __all__ = [
     "BaseAnswer",
     "InParts",
+    "OfRuns",
     "PublishContext",
     "Publisher",
     "RuleText",
@@ -110,6 +111,13 @@ class InParts(Protocol):
 
     def parts(self, result: AuditResult, context: PublishContext) -> Iterator[str]:
         """What `render` gives, part by part."""
+
+
+class OfRuns(Protocol):
+    """A publisher that keeps of each run what it told, and of the latest one all."""
+
+    def news_parts(self, result: AuditResult, context: PublishContext) -> Iterator[str]:
+        """The run's own document, part by part: all of a first run, else its news."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ __all__ = [
     "dump",
     "histories_document",
     "history_document",
+    "news_parts",
     "parts",
     "render",
     "resolutions_document",
@@ -58,8 +59,29 @@ def render(result: AuditResult, context: PublishContext) -> str:
 
 def parts(result: AuditResult, context: PublishContext) -> Iterator[str]:  # noqa: ARG001  # see InParts.parts
     """See `InParts.parts`: lists, of which some are long, are made item by item."""
+    return _written(_result(result))
+
+
+def news_parts(result: AuditResult, context: PublishContext) -> Iterator[str]:
+    """See `OfRuns.news_parts`: what the run told, in the form of a result."""
+    from tagwatch.publish.quiet import news_alone
+
+    news = context.news
+    if news is None or news.is_first:
+        return parts(result, context)
+    return _written(
+        {
+            **_result(news_alone(result, news)),
+            "fixed": map(_finding, news.since.fixed),
+            "standing_as_of": stamp(news.before),
+        }
+    )
+
+
+def _written(document: Document) -> Iterator[str]:
+    """A document with lists that are made item by item."""
     before = "{\n"
-    for name, value in _result(result).items():
+    for name, value in document.items():
         yield f"{before}  {_text(name)}: "
         before = ",\n"
         if isinstance(value, Iterator):

@@ -13,6 +13,7 @@ from tagwatch.config.load import read_secret
 from tagwatch.errors import ConfigError, TagwatchError
 from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.ledger.lock import waited_for
+from tagwatch.ledger.read import Reader
 from tagwatch.ledger.write import Ledger
 from tagwatch.publish.files import Written
 from tagwatch.publish.notify.healthcheck import Ping, ping
@@ -26,6 +27,7 @@ __all__ = ["Night", "keep", "scan_and_publish"]
 
 _FREE_PART = 0.25
 """Shrinking writes the whole file anew: not for less."""
+_ALL_RUNS = 1_000_000
 _PATIENCE = timedelta(seconds=60)
 """For so long a scan tries to send; the rest waits in the outbox."""
 
@@ -138,9 +140,9 @@ class _Heartbeat:
 def keep(site: Site) -> None:
     """Drop what is older than the configured retention, if any. Raises `LedgerError`."""
     retention = site.settings.retention
-    if retention.history is None and retention.runs is None:
-        return
     project = project_of(site)
+    if retention.history is None and not _has_old_runs(site):
+        return
     with Ledger.open(site.database, site.origins) as ledger:
         with waited_for(
             site.database,
@@ -151,3 +153,16 @@ def keep(site: Site) -> None:
             ledger.forget(site.at, history=retention.history, runs=retention.runs)
         if retention.compact and ledger.free_part() >= _FREE_PART:
             ledger.compact()
+
+
+def _has_old_runs(site: Site) -> bool:
+    """Return True where the oldest run has outlived its time by a fiftieth of it.
+
+    Dropping reads all evidence: not every night for one run.
+    """
+    age = site.settings.retention.runs
+    if age is None:
+        return False
+    with Reader.open(site.database, site.origins) as ledger:
+        runs = ledger.runs(_ALL_RUNS)
+    return bool(runs) and runs[-1].at < site.at - age - age / 50

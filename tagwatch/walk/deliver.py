@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
 
 from tagwatch import __version__
 from tagwatch.audit.model.code_owners import CodeOwners
@@ -17,15 +20,18 @@ from tagwatch.audit.verdict.news import News
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.settings import Receiver
 from tagwatch.family import RULES
+from tagwatch.ledger.codec import encode
 from tagwatch.ledger.outbox import UNDELIVERED, Message, MessageState
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Run
+from tagwatch.ledger.spool import lines_of
 from tagwatch.member import load_member
 from tagwatch.publish.files import Written, write_reports
 from tagwatch.publish.interface import PublishContext, RuleText, RunSummary
 from tagwatch.publish.notify.alert import alert_key, alert_of, newer_versions, reminders
 from tagwatch.publish.notify.interface import AlertContext
 from tagwatch.publish.notify.route import Router
+from tagwatch.publish.quiet import read_memo, whole, without_days
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.site import Site, project_of, repository_root
@@ -35,13 +41,28 @@ __all__ = [
     "AlertPlan",
     "alert_plan",
     "alerts_of",
+    "digest_of",
     "publish_context",
     "rule_texts",
     "undelivered",
     "write_run",
 ]
 
-_RUNS_SHOWN = 30
+_RUNS_LISTED = 400
+"""Nights of a year: an index has few rows of them where most are quiet."""
+_CAUGHT_UP = 7
+"""So many runs without pages are caught up with: more are a directory that somebody emptied."""
+_WHEN_READ = re.compile(rb'"(?:at|read_at|last_seen)":"[^"]*",?')
+_OF_THE_NIGHT: Mapping[str, Any] = {
+    "targets": (),
+    "evidence": {},
+    "requests": {},
+    "quotas": {},
+    "changes": (),
+    "gone": (),
+    "explained": (),
+}
+"""What is hashed by itself, and what holds for one night alone: what it asked, and its news."""
 _REMEMBERED = timedelta(days=7)
 """How long reports mention an alert that may not have arrived, once another one has named it."""
 _BECAME = {
@@ -162,22 +183,87 @@ def write_run(
     news: News,
     site: Site,
     missed: tuple[str, ...] = (),
+    *,
+    again: bool = False,
 ) -> Written:
     """Write the run's pages and files in the configured formats, and return what was written.
 
-    `missed`: see `undelivered`. Raises `OutputError`.
+    A quiet run writes the index alone, if it is not to be written `again`; see `write_reports`.
+    Pages that a run was killed before it wrote are written first. `missed`: see `undelivered`.
+    Raises `OutputError`.
     """
     reports = site.settings.reports
     if not reports.formats:
         return Written(files=(), index=None)
     with Reader.open(site.database, site.origins) as ledger:
-        context = replace(publish_context(ledger, news, site), undelivered=missed)
-    return write_reports(reports.directory, result, context, reports.formats)
+        if not again:
+            for old, told in _unwritten(ledger, result, site):
+                _write_one(ledger, old, told, site)
+        return _write_one(ledger, result, news, site, missed=missed, again=again)
+
+
+def _unwritten(
+    ledger: Reader, result: AuditResult, site: Site
+) -> Iterator[tuple[AuditResult, News]]:
+    """Yield the runs that finished after the newest one with pages, and before this one."""
+    newest = read_memo(site.settings.reports.directory).newest
+    if newest is None:
+        return
+    runs = ledger.runs(_CAUGHT_UP + 1, project=project_of(site))
+    for run in reversed(runs):
+        is_between = newest < whole(run.at) and run.at < result.at
+        if is_between and run.kind == "scan" and run.finished_at:
+            old, news = ledger.result(run.id), ledger.news_told(run.id)
+            if old is not None and news is not None:
+                yield old, news
+
+
+def _write_one(
+    ledger: Reader,
+    result: AuditResult,
+    news: News,
+    site: Site,
+    *,
+    missed: tuple[str, ...] = (),
+    again: bool = False,
+) -> Written:
+    """Write the pages of one run."""
+    context = replace(publish_context(ledger, news, site), undelivered=missed)
+    context = replace(context, runs=tuple(run for run in context.runs if run.at <= result.at))
+    reports = site.settings.reports
+    return write_reports(
+        reports.directory,
+        result,
+        context,
+        reports.formats,
+        digest=digest_of(result, site),
+        keep=None if again else site.settings.retention.pages,
+        again=again,
+    )
+
+
+def digest_of(result: AuditResult, site: Site) -> str:
+    """Return what stands for all that pages say, but for when it was read and how many days ago.
+
+    Equal: a page would tell nothing new. Each piece of evidence is hashed as it is stored.
+    """
+    policy = site.policy
+    said = sha256(f"{__version__} {policy.fail_on} {site.settings.reports.url}\n".encode())
+    dated = replace(result, **_OF_THE_NIGHT)
+    undated = tuple(
+        replace(one, message=without_days(one.message), evidence={}) for one in dated.findings
+    )
+    said.update(_WHEN_READ.sub(b"", encode(replace(dated, findings=undated))))
+    for target in result.targets:
+        said.update(encode(target))
+    for line in lines_of(result.evidence):
+        said.update(_WHEN_READ.sub(b"", line))
+    return said.hexdigest()
 
 
 def publish_context(ledger: Reader | None, news: News | None, site: Site) -> PublishContext:
     """Return what every publisher may know beside a result."""
-    runs = ledger.runs(_RUNS_SHOWN, project=project_of(site)) if ledger else ()
+    runs = ledger.runs(_RUNS_LISTED, project=project_of(site)) if ledger else ()
     summaries = [_summary(run) for run in runs if run.kind == "scan" and run.finished_at]
     return PublishContext(
         version=__version__,

@@ -567,6 +567,8 @@ async def test_row_6_what_a_killed_report_left_is_swept(seed: bytes, tmp_path: P
         old = [
             run / ".2026-11-01T020000Z.html.2irz0n01",
             run / ".2026-11-01T020000Z.json.abc_efgh",
+            run / ".2026-11-01T020000Z.gitlab.json.0123456789abcdef",
+            run.parent / ".pages.json.fedcba9876543210",
             run.parent / ".index.html.0000zzzz",
             run.parent / ".latest.sarif.json.0000zzzz",
         ]

@@ -75,9 +75,18 @@ async def test_damage_is_listed_and_what_can_be_read_is_not_lost(place: Workplac
         (("backup", "tagwatch.db"), "cannot be its own backup"),
         (("backup", "nowhere/copy.db"), "its folder does not exist"),
         (("backup", "tagwatch.db/copy.db"), "its folder does not exist"),
-        (("forget",), "nothing says what to forget"),
         (("forget", "--history", "soon"), "not a duration: 'soon'"),
     ],
 )
 async def test_a_slip_is_told(place: Workplace, arguments: tuple[str, ...], what: str) -> None:
     assert what in (await place.run("ledger", *arguments)).is_clean_error(2)
+
+
+async def test_to_forget_nothing_is_a_slip_and_400_days_of_runs_stay_by_default(
+    place: Workplace,
+) -> None:
+    assert (await place.run("ledger", "forget")).code == 0
+    config = place.folder / "tagwatch.yaml"
+    config.write_text(f"{config.read_text('utf-8')}retention: {{runs: null}}\n", encoding="utf-8")
+    slip = await place.run("ledger", "forget")
+    assert "nothing says what to forget" in slip.is_clean_error(2)

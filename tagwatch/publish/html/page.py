@@ -7,15 +7,17 @@ that (Jenkins) still shows every fact. Equal input gives equal bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.publish.html.listing import RUNS_SHOWN, rows_of
 from tagwatch.publish.html.trend import trend_of
 from tagwatch.publish.html.view import run_view
 from tagwatch.publish.interface import PublishContext, RunSummary
 from tagwatch.publish.movement import tags_moved
+from tagwatch.publish.quiet import Span
 from tagwatch.publish.wording import (
     age_of_facts,
     base_sentence,
@@ -53,14 +55,20 @@ def render(result: AuditResult, context: PublishContext) -> str:
         changed=since_sentence(since, tags_moved(result)),
         coverage=coverage_sentence(result),
         summary=RunSummary.of(result),
-        trend=trend_of(context.runs),
+        trend=trend_of(context.runs[-RUNS_SHOWN:]),
+        rows=rows_of(context.runs, ()),
     )  # fmt: skip
 
 
-def render_index(result: AuditResult, context: PublishContext, pages: Mapping[str, str]) -> str:
+def render_index(
+    result: AuditResult,
+    context: PublishContext,
+    pages: Mapping[str, str],
+    quiet: Sequence[Span] = (),
+) -> str:
     """The index: where things stand, the trend, and the runs whose page is in `pages`.
 
-    `pages`: the stamp of a run -> the relative address of its page.
+    `pages`: the stamp of a run -> the relative address of its page. `quiet`: the runs without news.
     """
     return _environment().get_template("index.html.j2").render(
         result=result,
@@ -69,8 +77,10 @@ def render_index(result: AuditResult, context: PublishContext, pages: Mapping[st
         changed=since_sentence(context.since, tags_moved(result)),
         coverage=coverage_sentence(result),
         summary=RunSummary.of(result),
-        trend=trend_of(context.runs),
+        trend=trend_of(context.runs[-RUNS_SHOWN:]),
+        rows=rows_of(context.runs, quiet),
         pages=pages,
+        has_latest=bool(quiet),
     )  # fmt: skip
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tagwatch.audit.verdict.result import Since
 from tagwatch.errors import ConfigError, InputError, OutputError
 from tagwatch.family import PUBLISHERS
 from tagwatch.publish.files import write_atomically, write_reports
-from tagwatch.publish.interface import publisher
+from tagwatch.publish.interface import RunSummary, publisher
+from tagwatch.value import replace
 from tests.publish_hostile import hostile
 from tests.publish_sample import sample, sample_context, sample_previous
 
@@ -28,14 +32,14 @@ def test_a_run_leaves_its_pages_the_latest_and_the_index(tmp_path: Path) -> None
         "latest.html",
         "latest.json",
         "latest.sarif",
+        "pages.json",
         "run/2026-11-23T020000Z.html",
         "run/2026-11-23T020000Z.json",
         "run/2026-11-23T020000Z.sarif",
     ]
     assert written.index == tmp_path / "index.html"
-    assert sorted(path.relative_to(tmp_path).as_posix() for path in written.files) == names(
-        tmp_path
-    )
+    told = [path.relative_to(tmp_path).as_posix() for path in written.files]
+    assert sorted([*told, "pages.json"]) == names(tmp_path)
     assert json.loads((tmp_path / "latest.json").read_text(encoding="utf-8"))["schema_version"] == 1
 
 
@@ -126,3 +130,50 @@ def test_an_unknown_format_names_those_there_are() -> None:
     with pytest.raises(ConfigError, match="'pdf'") as refused:
         publisher("pdf")
     assert "sarif" in refused.value.hint
+
+
+def night(directory: Path, number: int, digest: str, *, news: bool = False) -> None:
+    """Write a night, with the runs before it in the index."""
+    result = sample()
+    at = result.at + timedelta(days=number)
+    runs = tuple(
+        RunSummary(at=result.at + timedelta(days=one), errors=1, warnings=2, notes=3)
+        for one in range(max(0, number - 399), number + 1)
+    )
+    context = sample_context()
+    told = context.news
+    assert told is not None
+    quiet = Since(new=(), worse=(), fixed=(), same=result.findings)
+    if not news:
+        told = replace(told, since=quiet, changes=(), gone=(), explained=())
+    write_reports(
+        directory,
+        replace(result, at=at),
+        replace(context, runs=runs, news=told),
+        ["html", "json"],
+        digest=digest,
+        keep=timedelta(days=30),
+    )
+
+
+def test_a_year_of_nights_adds_what_its_news_add(tmp_path: Path) -> None:
+    loud = {0, 100, 101, 200, 350, 351, 352}
+    size = 0
+    for number in range(365):
+        night(tmp_path, number, f"{max(one for one in loud if one <= number)}", news=number in loud)
+        if number == 60:
+            size = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    assert [name for name in names(tmp_path) if name.startswith("run/")] == [
+        f"run/{sample().at + timedelta(days=one):%Y-%m-%dT%H%M%SZ}.{suffix}"
+        for one in (350, 351, 352)
+        for suffix in ("html", "json")
+    ]
+    index = (tmp_path / "index.html").read_text(encoding="utf-8")
+    rows = re.findall(r'<th scope="row"[^>]*>(?:<a[^>]*>)?([^<]*)', index)
+    quiet = [int(row.split()[0]) for row in rows if "quiet" in row]
+    assert quiet == [12, 149, 98, 99]
+    assert len(rows) == len(loud) + len(quiet)
+    assert sum(quiet) + len(loud) == 365
+    page = (tmp_path / "latest.html").stat().st_size + (tmp_path / "latest.json").stat().st_size
+    after = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    assert after - size < 2 * page + 10_000, "two runs more have pages; nights have a line"
