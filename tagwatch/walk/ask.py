@@ -393,7 +393,7 @@ def _keep(answers: Answers, snapshot: RepositorySnapshot) -> None:
         lines="\n".join(sorted(snapshot.names - there)) if snapshot.names is not None else None,
         absent=snapshot.asked - there,
         pins=snapshot.pins,
-        failures=snapshot.failures,
+        failures=tuple(one for one in snapshot.failures if not one.is_limit),
     )
     answers.failures += snapshot.failures
     answers.remarks += snapshot.remarks
