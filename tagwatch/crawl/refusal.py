@@ -15,10 +15,11 @@ UNFORESEEN = "internal-error"
 
 def too_many(repository: Repository, pattern: Pattern, count: int) -> Failure:
     """Say that a watch is wider than its cap."""
+    read = f"the newest {pattern.max_tags} are read"
     return Failure(
         repository=repository,
         code=TOO_MANY_TAGS,
-        message=f"{pattern.selector!r} matches {count} tags; the newest {pattern.max_tags} are read",
+        message=f"{pattern.selector!r} matches {count} tags; {read}",
         hint="narrow the watch with tags, include or exclude, or raise max_tags",
     )
 

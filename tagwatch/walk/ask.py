@@ -217,6 +217,8 @@ class Asker:
         patience runs out, `stopped` is set, and what was stored until then stays stored.
         """
         answers, wants = Answers(), list(wants)
+        urgent = sorted(wants, key=lambda want: (want.priority, want.repository))
+        self.registries.expect(dict.fromkeys(want.repository for want in urgent))
         work = RegistryWork(
             self.registries,
             self.settings,

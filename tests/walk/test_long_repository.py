@@ -111,3 +111,17 @@ async def test_the_command_says_it_once_in_every_format(tmp_path: Path, watch: s
     assert done.code != 4
     assert again.code != 4
     assert again.out.count(f"matches {TAGS} tags") == 1, again.out
+
+
+async def test_a_first_night_of_many_asks_for_few_tokens(tmp_path: Path, watch: str) -> None:
+    async with hub(tmp_path, None, watch=watch, tags=10) as house:
+        paths = [f"acme/app{number:02}" for number in range(24)]
+        for path in paths:
+            house.double.warehouse.push(path, "1.0", index=False)
+        house.double.tokened = True
+        house.place.write("Dockerfile", "".join(f"FROM {path}:1.0\n" for path in paths))
+        found, cost = await house.night()
+        assert found.result.complete
+        assert cost["token"] == 2, "25 repositories, 20 a token"
+        _, cost = await house.night()
+        assert cost["token"] == 0
