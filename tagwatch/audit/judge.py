@@ -125,6 +125,7 @@ def judge(
     told = tuple(sorted(findings, key=worst_first))
     coverage = session.coverage
     unread = any(not problem.skipped for problem in session.problems)
+    failed = any(not failure.is_limit for failure in case.failures)
     is_whole = not coverage.unavailable and not any(one.reason in GAPS for one in coverage.reasons)
     return AuditResult(
         at=case.at,
@@ -141,7 +142,7 @@ def judge(
         readings={key: one for key, one in session.readings.items() if one.state is not State.READ},
         requests=case.requests,
         quotas=case.quotas,
-        complete=case.complete and not (case.failures or unread) and is_whole,
+        complete=case.complete and not (failed or unread) and is_whole,
         policy_name=policy.name,
         policy_digest=policy.digest,
         facts_from=case.facts_from,

@@ -206,7 +206,7 @@ class _Crawl:
             failure.tag is None
             and (failure.code in ("not-found", "denied") or failure.status is None)
             for failure in self.failures
-            if failure.code not in ("too-many-tags", "cut-off", HostileAnswerError.code)
+            if not failure.is_limit and failure.code not in ("cut-off", HostileAnswerError.code)
         )
 
     async def ask(self, tags: Collection[str]) -> None:
@@ -415,7 +415,11 @@ class _Crawl:
 
     def snapshot(self, listing: Listing | None) -> RepositorySnapshot:
         """Return everything learnt. Only a whole listing with digests may speak for absent tags."""
-        unread = [failure for failure in self.failures if failure.code != "invalid-document"]
+        unread = [
+            failure
+            for failure in self.failures
+            if failure.code != "invalid-document" and not failure.is_limit
+        ]
         scope, watermark = Scope.SELECTED, None
         if listing is not None and self.now.has_digests(listing):
             if self.is_partial(listing):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tagwatch.crawl.task import Pattern
 from tagwatch.errors import InvalidDocumentError, OutOfTimeError, RegistryError
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import Failure
+from tagwatch.image.snapshot import TOO_MANY_TAGS, Failure
 
 __all__ = ["UNFORESEEN", "broken", "cut_off", "refused", "too_many", "vanished"]
 
@@ -15,10 +15,11 @@ UNFORESEEN = "internal-error"
 
 def too_many(repository: Repository, pattern: Pattern, count: int) -> Failure:
     """Say that a watch is wider than its cap."""
+    read = f"the newest {pattern.max_tags} are read"
     return Failure(
         repository=repository,
-        code="too-many-tags",
-        message=f"{pattern.selector!r} matches {count} tags; {pattern.max_tags} were read",
+        code=TOO_MANY_TAGS,
+        message=f"{pattern.selector!r} matches {count} tags; {read}",
         hint="narrow the watch with tags, include or exclude, or raise max_tags",
     )
 

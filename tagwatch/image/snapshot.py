@@ -12,6 +12,7 @@ from tagwatch.value import dataclass, field
 
 __all__ = [
     "FORGET_WATERMARK",
+    "TOO_MANY_TAGS",
     "Document",
     "Failing",
     "Failure",
@@ -26,6 +27,8 @@ __all__ = [
 
 FORGET_WATERMARK = ""
 """A snapshot's watermark where the listing proved not to be the whole: none counts any more."""
+TOO_MANY_TAGS = "too-many-tags"
+"""The code of a `Failure` whose watch matches more tags than it may read."""
 
 
 class Scope(StrEnum):
@@ -77,6 +80,11 @@ class Failure:
     tag: str | None = None
     status: int | None = None
     hint: str = ""
+
+    @property
+    def is_limit(self) -> bool:
+        """True where only a watch's own limit leaves tags unread: all that it asks for was read."""
+        return self.code == TOO_MANY_TAGS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

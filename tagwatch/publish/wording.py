@@ -103,7 +103,10 @@ def untold_problems(result: AuditResult) -> tuple[Problem, ...]:
 
 
 def untold_failures(result: AuditResult) -> tuple[Failure, ...]:
-    """The failures that no finding about a registry or a repository tells."""
+    """The failures that no finding about a registry or a repository tells.
+
+    A watch's limit always has a finding of its own.
+    """
     told = {
         (one.evidence["registry"], one.evidence.get("repository"))
         for one in result.findings
@@ -112,7 +115,8 @@ def untold_failures(result: AuditResult) -> tuple[Failure, ...]:
     return tuple(
         one
         for one in result.failures
-        if not {(one.repository.registry, None), (one.repository.registry, one.repository.name)}
+        if not one.is_limit
+        and not {(one.repository.registry, None), (one.repository.registry, one.repository.name)}
         & told
     )
 

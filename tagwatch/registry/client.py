@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from tagwatch.registry.host import (
 )
 from tagwatch.registry.interface import Listing, Past, Registry, Relisting
 from tagwatch.registry.login.authorization import Authorizer
+from tagwatch.registry.login.shared import SharedScopes
 from tagwatch.registry.login.token import TokenCache
 from tagwatch.registry.mirror import (
     RoutedRegistry,
@@ -189,6 +190,7 @@ class Registries:
         self._meters: dict[str, Meter] = {}
         self._sources: dict[str, CredentialSource] = {}
         self._clients: dict[str, RegistryClient] = {}
+        self._expected: dict[str, list[str]] = {}
         self._rules = rules
         self._insecure = insecure_hosts(rules)
         self._routed = routed_hosts(rules)
@@ -209,6 +211,15 @@ class Registries:
         if name not in self._clients:
             self._clients[name] = self._make(name)
         return self._clients[name]
+
+    def expect(self, repositories: Iterable[Repository]) -> None:
+        """Take note of what will be asked, in that order; one token may serve several of them."""
+        self._expected = {}
+        for repository in repositories:
+            self._expected.setdefault(canonical_host(repository.host), []).append(repository.path)
+        for host, paths in self._expected.items():
+            if host in self._clients:
+                self._clients[host].oci.authorizer.expect(paths)
 
     @property
     def requests(self) -> dict[str, dict[str, int]]:
@@ -232,9 +243,13 @@ class Registries:
             {name: self._source(name) for name in line.credentials if name != _ANONYMOUS},
             _credential_hosts(host, endpoints, settings),
         )
+        # only of Docker Hub it is known; others may refuse such a request, or grant one of them
+        shared = SharedScopes() if line.kind == "hub" else None
+        authorizer = Authorizer(TokenCache(transport), credentials, shared=shared)
+        authorizer.expect(self._expected.get(host, ()))
         oci = OciClient(
             transport,
-            Authorizer(TokenCache(transport), credentials),
+            authorizer,
             endpoints=endpoints,
             namespace=host if settings.namespace else None,
         )

@@ -217,6 +217,8 @@ class Asker:
         patience runs out, `stopped` is set, and what was stored until then stays stored.
         """
         answers, wants = Answers(), list(wants)
+        urgent = sorted(wants, key=lambda want: (want.priority, want.repository))
+        self.registries.expect(dict.fromkeys(want.repository for want in urgent))
         work = RegistryWork(
             self.registries,
             self.settings,
@@ -393,7 +395,7 @@ def _keep(answers: Answers, snapshot: RepositorySnapshot) -> None:
         lines="\n".join(sorted(snapshot.names - there)) if snapshot.names is not None else None,
         absent=snapshot.asked - there,
         pins=snapshot.pins,
-        failures=snapshot.failures,
+        failures=tuple(one for one in snapshot.failures if not one.is_limit),
     )
     answers.failures += snapshot.failures
     answers.remarks += snapshot.remarks

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from tagwatch import __version__
@@ -42,6 +43,10 @@ __all__ += ["made_whole_from"]
 
 _BY_OTHERS = frozenset({BaseVerdict.CLAIMED, BaseVerdict.CONFLICT})
 """Verdicts that rest on the images of all other repositories as well."""
+
+
+_AT_ONCE = 100
+"""So many pieces of evidence are in memory together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +96,7 @@ def gather_evidence(
 ) -> Iterator[Gathered]:
     """Yield the evidence of each target of one repository. `wanted`: targets by evidence key."""
     made_from = _made_from(wanted, memory.repository, this_round)
-    stored = this_round.ledger.standing(made_from) if made_from else {}
-    for key, target in wanted.items():
-        before = stored.get(key)
+    for key, target, before in _with_stored(wanted, made_from, this_round.ledger):
         if before is None:
             evidence, wished = _gather(target, memory, this_round)
         else:
@@ -106,6 +109,21 @@ def gather_evidence(
             made_from=made_from.get(key) if _may_be_reused(evidence, memory) else None,
             wished=wished,
         )
+
+
+def _with_stored(
+    wanted: Mapping[str, Target], made_from: Mapping[str, bytes], ledger: Ledger
+) -> Iterator[tuple[str, Target, Evidence | None]]:
+    """Yield the targets with their evidence where what is stored still holds.
+
+    It is read a few at a time: a repository may have twenty thousand tags.
+    """
+    left = iter(wanted.items())
+    while some := list(islice(left, _AT_ONCE)):
+        known = {key: made_from[key] for key, _ in some if key in made_from}
+        stored = ledger.standing(known) if known else {}
+        for key, target in some:
+            yield key, target, stored.get(key)
 
 
 def gather_remembered(targets: Sequence[Target], ledger: Reader, site: Site) -> dict[str, Evidence]:

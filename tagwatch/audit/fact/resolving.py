@@ -31,8 +31,8 @@ __all__ = [
 _FULL_VERSION = 3
 """How many numbers make a full version: no longer tag is expected to say more."""
 _UNLISTED = "its repository's tags could not be listed"
-_UNREAD = frozenset({"invalid-document", "too-many-tags"})
-"""Codes of failures where the registry did answer: they explain nothing that is unavailable."""
+_UNREAD = "invalid-document"
+"""The code of failures where the registry did answer: they explain nothing that is unavailable."""
 
 
 def resolve(
@@ -133,7 +133,7 @@ def _why_absent(memory: Memory) -> str:
 
 
 def _why_unavailable(memory: Memory) -> str:
-    first = next((one for one in memory.failures if one.code not in _UNREAD), None)
+    first = next((one for one in memory.failures if one.code != _UNREAD), None)
     return first.message if first else "the registry was not asked"
 
 

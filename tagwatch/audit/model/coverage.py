@@ -12,13 +12,13 @@ from enum import StrEnum
 
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import Failure
+from tagwatch.image.snapshot import TOO_MANY_TAGS, Failure
 from tagwatch.value import dataclass
 
 __all__ = ["CUT", "GAPS", "UNASKED", "Coverage", "Reading", "Reason", "Remembered"]
 __all__ += ["State", "Terms", "whole_failures"]
 
-CUT = ("cut-off", "too-many-tags")
+CUT = ("cut-off", TOO_MANY_TAGS)
 """The codes of listings that are not whole: what they do tell was read."""
 UNASKED = ("stopped", "budget")
 """The codes of what nobody asked any more."""

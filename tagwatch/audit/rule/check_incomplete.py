@@ -35,7 +35,7 @@ _MANY = 3
 """So many repositories of a registry, or images of a repository, that fail are told together."""
 _ALARMING = 3
 """An outage is an error from this night on."""
-_ABOUT_ITSELF = ("not-found", "cut-off", "too-many-tags")
+_ABOUT_ITSELF = ("not-found", "cut-off")
 """The codes of failures that say something of one repository and nothing of its registry."""
 _BROKEN = "invalid-document"
 _START = Location(path=".", line=1, column=1, end_line=1, end_column=1)
@@ -76,11 +76,14 @@ class _Outage:
 
 def check(subject: RunSubject) -> Iterator[Statement]:
     """Report targets with missing or incomplete evidence, unread files and failed repositories."""
-    subject = _without_deleted(subject)
+    wide, subject = _without_limits(_without_deleted(subject))
     failures: dict[Repository, list[Failure]] = {}
     for failed in subject.failures:
         failures.setdefault(failed.repository, []).append(failed)
-    places = _places(subject) if failures or subject.unchecked else {}
+    places = _places(subject) if wide or failures or subject.unchecked else {}
+    for repository, limits in sorted(wide.items()):
+        place = subject.watched.get(repository) or places.get(repository)
+        yield _limited(repository, limits, place)
     told: set[Repository] = set()
     for outage in _outages(subject, failures):
         told.update(one.repository for one in outage.failures)
@@ -130,6 +133,40 @@ def _without_deleted(subject: RunSubject) -> RunSubject:
         return subject
     left = tuple(one for one in subject.failures if one.repository not in gone)
     return replace(subject, failures=left)
+
+
+def _without_limits(
+    subject: RunSubject,
+) -> tuple[Mapping[Repository, Sequence[Failure]], RunSubject]:
+    """Return the watches' own limits by repository, and the subject without them.
+
+    They explain nothing that is unread: every tag that a watch may read was read.
+    """
+    wide: dict[Repository, list[Failure]] = {}
+    for one in subject.failures:
+        if one.is_limit:
+            wide.setdefault(one.repository, []).append(one)
+    if not wide:
+        return wide, subject
+    return wide, replace(
+        subject, failures=tuple(one for one in subject.failures if not one.is_limit)
+    )
+
+
+def _limited(
+    repository: Repository, limits: Sequence[Failure], place: Location | None
+) -> Statement:
+    """Return the one note about a repository of which watches match more tags than they may."""
+    said = "; ".join(dict.fromkeys(one.message for one in limits))
+    return Statement(
+        message=f"{repository.name} was checked only in part: {said}",
+        remedy=limits[0].hint,
+        severity=Severity.NOTE,
+        location=place or _START,
+        subject=repository.name,  # its fingerprint stays while tags are counted
+        evidence={"code": limits[0].code},
+        unknown=True,
+    )
 
 
 def _outages(
@@ -235,7 +272,7 @@ def _told_once(outage: _Outage, subject: RunSubject, place: Location | None) -> 
 def _unchecked(one: Unchecked, failure: Failure | None, subject: RunSubject) -> Statement:
     in_part = is_readable(one.evidence)
     is_gap = one.reading.reason in GAPS
-    # what is not there, or too long a list, was read all the same: that is no outage
+    # what is not there was read all the same: that is no outage
     of_repository = (
         failure is not None and failure.tag is None and one.reading.state is not State.READ
     )

@@ -154,6 +154,7 @@ class Collected:
             updated = parse_time(entry.last_updated)
             self._take_date(updated)
             self._page_is_known &= self._is_known(entry, updated)
+            entry.digest, entry.images = entry.served, None  # a dozen platforms for each tag
             self.tags.setdefault(entry.name, entry)
 
     def end(self) -> None:

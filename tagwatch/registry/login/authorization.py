@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
 
 from yarl import URL
 
-from tagwatch.errors import DeniedError, RegistryError
+from tagwatch.errors import DeniedError, RateLimitedError, RegistryError, UnavailableError
 from tagwatch.registry.credential.chain import CredentialChain, Found
 from tagwatch.registry.credential.interface import Credential, CredentialKind
 from tagwatch.registry.login.challenge import Challenge, best_challenge, parse_challenges
+from tagwatch.registry.login.shared import LONGEST_TOKEN, Grant, SharedScopes
 from tagwatch.registry.login.token import TokenCache, basic, is_header_safe
 from tagwatch.registry.request.safety import Origin, origin_of
 from tagwatch.registry.request.transport import Answer
@@ -23,13 +23,6 @@ __all__ = ["Authorizer", "Grant", "pull_grant"]
 log = logging.getLogger(__name__)
 
 _SCOPE = re.compile(r"[a-z]+(?:\([a-z]+\))?:.+:[a-z*_,]+")
-
-
-class Grant(NamedTuple):
-    """What access a request needs: to a repository's `path` (empty: the whole registry)."""
-
-    path: str
-    scope: str
 
 
 def pull_grant(path: str) -> Grant:
@@ -44,8 +37,16 @@ class Authorizer:
     realm is its own repository's alone: nvcr.io sends to authn.nvidia.com for some (2026).
     """
 
-    def __init__(self, tokens: TokenCache, credentials: CredentialChain) -> None:
+    def __init__(
+        self,
+        tokens: TokenCache,
+        credentials: CredentialChain,
+        *,
+        shared: SharedScopes | None = None,
+    ) -> None:
+        """`shared`: where one token is asked for several repositories; None: nowhere."""
         self._tokens = tokens
+        self._shared = shared
         self._credentials = credentials
         self._challenge: Challenge | None = None
         self._is_borrowed = False
@@ -54,6 +55,11 @@ class Authorizer:
         self._onward: dict[Grant, dict[Origin, tuple[str, float]]] = {}
         self._without: dict[Grant, bool] = {}
         self._refused: dict[str, tuple[Credential, DeniedError]] = {}
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """Take note of the repositories that will be asked, in their order."""
+        if self._shared is not None:
+            self._shared.plan(map(pull_grant, paths))
 
     def learn(self, answer: Answer, grant: Grant | None = None) -> None:
         """Take note of the challenge in a 401, if it holds one that can be answered.
@@ -107,7 +113,11 @@ class Authorizer:
         if challenge is None or self._without.get(grant):
             return None
         try:
-            return self.ready(grant) or await self._answer(grant, challenge, ())
+            return (
+                self.ready(grant)
+                or await self._together(grant, challenge)
+                or await self._answer(grant, challenge, ())
+            )
         except DeniedError:
             if self._is_borrowed and grant.path not in self._own:
                 return None  # another repository's token server: this one's own answer tells
@@ -125,7 +135,8 @@ class Authorizer:
             return None
         renewed = refused
         credential = (await self._credentials.find(grant.path)).credential
-        if answer.status == 401 or challenge.scheme == "basic":
+        was_shared = self._shared is not None and self._shared.refuse(grant)
+        if answer.status == 401 or challenge.scheme == "basic" or was_shared:
             renewed = await self._answer(grant, challenge, challenge.scopes, refused=refused)
         if renewed == refused and await self._log_in_again(grant, credential):
             renewed = await self._answer(grant, challenge, challenge.scopes, refused=refused)
@@ -264,6 +275,32 @@ class Authorizer:
         scopes = _scopes(grant, challenge, asked)
         old = refused.removeprefix("Bearer ") if refused else None
         token, ends_at = await self._token(grant, challenge, scopes, credential, old)
+        return self._keep(grant, _bearer(token), ends_at)
+
+    async def _together(self, grant: Grant, challenge: Challenge) -> str | None:
+        """The header's value by a token that serves several repositories; None: there is none.
+
+        The server may grant fewer scopes than it is asked for: then `renew` asks for this one.
+        """
+        if self._shared is None or challenge.scheme != "bearer" or grant.path in self._own:
+            return None
+        credential = (await self._credentials.find(grant.path)).credential
+        if credential is not None and credential.kind is not CredentialKind.PASSWORD:
+            return None
+        if _scopes(grant, challenge, ()) != (grant.scope,):
+            return None
+        scopes = self._shared.scopes(grant)
+        if len(scopes) < 2:
+            return None
+        try:
+            token, ends_at = await self._tokens.token(challenge, scopes, credential)
+        except (RateLimitedError, UnavailableError):
+            raise
+        except RegistryError:
+            token, ends_at = "", 0.0
+        if not 0 < len(token) <= LONGEST_TOKEN:
+            self._shared.give_up()
+            return None
         return self._keep(grant, _bearer(token), ends_at)
 
     async def _token(

@@ -13,6 +13,8 @@ from tests.registry.doubles.warehouse import Double, Pushed, Warehouse, stamp
 
 __all__ = ["SAMPLES", "HubDouble"]
 
+_API = frozenset({"hub"})
+"""What a token of the tags API opens."""
 SAMPLES = json.loads((DATA / "registry" / "hub.json").read_text("utf-8"))
 
 
@@ -54,7 +56,7 @@ class HubDouble(Double):
         if self.logins.get(body["identifier"]) != body["secret"]:
             return web.json_response(SAMPLES["unauthorized"], status=401)
         token = f"jwt-{len(self._tokens)}"
-        self._tokens[token] = "hub"
+        self._tokens[token] = _API
         return web.json_response({"access_token": token})
 
     def _listing(self, request: web.BaseRequest, path: str) -> web.Response:
@@ -65,7 +67,7 @@ class HubDouble(Double):
             return self.failed(request, "only GET lists")
         authorization = request.headers.get("Authorization")
         token = (authorization or "").removeprefix("Bearer ")
-        if authorization and self._tokens.get(token) != "hub":
+        if authorization and self._tokens.get(token) != _API:
             return web.json_response(SAMPLES["unauthorized"], status=401)
         if path not in self.warehouse.repositories or (path in self.private and not authorization):
             return web.json_response(SAMPLES["not_found"], status=404)
@@ -78,7 +80,7 @@ class HubDouble(Double):
 
     def _repositories(self, request: web.BaseRequest, namespace: str) -> web.Response:
         authorization = request.headers.get("Authorization", "")
-        if authorization and self._tokens.get(authorization.removeprefix("Bearer ")) != "hub":
+        if authorization and self._tokens.get(authorization.removeprefix("Bearer ")) != _API:
             return web.json_response(SAMPLES["unauthorized"], status=401)
         if self.anonymous_offset is not None:
             beyond = self._beyond(request, self.anonymous_repositories)

@@ -180,7 +180,8 @@ class Double:
     `Docker-Content-Digest`. `refusals`: answers given in place of the right ones, by kind of
     request, in their order. `pulls`: the limit of manifest GETs that it tells, and how many are
     left of it. `failing`: tags and digests whose manifest gets this status. `skew`: how far the
-    token server's clock is ahead.
+    token server's clock is ahead. `most_scopes`: so many of those that a token is asked for are
+    granted, the first; None: all; 0: to ask for several is an error, as some servers have it.
     """
 
     kind = "distribution"
@@ -201,7 +202,8 @@ class Double:
         self.seen: list[Seen] = []
         self.wrong: list[str] = []
         self.url = ""
-        self._tokens: dict[str, str | None] = {}
+        self.most_scopes: int | None = None
+        self._tokens: dict[str, frozenset[str]] = {}
 
     @property
     def host(self) -> str:
@@ -260,7 +262,7 @@ class Double:
         scheme, _, value = request.headers.get("Authorization", "").partition(" ")
         if scheme == "Basic" and self.basic:
             return self.is_login(value)
-        return scheme == "Bearer" and self._tokens.get(value) == path
+        return scheme == "Bearer" and path in self._tokens.get(value, ())
 
     def is_login(self, encoded: str) -> bool:
         """True for base64 of `user:password` that is one of `logins`."""
@@ -335,14 +337,18 @@ class Double:
         return _error(401, "UNAUTHORIZED", {"WWW-Authenticate": self._challenge("")})
 
     def _token(self, request: web.BaseRequest) -> web.Response:
-        scope = request.query.get("scope", "")
-        path = scope.removeprefix("repository:").removesuffix(":pull")
+        scopes = request.query.getall("scope", [])
+        if self.most_scopes == 0 and len(scopes) > 1:
+            return _error(400, "UNSUPPORTED")
+        scopes = scopes[: self.most_scopes or None]
+        paths = [scope.removeprefix("repository:").removesuffix(":pull") for scope in scopes]
         authorization = request.headers.get("Authorization", "")
         known = authorization.startswith("Basic ") and self.is_login(authorization[6:])
         if authorization and not known:
             return _error(401, "UNAUTHORIZED")
         token = f"token-{len(self._tokens)}"
-        self._tokens[token] = path if known or path not in self.private else None
+        granted = paths if known else [path for path in paths if path not in self.private]
+        self._tokens[token] = frozenset(granted)
         issued_at = stamp(datetime.now(UTC) + self.skew)
         return web.json_response({"token": token, "expires_in": 300, "issued_at": issued_at})
 
