@@ -98,8 +98,16 @@ def test_a_night_without_news_writes_few_pages(place: Place) -> None:
     assert before.keys() <= after.keys()
 
 
-def test_how_often_a_night_without_news_asks_the_ledger(place: Place) -> None:
-    """So often at all, and so often for a repository, whatever its tags."""
+def test_how_often_the_ledger_is_asked(place: Place, tmp_path: Path) -> None:
+    """In a night without news so often for a repository, and no oftener where it has many tags."""
     place.scan()
     asked = queries(place, "scan")
     assert asked <= 60 + 36 * STOCK.repositories, asked
+    (place.folder / "Dockerfile").write_text(f"FROM {place.host}/team/0:1.0.0\n")
+    measured(place.command("check", "check", "Dockerfile"))
+    assert queries(place, "check", "Dockerfile") <= 10, "a check that asks nobody"
+    large = Stock(repositories=STOCK.repositories, tags=4 * STOCK.tags)
+    with double(large, tmp_path / "large") as other:
+        other.configure(paths_of(large), CONCURRENCY)
+        other.scan()
+        assert queries(other, "scan") <= asked + large.repositories
