@@ -4,10 +4,11 @@
 # make truth  what every tag of the ground truth is, right / wrong / unknown
 # make nights private images on moving bases, thirty nights
 # make fuzz   every source, guided by coverage, where atheris installs
-# make bench  figures, as ratios of one run
+# make bench  what everything costs, beside what else does it: ratios of one run
 .PHONY: demo test check format setup clean truth nights fuzz bench
 VENV := .venv/bin
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 demo:
 	@.ci/setup demo
@@ -35,7 +36,7 @@ fuzz: setup
 	@$(VENV)/python -m tests.fuzz
 
 bench: setup
-	@for bench in tests/bench/*.py; do $(VENV)/python -m tests.bench.$$(basename $$bench .py); done
+	@$(VENV)/python -m tests.bench $(BENCH_ARGS)
 
 format: setup
 	@$(VENV)/ruff format .

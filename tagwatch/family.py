@@ -8,7 +8,15 @@ Order matters where it says so.
 
 from __future__ import annotations
 
-__all__ = ["CATALOGUES", "COMMANDS", "CREDENTIALS", "ENGINES", "FAMILIES", "NOTIFIERS"]
+__all__ = [
+    "CATALOGUES",
+    "COMMANDS",
+    "COMMAND_HELP",
+    "CREDENTIALS",
+    "ENGINES",
+    "FAMILIES",
+    "NOTIFIERS",
+]
 __all__ += ["NOTICES", "PUBLISHERS", "REGISTRIES", "RULES", "RULE_ROWS", "SOURCES"]
 
 COMMANDS: dict[str, str] = {
@@ -33,6 +41,31 @@ COMMANDS: dict[str, str] = {
     "knowledge": "tagwatch.cli.knowledge:command",
     "demo": "tagwatch.cli.demo:command",
     "schema": "tagwatch.cli.schema:command",
+}
+
+# Command -> what it is for, in a line: `tagwatch --help` imports no command to say it.
+COMMAND_HELP: dict[str, str] = {
+    "check": "audit the files that name images (pre-commit, CI)",
+    "scan": "the nightly run: crawl, remember, judge, publish, alert",
+    "resolve": "what a floating tag or pattern is today: concrete tag, version, digest",
+    "history": "what a tag was, with dates and verdicts",
+    "diff": "layers, config, platforms, packages of two images",
+    "base": "which approved base an image stands on, which build of it, how far behind",
+    "extract": "every image reference in files, resolved, with line and column",
+    "report": "render the last scan's result again",
+    "doctor": "is every registry readable, as whom, and what to do where not",
+    "ledger": "keep the memory: check, backup, restore, forget, rewind",
+    "alerts": "alerts that did not arrive: list them, retry or drop them",
+    "serve": "keep the schedule; serve reports, health and metrics",
+    "explain": "what a rule says, why, and how to fix it",
+    "baseline": "remember the findings of today, so that only new ones fail a check",
+    "policy": "which lines of the policy apply to an image, with their places",
+    "facts": "write or read a signed extract of the ledger, for laptops and CI",
+    "init": "write a configuration and a policy to start from",
+    "trust": "take a tree's configuration as your own word, after a look at it",
+    "knowledge": "which ends of life are known and of which day, and newer ones",
+    "demo": "run the main job on an embedded registry with sample images",
+    "schema": "the JSON Schema of tagwatch.yaml or policy.yaml",
 }
 
 # Sources are asked in this order; the first that recognizes a file reads it.

@@ -1,4 +1,4 @@
-"""Two crawlers without a ledger, for `tests.bench.crawl`: what of a night is network alone.
+"""Two crawlers without a ledger, for `tests.bench`: what of a night is network alone.
 
 `crawl` runs the project's own tasks and keeps the snapshots' tags; `bare` is the yardstick, a
 client that sends the HEADs with aiohttp and stores the answers in SQLite, and does nothing else.

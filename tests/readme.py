@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable
 
 from tagwatch.audit.rule.catalogue import load_rule
-from tagwatch.cli.command import load
-from tagwatch.family import COMMANDS, REGISTRIES, RULES
+from tagwatch.family import COMMAND_HELP, REGISTRIES, RULES
 from tagwatch.registry.host import line_of
 from tagwatch.registry.settings import RegistrySettings
 from tests.paths import ROOT
@@ -17,7 +16,7 @@ BLOCK = re.compile(r"(<!-- begin (\w+) [^>]*-->\n)(.*?)(<!-- end \2 -->)", re.DO
 
 
 def commands() -> str:
-    rows = [f"| `tagwatch {name}` | {load(name).help} |" for name in COMMANDS]
+    rows = [f"| `tagwatch {name}` | {text} |" for name, text in COMMAND_HELP.items()]
     return "\n".join(["| command | what it does |", "| --- | --- |", *rows])
 
 

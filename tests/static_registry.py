@@ -18,9 +18,10 @@ from hashlib import sha256
 __all__ = ["Image", "Stock", "digest_of"]
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_INDEX = "application/vnd.oci.image.index.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
-_KINDS = {"tags": "tags", "manifests": "manifest", "blobs": "config"}
+_KINDS = {"tags": "tags", "manifests": "manifest", "blobs": "config", "referrers": "referrers"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,7 @@ class _Server:
         self.connections = 0
         self.open = 0
         self.most_open = 0
+        self.bytes = 0
         self._heads: dict[str, bytes] = {}
         self._blobs: dict[str, bytes] = {}
         self._manifests: dict[str, bytes] = {}
@@ -116,9 +118,13 @@ class _Server:
         """The whole answer to one request."""
         if target == "/stats":
             body = _json(
-                requests=self.requests, connections=self.connections, most_open=self.most_open
+                requests=self.requests,
+                connections=self.connections,
+                most_open=self.most_open,
+                bytes=self.bytes,
             )
             self.requests.clear()
+            self.bytes = 0
             self.connections = self.most_open = self.open - 1
             return _response(body)
         if target == "/v2/":
@@ -135,6 +141,8 @@ class _Server:
                 return _response(_json(name=path, tags=self.stock.names()))
             case "manifests":
                 return self._manifest(path, reference, head=False)
+            case "referrers":
+                return _response(_json(schemaVersion=2, mediaType=_INDEX, manifests=[]), "", _INDEX)
             case _:
                 return _response(self._blobs[reference], reference)
 
@@ -177,10 +185,14 @@ class _Connection(asyncio.Protocol):
         self._server.open -= 1
 
     def data_received(self, data: bytes) -> None:
+        if data.startswith(b"\x16"):  # whoever tries TLS first shall not wait for an answer
+            self._transport.close()
+            return
         *requests, self._rest = (self._rest + data).split(b"\r\n\r\n")
         for request in requests:
             method, target, _ = request.split(b"\r\n", 1)[0].decode().split(" ")
             answer = self._server.answer(method, target)
+            self._server.bytes += len(answer) if target != "/stats" else 0
             delay = self._server.stock.delay_seconds
             if delay and target != "/stats":
                 asyncio.get_running_loop().call_later(delay, self._transport.write, answer)

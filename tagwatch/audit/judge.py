@@ -32,7 +32,6 @@ from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.rule.bench import Bench, active_rules
 from tagwatch.audit.rule.catalogue import reads_of
-from tagwatch.audit.rule.inside import with_living_offers
 from tagwatch.audit.rule.interface import (
     FileSubject,
     Reads,
@@ -354,6 +353,10 @@ class _Session:
 
     def living(self, evidence: Evidence) -> Evidence:
         """Return the evidence without offers of newer tags whose support has ended."""
+        if not evidence.resolution.newer:
+            return evidence
+        from tagwatch.audit.rule.inside import with_living_offers
+
         return with_living_offers(evidence, self._knowledge, self._case.at.date())
 
     def _evidence_of(self, target: Target) -> Evidence | None:

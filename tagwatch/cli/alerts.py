@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_config, add_format
@@ -57,6 +56,8 @@ def _list(site: Site, options: argparse.Namespace) -> int:
 
 
 def _retry(site: Site, options: argparse.Namespace) -> int:
+    import asyncio
+
     from tagwatch.ledger.outbox import MessageState
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.alert_list import chosen_messages
@@ -106,7 +107,6 @@ def _answer(
 
 
 command = Command(
-    help="alerts that did not arrive: list them, retry or drop them",
     arguments=arguments,
     run=run,
     epilog="exit codes: 0 done, 1 `retry` sent not all of them, 2 a wrong flag or number, or no\n"

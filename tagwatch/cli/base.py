@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tagwatch.audit.model.evidence import evidence_key
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import NotFoundError, RegistryError
-from tagwatch.source.target import target_of
 from tagwatch.value import replace
 
 if TYPE_CHECKING:
@@ -43,6 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Match and print. Exit code 0: all answered, 1: not found, 4: could not be read."""
+    from tagwatch.source.target import target_of
     from tagwatch.walk.base_answer import base_answer
     from tagwatch.walk.local_image import is_local
     from tagwatch.walk.look_up import look_up
@@ -89,6 +88,7 @@ def _with_provenance(
     facts: Lookup, targets: Mapping[str, Target], site: Site, asking: Asking
 ) -> Lookup:
     """What images attest is read where their layers leave open what they stand on."""
+    from tagwatch.audit.model.evidence import evidence_key
     from tagwatch.walk.bases import awaits_provenance
     from tagwatch.walk.look_up import look_up
 
@@ -129,7 +129,6 @@ def _of_image(text: str, image: Image | int, site: Site) -> tuple[BaseAnswer, in
 
 
 command = Command(
-    help="which approved base an image stands on, which build of it, how far behind",
     arguments=arguments,
     run=run,
     epilog="exit codes: 0 all answered, 1 an image does not exist, 4 one could not be read",

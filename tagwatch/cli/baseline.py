@@ -60,7 +60,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 command = Command(
-    help="remember the findings of today, so that only new ones fail a check",
     arguments=arguments,
     run=run,
 )

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from tagwatch.errors import InputError, cannot_write
-from tagwatch.walk.site import repository_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +51,8 @@ def write_baseline_file(name: str, baseline: Baseline) -> None:
 
 def _place(name: str) -> Path:
     """Where the file is, links followed; not out of the tree. Raises `InputError`."""
+    from tagwatch.walk.site import repository_root
+
     root, path = repository_root(Path.cwd()), Path(os.path.realpath(name))
     named = Path(os.path.abspath(name))  # noqa: PTH100 (links keep their own names)
     if named.is_relative_to(root) and not path.is_relative_to(os.path.realpath(root)):

@@ -27,7 +27,6 @@ from tagwatch.cli.shell import (
 )
 from tagwatch.errors import ClockError, LedgerFailedError, UsageError, cannot_write
 from tagwatch.value import replace
-from tagwatch.walk.look_up import Asking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.result import AuditResult
     from tagwatch.publish.interface import PublishContext
     from tagwatch.walk.fix import Draft
+    from tagwatch.walk.look_up import Asking
     from tagwatch.walk.site import Site
 
 __all__ = ["command"]
@@ -122,6 +122,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--refresh asks the registries that --offline spares", hint="leave one")
     if options.prune and not options.baseline:
         raise UsageError("--prune takes entries out of a baseline", hint="add --baseline FILE")
+    from tagwatch.walk.look_up import Asking
+
     baseline = read_baseline_file(options.baseline) if options.baseline else None
     site = open_site(options)
     seconds = options.max_time or None
@@ -295,7 +297,6 @@ def _context(site: Site, options: argparse.Namespace) -> PublishContext:
 
 
 command = Command(
-    help="audit the files that name images (pre-commit, CI)",
     arguments=arguments,
     run=run,
     epilog="exit codes: 0 clean, 1 findings at or above the policy's fail_on, 2 a wrong flag,\n"

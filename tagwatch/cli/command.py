@@ -36,10 +36,11 @@ _LONGEST_WAIT = 86_400.0
 class Command:
     """`run` returns the exit code; `TagwatchError`s it raises are shown by `main`."""
 
-    help: str
     arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
     epilog: str = ""
+    help: str = ""
+    """What a command of another package is for; ours say it in `family.COMMAND_HELP`."""
 
 
 def load(name: str) -> Command:

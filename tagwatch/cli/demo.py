@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
 import sys
 from pathlib import Path
 
@@ -27,6 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Play the demo and print what the second night found."""
+    import asyncio
+    import json
     import os
 
     from tagwatch.knowledge.bundled import load
@@ -53,7 +53,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 command = Command(
-    help="run the main job on an embedded registry with sample images",
     arguments=arguments,
     run=run,
 )

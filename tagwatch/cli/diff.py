@@ -7,7 +7,6 @@ import argparse
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of
 from tagwatch.cli.shell import answer, open_site
-from tagwatch.image.platform import Platform
 from tagwatch.value import replace
 
 __all__ = ["command"]
@@ -37,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Compare and print. Exit code 0: the same, 1: it differs, 4: a side could not be read."""
     from tagwatch.audit.model.diff import Verdict
+    from tagwatch.image.platform import Platform
     from tagwatch.walk.compare import compare
     from tagwatch.walk.need import IMAGE_SHOWS
 
@@ -62,7 +62,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 command = Command(
-    help="layers, config, platforms, packages of two images",
     arguments=arguments,
     run=run,
     epilog="exit codes: 0 the same, 1 they differ, 4 one could not be read",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 
 from tagwatch.cli.command import Command, add_config, add_format
@@ -30,6 +29,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask and print. Exit code 0: all can be read, 1: one cannot."""
+    import asyncio
+
     from tagwatch.api import read_files
     from tagwatch.walk.alert_list import alerts_known
     from tagwatch.walk.doctor import doctor_document, doctor_text, examine, examined_by
@@ -73,7 +74,6 @@ def _is_path(text: str) -> bool:
 
 
 command = Command(
-    help="is every registry readable, as whom, and what to do where not",
     arguments=arguments,
     run=run,
     epilog="exit codes: 0 every registry in use can be read, 1 one cannot, 2 an argument names "

@@ -58,4 +58,4 @@ def _document(rule: Rule) -> dict[str, Any]:
     }
 
 
-command = Command(help="what a rule says, why, and how to fix it", arguments=arguments, run=run)
+command = Command(arguments=arguments, run=run)

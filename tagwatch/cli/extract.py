@@ -15,8 +15,6 @@ from tagwatch.cli.command import (
 )
 from tagwatch.cli.shell import answer, note
 from tagwatch.errors import NothingToReadError
-from tagwatch.walk.site import open_site as open_site_of
-from tagwatch.walk.site import repository_root
 
 __all__ = ["command"]
 
@@ -33,6 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List the targets. Exit code 0, or 3 where nothing could be read."""
+    from tagwatch.walk.site import repository_root
     from tagwatch.workspace.find import find
     from tagwatch.workspace.read import read_targets
 
@@ -62,11 +61,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _shown(options: argparse.Namespace) -> Mapping[str, str]:
     """What references may hold: the operator's word and the flag's. The tree has no say."""
-    return open_site_of(untrusted=True, shown=options.env).visible
+    from tagwatch.walk.site import open_site
+
+    return open_site(untrusted=True, shown=options.env).visible
 
 
 command = Command(
-    help="every image reference in files, resolved, with line and column",
     arguments=arguments,
     run=run,
     epilog="exit codes: 0, or 3 where nothing that tagwatch reads is among the paths",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_config
 from tagwatch.cli.shell import answer, note, open_site
-from tagwatch.config.settings import Facts
 from tagwatch.errors import UsageError
 from tagwatch.value import replace
 
 if TYPE_CHECKING:
+    from tagwatch.config.settings import Facts
     from tagwatch.walk.site import Site
 
 __all__ = ["command"]
@@ -59,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
     """Write or read facts, or make keys for them."""
     if options.action == "keygen":
         return _keygen(options)
+    from tagwatch.config.settings import Facts
+
     site = open_site(options)
     settings = site.settings.facts or Facts(source="")
     if options.key_env:
@@ -142,7 +144,6 @@ def _import(site: Site, settings: Facts, options: argparse.Namespace) -> int:
 
 
 command = Command(
-    help="write or read a signed extract of the ledger, for laptops and CI",
     arguments=arguments,
     run=run,
 )

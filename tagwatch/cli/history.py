@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import LedgerError, UsageError
-from tagwatch.image.reference import Repository
 
 if TYPE_CHECKING:
     from tagwatch.audit.model.history import Interval
     from tagwatch.audit.version.lifecycle import Lifecycle
+    from tagwatch.image.reference import Repository
     from tagwatch.walk.import_history import Imported
 
 __all__ = ["command"]
@@ -83,6 +83,7 @@ def _import(options: argparse.Namespace) -> int:
     """Seed the ledger from a library checkout, or from what the registries themselves remember."""
     import asyncio
 
+    from tagwatch.image.reference import Repository
     from tagwatch.publish.wording import count
     from tagwatch.walk.import_history import (
         import_from_library,
@@ -131,7 +132,6 @@ def _rendered(
 
 
 command = Command(
-    help="what a tag was, with dates and verdicts",
     arguments=arguments,
     run=run,
     epilog="exit codes: 0 something is remembered, 1 nothing is",

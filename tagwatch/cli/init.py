@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from importlib import resources
 from pathlib import Path
 
 from tagwatch.cli.command import Command, add_format
 from tagwatch.cli.shell import answer, warn
-from tagwatch.config.load import operators_places
 from tagwatch.errors import ConfigError, cannot_write
-from tagwatch.walk.site import repository_root
 
 __all__ = ["command"]
 
@@ -29,6 +26,10 @@ def run(options: argparse.Namespace) -> int:
 
     A file that is there already is never touched.
     """
+    from importlib import resources
+
+    from tagwatch.walk.site import repository_root
+
     folder = options.directory or repository_root(Path.cwd())
     starter = resources.files("tagwatch.config") / "starter"
     there = [name for name in FILES if (folder / name).exists()]
@@ -65,6 +66,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _operators_part(text: bytes) -> Path | None:
     """Write the user's own file where there is none, and return it. It is for every repository."""
+    from tagwatch.config.load import operators_places
+
     place = next(iter(operators_places(os.environ)[:-1]), None)  # the last one is the system's
     if place is None or place.exists():
         return None
@@ -78,6 +81,4 @@ def _operators_part(text: bytes) -> Path | None:
     return place
 
 
-command = Command(
-    help="write a configuration and a policy to start from", arguments=arguments, run=run
-)
+command = Command(arguments=arguments, run=run)

@@ -96,7 +96,6 @@ def _show(known: Sequence[Known], site: Site, form: str) -> None:
 
 
 command = Command(
-    help="which ends of life are known and of which day, and newer ones",
     arguments=arguments,
     run=run,
     epilog="An update asks endoflife.date and github.com; where neither can be reached, save\n"

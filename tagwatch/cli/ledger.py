@@ -168,7 +168,6 @@ def _age(text: str | None, default: timedelta | None) -> timedelta | None:
 
 
 command = Command(
-    help="keep the memory: check, backup, restore, forget, rewind",
     arguments=arguments,
     run=run,
     epilog="exit codes: 0 done, or the ledger is whole, 1 `check` found something that is not "

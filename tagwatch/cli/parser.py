@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tagwatch import __version__
 from tagwatch.cli.command import Command, load
 from tagwatch.errors import UsageError
-from tagwatch.family import COMMANDS
+from tagwatch.family import COMMAND_HELP, COMMANDS
 from tagwatch.member import brought_members
 
 __all__ = ["no_command", "parsed", "parser_for"]
@@ -37,9 +37,8 @@ def parser_for(name: str, command: Command) -> argparse.ArgumentParser:
     """The parser of one command."""
     parser = _Parser(
         prog=f"tagwatch {name}",
-        description=command.help,
+        description=COMMAND_HELP.get(name) or command.help,
         epilog=command.epilog or None,
-        formatter_class=_formatter,
         allow_abbrev=False,
     )
     command.arguments(parser)
@@ -48,6 +47,10 @@ def parser_for(name: str, command: Command) -> argparse.ArgumentParser:
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors read as all others: what is wrong, and what to do."""
+
+    def __init__(self, **said: Any) -> None:
+        # Parsers of actions are made by argparse itself, with its own formatter if none is named.
+        super().__init__(**{"formatter_class": _formatter, **said})
 
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError`. A flag that is not known brings the nearest that is."""
@@ -82,13 +85,13 @@ def no_command(arguments: list[str]) -> int:
         usage="tagwatch COMMAND [OPTION…] [ARGUMENT…]",
         description="What every image tag is, what it was, why it moved, and what to do.",
         epilog=_EXIT_CODES,
-        formatter_class=_formatter,
     )
     parser.add_argument("--version", action="version", version=f"tagwatch {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND […]", dest="command")
     if not arguments or arguments[0] in ("-h", "--help"):
-        for name in (*COMMANDS, *brought_members("commands")):
-            commands.add_parser(name, help=load(name).help)
+        brought = {name: load(name).help for name in brought_members("commands")}
+        for name, text in (COMMAND_HELP | brought).items():
+            commands.add_parser(name, help=text)
         parser.print_help()
         return 0 if arguments else 2
     if arguments[0] == "--version":

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.shell import answer, open_site
-from tagwatch.image.reference import Reference
 
 if TYPE_CHECKING:
     from tagwatch.audit.verdict.explanation import Applied
+    from tagwatch.image.reference import Reference
     from tagwatch.walk.site import Site
 
 __all__ = ["command"]
@@ -31,6 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print what applies, in the order in which it is asked. Asks no registry and no ledger."""
     from tagwatch.audit.verdict.explanation import explain_policy
+    from tagwatch.image.reference import Reference
 
     site = open_site(options)
     reference = Reference.parse(options.image)
@@ -80,7 +81,6 @@ def _json(reference: Reference, path: str, applied: Sequence[Applied], site: Sit
 
 
 command = Command(
-    help="which lines of the policy apply to an image, with their places",
     arguments=arguments,
     run=run,
 )

@@ -9,7 +9,6 @@ from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import LedgerError
 from tagwatch.value import replace
-from tagwatch.walk.site import check_reports
 
 __all__ = ["command"]
 
@@ -29,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     from tagwatch.publish.files import rendered
     from tagwatch.publish.interface import publisher
     from tagwatch.walk.deliver import publish_context, write_run
-    from tagwatch.walk.site import project_of
+    from tagwatch.walk.site import check_reports, project_of
 
     site = open_site(options)
     if not site.database.is_file():
@@ -62,4 +61,4 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-command = Command(help="render the last scan's result again", arguments=arguments, run=run)
+command = Command(arguments=arguments, run=run)

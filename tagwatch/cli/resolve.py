@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from tagwatch.audit.model.evidence import Resolution, Status
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import InvalidReferenceError, UsageError
-from tagwatch.image.snapshot import Remark, RepositorySnapshot
-from tagwatch.source.target import target_of
 from tagwatch.value import replace
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tagwatch.audit.model.evidence import Resolution
+    from tagwatch.image.snapshot import Remark, RepositorySnapshot
 
 __all__ = ["command"]
 
@@ -49,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
 
 def exit_code(resolutions: Iterable[Resolution]) -> int:
     """4 where something could not be read, else 1 where something has no version, else 0."""
+    from tagwatch.audit.model.evidence import Status
+
     statuses = {resolution.status for resolution in resolutions}
     if Status.UNAVAILABLE in statuses:
         return 4
@@ -56,6 +61,8 @@ def exit_code(resolutions: Iterable[Resolution]) -> int:
 
 
 def _texts(given: Sequence[str]) -> Iterator[str]:
+    from tagwatch.source.target import target_of
+
     for text in given:
         if text != "-":
             yield text
@@ -86,7 +93,6 @@ def _rendered(
 
 
 command = Command(
-    help="what a floating tag or pattern is today: concrete tag, version, digest",
     arguments=arguments,
     run=run,
     epilog="exit codes: 0 all resolved, 1 not found or without a version, 4 could not be read",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import signal
 import sys
@@ -59,6 +58,8 @@ _BECAME = {
 
 def run(options: argparse.Namespace) -> int:
     """Scan, write the reports, send the alerts, print. The first SIGINT or SIGTERM stops it."""
+    import asyncio
+
     parent = _parent() if options.with_parent else None
     site = _handed_site(parent.handed) if parent else open_site(options, configured=True)
     night = asyncio.run(_night(site, options, parent))
@@ -90,6 +91,8 @@ def _handed_site(handed: Handed) -> Site:
 
 async def _night(site: Site, options: argparse.Namespace, parent: Parent | None) -> Night:
     """The run, with signals: the first stops it in good order, the second at once."""
+    import asyncio
+
     from tagwatch.service.nightly import scan_and_publish
 
     # What is loaded by now stays: looking at it again and again took 6 % of a night (2026-11-24).
@@ -143,7 +146,6 @@ def _print(night: Night, site: Site, form: str) -> None:
 
 
 command = Command(
-    help="the nightly run: crawl, remember, judge, publish, alert",
     arguments=arguments,
     run=run,
     epilog="exit codes: 0 clean, 1 findings at or above the policy's fail_on, 2 a wrong flag,\n"

@@ -24,6 +24,4 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-command = Command(
-    help="the JSON Schema of tagwatch.yaml or policy.yaml", arguments=arguments, run=run
-)
+command = Command(arguments=arguments, run=run)

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +53,8 @@ def run(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; a scan under way is stopped in good order."""
     if options.action:
         return _token(options)
+    import asyncio
+
     from tagwatch.service.daemon import serve
     from tagwatch.service.listen import address_of
     from tagwatch.walk.site import open_checked
@@ -96,6 +96,8 @@ def _token(options: argparse.Namespace) -> int:
 
 def _tell_on_standard_error(form: str, level: str) -> None:
     """What a daemon does, line by line; of other libraries only what is wrong."""
+    import logging
+
     from tagwatch.service.log import FORMATS
 
     handler = logging.StreamHandler()
@@ -105,7 +107,6 @@ def _tell_on_standard_error(form: str, level: str) -> None:
 
 
 command = Command(
-    help="keep the schedule; serve reports, health and metrics",
     arguments=arguments,
     run=run,
     epilog="A scan runs in a process of its own. POST /webhook/<name> takes what the registry of\n"

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterable, Mapping
 
 from tagwatch.cli.command import commanding_nothing, plain
-from tagwatch.walk.site import Site, at_configuration
-from tagwatch.walk.site import open_site as open_site_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.model.policy import Policy
     from tagwatch.audit.verdict.result import AuditResult
     from tagwatch.image.snapshot import RepositorySnapshot
+    from tagwatch.walk.site import Site
 
 __all__ = [
     "answer",
@@ -36,6 +35,9 @@ def open_site(options: argparse.Namespace, *, configured: bool = False) -> Site:
     `configured`: a configuration is needed, and paths are told from its folder. Raises
     `ConfigError`.
     """
+    from tagwatch.walk.site import at_configuration  # help needs no site
+    from tagwatch.walk.site import open_site as open_site_of
+
     site = open_site_of(
         config=options.config,
         config_from=options.config_from,

@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +39,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show what the file says, ask, and remember. Exit code 1 where the answer is no."""
+    from datetime import UTC, datetime
+
     from tagwatch.config.trust import read_trust, revoke
     from tagwatch.walk.trusting import look_at, remember, store_of
 
@@ -110,7 +111,6 @@ def _is_agreed(look: Look, digest: str | None) -> bool:
 
 
 command = Command(
-    help="take a tree's configuration as your own word, after a look at it",
     arguments=arguments,
     run=run,
     epilog="Trust goes by the file's real path and the contents of every file of the tree that it\n"

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.evidence import Evidence
@@ -38,7 +38,6 @@ from tagwatch.ledger.failing import count_nights
 from tagwatch.ledger.judged import go_on, judged_of, lines_of_judged, renew
 from tagwatch.ledger.maintenance import forget
 from tagwatch.ledger.memory import store_history
-from tagwatch.ledger.outbox import Outbox
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Fact, Forgotten, Judged, Move, Stored, Telling
 from tagwatch.ledger.reuse import (
@@ -62,6 +61,9 @@ from tagwatch.ledger.telling import (
     tell,
 )
 from tagwatch.value import replace
+
+if TYPE_CHECKING:
+    from tagwatch.ledger.outbox import Outbox
 
 __all__ = ["Ledger"]
 
@@ -90,14 +92,8 @@ _PUT_BASE_BUILD = """
 class Ledger(Reader):
     """A ledger that is read and written. Every method raises `LedgerError` and nothing else.
 
-    Bound to the thread that opened it. `outbox` holds the alerts.
+    Bound to the thread that opened it.
     """
-
-    def __init__(
-        self, connection: sqlite3.Connection, path: Path, origins: Mapping[str, str]
-    ) -> None:
-        super().__init__(connection, path, origins)
-        self.outbox = Outbox(connection, self._transaction)
 
     @classmethod
     def open(cls, path: Path, origins: Mapping[str, str] = MappingProxyType({})) -> Self:
@@ -260,8 +256,15 @@ class Ledger(Reader):
         with Translated(self.path):
             return count_nights(self._connection, self._transaction, at, failing, read, project)
 
+    @property
+    def outbox(self) -> Outbox:
+        """The alerts."""
+        return self.outbox_of("")
+
     def outbox_of(self, project: str) -> Outbox:
         """Return the messages of a project."""
+        from tagwatch.ledger.outbox import Outbox  # most runs tell nobody
+
         return Outbox(self._connection, self._transaction, project)
 
     # What a crawl saw

@@ -34,7 +34,8 @@ __all__ = ["MAX_FILE_BYTES", "read_bytes", "read_targets"]
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 # A pipe that nobody writes to keeps nobody waiting; Windows has no such flags, and one of its own.
-_FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+_FLAGS |= getattr(os, "O_BINARY", 0)
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MAX_COMPANIONS = 256  # of one file
 _MAX_CACHE_BYTES = 16 * 1024 * 1024

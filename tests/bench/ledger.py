@@ -27,8 +27,7 @@ from tagwatch.ledger.read import Reader
 from tagwatch.ledger.timeline import served_at
 from tagwatch.ledger.write import Ledger
 from tagwatch.workspace.official_images import library_histories
-from tests.history_facts import history_facts, image_names
-from tests.unit.ledger.test_import_truth import wrong_answers
+from tests.history_facts import history_facts, image_names, wrong_answers
 
 START = datetime(2016, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -41,28 +41,26 @@ _RAW_VALUES = re.compile(r"(?:/bin/sh -c #\(nop\)\s+)?(?:ENV|ARG|LABEL)\s|(?:RUN
 _USERINFO = re.compile(r"(?<=://)(?P<user>[^\s/:@]*):(?P<value>[^\s/@]+)(?=@)")
 _SCHEME = re.compile(r"(?P<key>\b(?:Bearer|Basic))(?P<glue>\s+)(?P<value>[\w.~+/=-]{6,})")
 # Secrets that well-known programs take in places whose name does not say so: a word, and a pattern.
-# The word is looked for first, because that costs much less than the pattern.
+# The word is looked for first, because that costs much less than the pattern, which is compiled
+# where a text has the word.
 _VALUE = r"[\"']?(?P<value>[^\s\"'|;&$<>][^\s\"'|;&]*)"
 _GAP = r"\b[^|;&]{0,400}?\s"
 _CLIENTS = "docker|podman|nerdctl|buildah|skopeo|crane|helm|oras|oc|az|cf"
-_COMMANDS = tuple(
-    (word, re.compile(pattern, re.DOTALL))
-    for word, pattern in (
-        ("curl", rf"\bcurl{_GAP}(?:-u|--user|--proxy-user)[ =]?[\"']?[^\s:\"']+:{_VALUE}"),
-        ("login", rf"\b(?:{_CLIENTS})\s+(?:[\w-]+\s+)?login{_GAP}-p[ =]{_VALUE}"),
-        ("login", rf"\blogin\s+\S+\s+password\s+{_VALUE}"),  # .netrc
-        ("sshpass", rf"\bsshpass{_GAP}?-p ?{_VALUE}"),
-        ("redis-cli", rf"\bredis-cli{_GAP}-a {_VALUE}"),
-        ("mysql", rf"\bmysql(?:dump|admin)?{_GAP}-p(?![\s]){_VALUE}"),
-        ("mariadb", rf"\bmariadb(?:-\w+)?{_GAP}-p(?![\s]){_VALUE}"),
-        ("-stdin", rf"\b(?:echo|printf)\s+(?:-\w\s+)?{_VALUE}[\"']?\s*\|[^|;&]{{0,400}}-stdin\b"),
-        ("http-basic", rf"\bhttp-basic\.\S+\s+\S+\s+{_VALUE}"),
-        ("uthorization", rf"\b[Aa]uthorization:\s*(?:[A-Za-z]+\s+)?{_VALUE}"),
-        ("sig", rf"[?&](?:sig|signature)={_VALUE}"),
-        ("Signature", rf"[?&]X-\w+-Signature={_VALUE}"),
-        ("://", r"(?<=://)(?P<value>(?=[^\s/@]*\d)[\w-]{12,})(?=@)"),
-        ("PRIVATE KEY-", r"PRIVATE KEY-----(?P<value>.+?)(?=-----END|$)"),
-    )
+_COMMANDS = (
+    ("curl", rf"\bcurl{_GAP}(?:-u|--user|--proxy-user)[ =]?[\"']?[^\s:\"']+:{_VALUE}"),
+    ("login", rf"\b(?:{_CLIENTS})\s+(?:[\w-]+\s+)?login{_GAP}-p[ =]{_VALUE}"),
+    ("login", rf"\blogin\s+\S+\s+password\s+{_VALUE}"),  # .netrc
+    ("sshpass", rf"\bsshpass{_GAP}?-p ?{_VALUE}"),
+    ("redis-cli", rf"\bredis-cli{_GAP}-a {_VALUE}"),
+    ("mysql", rf"\bmysql(?:dump|admin)?{_GAP}-p(?![\s]){_VALUE}"),
+    ("mariadb", rf"\bmariadb(?:-\w+)?{_GAP}-p(?![\s]){_VALUE}"),
+    ("-stdin", rf"\b(?:echo|printf)\s+(?:-\w\s+)?{_VALUE}[\"']?\s*\|[^|;&]{{0,400}}-stdin\b"),
+    ("http-basic", rf"\bhttp-basic\.\S+\s+\S+\s+{_VALUE}"),
+    ("uthorization", rf"\b[Aa]uthorization:\s*(?:[A-Za-z]+\s+)?{_VALUE}"),
+    ("sig", rf"[?&](?:sig|signature)={_VALUE}"),
+    ("Signature", rf"[?&]X-\w+-Signature={_VALUE}"),
+    ("://", r"(?<=://)(?P<value>(?=[^\s/@]*\d)[\w-]{12,})(?=@)"),
+    ("PRIVATE KEY-", r"PRIVATE KEY-----(?P<value>.+?)(?=-----END|$)"),
 )
 _KNOWN_TOKENS = re.compile(
     r"(?<![\w-])(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|AKIA[0-9A-Z]{16}"
@@ -120,7 +118,7 @@ def mask_text(text: str) -> str:
     text = _SCHEME.sub(lambda found: f"{found['key']} {_masked(found['value'])}", text)
     for word, pattern in _COMMANDS:
         if word in text:
-            text = pattern.sub(_mask_value, text)
+            text = re.sub(pattern, _mask_value, text, flags=re.DOTALL)
     return _KNOWN_TOKENS.sub(lambda found: _masked(found[0]), text)
 
 

@@ -43,7 +43,26 @@ class Inside:
 def inside(
     reference: Reference, knowledge: Knowledge, resolution: Resolution | None = None
 ) -> tuple[Inside, ...]:
-    """Return what the image has inside, its product first, as far as a release line is known."""
+    """Return what the image has inside, its product first, as far as a release line is known.
+
+    A dozen rules ask in turn about one image: the last answer is kept.
+    """
+    global _last  # one tuple, read and replaced whole
+    asked, of, read, answer = _last
+    if asked == reference and of is knowledge and read is resolution:
+        return answer
+    answer = _inside(reference, knowledge, resolution)
+    _last = (reference, knowledge, resolution, answer)
+    return answer
+
+
+_last: tuple[Reference | None, Knowledge | None, Resolution | None, tuple[Inside, ...]]
+_last = (None, None, None, ())
+
+
+def _inside(
+    reference: Reference, knowledge: Knowledge, resolution: Resolution | None
+) -> tuple[Inside, ...]:
     home = knowledge.home(reference.repository)
     rows = knowledge.rows_of(reference.repository)
     tags = _tags(reference, resolution)

@@ -1,0 +1,299 @@
+"""The rows of the table: each builds its place, and yields groups of commands to run in turn.
+
+The first command of a group is ours, the others are yardsticks and peers that do the same work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tests.bench.measure import PYTHON, TAGWATCH, Command, measured
+from tests.bench.place import Place, certificates, double, paths_of, push
+from tests.static_registry import Stock
+
+__all__ = ["ROWS", "Group", "Size"]
+
+FORMATS = "html, json, sarif"
+IMAGES = ("python:3.12-slim", "redis:7", "redis:6.2.23", "node:22", "nginx:1.30-alpine")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How large the rows are: whole, or `quick`, which proves that every row runs."""
+
+    quick: bool = False
+    rounds: int = 5
+
+    def of(self, number: int, quick: int) -> int:
+        """The number, or the small one."""
+        return quick if self.quick else number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Commands to run in turn under one title. `tags` or files: what `growth` is about."""
+
+    title: str
+    commands: Sequence[Command]
+    once: bool = False
+    """A first night cannot be repeated."""
+    size: int = 0
+    series: str = ""
+    """Groups of one series are one growth."""
+    fixed: tuple[str, ...] = ()
+    """The command whose cost stands at every size."""
+
+
+Row = Callable[[Path, Size], Iterator[Group]]
+
+
+def one_tag(folder: Path, size: Size) -> Iterator[Group]:
+    """One tag, cold: what it is and its digest."""
+    with double(Stock(repositories=1, tags=1), folder) as place:
+        place.configure(["team/0"], None)
+        image = f"{place.host}/team/0:1.0.0"
+        yield Group(
+            title="1 tag",
+            commands=[
+                place.command("tagwatch resolve", "resolve", image, "--refresh", counted=True),
+                *single(place, image),
+            ],
+        )
+
+
+def single(place: Place, image: str) -> list[Command]:
+    """The peers that tell a tag's digest."""
+    lines = {
+        "crane": ("crane", "digest", "--insecure", image),
+        "regctl": ("regctl", "--host", f"reg={place.host},tls=disabled", "image", "digest", image),
+        "skopeo": ("skopeo", "inspect", "--tls-verify=false", "--no-tags", "--raw",
+                   f"docker://{image}"),
+    }  # fmt: skip
+    return [
+        Command(name=name, line=line, folder=place.folder, stats=place.stats, counted=True)
+        for name, line in lines.items()
+        if shutil.which(name)
+    ]
+
+
+def nights(folder: Path, size: Size) -> Iterator[Group]:
+    """1,000 tags in 200 repositories, HTTP and TLS."""
+    stock = Stock(repositories=size.of(200, 4), tags=size.of(5, 3))
+    authority, pair = certificates(folder)
+    yield from _nights("HTTP", stock, folder / "http", None)
+    tls = _nights("TLS", replace(stock, tls=pair), folder / "tls", authority)
+    yield from islice(tls, 1) if size.quick else tls
+
+
+def _nights(name: str, stock: Stock, folder: Path, authority: Path | None) -> Iterator[Group]:
+    folder.mkdir()
+    tags = f"{stock.repositories * stock.tags:,} tags, {name}"
+    with double(stock, folder, authority) as place:
+        place.configure(paths_of(stock), None)
+        peers = many(place, stock)
+        yield Group(title=f"{tags}, first night", commands=[place.night(), *peers], once=True)
+        crawlers = [place.crawler(one, stock, 8) for one in ("crawl", "bare")]
+        yield Group(title=f"{tags}, unchanged", commands=[place.night(), *crawlers, *peers])
+        place.configure(paths_of(stock), None, formats=FORMATS)
+        yield Group(title=f"{tags}, unchanged, 3 reports", commands=[place.night(), *peers])
+
+
+def many(place: Place, stock: Stock) -> list[Command]:
+    """The peers that watch many tags; their settings are written beside ours."""
+    if not shutil.which("diun"):
+        return []
+    images = [f"{place.host}/{path}:{tag}" for path in paths_of(stock) for tag in stock.names()]
+    trust = f"\n    insecureTLS: {str(place.authority is not None).lower()}"
+    (place.folder / "images.yml").write_text(
+        "".join(f"- name: {image}\n  regopt: double\n" for image in images)
+    )
+    (place.folder / "diun.yml").write_text(
+        "db: {path: diun.db}\nwatch: {workers: 10, firstCheckNotif: false}\n"
+        f"regopts:\n  - name: double\n    selector: name{trust}\n"
+        "providers: {file: {filename: images.yml}}\n"
+    )
+    line = ("diun", "serve", "--config", "diun.yml", "--log-level", "error")
+    return [Command(name="diun", line=line, folder=place.folder, stats=place.stats)]
+
+
+def distribution(folder: Path, size: Size) -> Iterator[Group]:
+    """The same against the CNCF registry, where it is installed."""
+    if not shutil.which("docker-registry"):
+        return
+    from tests.registry.distribution import distribution
+
+    stock = Stock(repositories=size.of(200, 2), tags=size.of(5, 2))
+    with distribution(folder / "registry") as server:
+        push(server.url, stock)
+        place = Place(url=server.url, folder=folder / "place")
+        place.configure(paths_of(stock), None)
+        seen = 0
+
+        def stats() -> dict[str, Any]:
+            nonlocal seen
+            before, seen = seen, len(server.requests())
+            return {"requests": {"all": seen - before}}
+
+        night = replace(place.night(), stats=stats)
+        peers = [replace(one, stats=stats) for one in many(place, stock)]
+        tags = f"{stock.repositories * stock.tags:,} tags, CNCF distribution"
+        yield Group(title=f"{tags}, first night", commands=[night, *peers], once=True)
+        yield Group(title=f"{tags}, unchanged", commands=[night, *peers])
+
+
+def far(folder: Path, size: Size) -> Iterator[Group]:
+    """50 ms of round trip: how near a scan comes to concurrency ÷ round trip."""
+    for concurrency in (8,) if size.quick else (8, 32, 64):
+        stock = Stock(
+            repositories=size.of(200, 4),
+            tags=size.of(max(5, concurrency // 2), 2),  # many turns a slot
+            delay_seconds=0.05,
+        )
+        with double(stock, folder) as place:
+            here = replace(place, folder=folder / str(concurrency))
+            here.configure(paths_of(stock), concurrency)
+            if not size.quick:
+                here.scan()
+            yield Group(
+                title=f"50 ms, {stock.repositories * stock.tags:,} tags, {concurrency} at once",
+                commands=[here.night(), here.crawler("bare", stock, concurrency)],
+            )
+
+
+def ten_thousand(folder: Path, size: Size) -> Iterator[Group]:
+    """10,000 tags in 1,000 repositories."""
+    yield from _large(folder, Stock(repositories=size.of(1_000, 3), tags=size.of(10, 2)))
+
+
+def hundred_thousand(folder: Path, size: Size) -> Iterator[Group]:
+    """100,000 tags in 1,000 repositories, ten tags to an image."""
+    stock = Stock(repositories=size.of(1_000, 3), tags=size.of(100, 4), shared=size.of(10, 2))
+    yield from _large(folder, stock)
+
+
+def long_repository(folder: Path, size: Size) -> Iterator[Group]:
+    """One repository of 20,000 tags."""
+    yield from _large(folder, Stock(repositories=1, tags=size.of(20_000, 6)))
+
+
+def _large(folder: Path, stock: Stock) -> Iterator[Group]:
+    with double(stock, folder) as place:
+        place.configure(paths_of(stock), 16, formats=FORMATS)
+        tags = f"{stock.repositories * stock.tags:,} tags in {stock.repositories:,}"
+        yield Group(title=f"{tags}, first night", commands=[place.night()], once=True)
+        yield Group(title=f"{tags}, unchanged, 3 reports", commands=[place.night()], once=True)
+
+
+def growth(folder: Path, size: Size) -> Iterator[Group]:
+    """Unchanged nights and reports over doublings, ten tags a repository."""
+    sizes = (20, 40) if size.quick else (1_250, 2_500, 5_000, 10_000, 20_000)
+    stock = Stock(repositories=sizes[-1] // 10, tags=10)
+    with double(stock, folder) as whole:
+        for tags in sizes:
+            place = replace(whole, folder=folder / str(tags))
+            place.configure(paths_of(stock)[: tags // 10], 16)
+            if not size.quick:
+                place.scan()
+            lines = {
+                "scan": place.night(),
+                "report": place.command("report", "report", "--format", "json", stats=None),
+            }
+            for name, command in lines.items():
+                title = f"{name}, {tags:,} tags"
+                yield Group(title=title, commands=[command], once=True, size=tags, series=name)
+
+
+def answers(folder: Path, size: Size) -> Iterator[Group]:
+    """History, base, diff and report of a scanned estate, and help."""
+    stock = Stock(repositories=size.of(200, 2), tags=5)
+    with double(stock, folder) as place:
+        place.configure(paths_of(stock), None, bases="team/1")
+        place.scan()
+        image = f"{place.host}/team/0:1.0.0"
+        python = Command(name="python -c pass", line=PYTHON, folder=folder, counted=True)
+        lines = {
+            "history of a tag": ("history", image),
+            "history of a repository": ("history", f"{place.host}/team/0"),
+            "resolve, remembered": ("resolve", image),
+            "base": ("base", image),
+            "diff": ("diff", image, f"{place.host}/team/0:1.0.1"),
+            "report": ("report", "--format", "json"),
+            "help": ("--help",),
+        }
+        for title, line in lines.items():
+            ours = place.command(f"tagwatch {line[0]}", *line, counted=True)
+            yield Group(title=title, commands=[ours, python])
+
+
+def checks(folder: Path, size: Size) -> Iterator[Group]:
+    """Warm checks of Dockerfiles, answered from the ledger."""
+    numbers = (1, 2) if size.quick else (1, 50, 2_000)
+    for number in (*numbers, 5):
+        _write_files(folder / str(number), number)
+    asyncio.run(_fill_ledger(folder))
+    python = Command(name="python -c pass", line=PYTHON, folder=folder, counted=True)
+    for number in numbers:
+        ours = Command(
+            name="tagwatch check",
+            line=(*TAGWATCH, "check", str(number)),
+            folder=folder,
+            counted=number <= 50,
+        )
+        measured(ours)  # compiled, and the configuration checked
+        files = sorted(str(path) for path in (folder / str(number)).iterdir())
+        peers = [
+            Command(name="hadolint", line=("hadolint", *files), folder=folder, counted=number <= 50)
+        ]
+        yield Group(
+            title=f"check, {number:,} files",
+            commands=[ours, python, *(peers if shutil.which("hadolint") else ())],
+            size=number,
+            series="check",
+            fixed=("python -c pass",),
+        )
+
+
+def _write_files(folder: Path, number: int) -> None:
+    folder.mkdir(exist_ok=True)
+    for index in range(number):
+        image, other = IMAGES[index % len(IMAGES)], IMAGES[(index + 1) % len(IMAGES)]
+        (folder / f"{index:04}.Dockerfile").write_text(
+            f"FROM {image} AS build\nRUN make\nFROM {other}\nCOPY --from=build /x /x\n"
+            "USER 10001\nEXPOSE 8000\n"
+        )
+
+
+async def _fill_ledger(folder: Path) -> None:
+    """Ask the demo's registry for every image, then forget that there was one."""
+    from tagwatch.service.demo.nights import first_night
+    from tagwatch.service.demo.show import serving
+
+    async with serving(first_night()) as address:
+        config = "version: 1\ndatabase: ledger.db\npolicy: policy.yaml\n"
+        asked = f"registries:\n  docker.io: {{endpoint: '{address}', credential: anonymous}}\n"
+        (folder / "policy.yaml").write_text(
+            "version: 1\nfail_on: error\nregistries:\n  allow: [docker.io]\n"
+        )
+        (folder / "tagwatch.yaml").write_text(config + asked)
+        command = Command(name="check", line=(*TAGWATCH, "check", "5"), folder=folder)
+        await asyncio.to_thread(measured, command)
+
+
+ROWS: dict[str, Row] = {
+    "tag": one_tag,
+    "night": nights,
+    "distribution": distribution,
+    "far": far,
+    "tags-10000": ten_thousand,
+    "tags-100000": hundred_thousand,
+    "repository-20000": long_repository,
+    "growth": growth,
+    "check": checks,
+    "answers": answers,
+}

@@ -1,0 +1,35 @@
+"""The bench: every row runs. Its figures are nobody's promise here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from tests.bench.rows import ROWS
+from tests.paths import ROOT
+
+WITHOUT_PYTEST = """
+import importlib, runpy, sys
+sys.modules["pytest"] = None
+for name in ("hub_offset", "ledger", "requests", "service"):
+    importlib.import_module(f"tests.bench.{name}")
+sys.argv = ["bench", "--quick"]
+runpy.run_module("tests.bench", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_every_row_runs_without_pytest() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PYTEST],
+        cwd=ROOT,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert not done.stderr, done.stderr[-2000:]
+    for name in ROWS:
+        assert f"    [{name}: " in done.stdout
+    for series in ("scan", "report", "check"):
+        assert f"growth of {series}, " in done.stdout
