@@ -140,6 +140,7 @@ class _Built(Mapping[str, tuple[str, ...]]):
     def __init__(self, stored: Path | None) -> None:
         self.path = _newer_path(OFFICIAL_TAGS, stored)
         self._raw: dict[str, str] | None = None
+        self._split: dict[str, tuple[str, ...]] = {}
 
     def _images(self) -> dict[str, str]:
         if self._raw is None:
@@ -149,7 +150,9 @@ class _Built(Mapping[str, tuple[str, ...]]):
         return self._raw
 
     def __getitem__(self, name: str) -> tuple[str, ...]:
-        return tuple(self._images()[name].split())
+        if name not in self._split:
+            self._split[name] = tuple(self._images()[name].split())
+        return self._split[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._images())

@@ -16,7 +16,7 @@ from tagwatch.audit.verdict.result import AuditResult, Ignored
 from tagwatch.image.snapshot import Failure, Remark
 from tagwatch.ledger.codec import decode, encode, expand
 from tagwatch.ledger.piece import lines_in, store_lines
-from tagwatch.ledger.spool import lines_of
+from tagwatch.ledger.spool import Spool, lines_of
 from tagwatch.source.target import Problem, Target
 from tagwatch.value import replace
 
@@ -94,7 +94,10 @@ def result_of(
 
 
 def _by_key(lines: Iterable[bytes]) -> Mapping[str, Evidence]:
-    return {item.key: item for item in _values(Evidence, lines)}
+    spool = Spool(0)
+    for line in lines:
+        spool.put_line(decode(Evidence, line).key, line)
+    return spool
 
 
 def _values(kind: type, lines: Iterable[bytes]) -> Iterator[Any]:

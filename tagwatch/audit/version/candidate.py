@@ -126,15 +126,16 @@ def _is_final(asked: Tag, other: Tag, table: TagTable) -> bool:
     """Return True where `other` may say more exactly what `asked` is, and no name is more exact."""
     if other.kind is Kind.DATED:
         return asked.kind is Kind.WORD
-    build = windows_build(other)
-    if build is not None and windows_build(asked) not in (None, build):
+    if other.kind is not Kind.VERSION:
         return False
     length = len(asked.release)
     if asked.date and asked.release:
         length = max(length, len(other.release))  # a version with a date is complete
+    if other.release[:length] != asked.release:
+        return False  # first, as it is cheap: all tags of a repository are looked at
+    build = windows_build(other)
     return (
-        other.kind is Kind.VERSION
-        and other.release[:length] == asked.release
+        (build is None or windows_build(asked) in (None, build))
         and other.revision[: len(asked.revision)] == asked.revision
         and _is_stage(asked, other, table)
         and (other.weight > asked.weight or asked.kind is Kind.DATED)

@@ -7,7 +7,7 @@ nothing that its publisher no longer builds.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 
@@ -74,7 +74,8 @@ def successors(
     if is_before:
         above = [line, *above]
     if built:
-        above = [one for one in above if any(_is_of_line(tag, one, product) for tag in built)]
+        words = _words(tuple(built))
+        above = [one for one in above if any(_is_of_line(word, one, product) for word in words)]
     living = [one for one in above if one.lives(on)]
     lasting = (next((one for one in living if one.lives(on, days)), None) for days in _PREFERRED)
     stable = [one for one in living if one.is_long_term(on) and one.lives(on, LIVING_DAYS)]
@@ -116,9 +117,21 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(".")))
 
 
-def _is_of_line(tag: str, line: Cycle, product: Product) -> bool:
-    """Return True for a tag that begins with the line's number, or its codename."""
-    word, _ = parts_of(tag)
+@lru_cache(maxsize=256)
+def _words(built: tuple[str, ...]) -> Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]:
+    """Return tags by the word that they begin with, each with its other words, sorted.
+
+    Kept, because every image that is over asks it of the same few lists.
+    """
+    found: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    for tag in built:
+        word, rest = parts_of(tag)
+        found.setdefault(word, []).append((tag, tuple(sorted(rest))))
+    return {word: tuple(tags) for word, tags in found.items()}
+
+
+def _is_of_line(word: str, line: Cycle, product: Product) -> bool:
+    """Return True for what a tag begins with, where it is the line's number or codename."""
     if _PLAIN.fullmatch(word) and _PLAIN.fullmatch(line.name):
         numbers, own = _numbers(word), _numbers(line.name)
         return numbers[: len(own)] == own
@@ -137,12 +150,12 @@ def tag_on(
     head, words = parts_of(tag)
     is_number = bool(_PLAIN.fullmatch(head))
     by_words: dict[tuple[str, ...], list[tuple[bool, int, tuple[int, ...], str]]] = {}
-    for one in built:
-        if _is_of_line(one, line, product):
-            own, rest = parts_of(one)
-            numbers = _numbers(own) if _PLAIN.fullmatch(own) else ()
-            rank = (bool(numbers) != is_number, len(numbers), tuple(-part for part in numbers), one)
-            by_words.setdefault(tuple(sorted(rest)), []).append(rank)
+    for word, tags in _words(tuple(built)).items():
+        if _is_of_line(word, line, product):
+            numbers = _numbers(word) if _PLAIN.fullmatch(word) else ()
+            rank = (bool(numbers) != is_number, len(numbers), tuple(-part for part in numbers))
+            for one, rest in tags:
+                by_words.setdefault(rest, []).append((*rank, one))
     for wanted in _wordings(words, knowledge, on):
         found = by_words.get(tuple(sorted(wanted)))
         if found:
