@@ -43,6 +43,8 @@ _UNKNOWN = "unknown"
 """The reason, in place of a rule, for what nothing or too little is known of."""
 AT_ONCE = 2
 """So many unknown candidates of an offer are looked up at once: the first mostly passes."""
+_MORE = ("to ", "the ")
+"""With these words begins advice that is no other way to do the same: `to go back, write …`."""
 _NOBODY = "who said what it serves was not recorded; check it without --offline"
 
 
@@ -415,11 +417,11 @@ def _written(reference: Reference, target: Target) -> str:
 
 
 def _joined(parts: Iterable[str]) -> str:
-    """Return pieces of advice as one; the verb that the first has is said once."""
+    """Return pieces of advice as one: ways to choose from, whose verb is said once, and more."""
     first, *others = parts
     verb = first.partition(" ")[0] + " "
     told = [
-        f", or {one.removeprefix(verb)}" if one.startswith(verb) else f"; {one}" for one in others
+        f"; {one}" if one.startswith(_MORE) else f", or {one.removeprefix(verb)}" for one in others
     ]
     return "".join((first, *told))
 

@@ -281,7 +281,7 @@ def test_evidence_of_a_run_is_upgraded_line_by_line(path: Path) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < len(line) * count / 2
+    assert peak < len(line) * count * 0.6
     with closing(sqlite3.connect(path)) as connection:
         (root,) = connection.execute("SELECT piece_id FROM part WHERE name = 'evidence'").fetchone()
         upgraded = list(lines_in(connection, root, RESULT.at))
