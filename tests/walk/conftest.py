@@ -25,6 +25,15 @@ class Shop(Workplace):
     shelf: Shelf = field(default_factory=Shelf)
     address: str = ""
 
+    def permit(self) -> None:
+        """Let the policy approve every base, and every image be as young as it is."""
+        path = self.folder / "policy.yaml"
+        head, _, bases = path.read_text().partition("bases:")
+        path.write_text(
+            head.replace("defaults:\n", "defaults:\n  cooldown: 0d\n")
+            + bases[bases.index("\ntags:") :]
+        )
+
     def configure(self, more: str = "", *, in_bulk: bool = False) -> None:
         """Write tagwatch.yaml: the demo's own, asking the embedded registry, and `more`.
 

@@ -142,7 +142,7 @@ async def test_own_facts_win_where_they_are_newer(shop: Shop) -> None:
     forget(shop)
     await shop.run("check", "--offline")
     second_night(shop.shelf)
-    shop.configure(FACTS + "max_age: 1s\n")
+    shop.configure(FACTS + "max_age: 0s\n")
     shop.write("one.Dockerfile", "FROM redis:7\n")
     fresh = await shop.run("check", "one.Dockerfile", "--format", "json")
     assert fresh.json["resolutions"][0]["tag"] == "7.4.11"

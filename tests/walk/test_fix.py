@@ -27,14 +27,6 @@ def only(shop: Shop, files: dict[str, bytes]) -> None:
         (shop.folder / name).write_bytes(raw)
 
 
-def permit(shop: Shop) -> None:
-    """Let the policy approve every base, and every image be as young as it is."""
-    policy = (shop.folder / "policy.yaml").read_text().partition("bases:")
-    rest = policy[2][policy[2].index("\ntags:") :]
-    permissive = policy[0].replace("defaults:\n", "defaults:\n  cooldown: 0d\n") + rest
-    (shop.folder / "policy.yaml").write_text(permissive)
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -44,7 +36,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 async def test_pin_changes_the_references_and_no_other_byte(shop: Shop) -> None:
-    permit(shop)
+    shop.permit()
     redis = digest(shop, "library/redis", "7")
     node = digest(shop, "library/node", "22")
     web = digest(shop, "shop/web", "1.9")
@@ -112,7 +104,7 @@ async def test_plain_fix_makes_what_findings_offer_and_settles(shop: Shop) -> No
 
 
 async def test_a_moved_tag_renews_its_digest_and_its_comment(shop: Shop) -> None:
-    permit(shop)
+    shop.permit()
     old = digest(shop, "library/redis", "7")
     only(
         shop,
@@ -143,7 +135,7 @@ async def test_a_pin_is_not_renewed_by_a_comment_that_names_another_version(shop
 
 
 async def test_bump_stays_in_the_line_and_takes_the_digest_along(shop: Shop) -> None:
-    permit(shop)
+    shop.permit()
     old = digest(shop, "library/redis", "8.6.5")
     second_night(shop.shelf)
     only(shop, {"Dockerfile": f"FROM redis:7.2.15\nFROM redis:8.6.5@{old}\n".encode()})
@@ -166,7 +158,7 @@ async def test_a_value_that_other_images_share_is_left_and_told(shop: Shop) -> N
 
 
 async def test_links_are_followed_inside_the_tree_only(shop: Shop, tmp_path: Path) -> None:
-    permit(shop)
+    shop.permit()
     only(shop, {"real/api.Dockerfile": b"FROM redis:7\n"})
     (shop.folder / ".git").mkdir()
     (shop.folder / "Dockerfile").symlink_to("real/api.Dockerfile")
@@ -193,7 +185,7 @@ async def test_links_are_followed_inside_the_tree_only(shop: Shop, tmp_path: Pat
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
 async def test_a_folder_that_may_not_be_written(shop: Shop) -> None:
-    permit(shop)
+    shop.permit()
     only(shop, {"closed/Dockerfile": b"FROM redis:7\n"})
     (shop.folder / "closed").chmod(0o500)
     done = await shop.run("check", "--fix=pin")

@@ -136,7 +136,7 @@ def test_what_is_stored_of_an_image(place: Place) -> None:
         (pieces,) = connection.execute("SELECT sum(length(body)) FROM piece").fetchone()
     assert count == TAGS
     assert size <= 240 * TAGS
-    assert pieces <= 150 * TAGS
+    assert pieces <= 160 * TAGS
 
 
 def test_a_first_night_asks_each_image_once(place: Place) -> None:

@@ -63,6 +63,7 @@ async def test_a_container_is_judged_by_what_it_runs(shop: Shop, tmp_path: Path)
     digest = str(shop.shelf.tags["library/redis"]["7"])
     shop.write("Dockerfile", f"FROM redis:7@{digest}\nUSER 1\n")
     (shop.folder / "docker-compose.yaml").unlink()
+    shop.permit()
     policy = (shop.folder / "policy.yaml").read_text()
     shop.write("policy.yaml", policy.replace("defaults:\n", "defaults:\n  stale_grace: 0s\n"))
     async with engine(tmp_path, answers(digest)) as host:
