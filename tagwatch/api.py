@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
     from tagwatch.audit.verdict.news import News
-    from tagwatch.audit.verdict.result import Purpose, Wanted
     from tagwatch.image.reference import Repository
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.ledger.write import Ledger
@@ -312,7 +311,7 @@ def _check(
         remarks=lookup.remarks,
         requests=lookup.requests,
         quotas=lookup.quotas,
-        facts_from=_facts_from(lookup.evidence, expired),
+        facts_from=_facts_told(lookup.evidence, expired),
         complete=not (lookup.stopped or expired),
         offline=options.asking.offline,
     )
@@ -320,54 +319,13 @@ def _check(
     if before is not None:
         baseline = _with_known_before(before, case, site, options)
     result = judge(case, site.policy, site.knowledge, baseline=baseline, strategy=strategy)
-    result = _with_candidates(result, case, site, options, baseline, strategy)
+    if result.wanted:
+        from tagwatch.walk.candidates import judged_again
+
+        result = judged_again(
+            result, case, site, options.asking, baseline=baseline, strategy=strategy
+        )
     return _with_fix_lines(result, site, instead)
-
-
-def _with_candidates(
-    result: AuditResult,
-    case: Case,
-    site: Site,
-    options: CheckOptions,
-    baseline: Baseline | None,
-    strategy: Strategy | None,
-) -> AuditResult:
-    """Return the result judged again, as long as that wants to know more of what may be written.
-
-    To advise, registries are asked only whether a digest is still there; to write, for all of it.
-    """
-    beside: dict[str, Evidence] = {}
-    asked: set[tuple[str, Purpose]] = set()
-    for _ in range(_MAX_ROUNDS):
-        wanted = [
-            one for one in result.wanted if (str(one.target.reference), one.purpose) not in asked
-        ]
-        asked |= {(str(one.target.reference), one.purpose) for one in wanted}
-        found = _of_candidates(wanted, site, options.asking)
-        if strategy is not None:
-            found = dict(_unexpired(found, _expired(found, site)))
-        if not found:
-            break
-        beside |= found
-        case = replace(case, beside=beside)
-        result = judge(case, site.policy, site.knowledge, baseline=baseline, strategy=strategy)
-    return result
-
-
-def _of_candidates(wanted: Sequence[Wanted], site: Site, asking: Asking) -> dict[str, Evidence]:
-    """Return what is known of references that might be written, by evidence key."""
-    asking = replace(asking, refresh=False)
-    ways = {
-        "advise": replace(asking, offline=True),
-        "confirm": replace(asking, documents=False),
-        "write": asking,
-    }
-    found: dict[str, Evidence] = {}
-    for purpose, how in ways.items():
-        targets = [one.target for one in wanted if one.purpose == purpose]
-        if targets:
-            found |= look_up(targets, site, how).evidence
-    return found
 
 
 def _expired(evidence: Mapping[str, Evidence], site: Site) -> frozenset[str]:
@@ -383,19 +341,13 @@ def _unexpired(evidence: Mapping[str, Evidence], expired: frozenset[str]) -> Map
     return {key: one for key, one in evidence.items() if one.source not in expired}
 
 
-def _facts_from(evidence: Mapping[str, Evidence], expired: frozenset[str]) -> str:
-    """Return the sources of evidence that this ledger did not see itself, with number and age."""
-    brought: dict[str, list[Evidence]] = {}
-    for one in evidence.values():
-        if one.source != "seen":
-            brought.setdefault(one.source, []).append(one)
-    told = []
-    for source, facts in sorted(brought.items()):
-        oldest = min((one.at for one in facts if one.at is not None), default=None)
-        since = f", read {oldest:%Y-%m-%d %H:%M} UTC or later" if oldest else ""
-        end = ", expired" if source in expired else ""
-        told.append(f"{source}: {len(facts)} of {len(evidence)}{since}{end}")
-    return "; ".join(told)
+def _facts_told(evidence: Mapping[str, Evidence], expired: frozenset[str]) -> str:
+    """Return the sources of evidence that this ledger did not see itself; mostly there are none."""
+    if all(one.source == "seen" for one in evidence.values()):
+        return ""
+    from tagwatch.walk.facts import facts_told
+
+    return facts_told(evidence, expired)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

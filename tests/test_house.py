@@ -138,6 +138,7 @@ FLOORS: dict[str, str] = {
         survey
         look_up
         base_answer compare facts
+        candidates
     """,
     "service": """
         child demo deliveries log login nightly notice parent question schedule signals

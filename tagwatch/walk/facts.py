@@ -27,7 +27,7 @@ from tagwatch.walk.facts_file import MAX_BYTES, FactsFile, read_facts, write_fac
 from tagwatch.walk.look_up import Asking
 from tagwatch.walk.site import Site, configured_place, source_name
 
-__all__ = ["bring_facts", "expired_facts", "export_facts", "import_facts"]
+__all__ = ["bring_facts", "expired_facts", "export_facts", "facts_told", "import_facts"]
 
 _OLD = timedelta(days=7)
 _FETCHED_AGAIN = timedelta(hours=1)
@@ -166,6 +166,21 @@ def expired_facts(evidence: Mapping[str, Evidence], site: Site) -> frozenset[str
         if all(site.at >= one.expires_at for one in kept):
             expired.add(source)
     return frozenset(expired)
+
+
+def facts_told(evidence: Mapping[str, Evidence], expired: frozenset[str]) -> str:
+    """Return the sources of evidence that this ledger did not see itself, with number and age."""
+    brought: dict[str, list[Evidence]] = {}
+    for one in evidence.values():
+        if one.source != "seen":
+            brought.setdefault(one.source, []).append(one)
+    told = []
+    for source, facts in sorted(brought.items()):
+        oldest = min((one.at for one in facts if one.at is not None), default=None)
+        since = f", read {oldest:%Y-%m-%d %H:%M} UTC or later" if oldest else ""
+        end = ", expired" if source in expired else ""
+        told.append(f"{source}: {len(facts)} of {len(evidence)}{since}{end}")
+    return "; ".join(told)
 
 
 def _why_refused(facts: FactsFile, site: Site, *, place: str) -> str | None:
