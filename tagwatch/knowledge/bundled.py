@@ -116,6 +116,8 @@ def newest_facts(name: str, stored: Path | None, warnings: list[str]) -> dict[st
         facts = read_facts(path)
         if not isinstance(facts.get(key), form):
             raise _malformed(path, f"{key} is missing")
+        if path.parent != FOLDER:
+            _check_stored(facts[key], key, path)
     except ConfigError as error:
         if path.parent == FOLDER:
             raise
@@ -124,6 +126,22 @@ def newest_facts(name: str, stored: Path | None, warnings: list[str]) -> dict[st
         )
         return read_facts(FOLDER / name)
     return facts
+
+
+def _check_stored(held: Any, key: str, path: Path) -> None:
+    """Raise `ConfigError` for a stored file that somebody or something damaged."""
+    try:
+        if key == "products":
+            products = _Products(held, path)
+            for name in products:
+                products.images_of(name)
+                products[name]
+        else:
+            texts = held if key == "names" else (*held, *held.values())
+            if not all(isinstance(one, str) for one in texts):
+                raise _malformed(path, f"{key} are not texts")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _malformed(path, f"{type(error).__name__}: {str(error)[:120]}") from error
 
 
 def _newer_path(name: str, stored: Path | None) -> Path:

@@ -198,17 +198,21 @@ def _check_whole(document: Mapping[str, Any], name: str) -> None:
 
 def _check_ends(document: Mapping[str, Any], name: str) -> None:
     """Raise where a name may not be shown, or a value is none that a line can have."""
+    if date.fromisoformat(document["as_of"]).isoformat() != document["as_of"]:
+        raise _refused(name, f"{document['as_of'][:60]!r} is no day")
     products = document["products"]
     if not 0 < len(products) <= _MOST_NAMES:
         raise _refused(name, f"it has {len(products)} products")
     for key, product in products.items():
-        lines = product["cycles"]
+        lines, images = product["cycles"], product["images"]
+        if not isinstance(images, list):
+            raise _refused(name, f"the images of {key[:60]!r} are no list")
         if not 0 < len(lines) <= _MOST_LINES:
             raise _refused(name, f"{key[:60]!r} has {len(lines)} lines")
         known = {*lines}
         if not known >= {*product.get("lts", {}), *product.get("codenames", {}).values()}:
             raise _refused(name, f"{key[:60]!r} names lines that it does not have")
-        texts = (key, product["name"], *lines, *product.get("codenames", {}), *product["images"])
+        texts = (key, product["name"], *lines, *product.get("codenames", {}), *images)
         for text in texts:
             if not isinstance(text, str) or not _is_plain(text):
                 raise _refused(name, f"{str(text)[:60]!r} is no name")

@@ -365,9 +365,8 @@ class Knowledge:
 
         The path that GitLab's caches have is no proof: any host may have such a path.
         """
-        home = self.home(repository)
-        if _PROXIED in repository.path:
-            name = repository.identity.name
+        home, name = self.home(repository), repository.identity.name
+        if _PROXIED in name:
             return self._copied(name) != name and self._is_library(home)
         return self._is_library(home)
 

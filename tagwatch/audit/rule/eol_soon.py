@@ -35,12 +35,16 @@ def check(subject: Subject) -> Iterator[Statement]:
         remedy = remedy_of(subject, end)
         yield Statement(
             message=f"{end.begin(subject)}, {end.line} ends on {end.ends.isoformat()}, "
-            f"in {left} days{end.told}",
+            f"{_in_days(left)}{end.told}",
             remedy=remedy.text,
             offers=remedy.offers,
             subject="" if end.is_main else end.product.name,
             evidence={**end.facts, **remedy.facts},
         )
+
+
+def _in_days(left: int) -> str:
+    return "today" if not left else "tomorrow" if left == 1 else f"in {left} days"
 
 
 def again(subject: Subject) -> datetime | None:

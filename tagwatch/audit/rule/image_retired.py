@@ -62,6 +62,7 @@ def check(subject: Subject) -> Iterator[Statement]:
             "since": end.since,
             "use": ", ".join(end.to),
             "source": end.source,
+            **({"note": end.note} if end.note else {}),
         },
     )
 
@@ -101,7 +102,7 @@ def _in_words(end: Retirement) -> str:
     told = [one for one in end.to[:_TOLD] if _image(one.partition(" ")[0]) is None]
     if told:
         return f"use {', or '.join(told)}"
-    return f"choose another image: {end.note}" if end.note else "choose another image"
+    return "choose another image"
 
 
 def _image(text: str) -> Reference | None:

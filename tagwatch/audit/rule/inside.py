@@ -97,17 +97,30 @@ def with_living_offers(evidence: Evidence, knowledge: Knowledge, on: date) -> Ev
     newer, reference = resolution.newer, resolution.reference
     if not newer or reference is None:
         return evidence
-    offers = (newer.patch, newer.minor, newer.major)
-    patch, minor, major = living = tuple(
-        tag
-        if tag is None
-        or not is_over(Reference(repository=reference.repository, tag=tag), knowledge, on)
-        else None
-        for tag in offers
+    repository = reference.repository
+
+    def living(first: str | None, below: tuple[str, ...] = ()) -> tuple[str | None, ...]:
+        tags = (tag for tag in (first, *below) if tag is not None)
+        left = tuple(
+            tag
+            for tag in tags
+            if not is_over(Reference(repository=repository, tag=tag), knowledge, on)
+        )
+        return left or (None,)
+
+    patch, *patches = living(newer.patch, newer.patches)
+    minor, *minors = living(newer.minor, newer.minors)
+    (major,) = living(newer.major)
+    left = replace(
+        newer,
+        patch=patch,
+        patches=tuple(filter(None, patches)),
+        minor=minor,
+        minors=tuple(filter(None, minors)),
+        major=major,
     )
-    if living == offers:
+    if left == newer:
         return evidence
-    left = replace(newer, patch=patch, minor=minor, major=major)
     return replace(evidence, resolution=replace(resolution, newer=left))
 
 
@@ -205,7 +218,8 @@ def _by_table(name: str, tag: str, table: Mapping[str, str]) -> Iterator[str]:
         # Bands 1 and 2 of the SDK 2.1 belong to the runtime 2.0.
         is_older = parts[:2] == ["2", "1"] and len(parts) > 2 and parts[2][:1] in ("1", "2")
         if numbers:
-            yield "2.0" if is_older and len(parts[2]) == 3 else tag
+            is_early = re.match(_EARLY, tag[tag.index(numbers) + len(numbers) :])
+            yield "2.0" if is_older and len(parts[2]) == 3 else tag if is_early else numbers
     elif first in table:
         yield table[first]
     elif ".".join(parts[:3]) in table:

@@ -78,10 +78,11 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 def again(subject: Subject) -> datetime | None:
     """Return when a system's support ends next, or another system is to be offered."""
-    from tagwatch.audit.rule.remedy import remedy_again
+    from tagwatch.audit.rule.remedy import over_again, remedy_again
 
-    moments = []
-    for one in _systems(subject):
+    systems = _systems(subject)
+    moments = [over_again(subject)] if systems else []
+    for one in systems:
         over_at = midnight(one.cycle.ends, 1) if one.cycle.ends else None
         is_over = one.cycle.is_over or (over_at is not None and subject.at >= over_at)
         moments.append(remedy_again(subject, one.product) if is_over else over_at)

@@ -119,6 +119,8 @@ def on_living_system(subject: Subject, product: Product, line: Cycle) -> Remedy:
 
     Where no such tag is known, the system's own nearest line that lives on.
     """
+    if (main := remedy_where_over(subject)) is not None:
+        return main  # the same version on another system would be over as well
     reference, on = subject.target.reference, subject.at.date()
     assert reference is not None
     tag = living_system(reference.tag or "", subject.knowledge, on, _built(subject))
@@ -151,7 +153,7 @@ def _offers(subject: Subject) -> tuple[str, ...]:
     if subject.evidence is None:
         return ()
     newer = subject.evidence.resolution.newer
-    return tuple(tag for tag in (newer.minor, newer.major) if tag)
+    return tuple(tag for tag in (newer.minor, *newer.minors, newer.major) if tag)
 
 
 def _unknown_offer(subject: Subject, product: Product) -> str | None:

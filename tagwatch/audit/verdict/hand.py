@@ -39,6 +39,8 @@ CLOSED = frozenset(
     | {"platform-dropped", "platform-missing", "base-not-approved"}
 )
 """Rules whose warnings and errors keep a candidate back, even where what stands has them, too."""
+_OF_A_TAG = frozenset({"digest-unpinned", "tag-moving"})
+"""Rules that speak of a tag because no digest stands beside it."""
 _UNKNOWN = "unknown"
 """The reason, in place of a rule, for what nothing or too little is known of."""
 AT_ONCE = 2
@@ -57,6 +59,11 @@ class Standing:
     instructions: tuple[Instruction, ...] = ()
     carries: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """The rank of the worst statement by rule and subject."""
+
+    @property
+    def is_pinned(self) -> bool:
+        """True where a digest stands in the file."""
+        return self.target.reference is not None and self.target.reference.digest is not None
 
     @property
     def pulled(self) -> str | None:
@@ -152,7 +159,7 @@ class Hand:
 
     def _want(self, reference: Reference, target: Target, purpose: Purpose) -> None:
         key, before = reference.canonical, self.wanted.get(reference.canonical)
-        if before is None or purpose is Purpose.WRITE:
+        if before is None or purpose.rank > before.purpose.rank:
             target = replace(target, reference=reference, selector=None)
             self.wanted[key] = Wanted(target=target, purpose=purpose)
 
@@ -243,6 +250,8 @@ class Hand:
             severity = self._bench.severity(rule, statement, target)
             if self._exemptions.covers(rule.id, target):
                 continue
+            if rule.id in _OF_A_TAG and target.reference.digest is None and standing.is_pinned:
+                continue  # it is written beside a digest, as what stands
             if is_other and rule.id not in CLOSED:
                 continue  # what stands is another image: its warnings are no measure
             if _counts(rule.id, statement, severity, standing, view):

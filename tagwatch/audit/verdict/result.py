@@ -59,6 +59,11 @@ class Purpose(StrEnum):
     WRITE = "write"
     """To write it: everything that a check would want to know."""
 
+    @property
+    def rank(self) -> int:
+        """How much is looked up for it."""
+        return list(Purpose).index(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:

@@ -32,7 +32,8 @@ LASTING_DAYS = 180
 _PREFERRED = (LASTING_DAYS, LIVING_DAYS)
 
 _PLAIN = re.compile(r"\d+(?:\.\d+)*", re.ASCII)
-_STEM = re.compile(r"([a-z]+)(\d+(?:\.\d+)*)", re.ASCII)
+_STEM = re.compile(r"([a-z]+)(\d+(?:\.\d+)*)(?:\.x|\.al\d+)?", re.ASCII)
+_LETTERS = re.compile(r"[a-z]+")
 _BY_HALF = re.compile(r"\d+h\d", re.ASCII)
 """Where one line is named so (`20h2`), the others' numbers are years or months: no order."""
 
@@ -102,7 +103,17 @@ def _above(product: Product, line: Cycle) -> list[Cycle]:
         return [one for _, one in sorted(alike, key=lambda pair: pair[0])]
     names = [one.name for one in product.cycles]
     place = names.index(line.name) if line.name in names else 0
-    return list(reversed(product.cycles[:place]))
+    later = list(reversed(product.cycles[:place]))
+    if not any(_STEM.fullmatch(name) for name in names):
+        return later
+    # Where lines are families of their own (`java21`, `provided.al2`), none leads to another.
+    family = _family(line.name)
+    return [one for one in later if _family(one.name) == family]
+
+
+def _family(name: str) -> str:
+    """Return the letters that the name of a line begins with."""
+    return found[0] if (found := _LETTERS.match(name)) else ""
 
 
 def _order(name: str) -> tuple[str, tuple[int, ...]] | None:

@@ -159,3 +159,25 @@ def test_without_facts_nothing_is_held_back() -> None:
     (known,) = result.evidence.values()
     assert known.resolution.newer == newer
     assert not said(result, "version-eol")
+
+
+@pytest.mark.parametrize(
+    ("image", "line"),
+    [("nodejs:14", "nodejs24.x"), ("nodejs:20", "nodejs24.x"), ("provided:al2", "provided.al2023")],
+)
+def test_a_runtime_of_lambda_leads_to_its_own_language(image: str, line: str) -> None:
+    found = finding(judged(f"public.ecr.aws/lambda/{image}"), "version-eol")
+    assert found.evidence["successor"] == line
+    assert "java" not in found.remedy
+
+
+def test_a_dead_system_under_a_dead_line_is_left_with_it() -> None:
+    result = judged("node:14-alpine3.17")
+    assert finding(result, "os-eol").remedy == finding(result, "version-eol").remedy
+
+
+def test_the_lower_ones_that_live_are_offered_where_the_newest_is_over() -> None:
+    newer = Newer(minor="11.10.1", minors=("11.7.4",))
+    result = judged("mattermost/mattermost-team-edition:11.6.0", newer)
+    (known,) = result.evidence.values()
+    assert known.resolution.newer == Newer(minor="11.7.4")
