@@ -51,7 +51,7 @@ _TIMES = {
     "imported": ("first_seen", "last_seen"),
     "base_build": ("first_seen", "last_seen"),
     "evidence": ("at",),
-    "judged": ("at",),
+    "judged": ("at", "again_at"),
     "cache": ("at",),
     "run": ("at", "finished_at"),
     "event": ("at",),
@@ -70,6 +70,8 @@ _DROP = {
     "error = 'it was damaged on disk', settled_at = coalesce(settled_at, at) WHERE rowid = ?",
 }
 """What mends a row of which a text or a time is damaged, by table."""
+_FIRST = {"judged": ("UPDATE evidence SET judged_id = NULL WHERE judged_id = ?",)}
+"""What is done before that: a number may be given again, and would bring rows of another."""
 _REMEDIES = {
     "evidence": _AGAIN,
     "judged": _AGAIN,
@@ -295,7 +297,7 @@ def _damage(table: str, key: int, column: str) -> Damage:
     return Damage(
         what=f"{where} cannot be read",
         remedy=_REMEDIES[table],
-        mend=((sql, (key,) if "?" in sql else ()),),
+        mend=tuple((one, (key,) if "?" in one else ()) for one in (*_FIRST.get(table, ()), sql)),
     )
 
 

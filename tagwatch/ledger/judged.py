@@ -38,10 +38,11 @@ _PART = """
     judged_id = NULL
   WHERE judged_id = (SELECT j.id FROM judged j JOIN repository r ON r.id = j.repository_id
     WHERE j.project = ? AND r.registry = ? AND r.path = ?)
-  AND key NOT IN (SELECT value FROM json_each(?))"""
+  AND (source <> ? OR key NOT IN (SELECT value FROM json_each(?)))"""
 _JOIN = """
   UPDATE evidence SET judged_id = ?1 WHERE judged_id IS NOT ?1 AND source = ?2
-    AND key IN (SELECT value FROM json_each(?3)) AND coalesce(at, 0) <= ?4"""
+    AND key IN (SELECT value FROM json_each(?3))
+    AND (SELECT coalesce(n.at, 0) FROM evidence_now n WHERE n.id = evidence.rowid) <= ?4"""
 """What somebody else has read since is not of it: then not all is there, and it is made again."""
 _AT, _LAST_SEEN, _ENDED = b'},"at":', b'"last_seen":', b',"ended"'
 
@@ -96,7 +97,7 @@ def renew(
         names = (one.repository.registry, one.repository.path)
         keys = json.dumps(one.keys)
         again_at = micros(one.again_at) if one.again_at is not None else None
-        connection.execute(_PART, (project, *names, keys))
+        connection.execute(_PART, (project, *names, source, keys))
         made = connection.execute(
             _RENEW,
             (project, *names, micros(at), one.made_from, again_at, one.listed, len(one.keys)),

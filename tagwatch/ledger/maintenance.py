@@ -12,7 +12,7 @@ from time import time
 
 from tagwatch.errors import LedgerError, LedgerFailedError
 from tagwatch.image.digest import Digest, digest_of
-from tagwatch.ledger.codec import digest_of_bytes, digest_to_bytes, expand, micros
+from tagwatch.ledger.codec import digest_of_bytes, digest_to_bytes, expand, micros, moment
 from tagwatch.ledger.connection import (
     SCHEMA_VERSION,
     Translated,
@@ -52,14 +52,19 @@ _FORGET_HISTORY = {
     "imported": "DELETE FROM imported WHERE ended AND last_seen < :before",
     "base_builds": "DELETE FROM main.base_build WHERE ended AND last_seen < :before",
 }
+_MAY_GO = """
+  id NOT IN (SELECT max(id) FROM run WHERE result IS NOT NULL GROUP BY project, kind)
+  AND id NOT IN (SELECT s.from_run FROM standing s JOIN standing now
+    ON now.project = s.project AND now.fingerprint = s.fingerprint AND now.to_run IS NULL)
+  AND NOT (kind = 'scan' AND finished_at IS NULL AND id >
+    (SELECT coalesce(max(id), 0) FROM run done WHERE done.project = run.project
+      AND done.kind = 'scan' AND done.finished_at IS NOT NULL))"""
+"""Runs that nothing rests on: not the newest answers, nor since when a finding stands.
+
+A scan that began after the last one that finished may still be at work.
+"""
 _FORGET_RUNS = {
-    # A scan that began after the last one that finished may still be at work.
-    "runs": """
-      DELETE FROM run WHERE at < :before AND id NOT IN
-        (SELECT max(id) FROM run WHERE result IS NOT NULL GROUP BY project, kind)
-        AND NOT (kind = 'scan' AND finished_at IS NULL AND id >
-          (SELECT coalesce(max(id), 0) FROM run done WHERE done.project = run.project
-            AND done.kind = 'scan' AND done.finished_at IS NOT NULL))""",
+    "runs": f"DELETE FROM run WHERE at < :before AND {_MAY_GO}",  # noqa: S608  # our own text
     "findings": """
       DELETE FROM standing WHERE to_run IS NOT NULL AND to_run NOT IN (SELECT id FROM run)
         AND :before IS NOT NULL""",
@@ -174,6 +179,12 @@ def _forget_documents(connection: sqlite3.Connection) -> int:
     connection.executemany("DELETE FROM document WHERE id = ?", dropped)
     connection.executemany("DELETE FROM repository_document WHERE document_id = ?", dropped)
     return len(dropped)
+
+
+def oldest_run(connection: sqlite3.Connection) -> datetime | None:
+    """Return when the oldest run began that `forget` may drop; None where none is."""
+    (at,) = connection.execute(f"SELECT min(at) FROM run WHERE {_MAY_GO}").fetchone()  # noqa: S608  # our own text
+    return moment(at) if at is not None else None
 
 
 def _roots(connection: sqlite3.Connection) -> Iterator[bytes]:

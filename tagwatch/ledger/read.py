@@ -346,14 +346,18 @@ class Reader:
 
     # Runs and results
 
-    def runs(self, limit: int = 30, *, project: str | None = None) -> tuple[Run, ...]:
-        """Return the newest runs, newest first: of all, or of one project.
+    def runs(
+        self, limit: int = 30, *, project: str | None = None, kind: str | None = None
+    ) -> tuple[Run, ...]:
+        """Return the newest runs, newest first: of all, or of one project or kind.
 
         What an earlier schema holds is any project's, until the first one scans.
         """
-        where = "" if project is None else "WHERE project IN (?, '') "
-        of = () if project is None else (project,)
-        rows = self._rows(f"{_RUNS}{where}ORDER BY id DESC LIMIT ?", (*of, limit))
+        rows = self._rows(
+            f"{_RUNS}WHERE (?1 IS NULL OR project IN (?1, '')) AND (?2 IS NULL OR kind = ?2) "
+            "ORDER BY id DESC LIMIT ?3",
+            (project, kind, limit),
+        )
         return tuple(run_of(row) for row in rows)
 
     def result(self, run_id: int) -> AuditResult | None:
@@ -428,6 +432,13 @@ class Reader:
 
         with Translated(self.path):
             return read_messages(self._connection, states, project=project)
+
+    def oldest_run(self) -> datetime | None:
+        """Return when the oldest run began that `Ledger.forget` may drop; None where none is."""
+        from tagwatch.ledger.maintenance import oldest_run
+
+        with Translated(self.path):
+            return oldest_run(self._connection)
 
     def standing_since(self, project: str) -> Mapping[str, datetime]:
         """Return since when each finding of a project stands, by its fingerprint.

@@ -18,16 +18,21 @@ from tagwatch.ledger.restore import BESIDE, put_in_place
 
 __all__ = ["rebuild"]
 
-_AGAIN = {"evidence", "cache", "document", "repository_document", "base_build"}
+_AGAIN = {"evidence", "cache", "document", "repository_document", "base_build", "judged"}
 """Tables of which the next scan makes each row again, or reads it."""
 _AGAIN_IN_WORDS = "and the next scan makes it again"
-_PIECES = "piece"
+_PIECES = ("piece", "part")
 """Without some of them there is no answer of some runs: what stands is in tables of its own."""
 _COPY = "INSERT INTO main.{0} SELECT * FROM old.{0} NOT INDEXED WHERE true"
 """Without a condition SQLite would copy pages as they are, those of damaged indexes, too."""
-_TIDY = """
-  DELETE FROM main.repository_document
-  WHERE document_id NOT IN (SELECT id FROM main.document)"""
+_TIDY = (
+    """
+    DELETE FROM main.repository_document
+    WHERE document_id NOT IN (SELECT id FROM main.document)""",
+    """
+    UPDATE main.evidence SET judged_id = NULL
+    WHERE judged_id NOT IN (SELECT id FROM main.judged)""",
+)
 
 
 def rebuild(ledger: Path, at: datetime) -> tuple[str, ...]:
@@ -85,14 +90,15 @@ def _copied(ledger: Path, draft: Path) -> Iterator[str]:
         for _, _, sql in made:
             connection.execute(sql)
         for kind, name, _ in made:
-            if kind == "table" and name not in (*_AGAIN, _PIECES):
+            if kind == "table" and name not in (*_AGAIN, *_PIECES):
                 connection.execute(_COPY.format(name))
         for name in sorted(_AGAIN):
             if not _saved(connection, name):
                 yield f"a part of {name!r} cannot be read; it is dropped, {_AGAIN_IN_WORDS}"
-        if not _saved(connection, _PIECES):
+        if [name for name in _PIECES if not _saved(connection, name)]:
             yield "a part of the answers of runs cannot be read; it is dropped"
-        connection.execute(_TIDY)
+        for sql in _TIDY:
+            connection.execute(sql)
         # Numbers that were given once are never given again.
         connection.execute("DELETE FROM main.sqlite_sequence")
         connection.execute("INSERT INTO main.sqlite_sequence SELECT * FROM old.sqlite_sequence")

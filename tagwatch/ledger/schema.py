@@ -471,11 +471,13 @@ def v12_pieces(db: Database) -> None:
         """,
     )
     rows = db.execute(
-        "SELECT rowid, key, source, at, CAST(body AS BLOB), made_from FROM evidence ORDER BY rowid"
+        # a text that is damaged is kept as it is, for `ledger check --mend`
+        "SELECT rowid, CAST(key AS BLOB), CAST(source AS BLOB), at, CAST(body AS BLOB), made_from "
+        "FROM evidence ORDER BY rowid"
     )
     db.conn.executemany(
         "INSERT INTO evidence_now (rowid, key, source, at, body, made_from) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
+        "VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, ?)",
         ((*row[:4], compress_alike(row[4]), row[5]) for row in rows),
     )
     db.execute("DROP TABLE evidence")

@@ -47,7 +47,7 @@ _FOUND = "SELECT id, origin FROM repository WHERE registry = ? AND path = ?"
 _ADOPT = (
     "UPDATE tag SET listed_at = NULL, failed = NULL WHERE repository_id = ?1",
     """
-    UPDATE main.base_build SET origin = origin_of(reference) WHERE origin = '?'
+    UPDATE OR REPLACE main.base_build SET origin = origin_of(reference) WHERE origin = '?'
       AND reference > (SELECT registry || '/' || path || ':' FROM main.repository WHERE id = ?1)
       AND reference < (SELECT registry || '/' || path || ';' FROM main.repository WHERE id = ?1)""",
     """
@@ -131,7 +131,7 @@ class _Sight:
         self.snapshot = snapshot
         self.at = micros(snapshot.at)
         self.observed = {item.tag: item.digest for item in snapshot.tags}
-        failures = snapshot.failures
+        failures = tuple(one for one in snapshot.failures if not one.is_limit)
         self.was_listed = snapshot.complete or (
             bool(failures) and all(one.tag is not None for one in failures)
         )

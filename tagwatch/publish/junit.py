@@ -57,7 +57,7 @@ def _cases(result: AuditResult, context: PublishContext) -> Iterator[tuple[str, 
         case = ET.Element("testcase", name=one_line(str(problem.location)), classname="file")
         ET.SubElement(case, "skipped", message=one_line(problem.message, 500))
         yield problem.location.path, case
-    for failure in result.failures:
+    for failure in result.refusals:
         case = ET.Element("testcase", name=failure.repository.name, classname="registry")
         ET.SubElement(case, "skipped", message=failure_sentence(failure))
         yield failure.repository.registry, case

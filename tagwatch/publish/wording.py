@@ -178,7 +178,7 @@ def _who_refuses(result: AuditResult) -> str:
     """The registries that gave no answer, the worst first, and how."""
     failed = Counter(
         (one_line(failure.repository.registry, 80), _ANSWERS.get(failure.code, "fails"))
-        for failure in result.failures
+        for failure in result.refusals
         if failure.code not in UNASKED
     )
     named = [f"{host} {how}" for (host, how), _ in failed.most_common(_SHOWN_HOSTS)]
@@ -189,7 +189,7 @@ def _who_refuses(result: AuditResult) -> str:
 def _refusals(result: AuditResult) -> str:
     reasons = Counter(
         one_line(f"{failure.repository.registry} {failure.code}", 120)
-        for failure in result.failures
+        for failure in result.refusals
     )
     return ", ".join(f"{name} ×{number}" for name, number in sorted(reasons.items()))  # noqa: RUF001  # a real multiplication sign
 

@@ -98,7 +98,7 @@ def _moved(answer: aiohttp.ClientResponse, url: URL) -> URL | None:
 
 async def _read(answer: aiohttp.ClientResponse, host: str, *, what: str, limit: int) -> Download:
     etag = answer.headers.get("ETag", "")
-    if answer.status == 304:
+    if answer.status == 304 and "If-None-Match" in answer.request_info.headers:
         return Download(raw=None, etag=etag)
     if answer.status != 200:
         raise _refusal(answer, host, what)
@@ -124,6 +124,8 @@ async def _body(answer: aiohttp.ClientResponse, host: str, *, what: str, limit: 
     unpack = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
     raw = bytearray()
     async for part in answer.content.iter_chunked(65536):
+        if unpack is not None and unpack.eof:
+            raise HostileAnswerError(f"{host} sent {what} with more behind its end")
         try:
             raw += unpack.decompress(part, limit + 1 - len(raw)) if unpack else part
         except zlib.error as error:
@@ -132,4 +134,6 @@ async def _body(answer: aiohttp.ClientResponse, host: str, *, what: str, limit: 
             raise HostileAnswerError(f"{host} sent {what} without end")
     if unpack is not None and not unpack.eof:
         raise HostileAnswerError(f"{host} sent {what} only in part")
+    if unpack is not None and unpack.unused_data:
+        raise HostileAnswerError(f"{host} sent {what} with more behind its end")
     return bytes(raw)

@@ -27,7 +27,6 @@ __all__ = ["Night", "keep", "scan_and_publish"]
 
 _FREE_PART = 0.25
 """Shrinking writes the whole file anew: not for less."""
-_ALL_RUNS = 1_000_000
 _PATIENCE = timedelta(seconds=60)
 """For so long a scan tries to send; the rest waits in the outbox."""
 
@@ -164,5 +163,5 @@ def _has_old_runs(site: Site) -> bool:
     if age is None:
         return False
     with Reader.open(site.database, site.origins) as ledger:
-        runs = ledger.runs(_ALL_RUNS)
-    return bool(runs) and runs[-1].at < site.at - age - age / 50
+        oldest = ledger.oldest_run()
+    return oldest is not None and oldest < site.at - age - age / 50

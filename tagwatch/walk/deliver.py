@@ -209,7 +209,7 @@ def _unwritten(
     newest = read_memo(site.settings.reports.directory).newest
     if newest is None:
         return
-    runs = ledger.runs(_CAUGHT_UP + 1, project=project_of(site))
+    runs = ledger.runs(_CAUGHT_UP + 1, project=project_of(site), kind="scan")
     for run in reversed(runs):
         is_between = newest < whole(run.at) and run.at < result.at
         if is_between and run.kind == "scan" and run.finished_at:
@@ -236,19 +236,21 @@ def _write_one(
         result,
         context,
         reports.formats,
-        digest=digest_of(result, site),
+        digest=digest_of(result, site, missed),
         keep=None if again else site.settings.retention.pages,
         again=again,
     )
 
 
-def digest_of(result: AuditResult, site: Site) -> str:
+def digest_of(result: AuditResult, site: Site, missed: tuple[str, ...] = ()) -> str:
     """Return what stands for all that pages say, but for when it was read and how many days ago.
 
     Equal: a page would tell nothing new. Each piece of evidence is hashed as it is stored.
+    `missed`: alerts that were not delivered.
     """
     policy = site.policy
     said = sha256(f"{__version__} {policy.fail_on} {site.settings.reports.url}\n".encode())
+    said.update(repr(missed).encode())
     dated = replace(result, **_OF_THE_NIGHT)
     undated = tuple(
         replace(one, message=without_days(one.message), evidence={}) for one in dated.findings
@@ -263,7 +265,7 @@ def digest_of(result: AuditResult, site: Site) -> str:
 
 def publish_context(ledger: Reader | None, news: News | None, site: Site) -> PublishContext:
     """Return what every publisher may know beside a result."""
-    runs = ledger.runs(_RUNS_LISTED, project=project_of(site)) if ledger else ()
+    runs = ledger.runs(_RUNS_LISTED, project=project_of(site), kind="scan") if ledger else ()
     summaries = [_summary(run) for run in runs if run.kind == "scan" and run.finished_at]
     return PublishContext(
         version=__version__,

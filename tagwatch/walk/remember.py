@@ -9,6 +9,7 @@ from tagwatch.audit.base.build import base_builds, claimed_builds
 from tagwatch.audit.base.seed import Wish
 from tagwatch.audit.fact.memory import Memory
 from tagwatch.audit.model.evidence import Evidence, Resolution
+from tagwatch.audit.model.history import UNRECORDED
 from tagwatch.audit.version.resolve import version_of
 from tagwatch.image.order import says_less
 from tagwatch.image.reference import Reference, Repository
@@ -34,6 +35,8 @@ def remember_bases(ledger: Ledger, repositories: Iterable[Repository]) -> None:
     """Store every build that tags of these repositories served, as far as it was read."""
     documents = StoredDocuments(ledger)
     for repository in repositories:
+        if ledger.origin(repository) == UNRECORDED:
+            continue  # nobody said it: it is adopted when the repository is read
         ledger.put_base_builds(
             build
             for interval in ledger.intervals(repository)

@@ -100,6 +100,16 @@ async def test_what_cannot_be_read_in_it_is_told_beside(tmp_path: Path, watch: s
     assert not found.result.complete
 
 
+async def test_a_deletion_beside_a_tag_that_fails_is_told(tmp_path: Path, watch: str) -> None:
+    async with hub(tmp_path, None, watch=watch, tags=TAGS) as house:
+        shelf = house.double.warehouse.repositories[PATH]
+        house.double.failing = {str(shelf["1.4.5"].digest): 500}
+        await house.night()
+        del shelf["1.4.4"]
+        found, _ = await house.night()
+    assert [one.tag for one in found.result.gone] == ["1.4.4"]
+
+
 async def test_the_command_says_it_once_in_every_format(tmp_path: Path, watch: str) -> None:
     async with hub(tmp_path, None, watch=watch, tags=TAGS) as house:
         done = await house.place.run("scan", "--format", "json")

@@ -137,7 +137,7 @@ def repository_of(finding: Finding) -> Repository | None:
 def _unread(result: AuditResult) -> set[object]:
     """Return the repositories and paths that were not read: nothing there counts as fixed."""
     told = {repository_of(one) for one in result.findings if one.rule == UNCHECKED}
-    failed = {failure.repository for failure in result.failures}
+    failed = {failure.repository for failure in result.refusals}
     paths = {problem.location.path for problem in result.problems if not problem.skipped}
     found: set[object] = {*told, *failed, *paths}
     return found - {None}
@@ -151,7 +151,7 @@ def _still_stands(outage: Finding, result: AuditResult) -> bool:
     """
     repository, host = outage.evidence.get("repository"), outage.evidence["registry"]
     if repository is not None:
-        return any(one.repository.name == repository for one in result.failures)
+        return any(one.repository.name == repository for one in result.refusals)
     told = any(
         one.evidence["registry"] == host and "repository" not in one.evidence
         for one in result.findings
@@ -167,7 +167,7 @@ def _unlisted(gone: Iterable[Finding], result: AuditResult) -> frozenset[str]:
 
     Nobody asked for these repositories, except where a target of this run names one.
     """
-    failed = [one.repository for one in result.failures if one.tag is None and one.code != _CUT]
+    failed = [one.repository for one in result.refusals if one.tag is None and one.code != _CUT]
     below = [
         finding
         for finding in gone

@@ -178,6 +178,11 @@ class AuditResult:
             return 1
         return 4 if not self.complete and on_unavailable == "fail" else 0
 
+    @property
+    def refusals(self) -> tuple[Failure, ...]:
+        """What could not be read: the failures without the limits that a configuration sets."""
+        return tuple(one for one in self.failures if not one.is_limit)
+
 
 def _is_covered(finding: Finding) -> bool:
     """Return True for the finding about an image that could not be read at all."""

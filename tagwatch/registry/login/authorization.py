@@ -47,6 +47,8 @@ class Authorizer:
         """`shared`: where one token is asked for several repositories; None: nowhere."""
         self._tokens = tokens
         self._shared = shared
+        self._of_several: dict[Grant, str | None] = {}
+        """The last token for each that serves others, too: of several renewals each can tell."""
         self._credentials = credentials
         self._challenge: Challenge | None = None
         self._is_borrowed = False
@@ -135,7 +137,9 @@ class Authorizer:
             return None
         renewed = refused
         credential = (await self._credentials.find(grant.path)).credential
-        was_shared = self._shared is not None and self._shared.refuse(grant)
+        was_shared = refused is not None and self._of_several.get(grant) == refused
+        if self._shared is not None:
+            self._shared.refuse(grant)
         if answer.status == 401 or challenge.scheme == "basic" or was_shared:
             renewed = await self._answer(grant, challenge, challenge.scopes, refused=refused)
         if renewed == refused and await self._log_in_again(grant, credential):
@@ -301,6 +305,7 @@ class Authorizer:
         if not 0 < len(token) <= LONGEST_TOKEN:
             self._shared.give_up()
             return None
+        self._of_several[grant] = _bearer(token)
         return self._keep(grant, _bearer(token), ends_at)
 
     async def _token(
