@@ -158,8 +158,12 @@ class Forgotten:
 
     def __str__(self) -> str:
         """`12 intervals, 3 moves`; empty where nothing was dropped."""
-        names = [name for name in self.__slots__ if getattr(self, name)]
-        return ", ".join(f"{getattr(self, name):,} {_WORDS.get(name, name)}" for name in names)
+        counted = [(getattr(self, name), _WORDS.get(name, name)) for name in self.__slots__]
+        return ", ".join(
+            f"{number:,} {word if number > 1 or word == 'evidence' else word.removesuffix('s')}"
+            for number, word in counted
+            if number
+        )
 
 
 _WORDS = {"imported": "imported intervals", "base_builds": "base builds"}
