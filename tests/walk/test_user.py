@@ -13,6 +13,7 @@ import pytest
 
 from tests.walk.command import Workplace
 from tests.walk.conftest import Shop
+from tests.walk.test_hook import silence
 
 SLIPS = {
     ("check", "--ofline"): "did you mean '--offline'?",
@@ -125,10 +126,13 @@ async def test_a_reader_that_leaves_early(place: Workplace) -> None:
 
 async def test_ctrl_c_ends_a_check_with_one_line(shop: Shop) -> None:
     """Whatever was under way, no trace is shown."""
-    process = await shop.start("check", "--max-time", "0")
-    await asyncio.sleep(0.4)
-    process.send_signal(signal.SIGINT)
-    _, err = await asyncio.wait_for(process.communicate(), 30)
+    with silence() as address:  # so that it is still at work
+        shop.address = address
+        shop.configure()
+        process = await shop.start("check", "--max-time", "0")
+        await asyncio.sleep(0.4)
+        process.send_signal(signal.SIGINT)
+        _, err = await asyncio.wait_for(process.communicate(), 30)
     assert b"Traceback" not in err
     assert b"internal error" not in err
 
