@@ -61,7 +61,10 @@ def run(options: argparse.Namespace) -> int:
         for error in errors[1:]:
             note(f"tagwatch: error: {error.message}")
         raise errors[0]
-    _show(known_facts(site), site, options.format)
+    known, doubts = known_facts(site)
+    for doubt in doubts:
+        note(f"tagwatch: warning: {doubt}")
+    _show(known, site, options.format)
     return 0
 
 

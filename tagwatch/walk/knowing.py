@@ -74,16 +74,21 @@ def store_of(environment: Mapping[str, str]) -> Path:
     return data_folder(environment, home_of(environment)) / KNOWLEDGE
 
 
-def known_facts(site: Site) -> tuple[Known, ...]:
-    """Return which facts count for the site. Raises `ConfigError`."""
+def known_facts(site: Site) -> tuple[tuple[Known, ...], tuple[str, ...]]:
+    """Return which facts count for the site, and why stored tags do not. Raises `ConfigError`.
+
+    Of other stored files the site says so itself; tags are not read before somebody asks for them.
+    """
+    doubts: list[str] = []
     stored = store_of(site.environment)
     named = site.settings.knowledge
     ends = read_facts(named) if named else newest_facts(END_OF_LIFE, stored, [])
-    tags = newest_facts(OFFICIAL_TAGS, stored, [])
-    return (
+    tags = newest_facts(OFFICIAL_TAGS, stored, doubts)
+    known = (
         _known("ends of life", ends, "products", is_named=named is not None),
         _known("official images", tags, "images"),
     )
+    return known, tuple(doubts)
 
 
 def _known(what: str, facts: Mapping[str, Any], key: str, *, is_named: bool = False) -> Known:

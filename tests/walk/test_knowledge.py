@@ -283,3 +283,13 @@ async def test_a_redirect_within_the_host_is_followed(place: Workplace, tmp_path
         done = await place.run("knowledge", "update", "--from", f"{publisher.address}/old")
         assert done.code == 0, done.err
         assert [path for path, _ in publisher.asked] == ["/old", "/full"]
+
+
+async def test_stored_tags_that_are_damaged_are_named(place: Workplace) -> None:
+    place.write("full.json", raw_of(newer()).decode())
+    await place.run("knowledge", "update", "--from", "full.json")
+    broken = '{"schema_version": 1,\n"as_of": "2099-01-01", "source": "x",\n"images": {"redis": '
+    (stored(place) / "official_tags.json").write_text(broken, encoding="utf-8")
+    done = await place.run("knowledge")
+    assert done.code == 0
+    assert "the bundled facts count" in done.err
