@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import signal
@@ -374,6 +375,8 @@ async def test_900_that_never_finish_keep_nobody_out(tmp_path: Path, place: Work
     try:
         async with serving(cramped) as daemon:
             port = int(daemon.url.rpartition(":")[2])
+            clock = asyncio.get_running_loop().time
+            begun = clock()
             head = request(f"/webhook/{TOKEN}", "Content-Length: 100", method="POST")
             sent = (b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n", head.encode(), b"")
             for number in range(900):
@@ -381,15 +384,12 @@ async def test_900_that_never_finish_keep_nobody_out(tmp_path: Path, place: Work
                 opened[-1][1].write(sent[number % 3])
                 if not number % 300:
                     assert (await ask(daemon, request("/livez"))).status == 200
-            answer = await asyncio.wait_for(ask(daemon, request("/livez")), 5)
-            assert answer.status == 200
-            clock = asyncio.get_running_loop().time
-            begun = clock()
+            answer = await asyncio.wait_for(ask(daemon, request("/livez")), 30)
+            assert answer.status == 200  # it came last: all others were let in or sent away before
+            assert _sockets(daemon) <= 64 + 8, "a quarter of what it may open, and its own"
             fed = asyncio.create_task(_drip(opened))
             ends = [asyncio.create_task(_ended(reader)) for reader, _ in opened]
-            await asyncio.sleep(0.5)
-            assert sum(not end.done() for end in ends) <= 64, "a quarter of what it may open"
-            _, left = await asyncio.wait(ends, timeout=15)
+            _, left = await asyncio.wait(ends, timeout=60)
             assert not left
             assert clock() - begun > 5, "they have some time"
             fed.cancel()
@@ -436,7 +436,7 @@ async def test_those_who_never_read_keep_nobody_out(tmp_path: Path, place: Workp
                 slow[-1].sendall(request("/large.html").encode())
                 if not number % 50:
                     assert (await ask(daemon, request("/livez"))).status == 200
-            assert (await asyncio.wait_for(ask(daemon, request("/livez")), 5)).status == 200
+            assert (await asyncio.wait_for(ask(daemon, request("/livez")), 30)).status == 200
             whole = await ask(daemon, request("/large.html"))
             assert len(whole.text) == 8_000_000
         finally:
@@ -450,6 +450,15 @@ async def test_those_who_never_read_keep_nobody_out(tmp_path: Path, place: Workp
             raise AssertionError("descriptors stay open")
         assert await daemon.stop() < 5
     assert "Traceback" not in daemon.said, daemon.said
+
+
+def _sockets(daemon: Daemon) -> int:
+    """Count its open sockets; 0 where this system does not tell."""
+    count = 0
+    for one in Path(f"/proc/{daemon.process.pid}/fd").glob("*"):
+        with contextlib.suppress(OSError):  # closed meanwhile
+            count += str(one.readlink()).startswith("socket:")
+    return count
 
 
 def _count(folder: Path) -> int:
