@@ -83,6 +83,9 @@ class CheckOptions:
     """A commit: findings that the files had already where HEAD left it are known, too."""
     engine: bool = False
     """True: containers that run on this machine's engine are audited as well."""
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    """Files by path that `check` judges as if they held these bytes, as an editor has them. They
+    need not exist."""
     tell: Callable[[str], None] | None = None
     """Called with each warning that is no finding, one line each: configured facts are old, say."""
 
@@ -149,7 +152,9 @@ def check(
     everything else, use `await asyncio.to_thread(tagwatch.check, paths)`.
     """
     site, options = _begin(site, options)
-    return _check(find(placed(paths, site), site.root), site, options, {})
+    contents = _contents(options, site) if options.contents else {}
+    found = find(placed(paths, site), site.root, given=contents)
+    return _check(found, site, options, contents)
 
 
 def fix(
@@ -269,6 +274,17 @@ def _begin(site: Site | None, options: CheckOptions | None) -> tuple[Site, Check
         if options.tell is not None:
             options.tell(warning)
     return site, options
+
+
+def _contents(options: CheckOptions, site: Site) -> Mapping[Path, bytes]:
+    """Return by real path what files are said to hold."""
+    from os.path import realpath
+    from pathlib import Path
+
+    return {
+        Path(realpath(path)): options.contents[name]
+        for name, path in zip(options.contents, placed(options.contents, site), strict=True)
+    }
 
 
 def _check(

@@ -147,7 +147,7 @@ FLOORS: dict[str, str] = {
         daemon
     """,
     "cli": """
-        baseline_file command plain_line question
+        baseline_file choice command plain_line question
         parser shell
         alerts base baseline check demo diff doctor explain extract facts history init knowledge \
         ledger main policy report resolve scan schema serve trust

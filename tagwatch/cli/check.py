@@ -10,6 +10,7 @@ from tagwatch.cli.baseline_file import read_baseline_file, write_baseline_file
 from tagwatch.cli.command import (
     Command,
     add_build_args,
+    add_choice,
     add_config,
     add_format,
     add_shown,
@@ -53,10 +54,21 @@ _FIXES = {
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `check`."""
     parser.add_argument(
-        "paths", metavar="PATH", nargs="*", default=["."], help="files and folders (default: .)"
+        "paths",
+        metavar="PATH",
+        nargs="*",
+        default=["."],
+        help="files and folders (default: .); - reads a file from standard input",
+    )
+    parser.add_argument(
+        "--stdin-name",
+        metavar="PATH",
+        help="the path of what standard input holds, for its format and its findings (default: "
+        "Dockerfile)",
     )
     add_config(parser)
     add_format(parser, *FORMATS)
+    add_choice(parser)
     parser.add_argument(
         "--offline", action="store_true", help="ask no registry; facts come from the ledger"
     )
@@ -122,10 +134,17 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--refresh asks the registries that --offline spares", hint="leave one")
     if options.prune and not options.baseline:
         raise UsageError("--prune takes entries out of a baseline", hint="add --baseline FILE")
+    is_piped = "-" in options.paths or options.stdin_name is not None
+    options.contents = _standard_input(options) if is_piped else {}
     from tagwatch.walk.look_up import Asking
 
     baseline = read_baseline_file(options.baseline) if options.baseline else None
     site = open_site(options)
+    if options.fail_on or options.select or options.ignore:
+        from tagwatch.cli.choice import chosen_by, failing_on
+
+        site = failing_on(site, options)
+        site = replace(site, policy=chosen_by(options, site).over(site.policy))
     seconds = options.max_time or None
     asking = Asking(offline=options.offline, refresh=options.refresh, max_seconds=seconds)
     writes = not asking.offline or site.settings.facts is not None
@@ -145,6 +164,23 @@ def run(options: argparse.Namespace) -> int:
     with TemporaryDirectory(prefix="tagwatch-") as folder:
         site = replace(site, database=Path(folder) / site.database.name)
         return _run(site, options, baseline, asking)
+
+
+def _standard_input(options: argparse.Namespace) -> dict[str, bytes]:
+    """Return what standard input holds, by the path that it is told as. Raises `UsageError`."""
+    if options.paths != ["-"]:
+        raise UsageError(
+            "`-` reads one file from standard input, and nothing beside it",
+            hint="write `tagwatch check - --stdin-name PATH`",
+        )
+    if options.fix or options.diff_base:
+        flag = "--fix" if options.fix else "--diff-base"
+        raise UsageError(f"{flag} needs a file, and standard input is none", hint="name the file")
+    from tagwatch.workspace.read import MAX_FILE_BYTES
+
+    name = options.stdin_name or "Dockerfile"
+    options.paths = [name]
+    return {name: sys.stdin.buffer.read(MAX_FILE_BYTES + 1)}
 
 
 def _can_remember(database: Path) -> bool:
@@ -184,6 +220,7 @@ def _audited(
         baseline=baseline,
         diff_base=options.diff_base,
         engine=options.engine,
+        contents=options.contents,
         tell=warn,
     )
     if not options.fix:

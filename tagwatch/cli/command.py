@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Command",
     "add_build_args",
+    "add_choice",
     "add_config",
     "add_format",
     "add_shown",
@@ -85,6 +86,25 @@ def add_shown(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="references may hold this variable's value, which is sent to the registry; * for any "
         "text: CI_COMMIT_*",
+    )
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """`--fail-on`, `--select` and `--ignore`: what this run asks, whatever the policy says."""
+    parser.add_argument(
+        "--fail-on",
+        choices=("error", "warning", "note", "never"),
+        help="the lowest severity that fails the run (default: the policy's fail_on)",
+    )
+    parser.add_argument(
+        "--select",
+        action="append",
+        default=[],
+        metavar="RULE,…",
+        help="only what these rules say, and what could not be checked",
+    )
+    parser.add_argument(
+        "--ignore", action="append", default=[], metavar="RULE,…", help="not what these rules say"
     )
 
 

@@ -9,7 +9,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from tagwatch import __version__
-from tagwatch.cli.command import Command, add_config, add_format, add_shown, add_wait_lock
+from tagwatch.cli.command import (
+    Command,
+    add_choice,
+    add_config,
+    add_format,
+    add_shown,
+    add_wait_lock,
+)
 from tagwatch.cli.shell import (
     answer,
     colored,
@@ -20,6 +27,7 @@ from tagwatch.cli.shell import (
 )
 
 if TYPE_CHECKING:
+    from tagwatch.api import ScanResult
     from tagwatch.service.nightly import Night
     from tagwatch.service.parent import Handed, Parent
     from tagwatch.walk.site import Site
@@ -34,6 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `scan`."""
     add_config(parser)
     add_format(parser, "text", "json", "sarif")
+    add_choice(parser)
     add_shown(parser)
     parser.add_argument(
         "--no-alerts", action="store_true", help="keep alerts in the outbox; send nothing"
@@ -60,8 +69,11 @@ def run(options: argparse.Namespace) -> int:
     """Scan, write the reports, send the alerts, print. The first SIGINT or SIGTERM stops it."""
     import asyncio
 
+    from tagwatch.cli.choice import chosen_by, failing_on, shown
+
     parent = _parent() if options.with_parent else None
     site = _handed_site(parent.handed) if parent else open_site(options, configured=True)
+    choice = chosen_by(options, site)  # a wrong name ends the run before it begins
     night = asyncio.run(_night(site, options, parent))
     if night.written.index is not None:
         note(f"tagwatch: report: {night.written.index}")
@@ -69,10 +81,12 @@ def run(options: argparse.Namespace) -> int:
         said = f": {sent.delivery.message}" if sent.delivery.message else ""
         became = _BECAME.get(sent.state.value, sent.state.value)
         note(f"tagwatch: alert to {sent.receiver}: {became}{said}")
-    _print(night, site, "" if parent else options.format)
+    # What is stored, reported and sent is all that the policy asks; the line chooses what is shown.
+    site, done = failing_on(site, options), shown(night.scanned, choice)
+    _print(done, night.missed, site, "" if parent else options.format)
     policy = site.policy
-    code = night.result.exit_code(policy.fail_on, on_unavailable=policy.on_unavailable)
-    tell_incomplete(night.result, policy, code)
+    code = done.result.exit_code(policy.fail_on, on_unavailable=policy.on_unavailable)
+    tell_incomplete(done.result, policy, code)
     return code
 
 
@@ -124,13 +138,12 @@ async def _night(site: Site, options: argparse.Namespace, parent: Parent | None)
         )
 
 
-def _print(night: Night, site: Site, form: str) -> None:
+def _print(done: ScanResult, missed: tuple[str, ...], site: Site, form: str) -> None:
     from tagwatch.publish.console import summary
     from tagwatch.publish.files import rendered
     from tagwatch.publish.interface import PublishContext, publisher
     from tagwatch.walk.deliver import rule_texts
 
-    done = night.scanned
     context = PublishContext(
         version=__version__,
         news=done.news,
@@ -138,7 +151,7 @@ def _print(night: Night, site: Site, form: str) -> None:
         fail_on=site.policy.fail_on,
         color=form == "text" and colored(sys.stdout.isatty(), site.environment),
         details=True,
-        undelivered=night.missed,
+        undelivered=missed,
     )
     if form:
         answer(rendered(publisher(form), done.result, context), commands=form == "github")

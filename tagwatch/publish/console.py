@@ -53,9 +53,15 @@ def render(result: AuditResult, context: PublishContext) -> str:
     paint = _Paint(enabled=context.color)
     width = max(context.width, _MIN_WIDTH)
     together = _unchecked_together(result.findings)
-    alone = [finding for finding in result.findings if _why_unread(finding) not in together]
+    unread = [finding for finding in result.findings if "images" in finding.evidence]
+    alone = [
+        finding
+        for finding in result.findings
+        if _why_unread(finding) not in together and finding not in unread
+    ]
     lines = [
         *_findings(result, alone, paint, width),
+        *_unread(unread, paint, width),
         *_unchecked(together, paint, width),
         *_known(result, paint),
         *_changes(result, paint, width),
@@ -157,6 +163,15 @@ def _why_unread(finding: Finding) -> tuple[str, str] | None:
     if finding.rule != UNCHECKED or finding.reference is None or not why:
         return None
     return why, finding.remedy
+
+
+def _unread(unread: Iterable[Finding], paint: _Paint, width: int) -> Iterator[str]:
+    """What a check without a memory could not tell, in one block."""
+    for finding in unread:
+        yield paint("path", f"{finding.evidence['images']} not checked")
+        yield from _wrapped(finding.message, width)
+        yield from _wrapped(f"do   {finding.remedy}", width)
+        yield ""
 
 
 def _unchecked(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -71,8 +71,11 @@ class Found:
     problems: tuple[Problem, ...] = ()
 
 
-def find(paths: Sequence[str], root: Path) -> Found:
-    """Find the files that `paths` (relative to the working directory) name or hold."""
+def find(paths: Sequence[str], root: Path, *, given: Collection[Path] = ()) -> Found:
+    """Find the files that `paths` (relative to the working directory) name or hold.
+
+    `given`: real paths of files whose contents are known without them: they need not exist.
+    """
     files: dict[Path, File] = {}
     problems: list[Problem] = []
     tree = Path(os.path.realpath(root))
@@ -87,7 +90,7 @@ def find(paths: Sequence[str], root: Path) -> Found:
             elif path.is_dir():
                 for file in _walk(path, root, problems):
                     files.setdefault(file.real, file)
-            elif path.is_file():
+            elif path.is_file() or (real in given and not path.exists()):
                 files[real] = File(path=name, real=path, origin="named")
             else:
                 reason = "is neither file nor folder" if path.exists() else "does not exist"

@@ -81,6 +81,11 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(
             f"cannot be read: {words}", hint="check the path and its permissions"
         ) from error
+    return _text(raw)
+
+
+def _text(raw: bytes) -> bytes:
+    """Return the bytes. Raises `InputError` where they are too many, or binary."""
     if len(raw) > MAX_FILE_BYTES:
         raise InputError("the file does not end", hint="name a regular file")
     if b"\0" in raw[:HEAD_BYTES] and not raw.startswith(_UTF_16):
@@ -148,7 +153,7 @@ class _Reader:
         raw = self._instead[real]
         if raw is None:
             raise InputError("is not there", hint="check the path and the revision")
-        return raw
+        return _text(raw)
 
     def _extract(self, source: Source, raw: bytes, file: File) -> Extraction:
         known: dict[str, bytes | None] = {}

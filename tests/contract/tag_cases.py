@@ -51,6 +51,16 @@ CASES: dict[str, tuple[Said, ...]] = {
             expect=speaks("pattern", "6.2.24", severity=ERROR, fix="redis:6.2.24"),
         ),
         Said(
+            why="a pattern, from the text alone",
+            targets=(target("redis:6.2.x"),),
+            expect=speaks("reads as a pattern", "tagwatch resolve redis:6.2.x", severity=WARNING),
+        ),
+        Said(
+            why="what may be a tag of somebody's",
+            targets=(target("ghcr.io/acme/app:6.x"),),
+            expect=speaks("reads as a pattern", severity=NOTE),
+        ),
+        Said(
             why="a tag that only looks like a pattern",
             targets=(target("redis:6.x"),),
             facts=(evidence(target("redis:6.x"), "6.2.24", aliases=("6.2.24", "6.x")),),

@@ -192,7 +192,6 @@ HCL = {
 @promised("a tree", "expressions of a bake file, nested or long without end", "it is told")
 @pytest.mark.parametrize("name", HCL)
 async def test_expressions_without_end(tree: Tree, name: str) -> None:
-    pytest.importorskip("hcl2")
     tree.write("docker-bake.hcl", f'target "a" {{ context = {HCL[name]} }}\n')
     tree.write("Dockerfile", LATEST)
     started = time.monotonic()

@@ -147,6 +147,15 @@ def test_a_real_run(hook_repository: Path, scratch: Path) -> None:
     assert offline.returncode == 0, "no network and no memory never stop a commit" + offline.stderr
     assert "Passed" in offline.stdout + offline.stderr
 
+    (scratch / "docker-bake.hcl").write_text('target "app" {\n  tags = ["app"]\n}\n')
+    warned = commit(scratch, "FROM redis\nFROM redis:6.2.x\nUSER 1\n")
+    told = warned.stdout + warned.stderr
+    assert warned.returncode == 0, "a warning stops no commit, nor does a bake file: " + told
+    assert "Passed" in told
+    assert "redis has no tag, so it means latest" in told, "and is shown all the same"
+    assert "redis:6.2.x reads as a pattern" in told
+    git(scratch, "rm", "-q", "-f", "docker-bake.hcl")
+
     wrong = commit(scratch, "FROM redis:6.2\nADD --checksum\n")
     told = wrong.stdout + wrong.stderr
     assert wrong.returncode == 1, told

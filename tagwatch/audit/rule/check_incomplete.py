@@ -88,8 +88,14 @@ def check(subject: RunSubject) -> Iterator[Statement]:
     for outage in _outages(subject, failures):
         told.update(one.repository for one in outage.failures)
         yield _told_once(outage, subject, _first_place(outage.failures, places))
+    never = _never_read(subject, failures)
+    if never:
+        yield _without_memory(never, subject)
+    named_together = set(map(id, never))
     for one in subject.unchecked:
         assert one.target.reference is not None
+        if id(one) in named_together:
+            continue
         failure = _failure(one, failures)
         is_broken = failure is not None and failure.code == _BROKEN  # whatever its registry does
         if is_broken or one.target.reference.repository not in told:
@@ -265,6 +271,38 @@ def _told_once(outage: _Outage, subject: RunSubject, place: Location | None) -> 
         evidence=evidence,
         # its fingerprint stays while files move and nights are counted
         target=Target(text=where, location=_START, kind="registry"),
+        unknown=True,
+    )
+
+
+def _never_read(
+    subject: RunSubject, failures: Mapping[Repository, Sequence[Failure]]
+) -> Sequence[Unchecked]:
+    """Return the images that a check without a memory knows nothing of, if they are several."""
+    if subject.nights is not None or len(subject.unchecked) < 2:
+        return ()
+    found = [
+        one
+        for one in subject.unchecked
+        if one.evidence is None
+        and _failure(one, failures) is None
+        and one.target.reference is not None
+        and subject.knowledge.deletion_of(one.target.reference.repository) is None
+    ]
+    return found if len(found) > 1 else ()
+
+
+def _without_memory(never: Sequence[Unchecked], subject: RunSubject) -> Statement:
+    """Return the one statement about images of which nothing is stored."""
+    return Statement(
+        message=f"{_count(len(never), 'image')} were judged by their text alone: nothing is "
+        "stored of them yet",
+        remedy="run once without --offline, or give the check facts of a scan",
+        severity=_quiet(subject),
+        location=min(one.target.location for one in never),
+        evidence={"images": str(len(never))},
+        # its fingerprint stays while files move and images come and go
+        target=Target(text="memory", location=_START, kind="ledger"),
         unknown=True,
     )
 

@@ -1,6 +1,8 @@
 """The image is named without a tag or digest, so every build and every pull takes `latest`.
 
 Also said of a tag that does not exist but is a pattern (`redis:6.2.x`): no tool pulls patterns.
+Where nothing is known of its repository this is a warning for an official image, which has no tag
+of such a name, and a note for any other.
 
 Example: `FROM redis`: "redis has no tag, so it means latest: 8.2.1 today (sha256:aaaaaaaaaaaa)".
 
@@ -15,11 +17,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tagwatch.audit.model.evidence import Status
+from tagwatch.audit.model.evidence import Status, is_readable
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.offering import offer_tags
 from tagwatch.audit.rule.phrase import WATCH, facts, name, now, now_again
+from tagwatch.image.reference import DOCKER_HUB
 
 __all__ = ["RULE", "check"]
 
@@ -57,6 +60,18 @@ def check(subject: Subject) -> Iterator[Statement]:
             remedy="write a version's tag",
             offers=offer_tags(target, concrete, writes=True),
             severity=Severity.ERROR,
+            evidence=facts(evidence),
+        )
+    elif not is_readable(evidence) and _PATTERN.search(reference.tag):
+        repository = reference.repository
+        is_official = repository.name.startswith(f"{DOCKER_HUB}/library/")
+        is_official = is_official or subject.knowledge.is_official(repository)
+        yield Statement(
+            message=f"{name(target)} reads as a pattern, and no tool pulls patterns: they take a "
+            f"tag by its exact name",
+            remedy=f"write a version's tag; `tagwatch resolve {name(target)}` names the newest "
+            "that it matches",
+            severity=None if is_official else Severity.NOTE,
             evidence=facts(evidence),
         )
 

@@ -185,10 +185,10 @@ class AuditResult:
 
 
 def _is_covered(finding: Finding) -> bool:
-    """Return True for the finding about an image that could not be read at all."""
+    """Return True for the finding about an image that could not be read at all, or several."""
     return (
         finding.rule == UNCHECKED
-        and finding.reference is not None
+        and (finding.reference is not None or "images" in finding.evidence)
         and finding.severity is Severity.WARNING
         and finding.evidence.get("state", State.UNAVAILABLE) == State.UNAVAILABLE
     )

@@ -37,8 +37,7 @@ _LITERALS = frozenset({"int_lit", "float_lit", "literal_value"})
 def load_hcl(raw: bytes, path: str) -> Document:
     """The file as one mapping. Never raises for its content: what is refused is a `Problem`.
 
-    Needs python-hcl2 (the extra `bake`); without it, too, a problem says so. About 50 ms the first
-    time.
+    About 50 ms the first time, of which most is the import of python-hcl2.
     """
     try:
         source = SourceText(raw, path)
@@ -51,12 +50,9 @@ def load_hcl(raw: bytes, path: str) -> Document:
         return _refused(source, 0, f"more than {_MAX_WORDS} words of HCL", "split the file")
     if _opened(source.text) > _MAX_OPEN:
         return _refused(source, 0, f"nested more than {_MAX_OPEN} deep", "nest less")
-    try:
-        import hcl2
-        from lark.exceptions import LarkError
-    except ImportError:
-        hint = "install it with `pip install 'tagwatch[bake]'`"
-        return _refused(source, 0, "python-hcl2, which reads HCL, is not installed", hint)
+    import hcl2  # only bake files need it
+    from lark.exceptions import LarkError
+
     try:
         tree = hcl2.parses_to_tree(source.text)
         root = _Builder(source).body(tree.children[0], 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 import pytest
@@ -344,10 +343,3 @@ def test_not_hcl_is_a_problem(text: str) -> None:
 def test_deep_nesting_is_a_problem() -> None:
     for text in ("a = " + "[" * 500 + "]" * 500, "a {" * 500 + "}" * 500):
         assert "deep" in read(text).problems[0].message
-
-
-def test_without_the_library_a_problem_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "hcl2", None)
-    (problem,) = read(HCL).problems
-    assert "not installed" in problem.message
-    assert "tagwatch[bake]" in problem.hint
