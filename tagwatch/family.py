@@ -200,6 +200,7 @@ CATALOGUES: dict[str, str] = {
 
 PUBLISHERS: dict[str, str] = {
     "text": "tagwatch.publish.console",
+    "compact": "tagwatch.publish.compact",
     "json": "tagwatch.publish.machine",
     "sarif": "tagwatch.publish.sarif",
     "github": "tagwatch.publish.github",

@@ -92,9 +92,9 @@ FLOORS: dict[str, str] = {
         official_images write
     """,
     "publish": """
-        diff_document diff_text interface wording
+        diff_document diff_text excerpt interface wording
         quiet
-        answer github junit machine movement
+        answer compact github junit machine movement
         console gitlab html markdown notify salvage sarif
         files
     """,
@@ -147,7 +147,7 @@ FLOORS: dict[str, str] = {
         daemon
     """,
     "cli": """
-        baseline_file choice command plain_line question
+        answer_file baseline_file choice command plain_line question
         parser shell
         alerts base baseline check demo diff doctor explain extract facts history init knowledge \
         ledger main policy report resolve scan schema serve trust

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.shell import answer, open_site
 from tagwatch.errors import LedgerError
 
@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     drop.add_argument("ids", metavar="ID", nargs="+", type=int, help="which")
     for action in (listed, retry, drop):
         add_config(action, default=argparse.SUPPRESS)
-        add_format(action, "text", "json")
+        add_answer(action, "text", "json")
 
 
 def run(options: argparse.Namespace) -> int:

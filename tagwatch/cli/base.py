@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.question import add_asking, asking_of
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import NotFoundError, RegistryError
@@ -35,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="a reference or a pattern; oci:path[:name] or engine:name",
     )
     add_config(parser)
-    add_format(parser, "text", "json")
+    add_answer(parser, "text", "json")
     add_asking(parser)
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache, partial
 from pathlib import Path
 
 from tagwatch.cli.baseline_file import read_baseline_file, write_baseline_file
 from tagwatch.cli.command import (
     Command,
+    add_answer,
     add_build_args,
     add_choice,
     add_config,
-    add_format,
     add_shown,
     build_args_of,
     plain,
 )
 from tagwatch.cli.shell import (
+    PAINTED,
     answer,
     colored,
     note,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-FORMATS = ("text", "json", "sarif", "github", "gitlab", "junit")
+FORMATS = ("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown")
 _FIXES = {
     "": "make the fixes that findings offer",
     "=pin": "pin every reference to tag@digest; renew a digest whose tag moved",
@@ -67,7 +69,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "Dockerfile)",
     )
     add_config(parser)
-    add_format(parser, *FORMATS)
+    add_answer(parser, *FORMATS)  # `--quiet` prints nothing unless something fails the check
     add_choice(parser)
     parser.add_argument(
         "--offline", action="store_true", help="ask no registry; facts come from the ledger"
@@ -90,9 +92,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_shown(parser)
     _add_fixes(parser)
     _add_known(parser)
-    parser.add_argument(
-        "--quiet", action="store_true", help="print nothing unless something fails the check"
-    )
     parser.add_argument(
         "--exit-zero", action="store_true", help="exit 0 in spite of findings (for upload jobs)"
     )
@@ -287,7 +286,7 @@ def _print(result: AuditResult, site: Site, options: argparse.Namespace) -> None
 
         text = publish.render(without_broken(publish, result, context, error), context)
     answer(text, commands=options.format == "github")
-    if options.format == "text" and not options.quiet:
+    if options.format in PAINTED and not options.quiet:
         from tagwatch.publish.console import summary
 
         note(summary(result, context).rstrip("\n"))
@@ -317,10 +316,11 @@ def _context(site: Site, options: argparse.Namespace) -> PublishContext:
     """What the publisher may know; the rules' own texts only for formats that carry them."""
     from tagwatch import __version__
     from tagwatch.publish.interface import PublishContext
+    from tagwatch.workspace.read import read_lines
 
     terminal = sys.stdout.isatty()
     rules = {}
-    if options.format not in ("text", "json"):
+    if options.format not in (*PAINTED, "json", "markdown"):
         from tagwatch.walk.deliver import rule_texts
 
         rules = rule_texts()
@@ -328,8 +328,10 @@ def _context(site: Site, options: argparse.Namespace) -> PublishContext:
         version=__version__,
         rules=rules,
         fail_on=site.policy.fail_on,
-        color=options.format == "text" and colored(terminal, site.environment),
+        color=options.format in PAINTED and colored(options.color, site.environment),
         width=os.get_terminal_size().columns if terminal else 100,
+        # findings come file by file
+        lines_of=lru_cache(maxsize=1)(partial(read_lines, site.root, options.contents)),
     )
 
 

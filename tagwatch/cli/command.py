@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Command",
+    "add_answer",
     "add_build_args",
     "add_choice",
     "add_config",
-    "add_format",
     "add_shown",
     "add_wait_lock",
     "build_args_of",
@@ -108,10 +108,31 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_format(parser: argparse.ArgumentParser, *choices: str) -> None:
-    """`--format` with the formats this command speaks; the first is the default."""
+def add_answer(parser: argparse.ArgumentParser, *formats: str) -> None:
+    """How a command answers, the same for each that does; the first of its formats is the default.
+
+    See `shell.speaking`.
+    """
     parser.add_argument(
-        "--format", choices=choices, default=choices[0], help=f"default: {choices[0]}"
+        "--format", choices=formats, default=formats[0], help=f"default: {formats[0]}"
+    )
+    parser.add_argument(
+        "--output",
+        dest="answer_file",
+        metavar="FILE",
+        help="write the answer to FILE, whole or not at all (default: standard output)",
+    )
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="default: auto, on a terminal and without NO_COLOR",
+    )
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="no progress and no summary, only the answer"
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="say each request as it is answered"
     )
 
 

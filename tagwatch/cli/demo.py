@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from tagwatch import __version__
@@ -39,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     context = PublishContext(
         version=__version__,
         news=show.second.news,
-        color=colored(sys.stdout.isatty(), os.environ),
+        color=colored("auto", os.environ),
         details=True,
     )
     answer(render(show.second.result, context))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.question import add_asking, asking_of
 from tagwatch.cli.shell import answer, open_site
 from tagwatch.value import replace
@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             "engine:name of this machine",
         )
     add_config(parser)
-    add_format(parser, "text", "json")
+    add_answer(parser, "text", "json")
     add_asking(parser)
     parser.add_argument(
         "--platform",

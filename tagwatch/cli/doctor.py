@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.shell import answer, open_site, warn
 from tagwatch.errors import NothingToReadError
 
@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "these registries and images",
     )
     add_config(parser)
-    add_format(parser, "text", "json")
+    add_answer(parser, "text", "json")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tagwatch.cli.command import Command, add_format
+from tagwatch.cli.command import Command, add_answer
 from tagwatch.cli.shell import answer
 from tagwatch.family import RULES
 
@@ -20,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "rule", metavar="RULE", nargs="?", help="a rule; none: all of them, a line each"
     )
-    add_format(parser, "text", "json")
+    add_answer(parser, "text", "json")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tagwatch.cli.command import (
     Command,
+    add_answer,
     add_build_args,
-    add_format,
     add_shown,
     build_args_of,
 )
@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths", metavar="PATH", nargs="*", default=["."], help="files and folders (default: .)"
     )
-    add_format(parser, "text", "json")
+    add_answer(parser, "text", "json")
     add_build_args(parser)
     add_shown(parser)
 

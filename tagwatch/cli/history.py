@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import LedgerError, UsageError
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tagwatch.walk.import_history import Imported
 
 __all__ = ["command"]
+
+_MANY = 100
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,20 +44,33 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--why", action="store_true", help="tell the reason of each move (json always does)"
     )
+    parser.add_argument("--moves", action="store_true", help="only tags that moved")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="only what began last, N lines a repository"
+    )
     add_config(parser)
-    add_format(parser, "text", "json")
+    add_answer(parser, "text", "json")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print what the ledger remembers. Exit code 0, or 1 where that is nothing."""
     from tagwatch.ledger.read import Reader
-    from tagwatch.walk.past import lifecycle_asked, moment_of, past_of, with_reasons
+    from tagwatch.walk.past import (
+        lifecycle_asked,
+        moment_of,
+        newest,
+        of_moves,
+        past_of,
+        with_reasons,
+    )
 
     if options.reference is None:
         raise UsageError(
             "nothing says whose history is asked for",
             hint="tagwatch history redis:7, redis or python@sha256:…; `import` seeds the ledger",
         )
+    if options.limit is not None and options.limit < 1:
+        raise UsageError(f"--limit {options.limit} shows nothing", hint="--limit 20")
     if options.reference == "import":
         return _import(options)
     if options.images:
@@ -71,12 +86,27 @@ def run(options: argparse.Namespace) -> int:
         )
     with Reader.open(site.database, site.origins) as ledger:
         found = list(past_of(options.reference, ledger, at))
+        count_found = sum(len(intervals) for _, intervals in found)
+        if options.moves:
+            found = [(repository, of_moves(intervals)) for repository, intervals in found]
+        if options.limit:
+            found = [(one, newest(intervals, options.limit)) for one, intervals in found]
         origins = {repository: ledger.origin(repository) for repository, _ in found}
         if options.why or options.format == "json":
             found = list(with_reasons(found, ledger))
         lifecycle = lifecycle_asked(options.reference, ledger) if at is None else None
     answer(_rendered(found, options.format, lifecycle, origins))
-    return 0 if any(intervals for _, intervals in found) else 1
+    left = count_found - sum(len(intervals) for _, intervals in found)
+    if left:
+        note(f"tagwatch: {left:,} of {count_found:,} lines are not shown")
+    elif count_found > _MANY and options.format == "text":
+        note(f"tagwatch: {count_found:,} lines: --moves and --limit N show fewer")
+    if not count_found and options.format == "text":
+        note(
+            "tagwatch: `tagwatch scan` remembers what it watches; `tagwatch history import` asks "
+            "registries that keep a history, or reads that of official images"
+        )
+    return 0 if count_found else 1
 
 
 def _import(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from tagwatch.cli.command import Command, add_format
+from tagwatch.cli.command import Command, add_answer
 from tagwatch.cli.shell import answer, warn
 from tagwatch.errors import ConfigError, cannot_write
 
@@ -18,7 +18,7 @@ FILES = ("tagwatch.yaml", "policy.yaml")
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `init`."""
     parser.add_argument("--directory", type=Path, help="where to (default: the repository's root)")
-    add_format(parser, "text", "json")
+    add_answer(parser, "text", "json")
 
 
 def run(options: argparse.Namespace) -> int:

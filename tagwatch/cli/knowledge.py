@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tagwatch.cli.command import Command, add_config, add_format, plain
+from tagwatch.cli.command import Command, add_answer, add_config, plain
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import TagwatchError, UsageError
 
@@ -37,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "for another",
     )
     add_config(parser)
-    add_format(parser, "text", "json")
+    add_answer(parser, "text", "json")
 
 
 def run(options: argparse.Namespace) -> int:

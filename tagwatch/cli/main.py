@@ -56,7 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             from tagwatch.cli.parser import parsed
 
             options = parsed(name, command, arguments[1:])
-        return command.run(options)
+        if not any(getattr(options, flag, None) for flag in ("answer_file", "quiet", "verbose")):
+            return command.run(options)
+        from tagwatch.cli.shell import speaking
+
+        with speaking(options):
+            return command.run(options)
     except TagwatchError as error:
         show(error)
         return error.exit_code

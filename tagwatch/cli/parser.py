@@ -11,7 +11,7 @@ from tagwatch import __version__
 from tagwatch.cli.command import Command, load
 from tagwatch.errors import UsageError
 from tagwatch.family import COMMAND_HELP, COMMANDS
-from tagwatch.member import brought_members
+from tagwatch.member import brought_members, place_of
 
 __all__ = ["no_command", "parsed", "parser_for"]
 
@@ -19,7 +19,7 @@ _EXIT_CODES = """\
 exit codes of check and scan: 0 clean, 1 findings at or above fail_on, 2 usage or configuration
 error, 3 nothing to read among the paths named, 4 incomplete where the policy says fail, 5 the
 environment failed.
-`tagwatch COMMAND --help` tells the rest."""
+`tagwatch help COMMAND` tells the rest."""
 
 
 def parsed(name: str, command: Command, line: Sequence[str]) -> argparse.Namespace:
@@ -86,6 +86,8 @@ def no_command(arguments: list[str]) -> int:
         description="What every image tag is, what it was, why it moved, and what to do.",
         epilog=_EXIT_CODES,
     )
+    if arguments[:1] == ["help"]:
+        return _help(arguments[1:])
     parser.add_argument("--version", action="version", version=f"tagwatch {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND […]", dest="command")
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -96,13 +98,28 @@ def no_command(arguments: list[str]) -> int:
         return 0 if arguments else 2
     if arguments[0] == "--version":
         parser.parse_args(arguments[:1])
-    if arguments[0].startswith("-"):
-        raise UsageError(
-            f"no command stands before {arguments[0]!r}",
+    raise _not_a_command(arguments[0])
+
+
+def _help(arguments: list[str]) -> int:
+    """`help COMMAND` is `COMMAND --help`. Raises `UsageError` where there is no such command."""
+    if not arguments:
+        return no_command(["--help"])
+    if place_of("commands", arguments[0]) is None:
+        raise _not_a_command(arguments[0])
+    parser_for(arguments[0], load(arguments[0])).print_help()
+    return 0
+
+
+def _not_a_command(word: str) -> UsageError:
+    """The error of a word where a command stands."""
+    if word.startswith("-"):
+        return UsageError(
+            f"no command stands before {word!r}",
             hint="flags follow the command's name: `tagwatch check --offline`",
         )
     from difflib import get_close_matches
 
-    near = get_close_matches(arguments[0], COMMANDS, n=1)
+    near = get_close_matches(word, COMMANDS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "tagwatch --help lists the commands"
-    raise UsageError(f"no command {arguments[0]!r}", hint=hint)
+    return UsageError(f"no command {word!r}", hint=hint)

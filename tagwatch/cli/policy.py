@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.shell import answer, open_site
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--path", metavar="FILE", default="", help="as used in this file: overrides by path count"
     )
     add_config(parser)
-    add_format(parser, "text", "json")
+    add_answer(parser, "text", "json")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import LedgerError
 from tagwatch.value import replace
@@ -16,7 +16,10 @@ __all__ = ["command"]
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `report`."""
     add_config(parser)
-    add_format(parser, "html", "text", "json", "sarif", "github", "gitlab", "junit", "markdown")
+    add_answer(
+        parser,
+        *("html", "text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown"),
+    )
     parser.add_argument(
         "--directory", type=Path, help="where HTML goes (default: reports.directory)"
     )

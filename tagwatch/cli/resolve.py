@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.question import add_asking, asking_of
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import InvalidReferenceError, UsageError
@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="redis:6.2, redis:6.2.x, 'redis:^6', 'redis:>=6.2 <8'; - reads them from stdin",
     )
     add_config(parser)
-    add_format(parser, "text", "json")
+    add_answer(parser, "text", "json")
     add_asking(parser)
 
 

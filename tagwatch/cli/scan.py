@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from tagwatch import __version__
 from tagwatch.cli.command import (
     Command,
+    add_answer,
     add_choice,
     add_config,
-    add_format,
     add_shown,
     add_wait_lock,
 )
 from tagwatch.cli.shell import (
+    PAINTED,
     answer,
     colored,
     note,
@@ -41,7 +42,7 @@ _YOUNG = 10_000
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `scan`."""
     add_config(parser)
-    add_format(parser, "text", "json", "sarif")
+    add_answer(parser, "text", "compact", "json", "sarif", "markdown")
     add_choice(parser)
     add_shown(parser)
     parser.add_argument(
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         note(f"tagwatch: alert to {sent.receiver}: {became}{said}")
     # What is stored, reported and sent is all that the policy asks; the line chooses what is shown.
     site, done = failing_on(site, options), shown(night.scanned, choice)
-    _print(done, night.missed, site, "" if parent else options.format)
+    _print(done, night.missed, site, options, is_shown=parent is None)
     policy = site.policy
     code = done.result.exit_code(policy.fail_on, on_unavailable=policy.on_unavailable)
     tell_incomplete(done.result, policy, code)
@@ -138,22 +139,30 @@ async def _night(site: Site, options: argparse.Namespace, parent: Parent | None)
         )
 
 
-def _print(done: ScanResult, missed: tuple[str, ...], site: Site, form: str) -> None:
+def _print(
+    done: ScanResult,
+    missed: tuple[str, ...],
+    site: Site,
+    options: argparse.Namespace,
+    *,
+    is_shown: bool,
+) -> None:
     from tagwatch.publish.console import summary
     from tagwatch.publish.files import rendered
     from tagwatch.publish.interface import PublishContext, publisher
     from tagwatch.walk.deliver import rule_texts
 
+    form = options.format
     context = PublishContext(
         version=__version__,
         news=done.news,
         rules=rule_texts() if form == "sarif" else {},
         fail_on=site.policy.fail_on,
-        color=form == "text" and colored(sys.stdout.isatty(), site.environment),
+        color=form in PAINTED and colored(options.color, site.environment),
         details=True,
         undelivered=missed,
     )
-    if form:
+    if is_shown:
         answer(rendered(publisher(form), done.result, context), commands=form == "github")
     note(summary(done.result, context).rstrip("\n"))
 

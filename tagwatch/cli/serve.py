@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tagwatch.cli.command import Command, add_config
-from tagwatch.cli.shell import answer, note, open_site, warn
+from tagwatch.cli.shell import answer, note, open_site, tell_log, warn
 from tagwatch.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     address = address_of(options.listen)
     for warning in reopen()[0].warnings:
         warn(warning)
-    _tell_on_standard_error(options.log_format, options.log_level)
+    tell_log(options.log_format, options.log_level)
     asyncio.run(serve(reopen, address, at_once=options.now))
     return 0
 
@@ -92,18 +92,6 @@ def _token(options: argparse.Namespace) -> int:
     answer(f"{add_token(path, options.action[1])}\n")
     note(f"tagwatch: this is shown once; its hash is in {path}")
     return 0
-
-
-def _tell_on_standard_error(form: str, level: str) -> None:
-    """What a daemon does, line by line; of other libraries only what is wrong."""
-    import logging
-
-    from tagwatch.service.log import FORMATS
-
-    handler = logging.StreamHandler()
-    handler.setFormatter(FORMATS[form]())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    logging.getLogger("tagwatch").setLevel(level.upper())
 
 
 command = Command(

@@ -10,6 +10,7 @@ from tagwatch.cli.command import commanding_nothing, plain
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from contextlib import AbstractContextManager
 
     from rich.progress import Progress
 
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
     from tagwatch.walk.site import Site
 
 __all__ = [
+    "PAINTED",
     "answer",
     "colored",
     "note",
     "open_site",
     "progress_shown",
+    "speaking",
     "tell_incomplete",
+    "tell_log",
     "warn",
 ]
 
@@ -50,6 +54,46 @@ def open_site(options: argparse.Namespace, *, configured: bool = False) -> Site:
     return at_configuration(site) if configured else site
 
 
+PAINTED = ("text", "compact")
+"""The formats that may have colours."""
+
+
+class _Voice:
+    """How this process speaks; see `speaking`."""
+
+    is_quiet = False
+
+
+def speaking(options: argparse.Namespace) -> AbstractContextManager[object]:
+    """A block in which answers and notes go where the flags of `add_answer` say.
+
+    A file of an answer is there whole when the block ends, or as it was where it raises. Raises
+    `InputError` where it cannot be written.
+    """
+    _Voice.is_quiet = options.quiet
+    if options.verbose:
+        tell_log("text", "debug")
+    if options.answer_file is None:
+        from contextlib import nullcontext
+
+        return nullcontext()
+    from tagwatch.cli.answer_file import answering_to
+
+    return answering_to(options.answer_file)
+
+
+def tell_log(form: str, level: str) -> None:
+    """Say on standard error what our modules log, line by line; of others only what is wrong."""
+    import logging
+
+    from tagwatch.service.log import FORMATS
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(FORMATS[form]())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("tagwatch").setLevel(level.upper())
+
+
 def answer(text: str | Iterable[str], *, commands: bool = False) -> None:
     """The command's answer, on standard output, in UTF-8 whatever the terminal's locale.
 
@@ -62,13 +106,18 @@ def answer(text: str | Iterable[str], *, commands: bool = False) -> None:
 
 
 def note(text: str) -> None:
-    """Progress, summary or a warning, on standard error."""
+    """Progress or summary, on standard error; nothing with `--quiet`."""
+    if not _Voice.is_quiet:
+        _say(text)
+
+
+def _say(text: str) -> None:
     sys.stderr.write(plain(text) + "\n")
 
 
 def warn(text: str) -> None:
     """Something odd that keeps nothing from working, on standard error."""
-    note(f"tagwatch: warning: {text}")
+    _say(f"tagwatch: warning: {text}")
 
 
 def tell_incomplete(result: AuditResult, policy: Policy, code: int) -> None:
@@ -81,11 +130,16 @@ def tell_incomplete(result: AuditResult, policy: Policy, code: int) -> None:
         note("tagwatch: some facts could not be read, and the policy says `on_unavailable: fail`")
 
 
-def colored(stream_is_terminal: bool, environment: Mapping[str, str]) -> bool:
-    """True where colours are wanted: on a terminal, unless `NO_COLOR` or a dumb one."""
+def colored(when: str, environment: Mapping[str, str]) -> bool:
+    """True where colours are wanted. `when`: what `--color` says.
+
+    `auto`: on a terminal, unless `NO_COLOR` or a dumb one.
+    """
+    if when != "auto":
+        return when == "always"
     if environment.get("NO_COLOR") or environment.get("TERM") == "dumb":
         return False
-    return stream_is_terminal or bool(environment.get("FORCE_COLOR"))
+    return sys.stdout.isatty() or bool(environment.get("FORCE_COLOR"))
 
 
 def progress_shown(environment: Mapping[str, str]) -> _Line:
@@ -93,7 +147,7 @@ def progress_shown(environment: Mapping[str, str]) -> _Line:
 
     The line is there from the first snapshot to the end of the block, and leaves nothing behind.
     """
-    is_seen = sys.stderr.isatty() and environment.get("TERM") != "dumb"
+    is_seen = sys.stderr.isatty() and environment.get("TERM") != "dumb" and not _Voice.is_quiet
     return _Line(is_seen=is_seen, colored=not environment.get("NO_COLOR"))
 
 

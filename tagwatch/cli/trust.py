@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tagwatch.cli.command import Command, add_format, plain
+from tagwatch.cli.command import Command, add_answer, plain
 from tagwatch.cli.shell import answer, note
 from tagwatch.errors import UsageError
 
@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--list", action="store_true", help="what is trusted, and since when")
     parser.add_argument("--revoke", metavar="FILE", help="trust this file no longer")
-    add_format(parser, "text", "json")
+    add_answer(parser, "text", "json")
 
 
 def run(options: argparse.Namespace) -> int:

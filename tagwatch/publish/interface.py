@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from tagwatch.audit.model.base_match import BaseMatch
@@ -76,7 +76,8 @@ class PublishContext:
     oldest first, the present one included. `rules`: rule id -> what it says of itself.
     `report_url`: where the HTML report can be read. `width`: columns of the terminal. `details`:
     also print coverage, requests and quota. `undelivered`: alerts of the last days that did not
-    arrive, or may not have, a sentence each.
+    arrive, or may not have, a sentence each. `lines_of`: the lines of a file by its path, empty
+    where it cannot be read (None: no line is shown).
     """
 
     version: str
@@ -89,6 +90,7 @@ class PublishContext:
     width: int = 100
     details: bool = False
     undelivered: tuple[str, ...] = ()
+    lines_of: Callable[[str], Sequence[str]] | None = None
 
     @property
     def since(self) -> Since | None:

@@ -201,8 +201,10 @@ def image_name(evidence: Evidence) -> str:
 
 def now_of(evidence: Evidence) -> str:
     """The image's name and what it is now."""
-    asked = evidence.key.rpartition(":")[2]
-    return f"{image_name(evidence)} = {now_text(evidence.resolution, asked=asked)}"
+    asked, name = evidence.key.rpartition(":")[2], image_name(evidence)
+    before, pinned, digest = name.partition("@")
+    name = f"{before}@{short_digest(digest)}" if pinned else name
+    return f"{name} = {now_text(evidence.resolution, asked=asked)}"
 
 
 def now_text(resolution: Resolution, *, asked: str = "") -> str:

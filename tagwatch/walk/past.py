@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
+from itertools import pairwise, starmap
 from typing import TYPE_CHECKING
 
-from tagwatch.audit.model.history import Interval
+from tagwatch.audit.model.history import Interval, is_move
 from tagwatch.errors import UsageError
 from tagwatch.image.digest import is_digest, parse_digest
 from tagwatch.image.reference import Reference, Repository
@@ -18,7 +19,7 @@ from tagwatch.walk.recall import lifecycle_of
 if TYPE_CHECKING:
     from tagwatch.audit.version.lifecycle import Lifecycle
 
-__all__ = ["lifecycle_asked", "moment_of", "past_of", "with_reasons"]
+__all__ = ["lifecycle_asked", "moment_of", "newest", "of_moves", "past_of", "with_reasons"]
 
 
 def past_of(
@@ -61,6 +62,25 @@ def _those_at(intervals: Iterable[Interval], at: datetime | None) -> Iterable[In
         over = at is not None and interval.ended and (interval.ended_at or interval.last_seen) <= at
         if begun and not over:
             yield interval
+
+
+def of_moves(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """Return the intervals of tags that went to another digest."""
+    by_tag: dict[str, list[Interval]] = {}
+    for interval in intervals:
+        by_tag.setdefault(interval.tag, []).append(interval)
+    return tuple(
+        interval
+        for past in by_tag.values()
+        if any(starmap(is_move, pairwise(past)))
+        for interval in past
+    )
+
+
+def newest(intervals: Iterable[Interval], limit: int) -> tuple[Interval, ...]:
+    """Return the intervals that began last, at most `limit`, oldest first."""
+    ordered = sorted(intervals, key=lambda interval: (interval.first_seen, interval.tag))
+    return tuple(ordered[max(len(ordered) - limit, 0) :])
 
 
 def with_reasons(

@@ -30,7 +30,7 @@ from tagwatch.workspace.find import (
     walked_source_for,
 )
 
-__all__ = ["MAX_FILE_BYTES", "read_bytes", "read_targets"]
+__all__ = ["MAX_FILE_BYTES", "read_bytes", "read_lines", "read_targets"]
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 # A pipe that nobody writes to keeps nobody waiting; Windows has no such flags, and one of its own.
@@ -91,6 +91,19 @@ def _text(raw: bytes) -> bytes:
     if b"\0" in raw[:HEAD_BYTES] and not raw.startswith(_UTF_16):
         raise InputError("the file is binary", hint="name a text file")
     return raw
+
+
+def read_lines(root: Path, contents: Mapping[str, bytes], path: str) -> Sequence[str]:
+    """Return the lines of a file, as places count them; none where it cannot be read.
+
+    `contents`: files by path that are taken as given.
+    """
+    try:
+        raw = contents[path] if path in contents else read_bytes(root / path)
+    except (InputError, ValueError):
+        return ()
+    # lines end at line feeds only, and a BOM is no character
+    return raw.decode("utf-8-sig", "replace").split("\n")
 
 
 class _Reader:

@@ -37,14 +37,20 @@ def place(tmp_path: Path, server: Misbehaving) -> Workplace:
 OUT = f"""\
 Dockerfile
   error    Dockerfile:2:6  tag-deleted
+        2 | FROM missing.example/app:1.2.3
+          |      ^^^^^^^^^^^^^^^^^^^^^^^^^
            missing.example/app:1.2.3 does not exist, or is hidden from these credentials
            now  missing.example/app:1.2.3 = not in the registry
            do   write a tag that exists
   note     Dockerfile:1:6  tag-moving
+        1 | FROM well.example/app:1
+          |      ^^^^^^^^^^^^^^^^^^
            well.example/app:1 is a tag that moves: it is 1.0 today (sha256:14ad53b3b0b6)
            now  well.example/app:1 = 1.0 · sha256:14ad53b3b0b6
            fix  FROM well.example/app:1@{DIGEST}
   note     Dockerfile:2:6  check-incomplete
+        2 | FROM missing.example/app:1.2.3
+          |      ^^^^^^^^^^^^^^^^^^^^^^^^^
            missing.example/app:1.2.3 was checked only in part: missing.example: listing the tags of
            'app': not found (404)
            now  missing.example/app:1.2.3 = not in the registry

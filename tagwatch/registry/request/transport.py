@@ -8,6 +8,7 @@ never looks at addresses.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import random
 import zlib
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
 
 __all__ = ["Answer", "Ask", "StaleError", "Transport", "without_retries"]
+
+log = logging.getLogger(__name__)
 
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -330,6 +333,7 @@ class Transport:
             proxy=proxy,
         ) as response:
             self.meter.note(response.headers)
+            log.debug("%s %s%s: %d", ask.method, url.authority, url.path, response.status)
             head = ask.method == "HEAD"
             cap = ask.cap if response.status < 300 else _ERROR_BYTES
             body = b"" if head else await self._read(ask, response, cap)
