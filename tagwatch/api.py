@@ -211,12 +211,16 @@ def resolve(
 
 
 def resolve_all(
-    references: Iterable[str], site: Site | None = None, *, asking: Asking | None = None
+    references: Iterable[str],
+    site: Site | None = None,
+    *,
+    asking: Asking | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> tuple[Resolution, ...]:
     """Return what each image is today, in the same order; see `resolve`.
 
     The tags of a repository are listed once, however many references name it. So call this with all
-    references rather than `resolve` with each.
+    references rather than `resolve` with each. `tell`: see `CheckOptions`.
     """
     from tagwatch.audit.model.evidence import Resolution, Status, evidence_key
     from tagwatch.audit.model.history import UNRECORDED
@@ -224,7 +228,9 @@ def resolve_all(
     from tagwatch.source.target import targets_of
 
     site, targets = site_given(site), targets_of(references)
-    lookup = look_up(targets, site, replace(asking or Asking(), documents=False))
+    asking = replace(asking or Asking(), documents=False)
+    _bring(site, asking, tell)
+    lookup = look_up(targets, site, asking)
     expired = _expired(lookup.evidence, site)
     found = []
     for target in targets:
@@ -261,14 +267,19 @@ def _begin(site: Site | None, options: CheckOptions | None) -> tuple[Site, Check
     # The limit of time counts from here: git, fetching facts and asking registries share it.
     if options.asking.begun_at is None and (site.settings.facts or options.diff_base):
         options = replace(options, asking=replace(options.asking, begun_at=monotonic()))
+    _bring(site, options.asking, options.tell)
+    return site, options
+
+
+def _bring(site: Site, asking: Asking, tell: Callable[[str], None] | None) -> None:
+    """Import the facts that the configuration names, where it names any."""
     if site.settings.facts is None:
-        return site, options
+        return
     from tagwatch.walk.facts import bring_facts
 
-    for warning in bring_facts(site, options.asking):
-        if options.tell is not None:
-            options.tell(warning)
-    return site, options
+    for warning in bring_facts(site, asking):
+        if tell is not None:
+            tell(warning)
 
 
 def _check(
@@ -332,7 +343,7 @@ def _expired(evidence: Mapping[str, Evidence], site: Site) -> frozenset[str]:
     """Return the sources of this evidence on which nothing should rest any more."""
     if all(one.source == "seen" for one in evidence.values()):
         return frozenset()
-    from tagwatch.walk.facts import expired_facts
+    from tagwatch.walk.facts_kept import expired_facts
 
     return expired_facts(evidence, site)
 
@@ -345,7 +356,7 @@ def _facts_told(evidence: Mapping[str, Evidence], expired: frozenset[str]) -> st
     """Return the sources of evidence that this ledger did not see itself; mostly there are none."""
     if all(one.source == "seen" for one in evidence.values()):
         return ""
-    from tagwatch.walk.facts import facts_told
+    from tagwatch.walk.facts_kept import facts_told
 
     return facts_told(evidence, expired)
 

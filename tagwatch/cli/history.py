@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_config, add_format
+from tagwatch.cli.question import bring
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import LedgerError, UsageError
 
@@ -48,8 +49,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what the ledger remembers. Exit code 0, or 1 where that is nothing."""
-    from tagwatch.ledger.read import Reader
-    from tagwatch.walk.past import lifecycle_asked, moment_of, past_of, with_reasons
+    from tagwatch.walk.look_up import Asking
+    from tagwatch.walk.past import (
+        facts_of,
+        lifecycle_asked,
+        moment_of,
+        open_past,
+        past_of,
+        with_reasons,
+    )
 
     if options.reference is None:
         raise UsageError(
@@ -64,17 +72,21 @@ def run(options: argparse.Namespace) -> int:
         )
     site = open_site(options)
     at = None if options.at is None else moment_of(options.at, site.at)
+    bring(site, Asking(offline=True))
     if not site.database.is_file():
         raise LedgerError(
             f"there is no ledger at {str(site.database)!r}",
             hint="`tagwatch scan` or `tagwatch history import` begins one",
         )
-    with Reader.open(site.database, site.origins) as ledger:
+    with open_past(site) as ledger:
         found = list(past_of(options.reference, ledger, at))
         origins = {repository: ledger.origin(repository) for repository, _ in found}
+        told = {repository: facts_of(repository, ledger, site) for repository, _ in found}
         if options.why or options.format == "json":
             found = list(with_reasons(found, ledger))
-        lifecycle = lifecycle_asked(options.reference, ledger) if at is None else None
+        lifecycle = lifecycle_asked(options.reference, ledger, site) if at is None else None
+    for said in dict.fromkeys(said for repository, _ in found for said in told[repository]):
+        note(f"tagwatch: facts from {said}")
     answer(_rendered(found, options.format, lifecycle, origins))
     return 0 if any(intervals for _, intervals in found) else 1
 

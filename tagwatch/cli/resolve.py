@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_config, add_format
 from tagwatch.cli.question import add_asking, asking_of
-from tagwatch.cli.shell import answer, note, open_site
+from tagwatch.cli.shell import answer, note, open_site, warn
 from tagwatch.errors import InvalidReferenceError, UsageError
 from tagwatch.value import replace
 
@@ -42,7 +42,8 @@ def run(options: argparse.Namespace) -> int:
     site = open_site(options)
     texts = list(_texts(options.references))
     read: list[RepositorySnapshot] = []
-    resolutions = resolve_all(texts, site, asking=replace(asking_of(options), progress=read.append))
+    asking = replace(asking_of(options), progress=read.append)
+    resolutions = resolve_all(texts, site, asking=asking, tell=warn)
     remarks = [remark for snapshot in read for remark in snapshot.remarks]
     for said in dict.fromkeys(remark.message for remark in remarks):
         note(f"tagwatch: {said}")

@@ -34,6 +34,7 @@ from tagwatch.ledger.codec import (
     moment,
 )
 from tagwatch.ledger.connection import OWN, Translated, refuse_a_clock_behind
+from tagwatch.ledger.extract import Past, store_pasts
 from tagwatch.ledger.failing import count_nights
 from tagwatch.ledger.judged import go_on, judged_of, lines_of_judged, renew
 from tagwatch.ledger.maintenance import forget
@@ -113,8 +114,20 @@ class Ledger(Reader):
             return cls(open_upgraded(path), path, origins)
 
     @contextmanager
+    def in_one_step(self) -> Iterator[None]:
+        """Let all that is read and written inside be one step, for every other process, too."""
+        with self._transaction():
+            yield
+
+    @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Take the one write lock first, so that what is read stays true until the commit."""
+        """Take the one write lock first, so that what is read stays true until the commit.
+
+        Inside another transaction it is a part of that one.
+        """
+        if self._connection.in_transaction:
+            yield self._connection
+            return
         with Translated(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -415,8 +428,12 @@ class Ledger(Reader):
         with self._transaction() as connection:
             touch(connection, self._own, keys, at)
 
-    def replace_evidence(self, place: str, evidence: Iterable[Evidence]) -> None:
+    def replace_evidence(
+        self, place: str, evidence: Iterable[Evidence], pasts: Iterable[Past] = ()
+    ) -> None:
         """Store the evidence of an import, in place of all that this place held before.
+
+        `pasts`: what it tells of the past of tags.
 
         Raises `LedgerError` for `seen`, which is our own, and for evidence that says it is.
         """
@@ -426,6 +443,7 @@ class Ledger(Reader):
         with self._transaction() as connection:
             connection.execute("DELETE FROM evidence WHERE source = ?", (place,))
             connection.executemany(_PUT_EVIDENCE, (_evidence_row(item, place) for item in items))
+            store_pasts(connection, place, pasts)
 
     def cache(
         self, name: str, key: str, body: str, at: datetime, *, most: int = _CACHED_KEYS
