@@ -211,16 +211,12 @@ def resolve(
 
 
 def resolve_all(
-    references: Iterable[str],
-    site: Site | None = None,
-    *,
-    asking: Asking | None = None,
-    tell: Callable[[str], None] | None = None,
+    references: Iterable[str], site: Site | None = None, *, asking: Asking | None = None
 ) -> tuple[Resolution, ...]:
     """Return what each image is today, in the same order; see `resolve`.
 
     The tags of a repository are listed once, however many references name it. So call this with all
-    references rather than `resolve` with each. `tell`: see `CheckOptions`.
+    references rather than `resolve` with each.
     """
     from tagwatch.audit.model.evidence import Resolution, Status, evidence_key
     from tagwatch.audit.model.history import UNRECORDED
@@ -228,9 +224,7 @@ def resolve_all(
     from tagwatch.source.target import targets_of
 
     site, targets = site_given(site), targets_of(references)
-    asking = replace(asking or Asking(), documents=False)
-    _bring(site, asking, tell)
-    lookup = look_up(targets, site, asking)
+    lookup = look_up(targets, site, replace(asking or Asking(), documents=False))
     expired = _expired(lookup.evidence, site)
     found = []
     for target in targets:
@@ -267,19 +261,14 @@ def _begin(site: Site | None, options: CheckOptions | None) -> tuple[Site, Check
     # The limit of time counts from here: git, fetching facts and asking registries share it.
     if options.asking.begun_at is None and (site.settings.facts or options.diff_base):
         options = replace(options, asking=replace(options.asking, begun_at=monotonic()))
-    _bring(site, options.asking, options.tell)
-    return site, options
-
-
-def _bring(site: Site, asking: Asking, tell: Callable[[str], None] | None) -> None:
-    """Import the facts that the configuration names, where it names any."""
     if site.settings.facts is None:
-        return
+        return site, options
     from tagwatch.walk.facts import bring_facts
 
-    for warning in bring_facts(site, asking):
-        if tell is not None:
-            tell(warning)
+    for warning in bring_facts(site, options.asking):
+        if options.tell is not None:
+            options.tell(warning)
+    return site, options
 
 
 def _check(

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_config, add_format
-from tagwatch.cli.question import add_asking, asking_of
-from tagwatch.cli.shell import answer, note, open_site, warn
+from tagwatch.cli.question import add_asking, asking_of, bring
+from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import InvalidReferenceError, UsageError
 from tagwatch.value import replace
 
@@ -43,7 +43,8 @@ def run(options: argparse.Namespace) -> int:
     texts = list(_texts(options.references))
     read: list[RepositorySnapshot] = []
     asking = replace(asking_of(options), progress=read.append)
-    resolutions = resolve_all(texts, site, asking=asking, tell=warn)
+    bring(site, asking)
+    resolutions = resolve_all(texts, site, asking=asking)
     remarks = [remark for snapshot in read for remark in snapshot.remarks]
     for said in dict.fromkeys(remark.message for remark in remarks):
         note(f"tagwatch: {said}")
