@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
             found = list(with_reasons(found, ledger))
         lifecycle = lifecycle_asked(options.reference, ledger, site) if at is None else None
     for said in dict.fromkeys(said for repository, _ in found for said in told[repository]):
-        note(f"tagwatch: facts from {said}")
+        note(f"tagwatch: facts from {said}, of the tags that they are about")
     answer(_rendered(found, options.format, lifecycle, origins))
     return 0 if any(intervals for _, intervals in found) else 1
 

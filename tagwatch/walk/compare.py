@@ -133,8 +133,12 @@ def _told(
             return replace(change, diff=replace(change.diff, not_compared=gaps))
         if not ledger.told_from(home):
             return None
+    named = f"{sides[0].text!r} and {sides[1].text!r}"
+    why = "are no two ends of a move that the facts know"
+    if is_narrowed:
+        why = "are compared by facts on all platforms or on none"
     raise UnavailableError(
-        f"{sides[0].text!r} and {sides[1].text!r} are no two ends of a move that the facts know",
+        f"{named} {why}",
         hint=f"`tagwatch history {home}` shows the moves; without --offline both are read",
     )
 
@@ -225,9 +229,8 @@ def _image(side: _Side, facts: Lookup, site: Site, platforms: tuple[Platform, ..
     if digest_now is None:
         failure = next(iter(facts.failures), None)
         reason = failure.message if failure else "it could not be read, or does not exist"
-        raise UnavailableError(
-            f"{side.text!r}: {reason}", hint=failure.hint if failure else "check the reference"
-        )
+        hint = "check the reference; `--offline` knows only what was read, here or by facts"
+        raise UnavailableError(f"{side.text!r}: {reason}", hint=failure.hint if failure else hint)
     with open_past(site) as ledger:
         image = read_image(digest_now, StoredDocuments(ledger), reference=_name(side))
         tag = resolution.tag if resolution and side.target.selector else None
