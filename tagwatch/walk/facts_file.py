@@ -82,8 +82,8 @@ class FactsFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
-    """A line of the file."""
+class FactsLine:
+    """A fact, and the past of the tag that it is about, where no fact before it has it."""
 
     fact: Evidence
     past: Past | None = field(default=None)
@@ -112,7 +112,7 @@ def write_facts(facts: FactsFile, signer: Signer) -> bytes:
     for fact in ordered:
         known = past_of.pop(tag_of(fact), None)  # of facts about one tag, the first one tells it
         recent = replace(fact, history=fact.history[-_INTERVALS:])
-        lines.append(encode(_Line(fact=recent, past=known)) + b"\n")
+        lines.append(encode(FactsLine(fact=recent, past=known)) + b"\n")
     text = b"".join(lines)
     body = compress_alike(text)
     told = {
@@ -152,7 +152,10 @@ def read_facts(raw: bytes, keys: Iterable[PublicKey], *, source: str, now: datet
         TypeError,
         ValueError,
     ) as error:
-        raise InputError(f"the facts in {source!r} are damaged: {error}") from error
+        raise InputError(
+            f"the facts in {source!r} are damaged: {error}",
+            hint="fetch them, or export them, again",
+        ) from error
     is_later = any(one.at is not None and one.at > facts.at for one in facts.evidence)
     if is_later or facts.at > now + _SKEW:
         raise InputError(
@@ -229,23 +232,25 @@ def _parsed(header: bytes, body: bytes, source: str, *, is_plain: bool) -> Facts
         raise ValueError("they are not those that were signed")
     at = _moment(told["at"])
     if is_plain:
-        lines = tuple(_Line(fact=decode(Evidence, line)) for line in body.splitlines())
+        text = body
     else:
         size = told["size"]
         if type(size) is not int or not 0 <= size <= _MAX_EXPANDED:
             raise ValueError(f"{size!r} bytes of facts")
         text = expand(body, most=max(size, 1))
-        lines = tuple(decode(_Line, line) for line in text.splitlines())
+    lines = []
+    for number, raw in enumerate(text.splitlines(), start=1):
+        try:
+            line = FactsLine(fact=decode(Evidence, raw)) if is_plain else decode(FactsLine, raw)
+            why = "" if line.past is None else _doubt(line.fact, line.past, at)
+        except (LedgerError, ArithmeticError, TypeError, ValueError) as error:
+            why = str(error)
+        if why:
+            raise ValueError(f"fact {number}: {why}")
+        lines.append(line)
     facts = tuple(replace(line.fact, source=source) for line in lines)
     if len(facts) != told["facts"] or any(_host_of(one) not in origins for one in facts):
         raise ValueError("the header says another number, or other registries")
-    for line in lines:
-        if line.past is None:
-            continue
-        if not line.fact.key.startswith(tuple(line.past.repository.name + end for end in ":@")):
-            raise ValueError("a past of another repository")
-        if why := line.past.doubt(at):
-            raise ValueError(why)
     return FactsFile(
         name=name,
         at=at,
@@ -256,6 +261,13 @@ def _parsed(header: bytes, body: bytes, source: str, *, is_plain: bool) -> Facts
         bases=tuple(map(str, bases)) if isinstance(bases, list) else None,
         origins=tuple(map(str, origins)),
     )
+
+
+def _doubt(fact: Evidence, past: Past, at: datetime) -> str:
+    """Return what cannot be true of the past beside a fact; empty where all can."""
+    if not fact.key.startswith(tuple(past.repository.name + end for end in ":@")):
+        return "a past of another repository"
+    return past.doubt(at)
 
 
 def _signed(head: bytes, header: bytes) -> bytes:

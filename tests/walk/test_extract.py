@@ -408,8 +408,9 @@ HOSTILE = {
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_past_that_cannot_be_true(what: str) -> None:
     raw = signed(HOSTILE[what], AT, version=4, origins=["docker.io"], facts=1)
-    with pytest.raises(InputError, match="the facts in 'x' are damaged: "):
+    with pytest.raises(InputError, match="the facts in 'x' are damaged: fact 1: ") as told:
         read_facts(raw, [NIGHTLY.public], source="x", now=AT)
+    assert told.value.hint == "fetch them, or export them, again"
     fine = signed(line(), AT, version=4, origins=["docker.io"], facts=1)
     assert len(read_facts(fine, [NIGHTLY.public], source="x", now=AT).pasts) == 1
 
