@@ -10,6 +10,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from tagwatch.audit.change.verdict import explain_change
 from tagwatch.audit.reading.attestation import parse_statement
 from tagwatch.audit.reading.image import Image, read_image
@@ -199,11 +201,12 @@ def test_lines_of_facts(tmp_path: Path) -> None:
     fuzz("facts-lines", holds)
 
 
-def test_headers_of_facts() -> None:
+@pytest.mark.parametrize("version", [3, 4])
+def test_headers_of_facts(version: int) -> None:
     """Rightly signed, too: any key, value or end of the header."""
 
     def holds(raw: bytes) -> None:
-        head = b"tagwatch-facts 3\n"
+        head = f"tagwatch-facts {version}\n".encode()
         line = raw.replace(b"\n", b" ")
         by = f"{NIGHTLY.public.id} {to_text(NIGHTLY.signer.sign(head + line))}\n".encode()
         try:
