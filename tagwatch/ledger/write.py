@@ -34,7 +34,6 @@ from tagwatch.ledger.codec import (
     moment,
 )
 from tagwatch.ledger.connection import OWN, Translated, refuse_a_clock_behind
-from tagwatch.ledger.extract import Past, store_pasts
 from tagwatch.ledger.failing import count_nights
 from tagwatch.ledger.judged import go_on, judged_of, lines_of_judged, renew
 from tagwatch.ledger.maintenance import forget
@@ -64,6 +63,7 @@ from tagwatch.ledger.telling import (
 from tagwatch.value import replace
 
 if TYPE_CHECKING:
+    from tagwatch.ledger.extract import Past
     from tagwatch.ledger.outbox import Outbox
 
 __all__ = ["Ledger"]
@@ -437,6 +437,8 @@ class Ledger(Reader):
 
         Raises `LedgerError` for `seen`, which is our own, and for evidence that says it is.
         """
+        from tagwatch.ledger.extract import store_pasts  # few runs import facts
+
         items = tuple(evidence)
         if any(f"{one} ".startswith(f"{OWN} ") for one in (place, *(one.source for one in items))):
             raise LedgerError(f"imported facts must carry their source, here {place!r}")
