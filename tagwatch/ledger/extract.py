@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -231,7 +232,10 @@ class WithExtracts(Reader):
         """Let the extracts count that were imported, and that of the place `configured`."""
         rows = self._rows(_ORIGINS, (len(_OF_EXTRACTS), _OF_EXTRACTS))
         read = json.JSONDecoder().raw_decode
-        places = {str(read(origin, len(_OF_EXTRACTS))[0]) for _, origin in rows}
+        places = set()
+        for _, origin in rows:
+            with suppress(ValueError):  # what is damaged tells nothing
+                places.add(str(read(origin, len(_OF_EXTRACTS))[0]))
         counting = [one for one in places if one == configured or not one.startswith(CONFIGURED)]
         ordered = sorted(counting, key=lambda one: (one != configured, one))
         self._others = {place: _open(self.path, place) for place in ordered}

@@ -311,22 +311,27 @@ async def test_two_readers_at_once(tmp_path: Path) -> None:
     """Whichever comes first, the older extract never replaces the newer one, nor its counter."""
     at = datetime.now(UTC) - timedelta(hours=1)
     place = Workplace(tmp_path, {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data")})
-    place.write("tagwatch.yaml", "database: ledger.db\n")
     old, new = at, at + timedelta(minutes=1)
     place.write("old.tagwatch", written(old, some(old)[0][:1], some(old)[1][:1]))
     place.write("new.tagwatch", written(new, *some(new)))
-    with Ledger.open(tmp_path / "ledger.db"):
-        pass
-    for _ in range(4):
+    for number in range(4):
+        path = tmp_path / f"ledger{number}.db"
+        place.write("tagwatch.yaml", f"database: {path.name}\n")
+        with Ledger.open(path):
+            pass
         lines = [
             ("facts", "import", name, "--public-key", NIGHTLY.public.text)
             for name in ("old.tagwatch", "new.tagwatch", "old.tagwatch")
         ]
         done = await asyncio.gather(*(place.run(*line) for line in lines))
         assert done[1].code == 0, done[1].err
-        with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        with closing(sqlite3.connect(path)) as connection:
             counter = connection.execute("SELECT body FROM cache WHERE name = 'facts-counter'")
             assert counter.fetchall() == [(str(micros(new)),)]
+        with WithExtracts.open_with(path, {}, "") as ledger:
+            kept = {f"{REDIS.name}:{tag}" for tag in ("6", "7")}
+            assert set(ledger.evidence(kept)) == kept
+            assert {one.tag for one in ledger.intervals(REDIS)} == {"6", "7"}
 
 
 def test_one_step_is_one_for_others_too(tmp_path: Path) -> None:
