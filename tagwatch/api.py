@@ -348,7 +348,7 @@ def _expired(evidence: Mapping[str, Evidence], site: Site) -> frozenset[str]:
     """Return the sources of this evidence on which nothing should rest any more."""
     if all(one.source == "seen" for one in evidence.values()):
         return frozenset()
-    from tagwatch.walk.facts import expired_facts
+    from tagwatch.walk.facts_kept import expired_facts
 
     return expired_facts(evidence, site)
 
@@ -361,7 +361,7 @@ def _facts_told(evidence: Mapping[str, Evidence], expired: frozenset[str]) -> st
     """Return the sources of evidence that this ledger did not see itself; mostly there are none."""
     if all(one.source == "seen" for one in evidence.values()):
         return ""
-    from tagwatch.walk.facts import facts_told
+    from tagwatch.walk.facts_kept import facts_told
 
     return facts_told(evidence, expired)
 

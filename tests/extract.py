@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.config.settings import PublicKey
-from tagwatch.ledger.codec import micros
+from tagwatch.ledger.codec import compress_alike, expand, micros
+from tagwatch.ledger.extract import Past
 from tagwatch.signature import Signer, key_id_of, to_text
 from tagwatch.walk.facts_file import FactsFile, write_facts
 
-__all__ = ["NIGHTLY", "OTHER", "Pair", "signed", "written"]
+__all__ = ["NIGHTLY", "OTHER", "Pair", "lines_of", "signed", "written"]
 
 _HOST = re.compile(rb'"key": ?"([^"/]*)')
 
@@ -42,6 +43,7 @@ OTHER = Pair(b"whoever else may sign something.")
 def written(
     at: datetime,
     evidence: Iterable[Evidence] = (),
+    pasts: Iterable[Past] = (),
     *,
     pair: Pair = NIGHTLY,
     name: str = "shop",
@@ -54,21 +56,32 @@ def written(
         expires_at=at + valid_for,
         counter=micros(at),
         evidence=tuple(evidence),
+        pasts=tuple(pasts),
+        bases=(),
     )
     return write_facts(facts, pair.signer)
 
 
-def signed(body: bytes, at: datetime, **header: object) -> bytes:
+def signed(body: bytes, at: datetime, *, version: int = 3, **header: object) -> bytes:
     """An extract of facts that nobody of ours wrote, rightly signed all the same."""
+    lines, size = body, len(body)
+    if version > 3:
+        body = compress_alike(body)
     told = {
+        "size": size,
         "name": "shop",
         "counter": micros(at),
         "at": at.isoformat(),
         "expires": (at + timedelta(days=7)).isoformat(),
-        "origins": sorted({host.decode("ascii", "replace") for host in _HOST.findall(body)}),
-        "facts": len(body.splitlines()),
+        "origins": sorted({host.decode("ascii", "replace") for host in _HOST.findall(lines)}),
+        "facts": len(lines.splitlines()),
         "sha256": hashlib.sha256(body).hexdigest(),
     }
-    head, line = b"tagwatch-facts 3\n", json.dumps({**told, **header}).encode()
+    head, line = f"tagwatch-facts {version}\n".encode(), json.dumps({**told, **header}).encode()
     by = f"{NIGHTLY.public.id} {to_text(NIGHTLY.signer.sign(head + line))}\n"
     return head + by.encode() + line + b"\n" + body
+
+
+def lines_of(raw: bytes) -> list[bytes]:
+    """The facts of an extract, a line each."""
+    return expand(raw.split(b"\n", 3)[3]).splitlines()

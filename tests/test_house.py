@@ -105,7 +105,8 @@ FLOORS: dict[str, str] = {
         answer damage judged
         failing lock maintenance outbox reuse rewind schema sight telling timeline
         memory read restore
-        rebuild write
+        extract rebuild
+        write
     """,
     "registry": """
         interface settings
@@ -130,7 +131,7 @@ FLOORS: dict[str, str] = {
         facts_file fix loop need revision watch_list work
         site
         ask deliver facts_key import_history knowing local_image referrers sending trusting verdicts
-        alert_list recall scope
+        alert_list facts_kept recall scope
         doctor
         bases moved past remember
         round
@@ -147,8 +148,9 @@ FLOORS: dict[str, str] = {
         daemon
     """,
     "cli": """
-        answer_file baseline_file choice command plain_line question
+        answer_file baseline_file choice command plain_line
         parser shell
+        question
         alerts base baseline check demo diff doctor explain extract facts history init knowledge \
         ledger main policy report resolve scan schema serve trust
     """,

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
-from tagwatch.cli.question import add_asking, asking_of
+from tagwatch.cli.question import add_asking, asking_of, bring, tell_facts
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import NotFoundError, RegistryError
 from tagwatch.value import replace
@@ -57,11 +57,13 @@ def run(options: argparse.Namespace) -> int:
             targets[text] = target_of(text)
     local = [image for image in images.values() if not isinstance(image, int)]
     asking = replace(asking_of(options, with_bases=True), shows=IMAGE_SHOWS)
+    bring(site, asking)
     facts = look_up(list(targets.values()), site, asking, images=local)
     if not options.offline:
         facts = _with_provenance(facts, targets, site, asking)
     if not site.policy.followed_bases:
         note("tagwatch: the policy names no bases to compare with: add them to `policy.bases`")
+    tell_facts(facts.evidence, site)
     for failure in facts.failures:
         note(f"tagwatch: {failure.repository}: {failure.message}")
     answers, codes = [], set()

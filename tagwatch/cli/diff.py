@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tagwatch.cli.command import Command, add_answer, add_config
-from tagwatch.cli.question import add_asking, asking_of
+from tagwatch.cli.question import add_asking, asking_of, bring
 from tagwatch.cli.shell import answer, open_site
 from tagwatch.value import replace
 
@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
         defaults = replace(site.policy.defaults, platforms=platforms, audited_alone=())
         site = replace(site, policy=replace(site.policy, defaults=defaults))
     asking = replace(asking_of(options), shows=IMAGE_SHOWS)
+    bring(site, asking)
     change = compare(options.old, options.new, site, asking, demanded=platforms)
     if options.format == "json":
         from tagwatch.publish.diff_document import diff_document

@@ -82,6 +82,8 @@ def _export(site: Site, settings: Facts, options: argparse.Namespace) -> int:
     from tagwatch.workspace.find import find, sources_from_globs
     from tagwatch.workspace.write import write_new
 
+    if options.output == "-" and sys.stdout.isatty():
+        raise UsageError("an extract is no text", hint="--output FILE writes it to a file")
     paths, sources = options.paths, site.settings.sources
     found = find(paths or ["."], site.root)
     if not paths and sources:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
+from tagwatch.cli.question import bring
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import LedgerError, UsageError
 
@@ -54,12 +55,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what the ledger remembers. Exit code 0, or 1 where that is nothing."""
-    from tagwatch.ledger.read import Reader
+    from tagwatch.walk.look_up import Asking
     from tagwatch.walk.past import (
+        facts_of,
         lifecycle_asked,
         moment_of,
         newest,
         of_moves,
+        open_past,
         past_of,
         with_reasons,
     )
@@ -79,12 +82,13 @@ def run(options: argparse.Namespace) -> int:
         )
     site = open_site(options)
     at = None if options.at is None else moment_of(options.at, site.at)
+    bring(site, Asking(offline=True))
     if not site.database.is_file():
         raise LedgerError(
             f"there is no ledger at {str(site.database)!r}",
             hint="`tagwatch scan` or `tagwatch history import` begins one",
         )
-    with Reader.open(site.database, site.origins) as ledger:
+    with open_past(site) as ledger:
         found = list(past_of(options.reference, ledger, at))
         count_found = sum(len(intervals) for _, intervals in found)
         if options.moves:
@@ -92,21 +96,28 @@ def run(options: argparse.Namespace) -> int:
         if options.limit:
             found = [(one, newest(intervals, options.limit)) for one, intervals in found]
         origins = {repository: ledger.origin(repository) for repository, _ in found}
+        told = {repository: facts_of(repository, ledger, site) for repository, _ in found}
         if options.why or options.format == "json":
             found = list(with_reasons(found, ledger))
-        lifecycle = lifecycle_asked(options.reference, ledger) if at is None else None
+        lifecycle = lifecycle_asked(options.reference, ledger, site) if at is None else None
+    for said in dict.fromkeys(said for repository, _ in found for said in told[repository]):
+        note(f"tagwatch: facts from {said}, of the tags that they are about")
     answer(_rendered(found, options.format, lifecycle, origins))
-    left = count_found - sum(len(intervals) for _, intervals in found)
-    if left:
-        note(f"tagwatch: {left:,} of {count_found:,} lines are not shown")
-    elif count_found > _MANY and options.format == "text":
-        note(f"tagwatch: {count_found:,} lines: --moves and --limit N show fewer")
-    if not count_found and options.format == "text":
+    _tell_left(count_found, sum(len(intervals) for _, intervals in found), options)
+    return 0 if count_found else 1
+
+
+def _tell_left(found: int, shown: int, options: argparse.Namespace) -> None:
+    """Say what is not shown, or how to see less or more."""
+    if shown < found:
+        note(f"tagwatch: {found - shown:,} of {found:,} lines are not shown")
+    elif found > _MANY and options.format == "text":
+        note(f"tagwatch: {found:,} lines: --moves and --limit N show fewer")
+    elif not found and options.format == "text":
         note(
             "tagwatch: `tagwatch scan` remembers what it watches; `tagwatch history import` asks "
             "registries that keep a history, or reads that of official images"
         )
-    return 0 if count_found else 1
 
 
 def _import(options: argparse.Namespace) -> int:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tagwatch.walk.look_up import Asking
+from tagwatch.cli.shell import note, warn
 
-__all__ = ["add_asking", "asking_of"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tagwatch.audit.model.evidence import Evidence
+    from tagwatch.walk.look_up import Asking
+    from tagwatch.walk.site import Site
+
+__all__ = ["add_asking", "asking_of", "bring", "tell_facts"]
 
 
 def add_asking(parser: argparse.ArgumentParser) -> None:
@@ -27,3 +33,22 @@ def asking_of(options: argparse.Namespace, *, with_bases: bool = False) -> Askin
     from tagwatch.walk.look_up import Asking
 
     return Asking(offline=options.offline, refresh=options.refresh, with_bases=with_bases)
+
+
+def bring(site: Site, asking: Asking) -> None:
+    """Import the facts that the configuration names, and tell what is odd about them."""
+    if site.settings.facts is None:
+        return
+    from tagwatch.walk.facts import bring_facts
+
+    for warning in bring_facts(site, asking):
+        warn(warning)
+
+
+def tell_facts(evidence: Mapping[str, Evidence], site: Site) -> None:
+    """Tell on standard error which evidence another ledger's facts are."""
+    if all(one.source == "seen" for one in evidence.values()):
+        return
+    from tagwatch.walk.facts_kept import expired_facts, facts_told
+
+    note(f"tagwatch: facts from {facts_told(evidence, expired_facts(evidence, site))}")

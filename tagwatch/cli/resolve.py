@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
-from tagwatch.cli.question import add_asking, asking_of
+from tagwatch.cli.question import add_asking, asking_of, bring
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import InvalidReferenceError, UsageError
 from tagwatch.value import replace
@@ -42,7 +42,9 @@ def run(options: argparse.Namespace) -> int:
     site = open_site(options)
     texts = list(_texts(options.references))
     read: list[RepositorySnapshot] = []
-    resolutions = resolve_all(texts, site, asking=replace(asking_of(options), progress=read.append))
+    asking = replace(asking_of(options), progress=read.append)
+    bring(site, asking)
+    resolutions = resolve_all(texts, site, asking=asking)
     remarks = [remark for snapshot in read for remark in snapshot.remarks]
     for said in dict.fromkeys(remark.message for remark in remarks):
         note(f"tagwatch: {said}")

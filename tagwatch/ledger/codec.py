@@ -149,28 +149,27 @@ def _digits(match: re.Match[bytes]) -> bytes:
     return b"sha256:" + match[1].hex().encode()
 
 
-def expand(stored: bytes) -> bytes:
-    """What `compress` or `compress_alike` took. Raises `LedgerError`."""
+def expand(stored: bytes, *, most: int = 0) -> bytes:
+    """What `compress` or `compress_alike` took. Raises `LedgerError`.
+
+    `most`: of so many bytes, before digests are written out; 0: of any number.
+    """
     import zlib
 
+    is_alike = bool(stored[1:2] and stored[1] & _NAMES_A_DICTIONARY)
     try:
-        if stored[1:2] and stored[1] & _NAMES_A_DICTIONARY:
-            return _expand_alike(stored)
-        return zlib.decompress(stored)
+        if is_alike:
+            from tagwatch.ledger.dictionary import DICTIONARY
+
+            unpacker = zlib.decompressobj(zdict=DICTIONARY)
+        else:
+            unpacker = zlib.decompressobj()
+        text = unpacker.decompress(stored, most and most + 1)  # one more, to see the end
     except zlib.error as error:
         raise _damaged() from error
-
-
-def _expand_alike(stored: bytes) -> bytes:
-    import zlib
-
-    from tagwatch.ledger.dictionary import DICTIONARY
-
-    unpacker = zlib.decompressobj(zdict=DICTIONARY)
-    text = unpacker.decompress(stored)
-    if not unpacker.eof or unpacker.unused_data:
+    if not unpacker.eof or unpacker.unused_data or 0 < most < len(text):
         raise _damaged()
-    return re.sub(rb"(?s)\x01(.{32})", _digits, text)
+    return re.sub(rb"(?s)\x01(.{32})", _digits, text) if is_alike else text
 
 
 def _damaged() -> LedgerFailedError:

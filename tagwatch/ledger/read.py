@@ -479,6 +479,27 @@ class Reader:
         )
         return decode(Change, expand(rows[0][-1])) if rows else None
 
+    def changes(self, repository: Repository, tag: str | None = None) -> tuple[Change, ...]:
+        """Return the changes behind the moves of one tag, or of every tag, oldest first.
+
+        Moves without a verdict, and those whose change is damaged, are left out.
+        """
+        from tagwatch.audit.model.history import Change
+
+        only, parameters = ("", ()) if tag is None else (" AND t.name = ?", (tag,))
+        rows = self._rows(
+            f"{_MOVE} WHERE r.registry = ? AND r.path = ? AND m.change IS NOT NULL{only} "
+            "ORDER BY t.name, m.n",
+            (repository.registry, repository.path, *parameters),
+        )
+        found = []
+        for row in rows:
+            try:
+                found.append(decode(Change, expand(row[-1])))
+            except LedgerError:
+                continue
+        return tuple(found)
+
     def reasons(
         self, repository: Repository, tag: str | None = None
     ) -> Mapping[tuple[str, datetime], str]:

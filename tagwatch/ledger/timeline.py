@@ -23,6 +23,7 @@ __all__ = [
     "interval_of",
     "moment_or_none",
     "ordered",
+    "preceded",
     "run_of",
     "served_at",
     "timeline",
@@ -43,6 +44,26 @@ def timeline(own: Iterable[Interval], imported: Iterable[Interval]) -> tuple[Int
         later = layers.get(tag, [])
         layers[tag] = [*_before(list(group), later), *later]
     return tuple(interval for tag in sorted(layers) for interval in layers[tag])
+
+
+def preceded(before: Sequence[Interval], known: Sequence[Interval]) -> tuple[Interval, ...]:
+    """What `known` tells, and `before` of the time before the first of its intervals of a tag.
+
+    Where a tag still served what was seen of it first, that is one interval.
+    """
+    layers = {tag: list(past) for tag, past in groupby(known, key=attrgetter("tag"))}
+    for tag, group in groupby(before, key=attrgetter("tag")):
+        later = layers.get(tag, [])
+        earlier = _before(list(group), later)
+        if later and earlier and _goes_on(earlier[-1], later[0]):
+            first = earlier.pop()
+            later[0] = replace(later[0], first_seen=first.first_seen, verdict=first.verdict)
+        layers[tag] = [*earlier, *later]
+    return tuple(interval for tag in sorted(layers) for interval in layers[tag])
+
+
+def _goes_on(one: Interval, other: Interval) -> bool:
+    return (one.digest, one.kind) == (other.digest, other.kind) and not one.ended
 
 
 def _before(layer: list[Interval], later: Sequence[Interval]) -> list[Interval]:

@@ -63,6 +63,7 @@ from tagwatch.ledger.telling import (
 from tagwatch.value import replace
 
 if TYPE_CHECKING:
+    from tagwatch.ledger.extract import Past
     from tagwatch.ledger.outbox import Outbox
 
 __all__ = ["Ledger"]
@@ -113,8 +114,20 @@ class Ledger(Reader):
             return cls(open_upgraded(path), path, origins)
 
     @contextmanager
+    def in_one_step(self) -> Iterator[None]:
+        """Let all that is read and written inside be one step, for every other process, too."""
+        with self._transaction():
+            yield
+
+    @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Take the one write lock first, so that what is read stays true until the commit."""
+        """Take the one write lock first, so that what is read stays true until the commit.
+
+        Inside another transaction it is a part of that one.
+        """
+        if self._connection.in_transaction:
+            yield self._connection
+            return
         with Translated(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -415,17 +428,24 @@ class Ledger(Reader):
         with self._transaction() as connection:
             touch(connection, self._own, keys, at)
 
-    def replace_evidence(self, place: str, evidence: Iterable[Evidence]) -> None:
+    def replace_evidence(
+        self, place: str, evidence: Iterable[Evidence], pasts: Iterable[Past] = ()
+    ) -> None:
         """Store the evidence of an import, in place of all that this place held before.
+
+        `pasts`: what it tells of the past of tags.
 
         Raises `LedgerError` for `seen`, which is our own, and for evidence that says it is.
         """
+        from tagwatch.ledger.extract import store_pasts  # few runs import facts
+
         items = tuple(evidence)
         if any(f"{one} ".startswith(f"{OWN} ") for one in (place, *(one.source for one in items))):
             raise LedgerError(f"imported facts must carry their source, here {place!r}")
         with self._transaction() as connection:
             connection.execute("DELETE FROM evidence WHERE source = ?", (place,))
             connection.executemany(_PUT_EVIDENCE, (_evidence_row(item, place) for item in items))
+            store_pasts(connection, place, pasts)
 
     def cache(
         self, name: str, key: str, body: str, at: datetime, *, most: int = _CACHED_KEYS

@@ -32,7 +32,15 @@ if TYPE_CHECKING:
     from tagwatch.crawl.plan import Want
     from tagwatch.walk.ask import RepositoryAnswer
 
-__all__ = ["Seeds", "awaits_provenance", "bases_of", "bases_of_local", "match"]
+__all__ = [
+    "Seeds",
+    "awaits_provenance",
+    "bases_of",
+    "bases_of_local",
+    "is_told_by_facts",
+    "match",
+    "with_base",
+]
 
 _PRIORITY = 3
 """Older builds are asked for last; see `CrawlTask.priority`."""
@@ -63,8 +71,27 @@ def bases_of(evidence: Evidence | None, site: Site) -> tuple[BaseMatch, ...]:
     if evidence is None or digest is None or not site.database.is_file():
         return ()
     with Reader.open(site.database, site.origins) as ledger:
+        if is_told_by_facts(evidence, ledger):
+            return evidence.stands_on or evidence.bases
         bases, audited = recall_bases(ledger, site.policy), site.policy.defaults.audited
         return match(_image(evidence, digest, ledger), bases, site.policy, audited=audited)
+
+
+def is_told_by_facts(evidence: Evidence, ledger: Reader) -> bool:
+    """Return True where imported facts alone tell of the image: nobody here has read it."""
+    digest = _digest_of(evidence)
+    is_read = digest is not None and bool(ledger.stored_documents((digest,)))
+    return evidence.source != "seen" and not is_read
+
+
+def with_base(evidence: Evidence, ledger: Reader, bases: KnownBases, policy: Policy) -> Evidence:
+    """Return evidence that tells what `bases_of` does to who has no documents: for an extract."""
+    digest = _digest_of(evidence)
+    if digest is None:
+        return evidence
+    image = _image(evidence, digest, ledger)
+    found = match(image, bases, policy, audited=policy.defaults.audited)
+    return evidence if found == evidence.bases else replace(evidence, stands_on=found)
 
 
 def awaits_provenance(evidence: Evidence | None, site: Site) -> bool:

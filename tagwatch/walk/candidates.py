@@ -14,7 +14,7 @@ from tagwatch.audit.verdict.baseline import Baseline
 from tagwatch.audit.verdict.fixing import Strategy
 from tagwatch.audit.verdict.result import AuditResult, Purpose, Wanted
 from tagwatch.value import replace
-from tagwatch.walk.facts import expired_facts
+from tagwatch.walk.facts_kept import expired_facts
 from tagwatch.walk.look_up import Asking, look_up
 from tagwatch.walk.site import Site
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, time
+from datetime import datetime
 
 from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.change.judgement import ChangeContext
 from tagwatch.audit.change.verdict import explain_change
+from tagwatch.audit.model.diff import Gap
 from tagwatch.audit.model.evidence import Status, evidence_key
 from tagwatch.audit.model.history import Change, Interval, Seen, seen_serving
 from tagwatch.audit.reading.image import (
@@ -18,7 +19,7 @@ from tagwatch.audit.reading.image import (
     read_image,
 )
 from tagwatch.audit.reading.stated_version import says_more
-from tagwatch.errors import NotFoundError, UnavailableError, UsageError
+from tagwatch.errors import NotFoundError, UnavailableError
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
@@ -29,12 +30,17 @@ from tagwatch.value import dataclass, replace
 from tagwatch.walk.local_image import ENGINE, is_local, read_local
 from tagwatch.walk.look_up import Asking, Lookup, look_up
 from tagwatch.walk.moved import read_lone
+from tagwatch.walk.past import moment_of, open_past
 from tagwatch.walk.recall import StoredDocuments, recall_bases
 from tagwatch.walk.referrers import add_referrers
 from tagwatch.walk.site import Site
 
 __all__ = ["compare"]
 
+_LEFT_OUT = Gap(
+    what="layers, build steps, variables, labels, commands and packages",
+    why="the facts of another ledger leave them out",
+)
 _PAST = re.compile(r"(.+)@(\d{4}-\d{2}-\d{2}(?:T[0-9:+Z]+)?)")
 
 
@@ -88,6 +94,8 @@ def compare(
         if every and read_lone(list(zip(homes, images, strict=True)), site):
             images = [_image(side, facts, site, platforms) for side in sides]
         images = add_referrers(list(zip(homes, images, strict=True)), site)
+    elif (told := _told(sides, images, site, is_narrowed=bool(demanded))) is not None:
+        return told
     for side, image in zip(sides, images, strict=True):
         _require(demanded, side, image)
     images = _on_one_platform(sides, images)
@@ -99,6 +107,40 @@ def compare(
         platform=site.policy.defaults.leading,
     )
     return explain_change(*images, tag=new, at=site.at, context=context)
+
+
+def _told(
+    sides: Sequence[_Side], images: Sequence[Image], site: Site, *, is_narrowed: bool
+) -> Change | None:
+    """Return what is stored of the move from one side to the other, where one cannot be read.
+
+    None where both can, or nobody's facts are about them. `is_narrowed`: the question is about some
+    platforms, and what is stored is about all. Raises `UnavailableError` where facts know of the
+    repository, and of no such move.
+    """
+    homes = {side.repository for side in sides}
+    home = next(iter(homes))
+    if home is None or len(homes) > 1:
+        return None
+    old, new = (image.digest for image in images)
+    with open_past(site) as ledger:
+        if ledger.stored_documents((old, new)) >= {old, new}:
+            return None
+        found = None if is_narrowed else ledger.change(home, old, new)
+        change, is_cut = found or (None, False)
+        if change is not None and change.diff is not None:
+            gaps = (*change.diff.not_compared, *((_LEFT_OUT,) if is_cut else ()))
+            return replace(change, diff=replace(change.diff, not_compared=gaps))
+        if not ledger.told_from(home):
+            return None
+    named = f"{sides[0].text!r} and {sides[1].text!r}"
+    why = "are no two ends of a move that the facts know"
+    if is_narrowed:
+        why = "are compared by facts on all platforms or on none"
+    raise UnavailableError(
+        f"{named} {why}",
+        hint=f"`tagwatch history {home}` shows the moves; without --offline both are read",
+    )
 
 
 def _is_read_in_part(image: Image, platforms: tuple[Platform, ...]) -> bool:
@@ -154,14 +196,8 @@ def _side(text: str, site: Site) -> _Side:
 
 
 def _interval_at(reference: Reference, text: str, site: Site) -> Interval:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"not a date: {text!r}", hint="write redis:6.2@2026-03-01") from error
-    if "T" not in text:  # a date without a time means the end of that day
-        moment = datetime.combine(moment.date(), time.max)
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    with Reader.open(site.database, site.origins) as ledger:
+    moment = moment_of(text, site.at)
+    with open_past(site) as ledger:
         interval = ledger.at(reference.repository, reference.effective_tag or "", moment)
     if interval is None or interval.kind is Seen.COMMITTED:
         how = "remembered by its publisher's commit only" if interval else "not remembered"
@@ -185,7 +221,7 @@ def _image(side: _Side, facts: Lookup, site: Site, platforms: tuple[Platform, ..
     assert side.target is not None
     found = facts.evidence.get(evidence_key(side.target) or "")
     resolution = found.resolution if found else None
-    digest_now = side.digest or (resolution.digest if resolution else None)
+    digest_now = side.digest or (resolution.digest if resolution else None) or _pinned(side, site)
     if resolution is not None and resolution.status is Status.NOT_FOUND:
         what = "digest" if side.target.reference and side.target.reference.digest else "tag"
         why = resolution.note or f"no such {what} is in its repository"
@@ -193,10 +229,9 @@ def _image(side: _Side, facts: Lookup, site: Site, platforms: tuple[Platform, ..
     if digest_now is None:
         failure = next(iter(facts.failures), None)
         reason = failure.message if failure else "it could not be read, or does not exist"
-        raise UnavailableError(
-            f"{side.text!r}: {reason}", hint=failure.hint if failure else "check the reference"
-        )
-    with Reader.open(site.database, site.origins) as ledger:
+        hint = "check the reference; `--offline` knows only what was read, here or by facts"
+        raise UnavailableError(f"{side.text!r}: {reason}", hint=failure.hint if failure else hint)
+    with open_past(site) as ledger:
         image = read_image(digest_now, StoredDocuments(ledger), reference=_name(side))
         tag = resolution.tag if resolution and side.target.selector else None
         image = replace(image, seen=_seen(side.target, tag, digest_now, ledger))
@@ -206,6 +241,16 @@ def _image(side: _Side, facts: Lookup, site: Site, platforms: tuple[Platform, ..
         basis = f"{resolution.basis.value} {resolution.basis_detail}".strip()
         image = replace(image, version=version, version_from=basis)
     return image
+
+
+def _pinned(side: _Side, site: Site) -> Digest | None:
+    """Return the digest that a side names, where it is known that a tag served it."""
+    reference = side.target.reference if side.target else None
+    if reference is None or reference.digest is None or not site.database.is_file():
+        return None
+    with open_past(site) as ledger:
+        served = ledger.tags_of_digest(reference.digest, reference.repository)
+    return reference.digest if served else None
 
 
 def _seen(

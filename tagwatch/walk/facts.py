@@ -9,30 +9,35 @@ all memory this begins anew where the ledger does: then only the file's expiry e
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tagwatch.audit.model.diff import ConfigDiff, LayerDiff, PlatformDiff, StepDiff
 from tagwatch.audit.model.evidence import Evidence, is_readable
 from tagwatch.config.settings import Facts
 from tagwatch.errors import ConfigError, InputError, RegistryError
+from tagwatch.image.digest import is_digest
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import micros
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
-from tagwatch.value import dataclass, replace
-from tagwatch.walk.facts_file import MAX_BYTES, FactsFile, read_facts, write_facts
+from tagwatch.value import replace
+from tagwatch.walk.facts_file import MAX_BYTES, FactsFile, read_facts, tag_of, write_facts
+from tagwatch.walk.facts_kept import CACHE, KeptFacts, bases_followed, kept_facts
 from tagwatch.walk.look_up import Asking
 from tagwatch.walk.site import Site, configured_place, source_name
 
-__all__ = ["bring_facts", "expired_facts", "export_facts", "facts_told", "import_facts"]
+if TYPE_CHECKING:
+    from tagwatch.audit.model.history import Change
+    from tagwatch.ledger.extract import Past
+
+__all__ = ["bring_facts", "export_facts", "import_facts"]
 
 _OLD = timedelta(days=7)
 _FETCHED_AGAIN = timedelta(hours=1)
 _FETCH_SECONDS = 10.0
-_CACHE = "facts"
 _COUNTERS = "facts-counter"
 _KEPT = 1024
 """So many places and counters are remembered: far more than one user has."""
@@ -44,7 +49,10 @@ def export_facts(targets: Sequence[Target], site: Site, settings: Facts) -> tupl
     The facts are what this ledger saw itself of the targets' repositories and of the watch list;
     imported ones are not passed on. Raises `ConfigError`, `InputError`, `LedgerError`.
     """
+    from tagwatch.ledger.extract import past_of
+    from tagwatch.walk.bases import with_base
     from tagwatch.walk.facts_key import signer_of
+    from tagwatch.walk.recall import recall_bases
 
     signer = signer_of(settings, site)
     if not site.database.is_file():
@@ -53,19 +61,52 @@ def export_facts(targets: Sequence[Target], site: Site, settings: Facts) -> tupl
     names |= set(_watched(site))
     with Reader.open(site.database, site.origins) as ledger:
         keys = [one for one in ledger.evidence_keys() if _is_of(one, names)]
+        bases = recall_bases(ledger, site.policy)
         found = [
-            one
+            with_base(one, ledger, bases, site.policy)
             for one in ledger.evidence(keys).values()
             if one.source == "seen" and is_readable(one)
         ]
+        found += _candidates(found, ledger, site)
+        tags = sorted({tag_of(one) for one in found})
+        pasts = tuple(
+            past_of(ledger, Repository.parse(name).identity, tag) for name, tag in tags if tag
+        )
     facts = FactsFile(
         name=settings.name or site.root.name,
         at=site.at,
         expires_at=site.at + settings.valid_for,
         counter=micros(site.at),  # a clock needs no memory of the files before
         evidence=tuple(map(_for_others, found)),
+        pasts=tuple(map(_past_for_others, pasts)),
+        bases=bases_followed(site),
     )
     return write_facts(facts, signer), len(found)
+
+
+def _candidates(facts: Sequence[Evidence], ledger: Reader, site: Site) -> Iterator[Evidence]:
+    """Yield what is known of tags that might be written instead of those that facts are about.
+
+    A reader who knows nothing of them would offer what this ledger keeps back.
+    """
+    from tagwatch.source.target import targets_of
+    from tagwatch.walk.round import gather_remembered
+
+    known = {one.key for one in facts}
+    names = set()
+    for one in facts:
+        newer, name = one.resolution.newer, tag_of(one)[0]
+        tags = (one.resolution.tag, newer.patch, newer.minor, newer.major)
+        names |= {f"{name}:{tag}" for tag in (*tags, *newer.patches, *newer.minors) if tag}
+        before = one.history[-2:-1]  # to pin it is what to do about a move that nobody wanted
+        names |= {f"{name}:{of.tag}@{of.digest}" for of in before if is_digest(of.digest)}
+    targets = targets_of(sorted(names - known))
+    yield from gather_remembered(targets, ledger, site).values()
+
+
+def _past_for_others(past: Past) -> Past:
+    """Return a past with what others may read of its changes; see `_for_others`."""
+    return replace(past, changes=tuple(map(_change_for_others, past.changes)))
 
 
 def _for_others(evidence: Evidence) -> Evidence:
@@ -73,14 +114,18 @@ def _for_others(evidence: Evidence) -> Evidence:
 
     Left out: commands, variables, labels, build steps and packages, masked as they are.
     """
-    change = evidence.change
-    if change is not None and change.diff is not None:
-        diff = replace(change.diff, platforms=tuple(map(_compared, change.diff.platforms)))
-        change = replace(change, diff=diff)
+    change = None if evidence.change is None else _change_for_others(evidence.change)
     platforms = tuple(
         replace(one, cmd=(), volumes=(), stop_signal="") for one in evidence.platforms
     )
     return replace(evidence, platforms=platforms, change=change)
+
+
+def _change_for_others(change: Change) -> Change:
+    if change.diff is None:
+        return change
+    diff = replace(change.diff, platforms=tuple(map(_compared, change.diff.platforms)))
+    return replace(change, diff=diff)
 
 
 def _compared(platform: PlatformDiff) -> PlatformDiff:
@@ -107,11 +152,10 @@ def import_facts(site: Site, settings: Facts) -> FactsFile:
     name = source_name(settings, site)
     raw = _read(site, settings)
     facts = read_facts(raw, settings.public_keys, source=name, now=site.at)
-    if (why := _why_refused(facts, site, place=name)) is not None:
+    if (why := _kept_or_refused(facts, _mark(raw, settings), site, place=name)) is not None:
         raise InputError(
             f"the facts in {name!r} are refused: {why}", hint="fetch them, or export them, again"
         )
-    _keep(facts, _mark(raw, settings), site, place=name)
     return facts
 
 
@@ -126,7 +170,7 @@ def bring_facts(site: Site, asking: Asking) -> tuple[str, ...]:
     if settings is None or not settings.source:
         return ()
     name, place = source_name(settings, site), configured_place(site)
-    kept = _kept(site, place)
+    kept = kept_facts(site, place)
     if kept is not None and not _is_believed(kept, settings, site):
         _forget(site, place)
         kept = None
@@ -144,85 +188,53 @@ def bring_facts(site: Site, asking: Asking) -> tuple[str, ...]:
     mark = _mark(raw, settings)
     if kept is None or kept.mark != mark or "://" in settings.source:
         facts = read_facts(raw, settings.public_keys, source=name, now=site.at)
-        if (why := _why_refused(facts, site, place=place)) is not None:
+        if (why := _kept_or_refused(facts, mark, site, place=place)) is not None:
             said = f"the facts in {name!r} are refused: {why}"
             return (said, *(_age_warnings(site, settings) if kept is not None else ()))
-        _keep(facts, mark, site, place=place)
     return _age_warnings(site, settings)
 
 
-def expired_facts(evidence: Mapping[str, Evidence], site: Site) -> frozenset[str]:
-    """Return the sources whose facts are among the evidence, and expired.
+def _kept_or_refused(facts: FactsFile, mark: str, site: Site, *, place: str) -> str | None:
+    """Store rightly signed facts, or return why they are not taken.
 
-    So are facts of which the ledger does not remember who signed them: a tagwatch that knew no
-    public keys brought them.
+    That is because they expired, or because newer ones are known; to look for those and to store
+    these is one step, so that of two processes the one with older facts never comes last.
     """
-    settings = site.settings.facts
-    configured = "" if settings is None else source_name(settings, site)
-    expired = set()
-    for source in {one.source for one in evidence.values()} - {"seen"}:
-        places = [source, configured_place(site)] if source == configured else [source]
-        kept = [found for place in places if (found := _kept(site, place)) is not None]
-        if all(site.at >= one.expires_at for one in kept):
-            expired.add(source)
-    return frozenset(expired)
-
-
-def facts_told(evidence: Mapping[str, Evidence], expired: frozenset[str]) -> str:
-    """Return the sources of evidence that this ledger did not see itself, with number and age."""
-    brought: dict[str, list[Evidence]] = {}
-    for one in evidence.values():
-        if one.source != "seen":
-            brought.setdefault(one.source, []).append(one)
-    told = []
-    for source, facts in sorted(brought.items()):
-        oldest = min((one.at for one in facts if one.at is not None), default=None)
-        since = f", read {oldest:%Y-%m-%d %H:%M} UTC or later" if oldest else ""
-        end = ", expired" if source in expired else ""
-        told.append(f"{source}: {len(facts)} of {len(evidence)}{since}{end}")
-    return "; ".join(told)
-
-
-def _why_refused(facts: FactsFile, site: Site, *, place: str) -> str | None:
-    """Return why rightly signed facts are not taken: they expired, or newer ones are known."""
-    if site.at >= facts.expires_at:
-        return f"they expired on {facts.expires_at:%Y-%m-%d %H:%M} UTC"
-    stored = _remembered(site, _COUNTERS, _stream(facts))
-    kept = _kept(site, place)
-    newest = max(int(stored or 0), kept.counter if kept is not None else 0)
-    if facts.counter >= newest:
-        return None
-    return f"they are of {facts.at:%Y-%m-%d %H:%M} UTC, and newer ones were read before"
-
-
-def _keep(facts: FactsFile, mark: str, site: Site, *, place: str) -> None:
     from tagwatch.ledger.write import Ledger
 
-    kept = _Kept(
+    if site.at >= facts.expires_at:
+        return f"they expired on {facts.expires_at:%Y-%m-%d %H:%M} UTC"
+    now_kept = KeptFacts(
         at=facts.at,
         expires_at=facts.expires_at,
         fetched_at=site.at,
         counter=facts.counter,
         key_id=facts.key_id,
         mark=mark,
+        bases=facts.bases,
     )
-    with Ledger.open(site.database, site.origins) as ledger:
-        # first: facts that are stored without their counter could be rolled back
+    with Ledger.open(site.database, site.origins) as ledger, ledger.in_one_step():
+        stored = ledger.cached(_COUNTERS, _stream(facts))
+        kept = KeptFacts.of_text(ledger.cached(CACHE, place))
+        newest = max(int(stored or 0), kept.counter if kept is not None else 0)
+        if facts.counter < newest:
+            return f"they are of {facts.at:%Y-%m-%d %H:%M} UTC, and newer ones were read before"
         ledger.cache(_COUNTERS, _stream(facts), str(facts.counter), site.at, most=_KEPT)
-        ledger.replace_evidence(place, facts.evidence)
-        ledger.cache(_CACHE, place, kept.to_text(), site.at, most=_KEPT)
+        ledger.replace_evidence(place, facts.evidence, facts.pasts)
+        ledger.cache(CACHE, place, now_kept.to_text(), site.at, most=_KEPT)
+    return None
 
 
 def _forget(site: Site, place: str) -> None:
     """Drop the facts of a place whose key is believed no longer."""
     from tagwatch.ledger.write import Ledger
 
-    with Ledger.open(site.database, site.origins) as ledger:
+    with Ledger.open(site.database, site.origins) as ledger, ledger.in_one_step():
         ledger.replace_evidence(place, ())
-        ledger.cache(_CACHE, place, "", site.at, most=_KEPT)
+        ledger.cache(CACHE, place, "", site.at, most=_KEPT)
 
 
-def _is_believed(kept: _Kept, settings: Facts, site: Site) -> bool:
+def _is_believed(kept: KeptFacts, settings: Facts, site: Site) -> bool:
     return any(
         key.id == kept.key_id and (key.until is None or site.at < key.until)
         for key in settings.public_keys
@@ -265,7 +277,7 @@ def _need_keys(settings: Facts) -> None:
 
 def _age_warnings(site: Site, settings: Facts) -> tuple[str, ...]:
     name = source_name(settings, site)
-    kept = _kept(site, configured_place(site))
+    kept = kept_facts(site, configured_place(site))
     if kept is None:
         return (f"the facts in {name!r} are not used: they were not fetched yet",)
     if site.at >= kept.expires_at:
@@ -286,53 +298,9 @@ def _mark(raw: bytes, settings: Facts) -> str:
     return hashlib.sha256(hashlib.sha256(keys).digest() + raw).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
-    """What the ledger remembers of the file of facts that it holds of a place."""
-
-    at: datetime
-    expires_at: datetime
-    fetched_at: datetime
-    counter: int
-    key_id: str
-    mark: str
-
-    def to_text(self) -> str:
-        times = (self.at, self.expires_at, self.fetched_at)
-        told = [*(one.isoformat() for one in times), self.counter, self.key_id, self.mark]
-        return json.dumps(told)
-
-
-def _kept(site: Site, place: str) -> _Kept | None:
-    """Return what is remembered of the facts stored for `place`; None where nothing is."""
-    stored = _remembered(site, _CACHE, place)
-    if not stored:
-        return None
-    try:
-        *times, counter, key_id, mark = json.loads(stored)
-        at, expires_at, fetched_at = map(datetime.fromisoformat, times)
-    except (ValueError, TypeError):  # another version's: its facts are read again
-        return None
-    return _Kept(
-        at=at,
-        expires_at=expires_at,
-        fetched_at=fetched_at,
-        counter=counter,
-        key_id=key_id,
-        mark=mark,
-    )
-
-
 def _stream(facts: FactsFile) -> str:
     """Return what a counter counts: the files of one name by one key."""
     return f"{facts.key_id} {facts.name}"
-
-
-def _remembered(site: Site, name: str, key: str) -> str | None:
-    if not site.database.is_file():
-        return None
-    with Reader.open(site.database, site.origins) as ledger:
-        return ledger.cached(name, key)
 
 
 def _watched(site: Site) -> Iterator[str]:

@@ -11,15 +11,30 @@ from tagwatch.audit.model.history import Interval, is_move
 from tagwatch.errors import UsageError
 from tagwatch.image.digest import is_digest, parse_digest
 from tagwatch.image.reference import Reference, Repository
+from tagwatch.ledger.extract import WithExtracts
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.timeline import served_at
 from tagwatch.value import replace
+from tagwatch.walk.facts_kept import is_expired, place_shown
 from tagwatch.walk.recall import lifecycle_of
+from tagwatch.walk.site import Site, configured_place
 
 if TYPE_CHECKING:
     from tagwatch.audit.version.lifecycle import Lifecycle
 
-__all__ = ["lifecycle_asked", "moment_of", "newest", "of_moves", "past_of", "with_reasons"]
+__all__ = ["facts_of", "lifecycle_asked", "moment_of", "newest", "of_moves", "open_past", "past_of"]
+__all__ += ["with_reasons"]
+
+
+def open_past(site: Site) -> WithExtracts:
+    """Open all that is known of the past here: the ledger, and facts that count in this place."""
+    return WithExtracts.open_with(site.database, site.origins, configured_place(site))
+
+
+def facts_of(repository: Repository, ledger: WithExtracts, site: Site) -> tuple[str, ...]:
+    """Return the names of the facts that tell of a repository's past, and which of them expired."""
+    shown = [place_shown(place, site) for place in ledger.told_from(repository)]
+    return tuple(f"{one} (expired)" if is_expired(one, site) else one for one in shown)
 
 
 def past_of(
@@ -100,11 +115,21 @@ def with_reasons(
         )
 
 
-def lifecycle_asked(text: str, ledger: Reader) -> Lifecycle | None:
-    """Return how the tag has behaved, where one tag alone is asked for."""
+def lifecycle_asked(text: str, ledger: WithExtracts, site: Site) -> Lifecycle | None:
+    """Return how the tag has behaved, where one tag alone is asked for.
+
+    Facts tell of few tags of a line, so of a tag that only they know they tell this, too.
+    """
     reference = None if is_digest(text) else Reference.parse(text).identity
     if reference is None or reference.tag is None or reference.digest is not None:
         return None
+    if not ledger.has_seen(reference.repository, reference.tag):
+        from tagwatch.audit.version.lifecycle import Lifecycle
+
+        known = ledger.evidence((reference.canonical,), configured=configured_place(site))
+        said = known[reference.canonical].lifecycle if known else None
+        if said is not None:
+            return Lifecycle(said)
     return lifecycle_of(ledger, reference.repository, reference.tag)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tagwatch import __version__
+from tagwatch.ledger.codec import expand
 from tests.paths import TESTS
 from tests.program import child as program
 
@@ -32,6 +33,8 @@ _TOLD_VERSION = re.compile(
 
 _SIGNED = re.compile(r'(?m)^(ed25519-[0-9a-f]+) \S+(\n\{.*"sha256": ")[0-9a-f]{64}(?="\}$)')
 _SHOWN = re.compile(r'"digest": "[0-9a-f]{64}"')  # of answers, which name a port
+# a port makes a fact shorter or longer
+_BYTES = re.compile(r"(?<= facts, )\d+(?= bytes)")
 _COUNTED = re.compile(r"\d+ requests? \([^)]*\)")
 
 
@@ -39,13 +42,14 @@ def without_this_machine(text: str, folder: Path) -> str:
     """`text` with a placeholder for what another machine, run or release would say otherwise.
 
     `<folder>` is where the command ran, `<home>` its user's home, `<port>` the port on which its
-    registry listened, and `<version>` tagwatch's own. An extract names that port, so that its hash
-    and its signature are placeholders, too. Days, ages, digests, counts and sizes are compared as
-    they are.
+    registry listened, and `<version>` tagwatch's own. An extract names that port, so that its hash,
+    its signature and its size on disk are placeholders, too. Days, ages, digests, counts and other
+    sizes are compared as they are.
     """
     text = text.replace(str(folder.resolve()), "<folder>").replace(str(folder), "<folder>")
     text = text.replace(str(folder.with_name("home")), "<home>")
     text = re.sub(r"127\.0\.0\.1:\d{5}\b", "127.0.0.1:<port>", text)
+    text = _BYTES.sub("<bytes>", text)
     text = _SIGNED.sub(r"\1 <signature>\2<hash>", text)
     return _TOLD_VERSION.sub(r"\1<version>", text)
 
@@ -132,7 +136,7 @@ class Place:
         )
         out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 60)
         head = f"$ tagwatch {line}\n# {self.at}, exit code {process.returncode}\n"
-        told = [("stdout", out.decode()), ("stderr", err.decode())]
+        told = [("stdout", _readable(out)), ("stderr", err.decode())]
         sections = [_section(title, text) for title, text in told if text]
         return without_this_machine(head + "".join(sections), folder)
 
@@ -141,6 +145,14 @@ def sections_of(transcript: str) -> dict[str, str]:
     """What a transcript tells, by the title of each section."""
     _, *parts = re.split(rf"^{_SECTION}(stdout|stderr|file .*)\n", transcript, flags=re.MULTILINE)
     return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _readable(out: bytes) -> str:
+    """What a command wrote; of an extract, with its facts as the lines that they are."""
+    if not out.startswith(b"tagwatch-facts "):
+        return out.decode()
+    *head, body = out.split(b"\n", 3)
+    return b"\n".join((*head, expand(body))).decode()
 
 
 def _section(title: str, text: str) -> str:

@@ -10,6 +10,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from tagwatch.audit.change.verdict import explain_change
 from tagwatch.audit.reading.attestation import parse_statement
 from tagwatch.audit.reading.image import Image, read_image
@@ -22,6 +24,9 @@ from tagwatch.image.image_config import parse_image_config
 from tagwatch.image.manifest import Index, Manifest, parse_manifest
 from tagwatch.image.snapshot import Document
 from tagwatch.ledger.codec import encode
+from tagwatch.ledger.extract import WithExtracts
+from tagwatch.ledger.maintenance import check
+from tagwatch.ledger.write import Ledger
 from tagwatch.registry.login.challenge import parse_challenges
 from tagwatch.signature import to_text
 from tagwatch.walk.facts_file import read_facts
@@ -170,11 +175,38 @@ def test_facts() -> None:
     fuzz("facts", holds)
 
 
-def test_headers_of_facts() -> None:
+@promised(
+    "an extract", "any damage to a fact and the past of its tag, rightly signed",
+    "it is refused, or read, stored and answered from; the ledger stays whole",
+)  # fmt: skip
+def test_lines_of_facts(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+
+    def holds(raw: bytes) -> None:
+        facts = signed(raw, AT, version=4, origins=["docker.io"])
+        try:
+            found = read_facts(facts, [NIGHTLY.public], source="x", now=AT)
+        except InputError as error:
+            error.message.encode()
+            return
+        with Ledger.open(path) as ledger:
+            ledger.replace_evidence("x", found.evidence, found.pasts)
+        with WithExtracts.open_with(path, {}, "") as told:
+            for past in found.pasts:
+                intervals = told.intervals(past.repository, past.tag)
+                assert len(intervals) == len(past.intervals)
+                told.reasons(past.repository)
+        assert check(path) == ()
+
+    fuzz("facts-lines", holds)
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_headers_of_facts(version: int) -> None:
     """Rightly signed, too: any key, value or end of the header."""
 
     def holds(raw: bytes) -> None:
-        head = b"tagwatch-facts 3\n"
+        head = f"tagwatch-facts {version}\n".encode()
         line = raw.replace(b"\n", b" ")
         by = f"{NIGHTLY.public.id} {to_text(NIGHTLY.signer.sign(head + line))}\n".encode()
         try:

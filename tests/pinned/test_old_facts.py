@@ -2,8 +2,9 @@
 
 `facts-v1.tagwatch` was written by `tagwatch facts export` from the ledger of `tagwatch demo` (six
 of its images; its date is that of the demo's second night). `facts-v3.tagwatch` has the same facts,
-signed by a key of `tests/extract.py`, and expires in a hundred years. They are frozen: a later form
-gets a file of its own beside them. Versions 1 and 2 are refused since 2026-11-29: they were signed
+signed by a key of `tests/extract.py`, and expires in a hundred years. `facts-v4.tagwatch` has them
+once more, compressed and with the pasts of their tags. They are frozen: a later form gets a file of
+its own beside them. Versions 1 and 2 are refused since 2026-11-29: they were signed
 with a secret that every reader had.
 """
 
@@ -80,8 +81,20 @@ async def test_an_old_file_is_imported(name: str, tmp_path: Path) -> None:
     assert "6.2.24" in asked.out
 
 
-def test_the_third_form_is_still_here() -> None:
-    assert "facts-v3.tagwatch" in FILES
+async def test_the_past_in_an_old_file(tmp_path: Path) -> None:
+    keys = {NIGHTLY.public.id: NIGHTLY.public.text}
+    facts = {"source": "facts.tagwatch", "public_keys": keys}
+    place = desk(tmp_path, "facts-v4.tagwatch", facts=facts)
+    asked = [
+        await place.run("history", "registry.shop.example/shop/api:1.4", "--format", "json"),
+        await place.run("base", "--offline", "node:22", "--format", "json"),
+    ]
+    told = [{"exit code": done.code, **done.json} for done in asked]
+    compare("facts-v4-past.json", as_json({"answers": told}), MEANING)
+
+
+def test_every_form_is_still_here() -> None:
+    assert FILES == ["facts-v3.tagwatch", "facts-v4.tagwatch"]
 
 
 async def test_the_first_form_is_refused(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from tests.extract import lines_of
 from tests.hostile.promise import promised
 from tests.registry.doubles.ecr import ENVIRONMENT, HOST, EcrDouble
 from tests.registry.doubles.ghcr import GhcrDouble
@@ -154,6 +155,7 @@ async def test_no_output_holds_a_secret(tmp_path: Path) -> None:
     }
     for path in written:
         search(path.name, path.read_bytes())
+    search("the facts", b"\n".join(lines_of((tmp_path / "facts.tagwatch").read_bytes())))
     held = list(values_in(tmp_path / "tagwatch.db"))
     assert any(GOOD.encode() in value and b'"documents_read"' in value for value in held), (
         "evidence"

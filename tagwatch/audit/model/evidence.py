@@ -144,6 +144,8 @@ class Evidence:
     """False where nobody asked for manifests and configs either."""
     attestations: tuple[str, ...] = ()
     bases: tuple[BaseMatch, ...] = ()
+    stands_on: tuple[BaseMatch, ...] = ()
+    """Of imported facts: what the image itself is built on, where `bases` says something else."""
     bases_unread: tuple[str, ...] = ()
     """Approved bases of which no build was ever read: the image may or may not be built on them."""
     pin: Pin | None = None

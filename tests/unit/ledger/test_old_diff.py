@@ -293,11 +293,11 @@ def test_facts_of_other_versions_are_refused() -> None:
     """Those of today are read; of before, because every reader could have written them."""
     new = written(EPOCH, [EVIDENCE])
     keys = [NIGHTLY.public]
-    assert new.startswith(b"tagwatch-facts 3\n")
+    assert new.startswith(b"tagwatch-facts 4\n")
     assert read_facts(new, keys, source="seen", now=EPOCH).evidence == (EVIDENCE,)
     for older in (b"facts 1 hmac-sha256:00", b"facts 2 hmac-sha256:00"):
         with pytest.raises(InputError, match="a secret that every reader has"):
-            read_facts(new.replace(b"facts 3", older), keys, source="x", now=EPOCH)
+            read_facts(new.replace(b"facts 4", older), keys, source="x", now=EPOCH)
     with pytest.raises(InputError) as told:
-        read_facts(new.replace(b"facts 3", b"facts 4"), keys, source="x", now=EPOCH)
-    assert "it reads version 3" in told.value.hint
+        read_facts(new.replace(b"facts 4", b"facts 5"), keys, source="x", now=EPOCH)
+    assert "it reads versions 3 and 4" in told.value.hint
