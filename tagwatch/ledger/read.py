@@ -94,6 +94,9 @@ _MOVE = """
 _MARKED = """
   SELECT t.name, t.listed_at, t.failed FROM repository r CROSS JOIN tag t ON t.repository_id = r.id
   WHERE r.registry = ? AND r.path = ? AND (t.listed_at IS NOT NULL OR t.failed IS NOT NULL)"""
+_NEW = """
+  SELECT t.name, t.first_listed FROM repository r CROSS JOIN tag t ON t.repository_id = r.id
+  WHERE r.registry = ? AND r.path = ? AND t.first_listed > r.whole_since"""
 _UNEXPLAINED = "SELECT repository_id FROM move WHERE change IS NULL"
 
 
@@ -196,6 +199,21 @@ class Reader:
             (repository.registry, repository.path),
         )
         return str(rows[0][0])
+
+    def first_listed(
+        self, repository: Repository
+    ) -> tuple[datetime | None, Mapping[str, datetime]]:
+        """Return since when the repository is known whole, and when later tags were first there.
+
+        None, and nothing, where no list of it is known to have been the whole.
+        """
+        names = (repository.registry, repository.path)
+        since = self._rows(
+            "SELECT whole_since FROM repository WHERE registry = ? AND path = ?", names
+        )
+        whole_since = since[0][0] if since else None
+        new = self._rows(_NEW, names) if whole_since is not None else ()
+        return moment_or_none(whole_since), {name: moment(at) for name, at in new}
 
     # What a tag was
 

@@ -45,16 +45,20 @@ _MARKED = """
   WHERE repository_id = ? AND (listed_at IS NOT NULL OR failed IS NOT NULL)"""
 _FOUND = "SELECT id, origin FROM repository WHERE registry = ? AND path = ?"
 _ADOPT = (
-    "UPDATE tag SET listed_at = NULL, failed = NULL WHERE repository_id = ?1",
+    "UPDATE tag SET listed_at = NULL, failed = NULL, first_listed = NULL WHERE repository_id = ?1",
     """
     UPDATE OR REPLACE main.base_build SET origin = origin_of(reference) WHERE origin = '?'
       AND reference > (SELECT registry || '/' || path || ':' FROM main.repository WHERE id = ?1)
       AND reference < (SELECT registry || '/' || path || ';' FROM main.repository WHERE id = ?1)""",
     """
     UPDATE main.repository
-      SET origin = origin_of(registry), watermark = NULL, full_at = NULL, audited = NULL
+      SET origin = origin_of(registry), watermark = NULL, full_at = NULL, audited = NULL,
+        whole_since = NULL
       WHERE id = ?1""",
 )
+_FIRST_LISTED = "SELECT name, first_listed FROM tag WHERE repository_id = ?"
+_NEVER = 2**63 - 1
+"""Later than any moment."""
 _ABSENT = 404
 _OF_THE_MOMENT = (None, 401, 403, 429)
 """No answer, and answers that say more of who asks than of the tag."""
@@ -91,6 +95,7 @@ def store_snapshot(
     moved = sight.begin()
     gone = sight.end()
     sight.cover()
+    sight.date()
     newest, observed = sight.newest, sight.observed
     connection.executemany(
         "INSERT INTO move (repository_id, tag_id, n, before_id, run_id) VALUES (?, ?, ?, ?, ?)",
@@ -179,9 +184,14 @@ class _Sight:
         sql = "SELECT coalesce(covered_at, 0) FROM repository WHERE id = ?"
         return int(self.connection.execute(sql, (self.home,)).fetchone()[0])
 
+    @cached_property
+    def numbers(self) -> Interned:
+        """The numbers of tags and digests; a tag that gets one is first there now."""
+        return Interned(self.connection, self.home, first_listed=self.at)
+
     def begin(self) -> list[str]:
         """Open an interval for each tag that is new, moved or back; the tags that moved."""
-        numbers = Interned(self.connection, self.home)
+        numbers = self.numbers
         begun, closed, moved, resumed = [], [], [], []
         for tag, digest in sorted(self.observed.items()):
             old = self.newest.get(tag)
@@ -267,6 +277,31 @@ class _Sight:
         if not is_since and not (self.snapshot.holds and self.snapshot.by_count):
             self._mark("full_at")
 
+    def date(self) -> None:
+        """Note when each name was first there, and since when all names are known.
+
+        A list that lacks a tag which answers is not the whole, and no earlier one is believed to
+        have been: a cache lists what it was asked for.
+        """
+        names, scope = self.snapshot.names or frozenset(), self.snapshot.scope
+        there = names | self.observed.keys()
+        known = dict(self.connection.execute(_FIRST_LISTED, (self.home,)))
+        for name in sorted(there - known.keys()):
+            self.numbers.tag(name)
+        later = [name for name in there & known.keys() if (known[name] or _NEVER) > self.at]
+        self._mark_tags("first_listed", dict.fromkeys(later, self.at))
+        if self.snapshot.names is None or scope is Scope.SINCE:
+            return
+        if (self.snapshot.asked & self.observed.keys()) - names:
+            sql = "UPDATE main.repository SET whole_since = NULL WHERE id = ?"
+            self.connection.execute(sql, (self.home,))
+        elif self.was_listed and not self.snapshot.is_doubted:
+            self.connection.execute(
+                "UPDATE main.repository SET whole_since = ?1 "
+                "WHERE id = ?2 AND (whole_since IS NULL OR whole_since > ?1)",
+                (self.at, self.home),
+            )
+
     def _note_doubt(self) -> None:
         """Since when most tags are missing; a list that may be believed ends the doubt."""
         is_doubted = self.snapshot.is_doubted
@@ -304,9 +339,8 @@ class _Sight:
         told = {tag for tag in untold & self.newest.keys() if self._is_told(tag)}
         listed = {name for name, (at, _) in self.marked.items() if at is not None}
         if untold - told - listed:
-            numbers = Interned(self.connection, self.home)
             for name in sorted(untold - told - listed):
-                numbers.tag(name)
+                self.numbers.tag(name)
             self._mark_tags("listed_at", dict.fromkeys(untold - told - listed, self.at))
         if self.snapshot.scope is not Scope.SINCE:
             self._mark_tags("listed_at", dict.fromkeys(listed - names - self.observed.keys()))
@@ -450,9 +484,12 @@ class Interned:
     interns nothing.
     """
 
-    def __init__(self, connection: sqlite3.Connection, home: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, home: int, *, first_listed: int | None = None
+    ) -> None:
         self._connection = connection
         self.home = home
+        self._first_listed = first_listed
 
     def tag(self, name: str) -> int:
         """The number of a tag."""
@@ -460,8 +497,8 @@ class Interned:
         if name not in numbers:
             numbers[name] = next(fresh)
             self._connection.execute(
-                "INSERT INTO tag (repository_id, name, id, n) VALUES (?, ?, ?, 0)",
-                (self.home, name, numbers[name]),
+                "INSERT INTO tag (repository_id, name, id, n, first_listed) VALUES (?, ?, ?, 0, ?)",
+                (self.home, name, numbers[name], self._first_listed),
             )
         return numbers[name]
 

@@ -113,6 +113,7 @@ def dated(evidence: Evidence, target: Target, memory: Memory, *, at: datetime) -
         moves=sum(is_move(before, now) for before, now in pairwise(past)),
         first_seen=past[0].first_seen if past else None,
         known_since=memory.known_since,
+        new_tags=_new_tags(own, resolution, memory),
         gone_since=(gone.ended_at or gone.last_seen) if gone else None,
         lifecycle=_lifecycle(own, past, memory, supported, at),
     )
@@ -132,6 +133,15 @@ def dated_again(memory: Memory, at: datetime) -> datetime | None:
     )
     moments = [since + span for since in {*begun, *told} for span in _SPANS]
     return min((moment for moment in moments if moment >= at), default=None)
+
+
+def _new_tags(own: str | None, resolution: Resolution, memory: Memory) -> dict[str, datetime]:
+    """Return when new tags were first there: `own`, its names, and what may be written instead."""
+    newer = resolution.newer
+    tags = {own, resolution.tag, *resolution.aliases, *resolution.nearest}
+    tags |= {newer.patch, newer.minor, newer.major, *newer.patches, *newer.minors}
+    new = memory.new_tags
+    return {tag: new[tag] for tag in sorted(filter(None, tags)) if tag in new}
 
 
 def _own_tag(target: Target, resolution: Resolution) -> str | None:

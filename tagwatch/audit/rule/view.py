@@ -15,7 +15,7 @@ from tagwatch.audit.rule.phrase import served_now
 from tagwatch.image.reference import Reference
 from tagwatch.value import dataclass, replace
 
-__all__ = ["View", "as_pin", "told_by", "views"]
+__all__ = ["View", "as_pin", "listing", "told_by", "views"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,8 @@ class View:
     """True where the evidence is that of another tag of the same image."""
     is_past: bool = False
     """True for a move before the one that brought the candidate: only rules about moves speak."""
+    is_listing: bool = False
+    """True where only its name is known, and since when: only rules about the past speak."""
 
 
 def views(
@@ -67,6 +69,29 @@ def views(
         if (change := _step(history, step)) is not None:
             then = replace(facts, history=history[: step + 1], change=change)
             yield View(evidence=then, is_past=True)
+
+
+def listing(told: Evidence, reference: Reference) -> View | None:
+    """Return what the evidence of a reference tells of a new tag that nobody has asked for yet.
+
+    None where it does not tell since when that is there.
+    """
+    if reference.digest is not None or reference.tag not in told.new_tags:
+        return None
+    resolution = Resolution(
+        input=str(reference), status=Status.NO_VERSION, reference=reference, tag=reference.tag
+    )
+    evidence = Evidence(
+        key=reference.canonical,
+        resolution=resolution,
+        at=told.at,
+        source=told.source,
+        origin=told.origin,
+        known_since=told.known_since,
+        new_tags=told.new_tags,
+        documents_asked=False,
+    )
+    return View(evidence=evidence, is_listing=True)
 
 
 def _last(history: tuple[Interval, ...], digest: str | None) -> int | None:
@@ -130,6 +155,7 @@ def told_by(told: Evidence, reference: Reference) -> Evidence | None:
         moves=told.moves,
         first_seen=told.first_seen,
         known_since=told.known_since,
+        new_tags=told.new_tags,
         change=told.change,
         gone_since=told.gone_since,
         lifecycle=told.lifecycle,
