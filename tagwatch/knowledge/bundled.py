@@ -80,7 +80,6 @@ def load_all(
         copies=Copies(copies, words),
         official=frozenset(names["names"]),
         built=built,
-        built_on=as_of(built.path),
     ), tuple(warnings)
 
 
