@@ -40,9 +40,7 @@ _NEWEST = """
   CROSS JOIN digest d ON d.repository_id = r.id AND d.id = i.digest_id
   WHERE r.id = ?"""
 
-_MARKED = """
-  SELECT name, listed_at, failed FROM tag
-  WHERE repository_id = ? AND (listed_at IS NOT NULL OR failed IS NOT NULL)"""
+_TAGS = "SELECT name, listed_at, failed, first_listed FROM tag WHERE repository_id = ?"
 _FOUND = "SELECT id, origin FROM repository WHERE registry = ? AND path = ?"
 _ADOPT = (
     "UPDATE tag SET listed_at = NULL, failed = NULL, first_listed = NULL WHERE repository_id = ?1",
@@ -56,9 +54,6 @@ _ADOPT = (
         whole_since = NULL
       WHERE id = ?1""",
 )
-_FIRST_LISTED = "SELECT name, first_listed FROM tag WHERE repository_id = ?"
-_NEVER = 2**63 - 1
-"""Later than any moment."""
 _ABSENT = 404
 _OF_THE_MOMENT = (None, 401, 403, 429)
 """No answer, and answers that say more of who asks than of the tag."""
@@ -146,8 +141,8 @@ class _Sight:
         self.newest = self._read_newest()
         if origin == UNRECORDED and was_told:
             self._adopt()
-        self.marked = self._read_marked()
-        self.covered_at = self._read_covered_at()
+        self.marked, self.first_listed = self._read_tags()
+        self.covered_at, self.whole_since = self._read_marks()
         self.doubtful: list[_Newest] = []
         self.gone: tuple[str, ...] = ()
         self.unread = frozenset(one.tag for one in failures if one.tag is not None)
@@ -176,13 +171,22 @@ class _Sight:
             )
         }
 
-    def _read_marked(self) -> dict[str, tuple[int | None, int | None]]:
-        rows = self.connection.execute(_MARKED, (self.home,))
-        return {name: (listed_at, failed) for name, listed_at, failed in rows}
+    def _read_tags(
+        self,
+    ) -> tuple[dict[str, tuple[int | None, int | None]], dict[str, int | None]]:
+        """Return the marks of tags that have any, and when each tag was first there."""
+        rows = self.connection.execute(_TAGS, (self.home,)).fetchall()
+        marked = {
+            name: (listed_at, failed)
+            for name, listed_at, failed, _ in rows
+            if listed_at is not None or failed is not None
+        }
+        return marked, {name: first_listed for name, *_, first_listed in rows}
 
-    def _read_covered_at(self) -> int:
-        sql = "SELECT coalesce(covered_at, 0) FROM repository WHERE id = ?"
-        return int(self.connection.execute(sql, (self.home,)).fetchone()[0])
+    def _read_marks(self) -> tuple[int, int | None]:
+        sql = "SELECT coalesce(covered_at, 0), whole_since FROM repository WHERE id = ?"
+        covered_at, whole_since = self.connection.execute(sql, (self.home,)).fetchone()
+        return covered_at, whole_since
 
     @cached_property
     def numbers(self) -> Interned:
@@ -285,22 +289,22 @@ class _Sight:
         """
         names, scope = self.snapshot.names or frozenset(), self.snapshot.scope
         there = names | self.observed.keys()
-        known = dict(self.connection.execute(_FIRST_LISTED, (self.home,)))
-        for name in sorted(there - known.keys()):
+        for name in sorted(there - self.first_listed.keys()):
             self.numbers.tag(name)
-        later = [name for name in there & known.keys() if (known[name] or _NEVER) > self.at]
-        self._mark_tags("first_listed", dict.fromkeys(later, self.at))
+        known = ((name, self.first_listed[name]) for name in there & self.first_listed.keys())
+        later = [name for name, at in known if at is None or at > self.at]
+        if later:
+            self._mark_tags("first_listed", dict.fromkeys(later, self.at))
         if self.snapshot.names is None or scope is Scope.SINCE:
             return
+        since = self.whole_since
         if (self.snapshot.asked & self.observed.keys()) - names:
-            sql = "UPDATE main.repository SET whole_since = NULL WHERE id = ?"
-            self.connection.execute(sql, (self.home,))
+            since = None
         elif self.was_listed and not self.snapshot.is_doubted:
-            self.connection.execute(
-                "UPDATE main.repository SET whole_since = ?1 "
-                "WHERE id = ?2 AND (whole_since IS NULL OR whole_since > ?1)",
-                (self.at, self.home),
-            )
+            since = self.at if since is None else min(since, self.at)
+        if since != self.whole_since:
+            sql = "UPDATE main.repository SET whole_since = ? WHERE id = ?"
+            self.connection.execute(sql, (since, self.home))
 
     def _note_doubt(self) -> None:
         """Since when most tags are missing; a list that may be believed ends the doubt."""

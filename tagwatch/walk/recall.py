@@ -76,7 +76,6 @@ def recall_repository(
     """
     intervals = _by_tag(ledger.intervals(repository))
     known = ledger.known(repository)
-    known_since, new_tags = ledger.first_listed(repository)
     digests: dict[str, Digest | None] = dict.fromkeys(known.listed)
     if answer is not None:
         digests |= dict.fromkeys(answer.names or ())
@@ -98,8 +97,8 @@ def recall_repository(
         pins=answer.pins if answer else {},
         failures=answer.failures if answer else (),
         origin=ledger.origin(repository),
-        known_since=known_since,
-        new_tags=new_tags,
+        known_since=known.whole_since,
+        new_tags=known.new_tags,
     )
 
 

@@ -180,6 +180,11 @@ def first_there(log: Sequence[RepositorySnapshot]) -> dict[str, datetime]:
     return found
 
 
+def first_listed(ledger: Ledger) -> tuple[datetime | None, Mapping[str, datetime]]:
+    known = ledger.known(REDIS)
+    return known.whole_since, known.new_tags
+
+
 def counts(path: Path) -> tuple[int, ...]:
     connection = sqlite3.connect(path)
     try:
@@ -216,7 +221,7 @@ def test_the_ledger_says_what_the_log_says(log: tuple[RepositorySnapshot, ...]) 
                 assert counts(ledger.path) == rows
             since, there = whole_since(log[: number + 1]), first_there(log[: number + 1])
             new = {tag: at for tag, at in there.items() if since is not None and at > since}
-            assert ledger.first_listed(REDIS) == (since, new)
+            assert (known.whole_since, known.new_tags) == (since, new)
             for interval in ledger.intervals(REDIS):
                 if not interval.ended:
                     assert interval.last_seen == last_sight(log[: number + 1], interval.tag)
@@ -371,14 +376,14 @@ def test_only_what_came_after_a_whole_list_is_new(ledger: Ledger) -> None:
     selected = Scope.SELECTED
     ledger.add(1, snapshot(0, {"6": "a"}, selected, asked=["6"]))
     ledger.add(1, snapshot(1, {}, selected, names=["6", "7"], complete=False))
-    assert ledger.first_listed(REDIS) == (None, {})
+    assert first_listed(ledger) == (None, {})
     ledger.add(1, snapshot(2, {}, selected, names=["6", "7", "7.4.1"]))
     ledger.add(1, snapshot(3, {}, selected, names=["6", "7", "7.4.1", "latest"]))
-    assert ledger.first_listed(REDIS) == (night(2), {"latest": night(3)})
+    assert first_listed(ledger) == (night(2), {"latest": night(3)})
     ledger.add(1, snapshot(4, {}, selected, names=["6"]))
     ledger.add(1, snapshot(5, {"latest": "a"}, selected, names=["6", "latest"], asked=["latest"]))
     ledger.forget(night(5000), history=timedelta(days=1), runs=timedelta(days=1))
-    assert ledger.first_listed(REDIS) == (night(2), {"latest": night(3)})
+    assert first_listed(ledger) == (night(2), {"latest": night(3)})
 
 
 def test_a_list_that_lacks_a_tag_which_answers_is_not_whole(ledger: Ledger) -> None:
@@ -386,9 +391,9 @@ def test_a_list_that_lacks_a_tag_which_answers_is_not_whole(ledger: Ledger) -> N
     selected = Scope.SELECTED
     ledger.add(1, snapshot(0, {}, selected, names=["6"]))
     ledger.add(1, snapshot(1, {"7": "a"}, selected, names=["6"], asked=["7"]))
-    assert ledger.first_listed(REDIS) == (None, {})
+    assert first_listed(ledger) == (None, {})
     ledger.add(1, snapshot(2, {}, selected, names=["6", "7", "latest"]))
-    assert ledger.first_listed(REDIS) == (night(2), {})
+    assert first_listed(ledger) == (night(2), {})
 
 
 def test_what_an_origin_that_nobody_recorded_listed_is_no_proof(tmp_path: Path) -> None:
@@ -401,11 +406,11 @@ def test_what_an_origin_that_nobody_recorded_listed_is_no_proof(tmp_path: Path) 
     connection.close()
     with Ledger.open(tmp_path / "tagwatch.db") as ledger:
         ledger.add(run, snapshot(1, {"7": "a"}, Scope.SELECTED, asked=["7"]))
-        assert ledger.first_listed(REDIS) == (None, {})
+        assert first_listed(ledger) == (None, {})
         ledger.add(
             run, snapshot(2, {"6": "a", "7": "a", "latest": "b"}, names=["6", "7", "latest"])
         )
-        assert ledger.first_listed(REDIS) == (night(2), {})
+        assert first_listed(ledger) == (night(2), {})
 
 
 def test_the_upgrade_fills_what_the_ledger_proves(tmp_path: Path) -> None:
@@ -416,7 +421,7 @@ def test_the_upgrade_fills_what_the_ledger_proves(tmp_path: Path) -> None:
         ledger.add(run, snapshot(0, {"6": "a"}, names=["6", "7"]))
         ledger.add(run, snapshot(1, {"6": "b"}, Scope.SINCE, names=["6"]))
         ledger.add(run, snapshot(2, {"latest": "b"}, Scope.SINCE, names=["latest", "7.4.1"]))
-        told = ledger.first_listed(REDIS)
+        told = first_listed(ledger)
     with sqlite3.connect(path) as connection:
         connection.execute("ALTER TABLE repository DROP COLUMN whole_since")
         connection.execute("DROP TRIGGER tag_update")
@@ -428,5 +433,5 @@ def test_the_upgrade_fills_what_the_ledger_proves(tmp_path: Path) -> None:
     connection.close()
     with Ledger.open(path) as ledger:
         assert told == (night(0), {"7.4.1": night(2), "latest": night(2)})
-        assert ledger.first_listed(REDIS) == told
+        assert first_listed(ledger) == told
         assert check(path) == ()
