@@ -17,6 +17,7 @@ from tagwatch.cli.shell import (
     open_site,
     progress_shown,
     tell_incomplete,
+    warn,
 )
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
     _print(night, site, "" if parent else options.format)
     policy = site.policy
     code = night.result.exit_code(policy.fail_on, on_unavailable=policy.on_unavailable)
+    for doubt in site.knowledge.doubts():
+        warn(doubt)
     tell_incomplete(night.result, policy, code)
     return code
 
