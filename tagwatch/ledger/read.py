@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -482,6 +483,21 @@ class Reader:
             (repository.registry, repository.path, tag),
         )
         return decode(Change, expand(rows[0][-1])) if rows else None
+
+    def changes(self, repository: Repository, tag: str) -> tuple[Change, ...]:
+        """Return the changes behind a tag's explained moves, oldest first, without damaged ones."""
+        from tagwatch.audit.model.history import Change
+
+        rows = self._rows(
+            f"{_MOVE} WHERE r.registry = ? AND r.path = ? AND t.name = ? "
+            "AND m.change IS NOT NULL ORDER BY m.n",
+            (repository.registry, repository.path, tag),
+        )
+        found = []
+        for *_, body in rows:
+            with suppress(LedgerError):
+                found.append(decode(Change, expand(body)))
+        return tuple(found)
 
     def reasons(
         self, repository: Repository, tag: str | None = None

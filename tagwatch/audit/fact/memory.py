@@ -40,6 +40,8 @@ class Memory:
     """Each tag's past, oldest first."""
     change_of: Callable[[str], Change | None]
     """Returns the newest change of a tag that is stored."""
+    changes_of: Callable[[str], tuple[Change, ...]] = field(default=lambda _tag: ())
+    """Returns all changes of a tag that are stored, oldest first."""
     documents: Mapping[Digest, Document]
     absent: frozenset[str] = frozenset()
     """Tags that answered 404 themselves."""

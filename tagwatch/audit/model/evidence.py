@@ -135,6 +135,9 @@ class Evidence:
     """When tags that came after that were first there: of its own, and of those that may be written
     in its place. What is not in it is older, or nobody knows."""
     change: Change | None = None
+    changes_before: tuple[Change, ...] = ()
+    """Moves before that one that took platforms away or went to another system: that much of each,
+    oldest first."""
     gone_since: datetime | None = None
     """Set where the tag was once served and a full listing no longer shows it."""
     lifecycle: str | None = None

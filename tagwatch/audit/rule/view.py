@@ -58,7 +58,7 @@ def views(
         yield View(evidence=facts)
         return
     if place < len(history) - 1:
-        change = _step(history, place)
+        change = _step(facts, place)
         then = replace(facts, history=history[: place + 1], change=change, gone_since=None)
         yield View(evidence=then)
     if not goes_back or place == len(history) - 1:
@@ -66,7 +66,7 @@ def views(
     before = _last(history, pulled)
     start = 0 if before is None or before >= place else before
     for step in range(start + 1, place):
-        if (change := _step(history, step)) is not None:
+        if (change := _step(facts, step)) is not None:
             then = replace(facts, history=history[: step + 1], change=change)
             yield View(evidence=then, is_past=True)
 
@@ -99,9 +99,15 @@ def _last(history: tuple[Interval, ...], digest: str | None) -> int | None:
     return next((i for i in range(len(history) - 1, -1, -1) if history[i].digest == digest), None)
 
 
-def _step(history: tuple[Interval, ...], place: int) -> Change | None:
-    """Return the move that began an interval, as far as the history tells it."""
+def _step(facts: Evidence, place: int) -> Change | None:
+    """Return the move that began an interval, as far as it is known."""
+    history = facts.history
     now = history[place]
+    stored = [
+        one for one in facts.changes_before if (one.at, one.after) == (now.first_seen, now.digest)
+    ]
+    if stored:
+        return stored[0]
     before = history[place - 1] if place else None
     if before is None or now.verdict is None or Seen.COMMITTED in (now.kind, before.kind):
         return None
@@ -157,6 +163,7 @@ def told_by(told: Evidence, reference: Reference) -> Evidence | None:
         known_since=told.known_since,
         new_tags=told.new_tags,
         change=told.change,
+        changes_before=told.changes_before,
         gone_since=told.gone_since,
         lifecycle=told.lifecycle,
         documents_asked=False,

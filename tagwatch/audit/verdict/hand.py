@@ -146,7 +146,7 @@ class Hand:
             )
             reasons = self._objections(reference, facts, standing, offer)
             if too_new:
-                refused.append(Refusal(candidate=candidate, reasons=reasons | too_new))
+                refused.append(Refusal(candidate=candidate, reasons={**reasons, **too_new}))
                 continue
             unknown += facts is None
             unchecked = reference.digest is not None and not _is_there(facts)
