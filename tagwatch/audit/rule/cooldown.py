@@ -179,7 +179,9 @@ def _wanted(subject: Subject) -> timedelta:
 def _words(span: timedelta) -> str:
     """Return a span in days, or in hours where it is no whole number of days."""
     days, rest = divmod(span, timedelta(days=1))
-    return f"{days} days" if not rest else f"{span / timedelta(hours=1):g} hours"
+    if not rest:
+        return "1 day" if days == 1 else f"{days} days"
+    return f"{span / timedelta(hours=1):g} hours"
 
 
 def _served_since(past: tuple[Interval, ...], *, pinned: bool) -> tuple[Interval, Interval | None]:
