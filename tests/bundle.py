@@ -73,7 +73,9 @@ def images() -> str:
         ("# made by tests/bundle.py; the form: tagwatch/knowledge/images.py",)
     ]
     told = [(f"#{number}", text) for text, number in sources.items()]
-    return _text([*head, *told, *patterns, *sorted(exact)])
+    # What its own images run comes first, as the collection has it; ends are in order.
+    exact.sort(key=lambda row: (*row[:2], *(row[2:] if row[1] == "r" else ())))
+    return _text([*head, *told, *patterns, *exact])
 
 
 def words() -> str:

@@ -198,6 +198,8 @@ def _run(site: Site, options: argparse.Namespace, baseline: Baseline | None, ask
     if draft is not None:
         _settle(draft, options)
         _tell_kept_back(result, options)
+    for doubt in site.knowledge.doubts():
+        warn(doubt)
     code = result.exit_code(site.policy.fail_on, on_unavailable=site.policy.on_unavailable)
     if not options.dry_run and not (options.quiet and code == 0):
         _print(result, site, options)

@@ -25,6 +25,7 @@ from tagwatch.cli.shell import (
     open_site,
     progress_shown,
     tell_incomplete,
+    warn,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ def run(options: argparse.Namespace) -> int:
     _print(done, night.missed, site, options, is_shown=parent is None)
     policy = site.policy
     code = done.result.exit_code(policy.fail_on, on_unavailable=policy.on_unavailable)
+    for doubt in site.knowledge.doubts():
+        warn(doubt)
     tell_incomplete(done.result, policy, code)
     return code
 

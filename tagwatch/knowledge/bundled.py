@@ -80,7 +80,7 @@ def load_all(
         copies=Copies(copies, words),
         official=frozenset(names["names"]),
         built=built,
-        built_on=as_of(built.path),
+        doubts=lambda: tuple(built.warnings),
     ), tuple(warnings)
 
 
@@ -159,12 +159,13 @@ class _Built(Mapping[str, tuple[str, ...]]):
         self.path = _newer_path(OFFICIAL_TAGS, stored)
         self._raw: dict[str, str] | None = None
         self._split: dict[str, tuple[str, ...]] = {}
+        self.warnings: list[str] = []
+        """Why the stored file could not be used, once it was read."""
 
     def _images(self) -> dict[str, str]:
         if self._raw is None:
-            warnings: list[str] = []
             folder = None if self.path.parent == FOLDER else self.path.parent
-            self._raw = newest_facts(OFFICIAL_TAGS, folder, warnings)["images"]
+            self._raw = newest_facts(OFFICIAL_TAGS, folder, self.warnings)["images"]
         return self._raw
 
     def __getitem__(self, name: str) -> tuple[str, ...]:

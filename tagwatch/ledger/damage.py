@@ -45,8 +45,8 @@ _LATEST = 253_402_300_799_999_999
 _AGAIN = "it is dropped, and the next scan makes it again"
 _BY_REGISTRY = "it is dropped, and the next scan reads it again where its registry has it"
 _TIMES = {
-    "repository": ("full_at", "covered_at", "swept_at", "seen_at"),
-    "tag": ("seen_at", "listed_at"),
+    "repository": ("full_at", "covered_at", "swept_at", "seen_at", "whole_since"),
+    "tag": ("seen_at", "listed_at", "first_listed"),
     "interval": ("first_seen", "last_seen", "ended_at"),
     "imported": ("first_seen", "last_seen"),
     "base_build": ("first_seen", "last_seen"),

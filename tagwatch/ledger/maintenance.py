@@ -93,7 +93,8 @@ _UNREFERENCED = (
     DELETE FROM judged WHERE id NOT IN
       (SELECT judged_id FROM evidence WHERE judged_id IS NOT NULL)""",
     """
-    DELETE FROM tag WHERE listed_at IS NULL AND NOT EXISTS (SELECT 1 FROM interval i
+    DELETE FROM tag WHERE listed_at IS NULL AND (n > 0 OR first_listed IS NULL)
+      AND NOT EXISTS (SELECT 1 FROM interval i
         WHERE i.repository_id = tag.repository_id AND i.tag_id = tag.id)
       AND NOT EXISTS (SELECT 1 FROM imported i
         WHERE i.repository_id = tag.repository_id AND i.tag_id = tag.id)""",

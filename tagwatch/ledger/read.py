@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -92,8 +93,10 @@ _MOVE = """
   CROSS JOIN digest b ON b.repository_id = r.id AND b.id = m.before_id"""
 """Tags have no index by number: sought from their moves, each would be among all of them."""
 _MARKED = """
-  SELECT t.name, t.listed_at, t.failed FROM repository r CROSS JOIN tag t ON t.repository_id = r.id
-  WHERE r.registry = ? AND r.path = ? AND (t.listed_at IS NOT NULL OR t.failed IS NOT NULL)"""
+  SELECT t.name, t.listed_at, t.failed, iif(t.first_listed > r.whole_since, t.first_listed, NULL)
+  FROM repository r CROSS JOIN tag t ON t.repository_id = r.id
+  WHERE r.registry = ? AND r.path = ?
+    AND (t.listed_at IS NOT NULL OR t.failed IS NOT NULL OR t.first_listed > r.whole_since)"""
 _UNEXPLAINED = "SELECT repository_id FROM move WHERE change IS NULL"
 
 
@@ -165,13 +168,13 @@ class Reader:
 
         names = (repository.registry, repository.path)
         rows = self._rows(
-            "SELECT watermark, full_at, audited, doubted_at FROM repository "
+            "SELECT watermark, full_at, audited, doubted_at, whole_since FROM repository "
             "WHERE registry = ? AND path = ?",
             names,
         )
         if not rows:
             return Known()
-        ((watermark, full_at, audited, doubted_at),) = rows
+        ((watermark, full_at, audited, doubted_at, whole_since),) = rows
         now = " AND i.n = t.n AND i.ended_at IS NULL AND i.last_seen IS NULL"
         tags = {interval.tag: interval.digest for interval in self._intervals(repository, now)}
         marked = self._rows(_MARKED, names)
@@ -181,8 +184,10 @@ class Reader:
             full_at=moment_or_none(full_at),
             audited=audited,
             doubted_at=moment_or_none(doubted_at),
-            listed=frozenset(name for name, at, _ in marked if at and name not in tags),
-            failing={name: failed for name, _, failed in marked if failed is not None},
+            listed=frozenset(name for name, at, *_ in marked if at and name not in tags),
+            failing={name: failed for name, _, failed, _ in marked if failed is not None},
+            whole_since=moment_or_none(whole_since),
+            new_tags={name: moment(at) for name, *_, at in marked if at is not None},
         )
 
     def origin(self, repository: Repository) -> str:
@@ -494,10 +499,8 @@ class Reader:
         )
         found = []
         for row in rows:
-            try:
+            with suppress(LedgerError):
                 found.append(decode(Change, expand(row[-1])))
-            except LedgerError:
-                continue
         return tuple(found)
 
     def reasons(

@@ -110,6 +110,8 @@ class Known:
     `listed`: tags that are there, and whose digest is not known; `failing`: tags that could not be
     read when they were asked last, with the status of that answer (0: there was none).
     `doubted_at`: when most tags were first missing at once, where they are not known to be gone.
+    `whole_since`: when all tags were first listed, None where no list is known to have been the
+    whole; `new_tags`: when each tag that came after that was first there.
     """
 
     tags: Mapping[str, Digest] = field(default_factory=dict)
@@ -119,6 +121,8 @@ class Known:
     listed: frozenset[str] = frozenset()
     failing: Mapping[str, int] = field(default_factory=dict)
     doubted_at: datetime | None = None
+    whole_since: datetime | None = None
+    new_tags: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

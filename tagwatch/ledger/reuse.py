@@ -31,7 +31,8 @@ __all__ = [
 ]
 
 _STATE = """
-  SELECT id, revision, full_at IS NULL, origin FROM repository WHERE registry = ? AND path = ?"""
+  SELECT id, revision, full_at IS NULL, whole_since, origin FROM repository
+  WHERE registry = ? AND path = ?"""
 _SEEN_AT = """
   SELECT max(coalesce(r.covered_at, 0), coalesce(r.seen_at, 0)) >= ?3,
     (SELECT json_group_array(name) FROM (
@@ -132,9 +133,8 @@ def drop_outdated_patterns(
     """Drop our own evidence of patterns (`6.2.x`) whose answer may be another since `at`.
 
     `changed`: tags that moved or are gone, of which those count that a pattern selects; `fresh`:
-    new tags, which count where they may take the place of the tag that was selected. A registry
-    that tells names alone has tags that nobody asked for: they are new each time, and change
-    nothing as long as a better one is known.
+    new tags, which count where they may take the place of the tag that was selected. Those
+    that nobody asked for change nothing as long as a better one is known.
     """
     from tagwatch.image.selection import select
     from tagwatch.image.selector import is_pattern, parse_selector

@@ -17,8 +17,8 @@ __all__ = ["rewind"]
 
 _SEEN = {
     "run": ("at", "finished_at"),
-    "repository": ("full_at", "covered_at", "swept_at", "seen_at"),
-    "tag": ("seen_at", "listed_at"),
+    "repository": ("full_at", "covered_at", "swept_at", "seen_at", "whole_since"),
+    "tag": ("seen_at", "listed_at", "first_listed"),
     "interval": ("first_seen", "last_seen", "ended_at"),
     "base_build": ("first_seen", "last_seen"),
     "event": ("at",),

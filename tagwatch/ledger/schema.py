@@ -548,6 +548,41 @@ def v13_judged(db: Database) -> None:
     db.execute("PRAGMA user_version = 13")
 
 
+@MIGRATIONS()
+def v14_first_listed(db: Database) -> None:
+    """Since when a repository is listed whole, and when each of its tags was first there.
+
+    A tag is new where it was first there after that. The last complete list proves the one, what we
+    saw of a tag the other; of a tag whose beginning was forgotten it proves only that it is no new
+    one. Whose list an earlier schema holds is not known: it proves nothing.
+    """
+    _execute_all(
+        db,
+        """
+        ALTER TABLE repository ADD COLUMN whole_since INTEGER /* null: it is not known to be */;
+        ALTER TABLE tag ADD COLUMN first_listed INTEGER /* or served; null: it was not so far */;
+        UPDATE repository SET whole_since = full_at WHERE origin <> '?';
+        UPDATE tag SET first_listed = coalesce(
+          (SELECT min(i.first_seen, coalesce(tag.listed_at, i.first_seen),
+                      coalesce(iif(i.n > 1, r.whole_since, NULL), i.first_seen))
+           FROM interval i CROSS JOIN repository r ON r.id = i.repository_id
+           WHERE i.repository_id = tag.repository_id AND i.tag_id = tag.id ORDER BY i.n LIMIT 1),
+          listed_at);
+        DROP TRIGGER tag_update
+        """,
+    )
+    changed = " OR ".join(
+        f"(OLD.{column} IS NULL) <> (NEW.{column} IS NULL)"
+        for column in ("listed_at", "first_listed")
+    )
+    _trigger(
+        db,
+        f"tag UPDATE WHEN {changed}",
+        "UPDATE repository SET revision = revision + 1 WHERE id = NEW.repository_id",
+    )
+    db.execute("PRAGMA user_version = 14")
+
+
 def _trigger(db: Database, event: str, work: str) -> None:
     """Make a trigger. `event`: the table, what happens to a row, and when that counts."""
     table, what, *_ = event.split(" ")

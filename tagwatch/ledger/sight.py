@@ -40,19 +40,18 @@ _NEWEST = """
   CROSS JOIN digest d ON d.repository_id = r.id AND d.id = i.digest_id
   WHERE r.id = ?"""
 
-_MARKED = """
-  SELECT name, listed_at, failed FROM tag
-  WHERE repository_id = ? AND (listed_at IS NOT NULL OR failed IS NOT NULL)"""
+_TAGS = "SELECT name, listed_at, failed, first_listed FROM tag WHERE repository_id = ?"
 _FOUND = "SELECT id, origin FROM repository WHERE registry = ? AND path = ?"
 _ADOPT = (
-    "UPDATE tag SET listed_at = NULL, failed = NULL WHERE repository_id = ?1",
+    "UPDATE tag SET listed_at = NULL, failed = NULL, first_listed = NULL WHERE repository_id = ?1",
     """
     UPDATE OR REPLACE main.base_build SET origin = origin_of(reference) WHERE origin = '?'
       AND reference > (SELECT registry || '/' || path || ':' FROM main.repository WHERE id = ?1)
       AND reference < (SELECT registry || '/' || path || ';' FROM main.repository WHERE id = ?1)""",
     """
     UPDATE main.repository
-      SET origin = origin_of(registry), watermark = NULL, full_at = NULL, audited = NULL
+      SET origin = origin_of(registry), watermark = NULL, full_at = NULL, audited = NULL,
+        whole_since = NULL
       WHERE id = ?1""",
 )
 _ABSENT = 404
@@ -91,6 +90,7 @@ def store_snapshot(
     moved = sight.begin()
     gone = sight.end()
     sight.cover()
+    sight.date()
     newest, observed = sight.newest, sight.observed
     connection.executemany(
         "INSERT INTO move (repository_id, tag_id, n, before_id, run_id) VALUES (?, ?, ?, ?, ?)",
@@ -141,8 +141,8 @@ class _Sight:
         self.newest = self._read_newest()
         if origin == UNRECORDED and was_told:
             self._adopt()
-        self.marked = self._read_marked()
-        self.covered_at = self._read_covered_at()
+        self.marked, self.first_listed = self._read_tags()
+        self.covered_at, self.whole_since = self._read_marks()
         self.doubtful: list[_Newest] = []
         self.gone: tuple[str, ...] = ()
         self.unread = frozenset(one.tag for one in failures if one.tag is not None)
@@ -171,17 +171,31 @@ class _Sight:
             )
         }
 
-    def _read_marked(self) -> dict[str, tuple[int | None, int | None]]:
-        rows = self.connection.execute(_MARKED, (self.home,))
-        return {name: (listed_at, failed) for name, listed_at, failed in rows}
+    def _read_tags(
+        self,
+    ) -> tuple[dict[str, tuple[int | None, int | None]], dict[str, int | None]]:
+        """Return the marks of tags that have any, and when each tag was first there."""
+        rows = self.connection.execute(_TAGS, (self.home,)).fetchall()
+        marked = {
+            name: (listed_at, failed)
+            for name, listed_at, failed, _ in rows
+            if listed_at is not None or failed is not None
+        }
+        return marked, {name: first_listed for name, *_, first_listed in rows}
 
-    def _read_covered_at(self) -> int:
-        sql = "SELECT coalesce(covered_at, 0) FROM repository WHERE id = ?"
-        return int(self.connection.execute(sql, (self.home,)).fetchone()[0])
+    def _read_marks(self) -> tuple[int, int | None]:
+        sql = "SELECT coalesce(covered_at, 0), whole_since FROM repository WHERE id = ?"
+        covered_at, whole_since = self.connection.execute(sql, (self.home,)).fetchone()
+        return covered_at, whole_since
+
+    @cached_property
+    def numbers(self) -> Interned:
+        """The numbers of tags and digests; a tag that gets one is first there now."""
+        return Interned(self.connection, self.home, first_listed=self.at)
 
     def begin(self) -> list[str]:
         """Open an interval for each tag that is new, moved or back; the tags that moved."""
-        numbers = Interned(self.connection, self.home)
+        numbers = self.numbers
         begun, closed, moved, resumed = [], [], [], []
         for tag, digest in sorted(self.observed.items()):
             old = self.newest.get(tag)
@@ -267,6 +281,31 @@ class _Sight:
         if not is_since and not (self.snapshot.holds and self.snapshot.by_count):
             self._mark("full_at")
 
+    def date(self) -> None:
+        """Note when each name was first there, and since when all names are known.
+
+        A list that lacks a tag which answers is not the whole, and no earlier one is believed to
+        have been: a cache lists what it was asked for.
+        """
+        names, scope = self.snapshot.names or frozenset(), self.snapshot.scope
+        there = names | self.observed.keys()
+        for name in sorted(there - self.first_listed.keys()):
+            self.numbers.tag(name)
+        known = ((name, self.first_listed[name]) for name in there & self.first_listed.keys())
+        later = [name for name, at in known if at is None or at > self.at]
+        if later:
+            self._mark_tags("first_listed", dict.fromkeys(later, self.at))
+        if self.snapshot.names is None or scope is Scope.SINCE:
+            return
+        since = self.whole_since
+        if (self.snapshot.asked & self.observed.keys()) - names:
+            since = None
+        elif self.was_listed and not self.snapshot.is_doubted:
+            since = self.at if since is None else min(since, self.at)
+        if since != self.whole_since:
+            sql = "UPDATE main.repository SET whole_since = ? WHERE id = ?"
+            self.connection.execute(sql, (since, self.home))
+
     def _note_doubt(self) -> None:
         """Since when most tags are missing; a list that may be believed ends the doubt."""
         is_doubted = self.snapshot.is_doubted
@@ -304,9 +343,8 @@ class _Sight:
         told = {tag for tag in untold & self.newest.keys() if self._is_told(tag)}
         listed = {name for name, (at, _) in self.marked.items() if at is not None}
         if untold - told - listed:
-            numbers = Interned(self.connection, self.home)
             for name in sorted(untold - told - listed):
-                numbers.tag(name)
+                self.numbers.tag(name)
             self._mark_tags("listed_at", dict.fromkeys(untold - told - listed, self.at))
         if self.snapshot.scope is not Scope.SINCE:
             self._mark_tags("listed_at", dict.fromkeys(listed - names - self.observed.keys()))
@@ -450,9 +488,12 @@ class Interned:
     interns nothing.
     """
 
-    def __init__(self, connection: sqlite3.Connection, home: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, home: int, *, first_listed: int | None = None
+    ) -> None:
         self._connection = connection
         self.home = home
+        self._first_listed = first_listed
 
     def tag(self, name: str) -> int:
         """The number of a tag."""
@@ -460,8 +501,8 @@ class Interned:
         if name not in numbers:
             numbers[name] = next(fresh)
             self._connection.execute(
-                "INSERT INTO tag (repository_id, name, id, n) VALUES (?, ?, ?, 0)",
-                (self.home, name, numbers[name]),
+                "INSERT INTO tag (repository_id, name, id, n, first_listed) VALUES (?, ?, ?, 0, ?)",
+                (self.home, name, numbers[name], self._first_listed),
             )
         return numbers[name]
 

@@ -92,11 +92,14 @@ def recall_repository(
         is_listed=(listed_now or known.full_at is not None) and not failed,
         intervals=intervals,
         change_of=lambda tag: ledger.newest_change(repository, tag),
+        changes_of=lambda tag: ledger.changes(repository, tag),
         documents=StoredDocuments(ledger),
         absent=answer.absent if answer else frozenset(),
         pins=answer.pins if answer else {},
         failures=answer.failures if answer else (),
         origin=ledger.origin(repository),
+        known_since=known.whole_since,
+        new_tags=known.new_tags,
     )
 
 

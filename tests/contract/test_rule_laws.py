@@ -189,6 +189,13 @@ AGAIN: dict[str, list[tuple[Said, tuple[datetime | None, ...]]]] = {
         (Said(why="a day old", targets=(SERIES,),
               facts=(evidence(SERIES, history=(interval("b", 9, 1), interval("a", 1))),)),
          (AT + 2 * DAY, None)),
+        (Said(why="a new tag, a day old", targets=(FULL,),
+              facts=(evidence(FULL, known_since=ago(9), history=(interval("a", 0.5),),
+                              new_tags={"6.2.24": ago(1)}),)),
+         (AT + 2 * DAY, None)),
+        (Said(why="a name alone, a day old", targets=(FULL,),
+              facts=(evidence(FULL, known_since=ago(9), new_tags={"6.2.24": ago(1)}),)),
+         (AT + 2 * DAY, None)),
     ],
     "tag-abandoned": [
         (Said(why="no date", targets=(SERIES,),

@@ -293,3 +293,12 @@ async def test_stored_tags_that_are_damaged_are_named(place: Workplace) -> None:
     done = await place.run("knowledge")
     assert done.code == 0
     assert "the bundled facts count" in done.err
+    place.write("Dockerfile", "FROM node:14\n")
+    done = await place.run("check", "Dockerfile", "--offline")
+    assert "version-eol" in done.out
+    assert done.err.count("the bundled facts count") == 1, done.err
+    nobody = "registries: {docker.io: {endpoint: 'http://127.0.0.1:9', credential: anonymous}}\n"
+    text = f"version: 1\ndatabase: l.db\nsources: [Dockerfile]\nreports: {{formats: []}}\n{nobody}"
+    place.write("tagwatch.yaml", text)
+    done = await place.run("scan")
+    assert done.err.count("the bundled facts count") == 1, done.err

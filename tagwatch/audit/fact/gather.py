@@ -13,8 +13,9 @@ from tagwatch.audit.fact.memory import Memory
 from tagwatch.audit.fact.resolving import pin_of, resolve
 from tagwatch.audit.fact.secret import leaks_in_env, leaks_in_steps
 from tagwatch.audit.model.base_match import BaseMatch
+from tagwatch.audit.model.diff import ImageDiff, PlatformDiff
 from tagwatch.audit.model.evidence import Evidence, PlatformFacts, Resolution, evidence_key
-from tagwatch.audit.model.history import Interval, Seen, Sign, is_move
+from tagwatch.audit.model.history import Change, Interval, Seen, Sign, is_move
 from tagwatch.audit.reading.image import Image, PlatformImage, read_image
 from tagwatch.audit.reading.mask import mask_text, mask_words
 from tagwatch.audit.reading.packages import packages_of
@@ -40,6 +41,8 @@ __all__ = ["dated", "dated_again", "gather"]
 
 _MAX_INTERVALS = 20
 """How many intervals of a tag, the newest, its evidence holds."""
+_TWO_MOVES = 3
+"""So many intervals have two moves between them."""
 _TOLD_FOR = timedelta(days=30)
 """How long an imported list of what a publisher builds is believed."""
 _SPANS = frozenset({_TOLD_FOR, RECENTLY, ABANDONED_AFTER})
@@ -79,6 +82,7 @@ def gather(
         key=key,
         resolution=resolution,
         change=change,
+        changes_before=_changes_before(change, memory) if change is not None else (),
         platforms_offered=_offered(image),
         platforms=facts,
         documents_read=image is not None and any(one.config for one in image.platforms),
@@ -113,6 +117,7 @@ def dated(evidence: Evidence, target: Target, memory: Memory, *, at: datetime) -
         moves=sum(is_move(before, now) for before, now in pairwise(past)),
         first_seen=past[0].first_seen if past else None,
         known_since=memory.known_since,
+        new_tags=_new_tags(own, resolution, memory),
         gone_since=(gone.ended_at or gone.last_seen) if gone else None,
         lifecycle=_lifecycle(own, past, memory, supported, at),
     )
@@ -132,6 +137,33 @@ def dated_again(memory: Memory, at: datetime) -> datetime | None:
     )
     moments = [since + span for since in {*begun, *told} for span in _SPANS]
     return min((moment for moment in moments if moment >= at), default=None)
+
+
+def _changes_before(change: Change, memory: Memory) -> tuple[Change, ...]:
+    """Return what earlier moves of a tag took away, without the rest of their diffs."""
+    if len(memory.intervals.get(change.tag, ())) < _TWO_MOVES:
+        return ()
+    found = []
+    for one in memory.changes_of(change.tag)[-_MAX_INTERVALS:]:
+        if one.diff is None or one.at >= change.at:
+            continue
+        primary = one.diff.primary
+        platforms: tuple[PlatformDiff, ...] = ()
+        if primary is not None and all(primary.os_release) and len({*primary.os_release}) > 1:
+            platforms = (PlatformDiff(platform=primary.platform, os_release=primary.os_release),)
+        if platforms or one.diff.dropped:
+            left = ImageDiff(platforms=platforms, dropped=one.diff.dropped)
+            found.append(replace(one, diff=left))
+    return tuple(found)
+
+
+def _new_tags(own: str | None, resolution: Resolution, memory: Memory) -> dict[str, datetime]:
+    """Return when new tags were first there: `own`, its names, and what may be written instead."""
+    newer = resolution.newer
+    tags = {own, resolution.tag, *resolution.aliases, *resolution.nearest}
+    tags |= {newer.patch, newer.minor, newer.major, *newer.patches, *newer.minors}
+    new = memory.new_tags
+    return {tag: new[tag] for tag in sorted(filter(None, tags)) if tag in new}
 
 
 def _own_tag(target: Target, resolution: Resolution) -> str | None:

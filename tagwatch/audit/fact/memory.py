@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from tagwatch.audit.model.history import Change, Interval, Seen
+from tagwatch.audit.model.history import Change, Interval
 from tagwatch.errors import InvalidDocumentError
 from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import SCHEMA1_TYPES, Index, parse_manifest
@@ -40,6 +40,8 @@ class Memory:
     """Each tag's past, oldest first."""
     change_of: Callable[[str], Change | None]
     """Returns the newest change of a tag that is stored."""
+    changes_of: Callable[[str], tuple[Change, ...]] = field(default=lambda _tag: ())
+    """Returns all changes of a tag that are stored, oldest first."""
     documents: Mapping[Digest, Document]
     absent: frozenset[str] = frozenset()
     """Tags that answered 404 themselves."""
@@ -50,6 +52,10 @@ class Memory:
     """The newest changes of tags of which a later run may say more: they are not stored."""
     origin: str = ""
     """See `Evidence.origin`."""
+    known_since: datetime | None = None
+    """Since when all of its tags are known; None: no list of it is known to have been the whole."""
+    new_tags: Mapping[str, datetime] = field(default_factory=dict)
+    """When each tag that came after that was first there."""
 
     def newest_change(self, tag: str) -> Change | None:
         """Return the newest change of a tag."""
@@ -85,15 +91,6 @@ class Memory:
         from tagwatch.audit.version.nearest import Neighbours  # few files name what is not there
 
         return Neighbours(self.table)
-
-    @cached_property
-    def known_since(self) -> datetime | None:
-        """When a tag of the repository was seen first, by us; None where none was."""
-        firsts = (
-            next((one.first_seen for one in past if one.kind is Seen.SEEN), None)
-            for past in self.intervals.values()
-        )
-        return min((first for first in firsts if first is not None), default=None)
 
     @cached_property
     def listed_in_tags(self) -> frozenset[Digest | None]:

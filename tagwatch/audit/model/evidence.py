@@ -130,8 +130,14 @@ class Evidence:
     """How often the tag moved in all, also before `history` begins."""
     first_seen: datetime | None = None
     known_since: datetime | None = None
-    """When any tag of its repository was seen first: a tag seen later may be new."""
+    """Since when all tags of its repository are known; None: no list is known to be the whole."""
+    new_tags: Mapping[str, datetime] = field(default_factory=dict)
+    """When tags that came after that were first there: of its own, and of those that may be written
+    in its place. What is not in it is older, or nobody knows."""
     change: Change | None = None
+    changes_before: tuple[Change, ...] = ()
+    """Moves before that one that took platforms away or went to another system: that much of each,
+    oldest first."""
     gone_since: datetime | None = None
     """Set where the tag was once served and a full listing no longer shows it."""
     lifecycle: str | None = None

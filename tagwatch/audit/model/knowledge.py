@@ -254,8 +254,8 @@ class Knowledge:
     """Names of official images, without registry and namespace (`redis`)."""
     built: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Name of an official image -> the tags that its publisher builds, shared ones too."""
-    built_on: date | None = None
-    """The day on which `built` was true."""
+    doubts: Callable[[], tuple[str, ...]] = tuple
+    """Gives what proved to be damaged when it was asked for, and does not count."""
 
     def home(self, repository: Repository) -> Repository:
         """Return the repository whose images these are: that of which this one is a copy."""

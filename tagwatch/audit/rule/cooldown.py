@@ -1,11 +1,13 @@
 """The digest that the tag serves, or that is pinned, is younger than the time to cool down.
 
 Its age counts from when it was first seen, or from the push date where the registry tells one:
-never from `created`, which the publisher writes as they like. On the first sight of a tag
-its age is not known; that is said where the policy names this rule. No fix writes such an image.
+never from `created`, which the publisher writes as they like. A tag is new, and as old as its name,
+if it was not there when its repository was first listed whole. At the first sight of any other tag
+the age of its image is not known; that is said where the policy names this rule. No fix writes an
+image that is too young.
 
 Example: `FROM redis:6.2`: "redis:6.2 serves an image first seen on 2026-11-22, less than 3 days
-ago".
+ago: old enough from 2026-11-25 02:00 UTC".
 
 Risk: most poisoned releases are found and taken back within days.
 Remedy: wait, or go back to the newest digest that is old enough; `exempt` what must be fast.
@@ -23,62 +25,106 @@ from tagwatch.audit.model.glob import match_image
 from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
 from tagwatch.audit.rule.offering import BEHIND, offer_builds
-from tagwatch.audit.rule.phrase import WATCH, day, first_after, later, name
+from tagwatch.audit.rule.phrase import ENOUGH, WATCH, day, first_after, later, name
+from tagwatch.value import dataclass
 
 __all__ = ["RULE", "check"]
+
+_LISTED, _PUSHED, _SEEN = "first listed", "pushed", "first seen"
+"""The clocks that an age counts by."""
 
 
 def check(subject: Subject) -> Iterator[Statement]:
     """Report an image that its tag serves, or that is pinned, for less than the given time."""
-    target, evidence = subject.target, subject.evidence
+    target = subject.target
     reference = target.reference
-    if evidence is None or reference is None or target.kind == WATCH:
+    if reference is None or target.kind == WATCH:
         return
     if any(match_image(glob, reference) for glob in subject.options["exempt"]):
         return
-    wanted = _wanted(subject)
-    past = _past(subject)
-    if not past:
+    wanted, found = _wanted(subject), _arrival(subject)
+    if found is None or subject.at - found.since >= wanted:
         return
-    now, before = _arrival(past, pinned=reference.digest is not None)
-    if subject.at - now.first_seen >= wanted:
-        return
-    if now.kind is Seen.SEEN and before is None and not _is_new(now, evidence, subject):
+    if not found.is_known:
         if RULE.id in subject.policy.rules:
             yield Statement(
                 message=f"how old {name(target)} is cannot be said yet: "
-                f"it was first seen on {day(now.first_seen)}",
-                remedy=f"it is known after {wanted.days} days",
+                f"it was first seen on {day(found.since)}{_why_unknown(subject.evidence)}",
+                remedy=f"it is known after {_words(wanted)}",
                 severity=Severity.NOTE,
                 unknown=True,
             )
         return
-    kind = "pushed" if now.kind is Seen.PUSHED else "first seen"
     serves = "is" if reference.digest else "serves"
-    tag = reference.effective_tag or now.tag
+    said = {
+        _LISTED: f"is {'of ' if reference.digest else ''}a new tag, first listed",
+        _PUSHED: f"{serves} an image pushed",
+        _SEEN: f"{serves} an image first seen",
+    }[found.clock]
+    enough = later(found.since, span=wanted)
     yield Statement(
-        message=f"{name(target)} {serves} an image {kind} on {day(now.first_seen)}, "
-        f"less than {wanted.days} days ago",
+        message=f"{name(target)} {said} on {day(found.since)}, less than {_words(wanted)} ago"
+        + (f": {ENOUGH} {enough:%Y-%m-%d %H:%M} UTC" if enough else ""),
         remedy="wait",
         offers=offer_builds(
             target,
-            tag,
-            _old_enough(past, now, subject.at - wanted),
+            reference.effective_tag or (found.interval.tag if found.interval else None),
+            _old_enough(found, subject.at - wanted),
             text="wait, or write {}",
             despite=BEHIND,
         ),
-        evidence={"since": now.first_seen.isoformat().replace("+00:00", "Z"), "clock": kind},
+        evidence={"since": found.since.isoformat().replace("+00:00", "Z"), "clock": found.clock},
     )
 
 
 def again(subject: Subject) -> datetime | None:
     """Return when the present digest has been there for long enough."""
-    past = _past(subject)
-    reference = subject.target.reference
-    if not past or reference is None:
+    found = _arrival(subject) if subject.target.reference is not None else None
+    if found is None:
         return None
-    now, _ = _arrival(past, pinned=reference.digest is not None)
-    return first_after(subject.at, later(now.first_seen, span=_wanted(subject)))
+    return first_after(subject.at, later(found.since, span=_wanted(subject)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arrival:
+    """When what is judged came."""
+
+    since: datetime
+    clock: str
+    """What `since` is the time of."""
+    is_known: bool
+    """False where it may have been there before, as far as anybody knows."""
+    interval: Interval | None = None
+    """The interval in which it came; None where only its tag's name is known."""
+    past: tuple[Interval, ...] = ()
+    """Up to that one."""
+
+
+def _arrival(subject: Subject) -> _Arrival | None:
+    """Return when the image came that a reference pulls; None where nothing tells."""
+    evidence, reference = subject.evidence, subject.target.reference
+    if evidence is None or reference is None:
+        return None
+    past = _past(subject)
+    if not past:
+        listed = evidence.new_tags.get(reference.effective_tag or "")
+        if listed is None or evidence.history or reference.digest is not None:
+            return None
+        return _Arrival(since=listed, clock=_LISTED, is_known=True)
+    now, before = _served_since(past, pinned=reference.digest is not None)
+    named = reference.effective_tag if subject.target.selector is None else None
+    listed = evidence.new_tags.get(named or now.tag)
+    if now.kind is Seen.SEEN and before is None and listed is not None:
+        since = min(listed, now.first_seen)
+        return _Arrival(since=since, clock=_LISTED, is_known=True, interval=now, past=past)
+    is_pushed = now.kind is Seen.PUSHED
+    return _Arrival(
+        since=now.first_seen,
+        clock=_PUSHED if is_pushed else _SEEN,
+        is_known=is_pushed or before is not None or _was_left(now, evidence, subject),
+        interval=now,
+        past=past,
+    )
 
 
 def _past(subject: Subject) -> tuple[Interval, ...]:
@@ -98,25 +144,30 @@ def _past(subject: Subject) -> tuple[Interval, ...]:
     return past[: ends[-1]] if ends else ()
 
 
-def _is_new(now: Interval, evidence: Evidence, subject: Subject) -> bool:
-    """Return True for what is a candidate and has to show its age, which nobody knows.
+def _was_left(now: Interval, evidence: Evidence, subject: Subject) -> bool:
+    """Return True for a candidate that its tag left: it has to show its age, which nobody knows.
 
-    That is a tag that came after its repository was known, and a build that its tag left: what
-    stands may be an old tag that nobody asked for, and is not warned of for that.
+    What stands may be an old image that nobody asked for, and is not warned of for that.
     """
     if subject.in_place_of is None or now.digest == subject.in_place_of:
         return False
-    if evidence.history[-1].digest != now.digest:
-        return True
-    return evidence.known_since is not None and evidence.known_since < now.first_seen
+    return evidence.history[-1].digest != now.digest
 
 
-def _old_enough(past: tuple[Interval, ...], now: Interval, since: datetime) -> Iterator[str]:
+def _why_unknown(evidence: Evidence | None) -> str:
+    """Return what is known of the time before the first sight."""
+    if evidence is None or evidence.known_since is None:
+        return ", and nobody had listed its repository whole before"
+    return f", and its tag was there when all were listed first, on {day(evidence.known_since)}"
+
+
+def _old_enough(found: _Arrival, since: datetime) -> Iterator[str]:
     """Yield the digests before the present one that were there at `since`, the newest first."""
+    past, now = found.past, found.interval
     for place in range(len(past) - 1, -1, -1):
         digest = past[place].digest
         first = next(one for one in past if one.digest == digest)
-        if digest != now.digest and first.first_seen <= since:
+        if now is not None and digest != now.digest and first.first_seen <= since:
             yield digest
 
 
@@ -125,7 +176,15 @@ def _wanted(subject: Subject) -> timedelta:
     return timedelta(days=subject.options["days"]) or subject.policy.defaults.cooldown
 
 
-def _arrival(past: tuple[Interval, ...], *, pinned: bool) -> tuple[Interval, Interval | None]:
+def _words(span: timedelta) -> str:
+    """Return a span in days, or in hours where it is no whole number of days."""
+    days, rest = divmod(span, timedelta(days=1))
+    if not rest:
+        return "1 day" if days == 1 else f"{days} days"
+    return f"{span / timedelta(hours=1):g} hours"
+
+
+def _served_since(past: tuple[Interval, ...], *, pinned: bool) -> tuple[Interval, Interval | None]:
     """Return the interval in which the last digest came, and that of the digest before it.
 
     A digest that came back is as old as its return, but a pinned one as its first arrival.

@@ -9,6 +9,7 @@ from tagwatch.audit.model.history import Change
 from tagwatch.audit.rule.interface import Option, Subject
 from tagwatch.audit.rule.phrase import day, days, first_after, later, name
 from tagwatch.image.digest import short_digest
+from tagwatch.value import replace
 
 __all__ = [
     "RECENT",
@@ -44,9 +45,13 @@ def recent_until(subject: Subject) -> datetime | None:
 
 
 def moved(subject: Subject, change: Change) -> str:
-    """Return `redis:6.2 moved on 2026-05-02 from sha256:… to sha256:…`."""
+    """Return `redis:6.2 moved on 2026-05-02 from sha256:… to sha256:…`, and what is pinned."""
+    what, reference = name(subject.target), subject.target.reference
+    if reference is not None and reference.digest is not None:
+        tag = replace(reference, tag=change.tag, digest=None)
+        what = f"{tag.brief}, pinned to {short_digest(reference.digest)},"
     return (
-        f"{name(subject.target)} moved on {day(change.at)} from {short_digest(change.before)} "
+        f"{what} moved on {day(change.at)} from {short_digest(change.before)} "
         f"to {short_digest(change.after)}"
     )
 

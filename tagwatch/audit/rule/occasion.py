@@ -106,7 +106,7 @@ def _of_evidence(known: Evidence, target: Target, policy: Policy) -> Iterator[st
         ("lost", known.change is not None and bool(known.change.lost_base)),
         ("disagree", any(one.other_version for one in known.platforms)),
         ("gap", bool(known.failures) or not (known.documents_read or resolution.digest is None)),
-        ("history", bool(known.history)),
+        ("history", bool(known.history or known.new_tags)),
         ("pin", known.pin is not None),
         ("base", bool(known.bases)),
         ("platforms", len(known.platforms) > 1),

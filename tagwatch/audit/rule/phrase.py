@@ -16,7 +16,7 @@ from tagwatch.image.digest import short_digest
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Target
 
-__all__ = ["WATCH", "day", "days", "facts", "first_after", "instead", "later", "listed"]
+__all__ = ["ENOUGH", "WATCH", "day", "days", "facts", "first_after", "instead", "later", "listed"]
 __all__ += [
     "instead_of_gone",
     "midnight",
@@ -26,6 +26,8 @@ __all__ += [
     "served_now",
 ]
 
+ENOUGH = "old enough from"
+"""The words after which a statement says until when an image is too young."""
 WATCH = "watch"
 """The kind of a target that is an entry of the watch list: it has no text that a fix could edit."""
 

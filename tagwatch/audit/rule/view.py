@@ -15,7 +15,7 @@ from tagwatch.audit.rule.phrase import served_now
 from tagwatch.image.reference import Reference
 from tagwatch.value import dataclass, replace
 
-__all__ = ["View", "as_pin", "told_by", "views"]
+__all__ = ["View", "as_pin", "listing", "told_by", "views"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,8 @@ class View:
     """True where the evidence is that of another tag of the same image."""
     is_past: bool = False
     """True for a move before the one that brought the candidate: only rules about moves speak."""
+    is_listing: bool = False
+    """True where only its name is known, and since when: only rules about the past speak."""
 
 
 def views(
@@ -56,7 +58,7 @@ def views(
         yield View(evidence=facts)
         return
     if place < len(history) - 1:
-        change = _step(history, place)
+        change = _step(facts, place)
         then = replace(facts, history=history[: place + 1], change=change, gone_since=None)
         yield View(evidence=then)
     if not goes_back or place == len(history) - 1:
@@ -64,9 +66,32 @@ def views(
     before = _last(history, pulled)
     start = 0 if before is None or before >= place else before
     for step in range(start + 1, place):
-        if (change := _step(history, step)) is not None:
+        if (change := _step(facts, step)) is not None:
             then = replace(facts, history=history[: step + 1], change=change)
             yield View(evidence=then, is_past=True)
+
+
+def listing(told: Evidence, reference: Reference) -> View | None:
+    """Return what the evidence of a reference tells of a new tag that nobody has asked for yet.
+
+    None where it does not tell since when that is there.
+    """
+    if reference.digest is not None or reference.tag not in told.new_tags:
+        return None
+    resolution = Resolution(
+        input=str(reference), status=Status.NO_VERSION, reference=reference, tag=reference.tag
+    )
+    evidence = Evidence(
+        key=reference.canonical,
+        resolution=resolution,
+        at=told.at,
+        source=told.source,
+        origin=told.origin,
+        known_since=told.known_since,
+        new_tags=told.new_tags,
+        documents_asked=False,
+    )
+    return View(evidence=evidence, is_listing=True)
 
 
 def _last(history: tuple[Interval, ...], digest: str | None) -> int | None:
@@ -74,9 +99,15 @@ def _last(history: tuple[Interval, ...], digest: str | None) -> int | None:
     return next((i for i in range(len(history) - 1, -1, -1) if history[i].digest == digest), None)
 
 
-def _step(history: tuple[Interval, ...], place: int) -> Change | None:
-    """Return the move that began an interval, as far as the history tells it."""
+def _step(facts: Evidence, place: int) -> Change | None:
+    """Return the move that began an interval, as far as it is known."""
+    history = facts.history
     now = history[place]
+    stored = [
+        one for one in facts.changes_before if (one.at, one.after) == (now.first_seen, now.digest)
+    ]
+    if stored:
+        return stored[0]
     before = history[place - 1] if place else None
     if before is None or now.verdict is None or Seen.COMMITTED in (now.kind, before.kind):
         return None
@@ -130,7 +161,9 @@ def told_by(told: Evidence, reference: Reference) -> Evidence | None:
         moves=told.moves,
         first_seen=told.first_seen,
         known_since=told.known_since,
+        new_tags=told.new_tags,
         change=told.change,
+        changes_before=told.changes_before,
         gone_since=told.gone_since,
         lifecycle=told.lifecycle,
         documents_asked=False,

@@ -20,8 +20,8 @@ from tagwatch.audit.model.history import UNRECORDED
 from tagwatch.audit.rule.bench import Bench, active_rules
 from tagwatch.audit.rule.interface import Candidate, Offer, Rule, RuleScope, Statement
 from tagwatch.audit.rule.occasion import occasions
-from tagwatch.audit.rule.phrase import instead, served_now
-from tagwatch.audit.rule.view import View, as_pin, told_by, views
+from tagwatch.audit.rule.phrase import ENOUGH, instead, served_now
+from tagwatch.audit.rule.view import View, as_pin, listing, told_by, views
 from tagwatch.audit.verdict.exemption import Exemptions
 from tagwatch.audit.verdict.result import SHARED, KeptBack, Purpose, Wanted
 from tagwatch.image.reference import Reference
@@ -84,6 +84,16 @@ class Refusal:
     reasons: Mapping[str, str]
     """What the rules say of it, by rule; under `unknown` what is not known of it."""
 
+    @property
+    def told(self) -> str:
+        """That it is kept back, by which rules, and until when where that is known."""
+        why = ", ".join(
+            f"{rule} ({enough}{until})" if enough else rule
+            for rule, said in self.reasons.items()
+            for _, enough, until in [said.partition(ENOUGH)]
+        )
+        return f"{self.candidate.reference.brief} is kept back: {why}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -109,7 +119,7 @@ class Hand:
         self._exemptions = exemptions
         self._evidence = evidence
         self._beside = beside
-        self._rules: dict[frozenset[str], tuple[Rule, ...]] = {}
+        self._rules: dict[tuple[frozenset[str], bool], tuple[Rule, ...]] = {}
         self._judged_for: Standing | None = None
         self._judged: dict[object, Mapping[str, str]] = {}
         self.wanted: dict[str, Wanted] = {}
@@ -126,15 +136,19 @@ class Hand:
             if candidate.reference == standing.target.reference:
                 return Choice(candidate=candidate)  # written in full, or again: nothing changes
             goes_back, reference = bool(offer.despite), candidate.reference
+            too_new = self._objections_to_name(reference, standing)
             facts = self._facts(
                 reference,
                 standing,
                 sure=sure,
                 goes_back=goes_back,
-                wants=not sure or unknown < AT_ONCE,
+                wants=not too_new and (not sure or unknown < AT_ONCE),
             )
-            unknown += facts is None
             reasons = self._objections(reference, facts, standing, offer)
+            if too_new:
+                refused.append(Refusal(candidate=candidate, reasons={**reasons, **too_new}))
+                continue
+            unknown += facts is None
             unchecked = reference.digest is not None and not _is_there(facts)
             if (sure and facts is None) or (unchecked and not goes_back):
                 reasons |= {_UNKNOWN: "whether it is there, and what it is, is not known"}
@@ -230,6 +244,17 @@ class Hand:
                 return found  # what the image is today comes first, and is reason enough
         return {}
 
+    def _objections_to_name(self, reference: Reference, standing: Standing) -> Mapping[str, str]:
+        """Return what speaks against a tag by its name alone: that it is too new to look at."""
+        told, own = standing.evidence, standing.target.reference
+        is_own = own is not None and own.repository == reference.repository
+        if told is None or not is_own or self._known(reference) is not None:
+            return {}
+        if (view := listing(told, reference)) is None:
+            return {}
+        target = replace(standing.target, reference=reference, selector=None)
+        return self._objections_to(target, view, standing)
+
     def _objections_to(self, target: Target, view: View, standing: Standing) -> Mapping[str, str]:
         """Return what speaks against one view of a candidate. Several offers share candidates, and
         the candidates of a tag its moves: each is judged once for what stands.
@@ -240,7 +265,7 @@ class Hand:
         digest = None if view.is_past else target.reference.digest
         moves = len(view.evidence.history) if view.evidence is not None else 0
         named = (target.reference.repository, target.reference.tag, digest)
-        key = (named, moves, view.is_past, view.is_alias)
+        key = (named, moves, view.is_past, view.is_alias, view.is_listing)
         if key in self._judged:
             return self._judged[key]
         found: dict[str, str] = {}
@@ -284,19 +309,22 @@ class Hand:
         bench = self._bench
         if view.is_past:
             given = frozenset({"change"})
+        elif view.is_listing:
+            given = frozenset({"history"})
         else:
             evidence = {view.evidence.key: view.evidence} if view.evidence is not None else {}
             files = [(target.location.path, Extraction(targets=(target,)))]
             given = occasions(files, evidence, bench.policy, bench.knowledge)
             if self._known(target.reference) is None:
                 given -= {"pin"}  # it was not read as a pin: what it says of one was put there
-        if given not in self._rules:
-            self._rules[given] = tuple(
+        is_part = view.is_past or view.is_listing  # rules that always speak know too little of it
+        if (given, is_part) not in self._rules:
+            self._rules[given, is_part] = tuple(
                 rule
                 for rule in active_rules(bench.policy, given)
-                if rule.scope is RuleScope.TARGET and (not view.is_past or rule.when)
+                if rule.scope is RuleScope.TARGET and (not is_part or rule.when)
             )
-        return self._rules[given]
+        return self._rules[given, is_part]
 
 
 class Remedies:
@@ -327,14 +355,17 @@ class Remedies:
             parts.append(offer.text.format(written, canonical=canonical) + unchecked)
             if offer.writes and fix is None:
                 fix = self._fix(standing.target, chosen)
+                if fix is not None and choice.refused:
+                    # the statement may name what is not written
+                    told = f"{choice.refused[0].told}, {written} passes"
+                    statement = replace(statement, message=f"{statement.message}; {told}")
         if parts:
             return replace(statement, remedy=_joined(parts), fix=fix)
         if not refused:
             return statement
         if self._strategy in (None, "findings"):
             self._keep_back(standing.target, refused)
-        newest = refused[0]
-        kept = f"{newest.candidate.reference.brief} is kept back: {', '.join(newest.reasons)}"
+        kept = refused[0].told
         return replace(statement, remedy="; ".join(filter(None, (statement.remedy, kept))))
 
     def held(self, statement: Statement, standings: Iterable[Standing]) -> Statement:

@@ -89,7 +89,7 @@ class SplitReference:
     def _empty(self, whole: str) -> Iterator[Field]:
         """The digest's own field where it holds nothing yet: `digest: ""`, or only `digest:`."""
         node = self.digest
-        if node is None or node.value or node.tag or "@" in whole:
+        if node is None or node.value or node.tag not in _TEXT_TAGS or "@" in whole:
             return
         place = place_of(self.document, node)
         if place is not None and (node.style in ("'", '"') or self._ends_a_key(place.start)):
@@ -103,6 +103,10 @@ class SplitReference:
     @staticmethod
     def _shown(node: Scalar | None) -> Scalar | None:
         return node if node is not None and node.value and not node.is_null else None
+
+
+_TEXT_TAGS = frozenset({"", "!", "tag:yaml.org,2002:str"})
+"""The YAML tags with which a quoted value is a text, as it is without any."""
 
 
 def _has_tag(name: str) -> bool:

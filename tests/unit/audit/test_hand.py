@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tagwatch.audit.judge import Case, judge
-from tagwatch.audit.model.diff import Verdict
+from tagwatch.audit.model.diff import ImageDiff, PlatformDiff, Verdict
 from tagwatch.audit.model.evidence import Evidence, Pin
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.history import Change, Interval
@@ -59,7 +59,8 @@ def pinned(*history: Interval, tags: tuple[str, ...] | None = ()) -> Evidence:
 def mended(facts: Evidence, strategy: Strategy, policy: Policy = CALM) -> AuditResult:
     served = facts.history[-1].digest
     alone = target("registry.example/shop/web:3.1.0")
-    tagged = seen(alone, history=facts.history, change=facts.change, resolution={"digest": served})
+    tagged = replace(facts, key=seen(alone).key, pin=None)
+    tagged = replace(tagged, resolution=replace(facts.resolution, digest=served))
     case = Case(
         at=AT,
         files=[("Dockerfile", Extraction(targets=(PINNED,)))],
@@ -97,6 +98,32 @@ def test_a_good_pin_is_renewed_to_no_image_that_is_warned_of(
     newest = [dict(one.refused[0][1]) for one in result.kept_back]
     assert [tuple(one) for one in newest] == ([why] if why else [])
     assert bool(result.kept_back) is not bool(written)
+
+
+SHIFTED = ImageDiff(platforms=(PlatformDiff(os_release=("debian bookworm", "debian trixie")),))
+DROPPED = ImageDiff(dropped=("linux/arm64",))
+
+
+@pytest.mark.parametrize(
+    ("diff", "why"), [(SHIFTED, "tag-os-shifted"), (DROPPED, "platform-dropped"), (None, None)]
+)
+def test_what_an_earlier_move_took_away_keeps_back_what_came_after(
+    diff: ImageDiff | None, why: str | None
+) -> None:
+    """The verdict of that move tells neither: what is stored of it does."""
+    history = (*REBUILT[:1], interval("b", 9, "upgraded", until=5), interval("c", 5, "rebuilt"))
+    earlier = Change(
+        tag="3.1.0",
+        before=GOOD,
+        after=BAD,
+        at=history[1].first_seen,
+        verdict=Verdict.UPGRADED,
+        diff=diff,
+    )
+    facts = replace(pinned(*history), changes_before=(earlier,) if diff else ())
+    result = mended(facts, Strategy.PIN)
+    assert bool(result.fixes) is (why is None)
+    assert [set(one.refused[0][1]) for one in result.kept_back] == ([{why}] if why else [])
 
 
 def test_what_the_user_ignores_with_a_reason_keeps_nothing_back() -> None:

@@ -203,6 +203,31 @@ def test_what_has_ended(image: str, kind: str | None, to: str | None) -> None:
         assert end.to[0].startswith(to)
 
 
+def test_no_advice_leads_to_what_has_ended_and_does_not_say_so() -> None:
+    """What there is to be had and never built again is named with those words beside it."""
+    wrong = []
+    advised = {one: name for name, ends in KNOWN.retired.items() for end in ends for one in end.to}
+    for advice, name in advised.items():
+        image, _, remark = advice.partition(" ")
+        if "*" in advice:
+            wrong.append(f"{name}: {advice} is a pattern")
+        if "/" not in image or remark.startswith(("(frozen", "(no fixes after")):
+            continue
+        reference = Reference.parse(image)
+        ends = KNOWN.retired.get(KNOWN.home(reference.repository).name, ())
+        if any(end.means(reference.tag) for end in ends):
+            wrong.append(f"{name}: {advice} has ended")
+        if reference.tag and any(map(is_over, inside(reference, KNOWN))):
+            wrong.append(f"{name}: {advice} is past its end of life")
+    assert len(advised) > 300
+    assert wrong == []
+
+
+def test_a_lambda_image_runs_the_runtime_first() -> None:
+    for image in ("public.ecr.aws/lambda/java", "docker.io/amazon/aws-lambda-java"):
+        assert KNOWN.rows[image][0].product == "aws-lambda"
+
+
 def test_a_name_is_not_asked_of_the_patterns_of_others() -> None:
     rows = KNOWN.rows_of(Repository.parse("registry.access.redhat.com/ubi9/python-311"))
     assert [(row.product, row.take) for row in rows] == [("rhel", "=9")]

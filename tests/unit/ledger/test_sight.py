@@ -158,12 +158,39 @@ def names_alone(log: Sequence[RepositorySnapshot]) -> set[str]:
     return alone - known
 
 
+def whole_since(log: Sequence[RepositorySnapshot]) -> datetime | None:
+    """Since when all names are known: the first whole list after the last that proved not to be."""
+    since = None
+    for seen in log:
+        if seen.names is None or seen.scope is Scope.SINCE:
+            continue
+        if seen.asked & {item.tag for item in seen.tags} - seen.names:
+            since = None
+        elif seen.complete:
+            since = min(filter(None, (since, seen.at)))
+    return since
+
+
+def first_there(log: Sequence[RepositorySnapshot]) -> dict[str, datetime]:
+    """When each name was first listed, or served something."""
+    found: dict[str, datetime] = {}
+    for seen in log:
+        for tag in (seen.names or frozenset()) | {item.tag for item in seen.tags}:
+            found[tag] = min(found.get(tag, seen.at), seen.at)
+    return found
+
+
+def first_listed(ledger: Ledger) -> tuple[datetime | None, Mapping[str, datetime]]:
+    known = ledger.known(REDIS)
+    return known.whole_since, known.new_tags
+
+
 def counts(path: Path) -> tuple[int, ...]:
     connection = sqlite3.connect(path)
     try:
         return tuple(
             connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-            for table in ("interval", "tag", "digest", "move")
+            for table in ("interval", "digest", "move")
         )
     finally:
         connection.close()
@@ -192,6 +219,9 @@ def test_the_ledger_says_what_the_log_says(log: tuple[RepositorySnapshot, ...]) 
             assert all(before[tag] is None for tag in moved), "only a tag that is back may be left"
             if before == after and not known.listed:
                 assert counts(ledger.path) == rows
+            since, there = whole_since(log[: number + 1]), first_there(log[: number + 1])
+            new = {tag: at for tag, at in there.items() if since is not None and at > since}
+            assert (known.whole_since, known.new_tags) == (since, new)
             for interval in ledger.intervals(REDIS):
                 if not interval.ended:
                     assert interval.last_seen == last_sight(log[: number + 1], interval.tag)
@@ -339,3 +369,69 @@ def test_a_watermark_that_proved_wrong_is_forgotten(ledger: Ledger) -> None:
     ledger.add(1, found)
     assert ledger.known(REDIS).watermark is None
     assert ledger.known(REDIS).tags.keys() == {"7", "8"}, "and nothing ended"
+
+
+def test_only_what_came_after_a_whole_list_is_new(ledger: Ledger) -> None:
+    """A list that was cut short, and what nobody listed, prove nothing; the beginning stays."""
+    selected = Scope.SELECTED
+    ledger.add(1, snapshot(0, {"6": "a"}, selected, asked=["6"]))
+    ledger.add(1, snapshot(1, {}, selected, names=["6", "7"], complete=False))
+    assert first_listed(ledger) == (None, {})
+    ledger.add(1, snapshot(2, {}, selected, names=["6", "7", "7.4.1"]))
+    ledger.add(1, snapshot(3, {}, selected, names=["6", "7", "7.4.1", "latest"]))
+    assert first_listed(ledger) == (night(2), {"latest": night(3)})
+    ledger.add(1, snapshot(4, {}, selected, names=["6"]))
+    ledger.add(1, snapshot(5, {"latest": "a"}, selected, names=["6", "latest"], asked=["latest"]))
+    ledger.forget(night(5000), history=timedelta(days=1), runs=timedelta(days=1))
+    assert first_listed(ledger) == (night(2), {"latest": night(3)})
+
+
+def test_a_list_that_lacks_a_tag_which_answers_is_not_whole(ledger: Ledger) -> None:
+    """A cache lists what it was asked for: what comes into its list may be years old."""
+    selected = Scope.SELECTED
+    ledger.add(1, snapshot(0, {}, selected, names=["6"]))
+    ledger.add(1, snapshot(1, {"7": "a"}, selected, names=["6"], asked=["7"]))
+    assert first_listed(ledger) == (None, {})
+    ledger.add(1, snapshot(2, {}, selected, names=["6", "7", "latest"]))
+    assert first_listed(ledger) == (night(2), {})
+
+
+def test_what_an_origin_that_nobody_recorded_listed_is_no_proof(tmp_path: Path) -> None:
+    """Whoever reads the repository first lists it anew."""
+    with Ledger.open(tmp_path / "tagwatch.db") as ledger:
+        run = ledger.begin_run("scan", START)
+        ledger.add(run, snapshot(0, {"6": "a"}, names=["6"]))
+    with sqlite3.connect(tmp_path / "tagwatch.db") as connection:
+        connection.execute("UPDATE repository SET origin = '?'")
+    connection.close()
+    with Ledger.open(tmp_path / "tagwatch.db") as ledger:
+        ledger.add(run, snapshot(1, {"7": "a"}, Scope.SELECTED, asked=["7"]))
+        assert first_listed(ledger) == (None, {})
+        ledger.add(
+            run, snapshot(2, {"6": "a", "7": "a", "latest": "b"}, names=["6", "7", "latest"])
+        )
+        assert first_listed(ledger) == (night(2), {})
+
+
+def test_the_upgrade_fills_what_the_ledger_proves(tmp_path: Path) -> None:
+    """The last whole list; of what it listed nothing is new, and what came later is."""
+    path = tmp_path / "tagwatch.db"
+    with Ledger.open(path) as ledger:
+        run = ledger.begin_run("scan", START)
+        ledger.add(run, snapshot(0, {"6": "a"}, names=["6", "7"]))
+        ledger.add(run, snapshot(1, {"6": "b"}, Scope.SINCE, names=["6"]))
+        ledger.add(run, snapshot(2, {"latest": "b"}, Scope.SINCE, names=["latest", "7.4.1"]))
+        told = first_listed(ledger)
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE repository DROP COLUMN whole_since")
+        connection.execute("DROP TRIGGER tag_update")
+        connection.execute("ALTER TABLE tag DROP COLUMN first_listed")
+        connection.execute("CREATE TRIGGER tag_update AFTER UPDATE ON tag BEGIN SELECT 1; END")
+        connection.execute("DELETE FROM interval WHERE ended_at IS NOT NULL")  # forgotten
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'v14_first_listed'")
+        connection.execute("PRAGMA user_version = 13")
+    connection.close()
+    with Ledger.open(path) as ledger:
+        assert told == (night(0), {"7.4.1": night(2), "latest": night(2)})
+        assert first_listed(ledger) == told
+        assert check(path) == ()

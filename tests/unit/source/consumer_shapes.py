@@ -18,6 +18,13 @@ SHAPES: Mapping[str, tuple[str, str, str | Mapping[str, str]]] = {
         "    registry: docker.io\n    repository: bitnami/redis-exporter\n    tag: 1.58.0\n"
         '    digest: ""\n',
     ),
+    # a YAML tag says that the value is a text, which it is anyway
+    "digest-tagged": (
+        "helm",
+        "values.yaml",
+        'image:\n  repository: bitnami/redis\n  tag: "7.2"\n  digest: ! ""\n'
+        'metrics:\n  image:\n    repository: b/m\n    tag: "1"\n    digest: !!str ""\n',
+    ),
     "bitnami-pinned": (
         "helm",
         "values.yaml",

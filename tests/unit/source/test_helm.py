@@ -6,6 +6,7 @@ import pytest
 
 from tagwatch.source.cluster import helm
 from tagwatch.source.target import Extraction
+from tagwatch.source.text.edit import apply, pin
 from tests.source_sample import assert_exact, extract, shown
 
 PATH = "chart/values.yaml"
@@ -150,3 +151,14 @@ def test_templates_are_passed_over_with_a_note() -> None:
     assert extraction.targets == ()
     (problem,) = extraction.problems
     assert problem.skipped
+
+
+def test_a_tagged_empty_digest_takes_the_digest() -> None:
+    """`! ""` and `!!str ""` are the empty text: a pin goes there, and not beside the tag."""
+    for empty in ('""', '! ""', '!!str ""', "! ''"):
+        text = f'image:\n  repository: o/n\n  tag: "2"\n  digest: {empty}\n'
+        (target,) = read(text).targets
+        fix = pin(target, "2", D)
+        assert fix is not None
+        quote = empty[-1]
+        assert apply(text.encode(), [fix]).decode() == text.replace(quote * 2, quote + D + quote)
