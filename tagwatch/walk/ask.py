@@ -18,6 +18,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import (
     AsyncIterator,
     Callable,
+    Container,
     Coroutine,
     Iterable,
     Iterator,
@@ -32,7 +33,7 @@ from time import monotonic
 
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.engine.interface import Engine
-from tagwatch.crawl.plan import PlanSettings, Want, plan, wants_of
+from tagwatch.crawl.plan import PlanSettings, Want, in_turn, plan, wants_of
 from tagwatch.crawl.refusal import broken
 from tagwatch.crawl.task import Need
 from tagwatch.errors import LedgerError, OutOfTimeError, RegistryError
@@ -44,7 +45,7 @@ from tagwatch.ledger.record import Stored
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
 from tagwatch.registry.client import Registries, open_registries
-from tagwatch.registry.interface import RepositoryNames
+from tagwatch.registry.interface import FreePulls, RepositoryNames
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field
@@ -54,12 +55,15 @@ from tagwatch.walk.watch_list import (
     below,
     nothing_below,
     prefix_of,
+    want_of_watch,
     wants_of_bases,
-    wants_of_watches,
 )
 from tagwatch.walk.work import Batch, RegistryWork, broken_snapshot
 
 __all__ = ["Answers", "Asker", "Patience", "RepositoryAnswer", "open_asker", "wants_of_run"]
+
+Tell = Callable[[Sequence[Repository], Container[Repository]], None]
+"""Is told which repositories were read and stored, and in which of them tags moved."""
 
 _LAST_SECONDS = 2.0
 """How long what is under way may still take after `Patience.stop` is set."""
@@ -154,6 +158,11 @@ class Answers:
         }
         self.stopped |= more.stopped
 
+    def settle(self) -> None:
+        """Put in order what came as it arrived, so that nobody can tell who answered first."""
+        self.failures.sort(key=lambda one: (one.repository, one.tag or ""))
+        self.quotas = dict(sorted(self.quotas.items()))
+
     @contextmanager
     def apart(self, repository: Repository) -> Iterator[None]:
         """Keep a repository's trouble its own: what nobody foresaw becomes its failure.
@@ -210,14 +219,22 @@ class Asker:
     counted: dict[str, Counter[str]] = field(default_factory=dict)
     """By host, the requests that earlier answers have counted already."""
 
-    async def ask(self, wants: Iterable[Want], *, needs: Need) -> Answers:
+    async def ask(
+        self,
+        wants: Iterable[Want],
+        *,
+        needs: Need,
+        answers: Answers | None = None,
+        tell: Tell | None = None,
+    ) -> Answers:
         """Ask for everything that is wanted; a repository that fails harms only its own answer.
 
+        `answers`: what to add them to, as they come; `tell`: called when some are added.
         Each request is counted once; those of `expand` are counted with the `ask` after it. Where
         patience runs out, `stopped` is set, and what was stored until then stays stored.
         """
-        answers, wants = Answers(), list(wants)
-        urgent = sorted(wants, key=lambda want: (want.priority, want.repository))
+        answers, wants = Answers() if answers is None else answers, list(wants)
+        urgent = sorted(wants, key=in_turn)
         self.registries.expect(dict.fromkeys(want.repository for want in urgent))
         work = RegistryWork(
             self.registries,
@@ -235,6 +252,9 @@ class Asker:
                 _keep(answers, snapshot)
                 if self.progress is not None:
                     self.progress(snapshot)
+            if tell is not None:
+                moved = {move.repository for move in stored.moves}
+                tell([snapshot.repository for snapshot in snapshots], moved)
 
         batch = Batch(store)
         tasks = plan(
@@ -333,6 +353,11 @@ class Asker:
             if repository.host == prefix.host and repository.path.startswith(prefix.path):
                 yield repository
 
+    def pulls_are_free(self, repository: Repository) -> bool:
+        """Return True where nothing speaks of a limit of pulls, before anybody is asked."""
+        registry = self.registries.of(repository.host)
+        return isinstance(registry, FreePulls) and registry.pulls_are_free
+
     def _plan_settings(self, needs: Need) -> PlanSettings:
         sweeps = {host: settings.full_sweep for host, settings in self.settings.items()}
         return PlanSettings(
@@ -374,7 +399,7 @@ def wants_of_run(
 ) -> Iterator[Want]:
     """Yield what a run wants to know: first for files, then the watch list, then the bases."""
     yield from wants_of(targets)
-    yield from wants_of_watches(watches)
+    yield from map(want_of_watch, watches)
     if with_bases:
         yield from wants_of_bases(site.policy)
 
