@@ -66,7 +66,8 @@ class Want:
     priority: int = 0
     parts: frozenset[tuple[Digest, ...]] = frozenset()
     is_awaited: bool = False
-    """True where others wait for the answer: it is asked for before those of the same priority."""
+    """True where others wait for the answer: it is asked for before those of the same priority, and
+    beside all others, save that pulls which are counted keep their place."""
 
     def __or__(self, other: Want) -> Want:
         """Return both wants of the same repository as one; the more urgent priority counts."""

@@ -32,10 +32,10 @@ from operator import itemgetter
 from time import monotonic
 
 from tagwatch.config.settings import Watch
-from tagwatch.crawl.engine.interface import Engine
+from tagwatch.crawl.engine.interface import Engine, Sink
 from tagwatch.crawl.plan import PlanSettings, Want, in_turn, plan, wants_of
 from tagwatch.crawl.refusal import broken
-from tagwatch.crawl.task import Need
+from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import LedgerError, OutOfTimeError, RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import DOCKER_HUB, Repository
@@ -45,10 +45,11 @@ from tagwatch.ledger.record import Stored
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
 from tagwatch.registry.client import Registries, open_registries
-from tagwatch.registry.interface import FreePulls, RepositoryNames
+from tagwatch.registry.interface import RepositoryNames
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field
+from tagwatch.walk.loop import together
 from tagwatch.walk.site import Site
 from tagwatch.walk.watch_list import (
     Prefix,
@@ -257,17 +258,10 @@ class Asker:
                 tell([snapshot.repository for snapshot in snapshots], moved)
 
         batch = Batch(store)
-        tasks = plan(
-            wants,
-            self.ledger.known,
-            self.ledger.stored_documents,
-            self._plan_settings(needs),
-            indexes=lambda digests: self.ledger.documents(digests).values(),
-        )
         try:
             with limited(self.patience.check):
                 async with _within(self.patience):
-                    await self._engine()(tasks, work, batch.add, stop=self.patience.stop)
+                    await self._crawl(wants, needs, work, batch.add)
         except TimeoutError:
             answers.stopped = True
         # After a timeout snapshots may be left in the batch whose workers were cancelled.
@@ -283,6 +277,41 @@ class Asker:
             left = {want.repository for want in wants} - answers.by_repository.keys()
             answers.failures += [_not_reached(repository) for repository in sorted(left)]
         return answers
+
+    async def _crawl(
+        self, wants: Sequence[Want], needs: Need, work: RegistryWork, sink: Sink
+    ) -> None:
+        """Run the tasks; what others wait for runs beside them, and its counted pulls come last."""
+        first = min((want.priority for want in wants), default=0)
+        urgent = {
+            want.repository for want in wants if want.priority == first or not want.is_awaited
+        }
+        stop, engine = self.patience.stop, self._engine()
+        beside = [want for want in wants if want.repository not in urgent]
+        if not urgent or not beside or self.site.settings.engine.address:
+            await engine(self._plan(wants, needs), work, sink, stop=stop)
+            return
+        others, done = [want for want in wants if want.repository in urgent], asyncio.Event()
+
+        async def ask_others() -> None:
+            await engine(self._plan(others, needs), work, sink, stop=stop)
+            done.set()
+
+        patient = work.after(done.wait)
+        await together(
+            engine(self._plan(beside, needs), patient, sink, stop=stop),
+            ask_others(),
+        )
+
+    def _plan(self, wants: Iterable[Want], needs: Need) -> Iterator[CrawlTask]:
+        """Return the tasks that answer the wants, the most urgent first."""
+        return plan(
+            wants,
+            self.ledger.known,
+            self.ledger.stored_documents,
+            self._plan_settings(needs),
+            indexes=lambda digests: self.ledger.documents(digests).values(),
+        )
 
     def _stored(
         self, snapshots: Sequence[RepositorySnapshot]
@@ -352,11 +381,6 @@ class Asker:
         for repository in self.ledger.repositories():
             if repository.host == prefix.host and repository.path.startswith(prefix.path):
                 yield repository
-
-    def pulls_are_free(self, repository: Repository) -> bool:
-        """Return True where nothing speaks of a limit of pulls, before anybody is asked."""
-        registry = self.registries.of(repository.host)
-        return isinstance(registry, FreePulls) and registry.pulls_are_free
 
     def _plan_settings(self, needs: Need) -> PlanSettings:
         sweeps = {host: settings.full_sweep for host, settings in self.settings.items()}

@@ -15,7 +15,6 @@ through the steps again.
 
 from __future__ import annotations
 
-from asyncio import TaskGroup
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -38,6 +37,7 @@ from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers, Asker, Patience, open_asker, wants_of_run
 from tagwatch.walk.bases import Seeds, match
+from tagwatch.walk.loop import together
 from tagwatch.walk.need import SCAN_SHOWS, needs_of
 from tagwatch.walk.recall import base_repositories, recall_bases, recall_repository
 from tagwatch.walk.remember import remember_bases, remember_claimed, remember_versions
@@ -126,7 +126,8 @@ async def survey(
             begin=lambda: _begin_round(order, ledger, site, turns, needs),
             check=patience.check_after,
         )
-        await _ask(asker, _first(wants, bases, asker), needs, early)
+        awaited = [replace(want, is_awaited=want.repository in bases) for want in wants]
+        await _ask(asker, awaited, needs, early)
         answers.failures += failures
         if order.project is not None:
             from tagwatch.walk.untold import Untold  # only scans tell
@@ -169,19 +170,6 @@ async def survey(
     )
 
 
-def _first(wants: Sequence[Want], bases: Container[Repository], asker: Asker) -> Iterator[Want]:
-    """Yield the wants so that what images may stand on is asked for first, for turns to begin.
-
-    Where pulls are counted it keeps its place, behind everything that is more important.
-    """
-    first = min((want.priority for want in wants), default=0)
-    for want in wants:
-        if want.repository in bases and asker.pulls_are_free(want.repository):
-            yield replace(want, is_awaited=True, priority=first)
-        else:
-            yield want
-
-
 async def _ask(asker: Asker, wants: Iterable[Want], needs: Need, early: Early) -> None:
     """Ask for all that is wanted, and let repositories have their turn meanwhile.
 
@@ -191,13 +179,12 @@ async def _ask(asker: Asker, wants: Iterable[Want], needs: Need, early: Early) -
     if Need.DOCUMENTS not in needs:
         await asker.ask(wants, needs=needs, answers=early.turns.answers)
         return
-    try:
-        async with TaskGroup() as group:
-            group.create_task(early.run())
-            await asker.ask(wants, needs=needs, answers=early.turns.answers, tell=early.tell)
-            early.end()
-    except ExceptionGroup as group_error:
-        raise group_error.exceptions[0] from group_error
+
+    async def ask() -> None:
+        await asker.ask(wants, needs=needs, answers=early.turns.answers, tell=early.tell)
+        early.end()
+
+    await together(early.run(), ask())
 
 
 async def _go_through(

@@ -258,8 +258,9 @@ class Turns:
 class Early:
     """Turns that are taken while other repositories are asked.
 
-    They begin when the repositories that images may stand on have answered. What is told of a
-    repository that need not wait for the others puts it in line.
+    They begin when the repositories that images may stand on have answered, and never where one of
+    these has moved: what moved is read when all have answered, and is a build to match, too. Being
+    told of puts a repository in line that need not wait for the others.
     """
 
     shares: Mapping[Repository, Share]
@@ -280,23 +281,25 @@ class Early:
     def tell(self, told: Iterable[Repository], moves: Container[Repository]) -> None:
         """Take note that these repositories were read and stored; `moves`: in which tags moved."""
         for repository in told:
-            self.bases_left.discard(repository)
             answer = self.turns.answers.by_repository.get(repository)
-            if answer is None or answer.failures or repository not in self.shares:
+            if repository in moves or self.may_move(repository):
                 continue
-            if repository not in moves and not self.may_move(repository):
+            self.bases_left.discard(repository)
+            if answer is not None and not answer.failures and repository in self.shares:
                 self._line.put_nowait(repository)
         if not self.bases_left:
             self._may_begin.set()
 
     def end(self) -> None:
-        """Say that all was asked: who stands in line still has its turn."""
+        """Say that all was asked: who stands in line still has its turn, if any had."""
         self._line.put_nowait(None)
         self._may_begin.set()
 
     async def run(self) -> None:
         """Take the turns of everybody in line, until `end`."""
         await self._may_begin.wait()
+        if self.bases_left:
+            return
         store: EvidenceStore | None = None
         with limited(self.check):
             while (repository := await self._next(store)) is not None:

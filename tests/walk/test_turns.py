@@ -107,6 +107,24 @@ async def test_nothing_read_is_held_while_turns_wait(place: Place) -> None:
     assert len(result.evidence) == STOCK.repositories * STOCK.tags
 
 
+async def test_a_base_that_needs_no_pull_is_not_last_where_pulls_are_counted(place: Place) -> None:
+    """Its pulls would be the last of all; an unchanged night has none, and judges meanwhile."""
+    async with kept(place, "team/7") as (here, keeper):
+        site = site_of(here, bases="team/3")
+        path = here.folder / "tagwatch.yaml"
+        path.write_text(path.read_text().replace("anonymous", "anonymous, budget: 1000"))
+        site = open_site(path, environment={}, at=AT)
+        keeper.is_open = True
+        assert (await scan_async(site)).result.complete
+        keeper.is_open = False
+        scan = asyncio.create_task(scan_async(replace(site, at=AT + timedelta(days=1))))
+        judged = f"SELECT count(*) FROM judged WHERE at > {AT.timestamp() * 1_000_000:.0f}"
+        await until(lambda: rows(here.folder, judged) == [(STOCK.repositories - 1,)])
+        assert not scan.done()
+        keeper.let_go()
+        assert (await scan).result.complete
+
+
 @dataclass(frozen=True, kw_only=True)
 class Night:
     """What a night told, and what it left."""
@@ -114,11 +132,15 @@ class Night:
     result: AuditResult
     stored: dict[str, bytes]
     judged: list[tuple[Any, ...]]
+    builds: list[tuple[Any, ...]]
 
 
 JUDGED = """
   SELECT registry, path, again_at, held FROM judged
   JOIN repository ON repository.id = repository_id ORDER BY registry, path"""
+BUILDS = """
+  SELECT reference, platform, digest, manifest, origin, first_seen, last_seen, ended, body
+  FROM base_build ORDER BY reference, platform, digest, manifest"""
 BASES = frozenset({"library/python", "library/node", "library/nginx"})
 
 
@@ -159,6 +181,7 @@ async def a_night(folder: Path, at: datetime, relay: Relay, *, bases_last: bool)
         result=replace(result, requests={}),
         stored={key: expand(body) for key, body in rows(folder, "SELECT key, body FROM evidence")},
         judged=rows(folder, JUDGED),
+        builds=rows(folder, BUILDS),
     )
 
 
