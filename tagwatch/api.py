@@ -517,7 +517,8 @@ async def _scan(
     from tagwatch.walk.deliver import alert_plan, alerts_of
     from tagwatch.walk.scope import joined, outside
     from tagwatch.walk.site import project_of
-    from tagwatch.walk.survey import Order, changes_of, count_nights, survey
+    from tagwatch.walk.survey import Order, count_nights, survey
+    from tagwatch.walk.untold import changes_of
     from tagwatch.walk.watch_list import immutable_bases
 
     project = project_of(site)

@@ -135,7 +135,8 @@ FLOORS: dict[str, str] = {
         doctor
         bases moved past remember
         round
-        judged
+        judged untold
+        turn
         survey
         look_up
         base_answer compare facts

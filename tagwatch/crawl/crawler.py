@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from tagwatch.audit.version.candidate import candidates
 from tagwatch.audit.version.resolve import named_by_alias
-from tagwatch.crawl.image_reader import ImageReader, Recall, each
+from tagwatch.crawl.image_reader import Before, ImageReader, Recall, each
 from tagwatch.crawl.present import Present, Selection, select_tags
 from tagwatch.crawl.refusal import broken, cut_off, refused, too_many, vanished
 from tagwatch.crawl.task import CrawlTask, Need
@@ -62,13 +62,16 @@ _MOST_ASKED = 500
 
 
 async def crawl_repository(
-    task: CrawlTask, registry: Registry, recall: Recall = lambda _: None
+    task: CrawlTask,
+    registry: Registry,
+    recall: Recall = lambda _: None,
+    before: Before | None = None,
 ) -> RepositorySnapshot:
     """Ask everything in `task`; what a registry refuses is a failure in the snapshot, never raised.
 
-    `recall`: see `ImageReader`.
+    `recall`, `before`: see `ImageReader`.
     """
-    crawl = _Crawl(task=task, registry=registry, recall=recall)
+    crawl = _Crawl(task=task, registry=registry, recall=recall, before=before)
     listing = await crawl.list_names()
     await sleep(0)  # a list may be long: between its readings the run's time may be over
     selection = crawl.select(listing)
@@ -93,6 +96,7 @@ class _Crawl:
     task: CrawlTask
     registry: Registry
     recall: Recall
+    before: Before | None
     seen: dict[str, TagObservation] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     pins: dict[Digest, bool] = field(default_factory=dict)
@@ -106,7 +110,7 @@ class _Crawl:
     now: Present = field(init=False)
 
     def __post_init__(self) -> None:
-        self.images = ImageReader(self.task, self.registry, self.recall)
+        self.images = ImageReader(self.task, self.registry, self.recall, self.before)
         self.now = Present(
             task=self.task, seen=self.seen, has_catalogue=self.registry.has_catalogue
         )

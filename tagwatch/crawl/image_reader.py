@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from itertools import islice
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Document
 from tagwatch.registry.interface import FreePulls, PullRoom, Registry
 
-__all__ = ["ImageReader", "Recall", "each", "lacks"]
+__all__ = ["Before", "ImageReader", "Recall", "each", "lacks"]
 
 _MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
 _MOST_PLATFORMS = 64
@@ -37,20 +37,25 @@ _MOST_PLATFORMS = 64
 
 _Item = TypeVar("_Item")
 Recall = Callable[[Digest], Document | None]
+Before = Callable[[], Awaitable[object]]
 
 
 class ImageReader:
     """A reader of what `task` audits. `documents`: what it read; `at_hand`: manifests got already.
 
     `recall` returns what is stored of any repository: the same digest is the same bytes there.
+    `before` is waited for before a pull where the registry counts pulls.
     """
 
-    def __init__(self, task: CrawlTask, registry: Registry, recall: Recall) -> None:
+    def __init__(
+        self, task: CrawlTask, registry: Registry, recall: Recall, before: Before | None = None
+    ) -> None:
         self.documents: dict[Digest, Document] = {}
         self.at_hand: dict[Digest, Document] = {one.digest: one for one in task.lacking}
         self._task = task
         self._registry = registry
         self._recall = recall
+        self._before = before
         self._reading: defaultdict[Digest, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, digest: Digest, media_type: str | None = None) -> None:
@@ -74,10 +79,19 @@ class ImageReader:
         entries = 2 * platforms if Need.ATTESTATIONS in self._task.needs else platforms
         return self._room_for((digest not in self.at_hand) + entries)
 
-    def _room_for(self, pulls: int) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def _room_for(self, pulls: int) -> AsyncIterator[None]:
         if not pulls or not isinstance(self._registry, PullRoom):
-            return nullcontext()
-        return self._registry.room_for_image(pulls)
+            yield
+            return
+        if self._before is not None and not self._pulls_are_free:
+            await self._before()
+        async with self._registry.room_for_image(pulls):
+            yield
+
+    @property
+    def _pulls_are_free(self) -> bool:
+        return isinstance(self._registry, FreePulls) and self._registry.pulls_are_free
 
     async def read_part(self, digests: Iterable[Digest]) -> Mapping[Digest, NotFoundError]:
         """Read manifests with their configs, once there is room for all; return which are gone.
@@ -118,7 +132,7 @@ class ImageReader:
         Nobody relies on them yet, so what cannot be read is left for the night it moves in.
         """
         for entry in index.images[:_MOST_PLATFORMS]:
-            if not (isinstance(self._registry, FreePulls) and self._registry.pulls_are_free):
+            if not self._pulls_are_free:
                 return
             with suppress(RegistryError, InvalidDocumentError):
                 await self._read_platform(entry.digest)

@@ -17,7 +17,7 @@ from tagwatch.image.snapshot import Document
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
 
-__all__ = ["Known", "PlanSettings", "Want", "plan", "wants_of"]
+__all__ = ["Known", "PlanSettings", "Want", "in_turn", "plan", "wants_of"]
 
 FULL_SWEEP = timedelta(days=7)
 """How often every tag is listed, because newest-first listings cannot show deletions."""
@@ -65,6 +65,9 @@ class Want:
     pins: frozenset[Digest] = frozenset()
     priority: int = 0
     parts: frozenset[tuple[Digest, ...]] = frozenset()
+    is_awaited: bool = False
+    """True where others wait for the answer: it is asked for before those of the same priority, and
+    beside all others, save that pulls which are counted keep their place."""
 
     def __or__(self, other: Want) -> Want:
         """Return both wants of the same repository as one; the more urgent priority counts."""
@@ -75,7 +78,13 @@ class Want:
             pins=self.pins | other.pins,
             parts=self.parts | other.parts,
             priority=min(self.priority, other.priority),
+            is_awaited=self.is_awaited or other.is_awaited,
         )
+
+
+def in_turn(want: Want) -> tuple[int, bool, Repository]:
+    """Return a key that sorts wants as they are asked for."""
+    return (want.priority, not want.is_awaited, want.repository)
 
 
 def wants_of(targets: Iterable[Target]) -> Iterator[Want]:
@@ -128,7 +137,7 @@ def plan(
         before = merged.get(want.repository)
         merged[want.repository] = want if before is None else before | want
     audited = audited_key(settings.platforms, settings.needs)
-    for want in sorted(merged.values(), key=lambda want: (want.priority, want.repository)):
+    for want in sorted(merged.values(), key=in_turn):
         last = known(want.repository)
         sweep = settings.full_sweep_of.get(want.repository.host, settings.full_sweep)
         fresh = last.full_at is not None and settings.at - last.full_at < sweep

@@ -18,6 +18,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import (
     AsyncIterator,
     Callable,
+    Container,
     Coroutine,
     Iterable,
     Iterator,
@@ -31,10 +32,10 @@ from operator import itemgetter
 from time import monotonic
 
 from tagwatch.config.settings import Watch
-from tagwatch.crawl.engine.interface import Engine
-from tagwatch.crawl.plan import PlanSettings, Want, plan, wants_of
+from tagwatch.crawl.engine.interface import Engine, Sink
+from tagwatch.crawl.plan import PlanSettings, Want, in_turn, plan, wants_of
 from tagwatch.crawl.refusal import broken
-from tagwatch.crawl.task import Need
+from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import LedgerError, OutOfTimeError, RegistryError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import DOCKER_HUB, Repository
@@ -48,18 +49,22 @@ from tagwatch.registry.interface import RepositoryNames
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field
+from tagwatch.walk.loop import together
 from tagwatch.walk.site import Site
 from tagwatch.walk.watch_list import (
     Prefix,
     below,
     nothing_below,
     prefix_of,
+    want_of_watch,
     wants_of_bases,
-    wants_of_watches,
 )
 from tagwatch.walk.work import Batch, RegistryWork, broken_snapshot
 
 __all__ = ["Answers", "Asker", "Patience", "RepositoryAnswer", "open_asker", "wants_of_run"]
+
+Tell = Callable[[Sequence[Repository], Container[Repository]], None]
+"""Is told which repositories were read and stored, and in which of them tags moved."""
 
 _LAST_SECONDS = 2.0
 """How long what is under way may still take after `Patience.stop` is set."""
@@ -154,6 +159,11 @@ class Answers:
         }
         self.stopped |= more.stopped
 
+    def settle(self) -> None:
+        """Put in order what came as it arrived, so that nobody can tell who answered first."""
+        self.failures.sort(key=lambda one: (one.repository, one.tag or ""))
+        self.quotas = dict(sorted(self.quotas.items()))
+
     @contextmanager
     def apart(self, repository: Repository) -> Iterator[None]:
         """Keep a repository's trouble its own: what nobody foresaw becomes its failure.
@@ -210,14 +220,22 @@ class Asker:
     counted: dict[str, Counter[str]] = field(default_factory=dict)
     """By host, the requests that earlier answers have counted already."""
 
-    async def ask(self, wants: Iterable[Want], *, needs: Need) -> Answers:
+    async def ask(
+        self,
+        wants: Iterable[Want],
+        *,
+        needs: Need,
+        answers: Answers | None = None,
+        tell: Tell | None = None,
+    ) -> Answers:
         """Ask for everything that is wanted; a repository that fails harms only its own answer.
 
+        `answers`: what to add them to, as they come; `tell`: called when some are added.
         Each request is counted once; those of `expand` are counted with the `ask` after it. Where
         patience runs out, `stopped` is set, and what was stored until then stays stored.
         """
-        answers, wants = Answers(), list(wants)
-        urgent = sorted(wants, key=lambda want: (want.priority, want.repository))
+        answers, wants = Answers() if answers is None else answers, list(wants)
+        urgent = sorted(wants, key=in_turn)
         self.registries.expect(dict.fromkeys(want.repository for want in urgent))
         work = RegistryWork(
             self.registries,
@@ -235,19 +253,15 @@ class Asker:
                 _keep(answers, snapshot)
                 if self.progress is not None:
                     self.progress(snapshot)
+            if tell is not None:
+                moved = {move.repository for move in stored.moves}
+                tell([snapshot.repository for snapshot in snapshots], moved)
 
         batch = Batch(store)
-        tasks = plan(
-            wants,
-            self.ledger.known,
-            self.ledger.stored_documents,
-            self._plan_settings(needs),
-            indexes=lambda digests: self.ledger.documents(digests).values(),
-        )
         try:
             with limited(self.patience.check):
                 async with _within(self.patience):
-                    await self._engine()(tasks, work, batch.add, stop=self.patience.stop)
+                    await self._crawl(wants, needs, work, batch.add)
         except TimeoutError:
             answers.stopped = True
         # After a timeout snapshots may be left in the batch whose workers were cancelled.
@@ -263,6 +277,41 @@ class Asker:
             left = {want.repository for want in wants} - answers.by_repository.keys()
             answers.failures += [_not_reached(repository) for repository in sorted(left)]
         return answers
+
+    async def _crawl(
+        self, wants: Sequence[Want], needs: Need, work: RegistryWork, sink: Sink
+    ) -> None:
+        """Run the tasks; what others wait for runs beside them, and its counted pulls come last."""
+        first = min((want.priority for want in wants), default=0)
+        urgent = {
+            want.repository for want in wants if want.priority == first or not want.is_awaited
+        }
+        stop, engine = self.patience.stop, self._engine()
+        beside = [want for want in wants if want.repository not in urgent]
+        if not urgent or not beside or self.site.settings.engine.address:
+            await engine(self._plan(wants, needs), work, sink, stop=stop)
+            return
+        others, done = [want for want in wants if want.repository in urgent], asyncio.Event()
+
+        async def ask_others() -> None:
+            await engine(self._plan(others, needs), work, sink, stop=stop)
+            done.set()
+
+        patient = work.after(done.wait)
+        await together(
+            engine(self._plan(beside, needs), patient, sink, stop=stop),
+            ask_others(),
+        )
+
+    def _plan(self, wants: Iterable[Want], needs: Need) -> Iterator[CrawlTask]:
+        """Return the tasks that answer the wants, the most urgent first."""
+        return plan(
+            wants,
+            self.ledger.known,
+            self.ledger.stored_documents,
+            self._plan_settings(needs),
+            indexes=lambda digests: self.ledger.documents(digests).values(),
+        )
 
     def _stored(
         self, snapshots: Sequence[RepositorySnapshot]
@@ -374,7 +423,7 @@ def wants_of_run(
 ) -> Iterator[Want]:
     """Yield what a run wants to know: first for files, then the watch list, then the bases."""
     yield from wants_of(targets)
-    yield from wants_of_watches(watches)
+    yield from map(want_of_watch, watches)
     if with_bases:
         yield from wants_of_bases(site.policy)
 

@@ -58,6 +58,8 @@ def recall_judged(
         ]
     except (LedgerError, ValueError, TypeError, IndexError):
         return None
+    if len(lines) != len(wanted) + sum(map(len, listed)):
+        return None  # somebody else has read some of it since the round began
     return Recalled(judged=judged, listed=listed, lines=lines)
 
 

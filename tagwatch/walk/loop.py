@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-__all__ = ["run"]
+__all__ = ["run", "together"]
 
 _BEGINS_SECONDS = 5.0
 
@@ -26,6 +26,18 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     except RuntimeError:
         return asyncio.run(coroutine)
     return _run_beside(coroutine)
+
+
+async def together(*work: Coroutine[Any, Any, None]) -> None:
+    """Do all of this at once. The first that fails ends the others, and its error is raised."""
+    import asyncio
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from failed
 
 
 def _run_beside(coroutine: Coroutine[Any, Any, T]) -> T:

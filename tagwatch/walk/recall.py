@@ -22,7 +22,7 @@ from tagwatch.image.snapshot import Document
 from tagwatch.image.tag_table import TagTable
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Target
-from tagwatch.value import dataclass, field
+from tagwatch.value import dataclass, field, replace
 
 if TYPE_CHECKING:
     from tagwatch.walk.ask import RepositoryAnswer
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KnownBases",
     "StoredDocuments",
+    "TooEarlyError",
     "base_repositories",
     "lifecycle_of",
     "recall_bases",
@@ -40,6 +41,10 @@ __all__ = [
 
 _MOST_ELSEWHERE = 5
 """How many places are told that serve an image which is gone here."""
+
+
+class TooEarlyError(Exception):
+    """What every repository is needed for was asked before all of them were read."""
 
 
 class StoredDocuments(Mapping[Digest, Document]):
@@ -119,6 +124,16 @@ class KnownBases:
     """The policy's bases of which no build was ever read, in its order."""
     others: Callable[[], BaseIndex] = BaseIndex
     """Returns what every other known tag serves now; it is read at the first call."""
+    is_early: bool = False
+    """True while other repositories are still read: `others` then raises `TooEarlyError`."""
+
+    def before_others(self) -> KnownBases:
+        """Return the same while other repositories are still read."""
+        return replace(self, others=_too_early, is_early=True)
+
+
+def _too_early() -> BaseIndex:
+    raise TooEarlyError
 
 
 def recall_offline(ledger: Reader, repository: Repository, at: datetime) -> Memory:

@@ -29,7 +29,13 @@ from tagwatch.ledger.record import Judged
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.bases import Seeds, match
-from tagwatch.walk.recall import KnownBases, recall_bases, recall_elsewhere, recall_offline
+from tagwatch.walk.recall import (
+    KnownBases,
+    TooEarlyError,
+    recall_bases,
+    recall_elsewhere,
+    recall_offline,
+)
 from tagwatch.walk.site import Site
 
 if TYPE_CHECKING:
@@ -92,13 +98,21 @@ def frame_of(ledger: Ledger, site: Site, bases: KnownBases, *, documents_asked: 
 
 
 def gather_evidence(
-    wanted: Mapping[str, Target], memory: Memory, this_round: Round
+    wanted: Mapping[str, Target], memory: Memory, this_round: Round, late: set[str]
 ) -> Iterator[Gathered]:
-    """Yield the evidence of each target of one repository. `wanted`: targets by evidence key."""
+    """Yield the evidence of each target of one repository. `wanted`: targets by evidence key.
+
+    While other repositories are still read, the keys of those in which these have a say go to
+    `late` instead.
+    """
     made_from = _made_from(wanted, memory.repository, this_round)
     for key, target, before in _with_stored(wanted, made_from, this_round.ledger):
         if before is None:
-            evidence, wished = _gather(target, memory, this_round)
+            try:
+                evidence, wished = _gather(target, memory, this_round)
+            except TooEarlyError:
+                late.add(key)
+                continue
         else:
             before = until(before, this_round.site.at)
             evidence, wished = dated(before, target, memory, at=this_round.site.at), ()
@@ -189,12 +203,20 @@ def _evidence(
 
     evidence = gather(target, memory, platforms=audited, bases=bases_of, at=site.at)
     gone = _gone_digest(evidence, target)
+    if bases.is_early and (gone is not None or not _is_whole(evidence)):
+        raise TooEarlyError
     elsewhere = recall_elsewhere(ledger, memory, gone) if gone is not None else ()
     # `gather` matches the image at most once
     return (
         replace(evidence, bases_unread=bases.unread, elsewhere=elsewhere),
         next(iter(matched), None),
     )
+
+
+def _is_whole(evidence: Evidence) -> bool:
+    """Return False where an image is there that was not read, which another repository may hold."""
+    is_read = evidence.documents_read or evidence.resolution.digest is None
+    return is_read and not evidence.failures
 
 
 def _gone_digest(evidence: Evidence, target: Target) -> Digest | None:

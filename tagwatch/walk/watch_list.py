@@ -37,8 +37,8 @@ __all__ = [
     "nothing_below",
     "places_of",
     "prefix_of",
+    "want_of_watch",
     "wants_of_bases",
-    "wants_of_watches",
     "watched",
     "within",
 ]
@@ -168,16 +168,15 @@ def _watches_of_base(base: ApprovedBase) -> Iterator[Watch]:
         yield Watch(image=base.reference, include=globs, location=base.place)
 
 
-def wants_of_watches(watches: Iterable[Watch]) -> Iterator[Want]:
-    """Yield what each entry asks of its repository."""
-    for watch in watches:
-        patterns = {text: _pattern_of(watch, text) for text in watch.tags or ("*",)}
-        yield Want(
-            repository=Repository.parse(watch.image).identity,
-            tags=frozenset(text for text, pattern in patterns.items() if pattern is None),
-            patterns=frozenset(pattern for pattern in patterns.values() if pattern is not None),
-            priority=_PRIORITY,
-        )
+def want_of_watch(watch: Watch) -> Want:
+    """Return what an entry asks of its repository."""
+    patterns = {text: _pattern_of(watch, text) for text in watch.tags or ("*",)}
+    return Want(
+        repository=Repository.parse(watch.image).identity,
+        tags=frozenset(text for text, pattern in patterns.items() if pattern is None),
+        patterns=frozenset(pattern for pattern in patterns.values() if pattern is not None),
+        priority=_PRIORITY,
+    )
 
 
 def wants_of_bases(policy: Policy) -> Iterator[Want]:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from tagwatch.crawl.crawler import crawl_repository
-from tagwatch.crawl.image_reader import Recall
+from tagwatch.crawl.image_reader import Before, Recall
 from tagwatch.crawl.refusal import broken
 from tagwatch.crawl.task import CrawlTask
 from tagwatch.errors import ConfigError, OutOfTimeError, TagwatchError
@@ -41,7 +41,8 @@ that the other half goes on asking meanwhile."""
 class RegistryWork:
     """The work of an engine in this process; see `crawl.engine.interface.Work`.
 
-    `recall` gives what is stored already, of any repository.
+    `recall` gives what is stored already, of any repository; `before`: what to wait for before a
+    pull that is counted.
     """
 
     def __init__(
@@ -49,15 +50,21 @@ class RegistryWork:
         registries: Registries,
         settings: Mapping[str, RegistrySettings],
         recall: Recall = lambda _: None,
+        before: Before | None = None,
     ) -> None:
         self._registries = registries
         self._settings = settings
         self._recall = recall
+        self._before = before
+
+    def after(self, before: Before) -> RegistryWork:
+        """Return the same work, whose counted pulls wait for `before`."""
+        return RegistryWork(self._registries, self._settings, self._recall, before)
 
     async def __call__(self, task: CrawlTask) -> RepositorySnapshot:
         """See `Work.__call__`."""
         registry = self._registries.of(task.repository.host)
-        return await _crawl_apart(task, registry, self._recall)
+        return await _crawl_apart(task, registry, self._recall, self._before)
 
     @property
     def elsewhere(self) -> Callable[[bytes], bytes]:
@@ -71,13 +78,15 @@ class RegistryWork:
         return partial(crawl_elsewhere, dict(self._settings))
 
 
-async def _crawl_apart(task: CrawlTask, registry: Registry, recall: Recall) -> RepositorySnapshot:
+async def _crawl_apart(
+    task: CrawlTask, registry: Registry, recall: Recall, before: Before | None = None
+) -> RepositorySnapshot:
     """Crawl one repository, whose failure is never the end of the run.
 
     Errors of the run itself (its ledger, its settings) are raised.
     """
     try:
-        return await crawl_repository(task, registry, recall)
+        return await crawl_repository(task, registry, recall, before)
     except OutOfTimeError as error:
         return broken_snapshot(task.repository, task.at, error)
     except TagwatchError:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import resource
 import runpy
+import statistics
 import sys
 import tempfile
 import time
@@ -45,6 +46,12 @@ def told(group: Group, size: Size) -> Iterator[str]:
     yield group.title
     for command in group.commands:
         yield _line(command, group.commands[0], taken, counts)
+    if group.round_trip:
+        shares = [
+            (cost.requests or 0) * group.round_trip / group.at_once / cost.wall
+            for cost in taken[group.commands[0].name]
+        ]
+        yield f"  {statistics.median(shares):.0%} of concurrency ÷ round trip"
     if group.series:
         _GROWN.setdefault(group.series, []).append((group, taken))
 

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,13 +33,26 @@ class Place:
         return self.url.partition("://")[2]
 
     def configure(
-        self, paths: list[str], concurrency: int | None, *, formats: str = "", bases: str = ""
+        self,
+        paths: list[str],
+        concurrency: int | None,
+        *,
+        formats: str = "",
+        bases: str = "",
+        beside: Sequence[Place] = (),
     ) -> None:
-        """Watch every tag of every repository; no reports unless `formats` names some."""
-        options = [f"endpoint: '{self.url}'", "credential: anonymous"]
+        """Watch every tag of every repository; no reports unless `formats` names some.
+
+        `beside`: other registries that hold the same and are watched, too.
+        """
+        every = (self, *beside)
+        options = ["credential: anonymous"]
         options += [f"concurrency: {concurrency}"] if concurrency else []
         options += [f"ca_file: '{self.authority}'"] if self.authority else []
-        watch = "".join(f"  - {{image: '{self.host}/{path}'}}\n" for path in paths)
+        watch = "".join(f"  - {{image: '{one.host}/{path}'}}\n" for one in every for path in paths)
+        registries = "".join(
+            f"  '{one.host}': {{endpoint: '{one.url}', {', '.join(options)}}}\n" for one in every
+        )
         self.folder.mkdir(exist_ok=True)
         policy = "policy: policy.yaml\n" if bases else ""
         if bases:
@@ -49,7 +62,7 @@ class Place:
         (self.folder / "tagwatch.yaml").write_text(
             f"version: 1\ndatabase: ledger.db\nreports: {{formats: [{formats}]}}\n"
             f"watch:\n{watch}{policy}"
-            f"registries:\n  '{self.host}': {{{', '.join(options)}}}\n"
+            f"registries:\n{registries}"
         )
 
     def command(self, name: str, *line: str, **said: Any) -> Command:

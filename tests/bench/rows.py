@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -48,6 +49,10 @@ class Group:
     """Groups of one series are one growth."""
     fixed: tuple[str, ...] = ()
     """The command whose cost stands at every size."""
+    round_trip: float = 0.0
+    """Seconds that every answer takes; 0: next to nothing."""
+    at_once: int = 1
+    """So many requests may be under way."""
 
 
 Row = Callable[[Path, Size], Iterator[Group]]
@@ -150,19 +155,37 @@ def distribution(folder: Path, size: Size) -> Iterator[Group]:
 def far(folder: Path, size: Size) -> Iterator[Group]:
     """50 ms of round trip: how near a scan comes to concurrency ÷ round trip."""
     for concurrency in (8,) if size.quick else (8, 32, 64):
-        stock = Stock(
-            repositories=size.of(200, 4),
-            tags=size.of(max(5, concurrency // 2), 2),  # many turns a slot
-            delay_seconds=0.05,
-        )
-        with double(stock, folder) as place:
-            here = replace(place, folder=folder / str(concurrency))
-            here.configure(paths_of(stock), concurrency)
-            if not size.quick:
-                here.scan()
+        tags = max(5, concurrency // 2)  # many turns a slot
+        yield from _far(folder / str(concurrency), size, tags, concurrency, 1)
+    yield from _far(folder / "several", size, 32, 64, 2 if size.quick else 4)
+
+
+def _far(folder: Path, size: Size, tags: int, concurrency: int, registries: int) -> Iterator[Group]:
+    """A first and an unchanged night of 200 repositories, spread over some registries."""
+    folder.mkdir()
+    stock = Stock(
+        repositories=size.of(200, 4) // registries, tags=size.of(tags, 2), delay_seconds=0.05
+    )
+    with ExitStack() as stack:
+        places = [stack.enter_context(double(stock, folder / "place")) for _ in range(registries)]
+        here, *others = places
+        here.configure(paths_of(stock), concurrency // registries, beside=others)
+
+        def stats() -> dict[str, Any]:
+            each = [place.stats()["requests"] for place in places]
+            return {"requests": {"all": sum(sum(one.values()) for one in each)}}
+
+        night = replace(here.night(), stats=stats)
+        title = f"50 ms, {stock.repositories * registries * stock.tags:,} tags"
+        title += f", {concurrency} at once" + (f", {registries} registries" if others else "")
+        bare = [here.crawler("bare", stock, concurrency)] if not others else []
+        for name, commands in (("first night", [night]), ("unchanged", [night, *bare])):
             yield Group(
-                title=f"50 ms, {stock.repositories * stock.tags:,} tags, {concurrency} at once",
-                commands=[here.night(), here.crawler("bare", stock, concurrency)],
+                title=f"{title}, {name}",
+                commands=commands,
+                once=name == "first night",
+                round_trip=stock.delay_seconds,
+                at_once=concurrency,
             )
 
 
