@@ -398,12 +398,11 @@ def _recall(
     """Take over what was made of a repository of which nothing is new; False where something is."""
     if share.repository not in this_round.judged or share.moves:
         return False
-    recalled = recall_judged(share.repository, in_files, share.watches, this_round)
+    keep = found.evidence.put_line
+    recalled = recall_judged(share.repository, in_files, share.watches, this_round, keep)
     if recalled is None:
         return False
     found.watched += recalled.listed
-    for key, line in recalled.lines.items():
-        found.evidence.put_line(key, line)
     store.still.append(recalled.judged)
     return True
 
