@@ -252,7 +252,7 @@ def _stand(
 ) -> None:
     connection.executemany(
         _STAND,
-        [
+        (
             (
                 project,
                 finding.fingerprint,
@@ -264,7 +264,7 @@ def _stand(
                 compress(encode(finding)),
             )
             for finding in findings
-        ],
+        ),
     )
 
 
