@@ -20,6 +20,7 @@ from tagwatch.cli.command import (
 )
 from tagwatch.cli.shell import (
     PAINTED,
+    all_made,
     answer,
     colored,
     note,
@@ -281,8 +282,9 @@ def _print(result: AuditResult, site: Site, options: argparse.Namespace) -> None
 
     context = _context(site, options)
     publish = publisher(options.format)
+    in_parts = getattr(publish, "parts", None)
     try:
-        text = publish.render(result, context)
+        text = all_made(in_parts(result, context)) if in_parts else publish.render(result, context)
     except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
         from tagwatch.publish.salvage import without_broken
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from tagwatch.cli.command import commanding_nothing, plain
 
@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from contextlib import AbstractContextManager
+    from typing import IO
 
     from rich.progress import Progress
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PAINTED",
+    "all_made",
     "answer",
     "colored",
     "note",
@@ -31,6 +33,9 @@ __all__ = [
     "tell_log",
     "warn",
 ]
+
+_AT_HAND = 1_000_000
+"""As many characters of an answer are in memory until all of it is made."""
 
 
 def open_site(options: argparse.Namespace, *, configured: bool = False) -> Site:
@@ -103,6 +108,40 @@ def answer(text: str | Iterable[str], *, commands: bool = False) -> None:
     parts = (text,) if isinstance(text, str) else text
     sys.stdout.writelines(commanding_nothing(part, own=commands) for part in parts)
     sys.stdout.flush()
+
+
+def all_made(parts: Iterator[str], at_hand: int = _AT_HAND) -> str | Iterator[str]:
+    """Make all parts of an answer, and return it; of a long one, the lines, which wait in a file.
+
+    Nothing of an answer may be printed while a part of it may still turn out not to be made.
+    """
+    made, length = [], 0
+    for part in parts:
+        made.append(part)
+        length += len(part)
+        if length > at_hand:
+            return _filed(made, parts)
+    return "".join(made)
+
+
+def _filed(made: Iterable[str], more: Iterable[str]) -> Iterator[str]:
+    """Write the parts to a file that nobody else sees, and return its lines."""
+    import tempfile  # most answers are short
+
+    file = tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass", newline="\n")  # noqa: SIM115  # it is read later
+    try:
+        file.writelines(made)
+        file.writelines(more)
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return _lines(file)
+
+
+def _lines(file: IO[str]) -> Iterator[str]:
+    with file:
+        yield from file
 
 
 def note(text: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 from tagwatch.crawl.task import CrawlTask, Need
@@ -32,6 +32,8 @@ from tagwatch.registry.interface import FreePulls, PullRoom, Registry
 __all__ = ["Before", "ImageReader", "Recall", "each", "lacks"]
 
 _MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
+_MOST_AT_ONCE = 256
+"""The most that the `concurrency` of a registry may be."""
 _MOST_PLATFORMS = 64
 """So many platforms of one index are read; real ones have up to 20, Windows builds included."""
 
@@ -220,11 +222,17 @@ def _audited(index: Index, platforms: Iterable[Platform]) -> Iterable[Descriptor
 
 
 async def each(work: Callable[[_Item], Awaitable[None]], items: Iterable[_Item]) -> None:
-    """Run `work` on every item at once; the registry bounds how many requests are under way."""
+    """Run `work` on every item, in their order, many at once.
+
+    The registry bounds how many requests are under way. A task for each of ten thousand images
+    would only wait for it.
+    """
+    left = iter(items)
     async with asyncio.TaskGroup() as group:
-        for item in items:
-            group.create_task(_run(work, item))
+        for item in islice(left, _MOST_AT_ONCE):
+            group.create_task(_run(work, chain((item,), left)))
 
 
-async def _run(work: Callable[[_Item], Awaitable[None]], item: _Item) -> None:
-    await work(item)
+async def _run(work: Callable[[_Item], Awaitable[None]], left: Iterable[_Item]) -> None:
+    for item in left:
+        await work(item)

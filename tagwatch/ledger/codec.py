@@ -88,8 +88,9 @@ def digest_to_bytes(digest: Digest) -> bytes:
     return raw
 
 
+@lru_cache(maxsize=1024)
 def digest_of_bytes(raw: bytes) -> Digest:
-    """The digest that `digest_to_bytes` stored. Raises `LedgerError`."""
+    """The digest that `digest_to_bytes` stored, one for alike tags. Raises `LedgerError`."""
     if len(raw) == 32:
         return Digest(_SHA256 + raw.hex())
     try:

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from tagwatch.audit.model.evidence import Evidence, until
-from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import decode, encode, expand, micros, moment
 from tagwatch.ledger.record import Judged
@@ -66,12 +64,13 @@ def judged_of(
 
 def lines_of_judged(
     connection: sqlite3.Connection, number: int, at: datetime
-) -> dict[str, bytes] | None:
-    """Return the evidence of a repository by key, encoded and as of `at`; None: it is damaged."""
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the evidence of a repository with its key, encoded and as of `at`.
+
+    Raises `LedgerError` where one is damaged. A repository may have more tags than memory has room.
+    """
     rows = connection.execute("SELECT key, body FROM evidence WHERE judged_id = ?", (number,))
-    with suppress(LedgerError):
-        return {key: as_of(expand(body), at) for key, body in rows.fetchall()}
-    return None
+    return ((key, as_of(expand(body), at)) for key, body in rows)
 
 
 def go_on(connection: sqlite3.Connection, numbers: Iterable[int], at: datetime) -> None:

@@ -72,6 +72,14 @@ _INTERVAL = """
   CROSS JOIN interval i ON i.repository_id = r.id AND i.tag_id = t.id
   CROSS JOIN digest d ON d.repository_id = r.id AND d.id = i.digest_id
   WHERE r.registry = ? AND r.path = ?"""
+_NOW = """
+  SELECT t.name, d.bytes
+  FROM repository r
+  CROSS JOIN tag t ON t.repository_id = r.id
+  CROSS JOIN interval i ON i.repository_id = r.id AND i.tag_id = t.id AND i.n = t.n
+  CROSS JOIN digest d ON d.repository_id = r.id AND d.id = i.digest_id
+  WHERE r.registry = ? AND r.path = ? AND i.ended_at IS NULL AND i.last_seen IS NULL
+  ORDER BY t.name"""
 _IMPORTED = """
   SELECT i.kind, t.name, d.bytes, i.first_seen, i.last_seen, i.ended, i.version, i.verdict
   FROM repository r
@@ -152,6 +160,11 @@ class Reader:
         with Translated(self.path):
             return self._connection.execute(sql, parameters).fetchall()
 
+    def _each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
+        """Yield the rows one by one: there is one for each tag of a repository, and no limit."""
+        with Translated(self.path):
+            yield from self._connection.execute(sql, parameters)
+
     # What a repository is
 
     def repositories(self) -> tuple[Repository, ...]:
@@ -175,8 +188,7 @@ class Reader:
         if not rows:
             return Known()
         ((watermark, full_at, audited, doubted_at, whole_since),) = rows
-        now = " AND i.n = t.n AND i.ended_at IS NULL AND i.last_seen IS NULL"
-        tags = {interval.tag: interval.digest for interval in self._intervals(repository, now)}
+        tags = {tag: digest_of_bytes(raw) for tag, raw in self._each(_NOW, names)}
         marked = self._rows(_MARKED, names)
         return Known(
             tags=tags,
@@ -253,7 +265,7 @@ class Reader:
     def _intervals(
         self, repository: Repository, only: str, parameters: tuple[object, ...] = ()
     ) -> list[Interval]:
-        rows = self._rows(
+        rows = self._each(
             f"{_INTERVAL}{only} ORDER BY t.name, i.n",
             (repository.registry, repository.path, *parameters),
         )

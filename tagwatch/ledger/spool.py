@@ -31,7 +31,7 @@ _PUT = """
 
 
 class Spool(Mapping[str, Evidence]):
-    """Evidence by key, in the order in which it came. Even the keys of the rest are in the file."""
+    """Evidence by key, in the order in which it came. Once there is a file, all of it is there."""
 
     def __init__(self, at_hand: int = _AT_HAND) -> None:
         self._most = at_hand
@@ -43,7 +43,7 @@ class Spool(Mapping[str, Evidence]):
         self._keep(evidence.key, evidence)
 
     def _keep(self, key: str, held: Evidence | bytes) -> None:
-        if key in self._at_hand or (self._file is None and len(self._at_hand) < self._most):
+        if self._file is None and (key in self._at_hand or len(self._at_hand) < self._most):
             self._at_hand[key] = held
             return
         try:
@@ -51,8 +51,9 @@ class Spool(Mapping[str, Evidence]):
                 self._file = connect(_PRIVATE, isolation_level=None, check_same_thread=False)
                 weakref.finalize(self, self._file.close)
                 self._file.executescript(_MAKE)
-            line = held if isinstance(held, bytes) else encode(held)
-            self._file.execute(_PUT, (key, line))
+                self._file.executemany(_PUT, map(_row, self._at_hand.items()))
+                self._at_hand.clear()
+            self._file.execute(_PUT, _row((key, held)))
         except OperationalError as error:
             raise LedgerFailedError(
                 f"the temporary file of a run could not be written: {error}", hint=_ROOM
@@ -95,6 +96,11 @@ class Spool(Mapping[str, Evidence]):
 
     def _rows(self, sql: str, *parameters: str) -> Iterable[tuple[Any, ...]]:
         return self._file.execute(sql, parameters) if self._file is not None else ()
+
+
+def _row(kept: tuple[str, Evidence | bytes]) -> tuple[str, bytes]:
+    key, held = kept
+    return key, held if isinstance(held, bytes) else encode(held)
 
 
 def lines_of(evidence: Mapping[str, Evidence]) -> Iterator[bytes]:

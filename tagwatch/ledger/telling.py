@@ -122,14 +122,14 @@ def explained(connection: sqlite3.Connection, project: str) -> tuple[Fact, ...]:
     return tuple(_facts(connection, rows))
 
 
-def standing_findings(connection: sqlite3.Connection, project: str) -> tuple[Finding, ...]:
-    """Return the findings that stand for the project; a damaged one has what its row says."""
+def standing_findings(connection: sqlite3.Connection, project: str) -> Iterator[Finding]:
+    """Yield the findings that stand for the project; a damaged one has what its row says."""
     rows = connection.execute(
         "SELECT fingerprint, rule, severity, repository, path, body FROM standing "
         "WHERE project = ? AND to_run IS NULL ORDER BY rowid",
         (project,),
     )
-    return tuple(_finding(body) or _bare(columns) for *columns, body in rows)
+    return (_finding(body) or _bare(columns) for *columns, body in rows)
 
 
 def tell(
@@ -227,12 +227,13 @@ def _name(fact: Fact) -> str:
 
 def _renew(connection: sqlite3.Connection, project: str, run_id: int, since: Since) -> None:
     """Let findings stand from this run on, or no more. What stands as it stood costs no write."""
-    known = {finding.fingerprint: finding for finding in standing_findings(connection, project)}
-    changed = [
-        finding
-        for finding in (*since.worse, *since.same)
-        if finding.fingerprint in known and _said(finding) != _said(known[finding.fingerprint])
-    ]
+    now = {finding.fingerprint: finding for finding in (*since.worse, *since.same)}
+    restated = {
+        old.fingerprint
+        for old in standing_findings(connection, project)
+        if old.fingerprint in now and _said(now[old.fingerprint]) != _said(old)
+    }
+    changed = [finding for key, finding in now.items() if key in restated]
     over = [finding.fingerprint for finding in (*changed, *since.fixed)]
     connection.executemany(
         "UPDATE standing SET to_run = ? WHERE project = ? AND fingerprint = ? AND to_run IS NULL",
@@ -251,7 +252,7 @@ def _stand(
 ) -> None:
     connection.executemany(
         _STAND,
-        [
+        (
             (
                 project,
                 finding.fingerprint,
@@ -263,7 +264,7 @@ def _stand(
                 compress(encode(finding)),
             )
             for finding in findings
-        ],
+        ),
     )
 
 

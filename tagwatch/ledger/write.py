@@ -181,7 +181,7 @@ class Ledger(Reader):
     def stood(self, project: str) -> tuple[Finding, ...]:
         """Return the findings that stand for the project."""
         with Translated(self.path):
-            return standing_findings(self._connection, project)
+            return tuple(standing_findings(self._connection, project))
 
     def facts(self, project: str) -> tuple[Fact, ...]:
         """Return what happened to tags and was not told to `project` yet, in order."""
@@ -201,7 +201,9 @@ class Ledger(Reader):
     def news(self, run_id: int, result: AuditResult, *, scope: RunScope = None) -> News:
         """Return what `result` has to tell that the project's runs before this one did not."""
         project, before, _ = self._begun(run_id)
-        return news_of(result, self.stood(project), before=before, scope=scope)
+        with Translated(self.path):
+            standing = standing_findings(self._connection, project)
+            return news_of(result, standing, before=before, scope=scope)
 
     def _begun(self, run_id: int) -> tuple[str, datetime | None, int]:
         """Return whose run it is, and when and which the one was that its news are since."""
@@ -402,10 +404,10 @@ class Ledger(Reader):
         with Translated(self.path):
             return judged_of(self._connection, project, at)
 
-    def lines_of_judged(self, judged: Judged, at: datetime) -> Mapping[str, bytes] | None:
+    def lines_of_judged(self, judged: Judged, at: datetime) -> Iterator[tuple[str, bytes]]:
         """See `judged.lines_of_judged`."""
         with Translated(self.path):
-            return lines_of_judged(self._connection, judged.id, at)
+            yield from lines_of_judged(self._connection, judged.id, at)
 
     def put_judged(
         self, project: str, renewed: Iterable[Judged], still: Iterable[Judged], at: datetime

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tagwatch.audit.fact.gather import dated_again
 from tagwatch.audit.fact.memory import Memory
@@ -27,8 +27,8 @@ class Recalled:
     judged: Judged
     listed: Sequence[Watched]
     """What the watch list comes to."""
-    lines: Mapping[str, bytes]
-    """The evidence by key, encoded."""
+    keys: tuple[str, ...]
+    """Those of the evidence."""
 
 
 def recall_judged(
@@ -36,20 +36,23 @@ def recall_judged(
     wanted: Mapping[str, Target],
     watches: Sequence[Watch],
     this_round: Round,
+    keep: Callable[[str, bytes], None],
 ) -> Recalled | None:
     """Return what was made of a repository; None where anything that it is made of is new.
 
-    `wanted`: what files name, by evidence key. What is damaged is made again.
+    `wanted`: what files name, by evidence key. `keep` gets the evidence, one piece after the other,
+    encoded, with its key. What is damaged is made again, and kept in place of what was before.
     """
     judged = this_round.judged.get(repository)
     if judged is None:
         return None
     if judged.made_from != made_whole_from(wanted, watches, repository, this_round):
         return None
-    lines = this_round.ledger.lines_of_judged(judged, this_round.site.at)
-    if lines is None:
-        return None
+    keys = []
     try:
+        for key, line in this_round.ledger.lines_of_judged(judged, this_round.site.at):
+            keep(key, line)
+            keys.append(key)
         listed = [
             Watched(
                 watch=watches[place], repository=repository, selector=selector, tags=tuple(tags)
@@ -58,9 +61,9 @@ def recall_judged(
         ]
     except (LedgerError, ValueError, TypeError, IndexError):
         return None
-    if len(lines) != len(wanted) + sum(map(len, listed)):
+    if len(keys) != len(wanted) + sum(map(len, listed)):
         return None  # somebody else has read some of it since the round began
-    return Recalled(judged=judged, listed=listed, lines=lines)
+    return Recalled(judged=judged, listed=listed, keys=tuple(keys))
 
 
 def judged_now(

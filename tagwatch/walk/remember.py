@@ -114,8 +114,9 @@ class EvidenceStore:
     """Repositories of which nothing is new."""
 
     def put(self, evidence: Evidence, *, made_from: bytes | None, is_unchanged: bool) -> None:
-        """Add evidence, which the next `flush` stores.
+        """Add evidence, which the next `flush` stores, or this call where so much waits.
 
+        One repository may have more tags than memory has room for what is known of each.
         `is_unchanged`: it is stored already, and only the time until which it holds moves on.
         """
         if is_unchanged:
@@ -124,22 +125,28 @@ class EvidenceStore:
             self.new.append(evidence)
             if made_from is not None:
                 self.made_from[evidence.key] = made_from
+            if len(self.new) >= _AT_ONCE:
+                self._store_new()
+
+    def _store_new(self) -> None:
+        self.ledger.put_evidence(self.new, self.made_from)
+        self.new.clear()
+        self.made_from.clear()
 
     def flush(self, *, at_least: int = 1) -> None:
         """Store what waits, where that is `at_least` so much."""
-        if len(self.new) + len(self.unchanged) + len(self.still) < at_least:
+        if len(self.new) + len(self.unchanged) + len(self.judged + self.still) < at_least:
             return
         if self.new:
-            self.ledger.put_evidence(self.new, self.made_from)
+            self._store_new()
         told = {key for one in self.judged for key in one.keys}
         touched = [key for key in self.unchanged if key not in told]
         if touched:
             self.ledger.touch_evidence(touched, self.at)
         if self.judged or self.still:
             self.ledger.put_judged(self.project, self.judged, self.still, self.at)
-        for waiting in (self.new, self.unchanged, self.judged, self.still):
+        for waiting in (self.unchanged, self.judged, self.still):
             waiting.clear()
-        self.made_from.clear()
 
     def flush_if_full(self) -> None:
         """Store what waits, where that is enough for a transaction."""

@@ -220,12 +220,11 @@ class Turns:
         """Take over what was made of a repository of which nothing is new; False where it is."""
         if share.repository not in this_round.judged or share.moves:
             return False
-        recalled = recall_judged(share.repository, in_files, share.watches, this_round)
+        keep = self.evidence.put_line
+        recalled = recall_judged(share.repository, in_files, share.watches, this_round, keep)
         if recalled is None:
             return False
         self._listed[share.repository] = [*recalled.listed]
-        for key, line in recalled.lines.items():
-            self.evidence.put_line(key, line)
         store.still.append(recalled.judged)
         return True
 

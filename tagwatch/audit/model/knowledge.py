@@ -12,6 +12,10 @@ from tagwatch.audit.model.glob import match_tag
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.value import dataclass, field
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.image.tag import Scheme
+
 __all__ = [
     "SYSTEM_WORD",
     "Cycle",
@@ -142,13 +146,10 @@ class Product:
 
 def _next_above(plain: list[Cycle], version: str, numbers: tuple[int, ...]) -> Line | None:
     """Return the first line above a version of which no line is known; None for a pre-release."""
-    # Imported here because few checks come this far, and a check must start fast.
-    from tagwatch.image.tag import Scheme, parse_tag
-
-    tag = parse_tag(version)
-    if tag.scheme is Scheme.NONE or tag.is_prerelease:
+    scheme = _scheme(version)
+    if scheme is None:
         return None
-    alike = [cycle for cycle in plain if parse_tag(cycle.name).scheme is tag.scheme]
+    alike = [cycle for cycle in plain if _scheme(cycle.name) is scheme]
     above = [cycle for cycle in alike if _plain(cycle.name) > numbers]
     if not above:
         return None
@@ -404,6 +405,19 @@ def _numbers(version: str) -> tuple[int, ...]:
     """Return the numbers that a version begins with, behind a `v`; none where words come first."""
     found = _VERSION.match(version[:64])  # a label may say anything
     return tuple(map(int, found[1].split("."))) if found else ()
+
+
+@lru_cache(maxsize=8192)
+def _scheme(name: str) -> Scheme | None:
+    """Return how the version of a release or line is counted; None: it is none, or a pre-release.
+
+    A repository of many tags asks of all the lines of its product for each of them.
+    """
+    # Imported here because few checks come this far, and a check must start fast.
+    from tagwatch.image.tag import Scheme, parse_tag
+
+    tag = parse_tag(name)
+    return None if tag.scheme is Scheme.NONE or tag.is_prerelease else tag.scheme
 
 
 @lru_cache(maxsize=8192)

@@ -245,8 +245,13 @@ def charge_to_base(
     charged: it says that something was not read, and that may differ.
     """
     items = tuple(findings)
+    if not bases:
+        return items, ()
+    ancestors = frozenset(bases.values())
     found_on = {
-        _facts(finding, _name(finding)): finding for finding in items if not finding.unknown
+        _facts(finding, name): finding
+        for finding in items
+        if _may_be_charged(finding) and (name := _name(finding)) in ancestors
     }
     stays: list[Finding] = []
     charged: list[Finding] = []
@@ -270,12 +275,16 @@ def _culprit(
     finding: Finding, found_on: Mapping[_Facts, Finding], bases: Mapping[str, str]
 ) -> Finding | None:
     """Return the same finding on the oldest ancestor that has it; None where no ancestor has it."""
-    if finding.rule not in _INHERITED or finding.unknown:
+    if not _may_be_charged(finding):
         return None
     culprit = None
     for base in _line(_name(finding), bases):
         culprit = found_on.get(_facts(finding, base), culprit)
     return culprit
+
+
+def _may_be_charged(finding: Finding) -> bool:
+    return finding.rule in _INHERITED and not finding.unknown
 
 
 def _facts(finding: Finding, name: str) -> _Facts:

@@ -72,14 +72,11 @@ def news_of(
     scope: RunScope = None,
 ) -> News:
     """Return what `result` has to tell where these findings stood before it."""
-    standing = tuple(standing)
-    said = {finding.fingerprint: finding.message for finding in standing}
-    since = differences(standing, result, scope=scope)
-    stayed = (*since.same, *since.worse)
+    since, reworded = _differences(standing, result, scope)
     return News(
         before=before,
         since=since,
-        reworded=tuple(one for one in stayed if one.message != said[one.fingerprint]),
+        reworded=reworded,
         changes=result.changes,
         gone=result.gone,
         explained=result.explained,
@@ -90,23 +87,43 @@ def differences(
     standing: Iterable[Finding], result: AuditResult, *, scope: RunScope = None
 ) -> Since:
     """Return what came, grew worse, went and stayed in the scope, matched by fingerprint."""
-    before = {finding.fingerprint: finding for finding in standing}
-    now = {finding.fingerprint for finding in result.findings}
+    return _differences(standing, result, scope)[0]
+
+
+def _differences(
+    standing: Iterable[Finding], result: AuditResult, scope: RunScope
+) -> tuple[Since, tuple[Finding, ...]]:
+    """Return them, and the findings that stand and say something else now.
+
+    Of what stands on, only what differs is kept: there may be as many findings as tags.
+    """
+    now = {finding.fingerprint: finding for finding in result.findings}
+    stood: set[str] = set()
+    risen: set[str] = set()
+    said_else: set[str] = set()
+    gone: list[Finding] = []
+    for old in standing:
+        finding = now.get(old.fingerprint)
+        if finding is None:
+            gone += [old] if in_scope(old, scope) else []
+            continue
+        stood.add(finding.fingerprint)
+        if finding.severity.rank > old.severity.rank and in_scope(finding, scope):
+            risen.add(finding.fingerprint)
+        if finding.message != old.message:
+            said_else.add(finding.fingerprint)
     new: list[Finding] = []
     worse: list[Finding] = []
     same: list[Finding] = []
     for finding in result.findings:
-        old = before.get(finding.fingerprint)
-        is_told = in_scope(finding, scope)
-        if old is None:
-            if is_told:
+        if finding.fingerprint not in stood:
+            if in_scope(finding, scope):
                 new.append(finding)
-        elif is_told and finding.severity.rank > old.severity.rank:
+        elif finding.fingerprint in risen:
             worse.append(finding)
         else:
             same.append(finding)
     unread = _unread(result)
-    gone = [old for key, old in before.items() if key not in now and in_scope(old, scope)]
     fixed = [
         old
         for old in gone
@@ -118,7 +135,9 @@ def differences(
     ]
     unlisted = _unlisted(fixed, result)
     fixed = [old for old in fixed if old.fingerprint not in unlisted]
-    return Since(new=tuple(new), worse=tuple(worse), fixed=tuple(fixed), same=tuple(same))
+    since = Since(new=tuple(new), worse=tuple(worse), fixed=tuple(fixed), same=tuple(same))
+    reworded = tuple(one for one in (*same, *worse) if one.fingerprint in said_else)
+    return since, reworded
 
 
 def in_scope(finding: Finding, scope: RunScope) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
+from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.news import differences, news_of
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure
@@ -51,3 +54,20 @@ def test_the_first_news_are_since_nothing() -> None:
     now = audit((LATEST,), (evidence(LATEST),))
     assert news_of(now, (), before=None).is_first
     assert not news_of(now, now.findings, before=AT).is_first
+
+
+def test_what_stands_on_is_not_kept() -> None:
+    """There may be as many findings as tags: they are compared one by one, as they are read."""
+    kept = []
+
+    def stood() -> Iterator[Finding]:
+        for one in EVERY:
+            old = replace(one, message="said else") if one is EVERY[0] else replace(one)
+            yield old
+            kept.append(sys.getrefcount(old) > 3)  # one is that of who reads
+
+    now = audit((LATEST, APP, WATCHED), tuple(map(seen, (LATEST, APP, WATCHED))))
+    found = news_of(now, stood(), before=AT)
+    assert kept == [False] * len(EVERY)
+    assert found.since.same == now.findings
+    assert found.reworded == (now.findings[0],)

@@ -58,8 +58,7 @@ def make(ledger: Ledger, project: str, at: datetime, note: str) -> None:
 
 def recalled(ledger: Ledger, project: str, at: datetime) -> bytes:
     found = ledger.judged(project, at).get(REDIS)
-    lines = ledger.lines_of_judged(found, at) if found is not None else None
-    return (lines or {}).get(KEY, b"")
+    return dict(ledger.lines_of_judged(found, at)).get(KEY, b"") if found is not None else b""
 
 
 def test_a_project_recalls_nothing_of_another(tmp_path: Path) -> None:

@@ -53,6 +53,18 @@ def test_what_is_put_is_found_in_memory_and_in_the_file(at_hand: int) -> None:
     assert list(lines_of(told)) == [encode(plain["r/1"]), encode(plain["r/3"])]
 
 
+def test_what_is_in_its_file_is_not_in_memory() -> None:
+    spool = Spool(100)
+    for number in range(100):
+        spool.put(evidence(number))
+    assert len(spool._at_hand) == 100
+    for number in range(100, 300):
+        spool.put(evidence(number))
+        assert not spool._at_hand, "a run of many tags holds none of them"
+    assert [spool[f"r/{number}"] for number in range(300)] == list(map(evidence, range(300)))
+    assert not spool._at_hand
+
+
 def test_its_file_is_closed_with_it() -> None:
     spool = Spool(0)
     spool.put(evidence(1))
