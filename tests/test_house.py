@@ -86,10 +86,10 @@ FLOORS: dict[str, str] = {
     """,
     "workspace": """
         code_owners git_history gitignore
-        tracked
+        coverage tracked
         find
         read
-        official_images write
+        begin official_images write
     """,
     "publish": """
         diff_document diff_text excerpt interface wording
@@ -128,7 +128,7 @@ FLOORS: dict[str, str] = {
         crawler engine plan
     """,
     "walk": """
-        facts_file fix loop need revision watch_list work
+        facts_file first_look fix loop need revision watch_list work
         site
         ask deliver facts_key import_history knowing local_image referrers sending trusting verdicts
         alert_list facts_kept recall scope
