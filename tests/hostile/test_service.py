@@ -20,7 +20,7 @@ import pytest
 
 from tests.hostile.promise import promised
 from tests.walk.command import Workplace
-from tests.walk.daemon import NEVER, TOKEN, Daemon, scans, serving
+from tests.walk.daemon import NEVER, SOON, TOKEN, Daemon, scans, serving
 from tests.walk.misbehaving import misbehaving
 
 CONFIGURATION = f"database: tagwatch.db\nsources: [Dockerfile]\n{NEVER}"
@@ -381,7 +381,7 @@ async def test_900_that_never_finish_keep_nobody_out(tmp_path: Path, place: Work
                 opened[-1][1].write(sent[number % 3])
                 if not number % 300:
                     assert (await ask(daemon, request("/livez"))).status == 200
-            answer = await asyncio.wait_for(ask(daemon, request("/livez")), 5)
+            answer = await asyncio.wait_for(ask(daemon, request("/livez")), 20)
             assert answer.status == 200
             clock = asyncio.get_running_loop().time
             begun = clock()
@@ -436,7 +436,7 @@ async def test_those_who_never_read_keep_nobody_out(tmp_path: Path, place: Workp
                 slow[-1].sendall(request("/large.html").encode())
                 if not number % 50:
                     assert (await ask(daemon, request("/livez"))).status == 200
-            assert (await asyncio.wait_for(ask(daemon, request("/livez")), 5)).status == 200
+            assert (await asyncio.wait_for(ask(daemon, request("/livez")), 20)).status == 200
             whole = await ask(daemon, request("/large.html"))
             assert len(whole.text) == 8_000_000
         finally:
@@ -448,7 +448,7 @@ async def test_those_who_never_read_keep_nobody_out(tmp_path: Path, place: Workp
             await asyncio.sleep(0.1)
         else:
             raise AssertionError("descriptors stay open")
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
     assert "Traceback" not in daemon.said, daemon.said
 
 
@@ -535,7 +535,7 @@ async def _many_questions(daemon: Daemon, session: aiohttp.ClientSession) -> Non
             return answer.status
 
     many = [asyncio.create_task(asking()) for _ in range(60)]
-    live = await asyncio.wait_for(ask(daemon, request("/livez")), 2)
+    live = await asyncio.wait_for(ask(daemon, request("/livez")), 20)
     assert live.status == 200
     assert {200, 503} >= set(await asyncio.gather(*many))
     assert await asking() == 200
