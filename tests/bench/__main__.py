@@ -30,7 +30,7 @@ from tests.bench.measure import (
 )
 from tests.bench.rows import ROWS, Group, Size
 
-STUDIES = ("hub_offset", "ledger", "requests", "service")
+STUDIES = ("hub_offset", "ledger", "long_repository", "requests", "service", "year")
 HEADS = ("wall s", "", "CPU s", "", "instr. M", "", "MB", "requests", "conn.", "kB")
 WIDTHS = (9, 7, 9, 7, 9, 7, 6, 9, 6, 9)
 
