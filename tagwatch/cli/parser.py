@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from tagwatch import __version__
 from tagwatch.cli.command import Command, load
 from tagwatch.errors import UsageError
 from tagwatch.family import COMMAND_HELP, COMMANDS
@@ -79,14 +78,16 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def no_command(arguments: list[str]) -> int:
-    """`--help`, `--version`, or a name that is none."""
+    """`--help`, or a name that is none."""
     parser = _Parser(
         prog="tagwatch",
         usage="tagwatch COMMAND [OPTION…] [ARGUMENT…]",
         description="What every image tag is, what it was, why it moved, and what to do.",
         epilog=_EXIT_CODES,
     )
-    parser.add_argument("--version", action="version", version=f"tagwatch {__version__}")
+    parser.add_argument(
+        "--version", action="version", help="show program's version number and exit"
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND […]", dest="command")
     if not arguments or arguments[0] in ("-h", "--help"):
         brought = {name: load(name).help for name in brought_members("commands")}
@@ -94,8 +95,6 @@ def no_command(arguments: list[str]) -> int:
             commands.add_parser(name, help=text)
         parser.print_help()
         return 0 if arguments else 2
-    if arguments[0] == "--version":
-        parser.parse_args(arguments[:1])
     if arguments[0].startswith("-"):
         raise UsageError(
             f"no command stands before {arguments[0]!r}",

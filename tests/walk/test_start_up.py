@@ -91,6 +91,12 @@ async def test_help_imports_the_parser_and_nothing_beyond(tmp_path: Path) -> Non
     assert loaded & (NEVER - {"argparse", "gettext", "textwrap", "typing"}) == set()
 
 
+async def test_the_version_imports_no_parser(shop: Shop) -> None:
+    modules, out = await imported(shop, "--version")
+    assert out.startswith("tagwatch ")
+    assert modules & (NEVER | {"tagwatch.cli.parser"}) == set()
+
+
 ENTERED = """
 import os, sys, threading
 import tagwatch
