@@ -8,8 +8,8 @@ decode all of it takes longer than to find a name. Its lines are cells between t
     NAME     p PRODUCT TAKE FLAGS NUMBER                what a repository's images run
     NAME     r KIND SINCE TO TAGS TAGS-NOT FLAGS NOTE NUMBER        how a repository ended
 
-FLAGS are `guess` and `upheld`. words.txt is searched in the same way, when a tag has letters or a
-repository is not of Docker Hub's official images. `tests/bundle.py` makes both.
+FLAGS are `guess` and `upheld`. words.txt is searched, too, when a tag has letters or a repository is not of
+Docker Hub's official images; of its lines the first words are kept. `tests/bundle.py` makes both.
 """
 
 from __future__ import annotations
@@ -156,7 +156,9 @@ class Words(Mapping[str, tuple[Word, ...]]):
         self._path = path
         self._text = ""
         self._copies: list[tuple[str, str]] = []
+        self._tables: dict[str, dict[str, str]] = {}
         self._made: dict[str, tuple[Word, ...]] = {}
+        self._known: dict[str, None] = {}
 
     def copies(self) -> list[tuple[str, str]]:
         """Return the beginnings of names that stand for others, with what they stand for."""
@@ -166,32 +168,39 @@ class Words(Mapping[str, tuple[Word, ...]]):
 
     def table(self, name: str) -> Mapping[str, str]:
         """Return what a publisher's own numbers mean: text in a tag -> release line."""
-        return {cells[0]: cells[1] for cells in self._lines("table", name)}
+        if name not in self._tables:
+            self._tables[name] = {cells[0]: cells[1] for cells in self._lines("table", name)}
+        return self._tables[name]
 
     def __getitem__(self, letters: str) -> tuple[Word, ...]:
         if letters not in self._made:
             if letters not in self:
                 raise KeyError(letters)
-            kinds = {kind: self._lines(kind, letters) for kind in ("word", "stem")}
             self._made[letters] = tuple(
-                _word([kind, *cells]) for kind, lines in kinds.items() for cells in lines
+                _word([kind, *cells])
+                for kind in ("word", "stem")
+                for cells in self._lines(kind, letters)
             )
         return self._made[letters]
 
     def __contains__(self, letters: object) -> bool:
-        text = self._read()
-        begins = (f"\nword\t{letters}\t", f"\nstem\t{letters}\t", f"\nword\t{letters}\n")
-        return any(begin in text for begin in begins)
+        return letters in self._letters()
 
     def __bool__(self) -> bool:
         return True
 
     def __iter__(self) -> Iterator[str]:
-        lines = (*self._lines("word"), *self._lines("stem"))
-        return iter(dict.fromkeys(cells[0] for cells in lines))
+        return iter(self._letters())
+
+    def _letters(self) -> Mapping[str, None]:
+        """Return what there are words of, in the file's order: it is asked for many times."""
+        if not self._known:
+            lines = (line.split("\t", 2) for line in self._read().splitlines())
+            self._known = {cells[1]: None for cells in lines if cells[0] in ("word", "stem")}
+        return self._known
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._letters())
 
     def _lines(self, *cells: str) -> Iterator[list[str]]:
         """Yield the lines that begin with these cells, without them."""
