@@ -18,8 +18,10 @@ from tests.bench.measure import PYTHON, TAGWATCH, Command, measured
 from tests.bench.place import Place, certificates, double, paths_of, push
 from tests.static_registry import Stock
 
-__all__ = ["ROWS", "Group", "Size"]
+__all__ = ["ROWS", "STUDIES", "Group", "Size"]
 
+STUDIES = ("hub_offset", "ledger", "long_repository", "requests", "service", "year")
+"""Modules that print tables of their own."""
 FORMATS = "html, json, sarif"
 IMAGES = ("python:3.12-slim", "redis:7", "redis:6.2.23", "node:22", "nginx:1.30-alpine")
 

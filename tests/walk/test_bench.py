@@ -14,7 +14,7 @@ from tests.paths import ROOT
 WITHOUT_PYTEST = """
 import importlib, runpy, sys
 sys.modules["pytest"] = None
-from tests.bench.__main__ import STUDIES
+from tests.bench.rows import STUDIES
 for name in STUDIES:
     importlib.import_module(f"tests.bench.{name}")
 sys.argv = ["bench", "--quick"]
