@@ -8,8 +8,9 @@ decode all of it takes longer than to find a name. Its lines are cells between t
     NAME     p PRODUCT TAKE FLAGS NUMBER                what a repository's images run
     NAME     r KIND SINCE TO TAGS TAGS-NOT FLAGS NOTE NUMBER        how a repository ended
 
-FLAGS are `guess` and `upheld`. words.txt is searched, too, when a tag has letters or a repository is
-not of Docker Hub's official images; what its lines begin with is kept. `tests/bundle.py` makes both.
+FLAGS are `guess` and `upheld`. words.txt is searched, too, when a tag has letters or a repository
+is not of Docker Hub's official images; what its lines begin with is kept. `tests/bundle.py` makes
+both.
 """
 
 from __future__ import annotations
