@@ -5,7 +5,7 @@
 # make nights private images on moving bases, thirty nights
 # make fuzz   every source, guided by coverage, where atheris installs
 # make bench  what everything costs, beside what else does it: ratios of one run
-.PHONY: demo test check format setup clean truth nights fuzz bench
+.PHONY: demo test check lint types house format setup clean truth nights fuzz bench
 VENV := .venv/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
@@ -17,10 +17,16 @@ demo:
 test: setup
 	@$(VENV)/python -m pytest -q -n auto --dist worksteal $(PYTEST_ARGS)
 
-check: setup
+check: lint types house
+
+lint: setup
 	@$(VENV)/ruff format --check .
 	@$(VENV)/ruff check .
+
+types: setup
 	@$(VENV)/mypy
+
+house: setup
 	@$(VENV)/python -m pytest -q -p no:cacheprovider tests/test_house.py
 
 truth: setup

@@ -2,6 +2,7 @@
 
 Run: python -m tests.static_registry CONFIG   (the JSON of a `Stock`); it prints its port.
 Being asked for `/stats` it tells what it was asked: requests by kind, connections, bytes sent.
+Being asked for `/move/N` it lets the next N tags serve other images, round and round.
 """
 
 from __future__ import annotations
@@ -49,10 +50,11 @@ class Stock:
         """The tags of every repository: one line of versions."""
         return [f"1.{number // 100}.{number % 100}" for number in range(self.tags)]
 
-    def image(self, path: str, tag: str) -> Image:
-        """What a tag serves."""
+    def image(self, path: str, tag: str, moves: int = 0) -> Image:
+        """What a tag serves that moved so often."""
         _, minor, patch = tag.split(".")
-        return _image(path, (int(minor) * 100 + int(patch)) // self.shared)
+        number = (int(minor) * 100 + int(patch)) // self.shared
+        return _image(path, number + moves * self.tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class _Server:
         self.open = 0
         self.most_open = 0
         self.bytes = 0
+        self._moves: Counter[tuple[str, str]] = Counter()
+        self._turn = 0
         self._heads: dict[str, bytes] = {}
         self._blobs: dict[str, bytes] = {}
         self._manifests: dict[str, bytes] = {}
@@ -127,6 +131,9 @@ class _Server:
             self.bytes = 0
             self.connections = self.most_open = self.open - 1
             return _response(body)
+        if target.startswith("/move/"):
+            self._move(int(target.rpartition("/")[2]))
+            return _response(b"{}")
         if target == "/v2/":
             self.requests["ping"] += 1
             return _response(b"{}")
@@ -146,11 +153,19 @@ class _Server:
             case _:
                 return _response(self._blobs[reference], reference)
 
+    def _move(self, count: int) -> None:
+        names, repositories = self.stock.names(), self.stock.repositories
+        for turn in range(self._turn, self._turn + count):
+            path, name = f"team/{turn % repositories}", names[turn // repositories % len(names)]
+            self._moves[path, name] += 1
+            self._heads.pop(f"/v2/{path}/manifests/{name}", None)
+        self._turn += count
+
     def _manifest(self, path: str, reference: str, *, head: bool) -> bytes:
         if reference in self._manifests:
             manifest = self._manifests[reference]
         else:
-            image = self.stock.image(path, reference)
+            image = self.stock.image(path, reference, self._moves[path, reference])
             manifest = image.manifest
             self._blobs |= {digest: blob for blob, digest in image.blobs}
             self._manifests[digest_of(manifest)] = manifest

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+import tagwatch
 from tagwatch.cli.command import load, plain
 from tagwatch.cli.plain_line import plain_options
 from tagwatch.errors import OutputError, TagwatchError, is_of_the_disk
@@ -46,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments[0] if arguments else ""
     try:
+        if name == "--version":
+            sys.stdout.write(f"tagwatch {tagwatch.__version__}\n")
+            return 0
         if name.startswith("-") or not name or place_of("commands", name) is None:
             from tagwatch.cli.parser import no_command
 

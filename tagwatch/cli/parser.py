@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from tagwatch import __version__
 from tagwatch.cli.command import Command, load
 from tagwatch.errors import UsageError
 from tagwatch.family import COMMAND_HELP, COMMANDS
@@ -79,7 +78,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def no_command(arguments: list[str]) -> int:
-    """`--help`, `--version`, or a name that is none."""
+    """`--help`, or a name that is none."""
     parser = _Parser(
         prog="tagwatch",
         usage="tagwatch COMMAND [OPTION…] [ARGUMENT…]",
@@ -88,7 +87,9 @@ def no_command(arguments: list[str]) -> int:
     )
     if arguments[:1] == ["help"]:
         return _help(arguments[1:])
-    parser.add_argument("--version", action="version", version=f"tagwatch {__version__}")
+    parser.add_argument(
+        "--version", action="version", help="show program's version number and exit"
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND […]", dest="command")
     if not arguments or arguments[0] in ("-h", "--help"):
         brought = {name: load(name).help for name in brought_members("commands")}
@@ -96,8 +97,6 @@ def no_command(arguments: list[str]) -> int:
             commands.add_parser(name, help=text)
         parser.print_help()
         return 0 if arguments else 2
-    if arguments[0] == "--version":
-        parser.parse_args(arguments[:1])
     raise _not_a_command(arguments[0])
 
 

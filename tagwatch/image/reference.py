@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from tagwatch.errors import InvalidDigestError, InvalidReferenceError
-from tagwatch.image.digest import Digest, parse_digest, short_digest
+from tagwatch.image.digest import Digest, is_digest, parse_digest, short_digest
 from tagwatch.value import dataclass
 
 __all__ = ["DOCKER_HUB", "HUB_HOSTS", "Reference", "Repository", "is_tag", "without_userinfo"]
@@ -166,7 +166,7 @@ def _parse_name(name: str, text: str) -> Repository:
     return Repository(registry=registry, path=path)
 
 
-# As text: compiled where a text has an `@`, and most of those are digests. `git@` is no secret.
+# As text: few have an `@` that begins no digest. `git@` is no secret.
 _USERINFO = (
     r"(?<=://)(?!git@)[^\s/\"'<>]+@(?!sha(?:256|384|512):)"
     r"|(?<![\w.:/@-])[^\s/:@\"'<>]+:(?!//)[^\s/\"'<>]+@(?=[\w.-]+(?::[0-9]+)?/)"
@@ -179,7 +179,9 @@ def without_userinfo(text: str) -> str:
     >>> without_userinfo("https://bob:secret@registry.example/a:1")
     'https://***@registry.example/a:1'
     """
-    return re.sub(_USERINFO, "***@", text) if "@" in text else text
+    if all(is_digest(piece[:71]) for piece in text.split("@")[1:]):
+        return text  # the pattern takes long to compile, and most lines have digests at most
+    return re.sub(_USERINFO, "***@", text)
 
 
 @lru_cache(maxsize=1024)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -35,7 +34,7 @@ _HOLDS: Mapping[str, tuple[str, type]] = {
 }
 _SCHEMA_VERSION = 1
 _HEAD_BYTES = 512
-_AS_OF = re.compile(rb'"as_of": "(\d{4}-\d\d-\d\d)"')
+_AS_OF = b'"as_of": "'
 
 
 def load(end_of_life: Path | None = None, copies: Iterable[tuple[str, str]] = ()) -> Knowledge:
@@ -99,8 +98,8 @@ def as_of(path: Path) -> date | None:
     """Return the day of a file that tagwatch wrote, from its head; None where it has none."""
     try:
         with path.open("rb") as file:
-            found = _AS_OF.search(file.read(_HEAD_BYTES))
-        return date.fromisoformat(found[1].decode()) if found else None
+            day = file.read(_HEAD_BYTES).partition(_AS_OF)[2].partition(b'"')[0]
+        return date.fromisoformat(day.decode()) if day else None
     except (OSError, ValueError):
         return None
 

@@ -1,15 +1,16 @@
 """What images run, which of them have ended, and what words in tags mean: read where it is needed.
 
-A check asks for the names in one file, so images.txt is searched and not parsed. Its lines are
-cells between tabs:
+A check asks for the names in one file, so images.txt is searched and not parsed, as bytes: to
+decode all of it takes longer than to find a name. Its lines are cells between tabs:
 
     #NUMBER  SOURCE                                     from where a row is known
     ~LETTERS REGEX  ROW                                 names that begin with the letters and match
     NAME     p PRODUCT TAKE FLAGS NUMBER                what a repository's images run
     NAME     r KIND SINCE TO TAGS TAGS-NOT FLAGS NOTE NUMBER        how a repository ended
 
-FLAGS are `guess` and `upheld`. words.txt is small and read as a whole, when a tag has letters or
-a repository is not of Docker Hub's official images. `tests/bundle.py` makes both.
+FLAGS are `guess` and `upheld`. words.txt is searched, too, when a tag has letters or a repository
+is not of Docker Hub's official images; what its lines begin with is kept. `tests/bundle.py` makes
+both.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ class Images:
 
     def __init__(self, path: Path = _FOLDER / "images.txt") -> None:
         self._path = path
-        self._text = ""
+        self._text = b""
         self._start = 0
         """Where the names begin that stand there as they are."""
-        self._patterns: list[list[str]] = []
+        self._patterns: list[str] = []
         self._found: dict[str, tuple[tuple[ImageRow, ...], tuple[Retirement, ...]]] = {}
 
     def rows(self, name: str) -> tuple[ImageRow, ...]:
@@ -54,7 +55,7 @@ class Images:
     def names(self) -> Iterator[str]:
         """Yield the names that stand in it as they are, without patterns."""
         self._read()
-        lines = self._text[self._start + 1 :].splitlines()
+        lines = self._text[self._start + 1 :].decode().splitlines()
         yield from dict.fromkeys(line.partition("\t")[0] for line in lines)
 
     def _of(self, name: str) -> tuple[tuple[ImageRow, ...], tuple[Retirement, ...]]:
@@ -76,16 +77,21 @@ class Images:
         return tuple(map(self._row, runs)), tuple(map(self._retirement, ends))
 
     def _exact(self, name: str) -> Iterator[list[str]]:
-        place = self._text.find(f"\n{name}\t", self._start)
+        begin = f"\n{name}\t".encode(errors="replace")
+        place = self._text.find(begin, self._start)
         while place >= 0:
-            end = self._text.index("\n", place + 1)
-            yield self._text[place + 2 + len(name) : end].split("\t")
-            place = end if self._text.startswith(f"\n{name}\t", end) else -1
+            end = self._text.index(b"\n", place + 1)
+            yield self._text[place + len(begin) : end].decode().split("\t")
+            place = end if self._text.startswith(begin, end) else -1
 
     def _like(self, name: str) -> Iterator[list[str]]:
         """Yield the rows of patterns, with what stands in the name put in its place."""
-        for letters, pattern, *cells in self._patterns:
-            if not name.startswith(letters) or not (found := re.fullmatch(pattern, name)):
+        for line in self._patterns:
+            letters, _, rest = line.partition("\t")
+            if not name.startswith(letters):
+                continue
+            pattern, *cells = rest.split("\t")
+            if not (found := re.fullmatch(pattern, name)):
                 continue
             if cells[0] == "r":
                 cells[3] = cells[3].replace("*", found[1])
@@ -118,18 +124,20 @@ class Images:
         )
 
     def _source(self, number: str) -> str:
-        mark = f"\n#{number}\t"
+        mark = f"\n#{number}\t".encode()
         start = self._text.index(mark) + len(mark)
-        return self._text[start : self._text.index("\n", start)]
+        return self._text[start : self._text.index(b"\n", start)].decode()
 
     def _read(self) -> None:
         if self._text:
             return
-        self._text = self._path.read_text(encoding="utf-8")
-        start = self._text.index("\n~")
-        self._start = self._text.index("\n", self._text.rindex("\n~") + 1)
-        lines = self._text[start : self._start].split("\n~")[1:]
-        self._patterns = [line.split("\t") for line in lines]
+        self._text = self._path.read_bytes()  # few lines of it are ever decoded
+        place = self._text.index(b"\n~")
+        while self._text.startswith(b"\n~", place):
+            end = self._text.index(b"\n", place + 1)
+            self._patterns.append(self._text[place + 2 : end].decode())
+            place = end
+        self._start = place
 
 
 _BENEATH = frozenset({"debian", "centos", "rhel"})
@@ -147,50 +155,67 @@ class Words(Mapping[str, tuple[Word, ...]]):
 
     def __init__(self, path: Path = _FOLDER / "words.txt") -> None:
         self._path = path
-        self._cells: dict[str, list[list[str]]] = {}
-        self._tables: dict[str, dict[str, str]] = {}
+        self._text = ""
         self._copies: list[tuple[str, str]] = []
+        self._tables: dict[str, dict[str, str]] = {}
         self._made: dict[str, tuple[Word, ...]] = {}
+        self._known: dict[str, None] = {}
 
     def copies(self) -> list[tuple[str, str]]:
         """Return the beginnings of names that stand for others, with what they stand for."""
-        self._read()
+        if not self._copies:
+            self._copies = [(cells[0], cells[1]) for cells in self._lines("copy")]
         return self._copies
 
     def table(self, name: str) -> Mapping[str, str]:
         """Return what a publisher's own numbers mean: text in a tag -> release line."""
-        self._read()
-        return self._tables.get(name, {})
+        if name not in self._tables:
+            self._tables[name] = {cells[0]: cells[1] for cells in self._lines("table", name)}
+        return self._tables[name]
 
     def __getitem__(self, letters: str) -> tuple[Word, ...]:
         if letters not in self._made:
-            self._read()
-            self._made[letters] = tuple(map(_word, self._cells[letters]))
+            if letters not in self:
+                raise KeyError(letters)
+            self._made[letters] = tuple(
+                _word([kind, *cells])
+                for kind in ("word", "stem")
+                for cells in self._lines(kind, letters)
+            )
         return self._made[letters]
 
     def __contains__(self, letters: object) -> bool:
-        self._read()
-        return letters in self._cells
+        return letters in self._letters()
+
+    def __bool__(self) -> bool:
+        return True
 
     def __iter__(self) -> Iterator[str]:
-        self._read()
-        return iter(self._cells)
+        return iter(self._letters())
+
+    def _letters(self) -> Mapping[str, None]:
+        """Return what there are words of, in the file's order: it is asked for many times."""
+        if not self._known:
+            lines = (line.split("\t", 2) for line in self._read().splitlines())
+            self._known = {cells[1]: None for cells in lines if cells[0] in ("word", "stem")}
+        return self._known
 
     def __len__(self) -> int:
-        self._read()
-        return len(self._cells)
+        return len(self._letters())
 
-    def _read(self) -> None:
-        if self._cells:
-            return
-        for line in self._path.read_text(encoding="utf-8").splitlines()[1:]:
-            kind, *cells = line.split("\t")
-            if kind == "copy":
-                self._copies.append((cells[0], cells[1]))
-            elif kind == "table":
-                self._tables.setdefault(cells[0], {})[cells[1]] = cells[2]
-            else:
-                self._cells.setdefault(cells[0], []).append([kind, *cells[1:]])
+    def _lines(self, *cells: str) -> Iterator[list[str]]:
+        """Yield the lines that begin with these cells, without them."""
+        text, begin = self._read(), "".join(f"{cell}\t" for cell in cells)
+        place = text.find(f"\n{begin}")
+        while place >= 0:
+            end = text.index("\n", place + 1)
+            yield text[place + 1 + len(begin) : end].split("\t")
+            place = text.find(f"\n{begin}", end)
+
+    def _read(self) -> str:
+        if not self._text:
+            self._text = self._path.read_bytes().decode()
+        return self._text
 
 
 def _word(cells: list[str]) -> Word:

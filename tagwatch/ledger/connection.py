@@ -9,7 +9,6 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -123,6 +122,8 @@ def connect(path: Path) -> sqlite3.Connection:
 
     Every commit is on the disk when it returns (WAL with `synchronous=FULL`).
     """
+    from contextlib import suppress  # what only reads does without it
+
     with suppress(OSError):  # what stands in the way, SQLite tells
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
@@ -142,6 +143,8 @@ def keep_private(path: Path) -> None:
 
     Older programs made it as the umask said. Where only its group may read it, somebody wanted so.
     """
+    from contextlib import suppress
+
     for name in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
         with suppress(OSError):
             if name.stat().st_mode & 0o007:

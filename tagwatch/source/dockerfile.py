@@ -20,9 +20,7 @@ from tagwatch.source.text.source_text import SourceText
 
 __all__ = ["extract", "recognizes"]
 
-_NAME = re.compile(
-    r"(?:docker|container)file(?:[._-][^/]*)?|[^/]+[._-](?:docker|container)file", re.IGNORECASE
-)
+_NAME = r"(?i)(?:docker|container)file(?:[._-][^/]*)?|[^/]+[._-](?:docker|container)file"
 _NEVER = frozenset(
     {"dockerignore", "md", "rst", "adoc", "htm", "html", "json", "yml", "yaml", "toml", "xml"}
     | {"lock", "orig", "rej", "diff", "patch", "svg", "png"}
@@ -32,28 +30,28 @@ _PROGRAM = frozenset(
     | {"cs", "swift", "lua", "pl", "sh", "bash", "ps1", "tf", "nix", "vim", "el", "txt"}
 )
 _PLAIN = frozenset({"dockerfile", "containerfile"})
-_INSTRUCTION = re.compile(
-    r"^[ \t]*(?:FROM|ARG|RUN|COPY|ADD|CMD|ENTRYPOINT|ENV|WORKDIR|USER|EXPOSE|LABEL|ONBUILD)[ \t]",
-    re.IGNORECASE | re.MULTILINE,
+_INSTRUCTION = (
+    r"(?im)^[ \t]*"
+    r"(?:FROM|ARG|RUN|COPY|ADD|CMD|ENTRYPOINT|ENV|WORKDIR|USER|EXPOSE|LABEL|ONBUILD)[ \t]"
 )
-_BEGINS = re.compile(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*[ \t]*(FROM|ARG)[ \t]+[^ \t\r\n]", re.IGNORECASE)
-_FROM = re.compile(r"^[ \t]*FROM[ \t]+[^ \t\r\n]", re.IGNORECASE | re.MULTILINE)
+_BEGINS = r"(?i)(?:[ \t\r]*(?:#[^\n]*)?\n)*[ \t]*(FROM|ARG)[ \t]+[^ \t\r\n]"
+_FROM = r"(?im)^[ \t]*FROM[ \t]+[^ \t\r\n]"
 
 
 def recognizes(path: str, head: bytes) -> bool:
     """See `Source.recognizes`."""
     name = path.rpartition("/")[2]
-    if _NAME.fullmatch(name):
+    if name.lower() in _PLAIN or re.fullmatch(_NAME, name):
         ending = name.rpartition(".")[2].lower()
         if ending in _NEVER:
             return False
         if not head or ending in _PLAIN:
             return True
         if ending not in _PROGRAM:  # dockerfile.go is Go, or for Go: its content tells
-            return _INSTRUCTION.search(head.decode("utf-8", "replace")) is not None
+            return re.search(_INSTRUCTION, head.decode("utf-8", "replace")) is not None
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
-    begins = _BEGINS.match(text)
-    return bool(begins and (begins[1].upper() == "FROM" or _FROM.search(text)))
+    begins = re.match(_BEGINS, text)
+    return bool(begins and (begins[1].upper() == "FROM" or re.search(_FROM, text)))
 
 
 def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:

@@ -29,9 +29,8 @@ from tests.bench.measure import (
     ratio,
     side_by_side,
 )
-from tests.bench.rows import ROWS, Group, Size
+from tests.bench.rows import ROWS, STUDIES, Group, Size
 
-STUDIES = ("hub_offset", "ledger", "requests", "service")
 HEADS = ("wall s", "", "CPU s", "", "instr. M", "", "MB", "requests", "conn.", "kB")
 WIDTHS = (9, 7, 9, 7, 9, 7, 6, 9, 6, 9)
 

@@ -83,8 +83,15 @@ class Place:
 
     def stats(self) -> Any:
         """What the double was asked since the last question."""
+        return self._told("/stats")
+
+    def let_move(self, count: int) -> None:
+        """Let so many tags of the double serve other images from now on."""
+        self._told(f"/move/{count}")
+
+    def _told(self, target: str) -> Any:
         context = ssl.create_default_context(cafile=self.authority) if self.authority else None
-        with urllib.request.urlopen(f"{self.url}/stats", context=context) as answer:
+        with urllib.request.urlopen(f"{self.url}{target}", context=context) as answer:
             return json.load(answer)
 
     def crawler(self, name: str, stock: Stock, concurrency: int) -> Command:

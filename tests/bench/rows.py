@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -18,8 +19,10 @@ from tests.bench.measure import PYTHON, TAGWATCH, Command, measured
 from tests.bench.place import Place, certificates, double, paths_of, push
 from tests.static_registry import Stock
 
-__all__ = ["ROWS", "Group", "Size"]
+__all__ = ["ROWS", "STUDIES", "Group", "Size"]
 
+STUDIES = ("hub_offset", "ledger", "long_repository", "requests", "service", "year")
+"""Modules that print tables of their own."""
 FORMATS = "html, json, sarif"
 IMAGES = ("python:3.12-slim", "redis:7", "redis:6.2.23", "node:22", "nginx:1.30-alpine")
 
@@ -214,8 +217,15 @@ def _large(folder: Path, stock: Stock) -> Iterator[Group]:
 
 
 def growth(folder: Path, size: Size) -> Iterator[Group]:
-    """Unchanged nights and reports over doublings, ten tags a repository."""
+    """What costs grow with, over four doublings: tags, tags of one repository, images imported."""
     sizes = (20, 40) if size.quick else (1_250, 2_500, 5_000, 10_000, 20_000)
+    yield from _estates(folder, sizes, size)
+    yield from _repositories(folder, sizes, size)
+    yield from _imports(folder, (2, 4) if size.quick else (5, 10, 20, 40, 80))
+
+
+def _estates(folder: Path, sizes: Sequence[int], size: Size) -> Iterator[Group]:
+    """Unchanged nights and reports, ten tags a repository."""
     stock = Stock(repositories=sizes[-1] // 10, tags=10)
     with double(stock, folder) as whole:
         for tags in sizes:
@@ -230,6 +240,63 @@ def growth(folder: Path, size: Size) -> Iterator[Group]:
             for name, command in lines.items():
                 title = f"{name}, {tags:,} tags"
                 yield Group(title=title, commands=[command], once=True, size=tags, series=name)
+
+
+def _repositories(folder: Path, sizes: Sequence[int], size: Size) -> Iterator[Group]:
+    """Unchanged nights over one repository."""
+    for tags in sizes:
+        with double(Stock(repositories=1, tags=tags), folder) as served:
+            place = replace(served, folder=folder / f"one-{tags}")
+            place.configure(["team/0"], 16)
+            if not size.quick:
+                place.scan()
+            yield Group(
+                title=f"scan, one repository of {tags:,} tags",
+                commands=[place.night()],
+                once=True,
+                size=tags,
+                series="scan of one repository",
+            )
+
+
+def _imports(folder: Path, sizes: Sequence[int]) -> Iterator[Group]:
+    """The history of official images, imported from a checkout of as many."""
+    for images in sizes:
+        place = folder / f"import-{images}"
+        place.mkdir()
+        _write_library(place / "official-images", images)
+        (place / "tagwatch.yaml").write_text("version: 1\ndatabase: ledger.db\n")
+        line = (*TAGWATCH, "history", "import", "--library", "official-images")
+        yield Group(
+            title=f"import, {images:,} images of {_COMMITS} commits",
+            commands=[Command(name="history import", line=line, folder=place)],
+            once=True,
+            size=images,
+            series="import",
+        )
+
+
+_COMMITS = 100
+_STANZA = "Maintainers: nobody\n\nTags: 1.{0}, 1, latest\nGitCommit: {1:040x}\n"
+
+
+def _write_library(folder: Path, images: int) -> None:
+    """Make a checkout of official-images in which each image has so many releases, one a commit."""
+    subprocess.run(["git", "init", "-q", "-b", "master", folder], check=True)
+    lines = []
+    for number in range(images * _COMMITS):
+        image, release = number % images, number // images
+        text = _STANZA.format(release, number)
+        at = 1_500_000_000 + number * 3_600
+        lines += [
+            "commit refs/heads/master",
+            f"committer bench <bench@example.org> {at} +0000",
+            f"data 3\nday\nM 644 inline library/image{image}",
+            f"data {len(text)}\n{text}",
+        ]
+    written = "\n".join([*lines, ""]).encode()
+    subprocess.run(["git", "-C", folder, "fast-import", "--quiet"], input=written, check=True)
+    subprocess.run(["git", "-C", folder, "checkout", "-q", "-f", "master"], check=True)
 
 
 def answers(folder: Path, size: Size) -> Iterator[Group]:

@@ -22,12 +22,13 @@ import pytest
 from aiohttp import web
 
 from tests.walk.command import Workplace
-from tests.walk.daemon import NEVER, TOKEN, asked, metric, scans, serving
+from tests.walk.daemon import NEVER, SOON, TOKEN, asked, metric, scans, serving
 from tests.walk.misbehaving import Misbehaving, misbehaving
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
 FINISHED = 'tagwatch_scans_total{outcome="finished"}'
+RUNNING = "tagwatch_scan_running"
 FAILED = 'tagwatch_scans_total{outcome="failed"}'
 FINDINGS = 'tagwatch_findings{severity="error"}'
 
@@ -96,7 +97,7 @@ def descriptors(pid: int) -> int:
 
 async def test_row_29_an_idle_service_ends_at_once(night: Night) -> None:
     async with serving(night) as daemon:
-        assert await daemon.stop() < 3
+        assert await daemon.stop() < SOON
     assert daemon.process.returncode == 0
     assert "Traceback" not in daemon.said
 
@@ -148,7 +149,7 @@ async def test_row_29_the_second_signal_ends_both(night: Night) -> None:
         daemon.process.send_signal(signal.SIGTERM)
         await daemon.until("stopping: ")
         daemon.process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(daemon.process.wait(), 5)
+        await asyncio.wait_for(daemon.process.wait(), 12)
         os.kill(child, signal.SIGCONT)
         assert await gone(child, 13), "a child ends when its parent does"
 
@@ -167,7 +168,7 @@ async def test_row_30_and_36_a_changed_policy_is_used_after_sighup(
         await daemon.ask(session)
         await scans(session, daemon, 2)
         assert await metric(session, daemon, FINDINGS) == 0
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
     assert daemon.process.returncode == 0
 
 
@@ -204,7 +205,7 @@ async def test_row_36_a_broken_configuration_is_told_and_the_old_one_scans(
         daemon.process.send_signal(signal.SIGHUP)
         await daemon.see("the configuration was read again")
         assert (await daemon.health(session))[1]["reasons"] == []
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
 
 
 @LINUX
@@ -221,7 +222,7 @@ async def test_row_31_nothing_grows_with_the_scans(
             await scans(session, daemon, number)
             assert children(pid) == []
         assert descriptors(pid) <= held + 1
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
 
 
 async def test_row_32_health_and_figures_tell_a_failure(
@@ -247,7 +248,7 @@ async def test_row_32_health_and_figures_tell_a_failure(
         assert (await daemon.health(session))[0] == 200
         assert await metric(session, daemon, "tagwatch_scan_failed") == 0
         assert await metric(session, daemon, FINDINGS) is not None
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
 
 
 async def test_row_32_every_registry_down_is_not_well(
@@ -269,7 +270,7 @@ async def test_row_32_every_registry_down_is_not_well(
         status, said = await daemon.health(session)
         assert (status, said["status"]) == (503, "failing")
         assert said["reasons"] == ["the last scan could read nothing (failing.example)"]
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
 
 
 async def test_row_34_fifty_requests_at_once_are_few_scans(
@@ -277,13 +278,14 @@ async def test_row_34_fifty_requests_at_once_are_few_scans(
 ) -> None:
     async with serving(night) as daemon:
         await asyncio.gather(*(daemon.ask(session) for _ in range(50)))
-        await asyncio.sleep(0.5)
         for _ in range(400):
-            if await metric(session, daemon, "tagwatch_scan_running") == 0:
+            if await metric(session, daemon, FINISHED) and not await metric(
+                session, daemon, RUNNING
+            ):
                 break
             await asyncio.sleep(0.1)
         assert await metric(session, daemon, FINISHED) in (1, 2)
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
 
 
 @LINUX
@@ -302,7 +304,7 @@ async def test_a_scan_that_is_killed_is_a_failed_one(
         await daemon.ask(session)
         await scans(session, daemon, 1)
         assert (await daemon.health(session))[0] == 200
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
 
 
 @LINUX
@@ -327,7 +329,7 @@ async def test_after_a_kill_of_all_the_next_one_knows(
         await daemon.ask(session)
         await scans(session, daemon, 1)
         assert (await daemon.health(session))[0] == 200
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
 
 
 async def test_a_scan_that_takes_too_much_memory_ends_alone(
@@ -337,7 +339,7 @@ async def test_a_scan_that_takes_too_much_memory_ends_alone(
     async with serving(night, "--now") as daemon:
         await daemon.until("the scan failed: the scan took .* of memory, and may take 1 ")
         assert (await daemon.health(session))[0] == 503
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
     assert daemon.process.returncode == 0
 
 
@@ -357,13 +359,13 @@ async def test_it_answers_whatever_a_scan_does(
             begun = clock()
             async with session.get(f"{daemon.url}{path}") as answer:
                 assert answer.status == 200, await answer.text()
-            assert clock() - begun < 1, path
+            assert clock() - begun < 10, path
         await daemon.ask(session)
-        assert await metric(session, daemon, "tagwatch_scan_running") == 1
+        assert await metric(session, daemon, RUNNING) == 1
         os.kill(child, signal.SIGCONT)
         night.server.release.set()
         await scans(session, daemon, 2)
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
 
 
 async def test_a_night_that_was_missed_is_made_up_for_once(
@@ -376,24 +378,24 @@ async def test_a_night_that_was_missed_is_made_up_for_once(
     night.write("tagwatch.yaml", text.replace(NEVER, schedule))
     async with serving(night) as daemon:
         await asyncio.sleep(0.5)
-        assert await metric(session, daemon, "tagwatch_scan_running") == 0, "nothing was missed"
-        assert await daemon.stop() < 5
+        assert await metric(session, daemon, RUNNING) == 0, "nothing was missed"
+        assert await daemon.stop() < SOON
     assert (await night.run("scan")).code == 0
     with closing(sqlite3.connect(night.folder / "tagwatch.db")) as ledger, ledger:
         ledger.execute("UPDATE run SET at = at - 600000000, finished_at = finished_at - 600000000")
     async with serving(night) as daemon:
         await scans(session, daemon, 1)
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
     async with serving(night) as daemon:
         await asyncio.sleep(0.5)
-        assert await metric(session, daemon, "tagwatch_scan_running") == 0
-        assert await daemon.stop() < 5
+        assert await metric(session, daemon, RUNNING) == 0
+        assert await daemon.stop() < SOON
 
 
 async def test_the_log_is_json_with_the_run_where_it_is_asked_for(night: Night) -> None:
     async with serving(night, "--now", "--log-format", "json") as daemon:
         await daemon.until('"scanned: ')
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
     lines = [json.loads(line) for line in daemon.said.splitlines()]
     assert {"at", "level", "message", "logger"} <= set(lines[0])
     runs = {line["run"] for line in lines if "run" in line}

@@ -255,7 +255,7 @@ class Play:
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # apprise's own, on Python 3.11
-@pytest.mark.timeout(300)  # eight seconds of work, and endpoints that hang
+@pytest.mark.timeout(900)  # eight seconds of work, and endpoints that hang
 @pytest.mark.parametrize("by_day", [False, True], ids=["scan", "serve"])
 async def test_thirty_nights_of_faults(tmp_path: Path, by_day: bool) -> None:
     clock = Clock()

@@ -55,7 +55,7 @@ FILES = {
     "alerts:\n  slack: {webhook_env: SLACK, allow_http: true, min_severity: note}\n"
     "  webhook: {url_env: WEBHOOK, allow_http: true, min_severity: note}\n",
 }
-pytestmark = pytest.mark.timeout(300)  # some seventy scans, made for the first test
+pytestmark = pytest.mark.timeout(900)  # some seventy scans, made for the first test
 
 
 class Phase(StrEnum):

@@ -19,7 +19,7 @@ import pytest
 from tagwatch.service.demo.images import Built, Step, build
 from tests.registry.distribution import Distribution, distribution
 from tests.walk.command import Workplace
-from tests.walk.daemon import NEVER, Daemon, metric, scans, serving
+from tests.walk.daemon import NEVER, SOON, Daemon, metric, scans, serving
 
 SECRET = "planted-notification-secret"
 REPOSITORIES = ("team/app", "team/web", "team/db")
@@ -110,7 +110,7 @@ async def test_rows_33_and_35_one_push_is_one_scan_of_one_repository(
             await asyncio.sleep(7)  # longer than what is gathered: nothing follows
             assert await metric(session, daemon, FINISHED) == 2
             assert await metric(session, daemon, "tagwatch_scan_running") == 0
-            assert await daemon.stop() < 5
+            assert await daemon.stop() < SOON
     assert "could not be read" not in daemon.said
     moved = await place.run("history", f"{registry.host}/team/app:1.0", "--format", "json")
     assert len(moved.json["intervals"]) == 2
@@ -133,11 +133,11 @@ async def test_row_33_a_push_is_scanned_within_seconds(
                 address = f"{daemon.url}/webhook/here/{SECRET}"
                 async with session.post(address, data=json.dumps(pushed)) as answer:
                     assert answer.status == 202
-            assert clock() - begun < 1
+            assert clock() - begun < 5, "nothing is scanned while it is asked"
             await scans(session, daemon, 1)
             assert clock() - begun < 30, "five seconds of quiet, and the scan"
             result = await place.run("report", "--format", "json")
             assert {one["repository"] for one in result.json["changes"]} == {
                 f"{registry.host}/team/app"
             }
-            assert await daemon.stop() < 5
+            assert await daemon.stop() < SOON

@@ -16,7 +16,7 @@ from tests.golden.write import PLAYS, golden_answers
 SHOWN_LINES = 60
 
 
-@pytest.mark.timeout(400)  # a hundred commands in a row, beside other workers
+@pytest.mark.timeout(900)  # a hundred commands in a row, beside other workers
 @pytest.mark.parametrize("play", PLAYS)
 @pytest.mark.skipif(
     hasattr(zlib, "ZLIBNG_VERSION") or "ng" in zlib.ZLIB_RUNTIME_VERSION,

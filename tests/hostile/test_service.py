@@ -21,7 +21,7 @@ import pytest
 
 from tests.hostile.promise import promised
 from tests.walk.command import Workplace
-from tests.walk.daemon import NEVER, TOKEN, Daemon, scans, serving
+from tests.walk.daemon import NEVER, SOON, TOKEN, Daemon, scans, serving
 from tests.walk.misbehaving import misbehaving
 
 CONFIGURATION = f"database: tagwatch.db\nsources: [Dockerfile]\n{NEVER}"
@@ -448,7 +448,7 @@ async def test_those_who_never_read_keep_nobody_out(tmp_path: Path, place: Workp
             await asyncio.sleep(0.1)
         else:
             raise AssertionError("descriptors stay open")
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
     assert "Traceback" not in daemon.said, daemon.said
 
 
@@ -544,7 +544,7 @@ async def _many_questions(daemon: Daemon, session: aiohttp.ClientSession) -> Non
             return answer.status
 
     many = [asyncio.create_task(asking()) for _ in range(60)]
-    live = await asyncio.wait_for(ask(daemon, request("/livez")), 2)
+    live = await asyncio.wait_for(ask(daemon, request("/livez")), 20)
     assert live.status == 200
     assert {200, 503} >= set(await asyncio.gather(*many))
     assert await asking() == 200

@@ -26,6 +26,7 @@ from tests.registry.parts import require
 
 __all__ = ["PASSWORD", "USER", "Distribution", "TokenServer", "distribution", "token_server"]
 
+_PROBE = "a probe of the tests"
 USER, PASSWORD = "reader", "correct-horse"
 HTPASSWD = f"{USER}:$2y$05$v/i8e2S.O2PZ0zaZj/O9EOe6G9WiOoomvEKqgHdwoXMkIKbURaMim\n"
 
@@ -43,10 +44,17 @@ class Distribution:
         return self.url.partition("://")[2]
 
     def requests(self) -> list[str]:
-        """`METHOD target status` of every request so far but the start-up probe's."""
+        """`METHOD target status` of every request so far but the probes'.
+
+        A request is logged a moment after it is answered: so a probe is sent, and waited for.
+        """
+        mark = f"/v2/?after={time.monotonic_ns()}"
+        _probe(f"{self.url}{mark}", ssl._create_unverified_context())
+        while mark not in (log := self.log.read_text()):
+            time.sleep(0.005)
         lines = []
-        for line in self.log.read_text().splitlines():
-            if '] "' in line and "start-up probe" not in line:
+        for line in log.splitlines():
+            if '] "' in line and _PROBE not in line:
                 request, _, rest = line.partition('] "')[2].partition('" ')
                 lines.append(f"{request.rsplit(' ', 1)[0]} {rest.split()[0]}")
         return lines
@@ -137,22 +145,27 @@ def _free_port() -> int:
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path, trust: Path | None) -> None:
     context = ssl.create_default_context(cafile=str(trust)) if trust else None
-    request = urllib.request.Request(f"{url}/v2/", headers={"User-Agent": "start-up probe"})
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-    )
-    for _ in range(200):
+    for _ in range(600):
         assert process.poll() is None, log.read_text()
         try:
-            opener.open(request, timeout=1).close()
-        except urllib.error.HTTPError as error:
-            error.close()
-            return
+            _probe(f"{url}/v2/", context)
         except OSError:
             time.sleep(0.05)
         else:
             return
     raise AssertionError(f"the registry did not start: {log.read_text()}")
+
+
+def _probe(url: str, context: ssl.SSLContext | None) -> None:
+    """Ask, whatever the answer is."""
+    request = urllib.request.Request(url, headers={"User-Agent": _PROBE})
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+    )
+    try:
+        opener.open(request, timeout=10).close()
+    except urllib.error.HTTPError as error:
+        error.close()
 
 
 @dataclass(slots=True)

@@ -236,7 +236,7 @@ class Trial:
             self.wrong.append(f"{told}: {night - since} nights old")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_thirty_nights_of_every_mode(tmp_path: Path) -> None:
     builder = Builder()
     trial = Trial(builder=builder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections import Counter
@@ -169,10 +168,8 @@ async def test_a_deleted_tag_is_gone_for_every_command(
         place.write("new/Dockerfile", f"FROM {gone}\n")
         offline = await place.run("check", "--offline", "new/Dockerfile", "--format", "json")
         assert "tag-deleted" in {one["rule"] for one in offline.json["findings"]}, "by memory"
-        await asyncio.sleep(0.1)  # the registry writes its log a moment later
         before = len(server.requests())
         assert (await resolved(place, gone))[:2] == (1, "not-found")
-        await asyncio.sleep(0.1)
         asked = [line for line in server.requests()[before:] if "/manifests/" in line]
         assert [line.split(" ")[0] for line in asked] == ["HEAD"], "the list leaves it out, too"
         online = await place.run("check", "new/Dockerfile", "--format", "json")
@@ -191,10 +188,8 @@ async def test_1051_tags(place: Workplace, tmp_path: Path, library: ImageLibrary
         place.write("Dockerfile", f"FROM {many}:2.50\n")
         configure(place, server)
         doctor = await place.run("doctor", "--format", "json")
-        await asyncio.sleep(0.1)  # the registry writes its log a moment later
         before = len(server.requests())
         found = await resolved(place, f"{many}:2.x")
-        await asyncio.sleep(0.1)
         asked = Counter(line.split(" ")[0] for line in server.requests()[before:])
     (registry,) = doctor.json["registries"]
     assert (doctor.code, registry["tags"], registry["problems"]) == (0, 1051, [])

@@ -14,10 +14,13 @@ import aiohttp
 from tests.walk.command import Workplace
 from tests.walk.misbehaving import Misbehaving
 
-__all__ = ["NEVER", "TOKEN", "Daemon", "asked", "metric", "scans", "serving"]
+__all__ = ["NEVER", "SOON", "TOKEN", "Daemon", "asked", "metric", "scans", "serving"]
 
 NEVER = 'schedule: {cron: "0 0 1 1 *"}\n'
 TOKEN = "planted-webhook-token"
+SOON = 12.0
+"""Stopping takes a second at most; a machine may be slow. A child that has to be killed takes more:
+see `GRACE_SECONDS`."""
 
 
 class Daemon:

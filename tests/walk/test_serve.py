@@ -12,7 +12,7 @@ import pytest
 
 from tests.walk.command import Workplace
 from tests.walk.conftest import Shop
-from tests.walk.daemon import NEVER, TOKEN, asked, metric, scans, serving
+from tests.walk.daemon import NEVER, SOON, TOKEN, asked, metric, scans, serving
 from tests.walk.misbehaving import misbehaving
 
 
@@ -58,7 +58,7 @@ async def test_a_scan_its_pages_and_the_webhook(shop: Shop, session: aiohttp.Cli
         async with session.post(f"{daemon.url}/webhook", headers=right) as answer:
             assert answer.status == 202
         await scans(session, daemon, 2)
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
     assert daemon.process.returncode == 0
     assert "Traceback" not in daemon.said
     assert TOKEN not in daemon.said
@@ -74,7 +74,7 @@ async def test_without_a_token_there_is_no_webhook(
             assert "TAGWATCH_WEBHOOK_TOKEN" in await answer.text()
         async with session.get(f"{daemon.url}/") as answer:
             assert answer.status == 404, "no scan has been made yet"
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
     assert daemon.process.returncode == 0
 
 
@@ -98,7 +98,7 @@ async def test_sigterm_in_the_middle_of_a_scan(
                 async with session.post(f"{daemon.url}/webhook/x") as answer:
                     assert answer.status == 404
             assert server.asked["slow"] == 2
-            assert await daemon.stop() < 8
+            assert await daemon.stop() < SOON
         assert daemon.process.returncode == 0, daemon.said
         assert "Traceback" not in daemon.said
         check = await place.run("ledger", "check")
@@ -122,7 +122,7 @@ async def test_a_failed_scan_does_not_end_the_daemon(
         async with session.post(f"{daemon.url}/webhook/{TOKEN}") as answer:
             assert answer.status == 202
         await scans(session, daemon, 1)
-        assert await daemon.stop() < 5
+        assert await daemon.stop() < SOON
     assert daemon.process.returncode == 0
 
 
@@ -151,4 +151,4 @@ async def test_two_requests_for_a_scan_are_one(
             await scans(session, daemon, 2)
             await asyncio.sleep(0.5)
             assert await metric(session, daemon, 'tagwatch_scans_total{outcome="finished"}') == 2
-            assert await daemon.stop() < 5
+            assert await daemon.stop() < SOON

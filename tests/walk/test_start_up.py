@@ -91,25 +91,45 @@ async def test_help_imports_the_parser_and_nothing_beyond(tmp_path: Path) -> Non
     assert loaded & (NEVER - {"argparse", "gettext", "textwrap", "typing"}) == set()
 
 
+async def test_the_version_imports_no_parser(shop: Shop) -> None:
+    modules, out = await imported(shop, "--version")
+    assert out.startswith("tagwatch ")
+    assert modules & (NEVER | {"tagwatch.cli.parser"}) == set()
+
+
 ENTERED = """
 import os, sys, threading
 import tagwatch
 from tagwatch.cli.main import main
-root, entered = os.path.dirname(tagwatch.__file__) + os.sep, set()
+root, entered, patterns = os.path.dirname(tagwatch.__file__) + os.sep, set(), 0
 def note(frame, event, argument):
+    global patterns
     code = frame.f_code
+    patterns += event == "call" and code.co_name == "compile" and "_compiler" in code.co_filename
     if event == "call" and code.co_flags & 1 and code.co_filename.startswith(root):
         entered.add(code.co_filename[len(root):].replace(os.sep, "/"))  # a function, no class body
 threading.setprofile(note)
 sys.setprofile(note)
 main(sys.argv[1:])
 sys.setprofile(None)
-print(*sorted(entered), sep="\\n", file=sys.stderr)
+print(*sorted(entered), f"patterns: {patterns}", sep="\\n", file=sys.stderr)
 """
 
 
 async def entered(shop: Shop, *arguments: str) -> list[str]:
     """The files of ours, beside rules, of which the command runs a function."""
+    files = [line for line in await _noted(shop, *arguments) if line.endswith(".py")]
+    assert len(files) > 30, files
+    return [file for file in files if not file.startswith("audit/rule/")]
+
+
+async def patterns(shop: Shop, *arguments: str) -> int:
+    """How many regular expressions the command compiles, those of the standard library too."""
+    *_, last = await _noted(shop, *arguments)
+    return int(last.removeprefix("patterns: "))
+
+
+async def _noted(shop: Shop, *arguments: str) -> list[str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -121,9 +141,7 @@ async def entered(shop: Shop, *arguments: str) -> list[str]:
         stderr=asyncio.subprocess.PIPE,
     )
     _, err = await process.communicate()
-    files = [line for line in err.decode().splitlines() if line.endswith(".py")]
-    assert len(files) > 30, err.decode()
-    return [file for file in files if not file.startswith("audit/rule/")]
+    return err.decode().splitlines()
 
 
 async def test_how_many_files_a_reader_has_to_open(shop: Shop) -> None:
@@ -135,6 +153,7 @@ async def test_how_many_files_a_reader_has_to_open(shop: Shop) -> None:
     assert out.startswith("Nothing to fix\n"), out
     files = await entered(shop, "check", "Dockerfile")
     assert len(files) <= 45, files
+    assert 10 < await patterns(shop, "check", "Dockerfile") <= 24, "each costs as three modules do"
     assert len(await entered(shop, "check", "Dockerfile", "--offline")) <= 45
     shop.write("Dockerfile", "FROM python:3.12-slim\nUSER 10001\nEXPOSE 8000\n")
     await shop.run("check", "Dockerfile")

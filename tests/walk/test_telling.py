@@ -352,10 +352,11 @@ async def test_a_second_scan_waits_and_names_the_first(place: Workplace) -> None
         assert forgets.code == 5, forgets.err
         assert (await place.run("check", "Dockerfile")).code in (0, 1), "only scans wait"
         waiting = await place.start("scan", "--wait-lock", "60")
-        await asyncio.sleep(1.5)
+        assert waiting.stderr is not None
+        told = b"waiting for another scan of this project: process 7 on desk"
+        await asyncio.wait_for(waiting.stderr.readuntil(told), 30)
         assert waiting.returncode is None
     _, err = await waiting.communicate()
-    assert b"waiting for another scan of this project: process 7 on desk" in err
     wrong = await place.run("scan", "--wait-lock", "nan")
     assert (wrong.code, "--wait-lock" in wrong.err) == (2, True), wrong.err
     assert waiting.returncode in (0, 1), err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sqlite3
 import sys
 from pathlib import Path
@@ -13,7 +14,6 @@ import pytest
 
 from tests.walk.command import Workplace
 from tests.walk.conftest import Shop
-from tests.walk.test_hook import silence
 
 SLIPS = {
     ("check", "--ofline"): "did you mean '--offline'?",
@@ -126,13 +126,16 @@ async def test_a_reader_that_leaves_early(place: Workplace) -> None:
 
 async def test_ctrl_c_ends_a_check_with_one_line(shop: Shop) -> None:
     """Whatever was under way, no trace is shown."""
-    with silence() as address:  # so that it is still at work
-        shop.address = address
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        shop.address = f"http://127.0.0.1:{server.getsockname()[1]}"
         shop.configure()
         process = await shop.start("check", "--max-time", "0")
-        await asyncio.sleep(0.4)
+        asked = asyncio.get_running_loop().sock_accept(server)
+        silent, _ = await asyncio.wait_for(asked, 30)  # now it is at work, and stays so
         process.send_signal(signal.SIGINT)
         _, err = await asyncio.wait_for(process.communicate(), 30)
+        silent.close()
     assert b"Traceback" not in err
     assert b"internal error" not in err
 

@@ -25,20 +25,33 @@ __all__ = [
     "match_tag",
 ]
 
-_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|[^*?]+")
+_PIECES = r"\*\*/|\*\*|\*|\?|[^*?]+"
 _MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 _FEW = 2
 """So many wildcards take at most the square of a text's length."""
 
 
 @lru_cache(maxsize=4096)
-def _compiled(glob: str) -> re.Pattern[str] | _Follower:
-    tokens = _TOKEN.findall(glob)
+def _compiled(glob: str) -> re.Pattern[str] | _Follower | _Same:
+    if "*" not in glob and "?" not in glob:
+        return _Same(glob)
+    tokens = re.findall(_PIECES, glob)
     if sum(token.startswith("*") for token in tokens) > _FEW:
         return _Follower(tokens)
     return re.compile(
         "".join(_MEANING.get(token) or re.escape(token) for token in tokens), re.DOTALL
     )
+
+
+class _Same:
+    """A glob without wildcards: most of those that policies hold."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def fullmatch(self, text: str) -> bool | None:
+        """Return True for the same text, else None, as a pattern does."""
+        return text == self._text or None
 
 
 class _Follower:

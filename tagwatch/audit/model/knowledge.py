@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tagwatch.image.tag import Scheme
 
 __all__ = [
-    "SYSTEM_WORD",
     "Cycle",
     "How",
     "ImageRow",
@@ -29,11 +28,8 @@ __all__ = [
     "parts_of",
 ]
 
-SYSTEM_WORD = re.compile(r"(alpine|debian|ubuntu)(\d+(?:\.\d+)*)", re.ASCII)
-"""A word of a tag that names a system by its number: `alpine3.20`, `ubuntu22.04`."""
-
 _VERSION = re.compile(r"[vV]?([0-9]+(?:\.[0-9]+)*)", re.ASCII)
-_HEAD = re.compile(r"[vV]?(\d+(?:\.\d+)*)(?=$|[-+_a-z])", re.ASCII)
+_HEAD = r"[vV]?([0-9]+(?:\.[0-9]+)*)(?=$|[-+_a-z])"
 _BEGINNING = re.compile(r"[a-z_-]*[a-z]")
 _LETTERS = re.compile(r"[a-z]+")
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
@@ -393,7 +389,7 @@ def parts_of(tag: str) -> tuple[str, list[str]]:
     >>> parts_of("v3.20.1-slim_bookworm"), parts_of("bookworm-slim")
     (('3.20.1', ['slim', 'bookworm']), ('bookworm', ['slim']))
     """
-    head = _HEAD.match(tag)
+    head = re.match(_HEAD, tag)
     if head is not None:
         return head[1], [word for word in re.split(r"[-_+]", tag[head.end() :]) if word]
     first, *words = tag.split("-")

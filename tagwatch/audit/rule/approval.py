@@ -25,7 +25,7 @@ __all__ = [
     "policy_base",
 ]
 
-_COMPARISON = re.compile(r"(~=|==|!=|<=|>=|<|>)\s*")
+_COMPARISON = r"(~=|==|!=|<=|>=|<|>)\s*"
 
 
 def approval(match: BaseMatch, policy: Policy) -> bool | None:
@@ -133,7 +133,7 @@ def check_range(text: str) -> SpecifierSet:
     """
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-    joined = ",".join(_COMPARISON.sub(r"\1", text.replace(",", " ")).split())
+    joined = ",".join(re.sub(_COMPARISON, r"\1", text.replace(",", " ")).split())
     try:
         return SpecifierSet(joined)
     except InvalidSpecifier as error:

@@ -89,6 +89,8 @@ def _is_on(name: str, policy: Policy) -> bool | None:
 
     None where it leaves that to the rule's default.
     """
+    if name not in policy.rules and not policy.overrides:
+        return None
     said = [policy.rules[name]] if name in policy.rules else []
     said += [override.rules[name] for override in policy.overrides if name in override.rules]
     severities = [settings.severity for settings in said if settings.severity is not None]

@@ -7,7 +7,6 @@ of `family.RULE_ROWS`) could speak; giving it where none speaks costs only an im
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from tagwatch.audit.model.evidence import Evidence, Status, evidence_key, is_readable
@@ -19,7 +18,7 @@ from tagwatch.source.target import Extraction, Target
 __all__ = ["occasions"]
 
 # `6.2.x` or `x`, as `tag-missing` recognizes it: importing that rule would undo what this saves.
-_PATTERN = re.compile(r"(?:^|[._-])[xX](?:$|[._-])")
+_JOINTS = str.maketrans("_-", "..")
 
 
 def occasions(
@@ -63,7 +62,7 @@ def _of_text(target: Target, policy: Policy, knowledge: Knowledge) -> Iterator[s
         return
     if reference.digest is not None:
         yield "pin"
-    elif reference.tag is None or _PATTERN.search(reference.tag):
+    elif reference.tag is None or "x" in reference.tag.lower().translate(_JOINTS).split("."):
         yield "untagged"
     if reference.tag == "latest":
         yield "latest"

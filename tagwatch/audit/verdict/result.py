@@ -228,7 +228,7 @@ def _with_line(finding: Finding, files: Mapping[str, bytes]) -> Finding:
     if b"\n" in line:
         return finding
     try:
-        text = line.decode("utf-8-sig").strip()
+        text = line.removeprefix(b"\xef\xbb\xbf").decode().strip()
     except UnicodeDecodeError:
         return finding
     return replace(finding, fix=replace(fix, line=without_userinfo(text)))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 
-from tagwatch.audit.model.knowledge import SYSTEM_WORD, Cycle, Knowledge, Product, parts_of
+from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product, parts_of
 from tagwatch.value import dataclass
 
 __all__ = [
@@ -32,6 +32,8 @@ LASTING_DAYS = 180
 _PREFERRED = (LASTING_DAYS, LIVING_DAYS)
 
 _PLAIN = re.compile(r"\d+(?:\.\d+)*", re.ASCII)
+_SYSTEM_WORD = re.compile(r"(alpine|debian|ubuntu)(\d+(?:\.\d+)*)", re.ASCII)
+"""A word of a tag that names a system by its number: `alpine3.20`, `ubuntu22.04`."""
 _STEM = re.compile(r"([a-z]+)(\d+(?:\.\d+)*)(?:\.x|\.al\d+)?", re.ASCII)
 _LETTERS = re.compile(r"[a-z]+")
 _BY_HALF = re.compile(r"\d+h\d", re.ASCII)
@@ -211,7 +213,7 @@ def _living_instead(word: str, knowledge: Knowledge, on: date) -> Iterator[str]:
     if found is None:
         return
     product, line = found
-    stem = SYSTEM_WORD.fullmatch(word)
+    stem = _SYSTEM_WORD.fullmatch(word)
     if stem and stem[1] == "alpine":
         yield "alpine"
     by_line = {name: codename for codename, name in product.codenames.items()}

@@ -209,7 +209,7 @@ def noting(asked: set[str], variables: Variables) -> Variables:
 _DEFAULTS = {**_platform_values("BUILD", LINUX_AMD64), **_platform_values("TARGET", LINUX_AMD64)}
 
 
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+_STAGE_NAME = r"[a-z][a-z0-9_.-]*"
 _NEEDS_ARGUMENT = frozenset(
     {
         "ADD", "ARG", "COPY", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER",
@@ -313,7 +313,7 @@ def _stage_name(statement: Statement) -> str | None:
         hint = "a comment stands on a line of its own" if "#" in words else ""
         raise _refused(statement, "FROM requires either one or three arguments", hint)
     name = words[2].lower()
-    if not _STAGE_NAME.fullmatch(name):
+    if not re.fullmatch(_STAGE_NAME, name):
         raise _refused(statement, f"invalid name for a build stage: {words[2][:80]!r}")
     return name
 

@@ -29,9 +29,9 @@ __all__ = [
 Joints = Sequence[tuple[int, int]]
 """Begin of each part of a joined line, and where in the file's text the part stands."""
 _HEAD = re.compile(r"([^\t\v\f\r ]*)[\t\v\f\r ]*")
-_GAP = re.compile(r"[\t\v\f\r ]")
+_GAP = r"[\t\v\f\r ]"
 _WORD = re.compile(r"[^\t\v\f\r ]+")
-_SIMPLE_FLAG = re.compile(r"--[!#-&(-\[\]^_a-~]+(?![^ \t])")
+_SIMPLE_FLAG = r"--[!#-&(-\[\]^_a-~]+(?![^ \t])"
 _WITH_HEREDOC = frozenset({"ADD", "COPY", "RUN"})
 _WITH_EXEC_FORM = _WITH_HEREDOC | {"CMD", "ENTRYPOINT", "SHELL", "VOLUME"}
 
@@ -123,7 +123,7 @@ def _read_flags(line: str, position: int, escape: str) -> tuple[tuple[Flag, ...]
     """The flags from `position` on, and where the arguments begin."""
     flags: list[Flag] = []
     while line.startswith("--", position):
-        simple = _SIMPLE_FLAG.match(line, position)
+        simple = re.compile(_SIMPLE_FLAG).match(line, position)
         if simple is not None and escape not in simple[0]:
             flag = Flag(simple[0], range(position, simple.end()))
             position = simple.end()
@@ -184,7 +184,7 @@ def _check_pairs(statement: Statement, escape: str) -> None:
     if not words:
         return
     if "=" not in arguments[words[0][0] : words[0][1]]:
-        if not _GAP.search(arguments):
+        if not re.search(_GAP, arguments):
             raise InputError(
                 f"{statement.keyword} must have two arguments", hint="write name=value"
             )

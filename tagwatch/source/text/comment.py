@@ -24,8 +24,8 @@ __all__ = ["attach", "comment_field", "find_ignores", "ignore_problems"]
 
 _WORD = "tagwatch:"
 _BEGINS = {"#": "#+", "//": r"//+|/\*+"}
-_SETTING = re.compile(r"""\s*([A-Za-z_-]+)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']*)(?=\s|$)""")
-_RULE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*|\*")
+_SETTING = r"""\s*([A-Za-z_-]+)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']*)(?=\s|$)"""
+_RULE = r"[a-z0-9]+(?:-[a-z0-9]+)*|\*"
 
 
 def find_ignores(text: str, path: str, *, comment: str = "#") -> tuple[Ignore, ...]:
@@ -116,7 +116,7 @@ def _read(text: str, location: Location, line: int) -> Ignore:
     settings: dict[str, str] = {}
     position = 0
     while text[position:].strip():
-        match = _SETTING.match(text, position)
+        match = re.compile(_SETTING).match(text, position)
         if match is None:
             return _invalid(f"{text[position:].strip()[:40]!r} is no key=value", location)
         key, value = match[1], _unquoted(match[2])
@@ -128,7 +128,7 @@ def _read(text: str, location: Location, line: int) -> Ignore:
         position = match.end()
     rules = tuple(settings.get("ignore", "").split(","))
     until = settings.get("until", "")
-    wrong = next((rule for rule in rules if not _RULE.fullmatch(rule)), None)
+    wrong = next((rule for rule in rules if not re.fullmatch(_RULE, rule)), None)
     if wrong is not None:
         return _invalid(f"{wrong[:40]!r} is no rule's name", location)
     if until and not _is_date(until):
@@ -155,9 +155,9 @@ def _is_date(text: str) -> bool:
         return False
 
 
-_TRAILING = re.compile(r"[^#]*?[ \t](?:#|//)[ \t]*(.*?)[ \t\r]*")
-_ALONE = re.compile(r"[ \t]*(?:#|//)[ \t]*(.*?)[ \t\r]*")
-_TAG = re.compile(r"(?:tag[ \t]*[:=][ \t]*)([A-Za-z0-9_][A-Za-z0-9_.-]*)|(v?[0-9][A-Za-z0-9_.-]*)")
+_TRAILING = r"[^#]*?[ \t](?:#|//)[ \t]*(.*?)[ \t\r]*"
+_ALONE = r"[ \t]*(?:#|//)[ \t]*(.*?)[ \t\r]*"
+_TAG = r"(?:tag[ \t]*[:=][ \t]*)([A-Za-z0-9_][A-Za-z0-9_.-]*)|(v?[0-9][A-Za-z0-9_.-]*)"
 
 
 def comment_field(
@@ -170,10 +170,10 @@ def comment_field(
     if reference.digest is None:
         return ()
     line = source.lines[place.end_line - 1]
-    after = _TRAILING.fullmatch(line, place.end_column - 1)
+    after = re.compile(_TRAILING).fullmatch(line, place.end_column - 1)
     if after is not None:
         return _field(source, place.end_line, after.start(1), after[1], reference)
-    above = _ALONE.fullmatch(source.lines[first - 2]) if first > 1 else None
+    above = re.fullmatch(_ALONE, source.lines[first - 2]) if first > 1 else None
     if above is not None:
         return _field(source, first - 1, above.start(1), above[1], reference)
     return ()
@@ -182,7 +182,7 @@ def comment_field(
 def _field(
     source: SourceText, line: int, column: int, comment: str, reference: Reference
 ) -> tuple[Field, ...]:
-    match = _TAG.fullmatch(comment)
+    match = re.fullmatch(_TAG, comment)
     if match is not None:
         tag = match[match.lastindex or 0]
         column += match.start(match.lastindex or 0)

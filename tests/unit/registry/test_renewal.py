@@ -137,7 +137,7 @@ async def test_what_was_found_just_now_is_not_asked_for_again(helper: Helper) ->
 
 
 class Brief(Double):
-    """Tokens of four tenths of a second, and answers that take a fortieth."""
+    """Tokens of 1.6 seconds, and answers that take a twentieth."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,16 +149,16 @@ class Brief(Double):
     def _token(self, request: web.BaseRequest) -> web.Response:
         token = f"token-{len(self._made)}"
         self._made[token] = time.monotonic()
-        return web.json_response({"token": token, "expires_in": 0.4})
+        return web.json_response({"token": token, "expires_in": 1.6})
 
     def may_read(self, request: web.BaseRequest, path: str) -> bool:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        fresh = time.monotonic() - self._made.get(token, 0.0) < 0.4
+        fresh = time.monotonic() - self._made.get(token, 0.0) < 1.6
         self.refused += not fresh
         return fresh
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        await asyncio.sleep(0.025)
+        await asyncio.sleep(0.05)
         return await super()._answer(request)
 
 
@@ -169,7 +169,7 @@ async def test_a_token_that_ends_in_the_queue_is_not_sent(monkeypatch: pytest.Mo
     were told as denied.
     """
     monkeypatch.setattr(token, "_SHORTEST_SECONDS", 0.0)
-    monkeypatch.setattr(token, "_EARLY_SECONDS", 0.2)
+    monkeypatch.setattr(token, "_EARLY_SECONDS", 0.8)
     double = Brief()
     async with double.serving(), registry_at(double.url, concurrency=2) as registry:
         app = repository(double.host, "shop/app")

@@ -153,24 +153,24 @@ class TestRetries:
 
     async def test_a_registry_that_stalls_is_waited_for_once_by_all(self) -> None:
         async def hang(_: web.BaseRequest) -> web.StreamResponse:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.5)
             return web.Response()
 
         async with (
             scripted(Exchange(method="GET", path="/v2/", handler=hang)) as server,
-            registry_at(server.url, timeout_seconds=0.2, patience_seconds=0.1) as registry,
+            registry_at(server.url, timeout_seconds=0.5, patience_seconds=0.1) as registry,
         ):
             started = time.monotonic()
             apps = [repository(server.host, f"app{number}") for number in range(20)]
             failures = await asyncio.gather(
                 *(registry.head(app, "1") for app in apps), return_exceptions=True
             )
-            assert time.monotonic() - started < 1.0
+            assert time.monotonic() - started < 8, "once, and not twenty times"
             assert [type(failure) for failure in failures] == [UnavailableError] * 20
 
     async def test_a_slow_repository_does_not_stand_for_its_host(self) -> None:
         async def hang(_: web.BaseRequest) -> web.StreamResponse:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.5)
             return web.Response()
 
         async with (
@@ -179,7 +179,7 @@ class TestRetries:
                 Exchange(method="GET", path="/v2/slow/manifests/1", handler=hang),
                 get(headers=GOOD, body=MANIFEST),
             ) as server,
-            registry_at(server.url, timeout_seconds=0.2, patience_seconds=0) as registry,
+            registry_at(server.url, timeout_seconds=0.5, patience_seconds=0) as registry,
         ):
             with pytest.raises(UnavailableError, match="'slow:1': no whole answer"):
                 await registry.manifest(repository(server.host, "slow"), "1")
@@ -205,11 +205,15 @@ class TestTime:
 
     async def test_no_more_at_once_than_allowed(self) -> None:
         now, most = 0, 0
+        full = asyncio.Event()
 
         async def slow(_: web.BaseRequest) -> web.StreamResponse:
             nonlocal now, most
             now += 1
             most = max(most, now)
+            if now == 3:
+                full.set()
+            await asyncio.wait_for(full.wait(), 20)
             await asyncio.sleep(0.02)
             now -= 1
             return web.Response(headers=GOOD, body=MANIFEST)
