@@ -135,7 +135,7 @@ FLOORS: dict[str, str] = {
         bases moved past remember
         round
         judged
-        survey
+        keeping survey
         look_up
         base_answer compare facts
         candidates

@@ -57,6 +57,11 @@ class Images:
         lines = self._text[self._start + 1 :].splitlines()
         yield from dict.fromkeys(line.partition("\t")[0] for line in lines)
 
+    def state(self) -> str:
+        """Return what all of it is made of."""
+        self._read()
+        return self._text
+
     def _of(self, name: str) -> tuple[tuple[ImageRow, ...], tuple[Retirement, ...]]:
         if name not in self._found:
             self._read()
@@ -147,10 +152,16 @@ class Words(Mapping[str, tuple[Word, ...]]):
 
     def __init__(self, path: Path = _FOLDER / "words.txt") -> None:
         self._path = path
+        self._text = ""
         self._cells: dict[str, list[list[str]]] = {}
         self._tables: dict[str, dict[str, str]] = {}
         self._copies: list[tuple[str, str]] = []
         self._made: dict[str, tuple[Word, ...]] = {}
+
+    def state(self) -> str:
+        """Return what all of it is made of."""
+        self._read()
+        return self._text
 
     def copies(self) -> list[tuple[str, str]]:
         """Return the beginnings of names that stand for others, with what they stand for."""
@@ -183,7 +194,8 @@ class Words(Mapping[str, tuple[Word, ...]]):
     def _read(self) -> None:
         if self._cells:
             return
-        for line in self._path.read_text(encoding="utf-8").splitlines()[1:]:
+        self._text = self._path.read_text(encoding="utf-8")
+        for line in self._text.splitlines()[1:]:
             kind, *cells = line.split("\t")
             if kind == "copy":
                 self._copies.append((cells[0], cells[1]))
@@ -210,10 +222,14 @@ class ByName(Mapping[str, Any]):
     """Rows of one kind by the whole name of a repository, each found when it is asked for."""
 
     def __init__(
-        self, found: Callable[[str], tuple[Any, ...]], names: Callable[[], Iterable[str]]
+        self,
+        found: Callable[[str], tuple[Any, ...]],
+        names: Callable[[], Iterable[str]],
+        state: Callable[[], str],
     ) -> None:
         self._found = found
         self._names = names
+        self.state = state
 
     def __getitem__(self, name: str) -> tuple[Any, ...]:
         rows = self._found(name)
@@ -242,6 +258,10 @@ class Copies:
         # The longest beginning first: a cache may stand in a folder of another.
         self._configured = sorted(configured, key=lambda pair: -len(pair[0]))
         self._words = words
+
+    def state(self) -> str:
+        """Return what all of it is made of."""
+        return repr(list(self))
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         yield from self._configured

@@ -548,6 +548,20 @@ def v13_judged(db: Database) -> None:
     db.execute("PRAGMA user_version = 13")
 
 
+@MIGRATIONS()
+def v14_judgement(db: Database) -> None:
+    """What the rules said of the images of a repository is kept beside what was made of it."""
+    _execute_all(
+        db,
+        """
+        ALTER TABLE judged ADD COLUMN judgement_from BLOB /* what it was made from */;
+        ALTER TABLE judged ADD COLUMN judgement_again_at INTEGER /* as `again_at` */;
+        ALTER TABLE judged ADD COLUMN judgement BLOB
+        """,
+    )
+    db.execute("PRAGMA user_version = 14")
+
+
 def _trigger(db: Database, event: str, work: str) -> None:
     """Make a trigger. `event`: the table, what happens to a row, and when that counts."""
     table, what, *_ = event.split(" ")

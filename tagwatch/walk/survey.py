@@ -41,7 +41,7 @@ from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers, Patience, open_asker, wants_of_run
 from tagwatch.walk.bases import Seeds, match
-from tagwatch.walk.judged import judged_now, recall_judged
+from tagwatch.walk.judged import Settled, judged_now, recall_judged
 from tagwatch.walk.need import SCAN_SHOWS, needs_of
 from tagwatch.walk.recall import base_repositories, recall_bases, recall_past, recall_repository
 from tagwatch.walk.remember import (
@@ -95,6 +95,8 @@ class Survey:
     """The moves that this run looked into."""
     telling: Telling = field(default_factory=Telling)
     """What happened to tags and is told by this run."""
+    settled: dict[Repository, Settled] = field(default_factory=dict)
+    """The repositories of which all was made that there is to make: their judgement may be kept."""
 
     def changes(self, at: datetime) -> tuple[RepositoryChange, ...]:
         """Return the changes that this run found out about, and those that it saw at `at`."""
@@ -386,6 +388,7 @@ def _go_through_one(
     if made_from is not None and is_settled and wanted:
         keys = tuple(wanted)
         store.judged.append(judged_now(memory, made_from, share.watches, listed, keys, this_round))
+        found.settled[share.repository] = Settled(made_from=made_from, keys=keys)
 
 
 def _recall(
@@ -405,6 +408,8 @@ def _recall(
     for key, line in recalled.lines.items():
         found.evidence.put_line(key, line)
     store.still.append(recalled.judged)
+    made_from, keys = recalled.judged.made_from, tuple(recalled.lines)
+    found.settled[share.repository] = Settled(made_from=made_from, keys=keys)
     return True
 
 

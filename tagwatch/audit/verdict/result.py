@@ -1,4 +1,4 @@
-"""The result of one audit: findings, resolutions, changes, failures and how much was covered."""
+"""What one audit is about, and its result: findings, changes, failures, how much was covered."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Finding, Fix, Severity
 from tagwatch.audit.model.history import Change
 from tagwatch.image.reference import Reference, Repository, without_userinfo
-from tagwatch.image.snapshot import Failure, Gone, Quota, Remark
-from tagwatch.source.target import Location, Problem, Target
+from tagwatch.image.snapshot import Failing, Failure, Gone, Quota, Remark
+from tagwatch.source.target import Extraction, Location, Problem, Target
 from tagwatch.value import dataclass, field, replace
 
 __all__ = [
     "SHARED",
     "UNCHECKED",
     "AuditResult",
+    "Case",
     "Ignored",
     "KeptBack",
     "Purpose",
@@ -110,6 +111,42 @@ class Since:
     fixed: tuple[Finding, ...]
     """Findings that are gone from places that this run could read."""
     same: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """The input of one judgement: the files, and what the run learnt about their images."""
+
+    at: datetime
+    files: Sequence[tuple[str, Extraction]]
+    """The path and extraction of each file. The watch list is one of them."""
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    """Evidence by `evidence_key`. It may be read from disk each time it is looked up."""
+    beside: Mapping[str, Evidence] = field(default_factory=dict)
+    """Evidence of what might be written instead, by key, as far as it is known."""
+    changes: tuple[RepositoryChange, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    gone: tuple[Gone, ...] = ()
+    requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """How many requests of each kind were made, by host."""
+    quotas: Mapping[str, Quota] = field(default_factory=dict)
+    """Quotas by host."""
+    facts_from: str = ""
+    whole: bool = False
+    """True where this is everything there is (a scan): an ignore that names nothing is then unused.
+    False where only some files were asked for."""
+    complete: bool = True
+    """False where the run was cut short."""
+    watched: Mapping[Repository, Location] = field(default_factory=dict)
+    """Where the watch list names each repository."""
+    offline: bool = False
+    """True where no registry may be asked."""
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    """How images are known that another run is about, by evidence key."""
+    nights: Mapping[Repository, Failing] | None = None
+    """For how long each repository fails that failed in this scan; None: this is no scan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

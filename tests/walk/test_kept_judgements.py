@@ -1,0 +1,215 @@
+"""What the rules said is kept, and is what they would say: random nights, compared to the byte.
+
+Two ledgers live through the same nights. In one of them all that is kept is forgotten before each.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from tagwatch.api import scan_async
+from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
+from tagwatch.audit.verdict.keeper import Judgement
+from tagwatch.knowledge.bundled import load
+from tagwatch.ledger.codec import decode_quickly, encode, expand
+from tagwatch.service.demo.images import Shelf
+from tagwatch.service.demo.nights import first_night, second_night
+from tagwatch.service.demo.show import serving
+from tagwatch.walk.site import Site, open_site
+
+FIRST = datetime(2026, 8, 20, 2, tzinfo=UTC)
+DAY = timedelta(days=1)
+SHOP = "registry.shop.example"
+BASES = [{"ref": "docker.io/library/python", "tags": ["3.12-slim"]}]
+IGNORED = {"rule": "tag-latest", "image": "redis", "reason": "a test", "expires": "2026-09-20"}
+POLICIES: tuple[dict[str, Any], ...] = (
+    {},
+    {"bases": BASES, "accept_claims": True},
+    {"ignores": [IGNORED, {**IGNORED, "rule": "*", "image": f"{SHOP}/shop/*"}]},
+    {"ignore_policy": {"max_days": 20}, "ignores": [{**IGNORED, "expires": "2026-10-05"}]},
+    {
+        "defaults": {"platforms": ["linux/amd64", "linux/s390x"]},
+        "rules": {
+            "digest-unpinned": {"severity": "note"},
+            "image-too-old": {"severity": "warning", "days": 40},
+        },
+    },
+    {"registries": {"deny": ["docker.io"]}},
+)
+WATCHES: tuple[list[dict[str, Any]], ...] = (
+    [
+        {"image": "redis", "include": ["7*", "latest"]},
+        {"image": "node", "tags": ["22.x", "22-alpine", "never-there"]},
+        {"image": "nginx", "tags": ["/^1.30/"], "exclude": ["*-perl"]},
+        {"image": f"{SHOP}/shop/api"},
+        {"image": f"{SHOP}/shop/web"},
+    ],
+    [
+        {"image": "redis"},
+        {"image": f"{SHOP}/shop/api", "tags": ["latest"]},
+        {"image": f"{SHOP}/shop/api", "exclude": ["1.4.1"]},
+    ],
+)
+DOCKERFILES = (
+    f"FROM python:3.12-slim\nFROM redis:7\nFROM {SHOP}/shop/api:1.4\nFROM missing/one:1\n",
+    "FROM redis:7\nENV DB_PASSWORD=hunter2hunter2\nFROM redis:latest\nUSER root\n",
+    '# tagwatch: ignore=* until=2026-09-01 reason="soon"\nFROM redis:latest\nFROM node:22\n',
+    f"FROM redis:7\nFROM redis:7 AS b\nADD https://x.example/a /\nFROM {SHOP}/shop/web:2\n",
+)
+COMPOSE = (
+    "services: {}\n",
+    f"services:\n  a:\n    image: {SHOP}/shop/api:1.4\n    ports: ['80:8000', '0.0.0.0:81:9']\n"
+    '  b:\n    image: redis:latest # tagwatch: ignore=tag-latest until=2026-10-01 reason="x"\n',
+)
+LINES = tuple(
+    Cycle(name=name, ends=date(2026, month, day))
+    for name, month, day in (("8", 12, 1), ("7.4", 9, 15), ("7", 8, 25), ("1.30", 9, 2))
+)
+FACTS = (
+    Knowledge(),
+    load(),
+    replace(load(), products={"redis": Product(name="Redis", cycles=LINES[:3])}),
+    Knowledge(
+        as_of=date(2026, 3, 1),
+        products={"own": Product(name="Own", cycles=LINES)},
+        images=dict.fromkeys(
+            ("docker.io/library/redis", "docker.io/library/nginx", f"{SHOP}/shop/api"), "own"
+        ),
+    ),
+)
+
+
+class Estate:
+    """All that a night is made of, changed at random."""
+
+    def __init__(self, seed: int, shelf: Shelf) -> None:
+        self.random = Random(seed)
+        self.shelf = shelf
+        self.at = FIRST
+        self.policy, self.watch = POLICIES[0], WATCHES[0]
+        self.dockerfile, self.compose = DOCKERFILES[0], COMPOSE[0]
+        self.facts = FACTS[1]
+        self.failing: Mapping[str, Any] = {}
+        self.told: list[str] = []
+
+    def pass_night(self) -> None:
+        """Let time pass, and often something happen."""
+        self.shelf.tags.update(self.failing)
+        self.failing = {}
+        steps = (DAY, DAY, DAY, DAY / 2, 3 * DAY, 8 * DAY, 31 * DAY)
+        self.at += self.random.choice(steps)
+        events = (*[self.stay] * 5, self.move, self.push, self.delete, self.fail)
+        events += (self.set_policy, self.set_files, self.set_watch, self.learn, self.release)
+        event = self.random.choice(events)
+        event()
+        self.told.append(f"{self.at:%m-%d} {event.__name__}")
+
+    def stay(self) -> None:
+        """Nothing but time."""
+
+    def move(self) -> None:
+        name = self.random.choice(sorted(self.shelf.tags))
+        self.serve(name, self.random.choice(sorted(self.shelf.tags[name])))
+
+    def push(self) -> None:
+        name = self.random.choice(sorted(self.shelf.tags))
+        tag = self.random.choice(("7.9.{}", "1.4.{}", "1.30.{}", "3.12.{}-slim"))
+        self.serve(name, tag.format(len(self.shelf.tags[name])))
+
+    def serve(self, name: str, tag: str) -> None:
+        """Let a tag serve some image of its repository."""
+        tags = self.shelf.tags[name]
+        tags[tag] = self.random.choice(sorted(tags.values()))
+        self.shelf.pushed[name, tag] = f"{self.at:%Y-%m-%d}"
+
+    def delete(self) -> None:
+        tags = self.shelf.tags[self.random.choice(sorted(self.shelf.tags))]
+        if len(tags) > 1:
+            del tags[self.random.choice(sorted(tags))]
+
+    def fail(self) -> None:
+        name = self.random.choice(sorted(self.shelf.tags))
+        self.failing = {name: self.shelf.tags.pop(name)}
+
+    def release(self) -> None:
+        if "1.9.4" in self.shelf.tags["shop/web"] and "1.9" in self.shelf.tags["shop/web"]:
+            second_night(self.shelf)
+
+    def set_policy(self) -> None:
+        self.policy = self.random.choice(POLICIES)
+
+    def set_files(self) -> None:
+        self.dockerfile = self.random.choice(DOCKERFILES)
+        self.compose = self.random.choice(COMPOSE)
+
+    def set_watch(self) -> None:
+        self.watch = self.random.choice(WATCHES)
+
+    def learn(self) -> None:
+        self.facts = self.random.choice(FACTS)
+
+    def site(self, folder: Path, address: str) -> Site:
+        folder.mkdir(exist_ok=True)
+        endpoint = {"endpoint": address, "credential": "anonymous"}
+        settings = {
+            "version": 1,
+            "database": "ledger.db",
+            "sources": ["Dockerfile", "compose.yaml"],
+            "watch": self.watch,
+            "policy": self.policy,
+            "registries": {
+                "docker.io": {**endpoint, "catalogue_endpoint": address},
+                SHOP: endpoint,
+            },
+        }
+        (folder / "tagwatch.yaml").write_text(json.dumps(settings))
+        (folder / "Dockerfile").write_text(self.dockerfile)
+        (folder / "compose.yaml").write_text(self.compose)
+        environment = {"HOME": str(folder)}
+        site = open_site(folder / "tagwatch.yaml", environment=environment, at=self.at)
+        return replace(site, knowledge=self.facts)
+
+
+async def answer_of(site: Site) -> tuple[bytes, bytes]:
+    scanned = await scan_async(site)
+    return encode(scanned.result), encode(scanned.news)
+
+
+def forget(folder: Path) -> None:
+    """Forget all that was made, and not read."""
+    if (folder / "ledger.db").exists():
+        with closing(sqlite3.connect(folder / "ledger.db")) as connection, connection:
+            connection.execute("UPDATE evidence SET made_from = NULL, judged_id = NULL")
+            connection.execute("DELETE FROM judged")
+
+
+def kept(folder: Path) -> list[Judgement]:
+    with closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        rows = connection.execute("SELECT judgement FROM judged WHERE judgement IS NOT NULL")
+        return [decode_quickly(Judgement, expand(body)) for (body,) in rows.fetchall()]
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+async def test_what_is_kept_is_what_would_be_said(tmp_path: Path, seed: int) -> None:
+    shelf = first_night()
+    estate = Estate(seed, shelf)
+    held = 0
+    async with serving(shelf) as address:
+        for _ in range(8):
+            forget(tmp_path / "anew")
+            read_back = await answer_of(estate.site(tmp_path / "kept", address))
+            made_anew = await answer_of(estate.site(tmp_path / "anew", address))
+            assert read_back == made_anew, estate.told
+            held += sum(one.at < estate.at for one in kept(tmp_path / "kept"))
+            estate.pass_night()
+    assert held, estate.told
