@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
-from tagwatch.audit.model.coverage import GAPS, Reading, State, Tally, Terms, whole_failures
+from tagwatch.audit.model.coverage import GAPS, Reading, State, Terms, whole_failures
 from tagwatch.audit.model.evidence import (
     Evidence,
     Newer,
@@ -35,7 +35,7 @@ from tagwatch.audit.rule.interface import (
 )
 from tagwatch.audit.rule.occasion import occasions
 from tagwatch.audit.verdict.exemption import Exemptions, base_references, charge_to_base
-from tagwatch.audit.verdict.result import AuditResult, Case, Ignored
+from tagwatch.audit.verdict.result import AuditResult, Case, Ignored, Tally
 from tagwatch.family import RULES
 from tagwatch.image.reference import Repository
 from tagwatch.source.target import Extraction, Location, Problem, Target, Targets

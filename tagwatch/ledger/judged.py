@@ -119,11 +119,20 @@ def keep(
     made: Iterable[tuple[Repository, bytes, Judgement]],
 ) -> None:
     """Keep judgements, with what each was made from."""
-    for repository, made_from, one in made:
-        again_at = micros(one.again_at) if one.again_at is not None else None
-        names = (project, repository.registry, repository.path)
-        body = compress_alike(encode(one))
-        connection.execute(_KEEP, (*names, made_from, again_at, body))
+    connection.executemany(
+        _KEEP,
+        (
+            (
+                project,
+                repository.registry,
+                repository.path,
+                made_from,
+                micros(one.again_at) if one.again_at is not None else None,
+                compress_alike(encode(one)),
+            )
+            for repository, made_from, one in made
+        ),
+    )
 
 
 def go_on(connection: sqlite3.Connection, numbers: Iterable[int], at: datetime) -> None:

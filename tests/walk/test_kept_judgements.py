@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
+from types import FrameType
 from typing import Any
 
 import pytest
 
 from tagwatch.api import scan_async
+from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
+from tagwatch.audit.rule.catalogue import load_rule
+from tagwatch.audit.rule.interface import RuleScope
 from tagwatch.audit.verdict.keeper import Judgement
 from tagwatch.knowledge.bundled import load
 from tagwatch.ledger.codec import decode_quickly, encode, expand
@@ -29,6 +34,7 @@ from tagwatch.walk.site import Site, open_site
 
 FIRST = datetime(2026, 8, 20, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
+DECODES = ("decode", "decode_quickly")
 SHOP = "registry.shop.example"
 BASES = [{"ref": "docker.io/library/python", "tags": ["3.12-slim"]}]
 IGNORED = {"rule": "tag-latest", "image": "redis", "reason": "a test", "expires": "2026-09-20"}
@@ -197,6 +203,48 @@ def kept(folder: Path) -> list[Judgement]:
     with closing(sqlite3.connect(folder / "ledger.db")) as connection:
         rows = connection.execute("SELECT judgement FROM judged WHERE judgement IS NOT NULL")
         return [decode_quickly(Judgement, expand(body)) for (body,) in rows.fetchall()]
+
+
+async def asked_in(site: Site) -> tuple[set[str], int]:
+    """The rules that a night asks, and how much evidence it decodes."""
+    rules, decoded = set(), 0
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        nonlocal decoded
+        if event != "call":
+            return
+        code = frame.f_code
+        folder, _, name = code.co_filename.removesuffix(".py").rpartition("/")
+        if folder.endswith("audit/rule") and code.co_name == "check":
+            rules.add(name.replace("_", "-"))
+        decoded += code.co_name in DECODES and frame.f_locals.get("kind") is Evidence
+
+    sys.setprofile(note)
+    try:
+        await scan_async(site)
+    finally:
+        sys.setprofile(None)
+    return rules, decoded
+
+
+async def test_a_night_without_news_asks_no_rule_and_reads_no_evidence(tmp_path: Path) -> None:
+    """Save those about the run and about files, which look at the whole."""
+    shelf = first_night()
+    estate = Estate(0, shelf)
+    estate.dockerfile, estate.watch = "FROM redis:7\nFROM node:22\n", WATCHES[1]
+    nights = []
+    async with serving(shelf) as address:
+        for _ in range(4):
+            nights.append(await asked_in(estate.site(tmp_path, address)))
+            estate.at += DAY
+        estate.policy = {"rules": {"tag-latest": {"severity": "error"}}}
+        after, _ = await asked_in(estate.site(tmp_path, address))
+    first, _ = nights[0]
+    assert {"tag-latest", "version-eol"} <= first
+    for rules, decoded in nights[2:]:
+        assert {load_rule(name).scope for name in rules} <= {RuleScope.RUN, RuleScope.FILE}, rules
+        assert decoded <= 2, "of what the Dockerfile names, where a rule about files asks for it"
+    assert "tag-latest" in after, "another policy"
 
 
 @pytest.mark.parametrize("seed", [1, 3])

@@ -165,7 +165,8 @@ def test_how_often_the_ledger_is_asked(place: Place, tmp_path: Path) -> None:
     """In a night without news so often for a repository, and no oftener where it has many tags."""
     place.scan()
     asked = queries(place, "scan")
-    assert asked <= 60 + 38 * STOCK.repositories, asked
+    # on a busy machine every repository is stored in a transaction of its own
+    assert asked <= 60 + 40 * STOCK.repositories, asked
     (place.folder / "Dockerfile").write_text(f"FROM {place.host}/team/0:1.0.0\n")
     measured(place.command("check", "check", "Dockerfile"))
     assert queries(place, "check", "Dockerfile") <= 10, "a check that asks nobody"

@@ -16,7 +16,7 @@ from tagwatch.image.snapshot import TOO_MANY_TAGS, Failure
 from tagwatch.value import dataclass
 
 __all__ = ["CUT", "GAPS", "UNASKED", "Coverage", "Reading", "Reason", "Remembered"]
-__all__ += ["State", "Tally", "Terms", "whole_failures"]
+__all__ += ["State", "Terms", "whole_failures"]
 
 CUT = ("cut-off", TOO_MANY_TAGS)
 """The codes of listings that are not whole: what they do tell was read."""
@@ -89,40 +89,6 @@ class Coverage:
     """Targets that are judged, at least in part, from what earlier runs read."""
     reasons: tuple[Remembered, ...] = ()
     """The remembered ones by reason."""
-
-
-class Tally:
-    """Counts targets by how their images are known."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-        self._since: dict[str, datetime] = {}
-
-    def add(self, reading: Reading, targets: int = 1) -> None:
-        """Count targets whose images are known so."""
-        self._counts[reading.state] = self._counts.get(reading.state, 0) + targets
-        if reading.reason is not None:
-            self._counts[reading.reason] = self._counts.get(reading.reason, 0) + targets
-            if reading.since is not None:
-                before = self._since.get(reading.reason, reading.since)
-                self._since[reading.reason] = min(before, reading.since)
-
-    @property
-    def coverage(self) -> Coverage:
-        """What was counted."""
-        counts = self._counts
-        return Coverage(
-            targets=sum(counts.get(state, 0) for state in State),
-            read=counts.get(State.READ, 0),
-            remembered=counts.get(State.REMEMBERED, 0),
-            unresolved=counts.get(State.UNRESOLVED, 0),
-            unavailable=counts.get(State.UNAVAILABLE, 0),
-            reasons=tuple(
-                Remembered(reason=reason, targets=counts[reason], since=self._since.get(reason))
-                for reason in Reason
-                if counts.get(reason)
-            ),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from tagwatch.audit.model.coverage import Reading, State, Tally
+from tagwatch.audit.model.coverage import Reading, State
 from tagwatch.audit.model.evidence import Evidence, Newer
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.rule.inside import living_again
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.model.knowledge import Knowledge
     from tagwatch.audit.model.policy import Policy
     from tagwatch.audit.verdict.exemption import Exemptions
-    from tagwatch.audit.verdict.result import Case
+    from tagwatch.audit.verdict.result import Case, Tally
 
 __all__ = ["Draft", "Judgement", "Keeper", "Stood", "Told"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from tagwatch.audit.model.coverage import Coverage, Reading, State
+from tagwatch.audit.model.coverage import Coverage, Reading, Reason, Remembered, State
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Finding, Fix, Severity
 from tagwatch.audit.model.history import Change
@@ -26,6 +26,7 @@ __all__ = [
     "Purpose",
     "RepositoryChange",
     "Since",
+    "Tally",
     "Wanted",
     "is_outage",
     "with_fix_lines",
@@ -147,6 +148,40 @@ class Case:
     """How images are known that another run is about, by evidence key."""
     nights: Mapping[Repository, Failing] | None = None
     """For how long each repository fails that failed in this scan; None: this is no scan."""
+
+
+class Tally:
+    """Counts targets by how their images are known."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._since: dict[str, datetime] = {}
+
+    def add(self, reading: Reading, targets: int = 1) -> None:
+        """Count targets whose images are known so."""
+        self._counts[reading.state] = self._counts.get(reading.state, 0) + targets
+        if reading.reason is not None:
+            self._counts[reading.reason] = self._counts.get(reading.reason, 0) + targets
+            if reading.since is not None:
+                before = self._since.get(reading.reason, reading.since)
+                self._since[reading.reason] = min(before, reading.since)
+
+    @property
+    def coverage(self) -> Coverage:
+        """What was counted."""
+        counts = self._counts
+        return Coverage(
+            targets=sum(counts.get(state, 0) for state in State),
+            read=counts.get(State.READ, 0),
+            remembered=counts.get(State.REMEMBERED, 0),
+            unresolved=counts.get(State.UNRESOLVED, 0),
+            unavailable=counts.get(State.UNAVAILABLE, 0),
+            reasons=tuple(
+                Remembered(reason=reason, targets=counts[reason], since=self._since.get(reason))
+                for reason in Reason
+                if counts.get(reason)
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
