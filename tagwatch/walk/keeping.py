@@ -25,7 +25,7 @@ from tagwatch.source.target import Extraction, Target
 from tagwatch.walk.judged import Settled
 from tagwatch.walk.site import Site
 
-__all__ = ["Keeping"]
+__all__ = ["Keeping", "judgements_made_from"]
 
 _NOTHING = Knowledge()
 _FORM = 1
@@ -49,7 +49,7 @@ class Keeping:
         settled = {one: made for one, made in settled.items() if one not in failed}
         self._ledger = ledger
         self._project = project
-        self._made_from = _made_from(site, settled, files)
+        self._made_from = judgements_made_from(site, settled, files)
         found = ledger.judgements(project, self._made_from, site.at)
         stood = {one: Stood(held, settled[one].keys) for one, held in found.items()}
         self.keeper = Keeper(stood, self._made_from)
@@ -61,7 +61,7 @@ class Keeping:
             self._ledger.keep(self._project, made)
 
 
-def _made_from(
+def judgements_made_from(
     site: Site,
     settled: Mapping[Repository, Settled],
     files: Sequence[tuple[str, Extraction]],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
+from collections import ChainMap
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -21,15 +22,22 @@ import pytest
 
 from tagwatch.api import scan_async
 from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
+from tagwatch.audit.model.policy import Policy, PolicyIgnore, RuleSettings
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import RuleScope
 from tagwatch.audit.verdict.keeper import Judgement
+from tagwatch.image.reference import Repository
 from tagwatch.knowledge.bundled import load
 from tagwatch.ledger.codec import decode_quickly, encode, expand
 from tagwatch.service.demo.images import Shelf
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.show import serving
+from tagwatch.source.dockerfile import extract
+from tagwatch.source.target import SourceContext
+from tagwatch.walk.judged import Settled
+from tagwatch.walk.keeping import judgements_made_from
 from tagwatch.walk.site import Site, open_site
 
 FIRST = datetime(2026, 8, 20, 2, tzinfo=UTC)
@@ -41,7 +49,7 @@ IGNORED = {"rule": "tag-latest", "image": "redis", "reason": "a test", "expires"
 POLICIES: tuple[dict[str, Any], ...] = (
     {},
     {"bases": BASES, "accept_claims": True},
-    {"ignores": [IGNORED, {**IGNORED, "rule": "*", "image": f"{SHOP}/shop/*"}]},
+    {"ignores": [IGNORED, {**IGNORED, "rule": "cooldown", "image": f"{SHOP}/shop/*"}]},
     {"ignore_policy": {"max_days": 20}, "ignores": [{**IGNORED, "expires": "2026-10-05"}]},
     {
         "defaults": {"platforms": ["linux/amd64", "linux/s390x"]},
@@ -234,14 +242,14 @@ async def test_a_night_without_news_asks_no_rule_and_reads_no_evidence(tmp_path:
     estate.dockerfile, estate.watch = "FROM redis:7\nFROM node:22\n", WATCHES[1]
     nights = []
     async with serving(shelf) as address:
-        for _ in range(4):
+        for _ in range(6):
             nights.append(await asked_in(estate.site(tmp_path, address)))
-            estate.at += DAY
+            estate.at += 4 * DAY  # what is new is old enough to be used
         estate.policy = {"rules": {"tag-latest": {"severity": "error"}}}
         after, _ = await asked_in(estate.site(tmp_path, address))
     first, _ = nights[0]
     assert {"tag-latest", "version-eol"} <= first
-    for rules, decoded in nights[2:]:
+    for rules, decoded in nights[4:]:
         assert {load_rule(name).scope for name in rules} <= {RuleScope.RUN, RuleScope.FILE}, rules
         assert decoded <= 2, "of what the Dockerfile names, where a rule about files asks for it"
     assert "tag-latest" in after, "another policy"
@@ -261,3 +269,65 @@ async def test_what_is_kept_is_what_would_be_said(tmp_path: Path, seed: int) -> 
             held += sum(one.at < estate.at for one in kept(tmp_path / "kept"))
             estate.pass_night()
     assert held, estate.told
+
+
+REDIS = Repository.parse("redis")
+SETTLED = {REDIS: Settled(made_from=b"evidence", keys=("docker.io/library/redis:7",))}
+TEXT = "FROM redis:7\nUSER app\n"
+UNTIL = PolicyIgnore(rule="cooldown", image="redis", reason="x", expires=date(2026, 9, 1))
+LATER = date(2026, 12, 1)
+OWN = Knowledge(products={"redis": Product(name="Redis", cycles=LINES)})
+OTHER_END = replace(LINES[0], ends=LATER)
+OTHERS: dict[str, dict[str, Any]] = {
+    "evidence": {"settled": {REDIS: replace(SETTLED[REDIS], made_from=b"other")}},
+    "the place": {"text": f"# more\n{TEXT}"},
+    "an instruction beside": {"text": TEXT.replace("app", "root")},
+    "a platform": {"text": TEXT.replace("FROM", "FROM --platform=linux/arm64")},
+    "an ignore in the file": {
+        "text": f'# tagwatch: ignore=cooldown until=2026-09-01 reason="x"\n{TEXT}'
+    },
+    "a rule": {"policy": Policy(rules={"cooldown": RuleSettings(severity=Severity.OFF)})},
+    "an ignore": {"policy": Policy(ignores=(UNTIL,))},
+    "an ignore until later": {"policy": Policy(ignores=(replace(UNTIL, expires=LATER),))},
+    "an ignore that is over": {"policy": Policy(ignores=(UNTIL,)), "at": FIRST + 31 * DAY},
+    "a known product": {"knowledge": OWN},
+    "another end": {
+        "knowledge": replace(OWN, products={"redis": Product(name="Redis", cycles=(OTHER_END,))})
+    },
+    "an official image": {"knowledge": replace(OWN, official=frozenset({"redis"}))},
+    "the bundled facts": {"knowledge": load()},
+    "a copy": {"knowledge": load(copies=[("mirror.example/", "docker.io/")])},
+}
+
+
+def made_from(
+    folder: Path,
+    *,
+    text: str = TEXT,
+    policy: Policy = Policy(),  # noqa: B008  # a value that never changes
+    knowledge: Knowledge = Knowledge(),  # noqa: B008  # the same
+    settled: Mapping[Repository, Settled] = SETTLED,
+    at: datetime = FIRST,
+) -> Mapping[Repository, bytes]:
+    """What a judgement of redis is made from."""
+    site = open_site(folder, config="", environment={"HOME": str(folder)}, at=at)
+    site = replace(site, policy=policy, knowledge=knowledge)
+    extraction = extract(text.encode(), "Dockerfile", SourceContext())
+    return judgements_made_from(site, settled, [("Dockerfile", extraction)])
+
+
+def test_a_judgement_is_made_from_all_that_it_may_depend_on(tmp_path: Path) -> None:
+    found = {name: made_from(tmp_path, **other)[REDIS] for name, other in OTHERS.items()}
+    found["as it was"] = made_from(tmp_path)[REDIS]
+    assert len(set(found.values())) == len(found), sorted(found)
+    assert made_from(tmp_path, at=FIRST + DAY)[REDIS] == found["as it was"], "time alone"
+    again = made_from(tmp_path, knowledge=load())[REDIS]
+    assert again == found["the bundled facts"], "read anew"
+
+
+def test_what_nobody_can_name_is_not_kept(tmp_path: Path) -> None:
+    plugin = Policy(plugins={"own-rule": "tagwatch.audit.rule.tag_latest:RULE"})
+    assert made_from(tmp_path, knowledge=replace(OWN, products=ChainMap(dict(OWN.products)))) == {}
+    assert made_from(tmp_path, policy=plugin) == {}
+    off = Policy(plugins=plugin.plugins, rules={"own-rule": RuleSettings(severity=Severity.OFF)})
+    assert made_from(tmp_path, policy=off).keys() == {REDIS}
