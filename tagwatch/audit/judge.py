@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
     from tagwatch.audit.verdict.hand import Remedies, Standing
-    from tagwatch.audit.verdict.keeper import Draft, Keeper, Stood, Told
+    from tagwatch.audit.verdict.keeper import Keeper, Stood, Told, Transcript
 
 __all__ = ["Case", "active_rules", "judge", "worst_first"]
 
@@ -180,11 +180,11 @@ class _Session:
             return None
         return self._keeper.stood.get(repository)
 
-    def _draft(self, repository: Repository | None) -> Draft | None:
+    def _transcript(self, repository: Repository | None) -> Transcript | None:
         """Return what takes down what is said of a repository; None where that is not kept."""
         if self._keeper is None:
             return None
-        return self._keeper.draft(repository, self._case.at, self._knowledge)
+        return self._keeper.transcript(repository, self._case.at, self._knowledge)
 
     def _occasions(self) -> frozenset[str] | None:
         """Return the occasions that files and evidence give; None stands for all of them."""
@@ -213,9 +213,9 @@ class _Session:
             if (stood := self._stood(repository)) is not None:
                 stood.take_over(self, targets)
                 continue
-            draft = self._draft(repository)
+            transcript = self._transcript(repository)
             for target in targets:
-                self._judge_target(target, extraction, draft)
+                self._judge_target(target, extraction, transcript)
         for rule in self._of_file:
             self._judge_by_file(rule, path, extraction)
 
@@ -227,14 +227,14 @@ class _Session:
             self._mending.keep(target, refused)
 
     def _judge_target(
-        self, target: Target, extraction: Extraction, draft: Draft | None = None
+        self, target: Target, extraction: Extraction, transcript: Transcript | None = None
     ) -> None:
         is_built = "built" in target.facts
-        evidence = None if is_built else self._evidence_of(target, draft)
+        evidence = None if is_built else self._evidence_of(target, transcript)
         asked = []
         said: list[tuple[Rule, Statement]] = []
         bench = self._bench
-        bench.noting = draft.asked if draft is not None else None
+        bench.noting = transcript.asked if transcript is not None else None
         for rule in self._of_target:
             if not bench.is_asked(rule, target, evidence):
                 continue
@@ -244,20 +244,20 @@ class _Session:
                 said.extend((rule, statement) for statement in spoken)
             except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
                 self._failed(rule, target.text, target.location, error)
-                if draft is not None:
-                    draft.is_spoiled = True
+                if transcript is not None:
+                    transcript.is_spoiled = True
         self.exemptions.tried(target, asked)
         if self._is_mended(target, said):
-            self._mending.hand.notes = draft
+            self._mending.hand.notes = transcript
             said = self._settled(said, target, evidence, extraction)
             self._mending.hand.notes = None
         for rule, statement in said:
-            self._add(rule, statement, target, draft)
-        if draft is not None:
+            self._add(rule, statement, target, transcript)
+        if transcript is not None:
             bench.noting = None
             may_be_ignored = bool(self._policy.ignores or target.ignores)
-            draft.close(asked if may_be_ignored else ())
-            draft.pass_by((target,))
+            transcript.close(asked if may_be_ignored else ())
+            transcript.pass_by((target,))
 
     def _settled(
         self,
@@ -326,7 +326,7 @@ class _Session:
             self._living = Living(self._knowledge, self._case.at.date())
         return self._living.offers_of(evidence)
 
-    def _evidence_of(self, target: Target, draft: Draft | None) -> Evidence | None:
+    def _evidence_of(self, target: Target, transcript: Transcript | None) -> Evidence | None:
         """Return the target's evidence as it is told, and count how its image is known."""
         key, reference = evidence_key(target), target.reference
         if key is None or reference is None:
@@ -343,13 +343,13 @@ class _Session:
         self.tally.add(reading)
         if is_to_tell(evidence, reading):
             self._unchecked.append(Unchecked(target=target, evidence=evidence, reading=reading))
-            if draft is not None:
-                draft.is_spoiled = True
+            if transcript is not None:
+                transcript.is_spoiled = True
         living = self.living(evidence) if evidence is not None else None
         if evidence is not None and living is not None and living is not evidence:
             self.adapted[evidence.key] = (evidence.resolution.newer, living.resolution.newer)
-        if draft is not None:
-            draft.read(evidence, living, reading)
+        if transcript is not None:
+            transcript.read(evidence, living, reading)
         return living
 
     def _judge_by_file(self, rule: Rule, path: str, extraction: Extraction) -> None:
@@ -366,10 +366,10 @@ class _Session:
             if (stood := self._stood(repository)) is not None:
                 stood.repeat(self, targets, rule.id)
                 continue
-            draft = self._draft(repository)
-            self._ask_by_file(rule, path, extraction, tuple(targets), draft)
-            if draft is not None:
-                draft.pass_by(targets, rule.id)
+            transcript = self._transcript(repository)
+            self._ask_by_file(rule, path, extraction, tuple(targets), transcript)
+            if transcript is not None:
+                transcript.pass_by(targets, rule.id)
 
     def _ask_by_file(
         self,
@@ -377,7 +377,7 @@ class _Session:
         path: str,
         extraction: Extraction,
         targets: Sequence[Target],
-        draft: Draft | None = None,
+        transcript: Transcript | None = None,
     ) -> None:
         """Ask a rule about the targets of a file, all of them or those of one repository."""
         subject = FileSubject(
@@ -395,8 +395,8 @@ class _Session:
         except Exception as error:  # noqa: BLE001  # one file's trouble is that file's
             start = Location(path=path, line=1, column=1, end_line=1, end_column=1)
             self._failed(rule, path, start, error)
-            if draft is not None:
-                draft.is_spoiled = True
+            if transcript is not None:
+                transcript.is_spoiled = True
             return
         for statement in statements:
             said = (rule.id, statement.location, statement.message)
@@ -406,9 +406,9 @@ class _Session:
             target = statement.target or _stand_in(path, statement, targets)
             settings = self._bench.settings(rule, path, target.reference)
             if settings.severity is not Severity.OFF:
-                self._add(rule, self._held(statement, extraction), target, draft)
-                if draft is not None:
-                    draft.close_by_file(statement, targets, rule.id)
+                self._add(rule, self._held(statement, extraction), target, transcript)
+                if transcript is not None:
+                    transcript.close_by_file(statement, targets, rule.id)
 
     def judge_run(self) -> None:
         """Ask the rules about the run, after every file was judged."""
@@ -443,7 +443,7 @@ class _Session:
         return statement
 
     def _add(
-        self, rule: Rule, statement: Statement, target: Target, draft: Draft | None = None
+        self, rule: Rule, statement: Statement, target: Target, transcript: Transcript | None = None
     ) -> None:
         finding = Finding(
             rule=rule.id,
@@ -458,8 +458,8 @@ class _Session:
             fix=statement.fix,
             unknown=statement.unknown,
         )
-        if draft is not None:
-            draft.find(finding, statement.subject)
+        if transcript is not None:
+            transcript.find(finding, statement.subject)
         self.take(finding, target, statement.subject)
 
     def take(self, finding: Finding, target: Target, subject: str) -> None:

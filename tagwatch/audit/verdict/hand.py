@@ -31,7 +31,7 @@ from tagwatch.value import dataclass, field, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tagwatch.audit.verdict.keeper import Draft
+    from tagwatch.audit.verdict.keeper import Transcript
 
 __all__ = ["AT_ONCE", "CLOSED", "UNKNOWN", "Choice", "Hand", "Refusal", "Standing"]
 __all__ += ["Remedies", "comment_of", "fix_of", "says_more"]
@@ -118,7 +118,7 @@ class Hand:
         self._judged: dict[object, Mapping[str, str]] = {}
         self.wanted: dict[str, Wanted] = {}
         """What a better judgement would have to look up, by evidence key."""
-        self.notes: Draft | None = None
+        self.notes: Transcript | None = None
         """Takes down what happens, where somebody keeps the answers."""
 
     def standing(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.exemption import Exemptions
     from tagwatch.audit.verdict.result import Case, Tally
 
-__all__ = ["Draft", "Judgement", "Keeper", "Stood", "Told"]
+__all__ = ["Judgement", "Keeper", "Stood", "Told", "Transcript"]
 
 _READ = Reading(state=State.READ)
 
@@ -147,7 +147,7 @@ def _as_of(finding: Finding, at: datetime) -> Finding:
     return replace(finding, evidence={**finding.evidence, "read_at": read_at})
 
 
-class Draft:
+class Transcript:
     """The judgement of a repository in the making. It takes down what the judge does."""
 
     def __init__(self, repository: Repository, at: datetime, knowledge: Knowledge) -> None:
@@ -276,7 +276,7 @@ class Keeper:
         self.stood = stood
         self._kept = frozenset(kept) - stood.keys()
         """The repositories whose judgement is to be kept."""
-        self._drafts: dict[Repository, Draft] = {}
+        self._transcripts: dict[Repository, Transcript] = {}
 
     def shares(
         self, targets: Collection[Target]
@@ -294,15 +294,15 @@ class Keeper:
                 reference = target.reference
                 yield (reference.repository if reference is not None else None), (target,)
 
-    def draft(
+    def transcript(
         self, repository: Repository | None, at: datetime, knowledge: Knowledge
-    ) -> Draft | None:
+    ) -> Transcript | None:
         """Return what takes down what is said of a repository; None where that is not kept."""
         if repository is None or repository not in self._kept:
             return None
-        if repository not in self._drafts:
-            self._drafts[repository] = Draft(repository, at, knowledge)
-        return self._drafts[repository]
+        if repository not in self._transcripts:
+            self._transcripts[repository] = Transcript(repository, at, knowledge)
+        return self._transcripts[repository]
 
     def divides(self, rule: Rule, extraction: Extraction) -> bool:
         """Return True where a rule is asked about each repository of a file by itself.
@@ -334,17 +334,17 @@ class Keeper:
                 if repository is not None and repository in self.stood:
                     given.update(self.stood[repository].judgement.occasions)
                     continue
-                draft = self.draft(repository, case.at, knowledge)
+                transcript = self.transcript(repository, case.at, knowledge)
                 for target in targets:
                     words = tuple(of_target(target, case.evidence, policy, knowledge))
                     given.update(words)
-                    if draft is not None:
-                        draft.occasions.update(words)
+                    if transcript is not None:
+                        transcript.occasions.update(words)
         return None if has_ignores else frozenset(given)
 
     @property
     def made(self) -> Iterator[tuple[Repository, Judgement]]:
         """The judgements that were made in this run and can be kept."""
-        for repository, draft in self._drafts.items():
-            if (judgement := draft.judgement()) is not None:
+        for repository, transcript in self._transcripts.items():
+            if (judgement := transcript.judgement()) is not None:
                 yield repository, judgement
