@@ -184,7 +184,7 @@ class _Session:
         """Return what takes down what is said of a repository; None where that is not kept."""
         if self._keeper is None:
             return None
-        return self._keeper.transcript(repository, self._case.at, self._knowledge)
+        return self._keeper.transcript(repository, self.at)
 
     def _occasions(self) -> frozenset[str] | None:
         """Return the occasions that files and evidence give; None stands for all of them."""
@@ -349,7 +349,10 @@ class _Session:
         if evidence is not None and living is not None and living is not evidence:
             self.adapted[evidence.key] = (evidence.resolution.newer, living.resolution.newer)
         if transcript is not None:
-            transcript.read(evidence, living, reading)
+            again_at = None
+            if evidence is not None and self._living is not None:
+                again_at = self._living.again(evidence)
+            transcript.read(evidence, living, reading, again_at)
         return living
 
     def _judge_by_file(self, rule: Rule, path: str, extraction: Extraction) -> None:

@@ -12,11 +12,11 @@ from datetime import date, datetime
 
 from tagwatch.audit.model.evidence import Evidence, Resolution
 from tagwatch.audit.model.knowledge import Cycle, How, ImageRow, Knowledge, Line, Product, Word
-from tagwatch.audit.rule.phrase import first_after, midnight
+from tagwatch.audit.rule.phrase import midnight
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.value import dataclass, replace
 
-__all__ = ["Inside", "Living", "inside", "is_over", "living_again", "with_living_offers"]
+__all__ = ["Inside", "Living", "inside", "is_over", "with_living_offers"]
 
 _NUMBERS = re.compile(r"[vV]?([0-9]+(?:\.[0-9]+)*)", re.ASCII)
 _EARLY = r"[-._]?(?:alpha|beta|cr|dev|ea|pre|preview|rc|snapshot|[abm])(?![a-z])"
@@ -103,22 +103,6 @@ def with_living_offers(evidence: Evidence, knowledge: Knowledge, on: date) -> Ev
     return Living(knowledge, on).offers_of(evidence)
 
 
-def living_again(evidence: Evidence, knowledge: Knowledge, at: datetime) -> datetime | None:
-    """Return when a newer tag that is offered at `at` will be over; None: none is known to be."""
-    reference, newer = evidence.resolution.reference, evidence.resolution.newer
-    if reference is None or not newer:
-        return None
-    tags = (newer.patch, *newer.patches, newer.minor, *newer.minors, newer.major)
-    ends = {
-        line.ends
-        for tag in tags
-        if tag is not None
-        for line in _certain(Reference(repository=reference.repository, tag=tag), knowledge)
-        if line.ends is not None
-    }
-    return first_after(at, *(midnight(end, 1) for end in ends))
-
-
 class Living:
     """Which tags are over on one day: those of a repository are offered again and again."""
 
@@ -126,16 +110,35 @@ class Living:
         self._knowledge = knowledge
         self._on = on
         self._repository: Repository | None = None
-        self._over: dict[str, bool] = {}
-        """Of tags of that repository: it comes before the next one."""
+        self._lines: dict[str, tuple[Cycle, ...]] = {}
+        """What tags of that repository have inside: it comes before the next one."""
+
+    def _lines_of(self, tag: str, repository: Repository) -> tuple[Cycle, ...]:
+        if repository != self._repository:
+            self._repository, self._lines = repository, {}
+        if tag not in self._lines:
+            reference = Reference(repository=repository, tag=tag)
+            self._lines[tag] = _certain(reference, self._knowledge)
+        return self._lines[tag]
 
     def _lives(self, tag: str, repository: Repository) -> bool:
-        if repository != self._repository:
-            self._repository, self._over = repository, {}
-        if tag not in self._over:
-            reference = Reference(repository=repository, tag=tag)
-            self._over[tag] = is_over(reference, self._knowledge, self._on)
-        return not self._over[tag]
+        return all(line.lives(self._on) for line in self._lines_of(tag, repository))
+
+    def again(self, evidence: Evidence) -> datetime | None:
+        """Return when a newer tag that is offered will be over; None: none is known to be."""
+        reference, newer = evidence.resolution.reference, evidence.resolution.newer
+        if reference is None or not newer:
+            return None
+        repository = reference.repository
+        tags = (newer.patch, *newer.patches, newer.minor, *newer.minors, newer.major)
+        ends = {
+            line.ends
+            for tag in tags
+            if tag is not None
+            for line in self._lines_of(tag, repository)
+            if line.ends is not None and line.lives(self._on)
+        }
+        return min((one for one in (midnight(end, 1) for end in ends) if one), default=None)
 
     def offers_of(self, evidence: Evidence) -> Evidence:
         """Return the evidence without newer tags that are over; see `with_living_offers`."""

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Protocol
 from tagwatch.audit.model.coverage import Reading, State
 from tagwatch.audit.model.evidence import Evidence, Newer
 from tagwatch.audit.model.finding import Finding
-from tagwatch.audit.rule.inside import living_again
 from tagwatch.audit.rule.interface import Rule, Statement, Subject
 from tagwatch.audit.rule.occasion import of_file, of_policy, of_target
 from tagwatch.audit.verdict.exemption import base_references
@@ -150,10 +149,9 @@ def _as_of(finding: Finding, at: datetime) -> Finding:
 class Transcript:
     """The judgement of a repository in the making. It takes down what the judge does."""
 
-    def __init__(self, repository: Repository, at: datetime, knowledge: Knowledge) -> None:
+    def __init__(self, repository: Repository, at: datetime) -> None:
         self._repository = repository
         self._at = at
-        self._knowledge = knowledge
         self._places: dict[str, int] = {}
         self._told: list[Told] = []
         self._bases: dict[str, str] = {}
@@ -220,8 +218,17 @@ class Transcript:
         """Take down what was kept back, with the reasons."""
         self._kept.append(tuple(refused))
 
-    def read(self, evidence: Evidence | None, living: Evidence | None, reading: Reading) -> None:
-        """Take down the evidence of a target, how it is known, and what is told of it."""
+    def read(
+        self,
+        evidence: Evidence | None,
+        living: Evidence | None,
+        reading: Reading,
+        again_at: datetime | None,
+    ) -> None:
+        """Take down the evidence of a target, how it is known, and what is told of it.
+
+        `again_at`: when less of it is to be told.
+        """
         if evidence is None or living is None or evidence.at != self._at:
             self.is_spoiled = True
             return
@@ -231,7 +238,7 @@ class Transcript:
         if living is not evidence:
             newer = (evidence.resolution.newer, living.resolution.newer)
             self._adapted[evidence.key] = newer
-        self._note(living_again(evidence, self._knowledge, self._at))
+        self._note(again_at)
 
     def asked(self, rule: Rule, subject: Subject) -> None:
         """Take down when a rule may say something else. Its image will be read again till then."""
@@ -294,14 +301,12 @@ class Keeper:
                 reference = target.reference
                 yield (reference.repository if reference is not None else None), (target,)
 
-    def transcript(
-        self, repository: Repository | None, at: datetime, knowledge: Knowledge
-    ) -> Transcript | None:
+    def transcript(self, repository: Repository | None, at: datetime) -> Transcript | None:
         """Return what takes down what is said of a repository; None where that is not kept."""
         if repository is None or repository not in self._kept:
             return None
         if repository not in self._transcripts:
-            self._transcripts[repository] = Transcript(repository, at, knowledge)
+            self._transcripts[repository] = Transcript(repository, at)
         return self._transcripts[repository]
 
     def divides(self, rule: Rule, extraction: Extraction) -> bool:
@@ -334,7 +339,7 @@ class Keeper:
                 if repository is not None and repository in self.stood:
                     given.update(self.stood[repository].judgement.occasions)
                     continue
-                transcript = self.transcript(repository, case.at, knowledge)
+                transcript = self.transcript(repository, case.at)
                 for target in targets:
                     words = tuple(of_target(target, case.evidence, policy, knowledge))
                     given.update(words)
