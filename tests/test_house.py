@@ -137,7 +137,7 @@ FLOORS: dict[str, str] = {
         round
         judged untold
         turn
-        survey
+        keeping survey
         look_up
         base_answer compare facts
         candidates

@@ -156,13 +156,13 @@ class Targets(Sequence[Target]):
     """Several collections of targets one after the other, without a copy of any."""
 
     def __init__(self, parts: Iterable[Collection[Target]]) -> None:
-        self._parts = tuple(parts)
+        self.parts = tuple(parts)
 
     def __len__(self) -> int:
-        return sum(map(len, self._parts))
+        return sum(map(len, self.parts))
 
     def __iter__(self) -> Iterator[Target]:
-        return chain.from_iterable(self._parts)
+        return chain.from_iterable(self.parts)
 
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice) or place < 0:
