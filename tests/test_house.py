@@ -85,7 +85,7 @@ FLOORS: dict[str, str] = {
         renewal
     """,
     "workspace": """
-        code_owners git_history gitignore
+        around code_owners git_history gitignore
         tracked
         find
         read

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tagwatch.errors import InputError
-from tagwatch.image.reference import Reference, without_userinfo
+from tagwatch.image.reference import Reference, Repository, without_userinfo
 from tagwatch.source.target import (
     Extraction,
     Location,
@@ -39,6 +39,8 @@ _FLAGS |= getattr(os, "O_BINARY", 0)
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MAX_COMPANIONS = 256  # of one file
 _MAX_CACHE_BYTES = 16 * 1024 * 1024
+_LED = frozenset({"dockerfile", "gitlab-ci"})
+_DEPLOYED = frozenset({"kubernetes", "kustomize", "helm"})
 
 
 def read_targets(
@@ -107,6 +109,9 @@ class _Reader:
         self._tracked: dict[str, bool] = {}
         self._given: dict[tuple[Location, str, str | None], set[Reference | None]] = {}
         self._said: set[object] = set()
+        self._stand_ins: set[Location] = set()
+        self._told: dict[str, Extraction] = {}
+        self._built: dict[str, frozenset[Repository]] = {}
 
     def read(self, file: File) -> Extraction | None:
         """Return what a file names and was not given before; None where no source reads it."""
@@ -128,7 +133,59 @@ class _Reader:
                 return None
             hint = "`tagwatch extract --help` lists the formats"
             return _refused(file, "no format that tagwatch reads", hint, skipped=True)
-        return self._news(_without_userinfo(self._extract(source[1], raw, file)))
+        extraction = self._among_others(source[0], self._extract(source[1], raw, file), file)
+        return self._news(_without_userinfo(extraction))
+
+    def _among_others(self, source: str, extraction: Extraction, file: File) -> Extraction:
+        """Return what a file names, as the files around it understand that.
+
+        A Dockerfile or a part of a pipeline that is named alone means what it means to the file
+        that builds or includes it.
+        """
+        targets = extraction.targets
+        if source in _LED and any(map(_is_doubtful, targets)):
+            found = self._told_of(source, file)
+            known = ((one, found.get(one.location)) for one in targets)
+            targets = [
+                told for one, others in known for told in (_is_doubtful(one) and others) or (one,)
+            ]
+        elif source in _DEPLOYED and targets:
+            from tagwatch.workspace.around import built_names
+
+            names = built_names(file.path, lambda path: self._beside(path, file), self._built)
+            if names:
+                targets = [one for one in targets if not _is_among(one, names)]
+        if targets is extraction.targets:
+            return extraction
+        return replace(extraction, targets=tuple(targets))
+
+    def _told_of(self, source: str, file: File) -> dict[Location, list[Target]]:
+        """Return what the files that may build or include this one say of its places."""
+        from tagwatch.workspace.around import leaders
+
+        found: dict[Location, list[Target]] = {}
+        for path in leaders(source, file.path):
+            told = self._led_by(path, file)
+            self._stand_ins.update(told.stand_ins)
+            for target in told.targets:
+                if target.location.path == file.path and not target.missing:
+                    found.setdefault(target.location, []).append(target)
+        return found
+
+    def _led_by(self, path: str, file: File) -> Extraction:
+        """Return what the file at `path` names, where there is one that is another than `file`."""
+        if path == file.path:
+            return Extraction()
+        if path not in self._told:
+            raw = self._beside(path, file)
+            found = source_for(path, raw[:HEAD_BYTES]) if raw is not None else None
+            other = File(path=path, real=self._root / path, origin="walked")
+            told = raw is not None and found is not None and self._extract(found[1], raw, other)
+            self._told[path] = told or Extraction()
+        return self._told[path]
+
+    def _beside(self, path: str, file: File) -> bytes | None:
+        return self._companion(path, tree_of(file.real, self._root))
 
     def _is_other_json(self, file: File) -> bool:
         if self._instead and Path(os.path.realpath(file.real)) in self._instead:
@@ -228,11 +285,13 @@ class _Reader:
         return self._cache[real]
 
     def _news(self, extraction: Extraction) -> Extraction:
+        self._stand_ins.update(extraction.stand_ins)
         return replace(
             extraction,
             targets=tuple(target for target in extraction.targets if self._is_new(target)),
             problems=tuple(item for item in extraction.problems if self._first(item)),
             ignores=tuple(item for item in extraction.ignores if self._first(item)),
+            stand_ins=(),
         )
 
     def _first(self, item: object) -> bool:
@@ -242,11 +301,25 @@ class _Reader:
         return True
 
     def _is_new(self, target: Target) -> bool:
+        if target.location in self._stand_ins:
+            return False
         given = self._given.setdefault((target.location, target.kind, target.platform), set())
         if target.reference in given or (target.missing and given):
             return False
         given.add(target.reference)
         return True
+
+
+def _is_doubtful(target: Target) -> bool:
+    """Return True where another file may say what it is: by a variable's value, or as a context."""
+    reference = target.reference
+    if reference is None:
+        return bool(target.missing)
+    return reference.tag is None and reference.digest is None and "/" not in target.text
+
+
+def _is_among(target: Target, names: frozenset[Repository]) -> bool:
+    return target.reference is not None and target.reference.repository in names
 
 
 def _without_userinfo(extraction: Extraction) -> Extraction:

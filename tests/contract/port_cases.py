@@ -64,6 +64,27 @@ CASES: dict[str, tuple[Said, ...]] = {
             ports=(port(80, 8080, service="api"),),
             expect=speaks("api publishes 8080:80"),
         ),
+        Said(
+            why="a swarm's web port: no advice that it refuses",
+            targets=(service("web", port(80, 8080, swarm=True)),),
+            expect=speaks("on every node of the swarm", "leave it out", severity=NOTE),
+        ),
+        Said(
+            why="a swarm's database",
+            targets=(service("db", port(5432, 5432, swarm=True)),),
+            expect=speaks("(PostgreSQL) on every node of the swarm", severity=ERROR),
+        ),
+        Said(
+            why="DNS over UDP has an address",
+            targets=(service("dns", port(53, 53, protocol="udp")),),
+            expect=speaks("127.0.0.1:53:53/udp"),
+        ),
+        Said(
+            why="DHCP's clients ask all",
+            targets=(
+                service("dhcp", port(67, 67, protocol="udp"), port(547, 547, protocol="udp")),
+            ),
+        ),
         Said(why="80 and 443", targets=(service("web", port(80, 80), port(443, 443)),)),
         Said(why="an address", targets=(service("db", port(5432, 5432, host_ip="127.0.0.1")),)),
         Said(why="nothing published", targets=(service("db"),)),

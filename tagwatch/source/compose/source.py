@@ -102,6 +102,7 @@ class _Project:
             ignores=tuple(self._ignores),
             ports=tuple(self._ports),
             variables=tuple(self._env.asked),
+            stand_ins=self._builds.stand_ins,
         )
 
     def open(

@@ -133,6 +133,25 @@ def test_global_registry() -> None:
     assert answers(text) == ["2:37 1 -> q.io/b/r:1"]
 
 
+STRIMZI = """\
+defaultImageRegistry: quay.io
+defaultImageRepository: strimzi
+defaultImageTag: 0.45.0
+image: {registry: "", repository: "", name: operator, tag: ""}
+kafkaBridge: {image: {registry: r.io, repository: null, name: kafka-bridge, tag: 1.1.0}}
+kafka: {image: {registry: "", repository: "", name: kafka, tagPrefix: ""}}
+"""
+
+
+def test_what_every_image_falls_back_on() -> None:
+    """The chart of Strimzi's operator; Kafka's tag has the version that a resource asks for."""
+    assert answers(STRIMZI) == [
+        "4:45 operator -> quay.io/strimzi/operator:0.45.0",
+        "5:82 1.1.0 -> r.io/strimzi/kafka-bridge:1.1.0",
+        "6:53 kafka -> missing tag",
+    ]
+
+
 @pytest.mark.parametrize(
     ("tag", "is_problem"),
     [
