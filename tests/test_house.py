@@ -85,9 +85,10 @@ FLOORS: dict[str, str] = {
         renewal
     """,
     "workspace": """
-        around code_owners git_history gitignore
+        code_owners git_history gitignore
         tracked
         find
+        around
         read
         official_images write
     """,

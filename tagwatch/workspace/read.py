@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from tagwatch.errors import InputError
-from tagwatch.image.reference import Reference, Repository, without_userinfo
+from tagwatch.image.reference import Reference, without_userinfo
 from tagwatch.source.target import (
     Extraction,
     Location,
@@ -29,6 +30,10 @@ from tagwatch.workspace.find import (
     values_source_for,
     walked_source_for,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.workspace.around import Around
 
 __all__ = ["MAX_FILE_BYTES", "read_bytes", "read_targets"]
 
@@ -59,7 +64,7 @@ def read_targets(
     read gives a problem. A walked file that no source recognizes gives nothing. `instead`: files,
     by their real path, that are read as these bytes; None: as if they were not there.
     """
-    reader = _Reader(root, environment, build_args, instead or {})
+    reader = _Reader(root, environment, build_args, instead or {}, files)
     for file in sorted(files, key=lambda file: (is_dockerfile(file.path), _overrides(file.path))):
         extraction = reader.read(file)
         if extraction is not None:
@@ -99,6 +104,7 @@ class _Reader:
         environment: Mapping[str, str],
         build_args: Mapping[str, str],
         instead: Mapping[Path, bytes | None],
+        files: Sequence[File],
     ) -> None:
         self._root = root
         self._environment = environment
@@ -110,8 +116,8 @@ class _Reader:
         self._given: dict[tuple[Location, str, str | None], set[Reference | None]] = {}
         self._said: set[object] = set()
         self._stand_ins: set[Location] = set()
-        self._told: dict[str, Extraction] = {}
-        self._built: dict[str, frozenset[Repository]] = {}
+        self._files = files
+        self._around: Around | None = None
 
     def read(self, file: File) -> Extraction | None:
         """Return what a file names and was not given before; None where no source reads it."""
@@ -137,52 +143,33 @@ class _Reader:
         return self._news(_without_userinfo(extraction))
 
     def _among_others(self, source: str, extraction: Extraction, file: File) -> Extraction:
-        """Return what a file names, as the files around it understand that.
-
-        A Dockerfile or a part of a pipeline that is named alone means what it means to the file
-        that builds or includes it.
-        """
+        """Return what a file names, as the files around it understand that."""
         targets = extraction.targets
-        if source in _LED and any(map(_is_doubtful, targets)):
-            found = self._told_of(source, file)
-            known = ((one, found.get(one.location)) for one in targets)
-            targets = [
-                told for one, others in known for told in (_is_doubtful(one) and others) or (one,)
-            ]
-        elif source in _DEPLOYED and targets:
-            from tagwatch.workspace.around import built_names
-
-            names = built_names(file.path, lambda path: self._beside(path, file), self._built)
-            if names:
-                targets = [one for one in targets if not _is_among(one, names)]
-        if targets is extraction.targets:
+        is_led = source in _LED and any(map(_is_doubtful, targets))
+        if not is_led and (source not in _DEPLOYED or not targets):
             return extraction
-        return replace(extraction, targets=tuple(targets))
+        if self._around is None:
+            from tagwatch.workspace.around import (
+                Around,
+            )  # most files need no others to be understood
 
-    def _told_of(self, source: str, file: File) -> dict[Location, list[Target]]:
-        """Return what the files that may build or include this one say of its places."""
-        from tagwatch.workspace.around import leaders
+            self._around = Around(self._beside, self._extract_other, self._files)
+        if not is_led:
+            return replace(extraction, targets=self._around.as_deployed(targets, file))
+        led = self._around.as_led(source, [one for one in targets if _is_doubtful(one)], file)
+        self._stand_ins |= led.stand_ins
+        found = (led.found.get(one.location) if _is_doubtful(one) else None for one in targets)
+        known = ((one,) if said is None else said for one, said in zip(targets, found, strict=True))
+        return replace(extraction, targets=tuple(chain.from_iterable(known)))
 
-        found: dict[Location, list[Target]] = {}
-        for path in leaders(source, file.path):
-            told = self._led_by(path, file)
-            self._stand_ins.update(told.stand_ins)
-            for target in told.targets:
-                if target.location.path == file.path and not target.missing:
-                    found.setdefault(target.location, []).append(target)
-        return found
-
-    def _led_by(self, path: str, file: File) -> Extraction:
-        """Return what the file at `path` names, where there is one that is another than `file`."""
-        if path == file.path:
+    def _extract_other(self, path: str, raw: bytes) -> Extraction:
+        """Return what another file names; nothing where no source reads it."""
+        source = source_for(path, raw[:HEAD_BYTES])
+        if source is None:
             return Extraction()
-        if path not in self._told:
-            raw = self._beside(path, file)
-            found = source_for(path, raw[:HEAD_BYTES]) if raw is not None else None
-            other = File(path=path, real=self._root / path, origin="walked")
-            told = raw is not None and found is not None and self._extract(found[1], raw, other)
-            self._told[path] = told or Extraction()
-        return self._told[path]
+        return self._extract(
+            source[1], raw, File(path=path, real=self._root / path, origin="walked")
+        )
 
     def _beside(self, path: str, file: File) -> bytes | None:
         return self._companion(path, tree_of(file.real, self._root))
@@ -316,10 +303,6 @@ def _is_doubtful(target: Target) -> bool:
     if reference is None:
         return bool(target.missing)
     return reference.tag is None and reference.digest is None and "/" not in target.text
-
-
-def _is_among(target: Target, names: frozenset[Repository]) -> bool:
-    return target.reference is not None and target.reference.repository in names
 
 
 def _without_userinfo(extraction: Extraction) -> Extraction:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from tagwatch.image.digest import sha256
@@ -11,7 +11,7 @@ from tagwatch.source.target import Location, Target
 from tagwatch.source.text.edit import Fix
 from tagwatch.value import dataclass, field
 
-__all__ = ["Finding", "Fix", "Severity", "fingerprint"]
+__all__ = ["Finding", "Fix", "Severity", "causes_of", "fingerprint"]
 
 
 class Severity(StrEnum):
@@ -62,3 +62,33 @@ def fingerprint(rule: str, target: Target, *, ordinal: int = 0, subject: str = "
     # A path or text from a file that is not UTF-8 holds surrogates, which plain UTF-8 refuses.
     raw = "\0".join(parts).encode(errors="surrogatepass")
     return sha256(raw)
+
+
+_HABITS = frozenset({"port-all-interfaces", "port-privileged-host", "add-remote"})
+"""Rules about what the author of a file does in all of it."""
+
+
+def causes_of(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """Return the findings by their cause: the first of a list is told, the others are its places.
+
+    The same words and advice about the same thing have one cause, wherever it is written; so has
+    what one file leaves open (a tag, a variable) or does all along (it publishes to everybody), and
+    a name that resembles another. Each place keeps its fingerprint, so that each can be ignored.
+    """
+    found: dict[object, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(_cause(finding), []).append(finding)
+    return list(found.values())
+
+
+def _cause(finding: Finding) -> object:
+    fix = finding.fix.replacement if finding.fix is not None else ""
+    said: tuple[object, ...] = (finding.message, finding.remedy, fix)
+    if finding.rule == "reference-unresolved" and (missing := finding.evidence.get("missing")):
+        is_variable = missing.replace(", ", "").isidentifier()  # another file's is another one
+        said = (finding.location.path if is_variable else "", missing)
+    elif finding.rule in _HABITS and finding.severity is not Severity.ERROR:
+        said = (finding.location.path,)
+    elif finding.rule == "official-lookalike" and finding.reference is not None:
+        said = (finding.reference.repository,)
+    return finding.rule, finding.severity, said

@@ -35,6 +35,8 @@ def check(subject: Subject) -> Iterator[Statement]:
     if reference is None or reference.digest or target.kind in _TAG_ELSEWHERE:
         return
     resolution = evidence.resolution if evidence else None
+    if resolution is not None and resolution.status is Status.NOT_FOUND:
+        return  # `tag-deleted` says that there is no such image
     concrete = resolution.tag if resolution and resolution.status is Status.RESOLVED else None
     if reference.tag is None:
         means = now(subject)

@@ -31,10 +31,11 @@ __all__ = [
 
 Value = tuple[Piece, ...]
 # What another tool fills in before a build: `${node.version}` and `@project.version@` (Maven),
-# `${templateOption:variant}` (Dev Containers), `{{base}}`, `<%= base %>`, `%%BASE%%`.
+# `${templateOption:variant}` (Dev Containers), `{{base}}`, `<%= base %>`, `%%BASE%%`,
+# `REPLACE-ME`.
 _PLACEHOLDER = (
     r"\$\{([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+|templateOption:[\w-]+)\}|@([A-Za-z_][\w.-]*)@"
-    r"|\{\{-?\s*(.*?)\s*-?\}\}|<%=?\s*(.*?)\s*%>|%%(\w+)%%"
+    r"|\{\{-?\s*(.*?)\s*-?\}\}|<%=?\s*(.*?)\s*%>|%%(\w+)%%|^([A-Z][A-Z0-9]*(?:[-_][A-Z0-9]+)+)$"
 )
 _MAX_INHERITED = 100  # stages up the line: a file may have 100,000, each built on the one before
 
@@ -232,7 +233,7 @@ _NEEDS_ARGUMENT = frozenset(
     }
 )  # fmt: skip
 _KEYWORDS = _NEEDS_ARGUMENT | {"CMD", "ENTRYPOINT", "RUN"}
-_TEMPLATE_MARKS = ("{{", "{%", "{#", "<%", "[%")
+_TEMPLATE_MARKS = ("{{", "{%", "{#", "<%", "[%", "%%")
 _TRIGGERS_NOT_ALLOWED = frozenset({"ONBUILD", "FROM", "MAINTAINER"})
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 
 from tagwatch.errors import InvalidReferenceError
-from tagwatch.image.reference import Reference
+from tagwatch.image.reference import Reference, Repository
 from tagwatch.source.cluster.kubernetes import images_below
 from tagwatch.source.cluster.release import values_images
 from tagwatch.source.cluster.split_reference import SplitReference
@@ -27,7 +28,7 @@ from tagwatch.source.text.shared_value import mark_shared
 from tagwatch.source.text.yaml_nodes import load_embedded, load_yaml
 from tagwatch.value import replace
 
-__all__ = ["extract", "recognizes"]
+__all__ = ["extract", "recognizes", "tagged_by"]
 
 _KIND = "kustomize"
 _MAX_FILES = 100  # kustomizations that one is laid over
@@ -130,6 +131,19 @@ def _changed(document: Document, root: Mapping, below: list[Reference]) -> Itera
         own = next((one for one in entries if _names(one, reference)), None)
         made = list(_targets(document, own, partial(list, [reference]))) if own else []
         yield next((one.reference for one in made if one.reference is not None), reference)
+
+
+def tagged_by(root: Mapping) -> frozenset[Repository]:
+    """The names to which a kustomization gives a tag of its own, or a digest."""
+    found = set()
+    for entry in items_of(root.get("images")):
+        if not isinstance(entry, Mapping) or (name := entry.scalar("name")) is None:
+            continue
+        tag, digest = entry.scalar("newTag"), entry.scalar("digest")
+        if any(one and one.value and not one.is_null for one in (tag, digest)):
+            with suppress(InvalidReferenceError):
+                found.add(Reference.parse(name.value).repository)
+    return frozenset(found)
 
 
 def _names(entry: Mapping, reference: Reference) -> bool:

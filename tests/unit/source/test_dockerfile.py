@@ -295,6 +295,7 @@ def test_a_line_beyond_buildkits_buffer_is_refused() -> None:
         ("FROM {{base}}:1", "base"),
         ("FROM <%=base%>", "base"),
         ("FROM %%BASE%%", "BASE"),
+        ("FROM REPLACE-ME", "REPLACE-ME"),
         ("FROM a\nCOPY --from=${build.image} /x /x", "build.image"),
     ],
 )
@@ -312,8 +313,8 @@ def test_a_default_that_another_tool_fills_in_is_missing() -> None:
 
 
 def test_a_template_with_spaces_is_passed_over_with_a_note() -> None:
-    extraction = read("FROM {{ base_image }}\nUSER x\n")
-    assert [problem.skipped for problem in extraction.problems] == [True]
+    for text in ("FROM {{ base_image }}\nUSER x\n", "FROM a\n%%EXTRAS%%\n"):
+        assert [problem.skipped for problem in read(text).problems] == [True]
 
 
 def test_what_no_tool_fills_in_is_refused() -> None:

@@ -145,7 +145,7 @@ spec: {containers: [{image: decoy:2}]}
         ("$(IMAGE)", "missing IMAGE"),
         ("'{{ .Values.image }}'", "missing .Values.image"),
         ("'<image>'", "missing image"),
-        ("IMAGE_PLACEHOLDER", "invalid"),
+        ("IMAGE_PLACEHOLDER", "missing IMAGE_PLACEHOLDER"),
         ("controller:latest", "docker.io/library/controller:latest"),
         ("16", "invalid"),
         ("'16'", "docker.io/library/16:latest"),
@@ -314,4 +314,21 @@ deploy:
         "gcr.io/buildpacks/run:v1",
         "alpine:3.20",
         "ghcr.io/o/b:1",
+    ]
+
+
+@pytest.mark.parametrize("text", ["a: {{ .x }}/b\n", "{% if x %}\na: 1\n"])
+def test_a_template_that_is_no_yaml_is_passed_over_with_a_note(text: str) -> None:
+    extraction = read(f"apiVersion: v1\nkind: Pod\n{text}")
+    assert [(one.skipped, "template" in one.message) for one in extraction.problems] == [
+        (True, True)
+    ]
+
+
+def test_a_placeholder_is_missing() -> None:
+    text = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: IMAGE_URL}, {image: Redis}]}\n"
+    targets = read(text).targets
+    assert [(one.missing, bool(one.invalid)) for one in targets] == [
+        (("IMAGE_URL",), False),
+        ((), True),
     ]

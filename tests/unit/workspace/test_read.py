@@ -314,3 +314,55 @@ def test_what_skaffold_builds_elsewhere_says_nothing(tree: Path) -> None:
     pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: cart}]}\n"
     write(tree, {"other/skaffold.yaml": SKAFFOLD, "k8s/pod.yaml": pod})
     assert named(tree) == ["k8s/pod.yaml cart"]
+
+
+@pytest.mark.parametrize("names", [(), ("cron/Dockerfile",)])
+@pytest.mark.parametrize("name", ["FROM app", "ARG B\nFROM $B"])
+def test_what_compose_builds_is_no_image(tree: Path, names: tuple[str, ...], name: str) -> None:
+    write(
+        tree,
+        {
+            "compose.yaml": """\
+services:
+  app: {image: app, build: .}
+  cron: {build: {context: cron, args: {B: app}}}
+""",
+            "Dockerfile": "FROM redis:7\n",
+            "cron/Dockerfile": f"{name}\nCOPY --from=nginx /a /a\n",
+        },
+    )
+    dockerfiles = [one for one in named(tree, *names) if "Dockerfile" in one]
+    expected = ["cron/Dockerfile nginx"] + ([] if names else ["Dockerfile redis:7"])
+    assert sorted(dockerfiles) == sorted(expected)
+
+
+MANAGER = """\
+apiVersion: v1
+kind: Pod
+spec: {containers: [{image: q.io/o/app}, {image: "controller:latest"}, {image: redis}]}
+"""
+TAGS = "images: [{name: q.io/o/app, newTag: v1}, {name: controller, newName: q.io/c, newTag: v2}]\n"
+
+
+@pytest.mark.parametrize("names", [(), ("base/pod.yaml",)])
+def test_a_name_that_kustomize_gives_a_tag_is_told_there(
+    tree: Path, names: tuple[str, ...]
+) -> None:
+    write(tree, {"base/pod.yaml": MANAGER, "base/kustomization.yaml": TAGS})
+    found = [one for one in named(tree, *names) if "pod" in one]
+    assert found == ["base/pod.yaml redis"]
+
+
+def test_an_overlay_may_stand_anywhere(tree: Path) -> None:
+    write(tree, {"base/pod.yaml": MANAGER, "overlays/prod/kustomization.yaml": TAGS})
+    assert named(tree) == [
+        "base/pod.yaml redis",
+        "overlays/prod/kustomization.yaml q.io/c:v2",
+        "overlays/prod/kustomization.yaml q.io/o/app:v1",
+    ]
+
+
+def test_an_overlay_hides_no_tag(tree: Path) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'q.io/o/app:v0'}]}\n"
+    write(tree, {"base/pod.yaml": pod, "base/kustomization.yaml": TAGS})
+    assert "base/pod.yaml q.io/o/app:v0" in named(tree)
