@@ -273,9 +273,14 @@ class _Reader:
 
     def _news(self, extraction: Extraction) -> Extraction:
         self._stand_ins.update(extraction.stand_ins)
+        known = {one.location for one in extraction.targets if not one.missing}
         return replace(
             extraction,
-            targets=tuple(target for target in extraction.targets if self._is_new(target)),
+            targets=tuple(
+                one
+                for one in extraction.targets
+                if not (one.missing and one.location in known) and self._is_new(one)
+            ),
             problems=tuple(item for item in extraction.problems if self._first(item)),
             ignores=tuple(item for item in extraction.ignores if self._first(item)),
             stand_ins=(),

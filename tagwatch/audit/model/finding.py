@@ -65,15 +65,17 @@ def fingerprint(rule: str, target: Target, *, ordinal: int = 0, subject: str = "
 
 
 _HABITS = frozenset({"port-all-interfaces", "port-privileged-host", "add-remote"})
-"""Rules about what the author of a file does in all of it."""
+"""Rules about what an author does in one file as in the next."""
 
 
 def causes_of(findings: Iterable[Finding]) -> list[list[Finding]]:
     """Return the findings by their cause: the first of a list is told, the others are its places.
 
     The same words and advice about the same thing have one cause, wherever it is written; so has
-    what one file leaves open (a tag, a variable) or does all along (it publishes to everybody), and
-    a name that resembles another. Each place keeps its fingerprint, so that each can be ignored.
+    what a file leaves open (a variable, a tag), a habit (to publish ports to everybody), a variable
+    that makes tags of many images, a release that a publisher spreads over several, and a name that
+    resembles another. Each place keeps its
+    fingerprint, so that each can be ignored.
     """
     found: dict[object, list[Finding]] = {}
     for finding in findings:
@@ -84,11 +86,17 @@ def causes_of(findings: Iterable[Finding]) -> list[list[Finding]]:
 def _cause(finding: Finding) -> object:
     fix = finding.fix.replacement if finding.fix is not None else ""
     said: tuple[object, ...] = (finding.message, finding.remedy, fix)
+    tag = finding.text.rpartition(":")[2]
     if finding.rule == "reference-unresolved" and (missing := finding.evidence.get("missing")):
-        is_variable = missing.replace(", ", "").isidentifier()  # another file's is another one
+        is_variable = missing != "tag" and missing.replace(", ", "").isidentifier()
         said = (finding.location.path if is_variable else "", missing)
     elif finding.rule in _HABITS and finding.severity is not Severity.ERROR:
-        said = (finding.location.path,)
+        said = ()
     elif finding.rule == "official-lookalike" and finding.reference is not None:
         said = (finding.reference.repository,)
+    elif finding.rule == "version-eol" and finding.reference is not None:
+        owner = finding.reference.repository.name.rpartition("/")[0]
+        said = (owner, finding.reference.tag, finding.evidence.get("product"))
+    elif finding.rule == "tag-latest" and "$" in tag:
+        said = (tag,)  # one variable says so of all of them
     return finding.rule, finding.severity, said

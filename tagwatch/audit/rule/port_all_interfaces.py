@@ -3,8 +3,9 @@
 Docker's own firewall rules go before the host's, so that such a port is open to the network even
 where the firewall closes it. Databases and queues are errors. The ports in `allow_ports` are
 meant to be public; a port that is only exposed (`expose:`) is not published. A swarm publishes on
-all of its nodes and binds no address, so that anything but a database is a note there. What lives
-on broadcasts and multicasts (DHCP, mDNS) works on no other address, and is not reported.
+all of its nodes and binds no address: only databases are reported there. What lives
+on broadcasts and multicasts (DHCP, mDNS), and a VPN's own port, works on no other address, and is
+not reported.
 
 Example: `ports: ["8080:80"]`: "web publishes 8080:80 on every interface".
 
@@ -31,7 +32,9 @@ _DATASTORES = {
     26257: "CockroachDB", 27017: "MongoDB", 28015: "RethinkDB",
 }  # fmt: skip
 # TFTP with DHCP, NetBIOS, DHCPv6, SSDP, mDNS, LLMNR: their clients ask all, or a group.
+# IPsec, OpenVPN, WireGuard: there to be reached from outside.
 _ASKED_BY_ALL = frozenset({67, 68, 69, 137, 138, 546, 547, 1900, 5353, 5355})
+_ASKED_BY_ALL |= {500, 1194, 4500, 51820}
 _SWARM = "leave it out where only other services need it: a swarm binds no address of a node"
 
 
@@ -48,12 +51,14 @@ def check(subject: FileSubject) -> Iterator[Statement]:
         store = next(filter(None, stores), None) if is_tcp else None
         what = f" ({store})" if store else ""
         is_swarm = one.port.swarm
+        if is_swarm and store is None:
+            continue
         where = "every node of the swarm" if is_swarm else "every interface"
         local = f"write {mapping(one.ports, '127.0.0.1')}, or the address that is meant"
         yield Statement(
             message=f"{one.service} publishes {one}{what} on {where}",
             remedy=_SWARM if is_swarm else local,
-            severity=Severity.ERROR if store else Severity.NOTE if is_swarm else None,
+            severity=Severity.ERROR if store else None,
             target=one.target,
             location=one.location,
             subject=str(one),

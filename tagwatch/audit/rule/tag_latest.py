@@ -29,6 +29,8 @@ def check(subject: Subject) -> Iterator[Statement]:
     reference = target.reference
     if reference is None or target.kind == WATCH or reference.tag != "latest" or reference.digest:
         return
+    if subject.knowledge.deletion_of(reference.repository) is not None:
+        return  # `image-retired` says that there is no such image
     means = now(subject)
     resolution = evidence.resolution if evidence else None
     tag = resolution.tag if resolution and resolution.status is Status.RESOLVED else None

@@ -34,6 +34,8 @@ def check(subject: Subject) -> Iterator[Statement]:
     reference = target.reference
     if reference is None or reference.digest or target.kind in _TAG_ELSEWHERE:
         return
+    if subject.knowledge.deletion_of(reference.repository) is not None:
+        return  # `image-retired` says that there is no such image
     resolution = evidence.resolution if evidence else None
     if resolution is not None and resolution.status is Status.NOT_FOUND:
         return  # `tag-deleted` says that there is no such image

@@ -41,7 +41,12 @@ TEMPLATE = {"missing": "docker.base"}
         ),
         (
             said("reference-unresolved", "x", evidence=EVIDENCE),
-            said("reference-unresolved", "x", "b", evidence=EVIDENCE),
+            said("reference-unresolved", "z", "b", evidence=EVIDENCE),
+            True,
+        ),
+        (
+            said("reference-unresolved", "x", evidence={"missing": "BASE"}),
+            said("reference-unresolved", "x", "b", evidence={"missing": "BASE"}),
             False,
         ),
         (
@@ -50,7 +55,13 @@ TEMPLATE = {"missing": "docker.base"}
             True,
         ),
         (said("port-all-interfaces", "8080"), said("port-all-interfaces", "8081"), True),
-        (said("port-all-interfaces", "8080"), said("port-all-interfaces", "8081", "b"), False),
+        (said("port-all-interfaces", "8080"), said("port-all-interfaces", "8081", "b"), True),
+        (
+            said("tag-latest", "a", text="${R}/a:${TAG}"),
+            said("tag-latest", "b", text="${R}/b:${TAG}"),
+            True,
+        ),
+        (said("tag-latest", "a", text="a:latest"), said("tag-latest", "b", text="b:latest"), False),
         (
             said("port-all-interfaces", "redis", severity=Severity.ERROR),
             said("port-all-interfaces", "mysql", severity=Severity.ERROR),
