@@ -83,6 +83,13 @@ def causes_of(findings: Iterable[Finding]) -> list[list[Finding]]:
     return list(found.values())
 
 
+def _owner(finding: Finding) -> str:
+    """Return who publishes the image; empty for Docker Hub's official images."""
+    name = finding.reference.repository.name if finding.reference is not None else ""
+    owner = name.rpartition("/")[0]
+    return "" if owner == "docker.io/library" else owner
+
+
 def _cause(finding: Finding) -> object:
     fix = finding.fix.replacement if finding.fix is not None else ""
     said: tuple[object, ...] = (finding.message, finding.remedy, fix)
@@ -99,4 +106,6 @@ def _cause(finding: Finding) -> object:
         said = (owner, finding.reference.tag, finding.evidence.get("product"))
     elif finding.rule == "tag-latest" and "$" in tag:
         said = (tag,)  # one variable says so of all of them
+    elif finding.rule in ("tag-latest", "tag-missing") and (owner := _owner(finding)):
+        said = (finding.location.path, owner, finding.remedy, fix)
     return finding.rule, finding.severity, said

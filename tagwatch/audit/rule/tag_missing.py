@@ -19,7 +19,7 @@ from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.offering import offer_tags
-from tagwatch.audit.rule.phrase import WATCH, facts, name, now, now_again
+from tagwatch.audit.rule.phrase import WATCH, facts, may_be_pulled, name, now, now_again
 
 __all__ = ["RULE", "check"]
 
@@ -34,8 +34,8 @@ def check(subject: Subject) -> Iterator[Statement]:
     reference = target.reference
     if reference is None or reference.digest or target.kind in _TAG_ELSEWHERE:
         return
-    if subject.knowledge.deletion_of(reference.repository) is not None:
-        return  # `image-retired` says that there is no such image
+    if not may_be_pulled(subject):
+        return
     resolution = evidence.resolution if evidence else None
     if resolution is not None and resolution.status is Status.NOT_FOUND:
         return  # `tag-deleted` says that there is no such image

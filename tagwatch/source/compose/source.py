@@ -155,7 +155,11 @@ class _Project:
     ) -> _Service:
         base = self._extended(file, node, (*chain, (file.path, name)))
         image = node.scalar("image")
-        own = self._afford(file, node, self._publication(file, node).upon(base.publication))
+        said = self._publication(file, node)
+        own = said.upon(base.publication)
+        if said.profiles:  # those of a base that stands only to be extended start nothing else
+            own = replace(own, profiles=said.profiles)
+        own = self._afford(file, node, own)
         section = node.get("build")
         if section is not None:
             self._build(file, section, name)

@@ -528,3 +528,14 @@ def test_an_extended_file_takes_the_project_s_environment() -> None:
 )
 def test_what_is_a_service_without_services(head: bytes, is_compose: bool) -> None:
     assert compose.recognizes("x.yaml", head) is is_compose
+
+
+def test_what_extends_a_service_of_another_profile_does_not_start_with_it() -> None:
+    extraction = read(
+        "services:\n"
+        "  base: {image: x, ports: ['80:80'], profiles: [none]}\n"
+        "  a: {extends: base, profiles: [a]}\n"
+        "  b: {extends: base}\n"
+    )
+    published = {port.service: port.profiles for one in extraction.targets for port in one.ports}
+    assert published == {"base": ("none",), "a": ("a",), "b": ("none",)}
