@@ -107,5 +107,5 @@ def _cause(finding: Finding) -> object:
     elif finding.rule == "tag-latest" and "$" in tag:
         said = (tag,)  # one variable says so of all of them
     elif finding.rule in ("tag-latest", "tag-missing") and (owner := _owner(finding)):
-        said = (finding.location.path, owner, finding.remedy, fix)
+        said = (owner, finding.remedy, fix)
     return finding.rule, finding.severity, said

@@ -28,6 +28,10 @@ _TAGGED = re.compile(r"[^\s:@]+(?::\d+/[^\s:@]+)?[:@][^\s/]+")
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 
+# `v0.0.0`, `0.0.0-dev`: what a development branch has until a release fills it in.
+_PLACEHOLDER = r"v?0+(?:\.0+)+(?:-.*)?"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Section:
     """A top-level key of the values, and the registry that `global` puts before its images."""
@@ -63,8 +67,9 @@ class _Chart:
             if isinstance(node, Mapping)
         )
         version = roots[0].scalar("appVersion")
+        is_known = version is not None and not re.fullmatch(_PLACEHOLDER, version.value)
         return cls(
-            app_version=version.value if version is not None else "",
+            app_version=version.value if version is not None and is_known else "",
             subcharts=frozenset(name.value for name in names if name is not None),
         )
 

@@ -63,6 +63,21 @@ TEMPLATE = {"missing": "docker.base"}
         ),
         (said("tag-latest", "a", text="a:latest"), said("tag-latest", "b", text="b:latest"), False),
         (
+            said("tag-latest", "a", reference=Reference.parse("ghcr.io/o/a:latest")),
+            said("tag-latest", "b", "b", reference=Reference.parse("ghcr.io/o/b:latest")),
+            True,
+        ),
+        (
+            said("tag-latest", "a", reference=Reference.parse("redis:latest")),
+            said("tag-latest", "b", reference=Reference.parse("nginx:latest")),
+            False,
+        ),
+        (
+            said("tag-latest", "a", reference=Reference.parse("o/a:latest"), remedy="write 1"),
+            said("tag-latest", "b", reference=Reference.parse("o/b:latest"), remedy="write 2"),
+            False,
+        ),
+        (
             said("port-all-interfaces", "redis", severity=Severity.ERROR),
             said("port-all-interfaces", "mysql", severity=Severity.ERROR),
             False,

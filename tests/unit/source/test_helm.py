@@ -113,6 +113,12 @@ def test_app_version_of_the_chart_beside() -> None:
     assert answers(text, "[") == ["1:21 q.io/m -> missing tag"]
 
 
+def test_an_app_version_that_a_release_fills_in_is_none() -> None:
+    text = "image: {repository: q.io/o/a}\n"
+    assert answers(text, "appVersion: v0.0.0\n") == ["1:21 q.io/o/a -> missing tag"]
+    assert answers(text, "appVersion: v0.1.0\n") == ["1:21 q.io/o/a -> q.io/o/a:v0.1.0"]
+
+
 def test_app_version_is_not_that_of_subcharts_and_tools() -> None:
     chart = "appVersion: '1'\ndependencies: [{name: redis}, {name: x, alias: db}]\n"
     text = "redis: {image: {repository: b/r}}\ndb: {image: {repository: b/d}}\n"
