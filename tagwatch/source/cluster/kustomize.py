@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference, Repository
@@ -97,9 +97,11 @@ class _Resources:
             return self._found.get(path, [])
         found = self._found[path] = []
         folder = posixpath.dirname(path)
-        for node in chain(*(items_of(root.get(key)) for key in ("resources", "bases"))):
-            if isinstance(node, Scalar) and node.value and "://" not in node.value:
-                found += self._named(posixpath.normpath(posixpath.join(folder, node.value)))
+        nodes = chain(*(items_of(root.get(key)) for key in ("resources", "bases")))
+        named = {node.value: None for node in nodes if isinstance(node, Scalar) and node.value}
+        for name in islice((one for one in named if "://" not in one), _MAX_FILES):
+            found += self._named(posixpath.normpath(posixpath.join(folder, name)))
+            found[:] = dict.fromkeys(found)  # bases that name a base twice would double it
         return found
 
     def _named(self, path: str) -> list[Reference]:

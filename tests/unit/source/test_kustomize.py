@@ -210,3 +210,15 @@ def test_a_base_changes_what_the_overlay_finds() -> None:
 def test_remote_resources_are_not_asked_for() -> None:
     text = "resources: ['https://x.io/a.yaml']\nimages:\n- {name: redis, newName: q.io/r}\n"
     assert below(text, {}) == ["3:26 q.io/r -> missing tag"]
+
+
+@pytest.mark.timeout(20)
+def test_bases_that_double_each_other_end_soon() -> None:
+    files = {
+        f"b{n}/kustomization.yaml": f"resources: [../b{n + 1}, ../b{n + 1}/, ../b{n + 1}/.]\n"
+        for n in range(40)
+    }
+    files["b40/kustomization.yaml"] = "resources: [d.yaml]\n"
+    files["b40/d.yaml"] = DEPLOYMENT
+    text = "resources: [../b0]\nimages:\n- {name: redis, newName: q.io/r}\n"
+    assert below(text, files) == ["3:26 q.io/r -> q.io/r:7.2"]
