@@ -285,6 +285,11 @@ def _failures(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
         for finding in unchecked
         if finding.reference is not None
     }
+    told |= {
+        (finding.reference.repository, "not-found")
+        for finding in result.findings
+        if finding.rule == "tag-deleted" and finding.reference is not None
+    }
     failures = [
         one
         for one in untold_failures(result)
