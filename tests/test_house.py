@@ -88,6 +88,7 @@ FLOORS: dict[str, str] = {
         code_owners git_history gitignore
         coverage tracked
         find
+        around
         read
         begin official_images write
     """,
