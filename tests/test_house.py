@@ -56,7 +56,7 @@ FLOORS: dict[str, str] = {
     """,
     "source": """
         library target
-        text
+        library_past text
         buildkit cluster gitlab_ci hcl plain
         dockerfile
         build
@@ -90,6 +90,7 @@ FLOORS: dict[str, str] = {
         find
         read
         official_images write
+        history_bundle
     """,
     "publish": """
         diff_document diff_text excerpt interface wording
@@ -132,7 +133,8 @@ FLOORS: dict[str, str] = {
         ask deliver facts_key import_history knowing local_image referrers sending trusting verdicts
         alert_list recall scope
         doctor
-        bases moved past remember
+        bases bundle moved remember
+        past
         round
         judged
         survey

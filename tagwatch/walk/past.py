@@ -11,19 +11,20 @@ from tagwatch.audit.model.history import Interval, is_move
 from tagwatch.errors import UsageError
 from tagwatch.image.digest import is_digest, parse_digest
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.ledger.read import Reader
 from tagwatch.ledger.timeline import served_at
 from tagwatch.value import replace
 from tagwatch.walk.recall import lifecycle_of
 
 if TYPE_CHECKING:
     from tagwatch.audit.version.lifecycle import Lifecycle
+    from tagwatch.ledger.read import Reader
+    from tagwatch.walk.bundle import KnownPast
 
 __all__ = ["lifecycle_asked", "moment_of", "newest", "of_moves", "past_of", "with_reasons"]
 
 
 def past_of(
-    text: str, ledger: Reader, at: datetime | None
+    text: str, ledger: Reader | KnownPast, at: datetime | None
 ) -> Iterable[tuple[Repository, tuple[Interval, ...]]]:
     """Yield each repository asked about, with the intervals that answer.
 
@@ -84,7 +85,7 @@ def newest(intervals: Iterable[Interval], limit: int) -> tuple[Interval, ...]:
 
 
 def with_reasons(
-    found: Iterable[tuple[Repository, tuple[Interval, ...]]], ledger: Reader
+    found: Iterable[tuple[Repository, tuple[Interval, ...]]], ledger: Reader | KnownPast
 ) -> Iterable[tuple[Repository, tuple[Interval, ...]]]:
     """Yield the same intervals, each with the reason of its verdict. Raises `LedgerError`."""
     for repository, intervals in found:
@@ -100,10 +101,10 @@ def with_reasons(
         )
 
 
-def lifecycle_asked(text: str, ledger: Reader) -> Lifecycle | None:
-    """Return how the tag has behaved, where one tag alone is asked for."""
+def lifecycle_asked(text: str, ledger: Reader | None) -> Lifecycle | None:
+    """Return how the tag has behaved, where one tag alone is asked for and a ledger saw it."""
     reference = None if is_digest(text) else Reference.parse(text).identity
-    if reference is None or reference.tag is None or reference.digest is not None:
+    if ledger is None or reference is None or reference.tag is None or reference.digest is not None:
         return None
     return lifecycle_of(ledger, reference.repository, reference.tag)
 
