@@ -94,7 +94,7 @@ def woven(old: Sequence[Interval], new: Iterable[Interval]) -> list[Interval]:
 
 
 def joined(known: Iterable[Interval], told: Iterable[Interval]) -> tuple[Interval, ...]:
-    """Return what a ledger that holds `known` would hold, had `told` been imported into it first.
+    """Return what a ledger that holds `known` would hold once `told` was imported into it.
 
     Both are whole timelines; those `told` have dates of commits.
     """
@@ -102,7 +102,7 @@ def joined(known: Iterable[Interval], told: Iterable[Interval]) -> tuple[Interva
     for interval in known:
         layers[interval.kind].append(interval)
     committed: dict[str, tuple[list[Interval], list[Interval]]] = {}
-    for memory, intervals in enumerate((told, layers[Seen.COMMITTED])):
+    for memory, intervals in enumerate((layers[Seen.COMMITTED], told)):
         for interval in intervals:
             committed.setdefault(interval.tag, ([], []))[memory].append(interval)
     both = (
