@@ -32,8 +32,11 @@ _LONGEST = 512
 _MOST_SECONDS = 1 << 33  # the year 2242
 _MOST_VERSIONS = 20_000
 _MOST_BUILDS = 5_000
-_MOST_SERVED = 2_000_000
-"""So many tags may all versions have together: ten times as many as the largest image of 2026."""
+_MOST_SERVED = 1_000_000
+"""So many builds and tags may all versions have: five times as many as the largest image of 2026.
+
+They are what the work of reading a past grows with.
+"""
 _BITS = 7
 _MORE = 1 << _BITS
 _MOST_BITS = 63
