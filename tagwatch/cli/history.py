@@ -124,7 +124,7 @@ def _bundle(options: argparse.Namespace) -> int:
             "nothing says what to make a history bundle of",
             hint="give --library DIR, a checkout of docker-library/official-images",
         )
-    if options.answer_file is None and sys.stdout.isatty():
+    if options.answer_file in (None, "-") and sys.stdout.isatty():
         raise UsageError("a history bundle is no text", hint="give --output FILE")
     raw, lacks = make_bundle(options.library, options.images, open_site(options))
     sys.stdout.buffer.write(raw)
