@@ -4,11 +4,14 @@
 # make truth  what every tag of the ground truth is, right / wrong / unknown
 # make nights private images on moving bases, thirty nights
 # make fuzz   every source, guided by coverage, where atheris installs
+# make history-bundle LIBRARY=DIR   the package tagwatch-history, of a checkout of official-images
 # make bench  what everything costs, beside what else does it: ratios of one run
-.PHONY: demo test check lint types house format setup clean truth nights fuzz bench
+.PHONY: demo test check lint types house format setup clean truth nights fuzz bench history-bundle
 VENV := .venv/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+LIBRARY ?= ../official-images
+HISTORY := config/tagwatch-history
 
 demo:
 	@.ci/setup demo
@@ -43,6 +46,10 @@ fuzz: setup
 
 bench: setup
 	@$(VENV)/python -m tests.bench $(BENCH_ARGS)
+
+history-bundle: setup
+	@TAGWATCH_CONFIG= $(VENV)/tagwatch history bundle --library $(LIBRARY) --output $(HISTORY)/tagwatch_history/official-images.history
+	@$(VENV)/python -m pip wheel -q --disable-pip-version-check --no-deps --wheel-dir dist ./$(HISTORY)
 
 format: setup
 	@$(VENV)/ruff format .

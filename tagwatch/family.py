@@ -15,6 +15,7 @@ __all__ = [
     "CREDENTIALS",
     "ENGINES",
     "FAMILIES",
+    "HISTORY",
     "NOTIFIERS",
 ]
 __all__ += ["NOTICES", "PUBLISHERS", "REGISTRIES", "RULES", "RULE_ROWS", "SOURCES"]
@@ -238,12 +239,16 @@ ENGINES: dict[str, str] = {
     "dask": "tagwatch.crawl.engine.dask:run",
 }
 
+# Bundles of what tags were: each is the path of a file, and only other packages bring them.
+HISTORY: dict[str, str] = {}
+
 # The families that entry points may add to, by the name in their group.
 FAMILIES: dict[str, dict[str, str]] = {
     "catalogues": CATALOGUES,
     "commands": COMMANDS,
     "credentials": CREDENTIALS,
     "engines": ENGINES,
+    "history": HISTORY,
     "notices": NOTICES,
     "notifiers": NOTIFIERS,
     "publishers": PUBLISHERS,

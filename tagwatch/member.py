@@ -32,7 +32,9 @@ def load_member(family: str, name: str) -> Any:
     if place is None:
         raise ConfigError(
             f"no {family.removesuffix('s')} is called {name!r}",
-            hint=f"there are {', '.join(sorted(FAMILIES[family]))}",
+            hint=f"there are {', '.join(sorted(FAMILIES[family]))}"
+            if FAMILIES[family]
+            else "only other packages bring any",
         )
     if name in FAMILIES[family]:
         return load_place(place)

@@ -56,7 +56,7 @@ FLOORS: dict[str, str] = {
     """,
     "source": """
         library target
-        text
+        library_past text
         buildkit cluster gitlab_ci hcl plain
         dockerfile
         build
@@ -91,6 +91,7 @@ FLOORS: dict[str, str] = {
         around
         read
         begin official_images write
+        history_bundle
     """,
     "publish": """
         diff_document diff_text excerpt interface wording
@@ -134,7 +135,8 @@ FLOORS: dict[str, str] = {
         ask deliver facts_key import_history knowing local_image referrers sending trusting verdicts
         alert_list facts_kept recall scope
         doctor
-        bases moved past remember
+        bases bundle moved remember
+        past
         round
         judged untold
         turn

@@ -1,19 +1,21 @@
-"""`tagwatch history`: what a tag was, from the ledger alone."""
+"""`tagwatch history`: what a tag was, from the ledger and the installed history bundle."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.question import bring
-from tagwatch.cli.shell import answer, note, open_site
-from tagwatch.errors import LedgerError, UsageError
+from tagwatch.cli.shell import answer, note, open_site, warn
+from tagwatch.errors import UsageError
 
 if TYPE_CHECKING:
     from tagwatch.audit.model.history import Interval
+    from tagwatch.audit.version.library_history import LibraryWord
     from tagwatch.audit.version.lifecycle import Lifecycle
     from tagwatch.image.reference import Repository
     from tagwatch.walk.import_history import Imported
@@ -30,17 +32,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REF",
         nargs="?",
         help="redis:7, redis (every tag), python@sha256:… (which tags), sha256:… (anywhere); "
-        "or the word import, to seed the ledger",
+        "or the word import, to seed the ledger, or bundle, to make a history bundle",
     )
     parser.add_argument(
-        "images", metavar="IMAGE", nargs="*", help="import only: these (default: all it ever named)"
+        "images",
+        metavar="IMAGE",
+        nargs="*",
+        help="import and bundle only: these (default: all that there are)",
     )
     parser.add_argument(
         "--library",
         type=Path,
         metavar="DIR",
-        help="import from a checkout of docker-library/official-images, with its git history",
+        help="import from a checkout of docker-library/official-images, with its git history; "
+        "bundle is made of it",
     )
+    parser.add_argument("--bundle", type=Path, metavar="FILE", help="import from a history bundle")
     parser.add_argument("--at", metavar="DATE", help="only what it was then: 2026-03-01[T12:00]")
     parser.add_argument(
         "--why", action="store_true", help="tell the reason of each move (json always does)"
@@ -55,6 +62,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what the ledger remembers. Exit code 0, or 1 where that is nothing."""
+    from tagwatch.walk.bundle import open_past
     from tagwatch.walk.look_up import Asking
     from tagwatch.walk.past import (
         facts_of,
@@ -62,7 +70,6 @@ def run(options: argparse.Namespace) -> int:
         moment_of,
         newest,
         of_moves,
-        open_past,
         past_of,
         with_reasons,
     )
@@ -74,35 +81,34 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit {options.limit} shows nothing", hint="--limit 20")
-    if options.reference == "import":
-        return _import(options)
+    if options.reference in ("import", "bundle"):
+        return (_import if options.reference == "import" else _bundle)(options)
     if options.images:
         raise UsageError(
-            f"one reference at a time: {options.images[0]!r}", hint="IMAGE goes with `import`"
+            f"one reference at a time: {options.images[0]!r}",
+            hint="IMAGE goes with `import` or `bundle`",
         )
     site = open_site(options)
     at = None if options.at is None else moment_of(options.at, site.at)
     bring(site, Asking(offline=True))
-    if not site.database.is_file():
-        raise LedgerError(
-            f"there is no ledger at {str(site.database)!r}",
-            hint="`tagwatch scan` or `tagwatch history import` begins one",
-        )
-    with open_past(site) as ledger:
-        found = list(past_of(options.reference, ledger, at))
+    with open_past(site) as past:
+        found = list(past_of(options.reference, past, at))
         count_found = sum(len(intervals) for _, intervals in found)
+        words = {repository: past.word_of(intervals) for repository, intervals in found}
         if options.moves:
             found = [(repository, of_moves(intervals)) for repository, intervals in found]
         if options.limit:
             found = [(one, newest(intervals, options.limit)) for one, intervals in found]
-        origins = {repository: ledger.origin(repository) for repository, _ in found}
-        told = {repository: facts_of(repository, ledger, site) for repository, _ in found}
+        origins = {repository: past.origin(repository) for repository, _ in found}
+        facts = [said for repository, _ in found for said in facts_of(repository, past, site)]
         if options.why or options.format == "json":
-            found = list(with_reasons(found, ledger))
-        lifecycle = lifecycle_asked(options.reference, ledger, site) if at is None else None
-    for said in dict.fromkeys(said for repository, _ in found for said in told[repository]):
+            found = list(with_reasons(found, past))
+        lifecycle = lifecycle_asked(options.reference, past, site) if at is None else None
+    if past.problem:
+        warn(past.problem)
+    for said in dict.fromkeys(facts):
         note(f"tagwatch: facts from {said}, of the tags that they are about")
-    answer(_rendered(found, options.format, lifecycle, origins))
+    answer(_rendered(found, options.format, lifecycle, origins, words))
     _tell_left(count_found, sum(len(intervals) for _, intervals in found), options)
     return 0 if count_found else 1
 
@@ -120,13 +126,33 @@ def _tell_left(found: int, shown: int, options: argparse.Namespace) -> None:
         )
 
 
+def _bundle(options: argparse.Namespace) -> int:
+    """Write a history bundle, made of a library checkout."""
+    from tagwatch.walk.bundle import make_bundle
+
+    if options.library is None:
+        raise UsageError(
+            "nothing says what to make a history bundle of",
+            hint="give --library DIR, a checkout of docker-library/official-images",
+        )
+    if options.answer_file in (None, "-") and sys.stdout.isatty():
+        raise UsageError("a history bundle is no text", hint="give --output FILE")
+    raw, lacks = make_bundle(options.library, options.images, open_site(options))
+    sys.stdout.buffer.write(raw)
+    for lack in lacks:
+        note(f"tagwatch: {lack}")
+    note(f"tagwatch: {len(raw):,} bytes")
+    return 0
+
+
 def _import(options: argparse.Namespace) -> int:
-    """Seed the ledger from a library checkout, or from what the registries themselves remember."""
+    """Seed the ledger from a checkout, a bundle, or what the registries themselves remember."""
     import asyncio
 
     from tagwatch.image.reference import Repository
     from tagwatch.publish.wording import count
     from tagwatch.walk.import_history import (
+        import_from_bundle,
         import_from_library,
         import_from_registries,
         library_gap,
@@ -135,7 +161,11 @@ def _import(options: argparse.Namespace) -> int:
     site = open_site(options)
     imported: Iterable[Imported]
     gap = ""
-    if options.library is not None:
+    if options.bundle is not None:
+        if options.library is not None:
+            raise UsageError("two places to import from", hint="give --library or --bundle")
+        imported = import_from_bundle(options.bundle, options.images, site)
+    elif options.library is not None:
         imported = import_from_library(options.library, options.images, site)
         gap = library_gap(options.library)
     elif options.images:
@@ -143,7 +173,8 @@ def _import(options: argparse.Namespace) -> int:
         imported = asyncio.run(import_from_registries(repositories, site))
     else:
         raise UsageError(
-            "nothing says what to import", hint="give --library DIR, or the images to ask for"
+            "nothing says what to import",
+            hint="give --library DIR, --bundle FILE, or the images to ask for",
         )
     failed = False
     for one in imported:
@@ -161,14 +192,17 @@ def _rendered(
     form: str,
     lifecycle: Lifecycle | None,
     origins: Mapping[Repository, str],
+    words: Mapping[Repository, LibraryWord | None],
 ) -> str:
     if form == "json":
         from tagwatch.publish.machine import dump, histories_document
 
-        return dump(histories_document(found, lifecycle, origins))
+        return dump(histories_document(found, lifecycle, origins, words))
     from tagwatch.publish.answer import history_text
 
-    texts = [history_text(*one, lifecycle, origin=origins[one[0]]) for one in found]
+    texts = [
+        history_text(*one, lifecycle, origin=origins[one[0]], word=words[one[0]]) for one in found
+    ]
     return "".join(texts) or "nothing is remembered of it\n"
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "imported_of",
     "interval_of",
+    "joined",
     "moment_or_none",
     "ordered",
     "preceded",
@@ -111,6 +112,26 @@ def woven(old: Sequence[Interval], new: Iterable[Interval]) -> list[Interval]:
         first = before.pop()
         told[0] = replace(told[0], first_seen=first.first_seen, verdict=first.verdict)
     return ordered([*before, *told, *after])
+
+
+def joined(known: Iterable[Interval], told: Iterable[Interval]) -> tuple[Interval, ...]:
+    """Return what a ledger that holds `known` would hold once `told` was imported into it.
+
+    Both are whole timelines; those `told` have dates of commits.
+    """
+    layers: dict[Seen, list[Interval]] = {kind: [] for kind in Seen}
+    for interval in known:
+        layers[interval.kind].append(interval)
+    committed: dict[str, tuple[list[Interval], list[Interval]]] = {}
+    for memory, intervals in enumerate((layers[Seen.COMMITTED], told)):
+        for interval in intervals:
+            committed.setdefault(interval.tag, ([], []))[memory].append(interval)
+    both = (
+        replace(one, ended_at=one.last_seen if one.ended else None)
+        for tag in sorted(committed)
+        for one in woven(*committed[tag])
+    )
+    return timeline(layers[Seen.SEEN], (*layers[Seen.PUSHED], *both))
 
 
 def _lasts(interval: Interval, until: datetime) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from tagwatch.audit.model.evidence import Resolution, Status
 from tagwatch.audit.model.history import Interval, Seen
@@ -22,6 +23,9 @@ from tagwatch.publish.wording import (
     stamp,
 )
 from tagwatch.source.target import Target
+
+if TYPE_CHECKING:
+    from tagwatch.audit.version.library_history import LibraryWord
 
 __all__ = ["base_text", "history_text", "resolutions_text", "targets_text"]
 
@@ -83,10 +87,12 @@ def history_text(
     lifecycle: Lifecycle | None = None,
     *,
     origin: str = "",
+    word: LibraryWord | None = None,
 ) -> str:
     """What each tag was, oldest first, with whose clock the dates are from.
 
-    `lifecycle`: how the one tag that was asked for has behaved; `origin`: see `Evidence.origin`.
+    `lifecycle`: how the one tag that was asked for has behaved; `origin`: see `Evidence.origin`;
+    `word`: whose word it is where no ledger holds it.
     """
     ordered = sorted(intervals, key=lambda interval: (interval.first_seen, interval.tag))
     if not ordered:
@@ -101,7 +107,16 @@ def history_text(
             *_diff_hint(repository, ordered),
             *([f"  {lifecycle.value}: {_BEHAVIOUR[lifecycle]}"] if lifecycle else []),
             *([f"  {said_by(origin)}"] if origin else []),
+            *([f"  {_said_in(word)}"] if word else []),
         ]
+    )
+
+
+def _said_in(word: LibraryWord) -> str:
+    """Return whose word dates of commits are, in a sentence."""
+    return (
+        f"committed: said by docker-library/official-images as of {word.as_of.date()} "
+        f"({word.commit[:12]}), from the installed history"
     )
 
 

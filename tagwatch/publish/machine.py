@@ -27,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from tagwatch.audit.version.library_history import LibraryWord
     from tagwatch.audit.version.lifecycle import Lifecycle
 
     Document = dict[str, Any]
@@ -189,10 +190,11 @@ def history_document(
     lifecycle: Lifecycle | None = None,
     *,
     origin: str = "",
+    word: LibraryWord | None = None,
 ) -> Document:
     """What `history` answers of one repository, oldest first; `lifecycle`: of the one tag asked.
 
-    `origin`: see `Evidence.origin`.
+    `origin`: see `Evidence.origin`; `word`: whose word it is where no ledger holds it.
     """
     ordered = sorted(intervals, key=lambda interval: (interval.first_seen, interval.tag))
     return _document(
@@ -200,6 +202,7 @@ def history_document(
         intervals=[_interval(interval) for interval in ordered],
         lifecycle=lifecycle.value if lifecycle else None,
         **({"origin": origin} if origin else {}),
+        **({"bundle": {"as_of": stamp(word.as_of), "commit": word.commit}} if word else {}),
     )
 
 
@@ -207,12 +210,16 @@ def histories_document(
     found: Iterable[tuple[Repository, Iterable[Interval]]],
     lifecycle: Lifecycle | None,
     origins: Mapping[Repository, str],
+    words: Mapping[Repository, LibraryWord | None],
 ) -> Document:
     """What `history` answers: of one repository its document, of several a list of them.
 
-    `origins`: see `Evidence.origin`.
+    `origins` and `words`: see `history_document`.
     """
-    documents = [history_document(*one, lifecycle, origin=origins[one[0]]) for one in found]
+    documents = [
+        history_document(*one, lifecycle, origin=origins[one[0]], word=words[one[0]])
+        for one in found
+    ]
     return documents[0] if len(documents) == 1 else _document(repositories=documents)
 
 

@@ -24,10 +24,11 @@ from tagwatch.publish.machine import (
 from tagwatch.source.target import target_of
 from tagwatch.value import dataclass
 from tagwatch.walk.base_answer import base_answer
+from tagwatch.walk.bundle import open_past
 from tagwatch.walk.local_image import is_local
 from tagwatch.walk.look_up import Asking, look_up
 from tagwatch.walk.need import IMAGE_SHOWS
-from tagwatch.walk.past import lifecycle_asked, moment_of, open_past, past_of, with_reasons
+from tagwatch.walk.past import lifecycle_asked, moment_of, past_of, with_reasons
 from tagwatch.walk.site import Site, project_of
 
 __all__ = ["PREFIX", "QUESTIONS", "Asked", "Question", "answer_to"]
@@ -146,11 +147,13 @@ def _history(site: Site, asked: Asked) -> Document:
     if text is None:
         raise UsageError("nothing says whose history", hint="give ref=redis:7, redis or sha256:…")
     at = None if when is None else moment_of(when, site.at)
-    with open_past(site) as ledger:
-        found = list(with_reasons(past_of(text, ledger, at), ledger))
-        origins = {repository: ledger.origin(repository) for repository, _ in found}
-        lifecycle = lifecycle_asked(text, ledger, site) if at is None else None
-    document = histories_document(found, lifecycle, origins)
+    with open_past(site) as past:
+        plain = list(past_of(text, past, at))
+        words = {repository: past.word_of(intervals) for repository, intervals in plain}
+        found = list(with_reasons(plain, past))
+        origins = {repository: past.origin(repository) for repository, _ in found}
+        lifecycle = lifecycle_asked(text, past, site) if at is None else None
+    document = histories_document(found, lifecycle, origins, words)
     return _paged(document, "intervals" if "intervals" in document else "repositories", asked)
 
 

@@ -27,10 +27,11 @@ from tagwatch.image.selector import parse_query
 from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, replace
+from tagwatch.walk.facts_kept import open_remembered
 from tagwatch.walk.local_image import ENGINE, is_local, read_local
 from tagwatch.walk.look_up import Asking, Lookup, look_up
 from tagwatch.walk.moved import read_lone
-from tagwatch.walk.past import moment_of, open_past
+from tagwatch.walk.past import moment_of
 from tagwatch.walk.recall import StoredDocuments, recall_bases
 from tagwatch.walk.referrers import add_referrers
 from tagwatch.walk.site import Site
@@ -123,7 +124,7 @@ def _told(
     if home is None or len(homes) > 1:
         return None
     old, new = (image.digest for image in images)
-    with open_past(site) as ledger:
+    with open_remembered(site) as ledger:
         if ledger.stored_documents((old, new)) >= {old, new}:
             return None
         found = None if is_narrowed else ledger.change(home, old, new)
@@ -197,7 +198,7 @@ def _side(text: str, site: Site) -> _Side:
 
 def _interval_at(reference: Reference, text: str, site: Site) -> Interval:
     moment = moment_of(text, site.at)
-    with open_past(site) as ledger:
+    with open_remembered(site) as ledger:
         interval = ledger.at(reference.repository, reference.effective_tag or "", moment)
     if interval is None or interval.kind is Seen.COMMITTED:
         how = "remembered by its publisher's commit only" if interval else "not remembered"
@@ -231,7 +232,7 @@ def _image(side: _Side, facts: Lookup, site: Site, platforms: tuple[Platform, ..
         reason = failure.message if failure else "it could not be read, or does not exist"
         hint = "check the reference; `--offline` knows only what was read, here or by facts"
         raise UnavailableError(f"{side.text!r}: {reason}", hint=failure.hint if failure else hint)
-    with open_past(site) as ledger:
+    with open_remembered(site) as ledger:
         image = read_image(digest_now, StoredDocuments(ledger), reference=_name(side))
         tag = resolution.tag if resolution and side.target.selector else None
         image = replace(image, seen=_seen(side.target, tag, digest_now, ledger))
@@ -248,7 +249,7 @@ def _pinned(side: _Side, site: Site) -> Digest | None:
     reference = side.target.reference if side.target else None
     if reference is None or reference.digest is None or not site.database.is_file():
         return None
-    with open_past(site) as ledger:
+    with open_remembered(site) as ledger:
         served = ledger.tags_of_digest(reference.digest, reference.repository)
     return reference.digest if served else None
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from tagwatch.audit.model.evidence import Evidence
+from tagwatch.ledger.extract import WithExtracts
 from tagwatch.ledger.read import Reader
 from tagwatch.value import dataclass
 from tagwatch.walk.site import Site, configured_place, source_name
@@ -19,6 +20,7 @@ __all__ = [
     "facts_told",
     "is_expired",
     "kept_facts",
+    "open_remembered",
     "other_bases",
     "place_shown",
 ]
@@ -145,3 +147,8 @@ def _remembered(site: Site, key: str) -> str | None:
         return None
     with Reader.open(site.database, site.origins) as ledger:
         return ledger.cached(CACHE, key)
+
+
+def open_remembered(site: Site) -> WithExtracts:
+    """Open what is remembered here: the ledger, and facts that count in this place."""
+    return WithExtracts.open_with(site.database, site.origins, configured_place(site))

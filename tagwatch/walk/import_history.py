@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 from tagwatch.audit.model.history import Interval, Seen
 from tagwatch.audit.version.candidate import most_specific
-from tagwatch.errors import RegistryError
+from tagwatch.errors import InputError, RegistryError
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.image.snapshot import TagObservation
 from tagwatch.image.tag import Kind
@@ -22,9 +23,16 @@ from tagwatch.registry.interface import Registry
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import dataclass
 from tagwatch.walk.site import Site
+from tagwatch.workspace.history_bundle import read_bundle
 from tagwatch.workspace.official_images import library_gap, library_histories
 
-__all__ = ["Imported", "import_from_library", "import_from_registries", "library_gap"]
+__all__ = [
+    "Imported",
+    "import_from_bundle",
+    "import_from_library",
+    "import_from_registries",
+    "library_gap",
+]
 
 Step = tuple[TagObservation, datetime | None]
 """What a tag served, and until when; None: it still serves it."""
@@ -52,6 +60,27 @@ def import_from_library(checkout: Path, images: Collection[str], site: Site) -> 
             repository = Repository(registry=DOCKER_HUB, path=f"library/{image}")
             stored = ledger.import_history(repository, found.intervals)
             yield Imported(repository=repository, intervals=stored, problems=found.skipped)
+
+
+def import_from_bundle(path: Path, images: Collection[str], site: Site) -> Iterable[Imported]:
+    """Import the past of these images from a history bundle; no `images`: all that it tells of.
+
+    Yields each image's outcome when it is stored. No network. Raises `InputError` (before it
+    stores anything where the bundle does not tell of an image), `LedgerError`.
+    """
+    bundle = read_bundle(path, now=site.at)
+    for image in images:
+        if image not in bundle.images:
+            near = get_close_matches(image, bundle.images, n=1)
+            raise InputError(
+                f"the history bundle {str(path)!r} tells of no image {image!r}",
+                hint=f"did you mean {near[0]!r}?" if near else "leave the images out for all",
+            )
+    with Ledger.open(site.database, site.origins) as ledger:
+        for image in images or bundle.images:
+            repository = Repository(registry=DOCKER_HUB, path=f"library/{image}")
+            stored = ledger.import_history(repository, bundle.intervals(image))
+            yield Imported(repository=repository, intervals=stored)
 
 
 async def import_from_registries(

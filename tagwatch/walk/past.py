@@ -11,8 +11,6 @@ from tagwatch.audit.model.history import Interval, is_move
 from tagwatch.errors import UsageError
 from tagwatch.image.digest import is_digest, parse_digest
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.ledger.extract import WithExtracts
-from tagwatch.ledger.read import Reader
 from tagwatch.ledger.timeline import served_at
 from tagwatch.value import replace
 from tagwatch.walk.facts_kept import is_expired, place_shown
@@ -21,24 +19,22 @@ from tagwatch.walk.site import Site, configured_place
 
 if TYPE_CHECKING:
     from tagwatch.audit.version.lifecycle import Lifecycle
+    from tagwatch.ledger.read import Reader
+    from tagwatch.walk.bundle import KnownPast
 
-__all__ = ["facts_of", "lifecycle_asked", "moment_of", "newest", "of_moves", "open_past", "past_of"]
+__all__ = ["facts_of", "lifecycle_asked", "moment_of", "newest", "of_moves", "past_of"]
 __all__ += ["with_reasons"]
 
 
-def open_past(site: Site) -> WithExtracts:
-    """Open all that is known of the past here: the ledger, and facts that count in this place."""
-    return WithExtracts.open_with(site.database, site.origins, configured_place(site))
-
-
-def facts_of(repository: Repository, ledger: WithExtracts, site: Site) -> tuple[str, ...]:
+def facts_of(repository: Repository, past: KnownPast, site: Site) -> tuple[str, ...]:
     """Return the names of the facts that tell of a repository's past, and which of them expired."""
-    shown = [place_shown(place, site) for place in ledger.told_from(repository)]
+    told = past.ledger.told_from(repository) if past.ledger is not None else ()
+    shown = [place_shown(place, site) for place in told]
     return tuple(f"{one} (expired)" if is_expired(one, site) else one for one in shown)
 
 
 def past_of(
-    text: str, ledger: Reader, at: datetime | None
+    text: str, ledger: Reader | KnownPast, at: datetime | None
 ) -> Iterable[tuple[Repository, tuple[Interval, ...]]]:
     """Yield each repository asked about, with the intervals that answer.
 
@@ -99,7 +95,7 @@ def newest(intervals: Iterable[Interval], limit: int) -> tuple[Interval, ...]:
 
 
 def with_reasons(
-    found: Iterable[tuple[Repository, tuple[Interval, ...]]], ledger: Reader
+    found: Iterable[tuple[Repository, tuple[Interval, ...]]], ledger: Reader | KnownPast
 ) -> Iterable[tuple[Repository, tuple[Interval, ...]]]:
     """Yield the same intervals, each with the reason of its verdict. Raises `LedgerError`."""
     for repository, intervals in found:
@@ -115,13 +111,16 @@ def with_reasons(
         )
 
 
-def lifecycle_asked(text: str, ledger: WithExtracts, site: Site) -> Lifecycle | None:
-    """Return how the tag has behaved, where one tag alone is asked for.
+def lifecycle_asked(text: str, past: KnownPast, site: Site) -> Lifecycle | None:
+    """Return how the tag has behaved, where one tag alone is asked for and a ledger saw it.
 
     Facts tell of few tags of a line, so of a tag that only they know they tell this, too.
     """
+    ledger = past.ledger
+    if ledger is None:
+        return None
     reference = None if is_digest(text) else Reference.parse(text).identity
-    if reference is None or reference.tag is None or reference.digest is not None:
+    if ledger is None or reference is None or reference.tag is None or reference.digest is not None:
         return None
     if not ledger.has_seen(reference.repository, reference.tag):
         from tagwatch.audit.version.lifecycle import Lifecycle

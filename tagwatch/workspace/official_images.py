@@ -11,10 +11,12 @@ from pathlib import Path
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.version.library_history import library_intervals
 from tagwatch.errors import InputError
-from tagwatch.source.library import LibraryBuild, parse_library
+from tagwatch.source.library import parse_library
+from tagwatch.source.library_past import LibraryVersion
 from tagwatch.value import dataclass
 from tagwatch.workspace.git_history import (
     FileVersion,
+    commit_of,
     commits_by_file,
     cut_off_at,
     file_versions,
@@ -22,10 +24,29 @@ from tagwatch.workspace.git_history import (
 )
 from tagwatch.workspace.read import read_bytes
 
-__all__ = ["LibraryHistory", "library_gap", "library_histories"]
+__all__ = [
+    "LibraryFile",
+    "LibraryHistory",
+    "head_of",
+    "library_files",
+    "library_gap",
+    "library_histories",
+]
 
 _FOLDER = "library"
 _IMAGE = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryFile:
+    """The versions of an image's library file, oldest first."""
+
+    image: str
+    until: datetime
+    """The last version holds until then."""
+    versions: tuple[LibraryVersion, ...]
+    skipped: tuple[str, ...] = ()
+    """The versions that could not be read, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +61,18 @@ def library_histories(
     checkout: Path, images: Collection[str], *, at: datetime
 ) -> Iterator[tuple[str, LibraryHistory]]:
     """What the tags of `docker.io/library/<image>` were, image by image, with dates of commits.
+
+    See `library_files`.
+    """
+    for file in library_files(checkout, images, at=at):
+        intervals = library_intervals(file.versions, head_at=file.until)
+        yield file.image, LibraryHistory(intervals=intervals, skipped=file.skipped)
+
+
+def library_files(
+    checkout: Path, images: Collection[str], *, at: datetime
+) -> Iterator[LibraryFile]:
+    """Yield the library file of each image, with the dates of its commits.
 
     `images` empty: all that the checkout ever named, so those too that were dropped since. A copy
     without git history tells what the tags are, as of `at`. Raises `InputError`, before it answers
@@ -62,8 +95,18 @@ def library_histories(
         else:
             versions = (FileVersion(commit="", at=at, raw=read_bytes(checkout / path)),)
         skipped: list[str] = []
-        intervals = library_intervals(_builds(versions, skipped), head_at=until)
-        yield image, LibraryHistory(intervals=intervals, skipped=tuple(skipped))
+        builds = tuple(_builds(versions, skipped))
+        yield LibraryFile(image=image, until=until, versions=builds, skipped=tuple(skipped))
+
+
+def head_of(checkout: Path) -> str:
+    """Return the commit that a checkout stands on. Raises `InputError`: it has no git history."""
+    if not _is_git(checkout):
+        raise InputError(
+            f"{str(checkout)!r} has no git history",
+            hint="git clone https://github.com/docker-library/official-images",
+        )
+    return commit_of(checkout, "HEAD")
 
 
 def library_gap(checkout: Path) -> str:
@@ -106,9 +149,7 @@ def _never_named(checkout: Path, image: str) -> InputError:
     )
 
 
-def _builds(
-    versions: tuple[FileVersion, ...], skipped: list[str]
-) -> Iterator[tuple[datetime, tuple[LibraryBuild, ...]]]:
+def _builds(versions: tuple[FileVersion, ...], skipped: list[str]) -> Iterator[LibraryVersion]:
     """What each version builds; of one that cannot be read nothing is concluded."""
     for version in versions:
         try:

@@ -6,6 +6,7 @@ What is read can be stored, and says nothing that nobody can write. See `tests/h
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from tagwatch.audit.reading.attestation import parse_statement
 from tagwatch.audit.reading.image import Image, read_image
 from tagwatch.audit.reading.packages import packages_of
 from tagwatch.audit.verdict.baseline import read_baseline
+from tagwatch.audit.version.library_history import library_intervals
 from tagwatch.config.load import load_configuration
 from tagwatch.errors import ConfigError, InputError, InvalidDocumentError, RegistryError
 from tagwatch.image.digest import Digest
@@ -29,8 +31,10 @@ from tagwatch.ledger.maintenance import check
 from tagwatch.ledger.write import Ledger
 from tagwatch.registry.login.challenge import parse_challenges
 from tagwatch.signature import to_text
+from tagwatch.source.library_past import past_of_bytes
 from tagwatch.walk.facts_file import read_facts
 from tagwatch.workspace.gitignore import Patterns
+from tagwatch.workspace.history_bundle import read_bundle
 from tests.extract import NIGHTLY, signed
 from tests.hostile.fuzz import fuzz, seeds
 from tests.hostile.promise import promised
@@ -217,6 +221,38 @@ def test_headers_of_facts(version: int) -> None:
             repr(found).encode()
 
     fuzz("facts-header", holds)
+
+
+@promised("a history bundle", "any damage to it, its digests made right", "it is told, or read")
+def test_heads_of_history_bundles(tmp_path: Path) -> None:
+    path = tmp_path / "x.history"
+    piece = seeds("history-past")[0]
+
+    def holds(raw: bytes) -> None:
+        sha256 = hashlib.sha256(raw).hexdigest()
+        path.write_bytes(f"tagwatch history 1\n{len(raw)} {sha256}\n".encode() + raw + piece)
+        try:
+            bundle = read_bundle(path, now=AT)
+            repr(bundle).encode()
+            for image in bundle.images:
+                bundle.intervals(image)
+        except InputError as error:
+            error.message.encode("utf-8", "replace")
+
+    fuzz("history-head", holds)
+
+
+def test_pasts_in_history_bundles() -> None:
+    def holds(raw: bytes) -> None:
+        try:
+            intervals = library_intervals(past_of_bytes(raw), head_at=AT)
+        except InputError as error:
+            error.message.encode()
+        else:
+            for interval in intervals:
+                interval.tag.encode()
+
+    fuzz("history-past", holds)
 
 
 def test_challenges() -> None:

@@ -17,19 +17,32 @@ from tagwatch.image.tag import Kind, Tag, parse_tag
 from tagwatch.image.tag_table import TagTable
 from tagwatch.image.vocabulary import PLAIN, Vocabulary
 from tagwatch.source.library import LibraryBuild, served_builds
+from tagwatch.value import dataclass
 
-__all__ = ["library_intervals"]
+__all__ = ["LibraryWord", "library_intervals"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryWord:
+    """Whose word intervals are that no ledger holds: the publisher's files, as of a commit."""
+
+    as_of: datetime
+    """The date of the commit: nothing is known of after."""
+    commit: str
 
 
 def library_intervals(
-    versions: Iterable[tuple[datetime, Iterable[LibraryBuild]]], *, head_at: datetime
+    versions: Iterable[tuple[datetime, Iterable[LibraryBuild]]],
+    *,
+    head_at: datetime,
+    only: str | None = None,
 ) -> tuple[Interval, ...]:
     """Return the intervals of every tag that a library file ever named, by tag and oldest first.
 
     `versions` are those of the file, oldest first, each with the date of its commit; it has no
     builds where the file did not exist. The last version holds until `head_at`. The digest of an
-    interval is the build's name, its version is what the tag's aliases said when it began. Cost:
-    linear in the tags of all versions.
+    interval is the build's name, its version is what the tag's aliases said when it began. `only`:
+    the intervals of one tag. Cost: linear in the tags of all versions.
     """
     past: dict[str, list[Interval]] = {}
     held: dict[str, _Held] = {}
@@ -40,7 +53,8 @@ def library_intervals(
         # commit dates may step back along the history, intervals must not
         at = committed_at if last_at is None else max(committed_at, last_at)
         before, served, last_at = served, served_builds(builds), at
-        moved = [tag for tag in {**before, **served} if before.get(tag) != served.get(tag)]
+        tags = {**before, **served} if only is None else (only,)
+        moved = [tag for tag in tags if before.get(tag) != served.get(tag)]
         for tag in moved:
             intervals = past.setdefault(tag, [])
             # two commits of one date leave no time in between, so no interval either
