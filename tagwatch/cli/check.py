@@ -70,7 +70,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "Dockerfile)",
     )
     add_config(parser)
-    add_answer(parser, *FORMATS)  # `--quiet` prints nothing unless something fails the check
+    add_answer(parser, *FORMATS)
     add_choice(parser)
     parser.add_argument(
         "--offline", action="store_true", help="ask no registry; facts come from the ledger"
@@ -134,17 +134,24 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--refresh asks the registries that --offline spares", hint="leave one")
     if options.prune and not options.baseline:
         raise UsageError("--prune takes entries out of a baseline", hint="add --baseline FILE")
+    if options.prune and (options.select or options.ignore):
+        raise UsageError(
+            "--prune needs every rule: what was not asked is not fixed",
+            hint="leave out --select and --ignore",
+        )
     is_piped = "-" in options.paths or options.stdin_name is not None
     options.contents = _standard_input(options) if is_piped else {}
     from tagwatch.walk.look_up import Asking
 
+    options.choice = None
     baseline = read_baseline_file(options.baseline) if options.baseline else None
     site = open_site(options)
     if options.fail_on or options.select or options.ignore:
         from tagwatch.cli.choice import chosen_by, failing_on
 
         site = failing_on(site, options)
-        site = replace(site, policy=chosen_by(options, site).over(site.policy))
+        options.choice = chosen_by(options, site)
+        site = replace(site, policy=options.choice.over(site.policy))
     seconds = options.max_time or None
     asking = Asking(offline=options.offline, refresh=options.refresh, max_seconds=seconds)
     writes = not asking.offline or site.settings.facts is not None
@@ -202,7 +209,8 @@ def _run(site: Site, options: argparse.Namespace, baseline: Baseline | None, ask
     for doubt in site.knowledge.doubts():
         warn(doubt)
     code = result.exit_code(site.policy.fail_on, on_unavailable=site.policy.on_unavailable)
-    if not options.dry_run and not (options.quiet and code == 0):
+    is_silent = options.quiet and options.format in PAINTED and options.answer_file is None
+    if not options.dry_run and not (is_silent and code == 0):
         _print(result, site, options)
     if baseline is not None:
         _tell_fixed(baseline, result, options)
@@ -258,7 +266,11 @@ def _tell_kept_back(result: AuditResult, options: argparse.Namespace) -> None:
 
 def _tell_fixed(baseline: Baseline, result: AuditResult, options: argparse.Namespace) -> None:
     """Say which known findings are gone, and take them out where that is asked for."""
-    fixed = baseline.fixed(result)
+    fixed = [
+        entry
+        for entry in baseline.fixed(result)
+        if options.choice is None or options.choice.takes(entry.rule)
+    ]
     for entry in fixed:
         note(f"tagwatch: fixed since the baseline: {entry.path}: {entry.rule} {entry.subject}")
     if fixed and options.prune and not options.dry_run:

@@ -129,7 +129,10 @@ def add_answer(parser: argparse.ArgumentParser, *formats: str) -> None:
         help="default: auto, on a terminal and without NO_COLOR",
     )
     parser.add_argument(
-        "-q", "--quiet", action="store_true", help="no progress and no summary, only the answer"
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="no progress and no summary; a check that passes prints no text",
     )
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="say each request as it is answered"

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         from tagwatch.publish.machine import dump
 
-        answer(dump(_document(folder, drafts, own, files, seen)))
+        answer(dump(_document(folder, drafts, own, left, files, seen)))
     else:
         answer("".join(f"{line}\n" for line in _lines(folder, drafts, own, left, files, seen)))
     return 0
@@ -134,8 +134,9 @@ def _lines(
     if seen.references:
         yield (
             f"found {count(seen.references, 'reference')} to {count(seen.images, 'image')} in "
-            f"{count(len(files), 'file')}, of {len(seen.repositories)} "
-            f"repositories at {count(len(seen.hosts), 'registry', 'registries')}:"
+            f"{count(len(files), 'file')}, of "
+            f"{count(len(seen.repositories), 'repository', 'repositories')} at "
+            f"{count(len(seen.hosts), 'registry', 'registries')}:"
         )
         yield from (f"  {one_line(line)}" for line in _watched(seen))
     else:
@@ -174,6 +175,7 @@ def _document(
     folder: Path,
     drafts: Sequence[Draft],
     own: Path | None,
+    left: Sequence[str],
     files: Sequence[str],
     seen: FirstLook,
 ) -> dict[str, Any]:
@@ -183,6 +185,7 @@ def _document(
     return {
         "schema_version": 1,
         "written": [str(path) for path in (*written, *((own,) if own else ()))],
+        "to_do": list(left),
         "files": list(files),
         "sources": list(patterns_for(files)),
         "references": seen.references,

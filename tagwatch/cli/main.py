@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import tagwatch
 from tagwatch.cli.command import load, plain
 from tagwatch.cli.plain_line import plain_options
-from tagwatch.errors import OutputError, TagwatchError, is_of_the_disk
+from tagwatch.errors import OutputError, TagwatchError, UsageError, is_of_the_disk
 from tagwatch.member import place_of
 
 TYPE_CHECKING = False
@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from tagwatch.cli.parser import no_command
 
             return no_command(arguments)
+        _refuse_names(arguments[1:])
         command = load(name)
         options = plain_options(command.arguments, arguments[1:])
         if options is None:
@@ -82,6 +83,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return OutputError.exit_code
     except Exception as error:  # noqa: BLE001  # the last resort: a bug is told, not dumped
         return _bug(error)
+
+
+def _refuse_names(words: Sequence[str]) -> None:
+    """Raise `UsageError` for a name of a file that reads as a flag.
+
+    A hook gets the names of a tree's files as arguments, and whoever made the tree chose them: a
+    file named `--config=x` would speak for the user.
+    """
+    for word in words:
+        if word == "--":
+            return
+        if word.startswith("-") and word != "-" and os.path.lexists(word):
+            raise UsageError(
+                f"{word!r} is a file here, and reads as a flag", hint=f"name it ./{word}"
+            )
 
 
 def show(error: TagwatchError) -> None:

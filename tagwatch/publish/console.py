@@ -166,8 +166,12 @@ def _width(context: PublishContext) -> int:
 
 
 def _line(finding: Finding, context: PublishContext, paint: _Paint) -> Iterator[str]:
-    """The line of the file that a finding is about; none of a rule about secrets."""
-    if context.lines_of is None or finding.rule.startswith("secret-"):
+    """The line of the file that a finding is about; none of a rule about secrets.
+
+    And none of what could not be understood: nobody knows what that holds.
+    """
+    is_unread = finding.rule == UNCHECKED and finding.reference is None
+    if context.lines_of is None or is_unread or finding.rule.startswith("secret-"):
         return
     from tagwatch.publish.excerpt import excerpt  # a check without findings shows none
 

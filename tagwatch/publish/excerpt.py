@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from unicodedata import east_asian_width
 
+from tagwatch.audit.reading.plain_line import may_tell
 from tagwatch.source.target import Location
 
 __all__ = ["excerpt"]
@@ -16,14 +17,15 @@ _BEFORE = 20
 def excerpt(lines: Sequence[str], location: Location, width: int) -> Iterator[str]:
     """Yield the line at a place and its marks, at most `width` columns; nothing where it is none.
 
-    What cannot be printed stands as a blank. A long line is cut around the place.
+    What cannot be printed stands as a blank. A long line is cut around the place. A line that may
+    hold a secret is not shown.
     """
     if not 1 <= location.line <= len(lines):
         return
     line = "".join(char if char.isprintable() else " " for char in lines[location.line - 1])
     start = location.column - 1
     end = location.end_column - 1 if location.end_line == location.line else len(line)
-    if not line.strip() or start >= len(line) or _may_tell(line):
+    if not line.strip() or start >= len(line) or may_tell(line, start, end):
         return
     room = max(width - _MARGIN - 3, 20)
     if len(line) > room:
@@ -33,15 +35,6 @@ def excerpt(lines: Sequence[str], location: Location, width: int) -> Iterator[st
     number = f"{location.line:>{_MARGIN}}"
     yield f"{number} | {line.rstrip()}"
     yield f"{'':>{_MARGIN}} | {' ' * _columns(line[:start])}{'^' * _columns(line[start:end])}"
-
-
-def _may_tell(line: str) -> bool:
-    """Return True for a line that may hold a secret: logs of CI are read by many."""
-    if not any(mark in line for mark in ("=", "@", "://", "--")):
-        return False
-    from tagwatch.audit.reading.mask import mask_text  # few lines need its many patterns
-
-    return mask_text(line) != line
 
 
 def _columns(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from importlib import resources
@@ -42,8 +43,11 @@ def begin(
 
     `files`: those that name images; none: the usual patterns are written. `whole`: the hook, the
     job of the forge and the ignored folder, too. What is there already is added to where that is
-    safe, and never replaced.
+    safe, and never replaced. Raises `InputError` where something cannot be written, before
+    anything is.
     """
+    odd = [path for path in files if not path.isprintable()]
+    files = [path for path in files if path.isprintable()]
     patterns = patterns_for(files)
     text = _starter("tagwatch.yaml")
     if patterns:
@@ -53,10 +57,27 @@ def begin(
         Draft(path="tagwatch.yaml", text=text, about="what is watched"),
         Draft(path="policy.yaml", text=_starter("policy.yaml"), about="what is approved"),
     ]
-    left: list[str] = []
+    left = [f"name {path!r} in `sources:`, with a pattern" for path in odd]
     if whole:
-        drafts += [*_hook(root, files, left), *_job(root, left), *_ignored(root)]
+        around = [*_hook(root, files, left), *_job(root, left), *_ignored(root, files, left)]
+        drafts = [*around, *drafts]  # what begins a configuration comes last: then all is there
+    for draft in drafts:
+        _check(root, draft.path)
     return drafts, left
+
+
+def _check(root: Path, path: str) -> None:
+    """Raise `InputError` where a file cannot be written in its place in the tree."""
+    real, tree = Path(os.path.realpath(root / path)), Path(os.path.realpath(root))
+    if not real.is_relative_to(tree):
+        raise InputError(
+            f"{path!r} leads outside the tree, to {str(real)!r}",
+            hint="--config-only leaves all but the configuration alone",
+        )
+    if (root / path).is_symlink() and not real.exists():
+        raise InputError(f"{path!r} is a link that leads nowhere", hint="remove it")
+    if real.exists() and not real.is_file():
+        raise InputError(f"{path!r} is no file", hint="move it away")
 
 
 def _starter(name: str) -> str:
@@ -74,28 +95,26 @@ def _hook(root: Path, files: Collection[str], left: list[str]) -> Iterator[Draft
     if before is None:
         yield Draft(path=_HOOKS, text=f"repos:\n{hook}", about=about)
         return
-    text = before.decode("utf-8", "replace")
-    if "tagwatch" in text:
+    if b"tagwatch" in before:
         return
-    added = _with_hook(text, hook)
+    added = _with_hook(before, hook)
     if added is None:
         left.append(f"add the hook to {_HOOKS}: README, \u201cAt commit\u201d")
     else:
         yield Draft(path=_HOOKS, text=added, about=about, before=before)
 
 
-def _with_hook(text: str, hook: str) -> str | None:
+def _with_hook(before: bytes, hook: str) -> str | None:
     """Return a list of hooks with one more; None where only people can tell how."""
     try:
+        text = before.decode()
         held = yaml.safe_load(text)
-        lines = re.findall(r"(?m)^( *)- repo:", text)
-        if not lines or not isinstance(held, dict) or not isinstance(held.get("repos"), list):
+        indents = re.findall(r"(?m)^( *)- repo:", text)
+        if not indents or not isinstance(held, dict) or not isinstance(held.get("repos"), list):
             return None
-        indent = lines[-1]
-        block = "".join(
-            f"{indent}{line}" if line.strip() else line for line in hook.splitlines(True)
-        )
-        added = f"{text.rstrip()}\n{block}"
+        end = _end_of(text)
+        lines = (f"{indents[-1]}{line}".rstrip() for line in hook.splitlines())
+        added = end.join([text.rstrip(), *lines, ""])
         now = yaml.safe_load(added)
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
@@ -103,18 +122,27 @@ def _with_hook(text: str, hook: str) -> str | None:
     return added if now == {**held, "repos": [*held["repos"], *one]} else None
 
 
+def _end_of(text: str) -> str:
+    """Return how the lines of a text end."""
+    return "\r\n" if "\r\n" in text else "\n"
+
+
 def _job(root: Path, left: list[str]) -> Iterator[Draft]:
     about = "a check of each change that is proposed, safe for forks"
     forge = _forge(root)
+    if forge is None:
+        left.append("no forge was found: docs/trust.md has jobs for CI, safe for forks")
     if forge in (".github", ".gitea", ".forgejo"):
         path = f"{forge}/workflows/tagwatch.yml"
         if _held(root, path) is None:
             yield Draft(path=path, text=_starter("github.yml"), about=about)
+            left.append(f"say in {path} where tagwatch is installed from")
     elif forge == "gitlab":
         main = _held(root, ".gitlab-ci.yml")
         path = ".gitlab-ci.yml" if main is None else ".gitlab/tagwatch.yml"
         if _held(root, path) is None and b"tagwatch" not in (main or b""):
             yield Draft(path=path, text=_starter("gitlab.yml"), about=about)
+            left.append(f"say in {path} where tagwatch is installed from")
             if main is not None:
                 left.append(f"add to .gitlab-ci.yml: include: [{{local: {path}}}]")
 
@@ -126,26 +154,38 @@ def _forge(root: Path) -> str | None:
             return folder
     if (root / ".gitlab-ci.yml").exists():
         return "gitlab"
-    remote = _REMOTE.search((_held(root, ".git/config") or b"").decode("utf-8", "replace"))
+    config = _held(root, ".git/config") if (root / ".git").is_dir() else b""
+    remote = _REMOTE.search((config or b"").decode("utf-8", "replace"))
     host = remote[1].lower() if remote else ""
     known = {"github": ".github", "gitlab": "gitlab", "gitea": ".gitea", "forgejo": ".forgejo"}
     known["codeberg"] = ".forgejo"
     return next((folder for name, folder in known.items() if name in host), None)
 
 
-def _ignored(root: Path) -> Iterator[Draft]:
-    before = _held(root, ".gitignore")
-    lines = (before or b"").decode("utf-8", "replace").splitlines()
-    if any(line.strip().strip("/") == _REPORTS.strip("/") for line in lines):
+def _ignored(root: Path, files: Collection[str], left: list[str]) -> Iterator[Draft]:
+    if any(path.startswith(_REPORTS) for path in files):
+        left.append(f"{_REPORTS} holds files of yours: name another folder in `reports:`")
         return
-    text = "".join(f"{line}\n" for line in [*lines, f"/{_REPORTS}"])
+    before = _held(root, ".gitignore")
+    try:
+        text = (before or b"").decode()
+    except UnicodeDecodeError:
+        left.append(f"add /{_REPORTS} to .gitignore, which is not UTF-8")
+        return
+    if any(line.strip().strip("/") == _REPORTS.strip("/") for line in text.splitlines()):
+        return
+    end = _end_of(text)
+    text += end if text and not text.endswith("\n") else ""
+    text += f"/{_REPORTS}{end}"
     yield Draft(path=".gitignore", text=text, about=f"leaves {_REPORTS} alone", before=before)
 
 
 def _held(root: Path, path: str) -> bytes | None:
     """Return what a file holds; None where it is not there. Raises `InputError`."""
+    _check(root, path)
     if not (root / path).exists():
-        if (root / path).is_symlink():
-            raise InputError(f"{path!r} is a link that leads nowhere", hint="remove it")
         return None
-    return read_bytes(root / path)
+    try:
+        return read_bytes(root / path)
+    except InputError as error:
+        raise InputError(f"{path}: {error.message}", hint=error.hint) from error

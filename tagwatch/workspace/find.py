@@ -88,10 +88,14 @@ def find(paths: Sequence[str], root: Path, *, given: Collection[Path] = ()) -> F
             if not real.is_relative_to(tree) and _is_below(path, root):
                 reason = "is a link that leads out of the tree, and is not followed"
                 problems.append(_problem(name, reason, "name the file itself"))
+            elif real in given and not path.is_dir():
+                files[real] = File(path=name, real=path, origin="named")
+            elif real in given:
+                problems.append(_problem(name, "is a folder", "name a file with --stdin-name"))
             elif path.is_dir():
                 for file in _walk(path, root, problems):
                     files.setdefault(file.real, file)
-            elif path.is_file() or (real in given and not path.exists()):
+            elif path.is_file():
                 files[real] = File(path=name, real=path, origin="named")
             else:
                 reason = "is neither file nor folder" if path.exists() else "does not exist"

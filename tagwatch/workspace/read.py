@@ -109,6 +109,8 @@ def read_lines(root: Path, contents: Mapping[str, bytes], path: str) -> Sequence
         raw = contents[path] if path in contents else read_bytes(root / path)
     except (InputError, ValueError):
         return ()
+    if b"\0" in raw:
+        return ()  # no tool that reads these files takes UTF-16
     # lines end at line feeds only, and a BOM is no character
     return raw.decode("utf-8-sig", "replace").split("\n")
 

@@ -161,3 +161,103 @@ async def test_nothing_stored_yet_is_one_line(place: Workplace) -> None:
     text = await place.run("check", "--offline")
     assert text.out.count("not checked") == 2, "the block, and the last line"
     assert "1 thing to fix, 2 to look at, 3 not checked (incomplete)" in text.out
+
+
+# A tree chooses the names of its files
+
+
+@pytest.mark.parametrize(
+    "name", ["--config=x.dockerfile", "--baseline=a-values.yaml", "--exit-zero", "-q", "--config"]
+)
+async def test_a_name_of_a_file_is_no_flag(place: Workplace, name: str) -> None:
+    """A hook gets the names of files as arguments."""
+    place.write(name, "FROM scratch\n")
+    done = await place.run("check", "--offline", name, "Dockerfile")
+    assert f"{name!r} is a file here" in done.is_clean_error(2)
+    assert (await place.run("check", "--offline", f"./{name}")).code in (0, 3)
+
+
+# What nobody stored, and what somebody says of it
+
+
+TWO = {"a/Dockerfile": "FROM ghcr.io/x/a:1.2.3\n", "prod/Dockerfile": "FROM ghcr.io/x/b:1.2.3\n"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "count"),
+    [
+        ("", 0, 1),
+        ("rules: {check-incomplete: {severity: error}}\n", 1, 2),
+        (
+            "overrides:\n- paths: ['prod/**']\n  rules: {check-incomplete: {severity: error}}\n",
+            1,
+            2,
+        ),
+        (
+            "overrides:\n- images: ['ghcr.io/x/b']\n"
+            "  rules: {check-incomplete: {severity: error}}\n",
+            1,
+            2,
+        ),
+        (
+            "rules: {check-incomplete: {severity: error}}\nignores:\n"
+            "- {rule: check-incomplete, path: 'a/**', reason: local, expires: 2099-01-01}\n",
+            1,
+            1,
+        ),
+    ],
+)
+async def test_each_image_speaks_where_somebody_says_what_it_means(
+    tmp_path: Path, policy: str, code: int, count: int
+) -> None:
+    place = Workplace(tmp_path)
+    for path, text in TWO.items():
+        place.write(path, text)
+    place.write("policy.yaml", f"version: 1\n{policy}")
+    place.write("tagwatch.yaml", "version: 1\npolicy: policy.yaml\n")
+    done = await offline(place, ".")
+    found = [one for one in done.json["findings"] if one["rule"] == "check-incomplete"]
+    assert (done.code, len(found)) == (code, count)
+
+
+async def test_one_ignore_takes_out_one_image(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    ignore = '# tagwatch: ignore=check-incomplete until=2099-01-01 reason="local"\n'
+    place.write("a/Dockerfile", ignore + TWO["a/Dockerfile"])
+    place.write("prod/Dockerfile", TWO["prod/Dockerfile"])
+    place.write("policy.yaml", "version: 1\nrules: {check-incomplete: {severity: error}}\n")
+    place.write("tagwatch.yaml", "version: 1\npolicy: policy.yaml\n")
+    done = await offline(place, ".")
+    found = [one for one in done.json["findings"] if one["rule"] == "check-incomplete"]
+    assert [one["location"]["path"] for one in found] == ["prod/Dockerfile"]
+    assert done.code == 1
+
+
+async def test_what_was_not_asked_is_not_fixed(place: Workplace) -> None:
+    place.write("facts", "")
+    async with misbehaving() as server:
+        place.write(
+            "tagwatch.yaml",
+            f"database: tagwatch.db\nregistries:\n{server.registries('well')}",
+        )
+        place.write("Dockerfile", "FROM well.example/app:latest\nADD http://a.example/x /x\n")
+        await place.run("baseline", "write", "--output", "known.json", "Dockerfile")
+        place.write("Dockerfile", "FROM well.example/app:1.0\n")
+        whole = await place.run("check", "--baseline", "known.json", "Dockerfile")
+        part = await place.run(
+            "check", "--baseline", "known.json", "--select", "add-remote", "Dockerfile"
+        )
+        prune = await place.run(
+            *("check", "--baseline", "known.json", "--prune", "--select", "add-remote"),
+            "Dockerfile",
+        )
+    assert "tag-" in whole.err and "add-remote" in whole.err
+    assert "add-remote" in part.err and "tag-" not in part.err
+    assert "--prune needs every rule" in prune.is_clean_error(2)
+
+
+async def test_a_folder_is_no_standard_input(place: Workplace) -> None:
+    place.write("src/Dockerfile", "FROM redis\n")
+    done = await place.run("check", "-", "--stdin-name", "src", "--offline", stdin="FROM nginx\n")
+    assert (done.code, "src/Dockerfile" in done.out) == (3, False)
+    assert "is a folder" in done.err

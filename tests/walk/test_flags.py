@@ -164,6 +164,51 @@ def test_a_line_that_may_tell_a_secret_is_not_shown(line: str) -> None:
     assert marks(line, 1, 3) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("FROM redis:7 AS cache", "redis:7"),
+        ("FROM --platform=$BUILDPLATFORM redis:7", "redis:7"),
+        ("    image: 'redis:7'", "redis:7"),
+        ('- image: "redis:7",', "redis:7"),
+        ("COPY --from=redis:7 /a /b", "redis:7"),
+        ("  - {target: 80, published: 80}", "{target: 80, published: 80}"),
+    ],
+)
+def test_a_line_that_names_an_image_is_shown(line: str, named: str) -> None:
+    start = line.index(named) + 1
+    assert marks(line, start, start + len(named)) != []
+
+
+async def test_a_fix_shows_no_secret_of_its_line(place: Workplace) -> None:
+    place.write(
+        "compose.yaml",
+        "services: {a: {image: 'well.example/app:1', environment: {DB_PASSWORD: hunter2leak}}}\n",
+    )
+    for form in ("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown"):
+        done = await place.run("check", "compose.yaml", "--format", form)
+        assert "hunter2leak" not in done.out + done.err, form
+    assert "well.example/app:1@sha256:" in (await place.run("check", "compose.yaml")).out
+
+
+async def test_nothing_is_shown_of_what_could_not_be_understood(place: Workplace) -> None:
+    place.write("compose.yaml", "services:\n  a:\n    DB_PASSWORD: hunter2:leak: x\n")
+    place.write("Dockerfile", "ENV PASSWORD=hunter2\n".encode("utf-16"))
+    done = await place.run("check", "compose.yaml", "Dockerfile", "--offline")
+    assert "hunter2" not in done.out.replace(" ", "")
+
+
+async def test_quiet_machines_get_their_answer(place: Workplace) -> None:
+    place.write("Dockerfile", "FROM well.example/app:1\n")
+    for form in ("json", "sarif", "gitlab"):
+        done = await place.run("check", "-q", "--format", form, "Dockerfile")
+        assert (done.code, done.err) == (0, "")
+        assert json.loads(done.out) is not None
+    await place.run("check", "-q", "--output", "answer.txt", "Dockerfile")
+    assert (place.folder / "answer.txt").read_text() != ""
+    assert (await place.run("check", "-q", "Dockerfile")).out == ""
+
+
 def test_what_a_stranger_wrote_commands_no_terminal() -> None:
     shown = "".join(marks("FROM a\x1b[2J\u202eb\rc", 6, 7))
     assert shown.isprintable()

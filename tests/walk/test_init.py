@@ -188,6 +188,56 @@ async def test_a_link_out_of_the_tree_is_not_written_through(
     assert outside.read_text() == "precious\n"
 
 
+@pytest.mark.parametrize("name", [".github", ".gitlab"])
+async def test_a_folder_that_leads_out_of_the_tree_is_not_written_to(
+    place: Workplace, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "workflows").mkdir()
+    (place.folder / name).symlink_to(outside)
+    if name == ".gitlab":
+        place.write(".gitlab-ci.yml", "x: {script: [a]}\n")
+    done = await place.run("init")
+    assert "leads outside the tree" in done.is_clean_error(2)
+    assert [one for one in outside.rglob("*") if one.is_file()] == []
+    assert not (place.folder / "tagwatch.yaml").exists(), "all or nothing: the next run goes on"
+    assert (await place.run("init", "--config-only")).code == 0
+
+
+async def test_other_bytes_and_line_ends_stay(place: Workplace) -> None:
+    (place.folder / ".gitignore").write_bytes(b"caf\xe9/\r\nbuild/\r\n")
+    hooks = HOOKS.replace("\n", "\r\n").encode()
+    (place.folder / ".pre-commit-config.yaml").write_bytes(hooks)
+    done = await place.run("init", "--format", "json")
+    assert (place.folder / ".gitignore").read_bytes() == b"caf\xe9/\r\nbuild/\r\n"
+    assert any("not UTF-8" in sentence for sentence in done.json["to_do"])
+    after = (place.folder / ".pre-commit-config.yaml").read_bytes()
+    assert after.startswith(hooks)
+    assert b"\n" not in after.replace(b"\r\n", b"")
+
+
+async def test_a_line_end_of_windows_in_the_ignored(place: Workplace) -> None:
+    (place.folder / ".gitignore").write_bytes(b"build/\r\n")
+    await place.run("init")
+    assert (place.folder / ".gitignore").read_bytes() == b"build/\r\n/reports/\r\n"
+
+
+async def test_reports_of_the_users_own_stay_seen(place: Workplace) -> None:
+    place.write("reports/p.yaml", POD % "well.example/app:1")
+    done = await place.run("init", "--format", "json")
+    assert "reports/p.yaml" in done.json["files"]
+    assert not (place.folder / ".gitignore").exists()
+    assert any("reports/" in sentence for sentence in done.json["to_do"])
+
+
+async def test_a_name_with_a_line_break_breaks_nothing(place: Workplace) -> None:
+    place.write("a\nb.yaml", POD % "well.example/app:1")
+    done = await place.run("init", "--format", "json")
+    assert any("'a\\nb.yaml'" in sentence for sentence in done.json["to_do"])
+    for name in ("tagwatch.yaml", ".pre-commit-config.yaml"):
+        yaml.safe_load((place.folder / name).read_text())
+
+
 NAMES = st.text(alphabet="ab.*?[]!#\\ -\u00fc", min_size=1, max_size=6).filter(
     lambda name: name.strip(".") != "" and "\n" not in name
 )

@@ -301,8 +301,13 @@ def _told_once(outage: _Outage, subject: RunSubject, place: Location | None) -> 
 def _never_read(
     subject: RunSubject, failures: Mapping[Repository, Sequence[Failure]]
 ) -> Sequence[Unchecked]:
-    """Return the images that a check without a memory knows nothing of, if they are several."""
+    """Return the images that a check without a memory knows nothing of, if they are several.
+
+    Where somebody says how much this matters, or ignores it somewhere, each speaks for itself.
+    """
     if subject.nights is not None or len(subject.unchecked) < 2:
+        return ()
+    if any({RULE.id, "*"} & {*use.rules} for use in subject.ignores):
         return ()
     found = [
         one
@@ -311,8 +316,14 @@ def _never_read(
         and _failure(one, failures) is None
         and one.target.reference is not None
         and subject.knowledge.deletion_of(one.target.reference.repository) is None
+        and _severity_said(one.target, subject) is None
     ]
     return found if len(found) > 1 else ()
+
+
+def _severity_said(target: Target, subject: RunSubject) -> Severity | None:
+    settings = subject.policy.settings(RULE.id, target.location.path, target.reference)
+    return settings.severity
 
 
 def _without_memory(never: Sequence[Unchecked], subject: RunSubject) -> Statement:

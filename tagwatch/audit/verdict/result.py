@@ -277,7 +277,8 @@ def is_outage(finding: Finding) -> bool:
 def with_fix_lines(result: AuditResult, files: Mapping[str, bytes]) -> AuditResult:
     """Return `result` with `Fix.line` filled in for every fix whose file is in `files` (by path).
 
-    It stays empty where the fixed text has more than one line or is not UTF-8.
+    Of a line that may hold a secret it is what is written, alone. It stays empty where the fixed
+    text has more than one line or is not UTF-8.
     """
     return replace(
         result, findings=tuple(_with_line(finding, files) for finding in result.findings)
@@ -303,4 +304,8 @@ def _with_line(finding: Finding, files: Mapping[str, bytes]) -> Finding:
         text = line.removeprefix(b"\xef\xbb\xbf").decode().strip()
     except UnicodeDecodeError:
         return finding
-    return replace(finding, fix=replace(fix, line=without_userinfo(text)))
+    from tagwatch.audit.reading.plain_line import without_secrets  # many checks fix nothing
+
+    place = text.find(fix.replacement)
+    shown = without_secrets(text, place, place + len(fix.replacement)) if place >= 0 else ""
+    return replace(finding, fix=replace(fix, line=without_userinfo(shown)))
