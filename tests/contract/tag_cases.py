@@ -60,7 +60,7 @@ CASES: dict[str, tuple[Said, ...]] = {
         Said(
             why="a pattern, from the text alone",
             targets=(target("redis:6.2.x"),),
-            expect=speaks("reads as a pattern", "tagwatch resolve redis:6.2.x", severity=WARNING),
+            expect=speaks("reads as a pattern", "`tagwatch resolve`", severity=WARNING),
         ),
         Said(
             why="what may be a tag of somebody's",

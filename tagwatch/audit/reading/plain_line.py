@@ -26,6 +26,8 @@ def _plain() -> re.Pattern[str]:
 
 def may_tell(line: str, start: int, end: int) -> bool:
     """Return True for a line that may hold a secret beside what stands from `start` to `end`."""
+    if re.search(r"@(?!sha\d+:)", line):
+        return True  # a name and a password may stand before it
     if not re.search(r"\s", line[start:end]) and _plain().fullmatch(
         f"{line[:start]}\0{line[end:]}"
     ):

@@ -73,8 +73,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         yield Statement(
             message=f"{name(target)} reads as a pattern, and no tool pulls patterns: they take a "
             f"tag by its exact name",
-            remedy=f"write a version's tag; `tagwatch resolve {name(target)}` names the newest "
-            "that it matches",
+            remedy="write a version's tag; `tagwatch resolve` names the newest that it matches",
             severity=None if is_official else Severity.NOTE,
             evidence=facts(evidence),
         )
