@@ -423,8 +423,9 @@ def scan(
     `site` is what `open_site` returns; None: the site of the current folder. `repositories` are the
     names of the only ones to ask, of those that files, the watch list and the policy's bases name;
     None: all. Of the others the result says what the last scan did, and nothing there is new or
-    fixed. `progress` is called with the snapshot of each repository that was read. Other than
-    `tagwatch scan`, this writes no reports and sends no alerts; the alerts wait in the ledger for
+    fixed. `progress` is called with the snapshot of each repository that was read; where it has a
+    method `expect`, that is called with how many more will be. Other than `tagwatch scan`, this
+    writes no reports and sends no alerts; the alerts wait in the ledger for
     the next run that sends.
 
     One scan of a project works at a time; a second one waits at most `wait_seconds` for it.

@@ -150,7 +150,8 @@ FLOORS: dict[str, str] = {
     """,
     "cli": """
         answer_file baseline_file choice command plain_line
-        parser shell
+        parser progress
+        shell
         question
         alerts base baseline check demo diff doctor explain extract facts history init knowledge \
         ledger main policy report resolve scan schema serve trust
