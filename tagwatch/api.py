@@ -460,8 +460,8 @@ async def scan_async(
     The snapshot of a repository is stored before its worker begins the next one. The result, what
     it tells and its alerts are stored in one transaction; `walk.sending` sends the alerts. After
     `stop` is set no repository is begun, and the result names what was not read. `tell` is called
-    with a line where another scan of the project has to be waited for, and where the ledger's file
-    has become empty.
+    with a line where another scan of the project has to be waited for, where the ledger's file has
+    become empty, and where no source matches a file that names images.
     """
     site = site_given(site)
     if site.settings.path is not None or not (site.settings.sources or site.settings.watch):
@@ -486,6 +486,13 @@ async def scan_async(
             hint="patterns of `sources:` start at the configuration's folder",
         )
     scope = scope_of(repositories, files.targets, site)
+    if scope is None and found.left:
+        from tagwatch.walk.unwatched import unwatched
+
+        for problem in unwatched(found.left, files.extractions, site):
+            files = replace(files, problems=(*files.problems, problem))
+            if tell is not None:
+                tell(f"warning: {problem.message}; {problem.hint}")
     project = project_of(site)
     if tell is not None and is_emptied(site.database):
         tell(

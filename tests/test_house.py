@@ -130,7 +130,8 @@ FLOORS: dict[str, str] = {
     "walk": """
         facts_file first_look fix loop need revision watch_list work
         site
-        ask deliver facts_key import_history knowing local_image referrers sending trusting verdicts
+        ask deliver facts_key import_history knowing local_image referrers sending trusting \
+        unwatched verdicts
         alert_list facts_kept recall scope
         doctor
         bases moved past remember

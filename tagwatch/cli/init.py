@@ -177,14 +177,14 @@ def _document(
     files: Sequence[str],
     seen: FirstLook,
 ) -> dict[str, Any]:
-    from tagwatch.workspace.coverage import patterns_for
+    from tagwatch.workspace.begin import sources_of
 
     written = [folder / draft.path for draft in drafts]
     return {
         "schema_version": 1,
         "written": [str(path) for path in (*written, *((own,) if own else ()))],
         "files": list(files),
-        "sources": list(patterns_for(files)),
+        "sources": list(sources_of(files, drafts)),
         "references": seen.references,
         "images": seen.images,
         "repositories": dict(sorted(seen.repositories.items())),

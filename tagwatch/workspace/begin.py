@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tagwatch.value import dataclass
 from tagwatch.workspace.coverage import patterns_for
 from tagwatch.workspace.read import read_bytes
 
-__all__ = ["Draft", "begin"]
+__all__ = ["Draft", "begin", "sources_of"]
 
 _HOOKS = ".pre-commit-config.yaml"
 _REPORTS = "reports/"
@@ -44,7 +44,9 @@ def begin(
     job of the forge and the ignored folder, too. What is there already is added to where that is
     safe, and never replaced.
     """
-    patterns = patterns_for(files)
+    left: list[str] = []
+    jobs = list(_job(root, left)) if whole else []
+    patterns = sources_of(files, jobs)
     text = _starter("tagwatch.yaml")
     if patterns:
         listed = "".join(f"  - {json.dumps(pattern, ensure_ascii=False)}\n" for pattern in patterns)
@@ -53,10 +55,18 @@ def begin(
         Draft(path="tagwatch.yaml", text=text, about="what is watched"),
         Draft(path="policy.yaml", text=_starter("policy.yaml"), about="what is approved"),
     ]
-    left: list[str] = []
     if whole:
-        drafts += [*_hook(root, files, left), *_job(root, left), *_ignored(root)]
+        drafts += [*_hook(root, files, left), *jobs, *_ignored(root)]
     return drafts, left
+
+
+def sources_of(files: Collection[str], drafts: Iterable[Draft]) -> tuple[str, ...]:
+    """Return patterns that cover these files, and the job among the drafts if that has an image.
+
+    None where there is no file: then the usual ones are written.
+    """
+    jobs = [one.path for one in drafts if one.path.endswith(".yml") and "image:" in one.text]
+    return patterns_for([*files, *jobs]) if files else ()
 
 
 def _starter(name: str) -> str:

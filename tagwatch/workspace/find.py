@@ -65,10 +65,14 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Files, each once, in the order named (those of a folder sorted); what was not found."""
+    """Files, each once, in the order named (those of a folder sorted); what was not found.
+
+    `left`: files that may name images, and that no pattern speaks of.
+    """
 
     files: tuple[File, ...] = ()
     problems: tuple[Problem, ...] = ()
+    left: tuple[File, ...] = ()
 
 
 def find(paths: Sequence[str], root: Path, *, given: Collection[Path] = ()) -> Found:
@@ -113,15 +117,18 @@ def sources_from_globs(patterns: Sequence[str], root: Path) -> Found:
     """Find the files below `root` that git-style patterns match (`**/Dockerfile*`, `!vendor/`)."""
     if not patterns:
         return Found(files=())
+    from tagwatch.workspace.coverage import unmatched
     from tagwatch.workspace.gitignore import Patterns
 
     every = Patterns.of(patterns)
     single = [(text, Patterns.of([text])) for text in patterns if text[:1] != "!"]
     matched: set[str] = set()
-    files = []
+    files, others = [], {}
     told: list[Problem] = []
     for file in _walk(root, root, told, every=True):
         if not every.includes(file.path):
+            if is_candidate(file.path):
+                others[file.path] = file
             continue
         files.append(File(path=file.path, real=file.real, origin="matched"))
         matched.update(text for text, one in single if one.includes(file.path))
@@ -133,7 +140,8 @@ def sources_from_globs(patterns: Sequence[str], root: Path) -> Found:
         for text, _ in single
         if text not in matched
     ]
-    return Found(files=tuple(files), problems=(*problems, *told))
+    left = tuple(others[path] for path in unmatched(others, patterns))
+    return Found(files=tuple(files), problems=(*problems, *told), left=left)
 
 
 def tree_of(path: Path, root: Path) -> Path:
