@@ -523,6 +523,7 @@ async def _scan(
     from tagwatch.ledger.lock import holder_here
     from tagwatch.walk.ask import Patience
     from tagwatch.walk.deliver import alert_plan, alerts_of
+    from tagwatch.walk.keeping import Keeping
     from tagwatch.walk.scope import joined, outside
     from tagwatch.walk.site import project_of
     from tagwatch.walk.survey import Order, count_nights, survey
@@ -569,9 +570,15 @@ async def _scan(
         watched=seen.places,
         nights=count_nights(ledger, seen, site.at, project),
     )
-    if rest is not None:
+    keeping = None
+    if rest is None:
+        keeping = Keeping(ledger, project, site, seen.settled, files.extractions, case.failures)
+    else:
         case = rest.added_to(case)
-    result = judge(case, site.policy, site.knowledge)
+    keeper = keeping.keeper if keeping is not None else None
+    result = judge(case, site.policy, site.knowledge, keeper=keeper)
+    if keeping is not None:
+        keeping.keep()
     result = replace(result, explained=changes_of(seen.telling.explained))
     result = _with_fix_lines(result, site)
     if rest is not None:

@@ -88,6 +88,7 @@ FLOORS: dict[str, str] = {
         code_owners git_history gitignore
         coverage tracked
         find
+        around
         read
         begin official_images write
     """,
@@ -138,7 +139,7 @@ FLOORS: dict[str, str] = {
         round
         judged untold
         turn
-        survey
+        keeping survey
         look_up
         base_answer compare facts
         candidates

@@ -8,23 +8,15 @@ speak, is never imported. A rule that reads more than text is skipped where ther
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Sequence
 
-from tagwatch.audit.model.coverage import (
-    GAPS,
-    Coverage,
-    Reading,
-    Reason,
-    Remembered,
-    State,
-    Terms,
-    whole_failures,
-)
+from tagwatch.audit.model.coverage import GAPS, Reading, State, Terms, whole_failures
 from tagwatch.audit.model.evidence import (
     Evidence,
+    Newer,
     SelectedEvidence,
     evidence_key,
+    is_to_tell,
     reading_of,
 )
 from tagwatch.audit.model.finding import Finding, Severity, fingerprint
@@ -43,57 +35,21 @@ from tagwatch.audit.rule.interface import (
 )
 from tagwatch.audit.rule.occasion import occasions
 from tagwatch.audit.verdict.exemption import Exemptions, base_references, charge_to_base
-from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
+from tagwatch.audit.verdict.result import AuditResult, Case, Ignored, Tally
 from tagwatch.family import RULES
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import Failing, Failure, Gone, Quota, Remark
 from tagwatch.source.target import Extraction, Location, Problem, Target, Targets
-from tagwatch.value import dataclass, field
+from tagwatch.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tagwatch.audit.rule.inside import Living
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
-    from tagwatch.audit.verdict.hand import Hand, Remedies, Standing
-    from tagwatch.audit.verdict.result import Wanted
+    from tagwatch.audit.verdict.hand import Remedies, Standing
+    from tagwatch.audit.verdict.keeper import Keeper, Stood, Told, Transcript
 
 __all__ = ["Case", "active_rules", "judge", "worst_first"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """The input of one judgement: the files, and what the run learnt about their images."""
-
-    at: datetime
-    files: Sequence[tuple[str, Extraction]]
-    """The path and extraction of each file. The watch list is one of them."""
-    evidence: Mapping[str, Evidence] = field(default_factory=dict)
-    """Evidence by `evidence_key`. It may be read from disk each time it is looked up."""
-    beside: Mapping[str, Evidence] = field(default_factory=dict)
-    """Evidence of what might be written instead, by key, as far as it is known."""
-    changes: tuple[RepositoryChange, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    remarks: tuple[Remark, ...] = ()
-    gone: tuple[Gone, ...] = ()
-    requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """How many requests of each kind were made, by host."""
-    quotas: Mapping[str, Quota] = field(default_factory=dict)
-    """Quotas by host."""
-    facts_from: str = ""
-    whole: bool = False
-    """True where this is everything there is (a scan): an ignore that names nothing is then unused.
-    False where only some files were asked for."""
-    complete: bool = True
-    """False where the run was cut short."""
-    watched: Mapping[Repository, Location] = field(default_factory=dict)
-    """Where the watch list names each repository."""
-    offline: bool = False
-    """True where no registry may be asked."""
-    readings: Mapping[str, Reading] = field(default_factory=dict)
-    """How images are known that another run is about, by evidence key."""
-    nights: Mapping[Repository, Failing] | None = None
-    """For how long each repository fails that failed in this scan; None: this is no scan."""
 
 
 def judge(
@@ -103,15 +59,17 @@ def judge(
     *,
     baseline: Baseline | None = None,
     strategy: Strategy | None = None,
+    keeper: Keeper | None = None,
 ) -> AuditResult:
     """Apply every rule to every target as the policy says, and return the result of the audit.
 
-    With a `strategy` the result has the fixes that it makes, none of which is warned of.
+    With a `strategy` the result has the fixes that it makes, none of which is warned of. With a
+    `keeper` what it holds of repositories is taken over, and the rest of it is made.
 
     Its findings are sorted worst first, then by place. It is complete only where the evidence of
     every resolvable target was read, every file was read and no repository failed.
     """
-    session = _Session(case, policy, knowledge, baseline, strategy)
+    session = _Session(case, policy, knowledge, baseline, strategy, keeper)
     for path, extraction in case.files:
         session.judge_file(path, extraction)
     session.judge_run()
@@ -122,7 +80,7 @@ def judge(
         session.findings, {**session.bases, **base_references(unnamed)}
     )
     told = tuple(sorted(findings, key=worst_first))
-    coverage = session.coverage
+    coverage, mended = session.tally.coverage, session.remedies
     unread = any(not problem.skipped for problem in session.problems)
     failed = any(not failure.is_limit for failure in case.failures)
     is_whole = not coverage.unavailable and not any(one.reason in GAPS for one in coverage.reasons)
@@ -145,9 +103,9 @@ def judge(
         policy_name=policy.name,
         policy_digest=policy.digest,
         facts_from=case.facts_from,
-        kept_back=session.remedies.kept_back if session.remedies is not None else (),
-        fixes=session.remedies.fixes(told) if session.remedies is not None else (),
-        wanted=session.wanted,
+        kept_back=mended.kept_back if mended is not None else (),
+        fixes=mended.fixes(told) if mended is not None else (),
+        wanted=tuple(mended.hand.wanted.values()) if mended is not None else (),
     )
 
 
@@ -170,14 +128,17 @@ class _Session:
         knowledge: Knowledge,
         baseline: Baseline | None,
         strategy: Strategy | None,
+        keeper: Keeper | None,
     ) -> None:
         self._case = case
+        self.at = case.at
         self._policy = policy
         self._knowledge = knowledge
         self._baseline = baseline
         self._strategy = strategy
+        self._keeper = keeper
         self._bench = Bench(case.at, policy, knowledge)
-        self._exemptions = Exemptions(policy=policy, at=case.at)
+        self.exemptions = Exemptions(policy=policy, at=case.at)
         self._ordinals: Counter[str] = Counter()
         rules = active_rules(policy, self._occasions())
         self._of_target = [rule for rule in rules if rule.scope is RuleScope.TARGET]
@@ -193,67 +154,87 @@ class _Session:
             offline=case.offline,
         )
         self._unchecked: list[Unchecked] = []
-        self._counts: Counter[str] = Counter()
-        self._since: dict[str, datetime] = {}
+        self.tally = Tally()
         self._said: set[tuple[str, Location | None, str]] = set()
         self.findings: list[Finding] = []
         self.ignored: list[Ignored] = []
         self.targets = Targets(extraction.targets for _, extraction in case.files)
         self.keys: set[str] = set()
-        self.adapted: set[str] = set()
+        self.adapted: dict[str, tuple[Newer, Newer]] = {}
+        """By key, the newer tags that are known, and those of them that are told."""
         self.readings: dict[str, Reading] = {}
         self.bases: dict[str, str] = {}
         self.problems: list[Problem] = list(case.problems)
-        self._hand: Hand | None = None
         self.remedies: Remedies | None = None
+        self._living: Living | None = None
+
+    def _shares(
+        self, targets: Collection[Target]
+    ) -> Iterable[tuple[Repository | None, Collection[Target]]]:
+        """Return the targets in stretches of one repository; as they are where nothing is kept."""
+        return ((None, targets),) if self._keeper is None else self._keeper.shares(targets)
+
+    def _stood(self, repository: Repository | None) -> Stood | None:
+        """Return what was said of a repository and holds still."""
+        if self._keeper is None or repository is None:
+            return None
+        return self._keeper.stood.get(repository)
+
+    def _transcript(self, repository: Repository | None) -> Transcript | None:
+        """Return what takes down what is said of a repository; None where that is not kept."""
+        if self._keeper is None:
+            return None
+        return self._keeper.transcript(repository, self.at)
 
     def _occasions(self) -> frozenset[str] | None:
         """Return the occasions that files and evidence give; None stands for all of them."""
         case, policy = self._case, self._policy
+        if self._keeper is not None:
+            given = self._keeper.occasions(case, policy, self._knowledge)
         # An ignore is unused only if its rule was asked: where there are ignores, every rule is.
-        if policy.ignores or any(
+        elif policy.ignores or any(
             extraction.ignores or any(target.ignores for target in extraction.targets)
             for _, extraction in case.files
         ):
             return None
-        given = occasions(case.files, case.evidence, policy, self._knowledge)
-        return given | {"gap"} if case.problems or case.failures else given
-
-    @property
-    def coverage(self) -> Coverage:
-        counts = self._counts
-        return Coverage(
-            targets=sum(counts[state] for state in State),
-            read=counts[State.READ],
-            remembered=counts[State.REMEMBERED],
-            unresolved=counts[State.UNRESOLVED],
-            unavailable=counts[State.UNAVAILABLE],
-            reasons=tuple(
-                Remembered(reason=reason, targets=counts[reason], since=self._since.get(reason))
-                for reason in Reason
-                if counts[reason]
-            ),
+        else:
+            given = occasions(case.files, case.evidence, policy, self._knowledge)
+        return (
+            None
+            if given is None
+            else given | ({"gap"} if case.problems or case.failures else set())
         )
 
     def judge_file(self, path: str, extraction: Extraction) -> None:
         """Ask the rules about each target of a file, then those about the file."""
         self.problems.extend(extraction.problems)
-        self._exemptions.read(path, extraction)
-        for target in extraction.targets:
-            self._judge_target(target, extraction)
+        self.exemptions.read(path, extraction)
+        for repository, targets in self._shares(extraction.targets):
+            if (stood := self._stood(repository)) is not None:
+                stood.take_over(self, targets)
+                continue
+            transcript = self._transcript(repository)
+            for target in targets:
+                self._judge_target(target, extraction, transcript)
         for rule in self._of_file:
             self._judge_by_file(rule, path, extraction)
 
-    def _judge_target(self, target: Target, extraction: Extraction) -> None:
+    def want(self, told: Told, target: Target) -> None:
+        """Take over what was wished for and kept back at a target."""
+        for reference, purpose in told.wished:
+            self._mending.hand.want(reference, target, purpose)
+        for refused in told.kept:
+            self._mending.keep(target, refused)
+
+    def _judge_target(
+        self, target: Target, extraction: Extraction, transcript: Transcript | None = None
+    ) -> None:
         is_built = "built" in target.facts
-        evidence = None if is_built else self._evidence_of(target)
-        if evidence is not None:
-            known, evidence = evidence, self.living(evidence)
-            if evidence is not known:
-                self.adapted.add(evidence.key)
+        evidence = None if is_built else self._evidence_of(target, transcript)
         asked = []
         said: list[tuple[Rule, Statement]] = []
         bench = self._bench
+        bench.noting = transcript.asked if transcript is not None else None
         for rule in self._of_target:
             if not bench.is_asked(rule, target, evidence):
                 continue
@@ -263,69 +244,57 @@ class _Session:
                 said.extend((rule, statement) for statement in spoken)
             except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
                 self._failed(rule, target.text, target.location, error)
-        self._exemptions.tried(target, asked)
-        standing = self._standing(target, evidence, extraction, said)
+                if transcript is not None:
+                    transcript.is_spoiled = True
+        self.exemptions.tried(target, asked)
+        if self._is_mended(target, said):
+            self._mending.hand.notes = transcript
+            said = self._settled(said, target, evidence, extraction)
+            self._mending.hand.notes = None
         for rule, statement in said:
-            told = statement
-            if statement.fix is not None:
-                told = self._held(statement, extraction, standing)
-            if standing is not None and statement.offers:
-                told = self._mending.settled(told, standing)
-            self._add(rule, told, target)
-        if standing is not None and self._strategy is not None and evidence is not None:
-            from tagwatch.audit.verdict.fixing import offers_of
+            self._add(rule, statement, target, transcript)
+        if transcript is not None:
+            bench.noting = None
+            may_be_ignored = bool(self._policy.ignores or target.ignores)
+            transcript.close(asked if may_be_ignored else ())
+            transcript.pass_by((target,))
 
-            mending = self._mending
-            assert self._hand is not None
-            mending.propose(standing, offers_of(self._strategy, target, evidence, self._hand))
-
-    def _standing(
+    def _settled(
         self,
+        said: list[tuple[Rule, Statement]],
         target: Target,
         evidence: Evidence | None,
         extraction: Extraction,
-        said: Iterable[tuple[Rule, Statement]],
-    ) -> Standing | None:
-        """Return what stands at the target; None where nothing is offered to write instead."""
-        if target.reference is None or not (
-            self._strategy is not None
-            or any(statement.offers or statement.fix for _, statement in said)
-        ):
-            return None
-        from tagwatch.audit.verdict.hand import Standing  # many checks find nothing to mend
-
-        carries: dict[tuple[str, str], int] = {}
+    ) -> list[tuple[Rule, Statement]]:
+        """Return what rules said of a target, with the remedies and fixes that this comes to."""
+        mending, standing, found = self._mending, None, []
+        if target.reference is not None:
+            standing = mending.hand.standing(said, target, evidence, extraction.instructions)
         for rule, statement in said:
-            rank = self._bench.severity(rule, statement, target).rank
-            key = (rule.id, statement.subject)
-            carries[key] = max(carries.get(key, rank), rank)
-        return Standing(
-            target=target,
-            evidence=evidence,
-            instructions=extraction.instructions,
-            carries=carries,
-        )
+            told = self._held(statement, extraction, standing)
+            found.append((rule, told if standing is None else mending.settled(told, standing)))
+        if standing is not None and evidence is not None and self._strategy is not None:
+            from tagwatch.audit.verdict.fixing import offers_of
+
+            offers = offers_of(self._strategy, target, evidence, mending.hand)
+            mending.propose(standing, offers)
+        return found
 
     def _held(
         self, statement: Statement, extraction: Extraction, standing: Standing | None = None
     ) -> Statement:
-        """Return the statement of a rule that brings a fix of its own, held to what may be written.
+        """Return the statement without its own fix where that writes what does not pass."""
+        if statement.fix is None:
+            return statement
+        from tagwatch.audit.verdict.own_fix import held  # a plug-in's
 
-        What stands elsewhere in the file may not be judged yet: nothing that speaks against the
-        candidate is taken for carried there.
-        """
-        from tagwatch.audit.verdict.hand import Standing
+        return held(statement, extraction, standing, self._mending)
 
-        others = (
-            Standing(
-                target=one,
-                evidence=self._case.evidence.get(evidence_key(one) or ""),
-                instructions=extraction.instructions,
-            )
-            for one in extraction.targets
-            if one.reference is not None and (standing is None or one is not standing.target)
-        )
-        return self._mending.held(statement, (*((standing,) if standing else ()), *others))
+    def _is_mended(self, target: Target, said: Iterable[tuple[Rule, Statement]]) -> bool:
+        """Return True where something is, or would be, written instead of what stands."""
+        if target.reference is not None and self._strategy is not None:
+            return True
+        return any(statement.offers or statement.fix for _, statement in said)
 
     @property
     def _mending(self) -> Remedies:
@@ -334,13 +303,9 @@ class _Session:
             from tagwatch.audit.verdict.hand import Hand, Remedies
 
             case = self._case
-            self._hand = Hand(self._bench, self._exemptions, case.evidence, case.beside)
-            self.remedies = Remedies(self._hand, self._strategy)
+            hand = Hand(self._bench, self.exemptions, case.evidence, case.beside)
+            self.remedies = Remedies(hand, self._strategy)
         return self.remedies
-
-    @property
-    def wanted(self) -> tuple[Wanted, ...]:
-        return tuple(self._hand.wanted.values()) if self._hand is not None else ()
 
     def _failed(self, rule: Rule, what: str, location: Location, error: Exception) -> None:
         """Note that a rule could not judge something: the run is incomplete, and goes on."""
@@ -355,15 +320,17 @@ class _Session:
         """Return the evidence without offers of newer tags whose support has ended."""
         if not evidence.resolution.newer:
             return evidence
-        from tagwatch.audit.rule.inside import with_living_offers
+        if self._living is None:
+            from tagwatch.audit.rule.inside import Living
 
-        return with_living_offers(evidence, self._knowledge, self._case.at.date())
+            self._living = Living(self._knowledge, self._case.at.date())
+        return self._living.offers_of(evidence)
 
-    def _evidence_of(self, target: Target) -> Evidence | None:
-        """Return the target's evidence, and count how its image is known."""
+    def _evidence_of(self, target: Target, transcript: Transcript | None) -> Evidence | None:
+        """Return the target's evidence as it is told, and count how its image is known."""
         key, reference = evidence_key(target), target.reference
         if key is None or reference is None:
-            self._counts[State.UNRESOLVED] += 1
+            self.tally.add(Reading(state=State.UNRESOLVED))
             return None
         evidence = self._case.evidence.get(key)
         if key not in self.keys:
@@ -373,23 +340,52 @@ class _Session:
             self.readings[key] = said or reading_of(evidence, reference.repository, self._terms)
         self.keys.add(key)
         reading = self.readings[key]
-        self._count(reading)
-        if _is_to_tell(evidence, reading):
+        self.tally.add(reading)
+        if is_to_tell(evidence, reading):
             self._unchecked.append(Unchecked(target=target, evidence=evidence, reading=reading))
-        return evidence
-
-    def _count(self, reading: Reading) -> None:
-        self._counts[reading.state] += 1
-        if reading.reason is not None:
-            self._counts[reading.reason] += 1
-            if reading.since is not None:
-                before = self._since.get(reading.reason, reading.since)
-                self._since[reading.reason] = min(before, reading.since)
+            if transcript is not None:
+                transcript.is_spoiled = True
+        living = self.living(evidence) if evidence is not None else None
+        if evidence is not None and living is not None and living is not evidence:
+            self.adapted[evidence.key] = (evidence.resolution.newer, living.resolution.newer)
+        if transcript is not None:
+            again_at = None
+            if evidence is not None and self._living is not None:
+                again_at = self._living.again(evidence)
+            transcript.read(evidence, living, reading, again_at)
+        return living
 
     def _judge_by_file(self, rule: Rule, path: str, extraction: Extraction) -> None:
+        """Ask a rule about a file: where that is a watch list, about each repository by itself."""
+        if self._keeper is None or not self._keeper.divides(rule, extraction):
+            for target in extraction.targets:
+                self.exemptions.tried(target, (rule.id,))
+            self._ask_by_file(rule, path, extraction, extraction.targets)
+            return
+        for repository, targets in self._shares(extraction.targets):
+            if self._policy.ignores:
+                for target in targets:
+                    self.exemptions.tried(target, (rule.id,))
+            if (stood := self._stood(repository)) is not None:
+                stood.repeat(self, targets, rule.id)
+                continue
+            transcript = self._transcript(repository)
+            self._ask_by_file(rule, path, extraction, tuple(targets), transcript)
+            if transcript is not None:
+                transcript.pass_by(targets, rule.id)
+
+    def _ask_by_file(
+        self,
+        rule: Rule,
+        path: str,
+        extraction: Extraction,
+        targets: Sequence[Target],
+        transcript: Transcript | None = None,
+    ) -> None:
+        """Ask a rule about the targets of a file, all of them or those of one repository."""
         subject = FileSubject(
             path=path,
-            targets=extraction.targets,
+            targets=targets,
             instructions=extraction.instructions,
             ports=extraction.ports,
             evidence=self._case.evidence,
@@ -397,31 +393,32 @@ class _Session:
             policy=self._policy,
             options=self._bench.settings(rule, path, None).options,
         )
-        for target in extraction.targets:
-            self._exemptions.tried(target, (rule.id,))
         try:
             statements = tuple(rule.check(subject))
         except Exception as error:  # noqa: BLE001  # one file's trouble is that file's
             start = Location(path=path, line=1, column=1, end_line=1, end_column=1)
             self._failed(rule, path, start, error)
+            if transcript is not None:
+                transcript.is_spoiled = True
             return
         for statement in statements:
             said = (rule.id, statement.location, statement.message)
             if statement.location is not None and said in self._said:
                 continue  # two files of one project (a base and its override) led to this place
             self._said.add(said)
-            target = statement.target or _stand_in(path, statement, extraction.targets)
+            target = statement.target or _stand_in(path, statement, targets)
             settings = self._bench.settings(rule, path, target.reference)
             if settings.severity is not Severity.OFF:
-                told = self._held(statement, extraction) if statement.fix else statement
-                self._add(rule, told, target)
+                self._add(rule, self._held(statement, extraction), target, transcript)
+                if transcript is not None:
+                    transcript.close_by_file(statement, targets, rule.id)
 
     def judge_run(self) -> None:
         """Ask the rules about the run, after every file was judged."""
         unread = any(not problem.skipped for problem in self.problems)
         for rule in self._of_run:
             subject = RunSubject(
-                ignores=self._exemptions.uses(whole=self._case.whole and not unread),
+                ignores=self.exemptions.uses(whole=self._case.whole and not unread),
                 unchecked=tuple(self._unchecked),
                 problems=tuple(self.problems),
                 failures=self._case.failures,
@@ -448,13 +445,15 @@ class _Session:
                 statement = self._held(statement, extraction)
         return statement
 
-    def _add(self, rule: Rule, statement: Statement, target: Target) -> None:
+    def _add(
+        self, rule: Rule, statement: Statement, target: Target, transcript: Transcript | None = None
+    ) -> None:
         finding = Finding(
             rule=rule.id,
             severity=self._bench.severity(rule, statement, target),
             message=statement.message,
             location=statement.location or target.location,
-            fingerprint=self._fingerprint(rule.id, target, statement.subject),
+            fingerprint=fingerprint(rule.id, target, subject=statement.subject),
             reference=target.reference,
             text=target.text,
             remedy=statement.remedy,
@@ -462,31 +461,25 @@ class _Session:
             fix=statement.fix,
             unknown=statement.unknown,
         )
-        ignored = self._exemptions.taken_out(finding, target)
+        if transcript is not None:
+            transcript.find(finding, statement.subject)
+        self.take(finding, target, statement.subject)
+
+    def take(self, finding: Finding, target: Target, subject: str) -> None:
+        """Add a finding, or what takes it out."""
+        # A file may name one image twice: each finding needs a fingerprint of its own.
+        ordinal = self._ordinals[finding.fingerprint]
+        self._ordinals[finding.fingerprint] += 1
+        if ordinal:
+            other = fingerprint(finding.rule, target, ordinal=ordinal, subject=subject)
+            finding = replace(finding, fingerprint=other)
+        ignored = self.exemptions.taken_out(finding, target)
         if ignored is None and self._baseline is not None:
             ignored = self._baseline.taken_out(finding)
         if ignored is None:
             self.findings.append(finding)
         else:
             self.ignored.append(ignored)
-
-    def _fingerprint(self, rule: str, target: Target, subject: str) -> str:
-        # A file may name one image twice: each finding needs a fingerprint of its own.
-        first = fingerprint(rule, target, subject=subject)
-        ordinal = self._ordinals[first]
-        self._ordinals[first] += 1
-        return fingerprint(rule, target, ordinal=ordinal, subject=subject) if ordinal else first
-
-
-def _is_to_tell(evidence: Evidence | None, reading: Reading) -> bool:
-    """Return True where a finding says that the image was not read, or only in part."""
-    if reading.state is State.UNAVAILABLE or reading.reason in GAPS:
-        return True
-    # A registry that gave no answer then is no fact of what was read before and is fresh still.
-    return any(
-        one.tag is not None or one.code == "not-found" or reading.reason is None
-        for one in (evidence.failures if evidence is not None else ())
-    )
 
 
 def _stand_in(path: str, statement: Statement, targets: Iterable[Target]) -> Target:

@@ -72,8 +72,8 @@ def load_all(
         images={
             f"{DOCKER_HUB}/{image}": name for name in named for image in products.images_of(name)
         },
-        rows=ByName(images.rows, images.names),
-        retired=ByName(images.retirements, images.names),
+        rows=ByName(images.rows, images.names, images.state),
+        retired=ByName(images.retirements, images.names, images.state),
         words=words,
         table=words.table,
         copies=Copies(copies, words),
@@ -167,6 +167,10 @@ class _Built(Mapping[str, tuple[str, ...]]):
             self._raw = newest_facts(OFFICIAL_TAGS, folder, self.warnings)["images"]
         return self._raw
 
+    def state(self) -> str:
+        """Return what all of it is made of."""
+        return repr(self._images())
+
     def __getitem__(self, name: str) -> tuple[str, ...]:
         if name not in self._split:
             self._split[name] = tuple(self._images()[name].split())
@@ -188,6 +192,11 @@ class _Products(Mapping[str, Product]):
         self._raw = raw
         self._path = path
         self._made: dict[str, Product] = {}
+
+    def state(self) -> str:
+        """Return what all of it is made of."""
+        raw = self._raw
+        return raw.state() if isinstance(raw, _Lines) else repr(raw)
 
     def images_of(self, name: str) -> tuple[str, ...]:
         """The paths of the product's repositories on Docker Hub."""
@@ -238,6 +247,10 @@ class _Lines(Mapping[str, Any]):
 
     def __init__(self, text: str) -> None:
         self._text = text
+
+    def state(self) -> str:
+        """Return what all of it is made of."""
+        return self._text
 
     def __getitem__(self, name: str) -> Any:
         mark = f'\n    "{name}": '

@@ -58,6 +58,11 @@ class Images:
         lines = self._text[self._start + 1 :].decode().splitlines()
         yield from dict.fromkeys(line.partition("\t")[0] for line in lines)
 
+    def state(self) -> str:
+        """Return what all of it is made of."""
+        self._read()
+        return self._text.decode()
+
     def _of(self, name: str) -> tuple[tuple[ImageRow, ...], tuple[Retirement, ...]]:
         if name not in self._found:
             self._read()
@@ -161,6 +166,10 @@ class Words(Mapping[str, tuple[Word, ...]]):
         self._made: dict[str, tuple[Word, ...]] = {}
         self._known: dict[str, None] = {}
 
+    def state(self) -> str:
+        """Return what all of it is made of."""
+        return self._read()
+
     def copies(self) -> list[tuple[str, str]]:
         """Return the beginnings of names that stand for others, with what they stand for."""
         if not self._copies:
@@ -235,10 +244,14 @@ class ByName(Mapping[str, Any]):
     """Rows of one kind by the whole name of a repository, each found when it is asked for."""
 
     def __init__(
-        self, found: Callable[[str], tuple[Any, ...]], names: Callable[[], Iterable[str]]
+        self,
+        found: Callable[[str], tuple[Any, ...]],
+        names: Callable[[], Iterable[str]],
+        state: Callable[[], str],
     ) -> None:
         self._found = found
         self._names = names
+        self.state = state
 
     def __getitem__(self, name: str) -> tuple[Any, ...]:
         rows = self._found(name)
@@ -267,6 +280,10 @@ class Copies:
         # The longest beginning first: a cache may stand in a folder of another.
         self._configured = sorted(configured, key=lambda pair: -len(pair[0]))
         self._words = words
+
+    def state(self) -> str:
+        """Return what all of it is made of."""
+        return repr(list(self))
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         yield from self._configured

@@ -18,6 +18,7 @@ from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Change
+from tagwatch.audit.verdict.keeper import Judgement
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import LedgerError, TagwatchError
 from tagwatch.image.digest import digest_of
@@ -51,7 +52,7 @@ _TIMES = {
     "imported": ("first_seen", "last_seen"),
     "base_build": ("first_seen", "last_seen"),
     "evidence": ("at",),
-    "judged": ("at", "again_at"),
+    "judged": ("at", "again_at", "judgement_again_at"),
     "cache": ("at",),
     "run": ("at", "finished_at"),
     "event": ("at",),
@@ -202,7 +203,7 @@ def _bodies(connection: sqlite3.Connection) -> Iterator[tuple[str, int, Damage]]
     """Yield rows whose body is not what it should be."""
     for table, sql, read, made in (
         ("evidence", "SELECT rowid, key, source, body FROM evidence", _evidence, _evidence_damage),
-        ("judged", "SELECT rowid, listed FROM judged", _judged, _judged_damage),
+        ("judged", "SELECT rowid, judgement, listed FROM judged", _judged, _judged_damage),
         ("base_build", "SELECT rowid, reference, body FROM base_build", _build, _build_damage),
         ("document", "SELECT id, digest, raw FROM document", _document, _document_damage),
         ("piece", "SELECT id, hash, depth, body FROM piece", _piece, _piece_damage),
@@ -247,6 +248,8 @@ def _evidence(row: Sequence[Any]) -> None:
 
 def _judged(row: Sequence[Any]) -> None:
     json.loads(expand(row[-1]))
+    if row[1] is not None:
+        decode_quickly(Judgement, expand(row[1]))
 
 
 def _build(row: Sequence[Any]) -> None:

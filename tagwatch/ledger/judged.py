@@ -10,14 +10,25 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 from tagwatch.audit.model.evidence import Evidence, until
+from tagwatch.audit.verdict.keeper import Judgement
+from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
-from tagwatch.ledger.codec import decode, encode, expand, micros, moment
+from tagwatch.ledger.codec import (
+    compress_alike,
+    decode,
+    decode_quickly,
+    encode,
+    expand,
+    micros,
+    moment,
+)
 from tagwatch.ledger.record import Judged
 
-__all__ = ["as_of", "go_on", "judged_of", "lines_of_judged", "renew"]
+__all__ = ["as_of", "go_on", "judged_of", "judgements_of", "keep", "lines_of_judged", "renew"]
 
 _WHOLE = """
   SELECT r.registry, r.path, j.id, j.made_from, j.again_at, j.listed
@@ -42,6 +53,15 @@ _JOIN = """
     AND key IN (SELECT value FROM json_each(?3))
     AND (SELECT coalesce(n.at, 0) FROM evidence_now n WHERE n.id = evidence.rowid) <= ?4"""
 """What somebody else has read since is not of it: then not all is there, and it is made again."""
+_JUDGEMENTS = """
+  SELECT r.registry, r.path, j.judgement_from, j.judgement
+  FROM judged j JOIN repository r ON r.id = j.repository_id
+  WHERE j.project = ?1 AND j.judgement IS NOT NULL
+    AND (j.judgement_again_at IS NULL OR j.judgement_again_at > ?2)"""
+_KEEP = """
+  UPDATE judged SET judgement_from = ?4, judgement_again_at = ?5, judgement = ?6
+  WHERE project = ?1 AND repository_id =
+    (SELECT id FROM repository WHERE registry = ?2 AND path = ?3)"""
 _AT, _LAST_SEEN, _ENDED = b'},"at":', b'"last_seen":', b',"ended"'
 
 
@@ -71,6 +91,49 @@ def lines_of_judged(
     """
     rows = connection.execute("SELECT key, body FROM evidence WHERE judged_id = ?", (number,))
     return ((key, as_of(expand(body), at)) for key, body in rows)
+
+
+def judgements_of(
+    connection: sqlite3.Connection,
+    project: str,
+    made_from: Mapping[Repository, bytes],
+    at: datetime,
+) -> dict[Repository, Judgement]:
+    """Return the judgements that were made from just this, and hold at `at`.
+
+    What is damaged is left out: so it is made again.
+    """
+    found = {}
+    for registry, path, made, body in connection.execute(_JUDGEMENTS, (project, micros(at))):
+        repository = Repository(registry=registry, path=path)
+        if made is not None and made == made_from.get(repository):
+            with suppress(LedgerError):
+                judgement = decode_quickly(Judgement, expand(body))
+                if judgement.at <= at:
+                    found[repository] = judgement
+    return found
+
+
+def keep(
+    connection: sqlite3.Connection,
+    project: str,
+    made: Iterable[tuple[Repository, bytes, Judgement]],
+) -> None:
+    """Keep judgements, with what each was made from."""
+    connection.executemany(
+        _KEEP,
+        (
+            (
+                project,
+                repository.registry,
+                repository.path,
+                made_from,
+                micros(one.again_at) if one.again_at is not None else None,
+                compress_alike(encode(one)),
+            )
+            for repository, made_from, one in made
+        ),
+    )
 
 
 def go_on(connection: sqlite3.Connection, numbers: Iterable[int], at: datetime) -> None:

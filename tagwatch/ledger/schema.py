@@ -583,6 +583,20 @@ def v14_first_listed(db: Database) -> None:
     db.execute("PRAGMA user_version = 14")
 
 
+@MIGRATIONS()
+def v15_judgement(db: Database) -> None:
+    """What the rules said of the images of a repository is kept beside what was made of it."""
+    _execute_all(
+        db,
+        """
+        ALTER TABLE judged ADD COLUMN judgement_from BLOB /* what it was made from */;
+        ALTER TABLE judged ADD COLUMN judgement_again_at INTEGER /* as `again_at` */;
+        ALTER TABLE judged ADD COLUMN judgement BLOB
+        """,
+    )
+    db.execute("PRAGMA user_version = 15")
+
+
 def _trigger(db: Database, event: str, work: str) -> None:
     """Make a trigger. `event`: the table, what happens to a row, and when that counts."""
     table, what, *_ = event.split(" ")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from sqlite3 import Connection, OperationalError, connect
 from typing import Any
 
-from tagwatch.audit.model.evidence import Evidence, SelectedEvidence
+from tagwatch.audit.model.evidence import Evidence, Newer, SelectedEvidence
 from tagwatch.errors import LedgerFailedError
 from tagwatch.ledger.codec import decode_quickly, encode
 
@@ -18,6 +18,7 @@ __all__ = ["Spool", "lines_of"]
 
 _AT_HAND = 2_000
 """Some 6 MB; a run that has no more reads nothing back."""
+_NONE = Newer()
 _PRIVATE = ""
 """SQLite's name for a file that nobody else sees and that ends with its connection."""
 _ROOM = "make room where temporary files go (SQLITE_TMPDIR, TMPDIR, /var/tmp, /tmp)"
@@ -105,11 +106,20 @@ def _row(kept: tuple[str, Evidence | bytes]) -> tuple[str, bytes]:
 
 def lines_of(evidence: Mapping[str, Evidence]) -> Iterator[bytes]:
     """The stored form of each, in order; what was written once is not encoded again."""
-    source, adapted = evidence, frozenset[str]()
+    source: Mapping[str, Evidence] = evidence
+    adapted: Mapping[str, tuple[Newer, Newer]] = {}
     if isinstance(evidence, SelectedEvidence):
-        source, adapted = evidence.source, frozenset(evidence.adapted)
+        source, adapted = evidence.source, evidence.adapted
     for key in evidence:
-        if isinstance(source, Spool) and key not in adapted:
-            yield source.line(key)
-        else:
-            yield encode(evidence[key])
+        line = source.line(key) if isinstance(source, Spool) else None
+        if line is not None and key in adapted:
+            line = _adapted(line, *adapted[key])
+        yield encode(evidence[key]) if line is None else line
+
+
+def _adapted(line: bytes, known: Newer, told: Newer) -> bytes | None:
+    """Return encoded evidence with other newer tags; None where it is to be encoded again."""
+    before, after = (b'"newer":' + encode(one) for one in (known, told))
+    if line.count(before) != 1 or told == _NONE:  # what is left out has no name in it
+        return None
+    return line.replace(before, after)

@@ -35,7 +35,14 @@ from tagwatch.ledger.codec import (
 )
 from tagwatch.ledger.connection import OWN, Translated, refuse_a_clock_behind
 from tagwatch.ledger.failing import count_nights
-from tagwatch.ledger.judged import go_on, judged_of, lines_of_judged, renew
+from tagwatch.ledger.judged import (
+    go_on,
+    judged_of,
+    judgements_of,
+    keep,
+    lines_of_judged,
+    renew,
+)
 from tagwatch.ledger.maintenance import forget
 from tagwatch.ledger.memory import store_history
 from tagwatch.ledger.read import Reader
@@ -63,6 +70,7 @@ from tagwatch.ledger.telling import (
 from tagwatch.value import replace
 
 if TYPE_CHECKING:
+    from tagwatch.audit.verdict.keeper import Judgement
     from tagwatch.ledger.extract import Past
     from tagwatch.ledger.outbox import Outbox
 
@@ -419,6 +427,18 @@ class Ledger(Reader):
         with self._transaction() as connection:
             renew(connection, project, self._own, renewed, at)
             go_on(connection, (one.id for one in still), at)
+
+    def judgements(
+        self, project: str, made_from: Mapping[Repository, bytes], at: datetime
+    ) -> Mapping[Repository, Judgement]:
+        """See `judged.judgements_of`."""
+        with Translated(self.path):
+            return judgements_of(self._connection, project, made_from, at)
+
+    def keep(self, project: str, made: Iterable[tuple[Repository, bytes, Judgement]]) -> None:
+        """See `judged.keep`."""
+        with self._transaction() as connection:
+            keep(connection, project, made)
 
     def standing(self, made_from: Mapping[str, bytes]) -> Mapping[str, Evidence]:
         """See `reuse.standing`."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from tagwatch.audit.model.coverage import State
 from tagwatch.audit.model.evidence import Evidence, is_readable
-from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.model.finding import Finding, causes_of
 from tagwatch.audit.verdict.result import UNCHECKED, AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.wording import (
@@ -46,6 +46,7 @@ _STYLES = {
 _INDENT = " " * 11
 _MIN_WIDTH = 40
 _MANY = 3
+_MANY_PLACES = 50
 
 
 def render(result: AuditResult, context: PublishContext) -> str:
@@ -129,10 +130,16 @@ def _findings(
     result: AuditResult, shown: Iterable[Finding], paint: _Paint, context: PublishContext
 ) -> Iterator[str]:
     evidence_of, width = evidence_finder(result), _width(context)
-    for path, findings in _by_file(shown):
+    ordered = list(_by_file(shown))
+    causes = causes_of(finding for _, findings in ordered for finding in findings)
+    places = {same[0].fingerprint: same[1:] for same in causes}
+    for path, findings in ordered:
+        told = [finding for finding in findings if finding.fingerprint in places]
+        if not told:
+            continue
         yield paint("path", one_line(path))
         before: Location | None = None
-        for finding in findings:
+        for finding in told:
             place = f"{one_line(path)}:{finding.location.line}:{finding.location.column}"
             severity = finding.severity.value
             yield (f"  {paint(severity, f'{severity:<8}')} {place}  {paint('dim', finding.rule)}")
@@ -150,6 +157,7 @@ def _findings(
                 yield f"{_INDENT}{paint('good', 'fix')}  {fix}"
             elif finding.remedy:
                 yield from _wrapped(f"do   {finding.remedy}", width)
+            yield from _also(places[finding.fingerprint], width)
         yield ""
 
 
@@ -166,6 +174,14 @@ def _line(finding: Finding, context: PublishContext, paint: _Paint) -> Iterator[
     lines = context.lines_of(finding.location.path)
     for line in excerpt(lines, finding.location, _width(context)):
         yield paint("dim", line)
+
+
+def _also(places: Sequence[Finding], width: int) -> Iterator[str]:
+    """The further places of one cause."""
+    if places:
+        known = ", ".join(one_line(str(one.location)) for one in places[:_MANY_PLACES])
+        more = f", and {len(places) - _MANY_PLACES} more" if len(places) > _MANY_PLACES else ""
+        yield from _wrapped(f"also {known}{more}", width)
 
 
 def _unchecked_together(findings: Iterable[Finding]) -> dict[tuple[str, str], list[Finding]]:
@@ -299,6 +315,11 @@ def _failures(result: AuditResult, paint: _Paint, width: int) -> Iterator[str]:
         (finding.reference.repository, finding.evidence.get("code"))
         for finding in unchecked
         if finding.reference is not None
+    }
+    told |= {
+        (finding.reference.repository, "not-found")
+        for finding in result.findings
+        if finding.rule == "tag-deleted" and finding.reference is not None
     }
     failures = [
         one

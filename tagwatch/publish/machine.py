@@ -7,12 +7,12 @@ can change. Text is ASCII with escapes: nothing in it can move a terminal.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tagwatch.audit.model.base_match import BaseMatch, MatchedBase
 from tagwatch.audit.model.coverage import Reading, State
 from tagwatch.audit.model.evidence import Resolution, is_readable
-from tagwatch.audit.model.finding import Finding, Fix
+from tagwatch.audit.model.finding import Finding, Fix, causes_of
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.image.digest import is_digest
@@ -143,7 +143,7 @@ def _result(result: AuditResult) -> Document:
                 for one in result.coverage.reasons
             ],
         },
-        "findings": map(_finding, result.findings),
+        "findings": _findings(result.findings),
         "ignored": map(_ignored, result.ignored),
         "resolutions": resolutions,
         "changes": map(_change, result.changes),
@@ -240,6 +240,18 @@ def _quota(quota: Quota) -> Document:
         "remaining": quota.remaining,
         "window_seconds": quota.window_seconds,
     }
+
+
+def _findings(findings: Sequence[Finding]) -> Iterator[Document]:
+    """Each finding; a further place of a cause names the finding that is told of it."""
+    first = {
+        place.fingerprint: places[0].fingerprint
+        for places in causes_of(findings)
+        for place in places[1:]
+    }
+    for finding in findings:
+        cause = first.get(finding.fingerprint)
+        yield {**_finding(finding), **({"cause": cause} if cause is not None else {})}
 
 
 def _finding(finding: Finding) -> Document:

@@ -57,6 +57,12 @@ class Builds:
         self._companions = companions
         self._context = context
         self._read: set[object] = set()
+        self._stand_ins: dict[Location, None] = {}
+
+    @property
+    def stand_ins(self) -> tuple[Location, ...]:
+        """See `Extraction.stand_ins`: of all builds that were read."""
+        return tuple(self._stand_ins)
 
     @property
     def is_full(self) -> bool:
@@ -74,7 +80,9 @@ class Builds:
         if len(self._read) > _MAX_BUILDS:
             message = f"more than {_MAX_BUILDS} different builds; from here on none is read"
             return Extraction(problems=(Problem(message=message, location=build.location),))
-        return build_extraction(build, self._companions, self._context)
+        extraction = build_extraction(build, self._companions, self._context)
+        self._stand_ins |= dict.fromkeys(extraction.stand_ins)
+        return extraction
 
 
 def build_extraction(build: Build, companions: Companions, context: SourceContext) -> Extraction:
@@ -99,12 +107,13 @@ def build_extraction(build: Build, companions: Companions, context: SourceContex
     )
     extraction = extract_dockerfile(raw, path, given)
     targets = [target for target in extraction.targets if target.text not in build.contexts]
+    stand_ins = {one.location for one in extraction.targets if one.text in build.contexts}
     if unknown := build.unknown - context.build_args.keys():
         targets = _without_guesses(targets, raw, path, given, sorted(unknown))
     if build.inline is not None:
         inline = _Inline(*build.inline)
         return Extraction(targets=tuple(map(inline.moved, targets)))
-    return replace(extraction, targets=tuple(targets))
+    return replace(extraction, targets=tuple(targets), stand_ins=tuple(sorted(stand_ins)))
 
 
 def argument_field(value: Resolved, skip: int = 0, *, is_shared: bool = False) -> Field | None:

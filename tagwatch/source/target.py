@@ -92,7 +92,7 @@ class Port:
 
     `among`: the first and last of the host ports it chooses from, where a range is given. `scale`:
     how many containers of the service want the port; `replicas`: the same, as `deploy` asks for
-    it, which a swarm's routing mesh can give.
+    it, which a swarm's routing mesh can give. `swarm`: a swarm publishes it, on all its nodes.
     """
 
     container: int
@@ -105,6 +105,7 @@ class Port:
     among: tuple[int, int] | None = None
     scale: int = 1
     replicas: int = 1
+    swarm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,13 +157,13 @@ class Targets(Sequence[Target]):
     """Several collections of targets one after the other, without a copy of any."""
 
     def __init__(self, parts: Iterable[Collection[Target]]) -> None:
-        self._parts = tuple(parts)
+        self.parts = tuple(parts)
 
     def __len__(self) -> int:
-        return sum(map(len, self._parts))
+        return sum(map(len, self.parts))
 
     def __iter__(self) -> Iterator[Target]:
-        return chain.from_iterable(self._parts)
+        return chain.from_iterable(self.parts)
 
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice) or place < 0:
@@ -232,7 +233,8 @@ class Extraction:
 
     `variables`: paths that are read as files of variables (`.env`), whether or not they are there.
     `ports`: what services publish that name no image (they are only built); the others' ports are
-    on their targets.
+    on their targets. `stand_ins`: where Dockerfiles name what a build puts in an image's place
+    (a named context).
     """
 
     targets: Sequence[Target] = ()
@@ -242,6 +244,7 @@ class Extraction:
     ports: tuple[Port, ...] = ()
     instructions: tuple[Instruction, ...] = ()
     variables: tuple[str, ...] = ()
+    stand_ins: tuple[Location, ...] = ()
 
 
 class Source(Protocol):

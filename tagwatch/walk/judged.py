@@ -17,7 +17,7 @@ from tagwatch.value import dataclass
 from tagwatch.walk.round import Round, made_whole_from
 from tagwatch.walk.watch_list import Watched
 
-__all__ = ["Recalled", "judged_now", "recall_judged"]
+__all__ = ["Recalled", "Settled", "judged_now", "recall_judged"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,17 @@ class Recalled:
     """What the watch list comes to."""
     keys: tuple[str, ...]
     """Those of the evidence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A repository of which all evidence was made in this run, or stands.
+
+    `made_from`: a hash of what that is made of; `keys`: those of the evidence.
+    """
+
+    made_from: bytes
+    keys: tuple[str, ...]
 
 
 def recall_judged(

@@ -37,6 +37,7 @@ from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers, Asker, Patience, open_asker, wants_of_run
 from tagwatch.walk.bases import Seeds, match
+from tagwatch.walk.judged import Settled
 from tagwatch.walk.loop import together
 from tagwatch.walk.need import SCAN_SHOWS, needs_of
 from tagwatch.walk.recall import base_repositories, recall_bases, recall_repository
@@ -86,6 +87,8 @@ class Survey:
     """The moves that this run looked into."""
     telling: Telling = field(default_factory=Telling)
     """What happened to tags and is told by this run."""
+    settled: dict[Repository, Settled] = field(default_factory=dict)
+    """The repositories of which all was made that there is to make: their judgement may be kept."""
 
     def changes(self, at: datetime) -> tuple[RepositoryChange, ...]:
         """Return the changes that this run found out about, and those that it saw at `at`."""
@@ -167,6 +170,7 @@ async def survey(
         evidence=turns.evidence,
         explained=turns.explained,
         telling=telling,
+        settled=turns.settled,
     )
 
 

@@ -28,7 +28,7 @@ from tagwatch.ledger.spool import Spool
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers
-from tagwatch.walk.judged import judged_now, recall_judged
+from tagwatch.walk.judged import Settled, judged_now, recall_judged
 from tagwatch.walk.recall import recall_past, recall_repository
 from tagwatch.walk.remember import EvidenceStore, claimed_version, remember_versions
 from tagwatch.walk.round import Round, gather_evidence, made_whole_from
@@ -103,6 +103,8 @@ class Turns:
     """What registries have said so far."""
     evidence: Spool = field(default_factory=Spool)
     explained: list[Explained] = field(default_factory=list)
+    settled: dict[Repository, Settled] = field(default_factory=dict)
+    """See `Survey.settled`."""
     trouble: Answers = field(default_factory=Answers)
     """What failed in a turn that no registry is to blame for."""
     _listed: dict[Repository, list[Watched]] = field(default_factory=dict)
@@ -153,6 +155,7 @@ class Turns:
     async def _take_one(self, share: Share, this_round: Round, store: EvidenceStore) -> None:
         """Take one repository through the steps after asking. Raises `OutOfTimeError`."""
         keep_time()
+        self.settled.pop(share.repository, None)  # it may have moves now to explain
         paused = self._open.pop(share.repository, None)
         if share.moves:
             paused = None  # what was gathered knows nothing of them
@@ -188,6 +191,7 @@ class Turns:
                 memory, turn.made_from, share.watches, listed, tuple(wanted), this_round
             )
             store.judged.append(judged)
+            self.settled[share.repository] = Settled(made_from=turn.made_from, keys=tuple(wanted))
 
     async def _gather(
         self,
@@ -226,6 +230,9 @@ class Turns:
             return False
         self._listed[share.repository] = [*recalled.listed]
         store.still.append(recalled.judged)
+        self.settled[share.repository] = Settled(
+            made_from=recalled.judged.made_from, keys=recalled.keys
+        )
         return True
 
     def _explain(self, share: Share, memory: Memory, this_round: Round) -> Memory:

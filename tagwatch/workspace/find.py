@@ -3,7 +3,8 @@
 A folder is walked as git sees it: `.gitignore` counts at every level, but not for files that git
 tracks; `.git` is not entered, symbolic links to folders are not followed, and a linked file is read
 only where it leads to a file of the same tree that is not found under its own name. What git tracks
-and is passed over all the same (below `node_modules`, say) is told.
+and is passed over all the same (below `node_modules`, or where a tool keeps the copies of other
+modules) is told.
 """
 
 from __future__ import annotations
@@ -227,7 +228,7 @@ class _Walk:
                 continue
             path, is_folder = prefix + entry.name, entry.is_dir(follow_symlinks=False)
             passed = ignored or _is_ignored(entry.path, rules, is_folder)
-            if is_folder and entry.name in _SKIPPED:
+            if is_folder and (entry.name in _SKIPPED or _is_vendored(entry)):
                 self._tell_tracked(path, self._below(entry, top))
             elif passed and not self._below(entry, top):
                 continue
@@ -263,6 +264,13 @@ class _Walk:
         hint = "name the files themselves, and they are read"
         told = _problem(_text(self._above + path), reason, hint)
         self.told.append(replace(told, skipped=True))
+
+
+def _is_vendored(folder: os.DirEntry[str]) -> bool:
+    """Return True for the copies of other modules that Go's or PHP's tool writes."""
+    return folder.name == "vendor" and any(
+        (Path(folder.path) / name).is_file() for name in ("modules.txt", "autoload.php")
+    )
 
 
 def _repository_of(folder: Path) -> Path | None:

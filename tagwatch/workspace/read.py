@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from tagwatch.errors import InputError
@@ -30,6 +31,10 @@ from tagwatch.workspace.find import (
     walked_source_for,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.workspace.around import Around
+
 __all__ = ["MAX_FILE_BYTES", "read_bytes", "read_lines", "read_targets"]
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -39,6 +44,8 @@ _FLAGS |= getattr(os, "O_BINARY", 0)
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MAX_COMPANIONS = 256  # of one file
 _MAX_CACHE_BYTES = 16 * 1024 * 1024
+_LED = frozenset({"dockerfile", "gitlab-ci"})
+_DEPLOYED = frozenset({"kubernetes", "kustomize", "helm"})
 
 
 def read_targets(
@@ -57,7 +64,7 @@ def read_targets(
     read gives a problem. A walked file that no source recognizes gives nothing. `instead`: files,
     by their real path, that are read as these bytes; None: as if they were not there.
     """
-    reader = _Reader(root, environment, build_args, instead or {})
+    reader = _Reader(root, environment, build_args, instead or {}, files)
     for file in sorted(files, key=lambda file: (is_dockerfile(file.path), _overrides(file.path))):
         extraction = reader.read(file)
         if extraction is not None:
@@ -115,6 +122,7 @@ class _Reader:
         environment: Mapping[str, str],
         build_args: Mapping[str, str],
         instead: Mapping[Path, bytes | None],
+        files: Sequence[File],
     ) -> None:
         self._root = root
         self._environment = environment
@@ -125,6 +133,9 @@ class _Reader:
         self._tracked: dict[str, bool] = {}
         self._given: dict[tuple[Location, str, str | None], set[Reference | None]] = {}
         self._said: set[object] = set()
+        self._stand_ins: set[Location] = set()
+        self._files = files
+        self._around: Around | None = None
 
     def read(self, file: File) -> Extraction | None:
         """Return what a file names and was not given before; None where no source reads it."""
@@ -146,7 +157,40 @@ class _Reader:
                 return None
             hint = "`tagwatch extract --help` lists the formats"
             return _refused(file, "no format that tagwatch reads", hint, skipped=True)
-        return self._news(_without_userinfo(self._extract(source[1], raw, file)))
+        extraction = self._among_others(source[0], self._extract(source[1], raw, file), file)
+        return self._news(_without_userinfo(extraction))
+
+    def _among_others(self, source: str, extraction: Extraction, file: File) -> Extraction:
+        """Return what a file names, as the files around it understand that."""
+        targets = extraction.targets
+        is_led = source in _LED and any(map(_is_doubtful, targets))
+        if not is_led and (source not in _DEPLOYED or not targets):
+            return extraction
+        if self._around is None:
+            from tagwatch.workspace.around import (
+                Around,
+            )  # most files need no others to be understood
+
+            self._around = Around(self._beside, self._extract_other, self._files)
+        if not is_led:
+            return replace(extraction, targets=self._around.as_deployed(targets, file))
+        led = self._around.as_led(source, [one for one in targets if _is_doubtful(one)], file)
+        self._stand_ins |= led.stand_ins
+        found = (led.found.get(one.location) if _is_doubtful(one) else None for one in targets)
+        known = ((one,) if said is None else said for one, said in zip(targets, found, strict=True))
+        return replace(extraction, targets=tuple(chain.from_iterable(known)))
+
+    def _extract_other(self, path: str, raw: bytes) -> Extraction:
+        """Return what another file names; nothing where no source reads it."""
+        source = source_for(path, raw[:HEAD_BYTES])
+        if source is None:
+            return Extraction()
+        return self._extract(
+            source[1], raw, File(path=path, real=self._root / path, origin="walked")
+        )
+
+    def _beside(self, path: str, file: File) -> bytes | None:
+        return self._companion(path, tree_of(file.real, self._root))
 
     def _is_other_json(self, file: File) -> bool:
         if self._instead and Path(os.path.realpath(file.real)) in self._instead:
@@ -246,11 +290,18 @@ class _Reader:
         return self._cache[real]
 
     def _news(self, extraction: Extraction) -> Extraction:
+        self._stand_ins.update(extraction.stand_ins)
+        known = {one.location for one in extraction.targets if not one.missing}
         return replace(
             extraction,
-            targets=tuple(target for target in extraction.targets if self._is_new(target)),
+            targets=tuple(
+                one
+                for one in extraction.targets
+                if not (one.missing and one.location in known) and self._is_new(one)
+            ),
             problems=tuple(item for item in extraction.problems if self._first(item)),
             ignores=tuple(item for item in extraction.ignores if self._first(item)),
+            stand_ins=(),
         )
 
     def _first(self, item: object) -> bool:
@@ -260,11 +311,21 @@ class _Reader:
         return True
 
     def _is_new(self, target: Target) -> bool:
+        if target.location in self._stand_ins:
+            return False
         given = self._given.setdefault((target.location, target.kind, target.platform), set())
         if target.reference in given or (target.missing and given):
             return False
         given.add(target.reference)
         return True
+
+
+def _is_doubtful(target: Target) -> bool:
+    """Return True where another file may say what it is: by a variable's value, or as a context."""
+    reference = target.reference
+    if reference is None:
+        return bool(target.missing)
+    return reference.tag is None and reference.digest is None and "/" not in target.text
 
 
 def _without_userinfo(extraction: Extraction) -> Extraction:

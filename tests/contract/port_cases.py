@@ -64,6 +64,26 @@ CASES: dict[str, tuple[Said, ...]] = {
             ports=(port(80, 8080, service="api"),),
             expect=speaks("api publishes 8080:80"),
         ),
+        Said(
+            why="a swarm's web port, which can bind no address",
+            targets=(service("web", port(80, 8080, swarm=True)),),
+        ),
+        Said(
+            why="a swarm's database",
+            targets=(service("db", port(5432, 5432, swarm=True)),),
+            expect=speaks(
+                "(PostgreSQL) on every node of the swarm", "leave it out", severity=ERROR
+            ),
+        ),
+        Said(
+            why="DNS over UDP has an address",
+            targets=(service("dns", port(53, 53, protocol="udp")),),
+            expect=speaks("127.0.0.1:53:53/udp"),
+        ),
+        Said(
+            why="DHCP and a VPN are there for all",
+            targets=(service("dhcp", *(port(n, n, protocol="udp") for n in (67, 547, 51820))),),
+        ),
         Said(why="80 and 443", targets=(service("web", port(80, 80), port(443, 443)),)),
         Said(why="an address", targets=(service("db", port(5432, 5432, host_ip="127.0.0.1")),)),
         Said(why="nothing published", targets=(service("db"),)),

@@ -44,6 +44,13 @@ CASES: dict[str, tuple[Said, ...]] = {
             expect=speaks("8.2.1 today", "write redis:8.2.1", severity=WARNING, fix="redis:8.2.1"),
         ),
         Said(why="without facts", targets=(REDIS,), expect=speaks("means latest")),
+        Said(why="no official image: built here", targets=(target("cartservice"),), knowledge=ENDS),
+        Said(
+            why="an official image, known",
+            targets=(REDIS,),
+            knowledge=ENDS,
+            expect=speaks("means latest"),
+        ),
         Said(
             why="a pattern is no tag",
             targets=(target("redis:6.2.x"),),

@@ -17,7 +17,7 @@ import pytest
 import tagwatch.audit.rule
 from tagwatch.audit.model.base_match import BaseVerdict, MatchedBase
 from tagwatch.audit.model.diff import Verdict
-from tagwatch.audit.model.evidence import is_readable
+from tagwatch.audit.model.evidence import is_readable, until
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.model.policy import IgnorePolicy, Policy, PolicyIgnore, RuleSettings
 from tagwatch.audit.rule.catalogue import load_rule
@@ -26,6 +26,7 @@ from tagwatch.audit.rule.interface import (
     Rule,
     RuleScope,
     RunSubject,
+    Statement,
     Subject,
     row,
 )
@@ -107,6 +108,34 @@ def _stays(rule: Rule, case: Said, place: int, subject: Any) -> None:
         if again is None:
             return
         subject = _at(rule, case, place, subject, again)
+
+
+@pytest.mark.parametrize(("name", "cases"), CASE)
+def test_an_image_that_is_read_again_is_said_the_same_of(name: str, cases: Iterable[Said]) -> None:
+    """A scan keeps what is said, and asks again when a rule may speak otherwise: `Transcript`."""
+    for case in map(read_now, map(with_all, cases)):
+        shown = _shown(case)[RuleScope.TARGET]
+        for rule in (rule for rule in ALL if rule.scope is RuleScope.TARGET):
+            for subject in (_of(rule, one) for one in shown if one.evidence is not None):
+                if _is_judged(rule, subject):
+                    _is_kept(rule, case, subject)
+
+
+def _is_kept(rule: Rule, case: Said, subject: Any) -> None:
+    undated = replace(subject, evidence=replace(subject.evidence, at=None))
+    again = rule.again(undated) if rule.again else None
+    said = _undated(rule.check(subject))
+    for at in _moments(subject.at, again):
+        later = replace(subject, at=at, evidence=until(subject.evidence, at))
+        assert _undated(rule.check(later)) == said, f"{rule.id}: {case.why}: {subject.at}, {at}"
+
+
+def _undated(said: Iterable[Statement]) -> list[Statement]:
+    """Statements without when the image was read: that is told anew each time."""
+    return [
+        replace(one, evidence={key: one.evidence[key] for key in one.evidence if key != "read_at"})
+        for one in said
+    ]
 
 
 def _moments(at: datetime, again: datetime | None) -> Iterator[datetime]:

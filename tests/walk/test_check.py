@@ -41,23 +41,15 @@ Dockerfile
           |      ^^^^^^^^^^^^^^^^^^^^^^^^^
            missing.example/app:1.2.3 does not exist, or is hidden from these credentials
            now  missing.example/app:1.2.3 = not in the registry
-           do   write a tag that exists
+           do   write an image that exists; or log in, as `tagwatch doctor` says
   note     Dockerfile:1:6  tag-moving
         1 | FROM well.example/app:1
           |      ^^^^^^^^^^^^^^^^^^
            well.example/app:1 is a tag that moves: it is 1.0 today (sha256:14ad53b3b0b6)
            now  well.example/app:1 = 1.0 · sha256:14ad53b3b0b6
            fix  FROM well.example/app:1@{DIGEST}
-  note     Dockerfile:2:6  check-incomplete
-        2 | FROM missing.example/app:1.2.3
-          |      ^^^^^^^^^^^^^^^^^^^^^^^^^
-           missing.example/app:1.2.3 was checked only in part: missing.example: listing the tags of
-           'app': not found (404)
-           now  missing.example/app:1.2.3 = not in the registry
-           do   it does not exist, or is hidden from these credentials; `tagwatch doctor` shows
-           which are used
 
-1 thing to fix, 2 notes (incomplete)
+1 thing to fix, 1 note (incomplete)
 """
 ERR = """\
 2 of 2 image references read; missing.example not-found \u00d71

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 from tagwatch.audit.model.base_match import BaseMatch, MatchedBase
-from tagwatch.audit.model.coverage import CUT, UNASKED, Reading, Reason, State, Terms
+from tagwatch.audit.model.coverage import CUT, GAPS, UNASKED, Reading, Reason, State, Terms
 from tagwatch.audit.model.history import Change, Interval
 from tagwatch.image.digest import Digest
 from tagwatch.image.platform import Platform
@@ -30,6 +30,7 @@ __all__ = [
     "Status",
     "evidence_key",
     "is_readable",
+    "is_to_tell",
     "reading_of",
     "until",
 ]
@@ -164,6 +165,7 @@ class SelectedEvidence(Mapping[str, Evidence]):
     """The evidence of some keys, by key. `source` may build it again at each lookup.
 
     `shown` makes of that under the keys of `adapted` what is told of it; the rest is told whole.
+    There stands how they differ: the newer tags that are known, and those that are told.
     """
 
     def __init__(
@@ -171,7 +173,7 @@ class SelectedEvidence(Mapping[str, Evidence]):
         source: Mapping[str, Evidence],
         keys: Iterable[str],
         shown: Callable[[Evidence], Evidence] = lambda evidence: evidence,
-        adapted: AbstractSet[str] = frozenset(),
+        adapted: Mapping[str, tuple[Newer, Newer]] = MappingProxyType({}),
     ) -> None:
         self.source = source
         self.adapted = adapted
@@ -340,6 +342,17 @@ def reading_of(evidence: Evidence | None, repository: Repository, terms: Terms) 
         return _READ
     reason = Reason.OFFLINE if terms.offline else Reason.FRESH
     return Reading(state=State.REMEMBERED, reason=reason, since=evidence.at)
+
+
+def is_to_tell(evidence: Evidence | None, reading: Reading) -> bool:
+    """Return True where a finding says that the image was not read, or only in part."""
+    if reading.state is State.UNAVAILABLE or reading.reason in GAPS:
+        return True
+    # A registry that gave no answer then is no fact of what was read before and is fresh still.
+    return any(
+        one.tag is not None or one.code == "not-found" or reading.reason is None
+        for one in (evidence.failures if evidence is not None else ())
+    )
 
 
 def _is_absent(evidence: Evidence) -> bool:

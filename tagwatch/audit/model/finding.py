@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from tagwatch.image.digest import sha256
@@ -11,7 +11,7 @@ from tagwatch.source.target import Location, Target
 from tagwatch.source.text.edit import Fix
 from tagwatch.value import dataclass, field
 
-__all__ = ["Finding", "Fix", "Severity", "fingerprint"]
+__all__ = ["Finding", "Fix", "Severity", "causes_of", "fingerprint"]
 
 
 class Severity(StrEnum):
@@ -62,3 +62,50 @@ def fingerprint(rule: str, target: Target, *, ordinal: int = 0, subject: str = "
     # A path or text from a file that is not UTF-8 holds surrogates, which plain UTF-8 refuses.
     raw = "\0".join(parts).encode(errors="surrogatepass")
     return sha256(raw)
+
+
+_HABITS = frozenset({"port-all-interfaces", "port-privileged-host", "add-remote"})
+"""Rules about what an author does in one file as in the next."""
+
+
+def causes_of(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """Return the findings by their cause: the first of a list is told, the others are its places.
+
+    The same words and advice about the same thing have one cause, wherever it is written; so has
+    what a file leaves open (a variable, a tag), a habit (to publish ports to everybody), a variable
+    that makes tags of many images, a release that a publisher spreads over several, and a name that
+    resembles another. Each place keeps its
+    fingerprint, so that each can be ignored.
+    """
+    found: dict[object, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(_cause(finding), []).append(finding)
+    return list(found.values())
+
+
+def _owner(finding: Finding) -> str:
+    """Return who publishes the image; empty for Docker Hub's official images."""
+    name = finding.reference.repository.name if finding.reference is not None else ""
+    owner = name.rpartition("/")[0]
+    return "" if owner == "docker.io/library" else owner
+
+
+def _cause(finding: Finding) -> object:
+    fix = finding.fix.replacement if finding.fix is not None else ""
+    said: tuple[object, ...] = (finding.message, finding.remedy, fix)
+    tag = finding.text.rpartition(":")[2]
+    if finding.rule == "reference-unresolved" and (missing := finding.evidence.get("missing")):
+        is_variable = missing != "tag" and missing.replace(", ", "").isidentifier()
+        said = (finding.location.path if is_variable else "", missing)
+    elif finding.rule in _HABITS and finding.severity is not Severity.ERROR:
+        said = ()
+    elif finding.rule == "official-lookalike" and finding.reference is not None:
+        said = (finding.reference.repository,)
+    elif finding.rule == "version-eol" and finding.reference is not None:
+        owner = finding.reference.repository.name.rpartition("/")[0]
+        said = (owner, finding.reference.tag, finding.evidence.get("product"))
+    elif finding.rule == "tag-latest" and "$" in tag:
+        said = (tag,)  # one variable says so of all of them
+    elif finding.rule in ("tag-latest", "tag-missing") and (owner := _owner(finding)):
+        said = (owner, finding.remedy, fix)
+    return finding.rule, finding.severity, said

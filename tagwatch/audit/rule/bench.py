@@ -5,7 +5,7 @@ Whatever stands in a file and whatever might be written in its place are asked a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from tagwatch.audit.model.evidence import Evidence, is_readable
@@ -42,6 +42,8 @@ class Bench:
         self._everywhere: dict[str, RuleSettings] = {}
         """The settings that count unless an override of the policy names the rule."""
         self._overridden = {name for override in policy.overrides for name in override.rules}
+        self.noting: Callable[[Rule, Subject], None] | None = None
+        """Is told of what each rule is asked, where somebody keeps the answers."""
 
     def settings(self, rule: Rule, path: str, reference: Reference | None) -> RuleSettings:
         """Return the settings of a rule for an image in the file at `path`."""
@@ -85,6 +87,8 @@ class Bench:
             options=settings.options,
             in_place_of=in_place_of,
         )
+        if self.noting is not None:
+            self.noting(rule, subject)
         yield from rule.check(subject)
 
     def severity(self, rule: Rule, statement: Statement, target: Target) -> Severity:

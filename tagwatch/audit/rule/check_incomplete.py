@@ -17,10 +17,10 @@ Source: OCI distribution-spec, error codes; Docker Scout "No data".
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from tagwatch.audit.model.coverage import GAPS, UNASKED, State, whole_failures
-from tagwatch.audit.model.evidence import is_readable
+from tagwatch.audit.model.evidence import Status, is_readable
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, RuleScope, RunSubject, Statement, Unchecked, row
 from tagwatch.audit.rule.phrase import name
@@ -76,6 +76,7 @@ class _Outage:
 
 def check(subject: RunSubject) -> Iterator[Statement]:
     """Report targets with missing or incomplete evidence, unread files and failed repositories."""
+    asked = {one.repository for one in subject.failures}
     wide, subject = _without_limits(_without_deleted(subject))
     failures: dict[Repository, list[Failure]] = {}
     for failed in subject.failures:
@@ -94,23 +95,14 @@ def check(subject: RunSubject) -> Iterator[Statement]:
     named_together = set(map(id, never))
     for one in subject.unchecked:
         assert one.target.reference is not None
-        if id(one) in named_together:
+        if id(one) in named_together or _is_said(one, subject, asked):
             continue
         failure = _failure(one, failures)
         is_broken = failure is not None and failure.code == _BROKEN  # whatever its registry does
         if is_broken or one.target.reference.repository not in told:
             yield _unchecked(one, failure, subject)
     told |= {one.target.reference.repository for one in subject.unchecked if one.target.reference}
-    for problem in subject.problems:
-        if not problem.skipped:
-            yield Statement(
-                message=problem.message,
-                remedy=problem.hint,
-                severity=Severity.ERROR,
-                location=problem.location,
-                subject=problem.message,
-                unknown=True,
-            )
+    yield from _unread_files(subject)
     for failure in subject.failures:
         if failure.repository not in told:
             told.add(failure.repository)
@@ -126,6 +118,37 @@ def check(subject: RunSubject) -> Iterator[Statement]:
                 evidence={"code": failure.code},
                 unknown=True,
             )
+
+
+def _unread_files(subject: RunSubject) -> Iterator[Statement]:
+    for problem in subject.problems:
+        if not problem.skipped:
+            yield Statement(
+                message=problem.message,
+                remedy=problem.hint,
+                severity=Severity.ERROR,
+                location=problem.location,
+                subject=problem.message,
+                unknown=True,
+            )
+
+
+def _is_said(one: Unchecked, subject: RunSubject, asked: Container[Repository]) -> bool:
+    """Return True where `tag-deleted` or `image-retired` says that the image is not there."""
+    reference, evidence = one.target.reference, one.evidence
+    if reference is None:
+        return False
+    if subject.knowledge.deletion_of(reference.repository) is not None:
+        is_told_so = is_readable(evidence) or reference.repository in asked
+        rule = "" if is_told_so else "image-retired"
+    elif evidence is not None and evidence.resolution.status is Status.NOT_FOUND:
+        rule = "" if reference.digest else "tag-deleted"
+    else:
+        rule = ""
+    if not rule:
+        return False
+    settings = subject.policy.settings(rule, one.target.location.path, reference)
+    return settings.severity is not Severity.OFF
 
 
 def _without_deleted(subject: RunSubject) -> RunSubject:

@@ -23,6 +23,9 @@ __all__ = ["RULE", "check"]
 
 def check(subject: Subject) -> Iterator[Statement]:
     """Report each version whose release line ends soon, today included."""
+    reference = subject.target.reference
+    if reference and subject.knowledge.retirement_of(reference.repository, reference.tag):
+        return  # `image-retired` says that the repository itself has ended
     for end in release_ends(subject):
         if end.ends is None:
             continue

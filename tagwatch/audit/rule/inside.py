@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 
 from tagwatch.audit.model.evidence import Evidence, Resolution
-from tagwatch.audit.model.knowledge import How, ImageRow, Knowledge, Line, Product, Word
+from tagwatch.audit.model.knowledge import Cycle, How, ImageRow, Knowledge, Line, Product, Word
+from tagwatch.audit.rule.phrase import midnight
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.value import dataclass, replace
 
-__all__ = ["Inside", "inside", "is_over", "with_living_offers"]
+__all__ = ["Inside", "Living", "inside", "is_over", "with_living_offers"]
 
 _NUMBERS = re.compile(r"[vV]?([0-9]+(?:\.[0-9]+)*)", re.ASCII)
 _EARLY = r"[-._]?(?:alpha|beta|cr|dev|ea|pre|preview|rc|snapshot|[abm])(?![a-z])"
@@ -82,9 +83,15 @@ def _inside(
 
 def is_over(reference: Reference, knowledge: Knowledge, on: date) -> bool:
     """Return True for an image that has a line or a system inside that is over on that day."""
-    return any(
-        one.sure and one.line.how in (How.EXACT, How.FLOATING) and not one.line.cycle.lives(on)
+    return any(not one.lives(on) for one in _certain(reference, knowledge))
+
+
+def _certain(reference: Reference, knowledge: Knowledge) -> tuple[Cycle, ...]:
+    """Return the lines that the image certainly has inside, by its name and tag."""
+    return tuple(
+        one.line.cycle
         for one in inside(reference, knowledge)
+        if one.sure and one.line.how in (How.EXACT, How.FLOATING)
     )
 
 
@@ -93,35 +100,72 @@ def with_living_offers(evidence: Evidence, knowledge: Knowledge, on: date) -> Ev
 
     What no facts are known of stays.
     """
-    resolution = evidence.resolution
-    newer, reference = resolution.newer, resolution.reference
-    if not newer or reference is None:
-        return evidence
-    repository = reference.repository
+    return Living(knowledge, on).offers_of(evidence)
 
-    def living(first: str | None, below: tuple[str, ...] = ()) -> tuple[str | None, ...]:
-        tags = (tag for tag in (first, *below) if tag is not None)
-        left = tuple(
-            tag
+
+class Living:
+    """Which tags are over on one day: those of a repository are offered again and again."""
+
+    def __init__(self, knowledge: Knowledge, on: date) -> None:
+        self._knowledge = knowledge
+        self._on = on
+        self._repository: Repository | None = None
+        self._lines: dict[str, tuple[Cycle, ...]] = {}
+        """What tags of that repository have inside: it comes before the next one."""
+
+    def _lines_of(self, tag: str, repository: Repository) -> tuple[Cycle, ...]:
+        if repository != self._repository:
+            self._repository, self._lines = repository, {}
+        if tag not in self._lines:
+            reference = Reference(repository=repository, tag=tag)
+            self._lines[tag] = _certain(reference, self._knowledge)
+        return self._lines[tag]
+
+    def _lives(self, tag: str, repository: Repository) -> bool:
+        return all(line.lives(self._on) for line in self._lines_of(tag, repository))
+
+    def again(self, evidence: Evidence) -> datetime | None:
+        """Return when a newer tag that is offered will be over; None: none is known to be."""
+        reference, newer = evidence.resolution.reference, evidence.resolution.newer
+        if reference is None or not newer:
+            return None
+        repository = reference.repository
+        tags = (newer.patch, *newer.patches, newer.minor, *newer.minors, newer.major)
+        ends = {
+            line.ends
             for tag in tags
-            if not is_over(Reference(repository=repository, tag=tag), knowledge, on)
-        )
-        return left or (None,)
+            if tag is not None
+            for line in self._lines_of(tag, repository)
+            if line.ends is not None and line.lives(self._on)
+        }
+        return min((one for one in (midnight(end, 1) for end in ends) if one), default=None)
 
-    patch, *patches = living(newer.patch, newer.patches)
-    minor, *minors = living(newer.minor, newer.minors)
-    (major,) = living(newer.major)
-    left = replace(
-        newer,
-        patch=patch,
-        patches=tuple(filter(None, patches)),
-        minor=minor,
-        minors=tuple(filter(None, minors)),
-        major=major,
-    )
-    if left == newer:
-        return evidence
-    return replace(evidence, resolution=replace(resolution, newer=left))
+    def offers_of(self, evidence: Evidence) -> Evidence:
+        """Return the evidence without newer tags that are over; see `with_living_offers`."""
+        resolution = evidence.resolution
+        newer, reference = resolution.newer, resolution.reference
+        if not newer or reference is None:
+            return evidence
+        repository = reference.repository
+
+        def living(first: str | None, below: tuple[str, ...] = ()) -> tuple[str | None, ...]:
+            tags = (tag for tag in (first, *below) if tag is not None)
+            return tuple(tag for tag in tags if self._lives(tag, repository)) or (None,)
+
+        patch, *patches = living(newer.patch, newer.patches)
+        minor, *minors = living(newer.minor, newer.minors)
+        (major,) = living(newer.major)
+        left = replace(
+            newer,
+            patch=patch,
+            patches=tuple(filter(None, patches)),
+            minor=minor,
+            minors=tuple(filter(None, minors)),
+            major=major,
+        )
+        if left == newer:
+            return evidence
+        return replace(evidence, resolution=replace(resolution, newer=left))
 
 
 def _as_main(one: Inside) -> Inside:

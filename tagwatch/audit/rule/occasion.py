@@ -15,7 +15,7 @@ from tagwatch.audit.model.policy import Policy
 from tagwatch.image.reference import DOCKER_HUB, Reference
 from tagwatch.source.target import Extraction, Target
 
-__all__ = ["occasions"]
+__all__ = ["occasions", "of_file", "of_policy", "of_target"]
 
 # `6.2.x` or `x`, as `tag-missing` recognizes it: importing that rule would undo what this saves.
 _JOINTS = str.maketrans("_-", "..")
@@ -28,29 +28,45 @@ def occasions(
     knowledge: Knowledge,
 ) -> frozenset[str]:
     """Return every occasion that a target, a file or the policy gives."""
-    found: set[str] = set()
-    if policy.bases:
-        found.add("approval")
-    if any((access.allow or access.deny) for access in (policy.registries, policy.repositories)):
-        found.add("access")
+    found = set(of_policy(policy))
     for _, extraction in files:
-        if extraction.ports:
-            found.add("port")
-        if extraction.problems:
-            found.add("gap")
-        for one in extraction.instructions:
-            found.add(one.name)
-            if one.flags:
-                found.add("flag")
+        found.update(of_file(extraction))
         for target in extraction.targets:
-            found.update(_of_text(target, policy, knowledge))
-            key = evidence_key(target)
-            known = evidence.get(key) if key is not None else None
-            if known is not None and is_readable(known):
-                found.update(_of_evidence(known, target, policy))
-            else:
-                found.add("gap")
+            found.update(of_target(target, evidence, policy, knowledge))
     return frozenset(found)
+
+
+def of_policy(policy: Policy) -> Iterator[str]:
+    """Yield the occasions that the policy gives."""
+    if policy.bases:
+        yield "approval"
+    if any((access.allow or access.deny) for access in (policy.registries, policy.repositories)):
+        yield "access"
+
+
+def of_file(extraction: Extraction) -> Iterator[str]:
+    """Yield the occasions that a file gives beside its targets."""
+    if extraction.ports:
+        yield "port"
+    if extraction.problems:
+        yield "gap"
+    for one in extraction.instructions:
+        yield one.name
+        if one.flags:
+            yield "flag"
+
+
+def of_target(
+    target: Target, evidence: Mapping[str, Evidence], policy: Policy, knowledge: Knowledge
+) -> Iterator[str]:
+    """Yield the occasions that a target and its evidence give."""
+    yield from _of_text(target, policy, knowledge)
+    key = evidence_key(target)
+    known = evidence.get(key) if key is not None else None
+    if known is not None and is_readable(known):
+        yield from _of_evidence(known, target, policy)
+    else:
+        yield "gap"
 
 
 def _of_text(target: Target, policy: Policy, knowledge: Knowledge) -> Iterator[str]:

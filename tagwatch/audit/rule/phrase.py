@@ -13,12 +13,13 @@ from tagwatch.audit.model.evidence import Evidence, Status
 from tagwatch.audit.model.history import Seen
 from tagwatch.audit.rule.interface import Subject
 from tagwatch.image.digest import short_digest
-from tagwatch.image.reference import Reference
+from tagwatch.image.reference import DOCKER_HUB, Reference
 from tagwatch.source.target import Target
 
 __all__ = ["ENOUGH", "WATCH", "day", "days", "facts", "first_after", "instead", "later", "listed"]
 __all__ += [
     "instead_of_gone",
+    "may_be_pulled",
     "midnight",
     "name",
     "now",
@@ -38,6 +39,25 @@ _LISTED = 5
 def name(target: Target) -> str:
     """Return the reference in brief, or the text as written where it is not resolved."""
     return target.text if target.reference is None else target.reference.brief
+
+
+def may_be_pulled(subject: Subject) -> bool:
+    """Return False for a name under which nothing can be pulled, as far as that is known.
+
+    Its repository was deleted, which `image-retired` says, or it has Docker Hub's official form and
+    is none: it was built here under that name, and a registry that was asked did not know better.
+    """
+    reference, knowledge = subject.target.reference, subject.knowledge
+    if reference is None or knowledge.deletion_of(reference.repository) is not None:
+        return False
+    repository = reference.repository
+    owner, _, own = repository.path.rpartition("/")
+    if repository.registry != DOCKER_HUB or owner != "library" or not knowledge.official:
+        return True
+    if own in knowledge.official or repository.name in knowledge.retired:
+        return True
+    status = subject.evidence.resolution.status if subject.evidence is not None else None
+    return status is not None and status not in (Status.NOT_FOUND, Status.UNAVAILABLE)
 
 
 def now(subject: Subject) -> str:

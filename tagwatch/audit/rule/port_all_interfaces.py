@@ -2,12 +2,16 @@
 
 Docker's own firewall rules go before the host's, so that such a port is open to the network even
 where the firewall closes it. Databases and queues are errors. The ports in `allow_ports` are
-meant to be public; a port that is only exposed (`expose:`) is not published.
+meant to be public; a port that is only exposed (`expose:`) is not published. A swarm publishes on
+all of its nodes and binds no address: only databases are reported there. What lives
+on broadcasts and multicasts (DHCP, mDNS), and a VPN's own port, works on no other address, and is
+not reported.
 
 Example: `ports: ["8080:80"]`: "web publishes 8080:80 on every interface".
 
 Risk: whoever reaches the host reaches the service; many a database was found so.
-Remedy: write `127.0.0.1:5432:5432`, and let a proxy publish what is public.
+Remedy: write `127.0.0.1:5432:5432`, and let a proxy publish what is public; in a swarm leave the
+port out where only other services need it.
 Source: CIS Docker Benchmark 5.14 (5.13 before 1.6); docker/docs issue 22368.
 """
 
@@ -27,6 +31,11 @@ _DATASTORES = {
     9042: "Cassandra", 9092: "Kafka", 9200: "Elasticsearch", 11211: "memcached",
     26257: "CockroachDB", 27017: "MongoDB", 28015: "RethinkDB",
 }  # fmt: skip
+# TFTP with DHCP, NetBIOS, DHCPv6, SSDP, mDNS, LLMNR: their clients ask all, or a group.
+# IPsec, OpenVPN, WireGuard: there to be reached from outside.
+_ASKED_BY_ALL = frozenset({67, 68, 69, 137, 138, 546, 547, 1900, 5353, 5355})
+_ASKED_BY_ALL |= {500, 1194, 4500, 51820}
+_SWARM = "leave it out where only other services need it: a swarm binds no address of a node"
 
 
 def check(subject: FileSubject) -> Iterator[Statement]:
@@ -35,12 +44,20 @@ def check(subject: FileSubject) -> Iterator[Statement]:
     for one in published(subject):
         if not is_everywhere(one.port) or all(port.host in allowed for port in one.ports):
             continue
+        is_tcp = one.port.protocol == "tcp"
+        if not is_tcp and all(port.container in _ASKED_BY_ALL for port in one.ports):
+            continue
         stores = (_DATASTORES.get(port.container) for port in one.ports)
-        store = next(filter(None, stores), None) if one.port.protocol == "tcp" else None
+        store = next(filter(None, stores), None) if is_tcp else None
         what = f" ({store})" if store else ""
+        is_swarm = one.port.swarm
+        if is_swarm and store is None:
+            continue
+        where = "every node of the swarm" if is_swarm else "every interface"
+        local = f"write {mapping(one.ports, '127.0.0.1')}, or the address that is meant"
         yield Statement(
-            message=f"{one.service} publishes {one}{what} on every interface",
-            remedy=f"write {mapping(one.ports, '127.0.0.1')}, or the address that is meant",
+            message=f"{one.service} publishes {one}{what} on {where}",
+            remedy=_SWARM if is_swarm else local,
             severity=Severity.ERROR if store else None,
             target=one.target,
             location=one.location,

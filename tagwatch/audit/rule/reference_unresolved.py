@@ -4,8 +4,8 @@ Example: `FROM ${BASE}`: "'${BASE}' was not audited: BASE has no value here".
 
 Risk: an image that nobody audited. It is shown, never passed silently.
 Remedy: give the variable a default, or name its value with `--build-arg`, in a `.env` that git
-tracks or the compose file that builds it; let the environment's be used with `--env NAME`; correct
-a text that no tool accepts.
+tracks or the compose file that builds it; let the environment's be used with `--env NAME`; check
+what another tool (Maven, say) makes of a template; correct a text that no tool accepts.
 Source: distribution reference grammar; hadolint DL3006 (which skips such images).
 """
 
@@ -59,6 +59,8 @@ def check(subject: Subject) -> Iterator[Statement]:
 def _remedy(target: Target) -> str:
     """Name the flag that gives a value; of the environment only what is allowed is read."""
     name = next(iter(target.missing), "")
+    if name.isascii() and not name.replace("-", "_").isidentifier() and "." in name:
+        return "check the file in which another tool has filled it in"
     if not name.isidentifier() or target.kind not in ("bake", "compose"):
         return "give it a default, or pass its value to tagwatch"
     return f"give it a default, or let your environment's value be used: --env {name}"

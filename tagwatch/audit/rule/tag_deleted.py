@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.evidence import Status
+from tagwatch.audit.model.evidence import Evidence, Status
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.offering import offer_homes, offer_references
@@ -41,11 +41,22 @@ def check(subject: Subject) -> Iterator[Statement]:
     still_there = bool(reference.digest and evidence.pin and evidence.pin.exists)
     yield Statement(
         message=_message(subject) + ("; its digest is still served" if still_there else ""),
-        remedy="write a tag that exists",
+        remedy=_remedy(evidence),
         offers=(*offer_references(instead_of_gone(subject)), *offer_homes(evidence)),
         severity=Severity.WARNING if still_there else None,
         evidence=facts(evidence),
     )
+
+
+def _remedy(evidence: Evidence) -> str:
+    if _is_hidden(evidence):
+        return "write an image that exists; or log in, as `tagwatch doctor` says"
+    return "write a tag that exists"
+
+
+def _is_hidden(evidence: Evidence) -> bool:
+    """Return True where the registry says the same of what these credentials may not see."""
+    return any(one.tag is None and one.code == "not-found" for one in evidence.failures)
 
 
 def _message(subject: Subject) -> str:
@@ -54,10 +65,8 @@ def _message(subject: Subject) -> str:
     if target.selector is not None:
         return f"no tag of {name(target)} matches {target.selector!r}"
     if evidence.gone_since is None:
-        hidden = any(one.tag is None and one.code == "not-found" for one in evidence.failures)
-        return f"{name(target)} does not exist" + (
-            ", or is hidden from these credentials" if hidden else ""
-        )
+        hidden = ", or is hidden from these credentials" if _is_hidden(evidence) else ""
+        return f"{name(target)} does not exist{hidden}"
     seen = ""
     if evidence.history:
         last = evidence.history[-1]

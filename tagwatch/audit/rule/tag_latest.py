@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.offering import builds, offer_builds, offer_tags
-from tagwatch.audit.rule.phrase import WATCH, facts, name, now, now_again
+from tagwatch.audit.rule.phrase import WATCH, facts, may_be_pulled, name, now, now_again
 
 __all__ = ["RULE", "check"]
 
@@ -28,6 +28,8 @@ def check(subject: Subject) -> Iterator[Statement]:
     target, evidence = subject.target, subject.evidence
     reference = target.reference
     if reference is None or target.kind == WATCH or reference.tag != "latest" or reference.digest:
+        return
+    if not may_be_pulled(subject):
         return
     means = now(subject)
     resolution = evidence.resolution if evidence else None

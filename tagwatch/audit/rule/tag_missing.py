@@ -21,7 +21,7 @@ from tagwatch.audit.model.evidence import Status, is_readable
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.offering import offer_tags
-from tagwatch.audit.rule.phrase import WATCH, facts, name, now, now_again
+from tagwatch.audit.rule.phrase import WATCH, facts, may_be_pulled, name, now, now_again
 from tagwatch.image.reference import DOCKER_HUB
 
 __all__ = ["RULE", "check"]
@@ -37,7 +37,11 @@ def check(subject: Subject) -> Iterator[Statement]:
     reference = target.reference
     if reference is None or reference.digest or target.kind in _TAG_ELSEWHERE:
         return
+    if not may_be_pulled(subject):
+        return
     resolution = evidence.resolution if evidence else None
+    if resolution is not None and resolution.status is Status.NOT_FOUND:
+        return  # `tag-deleted` says that there is no such image
     concrete = resolution.tag if resolution and resolution.status is Status.RESOLVED else None
     if reference.tag is None:
         means = now(subject)

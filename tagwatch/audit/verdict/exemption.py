@@ -72,6 +72,8 @@ class Exemptions:
 
         One on a line that names no image counts as tried: no target will ever try it.
         """
+        if not extraction.ignores:
+            return
         attached = {ignore for target in extraction.targets for ignore in target.ignores}
         for ignore in extraction.ignores:
             if not ignore.invalid:
@@ -120,6 +122,11 @@ class Exemptions:
             entry.speaks_of(rule) and not entry.problem
             for entry in (*self._of(target), *(e for e in self._listed if e.covers(target)))
         )
+
+    def counting(self, targets: Iterable[Target]) -> tuple[bool, ...]:
+        """Return which ignores count today: those of the policy, then those at the targets."""
+        inline = (entry for target in targets for entry in self._of(target))
+        return tuple(not entry.problem for entry in (*self._listed, *inline))
 
     def uses(self, *, whole: bool) -> tuple[IgnoreUse, ...]:
         """Return how each ignore did.

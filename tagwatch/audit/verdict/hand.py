@@ -12,9 +12,9 @@ rebuilt a night later is still none to write.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tagwatch.audit.model.evidence import Evidence, is_readable
+from tagwatch.audit.model.evidence import Evidence, evidence_key, is_readable
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import UNRECORDED
 from tagwatch.audit.rule.bench import Bench, active_rules
@@ -29,7 +29,11 @@ from tagwatch.source.target import Extraction, Instruction, Location, Target
 from tagwatch.source.text.edit import Fix, bump, pin
 from tagwatch.value import dataclass, field, replace
 
-__all__ = ["AT_ONCE", "CLOSED", "Choice", "Hand", "Refusal", "Standing"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tagwatch.audit.verdict.keeper import Transcript
+
+__all__ = ["AT_ONCE", "CLOSED", "UNKNOWN", "Choice", "Hand", "Refusal", "Standing"]
 __all__ += ["Remedies", "comment_of", "fix_of", "says_more"]
 
 CLOSED = frozenset(
@@ -41,7 +45,7 @@ CLOSED = frozenset(
 """Rules whose warnings and errors keep a candidate back, even where what stands has them, too."""
 _OF_A_TAG = frozenset({"digest-unpinned", "tag-moving"})
 """Rules that speak of a tag because no digest stands beside it."""
-_UNKNOWN = "unknown"
+UNKNOWN = "unknown"
 """The reason, in place of a rule, for what nothing or too little is known of."""
 AT_ONCE = 2
 """So many unknown candidates of an offer are looked up at once: the first mostly passes."""
@@ -124,6 +128,35 @@ class Hand:
         self._judged: dict[object, Mapping[str, str]] = {}
         self.wanted: dict[str, Wanted] = {}
         """What a better judgement would have to look up, by evidence key."""
+        self.notes: Transcript | None = None
+        """Takes down what happens, where somebody keeps the answers."""
+
+    def standing(
+        self,
+        said: Iterable[tuple[Rule, Statement]],
+        target: Target,
+        evidence: Evidence | None,
+        instructions: tuple[Instruction, ...],
+    ) -> Standing:
+        """Return what stands at a target, with what the rules said of it."""
+        carries: dict[tuple[str, str], int] = {}
+        for rule, statement in said:
+            rank = self._bench.severity(rule, statement, target).rank
+            key = (rule.id, statement.subject)
+            carries[key] = max(carries.get(key, rank), rank)
+        return Standing(
+            target=target, evidence=evidence, instructions=instructions, carries=carries
+        )
+
+    def others(self, extraction: Extraction, standing: Standing | None) -> Iterator[Standing]:
+        """Yield what stands elsewhere in the file. It may not be judged yet: it carries nothing."""
+        for one in extraction.targets:
+            if one.reference is not None and (standing is None or one is not standing.target):
+                yield Standing(
+                    target=one,
+                    evidence=self._evidence.get(evidence_key(one) or ""),
+                    instructions=extraction.instructions,
+                )
 
     def choose(self, standing: Standing, offer: Offer, *, sure: bool = False) -> Choice:
         """Return the first candidate of `offer` that may be written in place of what stands.
@@ -151,9 +184,9 @@ class Hand:
             unknown += facts is None
             unchecked = reference.digest is not None and not _is_there(facts)
             if (sure and facts is None) or (unchecked and not goes_back):
-                reasons |= {_UNKNOWN: "whether it is there, and what it is, is not known"}
+                reasons |= {UNKNOWN: "whether it is there, and what it is, is not known"}
             elif sure and (_is_unrecorded(facts) or _is_unrecorded(standing.evidence)):
-                reasons |= {_UNKNOWN: _NOBODY}
+                reasons |= {UNKNOWN: _NOBODY}
             if not reasons:
                 return Choice(candidate=candidate, refused=tuple(refused), unchecked=unchecked)
             refused.append(Refusal(candidate=candidate, reasons=reasons))
@@ -168,10 +201,13 @@ class Hand:
         reference = Reference(repository=target.reference.repository, tag=tag)
         found = self._known(reference)
         if found is None and wants:
-            self._want(reference, target, Purpose.WRITE)
+            self.want(reference, target, Purpose.WRITE)
         return found
 
-    def _want(self, reference: Reference, target: Target, purpose: Purpose) -> None:
+    def want(self, reference: Reference, target: Target, purpose: Purpose) -> None:
+        """Note that more is to be known of a reference that may be written at `target`."""
+        if self.notes is not None:
+            self.notes.wish(reference, purpose)
         key, before = reference.canonical, self.wanted.get(reference.canonical)
         if before is None or purpose.rank > before.purpose.rank:
             target = replace(target, reference=reference, selector=None)
@@ -180,6 +216,8 @@ class Hand:
     def _known(self, reference: Reference | None) -> Evidence | None:
         if reference is None:
             return None
+        if self.notes is not None:
+            self.notes.look(reference)
         key = reference.canonical
         for source in (self._evidence, self._beside):
             if is_readable(found := source.get(key)):
@@ -224,7 +262,7 @@ class Hand:
             wanted = alone if tag is not None and is_now else reference
             purpose = Purpose.WRITE if sure and wanted.digest is None else Purpose.ADVISE
             purpose = Purpose.CONFIRM if goes_back else purpose
-            self._want(wanted, standing.target, purpose)
+            self.want(wanted, standing.target, purpose)
         return derived
 
     def _objections(
@@ -331,10 +369,15 @@ class Remedies:
     """The remedies and fixes of one judgement, and what was kept back in it."""
 
     def __init__(self, hand: Hand, strategy: str | None) -> None:
-        self._hand = hand
+        self.hand = hand
         self._strategy = strategy
         self._kept_back: dict[tuple[Location, str], KeptBack] = {}
         self._fixes: list[Fix] = []
+
+    @property
+    def is_sure(self) -> bool:
+        """True where the fixes of findings will be written."""
+        return self._strategy == "findings"
 
     def settled(self, statement: Statement, standing: Standing) -> Statement:
         """Return the statement with the remedy, and the fix, that its offers come to."""
@@ -344,8 +387,8 @@ class Remedies:
         fix = statement.fix
         refused: list[Refusal] = []
         for offer in statement.offers:
-            sure = offer.writes and self._strategy == "findings"
-            choice = self._hand.choose(standing, offer, sure=sure)
+            sure = offer.writes and self.is_sure
+            choice = self.hand.choose(standing, offer, sure=sure)
             if (chosen := choice.candidate) is None:
                 refused += [] if offer.despite else choice.refused
                 continue
@@ -368,41 +411,11 @@ class Remedies:
         kept = refused[0].told
         return replace(statement, remedy="; ".join(filter(None, (statement.remedy, kept))))
 
-    def held(self, statement: Statement, standings: Iterable[Standing]) -> Statement:
-        """Return the statement without its own fix where that writes what does not pass.
-
-        `standings`: what stands at every place that the fix may edit.
-        """
-        from tagwatch.audit.verdict.own_fix import UNTOLD, references_written  # a plug-in's
-
-        if (fix := statement.fix) is None:
-            return statement
-        at = {id(one.target): one for one in standings}
-        targets = (one.target for one in at.values())
-        why: dict[str, str] = {}
-        for target, reference in references_written(fix, targets):
-            if reference is None:
-                reasons: Mapping[str, str] = {_UNKNOWN: UNTOLD}
-            else:
-                offer = Offer(candidates=(Candidate(reference=reference),), writes=True)
-                sure = self._strategy == "findings"
-                choice = self._hand.choose(at[id(target)], offer, sure=sure)
-                reasons = choice.refused[0].reasons if choice.candidate is None else {}
-            if reasons:
-                why |= reasons
-                self._keep(target, [(str(reference or fix.replacement), reasons)])
-        if not why:
-            return statement
-        told = f"its fix is kept back: {', '.join(why)}"
-        return replace(
-            statement, fix=None, remedy="; ".join(filter(None, (statement.remedy, told)))
-        )
-
     def propose(self, standing: Standing, offers: Iterable[Offer]) -> None:
         """Note the fix that the strategy makes at a target, or that it is kept back."""
         target = standing.target
         for offer in offers:
-            choice = self._hand.choose(standing, offer, sure=True)
+            choice = self.hand.choose(standing, offer, sure=True)
             if choice.candidate is None:
                 self._keep_back(target, choice.refused)
             elif (fix := self._fix(target, choice.candidate)) is not None:
@@ -411,10 +424,10 @@ class Remedies:
                 self._keep_shared(target, choice.candidate)
 
     def _fix(self, target: Target, candidate: Candidate) -> Fix | None:
-        return fix_of(target, candidate, self._hand if self._strategy is not None else None)
+        return fix_of(target, candidate, self.hand if self._strategy is not None else None)
 
     def _keep_back(self, target: Target, refused: Iterable[Refusal]) -> None:
-        self._keep(target, ((str(one.candidate.reference), one.reasons) for one in refused))
+        self.keep(target, [(str(one.candidate.reference), one.reasons) for one in refused])
 
     def _keep_shared(self, target: Target, candidate: Candidate) -> None:
         """Note a reference whose text others are made of: an edit there would change them, too."""
@@ -423,10 +436,12 @@ class Remedies:
             return
         why = f"the value at {shared.location} is used elsewhere too; "
         reasons = {SHARED: f"{why}give this image one of its own"}
-        self._keep(target, [(str(candidate.reference), reasons)])
+        self.keep(target, [(str(candidate.reference), reasons)])
 
-    def _keep(self, target: Target, refused: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+    def keep(self, target: Target, refused: Sequence[tuple[str, Mapping[str, str]]]) -> None:
         """Add what was kept back at a place to what was before."""
+        if self.hand.notes is not None:
+            self.hand.notes.keep(refused)
         key = (target.location, target.text)
         before = self._kept_back.get(key)
         told = dict(before.refused if before else ())
@@ -443,7 +458,7 @@ class Remedies:
 
     def fixes(self, findings: Iterable[Finding]) -> tuple[Fix, ...]:
         """Return the fixes of the strategy; `findings` are sorted, the worst first."""
-        if self._strategy == "findings":
+        if self.is_sure:
             return tuple(finding.fix for finding in findings if finding.fix is not None)
         return tuple(self._fixes)
 

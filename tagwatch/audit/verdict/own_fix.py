@@ -5,17 +5,50 @@ Rules of ours make offers. One of another package may bring an exact edit; it is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from tagwatch.audit.rule.interface import Candidate, Offer, Statement
+from tagwatch.audit.verdict.hand import UNKNOWN, Remedies, Standing
 from tagwatch.errors import TagwatchError
 from tagwatch.image.reference import Reference
-from tagwatch.source.target import Field, Target
+from tagwatch.source.target import Extraction, Field, Target
 from tagwatch.source.text.edit import Fix
+from tagwatch.value import replace
 
-__all__ = ["UNTOLD", "references_written"]
+__all__ = ["UNTOLD", "held", "references_written"]
 
 UNTOLD = "what it makes of the reference cannot be told"
 """The reason to keep back a fix of a part of a reference, or of what others are made of, too."""
+
+
+def held(
+    statement: Statement, extraction: Extraction, standing: Standing | None, remedies: Remedies
+) -> Statement:
+    """Return the statement without its own fix where that writes what does not pass.
+
+    What stands elsewhere in the file may not be judged yet: nothing that speaks against the
+    candidate is taken for carried there.
+    """
+    fix, hand = statement.fix, remedies.hand
+    assert fix is not None
+    others = hand.others(extraction, standing)
+    at = {id(one.target): one for one in (*((standing,) if standing else ()), *others)}
+    targets = (one.target for one in at.values())
+    why: dict[str, str] = {}
+    for target, reference in references_written(fix, targets):
+        if reference is None:
+            reasons: Mapping[str, str] = {UNKNOWN: UNTOLD}
+        else:
+            offer = Offer(candidates=(Candidate(reference=reference),), writes=True)
+            choice = hand.choose(at[id(target)], offer, sure=remedies.is_sure)
+            reasons = choice.refused[0].reasons if choice.candidate is None else {}
+        if reasons:
+            why |= reasons
+            remedies.keep(target, [(str(reference or fix.replacement), reasons)])
+    if not why:
+        return statement
+    told = f"its fix is kept back: {', '.join(why)}"
+    return replace(statement, fix=None, remedy="; ".join(filter(None, (statement.remedy, told))))
 
 
 def references_written(

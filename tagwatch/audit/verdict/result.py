@@ -1,4 +1,4 @@
-"""The result of one audit: findings, resolutions, changes, failures and how much was covered."""
+"""What one audit is about, and its result: findings, changes, failures, how much was covered."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from tagwatch.audit.model.coverage import Coverage, Reading, State
+from tagwatch.audit.model.coverage import Coverage, Reading, Reason, Remembered, State
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Finding, Fix, Severity
 from tagwatch.audit.model.history import Change
 from tagwatch.image.reference import Reference, Repository, without_userinfo
-from tagwatch.image.snapshot import Failure, Gone, Quota, Remark
-from tagwatch.source.target import Location, Problem, Target
+from tagwatch.image.snapshot import Failing, Failure, Gone, Quota, Remark
+from tagwatch.source.target import Extraction, Location, Problem, Target
 from tagwatch.value import dataclass, field, replace
 
 __all__ = [
     "SHARED",
     "UNCHECKED",
     "AuditResult",
+    "Case",
     "Ignored",
     "KeptBack",
     "Purpose",
     "RepositoryChange",
     "Since",
+    "Tally",
     "Wanted",
     "is_outage",
     "with_fix_lines",
@@ -110,6 +112,76 @@ class Since:
     fixed: tuple[Finding, ...]
     """Findings that are gone from places that this run could read."""
     same: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """The input of one judgement: the files, and what the run learnt about their images."""
+
+    at: datetime
+    files: Sequence[tuple[str, Extraction]]
+    """The path and extraction of each file. The watch list is one of them."""
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    """Evidence by `evidence_key`. It may be read from disk each time it is looked up."""
+    beside: Mapping[str, Evidence] = field(default_factory=dict)
+    """Evidence of what might be written instead, by key, as far as it is known."""
+    changes: tuple[RepositoryChange, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    gone: tuple[Gone, ...] = ()
+    requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """How many requests of each kind were made, by host."""
+    quotas: Mapping[str, Quota] = field(default_factory=dict)
+    """Quotas by host."""
+    facts_from: str = ""
+    whole: bool = False
+    """True where this is everything there is (a scan): an ignore that names nothing is then unused.
+    False where only some files were asked for."""
+    complete: bool = True
+    """False where the run was cut short."""
+    watched: Mapping[Repository, Location] = field(default_factory=dict)
+    """Where the watch list names each repository."""
+    offline: bool = False
+    """True where no registry may be asked."""
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    """How images are known that another run is about, by evidence key."""
+    nights: Mapping[Repository, Failing] | None = None
+    """For how long each repository fails that failed in this scan; None: this is no scan."""
+
+
+class Tally:
+    """Counts targets by how their images are known."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._since: dict[str, datetime] = {}
+
+    def add(self, reading: Reading, targets: int = 1) -> None:
+        """Count targets whose images are known so."""
+        self._counts[reading.state] = self._counts.get(reading.state, 0) + targets
+        if reading.reason is not None:
+            self._counts[reading.reason] = self._counts.get(reading.reason, 0) + targets
+            if reading.since is not None:
+                before = self._since.get(reading.reason, reading.since)
+                self._since[reading.reason] = min(before, reading.since)
+
+    @property
+    def coverage(self) -> Coverage:
+        """What was counted."""
+        counts = self._counts
+        return Coverage(
+            targets=sum(counts.get(state, 0) for state in State),
+            read=counts.get(State.READ, 0),
+            remembered=counts.get(State.REMEMBERED, 0),
+            unresolved=counts.get(State.UNRESOLVED, 0),
+            unavailable=counts.get(State.UNAVAILABLE, 0),
+            reasons=tuple(
+                Remembered(reason=reason, targets=counts[reason], since=self._since.get(reason))
+                for reason in Reason
+                if counts.get(reason)
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

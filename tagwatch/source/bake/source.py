@@ -66,4 +66,5 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
         problems=(*problems, *ignore_problems(ignores)),
         wanted=companions.wanted,
         ignores=ignores,
+        stand_ins=builds.stand_ins,
     )

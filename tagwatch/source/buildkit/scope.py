@@ -26,9 +26,17 @@ __all__ = [
     "group_statements",
     "inherited_names",
     "noting",
+    "placeholders",
 ]
 
 Value = tuple[Piece, ...]
+# What another tool fills in before a build: `${node.version}` and `@project.version@` (Maven),
+# `${templateOption:variant}` (Dev Containers), `{{base}}`, `<%= base %>`, `%%BASE%%`,
+# `REPLACE-ME`.
+_PLACEHOLDER = (
+    r"\$\{([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+|templateOption:[\w-]+)\}|@([A-Za-z_][\w.-]*)@"
+    r"|\{\{-?\s*(.*?)\s*-?\}\}|<%=?\s*(.*?)\s*%>|%%(\w+)%%|^([A-Z][A-Z0-9]*(?:[-_][A-Z0-9]+)+)$"
+)
 _MAX_INHERITED = 100  # stages up the line: a file may have 100,000, each built on the one before
 
 
@@ -74,8 +82,10 @@ class GlobalScope:
                     variables = noting(asked, self.values.get)
                     value = expand_word(statement, begin, end, variables, self.escape)
                 except InputError as error:
-                    self.refused.append((statement, error))
-                    value = (Piece("", missing=(name,)),)
+                    names = placeholders(statement.line[begin:end])
+                    if not names:
+                        self.refused.append((statement, error))
+                    value = (Piece("", missing=names or (name,)),)
                 self.values[name] = value
             else:
                 continue
@@ -156,6 +166,12 @@ def expand_word(
     return expand(statement.line[begin:end], variables, escape=escape, start=start if whole else -1)
 
 
+def placeholders(text: str) -> tuple[str, ...]:
+    """What another tool has to fill in first, where BuildKit refuses a text: see `_PLACEHOLDER`."""
+    found = (next(filter(None, match.groups()), "?") for match in re.finditer(_PLACEHOLDER, text))
+    return tuple(dict.fromkeys(name[:200] for name in found))
+
+
 def assignments(statement: Statement, escape: str) -> list[tuple[str, int, int]]:
     """Name, begin and end of the value of each ARG or ENV pair; -1 where no value stands."""
     text, offset = statement.arguments, statement.begin
@@ -217,7 +233,7 @@ _NEEDS_ARGUMENT = frozenset(
     }
 )  # fmt: skip
 _KEYWORDS = _NEEDS_ARGUMENT | {"CMD", "ENTRYPOINT", "RUN"}
-_TEMPLATE_MARKS = ("{{", "{%", "{#", "<%", "[%")
+_TEMPLATE_MARKS = ("{{", "{%", "{#", "<%", "[%", "%%")
 _TRIGGERS_NOT_ALLOWED = frozenset({"ONBUILD", "FROM", "MAINTAINER"})
 
 
@@ -276,7 +292,8 @@ def _add(build: Build, statement: Statement) -> None:
 
 def _check(statement: Statement) -> None:
     keyword = statement.keyword
-    if keyword.startswith(_TEMPLATE_MARKS):
+    is_template = keyword == "FROM" and any(mark in statement.arguments for mark in ("{{ ", "<% "))
+    if is_template or keyword.startswith(_TEMPLATE_MARKS):
         raise StatementError(
             "a template of a Dockerfile was not read from here on",
             statement.first,

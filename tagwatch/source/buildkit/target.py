@@ -22,6 +22,7 @@ from tagwatch.source.buildkit.scope import (
     expand_word,
     inherited_names,
     noting,
+    placeholders,
 )
 from tagwatch.source.buildkit.shell_word import UnsetVariableError, expand
 from tagwatch.source.buildkit.statement import Flag, Statement, find_syntax
@@ -232,6 +233,8 @@ class TargetReader:
         reference, invalid = None, mention.invalid
         if not missing and not invalid:
             reference, invalid = _parsed(text_of(mention.pieces))
+        if invalid and (names := placeholders(statement.line[mention.begin : mention.end])):
+            missing, invalid = names, ""
         location = source.location(start, end)
         fields: tuple[Field, ...] = ()
         if reference is not None:

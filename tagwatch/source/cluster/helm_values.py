@@ -28,12 +28,22 @@ _TAGGED = re.compile(r"[^\s:@]+(?::\d+/[^\s:@]+)?[:@][^\s/]+")
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 
+# `v0.0.0`, `0.0.0-dev`: what a development branch has until a release fills it in.
+_PLACEHOLDER = r"v?0+(?:\.0+)+(?:-.*)?"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Section:
     """A top-level key of the values, and the registry that `global` puts before its images."""
 
     name: str
     registry: str
+    default: Mapping | None = None
+    """The values, where they hold what every image falls back on (`defaultImageRegistry`)."""
+
+    def fallback(self, part: str) -> Scalar | None:
+        found = self.default.scalar(f"defaultImage{part}") if self.default is not None else None
+        return found if found is not None and found.value else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +67,9 @@ class _Chart:
             if isinstance(node, Mapping)
         )
         version = roots[0].scalar("appVersion")
+        is_known = version is not None and not re.fullmatch(_PLACEHOLDER, version.value)
         return cls(
-            app_version=version.value if version is not None else "",
+            app_version=version.value if version is not None and is_known else "",
             subcharts=frozenset(name.value for name in names if name is not None),
         )
 
@@ -80,7 +91,9 @@ class Values:
         registry = root.scalar("global", "imageRegistry")
         seen = {id(root)}
         for name, top in root.entries.items():
-            section = _Section(name=name, registry=registry.value if registry else "")
+            default = root if "defaultImageRegistry" in root.entries else None
+            above = registry.value if registry else ""
+            section = _Section(name=name, registry=above, default=default)
             for parent, key, value in chain([(root, name, top)], walk(top, seen)):
                 yield from self._at(parent, key, value, section)
 
@@ -137,6 +150,8 @@ class Values:
         """The target of a mapping that has `repository`; under an image key `repo`, `name`."""
         is_image = _IMAGE_KEY.fullmatch(key) is not None
         repository = node.scalar("repository")
+        if section.default is not None and is_image and (name := node.scalar("name")) is not None:
+            return self._by_default(key, node, section, name)
         if repository is None and is_image and "tag" in node.entries:
             repository = node.scalar("repo") or node.scalar("name")
         if repository is None or not repository.value or not self._is_name(repository):
@@ -163,6 +178,33 @@ class Values:
         if target.missing == ("tag",) and is_image and (version := self._app_version(section)):
             return replace(split, default_tag=version).target()
         return target
+
+    def _by_default(
+        self, key: str, node: Mapping, section: _Section, name: Scalar
+    ) -> Target | None:
+        """The target of an image whose parts are the chart's defaults where they are empty."""
+        if not name.value or not self._is_name(name):
+            return None
+        owners = [
+            own if own and own.value and not own.is_null else section.fallback(part)
+            for part, own in (
+                ("Registry", node.scalar("registry")),
+                ("Repository", node.scalar("repository")),
+            )
+        ]
+        own, fallback = node.scalar("tag"), section.fallback("Tag")
+        own = own or node.scalar("tagPrefix")  # of Kafka's images: what goes before its version
+        is_prefix = own is not None and own is node.scalar("tagPrefix")
+        return SplitReference(
+            document=self.document,
+            kind=self.kind,
+            name=name,
+            tag=own if not is_prefix else None,
+            digest=_digest(node),
+            prefix="".join(f"{one.value.strip('/')}/" for one in owners if one is not None),
+            default_tag=fallback.value if fallback is not None and not is_prefix else "",
+            group=key or None,
+        ).target()
 
     def _app_version(self, section: _Section) -> str:
         """The chart's `appVersion`; empty without a chart, and in the values of a subchart."""

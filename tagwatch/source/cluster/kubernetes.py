@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain
 
 from tagwatch.errors import InvalidReferenceError
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.source.cluster.release import values_images, values_of
+from tagwatch.source.cluster.release import argo_images, values_images, values_of
 from tagwatch.source.target import Extraction, Location, SourceContext, Target
 from tagwatch.source.text.comment import attach, find_ignores, ignore_problems
 from tagwatch.source.text.image_text import image_target, literal_scalar
@@ -21,7 +23,7 @@ from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence,
 from tagwatch.source.text.shared_value import mark_shared
 from tagwatch.source.text.yaml_nodes import load_yaml
 
-__all__ = ["extract", "images_below", "recognizes"]
+__all__ = ["built_by", "extract", "images_below", "recognizes"]
 
 _API = re.compile(rb"""(?m)^(?:\xef\xbb\xbf)?[ \t\-{]*["']?apiVersion["']?[ \t]*:""")
 _KIND = re.compile(rb"""(?m)(?:^[ \t\-{]*|[,{][ \t]*)["']?kind["']?[ \t]*:""")
@@ -74,6 +76,7 @@ def images_below(document: Document, root: Node, *, kind: str = "kubernetes") ->
             yield _target(document, node, kind, group, missing)
         for values in given:
             yield from (target for target, _ in values_images(document, values, kind))
+        yield from argo_images(document, resource, kind)
 
 
 def _target(
@@ -117,7 +120,7 @@ def _containers(
     tag from somewhere else. What stands below nodes whose identities are `seen` is passed over.
     """
     is_custom = not _CORE.fullmatch(_text(root, "apiVersion"))
-    built = _built(root)
+    built = built_by(root)
     stack: list[tuple[str, Node]] = [("", root)]
     while stack:
         key, node = stack.pop()
@@ -139,16 +142,18 @@ def _containers(
         stack.extend(pair for pair in reversed(below) if pair[1] is not image)
 
 
-def _built(root: Mapping) -> frozenset[Repository]:
+def built_by(root: Mapping) -> frozenset[Repository]:
     """The names of what Skaffold builds, under which nothing is pulled; a pin would break them."""
     if not _text(root, "apiVersion").startswith("skaffold/"):
         return frozenset()
-    found = (
-        _plain(_text(artifact, "image"))
-        for artifact in items_of(root.get("build", "artifacts"))
-        if isinstance(artifact, Mapping)
-    )
-    return frozenset(one.repository for one in found if one is not None)
+    profiles = (item for item in items_of(root.get("profiles")) if isinstance(item, Mapping))
+    artifacts = (items_of(one.get("build", "artifacts")) for one in (root, *profiles))
+    found: set[Repository] = set()
+    for artifact in chain.from_iterable(artifacts):
+        if isinstance(artifact, Mapping) and (name := _text(artifact, "image")):
+            with suppress(InvalidReferenceError):
+                found.add(Reference.parse(name).repository)
+    return frozenset(found)
 
 
 def _plain(text: str) -> Reference | None:

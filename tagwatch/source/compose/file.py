@@ -13,16 +13,21 @@ from tagwatch.value import dataclass
 
 __all__ = ["ComposeFile", "recognizes"]
 
-_NAME = re.compile(r"(?:docker-|podman-)?compose(?:[._-][^/]*)?\.ya?ml", re.IGNORECASE)
+_NAME = re.compile(r"(?:docker-|podman-)?compose(?:[._-][^/]*)?\.(?:ya?ml|json)", re.IGNORECASE)
 _SERVICES = re.compile(
     rb"""(?m)^(?:\xef\xbb\xbf)?["']?services["']?[ \t]*:[ \t]*(?:\{|"""
     rb"""(?:&\S+[ \t]*)?(?:\#.*)?\r?\n(?:[ \t]*(?:\#.*)?\r?\n)*[ \t]+["']?[\w.<$-]+["']?[ \t]*:)"""
 )
-_FOREIGN = re.compile(r"(?:^|/)(?:\.(?:github|gitea|forgejo)/workflows|templates)/")
+_FOREIGN = re.compile(
+    r"(?:^|/)(?:(?:\.(?:github|gitea|forgejo)/workflows|templates|\.woodpecker)/"
+    r"|\.(?:woodpecker|drone)[^/]*\.ya?ml$)"
+)
 _SERVICE_KEY = re.compile(
     rb"""(?m)(?:^[ \t]+|[{,][ \t]*)["']?(?:image|build|extends)["']?[ \t]*:"""
 )
-_OTHER = re.compile(rb"(?m)^(?:apiVersion|jobs|runs|stages|\$schema)[ \t]*:")
+# Woodpecker's and Drone's `steps` (once `pipeline`) have services beside them, as GitLab's jobs do.
+_OTHER = re.compile(rb"(?m)^(?:apiVersion|jobs|runs|stages|steps|pipeline|\$schema)[ \t]*:")
+_JSON_SERVICES = re.compile(rb'"services"[ \t\r\n]*:[ \t\r\n]*\{')
 _BLOCK = re.compile(rb"(?m)^(?=[^\s#])")
 _BLOCK_KEY = re.compile(rb"[\w.-]+:[ \t]*\r?(?:#.*)?\n")
 _CHILD = re.compile(rb"(?m)^([ \t]+)(?![ \t#\r\n])(?P<item>-?)")
@@ -39,6 +44,9 @@ def recognizes(path: str, head: bytes) -> bool:
     name = posixpath.basename(path)
     if _FOREIGN.search(path):
         return False
+    if name.endswith(".json"):
+        named = _NAME.fullmatch(name) is not None
+        return named and (not head or _JSON_SERVICES.search(head) is not None)
     if _NAME.fullmatch(name):
         return not _OTHER.search(head) or _SERVICES.search(head) is not None
     if not name.endswith((".yml", ".yaml")) or _OTHER.search(head):

@@ -38,6 +38,7 @@ class Publication:
     network_mode: str | None = None
     scale: int | None = None
     replicas: int | None = None
+    swarm: bool = False
 
     def upon(self, base: Publication) -> Publication:
         """This laid over what it extends or overrides; the same mapping twice is one."""
@@ -49,6 +50,7 @@ class Publication:
             network_mode=self.network_mode or base.network_mode,
             scale=base.scale if self.scale is None else self.scale,
             replicas=base.replicas if self.replicas is None else self.replicas,
+            swarm=self.swarm or base.swarm,
         )
 
     def of(self, service: str) -> tuple[Port, ...]:
@@ -61,7 +63,14 @@ class Publication:
             return ()
         scale, replicas = self.scale or 1, self.replicas or 1
         return tuple(
-            replace(port, service=service, profiles=self.profiles, scale=scale, replicas=replicas)
+            replace(
+                port,
+                service=service,
+                profiles=self.profiles,
+                scale=scale,
+                replicas=replicas,
+                swarm=self.swarm,
+            )
             for port in self.ports
         )
 
@@ -102,24 +111,25 @@ def read_publication(
             )
         )
     raw = service.entries.get("ports")
+    is_swarm = _is_swarm(file, service)
     publication = Publication(
         ports=tuple(ports[:_MAX_PORTS]),
         profiles=file.profiles(service),
         replaces=isinstance(raw, Scalar | Sequence) and raw.tag in ("!override", "!reset"),
         network_mode=file.known(service.get("network_mode")),
         scale=_count(file.known(service.get("scale"))),
-        replicas=_replicas(file, service),
+        # a swarm's routing mesh shares ports among the replicas
+        replicas=None if is_swarm else _count(file.known(service.get("deploy", "replicas"))),
+        swarm=is_swarm,
     )
     return publication, tuple(problems)
 
 
-def _replicas(file: ComposeFile, service: Mapping) -> int | None:
-    """What `deploy` asks for; None where the file is a swarm's, whose routing mesh shares ports."""
+def _is_swarm(file: ComposeFile, service: Mapping) -> bool:
+    """True where the file is a stack by its name, or `deploy` asks for what a swarm alone gives."""
     deploy = service.mapping("deploy")
-    name = posixpath.basename(file.path)
-    if deploy is None or _SWARM_NAME.search(name) or deploy.entries.keys() & _SWARM_KEYS:
-        return None
-    return _count(file.known(deploy.get("replicas")))
+    asked = deploy.entries.keys() if deploy is not None else frozenset()
+    return bool(_SWARM_NAME.search(posixpath.basename(file.path)) or asked & _SWARM_KEYS)
 
 
 def _count(text: str | None) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable, Iterator
 
 from tagwatch.errors import UsageError
 from tagwatch.image.platform import Platform
@@ -94,14 +95,16 @@ class _Project:
                 texts.append(f"${name}")
         targets = mark_shared(self._targets.values(), self._env.variables, texts)
         targets = attach(targets, self._ignores)
+        own = {one.location for one in _built_here(targets)}
         problems = [*self._problems, *self._env.problems, *self._companions.problems]
         return Extraction(
-            targets=targets,
+            targets=tuple(one for one in targets if one.location not in own) if own else targets,
             problems=tuple(dict.fromkeys(problems)),
             wanted=self._companions.wanted,
             ignores=tuple(self._ignores),
             ports=tuple(self._ports),
             variables=tuple(self._env.asked),
+            stand_ins=(*self._builds.stand_ins, *sorted(own)),
         )
 
     def open(
@@ -152,7 +155,11 @@ class _Project:
     ) -> _Service:
         base = self._extended(file, node, (*chain, (file.path, name)))
         image = node.scalar("image")
-        own = self._afford(file, node, self._publication(file, node).upon(base.publication))
+        said = self._publication(file, node)
+        own = said.upon(base.publication)
+        if said.profiles:  # those of a base that stands only to be extended start nothing else
+            own = replace(own, profiles=said.profiles)
+        own = self._afford(file, node, own)
         section = node.get("build")
         if section is not None:
             self._build(file, section, name)
@@ -358,6 +365,17 @@ class _Project:
         self._problems.append(
             Problem(message=message, location=file.document.location(node), skipped=skipped)
         )
+
+
+def _built_here(targets: Iterable[Target]) -> Iterator[Target]:
+    """What Dockerfiles name without a tag and a service of the project builds."""
+    named = [(one, one.reference) for one in targets]
+    built = {found.repository for one, found in named if found and "built" in one.facts}
+    for one, found in named:
+        if found is None or found.repository not in built or one.kind == "compose":
+            continue
+        if found.tag is None and found.digest is None:
+            yield one
 
 
 def _listed(node: Node | None) -> list[Node]:

@@ -22,10 +22,10 @@ __all__ += ["text_range", "without_start"]
 
 _MAX_LENGTH = 2048  # an image reference has at most about 800 characters
 # `${{ matrix.image }}`, `{{ .Values.tag }}`, `${TAG}`, `$(TAG)`, `$TAG`, `<%= tag %>`, `[[ tag ]]`,
-# `<TAG>`, `@TAG@`
+# `<TAG>`, `@TAG@`, `@project.version@`, and as the whole text `IMAGE_URL`
 _TEMPLATE = re.compile(
     r"\$\{\{(.*?)\}\}|\{\{-?(.*?)-?\}\}|\$\{([^}]*)\}|\$\(([^)]*)\)|\$([A-Za-z_]\w*)"
-    r"|<%=?(.*?)%>|\[\[(.*?)\]\]|<([\w.-]+)>|@([A-Z][A-Z0-9_]*)@",
+    r"|<%=?(.*?)%>|\[\[(.*?)\]\]|<([\w.-]+)>|@([A-Za-z_][\w.-]*)@|\A([A-Z][A-Z0-9]*(?:[-_][A-Z0-9]+)+)\Z",
     re.DOTALL,
 )
 

@@ -27,6 +27,7 @@ from tagwatch.source.text.source_text import SourceText
 
 __all__ = ["block_content", "load_embedded", "load_yaml"]
 
+_TEMPLATE = r"(?<!\$)\{\{|\{%|<%"  # compiled where a text is no YAML
 _MAX_DEPTH = 150  # OpenAPI schemas in CRDs reach about 60
 _MAX_NODES = 1_000_000
 _MAX_MERGED = 200_000
@@ -223,11 +224,22 @@ class _Composer:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         position = mark.index if mark else getattr(error, "position", 0)
         words = getattr(error, "problem", None) or getattr(error, "reason", None) or "syntax error"
-        self._problem(f"not YAML from here on: {words}", position + self._offset)
+        if re.search(_TEMPLATE, self.source.text):
+            message = "a template of a YAML file was not read from here on"
+            hint = "check what the template makes"
+            self._problem(message, position + self._offset, hint=hint, skipped=True)
+        else:
+            self._problem(f"not YAML from here on: {words}", position + self._offset)
 
     def _problem(
-        self, message: str, position: int, *, hint: str = "correct it: what follows was not read"
+        self,
+        message: str,
+        position: int,
+        *,
+        hint: str = "correct it: what follows was not read",
+        skipped: bool = False,
     ) -> None:
         position = min(max(position, 0), len(self.source.text))
         place = self.source.location(position, position)
-        self.problems.append(Problem(message=message, location=place, hint=hint))
+        problem = Problem(message=message, location=place, hint=hint, skipped=skipped)
+        self.problems.append(problem)

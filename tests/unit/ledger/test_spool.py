@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tagwatch.audit.model.evidence import Evidence, Resolution, SelectedEvidence, Status, until
+from tagwatch.audit.model.evidence import (
+    Evidence,
+    Newer,
+    Resolution,
+    SelectedEvidence,
+    Status,
+    until,
+)
 from tagwatch.audit.model.history import Interval
 from tagwatch.errors import LedgerError
 from tagwatch.image.digest import Digest
@@ -48,7 +55,9 @@ def test_what_is_put_is_found_in_memory_and_in_the_file(at_hand: int) -> None:
         wanted["r/2"]
     assert list(lines_of(wanted)) == [encode(plain["r/1"]), encode(plain["r/5"])]
     assert list(lines_of(plain)) == list(lines_of(spool))
-    told = SelectedEvidence(spool, ["r/5", "r/1"], lambda _: plain["r/3"], {"r/5"})
+    told = SelectedEvidence(
+        spool, ["r/5", "r/1"], lambda _: plain["r/3"], {"r/5": (Newer(), Newer())}
+    )
     assert told == {"r/1": plain["r/1"], "r/5": plain["r/3"]}
     assert list(lines_of(told)) == [encode(plain["r/1"]), encode(plain["r/3"])]
 

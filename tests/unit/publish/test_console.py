@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.finding import Severity, causes_of
 from tagwatch.publish import console
 from tests.publish_hostile import hostile
 from tests.publish_sample import sample, sample_context
@@ -24,7 +24,20 @@ def test_files_worst_first_and_findings_worst_first() -> None:
         ["warning", "compose.yaml:12:12", "tag-unsupported"],
         ["note", "compose.yaml:27:12", "reference-unresolved"],
     ]
-    assert len(places) == len(sample().findings)
+    assert len(places) == len(causes_of(sample().findings)) < len(sample().findings)
+
+
+def test_one_cause_is_told_once_with_its_places() -> None:
+    first = sample().findings[0]
+    places = [
+        replace(first, location=replace(first.location, path=path, line=line), fingerprint=path)
+        for path, line in (("a.yaml", 3), ("b.yaml", 7), ("c.yaml", 9))
+    ]
+    text = console.render(replace(sample(), findings=tuple(places)), sample_context())
+    assert text.count(first.message) == 1
+    column = first.location.column
+    assert f"also b.yaml:7:{column}, c.yaml:9:{column}" in text
+    assert not [line for line in text.splitlines() if line in ("b.yaml", "c.yaml")]
 
 
 def test_each_finding_says_what_it_is_now_and_what_to_paste() -> None:

@@ -39,6 +39,17 @@ def ports(extraction: Extraction) -> list[tuple[str, int | None, int, str]]:
         ("podman-compose.yaml", b"", True),
         ("compose", b"", False),
         ("decompose.yaml", b"", False),
+        ("compose.json", b"", True),
+        ("deploy/docker-compose.prod.json", b'{"services": {"a": {"image": "redis"}}}', True),
+        ("compose.json", b'{"name": "a package"}', False),
+        ("package.json", b'{"services": {"a": {"image": "redis"}}}', False),
+        (
+            ".woodpecker/a.yaml",
+            b"services:\n  a:\n    image: x\nsteps:\n  b:\n    image: y\n",
+            False,
+        ),
+        (".woodpecker.yml", b"services:\n  a:\n    image: x\n", False),
+        ("ci.yml", b"pipeline:\n  b:\n    image: y\nservices:\n  a:\n    image: x\n", False),
         ("stack.yml", b"services:\n  a:\n    image: redis\n", True),
         ("stack.yml", b"\xef\xbb\xbfservices: {a: {image: redis}}\n", True),
         ("stack.yml", b"services:\n  - redis\n", False),
@@ -310,7 +321,9 @@ def test_what_a_service_publishes_has_its_name_and_how_often_it_runs() -> None:
         ("c", 82, None, 1, 1),  # a swarm's: its routing mesh shares the port
         ("d", 83, None, 1, 4),
     ]
+    assert [port.swarm for port in published] == [False, False, True, False]
     stack = read(text, path="docker-stack.yml", N="4")
+    assert all(port.swarm for target in stack.targets for port in target.ports)
     assert [port.replicas for target in stack.targets for port in target.ports] == [1, 1, 1]
 
 
@@ -515,3 +528,14 @@ def test_an_extended_file_takes_the_project_s_environment() -> None:
 )
 def test_what_is_a_service_without_services(head: bytes, is_compose: bool) -> None:
     assert compose.recognizes("x.yaml", head) is is_compose
+
+
+def test_what_extends_a_service_of_another_profile_does_not_start_with_it() -> None:
+    extraction = read(
+        "services:\n"
+        "  base: {image: x, ports: ['80:80'], profiles: [none]}\n"
+        "  a: {extends: base, profiles: [a]}\n"
+        "  b: {extends: base}\n"
+    )
+    published = {port.service: port.profiles for one in extraction.targets for port in one.ports}
+    assert published == {"base": ("none",), "a": ("a",), "b": ("none",)}

@@ -283,3 +283,41 @@ def test_a_line_beyond_buildkits_buffer_is_refused() -> None:
     fits = b"FROM a\nRUN " + b"x" * (65_534 - 4) + b"\n"
     assert not read(fits).problems
     assert "longer than" in read(b"FROM a\nRUN " + b"x" * 65_536 + b"\n").problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [
+        ("FROM node:${node.version}-slim", "node.version"),
+        ("FROM ${docker.base.image}", "docker.base.image"),
+        ("FROM node:@project.version@", "project.version"),
+        ("FROM reg/cpp:2-${templateOption:imageVariant}", "templateOption:imageVariant"),
+        ("FROM {{base}}:1", "base"),
+        ("FROM <%=base%>", "base"),
+        ("FROM %%BASE%%", "BASE"),
+        ("FROM REPLACE-ME", "REPLACE-ME"),
+        ("FROM a\nCOPY --from=${build.image} /x /x", "build.image"),
+    ],
+)
+def test_what_another_tool_fills_in_is_missing(line: str, missing: str) -> None:
+    extraction = read(line + "\n")
+    assert [target.missing for target in extraction.targets][-1:] == [(missing,)]
+    assert not any(target.invalid for target in extraction.targets)
+    assert extraction.problems == ()
+
+
+def test_a_default_that_another_tool_fills_in_is_missing() -> None:
+    extraction = read("ARG BASE=${docker.base}\nFROM $BASE\n")
+    assert [target.missing for target in extraction.targets] == [("docker.base",)]
+    assert extraction.problems == ()
+
+
+def test_a_template_with_spaces_is_passed_over_with_a_note() -> None:
+    for text in ("FROM {{ base_image }}\nUSER x\n", "FROM a\n%%EXTRAS%%\n"):
+        assert [problem.skipped for problem in read(text).problems] == [True]
+
+
+def test_what_no_tool_fills_in_is_refused() -> None:
+    """A mistyped modifier is the author's slip."""
+    extraction = read("FROM redis:${V:x}\nFROM redis@sha256:ab\n")
+    assert [bool(target.invalid) for target in extraction.targets] == [True, True]

@@ -114,6 +114,12 @@ def test_app_version_of_the_chart_beside() -> None:
     assert answers(text, "[") == ["1:21 q.io/m -> missing tag"]
 
 
+def test_an_app_version_that_a_release_fills_in_is_none() -> None:
+    text = "image: {repository: q.io/o/a}\n"
+    assert answers(text, "appVersion: v0.0.0\n") == ["1:21 q.io/o/a -> missing tag"]
+    assert answers(text, "appVersion: v0.1.0\n") == ["1:21 q.io/o/a -> q.io/o/a:v0.1.0"]
+
+
 def test_app_version_is_not_that_of_subcharts_and_tools() -> None:
     chart = "appVersion: '1'\ndependencies: [{name: redis}, {name: x, alias: db}]\n"
     text = "redis: {image: {repository: b/r}}\ndb: {image: {repository: b/d}}\n"
@@ -132,6 +138,25 @@ def test_global_registry() -> None:
     assert answers(text) == ["2:53 1 -> r.example/b/r:1"]
     text = "global: {imageRegistry: r.example}\nimage: {repository: q.io/b/r, tag: '1'}\n"
     assert answers(text) == ["2:37 1 -> q.io/b/r:1"]
+
+
+STRIMZI = """\
+defaultImageRegistry: quay.io
+defaultImageRepository: strimzi
+defaultImageTag: 0.45.0
+image: {registry: "", repository: "", name: operator, tag: ""}
+kafkaBridge: {image: {registry: r.io, repository: null, name: kafka-bridge, tag: 1.1.0}}
+kafka: {image: {registry: "", repository: "", name: kafka, tagPrefix: ""}}
+"""
+
+
+def test_what_every_image_falls_back_on() -> None:
+    """The chart of Strimzi's operator; Kafka's tag has the version that a resource asks for."""
+    assert answers(STRIMZI) == [
+        "4:45 operator -> quay.io/strimzi/operator:0.45.0",
+        "5:82 1.1.0 -> r.io/strimzi/kafka-bridge:1.1.0",
+        "6:53 kafka -> missing tag",
+    ]
 
 
 @pytest.mark.parametrize(

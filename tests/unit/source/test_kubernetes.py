@@ -145,7 +145,7 @@ spec: {containers: [{image: decoy:2}]}
         ("$(IMAGE)", "missing IMAGE"),
         ("'{{ .Values.image }}'", "missing .Values.image"),
         ("'<image>'", "missing image"),
-        ("IMAGE_PLACEHOLDER", "invalid"),
+        ("IMAGE_PLACEHOLDER", "missing IMAGE_PLACEHOLDER"),
         ("controller:latest", "docker.io/library/controller:latest"),
         ("16", "invalid"),
         ("'16'", "docker.io/library/16:latest"),
@@ -228,6 +228,38 @@ def test_values_that_resources_give_to_charts() -> None:
     assert {target.kind for target in extraction.targets} == {"kubernetes"}
 
 
+APPLICATION = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+spec:
+  source:
+    helm:
+      parameters:
+      - {name: image.repository, value: q.io/o/web}
+      - {name: image.tag, value: "1.2"}
+      - {name: sidecar.image, value: "redis:7"}
+      - {name: chart.tag, value: "9"}
+      - {name: replicas, value: "3"}
+    kustomize:
+      images:
+      - ghcr.io/o/app:v1
+      - old=ghcr.io/o/new:v2@DIGEST
+      - old=ghcr.io/o/other
+      - decoy
+""".replace("DIGEST", "sha256:" + "c0ffee00" * 8)
+
+
+def test_what_an_argo_application_sets_itself() -> None:
+    digest = "sha256:" + "c0ffee00" * 8
+    assert [line.partition(":")[2] for line in shown(read(APPLICATION))] == [
+        "8:35 1.2 -> q.io/o/web:1.2",
+        "9:39 redis:7 -> docker.io/library/redis:7",
+        "14:9 ghcr.io/o/app:v1 -> ghcr.io/o/app:v1",
+        f"15:13 ghcr.io/o/new:v2@{digest} -> ghcr.io/o/new:v2@{digest}",
+        "16:13 ghcr.io/o/other -> missing tag",
+    ]
+
+
 def test_what_ko_builds_is_not_known() -> None:
     text = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: ko://a.dev/cmd}]}\n"
     (target,) = read(text).targets
@@ -282,4 +314,21 @@ deploy:
         "gcr.io/buildpacks/run:v1",
         "alpine:3.20",
         "ghcr.io/o/b:1",
+    ]
+
+
+@pytest.mark.parametrize("text", ["a: {{ .x }}/b\n", "{% if x %}\na: 1\n"])
+def test_a_template_that_is_no_yaml_is_passed_over_with_a_note(text: str) -> None:
+    extraction = read(f"apiVersion: v1\nkind: Pod\n{text}")
+    assert [(one.skipped, "template" in one.message) for one in extraction.problems] == [
+        (True, True)
+    ]
+
+
+def test_a_placeholder_is_missing() -> None:
+    text = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: IMAGE_URL}, {image: Redis}]}\n"
+    targets = read(text).targets
+    assert [(one.missing, bool(one.invalid)) for one in targets] == [
+        (("IMAGE_URL",), False),
+        ((), True),
     ]

@@ -160,3 +160,65 @@ def test_a_patch_in_a_file_of_its_own() -> None:
         "patch.yaml:5:10 nginx:1.26 -> docker.io/library/nginx:1.26",
         "patch.yaml:9:28 x/y:1 -> docker.io/x/y:1",
     ]
+
+
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+spec: {template: {spec: {containers: [{image: "redis:7.2"}, {image: q.io/o/app}]}}}
+"""
+
+
+def below(text: str, files: dict[str, str]) -> list[str]:
+    extraction = extract(kustomize, text, "overlay/kustomization.yaml", files)
+    assert_exact(extraction, {"overlay/kustomization.yaml": text})
+    return [line.removeprefix("overlay/kustomization.yaml:") for line in shown(extraction)]
+
+
+@pytest.mark.parametrize(
+    ("entry", "answer"),
+    [
+        ("{name: redis, newName: q.io/r}", ["3:26 q.io/r -> q.io/r:7.2"]),
+        ("{name: redis, tagSuffix: -alpine}", ["3:10 redis -> docker.io/library/redis:7.2-alpine"]),
+        ("{name: q.io/o/app, newName: q.io/p/app}", ["3:31 q.io/p/app -> q.io/p/app:latest"]),
+        ("{name: other, newName: q.io/r}", ["3:26 q.io/r -> missing tag"]),
+        ("{name: redis, newName: q.io/r, newTag: v1}", ["3:42 v1 -> q.io/r:v1"]),
+    ],
+)
+@pytest.mark.parametrize("resources", ["../base/d.yaml", "../base"])
+def test_what_an_entry_leaves_alone_is_the_resources(
+    entry: str, answer: list[str], resources: str
+) -> None:
+    files = {
+        "base/d.yaml": DEPLOYMENT,
+        "base/kustomization.yaml": "resources: [d.yaml, ../base]\n",
+    }
+    assert below(f"resources: [{resources}]\nimages:\n- {entry}\n", files) == answer
+
+
+def test_a_base_changes_what_the_overlay_finds() -> None:
+    files = {
+        "base/d.yaml": DEPLOYMENT,
+        "base/kustomization.yaml": (
+            "resources: [d.yaml]\nimages: [{name: redis, newName: q.io/r, newTag: '7.4'}]\n"
+        ),
+    }
+    text = "resources: [../base]\nimages:\n- {name: q.io/r, newName: q.io/s}\n"
+    assert below(text, files) == ["3:27 q.io/s -> q.io/s:7.4"]
+
+
+def test_remote_resources_are_not_asked_for() -> None:
+    text = "resources: ['https://x.io/a.yaml']\nimages:\n- {name: redis, newName: q.io/r}\n"
+    assert below(text, {}) == ["3:26 q.io/r -> missing tag"]
+
+
+@pytest.mark.timeout(20)
+def test_bases_that_double_each_other_end_soon() -> None:
+    files = {
+        f"b{n}/kustomization.yaml": f"resources: [../b{n + 1}, ../b{n + 1}/, ../b{n + 1}/.]\n"
+        for n in range(40)
+    }
+    files["b40/kustomization.yaml"] = "resources: [d.yaml]\n"
+    files["b40/d.yaml"] = DEPLOYMENT
+    text = "resources: [../b0]\nimages:\n- {name: redis, newName: q.io/r}\n"
+    assert below(text, files) == ["3:26 q.io/r -> q.io/r:7.2"]

@@ -37,6 +37,13 @@ def test_a_folder_is_walked_by_name(tree: Path) -> None:
     assert found.problems == ()
 
 
+def test_copies_of_other_modules_are_passed_over(tree: Path) -> None:
+    put(tree, "go/vendor/modules.txt", "go/vendor/x/Dockerfile", "vendor/own/Dockerfile")
+    put(tree, "php/vendor/autoload.php", "php/vendor/x/compose.yaml")
+    assert paths(find(["."], tree)) == ["vendor/own/Dockerfile"]
+    assert paths(find(["go/vendor/x/Dockerfile"], tree)) == ["go/vendor/x/Dockerfile"]
+
+
 def test_gitignore_at_every_level(tree: Path) -> None:
     put(tree, ".gitignore", text="build/\n*.tmp.yaml\n!keep.tmp.yaml\n\\\n")
     put(tree, "sub/.gitignore", text="/a.yaml\n!x.tmp.yaml\n")

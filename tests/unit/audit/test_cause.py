@@ -1,0 +1,88 @@
+"""Which findings have one cause: the first is told, the others are its places."""
+
+from __future__ import annotations
+
+import pytest
+
+from tagwatch.audit.model.finding import Finding, Severity, causes_of
+from tagwatch.image.reference import Reference
+from tagwatch.source.target import Location
+
+
+def said(rule: str, message: str, path: str = "a.yaml", **more: object) -> Finding:
+    place = Location(path=path, line=1, column=1, end_line=1, end_column=2)
+    given = {"severity": Severity.WARNING, "fingerprint": f"{rule}{message}{path}", **more}
+    return Finding(rule=rule, message=message, location=place, **given)  # type: ignore[arg-type]  # as given
+
+
+REDIS = Reference.parse("bitnami/redis:7")
+REDIS_6 = Reference.parse("bitnami/redis:6")
+EVIDENCE = {"missing": "tag"}
+TEMPLATE = {"missing": "docker.base"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_one"),
+    [
+        (said("tag-missing", "redis"), said("tag-missing", "redis", "b.yaml"), True),
+        (said("tag-missing", "redis"), said("tag-missing", "nginx"), False),
+        (said("tag-missing", "redis"), said("tag-latest", "redis"), False),
+        (said("a", "x"), said("a", "x", "b", severity=Severity.ERROR), False),
+        (said("a", "x", remedy="to 7"), said("a", "x", "b", remedy="to 8"), False),
+        (
+            said("official-lookalike", "7", reference=REDIS),
+            said("official-lookalike", "6", "b", reference=REDIS_6),
+            True,
+        ),
+        (
+            said("reference-unresolved", "x", evidence=EVIDENCE),
+            said("reference-unresolved", "y", evidence=EVIDENCE),
+            True,
+        ),
+        (
+            said("reference-unresolved", "x", evidence=EVIDENCE),
+            said("reference-unresolved", "z", "b", evidence=EVIDENCE),
+            True,
+        ),
+        (
+            said("reference-unresolved", "x", evidence={"missing": "BASE"}),
+            said("reference-unresolved", "x", "b", evidence={"missing": "BASE"}),
+            False,
+        ),
+        (
+            said("reference-unresolved", "x", evidence=TEMPLATE),
+            said("reference-unresolved", "y", "b", evidence=TEMPLATE),
+            True,
+        ),
+        (said("port-all-interfaces", "8080"), said("port-all-interfaces", "8081"), True),
+        (said("port-all-interfaces", "8080"), said("port-all-interfaces", "8081", "b"), True),
+        (
+            said("tag-latest", "a", text="${R}/a:${TAG}"),
+            said("tag-latest", "b", text="${R}/b:${TAG}"),
+            True,
+        ),
+        (said("tag-latest", "a", text="a:latest"), said("tag-latest", "b", text="b:latest"), False),
+        (
+            said("tag-latest", "a", reference=Reference.parse("ghcr.io/o/a:latest")),
+            said("tag-latest", "b", "b", reference=Reference.parse("ghcr.io/o/b:latest")),
+            True,
+        ),
+        (
+            said("tag-latest", "a", reference=Reference.parse("redis:latest")),
+            said("tag-latest", "b", reference=Reference.parse("nginx:latest")),
+            False,
+        ),
+        (
+            said("tag-latest", "a", reference=Reference.parse("o/a:latest"), remedy="write 1"),
+            said("tag-latest", "b", reference=Reference.parse("o/b:latest"), remedy="write 2"),
+            False,
+        ),
+        (
+            said("port-all-interfaces", "redis", severity=Severity.ERROR),
+            said("port-all-interfaces", "mysql", severity=Severity.ERROR),
+            False,
+        ),
+    ],
+)
+def test_cause(one: Finding, other: Finding, is_one: bool) -> None:
+    assert causes_of([one, other]) == ([[one, other]] if is_one else [[one], [other]])
