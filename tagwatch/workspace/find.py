@@ -99,10 +99,25 @@ def find(paths: Sequence[str], root: Path, *, given: Collection[Path] = ()) -> F
                 files[real] = File(path=name, real=path, origin="named")
             else:
                 reason = "is neither file nor folder" if path.exists() else "does not exist"
-                problems.append(_problem(name, reason, "check the path and the current folder"))
+                problems.append(_problem(name, reason, _near(path)))
         except (OSError, ValueError) as error:
             problems.append(_problem(name, _reason(error), "check the path and its permissions"))
     return Found(files=tuple(files.values()), problems=tuple(problems))
+
+
+def _near(path: Path) -> str:
+    """Return what to do about a path that names nothing: a file beside it may have been meant."""
+    from difflib import get_close_matches
+
+    try:
+        there = [] if path.exists() else sorted(os.listdir(path.parent))  # noqa: PTH208 (names)
+    except OSError:
+        there = []
+    others = [one for one in there if one != path.name]  # a link that leads nowhere is no advice
+    near = get_close_matches(path.name, others, n=1, cutoff=0.8)
+    if near:
+        return f"did you mean {_text(path.with_name(near[0]).as_posix())!r}?"
+    return "check the path and the current folder"
 
 
 def _is_below(path: Path, root: Path) -> bool:
