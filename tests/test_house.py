@@ -151,7 +151,7 @@ FLOORS: dict[str, str] = {
         daemon
     """,
     "cli": """
-        answer_file baseline_file choice command plain_line
+        answer_file baseline_file choice command fit plain_line
         parser progress
         shell
         question

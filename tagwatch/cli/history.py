@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.question import bring
-from tagwatch.cli.shell import answer, note, open_site
+from tagwatch.cli.shell import answer, answer_text, note, open_site
 from tagwatch.errors import LedgerError, UsageError
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def run(options: argparse.Namespace) -> int:
         lifecycle = lifecycle_asked(options.reference, ledger, site) if at is None else None
     for said in dict.fromkeys(said for repository, _ in found for said in told[repository]):
         note(f"tagwatch: facts from {said}, of the tags that they are about")
-    answer(_rendered(found, options.format, lifecycle, origins))
+    tell = answer if options.format == "json" else answer_text
+    tell(_rendered(found, options.format, lifecycle, origins))
     _tell_left(count_found, sum(len(intervals) for _, intervals in found), options)
     return 0 if count_found else 1
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.question import add_asking, asking_of, bring
-from tagwatch.cli.shell import answer, note, open_site, progress_shown
+from tagwatch.cli.shell import answer, answer_text, note, open_site, progress_shown
 from tagwatch.errors import InvalidReferenceError, UsageError
 from tagwatch.value import replace
 
@@ -49,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
     remarks = [remark for snapshot in read for remark in snapshot.remarks]
     for said in dict.fromkeys(remark.message for remark in remarks):
         note(f"tagwatch: {said}")
-    answer(_rendered(resolutions, remarks, options.format, site.at))
+    tell = answer if options.format == "json" else answer_text
+    tell(_rendered(resolutions, remarks, options.format, site.at))
     return exit_code(resolutions)
 
 

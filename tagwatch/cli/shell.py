@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -23,6 +24,7 @@ __all__ = [
     "PAINTED",
     "all_made",
     "answer",
+    "answer_text",
     "colored",
     "note",
     "open_site",
@@ -107,6 +109,19 @@ def answer(text: str | Iterable[str], *, commands: bool = False) -> None:
     parts = (text,) if isinstance(text, str) else text
     sys.stdout.writelines(commanding_nothing(part, own=commands) for part in parts)
     sys.stdout.flush()
+
+
+def answer_text(text: str, *, flows: bool = False) -> None:
+    """An answer for people: on a terminal it is as wide as that. `flows`: see `fit.fitted`."""
+    if sys.stdout.isatty():
+        from tagwatch.cli.fit import fitted
+
+        try:
+            columns = os.get_terminal_size(sys.stdout.fileno()).columns
+        except (OSError, ValueError):  # a terminal without a size
+            columns = 0
+        text = fitted(text, columns or 80, flows=flows)
+    answer(text)
 
 
 def all_made(parts: Iterator[str], at_hand: int = _AT_HAND) -> str | Iterator[str]:
