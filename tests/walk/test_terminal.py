@@ -27,6 +27,7 @@ ANSWERS = (
     "doctor",
     "extract .",
     "policy explain redis:7",
+    "alerts list",
     "knowledge",
     "explain",
     "explain tag-replaced",
