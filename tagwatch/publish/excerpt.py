@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from unicodedata import east_asian_width
 
+from tagwatch.image.reference import without_userinfo
 from tagwatch.source.target import Location
 
 __all__ = ["excerpt"]
@@ -41,7 +42,7 @@ def _may_tell(line: str) -> bool:
         return False
     from tagwatch.audit.reading.mask import mask_text  # few lines need its many patterns
 
-    return mask_text(line) != line
+    return mask_text(line) != line or without_userinfo(line) != line
 
 
 def _columns(text: str) -> int:
