@@ -72,7 +72,7 @@ _LAST_SECONDS = 2.0
 """How long what is under way may still take after `Patience.stop` is set."""
 _LEAST_AFTER = 5.0
 _TOLD = 3
-_MORE_TIME = "give it more time; what was read is remembered, so the next run has less to ask"
+_MORE_TIME = "give it more time (a check: --max-time); what was read is remembered for the next run"
 
 
 @runtime_checkable
