@@ -423,8 +423,9 @@ def scan(
     `site` is what `open_site` returns; None: the site of the current folder. `repositories` are the
     names of the only ones to ask, of those that files, the watch list and the policy's bases name;
     None: all. Of the others the result says what the last scan did, and nothing there is new or
-    fixed. `progress` is called with the snapshot of each repository that was read. Other than
-    `tagwatch scan`, this writes no reports and sends no alerts; the alerts wait in the ledger for
+    fixed. `progress` is called with the snapshot of each repository that was read; where it has a
+    method `expect`, that is called with how many more will be. Other than `tagwatch scan`, this
+    writes no reports and sends no alerts; the alerts wait in the ledger for
     the next run that sends.
 
     One scan of a project works at a time; a second one waits at most `wait_seconds` for it.
@@ -459,8 +460,8 @@ async def scan_async(
     The snapshot of a repository is stored before its worker begins the next one. The result, what
     it tells and its alerts are stored in one transaction; `walk.sending` sends the alerts. After
     `stop` is set no repository is begun, and the result names what was not read. `tell` is called
-    with a line where another scan of the project has to be waited for, and where the ledger's file
-    has become empty.
+    with a line where another scan of the project has to be waited for, where the ledger's file has
+    become empty, and where no source matches a file that names images.
     """
     site = site_given(site)
     if site.settings.path is not None or not (site.settings.sources or site.settings.watch):
@@ -485,6 +486,13 @@ async def scan_async(
             hint="patterns of `sources:` start at the configuration's folder",
         )
     scope = scope_of(repositories, files.targets, site)
+    if scope is None and found.left:
+        from tagwatch.walk.unwatched import unwatched
+
+        for problem in unwatched(found.left, files.extractions, site):
+            files = replace(files, problems=(*files.problems, problem))
+            if tell is not None:
+                tell(f"warning: {problem.message}; {problem.hint}")
     project = project_of(site)
     if tell is not None and is_emptied(site.database):
         tell(

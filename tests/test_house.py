@@ -132,7 +132,8 @@ FLOORS: dict[str, str] = {
     "walk": """
         facts_file first_look fix loop need revision watch_list work
         site
-        ask deliver facts_key import_history knowing local_image referrers sending trusting verdicts
+        ask deliver facts_key import_history knowing local_image referrers sending trusting \
+        unwatched verdicts
         alert_list facts_kept recall scope
         doctor
         bases bundle moved remember
@@ -152,8 +153,9 @@ FLOORS: dict[str, str] = {
         daemon
     """,
     "cli": """
-        answer_file baseline_file choice command plain_line
-        parser shell
+        answer_file baseline_file choice command fit plain_line
+        parser progress
+        shell
         question
         alerts base baseline check demo diff doctor explain extract facts history init knowledge \
         ledger main policy report resolve scan schema serve trust

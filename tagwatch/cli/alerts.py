@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
-from tagwatch.cli.shell import answer, open_site
+from tagwatch.cli.shell import answer, answer_text, open_site
 from tagwatch.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _answer(
 
         answer(dump(alerts_document(found)))
     else:
-        answer(alerts_text(found))
+        answer_text(alerts_text(found))
     return {message.state for message in found.messages}
 
 

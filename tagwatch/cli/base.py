@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.question import add_asking, asking_of, bring, tell_facts
-from tagwatch.cli.shell import answer, note, open_site
+from tagwatch.cli.shell import answer, answer_text, note, open_site
 from tagwatch.errors import NotFoundError, RegistryError
 from tagwatch.value import replace
 
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         from tagwatch.publish.answer import base_text
 
-        answer(base_text(answers))
+        answer_text(base_text(answers))
     return max(codes)
 
 

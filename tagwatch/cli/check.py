@@ -84,7 +84,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=20.0,
         metavar="SECONDS",
         help="stop asking registries after this long, and say what was not checked "
-        "(default: 20; 0: never)",
+        "(default: 20; 0: no limit)",
     )
     parser.add_argument(
         "--engine", action="store_true", help="also audit what runs on this machine's engine"

@@ -6,7 +6,7 @@ import argparse
 
 from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.question import add_asking, asking_of, bring
-from tagwatch.cli.shell import answer, open_site
+from tagwatch.cli.shell import answer, answer_text, open_site
 from tagwatch.value import replace
 
 __all__ = ["command"]
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         from tagwatch.publish.diff_text import diff_text
 
-        answer(diff_text(change))
+        answer_text(diff_text(change))
     if change.verdict is Verdict.UNKNOWN and change.diff is not None:
         return 1 if change.diff.is_compared else 4
     return 0 if change.verdict is Verdict.IDENTICAL else 1

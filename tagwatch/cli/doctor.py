@@ -6,7 +6,7 @@ import argparse
 import os
 
 from tagwatch.cli.command import Command, add_answer, add_config
-from tagwatch.cli.shell import answer, open_site, warn
+from tagwatch.cli.shell import answer, answer_text, open_site, warn
 from tagwatch.errors import NothingToReadError
 
 __all__ = ["command"]
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
 
         answer(dump(doctor_document(found, alerts)))
     else:
-        answer(doctor_text(found, alerts))
+        answer_text(doctor_text(found, alerts))
     return 1 if any(one.failure or one.credential_problem for one in found) else 0
 
 

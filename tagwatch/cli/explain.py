@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from tagwatch.cli.command import Command, add_answer
-from tagwatch.cli.shell import answer
+from tagwatch.cli.shell import answer, answer_text
 from tagwatch.family import RULES
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def run(options: argparse.Namespace) -> int:
 
         answer(dump({"schema_version": 1, "rules": [_document(rule) for rule in rules]}))
     elif options.rule:
-        answer(explain_rule(options.rule))
+        answer_text(explain_rule(options.rule), flows=True)
     else:
         width = max(len(rule.id) for rule in rules)
         lines = [f"{rule.id:<{width}}  {rule.severity.value:<7}  {rule.title}" for rule in rules]
-        answer("\n".join(lines) + "\n")
+        answer_text("\n".join(lines) + "\n")
     return 0
 
 

@@ -13,7 +13,7 @@ from tagwatch.cli.command import (
     add_shown,
     build_args_of,
 )
-from tagwatch.cli.shell import answer, note
+from tagwatch.cli.shell import answer, answer_text, note
 from tagwatch.errors import NothingToReadError
 
 __all__ = ["command"]
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         from tagwatch.publish.answer import targets_text
 
-        answer(targets_text(targets))
+        answer_text(targets_text(targets))
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.question import bring
-from tagwatch.cli.shell import answer, note, open_site, warn
+from tagwatch.cli.shell import answer, answer_text, note, open_site, warn
 from tagwatch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def run(options: argparse.Namespace) -> int:
         warn(past.problem)
     for said in dict.fromkeys(facts):
         note(f"tagwatch: facts from {said}, of the tags that they are about")
-    answer(_rendered(found, options.format, lifecycle, origins, words))
+    tell = answer if options.format == "json" else answer_text
+    tell(_rendered(found, options.format, lifecycle, origins, words))
     _tell_left(count_found, sum(len(intervals) for _, intervals in found), options)
     return 0 if count_found else 1
 

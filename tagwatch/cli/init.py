@@ -179,7 +179,7 @@ def _document(
     files: Sequence[str],
     seen: FirstLook,
 ) -> dict[str, Any]:
-    from tagwatch.workspace.coverage import patterns_for
+    from tagwatch.workspace.begin import sources_of
 
     written = [folder / draft.path for draft in drafts]
     return {
@@ -187,7 +187,7 @@ def _document(
         "written": [str(path) for path in (*written, *((own,) if own else ()))],
         "to_do": list(left),
         "files": list(files),
-        "sources": list(patterns_for(files)),
+        "sources": list(sources_of(files, drafts)),
         "references": seen.references,
         "images": seen.images,
         "repositories": dict(sorted(seen.repositories.items())),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config, plain
-from tagwatch.cli.shell import answer, note, open_site
+from tagwatch.cli.shell import answer, answer_text, note, open_site
 from tagwatch.errors import TagwatchError, UsageError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _show(known: Sequence[Known], site: Site, form: str) -> None:
         of = "products" if one.what == "ends of life" else "images"
         where = one.origin if one.origin == "bundled" else f"{one.origin} in {one.path}"
         days = "of today" if age <= 0 else f"{age} day{'s' if age > 1 else ''} old"
-        answer(
+        answer_text(
             plain(
                 f"{one.what:<16} {one.as_of}  {days}, {one.number} {of}, {where}\n"
                 f"{'':<16} from {one.source}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ from tagwatch.member import brought_members, place_of
 
 __all__ = ["no_command", "parsed", "parser_for"]
 
+_CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
 _EXIT_CODES = """\
 exit codes of check and scan: 0 clean, 1 findings at or above fail_on, 2 usage or configuration
 error, 3 nothing to read among the paths named, 4 incomplete where the policy says fail, 5 the
@@ -53,17 +55,30 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError`. A flag that is not known brings the nearest that is."""
-        hint = f"`{self.prog} --help` shows what can be written"
         unknown, _, text = message.partition("unrecognized arguments: ")
+        wrong, near = "", ""
         if text and not unknown:
-            from difflib import get_close_matches
-
             wrong = text.split()[0].partition("=")[0]
-            flags = [flag for action in self._actions for flag in action.option_strings]
-            near = get_close_matches(wrong, flags, n=1) if wrong.startswith("--") else []
-            hint = f"did you mean {near[0]!r}?" if near else hint
+            near = _nearest(wrong, [one for flag in self._actions for one in flag.option_strings])
+        elif chosen := _CHOICE.search(message):
+            near = _nearest(chosen[1], re.findall(r"[^', ]+", chosen[2]))
+        hint = f"`{self.prog} --help` shows what can be written"
+        if near:
+            hint = f"did you mean {near!r}?"
+        elif self.prog == "tagwatch scan" and wrong and not wrong.startswith("-"):
+            hint = f"a scan reads what `sources:` names; `tagwatch check {wrong}` reads a file"
         message = message.replace("ignored explicit argument", "it does not take")
         raise UsageError(message, hint=hint)
+
+
+def _nearest(wrong: str, known: Sequence[str]) -> str:
+    """The one that may have been meant; of a flag in one letter, the one that begins with it."""
+    from difflib import get_close_matches
+
+    if wrong[:1] == "-" and wrong[:2] != "--":
+        begun = [flag for flag in known if flag.startswith(f"-{wrong[:2]}")]
+        return begun[0] if wrong[1:2] and begun else ""
+    return next(iter(get_close_matches(wrong, known, n=1, cutoff=0.7)), "")
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
@@ -121,4 +136,6 @@ def _not_a_command(word: str) -> UsageError:
 
     near = get_close_matches(word, COMMANDS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "tagwatch --help lists the commands"
+    if not near and os.path.exists(word):  # noqa: PTH110  # `pathlib` is not loaded here
+        hint = f"did you mean `tagwatch check {word}`?"
     return UsageError(f"no command {word!r}", hint=hint)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
-from tagwatch.cli.shell import answer, open_site
+from tagwatch.cli.shell import answer, answer_text, open_site
 
 if TYPE_CHECKING:
     from tagwatch.audit.verdict.explanation import Applied
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         answer(_json(reference, options.path, applied, site))
     else:
-        answer(_text(reference, applied, site))
+        answer_text(_text(reference, applied, site))
     return 0
 
 

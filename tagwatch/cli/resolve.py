@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.question import add_asking, asking_of, bring
-from tagwatch.cli.shell import answer, note, open_site
+from tagwatch.cli.shell import answer, answer_text, note, open_site, progress_shown
 from tagwatch.errors import InvalidReferenceError, UsageError
 from tagwatch.value import replace
 
@@ -42,13 +42,15 @@ def run(options: argparse.Namespace) -> int:
     site = open_site(options)
     texts = list(_texts(options.references))
     read: list[RepositorySnapshot] = []
-    asking = replace(asking_of(options), progress=read.append)
-    bring(site, asking)
-    resolutions = resolve_all(texts, site, asking=asking)
+    bring(site, asking_of(options))
+    with progress_shown(site.environment, also=read.append) as progress:
+        asking = replace(asking_of(options), progress=progress)
+        resolutions = resolve_all(texts, site, asking=asking)
     remarks = [remark for snapshot in read for remark in snapshot.remarks]
     for said in dict.fromkeys(remark.message for remark in remarks):
         note(f"tagwatch: {said}")
-    answer(_rendered(resolutions, remarks, options.format, site.at))
+    tell = answer if options.format == "json" else answer_text
+    tell(_rendered(resolutions, remarks, options.format, site.at))
     return exit_code(resolutions)
 
 

@@ -130,7 +130,7 @@ async def _night(site: Site, options: argparse.Namespace, parent: Parent | None)
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, interrupt, number)
-    with progress_shown(site.environment) as progress:
+    with progress_shown(site.environment, is_shown=parent is None) as progress:
         return await scan_and_publish(
             site,
             send=not options.no_alerts,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tagwatch.cli.command import commanding_nothing, plain
 
@@ -11,12 +12,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from contextlib import AbstractContextManager
-    from typing import IO
-
-    from rich.progress import Progress
+    from typing import IO, Self
 
     from tagwatch.audit.model.policy import Policy
     from tagwatch.audit.verdict.result import AuditResult
+    from tagwatch.cli.progress import Lines, Shown
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.walk.site import Site
 
@@ -24,6 +24,7 @@ __all__ = [
     "PAINTED",
     "all_made",
     "answer",
+    "answer_text",
     "colored",
     "note",
     "open_site",
@@ -110,6 +111,19 @@ def answer(text: str | Iterable[str], *, commands: bool = False) -> None:
     sys.stdout.flush()
 
 
+def answer_text(text: str, *, flows: bool = False) -> None:
+    """An answer for people: on a terminal it is as wide as that. `flows`: see `fit.fitted`."""
+    if sys.stdout.isatty():
+        from tagwatch.cli.fit import fitted
+
+        try:
+            columns = os.get_terminal_size(sys.stdout.fileno()).columns
+        except (OSError, ValueError):  # a terminal without a size
+            columns = 0
+        text = fitted(text, columns or 80, flows=flows)
+    answer(text)
+
+
 def all_made(parts: Iterator[str], at_hand: int = _AT_HAND) -> str | Iterator[str]:
     """Make all parts of an answer, and return it; of a long one, the lines, which wait in a file.
 
@@ -181,50 +195,62 @@ def colored(when: str, environment: Mapping[str, str]) -> bool:
     return sys.stdout.isatty() or bool(environment.get("FORCE_COLOR"))
 
 
-def progress_shown(environment: Mapping[str, str]) -> _Line:
-    """What gives, for a block, what is to be told each snapshot; None where nobody is looking.
+def progress_shown(
+    environment: Mapping[str, str],
+    *,
+    is_shown: bool = True,
+    also: Callable[[RepositorySnapshot], None] | None = None,
+) -> _Progress:
+    """What gives, for a block, what is to be told each snapshot, and how many there will be.
 
-    The line is there from the first snapshot to the end of the block, and leaves nothing behind.
+    A terminal shows a line that leaves nothing behind, anything else gets one now and then; none
+    with `--quiet`. `also` is told each snapshot, too.
     """
-    is_seen = sys.stderr.isatty() and environment.get("TERM") != "dumb" and not _Voice.is_quiet
-    return _Line(is_seen=is_seen, colored=not environment.get("NO_COLOR"))
+    is_terminal = sys.stderr.isatty() and environment.get("TERM") != "dumb"
+    return _Progress(
+        is_shown=is_shown and not _Voice.is_quiet,
+        is_terminal=is_terminal,
+        colored=not environment.get("NO_COLOR"),
+        also=also,
+    )
 
 
-class _Line:
-    """How many repositories were read, and which one last."""
+class _Progress:
+    """How far a run is. What shows it is imported when a registry is asked."""
 
-    def __init__(self, *, is_seen: bool, colored: bool) -> None:
-        self._is_seen = is_seen
+    def __init__(
+        self,
+        *,
+        is_shown: bool,
+        is_terminal: bool,
+        colored: bool,
+        also: Callable[[RepositorySnapshot], None] | None,
+    ) -> None:
+        self._is_shown = is_shown
+        self._is_terminal = is_terminal
         self._colored = colored
-        self._shown: Progress | None = None
+        self._also = also
+        self._shown: Lines | Shown | None = None
 
-    def __enter__(self) -> _Line | None:
-        return self if self._is_seen else None
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self._shown is not None:
-            self._shown.stop()
+            self._shown.end()
+
+    def expect(self, repositories: int) -> None:
+        """See `walk.ask.Expecting`."""
+        if not self._is_shown:
+            return
+        if self._shown is None:
+            from tagwatch.cli.progress import Lines, Shown
+
+            self._shown = Shown(colored=self._colored) if self._is_terminal else Lines(_say)
+        self._shown.expect(repositories)
 
     def __call__(self, snapshot: RepositorySnapshot) -> None:
-        if self._shown is None:
-            self._shown = _progress(colored=self._colored)
-            self._shown.add_task("", total=None)
-            self._shown.start()
-        self._shown.update(
-            self._shown.task_ids[0], advance=1, description=plain(snapshot.repository.name)
-        )
-
-
-def _progress(*, colored: bool) -> Progress:
-    """Only here is rich imported: it takes longer than everything else that `check` imports."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    return Progress(
-        SpinnerColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.completed:.0f} read"),
-        TextColumn("{task.description}", markup=False),
-        console=Console(stderr=True, no_color=not colored),
-        transient=True,
-    )
+        if self._also is not None:
+            self._also(snapshot)
+        if self._shown is not None:
+            self._shown(snapshot)

@@ -143,6 +143,8 @@ class Reference:
 def _parse_name(name: str, text: str) -> Repository:
     if _IDENTIFIER.fullmatch(name):
         raise _invalid(text, "64 hex digits are an image ID, not a name")
+    if "://" in text:
+        raise _invalid(text, "an address has no place here", _of_address(text))
     first, slash, rest = name.partition("/")
     if slash and (first == "localhost" or "." in first or ":" in first or first != first.lower()):
         registry = DOCKER_HUB if first == "index.docker.io" else first
@@ -164,6 +166,23 @@ def _parse_name(name: str, text: str) -> Repository:
     if len(path) > _MAX_PATH:
         raise _invalid(text, f"the repository path is longer than {_MAX_PATH} characters")
     return Repository(registry=registry, path=path)
+
+
+def _of_address(text: str) -> str:
+    """Return what to write in place of an address that was copied: of a page, or for skopeo."""
+    named = text.partition("://")[2].partition("?")[0].partition("#")[0].strip("/")
+    for page in ("hub.docker.com/_/", "hub.docker.com/r/"):
+        named = named.removeprefix(page)
+    named = named.removesuffix("/tags")
+    scheme, first = text.partition("://")[0], named.partition("/")[0]
+    is_hub = not any(mark in first for mark in ".:")
+    if "://" in named or (is_hub and scheme in ("http", "https") and "hub.docker.com/" not in text):
+        return ""
+    try:
+        Reference.parse(named)
+    except InvalidReferenceError:
+        return ""
+    return f"write {named!r}"
 
 
 # As text: few have an `@` that begins no digest. `git@` is no secret.

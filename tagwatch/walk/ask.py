@@ -30,6 +30,7 @@ from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from time import monotonic
+from typing import Protocol, runtime_checkable
 
 from tagwatch.config.settings import Watch
 from tagwatch.crawl.engine.interface import Engine, Sink
@@ -61,7 +62,8 @@ from tagwatch.walk.watch_list import (
 )
 from tagwatch.walk.work import Batch, RegistryWork, broken_snapshot
 
-__all__ = ["Answers", "Asker", "Patience", "RepositoryAnswer", "open_asker", "wants_of_run"]
+__all__ = ["Answers", "Asker", "Expecting", "Patience", "RepositoryAnswer", "open_asker"]
+__all__ += ["wants_of_run"]
 
 Tell = Callable[[Sequence[Repository], Container[Repository]], None]
 """Is told which repositories were read and stored, and in which of them tags moved."""
@@ -70,7 +72,15 @@ _LAST_SECONDS = 2.0
 """How long what is under way may still take after `Patience.stop` is set."""
 _LEAST_AFTER = 5.0
 _TOLD = 3
-_MORE_TIME = "give it more time; what was read is remembered, so the next run has less to ask"
+_MORE_TIME = "give it more time (a check: --max-time); what was read is remembered for the next run"
+
+
+@runtime_checkable
+class Expecting(Protocol):
+    """What is told each snapshot, and wants to know how many there will be, too."""
+
+    def expect(self, repositories: int) -> None:
+        """Take note that so many more repositories are asked: bases and second rounds add some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +226,7 @@ class Asker:
     settings: Mapping[str, RegistrySettings]
     patience: Patience
     progress: Callable[[RepositorySnapshot], None] | None = None
-    """Called with each repository's snapshot when it is stored."""
+    """Called with each repository's snapshot when it is stored; see `Expecting`."""
     counted: dict[str, Counter[str]] = field(default_factory=dict)
     """By host, the requests that earlier answers have counted already."""
 
@@ -236,7 +246,11 @@ class Asker:
         """
         answers, wants = Answers() if answers is None else answers, list(wants)
         urgent = sorted(wants, key=in_turn)
-        self.registries.expect(dict.fromkeys(want.repository for want in urgent))
+        repositories = dict.fromkeys(want.repository for want in urgent)
+        self.registries.expect(repositories)
+        progress: object = self.progress
+        if isinstance(progress, Expecting):
+            progress.expect(len(repositories))
         work = RegistryWork(
             self.registries,
             self.settings,

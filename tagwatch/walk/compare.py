@@ -99,7 +99,7 @@ def compare(
         return told
     for side, image in zip(sides, images, strict=True):
         _require(demanded, side, image)
-    images = _on_one_platform(sides, images)
+    images = _narrowed(_on_one_platform(sides, images), demanded)
     context = ChangeContext(
         bases=_bases(site),
         audited=platforms,
@@ -167,6 +167,24 @@ def _on_one_platform(sides: Sequence[_Side], images: Sequence[Image]) -> list[Im
             digest = part.digest if part.digest == image.digest else other.digest
             found[place] = replace(other, digest=digest, index=None, platforms=(part,))
     return found
+
+
+def _narrowed(images: Sequence[Image], demanded: tuple[Platform, ...]) -> list[Image]:
+    """Return the images with the platforms that were demanded alone; all where none were."""
+    if not demanded:
+        return list(images)
+    return [
+        replace(
+            image,
+            platforms=tuple(
+                part
+                for part in image.platforms
+                if part.platform == UNKNOWN_PLATFORM
+                or any(part.platform.serves(platform) for platform in demanded)
+            ),
+        )
+        for image in images
+    ]
 
 
 def _require(demanded: tuple[Platform, ...], side: _Side, image: Image) -> None:

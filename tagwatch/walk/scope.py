@@ -21,6 +21,7 @@ from tagwatch.ledger.read import Reader
 from tagwatch.source.target import Extraction, Target, Targets
 from tagwatch.value import dataclass, replace
 from tagwatch.walk.site import Site
+from tagwatch.walk.unwatched import is_unwatched
 from tagwatch.walk.watch_list import is_watched
 
 __all__ = ["Outside", "joined", "outside", "scope_of"]
@@ -87,6 +88,7 @@ class Outside:
             case,
             readings=known,
             files=files,
+            problems=(*case.problems, *filter(is_unwatched, last.problems)),
             evidence=evidence,
             failures=(
                 *case.failures,

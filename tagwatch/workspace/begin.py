@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tagwatch.value import dataclass
 from tagwatch.workspace.coverage import patterns_for
 from tagwatch.workspace.read import read_bytes
 
-__all__ = ["Draft", "begin"]
+__all__ = ["Draft", "begin", "sources_of"]
 
 _HOOKS = ".pre-commit-config.yaml"
 _REPORTS = "reports/"
@@ -48,7 +48,9 @@ def begin(
     """
     odd = [path for path in files if not path.isprintable()]
     files = [path for path in files if path.isprintable()]
-    patterns = patterns_for(files)
+    left = [f"name {path!r} in `sources:`, with a pattern" for path in odd]
+    jobs = list(_job(root, left)) if whole else []
+    patterns = sources_of(files, jobs)
     text = _starter("tagwatch.yaml")
     if patterns:
         listed = "".join(f"  - {json.dumps(pattern, ensure_ascii=False)}\n" for pattern in patterns)
@@ -57,13 +59,22 @@ def begin(
         Draft(path="tagwatch.yaml", text=text, about="what is watched"),
         Draft(path="policy.yaml", text=_starter("policy.yaml"), about="what is approved"),
     ]
-    left = [f"name {path!r} in `sources:`, with a pattern" for path in odd]
     if whole:
-        around = [*_hook(root, files, left), *_job(root, left), *_ignored(root, files, left)]
+        around = [*_hook(root, files, left), *jobs, *_ignored(root, files, left)]
         drafts = [*around, *drafts]  # what begins a configuration comes last: then all is there
     for draft in drafts:
         _check(root, draft.path)
     return drafts, left
+
+
+def sources_of(files: Collection[str], drafts: Iterable[Draft]) -> tuple[str, ...]:
+    """Return patterns that cover these files, and the job among the drafts if that has an image.
+
+    None where there is no file: then the usual ones are written.
+    """
+    jobs = [one.path for one in drafts if one.path.endswith(".yml") and "image:" in one.text]
+    named = [path for path in files if path.isprintable()]
+    return patterns_for([*named, *jobs]) if named else ()
 
 
 def _check(root: Path, path: str) -> None:

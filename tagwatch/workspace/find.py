@@ -66,10 +66,14 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Files, each once, in the order named (those of a folder sorted); what was not found."""
+    """Files, each once, in the order named (those of a folder sorted); what was not found.
+
+    `left`: files that may name images, and that no pattern speaks of.
+    """
 
     files: tuple[File, ...] = ()
     problems: tuple[Problem, ...] = ()
+    left: tuple[File, ...] = ()
 
 
 def find(paths: Sequence[str], root: Path, *, given: Collection[Path] = ()) -> Found:
@@ -99,10 +103,25 @@ def find(paths: Sequence[str], root: Path, *, given: Collection[Path] = ()) -> F
                 files[real] = File(path=name, real=path, origin="named")
             else:
                 reason = "is neither file nor folder" if path.exists() else "does not exist"
-                problems.append(_problem(name, reason, "check the path and the current folder"))
+                problems.append(_problem(name, reason, _near(path)))
         except (OSError, ValueError) as error:
             problems.append(_problem(name, _reason(error), "check the path and its permissions"))
     return Found(files=tuple(files.values()), problems=tuple(problems))
+
+
+def _near(path: Path) -> str:
+    """Return what to do about a path that names nothing: a file beside it may have been meant."""
+    from difflib import get_close_matches
+
+    try:
+        there = [] if path.exists() else sorted(os.listdir(path.parent))  # noqa: PTH208 (names)
+    except OSError:
+        there = []
+    others = [one for one in there if one != path.name]  # a link that leads nowhere is no advice
+    near = get_close_matches(path.name, others, n=1, cutoff=0.8)
+    if near:
+        return f"did you mean {_text(path.with_name(near[0]).as_posix())!r}?"
+    return "check the path and the current folder"
 
 
 def _is_below(path: Path, root: Path) -> bool:
@@ -118,15 +137,18 @@ def sources_from_globs(patterns: Sequence[str], root: Path) -> Found:
     """Find the files below `root` that git-style patterns match (`**/Dockerfile*`, `!vendor/`)."""
     if not patterns:
         return Found(files=())
+    from tagwatch.workspace.coverage import unmatched
     from tagwatch.workspace.gitignore import Patterns
 
     every = Patterns.of(patterns)
     single = [(text, Patterns.of([text])) for text in patterns if text[:1] != "!"]
     matched: set[str] = set()
-    files = []
+    files, others = [], {}
     told: list[Problem] = []
     for file in _walk(root, root, told, every=True):
         if not every.includes(file.path):
+            if is_candidate(file.path):
+                others[file.path] = file
             continue
         files.append(File(path=file.path, real=file.real, origin="matched"))
         matched.update(text for text, one in single if one.includes(file.path))
@@ -138,7 +160,8 @@ def sources_from_globs(patterns: Sequence[str], root: Path) -> Found:
         for text, _ in single
         if text not in matched
     ]
-    return Found(files=tuple(files), problems=(*problems, *told))
+    left = tuple(others[path] for path in unmatched(others, patterns))
+    return Found(files=tuple(files), problems=(*problems, *told), left=left)
 
 
 def tree_of(path: Path, root: Path) -> Path:

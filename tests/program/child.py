@@ -38,17 +38,20 @@ async def start(
     cwd: Path,
     env: Mapping[str, str],
     stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.PIPE,
     stderr: int = subprocess.PIPE,
 ) -> asyncio.subprocess.Process:
-    """Begin `python ARGUMENTS`, which are `-m MODULE …` or `FILE …`; stdout is a pipe."""
+    """Begin `python ARGUMENTS`, which are `-m MODULE …` or `FILE …`."""
     is_other = any(env.get(name) not in (None, _BEGAN.get(name)) for name in _READ_ONCE)
     if not _FORKS or is_other or (request := _request(arguments, cwd, env)) is None:
-        return await new_process(*arguments, cwd=cwd, env=env, stdin=stdin, stderr=stderr)
+        return await new_process(
+            *arguments, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr
+        )
     loop = asyncio.get_running_loop()
     protocol = asyncio.subprocess.SubprocessStreamProtocol(limit=2**16, loop=loop)
     piped = loop.create_future()
     transport = _Transport(
-        loop, protocol, arguments, False, stdin, subprocess.PIPE, stderr, 0, piped, request=request
+        loop, protocol, arguments, False, stdin, stdout, stderr, 0, piped, request=request
     )
     await piped
     return asyncio.subprocess.Process(transport, protocol, loop)
@@ -59,12 +62,13 @@ async def new_process(
     cwd: Path,
     env: Mapping[str, str],
     stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.PIPE,
     stderr: int = subprocess.PIPE,
 ) -> asyncio.subprocess.Process:
     """Begin the same in a new interpreter."""
     return await asyncio.create_subprocess_exec(
         sys.executable, *arguments, cwd=cwd, env=env,
-        stdin=stdin, stdout=subprocess.PIPE, stderr=stderr,
+        stdin=stdin, stdout=stdout, stderr=stderr,
     )  # fmt: skip
 
 

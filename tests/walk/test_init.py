@@ -150,10 +150,13 @@ async def test_the_job_of_the_forge(
     assert [Path(path).relative_to(place.folder).as_posix() for path in jobs] == (
         [written] if written else []
     )
-    for job in map(read, jobs):
-        held = yaml.safe_load(job)
+    for job in jobs:
+        held = yaml.safe_load(read(job))
         assert "tagwatch check --untrusted --config-from" in str(held), "safe for forks"
         assert "pull_request_target" not in str(held)
+        path = Path(job).relative_to(place.folder).as_posix()
+        is_covered = Patterns.of(done.json["sources"]).includes(path)
+        assert is_covered or "image" not in held.get("tagwatch", {}), "a scan would leave it out"
 
 
 def read(path: str) -> str:

@@ -214,6 +214,9 @@ async def test_diff_of_a_platform(shop: Shop) -> None:
     )
     assert arm.code == 1
     assert arm.json["old"]["platform"] == "linux/arm64"
+    assert arm.json["not_compared"] == [], "nobody asked for the others"
+    both = await shop.run("diff", "redis:7", "redis:6.2", "--format", "json")
+    assert [one for one in both.json["not_compared"] if "linux/arm64" in one["what"]] == []
     told = (await shop.run("diff", "redis:7", "redis:6.2", "--platform", "s390x")).is_clean_error(4)
     assert "'redis:7' does not offer linux/s390x" in told
     assert "it offers linux/amd64, linux/arm64" in told

@@ -22,7 +22,7 @@ SLIPS = {
     ("check", "--format", "yaml"): "choose from 'text'",
     ("--offline", "check"): "flags follow the command's name",
     ("resolve",): "`tagwatch resolve --help`",
-    ("ledger", "chek"): "`tagwatch ledger --help`",
+    ("ledger", "chek"): "did you mean 'check'?",
     ("explain", "tag-latst"): "did you mean 'tag-latest'?",
     ("check", "--config", "nowhere.yaml"): "`tagwatch init` writes one",
 }

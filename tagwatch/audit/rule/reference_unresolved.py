@@ -34,7 +34,8 @@ def check(subject: Subject) -> Iterator[Statement]:
         one = target.tag_or_digest
         yield Statement(
             message=f"{target.text!r} is no image reference: {reason}",
-            remedy=f"write [registry/]name{':tag or name@digest' if one else '[:tag][@digest]'}",
+            remedy=_lowered(target.text, reason)
+            or f"write [registry/]name{':tag or name@digest' if one else '[:tag][@digest]'}",
             severity=Severity.ERROR,
             unknown=True,
         )
@@ -54,6 +55,16 @@ def check(subject: Subject) -> Iterator[Statement]:
         evidence={"missing": missing} if missing else {},
         unknown=True,
     )
+
+
+def _lowered(text: str, reason: str) -> str:
+    """Return what to write where the name has letters that must be small; else nothing."""
+    if not reason.startswith("a repository name is lower case"):
+        return ""
+    name = text.partition("@")[0]
+    path, _, tag = name.rpartition(":")
+    path = path if path and "/" not in tag else name
+    return f"write {path.lower() + text[len(path) :]!r}"
 
 
 def _remedy(target: Target) -> str:

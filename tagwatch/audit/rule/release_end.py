@@ -13,6 +13,8 @@ from tagwatch.value import dataclass
 
 __all__ = ["ReleaseEnd", "contents", "known_ends", "release_ends"]
 
+_RENAMED = {"Vinyl Cache": "Varnish (now Vinyl Cache)"}
+"""Products whose image keeps the name that they had: a reader knows that one."""
 _OUTLIVES = 365
 """How many days a line with long support may outlive the line after it."""
 
@@ -73,7 +75,8 @@ class ReleaseEnd:
         """Return what the target is, as the beginning of a sentence: `redis:5 is Redis 5`."""
         seems = "" if self.sure else ", by its name,"
         verb, end = ("is", "") if self.is_main else ("has", " inside")
-        return f"{name(subject.target)}{seems} {verb} {self.product.name} {self.version}{end}"
+        product = _RENAMED.get(self.product.name, self.product.name)
+        return f"{name(subject.target)}{seems} {verb} {product} {self.version}{end}"
 
 
 def contents(subject: Subject) -> tuple[Inside, ...]:

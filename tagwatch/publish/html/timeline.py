@@ -22,6 +22,7 @@ _BAR = 18
 _LONGEST = timedelta(days=365)
 _SHORTEST = timedelta(days=7)
 _LETTER = 6.7
+_LABEL = 30
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ALARMS = {"replaced": "!", "downgraded": "↓", "unknown": "?"}
 
@@ -44,6 +45,8 @@ class Lane:
 
     y: int
     label: str
+    whole: str
+    """The whole label where that is too long; else nothing."""
     anchor: str
     segments: tuple[Segment, ...]
     cut: bool
@@ -89,7 +92,8 @@ def timeline_of(
     lanes = tuple(
         Lane(
             y=_TOP + row * _LANE,
-            label=one_line(label, 30),
+            label=_shortened(label),
+            whole=one_line(label) if len(one_line(label)) > _LABEL else "",
             anchor=anchor,
             segments=tuple(_segments(intervals, scale)),
             cut=intervals[0].first_seen < start,
@@ -108,6 +112,16 @@ def timeline_of(
         ticks=tuple(_ticks(scale)),
         description=_description(known, start, at),
     )
+
+
+def _shortened(label: str) -> str:
+    """Return a label that fits its lane: cut in the middle, for tags differ at their end.
+
+    >>> _shortened("ibm-semeru-runtimes:open-26.0.1-jre-noble")
+    'ibm-semeru-run…6.0.1-jre-noble'
+    """
+    text = one_line(label)
+    return text if len(text) <= _LABEL else f"{text[: _LABEL // 2 - 1]}…{text[-_LABEL // 2 :]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.errors import NotifyError
 from tagwatch.publish.notify.alert import Alert, Line, alert_of
@@ -55,6 +56,7 @@ class AppriseNotifier:
             return None
         return {
             "title": f"{context.sender}: {alert.headline}",
+            "type": _type(alert),
             "body": "\n".join(_body(alert, context)),
         }
 
@@ -83,7 +85,11 @@ class AppriseNotifier:
         try:
             with apprise.LogCapture(level=logging.DEBUG) as log:  # type: ignore[no-untyped-call]  # apprise's own
                 async with asyncio.timeout(self.timeout_seconds):
-                    taken = await channel.async_notify(title=payload["title"], body=payload["body"])
+                    taken = await channel.async_notify(
+                        title=payload["title"],
+                        body=payload["body"],
+                        notify_type=payload.get("type", "info"),
+                    )
                 said = log.getvalue()
         except TimeoutError:
             return Delivery(outcome=Outcome.UNSURE, message="apprise: no answer in time")
@@ -100,6 +106,15 @@ def _refusal(log: str) -> Delivery:
     return Delivery(
         outcome=Outcome.UNSURE, message="apprise: the channel did not say that it took the message"
     )
+
+
+def _type(alert: Alert) -> str:
+    """Return what kind of message it is to apprise, which many channels show as a colour."""
+    marks = [line.mark for group in alert.groups for line in group.lines]
+    for severity, kind in ((Severity.ERROR, "failure"), (Severity.WARNING, "warning")):
+        if severity.value in marks:
+            return kind
+    return "success" if marks and set(marks) == {"fixed"} else "info"
 
 
 def _body(alert: Alert, context: AlertContext) -> Iterator[str]:

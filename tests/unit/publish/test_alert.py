@@ -348,6 +348,24 @@ def test_titles_name_the_project() -> None:
     assert (hook["project"], hook["type"]) == ("shop_*1*", "scan.changed")
 
 
+def test_apprise_is_told_how_bad_it_is() -> None:
+    """Many of its channels show the kind as a colour or an icon."""
+    mail = AppriseNotifier(url="json://localhost")
+    new = {finding.severity: finding for finding in sample().findings}
+    for severity, kind in (
+        (Severity.ERROR, "failure"),
+        (Severity.WARNING, "warning"),
+        (Severity.NOTE, "info"),
+    ):
+        found = Since(new=(new[severity],), worse=(), fixed=(), same=())
+        context = replace(CONTEXT, min_severity=Severity.NOTE)
+        quiet = replace(sample(), findings=found.new, changes=(), gone=())
+        assert mail.build(quiet, found, context)["type"] == kind
+    gone = Since(new=(), worse=(), fixed=(new[Severity.ERROR],), same=())
+    done = replace(sample(), findings=(), changes=(), gone=())
+    assert mail.build(done, gone, CONTEXT)["type"] == "success"
+
+
 def test_remarks_fit_and_are_no_format() -> None:
     payload = built(sample(), since())
     remarks = [f"an alert of 2026-11-0{day} may not have arrived: <!here> {'x' * 400}"

@@ -212,7 +212,7 @@ async def test_apprise_says_yes_or_no(
     server: Server, caplog: pytest.LogCaptureFixture, unused_tcp_port: int
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    payload = {"title": "t", "body": "b"}
+    payload = {"title": "t", "body": "b", "type": "failure"}
     base = server.url.removeprefix("http://")
     taken = await AppriseNotifier(url=f"json://{base}/200/{SECRET}").send(payload)
     refused = await AppriseNotifier(url=f"json://{base}/500/{SECRET}").send(payload)
@@ -233,6 +233,10 @@ async def test_apprise_says_yes_or_no(
     assert [what for what, body in server.received if body["title"] == "t"] == [
         *("200", "500", "429", "404")
     ]
+    assert {body["type"] for _, body in server.received} == {"failure"}
+    waiting = {"title": "t", "body": "of before there were kinds"}  # as the outbox may hold it
+    again = await AppriseNotifier(url=f"json://{base}/200/{SECRET}").send(waiting)
+    assert (again.outcome, server.received[-1][1]["type"]) == (Outcome.SENT, "info")
     said = [record.getMessage() for record in caplog.records if record.name != "aiohttp.access"]
     assert SECRET not in repr((tried, said))
 

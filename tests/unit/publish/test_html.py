@@ -321,6 +321,16 @@ def test_timeline_segments_lie_in_order_inside_the_drawing() -> None:
     assert timeline_of([("x", "a", ())], AT) is None
 
 
+def test_long_timeline_labels_differ_as_their_tags_do() -> None:
+    names = [f"ibm-semeru-runtimes:open-26.0.{number}-jdk-noble" for number in (1, 2)]
+    drawn = timeline_of([(name, "a", EVIDENCE[5].history) for name in (*names, "redis:7")], AT)
+    assert drawn is not None
+    assert [lane.whole for lane in drawn.lanes] == [*names, ""]
+    labels = [lane.label for lane in drawn.lanes]
+    assert len(set(labels)) == 3
+    assert max(map(len, labels)) <= 30
+
+
 def test_timeline_marks_alarms_and_cuts_what_is_older_than_a_year() -> None:
     replaced = timeline_of([("postgres:16.4", "a", EVIDENCE[4].history)], AT)
     assert replaced is not None
