@@ -95,7 +95,7 @@ FLOORS: dict[str, str] = {
     "publish": """
         diff_document diff_text excerpt interface wording
         quiet
-        answer compact github junit machine movement
+        answer compact github junit machine movement outdated
         console gitlab html markdown notify salvage sarif
         files
     """,
@@ -142,6 +142,7 @@ FLOORS: dict[str, str] = {
         look_up
         base_answer compare facts
         candidates
+        prospect
     """,
     "service": """
         child demo deliveries log login nightly notice parent question schedule signals
@@ -154,7 +155,7 @@ FLOORS: dict[str, str] = {
         parser shell
         question
         alerts base baseline check demo diff doctor explain extract facts history init knowledge \
-        ledger main policy report resolve scan schema serve trust
+        ledger main outdated policy report resolve scan schema serve trust
     """,
 }
 SIBLINGS = {"crawl", "registry", "ledger", "publish"}
