@@ -131,7 +131,7 @@ FLOORS: dict[str, str] = {
     "walk": """
         facts_file first_look fix loop need revision watch_list work
         site
-        ask deliver facts_key import_history knowing local_image referrers sending trusting verdicts
+        ask facts_key import_history knowing local_image referrers sending trusting verdicts
         alert_list facts_kept recall scope
         doctor
         bases moved past remember
@@ -143,6 +143,7 @@ FLOORS: dict[str, str] = {
         base_answer compare facts
         candidates
         prospect
+        deliver
     """,
     "service": """
         child demo deliveries log login nightly notice parent question schedule signals

@@ -17,6 +17,7 @@ from tagwatch.audit.model.code_owners import CodeOwners
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.rule.catalogue import load_rule, rule_documentation
 from tagwatch.audit.verdict.news import News
+from tagwatch.audit.verdict.outlook import Prospects
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.settings import Receiver
 from tagwatch.family import RULES
@@ -34,6 +35,7 @@ from tagwatch.publish.notify.route import Router
 from tagwatch.publish.quiet import read_memo, whole, without_days
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, field, replace
+from tagwatch.walk.prospect import prospects_of_result
 from tagwatch.walk.site import Site, project_of, repository_root
 from tagwatch.workspace.code_owners import read_code_owners
 
@@ -199,7 +201,10 @@ def write_run(
         if not again:
             for old, told in _unwritten(ledger, result, site):
                 _write_one(ledger, old, told, site)
-        return _write_one(ledger, result, news, site, missed=missed, again=again)
+        prospects = prospects_of_result(result, site) if "html" in reports.formats else None
+        return _write_one(
+            ledger, result, news, site, missed=missed, again=again, prospects=prospects
+        )
 
 
 def _unwritten(
@@ -226,9 +231,11 @@ def _write_one(
     *,
     missed: tuple[str, ...] = (),
     again: bool = False,
+    prospects: Prospects | None = None,
 ) -> Written:
-    """Write the pages of one run."""
-    context = replace(publish_context(ledger, news, site), undelivered=missed)
+    """Write the pages of one run. `prospects`: None for a run that is caught up with."""
+    context = publish_context(ledger, news, site)
+    context = replace(context, undelivered=missed, prospects=prospects)
     context = replace(context, runs=tuple(run for run in context.runs if run.at <= result.at))
     reports = site.settings.reports
     return write_reports(

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.rule.phrase import WATCH
 from tagwatch.audit.verdict.outlook import Level, Prospects, prospects_of
-from tagwatch.audit.verdict.result import Purpose
+from tagwatch.audit.verdict.result import AuditResult, Purpose
 from tagwatch.errors import UsageError
-from tagwatch.source.target import Extraction
+from tagwatch.source.target import Extraction, Target
+from tagwatch.value import replace
 from tagwatch.walk.candidates import MAX_ROUNDS
 from tagwatch.walk.look_up import Asking, look_up
 from tagwatch.walk.site import Site
 
-__all__ = ["level_of", "prospects_in"]
+__all__ = ["level_of", "prospects_in", "prospects_of_result"]
 
 
 def level_of(named: Level | str) -> Level:
@@ -57,3 +59,13 @@ def prospects_in(
             break
         beside |= known
     return found
+
+
+def prospects_of_result(result: AuditResult, site: Site) -> Prospects:
+    """Return the outlook of the images that a result's files name, as of when that was made."""
+    by_path: dict[str, list[Target]] = {}
+    for target in result.targets:
+        if target.kind != WATCH:
+            by_path.setdefault(target.location.path, []).append(target)
+    files = [(path, Extraction(targets=tuple(found))) for path, found in by_path.items()]
+    return prospects_in(files, result.evidence, replace(site, at=result.at))

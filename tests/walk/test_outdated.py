@@ -39,7 +39,7 @@ async def tree(tmp_path: Path) -> AsyncIterator[Nights]:
         nights.write(
             "tagwatch.yaml",
             "version: 1\ndatabase: ledger.db\npolicy: policy.yaml\n"
-            "sources: [Dockerfile]\nreports: {formats: []}\nregistries:\n"
+            "sources: [Dockerfile]\nreports: {formats: [html]}\nregistries:\n"
             f"  registry.shop.example: {{{own}}}\n",
         )
         nights.write("policy.yaml", "version: 1\ndefaults: {cooldown: 3d}\n")
@@ -141,3 +141,30 @@ async def test_what_text_alone_tells(tree: Nights) -> None:
     markdown = (await tree.run("outdated", "old", "--offline", "--format", "markdown")).out
     assert markdown.startswith("## 1 image is past its end of life ")
     assert "| `python:2.7` |  |  |  |  | over since 2020\\-01\\-01: Python 2.7 |" in markdown
+
+
+async def test_the_page_of_the_report_follows_the_nights(tree: Nights) -> None:
+    """It is written by the night in which it says something else, though time alone made that."""
+
+    def page() -> str:
+        text = (tree.folder / "reports/outdated.html").read_text(encoding="utf-8")
+        return " ".join(text.split()).replace("\u00a0", " ")
+
+    first = page()
+    assert "2 images have a newer major version" in first
+    await tree.night(1)
+    assert page() == first
+    tree.push("2.1.0", service(2, "2.1.0"))
+    await tree.night(2)
+    waiting = f"2.1.0 (major) is kept back by cooldown: {ENOUGH}"
+    assert (waiting in page(), "Nothing is outdated" in page()) == (True, True)
+    await tree.night(4)
+    assert "As of 2026-10-27 02:00 UTC" in page()
+    await tree.night(5)
+    assert "As of 2026-10-30 02:00 UTC" in page()
+    assert "<code>2.1.0</code>" in page()
+    again = await tree.run("report", "--directory", "pages")
+    assert again.code == 0, again.err
+    assert (tree.folder / "pages/outdated.html").read_text(encoding="utf-8") == (
+        tree.folder / "reports/outdated.html"
+    ).read_text(encoding="utf-8")
