@@ -556,6 +556,7 @@ async def _scan(
     from tagwatch.walk.ask import Patience
     from tagwatch.walk.deliver import alert_plan, alerts_of
     from tagwatch.walk.keeping import Keeping
+    from tagwatch.walk.prospect import newly_offered
     from tagwatch.walk.scope import joined, outside
     from tagwatch.walk.site import project_of
     from tagwatch.walk.survey import Order, count_nights, survey
@@ -616,7 +617,8 @@ async def _scan(
     if rest is not None:
         result = joined(result, ledger.stood(project), scope)
     news = ledger.news(run_id, result, scope=scope)
-    alerts = alerts_of(result, news, alert_plan(site, ledger))
+    offered = newly_offered(result, news, site) if site.settings.alerts else ()
+    alerts = alerts_of(result, news, alert_plan(site, ledger), offered)
     ledger.finish_run(run_id, result, alerts, news=news, telling=seen.telling)
     return ScanResult(result=result, news=news, run_id=run_id)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -115,15 +115,27 @@ def alert_plan(site: Site, ledger: Reader) -> AlertPlan:
     )
 
 
-def alerts_of(result: AuditResult, news: News, plan: AlertPlan) -> Iterator[Alert]:
-    """Yield the alerts that these news are worth, one a receiver; none where there are none."""
+def alerts_of(
+    result: AuditResult, news: News, plan: AlertPlan, offered: Iterable[Finding] = ()
+) -> Iterator[Alert]:
+    """Yield the alerts that these news are worth, one a receiver; none where there are none.
+
+    `offered`: what `newly_offered` tells.
+    """
+    offered = tuple(offered)
     for receiver in plan.receivers:
-        alert = _alert(receiver, result, news, plan)
+        alert = _alert(receiver, result, news, plan, offered)
         if alert is not None:
             yield alert
 
 
-def _alert(receiver: Receiver, result: AuditResult, news: News, plan: AlertPlan) -> Alert | None:
+def _alert(
+    receiver: Receiver,
+    result: AuditResult,
+    news: News,
+    plan: AlertPlan,
+    offered: tuple[Finding, ...],
+) -> Alert | None:
     """Return what one receiver is to be told."""
     router = Router(
         route=receiver.when, owners=plan.owners, folder=plan.folder, targets=result.targets
@@ -142,6 +154,7 @@ def _alert(receiver: Receiver, result: AuditResult, news: News, plan: AlertPlan)
         report_url=plan.report_url,
         still=still,
         newer=newer,
+        offered=router.findings(offered),
     )
     payload = load_member("notifiers", receiver.channel).build(result, since, context)
     if payload is None:

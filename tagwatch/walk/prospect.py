@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.evidence import Evidence, evidence_key
+from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.rule.phrase import WATCH
-from tagwatch.audit.verdict.outlook import Level, Prospects, prospects_of
+from tagwatch.audit.verdict.news import News
+from tagwatch.audit.verdict.outlook import Level, Prospect, Prospects, Step, prospects_of
 from tagwatch.audit.verdict.result import AuditResult, Purpose
 from tagwatch.errors import UsageError
 from tagwatch.source.target import Extraction, Target
@@ -15,7 +17,9 @@ from tagwatch.walk.candidates import MAX_ROUNDS
 from tagwatch.walk.look_up import Asking, look_up
 from tagwatch.walk.site import Site
 
-__all__ = ["level_of", "prospects_in", "prospects_of_result"]
+__all__ = ["level_of", "newly_offered", "prospects_in", "prospects_of_result"]
+
+_BEHIND = "base-behind"
 
 
 def level_of(named: Level | str) -> Level:
@@ -63,9 +67,67 @@ def prospects_in(
 
 def prospects_of_result(result: AuditResult, site: Site) -> Prospects:
     """Return the outlook of the images that a result's files name, as of when that was made."""
+    return prospects_in(_files(result.targets), result.evidence, replace(site, at=result.at))
+
+
+def newly_offered(result: AuditResult, news: News, site: Site) -> tuple[Finding, ...]:
+    """Return what a scan has to tell of newer minor and major versions, a finding a place.
+
+    That is what may be written since this scan and might not at the one before: the tag is new, or
+    has cooled down. Patch releases are findings of `base-behind` and told by those, and so is what
+    the policy has that rule look for beyond them. None of a first scan.
+    """
+    if news.before is None:
+        return ()
+    targets = [one for one in result.targets if one.kind != WATCH and _may_be_new(one, result)]
+    if not targets:
+        return ()
+    files = _files(targets)
+    now = prospects_in(files, result.evidence, replace(site, at=result.at))
+    then = prospects_in(files, result.evidence, replace(site, at=news.before))
+    said = {
+        (one.reference, one.evidence.get("newer")) for one in result.findings if one.rule == _BEHIND
+    }
+    before = {(one.name, step.reference) for one in then.images for step in one.steps}
+    found: list[Finding] = []
+    for one in now.images:
+        for step in one.steps:
+            if step.level is Level.PATCH or step.reference is None:
+                continue
+            is_new = step.listed_at is not None and step.listed_at > news.before
+            was_offered = step.listed_at is None or (one.name, step.reference) in before
+            is_said = (one.reference, step.reference.tag) in said
+            if not is_said and (is_new or not was_offered):
+                found += _told(one, step)
+    return tuple(found)
+
+
+def _may_be_new(target: Target, result: AuditResult) -> bool:
+    """Return True where a newer minor or major version is of a tag that was not always there."""
+    known = result.evidence.get(evidence_key(target) or "")
+    if known is None or not known.new_tags:
+        return False
+    newer = known.resolution.newer
+    return any(tag in known.new_tags for tag in (newer.minor, newer.major, *newer.minors) if tag)
+
+
+def _told(one: Prospect, step: Step) -> Iterable[Finding]:
+    assert step.reference is not None
+    for place in one.places:
+        yield Finding(
+            rule=_BEHIND,
+            severity=Severity.NOTE,
+            message=f"{one.name} is behind: {step.reference.tag} is a newer {step.level} version",
+            location=place,
+            fingerprint=f"newer {one.name} {step.reference.tag} {place}",
+            reference=one.reference,
+            text=one.name,
+        )
+
+
+def _files(targets: Iterable[Target]) -> list[tuple[str, Extraction]]:
     by_path: dict[str, list[Target]] = {}
-    for target in result.targets:
+    for target in targets:
         if target.kind != WATCH:
             by_path.setdefault(target.location.path, []).append(target)
-    files = [(path, Extraction(targets=tuple(found))) for path, found in by_path.items()]
-    return prospects_in(files, result.evidence, replace(site, at=result.at))
+    return [(path, Extraction(targets=tuple(found))) for path, found in by_path.items()]

@@ -94,6 +94,8 @@ class Step:
     """What is newer still, and may not be written; None where `reference` is the newest."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """What the rules say against `kept_back`, by rule."""
+    listed_at: datetime | None = None
+    """When the tag of `reference` was first there; None where it is older, or nobody knows."""
     old_enough_from: str = ""
     """When `kept_back` has cooled down, `2026-11-25 02:00 UTC`; empty where that is not all."""
 
@@ -191,7 +193,7 @@ def prospects_of(
             if target.reference is None or is_fixable(target):
                 key = evidence_key(target) or f"\0{target.text}"
                 together.setdefault(key, []).append((target, extraction))
-    images = [session.prospect(targets) for targets in together.values()]
+    images = [session.judged(targets) for targets in together.values()]
     return Prospects(
         at=at,
         images=tuple(sorted(images, key=_most_urgent)),
@@ -230,8 +232,21 @@ class _Session:
         exemptions = Exemptions(policy=policy, at=at)
         self.hand = Hand(self._bench, exemptions, evidence, beside)
 
-    def prospect(self, targets: Sequence[tuple[Target, Extraction]]) -> Prospect:
+    def judged(self, targets: Sequence[tuple[Target, Extraction]]) -> Prospect:
         """Return the outlook of an image, with all places that name it."""
+        try:
+            return self._prospect(targets)
+        except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
+            target, _ = targets[0]
+            return Prospect(
+                name=_name(target) if target.reference is not None else target.text,
+                reference=target.reference,
+                places=tuple(sorted({one.location for one, _ in targets})),
+                outlook=Outlook.NOT_READ,
+                why=f"it cannot be judged: {type(error).__name__}",
+            )
+
+    def _prospect(self, targets: Sequence[tuple[Target, Extraction]]) -> Prospect:
         target, extraction = targets[0]
         places = tuple(sorted({one.location for one, _ in targets}))
         if target.reference is None:
@@ -281,7 +296,9 @@ class _Session:
                 chosen = choice.candidate.reference if choice.candidate is not None else None
                 first = choice.refused[0] if choice.refused else None
                 if chosen not in named and (chosen is not None or first is not None):
-                    yield self._step(level, target, chosen, first)
+                    step = self._step(level, target, chosen, first)
+                    tag = chosen.tag if chosen is not None else None
+                    yield replace(step, listed_at=known.new_tags.get(tag or ""))
                 named |= {chosen} if chosen is not None else set()
 
     def _step(
