@@ -42,8 +42,8 @@ def prospects_in(
     """Return the outlook of the images in files.
 
     Nobody is asked for what might be written instead, as for the remedies of a check: what is
-    remembered of it counts, and its name. `remembers` False: as for those of a scan, only what
-    `evidence` tells and the name, which costs no look into the ledger (10 ms a candidate).
+    remembered of it counts, and its name. `remembers` False: only what `evidence` tells, and the
+    name.
     """
     beside: dict[str, Evidence] = {}
     asked: set[tuple[str, Purpose]] = set()
@@ -70,7 +70,7 @@ def prospects_in(
 
 def prospects_of_result(result: AuditResult, site: Site) -> Prospects:
     """Return the outlook of the images that a result's files name, as of when that was made."""
-    return _as_of(result.at, result.targets, result, site)
+    return _as_of(result.at, result.targets, result, site, remembers=True)
 
 
 def newly_offered(result: AuditResult, news: News, site: Site) -> tuple[Finding, ...]:
@@ -85,7 +85,9 @@ def newly_offered(result: AuditResult, news: News, site: Site) -> tuple[Finding,
     targets = [one for one in result.targets if one.kind != WATCH and _may_be_new(one, result)]
     if not targets:
         return ()
-    now, then = (_as_of(at, targets, result, site) for at in (result.at, news.before))
+    now = _as_of(result.at, targets, result, site, remembers=True)
+    # by its name: a tag that was rebuilt since then, and is young again, was told when it was new
+    then = _as_of(news.before, targets, result, site, remembers=False)
     said = {
         (one.reference, one.evidence.get("newer")) for one in result.findings if one.rule == _BEHIND
     }
@@ -103,8 +105,11 @@ def newly_offered(result: AuditResult, news: News, site: Site) -> tuple[Finding,
     return tuple(found)
 
 
-def _as_of(at: datetime, targets: Iterable[Target], result: AuditResult, site: Site) -> Prospects:
-    return prospects_in(_files(targets), result.evidence, replace(site, at=at), remembers=False)
+def _as_of(
+    at: datetime, targets: Iterable[Target], result: AuditResult, site: Site, *, remembers: bool
+) -> Prospects:
+    site = replace(site, at=at)
+    return prospects_in(_files(targets), result.evidence, site, remembers=remembers)
 
 
 def _may_be_new(target: Target, result: AuditResult) -> bool:

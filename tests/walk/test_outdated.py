@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -119,6 +120,14 @@ async def test_exit_codes(tree: Nights) -> None:
     tree.write("other/Dockerfile", "FROM registry.shop.example/shop/other:1\n")
     assert await code("other") == 4
     assert await code("--fail") == 1, "what is outdated comes first, as in check"
+
+    text = (tree.folder / "tagwatch.yaml").read_text(encoding="utf-8")
+    tree.write(
+        "tagwatch.yaml", re.sub(r"endpoint: '[^']*'", "endpoint: 'http://127.0.0.1:9'", text)
+    )
+    done = await tree.run("outdated", "other")
+    assert done.code == 4
+    assert "not read: registry.shop.example: asking " in " ".join(done.out.split())
 
 
 async def test_what_text_alone_tells(tree: Nights) -> None:

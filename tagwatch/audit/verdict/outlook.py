@@ -250,7 +250,7 @@ class _Session:
         target, extraction = targets[0]
         places = tuple(sorted({one.location for one, _ in targets}))
         if target.reference is None:
-            why = f"not known: {', '.join(target.missing)}" if target.missing else target.invalid
+            why = f"no value for {', '.join(target.missing)}" if target.missing else target.invalid
             return Prospect(
                 name=target.text,
                 reference=None,
@@ -266,7 +266,7 @@ class _Session:
             places=places,
             outlook=Outlook.NOT_READ,
             ends=self._ends(subject),
-            why=_UNKNOWN if known is None else _UNREAD,
+            why=_why_unread(known),
         )
         if known is None or not is_readable(known):
             return found
@@ -358,6 +358,12 @@ def _end(one: ReleaseEnd, subject: Subject) -> End:
         is_over=one.is_past(subject.at.date()),
         sure=one.sure,
     )
+
+
+def _why_unread(known: Evidence | None) -> str:
+    if known is None:
+        return _UNKNOWN
+    return next((one.message for one in known.failures if one.message), _UNREAD)
 
 
 def _outlook(target: Target, known: Evidence, steps: Iterable[Step]) -> tuple[Outlook, str]:

@@ -221,7 +221,7 @@ def test_what_was_not_read_is_no_clean_image() -> None:
     found = look([nowhere, refused, unresolved], [unread(refused)])
     assert [(one.name, one.outlook, one.is_over, one.why) for one in found.images] == [
         (f"{WEB}:1.0.0", Outlook.NOT_READ, True, "its registry was not read"),
-        ("${IMAGE}", Outlook.NOT_READ, False, "not known: IMAGE"),
+        ("${IMAGE}", Outlook.NOT_READ, False, "no value for IMAGE"),
         (f"{WEB}:3.1.0", Outlook.NOT_READ, False, "nothing is known of it"),
     ]
     assert not found.complete
