@@ -4,6 +4,7 @@
 
     tagwatch.check(["Dockerfile"])     # an AuditResult
     tagwatch.fix(["Dockerfile"])       # the result of the fixed files, and the draft to write
+    tagwatch.outdated(["Dockerfile"])  # Prospects: what is newer, image by image
     tagwatch.resolve("redis:6.2")      # a Resolution
     tagwatch.scan()                    # a ScanResult: the nightly run
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tagwatch.api import ScanResult as ScanResult
     from tagwatch.api import check as check
     from tagwatch.api import fix as fix
+    from tagwatch.api import outdated as outdated
     from tagwatch.api import resolve as resolve
     from tagwatch.api import resolve_all as resolve_all
     from tagwatch.api import scan as scan
@@ -49,6 +51,12 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.baseline import read_baseline as read_baseline
     from tagwatch.audit.verdict.fixing import Strategy as Strategy
     from tagwatch.audit.verdict.news import News as News
+    from tagwatch.audit.verdict.outlook import End as End
+    from tagwatch.audit.verdict.outlook import Level as Level
+    from tagwatch.audit.verdict.outlook import Outlook as Outlook
+    from tagwatch.audit.verdict.outlook import Prospect as Prospect
+    from tagwatch.audit.verdict.outlook import Prospects as Prospects
+    from tagwatch.audit.verdict.outlook import Step as Step
     from tagwatch.audit.verdict.result import AuditResult as AuditResult
     from tagwatch.audit.verdict.result import Ignored as Ignored
     from tagwatch.audit.verdict.result import KeptBack as KeptBack
@@ -100,7 +108,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": "Asking CheckOptions ScanResult check fix resolve resolve_all scan scan_async",
+    "api": "Asking CheckOptions ScanResult check fix outdated resolve resolve_all scan scan_async",
     "audit.model.base_match": "BaseMatch BaseVerdict",
     "audit.model.coverage": "Coverage Reading Reason Remembered State",
     "audit.model.diff": "ImageDiff Verdict",
@@ -112,6 +120,7 @@ _HOMES = {
     "audit.verdict.baseline": "Baseline read_baseline",
     "audit.verdict.fixing": "Strategy",
     "audit.verdict.news": "News",
+    "audit.verdict.outlook": "End Level Outlook Prospect Prospects Step",
     "audit.verdict.result": "AuditResult Ignored KeptBack Purpose RepositoryChange Since Wanted",
     "config.settings": "Settings",
     "errors": "BudgetError ClockError ConfigError CredentialError DeniedError HostileAnswerError "

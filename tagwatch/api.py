@@ -1,6 +1,7 @@
 """The walks, on one page, and the front door of the library.
 
-`check` audits files, `fix` mends them, `resolve` says what an image is, `scan` is the nightly run.
+`check` audits files, `fix` mends them, `outdated` says what is newer than what they name, `resolve`
+what an image is, `scan` is the nightly run.
 The way of one tag, from the line of a file to the finding about it:
 
     find      paths -> files                     `workspace/find.py`
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.baseline import Baseline
     from tagwatch.audit.verdict.fixing import Strategy
     from tagwatch.audit.verdict.news import News
+    from tagwatch.audit.verdict.outlook import Level, Prospects
     from tagwatch.image.reference import Repository
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.ledger.write import Ledger
@@ -55,6 +57,7 @@ __all__ = [
     "ScanResult",
     "check",
     "fix",
+    "outdated",
     "read_files",
     "resolve",
     "resolve_all",
@@ -247,6 +250,37 @@ def resolve_all(
     return tuple(found)
 
 
+def outdated(
+    paths: Paths = ".",
+    site: Site | None = None,
+    *,
+    level: Level | str = "major",
+    options: CheckOptions | None = None,
+) -> Prospects:
+    """Return what newer there is of each image that files name, as `tagwatch outdated` does.
+
+    `level` is the largest step that is looked for: `patch`, `minor` or `major`. What is named as
+    newer may be written: nothing dead, replaced or too young is, and what is kept back is told.
+
+    Costs what `check` costs, and raises as it does. `options`: a baseline and `diff_base` mean
+    nothing here.
+    """
+    from tagwatch.walk.prospect import level_of, prospects_in
+
+    level = level_of(level)
+    site, options = _begin(site, options)
+    contents = _contents(options, site) if options.contents else {}
+    found = find(placed(paths, site), site.root, given=contents)
+    files = _named(found, site, options, contents)
+    lookup = look_up(files.targets, site, options.asking)
+    expired = _expired(lookup.evidence, site)
+    known = _unexpired(lookup.evidence, expired) if expired else lookup.evidence
+    told = prospects_in(files.extractions, known, site, level=level)
+    is_whole = not (lookup.stopped or expired or files.problems_to_fix)
+    failed = any(not failure.is_limit for failure in lookup.failures)
+    return replace(told, complete=told.complete and is_whole and not failed)
+
+
 def _told_gone(resolution: Resolution, target: Target, site: Site) -> Resolution:
     """Return the resolution with what is known of a repository that is not there any more."""
     if target.reference is None or resolution.digest is not None:
@@ -300,18 +334,7 @@ def _check(
     `instead`: files, by their real path, that are judged as if they held these bytes. `strategy`:
     the fixes to judge; then facts that expired do not count, for nothing is written by them.
     """
-    files = read_files(found, site, options.build_args, instead)
-    if options.engine:
-        from tagwatch.walk.local_image import running_containers
-
-        runs = running_containers(site.environment)
-        files = replace(files, extractions=(*files.extractions, *runs))
-    if files.none_read:
-        first = next(iter(files.problems), None)
-        raise NothingToReadError(
-            first.message if first else "nothing that tagwatch reads is among the paths named",
-            hint=(first.hint if first else "") or "name Dockerfiles, Compose or Kubernetes files",
-        )
+    files = _named(found, site, options, instead)
     before = _read_before(found, site, options)  # first: what is asked has the time that is left
     lookup = look_up(files.targets, site, replace(options.asking, learn_bases=True))
     expired = _expired(lookup.evidence, site)
@@ -342,6 +365,23 @@ def _check(
             result, case, site, options.asking, baseline=baseline, strategy=strategy
         )
     return _with_fix_lines(result, site, instead)
+
+
+def _named(found: Found, site: Site, options: CheckOptions, instead: Mapping[Path, bytes]) -> Files:
+    """Return what the files found name. Raises `NothingToReadError` where none can be read."""
+    files = read_files(found, site, options.build_args, instead)
+    if options.engine:
+        from tagwatch.walk.local_image import running_containers
+
+        runs = running_containers(site.environment)
+        files = replace(files, extractions=(*files.extractions, *runs))
+    if files.none_read:
+        first = next(iter(files.problems), None)
+        raise NothingToReadError(
+            first.message if first else "nothing that tagwatch reads is among the paths named",
+            hint=(first.hint if first else "") or "name Dockerfiles, Compose or Kubernetes files",
+        )
+    return files
 
 
 def _expired(evidence: Mapping[str, Evidence], site: Site) -> frozenset[str]:
@@ -524,6 +564,7 @@ async def _scan(
     from tagwatch.walk.ask import Patience
     from tagwatch.walk.deliver import alert_plan, alerts_of
     from tagwatch.walk.keeping import Keeping
+    from tagwatch.walk.prospect import newly_offered
     from tagwatch.walk.scope import joined, outside
     from tagwatch.walk.site import project_of
     from tagwatch.walk.survey import Order, count_nights, survey
@@ -584,7 +625,8 @@ async def _scan(
     if rest is not None:
         result = joined(result, ledger.stood(project), scope)
     news = ledger.news(run_id, result, scope=scope)
-    alerts = alerts_of(result, news, alert_plan(site, ledger))
+    offered = newly_offered(result, news, site) if site.settings.alerts else ()
+    alerts = alerts_of(result, news, alert_plan(site, ledger), offered)
     ledger.finish_run(run_id, result, alerts, news=news, telling=seen.telling)
     return ScanResult(result=result, news=news, run_id=run_id)
 

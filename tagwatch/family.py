@@ -23,6 +23,7 @@ __all__ += ["NOTICES", "PUBLISHERS", "REGISTRIES", "RULES", "RULE_ROWS", "SOURCE
 COMMANDS: dict[str, str] = {
     "check": "tagwatch.cli.check:command",
     "scan": "tagwatch.cli.scan:command",
+    "outdated": "tagwatch.cli.outdated:command",
     "resolve": "tagwatch.cli.resolve:command",
     "history": "tagwatch.cli.history:command",
     "diff": "tagwatch.cli.diff:command",
@@ -48,6 +49,7 @@ COMMANDS: dict[str, str] = {
 COMMAND_HELP: dict[str, str] = {
     "check": "audit the files that name images (pre-commit, CI)",
     "scan": "the nightly run: crawl, remember, judge, publish, alert",
+    "outdated": "which images have a newer version that may be written, or are past their end",
     "resolve": "what a floating tag or pattern is today: concrete tag, version, digest",
     "history": "what a tag was, with dates and verdicts",
     "diff": "layers, config, platforms, packages of two images",

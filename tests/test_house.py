@@ -96,7 +96,7 @@ FLOORS: dict[str, str] = {
     "publish": """
         diff_document diff_text excerpt interface wording
         quiet
-        answer compact github junit machine movement
+        answer compact github junit machine movement outdated
         console gitlab html markdown notify salvage sarif
         files
     """,
@@ -132,8 +132,8 @@ FLOORS: dict[str, str] = {
     "walk": """
         facts_file first_look fix loop need revision watch_list work
         site
-        ask deliver facts_key import_history knowing local_image referrers sending trusting \
-        unwatched verdicts
+        ask facts_key import_history knowing local_image referrers sending trusting unwatched \
+        verdicts
         alert_list facts_kept recall scope
         doctor
         bases bundle moved remember
@@ -145,6 +145,8 @@ FLOORS: dict[str, str] = {
         look_up
         base_answer compare facts
         candidates
+        prospect
+        deliver
     """,
     "service": """
         child demo deliveries log login nightly notice parent question schedule signals
@@ -158,7 +160,7 @@ FLOORS: dict[str, str] = {
         shell
         question
         alerts base baseline check demo diff doctor explain extract facts history init knowledge \
-        ledger main policy report resolve scan schema serve trust
+        ledger main outdated policy report resolve scan schema serve trust
     """,
 }
 SIBLINGS = {"crawl", "registry", "ledger", "publish"}

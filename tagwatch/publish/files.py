@@ -1,7 +1,8 @@
 """Reports on disk: written beside their place and moved there whole, never outside the directory.
 
 Layout: `index.html` (where things stand, all runs), `latest.<suffix>`, `run/<stamp>.<suffix>`,
-`pages.json` (see `quiet`). A quiet night writes the index alone.
+`outdated.html` (what is newer), `pages.json` (see `quiet`). A quiet night writes the index alone,
+and `outdated.html` where a cool-down ended.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from tagwatch.audit.verdict.result import AuditResult
@@ -19,16 +21,18 @@ from tagwatch.publish.interface import PublishContext, Publisher, publisher
 from tagwatch.publish.quiet import NAME, Memo, has_news, read_memo, whole
 from tagwatch.publish.salvage import without_broken
 from tagwatch.publish.wording import stamp
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, replace
 
 __all__ = ["Written", "rendered", "write_atomically", "write_reports"]
 
 _BLOCK = 1024 * 1024
+_OUTDATED = "outdated.html"
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 _LEFT_SECONDS = 86_400.0
 """A report is written in seconds: what is a day old is nobody's work any more."""
 _STAMP = r"\d{4}-\d\d-\d\dT\d{6}Z"
 _DRAFT = re.compile(
-    rf"\.(?:index|latest|pages|{_STAMP})\.[a-z][a-z0-9.]*\.(?:[0-9a-f]{{16}}|[a-z0-9_]{{8}})",
+    rf"\.(?:index|latest|outdated|pages|{_STAMP})\.[a-z][a-z0-9.]*\.(?:[0-9a-f]{{16}}|[a-z0-9_]{{8}})",
     re.ASCII,
 )
 """How `write_atomically` calls what it has not finished, and how it did up to 0.1."""
@@ -84,7 +88,11 @@ def write_reports(
         if keep is not None:
             kept = {_name(one.at) for one in memo.shown.values()}
             _prune(directory, _name(result.at - keep), kept)
-        index = _write_index(directory, shown, context, memo) if "html" in formats else None
+        index = None
+        if "html" in formats:
+            outdated = _write_outdated(directory, result, context)
+            files = (*files, *((outdated,) if outdated else ()))
+            index = _write_index(directory, shown, context, memo)
         write_atomically(directory, NAME, [memo.text()])
     except OSError as error:
         raise OutputError(
@@ -109,8 +117,34 @@ def _write_pages(
 def _write_index(directory: Path, result: AuditResult, context: PublishContext, memo: Memo) -> Path:
     from tagwatch.publish.html.page import render_index
 
-    page = render_index(result, context, dict(_pages(directory, context)), memo.spans)
+    page = render_index(
+        result,
+        context,
+        dict(_pages(directory, context)),
+        memo.spans,
+        has_outdated=(directory / _OUTDATED).is_file(),
+    )
     return write_atomically(directory, "index.html", [page])
+
+
+def _write_outdated(directory: Path, result: AuditResult, context: PublishContext) -> Path | None:
+    """Write the page of what is outdated, if it says something else than the one that is there.
+
+    None where it does not, or nobody looked. Nothing names an image: there is no page, but where
+    there was one before.
+    """
+    from tagwatch.publish.html.page import render_outdated
+
+    path = directory / _OUTDATED
+    if context.prospects is None or not (context.prospects.images or path.is_file()):
+        return None
+    # at no time in particular: what the page says beside when that was
+    said = render_outdated(replace(result, at=_NO_TIME), context)
+    mark = f"<!-- {sha256(said.encode('utf-8', 'replace')).hexdigest()} -->\n"
+    with suppress(OSError, UnicodeError):
+        if path.read_text(encoding="utf-8").endswith(mark):
+            return None
+    return write_atomically(directory, _OUTDATED, [render_outdated(result, context), mark])
 
 
 def _stands(name: str, directory: Path, memo: Memo, context: PublishContext, digest: str) -> bool:

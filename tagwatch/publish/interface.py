@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from tagwatch.audit.verdict.news import News
+    from tagwatch.audit.verdict.outlook import Prospects
 else:
     Protocol = object
 
@@ -77,7 +78,8 @@ class PublishContext:
     `report_url`: where the HTML report can be read. `width`: columns of the terminal. `details`:
     also print coverage, requests and quota. `undelivered`: alerts of the last days that did not
     arrive, or may not have, a sentence each. `lines_of`: the lines of a file by its path, empty
-    where it cannot be read (None: no line is shown).
+    where it cannot be read (None: no line is shown). `prospects`: what is newer than the images in
+    files (None: nobody looked).
     """
 
     version: str
@@ -91,6 +93,7 @@ class PublishContext:
     details: bool = False
     undelivered: tuple[str, ...] = ()
     lines_of: Callable[[str], Sequence[str]] | None = None
+    prospects: Prospects | None = None
 
     @property
     def since(self) -> Since | None:

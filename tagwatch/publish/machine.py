@@ -27,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from tagwatch.audit.verdict.outlook import End, Prospect, Prospects, Step
     from tagwatch.audit.version.library_history import LibraryWord
     from tagwatch.audit.version.lifecycle import Lifecycle
 
@@ -40,6 +41,7 @@ __all__ = [
     "history_document",
     "news_parts",
     "parts",
+    "prospects_document",
     "render",
     "resolutions_document",
     "result_document",
@@ -221,6 +223,68 @@ def histories_document(
         for one in found
     ]
     return documents[0] if len(documents) == 1 else _document(repositories=documents)
+
+
+def prospects_document(found: Prospects, images: Iterable[Prospect]) -> Document:
+    """What `outdated` answers; `images`: those of `found` that are listed, the rest is counted."""
+    from tagwatch.audit.verdict.outlook import Outlook  # few ask for it
+
+    return _document(
+        at=stamp(found.at),
+        level=found.level.value,
+        complete=found.complete,
+        counts={
+            "images": len(found.images),
+            "past_end_of_life": sum(one.is_over for one in found.images),
+            **{
+                one.value.replace("-", "_"): sum(image.outlook is one for image in found.images)
+                for one in Outlook
+            },
+        },
+        images=[_prospect(one) for one in images],
+    )
+
+
+def _prospect(one: Prospect) -> Document:
+    return {
+        "name": one.name,
+        "reference": _canonical(one.reference),
+        "places": [_location(place) for place in one.places],
+        "outlook": one.outlook.value,
+        "outdated": one.is_outdated,
+        "now": one.now,
+        "digest": one.digest,
+        "built_at": stamp(one.built_at),
+        "read_at": stamp(one.read_at),
+        "end_of_life": [_end(end) for end in one.ends],
+        "newer": {step.level.value: _step(step) for step in one.steps},
+        "why": one.why or None,
+    }
+
+
+def _step(step: Step) -> Document:
+    kept = step.kept_back
+    return {
+        "tag": step.reference.tag if step.reference is not None else None,
+        "end_of_life": [_end(end) for end in step.ends],
+        "kept_back": None
+        if kept is None
+        else {
+            "tag": kept.tag,
+            "reasons": dict(step.reasons),
+            "old_enough_from": step.old_enough_from or None,
+        },
+    }
+
+
+def _end(end: End) -> Document:
+    return {
+        "product": end.product,
+        "line": end.line,
+        "ends": end.on.isoformat() if end.on else None,
+        "over": end.is_over,
+        "sure": end.sure,
+    }
 
 
 def base_document(answers: Iterable[BaseAnswer]) -> Document:

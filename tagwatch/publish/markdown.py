@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.verdict.result import AuditResult
@@ -22,7 +23,10 @@ from tagwatch.publish.wording import (
     verdict_sentence,
 )
 
-__all__ = ["render", "suffix"]
+if TYPE_CHECKING:
+    from tagwatch.audit.verdict.outlook import Prospects
+
+__all__ = ["prospects_markdown", "render", "suffix"]
 
 suffix = ".md"
 
@@ -47,6 +51,35 @@ def render(result: AuditResult, context: PublishContext) -> str:
     if context.report_url.startswith(("https://", "http://")):
         address = re.sub(r"[<>\s]", "", context.report_url)
         lines.append(f"<{address}>")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def prospects_markdown(found: Prospects, *, everything: bool = False) -> str:
+    """What `outdated` answers: a sentence, and a table of what is not up to date."""
+    import tagwatch.publish.outdated as told
+
+    images = told.listed(found, everything=everything)
+    lines = [f"## {_escaped(told.prospects_sentence(found))}", ""]
+    if images:
+        lines += [
+            "| Image | Now | Patch | Minor | Major | End of life | Built | Where | Notes |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]
+    for one in images[:_MOST_ROWS]:
+        steps = {step.level.value: told.step_text(step) for step in one.steps}
+        notes = [*filter(None, map(told.held_text, one.steps)), told.why_text(one)]
+        cells = (
+            _code(one.name),
+            _code(one.now or ""),
+            *(_code(steps.get(level, "")) for level in ("patch", "minor", "major")),
+            _escaped(told.ends_text(one)),
+            _escaped(told.age_of(one, found.at)),
+            _escaped(told.places_text(one)),
+            _escaped("; ".join(filter(None, notes))),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    if len(images) > _MOST_ROWS:
+        lines += ["", f"…and {len(images) - _MOST_ROWS} more."]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -18,9 +18,9 @@ from tagwatch.walk.facts_kept import expired_facts
 from tagwatch.walk.look_up import Asking, look_up
 from tagwatch.walk.site import Site
 
-__all__ = ["judged_again"]
+__all__ = ["MAX_ROUNDS", "judged_again"]
 
-_MAX_ROUNDS = 5
+MAX_ROUNDS = 5
 """So often at most: what is learnt of a candidate may lead to another one."""
 
 
@@ -39,7 +39,7 @@ def judged_again(
     """
     beside: dict[str, Evidence] = {}
     asked: set[tuple[str, Purpose]] = set()
-    for _ in range(_MAX_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         wanted = [one for one in result.wanted if one.key not in asked]
         asked |= {one.key for one in wanted}
         found = _known(wanted, site, asking)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -17,6 +17,7 @@ from tagwatch.audit.model.code_owners import CodeOwners
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.rule.catalogue import load_rule, rule_documentation
 from tagwatch.audit.verdict.news import News
+from tagwatch.audit.verdict.outlook import Prospects
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.config.settings import Receiver
 from tagwatch.family import RULES
@@ -34,6 +35,7 @@ from tagwatch.publish.notify.route import Router
 from tagwatch.publish.quiet import read_memo, whole, without_days
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, field, replace
+from tagwatch.walk.prospect import prospects_of_result
 from tagwatch.walk.site import Site, project_of, repository_root
 from tagwatch.workspace.code_owners import read_code_owners
 
@@ -113,15 +115,27 @@ def alert_plan(site: Site, ledger: Reader) -> AlertPlan:
     )
 
 
-def alerts_of(result: AuditResult, news: News, plan: AlertPlan) -> Iterator[Alert]:
-    """Yield the alerts that these news are worth, one a receiver; none where there are none."""
+def alerts_of(
+    result: AuditResult, news: News, plan: AlertPlan, offered: Iterable[Finding] = ()
+) -> Iterator[Alert]:
+    """Yield the alerts that these news are worth, one a receiver; none where there are none.
+
+    `offered`: what `newly_offered` tells.
+    """
+    offered = tuple(offered)
     for receiver in plan.receivers:
-        alert = _alert(receiver, result, news, plan)
+        alert = _alert(receiver, result, news, plan, offered)
         if alert is not None:
             yield alert
 
 
-def _alert(receiver: Receiver, result: AuditResult, news: News, plan: AlertPlan) -> Alert | None:
+def _alert(
+    receiver: Receiver,
+    result: AuditResult,
+    news: News,
+    plan: AlertPlan,
+    offered: tuple[Finding, ...],
+) -> Alert | None:
     """Return what one receiver is to be told."""
     router = Router(
         route=receiver.when, owners=plan.owners, folder=plan.folder, targets=result.targets
@@ -140,6 +154,7 @@ def _alert(receiver: Receiver, result: AuditResult, news: News, plan: AlertPlan)
         report_url=plan.report_url,
         still=still,
         newer=newer,
+        offered=router.findings(offered),
     )
     payload = load_member("notifiers", receiver.channel).build(result, since, context)
     if payload is None:
@@ -199,7 +214,10 @@ def write_run(
         if not again:
             for old, told in _unwritten(ledger, result, site):
                 _write_one(ledger, old, told, site)
-        return _write_one(ledger, result, news, site, missed=missed, again=again)
+        prospects = prospects_of_result(result, site) if "html" in reports.formats else None
+        return _write_one(
+            ledger, result, news, site, missed=missed, again=again, prospects=prospects
+        )
 
 
 def _unwritten(
@@ -226,9 +244,11 @@ def _write_one(
     *,
     missed: tuple[str, ...] = (),
     again: bool = False,
+    prospects: Prospects | None = None,
 ) -> Written:
-    """Write the pages of one run."""
-    context = replace(publish_context(ledger, news, site), undelivered=missed)
+    """Write the pages of one run. `prospects`: None for a run that is caught up with."""
+    context = publish_context(ledger, news, site)
+    context = replace(context, undelivered=missed, prospects=prospects)
     context = replace(context, runs=tuple(run for run in context.runs if run.at <= result.at))
     reports = site.settings.reports
     return write_reports(

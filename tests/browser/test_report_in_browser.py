@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,15 @@ from tagwatch.publish.html import page
 from tests.browser.chromium import Tab, chromium, opened
 from tests.publish_hostile import hostile
 from tests.publish_sample import sample, sample_context
+from tests.unit.publish.test_outdated_page import CURRENT, REDIS
+from tests.unit.publish.test_outdated_page import context as outdated_context
 
 MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
-PAGES = ("run", "index", "hostile")
+PAGES = ("run", "index", "hostile", "outdated")
+OUTDATED = (
+    *[replace(REDIS, name=f"{'registry.example/' * 3}redis:5.0.{n}") for n in range(9)],
+    CURRENT,
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +41,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "run": page.render(sample(), context),
         "index": page.render_index(sample(), context, {}),
         "hostile": page.render(hostile(), context),
+        "outdated": page.render_outdated(sample(), outdated_context(*OUTDATED)),
     }
     addresses = {}
     for name, text in texts.items():
@@ -68,7 +76,7 @@ async def test_no_message_no_dialog_and_no_request_but_the_page(
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("name", ["run", "index"])
+@pytest.mark.parametrize("name", ["run", "index", "outdated"])
 async def test_contrast_of_every_text(
     browser: str, pages: dict[str, str], name: str, dark: bool
 ) -> None:

@@ -122,6 +122,9 @@ async def _second_night(place: Place) -> None:
     await place.note("second-check-one-file", "check docker-compose.yaml --quiet")
     await place.note("second-check-exit-zero", "check deploy --exit-zero --format github")
     await place.note("second-check-baseline", "check --baseline tagwatch-baseline.json")
+    await place.note("outdated", "outdated --all")
+    await place.note("outdated-json", "outdated --all --format json")
+    await place.note("outdated-markdown", "outdated --format markdown --level minor --fail")
     await place.note_changes(
         "prune", "check --fix --baseline tagwatch-baseline.json --prune --offline"
     )

@@ -55,6 +55,7 @@ async def play_estate(folder: Path) -> Mapping[str, str]:
         await place.note("alerts-list-json", "alerts list --all --format json")
         for form in ("text", "json", "sarif", "github", "gitlab", "junit"):
             await place.note(f"check-{form}", f"check --format {form}")
+        await place.note("outdated", "outdated")
         await place.note("report-markdown", "report --format markdown")
         await place.note("history-json", f"history {ODD} --format json")
         await place.note("base-json", f"base {ODD}:1.0 {ODD}:2.0 --format json")

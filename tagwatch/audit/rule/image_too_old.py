@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import day, days, later, name
 
-__all__ = ["RULE", "check"]
+__all__ = ["RULE", "built_at", "check"]
 
 _FIRST_IMAGES = datetime(2013, 3, 1, tzinfo=UTC)
 """Docker was published in that month: what is dated before was not built then."""
@@ -26,7 +26,7 @@ _FIRST_IMAGES = datetime(2013, 3, 1, tzinfo=UTC)
 
 def check(subject: Subject) -> Iterator[Statement]:
     """Report an image whose newest audited platform was built more than `days` days ago."""
-    built = _built(subject)
+    built = built_at(subject)
     if built is None:
         return
     age = days(built, subject.at)
@@ -40,13 +40,13 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 def again(subject: Subject) -> datetime | None:
     """Return when the image gets too old; after that the next day, as the message gives its age."""
-    built = _built(subject)
+    built = built_at(subject)
     if built is None:
         return None
     return later(built, max(days(built, subject.at), subject.options["days"]) + 1)
 
 
-def _built(subject: Subject) -> datetime | None:
+def built_at(subject: Subject) -> datetime | None:
     """Return when the newest audited platform was built; None where no date can be true."""
     platforms = subject.evidence.platforms if subject.evidence else ()
     built = max((one.created_at for one in platforms if one.created_at), default=None)

@@ -17,6 +17,13 @@ from tagwatch.publish.html.trend import trend_of
 from tagwatch.publish.html.view import run_view
 from tagwatch.publish.interface import PublishContext, RunSummary
 from tagwatch.publish.movement import tags_moved
+from tagwatch.publish.outdated import (
+    held_text,
+    listed,
+    places_text,
+    prospects_sentence,
+    why_text,
+)
 from tagwatch.publish.quiet import Span
 from tagwatch.publish.wording import (
     age_of_facts,
@@ -39,9 +46,10 @@ if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
-__all__ = ["render", "render_index", "suffix"]
+__all__ = ["render", "render_index", "render_outdated", "suffix"]
 
 suffix = ".html"
+_MOST_ROWS = 1_000
 
 
 def render(result: AuditResult, context: PublishContext) -> str:
@@ -65,9 +73,12 @@ def render_index(
     context: PublishContext,
     pages: Mapping[str, str],
     quiet: Sequence[Span] = (),
+    *,
+    has_outdated: bool = False,
 ) -> str:
     """The index: where things stand, the trend, and the runs whose page is in `pages`.
 
+    `has_outdated`: the page of `render_outdated` is there.
     `pages`: the stamp of a run -> the relative address of its page. `quiet`: the runs without news.
     """
     return _environment().get_template("index.html.j2").render(
@@ -81,6 +92,26 @@ def render_index(
         rows=rows_of(context.runs, quiet),
         pages=pages,
         has_latest=bool(quiet),
+        outdated=prospects_sentence(context.prospects)
+        if has_outdated and context.prospects is not None
+        else "",
+    )  # fmt: skip
+
+
+def render_outdated(result: AuditResult, context: PublishContext) -> str:
+    """The page of what is newer than the images in files; it changes with what it says, and a day
+    on which nothing does changes nothing but the moment on it.
+    """
+    assert context.prospects is not None
+    images = listed(context.prospects)
+    sentence, _, rest = prospects_sentence(context.prospects).partition(" (")
+    return _environment().get_template("outdated.html.j2").render(
+        result=result,
+        context=context,
+        sentence=sentence[:1].upper() + sentence[1:],
+        rest=rest[:1].upper() + rest[1:].removesuffix(")"),
+        images=images[:_MOST_ROWS],
+        left_out=max(len(images) - _MOST_ROWS, 0),
     )  # fmt: skip
 
 
@@ -109,6 +140,10 @@ def _environment() -> jinja2.Environment:
         "unbroken": lambda text: re.sub(r"(\d) ", "\\1\N{NO-BREAK SPACE}", text),
         "base": base_sentence,
         "by_answer": bases_by_answer,
+        "counted_images": lambda number: count(number, "image"),
+        "places": places_text,
+        "held": held_text,
+        "why": why_text,
     }
     environment.globals["age_of_facts"] = age_of_facts
     return environment

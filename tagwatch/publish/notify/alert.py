@@ -32,6 +32,7 @@ __all__ = ["Alert", "Group", "Line", "alert_key", "alert_of", "newer_versions", 
 _MESSAGE_LIMIT = 240
 _SHOWN_GONE = 5
 _BEHIND = "base-behind"
+_OVER = "version-eol"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -78,7 +79,7 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
     )
     moved = tuple(one for one in movements(result) if one.named and one.severity.rank >= least)
     gone = _gone(result, (*new, *worse))
-    newer = _without(context.newer, (*new, *worse))
+    newer = (*_lines(_without(context.newer, (*new, *worse))), *_lines(context.offered))
     groups = (
         Group(title="To fix", lines=_lines(_of(Severity.ERROR, (*new, *worse)))),
         Group(title="To look at", lines=_lines(_of(Severity.WARNING, (*new, *worse)))),
@@ -91,7 +92,7 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
     # notes, but a message that goes out anyway may as well tell them
     beside = (
         Group(title="Tags that are gone", lines=gone),
-        Group(title="Newer versions", lines=_lines(newer)),
+        Group(title="Newer versions", lines=newer),
     )
     is_worth_it = any(group.lines for group in groups)
     if not is_worth_it and not (
@@ -101,7 +102,7 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
     changed = Since(new=new, worse=worse, fixed=fixed, same=())
     return Alert(
         headline=since_sentence(
-            changed, _headline(moved, len(result.gone), len(_lines(newer)), still)
+            changed, _headline(moved, len(result.gone), len(newer), _over((*new, *worse)), still)
         ),
         verdict=verdict_sentence(result),
         groups=tuple(group for group in (*groups[:-1], *beside, groups[-1]) if group.lines),
@@ -110,12 +111,22 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
     )
 
 
-def _headline(moved: Iterable[Movement], gone: int, newer: int, still: tuple[Finding, ...]) -> str:
+def _over(findings: Iterable[Finding]) -> int:
+    """Return how many images have a release line that is newly past its end of life."""
+    return len({_name(one) for one in findings if one.rule == _OVER and not one.unknown})
+
+
+def _headline(
+    moved: Iterable[Movement], gone: int, newer: int, over: int, still: tuple[Finding, ...]
+) -> str:
     tags = sum(len(one.tags) for one in moved)
     parts = (
         f"{count(tags, 'tag')} moved" if tags else "",
         f"{count(gone, 'tag')} gone" if gone else "",
         count(newer, "newer version") if newer else "",
+        f"{count(over, 'image')} past {'its' if over == 1 else 'their'} end of life"
+        if over
+        else "",
         f"{len(still)} still there" if still else "",
     )
     return ", ".join(part for part in parts if part)

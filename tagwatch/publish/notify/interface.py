@@ -24,7 +24,8 @@ class AlertContext:
     `min_severity`: findings and moves below it neither start a message nor stand in it.
     `shown`: lines a group before "and N more". `project`: what titles begin with. `still`: findings
     that were told long ago and still stand, to be told again. `newer`: findings that name a newer
-    version than the run before did; they stand in a message whatever `min_severity` is.
+    version than the run before did, and `offered` minor and major versions that may be written
+    since this run; both stand in a message whatever `min_severity` is.
     """
 
     version: str
@@ -34,6 +35,7 @@ class AlertContext:
     shown: int = 5
     still: tuple[Finding, ...] = ()
     newer: tuple[Finding, ...] = ()
+    offered: tuple[Finding, ...] = ()
 
     @property
     def sender(self) -> str:

@@ -317,6 +317,29 @@ def test_newer_versions_are_those_that_the_run_before_did_not_name() -> None:
     assert list(lines_of(alert_of(now, new, replace(CONTEXT, newer=newer)))) == ["To know"]
 
 
+def test_what_is_newly_offered_stands_beside_and_starts_a_message_only_for_notes() -> None:
+    offered = (
+        replace(behind("8.2.1"), message="redis:6.2 is behind: 8.2.1 is a newer major version"),
+    )
+    none = AuditResult(at=AT)
+    nothing = Since(new=(), worse=(), fixed=(), same=())
+    told = alert_of(none, nothing, replace(CONTEXT, offered=offered))
+    assert list(lines_of(told)) == ["Newer versions"]
+    assert told is not None
+    assert told.headline == "1 newer version"
+    quiet = replace(CONTEXT, offered=offered, min_severity=Severity.WARNING)
+    assert alert_of(none, nothing, quiet) is None
+
+
+def test_the_headline_counts_images_that_are_newly_past_their_end_of_life() -> None:
+    first = replace(behind("7"), rule="version-eol", severity=Severity.WARNING)
+    again = replace(first, fingerprint="elsewhere")
+    since = Since(new=(first, again), worse=(), fixed=(), same=())
+    told = alert_of(AuditResult(at=AT, findings=(first, again)), since, CONTEXT)
+    assert told is not None
+    assert told.headline == "2 new, 1 image past its end of life"
+
+
 def test_a_reminder_comes_each_time_that_its_age_is_reached() -> None:
     found = sample().findings[0]
     seen = {found.fingerprint: AT}
