@@ -16,6 +16,7 @@ else:
     Protocol = object
 
 __all__ = [
+    "UNREAD_TEMPLATE",
     "Extraction",
     "Field",
     "Ignore",
@@ -197,6 +198,10 @@ class Instruction:
     flags: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     onbuild: bool = False
+
+
+UNREAD_TEMPLATE = "a template of a YAML file was not read from here on"
+"""The message of a `Problem`: a text is passed over that is no YAML before a tool makes it that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

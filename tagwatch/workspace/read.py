@@ -11,6 +11,7 @@ from pathlib import Path
 from tagwatch.errors import InputError
 from tagwatch.image.reference import Reference, without_userinfo
 from tagwatch.source.target import (
+    UNREAD_TEMPLATE,
     Extraction,
     Location,
     Problem,
@@ -157,7 +158,8 @@ class _Reader:
                 return None
             hint = "`tagwatch extract --help` lists the formats"
             return _refused(file, "no format that tagwatch reads", hint, skipped=True)
-        extraction = self._among_others(source[0], self._extract(source[1], raw, file), file)
+        extraction = _with_gaps(self._extract(source[1], raw, file), file)
+        extraction = self._among_others(source[0], extraction, file)
         return self._news(_without_userinfo(extraction))
 
     def _among_others(self, source: str, extraction: Extraction, file: File) -> Extraction:
@@ -318,6 +320,29 @@ class _Reader:
             return False
         given.add(target.reference)
         return True
+
+
+def _with_gaps(extraction: Extraction, file: File) -> Extraction:
+    """Return what a file names, where the rest of a template is no longer passed over in silence.
+
+    A file that names images, or is of a kind that does by its own name, is one that we read: what
+    follows in it is a gap. Any other template may as well make something that names none.
+    """
+    problems = extraction.problems
+    if not any(one.skipped and one.message == UNREAD_TEMPLATE for one in problems):
+        return extraction
+    named = {one.location.path for one in extraction.targets}
+    if source_for(file.path, b"") is not None:
+        named.add(file.path)
+    return replace(
+        extraction,
+        problems=tuple(
+            replace(one, skipped=False)
+            if one.message == UNREAD_TEMPLATE and one.location.path in named
+            else one
+            for one in problems
+        ),
+    )
 
 
 def _is_doubtful(target: Target) -> bool:

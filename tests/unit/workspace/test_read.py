@@ -96,6 +96,23 @@ def test_a_named_file_that_nothing_reads_is_said(tree: Path) -> None:
     assert read(tree) == {}
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "is_gap"),
+    [
+        ("compose.yaml", "{% if x %}\n", True),
+        ("stack.yaml", "services:\n  a:\n    image: redis\n{% if x %}\n", True),
+        ("stack.yaml", "services:\n  a:\n    build: ${X}\n{% if x %}\n", False),
+    ],
+)
+def test_the_rest_of_a_template_is_a_gap_in_a_file_of_ours(
+    tree: Path, name: str, text: str, is_gap: bool
+) -> None:
+    (tree / name).write_text(text, encoding="utf-8")
+    for names in ((), (name,)):
+        problems = read(tree, *names)[name].problems
+        assert [one.skipped for one in problems if "template" in one.message] == [not is_gap]
+
+
 def test_unreadable_and_special_files_raise(tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(InputError) as caught:
