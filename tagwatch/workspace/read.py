@@ -18,6 +18,8 @@ from tagwatch.source.target import (
     Source,
     SourceContext,
     Target,
+    as_pulled,
+    is_replaced,
 )
 from tagwatch.value import replace
 from tagwatch.workspace.find import (
@@ -55,6 +57,8 @@ def read_targets(
     environment: Mapping[str, str],
     build_args: Mapping[str, str],
     instead: Mapping[Path, bytes | None] | None = None,
+    *,
+    trusted: bool = True,
 ) -> Iterator[tuple[str, Extraction]]:
     """Yield each file's path and what it names.
 
@@ -63,9 +67,11 @@ def read_targets(
     A place that two files lead to (an included file, the Dockerfile of a Compose service) is given
     once, and an argument that the building file supplies beats "not known". A file that cannot be
     read gives a problem. A walked file that no source recognizes gives nothing. `instead`: files,
-    by their real path, that are read as these bytes; None: as if they were not there.
+    by their real path, that are read as these bytes; None: as if they were not there. `trusted`
+    False: what a file says is built here is pulled all the same.
     """
     reader = _Reader(root, environment, build_args, instead or {}, files)
+    reader.is_trusting = trusted
     for file in sorted(files, key=lambda file: (is_dockerfile(file.path), _overrides(file.path))):
         extraction = reader.read(file)
         if extraction is not None:
@@ -132,11 +138,14 @@ class _Reader:
         self._cache: dict[Path, bytes | None] = {}
         self._cached_bytes = 0
         self._tracked: dict[str, bool] = {}
-        self._given: dict[tuple[Location, str, str | None], set[Reference | None]] = {}
+        self._given: dict[tuple[Location, str, str | None], dict[Reference | None, bool]] = {}
+        """By place what was given; False where it was only said to be replaced there."""
         self._said: set[object] = set()
-        self._stand_ins: set[Location] = set()
+        self._built: dict[Location, bool] = {}
+        """Where builds lead to; True where one of them pulls what is named there."""
         self._files = files
         self._around: Around | None = None
+        self.is_trusting = True
 
     def read(self, file: File) -> Extraction | None:
         """Return what a file names and was not given before; None where no source reads it."""
@@ -160,7 +169,9 @@ class _Reader:
             return _refused(file, "no format that tagwatch reads", hint, skipped=True)
         extraction = _with_gaps(self._extract(source[1], raw, file), file)
         extraction = self._among_others(source[0], extraction, file)
-        return self._news(_without_userinfo(extraction))
+        if not self.is_trusting:
+            extraction = replace(extraction, targets=tuple(map(as_pulled, extraction.targets)))
+        return self._news(_without_userinfo(extraction), file)
 
     def _among_others(self, source: str, extraction: Extraction, file: File) -> Extraction:
         """Return what a file names, as the files around it understand that."""
@@ -175,10 +186,9 @@ class _Reader:
 
             self._around = Around(self._beside, self._extract_other, self._files)
         if not is_led:
-            return replace(extraction, targets=self._around.as_deployed(targets, file))
-        led = self._around.as_led(source, [one for one in targets if _is_doubtful(one)], file)
-        self._stand_ins |= led.stand_ins
-        found = (led.found.get(one.location) if _is_doubtful(one) else None for one in targets)
+            return replace(extraction, targets=self._around.as_deployed(source, targets, file))
+        led = self._around.as_led(source, file)
+        found = (led.get(one.location) if _is_doubtful(one) else None for one in targets)
         known = ((one,) if said is None else said for one, said in zip(targets, found, strict=True))
         return replace(extraction, targets=tuple(chain.from_iterable(known)))
 
@@ -291,19 +301,23 @@ class _Reader:
             self._cached_bytes += len(raw or b"")
         return self._cache[real]
 
-    def _news(self, extraction: Extraction) -> Extraction:
-        self._stand_ins.update(extraction.stand_ins)
-        known = {one.location for one in extraction.targets if not one.missing}
+    def _news(self, extraction: Extraction, file: File) -> Extraction:
+        targets = extraction.targets
+        for one in targets:
+            if one.location.path != file.path and not one.missing:
+                known = self._built.get(one.location, False)
+                self._built[one.location] = known or not is_replaced(one)
+        known_here = {one.location for one in targets if not one.missing and not is_replaced(one)}
         return replace(
             extraction,
             targets=tuple(
                 one
-                for one in extraction.targets
-                if not (one.missing and one.location in known) and self._is_new(one)
+                for one in targets
+                if not ((one.missing or is_replaced(one)) and one.location in known_here)
+                and self._is_new(one, file)
             ),
             problems=tuple(item for item in extraction.problems if self._first(item)),
             ignores=tuple(item for item in extraction.ignores if self._first(item)),
-            stand_ins=(),
         )
 
     def _first(self, item: object) -> bool:
@@ -312,13 +326,19 @@ class _Reader:
         self._said.add(item)
         return True
 
-    def _is_new(self, target: Target) -> bool:
-        if target.location in self._stand_ins:
+    def _is_new(self, target: Target, file: File) -> bool:
+        """Note the target; False where it was given, or every build puts another in its place."""
+        is_own = target.location.path == file.path
+        if is_own and self._built.get(target.location) is False and _is_doubtful(target):
             return False
-        given = self._given.setdefault((target.location, target.kind, target.platform), set())
-        if target.reference in given or (target.missing and given):
+        key = target.location, target.kind, target.platform
+        given = self._given.setdefault(key, {})
+        is_pulled = not is_replaced(target)
+        if target.reference in given and given[target.reference] >= is_pulled:
             return False
-        given.add(target.reference)
+        if target.missing and given:
+            return False
+        given[target.reference] = is_pulled
         return True
 
 
