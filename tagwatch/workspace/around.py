@@ -1,21 +1,16 @@
-"""Which files around another one say what it means: who builds, includes or deploys it.
+"""Which files around another one say what it means: who builds or includes it.
 
 A hook names files alone, and a walk meets a part before the whole. What a Dockerfile copies from
-may be a context that a bake file names, a pipeline's variables stand in its main file, and a
-manifest names what Skaffold builds.
+may be a context that a bake file names, and a pipeline's variables stand in its main file.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 from tagwatch.source.target import Extraction, Location, Target, is_replaced
 from tagwatch.workspace.find import File
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from tagwatch.workspace.deployed import Deployments
 
 __all__ = ["Around", "folders_of"]
 
@@ -31,20 +26,17 @@ _MAX_FOLDERS = 16
 
 class Around:
     """The files around others, each read once. `beside` gives a file's bytes, as another may read
-    it; `extract` what it names; `files` are all that are read.
+    it; `extract` what it names.
     """
 
     def __init__(
         self,
         beside: Callable[[str, File], bytes | None],
         extract: Callable[[str, bytes], Extraction],
-        files: Sequence[File],
     ) -> None:
         self._beside = beside
         self._extract = extract
-        self._files = files
         self._told: dict[str, Extraction] = {}
-        self._deployments: Deployments | None = None
 
     def as_led(self, source: str, file: File) -> Mapping[Location, tuple[Target, ...]]:
         """Return the places in a file that others build or include, with what is run there.
@@ -60,13 +52,12 @@ class Around:
             found[place] = tuple(one for one in targets if not is_replaced(one)) or targets[:1]
         return found
 
-    def as_deployed(self, source: str, targets: Sequence[Target], file: File) -> tuple[Target, ...]:
-        """Return the targets of a manifest, those with a fact that are not pulled as they stand."""
-        from tagwatch.workspace.deployed import Deployments
-
-        if self._deployments is None:
-            self._deployments = Deployments(self._beside, self._files)
-        return self._deployments.seen(source, targets, file)
+    def includer(self, file: File) -> str | None:
+        """Return the pipeline's main file that includes this one; None where none does."""
+        for path in self._leaders("gitlab-ci", file):
+            if file.path in self._read(path, file).wanted:
+                return path
+        return None
 
     def _leaders(self, source: str, file: File) -> Iterator[str]:
         for folder in folders_of(file.path):

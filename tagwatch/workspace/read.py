@@ -37,6 +37,7 @@ from tagwatch.workspace.find import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.workspace.around import Around
+    from tagwatch.workspace.deployed import Deployments
 
 __all__ = ["MAX_FILE_BYTES", "read_bytes", "read_lines", "read_targets"]
 
@@ -145,6 +146,7 @@ class _Reader:
         """Where builds lead to; True where one of them pulls what is named there."""
         self._files = files
         self._around: Around | None = None
+        self._deployments: Deployments | None = None
         self.is_trusting = True
 
     def read(self, file: File) -> Extraction | None:
@@ -162,6 +164,8 @@ class _Reader:
         source = _recognized(walked_source_for if is_walked else source_for, file.path, raw)
         if source is None and not is_walked:
             source = brought_source_for(file.path, head) or values_source_for(file.path, head)
+        if source is None or source[0] == "compose":
+            source = self._as_included(file) or source
         if source is None:
             if file.origin != "named":
                 return None
@@ -176,21 +180,32 @@ class _Reader:
     def _among_others(self, source: str, extraction: Extraction, file: File) -> Extraction:
         """Return what a file names, as the files around it understand that."""
         targets = extraction.targets
-        is_led = source in _LED and any(map(_is_doubtful, targets))
-        if not is_led and (source not in _DEPLOYED or not targets):
-            return extraction
-        if self._around is None:
-            from tagwatch.workspace.around import (
-                Around,
-            )  # most files need no others to be understood
+        if source in _DEPLOYED and targets:
+            if self._deployments is None:
+                from tagwatch.workspace.deployed import Deployments
 
-            self._around = Around(self._beside, self._extract_other, self._files)
-        if not is_led:
-            return replace(extraction, targets=self._around.as_deployed(source, targets, file))
-        led = self._around.as_led(source, file)
+                self._deployments = Deployments(self._beside, self._files)
+            return replace(extraction, targets=self._deployments.seen(source, targets, file))
+        if source not in _LED or not any(map(_is_doubtful, targets)):
+            return extraction
+        led = self._others().as_led(source, file)
         found = (led.get(one.location) if _is_doubtful(one) else None for one in targets)
         known = ((one,) if said is None else said for one, said in zip(targets, found, strict=True))
         return replace(extraction, targets=tuple(chain.from_iterable(known)))
+
+    def _as_included(self, file: File) -> tuple[str, Source] | None:
+        """Return GitLab's source for a part of a pipeline, which looks like anything or nothing."""
+        if not file.path.endswith((".yml", ".yaml")) or source_for(file.path, b"") is not None:
+            return None
+        main = self._others().includer(file)
+        return source_for(main, b"") if main else None
+
+    def _others(self) -> Around:
+        if self._around is None:  # most files need no others to be understood
+            from tagwatch.workspace.around import Around
+
+            self._around = Around(self._beside, self._extract_other)
+        return self._around
 
     def _extract_other(self, path: str, raw: bytes) -> Extraction:
         """Return what another file names; nothing where no source reads it."""
@@ -244,7 +259,7 @@ class _Reader:
             if more != asked:  # what is the user's own must not be in an answer
                 asked, private = more, self._untracked(file, more)
             elif not wanted:
-                return replace(extraction, variables=())
+                return replace(extraction, variables=(), wanted=tuple(known))
             wanted = [path for path in wanted if path not in private]
             if len(known) + len(wanted) > _MAX_COMPANIONS:
                 problem = Problem(
@@ -318,6 +333,7 @@ class _Reader:
             ),
             problems=tuple(item for item in extraction.problems if self._first(item)),
             ignores=tuple(item for item in extraction.ignores if self._first(item)),
+            wanted=(),
         )
 
     def _first(self, item: object) -> bool:

@@ -314,6 +314,25 @@ def test_a_part_of_a_pipeline_is_read_as_the_whole_has_it(
     assert named(tree, *names) == [".gitlab/ci/qa.yml ('OTHER',)", ".gitlab/ci/qa.yml redis:7"]
 
 
+@pytest.mark.parametrize(
+    ("part", "named_there"),
+    [
+        ("lint: {script: [x]}\n", []),
+        (".base:\n  image: $IMG\n", ["ci/a.yml redis:7"]),  # looks like Compose's first layout
+    ],
+)
+def test_a_part_of_a_pipeline_is_known_by_who_includes_it(
+    tree: Path, part: str, named_there: list[str]
+) -> None:
+    """A hook names it alone, and nothing else says what it is."""
+    main = "include: [{local: ci/a.yml}]\nvariables: {IMG: 'redis:7'}\n"
+    write(tree, {".gitlab-ci.yml": main, "ci/a.yml": part, "ci/b.yml": "x: {script: [x]}\n"})
+    for names in (("ci/a.yml",), (".",)):
+        assert named(tree, *names) == named_there
+        assert not any(one.problems for one in read(tree, *names).values())
+    assert read(tree, "ci/b.yml")["ci/b.yml"].problems
+
+
 def test_another_folders_pipeline_says_nothing(tree: Path) -> None:
     write(tree, {**PIPELINE, "sub/qa.gitlab-ci.yml": "a: {image: $IMG}\n"})
     assert named(tree, "sub/qa.gitlab-ci.yml") == ["sub/qa.gitlab-ci.yml ('IMG',)"]
