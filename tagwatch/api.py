@@ -25,7 +25,7 @@ from time import monotonic
 from tagwatch.audit.judge import Case, judge
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import InputError, NothingToReadError, UsageError
-from tagwatch.source.target import Extraction, Problem, Target, Targets, qualify
+from tagwatch.source.target import Extraction, Problem, Target, Targets, is_replaced, qualify
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.look_up import Asking, look_up
 from tagwatch.walk.site import Site, at_configuration, placed, site_given
@@ -102,8 +102,13 @@ class Files:
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """Every target of every file, in order."""
-        return tuple(target for _, one in self.extractions for target in one.targets)
+        """Every target of every file, in order, without what has another image in its place."""
+        return tuple(
+            target
+            for _, one in self.extractions
+            for target in one.targets
+            if not is_replaced(target)
+        )
 
     @property
     def problems_to_fix(self) -> tuple[Problem, ...]:
@@ -638,7 +643,9 @@ def read_files(
     instead: Mapping[Path, bytes | None] | None = None,
 ) -> Files:
     """Read what files name. Problems are part of the answer. `instead`: see `read_targets`."""
-    read = read_targets(found.files, site.root, site.visible, build_args, instead)
+    read = read_targets(
+        found.files, site.root, site.visible, build_args, instead, trusted=not site.is_strangers
+    )
     home = site.policy.defaults.registry
     extractions = tuple((path, qualify(extraction, home)) for path, extraction in read)
     if len(extractions) > 1 and any(map(_draws_from_others, extractions)):

@@ -89,6 +89,7 @@ FLOORS: dict[str, str] = {
         coverage tracked
         find
         around
+        deployed
         read
         begin official_images write
         history_bundle

@@ -38,7 +38,7 @@ from tagwatch.audit.verdict.exemption import Exemptions, base_references, charge
 from tagwatch.audit.verdict.result import AuditResult, Case, Ignored, Tally
 from tagwatch.family import RULES
 from tagwatch.image.reference import Repository
-from tagwatch.source.target import Extraction, Location, Problem, Target, Targets
+from tagwatch.source.target import Extraction, Location, Problem, Target, Targets, is_replaced
 from tagwatch.value import replace
 
 TYPE_CHECKING = False
@@ -230,6 +230,7 @@ class _Session:
         self, target: Target, extraction: Extraction, transcript: Transcript | None = None
     ) -> None:
         is_built = "built" in target.facts
+        self.tally.built += is_replaced(target)
         evidence = None if is_built else self._evidence_of(target, transcript)
         asked = []
         said: list[tuple[Rule, Statement]] = []

@@ -141,6 +141,7 @@ def _result(result: AuditResult) -> Document:
             "unresolved": result.coverage.unresolved,
             "unavailable": result.coverage.unavailable,
             "remembered": result.coverage.remembered,
+            "built": result.coverage.built,
             "reasons": [
                 {"reason": one.reason.value, "targets": one.targets, "since": stamp(one.since)}
                 for one in result.coverage.reasons

@@ -83,10 +83,13 @@ def verdict_sentence(result: AuditResult) -> str:
         f"{warnings} to look at" if warnings else "",
         count(notes, "note") if notes else "",
         f"{skipped} not checked" if skipped else "",
+        _built(result.coverage),
     ]
     said = ", ".join(part for part in parts if part)
     if errors or warnings:
         sentence = said
+    elif not result.coverage.targets and result.coverage.built:
+        sentence = "No image is pulled here by its name" + (f"; {said}" if said else "")
     elif not result.coverage.targets:
         sentence = "No image is named here" + (f"; {said}" if said else "")
     elif skipped or not result.complete:
@@ -94,6 +97,11 @@ def verdict_sentence(result: AuditResult) -> str:
     else:
         sentence = "Nothing to fix" + (f"; {said}" if said else "")
     return sentence if result.complete else f"{sentence} (incomplete)"
+
+
+def _built(covered: Coverage) -> str:
+    """How many names are of no image that is pulled, which nobody read."""
+    return f"{covered.built} built or replaced here, not audited" if covered.built else ""
 
 
 def untold_problems(result: AuditResult) -> tuple[Problem, ...]:

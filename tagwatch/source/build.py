@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from itertools import accumulate
 
 from tagwatch.source.dockerfile import extract as extract_dockerfile
-from tagwatch.source.target import Extraction, Field, Location, Problem, SourceContext, Target
+from tagwatch.source.target import (
+    Extraction,
+    Field,
+    Location,
+    Problem,
+    SourceContext,
+    Target,
+    replaced,
+)
 from tagwatch.source.text.companion import Companions
 from tagwatch.source.text.image_text import part_of, without_start
 from tagwatch.source.text.interpolation import Resolved
@@ -57,12 +65,6 @@ class Builds:
         self._companions = companions
         self._context = context
         self._read: set[object] = set()
-        self._stand_ins: dict[Location, None] = {}
-
-    @property
-    def stand_ins(self) -> tuple[Location, ...]:
-        """See `Extraction.stand_ins`: of all builds that were read."""
-        return tuple(self._stand_ins)
 
     @property
     def is_full(self) -> bool:
@@ -80,9 +82,7 @@ class Builds:
         if len(self._read) > _MAX_BUILDS:
             message = f"more than {_MAX_BUILDS} different builds; from here on none is read"
             return Extraction(problems=(Problem(message=message, location=build.location),))
-        extraction = build_extraction(build, self._companions, self._context)
-        self._stand_ins |= dict.fromkeys(extraction.stand_ins)
-        return extraction
+        return build_extraction(build, self._companions, self._context)
 
 
 def build_extraction(build: Build, companions: Companions, context: SourceContext) -> Extraction:
@@ -106,14 +106,17 @@ def build_extraction(build: Build, companions: Companions, context: SourceContex
         target=build.target,
     )
     extraction = extract_dockerfile(raw, path, given)
-    targets = [target for target in extraction.targets if target.text not in build.contexts]
-    stand_ins = {one.location for one in extraction.targets if one.text in build.contexts}
+    where = build.location.path
+    targets = [
+        replaced(target, "context", where) if target.text in build.contexts else target
+        for target in extraction.targets
+    ]
     if unknown := build.unknown - context.build_args.keys():
         targets = _without_guesses(targets, raw, path, given, sorted(unknown))
     if build.inline is not None:
         inline = _Inline(*build.inline)
         return Extraction(targets=tuple(map(inline.moved, targets)))
-    return replace(extraction, targets=tuple(targets), stand_ins=tuple(sorted(stand_ins)))
+    return replace(extraction, targets=tuple(targets))
 
 
 def argument_field(value: Resolved, skip: int = 0, *, is_shared: bool = False) -> Field | None:

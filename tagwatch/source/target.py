@@ -16,6 +16,7 @@ else:
     Protocol = object
 
 __all__ = [
+    "UNREAD_TEMPLATE",
     "Extraction",
     "Field",
     "Ignore",
@@ -28,8 +29,12 @@ __all__ = [
     "Span",
     "Target",
     "Targets",
+    "as_pulled",
+    "is_certainly_built",
+    "is_replaced",
     "names_registry",
     "qualify",
+    "replaced",
     "target_of",
     "targets_of",
 ]
@@ -153,6 +158,41 @@ class Target:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
+def replaced(target: Target, how: str, where: str) -> Target:
+    """Return the target with the fact that something else is run under its name.
+
+    `how`: `context` or `service` of a build, `artifact` of Skaffold's, `overlay` of Kustomize's;
+    `where`: the file that says so. No rule but those of a policy's registries judges it.
+    """
+    return replace(target, facts={**target.facts, "built": how, "elsewhere": where})
+
+
+def is_replaced(target: Target) -> bool:
+    """Return True where something else is run under the name; see `replaced`."""
+    return "elsewhere" in target.facts
+
+
+def as_pulled(target: Target) -> Target:
+    """Return the target without the word of another file, unless nobody can pull such a name."""
+    if not is_replaced(target) or is_certainly_built(target):
+        return target
+    facts = {
+        name: said for name, said in target.facts.items() if name not in ("built", "elsewhere")
+    }
+    return replace(target, facts=facts)
+
+
+def is_certainly_built(target: Target) -> bool:
+    """Return True where no word of another file is needed to know that nobody pulls the name.
+
+    It is a service's own, a container's that runs, or a context's in the very build; but a name
+    that leads to a registry is never certain: a context stands in one build and not in all.
+    """
+    if not is_replaced(target):
+        return "built" in target.facts
+    return target.facts["built"] == "context" and "/" not in target.text and ":" not in target.text
+
+
 class Targets(Sequence[Target]):
     """Several collections of targets one after the other, without a copy of any."""
 
@@ -199,6 +239,10 @@ class Instruction:
     onbuild: bool = False
 
 
+UNREAD_TEMPLATE = "a template of a YAML file was not read from here on"
+"""The message of a `Problem`: a text is passed over that is no YAML before a tool makes it that."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """Something in a file that its own tool would refuse, or that tagwatch passed over and why."""
@@ -233,8 +277,7 @@ class Extraction:
 
     `variables`: paths that are read as files of variables (`.env`), whether or not they are there.
     `ports`: what services publish that name no image (they are only built); the others' ports are
-    on their targets. `stand_ins`: where Dockerfiles name what a build puts in an image's place
-    (a named context).
+    on their targets.
     """
 
     targets: Sequence[Target] = ()
@@ -244,7 +287,6 @@ class Extraction:
     ports: tuple[Port, ...] = ()
     instructions: tuple[Instruction, ...] = ()
     variables: tuple[str, ...] = ()
-    stand_ins: tuple[Location, ...] = ()
 
 
 class Source(Protocol):

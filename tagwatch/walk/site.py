@@ -97,6 +97,8 @@ class Site:
     """The variables, `*` for any text, that references may hold beside those of the settings."""
     spoken_for: frozenset[str] = frozenset()
     """Hosts whose endpoints are the registries themselves, as those of the demo are."""
+    is_strangers: bool = False
+    """True where the tree is a stranger's: no file of it takes a name out of the audit."""
 
     @property
     def visible(self) -> Mapping[str, str]:
@@ -255,6 +257,7 @@ def open_checked(
         folder=Path() if path is None else folder,
         warnings=(*configuration.warnings, *doubts),
         shown=tuple(shown),
+        is_strangers=untrusted,
     )
     return site, said
 

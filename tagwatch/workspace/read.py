@@ -11,12 +11,15 @@ from pathlib import Path
 from tagwatch.errors import InputError
 from tagwatch.image.reference import Reference, without_userinfo
 from tagwatch.source.target import (
+    UNREAD_TEMPLATE,
     Extraction,
     Location,
     Problem,
     Source,
     SourceContext,
     Target,
+    as_pulled,
+    is_replaced,
 )
 from tagwatch.value import replace
 from tagwatch.workspace.find import (
@@ -34,6 +37,7 @@ from tagwatch.workspace.find import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.workspace.around import Around
+    from tagwatch.workspace.deployed import Deployments
 
 __all__ = ["MAX_FILE_BYTES", "read_bytes", "read_lines", "read_targets"]
 
@@ -54,6 +58,8 @@ def read_targets(
     environment: Mapping[str, str],
     build_args: Mapping[str, str],
     instead: Mapping[Path, bytes | None] | None = None,
+    *,
+    trusted: bool = True,
 ) -> Iterator[tuple[str, Extraction]]:
     """Yield each file's path and what it names.
 
@@ -62,9 +68,11 @@ def read_targets(
     A place that two files lead to (an included file, the Dockerfile of a Compose service) is given
     once, and an argument that the building file supplies beats "not known". A file that cannot be
     read gives a problem. A walked file that no source recognizes gives nothing. `instead`: files,
-    by their real path, that are read as these bytes; None: as if they were not there.
+    by their real path, that are read as these bytes; None: as if they were not there. `trusted`
+    False: what a file says is built here is pulled all the same.
     """
     reader = _Reader(root, environment, build_args, instead or {}, files)
+    reader.is_trusting = trusted
     for file in sorted(files, key=lambda file: (is_dockerfile(file.path), _overrides(file.path))):
         extraction = reader.read(file)
         if extraction is not None:
@@ -133,11 +141,15 @@ class _Reader:
         self._cache: dict[Path, bytes | None] = {}
         self._cached_bytes = 0
         self._tracked: dict[str, bool] = {}
-        self._given: dict[tuple[Location, str, str | None], set[Reference | None]] = {}
+        self._given: dict[tuple[Location, str, str | None], dict[Reference | None, bool]] = {}
+        """By place what was given; False where it was only said to be replaced there."""
         self._said: set[object] = set()
-        self._stand_ins: set[Location] = set()
+        self._built: dict[Location, bool] = {}
+        """Where builds lead to; True where one of them pulls what is named there."""
         self._files = files
         self._around: Around | None = None
+        self._deployments: Deployments | None = None
+        self.is_trusting = True
 
     def read(self, file: File) -> Extraction | None:
         """Return what a file names and was not given before; None where no source reads it."""
@@ -154,33 +166,48 @@ class _Reader:
         source = _recognized(walked_source_for if is_walked else source_for, file.path, raw)
         if source is None and not is_walked:
             source = brought_source_for(file.path, head) or values_source_for(file.path, head)
+        if source is None or source[0] == "compose":
+            source = self._as_included(file) or source
         if source is None:
             if file.origin != "named":
                 return None
             hint = "`tagwatch extract --help` lists the formats"
             return _refused(file, "no format that tagwatch reads", hint, skipped=True)
-        extraction = self._among_others(source[0], self._extract(source[1], raw, file), file)
-        return self._news(_without_userinfo(extraction))
+        extraction = _with_gaps(self._extract(source[1], raw, file), file)
+        extraction = self._among_others(source[0], extraction, file)
+        if not self.is_trusting:
+            extraction = replace(extraction, targets=tuple(map(as_pulled, extraction.targets)))
+        return self._news(_without_userinfo(extraction), file)
 
     def _among_others(self, source: str, extraction: Extraction, file: File) -> Extraction:
         """Return what a file names, as the files around it understand that."""
         targets = extraction.targets
-        is_led = source in _LED and any(map(_is_doubtful, targets))
-        if not is_led and (source not in _DEPLOYED or not targets):
-            return extraction
-        if self._around is None:
-            from tagwatch.workspace.around import (
-                Around,
-            )  # most files need no others to be understood
+        if source in _DEPLOYED and targets:
+            if self._deployments is None:
+                from tagwatch.workspace.deployed import Deployments
 
-            self._around = Around(self._beside, self._extract_other, self._files)
-        if not is_led:
-            return replace(extraction, targets=self._around.as_deployed(targets, file))
-        led = self._around.as_led(source, [one for one in targets if _is_doubtful(one)], file)
-        self._stand_ins |= led.stand_ins
-        found = (led.found.get(one.location) if _is_doubtful(one) else None for one in targets)
+                self._deployments = Deployments(self._beside, self._files)
+            return replace(extraction, targets=self._deployments.seen(source, targets, file))
+        if source not in _LED or not any(map(_is_doubtful, targets)):
+            return extraction
+        led = self._others().as_led(source, file)
+        found = (led.get(one.location) if _is_doubtful(one) else None for one in targets)
         known = ((one,) if said is None else said for one, said in zip(targets, found, strict=True))
         return replace(extraction, targets=tuple(chain.from_iterable(known)))
+
+    def _as_included(self, file: File) -> tuple[str, Source] | None:
+        """Return GitLab's source for a part of a pipeline, which looks like anything or nothing."""
+        if not file.path.endswith((".yml", ".yaml")) or source_for(file.path, b"") is not None:
+            return None
+        main = self._others().includer(file)
+        return source_for(main, b"") if main else None
+
+    def _others(self) -> Around:
+        if self._around is None:  # most files need no others to be understood
+            from tagwatch.workspace.around import Around
+
+            self._around = Around(self._beside, self._extract_other)
+        return self._around
 
     def _extract_other(self, path: str, raw: bytes) -> Extraction:
         """Return what another file names; nothing where no source reads it."""
@@ -234,7 +261,7 @@ class _Reader:
             if more != asked:  # what is the user's own must not be in an answer
                 asked, private = more, self._untracked(file, more)
             elif not wanted:
-                return replace(extraction, variables=())
+                return replace(extraction, variables=(), wanted=tuple(known))
             wanted = [path for path in wanted if path not in private]
             if len(known) + len(wanted) > _MAX_COMPANIONS:
                 problem = Problem(
@@ -291,19 +318,24 @@ class _Reader:
             self._cached_bytes += len(raw or b"")
         return self._cache[real]
 
-    def _news(self, extraction: Extraction) -> Extraction:
-        self._stand_ins.update(extraction.stand_ins)
-        known = {one.location for one in extraction.targets if not one.missing}
+    def _news(self, extraction: Extraction, file: File) -> Extraction:
+        targets = extraction.targets
+        for one in targets:
+            if one.location.path != file.path and not one.missing:
+                known = self._built.get(one.location, False)
+                self._built[one.location] = known or not is_replaced(one)
+        known_here = {one.location for one in targets if not one.missing and not is_replaced(one)}
         return replace(
             extraction,
             targets=tuple(
                 one
-                for one in extraction.targets
-                if not (one.missing and one.location in known) and self._is_new(one)
+                for one in targets
+                if not ((one.missing or is_replaced(one)) and one.location in known_here)
+                and self._is_new(one, file)
             ),
             problems=tuple(item for item in extraction.problems if self._first(item)),
             ignores=tuple(item for item in extraction.ignores if self._first(item)),
-            stand_ins=(),
+            wanted=(),
         )
 
     def _first(self, item: object) -> bool:
@@ -312,14 +344,43 @@ class _Reader:
         self._said.add(item)
         return True
 
-    def _is_new(self, target: Target) -> bool:
-        if target.location in self._stand_ins:
+    def _is_new(self, target: Target, file: File) -> bool:
+        """Note the target; False where it was given, or every build puts another in its place."""
+        is_own = target.location.path == file.path
+        if is_own and self._built.get(target.location) is False and _is_doubtful(target):
             return False
-        given = self._given.setdefault((target.location, target.kind, target.platform), set())
-        if target.reference in given or (target.missing and given):
+        key = target.location, target.kind, target.platform
+        given = self._given.setdefault(key, {})
+        is_pulled = not is_replaced(target)
+        if target.reference in given and given[target.reference] >= is_pulled:
             return False
-        given.add(target.reference)
+        if target.missing and given:
+            return False
+        given[target.reference] = is_pulled
         return True
+
+
+def _with_gaps(extraction: Extraction, file: File) -> Extraction:
+    """Return what a file names, where the rest of a template is no longer passed over in silence.
+
+    A file that names images, or is of a kind that does by its own name, is one that we read: what
+    follows in it is a gap. Any other template may as well make something that names none.
+    """
+    problems = extraction.problems
+    if not any(one.skipped and one.message == UNREAD_TEMPLATE for one in problems):
+        return extraction
+    named = {one.location.path for one in extraction.targets}
+    if source_for(file.path, b"") is not None:
+        named.add(file.path)
+    return replace(
+        extraction,
+        problems=tuple(
+            replace(one, skipped=False)
+            if one.message == UNREAD_TEMPLATE and one.location.path in named
+            else one
+            for one in problems
+        ),
+    )
 
 
 def _is_doubtful(target: Target) -> bool:

@@ -33,14 +33,15 @@ GIT = (
 READ = [
     "Dockerfile", "dockerfile", "a/Dockerfile.prod", "Dockerfile-ci", "api.Dockerfile",
     "Containerfile", "x/app.containerfile", "compose.yaml", "docker-compose.yml",
-    "deploy/docker-compose.prod.yaml", "compose-ci.yml", "kustomization.yaml", "values.yaml",
+    "deploy/docker-compose.prod.yaml", "compose-ci.yml", "compose.json",
+    "docker-compose.json", "a/Kustomization", "kustomization.yaml", "values.yaml",
     "charts/a/values-prod.yaml", ".gitlab-ci.yml", ".github/workflows/ci.yaml",
     "docker-bake.hcl", "docker-bake.json", ".devcontainer/devcontainer.json", ".devcontainer.json",
 ]  # fmt: skip
 LEFT = [
     "Dockerfile.md", "dockerfile.go", "Dockerfile.dockerignore", "dockerfile_test.go", "main.py",
     "docs/compose.md", "decompose.yaml", "deployment.yaml", "package.json", "Dockerfiles/readme",
-    "Dockerfile.json", "my-values.txt",
+    "Dockerfile.json", "my-values.txt", "docs/kustomization", "recompose.json",
 ]  # fmt: skip
 
 

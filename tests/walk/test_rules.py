@@ -35,6 +35,12 @@ TEXT: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "ADD git@github.com:a/b.git /b\nADD https://github.com/a/b.git#v1 /b\nADD app.jar /app/\n",
         ("2:5", "3:5", "4:5", "5:5", "6:5"),
     ),
+    "add-remote/branch": (
+        "Dockerfile",
+        "FROM a:1\nADD https://github.com/a/b.git#1.2 /a\nADD git@github.com:a/b.git#3.10:x /b\n"
+        "ADD https://github.com/a/b.git#1.2.3 /c\nADD https://github.com/a/b.git#v1.2 /d\n",
+        ("2:5", "3:5"),
+    ),
     "add-remote/exact": (
         "Dockerfile",
         f"FROM a:1\nADD --checksum=sha256:{A} https://x.example/a /a\nADD rootfs.tar.gz /\n"

@@ -78,7 +78,7 @@ class Coverage:
     """Counts of the targets by how their images are known."""
 
     targets: int = 0
-    """The sum of the four others. An image that the file itself builds is not counted."""
+    """The sum of the four others; what is built is not among them."""
     read: int = 0
     """Targets of which this run read all that rules need."""
     unresolved: int = 0
@@ -89,6 +89,9 @@ class Coverage:
     """Targets that are judged, at least in part, from what earlier runs read."""
     reasons: tuple[Remembered, ...] = ()
     """The remembered ones by reason."""
+    built: int = 0
+    """Names of no image that is pulled, by the word of another file: it is built here, or has
+    another one in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

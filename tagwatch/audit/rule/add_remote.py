@@ -23,10 +23,11 @@ __all__ = ["RULE", "check"]
 
 _REMOTE = re.compile(r"(?i)(?:https?|ftp)://|git@|git://|ssh://")
 _ARCHIVE = re.compile(r"(?i)\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|tzst)$")
-# `repository.git#COMMIT[:folder]`, `#v1.2.3`, which stays by custom, and
+# `repository.git#COMMIT[:folder]`, `#v1.2` and `#1.2.3`, which stay by custom (`#1.2` is what
+# branches of releases are called), and
 # `repository.git?…&checksum=COMMIT` (BuildKit, since 2025)
 _COMMIT = re.compile(
-    r"#(?:[0-9a-f]{40}|v?\d+(?:\.\d+)+)(?::|$)"
+    r"#(?:[0-9a-f]{40}|v\d+(?:\.\d+)+|\d+(?:\.\d+){2,})(?::|$)"
     r"|\.git\?(?:[^#]*&)?(?:checksum|commit)=[0-9a-f]{7,40}(?:[&#]|$)"
 )
 

@@ -167,7 +167,8 @@ class Rule:
     always_on: bool = False
     """True where the policy may not turn it off."""
     judges_built: bool = False
-    """True where it also judges a name that the same file builds (Compose `build` with `image`)."""
+    """True where it also judges a name that is built here: of a Compose service, or by the word of
+    another file (`source.target.replaced`)."""
     judges_text: bool = False
     """True where it also judges an image that could not be read, by its name and tag alone."""
     options: Mapping[str, Option] = field(default_factory=dict)

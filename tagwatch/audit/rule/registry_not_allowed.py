@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.phrase import listed, name
+from tagwatch.source.target import is_certainly_built
 
 __all__ = ["RULE", "check"]
 
@@ -24,7 +25,7 @@ __all__ = ["RULE", "check"]
 def check(subject: Subject) -> Iterator[Statement]:
     """Report a reference whose registry the policy refuses."""
     target, policy = subject.target, subject.policy
-    if target.reference is None:
+    if target.reference is None or is_certainly_built(target):
         return
     decision = policy.registry_decision(target.reference.repository)
     if decision.allowed:
@@ -47,5 +48,6 @@ def check(subject: Subject) -> Iterator[Statement]:
 RULE = Rule(
     **row("registry-not-allowed"),
     title="registry outside the allowed list",
+    judges_built=True,
     check=check,
 )

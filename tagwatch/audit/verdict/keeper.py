@@ -23,7 +23,7 @@ from tagwatch.audit.verdict.exemption import base_references
 from tagwatch.audit.verdict.result import Purpose
 from tagwatch.family import RULES
 from tagwatch.image.reference import Reference, Repository
-from tagwatch.source.target import Extraction, Target
+from tagwatch.source.target import Extraction, Target, is_replaced
 from tagwatch.value import dataclass, field, replace
 
 if TYPE_CHECKING:
@@ -112,10 +112,12 @@ class Stood:
         session.keys.update(self.keys)
         session.bases |= judgement.bases
         session.adapted |= judgement.adapted
-        read = len(targets)
+        read, built = len(targets), 0
         if isinstance(targets, tuple):  # of a file, which may build them
             read = sum("built" not in target.facts for target in targets)
+            built = sum(map(is_replaced, targets))
         session.tally.add(_READ, read)
+        session.tally.built += built
         self.repeat(session, targets)
 
     def repeat(self, session: Session, targets: Collection[Target], rule: str = "") -> None:

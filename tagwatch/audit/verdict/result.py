@@ -156,6 +156,8 @@ class Tally:
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._since: dict[str, datetime] = {}
+        self.built = 0
+        """Targets that are built here, whose images nobody reads."""
 
     def add(self, reading: Reading, targets: int = 1) -> None:
         """Count targets whose images are known so."""
@@ -176,6 +178,7 @@ class Tally:
             remembered=counts.get(State.REMEMBERED, 0),
             unresolved=counts.get(State.UNRESOLVED, 0),
             unavailable=counts.get(State.UNAVAILABLE, 0),
+            built=self.built,
             reasons=tuple(
                 Remembered(reason=reason, targets=counts[reason], since=self._since.get(reason))
                 for reason in Reason

@@ -66,5 +66,4 @@ def extract(raw: bytes, path: str, context: SourceContext) -> Extraction:
         problems=(*problems, *ignore_problems(ignores)),
         wanted=companions.wanted,
         ignores=ignores,
-        stand_ins=builds.stand_ins,
     )

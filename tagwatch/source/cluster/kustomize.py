@@ -28,11 +28,11 @@ from tagwatch.source.text.shared_value import mark_shared
 from tagwatch.source.text.yaml_nodes import load_embedded, load_yaml
 from tagwatch.value import replace
 
-__all__ = ["extract", "recognizes", "tagged_by"]
+__all__ = ["NAMES", "extract", "parts_of", "recognizes", "tagged_by"]
 
 _KIND = "kustomize"
 _MAX_FILES = 100  # kustomizations that one is laid over
-_NAMES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
+NAMES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 # A patch in a file of its own: a list of operations. (A part of a manifest is read as a manifest.)
 _OPERATION = re.compile(
     rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*(?:\#[^\n]*|---[ \t\r]*)?\n)*"
@@ -45,7 +45,7 @@ _API = re.compile(rb"""(?m)^["']?apiVersion["']?[ \t]*:[ \t]*["']?kustomize\.con
 
 def recognizes(path: str, head: bytes) -> bool:
     """See `Source.recognizes`."""
-    if posixpath.basename(path) in _NAMES:
+    if posixpath.basename(path) in NAMES:
         return True
     if not path.endswith((".yml", ".yaml")):
         return False
@@ -97,16 +97,14 @@ class _Resources:
             return self._found.get(path, [])
         found = self._found[path] = []
         folder = posixpath.dirname(path)
-        nodes = chain(*(items_of(root.get(key)) for key in ("resources", "bases")))
-        named = {node.value: None for node in nodes if isinstance(node, Scalar) and node.value}
-        for name in islice((one for one in named if "://" not in one), _MAX_FILES):
+        for name in islice(parts_of(root, "resources", "bases"), _MAX_FILES):
             found += self._named(posixpath.normpath(posixpath.join(folder, name)))
             found[:] = dict.fromkeys(found)  # bases that name a base twice would double it
         return found
 
     def _named(self, path: str) -> list[Reference]:
         is_file = path.endswith((".yaml", ".yml", ".json"))
-        paths = [path] if is_file else [posixpath.join(path, name) for name in sorted(_NAMES)]
+        paths = [path] if is_file else [posixpath.join(path, name) for name in sorted(NAMES)]
         for one in paths:
             raw = self.companions.read(one, None)
             if raw is None:
@@ -133,6 +131,13 @@ def _changed(document: Document, root: Mapping, below: list[Reference]) -> Itera
         own = next((one for one in entries if _names(one, reference)), None)
         made = list(_targets(document, own, partial(list, [reference]))) if own else []
         yield next((one.reference for one in made if one.reference is not None), reference)
+
+
+def parts_of(root: Mapping, *keys: str) -> tuple[str, ...]:
+    """The paths below these keys of a kustomization, each once; no addresses."""
+    nodes = chain(*(items_of(root.get(key)) for key in keys))
+    named = {node.value: None for node in nodes if isinstance(node, Scalar) and node.value}
+    return tuple(one for one in named if "://" not in one)
 
 
 def tagged_by(root: Mapping) -> frozenset[Repository]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
 
+from tagwatch.image.reference import Reference, Repository
 from tagwatch.source.build import IMAGE_SCHEME, Build, argument_field, cache_node
-from tagwatch.source.target import Field, Target
+from tagwatch.source.target import Field, SourceContext, Target, is_replaced, replaced
 from tagwatch.source.text.image_text import image_target
 from tagwatch.source.text.interpolation import Resolved, literal
 from tagwatch.source.text.node import Document, Mapping, Node, Scalar, items_of
 from tagwatch.value import dataclass
 
-__all__ = ["BuildReader"]
+__all__ = ["BuildReader", "Makers"]
 
 _MAX_ARGUMENTS = 1000
 
@@ -98,6 +99,34 @@ class BuildReader:
         if "://" in context or context.startswith(("git@", "github.com/")):
             return None
         return posixpath.normpath(posixpath.join(self.directory, context, name))
+
+
+class Makers:
+    """What the services of a project are called that are built, and from which Dockerfiles."""
+
+    def __init__(self, context: SourceContext) -> None:
+        self._files = context.files
+        self._made: dict[tuple[Repository, str | None], dict[str, str]] = {}
+
+    def add(self, reference: Reference, dockerfile: str, where: str) -> None:
+        """Note what the file `where` builds; `dockerfile` is empty where that is not known."""
+        is_there = dockerfile in ("", where) or self._files.get(dockerfile) is not None
+        if is_there and reference.digest is None:
+            name = reference.repository, reference.effective_tag
+            self._made.setdefault(name, {})[dockerfile] = where
+
+    def seen(self, target: Target) -> Target:
+        """The target; with a fact where a Dockerfile names without a tag what a service makes.
+
+        Not in the Dockerfile that the service is built from: that one pulls what it names.
+        """
+        named = target.reference
+        if named is None or named.tag or named.digest or target.kind == "compose":
+            return target
+        made = self._made.get((named.repository, named.effective_tag), {})
+        if not made or "" in made or target.location.path in made or is_replaced(target):
+            return target
+        return replaced(target, "service", next(iter(made.values())))
 
 
 def _pairs(node: Node | None) -> list[tuple[str, Scalar]]:

@@ -21,7 +21,7 @@ _MAX_PORTS = 4096  # of one service: a hostile file may publish every port many 
 _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 _COUNT = re.compile(r"\d{1,6}", re.ASCII)
 _SWARM_KEYS = frozenset({"mode", "update_config", "rollback_config", "placement", "endpoint_mode"})
-_SWARM_NAME = re.compile(r"(?i)stack|swarm")
+_SWARM_NAME = re.compile(r"(?i)(?:^|[._-])(?:stack|swarm)(?:[._-]|$)")
 _Value = Callable[[Scalar], Resolved]
 
 
@@ -111,7 +111,8 @@ def read_publication(
             )
         )
     raw = service.entries.get("ports")
-    is_swarm = _is_swarm(file, service)
+    is_swarm = _SWARM_NAME.search(posixpath.basename(file.path)) is not None
+    is_meshed = is_swarm or _asks_for_mesh(service)
     publication = Publication(
         ports=tuple(ports[:_MAX_PORTS]),
         profiles=file.profiles(service),
@@ -119,17 +120,18 @@ def read_publication(
         network_mode=file.known(service.get("network_mode")),
         scale=_count(file.known(service.get("scale"))),
         # a swarm's routing mesh shares ports among the replicas
-        replicas=None if is_swarm else _count(file.known(service.get("deploy", "replicas"))),
+        replicas=None if is_meshed else _count(file.known(service.get("deploy", "replicas"))),
         swarm=is_swarm,
     )
     return publication, tuple(problems)
 
 
-def _is_swarm(file: ComposeFile, service: Mapping) -> bool:
-    """True where the file is a stack by its name, or `deploy` asks for what a swarm alone gives."""
+def _asks_for_mesh(service: Mapping) -> bool:
+    """True where `deploy` asks for what only a swarm gives. Compose takes it too, and passes it by:
+    it is no proof that the ports are a swarm's.
+    """
     deploy = service.mapping("deploy")
-    asked = deploy.entries.keys() if deploy is not None else frozenset()
-    return bool(_SWARM_NAME.search(posixpath.basename(file.path)) or asked & _SWARM_KEYS)
+    return deploy is not None and bool(deploy.entries.keys() & _SWARM_KEYS)
 
 
 def _count(text: str | None) -> int | None:

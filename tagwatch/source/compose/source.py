@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
 
 from tagwatch.errors import UsageError
 from tagwatch.image.platform import Platform
 from tagwatch.source.build import Builds
-from tagwatch.source.compose.build import BuildReader
+from tagwatch.source.compose.build import BuildReader, Makers
 from tagwatch.source.compose.environment import EnvFiles, environment_lookup
 from tagwatch.source.compose.file import ComposeFile, recognizes
 from tagwatch.source.compose.port import Publication, read_publication
@@ -24,6 +23,7 @@ from tagwatch.source.target import (
     Problem,
     SourceContext,
     Target,
+    is_replaced,
 )
 from tagwatch.source.text.comment import attach, find_ignores, ignore_problems
 from tagwatch.source.text.companion import Companions
@@ -64,7 +64,8 @@ class _Service:
     image: tuple[ComposeFile, Scalar] | None = None
     platform: str | None = None
     publication: Publication = Publication()
-    built: bool = False
+    built: str | None = None
+    """The Dockerfile that it is built from; empty where that is not known. None: it is not."""
 
 
 class _Project:
@@ -87,6 +88,8 @@ class _Project:
         self._published = 0
         self._env_files: set[str] = set()
         self._sections: set[tuple[int, int]] = set()
+        self._dockerfiles: dict[tuple[int, int], str] = {}
+        self._makers = Makers(context)
 
     def result(self) -> Extraction:
         texts = [document.source.text for document in self._documents.values()]
@@ -95,16 +98,14 @@ class _Project:
                 texts.append(f"${name}")
         targets = mark_shared(self._targets.values(), self._env.variables, texts)
         targets = attach(targets, self._ignores)
-        own = {one.location for one in _built_here(targets)}
         problems = [*self._problems, *self._env.problems, *self._companions.problems]
         return Extraction(
-            targets=tuple(one for one in targets if one.location not in own) if own else targets,
+            targets=tuple(map(self._makers.seen, targets)),
             problems=tuple(dict.fromkeys(problems)),
             wanted=self._companions.wanted,
             ignores=tuple(self._ignores),
             ports=tuple(self._ports),
             variables=tuple(self._env.asked),
-            stand_ins=(*self._builds.stand_ins, *sorted(own)),
         )
 
     def open(
@@ -160,14 +161,15 @@ class _Project:
         if said.profiles:  # those of a base that stands only to be extended start nothing else
             own = replace(own, profiles=said.profiles)
         own = self._afford(file, node, own)
-        section = node.get("build")
+        section, built = node.get("build"), base.built
         if section is not None:
             self._build(file, section, name)
+            built = self._dockerfiles[id(file), id(section)]
         return _Service(
             image=(file, image) if image is not None and image.value else base.image,
             platform=self._platform(file, node.get("platform")) or base.platform,
             publication=own,
-            built=base.built or section is not None,
+            built=built,
         )
 
     def _publication(self, file: ComposeFile, node: Mapping) -> Publication:
@@ -223,12 +225,15 @@ class _Project:
             return
         self._sections.add((id(file), id(section)))
         reader = BuildReader(document=file.document, directory=file.directory, value=file.value)
+        build = reader.build(section)
+        self._dockerfiles[id(file), id(section)] = (
+            "" if build is None else build.location.path if build.inline else build.path
+        )
         caches = section.get("cache_from") if isinstance(section, Mapping) else None
         for target in reader.targets(section, self._unread(file, caches), service):
             self._add(target)
         if self._builds.is_full:
             return
-        build = reader.build(section)
         if build is None:
             self._problem(file, section, "a build whose Dockerfile is not here", skipped=True)
             return
@@ -252,9 +257,11 @@ class _Project:
             group=name,
             ports=ports,
             platform=service.platform,
-            facts={"built": name} if service.built else {},
+            facts={"built": name} if service.built is not None else {},
         )
         self._add(target)
+        if service.built is not None and target.reference is not None:
+            self._makers.add(target.reference, service.built, file.path)
 
     def _beside(self, file: ComposeFile, name: str, node: Mapping) -> None:
         """What is pulled beside the image: volumes of type `image`, containers of `pre_start`."""
@@ -280,7 +287,10 @@ class _Project:
 
     def _add(self, target: Target) -> None:
         """Keep the target; where an anchor leads two services to one place, join their ports."""
-        key = (target.location, target.reference, target.platform, target.kind)
+        key = (
+            *(target.location, target.reference, target.platform, target.kind),
+            is_replaced(target),
+        )
         known = self._targets.get(key)
         if known is not None and not target.ports:
             return
@@ -365,17 +375,6 @@ class _Project:
         self._problems.append(
             Problem(message=message, location=file.document.location(node), skipped=skipped)
         )
-
-
-def _built_here(targets: Iterable[Target]) -> Iterator[Target]:
-    """What Dockerfiles name without a tag and a service of the project builds."""
-    named = [(one, one.reference) for one in targets]
-    built = {found.repository for one, found in named if found and "built" in one.facts}
-    for one, found in named:
-        if found is None or found.repository not in built or one.kind == "compose":
-            continue
-        if found.tag is None and found.digest is None:
-            yield one
 
 
 def _listed(node: Node | None) -> list[Node]:

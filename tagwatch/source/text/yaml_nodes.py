@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from tagwatch.errors import InputError
-from tagwatch.source.target import Problem
+from tagwatch.source.target import UNREAD_TEMPLATE, Problem
 from tagwatch.source.text.node import (
     Document,
     Mapping,
@@ -27,7 +27,10 @@ from tagwatch.source.text.source_text import SourceText
 
 __all__ = ["block_content", "load_embedded", "load_yaml"]
 
-_TEMPLATE = r"(?<!\$)\{\{|\{%|<%"  # compiled where a text is no YAML
+# Both compiled where a text is no YAML: what a template says, and where YAML's own text says it.
+_TEMPLATE = r"(?<!\$)\{\{|\{%|<%"
+_QUOTED = r"""(?m)"(?:\\.|[^"\\\n])*"|'[^'\n]*'|(?:^|(?<=[ \t]))\#.*"""
+_MAX_BETWEEN = 50  # lines from what a template says to where YAML finds it wrong
 _MAX_DEPTH = 150  # OpenAPI schemas in CRDs reach about 60
 _MAX_NODES = 1_000_000
 _MAX_MERGED = 200_000
@@ -98,6 +101,21 @@ def _compose(source: SourceText, streams: Iterable[tuple[int, str]]) -> Document
         roots=tuple(root for composer in composers for root in composer.roots),
         problems=tuple(problem for composer in composers for problem in composer.problems),
     )
+
+
+def _is_template(text: str, position: int) -> bool:
+    """True where the line of an error, or the one before, has what only a template has.
+
+    A comment may hold anything, and so may a string: what is wrong is wrong without them.
+    """
+    end = text.find("\n", position)
+    before = text[: end if end >= 0 else len(text)].rsplit("\n", _MAX_BETWEEN)
+    said = [
+        line
+        for line in re.sub(_QUOTED, "", "\n".join(before[-_MAX_BETWEEN:])).split("\n")
+        if line.strip()
+    ]
+    return re.search(_TEMPLATE, "\n".join(said[-2:])) is not None
 
 
 class _Composer:
@@ -224,10 +242,9 @@ class _Composer:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         position = mark.index if mark else getattr(error, "position", 0)
         words = getattr(error, "problem", None) or getattr(error, "reason", None) or "syntax error"
-        if re.search(_TEMPLATE, self.source.text):
-            message = "a template of a YAML file was not read from here on"
+        if _is_template(self._text, position):
             hint = "check what the template makes"
-            self._problem(message, position + self._offset, hint=hint, skipped=True)
+            self._problem(UNREAD_TEMPLATE, position + self._offset, hint=hint, skipped=True)
         else:
             self._problem(f"not YAML from here on: {words}", position + self._offset)
 

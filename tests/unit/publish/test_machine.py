@@ -39,6 +39,7 @@ def test_result_has_the_fields_of_the_contract() -> None:
         "unresolved": 1,
         "unavailable": 1,
         "remembered": 2,
+        "built": 0,
         "reasons": [{"reason": "refused", "targets": 2, "since": "2026-11-21T02:00:00Z"}],
     }
     assert set(document["findings"][0]) == {

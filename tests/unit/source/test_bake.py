@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tagwatch.source.bake import source as bake
-from tagwatch.source.target import Extraction
+from tagwatch.source.target import Extraction, is_replaced
 from tests.source_sample import assert_exact, extract, shown
 
 HCL = """\
@@ -321,7 +321,9 @@ target "none" { dockerfile = "No" }
         "docker-bake.hcl:7:41 alpine:3.20 -> docker.io/library/alpine:3.20",
         "app/Dockerfile.x:3:6 $BASE -> docker.io/library/debian:12",
         "app/Dockerfile.x:4:6 node:$N -> missing N",
+        "app/Dockerfile.x:5:6 alpine -> docker.io/library/alpine:latest",
     ]
+    assert [one.text for one in extraction.targets if is_replaced(one)] == ["alpine"]
     (problem,) = extraction.problems
     assert "'No' was not read" in problem.message
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from tagwatch.source.compose import source as compose
-from tagwatch.source.target import Extraction, Port, SourceContext
+from tagwatch.source.target import Extraction, Port, SourceContext, is_replaced
+from tagwatch.value import replace
 from tests.source_sample import assert_exact, extract, shown
 
 D = "sha256:" + "c0ffee00" * 8
@@ -321,10 +322,30 @@ def test_what_a_service_publishes_has_its_name_and_how_often_it_runs() -> None:
         ("c", 82, None, 1, 1),  # a swarm's: its routing mesh shares the port
         ("d", 83, None, 1, 4),
     ]
-    assert [port.swarm for port in published] == [False, False, True, False]
+    assert not any(port.swarm for port in published)
     stack = read(text, path="docker-stack.yml", N="4")
     assert all(port.swarm for target in stack.targets for port in target.ports)
     assert [port.replicas for target in stack.targets for port in target.ports] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("path", "deploy", "is_swarm"),
+    [
+        ("compose.fullstack.yaml", "{}", False),
+        ("compose.stackoverflow.yml", "{}", False),
+        ("compose.swarm.yaml", "{}", True),
+        ("a/stack.yml", "{}", True),
+        *(
+            ("compose.yaml", deploy, False)  # Compose takes them, and starts the service
+            for deploy in ("{mode: global}", "{update_config: {}}", "{placement: {}}")
+        ),
+    ],
+)
+def test_a_swarms_file_is_known_by_a_word_of_its_name(
+    path: str, deploy: str, is_swarm: bool
+) -> None:
+    text = f"services: {{a: {{image: x, ports: ['1:1'], deploy: {deploy}}}}}"
+    assert [port.swarm for port in read(text, path=path).targets[0].ports] == [is_swarm]
 
 
 @pytest.mark.parametrize("mode", ["host", "none", "service:b", "container:b"])
@@ -466,7 +487,10 @@ services:
   c: {build: {context: app, target: b, args: {V: $UNKNOWN}}}
   d: {build: {context: app, target: c, additional_contexts: {x: "docker-image://y:1"}}}
 """
-    assert shown(read(text, files)) == [
+    extraction = read(text, files)
+    pulled = [one for one in extraction.targets if not is_replaced(one)]
+    assert len(extraction.targets) == len(pulled) + 1
+    assert shown(replace(extraction, targets=pulled)) == [
         "app/Dockerfile:3:6 $BASE -> docker.io/library/debian:12",
         "app/Dockerfile:4:6 node:$V -> docker.io/library/node:22",
         "app/Dockerfile:4:6 node:$V -> missing V",

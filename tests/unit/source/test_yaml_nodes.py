@@ -204,3 +204,23 @@ def test_any_text_gives_nodes_or_problems(text: str) -> None:
             shown = document.source.text[start:end]
             if not node.style and not set(shown) & set("\n\r\x85\u2028\u2029"):
                 assert shown == node.value
+
+
+@pytest.mark.parametrize(
+    ("text", "is_template"),
+    [
+        ("# {{ }}\nservices:\n  b: [\n", False),
+        ("services:\n  b: [ # {{ x }}\n", False),
+        ('a: "{{ x }}" b\n', False),
+        ("a: '{{ x }}' b\n", False),
+        ("a: {{ .x }}-c\n", True),
+        ("{{- if .x }}\na: 1\n{{- end }}\n", True),
+        ("a: 1\n{{ if y }}\n\n# c\n\nb: 1\n", True),
+        ("{{ .a }}: 1\n\n\nb: 1\nc: 1\nd: [}\n", False),
+    ],
+)
+def test_a_template_is_known_where_the_text_goes_wrong(text: str, is_template: bool) -> None:
+    """A comment with a marker hides no error."""
+    (problem,) = load_yaml(text.encode(), "x.yaml").problems
+    assert problem.skipped is is_template
+    assert ("template" in problem.message) is is_template

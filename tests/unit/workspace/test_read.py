@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tagwatch.errors import InputError
-from tagwatch.source.target import Extraction
+from tagwatch.source.target import Extraction, is_replaced
 from tagwatch.workspace.find import find
 from tagwatch.workspace.read import MAX_FILE_BYTES, read_bytes, read_targets
 
@@ -94,6 +94,23 @@ def test_a_named_file_that_nothing_reads_is_said(tree: Path) -> None:
     (problem,) = read(tree, "notes.yaml")["notes.yaml"].problems
     assert problem.skipped
     assert read(tree) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_gap"),
+    [
+        ("compose.yaml", "{% if x %}\n", True),
+        ("stack.yaml", "services:\n  a:\n    image: redis\n{% if x %}\n", True),
+        ("stack.yaml", "services:\n  a:\n    build: ${X}\n{% if x %}\n", False),
+    ],
+)
+def test_the_rest_of_a_template_is_a_gap_in_a_file_of_ours(
+    tree: Path, name: str, text: str, is_gap: bool
+) -> None:
+    (tree / name).write_text(text, encoding="utf-8")
+    for names in ((), (name,)):
+        problems = read(tree, *names)[name].problems
+        assert [one.skipped for one in problems if "template" in one.message] == [not is_gap]
 
 
 def test_unreadable_and_special_files_raise(tmp_path: Path) -> None:
@@ -226,9 +243,18 @@ def write(tree: Path, files: dict[str, str]) -> None:
 
 
 def named(tree: Path, *names: str) -> list[str]:
-    """What the files name, without the words of each file."""
-    found = read(tree, *names).values()
-    return sorted(line for extraction in found for line in references(extraction))
+    """What the files name that is pulled, without the words of each file."""
+    return told(tree, *names)[0]
+
+
+def told(tree: Path, *names: str) -> tuple[list[str], list[str]]:
+    """What is pulled, and what has something else in its place."""
+    pulled: list[str] = []
+    stood_in: list[str] = []
+    for extraction in read(tree, *names).values():
+        for one, line in zip(extraction.targets, references(extraction), strict=True):
+            (stood_in if is_replaced(one) else pulled).append(line)
+    return sorted(pulled), sorted(stood_in)
 
 
 BAKED = {
@@ -288,6 +314,25 @@ def test_a_part_of_a_pipeline_is_read_as_the_whole_has_it(
     assert named(tree, *names) == [".gitlab/ci/qa.yml ('OTHER',)", ".gitlab/ci/qa.yml redis:7"]
 
 
+@pytest.mark.parametrize(
+    ("part", "named_there"),
+    [
+        ("lint: {script: [x]}\n", []),
+        (".base:\n  image: $IMG\n", ["ci/a.yml redis:7"]),  # looks like Compose's first layout
+    ],
+)
+def test_a_part_of_a_pipeline_is_known_by_who_includes_it(
+    tree: Path, part: str, named_there: list[str]
+) -> None:
+    """A hook names it alone, and nothing else says what it is."""
+    main = "include: [{local: ci/a.yml}]\nvariables: {IMG: 'redis:7'}\n"
+    write(tree, {".gitlab-ci.yml": main, "ci/a.yml": part, "ci/b.yml": "x: {script: [x]}\n"})
+    for names in (("ci/a.yml",), (".",)):
+        assert named(tree, *names) == named_there
+        assert not any(one.problems for one in read(tree, *names).values())
+    assert read(tree, "ci/b.yml")["ci/b.yml"].problems
+
+
 def test_another_folders_pipeline_says_nothing(tree: Path) -> None:
     write(tree, {**PIPELINE, "sub/qa.gitlab-ci.yml": "a: {image: $IMG}\n"})
     assert named(tree, "sub/qa.gitlab-ci.yml") == ["sub/qa.gitlab-ci.yml ('IMG',)"]
@@ -341,7 +386,12 @@ apiVersion: v1
 kind: Pod
 spec: {containers: [{image: q.io/o/app}, {image: "controller:latest"}, {image: redis}]}
 """
-TAGS = "images: [{name: q.io/o/app, newTag: v1}, {name: controller, newName: q.io/c, newTag: v2}]\n"
+TAGS = """\
+resources: [pod.yaml]
+images: [{name: q.io/o/app, newTag: v1}, {name: controller, newName: q.io/c, newTag: v2}]
+"""
+OVERLAY = TAGS.replace("pod.yaml", "../../base")
+BASE = "resources: [pod.yaml]\n"
 
 
 @pytest.mark.parametrize("names", [(), ("base/pod.yaml",)])
@@ -354,7 +404,14 @@ def test_a_name_that_kustomize_gives_a_tag_is_told_there(
 
 
 def test_an_overlay_may_stand_anywhere(tree: Path) -> None:
-    write(tree, {"base/pod.yaml": MANAGER, "overlays/prod/kustomization.yaml": TAGS})
+    write(
+        tree,
+        {
+            "base/pod.yaml": MANAGER,
+            "base/kustomization.yaml": BASE,
+            "overlays/prod/kustomization.yaml": OVERLAY,
+        },
+    )
     assert named(tree) == [
         "base/pod.yaml redis",
         "overlays/prod/kustomization.yaml q.io/c:v2",
@@ -366,3 +423,122 @@ def test_an_overlay_hides_no_tag(tree: Path) -> None:
     pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'q.io/o/app:v0'}]}\n"
     write(tree, {"base/pod.yaml": pod, "base/kustomization.yaml": TAGS})
     assert "base/pod.yaml q.io/o/app:v0" in named(tree)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"over/kustomization.yaml": TAGS, "over/pod.yaml": MANAGER},
+        {"over/kustomization.yaml": TAGS.replace("pod.yaml", "https://x.example/base/pod.yaml")},
+        # one of two deploys the names as they stand
+        {
+            "base/kustomization.yaml": BASE,
+            "dev/kustomization.yaml": "resources: [../base]\n",
+            "prod/kustomization.yaml": OVERLAY.replace("../../", "../"),
+        },
+    ],
+)
+def test_only_kustomizations_that_all_deploy_a_manifest_tag_it(
+    tree: Path, files: dict[str, str]
+) -> None:
+    write(tree, {"base/pod.yaml": MANAGER, **files})
+    assert "base/pod.yaml controller:latest" in named(tree)
+    assert "base/pod.yaml controller:latest" in named(tree, "base/pod.yaml")
+
+
+def test_a_component_tags_what_its_users_deploy(tree: Path) -> None:
+    write(
+        tree,
+        {
+            "pod.yaml": MANAGER,
+            "kustomization.yaml": "resources: [pod.yaml]\ncomponents: [tags]\n",
+            "tags/kustomization.yaml": TAGS.replace("resources: [pod.yaml]\n", ""),
+        },
+    )
+    for names in ((), ("pod.yaml",)):
+        assert told(tree, *names)[1] == ["pod.yaml controller:latest", "pod.yaml q.io/o/app"]
+
+
+def test_a_kustomization_says_nothing_of_a_charts_values(tree: Path) -> None:
+    tags = "resources: [values.yaml]\nimages: [{name: redis, newTag: '7'}]\n"
+    write(tree, {"kustomization.yaml": tags, "values.yaml": "image: redis:latest\n"})
+    assert "values.yaml redis:latest" in named(tree)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {  # what a service is built from
+            "compose.yaml": "services: {web: {build: ., image: nginx}}\n",
+            "Dockerfile": "FROM nginx\n",
+        },
+        {  # another tag
+            "compose.yaml": """\
+services:
+  db: {build: ./db, image: "nginx:15"}
+  web: {build: .}
+""",
+            "db/Dockerfile": "FROM redis:7\n",
+            "Dockerfile": "FROM nginx\n",
+        },
+        {  # a Dockerfile that is not there, beside one that nobody builds
+            "compose.yaml": "services: {cache: {build: ./cache, image: nginx}, w: {build: .}}\n",
+            "Dockerfile": "FROM nginx\n",
+        },
+        {
+            "compose.yaml": "services: {cache: {build: ./cache, image: nginx}}\n",
+            "cache/Dockerfile": "FROM redis:7\n",
+            "Dockerfile": "FROM nginx\n",
+        },
+        {  # a context of another target
+            "docker-bake.hcl": """\
+target "x" {
+  context = "."
+  contexts = { "nginx" = "./ctx" }
+}
+target "y" { context = "." }
+""",
+            "Dockerfile": "FROM nginx\n",
+        },
+        {  # of another service
+            "compose.yaml": """\
+services:
+  x: {build: {context: ., additional_contexts: {nginx: ./x}}}
+  y: {build: .}
+""",
+            "Dockerfile": "FROM nginx\n",
+        },
+    ],
+)
+def test_what_one_build_pulls_is_pulled(tree: Path, files: dict[str, str]) -> None:
+    write(tree, files)
+    assert "Dockerfile nginx" in named(tree)
+    assert "Dockerfile nginx" in named(tree, "Dockerfile")
+
+
+def test_a_context_that_is_called_like_an_image_is_no_words_on_the_file_alone(tree: Path) -> None:
+    write(
+        tree,
+        {
+            "compose.yaml": """\
+services: {x: {build: {context: ., additional_contexts: {"nginx:1.9": ./x}}}}
+""",
+            "Dockerfile": "FROM nginx:1.9\n",
+        },
+    )
+    for names in ((), ("Dockerfile",)):
+        assert named(tree, *names) == ["Dockerfile nginx:1.9"]
+
+
+def test_what_is_replaced_is_kept_to_be_counted(tree: Path) -> None:
+    write(tree, BAKED)
+    for names in ((), ("app/Dockerfile",)):
+        assert told(tree, *names)[1] == ["app/Dockerfile binary_dir"]
+
+
+def test_skaffold_leaves_an_image_by_digest(tree: Path) -> None:
+    by_digest = f"cart:1@sha256:{'a' * 64}"
+    pod = f"apiVersion: v1\nkind: Pod\nspec: {{containers: [{{image: '{by_digest}'}}]}}\n"
+    write(tree, {"skaffold.yaml": SKAFFOLD, "pod.yaml": pod})
+    for names in ((), ("pod.yaml",)):
+        assert named(tree, *names) == [f"pod.yaml {by_digest}"]
