@@ -102,7 +102,7 @@ FLOORS: dict[str, str] = {
     "ledger": """
         dictionary
         codec connection old_diff record
-        piece spool
+        judgement piece spool
         answer damage judged
         failing lock maintenance outbox reuse rewind schema sight telling timeline
         memory read restore
