@@ -100,7 +100,7 @@ FLOORS: dict[str, str] = {
         files
     """,
     "ledger": """
-        dictionary
+        dictionary sharing
         codec connection old_diff record
         judgement piece spool
         answer damage judged

@@ -6,11 +6,13 @@ stays compressed, and is read one target after the other, each time somebody goe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, islice
 
+from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.keeper import Judgement, Told
 from tagwatch.ledger.codec import compress_lines, decode_quickly, encode, expand_lines
+from tagwatch.ledger.sharing import sharing
 from tagwatch.value import replace
 
 __all__ = ["judgement_in", "stored_form"]
@@ -52,4 +54,18 @@ class _Lines(Collection[Told]):
     def __iter__(self) -> Iterator[Told]:
         lines = islice(expand_lines(self._stored), 1, None)
         several = lines if self._count > _FEW else tuple(lines)
-        return (decode_quickly(Told, line) for line in several)
+        return self._sharing(several)
+
+    def _sharing(self, lines: Iterable[bytes]) -> Iterator[Told]:
+        """Yield what lines say; what one finding has in common with that before it, they share.
+
+        A night holds the findings of all tags, and this is half of what they take.
+        """
+        before: Finding | None = None
+        for line in lines:
+            told = decode_quickly(Told, line)
+            shared = []
+            for finding in told.findings:
+                before = sharing(finding, before)
+                shared.append(before)
+            yield replace(told, findings=tuple(shared)) if shared else told
