@@ -32,6 +32,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.knowledge.bundled import load
 from tagwatch.ledger.codec import encode
 from tagwatch.ledger.judgement import judgement_in, stored_form
+from tagwatch.ledger.read import Reader
 from tagwatch.service.demo.images import Shelf
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.show import serving
@@ -332,6 +333,29 @@ def test_what_nobody_can_name_is_not_kept(tmp_path: Path) -> None:
     assert made_from(tmp_path, policy=plugin) == {}
     off = Policy(plugins=plugin.plugins, rules={"own-rule": RuleSettings(severity=Severity.OFF)})
     assert made_from(tmp_path, policy=off).keys() == {REDIS}
+
+
+async def test_what_is_read_back_is_in_memory_once(tmp_path: Path) -> None:
+    """The findings of a run, for its answer and for what it told; and what two have in common."""
+    shelf = first_night()
+    estate = Estate(0, shelf)
+    estate.dockerfile, estate.watch = "FROM redis:7\n", WATCHES[1]
+    async with serving(shelf) as address:
+        site = estate.site(tmp_path, address)
+        run = await scan_async(site)
+    with Reader.open(site.database, site.origins) as ledger:
+        result = ledger.result(run.run_id)
+        assert result is not None
+        news = ledger.news_told(run.run_id, result)
+        assert news is not None
+        assert news == ledger.news_told(run.run_id), "whoever read the answer"
+    held = {id(one) for one in result.findings}
+    assert len(held) > 1
+    assert {id(one) for one in (*news.since.new, *news.since.same)} == held
+    for judgement in kept(tmp_path):
+        findings = [one for told in judgement.told for one in told.findings]
+        places = {one.location: one.location for one in findings[:1]}
+        assert all(places.get(one.location, one.location) is one.location for one in findings)
 
 
 class Counted(tuple[Target, ...]):
