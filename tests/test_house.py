@@ -102,9 +102,9 @@ FLOORS: dict[str, str] = {
         files
     """,
     "ledger": """
-        dictionary
+        dictionary sharing
         codec connection old_diff record
-        piece spool
+        judgement piece spool
         answer damage judged
         failing lock maintenance outbox reuse rewind schema sight telling timeline
         memory read restore

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         result = ledger.result(finished[0]) if finished else None
         if result is None:
             raise LedgerError("no scan has finished yet", hint="run `tagwatch scan` first")
-        news = ledger.news_told(finished[0])
+        news = ledger.news_told(finished[0], result)
         assert news is not None
         context = publish_context(ledger, news, site)
     if options.format != "html":

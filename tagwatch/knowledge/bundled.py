@@ -79,7 +79,7 @@ def load_all(
         copies=Copies(copies, words),
         official=frozenset(names["names"]),
         built=built,
-        doubts=lambda: tuple(built.warnings),
+        doubts=built.doubts,
     ), tuple(warnings)
 
 
@@ -158,18 +158,21 @@ class _Built(Mapping[str, tuple[str, ...]]):
         self.path = _newer_path(OFFICIAL_TAGS, stored)
         self._raw: dict[str, str] | None = None
         self._split: dict[str, tuple[str, ...]] = {}
-        self.warnings: list[str] = []
-        """Why the stored file could not be used, once it was read."""
+        self._warnings: list[str] = []
 
     def _images(self) -> dict[str, str]:
         if self._raw is None:
             folder = None if self.path.parent == FOLDER else self.path.parent
-            self._raw = newest_facts(OFFICIAL_TAGS, folder, self.warnings)["images"]
+            self._raw = newest_facts(OFFICIAL_TAGS, folder, self._warnings)["images"]
         return self._raw
 
     def state(self) -> str:
         """Return what all of it is made of."""
         return repr(self._images())
+
+    def doubts(self) -> tuple[str, ...]:
+        """Return why the stored file could not be used, once it was read."""
+        return tuple(self._warnings)
 
     def __getitem__(self, name: str) -> tuple[str, ...]:
         if name not in self._split:

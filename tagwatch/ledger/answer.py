@@ -16,9 +16,10 @@ from tagwatch.audit.verdict.result import AuditResult, Ignored
 from tagwatch.image.snapshot import Failure, Remark
 from tagwatch.ledger.codec import decode, encode, expand
 from tagwatch.ledger.piece import lines_in, store_lines
+from tagwatch.ledger.sharing import sharing
 from tagwatch.ledger.spool import Spool, lines_of
 from tagwatch.source.target import Problem, Target
-from tagwatch.value import is_value, replace
+from tagwatch.value import replace
 
 __all__ = ["result_of", "store_parts", "without_lists"]
 
@@ -107,22 +108,5 @@ def _values(kind: type, lines: Iterable[bytes]) -> Iterator[Any]:
     """
     before: Any = None
     for line in lines:
-        before = _sharing(decode(kind, line), before)
+        before = sharing(decode(kind, line), before)
         yield before
-
-
-def _sharing(value: Any, other: Any) -> Any:
-    """Return an equal value that shares with the other what is equal in both."""
-    kind = type(value)
-    if kind is not type(other) or value is other:
-        return value
-    if value == other:
-        return other
-    if kind is dict:
-        return {name: _sharing(item, other.get(name)) for name, item in value.items()}
-    if not is_value(kind):
-        return value
-    fields = {name: getattr(value, name) for name in kind.__annotations__}
-    shared = {name: _sharing(item, getattr(other, name)) for name, item in fields.items()}
-    changed = {name: item for name, item in shared.items() if item is not fields[name]}
-    return replace(value, **changed) if changed else value

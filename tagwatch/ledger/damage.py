@@ -18,7 +18,6 @@ from tagwatch.audit.model.base_build import BaseBuild
 from tagwatch.audit.model.evidence import Evidence
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Change
-from tagwatch.audit.verdict.keeper import Judgement
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import LedgerError, TagwatchError
 from tagwatch.image.digest import digest_of
@@ -32,6 +31,7 @@ from tagwatch.ledger.codec import (
     expand_lines,
 )
 from tagwatch.ledger.connection import is_own
+from tagwatch.ledger.judgement import judgement_in
 from tagwatch.ledger.piece import hash_of, reached
 from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass
@@ -249,7 +249,7 @@ def _evidence(row: Sequence[Any]) -> None:
 def _judged(row: Sequence[Any]) -> None:
     json.loads(expand(row[-1]))
     if row[1] is not None:
-        decode_quickly(Judgement, expand(row[1]))
+        judgement_in(row[1])
 
 
 def _build(row: Sequence[Any]) -> None:

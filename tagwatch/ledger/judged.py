@@ -18,14 +18,13 @@ from tagwatch.audit.verdict.keeper import Judgement
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import (
-    compress_alike,
     decode,
-    decode_quickly,
     encode,
     expand,
     micros,
     moment,
 )
+from tagwatch.ledger.judgement import judgement_in, stored_form
 from tagwatch.ledger.record import Judged
 
 __all__ = ["as_of", "go_on", "judged_of", "judgements_of", "keep", "lines_of_judged", "renew"]
@@ -108,7 +107,7 @@ def judgements_of(
         repository = Repository(registry=registry, path=path)
         if made is not None and made == made_from.get(repository):
             with suppress(LedgerError):
-                judgement = decode_quickly(Judgement, expand(body))
+                judgement = judgement_in(body)
                 if judgement.at <= at:
                     found[repository] = judgement
     return found
@@ -129,7 +128,7 @@ def keep(
                 repository.path,
                 made_from,
                 micros(one.again_at) if one.again_at is not None else None,
-                compress_alike(encode(one)),
+                stored_form(one),
             )
             for repository, made_from, one in made
         ),

@@ -396,15 +396,16 @@ class Reader:
         where = "" if project is None else " AND project IN (?, '')"
         return self._result(f"kind = ? AND result IS NOT NULL{where}", of, whole=whole)
 
-    def news_told(self, run_id: int) -> News | None:
+    def news_told(self, run_id: int, result: AuditResult | None = None) -> News | None:
         """Return what a run told when it finished; None where it did not, or was forgotten.
 
+        `result`: its answer, where that was read: its findings are then in memory only once.
         A run of before schema 8 is compared with the answer before it.
         """
         from tagwatch.audit.verdict.news import news_of
         from tagwatch.ledger.telling import news_told
 
-        result = self._result("id = ?", (run_id,), whole=False)
+        result = result or self.outline(run_id)
         if result is None:
             return None
         ((before_id, at),) = self._rows(

@@ -25,7 +25,7 @@ from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Gone
 from tagwatch.ledger.codec import (
-    compress,
+    compress_alike,
     decode,
     digest_of_bytes,
     encode,
@@ -193,7 +193,7 @@ def _events(
 ) -> Iterator[Sequence[object]]:
     for kind, findings in (("came", since.new), ("worse", since.worse), ("went", since.fixed)):
         for finding in findings:
-            body = compress(encode(finding)) if kind == "went" else None
+            body = compress_alike(encode(finding)) if kind == "went" else None
             severity = finding.severity.value
             subject = finding.fingerprint
             yield project, kind, subject, severity, at, run_id, run_id, None, 0, body
@@ -261,7 +261,7 @@ def _stand(
                 finding.severity.value,
                 home.name if (home := repository_of(finding)) is not None else None,
                 finding.location.path.encode(errors="surrogateescape").decode(errors="replace"),
-                compress(encode(finding)),
+                compress_alike(encode(finding)),
             )
             for finding in findings
         ),

@@ -231,7 +231,8 @@ def _unwritten(
     for run in reversed(runs):
         is_between = newest < whole(run.at) and run.at < result.at
         if is_between and run.kind == "scan" and run.finished_at:
-            old, news = ledger.result(run.id), ledger.news_told(run.id)
+            old = ledger.result(run.id)
+            news = ledger.news_told(run.id, old)
             if old is not None and news is not None:
                 yield old, news
 

@@ -28,7 +28,7 @@ from tagwatch.walk.site import Site
 __all__ = ["Keeping", "judgements_made_from"]
 
 _NOTHING = Knowledge()
-_FORM = 1
+_FORM = 2
 """It grows where the same rules would be kept in another way."""
 
 

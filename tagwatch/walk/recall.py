@@ -39,6 +39,8 @@ __all__ = [
     "recall_repository",
 ]
 
+_AT_HAND = 500
+"""So many documents are in memory together: some 2 MB."""
 _MOST_ELSEWHERE = 5
 """How many places are told that serve an image which is gone here."""
 
@@ -48,9 +50,10 @@ class TooEarlyError(Exception):
 
 
 class StoredDocuments(Mapping[Digest, Document]):
-    """Documents by digest, each read from the ledger at its first use.
+    """Documents by digest, each read from the ledger when it is asked for.
 
-    Length and iteration know only those that were read by then.
+    The last ones are at hand, which images of one repository share. Length and iteration know only
+    those: a repository may have tens of thousands.
     """
 
     def __init__(self, ledger: Reader) -> None:
@@ -59,6 +62,8 @@ class StoredDocuments(Mapping[Digest, Document]):
 
     def __getitem__(self, digest: Digest) -> Document:
         if digest not in self._read:
+            if len(self._read) >= _AT_HAND:
+                del self._read[next(iter(self._read))]  # the one that was read first
             self._read[digest] = self._ledger.documents([digest]).get(digest)
         document = self._read[digest]
         if document is None:

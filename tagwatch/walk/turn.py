@@ -313,6 +313,7 @@ class Early:
                     self.round = self.begin()
                     early = replace(self.round, bases=self.round.bases.before_others())
                     store = store_of(early)
+                await asyncio.sleep(0)  # whoever brought it lets go of it: it may be long
                 await self.turns.take([self.shares[repository]], early, store)
             if store is not None:
                 store.flush()

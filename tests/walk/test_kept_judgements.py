@@ -9,13 +9,13 @@ import json
 import sqlite3
 import sys
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,15 +27,17 @@ from tagwatch.audit.model.knowledge import Cycle, Knowledge, Product
 from tagwatch.audit.model.policy import Policy, PolicyIgnore, RuleSettings
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import RuleScope
-from tagwatch.audit.verdict.keeper import Judgement
+from tagwatch.audit.verdict.keeper import Judgement, Stood, Told
 from tagwatch.image.reference import Repository
 from tagwatch.knowledge.bundled import load
-from tagwatch.ledger.codec import decode_quickly, encode, expand
+from tagwatch.ledger.codec import encode
+from tagwatch.ledger.judgement import judgement_in, stored_form
+from tagwatch.ledger.read import Reader
 from tagwatch.service.demo.images import Shelf
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.show import serving
 from tagwatch.source.dockerfile import extract
-from tagwatch.source.target import SourceContext
+from tagwatch.source.target import Location, SourceContext, Target
 from tagwatch.walk.judged import Settled
 from tagwatch.walk.keeping import judgements_made_from
 from tagwatch.walk.site import Site, open_site
@@ -210,7 +212,7 @@ def forget(folder: Path) -> None:
 def kept(folder: Path) -> list[Judgement]:
     with closing(sqlite3.connect(folder / "ledger.db")) as connection:
         rows = connection.execute("SELECT judgement FROM judged WHERE judgement IS NOT NULL")
-        return [decode_quickly(Judgement, expand(body)) for (body,) in rows.fetchall()]
+        return [judgement_in(body) for (body,) in rows.fetchall()]
 
 
 async def asked_in(site: Site) -> tuple[set[str], int]:
@@ -331,3 +333,73 @@ def test_what_nobody_can_name_is_not_kept(tmp_path: Path) -> None:
     assert made_from(tmp_path, policy=plugin) == {}
     off = Policy(plugins=plugin.plugins, rules={"own-rule": RuleSettings(severity=Severity.OFF)})
     assert made_from(tmp_path, policy=off).keys() == {REDIS}
+
+
+async def test_what_is_read_back_is_in_memory_once(tmp_path: Path) -> None:
+    """The findings of a run, for its answer and for what it told; and what two have in common."""
+    shelf = first_night()
+    estate = Estate(0, shelf)
+    estate.dockerfile, estate.watch = "FROM redis:7\n", WATCHES[1]
+    async with serving(shelf) as address:
+        site = estate.site(tmp_path, address)
+        run = await scan_async(site)
+    with Reader.open(site.database, site.origins) as ledger:
+        result = ledger.result(run.run_id)
+        assert result is not None
+        news = ledger.news_told(run.run_id, result)
+        assert news is not None
+        assert news == ledger.news_told(run.run_id), "whoever read the answer"
+    held = {id(one) for one in result.findings}
+    assert len(held) > 1
+    assert {id(one) for one in (*news.since.new, *news.since.same)} == held
+    for judgement in kept(tmp_path):
+        findings = [one for told in judgement.told for one in told.findings]
+        places = {one.location: one.location for one in findings[:1]}
+        assert all(places.get(one.location, one.location) is one.location for one in findings)
+
+
+class Counted(tuple[Target, ...]):
+    """Targets that count how many of them were handed out, as a watch makes each anew."""
+
+    handed_out = 0
+
+    def __iter__(self) -> Iterator[Target]:
+        for target in super().__iter__():
+            self.handed_out += 1
+            yield target
+
+
+def test_each_target_of_a_long_repository_is_made_once() -> None:
+    place = Location(path="tagwatch.yaml", line=1, column=1, end_line=1, end_column=2)
+    targets = Counted(Target(text=f"redis:{n}", location=place, kind="watch") for n in range(1000))
+    said = [Told(place=n, asked=(f"rule-{n}",)) for n in range(0, 1000, 2)]
+    again = [Told(place=n, rule="of-files", asked=("file",)) for n in (3, 3, 999)]
+    judgement = Judgement(
+        at=FIRST, targets=1000, told=(*said, *again), rules=("", "of-files"), again_at=FIRST
+    )
+    stored = judgement_in(stored_form(judgement))
+    assert tuple(stored.told) == judgement.told, "whatever number there is"
+    heard: list[tuple[str, str]] = []
+
+    class Session:
+        """Hears which target something is said of."""
+
+        at = FIRST
+        exemptions = SimpleNamespace(
+            tried=lambda target, rules: heard.extend((target.text, rule) for rule in rules)
+        )
+
+        def want(self, told: Told, target: Target) -> None:
+            if told.rule:
+                heard.append((target.text, told.rule))
+
+    session: Any = Session()
+    stood = Stood(stored, ())
+    stood.repeat(session, targets)
+    assert heard == [(f"redis:{n}", f"rule-{n}") for n in range(0, 1000, 2)]
+    assert targets.handed_out <= 1000, "once, however much is said"
+    heard.clear()
+    for start in (0, 4, 500):  # as files name them, some at a time
+        end = {0: 4, 4: 500, 500: 1000}[start]
+        stood.repeat(session, targets[start:end], "of-files")
+    assert heard == [("redis:3", "of-files"), ("redis:3", "of-files"), ("redis:999", "of-files")]

@@ -126,6 +126,9 @@ def test_a_night_without_news_writes_no_row_of_a_tag(place: Place) -> None:
         assert rows.pop("repository") == STOCK.repositories, "until when all of it is known"
         assert rows.pop("judged") == STOCK.repositories, "and until when what was made of it holds"
         assert sum(rows.values()) <= 4, rows
+    with closing(sqlite3.connect(place.folder / "ledger.db")) as connection:
+        kept = connection.execute("SELECT count(*) FROM judged WHERE judgement IS NOT NULL")
+        assert kept.fetchone() == (STOCK.repositories,), "what the rules said, too, is read back"
 
 
 def test_what_is_stored_of_an_image(place: Place) -> None:

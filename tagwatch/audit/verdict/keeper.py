@@ -8,7 +8,6 @@ was made of.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -66,8 +65,10 @@ class Judgement:
 
     at: datetime
     targets: int
-    told: tuple[Told, ...] = ()
-    """Of targets of which anything was said."""
+    told: Collection[Told] = ()
+    """Of targets of which anything was said, sorted by rule and place. It may be read from disk."""
+    rules: tuple[str, ...] = ()
+    """The rules about files that said any of it; empty text: some was said about targets."""
     occasions: tuple[str, ...] = ()
     bases: Mapping[str, str] = field(default_factory=dict)
     """See `exemption.base_references`."""
@@ -101,9 +102,8 @@ class Stood:
         self.judgement = judgement
         self.keys = keys
         """The evidence keys of its targets."""
-        self._told: dict[str, list[Told]] = {}
-        for one in judgement.told:
-            self._told.setdefault(one.rule, []).append(one)
+        self._ahead: dict[str, _Ahead] = {}
+        """What was said of the next targets, by the rule about files that said it."""
         self._places: dict[str, int] = {}
 
     def take_over(self, session: Session, targets: Collection[Target]) -> None:
@@ -132,12 +132,33 @@ class Stood:
     def _next(self, targets: Collection[Target], rule: str) -> Iterator[tuple[Told, Target]]:
         start = self._places.get(rule, 0)
         self._places[rule] = end = start + len(targets)
-        told = self._told.get(rule, [])
-        first = bisect_left(told, start, key=lambda one: one.place)
-        for one in islice(told, first, None):
-            if one.place >= end:
-                return
-            yield one, next(islice(targets, one.place - start, None))
+        if rule not in self.judgement.rules:
+            return
+        if rule not in self._ahead:
+            self._ahead[rule] = _Ahead(self.judgement.told, rule)
+        ahead = self._ahead[rule]
+        place, rest = start, iter(targets)  # once: a watch makes its targets each time
+        target: Target | None = None
+        while ahead.next is not None and ahead.next.place < end:
+            told = ahead.pop()
+            if target is None or told.place >= place:
+                target = next(islice(rest, told.place - place, None))
+                place = told.place + 1
+            yield told, target
+
+
+class _Ahead:
+    """What one rule said, or all those about targets: one after the other, the next in view."""
+
+    def __init__(self, told: Iterable[Told], rule: str) -> None:
+        self._rest = (one for one in told if one.rule == rule)
+        self.next = next(self._rest, None)
+
+    def pop(self) -> Told:
+        """Return the next one, and go on."""
+        told, self.next = self.next, next(self._rest, None)
+        assert told is not None
+        return told
 
 
 def _as_of(finding: Finding, at: datetime) -> Finding:
@@ -269,6 +290,7 @@ class Transcript:
             at=self._at,
             targets=self._places.get("", 0),
             told=tuple(sorted(self._told, key=lambda one: (one.rule, one.place))),
+            rules=tuple(sorted({one.rule for one in self._told})),
             occasions=tuple(sorted(self.occasions)),
             bases=self._bases,
             adapted=self._adapted,
