@@ -79,7 +79,7 @@ def load_all(
         copies=Copies(copies, words),
         official=frozenset(names["names"]),
         built=built,
-        doubts=lambda: tuple(built.warnings),
+        doubts=built.doubts,
     ), tuple(warnings)
 
 
@@ -166,6 +166,10 @@ class _Built(Mapping[str, tuple[str, ...]]):
             folder = None if self.path.parent == FOLDER else self.path.parent
             self._raw = newest_facts(OFFICIAL_TAGS, folder, self.warnings)["images"]
         return self._raw
+
+    def doubts(self) -> tuple[str, ...]:
+        """Return why the stored file could not be used, once it was read."""
+        return tuple(self.warnings)
 
     def state(self) -> str:
         """Return what all of it is made of."""

@@ -25,7 +25,7 @@ from tagwatch.source.target import Extraction, Target
 from tagwatch.walk.judged import Settled
 from tagwatch.walk.site import Site
 
-__all__ = ["Keeping", "judgements_made_from"]
+__all__ = ["Keeping", "judgements_made_from", "state_of"]
 
 _NOTHING = Knowledge()
 _FORM = 1
@@ -70,7 +70,7 @@ def judgements_made_from(
 
     None may where a rule of another package speaks: of what that is made nobody knows.
     """
-    policy, known = site.policy, _state_of(site.knowledge)
+    policy, known = site.policy, state_of(site.knowledge)
     if known is None or any(row["id"] not in RULES for row in rows_of(policy)):
         return {}
     exemptions = Exemptions(policy=policy, at=site.at)
@@ -104,7 +104,7 @@ def _named(
     return found
 
 
-def _state_of(knowledge: Knowledge) -> bytes | None:
+def state_of(knowledge: Knowledge) -> bytes | None:
     """Return a hash of all that is known; None where that cannot be told.
 
     What is read from files of ours says what it was made of; the rest is shown value by value.

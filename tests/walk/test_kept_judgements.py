@@ -29,7 +29,7 @@ from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import RuleScope
 from tagwatch.audit.verdict.keeper import Judgement
 from tagwatch.image.reference import Repository
-from tagwatch.knowledge.bundled import load
+from tagwatch.knowledge.bundled import END_OF_LIFE, FOLDER, OFFICIAL_NAMES, OFFICIAL_TAGS, load
 from tagwatch.ledger.codec import decode_quickly, encode, expand
 from tagwatch.service.demo.images import Shelf
 from tagwatch.service.demo.nights import first_night, second_night
@@ -37,7 +37,7 @@ from tagwatch.service.demo.show import serving
 from tagwatch.source.dockerfile import extract
 from tagwatch.source.target import SourceContext
 from tagwatch.walk.judged import Settled
-from tagwatch.walk.keeping import judgements_made_from
+from tagwatch.walk.keeping import judgements_made_from, state_of
 from tagwatch.walk.site import Site, open_site
 
 FIRST = datetime(2026, 8, 20, 2, tzinfo=UTC)
@@ -331,3 +331,26 @@ def test_what_nobody_can_name_is_not_kept(tmp_path: Path) -> None:
     assert made_from(tmp_path, policy=plugin) == {}
     off = Policy(plugins=plugin.plugins, rules={"own-rule": RuleSettings(severity=Severity.OFF)})
     assert made_from(tmp_path, policy=off).keys() == {REDIS}
+
+
+def test_the_facts_of_a_site_can_be_named(tmp_path: Path) -> None:
+    """Else nothing were ever kept, and nobody would be told."""
+    stored = tmp_path / "home" / ".local/share/tagwatch/knowledge"
+    environments = {"bundled": {"HOME": str(tmp_path)}, "stored": {"HOME": str(tmp_path / "home")}}
+    stored.mkdir(parents=True)
+    for name in (END_OF_LIFE, OFFICIAL_NAMES, OFFICIAL_TAGS):
+        document = json.loads((FOLDER / name).read_text())
+        (stored / name).write_text(json.dumps({**document, "as_of": "2100-01-01"}))
+    (tmp_path / "own.json").write_text((stored / END_OF_LIFE).read_text())
+    configured = {
+        "nothing": {},
+        "a mirror": {"pull_through": {"mirror.example/hub": "docker.io"}},
+        "own ends": {"knowledge": "own.json"},
+    }
+    for facts, environment in environments.items():
+        for name, settings in configured.items():
+            path = tmp_path / "tagwatch.yaml"
+            path.write_text(json.dumps({"version": 1, **settings}))
+            knowledge = open_site(path, environment=environment, at=FIRST).knowledge
+            again = open_site(path, environment=environment, at=FIRST + DAY).knowledge
+            assert state_of(knowledge) == state_of(again) is not None, (facts, name)
