@@ -354,3 +354,27 @@ def test_the_facts_of_a_site_can_be_named(tmp_path: Path) -> None:
             knowledge = open_site(path, environment=environment, at=FIRST).knowledge
             again = open_site(path, environment=environment, at=FIRST + DAY).knowledge
             assert state_of(knowledge) == state_of(again) is not None, (facts, name)
+
+
+async def test_a_judgement_does_not_outlast_its_evidence(tmp_path: Path) -> None:
+    """At that moment the evidence is dated anew: how a tag lives is said otherwise by then."""
+    shelf = first_night()
+    estate = Estate(1, shelf)
+    estate.dockerfile = "FROM redis:edge\n"
+    estate.watch = [{"image": "redis", "tags": ["edge"]}]
+    estate.policy = {"rules": {"tag-abandoned": {"severity": "off"}}}
+    tags = shelf.tags["library/redis"]
+    images = list(dict.fromkeys(shelf.tags["library/node"].values()))
+    async with serving(shelf) as address:
+        for day, image in ((0, 0), (1, 1), (40, None), (41, 1), (45, 1), (73, 1)):
+            estate.at = FIRST + DAY * day
+            if image is None:
+                del tags["edge"]
+            else:
+                tags["edge"] = images[image]
+                shelf.pushed["library/redis", "edge"] = f"{estate.at:%Y-%m-%d}"
+            forget(tmp_path / "anew")
+            read_back = await answer_of(estate.site(tmp_path / "kept", address))
+            assert read_back == await answer_of(estate.site(tmp_path / "anew", address)), day
+            if day == 45:
+                assert any(one.at < estate.at for one in kept(tmp_path / "kept")), "it is kept"
