@@ -24,11 +24,12 @@ from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Extraction, Target
 from tagwatch.walk.judged import Settled
 from tagwatch.walk.site import Site
+from tagwatch.walk.watch_list import Watched
 
 __all__ = ["Keeping", "judgements_made_from", "state_of"]
 
 _NOTHING = Knowledge()
-_FORM = 1
+_FORM = 2
 """It grows where the same rules would be kept in another way."""
 
 
@@ -44,7 +45,7 @@ class Keeping:
         files: Sequence[tuple[str, Extraction]],
         failures: Sequence[Failure],
     ) -> None:
-        """Read what holds still. `files`: those that name images; the watch list is none."""
+        """Read what holds still. `files`: in the order in which they are judged."""
         failed = whole_failures(failures)
         settled = {one: made for one, made in settled.items() if one not in failed}
         self._ledger = ledger
@@ -75,13 +76,14 @@ def judgements_made_from(
         return {}
     exemptions = Exemptions(policy=policy, at=site.at)
     frame = _hash(known, (__version__, _FORM, policy.digest, policy, exemptions.counting(())))
-    named = _named(files, settled)
+    named, watched = _named(files, settled), _watched(files)
     return {
         repository: _hash(
             frame + one.made_from,
             (
                 [(where, target) for where, target in named.get(repository, ())],
                 exemptions.counting(target for _, target in named.get(repository, ())),
+                watched.get(repository, ()),
             ),
         )
         for repository, one in settled.items()
@@ -95,13 +97,31 @@ def _named(
     found: dict[Repository, list[tuple[bytes, Target]]] = {}
     for path, extraction in files:
         beside = b""
-        for target in extraction.targets:
+        for target in () if _parts(extraction) else extraction.targets:
             reference = target.reference
             if reference is None or reference.repository not in settled:
                 continue
             beside = beside or _hash(b"", (path, extraction.instructions))
             found.setdefault(reference.repository, []).append((beside, target))
     return found
+
+
+def _watched(
+    files: Iterable[tuple[str, Extraction]],
+) -> dict[Repository, list[tuple[object, ...]]]:
+    """Return what the watch list comes to in repositories, in the order of the run."""
+    found: dict[Repository, list[tuple[object, ...]]] = {}
+    for _, extraction in files:
+        for one in _parts(extraction):
+            place = (one.watch.location, one.selector, one.tags)
+            found.setdefault(one.repository, []).append(place)
+    return found
+
+
+def _parts(extraction: Extraction) -> tuple[Watched, ...]:
+    """Return the entries of a watch list; empty for a file that names images."""
+    parts = getattr(extraction.targets, "parts", ())
+    return tuple(one for one in parts if isinstance(one, Watched))
 
 
 def state_of(knowledge: Knowledge) -> bytes | None:

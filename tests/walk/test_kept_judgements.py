@@ -44,6 +44,8 @@ FIRST = datetime(2026, 8, 20, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 DECODES = ("decode", "decode_quickly")
 SHOP = "registry.shop.example"
+FIRST_SHOP = "a.example"
+"""Comes before all others in the order of names."""
 BASES = [{"ref": "docker.io/library/python", "tags": ["3.12-slim"]}]
 IGNORED = {"rule": "tag-latest", "image": "redis", "reason": "a test", "expires": "2026-09-20"}
 POLICIES: tuple[dict[str, Any], ...] = (
@@ -110,7 +112,9 @@ class Estate:
         self.random = Random(seed)
         self.shelf = shelf
         self.at = FIRST
-        self.policy, self.watch = POLICIES[0], WATCHES[0]
+        self.policy: dict[str, Any] | str = POLICIES[0]
+        """A policy, or the file of one."""
+        self.watch = WATCHES[0]
         self.dockerfile, self.compose = DOCKERFILES[0], COMPOSE[0]
         self.facts = FACTS[1]
         self.failing: Mapping[str, Any] = {}
@@ -184,6 +188,7 @@ class Estate:
             "registries": {
                 "docker.io": {**endpoint, "catalogue_endpoint": address},
                 SHOP: endpoint,
+                FIRST_SHOP: endpoint,
             },
         }
         (folder / "tagwatch.yaml").write_text(json.dumps(settings))
@@ -342,7 +347,7 @@ def test_the_facts_of_a_site_can_be_named(tmp_path: Path) -> None:
         document = json.loads((FOLDER / name).read_text())
         (stored / name).write_text(json.dumps({**document, "as_of": "2100-01-01"}))
     (tmp_path / "own.json").write_text((stored / END_OF_LIFE).read_text())
-    configured = {
+    configured: dict[str, dict[str, Any]] = {
         "nothing": {},
         "a mirror": {"pull_through": {"mirror.example/hub": "docker.io"}},
         "own ends": {"knowledge": "own.json"},
@@ -378,3 +383,38 @@ async def test_a_judgement_does_not_outlast_its_evidence(tmp_path: Path) -> None
             assert read_back == await answer_of(estate.site(tmp_path / "anew", address)), day
             if day == 45:
                 assert any(one.at < estate.at for one in kept(tmp_path / "kept")), "it is kept"
+
+
+async def test_findings_stay_with_their_target(tmp_path: Path) -> None:
+    """Another repository, known by now, changes which of the watch list's files is met first."""
+    shelf = first_night()
+    estate = Estate(1, shelf)
+    estate.dockerfile, estate.compose = "FROM scratch\n", "services: {}\n"
+    estate.watch = [{"image": f"{FIRST_SHOP}/shop/web"}, {"image": "redis", "tags": ["6.2", "7.4"]}]
+    ignored = {**IGNORED, "rule": "version-eol", "image": "redis:6.2"}
+    bases = [
+        {"ref": f"docker.io/library/{name}", "tags": [tag], "immutable": True}
+        for name, tag in (("node", "22*"), ("redis", "7"))
+    ]
+    daily = {"tag-abandoned": {"severity": "off"}, "image-too-old": {"severity": "off"}}
+    policy = {"bases": bases, "ignores": [ignored], "rules": daily}
+    web = shelf.tags.pop("shop/web")
+    ends = ("6.2", "7.4", "7")
+    cycles = tuple(Cycle(name=name, ends=date(2026, 1, 1)) for name in ends)
+    estate.facts = replace(load(), products={"redis": Product(name="Redis", cycles=cycles)})
+
+    def site(folder: Path, address: str) -> Site:
+        folder.mkdir(exist_ok=True)
+        (folder / "policy.yaml").write_text(json.dumps(policy))
+        return estate.site(folder, address)
+
+    estate.policy = "policy.yaml"
+    async with serving(shelf) as address:
+        for day in (0, 8, 9):
+            if day == 9:
+                shelf.tags["shop/web"] = web
+            estate.at = FIRST + DAY * day
+            forget(tmp_path / "anew")
+            read_back = await answer_of(site(tmp_path / "kept", address))
+            assert read_back == await answer_of(site(tmp_path / "anew", address)), day
+    assert any(one.at < estate.at for one in kept(tmp_path / "kept")), "redis was taken over"
