@@ -618,7 +618,7 @@ async def _scan(
     )
     keeping = None
     if rest is None:
-        keeping = Keeping(ledger, project, site, seen.settled, files.extractions, case.failures)
+        keeping = Keeping(ledger, project, site, seen.settled, case.files, case.failures)
     else:
         case = rest.added_to(case)
     keeper = keeping.keeper if keeping is not None else None
@@ -666,7 +666,8 @@ def _watch_list(watched: Sequence[Watched]) -> tuple[tuple[str, Extraction], ...
     found: dict[str, list[Watched]] = {}
     for one in watched:
         found.setdefault(one.watch.location.path, []).append(one)
-    return tuple((path, Extraction(targets=Targets(listed))) for path, listed in found.items())
+    # not in the order in which they are met: that would change with the tags of one of them
+    return tuple((path, Extraction(targets=Targets(found[path]))) for path in sorted(found))
 
 
 def _with_fix_lines(

@@ -72,6 +72,8 @@ def judge(
     session = _Session(case, policy, knowledge, baseline, strategy, keeper)
     for path, extraction in case.files:
         session.judge_file(path, extraction)
+    if keeper is not None and keeper.drop_misplaced():
+        return judge(case, policy, knowledge, baseline=baseline, strategy=strategy, keeper=keeper)
     session.judge_run()
     # Images that no target names can link an image to an older ancestor. The bases of targets were
     # noted during the pass: a scan reads evidence from disk, so it is not looked up a second time.
@@ -257,7 +259,7 @@ class _Session:
         if transcript is not None:
             bench.noting = None
             may_be_ignored = bool(self._policy.ignores or target.ignores)
-            transcript.close(asked if may_be_ignored else ())
+            transcript.close(asked if may_be_ignored else (), target)
             transcript.pass_by((target,))
 
     def _settled(

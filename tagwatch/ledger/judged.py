@@ -58,7 +58,8 @@ _JUDGEMENTS = """
   WHERE j.project = ?1 AND j.judgement IS NOT NULL
     AND (j.judgement_again_at IS NULL OR j.judgement_again_at > ?2)"""
 _KEEP = """
-  UPDATE judged SET judgement_from = ?4, judgement_again_at = ?5, judgement = ?6
+  UPDATE judged SET judgement_from = ?4, judgement = ?6,
+    judgement_again_at = coalesce(min(?5, again_at), ?5, again_at)
   WHERE project = ?1 AND repository_id =
     (SELECT id FROM repository WHERE registry = ?2 AND path = ?3)"""
 _AT, _LAST_SEEN, _ENDED = b'},"at":', b'"last_seen":', b',"ended"'

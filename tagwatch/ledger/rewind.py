@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 
-from tagwatch.ledger.codec import micros, moment
+from tagwatch.audit.model.history import Change
+from tagwatch.errors import LedgerError
+from tagwatch.ledger.codec import compress, decode, encode, expand, micros, moment
+from tagwatch.value import replace
 
 __all__ = ["rewind"]
 
@@ -45,6 +49,7 @@ def rewind(connection: sqlite3.Connection, at: datetime) -> Iterator[str]:
     now = micros(at)
     # When a message is to be tried again lies ahead by right.
     connection.execute("UPDATE outbox SET next_at = ?1 WHERE at > ?1 AND next_at > ?1", (now,))
+    _rewind_changes(connection, at)  # found by the dates of their intervals
     for table, columns in _SEEN.items():
         is_late = " OR ".join(f"{column} > ?1" for column in columns)
         (latest,) = connection.execute(
@@ -71,6 +76,22 @@ def rewind(connection: sqlite3.Connection, at: datetime) -> Iterator[str]:
     connection.execute("DELETE FROM cache WHERE at > ?", (now,))
     if late:
         yield _told("evidence", late, latest)
+
+
+def _rewind_changes(connection: sqlite3.Connection, at: datetime) -> None:
+    """Set the time of moves that were explained; of a damaged one it stays unknown."""
+    late = connection.execute(
+        "SELECT repository_id, tag_id, n, change FROM move JOIN main.interval "
+        "USING (repository_id, tag_id, n) WHERE change IS NOT NULL AND first_seen > ?",
+        (micros(at),),
+    ).fetchall()
+    for *row, body in late:
+        with suppress(LedgerError):
+            change = replace(decode(Change, expand(body)), at=at)
+            connection.execute(
+                "UPDATE main.move SET change = ? WHERE repository_id = ? AND tag_id = ? AND n = ?",
+                (compress(encode(change)), *row),
+            )
 
 
 def _told(table: str, count: int, latest: int) -> str:

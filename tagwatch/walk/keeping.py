@@ -24,8 +24,9 @@ from tagwatch.ledger.write import Ledger
 from tagwatch.source.target import Extraction, Target
 from tagwatch.walk.judged import Settled
 from tagwatch.walk.site import Site
+from tagwatch.walk.watch_list import Watched
 
-__all__ = ["Keeping", "judgements_made_from"]
+__all__ = ["Keeping", "judgements_made_from", "state_of"]
 
 _NOTHING = Knowledge()
 _FORM = 2
@@ -44,7 +45,7 @@ class Keeping:
         files: Sequence[tuple[str, Extraction]],
         failures: Sequence[Failure],
     ) -> None:
-        """Read what holds still. `files`: those that name images; the watch list is none."""
+        """Read what holds still. `files`: in the order in which they are judged."""
         failed = whole_failures(failures)
         settled = {one: made for one, made in settled.items() if one not in failed}
         self._ledger = ledger
@@ -70,18 +71,19 @@ def judgements_made_from(
 
     None may where a rule of another package speaks: of what that is made nobody knows.
     """
-    policy, known = site.policy, _state_of(site.knowledge)
+    policy, known = site.policy, state_of(site.knowledge)
     if known is None or any(row["id"] not in RULES for row in rows_of(policy)):
         return {}
     exemptions = Exemptions(policy=policy, at=site.at)
     frame = _hash(known, (__version__, _FORM, policy.digest, policy, exemptions.counting(())))
-    named = _named(files, settled)
+    named, watched = _named(files, settled), _watched(files)
     return {
         repository: _hash(
             frame + one.made_from,
             (
                 [(where, target) for where, target in named.get(repository, ())],
                 exemptions.counting(target for _, target in named.get(repository, ())),
+                watched.get(repository, ()),
             ),
         )
         for repository, one in settled.items()
@@ -95,7 +97,7 @@ def _named(
     found: dict[Repository, list[tuple[bytes, Target]]] = {}
     for path, extraction in files:
         beside = b""
-        for target in extraction.targets:
+        for target in () if _parts(extraction) else extraction.targets:
             reference = target.reference
             if reference is None or reference.repository not in settled:
                 continue
@@ -104,7 +106,25 @@ def _named(
     return found
 
 
-def _state_of(knowledge: Knowledge) -> bytes | None:
+def _watched(
+    files: Iterable[tuple[str, Extraction]],
+) -> dict[Repository, list[tuple[object, ...]]]:
+    """Return what the watch list comes to in repositories, in the order of the run."""
+    found: dict[Repository, list[tuple[object, ...]]] = {}
+    for _, extraction in files:
+        for one in _parts(extraction):
+            place = (one.watch.location, one.selector, one.tags)
+            found.setdefault(one.repository, []).append(place)
+    return found
+
+
+def _parts(extraction: Extraction) -> tuple[Watched, ...]:
+    """Return the entries of a watch list; empty for a file that names images."""
+    parts = getattr(extraction.targets, "parts", ())
+    return tuple(one for one in parts if isinstance(one, Watched))
+
+
+def state_of(knowledge: Knowledge) -> bytes | None:
     """Return a hash of all that is known; None where that cannot be told.
 
     What is read from files of ours says what it was made of; the rest is shown value by value.

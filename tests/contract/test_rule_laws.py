@@ -17,8 +17,9 @@ import pytest
 import tagwatch.audit.rule
 from tagwatch.audit.model.base_match import BaseVerdict, MatchedBase
 from tagwatch.audit.model.diff import Verdict
-from tagwatch.audit.model.evidence import is_readable, until
+from tagwatch.audit.model.evidence import Evidence, is_readable, until
 from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.history import Interval
 from tagwatch.audit.model.policy import IgnorePolicy, Policy, PolicyIgnore, RuleSettings
 from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import (
@@ -73,6 +74,38 @@ def read_now(case: Said) -> Said:
     return replace(case, facts=tuple(replace(fact, at=at) for fact in case.facts))
 
 
+def with_a_restless_past(cases: Iterable[Said]) -> Iterator[Said]:
+    """Cases whose tags served other images some hours and days ago: what is offered grows older."""
+    for case in cases:
+        at = case.case.get("at", AT)
+        facts = tuple(_restless(fact, at) for fact in case.facts)
+        if facts != case.facts:
+            yield replace(case, facts=facts)
+
+
+def _restless(fact: Evidence, at: datetime) -> Evidence:
+    if not fact.history or fact.history[-1].ended:
+        return fact
+    last, ages = fact.history[-1], (20, 8, 2.6, 1.7, 0.9)
+    served = zip("edcb", ages, ages[1:], strict=False)
+    return replace(
+        fact,
+        history=(
+            *(
+                Interval(
+                    tag=last.tag,
+                    digest=digest(letter),
+                    first_seen=at - DAY * since,
+                    last_seen=at - DAY * until,
+                    ended=True,
+                )
+                for letter, since, until in served
+            ),
+            replace(last, first_seen=at - DAY * ages[-1]),
+        ),
+    )
+
+
 @pytest.mark.parametrize(("name", "cases"), CASE)
 def test_the_judgement_is_the_same_without_occasions(name: str, cases: Iterable[Said]) -> None:
     """An ignore, if only of what is nowhere, makes the judge ask every rule."""
@@ -90,7 +123,8 @@ def test_the_judgement_is_the_same_without_occasions(name: str, cases: Iterable[
 
 @pytest.mark.parametrize(("name", "cases"), CASE)
 def test_what_a_rule_says_stays_until_it_looks_again(name: str, cases: Iterable[Said]) -> None:
-    for case in (*map(with_all, cases), *map(read_now, map(with_all, cases))):
+    every = [with_all(case) for case in cases]
+    for case in (*every, *map(read_now, every), *with_a_restless_past(every)):
         shown = _shown(case)
         for rule in ALL:
             for place, subject in enumerate(shown[rule.scope]):
@@ -113,7 +147,8 @@ def _stays(rule: Rule, case: Said, place: int, subject: Any) -> None:
 @pytest.mark.parametrize(("name", "cases"), CASE)
 def test_an_image_that_is_read_again_is_said_the_same_of(name: str, cases: Iterable[Said]) -> None:
     """A scan keeps what is said, and asks again when a rule may speak otherwise: `Transcript`."""
-    for case in map(read_now, map(with_all, cases)):
+    every = [with_all(case) for case in cases]
+    for case in map(read_now, (*every, *with_a_restless_past(every))):
         shown = _shown(case)[RuleScope.TARGET]
         for rule in (rule for rule in ALL if rule.scope is RuleScope.TARGET):
             for subject in (_of(rule, one) for one in shown if one.evidence is not None):
@@ -218,6 +253,10 @@ AGAIN: dict[str, list[tuple[Said, tuple[datetime | None, ...]]]] = {
         (Said(why="a day old", targets=(SERIES,),
               facts=(evidence(SERIES, history=(interval("b", 9, 1), interval("a", 1))),)),
          (AT + 2 * DAY, None)),
+        (Said(why="two to go back to, one of them young", targets=(SERIES,),
+              facts=(evidence(SERIES, history=(interval("c", 9, 2), interval("b", 2, 1),
+                                               interval("a", 1))),)),
+         (AT + DAY, AT + 2 * DAY, None)),
         (Said(why="a new tag, a day old", targets=(FULL,),
               facts=(evidence(FULL, known_since=ago(9), history=(interval("a", 0.5),),
                               new_tags={"6.2.24": ago(1)}),)),

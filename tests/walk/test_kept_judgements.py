@@ -29,7 +29,7 @@ from tagwatch.audit.rule.catalogue import load_rule
 from tagwatch.audit.rule.interface import RuleScope
 from tagwatch.audit.verdict.keeper import Judgement, Stood, Told
 from tagwatch.image.reference import Repository
-from tagwatch.knowledge.bundled import load
+from tagwatch.knowledge.bundled import END_OF_LIFE, FOLDER, OFFICIAL_NAMES, OFFICIAL_TAGS, load
 from tagwatch.ledger.codec import encode
 from tagwatch.ledger.judgement import judgement_in, stored_form
 from tagwatch.ledger.read import Reader
@@ -39,13 +39,15 @@ from tagwatch.service.demo.show import serving
 from tagwatch.source.dockerfile import extract
 from tagwatch.source.target import Location, SourceContext, Target
 from tagwatch.walk.judged import Settled
-from tagwatch.walk.keeping import judgements_made_from
+from tagwatch.walk.keeping import judgements_made_from, state_of
 from tagwatch.walk.site import Site, open_site
 
 FIRST = datetime(2026, 8, 20, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 DECODES = ("decode", "decode_quickly")
 SHOP = "registry.shop.example"
+FIRST_SHOP = "a.example"
+"""Comes before all others in the order of names."""
 BASES = [{"ref": "docker.io/library/python", "tags": ["3.12-slim"]}]
 IGNORED = {"rule": "tag-latest", "image": "redis", "reason": "a test", "expires": "2026-09-20"}
 POLICIES: tuple[dict[str, Any], ...] = (
@@ -112,7 +114,9 @@ class Estate:
         self.random = Random(seed)
         self.shelf = shelf
         self.at = FIRST
-        self.policy, self.watch = POLICIES[0], WATCHES[0]
+        self.policy: dict[str, Any] | str = POLICIES[0]
+        """A policy, or the file of one."""
+        self.watch = WATCHES[0]
         self.dockerfile, self.compose = DOCKERFILES[0], COMPOSE[0]
         self.facts = FACTS[1]
         self.failing: Mapping[str, Any] = {}
@@ -186,6 +190,7 @@ class Estate:
             "registries": {
                 "docker.io": {**endpoint, "catalogue_endpoint": address},
                 SHOP: endpoint,
+                FIRST_SHOP: endpoint,
             },
         }
         (folder / "tagwatch.yaml").write_text(json.dumps(settings))
@@ -372,8 +377,10 @@ class Counted(tuple[Target, ...]):
 def test_each_target_of_a_long_repository_is_made_once() -> None:
     place = Location(path="tagwatch.yaml", line=1, column=1, end_line=1, end_column=2)
     targets = Counted(Target(text=f"redis:{n}", location=place, kind="watch") for n in range(1000))
-    said = [Told(place=n, asked=(f"rule-{n}",)) for n in range(0, 1000, 2)]
-    again = [Told(place=n, rule="of-files", asked=("file",)) for n in (3, 3, 999)]
+    of = [f"{target.text} {target.location}" for target in targets]
+    targets.handed_out = 0
+    said = [Told(place=n, of=of[n], asked=(f"rule-{n}",)) for n in range(0, 1000, 2)]
+    again = [Told(place=n, of=of[n], rule="of-files", asked=("file",)) for n in (3, 3, 999)]
     judgement = Judgement(
         at=FIRST, targets=1000, told=(*said, *again), rules=("", "of-files"), again_at=FIRST
     )
@@ -403,3 +410,85 @@ def test_each_target_of_a_long_repository_is_made_once() -> None:
         end = {0: 4, 4: 500, 500: 1000}[start]
         stood.repeat(session, targets[start:end], "of-files")
     assert heard == [("redis:3", "of-files"), ("redis:3", "of-files"), ("redis:999", "of-files")]
+
+
+def test_the_facts_of_a_site_can_be_named(tmp_path: Path) -> None:
+    """Else nothing were ever kept, and nobody would be told."""
+    stored = tmp_path / "home" / ".local/share/tagwatch/knowledge"
+    environments = {"bundled": {"HOME": str(tmp_path)}, "stored": {"HOME": str(tmp_path / "home")}}
+    stored.mkdir(parents=True)
+    for name in (END_OF_LIFE, OFFICIAL_NAMES, OFFICIAL_TAGS):
+        document = json.loads((FOLDER / name).read_text())
+        (stored / name).write_text(json.dumps({**document, "as_of": "2100-01-01"}))
+    (tmp_path / "own.json").write_text((stored / END_OF_LIFE).read_text())
+    configured: dict[str, dict[str, Any]] = {
+        "nothing": {},
+        "a mirror": {"pull_through": {"mirror.example/hub": "docker.io"}},
+        "own ends": {"knowledge": "own.json"},
+    }
+    for facts, environment in environments.items():
+        for name, settings in configured.items():
+            path = tmp_path / "tagwatch.yaml"
+            path.write_text(json.dumps({"version": 1, **settings}))
+            knowledge = open_site(path, environment=environment, at=FIRST).knowledge
+            again = open_site(path, environment=environment, at=FIRST + DAY).knowledge
+            assert state_of(knowledge) == state_of(again) is not None, (facts, name)
+
+
+async def test_a_judgement_does_not_outlast_its_evidence(tmp_path: Path) -> None:
+    """At that moment the evidence is dated anew: how a tag lives is said otherwise by then."""
+    shelf = first_night()
+    estate = Estate(1, shelf)
+    estate.dockerfile = "FROM redis:edge\n"
+    estate.watch = [{"image": "redis", "tags": ["edge"]}]
+    estate.policy = {"rules": {"tag-abandoned": {"severity": "off"}}}
+    tags = shelf.tags["library/redis"]
+    images = list(dict.fromkeys(shelf.tags["library/node"].values()))
+    async with serving(shelf) as address:
+        for day, image in ((0, 0), (1, 1), (40, None), (41, 1), (45, 1), (73, 1)):
+            estate.at = FIRST + DAY * day
+            if image is None:
+                del tags["edge"]
+            else:
+                tags["edge"] = images[image]
+                shelf.pushed["library/redis", "edge"] = f"{estate.at:%Y-%m-%d}"
+            forget(tmp_path / "anew")
+            read_back = await answer_of(estate.site(tmp_path / "kept", address))
+            assert read_back == await answer_of(estate.site(tmp_path / "anew", address)), day
+            if day == 45:
+                assert any(one.at < estate.at for one in kept(tmp_path / "kept")), "it is kept"
+
+
+async def test_findings_stay_with_their_target(tmp_path: Path) -> None:
+    """Another repository, known by now, changes which of the watch list's files is met first."""
+    shelf = first_night()
+    estate = Estate(1, shelf)
+    estate.dockerfile, estate.compose = "FROM scratch\n", "services: {}\n"
+    estate.watch = [{"image": f"{FIRST_SHOP}/shop/web"}, {"image": "redis", "tags": ["6.2", "7.4"]}]
+    ignored = {**IGNORED, "rule": "version-eol", "image": "redis:6.2"}
+    bases = [
+        {"ref": f"docker.io/library/{name}", "tags": [tag], "immutable": True}
+        for name, tag in (("node", "22*"), ("redis", "7"))
+    ]
+    daily = {"tag-abandoned": {"severity": "off"}, "image-too-old": {"severity": "off"}}
+    policy = {"bases": bases, "ignores": [ignored], "rules": daily}
+    web = shelf.tags.pop("shop/web")
+    ends = ("6.2", "7.4", "7")
+    cycles = tuple(Cycle(name=name, ends=date(2026, 1, 1)) for name in ends)
+    estate.facts = replace(load(), products={"redis": Product(name="Redis", cycles=cycles)})
+
+    def site(folder: Path, address: str) -> Site:
+        folder.mkdir(exist_ok=True)
+        (folder / "policy.yaml").write_text(json.dumps(policy))
+        return estate.site(folder, address)
+
+    estate.policy = "policy.yaml"
+    async with serving(shelf) as address:
+        for day in (0, 8, 9):
+            if day == 9:
+                shelf.tags["shop/web"] = web
+            estate.at = FIRST + DAY * day
+            forget(tmp_path / "anew")
+            read_back = await answer_of(site(tmp_path / "kept", address))
+            assert read_back == await answer_of(site(tmp_path / "anew", address)), day
+    assert any(one.at < estate.at for one in kept(tmp_path / "kept")), "redis was taken over"

@@ -69,7 +69,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         offers=offer_builds(
             target,
             reference.effective_tag or (found.interval.tag if found.interval else None),
-            _old_enough(found, subject.at - wanted),
+            (one for one, since in _earlier(found) if since <= subject.at - wanted),
             text="wait, or write {}",
             despite=BEHIND,
         ),
@@ -78,11 +78,12 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 
 def again(subject: Subject) -> datetime | None:
-    """Return when the present digest has been there for long enough."""
-    found = _arrival(subject) if subject.target.reference is not None else None
-    if found is None:
+    """Return when the present digest, or one to go back to, has been there for long enough."""
+    found, wanted = _arrival(subject), _wanted(subject)
+    if found is None or subject.at - found.since >= wanted:
         return None
-    return first_after(subject.at, later(found.since, span=_wanted(subject)))
+    arrivals = (found.since, *(since for _, since in _earlier(found)))
+    return first_after(subject.at, *(later(since, span=wanted) for since in arrivals))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,14 +162,14 @@ def _why_unknown(evidence: Evidence | None) -> str:
     return f", and its tag was there when all were listed first, on {day(evidence.known_since)}"
 
 
-def _old_enough(found: _Arrival, since: datetime) -> Iterator[str]:
-    """Yield the digests before the present one that were there at `since`, the newest first."""
-    past, now = found.past, found.interval
-    for place in range(len(past) - 1, -1, -1):
-        digest = past[place].digest
-        first = next(one for one in past if one.digest == digest)
-        if now is not None and digest != now.digest and first.first_seen <= since:
-            yield digest
+def _earlier(found: _Arrival) -> Iterator[tuple[str, datetime]]:
+    """Yield the other digests that were served, with when each first was, the newest first."""
+    first: dict[str, datetime] = {}
+    for one in found.past:
+        first.setdefault(one.digest, one.first_seen)
+    for one in reversed(found.past):
+        if found.interval is not None and one.digest != found.interval.digest:
+            yield one.digest, first[one.digest]
 
 
 def _wanted(subject: Subject) -> timedelta:

@@ -42,6 +42,8 @@ class Told:
 
     place: int
     """Which of the repository's targets it is, in the order of the run."""
+    of: str = ""
+    """What the target says, and where: a place alone is not trusted."""
     rule: str = ""
     """The rule about files; empty: all those about targets."""
     findings: tuple[Finding, ...] = ()
@@ -105,6 +107,12 @@ class Stood:
         self._ahead: dict[str, _Ahead] = {}
         """What was said of the next targets, by the rule about files that said it."""
         self._places: dict[str, int] = {}
+        self._met_another = False
+
+    @property
+    def is_of_others(self) -> bool:
+        """True where other targets came by than those that were judged."""
+        return self._met_another or self._places.get("", 0) != self.judgement.targets
 
     def take_over(self, session: Session, targets: Collection[Target]) -> None:
         """Let a judge take over what was said of the next targets, in the order of the run."""
@@ -123,6 +131,9 @@ class Stood:
     def repeat(self, session: Session, targets: Collection[Target], rule: str = "") -> None:
         """Say again what was said of the next targets; `rule`: by one about files."""
         for told, target in self._next(targets, rule):
+            if told.of != _named(target):
+                self._met_another = True
+                return
             if not rule:
                 session.exemptions.tried(target, told.asked)
             session.want(told, target)
@@ -161,6 +172,10 @@ class _Ahead:
         return told
 
 
+def _named(target: Target | None) -> str:
+    return "" if target is None else f"{target.text} {target.location}"
+
+
 def _as_of(finding: Finding, at: datetime) -> Finding:
     """Return the finding as it is said at `at`, of an image that was read again then."""
     if "read_at" not in finding.evidence:
@@ -192,10 +207,13 @@ class Transcript:
         self._wished: list[tuple[Reference, Purpose]] = []
         self._kept: list[tuple[tuple[str, Mapping[str, str]], ...]] = []
 
-    def close(self, asked: Iterable[str], *, rule: str = "", place: int = 0) -> None:
+    def close(
+        self, asked: Iterable[str], target: Target | None, *, rule: str = "", place: int = 0
+    ) -> None:
         """End what is said of a target, the one at `place` after those that came by before."""
         told = Told(
             place=self._places.get(rule, 0) + place,
+            of=_named(target),
             rule=rule,
             findings=tuple(self._findings),
             subjects=tuple(self._subjects),
@@ -218,7 +236,7 @@ class Transcript:
         elif last is not None and last.rule == rule:
             # they are said again in the order of the targets
             self.is_spoiled = self.is_spoiled or last.place > self._places.get(rule, 0) + place
-        self.close((), rule=rule, place=place)
+        self.close((), statement.target, rule=rule, place=place)
 
     def pass_by(self, targets: Collection[Target], rule: str = "") -> None:
         """Note that all was said of some targets."""
@@ -308,6 +326,22 @@ class Keeper:
         self._kept = frozenset(kept) - stood.keys()
         """The repositories whose judgement is to be kept."""
         self._transcripts: dict[Repository, Transcript] = {}
+
+    def drop_misplaced(self) -> bool:
+        """Forget what turned out to be said of other targets; True where there is any of it.
+
+        Then all is judged once more: the rest is taken over from the beginning.
+        """
+        misplaced = {one for one, stood in self.stood.items() if stood.is_of_others}
+        if misplaced:
+            self.stood = {
+                one: Stood(stood.judgement, stood.keys)
+                for one, stood in self.stood.items()
+                if one not in misplaced
+            }
+            self._kept |= misplaced
+            self._transcripts = {}
+        return bool(misplaced)
 
     def shares(
         self, targets: Collection[Target]

@@ -172,6 +172,22 @@ def test_evidence_holds_as_long_as_what_was_made_of_its_repository(ledger: Ledge
     assert check(ledger.path) == ()
 
 
+def test_an_explained_move_goes_back_with_its_interval(ledger: Ledger) -> None:
+    """What is said of it, and for how long, counts from the time in its explanation."""
+    (move,) = ledger.unexplained_moves()
+    verdict = Change(
+        tag="7", before=move.before, after=move.after, at=move.at, verdict=Verdict.REPLACED
+    )
+    ledger.set_verdict(move, verdict)
+    ledger.rewind(move.at + DAY)
+    assert ledger.newest_change(REDIS, "7") == verdict, "that was before"
+    back = move.at - DAY
+    ledger.rewind(back)
+    assert ledger.newest_change(REDIS, "7") == replace(verdict, at=back)
+    assert [one.first_seen for one in ledger.intervals(REDIS, "7")][-1] == back
+    ledger.set_verdict(replace(move, at=back), verdict)
+
+
 def test_what_somebody_else_read_since_is_no_part_of_what_was_made(ledger: Ledger) -> None:
     resolution = Resolution(input="redis:7", status=Status.RESOLVED)
     keys = ("docker.io/library/redis:7", "docker.io/library/redis:6")
