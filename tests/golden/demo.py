@@ -156,6 +156,7 @@ async def _images(place: Place) -> None:
         "replaced": f"{API}:1.4.2@2026-08-21 {API}:1.4.2",
         "rebuilt": "python:3.12-slim@2026-08-21 python:3.12-slim",
         "platform": "redis:6.2 redis:7 --platform linux/arm64",
+        "versions": "redis:6.2 redis:7",
         "missing": "redis:7 redis:0.0.1",
     }.items():
         await place.note(f"diff-{name}", f"diff {line}")

@@ -131,6 +131,7 @@ async def test_each_fault_is_told_and_harms_only_itself(desk: Desk) -> None:
         "unresolved": 0,
         "unavailable": len(statuses) - len(read),
         "remembered": 0,
+        "built": 0,
         "reasons": [],
     }
     states = {one["input"].partition(".")[0]: one["state"] for one in answer["resolutions"]}
