@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from unicodedata import east_asian_width
 
 from tagwatch.audit.reading.plain_line import may_tell
 from tagwatch.source.target import Location
@@ -39,4 +38,8 @@ def excerpt(lines: Sequence[str], location: Location, width: int) -> Iterator[st
 
 def _columns(text: str) -> int:
     """Return how many columns a text takes: East Asian characters take two."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import east_asian_width  # loading it takes a while
+
     return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)

@@ -7,30 +7,24 @@ of `reading.mask` are needed.
 from __future__ import annotations
 
 import re
-from functools import cache
 
 __all__ = ["may_tell", "without_secrets"]
 
 _WORD = r"[A-Za-z_][\w.-]*"
-
-
-@cache
-def _plain() -> re.Pattern[str]:
-    """Return the pattern of what may stand around a reference: where it is compiled, it is used."""
-    return re.compile(
-        r"\s*(?:-\s+)?(?:FROM|COPY|image:|newTag:|newName:|tag:|digest:|repository:|name:|uses:)?"
-        r"\s*(?:--(?:platform|from)=[\w./:$@{}-]*)?[\"']?\0[\"']?,?(?:\s+AS\s+[\w.-]+)?\s*",
-        re.IGNORECASE,
-    )
+_BEFORE = frozenset(
+    {"", "from", "copy", "image:", "newtag:", "newname:", "tag:", "digest:", "repository:", "name:"}
+    | {"uses:", "services:", "container:"}
+)
+"""What stands before a reference on a line that says nothing else, in lower case."""
+_FLAGS = ("--platform=", "--from=")
+_AROUND = " \t\r-\"',"
 
 
 def may_tell(line: str, start: int, end: int) -> bool:
     """Return True for a line that may hold a secret beside what stands from `start` to `end`."""
-    if re.search(r"@(?!sha\d+:)", line):
+    if "@" in line and re.search(r"@(?!sha\d+:)", line):
         return True  # a name and a password may stand before it
-    if not re.search(r"\s", line[start:end]) and _plain().fullmatch(
-        f"{line[:start]}\0{line[end:]}"
-    ):
+    if not any(map(str.isspace, line[start:end])) and _is_plain(line[:start], line[end:]):
         return False
     from tagwatch.audit.reading.mask import is_secret_key, is_token, mask_text
 
@@ -38,6 +32,18 @@ def may_tell(line: str, start: int, end: int) -> bool:
         return True
     words = re.findall(r"[^\s\"'=:,{}\[\]()]+", line)
     return any(map(is_secret_key, re.findall(_WORD, line))) or any(map(is_token, words))
+
+
+def _is_plain(before: str, after: str) -> bool:
+    """Return True where only what names an image stands around it."""
+    words = before.lower().split()
+    if words and words[-1].startswith(_FLAGS) and before.rstrip().endswith("="):
+        words = words[:-1]  # `COPY --from=` and the reference
+    words = [word.strip(_AROUND) for word in words if not word.startswith(_FLAGS)]
+    named = " ".join(filter(None, words))
+    rest = after.strip(_AROUND).split()
+    is_stage = len(rest) == 2 and rest[0].lower() == "as"
+    return named in _BEFORE and (not rest or is_stage or named == "copy")
 
 
 def without_secrets(line: str, start: int, end: int) -> str:
