@@ -64,7 +64,7 @@ COMMAND_HELP: dict[str, str] = {
     "baseline": "remember the findings of today, so that only new ones fail a check",
     "policy": "which lines of the policy apply to an image, with their places",
     "facts": "write or read a signed extract of the ledger, for laptops and CI",
-    "init": "write a configuration and a policy to start from",
+    "init": "look at a repository, and write what watches it: configuration, policy, hook, CI job",
     "trust": "take a tree's configuration as your own word, after a look at it",
     "knowledge": "which ends of life are known and of which day, and newer ones",
     "demo": "run the main job on an embedded registry with sample images",

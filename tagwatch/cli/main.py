@@ -92,9 +92,7 @@ def _refuse_names(words: Sequence[str]) -> None:
     file named `--config=x` would speak for the user.
     """
     for word in words:
-        if word == "--":
-            return
-        if word.startswith("-") and word != "-" and os.path.lexists(word):
+        if word.startswith("-") and word not in ("-", "--") and os.path.lexists(word):
             raise UsageError(
                 f"{word!r} is a file here, and reads as a flag", hint=f"name it ./{word}"
             )

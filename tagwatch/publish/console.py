@@ -54,7 +54,11 @@ def render(result: AuditResult, context: PublishContext) -> str:
     paint = _Paint(enabled=context.color)
     width = _width(context)
     together = _unchecked_together(result.findings)
-    unread = [finding for finding in result.findings if "images" in finding.evidence]
+    unread = [
+        finding
+        for finding in result.findings
+        if finding.rule == UNCHECKED and "images" in finding.evidence
+    ]
     alone = [
         finding
         for finding in result.findings

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tagwatch.audit.model.finding import Severity
+from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.rule.catalogue import load_rule
-from tagwatch.audit.rule.choice import ALWAYS_ON
+from tagwatch.audit.rule.choice import ALWAYS_ON, choice_of
+from tagwatch.audit.rule.interface import Rule
+from tagwatch.errors import UsageError
 from tagwatch.family import RULES
 from tests.walk.command import Done, Workplace
 from tests.walk.misbehaving import misbehaving
@@ -261,3 +265,29 @@ async def test_a_folder_is_no_standard_input(place: Workplace) -> None:
     done = await place.run("check", "-", "--stdin-name", "src", "--offline", stdin="FROM nginx\n")
     assert (done.code, "src/Dockerfile" in done.out) == (3, False)
     assert "is a folder" in done.err
+
+
+async def test_no_name_speaks_after_two_dashes(place: Workplace) -> None:
+    place.write("--exit-zero", "FROM scratch\n")
+    done = await place.run("check", "--offline", "Dockerfile", "--", "--exit-zero")
+    assert "'--exit-zero' is a file here" in done.is_clean_error(2)
+
+
+def test_a_rule_of_others_that_is_always_on_is_asked_in_any_case() -> None:
+    policy = Policy(plugins={"their-own": "tests.walk.test_choice:THEIRS"})
+    choice = choice_of(["tag-latest"], [], policy)
+    assert choice.takes("their-own")
+    assert "their-own" not in choice.over(policy).rules
+    with pytest.raises(UsageError, match="always on"):
+        choice_of(None, ["their-own"], policy)
+
+
+THEIRS = Rule(
+    id="their-own",
+    title="somebody's",
+    severity=Severity.NOTE,
+    when=frozenset(),
+    reads=frozenset(),
+    always_on=True,
+    check=lambda subject: iter(()),
+)

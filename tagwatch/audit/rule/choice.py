@@ -26,10 +26,12 @@ class Choice:
     """The only rules to ask; None: all. Those that are always on are asked in any case."""
     ignore: frozenset[str] = frozenset()
     """Rules not to ask, whatever `select` says."""
+    always: frozenset[str] = ALWAYS_ON
+    """Rules that are asked in any case: ours, and those of other packages that say so."""
 
     def takes(self, rule: str) -> bool:
         """Return True for a rule that is asked."""
-        if rule in ALWAYS_ON:
+        if rule in self.always:
             return True
         return rule not in self.ignore and (self.select is None or rule in self.select)
 
@@ -60,10 +62,15 @@ def choice_of(select: Iterable[str] | None, ignore: Iterable[str], policy: Polic
 
     Raises `UsageError` where there is no such rule, or none that can be ignored.
     """
-    choice = Choice(select=None if select is None else frozenset(select), ignore=frozenset(ignore))
+    others = (name for name in policy.plugins if load_rule(name, policy.plugins).always_on)
+    choice = Choice(
+        select=None if select is None else frozenset(select),
+        ignore=frozenset(ignore),
+        always=ALWAYS_ON.union(others),
+    )
     for name in sorted({*(choice.select or ()), *choice.ignore}):
-        always_on = load_rule(name, policy.plugins).always_on
-        if always_on and name in choice.ignore:
+        load_rule(name, policy.plugins)  # raises where there is none
+        if name in choice.always and name in choice.ignore:
             raise UsageError(
                 f"{name} is always on: a check says what it could not do",
                 hint="`on_unavailable: pass` in the policy keeps that from failing a run",
