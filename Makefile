@@ -5,8 +5,9 @@
 # make nights private images on moving bases, thirty nights
 # make fuzz   every source, guided by coverage, where atheris installs
 # make history-bundle LIBRARY=DIR   the package tagwatch-history, of a checkout of official-images
+# make docs   the documentation, into docs/_build/html; make docs-links also asks every link
 # make bench  what everything costs, beside what else does it: ratios of one run
-.PHONY: demo test check lint types house format setup clean truth nights fuzz bench history-bundle
+.PHONY: demo test check lint types house format setup clean truth nights fuzz bench docs docs-links history-bundle
 VENV := .venv/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
@@ -46,6 +47,13 @@ fuzz: setup
 
 bench: setup
 	@$(VENV)/python -m tests.bench $(BENCH_ARGS)
+
+docs: setup
+	@$(VENV)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+docs-links: setup
+	@$(VENV)/python -m sphinx -W --keep-going -q -b linkcheck docs docs/_build/links
 
 history-bundle: setup
 	@TAGWATCH_CONFIG= $(VENV)/tagwatch history bundle --library $(LIBRARY) --output $(HISTORY)/tagwatch_history/official-images.history
