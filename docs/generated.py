@@ -195,8 +195,8 @@ def _kind(value: Mapping[str, Any], shapes: Mapping[str, Any], stop: tuple[str, 
         kinds = [_kind(part, shapes, stop) for part in value["anyOf"]]
         return " or ".join(dict.fromkeys(kind for kind in kinds if kind != "nothing"))
     if "enum" in value or "const" in value:
-        words = value.get("enum", [value.get("const")])
-        return ", ".join(f"`{json.dumps(word).strip(chr(34))}`" for word in words)
+        named = value.get("enum", [value.get("const")])
+        return ", ".join(f"`{json.dumps(word).strip(chr(34))}`" for word in named)
     if value.get("type") == "array":
         return f"list of {_kind(value.get('items', {}), shapes, stop)}"
     if value.get("type") == "object":
