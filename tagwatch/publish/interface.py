@@ -61,11 +61,15 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleText:
-    """What a rule says of itself, for formats that document rules. Plain text, one paragraph."""
+    """What a rule says of itself, for formats that document rules. Plain text, one paragraph.
+
+    `page`: the address of its page in the documentation; empty where none is known.
+    """
 
     title: str
     risk: str = ""
     remedy: str = ""
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,6 +94,7 @@ def _rule(rule: str, severity: Severity, texts: Mapping[str, RuleText]) -> dict[
         "shortDescription": {"text": title},
         "fullDescription": {"text": _text(said) or title},
         "help": {"text": _text(text.remedy) or title},
+        **({"helpUri": text.page} if text.page else {}),
         "defaultConfiguration": {"level": _LEVELS[severity.value]},
         "properties": {
             "tags": ["security", "containers"],

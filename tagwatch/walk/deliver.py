@@ -311,13 +311,31 @@ def _summary(run: Run) -> RunSummary:
 
 
 def rule_texts() -> dict[str, RuleText]:
-    """Return title, risk and remedy of every rule, by its name. Imports all rules."""
-    return {name: _rule_text(name) for name in RULES}
+    """Return title, risk, remedy and page of every rule, by its name. Imports all rules."""
+    pages = _documentation()
+    return {name: _rule_text(name, pages) for name in RULES}
 
 
-def _rule_text(name: str) -> RuleText:
+def _rule_text(name: str, pages: str) -> RuleText:
     rule, text = load_rule(name), rule_documentation(name)
-    return RuleText(title=rule.title, risk=_part(text, "Risk"), remedy=_part(text, "Remedy"))
+    return RuleText(
+        title=rule.title,
+        risk=_part(text, "Risk"),
+        remedy=_part(text, "Remedy"),
+        page=f"{pages.rstrip('/')}/rules/{name}.html" if pages else "",
+    )
+
+
+def _documentation() -> str:
+    """Return where the documentation is, as the installed package says (`[project.urls]`)."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    try:
+        named = metadata("tagwatch").get_all("Project-URL") or ()
+    except PackageNotFoundError:
+        return ""
+    urls: dict[str, str] = dict(line.split(", ", 1) for line in named)
+    return urls.get("Documentation", "")
 
 
 def _part(text: str, name: str) -> str:

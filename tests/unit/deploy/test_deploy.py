@@ -65,7 +65,7 @@ def test_the_timer_begins_the_scan() -> None:
 
 
 def test_the_crontab_is_due_once_a_night() -> None:
-    lines = (DEPLOY / "crontab").read_text("utf-8").splitlines()
+    lines = (DEPLOY / "cron" / "tagwatch.crontab").read_text("utf-8").splitlines()
     (line,) = [line for line in lines if re.match(r"[0-9*]", line)]
     *times, command = line.split(maxsplit=5)
     due = CronSim(" ".join(times), datetime(2026, 1, 1, tzinfo=UTC))

@@ -21,6 +21,7 @@ from tagwatch.config.schema import file_schema
 from tagwatch.errors import TagwatchError
 from tagwatch.family import COMMANDS, RULES
 from tagwatch.ledger.schema import open_upgraded
+from tagwatch.walk.deliver import rule_texts
 from tests.paths import ROOT
 
 DOCS = ROOT / "docs"
@@ -44,6 +45,10 @@ def test_the_documentation_builds_and_asks_nobody(tmp_path: Path) -> None:
     assert (site / "search.html").exists()
     for page in site.rglob("*.html"):
         assert not _FOREIGN.search(page.read_text("utf-8")), page.relative_to(site)
+    (base,) = {text.page.rpartition("rules/")[0] for text in rule_texts().values()}
+    assert base.startswith("https://"), "what SARIF links to"
+    for text in rule_texts().values():
+        assert (site / text.page.removeprefix(base)).exists()
     cooldown = (site / "rules" / "cooldown.html").read_text("utf-8")
     for part in ("Example", "Risk", "Remedy", "Source", "Options", "In your policy"):
         assert f"<h2>{part}<" in cooldown
