@@ -6,9 +6,10 @@
 # make fuzz   every source, guided by coverage, where atheris installs
 # make history-bundle LIBRARY=DIR   the package tagwatch-history, of a checkout of official-images
 # make docs   the documentation, into docs/_build/html; make docs-links also asks every link
+# make screenshots  the pictures of the documentation, from the demo
 # make lock   requirements.lock anew: what CI and the image install; make audit asks for advisories
 # make bench  what everything costs, beside what else does it: ratios of one run
-.PHONY: demo test check lint types house format setup clean truth nights fuzz bench docs docs-links lock audit history-bundle
+.PHONY: demo test check lint types house format setup clean truth nights fuzz bench docs docs-links screenshots lock audit history-bundle
 VENV := .venv/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
@@ -57,6 +58,9 @@ lock: setup
 # A package whose advisories cannot be had is an error, too: nothing audited is no clean answer.
 audit:
 	@$(or $(PYTHON),$(VENV)/python) -m pip_audit --strict --disable-pip --require-hashes --requirement requirements.lock
+
+screenshots: setup
+	@$(VENV)/python -m tests.screenshots
 
 docs: setup
 	@$(VENV)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

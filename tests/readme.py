@@ -1,31 +1,23 @@
-"""The generated blocks of README.md. `python -m tests.readme` writes them; a test compares them."""
+"""Generated blocks of README.md and docs. `python -m tests.readme` writes them; a test compares."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from tagwatch.audit.rule.catalogue import load_rule
-from tagwatch.family import COMMAND_HELP, REGISTRIES, RULES
+from tagwatch.family import COMMAND_HELP, REGISTRIES
 from tagwatch.registry.host import line_of
 from tagwatch.registry.settings import RegistrySettings
 from tests.paths import ROOT
 
 README = ROOT / "README.md"
+PAGES = (README, ROOT / "docs" / "registries.md")
 BLOCK = re.compile(r"(<!-- begin (\w+) [^>]*-->\n)(.*?)(<!-- end \2 -->)", re.DOTALL)
 
 
 def commands() -> str:
     rows = [f"| `tagwatch {name}` | {text} |" for name, text in COMMAND_HELP.items()]
     return "\n".join(["| command | what it does |", "| --- | --- |", *rows])
-
-
-def rules() -> str:
-    rows = []
-    for name in RULES:
-        rule = load_rule(name)
-        rows.append(f"| `{rule.id}` | {rule.severity.value} | {rule.title} |")
-    return "\n".join(["| rule | severity | it says |", "| --- | --- | --- |", *rows])
 
 
 def registries() -> str:
@@ -42,13 +34,12 @@ def registries() -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "commands": commands,
-    "rules": rules,
     "registries": registries,
 }
 
 
 def generated(text: str) -> str:
-    """README's text with each generated block as it should be."""
+    """A page's text with each generated block as it should be."""
 
     def block(found: re.Match[str]) -> str:
         make = BLOCKS.get(found[2])
@@ -58,4 +49,5 @@ def generated(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(generated(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(generated(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -9,14 +9,24 @@ import pytest
 
 from tagwatch.config.load import load_configuration
 from tagwatch.family import COMMANDS
-from tests.paths import ROOT
-from tests.readme import README, generated
+from tests.paths import DATA, ROOT
+from tests.readme import PAGES, README, generated
 
 TEXT = README.read_text(encoding="utf-8")
 
 
-def test_generated_blocks_are_up_to_date() -> None:
-    assert generated(TEXT) == TEXT, "run `python -m tests.readme`"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_generated_blocks_are_up_to_date(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert "<!-- begin " in text
+    assert generated(text) == text, "run `python -m tests.readme`"
+
+
+def test_the_excerpt_is_what_the_demo_prints() -> None:
+    printed = (DATA / "golden" / "answers" / "demo" / "demo.txt").read_text("utf-8").splitlines()
+    (excerpt,) = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
+    for line in excerpt.splitlines():
+        assert line in printed
 
 
 def test_the_sample_configuration_loads(tmp_path: Path) -> None:
