@@ -19,17 +19,17 @@ and policy, is its `Site` (`walk/site.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 
 from tagwatch.audit.judge import Case, judge
 from tagwatch.audit.verdict.result import AuditResult
-from tagwatch.errors import InputError, NothingToReadError, UsageError
+from tagwatch.errors import ConfigError, InputError, NothingToReadError, UsageError
 from tagwatch.source.target import Extraction, Problem, Target, Targets, is_replaced, qualify
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.look_up import Asking, look_up
 from tagwatch.walk.site import Site, at_configuration, placed, site_given
-from tagwatch.workspace.find import Found, find, sources_from_globs
+from tagwatch.workspace.find import File, Found, find, sources_from_globs, start_of
 from tagwatch.workspace.read import read_bytes, read_targets
 
 TYPE_CHECKING = False
@@ -509,32 +509,32 @@ async def scan_async(
     become empty, and where no source matches a file that names images.
     """
     site = site_given(site)
-    if site.settings.path is not None or not (site.settings.sources or site.settings.watch):
+    if site.settings.path is not None or not site.settings.names_images:
         site = at_configuration(site)
-    if not (site.settings.sources or site.settings.watch):
+    if not site.settings.names_images:
         raise NothingToReadError(
             f"{site.settings.path}: neither sources nor watch names an image",
             hint="add `sources:` with patterns of files, or `watch:` with images",
         )
-    from tagwatch.ledger.connection import is_emptied, is_part_of
+    import asyncio
+
+    from tagwatch.ledger.connection import is_emptied
     from tagwatch.ledger.lock import alone
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.scope import scope_of
     from tagwatch.walk.site import project_of
 
-    found = sources_from_globs(site.settings.sources, site.root)
-    others = tuple(file for file in found.files if not is_part_of(site.database, file.real))
-    files = read_files(replace(found, files=others), site, {})
+    files, left = await asyncio.to_thread(read_sources, site, fetch=repositories is None)
     if not files.extractions and not files.problems_to_fix and not site.settings.watch:
         raise NothingToReadError(
             "no source of the configuration matches a file, and nothing is watched",
             hint="patterns of `sources:` start at the configuration's folder",
         )
     scope = scope_of(repositories, files.targets, site)
-    if scope is None and found.left:
+    if scope is None and left:
         from tagwatch.walk.unwatched import unwatched
 
-        for problem in unwatched(found.left, files.extractions, site):
+        for problem in unwatched(left, files.extractions, site):
             files = replace(files, problems=(*files.problems, problem))
             if tell is not None:
                 tell(f"warning: {problem.message}; {problem.hint}")
@@ -634,6 +634,71 @@ async def _scan(
     alerts = alerts_of(result, news, alert_plan(site, ledger), offered)
     ledger.finish_run(run_id, result, alerts, news=news, telling=seen.telling)
     return ScanResult(result=result, news=news, run_id=run_id)
+
+
+def read_sources(site: Site, *, fetch: bool = False) -> tuple[Files, tuple[File, ...]]:
+    """Read what the configured sources name; and the files that may and that no pattern matches.
+
+    `fetch`: git repositories are fetched anew; else they are read as they were kept. Raises
+    `ConfigError` where a repository has the name of a folder.
+    """
+    from tagwatch.ledger.connection import is_part_of
+    from tagwatch.source.beneath import strangers
+
+    found = sources_from_globs(site.settings.sources, site.root)
+    others = tuple(file for file in found.files if not is_part_of(site.database, file.real))
+    files = read_files(replace(found, files=others), site, {})
+    for folder, one in _repositories(site, fetch):
+        files = Files(
+            extractions=(
+                *files.extractions,
+                *((f"{folder}/{path}", strangers(read, folder)) for path, read in one.extractions),
+            ),
+            problems=(
+                *files.problems,
+                *strangers(Extraction(problems=one.problems), folder).problems,
+            ),
+        )
+    return files, found.left
+
+
+def _repositories(site: Site, fetch: bool) -> Iterator[tuple[str, Files]]:
+    """Yield the git repositories among the sources by name, each read as a stranger's tree."""
+    named = site.settings.repositories
+    if not named:
+        return
+    from tagwatch.walk.site import data_folder
+    from tagwatch.workspace.git_source import kept_all
+
+    wanted = [(one.address, one.branch) for one in named]
+    below = data_folder(site.environment, site.home) / "repositories"
+    held = kept_all(wanted, below, site.environment, fetch=fetch)
+    for one, kept in zip(named, held, strict=True):
+        if (site.root / one.name).exists():
+            raise ConfigError(
+                f"sources: {one.address!r} is shown as {one.name!r}, which is also here",
+                hint="give the repository another `name:`",
+            )
+        problems = []
+        if kept.why:
+            read = f"; read as of {kept.at:%Y-%m-%d}" if kept.at else ""
+            problems.append(
+                Problem(
+                    message=f"{one.address} was not fetched: {kept.why}{read}",
+                    location=start_of("."),
+                    hint=f"`git ls-remote {one.address}` shows what git says",
+                )
+            )
+        files = Files(extractions=(), problems=())
+        if kept.folder is not None:
+            there = replace(site, root=kept.folder, environment={}, is_strangers=True)
+            found = (
+                sources_from_globs(one.files, kept.folder)
+                if one.files
+                else find([str(kept.folder)], kept.folder)
+            )
+            files = read_files(found, there, {})
+        yield one.name, replace(files, problems=(*problems, *files.problems))
 
 
 def read_files(

@@ -31,10 +31,10 @@ def run(options: argparse.Namespace) -> int:
     """Ask and print. Exit code 0: all can be read, 1: one cannot."""
     import asyncio
 
-    from tagwatch.api import read_files
+    from tagwatch.api import read_files, read_sources
     from tagwatch.walk.alert_list import alerts_known
     from tagwatch.walk.doctor import doctor_document, doctor_text, examine, examined_by
-    from tagwatch.workspace.find import find, sources_from_globs
+    from tagwatch.workspace.find import find
 
     site = open_site(options)
     paths = [text for text in options.paths if _is_path(text)]
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         for message, _ in problems:
             warn(message)
     else:
-        files = read_files(sources_from_globs(site.settings.sources, site.root), site, {})
+        files, _ = read_sources(site)
     found = asyncio.run(examine(files.targets, site, asked=asked))
     alerts = None if options.paths else alerts_known(site)
     if options.format == "json":

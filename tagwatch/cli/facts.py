@@ -77,18 +77,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _export(site: Site, settings: Facts, options: argparse.Namespace) -> int:
-    from tagwatch.api import read_files
+    from tagwatch.api import read_files, read_sources
     from tagwatch.walk.facts import export_facts
-    from tagwatch.workspace.find import find, sources_from_globs
+    from tagwatch.workspace.find import find
     from tagwatch.workspace.write import write_new
 
     if options.output == "-" and sys.stdout.isatty():
         raise UsageError("an extract is no text", hint="--output FILE writes it to a file")
-    paths, sources = options.paths, site.settings.sources
-    found = find(paths or ["."], site.root)
-    if not paths and sources:
-        found = sources_from_globs(sources, site.root)
-    files = read_files(found, site, {})
+    if options.paths or not (site.settings.sources or site.settings.repositories):
+        files = read_files(find(options.paths or ["."], site.root), site, {})
+    else:
+        files, _ = read_sources(site)
     for problem in files.problems:
         note(f"tagwatch: {problem.message}")
     raw, count = export_facts(files.targets, site, settings)

@@ -335,6 +335,37 @@ class RetentionForm(Form, frozen=True):
     ] = False
 
 
+class GitSourceForm(Form, frozen=True):
+    """A git repository: its newest commit, read as a stranger's tree. Logins are git's own."""
+
+    git: Annotated[
+        str,
+        Meta(
+            description="https://…, ssh://…, git@host:path, file:///… or a whole path; no login",
+            # for other words before `:` git runs programs, or sends in clear
+            pattern=r"^((https|file)://[^\s@]+|ssh://([\w.-]+@)?[^\s@]+"
+            r"|[A-Za-z0-9][\w.-]*@[\w.-]+:[^\s:@]+|/[^\s]+)$",
+        ),
+    ]
+    branch: Annotated[
+        str,
+        Meta(
+            description="default: the repository's own default",
+            pattern=r"^([A-Za-z0-9][\w./+-]*)?$",
+        ),
+    ] = ""
+    name: Annotated[
+        str,
+        Meta(
+            description="where its files stand in results; default: the last part of its address",
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$",
+        ),
+    ] = ""
+    files: Annotated[
+        list[Text], Meta(description="globs of files that name images; none: as `check` finds them")
+    ] = []
+
+
 class SettingsForm(Form, frozen=True):
     """tagwatch.yaml. Relative paths start at this file."""
 
@@ -347,7 +378,10 @@ class SettingsForm(Form, frozen=True):
     max_age: Annotated[
         Duration, Meta(description="check and resolve ask again only for older facts")
     ] = "24h"
-    sources: Annotated[list[Text], Meta(description="globs of files that name images")] = []
+    sources: Annotated[
+        list[Text | GitSourceForm],
+        Meta(description="globs of files that name images, and git repositories"),
+    ] = []
     watch: list[WatchForm] = []
     registries: dict[str, RegistryForm] = {}
     policy: Annotated[

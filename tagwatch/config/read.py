@@ -16,7 +16,7 @@ from tagwatch.config.form import SettingsForm
 from tagwatch.config.policy_check import PolicyCheck, packed
 from tagwatch.config.policy_form import laid_over
 from tagwatch.config.raw import expand_home, parse_duration, read_bytes
-from tagwatch.config.settings import CHANNELS, channels_of
+from tagwatch.config.settings import CHANNELS, channels_of, git_source_of
 from tagwatch.config.strict import convert, nearest_of, operators_word
 from tagwatch.config.tier import PLACES, TREE_KEYS, trees_part, untreelike
 from tagwatch.errors import ConfigError, TagwatchError
@@ -344,10 +344,27 @@ def _check_settings(document: ConfigDocument, plain: dict[str, Any]) -> None:
         raise document.error(("registries", "*"), "not a registry's host", at_value=False)
     for index, entry in enumerate(plain.get("watch", ())):
         _check_watch(document, entry, ("watch", index))
+    _check_repositories(document, plain.get("sources", ()))
     _check_facts(document, plain.get("facts"))
     if "schedule" in plain:
         _check_schedule(document, plain["schedule"])
     _check_webhooks(document, plain.get("serve", {}).get("webhooks", ()))
+
+
+def _check_repositories(document: ConfigDocument, sources: Sequence[Any]) -> None:
+    """Whether each git repository has a name of its own. Raises `ConfigError`."""
+    names: set[str] = set()
+    for index, entry in enumerate(sources):
+        if isinstance(entry, str):
+            continue
+        name = git_source_of(entry).name
+        if name in names or name in ("", ".", ".."):
+            raise document.error(
+                ("sources", index, "git"),
+                f"no name of its own: {name!r}",
+                hint="say `name:`, under which its files stand in results",
+            )
+        names.add(name)
 
 
 def _check_member(document: ConfigDocument, keys: Keys, family: str, name: str) -> None:

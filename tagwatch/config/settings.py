@@ -24,6 +24,7 @@ __all__ = [
     "CHANNELS",
     "Engine",
     "Facts",
+    "GitSource",
     "Healthcheck",
     "PublicKey",
     "Receiver",
@@ -37,6 +38,7 @@ __all__ = [
     "Watch",
     "channels_of",
     "combined",
+    "git_source_of",
     "settings_of",
 ]
 
@@ -213,12 +215,23 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GitSource:
+    """A git repository among the sources. `files` empty: what `check` would find in it."""
+
+    address: str
+    name: str
+    branch: str = ""
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings. `path` None: no file was found, and these are the built-in ones.
 
     `project`: a name for its runs in the ledger, in place of the file's path. `database` None: the
     user's data directory. `registries`: host -> keyword arguments of
-    `registry.settings.RegistrySettings`. `environment`: the variables, `*` for any text, that
+    `registry.settings.RegistrySettings`. `repositories`: the git repositories among the sources.
+    `environment`: the variables, `*` for any text, that
     references may hold. All paths are whole.
     """
 
@@ -227,6 +240,7 @@ class Settings:
     database: Path | None = None
     max_age: timedelta = timedelta(hours=24)
     sources: tuple[str, ...] = ()
+    repositories: tuple[GitSource, ...] = ()
     watch: tuple[Watch, ...] = ()
     registries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     reports: Reports = field(default_factory=Reports)
@@ -241,6 +255,23 @@ class Settings:
     """Beginnings of names -> what stands there is a copy of; both end in a `/`."""
     knowledge: Path | None = None
     environment: tuple[str, ...] = ()
+
+    @property
+    def names_images(self) -> bool:
+        """True where there is something to scan: files, repositories of files, or images."""
+        return bool(self.sources or self.repositories or self.watch)
+
+
+def git_source_of(entry: Mapping[str, Any]) -> GitSource:
+    """The repository that an entry of `sources` names, in its plain form."""
+    address = entry["git"]
+    last = address.rstrip("/").rpartition("/")[2].rpartition(":")[2]
+    return GitSource(
+        address=address,
+        name=entry.get("name") or last.removesuffix(".git"),
+        branch=entry.get("branch", ""),
+        files=tuple(entry.get("files", ())),
+    )
 
 
 def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, str]) -> Settings:
@@ -262,7 +293,10 @@ def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, 
         project=plain.get("project", ""),
         database=_path(place, plain.get("database")),
         max_age=parse_duration(plain.get("max_age", "24h")),
-        sources=tuple(plain.get("sources", ())),
+        sources=tuple(one for one in plain.get("sources", ()) if isinstance(one, str)),
+        repositories=tuple(
+            git_source_of(one) for one in plain.get("sources", ()) if not isinstance(one, str)
+        ),
         watch=tuple(_watch(entry) for entry in plain.get("watch", ())),
         registries={
             host: _registry(place, options) for host, options in plain.get("registries", {}).items()
@@ -308,6 +342,8 @@ def combined(
     changes: dict[str, Any] = {}
     if whole:
         changes = {key: getattr(tree, key) for key in own if hasattr(tree, key)}
+        if "sources" in own:
+            changes["repositories"] = tree.repositories
     changes |= {key: getattr(tree, key) for key in ("max_age", "sources", "watch") if key in own}
     is_operators = "directory" in own_reports and "directory" not in reports
     changes["reports"] = Reports(

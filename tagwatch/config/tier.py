@@ -94,10 +94,10 @@ TREE_KEYS: Mapping[str, Limit] = {
 }
 """What a tree's file may say: its keys, `*` for any name, with all below. All else: the operator's.
 
-Below `watch`, `reports`, `facts` and `registries` a tree may say only what stands here.
+Below `watch`, `sources`, `reports`, `facts` and `registries` a tree may say only what stands here.
 """
 
-_MIXED = frozenset({"facts", "registries", "registries.*", "reports", "watch"})
+_MIXED = frozenset({"facts", "registries", "registries.*", "reports", "sources", "watch"})
 
 
 PLACES = (("reports", "directory"), ("facts",), ("facts", "source"))
@@ -112,6 +112,7 @@ _RISKS: Mapping[str, str] = {
     "knowledge": "it says what is supported",
     "pull_through": "it says which images are taken for official ones",
     "retention": "it empties a memory that other trees use",
+    "sources.git": "it is fetched with your git logins",
     "registries.*.endpoint": "your logins and all questions would go there",
     "registries.*.catalogue_endpoint": "your logins and all questions would go there",
     "registries.*.credential": "your login would be sent where this file says",

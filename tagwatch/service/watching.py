@@ -43,11 +43,10 @@ class Watching:
 
 def watching_of(site: Site) -> Watching:
     """Return what the site's sources, watch list and policy name. Reads the files."""
-    from tagwatch.api import read_files
-    from tagwatch.workspace.find import sources_from_globs
+    from tagwatch.api import read_sources
 
     found: set[Repository] = set()
-    files = read_files(sources_from_globs(site.settings.sources, site.root), site, {})
+    files, _ = read_sources(site)
     found.update(
         target.reference.repository.identity
         for target in files.targets

@@ -242,6 +242,8 @@ def open_checked(
         }
     if untrusted:
         configuration = _for_a_stranger(configuration)
+    elif configuration.settings.repositories:
+        configuration = _to_named_hosts(configuration)
     settings = configuration.settings
     stored = data / KNOWLEDGE if _names_a_home(environment) else None
     knowledge, doubts = load_knowledge(settings.knowledge, stored, settings.pull_through.items())
@@ -265,15 +267,26 @@ def open_checked(
 def _for_a_stranger(configuration: Configuration) -> Configuration:
     """Return the operator's configuration as it holds for a tree that a stranger wrote.
 
-    Its authors grant themselves no exceptions. Hosts that the operator does not name get no login,
-    for a pull request that names a private image shall learn nothing, and must be public.
+    Its authors grant themselves no exceptions.
     """
-    settings, policy = configuration.settings, configuration.policy
+    policy = configuration.policy
+    return replace(
+        _to_named_hosts(configuration),
+        policy=replace(policy, ignore_policy=replace(policy.ignore_policy, allow_inline=False)),
+    )
+
+
+def _to_named_hosts(configuration: Configuration) -> Configuration:
+    """Return the configuration where files of strangers are read.
+
+    Hosts that the operator does not name get no login, for whoever names a private image shall
+    learn nothing, and must be public.
+    """
+    settings = configuration.settings
     unnamed = {"credential": "anonymous", "public_only": True}
     return replace(
         configuration,
         settings=replace(settings, registries={**settings.registries, "*": unnamed}),
-        policy=replace(policy, ignore_policy=replace(policy.ignore_policy, allow_inline=False)),
     )
 
 
