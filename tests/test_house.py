@@ -56,7 +56,7 @@ FLOORS: dict[str, str] = {
     """,
     "source": """
         library target
-        library_past text
+        beneath library_past text
         buildkit cluster gitlab_ci hcl plain
         dockerfile
         build
@@ -85,7 +85,7 @@ FLOORS: dict[str, str] = {
         renewal
     """,
     "workspace": """
-        code_owners git_history gitignore
+        code_owners git_history git_source gitignore
         coverage tracked
         find
         around

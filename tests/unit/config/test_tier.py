@@ -209,7 +209,7 @@ def test_where_the_operators_file_is_found(tmp_path: Path) -> None:
 def test_the_schema_shows_the_tier() -> None:
     shown = file_schema("tagwatch")["$defs"]
     settings = shown["Settings"]["properties"]
-    assert settings["sources"]["x-tagwatch-tier"] == "tree"
+    assert settings["sources"]["x-tagwatch-tier"] == "mixed"
     assert settings["engine"]["x-tagwatch-tier"] == "operator"
     assert settings["registries"]["x-tagwatch-tier"] == "mixed"
     registry = shown["Registry"]["properties"]
