@@ -88,6 +88,7 @@ FLOORS: dict[str, str] = {
         code_owners git_history gitignore
         coverage tracked
         find
+        git_tree
         around
         deployed
         read
@@ -95,8 +96,9 @@ FLOORS: dict[str, str] = {
         history_bundle
     """,
     "publish": """
-        diff_document diff_text excerpt interface wording
-        quiet
+        diff_document diff_text excerpt interface link wording
+        markdown_text quiet
+        pull_request
         answer compact github junit machine movement outdated
         console gitlab html markdown notify salvage sarif
         files
@@ -145,7 +147,7 @@ FLOORS: dict[str, str] = {
         keeping survey
         look_up
         base_answer compare facts
-        candidates
+        candidates pull_request
         prospect
         deliver
     """,
@@ -161,7 +163,7 @@ FLOORS: dict[str, str] = {
         shell
         question
         alerts base baseline check demo diff doctor explain extract facts history init knowledge \
-        ledger main outdated policy report resolve scan schema serve trust
+        ledger main outdated policy pr report resolve scan schema serve trust
     """,
 }
 SIBLINGS = {"crawl", "registry", "ledger", "publish"}
