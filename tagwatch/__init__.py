@@ -109,7 +109,7 @@ if TYPE_CHECKING:
     from tagwatch.walk.site import Site as Site
     from tagwatch.walk.site import open_site as open_site
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "api": "Asking CheckOptions ScanResult check fix outdated pull_request resolve resolve_all "

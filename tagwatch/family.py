@@ -44,6 +44,7 @@ COMMANDS: dict[str, str] = {
     "knowledge": "tagwatch.cli.knowledge:command",
     "demo": "tagwatch.cli.demo:command",
     "schema": "tagwatch.cli.schema:command",
+    "completion": "tagwatch.cli.completion:command",
 }
 
 # Command -> what it is for, in a line: `tagwatch --help` imports no command to say it.
@@ -71,6 +72,7 @@ COMMAND_HELP: dict[str, str] = {
     "knowledge": "which ends of life are known and of which day, and newer ones",
     "demo": "run the main job on an embedded registry with sample images",
     "schema": "the JSON Schema of tagwatch.yaml or policy.yaml",
+    "completion": "the script by which bash, zsh or fish completes commands and flags",
 }
 
 # Sources are asked in this order; the first that recognizes a file reads it.

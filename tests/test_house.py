@@ -160,10 +160,10 @@ FLOORS: dict[str, str] = {
     "cli": """
         answer_file baseline_file choice command fit plain_line
         parser progress
-        shell
+        shell shell_files
         question
-        alerts base baseline check demo diff doctor explain extract facts history init knowledge \
-        ledger main outdated policy pr report resolve scan schema serve trust
+        alerts base baseline check completion demo diff doctor explain extract facts history init \
+        knowledge ledger main outdated policy pr report resolve scan schema serve trust
     """,
 }
 SIBLINGS = {"crawl", "registry", "ledger", "publish"}
