@@ -5,8 +5,9 @@
 # make nights private images on moving bases, thirty nights
 # make fuzz   every source, guided by coverage, where atheris installs
 # make history-bundle LIBRARY=DIR   the package tagwatch-history, of a checkout of official-images
+# make package  wheel and sdist as PyPI checks them, installed with pipx and uv for each Python that is here
 # make bench  what everything costs, beside what else does it: ratios of one run
-.PHONY: demo test check lint types house format setup clean truth nights fuzz bench history-bundle
+.PHONY: package demo test check lint types house format setup clean truth nights fuzz bench history-bundle
 VENV := .venv/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
@@ -50,6 +51,9 @@ bench: setup
 history-bundle: setup
 	@TAGWATCH_CONFIG= $(VENV)/tagwatch history bundle --library $(LIBRARY) --output $(HISTORY)/tagwatch_history/official-images.history
 	@$(VENV)/python -m pip wheel -q --disable-pip-version-check --no-deps --wheel-dir dist ./$(HISTORY)
+
+package:
+	@.ci/package
 
 format: setup
 	@$(VENV)/ruff format .
