@@ -8,8 +8,9 @@
 # make docs   the documentation, into docs/_build/html; make docs-links also asks every link
 # make screenshots  the pictures of the documentation, from the demo
 # make lock   requirements.lock anew: what CI and the image install; make audit asks for advisories
+# make package  wheel and sdist as PyPI checks them, installed with pipx and uv for each Python that is here
 # make bench  what everything costs, beside what else does it: ratios of one run
-.PHONY: demo test check lint types house format setup clean truth nights fuzz bench docs docs-links screenshots lock audit history-bundle
+.PHONY: package demo test check lint types house format setup clean truth nights fuzz bench docs docs-links screenshots lock audit history-bundle
 VENV := .venv/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
@@ -72,6 +73,9 @@ docs-links: setup
 history-bundle: setup
 	@TAGWATCH_CONFIG= $(VENV)/tagwatch history bundle --library $(LIBRARY) --output $(HISTORY)/tagwatch_history/official-images.history
 	@$(VENV)/python -m pip wheel -q --disable-pip-version-check --no-deps --wheel-dir dist ./$(HISTORY)
+
+package:
+	@.ci/package
 
 format: setup
 	@$(VENV)/ruff format .

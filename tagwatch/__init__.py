@@ -5,6 +5,7 @@
     tagwatch.check(["Dockerfile"])     # an AuditResult
     tagwatch.fix(["Dockerfile"])       # the result of the fixed files, and the draft to write
     tagwatch.outdated(["Dockerfile"])  # Prospects: what is newer, image by image
+    tagwatch.pull_request("main..")    # a PullRequest: what commits do to images
     tagwatch.resolve("redis:6.2")      # a Resolution
     tagwatch.scan()                    # a ScanResult: the nightly run
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tagwatch.api import check as check
     from tagwatch.api import fix as fix
     from tagwatch.api import outdated as outdated
+    from tagwatch.api import pull_request as pull_request
     from tagwatch.api import resolve as resolve
     from tagwatch.api import resolve_all as resolve_all
     from tagwatch.api import scan as scan
@@ -57,6 +59,8 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.outlook import Prospect as Prospect
     from tagwatch.audit.verdict.outlook import Prospects as Prospects
     from tagwatch.audit.verdict.outlook import Step as Step
+    from tagwatch.audit.verdict.pull_request import ImageChange as ImageChange
+    from tagwatch.audit.verdict.pull_request import PullRequest as PullRequest
     from tagwatch.audit.verdict.result import AuditResult as AuditResult
     from tagwatch.audit.verdict.result import Ignored as Ignored
     from tagwatch.audit.verdict.result import KeptBack as KeptBack
@@ -105,10 +109,11 @@ if TYPE_CHECKING:
     from tagwatch.walk.site import Site as Site
     from tagwatch.walk.site import open_site as open_site
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
-    "api": "Asking CheckOptions ScanResult check fix outdated resolve resolve_all scan scan_async",
+    "api": "Asking CheckOptions ScanResult check fix outdated pull_request resolve resolve_all "
+    "scan scan_async",
     "audit.model.base_match": "BaseMatch BaseVerdict",
     "audit.model.coverage": "Coverage Reading Reason Remembered State",
     "audit.model.diff": "ImageDiff Verdict",
@@ -121,6 +126,7 @@ _HOMES = {
     "audit.verdict.fixing": "Strategy",
     "audit.verdict.news": "News",
     "audit.verdict.outlook": "End Level Outlook Prospect Prospects Step",
+    "audit.verdict.pull_request": "ImageChange PullRequest",
     "audit.verdict.result": "AuditResult Ignored KeptBack Purpose RepositoryChange Since Wanted",
     "config.settings": "Settings",
     "errors": "BudgetError ClockError ConfigError CredentialError DeniedError HostileAnswerError "

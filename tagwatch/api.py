@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tagwatch.audit.verdict.fixing import Strategy
     from tagwatch.audit.verdict.news import News
     from tagwatch.audit.verdict.outlook import Level, Prospects
+    from tagwatch.audit.verdict.pull_request import PullRequest
     from tagwatch.image.reference import Repository
     from tagwatch.image.snapshot import RepositorySnapshot
     from tagwatch.ledger.write import Ledger
@@ -58,6 +59,7 @@ __all__ = [
     "check",
     "fix",
     "outdated",
+    "pull_request",
     "read_files",
     "resolve",
     "resolve_all",
@@ -65,6 +67,7 @@ __all__ = [
     "scan_async",
 ]
 
+_Extractions = Sequence[tuple[str, Extraction]]
 _NOT_STORED = "no answer is stored for it; run once without --offline"
 WAIT_SECONDS = 600.0
 """How long a scan waits for another one of its project, unless it is told otherwise."""
@@ -284,6 +287,31 @@ def outdated(
     is_whole = not (lookup.stopped or expired or files.problems_to_fix)
     failed = any(not failure.is_limit for failure in lookup.failures)
     return replace(told, complete=told.complete and is_whole and not failed)
+
+
+def pull_request(
+    commits: str, site: Site | None = None, *, options: CheckOptions | None = None
+) -> PullRequest:
+    """Return what the commits of a range, `BASE..HEAD`, do to images, as `tagwatch pr` does.
+
+    Both sides are read from the objects of the git repository at `site.root`; nothing is checked
+    out. Configuration and policy are the site's, not the range's.
+
+    Costs what a check of the lines that changed costs, and the manifests and configs of the images
+    on both sides. Raises `InputError` where there is no repository, no such commit or no common
+    history, else as `check` does. `options`: a baseline, `diff_base` and `contents` mean nothing
+    here.
+    """
+    from tagwatch.walk.pull_request import pull_request as made
+
+    site, options = _begin(site, options)
+    arguments = options.build_args
+
+    def read(found: Found, side: Site) -> tuple[_Extractions, tuple[Problem, ...]]:
+        files = read_files(found, side, arguments)
+        return files.extractions, files.problems
+
+    return made(commits, site, options.asking, read)
 
 
 def _told_gone(resolution: Resolution, target: Target, site: Site) -> Resolution:

@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "check": "tagwatch.cli.check:command",
     "scan": "tagwatch.cli.scan:command",
     "outdated": "tagwatch.cli.outdated:command",
+    "pr": "tagwatch.cli.pr:command",
     "resolve": "tagwatch.cli.resolve:command",
     "history": "tagwatch.cli.history:command",
     "diff": "tagwatch.cli.diff:command",
@@ -43,6 +44,7 @@ COMMANDS: dict[str, str] = {
     "knowledge": "tagwatch.cli.knowledge:command",
     "demo": "tagwatch.cli.demo:command",
     "schema": "tagwatch.cli.schema:command",
+    "completion": "tagwatch.cli.completion:command",
 }
 
 # Command -> what it is for, in a line: `tagwatch --help` imports no command to say it.
@@ -50,6 +52,7 @@ COMMAND_HELP: dict[str, str] = {
     "check": "audit the files that name images (pre-commit, CI)",
     "scan": "the nightly run: crawl, remember, judge, publish, alert",
     "outdated": "which images have a newer version that may be written, or are past their end",
+    "pr": "what a range of commits does to images: from what to what, why it moved, how old it is",
     "resolve": "what a floating tag or pattern is today: concrete tag, version, digest",
     "history": "what a tag was, with dates and verdicts",
     "diff": "layers, config, platforms, packages of two images",
@@ -69,6 +72,7 @@ COMMAND_HELP: dict[str, str] = {
     "knowledge": "which ends of life are known and of which day, and newer ones",
     "demo": "run the main job on an embedded registry with sample images",
     "schema": "the JSON Schema of tagwatch.yaml or policy.yaml",
+    "completion": "the script by which bash, zsh or fish completes commands and flags",
 }
 
 # Sources are asked in this order; the first that recognizes a file reads it.

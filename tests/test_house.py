@@ -88,6 +88,7 @@ FLOORS: dict[str, str] = {
         code_owners git_history git_source gitignore
         coverage tracked
         find
+        git_tree
         around
         deployed
         read
@@ -95,8 +96,9 @@ FLOORS: dict[str, str] = {
         history_bundle
     """,
     "publish": """
-        diff_document diff_text excerpt interface wording
-        quiet
+        diff_document diff_text excerpt image_link interface wording
+        markdown_text quiet
+        pull_request
         answer compact github junit machine movement outdated
         console gitlab html markdown notify salvage sarif
         files
@@ -145,7 +147,7 @@ FLOORS: dict[str, str] = {
         keeping survey
         look_up
         base_answer compare facts
-        candidates
+        candidates pull_request
         prospect
         deliver
     """,
@@ -158,10 +160,10 @@ FLOORS: dict[str, str] = {
     "cli": """
         answer_file baseline_file choice command fit plain_line
         parser progress
-        shell
+        shell shell_files
         question
-        alerts base baseline check demo diff doctor explain extract facts history init knowledge \
-        ledger main outdated policy report resolve scan schema serve trust
+        alerts base baseline check completion demo diff doctor explain extract facts history init \
+        knowledge ledger main outdated policy pr report resolve scan schema serve trust
     """,
 }
 SIBLINGS = {"crawl", "registry", "ledger", "publish"}

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
-from threading import Event, Thread
+from contextlib import suppress
+from datetime import timedelta
+from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import plain
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from tagwatch.image.snapshot import RepositorySnapshot
 
 __all__ = ["EVERY", "Lines", "Pace", "Shown"]
 
 EVERY = 30.0
 """Seconds between two lines, and before the first."""
+_TURN_SECONDS = 0.2
+_WHEEL = "|/-\\"
+_CLEAR = "\r\x1b[2K"
 _FIRST_SECONDS = 5.0
 """So long nobody knows how fast it goes."""
 _FEWEST = 3
@@ -59,10 +63,16 @@ class Pace:
 class Shown:
     """The line on a terminal, from the first snapshot on; it leaves nothing behind."""
 
-    def __init__(self, *, colored: bool) -> None:
+    def __init__(self, *, colored: bool, clock: Callable[[], float] = monotonic) -> None:
         self._colored = colored
-        self._pace = Pace()
-        self._line: Progress | None = None
+        self._clock = clock
+        self._pace = Pace(clock)
+        self._begun_at = clock()
+        self._name = ""
+        self._turns = 0
+        self._ended = Event()
+        self._drawing = Lock()
+        self._thread: Thread | None = None
 
     def expect(self, repositories: int) -> None:
         """See `walk.ask.Expecting`."""
@@ -71,16 +81,51 @@ class Shown:
     def __call__(self, snapshot: RepositorySnapshot) -> None:
         """Take note that a repository was read."""
         self._pace.done += 1
-        if self._line is None:
-            self._line = _line(colored=self._colored)
-            self._line.add_task("", total=None, pace=self._pace)
-            self._line.start()
-        self._line.update(self._line.task_ids[0], description=plain(snapshot.repository.name))
+        self._name = plain(snapshot.repository.name)
+        self._draw()
+        if self._thread is None:
+            self._thread = Thread(target=self._turn, name="progress", daemon=True)
+            self._thread.start()
 
     def end(self) -> None:
         """Take the line away."""
-        if self._line is not None:
-            self._line.stop()
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+            self.clear()
+
+    def clear(self) -> None:
+        """Take the line away until it is drawn again: something else is said."""
+        with self._drawing:
+            self._write(_CLEAR)
+
+    def _turn(self) -> None:
+        """Draw again now and then: time passes, whether or not something arrives."""
+        while not self._ended.wait(_TURN_SECONDS):
+            self._draw()
+
+    def _draw(self) -> None:
+        with self._drawing:
+            self._turns += 1
+            wheel = _WHEEL[self._turns % len(_WHEEL)]
+            passed = timedelta(seconds=int(self._clock() - self._begun_at))
+            text = f"{passed} {self._pace} {self._name}"[: _columns() - len(wheel) - 2]
+            painted = f"\x1b[32m{wheel}\x1b[0m" if self._colored else wheel
+            self._write(f"{_CLEAR}{painted} {text}")
+
+    @staticmethod
+    def _write(text: str) -> None:
+        with suppress(OSError, ValueError):  # a terminal that is gone ends no run
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+def _columns() -> int:
+    """Return how wide the terminal is: a line that is longer could not be taken away."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 class Lines:
@@ -122,23 +167,3 @@ class Lines:
     def _tell(self) -> None:
         while not self._wait(EVERY):
             self._say(f"tagwatch: {self._pace}")
-
-
-def _line(*, colored: bool) -> Progress:
-    """Only here is rich imported: it takes longer than everything else that `check` imports."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.table import Column
-
-    return Progress(
-        SpinnerColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[pace]}", table_column=Column(no_wrap=True)),
-        TextColumn(
-            "{task.description}",
-            markup=False,
-            table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
-        ),
-        console=Console(file=sys.stderr, no_color=not colored),
-        transient=True,
-    )

@@ -68,6 +68,8 @@ class _Voice:
     """How this process speaks; see `speaking`."""
 
     is_quiet = False
+    shown: Shown | None = None
+    """The line of progress on a terminal, while there is one: what is said takes its place."""
 
 
 def speaking(options: argparse.Namespace) -> AbstractContextManager[object]:
@@ -165,6 +167,8 @@ def note(text: str) -> None:
 
 
 def _say(text: str) -> None:
+    if _Voice.shown is not None:
+        _Voice.shown.clear()
     sys.stderr.write(plain(text) + "\n")
 
 
@@ -238,6 +242,7 @@ class _Progress:
     def __exit__(self, *_: object) -> None:
         if self._shown is not None:
             self._shown.end()
+        _Voice.shown = None
 
     def expect(self, repositories: int) -> None:
         """See `walk.ask.Expecting`."""
@@ -246,7 +251,10 @@ class _Progress:
         if self._shown is None:
             from tagwatch.cli.progress import Lines, Shown
 
-            self._shown = Shown(colored=self._colored) if self._is_terminal else Lines(_say)
+            if self._is_terminal:
+                self._shown = _Voice.shown = Shown(colored=self._colored)
+            else:
+                self._shown = Lines(_say)
         self._shown.expect(repositories)
 
     def __call__(self, snapshot: RepositorySnapshot) -> None:

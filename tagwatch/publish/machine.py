@@ -25,9 +25,11 @@ from tagwatch.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
 
     from tagwatch.audit.verdict.outlook import End, Prospect, Prospects, Step
+    from tagwatch.audit.verdict.pull_request import ImageChange, PullRequest, Side
     from tagwatch.audit.version.library_history import LibraryWord
     from tagwatch.audit.version.lifecycle import Lifecycle
 
@@ -42,6 +44,7 @@ __all__ = [
     "news_parts",
     "parts",
     "prospects_document",
+    "pull_request_document",
     "render",
     "resolutions_document",
     "result_document",
@@ -285,6 +288,64 @@ def _end(end: End) -> Document:
         "ends": end.on.isoformat() if end.on else None,
         "over": end.is_over,
         "sure": end.sure,
+    }
+
+
+def pull_request_document(told: PullRequest) -> Document:
+    """What `pr` answers."""
+    from tagwatch.publish.pull_request import pull_request_sentence
+
+    return _document(
+        at=stamp(told.at),
+        range=told.named,
+        base=told.base,
+        head=told.head,
+        summary=pull_request_sentence(told),
+        complete=told.complete,
+        changes=[_image_change(one, told.at) for one in told.changes],
+        failures=[_failure(one) for one in told.failures],
+        problems=[_problem(one) for one in told.problems],
+    )
+
+
+def _image_change(one: ImageChange, at: datetime) -> Document:
+    from tagwatch.publish.pull_request import links_of
+
+    age, change = one.age, one.change
+    return {
+        "kind": one.kind.value,
+        "step": one.step or None,
+        "before": _image_side(one.old),
+        "after": _image_side(one.new),
+        "places": [_location(place) for place in one.places],
+        "verdict": change.verdict.value if change is not None else None,
+        "reason": (change.reason if change is not None else one.why) or None,
+        "age": None
+        if age is None
+        else {
+            "since": stamp(age.since),
+            "clock": age.clock,
+            "known": age.is_known,
+            "young": age.is_young(at),
+            "old_enough_from": stamp(age.since + age.cooldown) if age.is_known else None,
+        },
+        "links": [{"title": link.title, "url": link.url} for link in links_of(one)],
+        "findings": [_finding(finding) for finding in one.findings],
+    }
+
+
+def _image_side(side: Side | None) -> Document | None:
+    if side is None:
+        return None
+    resolution = side.resolution
+    return {
+        "text": side.text,
+        "reference": _canonical(side.reference),
+        "tag": resolution.tag if resolution is not None else None,
+        "version": resolution.version if resolution is not None else None,
+        "digest": resolution.digest if resolution is not None else None,
+        "built_at": stamp(side.built_at),
+        "why": side.why or None,
     }
 
 

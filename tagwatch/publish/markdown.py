@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
+from tagwatch.publish.markdown_text import code as _code
+from tagwatch.publish.markdown_text import escaped as _escaped
 from tagwatch.publish.movement import movements, tags_moved, unnamed_sentence
 from tagwatch.publish.wording import (
     change_step,
@@ -16,7 +18,6 @@ from tagwatch.publish.wording import (
     coverage_sentence,
     failure_sentence,
     fix_text,
-    one_line,
     remark_sentences,
     since_sentence,
     untold_failures,
@@ -32,7 +33,6 @@ suffix = ".md"
 
 _MOST_ROWS = 200
 # A step summary is cut at 1 MiB; 200 rows stay far below.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$-])")
 
 
 def render(result: AuditResult, context: PublishContext) -> str:
@@ -158,17 +158,3 @@ def _unread(result: AuditResult) -> Iterator[str]:
     if more:
         yield f"- …and {more} more"
     yield ""
-
-
-def _escaped(text: str) -> str:
-    """Text of strangers: no markup, link, mention or HTML of its own."""
-    escaped = _SPECIAL.sub(r"\\\1", one_line(text, 1000))
-    for character, safe in (("&", "&amp;"), ("<", "&lt;"), ("@", "@<!-- -->")):
-        escaped = escaped.replace(f"\\{character}", safe)
-    return escaped
-
-
-def _code(text: str) -> str:
-    """Text between backticks; a pipe would end the cell even there."""
-    clean = one_line(text, 1000).replace("`", "'").replace("|", "\\|")
-    return f"`{clean}`" if clean else ""

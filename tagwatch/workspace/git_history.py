@@ -18,19 +18,9 @@ from typing import IO, Self
 from tagwatch.errors import InputError
 from tagwatch.value import dataclass
 
-__all__ = [
-    "FileVersion",
-    "PastFiles",
-    "commit_of",
-    "commits_by_file",
-    "cut_off_at",
-    "file_versions",
-    "files_at",
-    "head_at",
-    "past_files",
-    "tracked",
-    "tracked_files",
-]
+__all__ = ["FileVersion", "PastFiles", "commit_of", "commits_by_file", "cut_off_at"]
+__all__ += ["file_versions", "files_at", "head_at", "left_at", "open_objects", "past_files"]
+__all__ += ["read_object", "run_git", "tracked", "tracked_files"]
 
 _GIT = (
     *("git", "--literal-pathspecs", "--no-replace-objects"),
@@ -60,7 +50,7 @@ class FileVersion:
 
 def head_at(repository: Path) -> datetime:
     """The date of the commit that is checked out. Raises `InputError`."""
-    at, _ = _run(repository, ["rev-list", "--max-count=1", "--timestamp", "HEAD"]).split()
+    at, _ = run_git(repository, ["rev-list", "--max-count=1", "--timestamp", "HEAD"]).split()
     return datetime.fromtimestamp(int(at), UTC)
 
 
@@ -69,16 +59,16 @@ def cut_off_at(repository: Path) -> datetime | None:
 
     What such a clone has began by then, and nobody can tell when. Raises `InputError`.
     """
-    if _run(repository, ["rev-parse", "--is-shallow-repository"]).strip() != "true":
+    if run_git(repository, ["rev-parse", "--is-shallow-repository"]).strip() != "true":
         return None
     walk = ["rev-list", "--first-parent", "--timestamp", "HEAD"]
-    oldest = _run(repository, walk).splitlines()[-1]
+    oldest = run_git(repository, walk).splitlines()[-1]
     return datetime.fromtimestamp(int(oldest.split()[0]), UTC)
 
 
 def tracked_files(repository: Path) -> tuple[str, ...]:
     """The paths of every file that is tracked, POSIX, from the root. Raises `InputError`."""
-    return tuple(_run(repository, _TRACKED).split("\0")[:-1])
+    return tuple(run_git(repository, _TRACKED).split("\0")[:-1])
 
 
 class PastFiles(Mapping[Path, bytes | None]):
@@ -98,7 +88,7 @@ class PastFiles(Mapping[Path, bytes | None]):
         self._commit = commit
         self._seconds = seconds
         self._files = frozenset(files)
-        self._tracked = frozenset(_run(repository, [*_TRACKED], seconds=seconds).split("\0"))
+        self._tracked = frozenset(run_git(repository, [*_TRACKED], seconds=seconds).split("\0"))
         self._read: dict[Path, bytes | None] = {}
         self._pipes: tuple[IO[bytes], IO[bytes]] | None = None
         self._open = ExitStack()
@@ -149,14 +139,14 @@ class PastFiles(Mapping[Path, bytes | None]):
     def _blob(self, named: str, path: str) -> bytes | None:
         if self._pipes is None:
             seconds = _TIMEOUT_SECONDS if self._seconds is None else self._seconds
-            self._pipes = self._open.enter_context(_cat_file(self._repository, seconds))
+            self._pipes = self._open.enter_context(open_objects(self._repository, seconds))
         ask, answer = self._pipes
         try:
             ask.write(f"{named}\n".encode(errors="surrogateescape"))
             ask.flush()
         except OSError as error:
             raise _slow(path) from error
-        return _read_object(answer, path, strict=False)
+        return read_object(answer, path, strict=False)
 
     def _moved(self, path: Path) -> bytes | None:
         """What the file held before it got its name: the gone file that shares most lines."""
@@ -182,7 +172,7 @@ class PastFiles(Mapping[Path, bytes | None]):
     def _gone(self) -> list[str]:
         """The files that the commit has and the working tree has no more."""
         listed = ["ls-tree", "-r", "-z", "--name-only", self._commit]
-        names = _run(self._repository, listed, seconds=self._seconds).split("\0")[:-1]
+        names = run_git(self._repository, listed, seconds=self._seconds).split("\0")[:-1]
         return [
             name
             for name in names
@@ -199,15 +189,15 @@ def past_files(
     are told where the commit has them. `seconds`: how long all of it may take. Raises
     `InputError`: no repository, no such revision, no common history, too slow.
     """
-    return PastFiles(repository, _left(repository, revision, seconds), files, seconds)
+    return PastFiles(repository, left_at(repository, revision, seconds=seconds), files, seconds)
 
 
 def commit_of(repository: Path, revision: str, *, seconds: float | None = None) -> str:
     """The commit that `revision` names. Raises `InputError`."""
-    _run(repository, ["rev-parse", "--git-dir"], seconds=seconds)
+    run_git(repository, ["rev-parse", "--git-dir"], seconds=seconds)
     named = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
     try:
-        return _run(repository, named, seconds=seconds).strip()
+        return run_git(repository, named, seconds=seconds).strip()
     except InputError as error:
         hint = "fetch it first (a shallow clone has only the newest commit)"
         raise InputError(f"no commit is called {revision!r} here", hint=hint) from error
@@ -224,16 +214,16 @@ def files_at(
 
     Links are none. Raises `InputError`.
     """
-    listed = _run(repository, ["ls-tree", "-z", "--full-tree", commit, "--", *paths])
+    listed = run_git(repository, ["ls-tree", "-z", "--full-tree", commit, "--", *paths])
     found: dict[str, bytes] = {}
-    with _cat_file(repository, timeout_seconds) as (ask, answer):
+    with open_objects(repository, timeout_seconds) as (ask, answer):
         for line in listed.split("\0")[:-1]:
             about, _, path = line.partition("\t")
             mode, kind, name = about.split()
             if kind == "blob" and mode.startswith("100"):
                 ask.write(f"{name}\n".encode())
                 ask.flush()
-                raw = _read_object(answer, path)
+                raw = read_object(answer, path)
                 if raw is not None:
                     found[path] = raw
     return found
@@ -241,18 +231,20 @@ def files_at(
 
 def tracked(repository: Path, paths: Sequence[str]) -> frozenset[str]:
     """Those of `paths` (POSIX, from the repository's root) that git tracks. Raises `InputError`."""
-    listed = _run(repository, ["ls-files", "-z", "--cached", "--full-name", "--", *paths])
+    listed = run_git(repository, ["ls-files", "-z", "--cached", "--full-name", "--", *paths])
     return frozenset(listed.split("\0")[:-1])
 
 
-def _left(repository: Path, revision: str, seconds: float | None) -> str:
-    """The commit where HEAD left `revision`. Raises `InputError`."""
+def left_at(
+    repository: Path, revision: str, head: str = "HEAD", *, seconds: float | None = None
+) -> str:
+    """The commit where `head`, a commit or HEAD, left `revision`. Raises `InputError`."""
     commit = commit_of(repository, revision, seconds=seconds)
     try:
-        return _run(repository, ["merge-base", commit, "HEAD"], seconds=seconds).strip()
+        return run_git(repository, ["merge-base", commit, head], seconds=seconds).strip()
     except InputError as error:
         raise InputError(
-            f"HEAD and {revision!r} have no commit in common here",
+            f"{head[:12]} and {revision!r} have no commit in common here",
             hint="fetch their whole history: git fetch --unshallow, or fetch-depth: 0",
         ) from error
 
@@ -267,13 +259,13 @@ def commits_by_file(
     one walk over the commits, however many files. Raises `InputError`.
     """
     walk = ["rev-list", "--first-parent", "--reverse", "--format=%ct %H %P", "HEAD", "--"]
-    commits = [line.split() for line in _run(repository, [*walk, *paths]).splitlines()[1::2]]
+    commits = [line.split() for line in run_git(repository, [*walk, *paths]).splitlines()[1::2]]
     dates = {commit: datetime.fromtimestamp(int(at), UTC) for at, commit, *_ in commits}
     changes = ["diff-tree", "--stdin", "--root", "-r", "--name-only", "--no-renames", "-z", "--"]
     asked = "".join(" ".join(line[1:3]) + "\n" for line in commits)  # each beside its first parent
     found: dict[str, list[tuple[datetime, str]]] = {}
     commit = ""
-    for item in _run(repository, [*changes, *paths], asked).split("\0")[:-1]:
+    for item in run_git(repository, [*changes, *paths], asked).split("\0")[:-1]:
         if item in dates:
             commit = item
         else:
@@ -295,15 +287,15 @@ def file_versions(
     if "\n" in path:
         raise InputError(f"not a path in a repository: {path[:160]!r}")
     versions = []
-    with _cat_file(repository, timeout_seconds) as (ask, answer):
+    with open_objects(repository, timeout_seconds) as (ask, answer):
         for at, commit in commits:
             ask.write(f"{commit}:{path}\n".encode(errors="surrogateescape"))
             ask.flush()
-            versions.append(FileVersion(commit=commit, at=at, raw=_read_object(answer, path)))
+            versions.append(FileVersion(commit=commit, at=at, raw=read_object(answer, path)))
     return tuple(versions)
 
 
-def _run(
+def run_git(
     repository: Path, arguments: Sequence[str], asked: str = "", *, seconds: float | None = None
 ) -> str:
     """What git answers. `seconds`: how long it may take. Raises `InputError`."""
@@ -329,7 +321,7 @@ def _run(
 
 
 @contextmanager
-def _cat_file(repository: Path, timeout_seconds: float) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+def open_objects(repository: Path, timeout_seconds: float) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     """One `git cat-file --batch`, ended when done and killed when it takes too long."""
     try:
         with subprocess.Popen(  # noqa: S603  # an argument list, no shell
@@ -353,7 +345,7 @@ def _cat_file(repository: Path, timeout_seconds: float) -> Iterator[tuple[IO[byt
         raise _failed(repository, error) from error
 
 
-def _read_object(answer: IO[bytes], path: str, *, strict: bool = True) -> bytes | None:
+def read_object(answer: IO[bytes], path: str, *, strict: bool = True) -> bytes | None:
     """What git answers to one name; None where it is missing.
 
     `strict`: a folder, and a file that is too large, raise `InputError`; else they are missing.

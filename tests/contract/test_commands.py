@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_all_of_them_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     said = capsys.readouterr().out
     for name in COMMANDS:
-        assert f"    {name} " in said
+        assert re.search(rf"(?m)^    {name}(?: |$)", said)
     assert main([]) == 2
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -33,6 +35,7 @@ async def play_demo(folder: Path) -> Mapping[str, str]:
         place.at = SECOND
         await _second_night(place)
         await _images(place)
+        await _bump(place, folder / "bump")
         await _mend(place, shelf)
         await _fresh_clone(place, folder / "clone")
         await _keep(place)
@@ -162,6 +165,44 @@ async def _images(place: Place) -> None:
         await place.note(f"diff-{name}", f"diff {line}")
         if name != "missing":
             await place.note(f"diff-{name}-json", f"diff {line} --format json")
+
+
+async def _bump(place: Place, folder: Path) -> None:
+    """What a pull request does to the images of the shop, by the memory that there is."""
+    shutil.copytree(place.folder, folder, ignore=shutil.ignore_patterns("reports"))
+    other = Place(folder=folder, at=place.at, environment=place.environment, answers=place.answers)
+    _git(folder, "init", "-q", "-b", "main")
+    _commit(folder)
+    for name, old, new in (
+        ("docker-compose.yaml", "redis:6.2.23", "redis:6.2"),
+        ("Dockerfile", "node:22", f"{API}:1.4.2"),
+    ):
+        text = (folder / name).read_text(encoding="utf-8")
+        assert old in text
+        other.write(name, text.replace(old, new, 1))
+    other.write("more/Dockerfile", f"FROM {WEB}:9.9\n")
+    _commit(folder)
+    await other.note("pr", "pr HEAD^.. --offline")
+    await other.note("pr-json", "pr HEAD^.. --offline --format json")
+    await other.note("pr-markdown", "pr HEAD^.. --offline --format markdown")
+    await other.note("pr-nowhere", "pr nowhere..HEAD --offline")
+
+
+def _commit(folder: Path) -> None:
+    files = ("Dockerfile", "docker-compose.yaml", "deploy", "more")
+    _git(folder, "add", *(name for name in files if (folder / name).exists()))
+    _git(folder, "commit", "-q", "-m", "x")
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    """Run git so that every commit is the same each time."""
+    who = {
+        f"GIT_{role}_{part}": said
+        for role in ("AUTHOR", "COMMITTER")
+        for part, said in (("NAME", "a"), ("EMAIL", "a@b"), ("DATE", SECOND))
+    }
+    own = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, **who}
+    subprocess.run(["git", *arguments], cwd=folder, env={**os.environ, **own}, check=True)
 
 
 async def _mend(place: Place, shelf: Shelf) -> None:

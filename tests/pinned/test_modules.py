@@ -17,7 +17,7 @@ from tests.walk.test_start_up import imported
 
 PACKAGES = {
     "aiohttp", "aiolimiter", "apprise", "apscheduler", "botocore", "distributed", "google", "hcl2",
-    "jinja2", "msgspec", "packaging", "pathspec", "prometheus_client", "rich", "semver",
+    "jinja2", "msgspec", "packaging", "pathspec", "prometheus_client", "semver",
     "slack_sdk", "sqlite_utils", "yaml",
 }  # fmt: skip
 NAMES = {"yaml": "pyyaml", "hcl2": "python-hcl2", "google": "google-auth"}

@@ -42,7 +42,7 @@ LIMIT = 100_000
 _LATE = (
     "aiohttp", "apprise", "argparse", "asyncio", "cronsim",
     "cryptography.hazmat.primitives.asymmetric.ed25519", "difflib", "hcl2", "importlib.metadata",
-    "jinja2.sandbox", "rich.console", "rich.progress", "slack_sdk.webhook.async_client",
+    "jinja2.sandbox", "slack_sdk.webhook.async_client",
     "sqlite_utils", "tempfile", "yaml",
 )  # fmt: skip
 """What the program imports of others only where it is needed, and what takes long.

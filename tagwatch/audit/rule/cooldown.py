@@ -28,7 +28,7 @@ from tagwatch.audit.rule.offering import BEHIND, offer_builds
 from tagwatch.audit.rule.phrase import ENOUGH, WATCH, day, first_after, later, name
 from tagwatch.value import dataclass
 
-__all__ = ["RULE", "check"]
+__all__ = ["RULE", "Arrival", "arrival_of", "check", "wanted_of"]
 
 _LISTED, _PUSHED, _SEEN = "first listed", "pushed", "first seen"
 """The clocks that an age counts by."""
@@ -42,7 +42,7 @@ def check(subject: Subject) -> Iterator[Statement]:
         return
     if any(match_image(glob, reference) for glob in subject.options["exempt"]):
         return
-    wanted, found = _wanted(subject), _arrival(subject)
+    wanted, found = wanted_of(subject), arrival_of(subject)
     if found is None or subject.at - found.since >= wanted:
         return
     if not found.is_known:
@@ -79,7 +79,7 @@ def check(subject: Subject) -> Iterator[Statement]:
 
 def again(subject: Subject) -> datetime | None:
     """Return when the present digest, or one to go back to, has been there for long enough."""
-    found, wanted = _arrival(subject), _wanted(subject)
+    found, wanted = arrival_of(subject), wanted_of(subject)
     if found is None or subject.at - found.since >= wanted:
         return None
     arrivals = (found.since, *(since for _, since in _earlier(found)))
@@ -87,7 +87,7 @@ def again(subject: Subject) -> datetime | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Arrival:
+class Arrival:
     """When what is judged came."""
 
     since: datetime
@@ -101,7 +101,7 @@ class _Arrival:
     """Up to that one."""
 
 
-def _arrival(subject: Subject) -> _Arrival | None:
+def arrival_of(subject: Subject) -> Arrival | None:
     """Return when the image came that a reference pulls; None where nothing tells."""
     evidence, reference = subject.evidence, subject.target.reference
     if evidence is None or reference is None:
@@ -111,15 +111,15 @@ def _arrival(subject: Subject) -> _Arrival | None:
         listed = evidence.new_tags.get(reference.effective_tag or "")
         if listed is None or evidence.history or reference.digest is not None:
             return None
-        return _Arrival(since=listed, clock=_LISTED, is_known=True)
+        return Arrival(since=listed, clock=_LISTED, is_known=True)
     now, before = _served_since(past, pinned=reference.digest is not None)
     named = reference.effective_tag if subject.target.selector is None else None
     listed = evidence.new_tags.get(named or now.tag)
     if now.kind is Seen.SEEN and before is None and listed is not None:
         since = min(listed, now.first_seen)
-        return _Arrival(since=since, clock=_LISTED, is_known=True, interval=now, past=past)
+        return Arrival(since=since, clock=_LISTED, is_known=True, interval=now, past=past)
     is_pushed = now.kind is Seen.PUSHED
-    return _Arrival(
+    return Arrival(
         since=now.first_seen,
         clock=_PUSHED if is_pushed else _SEEN,
         is_known=is_pushed or before is not None or _was_left(now, evidence, subject),
@@ -162,7 +162,7 @@ def _why_unknown(evidence: Evidence | None) -> str:
     return f", and its tag was there when all were listed first, on {day(evidence.known_since)}"
 
 
-def _earlier(found: _Arrival) -> Iterator[tuple[str, datetime]]:
+def _earlier(found: Arrival) -> Iterator[tuple[str, datetime]]:
     """Yield the other digests that were served, with when each first was, the newest first."""
     first: dict[str, datetime] = {}
     for one in found.past:
@@ -172,7 +172,7 @@ def _earlier(found: _Arrival) -> Iterator[tuple[str, datetime]]:
             yield one.digest, first[one.digest]
 
 
-def _wanted(subject: Subject) -> timedelta:
+def wanted_of(subject: Subject) -> timedelta:
     """Return how long an image must have been there."""
     return timedelta(days=subject.options["days"]) or subject.policy.defaults.cooldown
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -37,6 +38,10 @@ class AppriseNotifier:
     timeout_seconds: float = 60.0
 
     def __post_init__(self) -> None:
+        if not _is_installed():
+            raise NotifyError(
+                "apprise: the package is not installed", hint="pip install 'tagwatch[notify]'"
+            )
         try:
             options = parse_qs(urlsplit(self.url).query)
         except ValueError:
@@ -94,6 +99,14 @@ class AppriseNotifier:
         except TimeoutError:
             return Delivery(outcome=Outcome.UNSURE, message="apprise: no answer in time")
         return Delivery(outcome=Outcome.SENT) if taken else _refusal(said)
+
+
+def _is_installed() -> bool:
+    """Return True where apprise is there; to import it takes longer than most commands."""
+    try:
+        return find_spec("apprise") is not None
+    except ValueError:  # somebody put something else in its place
+        return False
 
 
 def _refusal(log: str) -> Delivery:

@@ -1,0 +1,126 @@
+"""`tagwatch pr`: what a range of commits does to images. See `api.pull_request`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from tagwatch.cli.command import (
+    Command,
+    add_answer,
+    add_build_args,
+    add_config,
+    add_shown,
+    build_args_of,
+)
+from tagwatch.cli.question import add_asking
+from tagwatch.cli.shell import answer, answer_text, note, open_site, progress_shown, warn
+
+if TYPE_CHECKING:
+    from tagwatch.audit.verdict.pull_request import PullRequest
+
+__all__ = ["command"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `pr`."""
+    parser.add_argument(
+        "commits",
+        metavar="BASE..HEAD",
+        help="what HEAD changed since it left BASE; `BASE..` is up to the commit checked out",
+    )
+    add_config(parser)
+    add_answer(parser, "text", "markdown", "json")
+    add_asking(parser)
+    parser.add_argument(
+        "--max-time",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="stop asking registries after this long (default: 60; 0: never)",
+    )
+    add_build_args(parser)
+    add_shown(parser)
+    parser.add_argument(
+        "--fail-on",
+        choices=("error", "warning", "note", "never"),
+        default="never",
+        help="exit 1 where the change brings a finding of this severity (default: never)",
+    )
+    parser.add_argument(
+        "--comment",
+        choices=("github", "gitlab", "gitea"),
+        metavar="FORGE",
+        help="also write the answer as one comment on the pull request that this CI job is about, "
+        "in place of the one from before: github, gitlab or gitea (Forgejo)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look, print, and write the comment."""
+    from tagwatch.api import Asking, CheckOptions, pull_request
+
+    forge = None
+    if options.comment:
+        from tagwatch.publish.notify.comment import forge_of
+
+        forge = forge_of(options.comment, os.environ)
+    site = open_site(options)
+    with progress_shown(site.environment) as progress:
+        asking = Asking(
+            offline=options.offline,
+            refresh=options.refresh,
+            max_seconds=options.max_time or None,
+            progress=progress,
+        )
+        how = CheckOptions(asking=asking, build_args=build_args_of(options.build_arg), tell=warn)
+        told = pull_request(options.commits, site, options=how)
+    for doubt in site.knowledge.doubts():
+        warn(doubt)
+    _print(told, options)
+    if forge is not None:
+        from tagwatch.publish.notify.comment import comment
+        from tagwatch.publish.pull_request import pull_request_markdown
+        from tagwatch.walk.loop import run as run_loop
+
+        body, is_news = pull_request_markdown(told), bool(told.changes)
+        note(f"tagwatch: {run_loop(comment(forge, body, is_news=is_news))}")
+    return _code(told, options, on_unavailable=site.policy.on_unavailable)
+
+
+def _print(told: PullRequest, options: argparse.Namespace) -> None:
+    if options.format == "json":
+        from tagwatch.publish.machine import dump, pull_request_document
+
+        answer(dump(pull_request_document(told)))
+        return
+    from tagwatch.publish.pull_request import pull_request_markdown, pull_request_text
+
+    if options.format == "markdown":
+        answer(pull_request_markdown(told))
+        return
+    width = os.get_terminal_size().columns if sys.stdout.isatty() else 100
+    answer_text(pull_request_text(told, width=max(width, 40)))
+
+
+def _code(told: PullRequest, options: argparse.Namespace, *, on_unavailable: str) -> int:
+    from tagwatch.audit.model.finding import Severity
+
+    if options.fail_on != "never":
+        least = Severity(options.fail_on).rank
+        if any(finding.severity.rank >= least for finding in told.findings):
+            return 1
+    if not told.complete and on_unavailable == "fail":
+        note("tagwatch: some facts could not be read, and the policy says `on_unavailable: fail`")
+        return 4
+    return 0
+
+
+command = Command(
+    arguments=arguments,
+    run=run,
+    epilog="exit codes: 0, 1 a finding at or above --fail-on, 2 a wrong flag, configuration or\n"
+    "range, or the comment was not taken, 4 incomplete where on_unavailable is fail",
+)
