@@ -21,6 +21,7 @@ from tagwatch.publish.wording import (
     fix_text,
     now_of,
     one_line,
+    places_text,
     remark_sentences,
     said_by,
     since_sentence,
@@ -187,9 +188,7 @@ def _line(finding: Finding, context: PublishContext, paint: _Paint) -> Iterator[
 def _also(places: Sequence[Finding], width: int) -> Iterator[str]:
     """The further places of one cause."""
     if places:
-        known = ", ".join(one_line(str(one.location)) for one in places[:_MANY_PLACES])
-        more = f", and {len(places) - _MANY_PLACES} more" if len(places) > _MANY_PLACES else ""
-        yield from _wrapped(f"also {known}{more}", width)
+        yield from _wrapped(f"also {places_text(places, _MANY_PLACES)}", width)
 
 
 def _unchecked_together(findings: Iterable[Finding]) -> dict[tuple[str, str], list[Finding]]:

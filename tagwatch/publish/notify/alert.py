@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.finding import Finding, Severity, causes_of
 from tagwatch.audit.verdict.news import News
 from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.image.digest import short_digest
@@ -201,10 +201,10 @@ def _of(severity: Severity, findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _lines(findings: Iterable[Finding], mark: str = "") -> tuple[Line, ...]:
-    """One line for all findings of one rule on one image, in the order of their first."""
+    """One line for each cause and for each rule on one image, in the order of their first."""
     together: dict[tuple[str, str], list[Finding]] = {}
-    for finding in findings:
-        together.setdefault((finding.rule, _name(finding)), []).append(finding)
+    for same in causes_of(findings):
+        together.setdefault((same[0].rule, _name(same[0])), []).extend(same)
     return tuple(_line(name, same, mark) for (_, name), same in together.items())
 
 
@@ -235,11 +235,12 @@ def _name(finding: Finding) -> str:
 
 
 def _where(findings: list[Finding]) -> str:
-    files = sorted({finding.location.path for finding in findings})
-    if len(files) > 1:
-        return f"in {count(len(files), 'file')}"
+    files = {finding.location.path for finding in findings}
+    images = {_name(finding) for finding in findings if finding.reference is not None}
     first = findings[0].location
-    return one_line(f"{first.path}:{first.line}", 160)
+    where = f"in {len(files)} files" if files - {first.path} else f"{first.path}:{first.line}"
+    also = f", also for {count(len(images) - 1, 'other image')}" if len(images) > 1 else ""
+    return one_line(where, 160) + also
 
 
 def _without(findings: Iterable[Finding], told: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -108,6 +108,28 @@ def test_one_line_for_the_same_finding_in_several_places() -> None:
     assert [line.where for line in group.lines if "Debian 12" in line.message] == ["in 2 files"]
 
 
+def test_one_line_for_one_cause_with_several_images() -> None:
+    latest = next(one for one in sample().findings if one.rule == "tag-latest")
+    assert latest.reference is not None
+    fleet = [
+        replace(
+            latest,
+            reference=replace(latest.reference, repository=Repository.parse(name)),
+            location=replace(latest.location, path=f"{place}/compose.yaml"),
+            fingerprint=name,
+            remedy="write a version",
+            fix=None,
+        )
+        for place, name in enumerate(["ghcr.io/acme/a", "ghcr.io/acme/b", "ghcr.io/acme/c"])
+    ]
+    alert = alert_of(sample(), replace(NOTHING, new=tuple(fleet)), CONTEXT)
+    assert alert is not None
+    (group,) = (group for group in alert.groups if group.title == "To look at")
+    assert [(line.name, line.where) for line in group.lines] == [
+        ("ghcr.io/acme/a:latest", "in 3 files, also for 2 other images")
+    ]
+
+
 @pytest.mark.parametrize(
     ("message", "told"),
     [
