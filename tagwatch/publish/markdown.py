@@ -68,7 +68,8 @@ def prospects_markdown(found: Prospects, *, everything: bool = False) -> str:
         ]
     for one in images[:_MOST_ROWS]:
         steps = {step.level.value: told.step_text(step) for step in one.steps}
-        notes = [*filter(None, map(told.held_text, one.steps)), told.why_text(one)]
+        said = (text(step) for step in one.steps for text in (told.between_text, told.held_text))
+        notes = [*said, told.why_text(one)]
         cells = (
             _code(one.name),
             _code(one.now or ""),
