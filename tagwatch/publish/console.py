@@ -148,9 +148,9 @@ def _findings(
             place = f"{one_line(path)}:{finding.location.line}:{finding.location.column}"
             severity = finding.severity.value
             yield (f"  {paint(severity, f'{severity:<8}')} {place}  {paint('dim', finding.rule)}")
-            if finding.location != before:
-                yield from _line(finding, context, paint)
-            before = finding.location
+            if finding.location != before and (line := [*_line(finding, context, paint)]):
+                yield from line
+                before = finding.location
             yield from _wrapped(finding.message, width)
             evidence = evidence_of(finding)
             if evidence is not None and is_readable(evidence):

@@ -44,7 +44,7 @@ def made_up(name: str, tags: Iterable[str]) -> dict[str, Digest]:
     for tag in found:  # a short name serves the newest version that begins with it
         form = _VERSION.fullmatch(tag) or _SHORT.fullmatch(tag)
         found[tag] = found[_newest(tag, form, found)] if form else found[tag]
-    newest = max(found.values())
+    newest = max(of for tag, of in found.items() if "-rc." not in tag)
     found |= {beside: newest if beside == "latest" else beside for beside in _BESIDE}
     return {tag: digest(f"{name} {of}") for tag, of in found.items()}
 
