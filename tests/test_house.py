@@ -86,7 +86,7 @@ FLOORS: dict[str, str] = {
     """,
     "workspace": """
         code_owners git_history git_source gitignore
-        coverage tracked
+        coverage installed tracked
         find
         git_tree
         around

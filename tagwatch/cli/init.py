@@ -31,6 +31,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write no hook, no job of the forge and no ignore line",
     )
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="SOURCE",
+        help="what the CI job installs tagwatch from, as pip takes it: tagwatch==1.2.3, "
+        "git+https://…@v1.2.3, a wheel's address (default: where this one came from)",
+    )
+    parser.add_argument(
+        "--schema",
+        action="store_true",
+        help="also write the JSON Schemas, so that an editor completes the keys",
+    )
     add_answer(parser, "text", "json")
 
 
@@ -41,8 +53,10 @@ def run(options: argparse.Namespace) -> int:
     where that is safe.
     """
     from tagwatch.walk.site import repository_root
-    from tagwatch.workspace.begin import begin
+    from tagwatch.workspace.begin import begin, with_schemas
+    from tagwatch.workspace.installed import checked_source, installed_from
 
+    source = installed_from() if options.source is None else checked_source(options.source)
     folder = options.directory or repository_root(Path.cwd())
     there = [name for name in _FILES if (folder / name).exists()]
     if there:
@@ -51,7 +65,9 @@ def run(options: argparse.Namespace) -> int:
         )
     files, seen = _look(folder)
     whole = not options.config_only and (folder / ".git").exists()
-    drafts, left = begin(folder, files, whole=whole)
+    drafts, left = begin(folder, files, whole=whole, source=source)
+    if options.schema:
+        drafts = with_schemas(folder, drafts, _schemas())
     _write(folder, drafts)
     own = _operators_part()
     if options.format == "json":
@@ -79,6 +95,14 @@ def _look(folder: Path) -> tuple[Sequence[str], FirstLook]:
         files,
         FirstLook.of(read.targets, platforms=len(site.policy.defaults.audited)),
     )
+
+
+def _schemas() -> dict[str, str]:
+    """Return the schemas by the name of the file that they are for."""
+    from tagwatch.config.schema import file_schema
+    from tagwatch.publish.machine import dump
+
+    return {f"{name}.yaml": dump(file_schema(name)) for name in ("tagwatch", "policy")}
 
 
 def _write(folder: Path, drafts: Sequence[Draft]) -> None:

@@ -98,13 +98,14 @@ def _explained(document: ConfigDocument, form: Any, start: Keys, error: str) -> 
     message = message or error
     missing = re.search(r"missing required field `(.+)`", message)
     if missing:
-        return document.error(path, f"{missing[1]!r} is missing", at_value=False)
+        hint = next(_descriptions(_kind_at(form, (*inner, missing[1]))), "")
+        return document.error(path, f"{missing[1]!r} is missing", hint=hint, at_value=False)
     kind = _kind_at(form, inner)
     known = [text for one in _alternatives(kind) for text in _literals(one)]
     if message.startswith("Invalid enum value") and known:
         shown = message.removeprefix("Invalid enum value ")
         return document.error(path, f"unknown value {shown}", hint=f"one of: {', '.join(known)}")
-    hint = next(_descriptions(kind), "")
+    hint = next(_descriptions(kind), "") or _keys_hint(kind)
     if "matching regex" in message:
         return document.error(path, "not of the expected form", hint=hint)
     message = re.sub("`([^`]*)`", lambda match: _union(match[1]), message)
@@ -112,6 +113,12 @@ def _explained(document: ConfigDocument, form: Any, start: Keys, error: str) -> 
     if "got a whole number" in message or "got a number" in message:
         hint = hint or "put it in quotes where a text is meant"
     return document.error(path, message, hint=hint)
+
+
+def _keys_hint(kind: Any) -> str:
+    """What a mapping holds, where something else stands in its place."""
+    form = next((one for one in _alternatives(kind) if _is_form(one)), None)
+    return f"a mapping with keys among: {', '.join(get_type_hints(form))}" if form else ""
 
 
 def _union(names: str) -> str:

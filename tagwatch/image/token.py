@@ -98,7 +98,9 @@ _INNER_STAGE = re.compile(r"(alpha|beta|rc)\.?(\d+)", re.ASCII)
 _COMMIT = re.compile(r"g?([0-9a-f]{7,40}|[0-9a-f]{64})", re.ASCII)
 _WORD = re.compile(r"([A-Za-z]+(?:_[A-Za-z]+)*)(?:[._]?(\d+(?:[._]\d+)*))?", re.ASCII)
 _PRERELEASE_TAIL = re.compile(r"(?:[._]?\d+)?(?:\.[0-9A-Za-z]+)*", re.ASCII)
-_WORD_BEHIND = re.compile(r"(?<![^-])(v?\d+(?:\.\d+)*)_(?=[A-Za-z]{3,}(?![^-]))", re.ASCII)
+_WORD_BEHIND = re.compile(
+    r"(?<![^-])(v?\d+(?:\.\d+)*)_(?=[A-Za-z]{3,}(?:_[A-Za-z]{3,})*(?![^-]))", re.ASCII
+)
 _UNDERSCORED = re.compile(r"[A-Za-z]+\d[\d.]*(?:_[A-Za-z]+[\d.]*)(?:_[A-Za-z\d.]+)+", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _LETTER = re.compile(r"[a-wyz]", re.ASCII | re.IGNORECASE)
@@ -170,7 +172,7 @@ def _pieces(text: str) -> tuple[Token, ...]:
         return ()
     if "_" in text and "-" not in text and _UNDERSCORED.fullmatch(text):
         text = text.replace("_", "-")  # rocm6.1_ubuntu22.04_py3.10_pytorch_2.1.2
-    elif "_" in text:  # 1.3.1_base, 1.3.1-10_base: a word behind a number, whatever joins them
+    elif "_" in text:  # 1.3.1_base, 1.3.1-10_base, 4.40_large_disk: words behind a number
         text = _WORD_BEHIND.sub(r"\1-", text)
     return tuple(token_of(piece) for piece in text.split("-"))
 

@@ -21,6 +21,7 @@ from tagwatch.publish.wording import (
     fix_text,
     now_of,
     one_line,
+    places_text,
     remark_sentences,
     said_by,
     since_sentence,
@@ -147,9 +148,9 @@ def _findings(
             place = f"{one_line(path)}:{finding.location.line}:{finding.location.column}"
             severity = finding.severity.value
             yield (f"  {paint(severity, f'{severity:<8}')} {place}  {paint('dim', finding.rule)}")
-            if finding.location != before:
-                yield from _line(finding, context, paint)
-            before = finding.location
+            if finding.location != before and (line := [*_line(finding, context, paint)]):
+                yield from line
+                before = finding.location
             yield from _wrapped(finding.message, width)
             evidence = evidence_of(finding)
             if evidence is not None and is_readable(evidence):
@@ -187,9 +188,7 @@ def _line(finding: Finding, context: PublishContext, paint: _Paint) -> Iterator[
 def _also(places: Sequence[Finding], width: int) -> Iterator[str]:
     """The further places of one cause."""
     if places:
-        known = ", ".join(one_line(str(one.location)) for one in places[:_MANY_PLACES])
-        more = f", and {len(places) - _MANY_PLACES} more" if len(places) > _MANY_PLACES else ""
-        yield from _wrapped(f"also {known}{more}", width)
+        yield from _wrapped(f"also {places_text(places, _MANY_PLACES)}", width)
 
 
 def _unchecked_together(findings: Iterable[Finding]) -> dict[tuple[str, str], list[Finding]]:

@@ -1,14 +1,15 @@
 """GitHub Actions: workflow commands that annotate the lines of a pull request.
 
-A step shows ten errors and ten warnings at most, so the whole goes into the step summary: append
-`markdown.render` to the file that `$GITHUB_STEP_SUMMARY` names.
+A step shows ten errors and ten warnings at most, so each cause comes once before the further
+places of any, and the whole goes into the step summary: append `markdown.render` to the file that
+`$GITHUB_STEP_SUMMARY` names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.model.finding import Finding, causes_of
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.wording import (
@@ -32,7 +33,8 @@ _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 
 def render(result: AuditResult, context: PublishContext) -> str:  # noqa: ARG001  # see Publisher.render
     """See `Publisher.render`. Worst first, since only the first ten of a kind are shown."""
-    findings = sorted(result.findings, key=lambda finding: -finding.severity.rank)
+    further = {id(one) for same in causes_of(result.findings) for one in same[1:]}
+    findings = sorted(result.findings, key=lambda one: (-one.severity.rank, id(one) in further))
     return "\n".join([*_lines(result, findings), verdict_sentence(result)]) + "\n"
 
 

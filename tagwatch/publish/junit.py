@@ -1,24 +1,34 @@
 """JUnit XML: a suite per file, a case per image and rule; what was not evaluated is skipped.
 
 A failure is a finding at or above `fail_on`; those below are passed cases with their text in
-`system-out`. An image without a finding is a passed case of its own, so that a clean file is seen.
+`system-out`. One cause is one case, in the file of its first place; its text names the others. An
+image without a finding is a passed case of its own, so that a clean file is seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 from tagwatch.audit.model.evidence import Status, evidence_key
-from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.model.finding import Finding, causes_of
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
-from tagwatch.publish.wording import failure_sentence, fix_text, one_line, stamp, untold_problems
+from tagwatch.publish.wording import (
+    failure_sentence,
+    fix_text,
+    one_line,
+    places_text,
+    stamp,
+    untold_problems,
+)
 from tagwatch.source.target import Target
 
 __all__ = ["render", "suffix"]
 
 suffix = ".junit.xml"
+
+_MOST_PLACES = 50
 
 
 def render(result: AuditResult, context: PublishContext) -> str:
@@ -42,8 +52,8 @@ def render(result: AuditResult, context: PublishContext) -> str:
 
 
 def _cases(result: AuditResult, context: PublishContext) -> Iterator[tuple[str, ET.Element]]:
-    for finding in result.findings:
-        yield finding.location.path, _finding(finding, context)
+    for same in causes_of(result.findings):
+        yield same[0].location.path, _finding(same, context)
     for ignored in result.ignored:
         case = _case(ignored.finding)
         reason = f"ignored by {ignored.by}: {ignored.reason}" if ignored.reason else ignored.by
@@ -63,7 +73,8 @@ def _cases(result: AuditResult, context: PublishContext) -> Iterator[tuple[str, 
         yield failure.repository.registry, case
 
 
-def _finding(finding: Finding, context: PublishContext) -> ET.Element:
+def _finding(same: Sequence[Finding], context: PublishContext) -> ET.Element:
+    finding, also = same[0], same[1:]
     case = _case(finding)
     fix = fix_text(finding)
     text = "\n".join(
@@ -71,6 +82,7 @@ def _finding(finding: Finding, context: PublishContext) -> ET.Element:
         for part in (
             f"{one_line(str(finding.location))}: {one_line(finding.message, 2000)}",
             f"fix: {fix}" if fix else one_line(finding.remedy, 1000),
+            f"also at {places_text(also, _MOST_PLACES)}" if also else "",
         )
         if part
     )

@@ -270,6 +270,7 @@ def _step(step: Step) -> Document:
     kept = step.kept_back
     return {
         "tag": step.reference.tag if step.reference is not None else None,
+        "between": [one.tag for one in step.between],
         "end_of_life": [_end(end) for end in step.ends],
         "kept_back": None
         if kept is None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.finding import Finding, Severity, causes_of
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.markdown_text import code as _code
@@ -32,6 +32,7 @@ __all__ = ["prospects_markdown", "render", "suffix"]
 suffix = ".md"
 
 _MOST_ROWS = 200
+_MOST_PLACES = 6
 # A step summary is cut at 1 MiB; 200 rows stay far below.
 
 
@@ -67,7 +68,8 @@ def prospects_markdown(found: Prospects, *, everything: bool = False) -> str:
         ]
     for one in images[:_MOST_ROWS]:
         steps = {step.level.value: told.step_text(step) for step in one.steps}
-        notes = [*filter(None, map(told.held_text, one.steps)), told.why_text(one)]
+        said = (text(step) for step in one.steps for text in (told.between_text, told.held_text))
+        notes = [*said, told.why_text(one)]
         cells = (
             _code(one.name),
             _code(one.now or ""),
@@ -86,24 +88,27 @@ def prospects_markdown(found: Prospects, *, everything: bool = False) -> str:
 def _findings(result: AuditResult) -> Iterator[str]:
     if not result.findings:
         return
-    findings = sorted(result.findings, key=lambda finding: -finding.severity.rank)
+    causes = causes_of(sorted(result.findings, key=lambda finding: -finding.severity.rank))
     yield "| | Where | Rule | What | Fix |"
     yield "|---|---|---|---|---|"
-    for finding in findings[:_MOST_ROWS]:
-        yield f"| {' | '.join(_row(finding))} |"
-    if len(findings) > _MOST_ROWS:
+    for same in causes[:_MOST_ROWS]:
+        yield f"| {' | '.join(_row(same))} |"
+    if len(causes) > _MOST_ROWS:
         yield ""
-        yield f"…and {len(findings) - _MOST_ROWS} more."
+        yield f"…and {len(causes) - _MOST_ROWS} more."
     yield ""
 
 
-def _row(finding: Finding) -> tuple[str, ...]:
+def _row(same: Sequence[Finding]) -> tuple[str, ...]:
+    """A cause, with all its places."""
+    finding = same[0]
+    more = f" and {len(same) - _MOST_PLACES} more" if len(same) > _MOST_PLACES else ""
     fix = fix_text(finding)
     return (
         "not known"
         if finding.unknown and finding.severity is not Severity.ERROR
         else finding.severity.value,
-        _code(str(finding.location)),
+        ", ".join(_code(str(one.location)) for one in same[:_MOST_PLACES]) + more,
         _code(finding.rule),
         _escaped(finding.message),
         _code(fix) if fix else _escaped(finding.remedy),

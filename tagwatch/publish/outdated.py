@@ -9,7 +9,7 @@ from datetime import datetime
 from tagwatch.audit.verdict.outlook import End, Level, Outlook, Prospect, Prospects, Step
 from tagwatch.publish.wording import age_text, count, date_text, one_line
 
-__all__ = ["age_of", "end_text", "ends_text", "held_text", "listed", "places_text"]
+__all__ = ["age_of", "between_text", "end_text", "ends_text", "held_text", "listed", "places_text"]
 __all__ += ["prospects_sentence", "prospects_text", "step_text", "why_text"]
 
 _PLACES = 3
@@ -127,7 +127,7 @@ def _below(one: Prospect, width: int) -> Iterator[str]:
                 yield from _wrapped(
                     f"{step_text(step)} is past its end, too: {end_text(end)}", width
                 )
-        if text := held_text(step):
+        for text in filter(None, (between_text(step), held_text(step))):
             yield from _wrapped(text, width)
     if text := why_text(one):
         yield from _wrapped(text, width)
@@ -176,6 +176,13 @@ def _until(step: Step) -> str:
     """Return how long a step lives, where that is known: `, until 2028-04-30`."""
     first = next((end for end in step.ends if end.on and not end.is_over), None)
     return f", until {first.on}" if first is not None else ""
+
+
+def between_text(step: Step) -> str:
+    """Return the major versions on the way, for who moves one at a time; empty without any."""
+    if not step.between:
+        return ""
+    return f"on the way: {', '.join(one_line(one.tag or '') for one in step.between)}"
 
 
 def held_text(step: Step) -> str:

@@ -1,18 +1,20 @@
 """SARIF 2.1.0 (OASIS), as GitHub code scanning takes it.
 
-Every result stands at the line that names the image, since only `locations[0]` is shown and a
-result without one is refused; its message begins with the image, since an alert shows nothing else
-of it. GitHub keeps 5,000 results of a run; the worst come first.
+One cause is one result. It stands at the line that names the image, since only `locations[0]` is
+shown and a result without one is refused; the further places are `relatedLocations`, to which the
+message links. Its fingerprint is that of the first place, whatever comes after it. The message
+begins with the image, since an alert shows nothing else of it. GitHub keeps 5,000 results of a run;
+the worst come first.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from tagwatch.audit.model.finding import Finding, Fix, Severity
+from tagwatch.audit.model.finding import Finding, Fix, Severity, causes_of
 from tagwatch.audit.verdict.result import AuditResult, Ignored, is_outage
 from tagwatch.image.snapshot import Failure
 from tagwatch.publish.interface import PublishContext, RuleText
@@ -34,6 +36,8 @@ suffix = ".sarif"
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _MOST_RESULTS = 25_000
 _LONGEST_TEXT = 1_000
+_MOST_LINKS = 20
+_MOST_PLACES = 100  # so many locations GitHub keeps of a result
 _LEVELS = {"error": "error", "warning": "warning", "note": "note", "off": "none"}
 # GitHub's scale: over 9 critical, 7 high, 4 medium, below low
 _SECURITY = {"error": "8.0", "warning": "5.0", "note": "2.0", "off": "0.0"}
@@ -45,7 +49,9 @@ def render(result: AuditResult, context: PublishContext) -> str:
         (finding for finding in result.findings if not is_outage(finding)),
         key=lambda finding: -finding.severity.rank,
     )
-    shown = findings[:_MOST_RESULTS]
+    causes = causes_of(findings)
+    told = causes[:_MOST_RESULTS]
+    shown = [same[0] for same in told]
     ignored = result.ignored[: _MOST_RESULTS - len(shown)]
     rules = sorted({finding.rule for finding in (*shown, *(one.finding for one in ignored))})
     index = {rule: number for number, rule in enumerate(rules)}
@@ -62,9 +68,9 @@ def render(result: AuditResult, context: PublishContext) -> str:
         },
         "automationDetails": {"id": f"tagwatch/{_scope(result)}/"},
         "columnKind": "unicodeCodePoints",
-        "invocations": [_invocation(result, len(findings) - len(shown))],
+        "invocations": [_invocation(result, len(causes) - len(told))],
         "results": [
-            *(_result(finding, index) for finding in shown),
+            *(_result(same, index) for same in told),
             *(_suppressed(one, index) for one in ignored),
         ],
     }
@@ -104,19 +110,47 @@ def _rule(rule: str, severity: Severity, texts: Mapping[str, RuleText]) -> dict[
     }
 
 
-def _result(finding: Finding, index: Mapping[str, int]) -> dict[str, Any]:
+def _result(same: Sequence[Finding], index: Mapping[str, int]) -> dict[str, Any]:
+    """One cause, at its first place."""
+    finding, also = same[0], same[1:]
     found: dict[str, Any] = {
         "ruleId": finding.rule,
         "ruleIndex": index[finding.rule],
         "level": _LEVELS[finding.severity.value],
         "kind": "review" if finding.unknown and finding.severity is Severity.OFF else "fail",
-        "message": {"text": _message(finding)},
+        "message": {"text": _message(finding) + _links(also)},
         "locations": [_location(finding.location)],
         "partialFingerprints": {"primaryLocationLineHash": f"{finding.fingerprint}:1"},
     }
-    if finding.fix is not None:
-        found["fixes"] = [_fix(finding)]
+    if also:
+        found["relatedLocations"] = [
+            {
+                "id": number,
+                **_location(one.location),
+                "message": {"text": _text(one.text) or finding.rule},
+            }
+            for number, one in enumerate(also[:_MOST_PLACES], start=1)
+        ]
+    if fixes := [one.fix for one in same if one.fix is not None]:
+        found["fixes"] = [_fix(fixes)]
     return found
+
+
+def _links(also: Sequence[Finding]) -> str:
+    """Links to the further places, by the ids of `relatedLocations` (SARIF 3.11.6)."""
+    if not also:
+        return ""
+    shown = also[:_MOST_LINKS]
+    links = ", ".join(
+        f"[{_plain(str(one.location))}]({number})" for number, one in enumerate(shown, start=1)
+    )
+    more = f", and {len(also) - len(shown)} more" if also[_MOST_LINKS:] else ""
+    return f" Also at {links}{more}."
+
+
+def _plain(text: str) -> str:
+    """A path within the brackets of a link: it neither ends the link nor begins one."""
+    return re.sub(r"([\\\[\]])", r"\\\1", _text(text))
 
 
 def _suppressed(ignored: Ignored, index: Mapping[str, int]) -> dict[str, Any]:
@@ -124,7 +158,7 @@ def _suppressed(ignored: Ignored, index: Mapping[str, int]) -> dict[str, Any]:
     suppression = {"kind": kind}
     if ignored.reason:
         suppression["justification"] = _text(ignored.reason)
-    return {**_result(ignored.finding, index), "suppressions": [suppression]}
+    return {**_result([ignored.finding], index), "suppressions": [suppression]}
 
 
 def _message(finding: Finding) -> str:
@@ -132,7 +166,8 @@ def _message(finding: Finding) -> str:
     name = one_line(finding.reference.brief if finding.reference else finding.text)
     fix = finding.fix.replacement if finding.fix else ""
     said = advised(finding, fix, _LONGEST_TEXT) or finding.rule
-    return said if not name or said.startswith(name) else f"{name}: {said}"
+    whole = said if not name or said.startswith(name) else f"{name}: {said}"
+    return whole.replace("](", "] (")  # no link of a stranger's
 
 
 def _location(location: Location) -> dict[str, Any]:
@@ -154,18 +189,19 @@ def _uri(path: str) -> str:
     return quote(path.lstrip("/").removeprefix("./"), errors="replace") or "unknown"
 
 
-def _fix(finding: Finding) -> dict[str, Any]:
-    fix = finding.fix
-    assert fix is not None
-    by_path: dict[str, list[Fix]] = {}
-    for edit in (fix, *fix.also):
-        by_path.setdefault(edit.path, []).append(edit)
+def _fix(fixes: Sequence[Fix]) -> dict[str, Any]:
+    """What mends all places of a cause; an edit that several share is made once."""
+    by_path: dict[str, dict[tuple[int, int, str], Fix]] = {}
+    for fix in fixes:
+        for edit in (fix, *fix.also):
+            key = (edit.start, edit.end, edit.replacement)
+            by_path.setdefault(edit.path, {}).setdefault(key, edit)
     return {
-        "description": {"text": _text(fix.description) or "replace the reference"},
+        "description": {"text": _text(fixes[0].description) or "replace the reference"},
         "artifactChanges": [
             {
                 "artifactLocation": {"uri": _uri(path)},
-                "replacements": [_replacement(edit) for edit in edits],
+                "replacements": [_replacement(edit) for edit in edits.values()],
             }
             for path, edits in by_path.items()
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -38,6 +38,7 @@ __all__ = [
     "now_of",
     "now_text",
     "one_line",
+    "places_text",
     "remark_sentences",
     "said_by",
     "signed_size",
@@ -277,6 +278,12 @@ def advised(finding: Finding, fix: str, limit: int) -> str:
         return message
     advice = f"Fix: {one_line(fix)}" if fix else f"To do: {one_line(finding.remedy, limit)}"
     return f"{message} {advice}" if message.endswith((".", "!", "?")) else f"{message}. {advice}"
+
+
+def places_text(places: Sequence[Finding], most: int) -> str:
+    """Where one cause stands; so many places are named and the others counted."""
+    known = ", ".join(one_line(str(one.location)) for one in places[:most])
+    return f"{known}, and {len(places) - most} more" if len(places) > most else known
 
 
 def change_severity(change: Change) -> Severity:

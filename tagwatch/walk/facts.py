@@ -95,9 +95,8 @@ def _candidates(facts: Sequence[Evidence], ledger: Reader, site: Site) -> Iterat
     known = {one.key for one in facts}
     names = set()
     for one in facts:
-        newer, name = one.resolution.newer, tag_of(one)[0]
-        tags = (one.resolution.tag, newer.patch, newer.minor, newer.major)
-        names |= {f"{name}:{tag}" for tag in (*tags, *newer.patches, *newer.minors) if tag}
+        resolution, name = one.resolution, tag_of(one)[0]
+        names |= {f"{name}:{tag}" for tag in (resolution.tag, *resolution.newer.tags) if tag}
         before = one.history[-2:-1]  # to pin it is what to do about a move that nobody wanted
         names |= {f"{name}:{of.tag}@{of.digest}" for of in before if is_digest(of.digest)}
     targets = targets_of(sorted(names - known))

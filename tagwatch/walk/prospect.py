@@ -118,7 +118,8 @@ def _may_be_new(target: Target, result: AuditResult) -> bool:
     if known is None or not known.new_tags:
         return False
     newer = known.resolution.newer
-    return any(tag in known.new_tags for tag in (newer.minor, newer.major, *newer.minors) if tag)
+    tags = (newer.minor, *newer.minors, newer.major, *newer.majors)
+    return any(tag in known.new_tags for tag in tags if tag)
 
 
 def _told(one: Prospect, step: Step) -> Iterable[Finding]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
 import yaml
 
 from tagwatch.errors import InputError
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, replace
 from tagwatch.workspace.coverage import patterns_for
 from tagwatch.workspace.read import read_bytes
 
-__all__ = ["Draft", "begin", "sources_of"]
+__all__ = ["Draft", "begin", "sources_of", "with_schemas"]
 
 _HOOKS = ".pre-commit-config.yaml"
 _REPORTS = "reports/"
+_EDITOR = re.compile(r"(?m)^# To have an editor complete the keys.*\n#   # yaml-lang.*\n")
 _SOURCES = re.compile(r"(?m)^sources:\n(?:  - .*\n)+")
 _REMOTE = re.compile(r"(?m)^\s*url\s*=\s*(?:\w+://)?(?:[^@/\s]+@)?([\w.-]+)")
 
@@ -37,19 +38,19 @@ class Draft:
 
 
 def begin(
-    root: Path, files: Collection[str], *, whole: bool
+    root: Path, files: Collection[str], *, whole: bool, source: str
 ) -> tuple[Sequence[Draft], Sequence[str]]:
     """Return what to write, and what is left for people to do, a sentence each.
 
     `files`: those that name images; none: the usual patterns are written. `whole`: the hook, the
-    job of the forge and the ignored folder, too. What is there already is added to where that is
-    safe, and never replaced. Raises `InputError` where something cannot be written, before
-    anything is.
+    job of the forge and the ignored folder, too. `source`: what that job gives to pip. What is
+    there already is added to where that is safe, and never replaced. Raises `InputError` where
+    something cannot be written, before anything is.
     """
     odd = [path for path in files if not path.isprintable()]
     files = [path for path in files if path.isprintable()]
     left = [f"name {path!r} in `sources:`, with a pattern" for path in odd]
-    jobs = list(_job(root, left)) if whole else []
+    jobs = list(_job(root, source, left)) if whole else []
     patterns = sources_of(files, jobs)
     text = _starter("tagwatch.yaml")
     if patterns:
@@ -65,6 +66,30 @@ def begin(
     for draft in drafts:
         _check(root, draft.path)
     return drafts, left
+
+
+def with_schemas(
+    root: Path, drafts: Sequence[Draft], schemas: Mapping[str, str]
+) -> Sequence[Draft]:
+    """Return the drafts with the JSON Schemas of their files, which these name in their first line.
+
+    Raises `InputError` where one cannot be written.
+    """
+    found: list[Draft] = []
+    for draft in drafts:
+        if draft.path in schemas:
+            name = f"{draft.path.removesuffix('.yaml')}.schema.json"
+            _check(root, name)
+            if (root / name).exists():
+                raise InputError(
+                    f"{name!r} is there already", hint="remove it, or leave out --schema"
+                )
+            about = f"the keys of {draft.path}, for editors"
+            found.append(Draft(path=name, text=schemas[draft.path], about=about))
+            line = f"# yaml-language-server: $schema={name}\n"
+            draft = replace(draft, text=line + _EDITOR.sub("", draft.text))
+        found.append(draft)
+    return found
 
 
 def sources_of(files: Collection[str], drafts: Iterable[Draft]) -> tuple[str, ...]:
@@ -138,24 +163,38 @@ def _end_of(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
 
 
-def _job(root: Path, left: list[str]) -> Iterator[Draft]:
-    about = "a check of each change that is proposed, safe for forks"
+def _job(root: Path, source: str, left: list[str]) -> Iterator[Draft]:
+    about = f"a check of each change that is proposed, safe for forks; installs {source}"
     forge = _forge(root)
     if forge is None:
         left.append("no forge was found: docs/trust.md has jobs for CI, safe for forks")
     if forge in (".github", ".gitea", ".forgejo"):
         path = f"{forge}/workflows/tagwatch.yml"
         if _held(root, path) is None:
-            yield Draft(path=path, text=_starter("github.yml"), about=about)
-            left.append(f"say in {path} where tagwatch is installed from")
+            yield Draft(path=path, text=_job_text("github.yml", source), about=about)
+            left += _doubt(path, source)
     elif forge == "gitlab":
         main = _held(root, ".gitlab-ci.yml")
         path = ".gitlab-ci.yml" if main is None else ".gitlab/tagwatch.yml"
         if _held(root, path) is None and b"tagwatch" not in (main or b""):
-            yield Draft(path=path, text=_starter("gitlab.yml"), about=about)
-            left.append(f"say in {path} where tagwatch is installed from")
+            yield Draft(path=path, text=_job_text("gitlab.yml", source), about=about)
+            left += _doubt(path, source)
             if main is not None:
                 left.append(f"add to .gitlab-ci.yml: include: [{{local: {path}}}]")
+
+
+def _job_text(name: str, source: str) -> str:
+    return _starter(name).replace("{tagwatch}", source)
+
+
+def _doubt(path: str, source: str) -> Sequence[str]:
+    """Return what to make sure of: a name on an index may be somebody else's package."""
+    if "/" in source:
+        return ()
+    return [
+        f"make sure that {source!r}, which {path} installs, is on your package index and yours; "
+        "or name another place with --from"
+    ]
 
 
 def _forge(root: Path) -> str | None:

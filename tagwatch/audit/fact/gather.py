@@ -159,9 +159,7 @@ def _changes_before(change: Change, memory: Memory) -> tuple[Change, ...]:
 
 def _new_tags(own: str | None, resolution: Resolution, memory: Memory) -> dict[str, datetime]:
     """Return when new tags were first there: `own`, its names, and what may be written instead."""
-    newer = resolution.newer
-    tags = {own, resolution.tag, *resolution.aliases, *resolution.nearest}
-    tags |= {newer.patch, newer.minor, newer.major, *newer.patches, *newer.minors}
+    tags = {own, resolution.tag, *resolution.aliases, *resolution.nearest, *resolution.newer.tags}
     new = memory.new_tags
     return {tag: new[tag] for tag in sorted(filter(None, tags)) if tag in new}
 

@@ -12,6 +12,7 @@ from tagwatch.audit.model.evidence import Basis, Newer, Pin, Resolution, Status
 from tagwatch.audit.reading.image import read_image
 from tagwatch.audit.reading.version_evidence import VersionEvidence
 from tagwatch.audit.version.candidate import aliases_told
+from tagwatch.audit.version.newer import newer
 from tagwatch.audit.version.resolve import resolve_selector, resolve_tag
 from tagwatch.image.digest import Digest
 from tagwatch.image.order import version_key
@@ -31,6 +32,7 @@ __all__ = [
 _FULL_VERSION = 3
 """How many numbers make a full version: no longer tag is expected to say more."""
 _UNLISTED = "its repository's tags could not be listed"
+_UNTAGGED = "no tag is known that served its digest"
 _UNREAD = "invalid-document"
 """The code of failures where the registry did answer: they explain nothing that is unavailable."""
 
@@ -187,8 +189,28 @@ def _resolve_digest(
         digest=digest,
         basis=claim.basis if claim else Resolution(input="", status=status).basis,
         basis_detail=claim.detail if claim else "",
+        newer=_newer_by_name(reference.tag, memory, claims) if there is not None else Newer(),
         note="" if there is not None else _why_unavailable(memory),
     )
+
+
+def _newer_by_name(tag: str | None, memory: Memory, claims: Iterable[VersionEvidence]) -> Newer:
+    """Return what is newer than the `tag` that stands beside a digest which no tag is known by.
+
+    The tag was rebuilt, or the digest is gone, before anybody here looked: who wrote the two down
+    says that they belong together.
+    """
+    if tag is None:
+        return Newer(not_comparable=_UNTAGGED)
+    if not memory.is_listed:
+        return Newer(not_comparable=_UNLISTED)
+    written = current = memory.table.read(tag)
+    for claim in claims:
+        release, _, revision, _ = version_key(claim.version)
+        if written.release and release[: len(written.release)] == written.release:
+            current = replace(written, release=release, revision=revision)
+            break
+    return newer(current, memory.table, written=written)
 
 
 def may_have_served(tag: Tag, known: Iterable[Tag]) -> bool:

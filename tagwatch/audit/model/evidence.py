@@ -269,10 +269,18 @@ class Newer:
     """The next lower ones of the patch series, the newest first: at most nine below `patch`."""
     minors: tuple[str, ...] = ()
     """The next lower ones below `minor`, in the same way."""
+    majors: tuple[str, ...] = ()
+    """The newest of each major version between, the newest first: at most nine below `major`."""
 
     def __bool__(self) -> bool:
         """Return True where there is something newer."""
         return bool(self.patch or self.minor or self.major)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """All that are named: of the patch series, of the major version, beyond."""
+        named = (self.patch, *self.patches, self.minor, *self.minors, self.major, *self.majors)
+        return tuple(tag for tag in named if tag is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tagwatch.audit.model.evidence import Status
 from tagwatch.audit.rule.interface import Option, Rule, Statement, Subject, row
 from tagwatch.audit.rule.offering import lower, offer_tags
 from tagwatch.audit.rule.phrase import WATCH, facts, name
@@ -30,6 +31,8 @@ def check(subject: Subject) -> Iterator[Statement]:
     if evidence is None or reference is None or target.selector is not None or target.kind == WATCH:
         return
     resolution = evidence.resolution
+    if resolution.status is Status.NOT_FOUND:
+        return  # other rules say that it is gone, and what to pin instead
     allowed = _LEVELS[: _LEVELS.index(subject.options["level"]) + 1]
     offers = {level: getattr(resolution.newer, level) for level in allowed}
     level, newer = next(((key, tag) for key, tag in offers.items() if tag), ("", None))

@@ -130,11 +130,9 @@ class Living:
         if reference is None or not newer:
             return None
         repository = reference.repository
-        tags = (newer.patch, *newer.patches, newer.minor, *newer.minors, newer.major)
         ends = {
             line.ends
-            for tag in tags
-            if tag is not None
+            for tag in newer.tags
             for line in self._lines_of(tag, repository)
             if line.ends is not None and line.lives(self._on)
         }
@@ -148,13 +146,13 @@ class Living:
             return evidence
         repository = reference.repository
 
-        def living(first: str | None, below: tuple[str, ...] = ()) -> tuple[str | None, ...]:
+        def living(first: str | None, below: tuple[str, ...]) -> tuple[str | None, ...]:
             tags = (tag for tag in (first, *below) if tag is not None)
             return tuple(tag for tag in tags if self._lives(tag, repository)) or (None,)
 
         patch, *patches = living(newer.patch, newer.patches)
         minor, *minors = living(newer.minor, newer.minors)
-        (major,) = living(newer.major)
+        major, *majors = living(newer.major, newer.majors)
         left = replace(
             newer,
             patch=patch,
@@ -162,6 +160,7 @@ class Living:
             minor=minor,
             minors=tuple(filter(None, minors)),
             major=major,
+            majors=tuple(filter(None, majors)),
         )
         if left == newer:
             return evidence

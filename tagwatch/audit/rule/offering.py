@@ -121,6 +121,6 @@ def lower(newer: Newer, step: str) -> tuple[str, ...]:
     first, below = {
         "patch": (newer.patch, newer.patches),
         "minor": (newer.minor, newer.minors),
-        "major": (newer.major, ()),
+        "major": (newer.major, newer.majors),
     }[step]
     return (first, *below) if first is not None else ()

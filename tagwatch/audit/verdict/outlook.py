@@ -88,6 +88,9 @@ class Step:
     level: Level
     reference: Reference | None
     """The newest that may be written; None where all of it is kept back."""
+    between: tuple[Reference, ...] = ()
+    """The newest of each major version on the way to `reference` that may be written, the newest
+    first."""
     ends: tuple[End, ...] = ()
     """The ends of what `reference` has inside."""
     kept_back: Reference | None = None
@@ -120,7 +123,7 @@ class Prospect:
     steps: tuple[Step, ...] = ()
     """The smallest first; no two name the same reference."""
     why: str = ""
-    """Why nothing newer is named."""
+    """Why nothing newer is named, or that what is there does not exist."""
 
     @property
     def is_over(self) -> bool:
@@ -298,8 +301,25 @@ class _Session:
                 if chosen not in named and (chosen is not None or first is not None):
                     step = self._step(level, target, chosen, first)
                     tag = chosen.tag if chosen is not None else None
-                    yield replace(step, listed_at=known.new_tags.get(tag or ""))
+                    yield replace(
+                        step,
+                        listed_at=known.new_tags.get(tag or ""),
+                        between=self._between(target, standing, newer.majors, tag)
+                        if level is Level.MAJOR
+                        else (),
+                    )
                 named |= {chosen} if chosen is not None else set()
+
+    def _between(
+        self, target: Target, standing: Standing, majors: Sequence[str], chosen: str | None
+    ) -> tuple[Reference, ...]:
+        """Return the newest of each major version below the `chosen` tag, if it passes."""
+        if chosen is None:
+            return ()
+        below = majors[majors.index(chosen) + 1 :] if chosen in majors else majors
+        offers = (offer for tag in below for offer in offer_tags(target, tag))
+        choices = (self.hand.choose(standing, offer).candidate for offer in offers)
+        return tuple(one.reference for one in choices if one is not None)
 
     def _step(
         self, level: Level, target: Target, chosen: Reference | None, first: Refusal | None
@@ -368,14 +388,16 @@ def _why_unread(known: Evidence | None) -> str:
 
 def _outlook(target: Target, known: Evidence, steps: Iterable[Step]) -> tuple[Outlook, str]:
     resolution, newer = known.resolution, known.resolution.newer
-    if any(one.reference is not None for one in steps):
-        return Outlook.OUTDATED, ""
-    if any(steps):
-        return Outlook.WAITING, ""
+    own, gone = target.reference, ""
     if resolution.status is Status.NOT_FOUND:
-        own = target.reference
         what = "digest" if own is not None and own.digest is not None else "tag"
-        return Outlook.NOT_FOUND, f"its {what} does not exist"
+        gone = f"its {what} does not exist"
+    if any(one.reference is not None for one in steps):
+        return Outlook.OUTDATED, gone
+    if any(steps):
+        return Outlook.WAITING, gone
+    if gone:
+        return Outlook.NOT_FOUND, gone
     if newer.not_comparable:
         return Outlook.NOT_COMPARABLE, newer.not_comparable
     return Outlook.CURRENT, ""

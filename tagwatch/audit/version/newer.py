@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, islice, product
 from operator import attrgetter
 
@@ -33,7 +33,8 @@ def newer(
 ) -> Newer:
     """Return the highest newer tags of the line: in the same patch series, same major, any major.
 
-    And the next lower ones of the first two, for who may not move to the highest.
+    And the next lower ones of the first two, and the newest of each major version between, for who
+    may not move to the highest or moves a major version at a time.
 
     Only a pre-release is offered a pre-release. A development version is never offered, and a
     version of another scheme only where the publisher's own `latest` has moved to that scheme. Of
@@ -61,22 +62,23 @@ def newer(
     def text(best: Tag) -> str:
         return _as_written(best, current, written or current, table).text
 
-    def texts(steps: Iterable[Iterable[Tag]]) -> tuple[str, ...]:
+    def texts(steps: Iterable[Iterable[Tag]], key: Callable[[Tag], object]) -> tuple[str, ...]:
         best = (tag for one in steps if (tag := _best_of(one, current)) is not None)
         first: dict[object, Tag] = {}
         for tag in best:  # another build or flavour of a version is no lower one
-            first.setdefault((tag.release, tag.date), tag)
+            first.setdefault(key(tag), tag)
         return tuple(dict.fromkeys(map(text, first.values())))
 
-    patch, *patches = texts(_downwards(one.patch for one in found)) or (None,)
-    minor, *minors = texts(_downwards(one.minor for one in found)) or (None,)
-    major = _best_of((tag for one in found for tag in one.major), current)
+    patch, *patches = texts(_downwards(one.patch for one in found), _version) or (None,)
+    minor, *minors = texts(_downwards(one.minor for one in found), _version) or (None,)
+    major, *majors = texts(_downwards(one.major for one in found), _major) or (None,)
     return Newer(
         patch=patch,
         minor=minor,
         patches=tuple(patches),
         minors=tuple(minors),
-        major=text(major) if major else None,
+        major=major,
+        majors=tuple(majors),
         not_comparable="" if any(map(bool, found)) else _other_count(current, table),
     )
 
@@ -91,7 +93,8 @@ class _Newest:
     patch: tuple[tuple[Tag, ...], ...]
     """The versions of the patch series, the highest first."""
     minor: tuple[tuple[Tag, ...], ...]
-    major: tuple[Tag, ...]
+    major: tuple[tuple[Tag, ...], ...]
+    """The highest version of each later major version, the highest first."""
 
     def __bool__(self) -> bool:
         return bool(self.patch or self.minor or self.major)
@@ -100,8 +103,8 @@ class _Newest:
     def of(cls, kin: Sequence[Tag], current: Tag, table: TagTable) -> _Newest:
         """Find them among `kin`, which is in order of version.
 
-        Cost: binary searches for where each size of step ends, then a walk down from there to the
-        first version that is offered, and a short one to those below it.
+        Cost: binary searches for where each size of step and each later major version ends, then a
+        walk down from there to the first version that is offered, and a short one to those below.
         """
         release = current.release
         has_inner = bool(inner_parts(current))
@@ -127,10 +130,16 @@ class _Newest:
                 if looked_at > _LOOKED_AT and not is_first:
                     return
 
+        def of_each_major() -> Iterator[tuple[Tag, ...]]:
+            end = len(kin)
+            while found := next(offered(numbered, end), ()):
+                yield found
+                end = bisect_left(kin, _major(found[0]), numbered, end, key=_major)
+
         return cls(
             patch=tuple(islice(offered(after, series), 1 + _LOWER)),
             minor=tuple(islice(offered(series, numbered), 1 + _LOWER)),
-            major=next(offered(numbered, len(kin)), ()),
+            major=tuple(islice(of_each_major(), 1 + _LOWER)),
         )
 
 
@@ -142,6 +151,14 @@ def _downwards(found: Iterable[tuple[tuple[Tag, ...], ...]]) -> Iterator[tuple[T
 
 
 _precedence = attrgetter("precedence")
+
+
+def _version(tag: Tag) -> tuple[object, ...]:
+    return tag.release, tag.date
+
+
+def _major(tag: Tag) -> tuple[int, ...]:
+    return tag.release[:1]
 
 
 def _outer(tag: Tag) -> tuple[tuple[int, ...], ...]:

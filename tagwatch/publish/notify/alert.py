@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.finding import Finding, Severity, causes_of
 from tagwatch.audit.verdict.news import News
 from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.image.digest import short_digest
@@ -80,6 +80,7 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
     moved = tuple(one for one in movements(result) if one.named and one.severity.rank >= least)
     gone = _gone(result, (*new, *worse))
     newer = (*_lines(_without(context.newer, (*new, *worse))), *_lines(context.offered))
+    counts = _newer(context)
     groups = (
         Group(title="To fix", lines=_lines(_of(Severity.ERROR, (*new, *worse)))),
         Group(title="To look at", lines=_lines(_of(Severity.WARNING, (*new, *worse)))),
@@ -102,7 +103,7 @@ def alert_of(result: AuditResult, since: Since, context: AlertContext) -> Alert 
     changed = Since(new=new, worse=worse, fixed=fixed, same=())
     return Alert(
         headline=since_sentence(
-            changed, _headline(moved, len(result.gone), len(newer), _over((*new, *worse)), still)
+            changed, _headline(moved, len(result.gone), counts, _over((*new, *worse)), still)
         ),
         verdict=verdict_sentence(result),
         groups=tuple(group for group in (*groups[:-1], *beside, groups[-1]) if group.lines),
@@ -116,14 +117,30 @@ def _over(findings: Iterable[Finding]) -> int:
     return len({_name(one) for one in findings if one.rule == _OVER and not one.unknown})
 
 
+def _newer(context: AlertContext) -> tuple[int, int]:
+    """Return how many images have a newer patch, and how many a newer version beyond.
+
+    Those that stand among the findings of the message count, too.
+    """
+    patches = {_name(one) for one in context.newer if one.evidence.get("level") == "patch"}
+    named = {_name(one) for one in context.newer} - patches
+    return len(patches), len(named) + len(_lines(context.offered))
+
+
 def _headline(
-    moved: Iterable[Movement], gone: int, newer: int, over: int, still: tuple[Finding, ...]
+    moved: Iterable[Movement],
+    gone: int,
+    newer: tuple[int, int],
+    over: int,
+    still: tuple[Finding, ...],
 ) -> str:
     tags = sum(len(one.tags) for one in moved)
+    patches, versions = newer
     parts = (
         f"{count(tags, 'tag')} moved" if tags else "",
         f"{count(gone, 'tag')} gone" if gone else "",
-        count(newer, "newer version") if newer else "",
+        count(patches, "newer patch", "newer patches") if patches else "",
+        count(versions, "newer version") if versions else "",
         f"{count(over, 'image')} past {'its' if over == 1 else 'their'} end of life"
         if over
         else "",
@@ -201,10 +218,10 @@ def _of(severity: Severity, findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _lines(findings: Iterable[Finding], mark: str = "") -> tuple[Line, ...]:
-    """One line for all findings of one rule on one image, in the order of their first."""
+    """One line for each cause and for each rule on one image, in the order of their first."""
     together: dict[tuple[str, str], list[Finding]] = {}
-    for finding in findings:
-        together.setdefault((finding.rule, _name(finding)), []).append(finding)
+    for same in causes_of(findings):
+        together.setdefault((same[0].rule, _name(same[0])), []).extend(same)
     return tuple(_line(name, same, mark) for (_, name), same in together.items())
 
 
@@ -235,11 +252,12 @@ def _name(finding: Finding) -> str:
 
 
 def _where(findings: list[Finding]) -> str:
-    files = sorted({finding.location.path for finding in findings})
-    if len(files) > 1:
-        return f"in {count(len(files), 'file')}"
+    files = {finding.location.path for finding in findings}
+    images = {_name(finding) for finding in findings if finding.reference is not None}
     first = findings[0].location
-    return one_line(f"{first.path}:{first.line}", 160)
+    where = f"in {len(files)} files" if files - {first.path} else f"{first.path}:{first.line}"
+    also = f", also for {count(len(images) - 1, 'other image')}" if len(images) > 1 else ""
+    return one_line(where, 160) + also
 
 
 def _without(findings: Iterable[Finding], told: Iterable[Finding]) -> tuple[Finding, ...]:

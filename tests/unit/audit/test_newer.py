@@ -160,7 +160,7 @@ from tests.tag_groups import repository
 )  # fmt: skip
 def test_newer(groups: tuple[str, ...], tag: str, expected: Newer) -> None:
     found = newer(tag, repository(*groups))
-    assert replace(found, patches=(), minors=()) == expected
+    assert replace(found, patches=(), minors=(), majors=()) == expected
 
 
 @pytest.mark.parametrize(
@@ -182,6 +182,27 @@ def test_the_next_lower_ones(
 ) -> None:
     found = newer(tag, repository(*tags.split()))
     assert (found.patches, found.minors) == (patches, minors)
+
+
+@pytest.mark.parametrize(
+    ("tags", "tag", "major", "majors"),
+    [
+        ("13.4 14.1 14.19 15.2 16.0 18.0 18.1", "13.4", "18.1", ("16.0", "15.2", "14.19")),
+        ("13.4-alpine 14.1-alpine 14.2 18.0-alpine", "13.4-alpine", "18.0-alpine",
+         ("14.1-alpine",)),
+        ("1.0.0 2.0.0-rc1 2.0.0-beta 3.0.0 4.0.0-rc1", "1.0.0", "3.0.0", ()),
+        ("1.0.0-rc1 1.0.0 2.0.0 2.1.0-rc1", "1.0.0-rc1", "2.1.0-rc1", ()),
+        ("1.0.0 1.1.0 1.2.0", "1.0.0", None, ()),
+        ("20240101 20240301 20250101", "20240101", None, ()),
+        (" ".join(f"{number}.0" for number in range(1, 30)), "2.0", "29.0",
+         tuple(f"{number}.0" for number in range(28, 19, -1))),
+    ],
+)  # fmt: skip
+def test_the_newest_of_each_major_version_between(
+    tags: str, tag: str, major: str | None, majors: tuple[str, ...]
+) -> None:
+    found = newer(tag, repository(*tags.split()))
+    assert (found.major, found.majors) == (major, majors)
 
 
 def test_without_digests_floating_names_are_not_offered() -> None:

@@ -13,6 +13,8 @@ from tagwatch.audit.model.evidence import Evidence, Newer, Status
 from tagwatch.audit.model.knowledge import Cycle, ImageRow, Knowledge, Product
 from tagwatch.audit.model.policy import AccessList, Defaults, Denied, Policy, PolicyIgnore
 from tagwatch.audit.verdict.outlook import Level, Outlook, Prospect, Prospects, prospects_of
+from tagwatch.image.reference import Reference
+from tagwatch.publish.markdown import prospects_markdown
 from tagwatch.publish.outdated import prospects_sentence, prospects_text
 from tagwatch.source.target import Extraction, Target
 from tests.audit_case import AT, evidence, seen, target, unread
@@ -119,6 +121,14 @@ def days_ago(days: float) -> Any:
         ("1.1.0", Newer(), {}, "up-to-date", {}, True),
         ("edge", Newer(not_comparable="it is a name"), {}, "not-comparable", {}, False),
         ("3.0.9", Newer(), {"status": Status.NOT_FOUND}, "not-found", {}, False),
+        (
+            "3.0.9",
+            Newer(patch="3.1.4"),
+            {"status": Status.NOT_FOUND},
+            "outdated",
+            {"patch": "3.1.4"},
+            False,
+        ),
     ],
 )
 def test_what_an_image_may_move_to(
@@ -132,6 +142,24 @@ def test_what_an_image_may_move_to(
     one = of(f"{WEB}:{tag}", newer, **more)
     assert (one.outlook.value, told(one), one.is_over) == (outlook, steps, is_over)
     assert one.is_outdated is (is_over or outlook == "outdated")
+
+
+def test_the_major_versions_on_the_way_are_named_where_they_may_be_written() -> None:
+    newer = Newer(major="5.1.0", majors=("4.2.0", "3.4.0", "1.9.0"))
+    one = of(f"{WEB}:0.9.0", newer, new_tags={"4.2.0": days_ago(1)})
+    (step,) = one.steps
+    assert (step.reference, step.kept_back) == (Reference.parse(f"{WEB}:5.1.0"), None)
+    assert [each.tag for each in step.between] == ["3.4.0"], "too young, and past its end"
+    found = Prospects(at=AT, images=(one,))
+    assert "    on the way: 3.4.0\n" in prospects_text(found)
+    assert "on the way: 3.4.0" in prospects_markdown(found)
+
+
+def test_where_the_newest_major_version_is_kept_back_the_one_before_is_offered() -> None:
+    newer = Newer(major="5.1.0", majors=("4.2.0", "3.4.0"))
+    one = of(f"{WEB}:2.1.0", newer, new_tags={"5.1.0": days_ago(1)})
+    assert told(one) == {"major": "4.2.0 (5.1.0: cooldown)"}
+    assert [each.tag for each in one.steps[0].between] == ["3.4.0"]
 
 
 def test_what_is_too_young_says_when_it_is_not() -> None:

@@ -51,6 +51,20 @@ CASES = [
         },
     ),
     Case(
+        "words behind a number, joined by underscores",
+        (
+            "4.40_large_disk latest_large_disk",
+            "4.40 latest",
+            "4.39_large_disk",
+            "4.40_full latest_full",
+        ),
+        {
+            "4.40_large_disk": ("4.40_large_disk", "4.40"),
+            "latest": ("4.40", "4.40"),
+            "4.40_full": ("4.40_full", "4.40"),
+        },
+    ),
+    Case(
         "a wildcard as a tag's own name",
         ("1.x 1.16.x 1.16.11 latest", "0.9.x 0.9.4 0.x"),
         {"latest": ("1.16.11", "1.16.11"), "1.16.x": ("1.16.11", "1.16.11")},

@@ -243,8 +243,11 @@ def test_an_empty_file_is_the_built_in(tmp_path: Path) -> None:
         ("alerts: {plugins: {pager: {url_env: X}}}", "1:20", ["unknown notifier 'pager'"]),
         ("alerts: {plugins: {webhook: {}}}", "1:20", ["url_env"]),
         ("alerts: 3", "1:9", ["a mapping or a list"]),
-        ("alerts: [3]", "1:10", ["a mapping"]),
-        ("alerts: [{slack: {webhook_env: X}}]", "1:10", ["'name' is missing"]),
+        ("alerts: [3]", "1:10", ["a mapping with keys among: name, slack"]),
+        ("alerts: {apprise: ['mailto://a']}", "1:10", ["keys among: url_env, url_file"]),
+        ("alerts: [{name: a, apprise: [A]}]", "1:20", ["keys among: url_env, url_file"]),
+        ("watch: [redis]", "1:9", ["keys among: image, tags"]),
+        ("alerts: [{slack: {webhook_env: X}}]", "1:10", ["'name' is missing", "letters"]),
         ("alerts: [{name: a}]", "1:10", ["one channel", "slack, webhook, apprise, plugin"]),
         ("alerts: [{name: 'a b', slack: {webhook_env: X}}]", "1:18", ["letters"]),
         (

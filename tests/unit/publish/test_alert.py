@@ -19,7 +19,7 @@ from tagwatch.audit.verdict.news import differences, news_of
 from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.errors import NotifyError
 from tagwatch.image.digest import digest_of
-from tagwatch.image.reference import Repository
+from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Gone
 from tagwatch.publish.notify.alert import (
     Alert,
@@ -106,6 +106,28 @@ def test_one_line_for_the_same_finding_in_several_places() -> None:
     assert alert is not None
     (group,) = (group for group in alert.groups if group.title == "To look at")
     assert [line.where for line in group.lines if "Debian 12" in line.message] == ["in 2 files"]
+
+
+def test_one_line_for_one_cause_with_several_images() -> None:
+    latest = next(one for one in sample().findings if one.rule == "tag-latest")
+    assert latest.reference is not None
+    fleet = [
+        replace(
+            latest,
+            reference=replace(latest.reference, repository=Repository.parse(name)),
+            location=replace(latest.location, path=f"{place}/compose.yaml"),
+            fingerprint=name,
+            remedy="write a version",
+            fix=None,
+        )
+        for place, name in enumerate(["ghcr.io/acme/a", "ghcr.io/acme/b", "ghcr.io/acme/c"])
+    ]
+    alert = alert_of(sample(), replace(NOTHING, new=tuple(fleet)), CONTEXT)
+    assert alert is not None
+    (group,) = (group for group in alert.groups if group.title == "To look at")
+    assert [(line.name, line.where) for line in group.lines] == [
+        ("ghcr.io/acme/a:latest", "in 3 files, also for 2 other images")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -314,7 +336,42 @@ def test_newer_versions_are_those_that_the_run_before_did_not_name() -> None:
         alert_of(now, since, replace(CONTEXT, newer=newer, min_severity=Severity.WARNING)) is None
     )
     new = Since(new=now.findings, worse=(), fixed=(), same=())
-    assert list(lines_of(alert_of(now, new, replace(CONTEXT, newer=newer)))) == ["To know"]
+    among = alert_of(now, new, replace(CONTEXT, newer=newer))
+    assert list(lines_of(among)) == ["To know"]
+
+
+@pytest.mark.parametrize(
+    ("levels", "offered", "headline"),
+    [
+        (["patch"], 0, "1 newer patch"),
+        (["patch", "patch"], 1, "2 newer patches, 1 newer version"),
+        (["minor"], 1, "2 newer versions"),
+        ([], 1, "1 newer version"),
+    ],
+)
+@pytest.mark.parametrize("is_new", [False, True])
+def test_the_headline_counts_newer_patches_and_newer_versions(
+    levels: list[str], offered: int, headline: str, is_new: bool
+) -> None:
+    """Also those that are findings of the same message."""
+    newer = tuple(
+        replace(
+            behind("7.4.11"),
+            reference=Reference.parse(f"shop/web:{number}"),
+            evidence={"level": level},
+            fingerprint=f"{number}",
+        )
+        for number, level in enumerate(levels)
+    )
+    beyond = tuple(
+        replace(behind("8.2.1"), reference=Reference.parse(f"shop/api:{number}"))
+        for number in range(offered)
+    )
+    since = Since(new=newer if is_new else (), worse=(), fixed=(), same=())
+    context = replace(CONTEXT, newer=newer, offered=beyond)
+    told = alert_of(AuditResult(at=AT, findings=newer), since, context)
+    assert told is not None
+    assert told.headline == (f"{len(newer)} new, " if is_new and newer else "") + headline
 
 
 def test_what_is_newly_offered_stands_beside_and_starts_a_message_only_for_notes() -> None:

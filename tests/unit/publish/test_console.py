@@ -27,6 +27,19 @@ def test_files_worst_first_and_findings_worst_first() -> None:
     assert len(places) == len(causes_of(sample().findings)) < len(sample().findings)
 
 
+def test_a_line_is_shown_once_to_the_first_finding_that_shows_lines() -> None:
+    """A registry that cannot be read is no matter of a line; the next finding there is."""
+    of = replace(sample().findings[0], fix=None, severity=Severity.WARNING)
+    outage = replace(of, rule="check-incomplete", reference=None, message="it fails")
+    findings = (outage, replace(of, rule="tag-a"), replace(of, rule="tag-b", message="again"))
+    line = " " * (of.location.column - 1) + "image: postgres:16.4"
+    context = replace(sample_context(), lines_of=lambda _: [line] * 40)
+    text = console.render(replace(sample(), findings=findings), context)
+    order = [text.index(said) for said in ("check-incomplete", "tag-a", "image: pos", "tag-b")]
+    assert order == sorted(order)
+    assert text.count("image: postgres:16.4") == 1
+
+
 def test_one_cause_is_told_once_with_its_places() -> None:
     first = sample().findings[0]
     places = [
