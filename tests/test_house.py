@@ -95,7 +95,8 @@ FLOORS: dict[str, str] = {
         history_bundle
     """,
     "publish": """
-        diff_document diff_text excerpt interface wording
+        diff_document diff_text excerpt link wording
+        interface
         quiet
         answer compact github junit machine movement outdated
         console gitlab html markdown notify salvage sarif

@@ -27,6 +27,7 @@ __all__ = [
     "file_versions",
     "files_at",
     "head_at",
+    "origin_of",
     "past_files",
     "tracked",
     "tracked_files",
@@ -62,6 +63,19 @@ def head_at(repository: Path) -> datetime:
     """The date of the commit that is checked out. Raises `InputError`."""
     at, _ = _run(repository, ["rev-list", "--max-count=1", "--timestamp", "HEAD"]).split()
     return datetime.fromtimestamp(int(at), UTC)
+
+
+def origin_of(repository: Path, *, seconds: float | None = None) -> tuple[str, str]:
+    """Where a repository was cloned from, and the commit that is checked out; empty where unknown.
+
+    The address may hold a login: show no more of it than its host and path.
+    """
+    try:
+        remote = _run(repository, ["config", "--get", "remote.origin.url"], seconds=seconds)
+        commit = _run(repository, ["rev-parse", "--verify", "--quiet", "HEAD"], seconds=seconds)
+    except InputError:
+        return "", ""
+    return remote.strip(), commit.strip()
 
 
 def cut_off_at(repository: Path) -> datetime | None:
