@@ -95,11 +95,11 @@ FLOORS: dict[str, str] = {
         history_bundle
     """,
     "publish": """
-        diff_document diff_text excerpt link wording
+        diff_document diff_text excerpt link used wording
         interface
         quiet
-        answer compact github junit machine movement outdated
-        console gitlab html markdown notify salvage sarif
+        answer compact github junit machine movement outdated projects
+        console gitlab html inventory markdown notify salvage sarif sheet
         files
     """,
     "ledger": """

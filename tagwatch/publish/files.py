@@ -19,12 +19,14 @@ from pathlib import Path
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import InputError, OutputError, TagwatchError
 from tagwatch.publish.interface import PublishContext, Publisher, publisher
+from tagwatch.publish.projects import NAME as PROJECTS
+from tagwatch.publish.projects import Project, merged, read_past, text_of_past
 from tagwatch.publish.quiet import NAME, Memo, has_news, read_memo, whole
 from tagwatch.publish.salvage import without_broken
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, replace
 
-__all__ = ["Written", "rendered", "write_atomically", "write_reports"]
+__all__ = ["Written", "rendered", "write_atomically", "write_projects", "write_reports"]
 
 _BLOCK = 1024 * 1024
 _OUTDATED = "outdated.html"
@@ -40,6 +42,8 @@ _DRAFT = re.compile(
 """How `write_atomically` calls what it has not finished, and how it did up to 0.1."""
 _SITE_PAGE = re.compile(rf"(?:{_SITE})\.html", re.ASCII)
 """How a page about the latest run is called that may be needed no more."""
+_IMAGES_PAGE = re.compile(r"images-\d{1,4}\.html", re.ASCII)
+"""How a page of the site of many projects is called that may be needed no more."""
 _PAGE = re.compile(rf"({_STAMP})\.[a-z][a-z0-9.]*", re.ASCII)
 """How a run's page is called."""
 
@@ -104,6 +108,36 @@ def write_reports(
             hint="name another directory under reports.directory",
         ) from error
     return Written(files=(*files, index) if index else files, index=index)
+
+
+def write_projects(directory: Path, projects: Sequence[Project], version: str) -> Path:
+    """Write the site of many projects; return its index.
+
+    It remembers the numbers of each project's runs beside its pages, for the trend. Raises
+    `OutputError` where the directory cannot be written, or holds one project's reports.
+    """
+    from tagwatch.publish.html.dashboard import dashboard_pages
+
+    if (directory / NAME).exists():
+        raise OutputError(
+            f"{str(directory)!r} holds the reports of one project",
+            hint="name a directory of its own for the site of several: --directory FOLDER",
+        )
+    try:
+        runs = merged(read_past(directory / PROJECTS), projects)
+        pages = dashboard_pages(projects, runs, version)
+        written = [write_atomically(directory, name, [text]) for name, text in pages]
+        kept = {path.name for path in written}
+        for entry in _entries(directory):
+            if _IMAGES_PAGE.fullmatch(entry.name) and entry.name not in kept:
+                Path(entry.path).unlink(missing_ok=True)
+        write_atomically(directory, PROJECTS, [text_of_past(runs)])
+    except OSError as error:
+        raise OutputError(
+            f"the site cannot be written to {str(directory)!r}: {error.strerror or error}",
+            hint="name another directory: --directory FOLDER",
+        ) from error
+    return directory / "index.html"
 
 
 def _write_pages(

@@ -8,13 +8,7 @@ still shows every fact. Equal input gives equal bytes.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.verdict.result import AuditResult
@@ -23,40 +17,23 @@ from tagwatch.publish.html.listing import RUNS_SHOWN, rows_of
 from tagwatch.publish.html.sorting import WAYS, groups_of, page_name
 from tagwatch.publish.html.standing import standing_of
 from tagwatch.publish.html.task import Task
+from tagwatch.publish.html.template import paged, script, template
 from tagwatch.publish.html.trend import trend_of
 from tagwatch.publish.html.view import ImageView, Pages
 from tagwatch.publish.interface import PublishContext, RunSummary
 from tagwatch.publish.movement import tags_moved
 from tagwatch.publish.outdated import (
-    held_text,
     listed,
-    places_text,
     prospects_sentence,
-    why_text,
 )
 from tagwatch.publish.quiet import Span
 from tagwatch.publish.wording import (
-    age_of_facts,
-    base_sentence,
-    bases_by_answer,
-    count,
     coverage_sentence,
-    date_text,
-    failure_sentence,
     one_line,
-    remark_sentences,
     since_sentence,
-    size_text,
     stamp,
-    time_text,
     verdict_sentence,
-    visible,
 )
-from tagwatch.value import dataclass
-
-if TYPE_CHECKING:
-    import jinja2
-    from markupsafe import Markup
 
 __all__ = ["render", "render_index", "render_outdated", "site_pages", "suffix"]
 
@@ -65,9 +42,6 @@ _MOST_ROWS = 250
 _INDEX_TASKS = 10
 """So many that they fit on a sheet of paper with the verdict."""
 _INDEX_MOVES = 6
-_PAGE_SIZE = 260_000
-_PAGE_GROUPS = 150
-_OPEN_ROWS = 30
 _LEADS = {
     "image": "Every image that files or the watch list name, its places, and what was found.",
     "file": "Every file in which something was found.",
@@ -91,13 +65,13 @@ def site_pages(result: AuditResult, context: PublishContext) -> Iterator[tuple[s
     for way in _ways(context):
         yield from _sorted(pages, way)
     rules = [(name, text) for name, text in sorted(context.rules.items()) if is_plain_name(name)]
-    page = _template("rules.html.j2").render(result=result, context=context, rules=rules, home=True)
+    page = template("rules.html.j2").render(result=result, context=context, rules=rules, home=True)
     yield "rules.html", page
 
 
 def _run_page(pages: Pages) -> str:
     result, context = pages.result, pages.context
-    return _template("run.html.j2").render(
+    return template("run.html.j2").render(
         result=result,
         context=context,
         view=pages.first(),
@@ -141,7 +115,7 @@ def _more(
     images: Iterable[ImageView],
 ) -> str:
     total = len(pages.book.images if heading == "Images" else pages.book.tasks)
-    return _template("more.html.j2").render(
+    return template("more.html.j2").render(
         result=pages.result,
         context=pages.context,
         heading=heading,
@@ -164,44 +138,33 @@ def _ways(context: PublishContext) -> tuple[str, ...]:
 
 
 def _sorted(pages: Pages, way: str) -> Iterator[tuple[str, str]]:
-    """Yield the pages of one way to sort, each below a size."""
-    group_of = _template("list.html.j2").module.group  # type: ignore[attr-defined]  # a macro
-    number = 1
-    names: list[str] = []
-    texts: list[str] = []
-    size = rows = 0
-    for group in groups_of(way, pages):
-        own = len(group.lines) + len(group.named)
-        rows += own
-        text = group_of(group, rows <= _OPEN_ROWS)
-        if texts and (size + len(text) > _PAGE_SIZE or len(texts) == _PAGE_GROUPS):
-            yield page_name(way, number), _sorted_page(pages, way, number, names, texts, more=True)
-            number, names, texts, size, rows = number + 1, [], [], 0, own
-            text = group_of(group, rows <= _OPEN_ROWS)
-        names.append(group.name)
-        texts.append(text)
-        size += len(text)
-    yield page_name(way, number), _sorted_page(pages, way, number, names, texts, more=False)
-
-
-def _sorted_page(
-    pages: Pages, way: str, number: int, names: Sequence[str], texts: Sequence[str], *, more: bool
-) -> str:
-    is_part = more or number > 1
-    return _template("sorted.html.j2").render(
-        result=pages.result,
-        context=pages.context,
-        way=way,
-        ways=_ways(pages.context),
-        number=number,
-        groups=texts,
-        range=f"{one_line(names[0], 80)} to {one_line(names[-1], 80)}" if is_part and names else "",
-        before=page_name(way, number - 1) if number > 1 else "",
-        after=page_name(way, number + 1) if more else "",
-        lead=_LEADS[way],
-        home=True,
-        script=_script(),
-    )  # fmt: skip
+    """Yield the pages of one way to sort."""
+    group_of = template("list.html.j2").module.group  # type: ignore[attr-defined]  # a macro
+    groups = (
+        (
+            one_line(group.name, 80),
+            len(group.lines) + len(group.named),
+            group_of(group, False),
+            group_of(group, True),
+        )
+        for group in groups_of(way, pages)
+    )
+    for stretch in paged(groups):
+        number = stretch.number
+        yield page_name(way, number), template("sorted.html.j2").render(
+            result=pages.result,
+            context=pages.context,
+            way=way,
+            ways=_ways(pages.context),
+            number=number,
+            groups=stretch.texts,
+            range=stretch.range,
+            before=page_name(way, number - 1) if number > 1 else "",
+            after=page_name(way, number + 1) if stretch.goes_on else "",
+            lead=_LEADS[way],
+            home=True,
+            script=script(),
+        )  # fmt: skip
 
 
 def render_index(
@@ -226,7 +189,7 @@ def render_index(
     watched = [one for one in book.tasks.causes if one.apart]
     moves = book.moves("index.html") if context.since is not None else ()
     shelves, left_out, apart = standing_of(book)
-    return _template("index.html.j2").render(
+    return template("index.html.j2").render(
         result=result,
         context=context,
         verdict=verdict_sentence(result),
@@ -248,7 +211,7 @@ def render_index(
         shelves=shelves,
         images_left_out=left_out,
         images_apart=apart,
-        script=_script(),
+        script=script(),
         outdated=prospects_sentence(context.prospects)
         if has_outdated and context.prospects is not None
         else "",
@@ -262,7 +225,7 @@ def render_outdated(result: AuditResult, context: PublishContext) -> str:
     assert context.prospects is not None
     images = listed(context.prospects)
     sentence, _, rest = prospects_sentence(context.prospects).partition(" (")
-    return _template("outdated.html.j2").render(
+    return template("outdated.html.j2").render(
         result=result,
         context=context,
         sentence=sentence[:1].upper() + sentence[1:],
@@ -270,76 +233,3 @@ def render_outdated(result: AuditResult, context: PublishContext) -> str:
         images=images[:_MOST_ROWS],
         left_out=max(len(images) - _MOST_ROWS, 0),
     )  # fmt: skip
-
-
-def _template(name: str) -> jinja2.Template:
-    return _environment().get_template(name)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Script:
-    """The script of long lists, and the hash by which a page allows it and no other."""
-
-    text: Markup
-    hash: str
-
-
-@lru_cache(maxsize=1)
-def _script() -> _Script:
-    from markupsafe import Markup
-
-    text = (files("tagwatch.publish.html") / "templates" / "find.js").read_text(encoding="utf-8")
-    mark = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return _Script(text=Markup(text), hash=mark)  # noqa: S704  # our own file
-
-
-@lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tagwatch.publish.html"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        lstrip_blocks=True,
-        finalize=_clean,
-    )
-    environment.filters |= {
-        "stamp": stamp,
-        "day": date_text,
-        "time": time_text,
-        "size": size_text,
-        "counted": count,
-        "failure": failure_sentence,
-        "remarks": remark_sentences,
-        "prose": _prose,
-        "unbroken": lambda text: re.sub(r"(\d) ", "\\1\N{NO-BREAK SPACE}", text),
-        "base": base_sentence,
-        "by_answer": bases_by_answer,
-        "counted_images": lambda number: count(number, "image"),
-        "places": places_text,
-        "held": held_text,
-        "why": why_text,
-    }
-    environment.globals["age_of_facts"] = age_of_facts
-    return environment
-
-
-def _prose(text: str) -> Markup:
-    """A rule's own words: a capital at the start, and what stands between backticks as code."""
-    from markupsafe import Markup, escape
-
-    pieces = visible(text[:1].upper() + text[1:]).split("`")
-    if len(pieces) % 2 == 0:
-        return escape("`".join(pieces))
-    tags = (Markup("{}"), Markup("<code>{}</code>"))
-    return Markup("").join(tags[place % 2].format(piece) for place, piece in enumerate(pieces))
-
-
-def _clean(value: object) -> object:
-    """Every text that a template prints loses what could hide or turn it; markup is left alone."""
-    if isinstance(value, str) and not hasattr(value, "__html__"):
-        return visible(value)
-    return value

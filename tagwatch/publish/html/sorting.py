@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from tagwatch.audit.model.evidence import Evidence, evidence_key
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.image.reference import Repository
-from tagwatch.publish.html.task import Cause, apart_of
+from tagwatch.publish.html.task import Cause
 from tagwatch.publish.html.view import Pages
 from tagwatch.publish.link import registry_page
+from tagwatch.publish.used import apart_of
 from tagwatch.publish.wording import count, image_text, now_text, one_line
 from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass

@@ -10,8 +10,8 @@ from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.image.reference import DOCKER_HUB, Repository
 from tagwatch.publish.html.sorting import page_name
-from tagwatch.publish.html.task import apart_of
 from tagwatch.publish.html.view import Pages
+from tagwatch.publish.used import apart_of
 from tagwatch.publish.wording import count, image_text, now_text, one_line
 from tagwatch.value import dataclass
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from tagwatch.audit.model.finding import Finding, Severity, causes_of
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.html.book import Book
 from tagwatch.publish.interface import PublishContext, RuleText
+from tagwatch.publish.used import apart_of
 from tagwatch.publish.wording import fix_text, key_finder, now_of
-from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass
 
-__all__ = ["Cause", "Place", "Task", "Tasks", "apart_of", "causes"]
+__all__ = ["Cause", "Place", "Task", "Tasks", "causes"]
 
 _MOST_PLACES = 12
 """So many places of a task are listed; the others are counted, and stand in `by-file.html`."""
@@ -100,12 +99,6 @@ def causes(result: AuditResult) -> list[Cause]:
     if all(one.apart for one in found):  # there is nothing from which it stands apart
         found = [Cause(findings=one.findings, keys=one.keys, apart=False) for one in found]
     return sorted(found, key=lambda one: (one.apart, -one.first.severity.rank))
-
-
-def apart_of(targets: Iterable[Target]) -> frozenset[Location]:
-    """Return the entries of the watch list that name several images: nobody uses them all."""
-    named = Counter(one.location for one in targets if one.kind == "watch")
-    return frozenset(location for location, number in named.items() if number > 1)
 
 
 class Tasks:

@@ -14,11 +14,12 @@ from tagwatch.audit.verdict.result import AuditResult, Ignored
 from tagwatch.publish.html.book import IN_FULL, LATEST, MOST_IMAGES, Book, Chunk
 from tagwatch.publish.html.difference import Difference, differences, not_compared
 from tagwatch.publish.html.layers import Stack, stack_of
-from tagwatch.publish.html.task import Cause, Task, Tasks, apart_of, causes
+from tagwatch.publish.html.task import Cause, Task, Tasks, causes
 from tagwatch.publish.html.timeline import Timeline, timeline_of
 from tagwatch.publish.interface import PublishContext, RuleText
 from tagwatch.publish.link import registry_page
 from tagwatch.publish.movement import Movement, movements, unnamed_sentence
+from tagwatch.publish.used import apart_of
 from tagwatch.publish.wording import (
     change_step,
     image_name,
