@@ -214,6 +214,8 @@ PUBLISHERS: dict[str, str] = {
     "gitlab": "tagwatch.publish.gitlab",
     "junit": "tagwatch.publish.junit",
     "markdown": "tagwatch.publish.markdown",
+    "csv": "tagwatch.publish.sheet",
+    "cyclonedx": "tagwatch.publish.inventory",
     "html": "tagwatch.publish.html.page",
 }
 

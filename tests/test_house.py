@@ -96,11 +96,11 @@ FLOORS: dict[str, str] = {
         history_bundle
     """,
     "publish": """
-        diff_document diff_text excerpt image_link interface wording
-        markdown_text quiet
-        pull_request
-        answer compact github junit machine movement outdated
-        console gitlab html markdown notify salvage sarif
+        diff_document diff_text excerpt image_link source_link used wording
+        interface markdown_text
+        pull_request quiet
+        answer compact github junit machine movement outdated projects
+        console gitlab html inventory markdown notify salvage sarif sheet
         files
     """,
     "ledger": """

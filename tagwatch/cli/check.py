@@ -45,7 +45,10 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-FORMATS = ("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown")
+FORMATS = (
+    *("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown"),
+    *("csv", "cyclonedx"),
+)
 _FIXES = {
     "": "make the fixes that findings offer",
     "=pin": "pin every reference to tag@digest; renew a digest whose tag moved",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.shell import answer, note, open_site
-from tagwatch.errors import LedgerError
+from tagwatch.errors import InputError, LedgerError, UsageError
 from tagwatch.value import replace
 
 __all__ = ["command"]
@@ -19,9 +22,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_answer(
         parser,
         *("html", "text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown"),
+        *("csv", "cyclonedx"),
     )
     parser.add_argument(
         "--directory", type=Path, help="where HTML goes (default: reports.directory)"
+    )
+    parser.add_argument(
+        "--from",
+        dest="results",
+        nargs="+",
+        metavar="[NAME=]FILE",
+        help="results of several projects (check --format json, latest.json): one site of them all",
     )
 
 
@@ -33,6 +44,8 @@ def run(options: argparse.Namespace) -> int:
     from tagwatch.walk.deliver import publish_context, write_run
     from tagwatch.walk.site import check_reports, project_of
 
+    if options.results:
+        return _write_projects(options)
     site = open_site(options)
     if not site.database.is_file():
         raise LedgerError(
@@ -62,6 +75,63 @@ def run(options: argparse.Namespace) -> int:
     written = write_run(result, news, site, again=True)
     note(f"tagwatch: report: {written.index}")
     return 0
+
+
+def _write_projects(options: argparse.Namespace) -> int:
+    """Write the site of several projects; nothing of this project is read."""
+    from tagwatch import __version__
+    from tagwatch.publish.files import write_projects
+    from tagwatch.publish.projects import project_from
+
+    if options.format != "html":
+        raise UsageError("several projects have one format, HTML", hint="leave --format out")
+    directory = options.directory or Path("projects")
+    projects = []
+    for name, path in _named(options.results):
+        try:
+            raw = path.read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"{str(path)!r} cannot be read: {error.strerror or error}",
+                hint="give the files that `tagwatch check --format json` wrote",
+            ) from error
+        projects.append(project_from(name, raw, _own_report(path, directory)))
+    index = write_projects(directory, projects, __version__)
+    note(f"tagwatch: report: {index}")
+    return 0
+
+
+def _named(results: Sequence[str]) -> list[tuple[str, Path]]:
+    """Return the name and file of each project. Raises `UsageError` where two have one name.
+
+    Without a name it is that of the file, or for `latest.json` that of the folder of its reports.
+    """
+    found: dict[str, Path] = {}
+    for text in results:
+        name, equals, rest = text.partition("=")
+        path = Path(rest if equals and not Path(text).is_file() else text)
+        if not equals or path == Path(text):
+            name = path.stem if path.name != "latest.json" else _folder(path)
+        if name in found:
+            raise UsageError(f"two projects are called {name!r}", hint="name one: --from NAME=FILE")
+        found[name] = path
+    return list(found.items())
+
+
+def _folder(path: Path) -> str:
+    folder = path.absolute().parent
+    return (folder.parent if folder.name == "reports" else folder).name or path.stem
+
+
+def _own_report(path: Path, directory: Path) -> str:
+    """Return how the site leads to a project's own pages, where they lie beside its result."""
+    index = path.absolute().with_name("index.html")
+    if path.name != "latest.json" or not index.is_file():
+        return ""
+    try:
+        return quote(Path(os.path.relpath(index, directory.absolute())).as_posix())
+    except ValueError:  # another drive
+        return ""
 
 
 command = Command(arguments=arguments, run=run)

@@ -96,6 +96,14 @@ class ReportsForm(Form, frozen=True):
     directory: Text = "reports"
     formats: list[Text] = field(default_factory=lambda: ["html", "json"])
     url: Annotated[str, Meta(description="where the reports can be read, for alerts")] = ""
+    source: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]+)?/"
+            r"[^\s\"'<>\\`]*\{path\}[^\s\"'<>\\`]*)?$",
+            description="where files can be read, with {path} and {line}; left out: git's origin",
+        ),
+    ] = ""
 
 
 class SlackAddressForm(Form, frozen=True):

@@ -70,12 +70,14 @@ class Watch:
 class Reports:
     """Where scan writes its reports, in which formats, and where they can be read (`url`).
 
+    `source`: where the lines of files can be read, with `{path}` and `{line}` in it.
     `inside`: a tree's file names the directory, which must not lead out of there through a link.
     """
 
     directory: Path = Path("reports")
     formats: tuple[str, ...] = ("html", "json")
     url: str = ""
+    source: str = ""
     inside: Path | None = None
 
 
@@ -305,6 +307,7 @@ def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, 
             directory=folder / reports.get("directory", "reports"),
             formats=tuple(reports.get("formats", ("html", "json"))),
             url=reports.get("url", ""),
+            source=reports.get("source", ""),
         ),
         alerts=tuple(_receivers(place, plain.get("alerts", {}))),
         healthcheck=_healthcheck(place, plain.get("healthcheck")),
@@ -351,6 +354,7 @@ def combined(
         inside=None if is_operators else root,
         formats=(tree if "formats" in reports else operator).reports.formats,
         url=(tree if whole and "url" in reports else operator).reports.url,
+        source=(tree if whole and "source" in reports else operator).reports.source,
     )
     if not whole:
         changes["registries"] = {

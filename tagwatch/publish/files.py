@@ -1,8 +1,9 @@
 """Reports on disk: written beside their place and moved there whole, never outside the directory.
 
 Layout: `index.html` (where things stand, all runs), `latest.<suffix>`, `run/<stamp>.<suffix>`,
-`outdated.html` (what is newer), `pages.json` (see `quiet`). A quiet night writes the index alone,
-and `outdated.html` where a cool-down ended.
+`outdated.html` (what is newer), `pages.json` (see `quiet`); of HTML also `latest-todo-2.html` …
+(what `latest.html` has no room for), `by-image.html` … and `rules.html`. A quiet night writes the
+index alone, and `outdated.html` where a cool-down ended.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from pathlib import Path
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.errors import InputError, OutputError, TagwatchError
 from tagwatch.publish.interface import PublishContext, Publisher, publisher
+from tagwatch.publish.projects import NAME as PROJECTS
+from tagwatch.publish.projects import Project, merged, read_past, text_of_past
 from tagwatch.publish.quiet import NAME, Memo, has_news, read_memo, whole
 from tagwatch.publish.salvage import without_broken
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, replace
 
-__all__ = ["Written", "rendered", "write_atomically", "write_reports"]
+__all__ = ["Written", "rendered", "write_atomically", "write_projects", "write_reports"]
 
 _BLOCK = 1024 * 1024
 _OUTDATED = "outdated.html"
@@ -31,11 +34,16 @@ _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 _LEFT_SECONDS = 86_400.0
 """A report is written in seconds: what is a day old is nobody's work any more."""
 _STAMP = r"\d{4}-\d\d-\d\dT\d{6}Z"
+_SITE = r"latest-(?:todo|images)-\d{1,4}|by-(?:image|file|owner|rule|registry)(?:-\d{1,4})?"
 _DRAFT = re.compile(
-    rf"\.(?:index|latest|outdated|pages|{_STAMP})\.[a-z][a-z0-9.]*\.(?:[0-9a-f]{{16}}|[a-z0-9_]{{8}})",
+    rf"\.(?:index|latest|outdated|pages|rules|{_SITE}|{_STAMP})\.[a-z][a-z0-9.]*\.(?:[0-9a-f]{{16}}|[a-z0-9_]{{8}})",
     re.ASCII,
 )
 """How `write_atomically` calls what it has not finished, and how it did up to 0.1."""
+_SITE_PAGE = re.compile(rf"(?:{_SITE})\.html", re.ASCII)
+"""How a page about the latest run is called that may be needed no more."""
+_IMAGES_PAGE = re.compile(r"images-\d{1,4}\.html", re.ASCII)
+"""How a page of the site of many projects is called that may be needed no more."""
 _PAGE = re.compile(rf"({_STAMP})\.[a-z][a-z0-9.]*", re.ASCII)
 """How a run's page is called."""
 
@@ -102,6 +110,36 @@ def write_reports(
     return Written(files=(*files, index) if index else files, index=index)
 
 
+def write_projects(directory: Path, projects: Sequence[Project], version: str) -> Path:
+    """Write the site of many projects; return its index.
+
+    It remembers the numbers of each project's runs beside its pages, for the trend. Raises
+    `OutputError` where the directory cannot be written, or holds one project's reports.
+    """
+    from tagwatch.publish.html.dashboard import dashboard_pages
+
+    if (directory / NAME).exists():
+        raise OutputError(
+            f"{str(directory)!r} holds the reports of one project",
+            hint="name a directory of its own for the site of several: --directory FOLDER",
+        )
+    try:
+        runs = merged(read_past(directory / PROJECTS), projects)
+        pages = dashboard_pages(projects, runs, version)
+        written = [write_atomically(directory, name, [text]) for name, text in pages]
+        kept = {path.name for path in written}
+        for entry in _entries(directory):
+            if _IMAGES_PAGE.fullmatch(entry.name) and entry.name not in kept:
+                Path(entry.path).unlink(missing_ok=True)
+        write_atomically(directory, PROJECTS, [text_of_past(runs)])
+    except OSError as error:
+        raise OutputError(
+            f"the site cannot be written to {str(directory)!r}: {error.strerror or error}",
+            hint="name another directory: --directory FOLDER",
+        ) from error
+    return directory / "index.html"
+
+
 def _write_pages(
     directory: Path, result: AuditResult, context: PublishContext, formats: Iterable[str]
 ) -> tuple[AuditResult, tuple[Path, ...]]:
@@ -164,20 +202,38 @@ def _write_format(
 ) -> tuple[AuditResult, list[Path]]:
     """Write a run in one format; return what could be rendered of it, and the files."""
     publish = publisher(name)
-    latest = f"latest{publish.suffix}"
     try:
-        written = write_atomically(directory, latest, rendered(publish, result, context))
+        written = _write_latest(directory, publish, result, context)
     except (OSError, TagwatchError):
         raise
     except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
         result = without_broken(publish, result, context, error)
-        written = write_atomically(directory, latest, rendered(publish, result, context))
+        written = _write_latest(directory, publish, result, context)
     told = getattr(publish, "news_parts", None)
-    parts = told(result, context) if told is not None else _blocks(written)
-    return result, [
-        write_atomically(directory, f"run/{_name(result.at)}{publish.suffix}", parts),
-        written,
-    ]
+    if told is not None:
+        parts = told(result, context)
+    elif hasattr(publish, "site_pages"):  # what the latest run says elsewhere is not this run's
+        parts = rendered(publish, result, context)
+    else:
+        parts = _blocks(written[0])
+    own = write_atomically(directory, f"run/{_name(result.at)}{publish.suffix}", parts)
+    return result, [own, *written]
+
+
+def _write_latest(
+    directory: Path, publish: Publisher, result: AuditResult, context: PublishContext
+) -> list[Path]:
+    """Write what a format has of the latest run, which first of all is `latest`."""
+    site = getattr(publish, "site_pages", None)
+    if site is None:
+        latest = f"latest{publish.suffix}"
+        return [write_atomically(directory, latest, rendered(publish, result, context))]
+    written = [write_atomically(directory, name, [text]) for name, text in site(result, context)]
+    kept = {path.name for path in written}
+    for entry in _entries(directory):
+        if _SITE_PAGE.fullmatch(entry.name) and entry.name not in kept:
+            Path(entry.path).unlink(missing_ok=True)
+    return written
 
 
 def _sweep(directory: Path, before: float) -> None:

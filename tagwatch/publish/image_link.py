@@ -9,15 +9,22 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, urlsplit
 
-from tagwatch.image.reference import DOCKER_HUB, Reference
+from tagwatch.image.reference import DOCKER_HUB, Reference, Repository
 from tagwatch.value import dataclass
 
-__all__ = ["Link", "code_page", "commits_page", "tag_page", "web_address"]
+__all__ = ["Link", "code_page", "commits_page", "registry_page", "tag_page", "web_address"]
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _LONGEST = 300
+_PAGES = {
+    "quay.io": "quay.io/repository",
+    "public.ecr.aws": "gallery.ecr.aws",
+    "mcr.microsoft.com": "mcr.microsoft.com/artifact/mar",
+}
+"""Where registries show their repositories, of those that do not show them under their own host."""
+
 _GOOGLE = re.compile(r"(?:[a-z0-9-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev")
 
 
@@ -29,6 +36,25 @@ class Link:
     url: str
 
 
+def registry_page(repository: Repository) -> str:
+    """Return where people look at a repository; empty where its registry shows nothing.
+
+    >>> registry_page(Repository.parse("redis")), registry_page(Repository.parse("ghcr.io/a/b"))
+    ('https://hub.docker.com/_/redis', 'https://ghcr.io/a/b')
+    """
+    one = repository.identity
+    host, path = one.host, one.path
+    if not _PATH.fullmatch(f"/{path}") or {".", ".."} & set(path.split("/")):
+        return ""
+    if host == DOCKER_HUB:
+        official = path.startswith("library/")
+        return f"https://hub.docker.com/{'_' if official else 'r'}/{path.removeprefix('library/')}"
+    if host == "ghcr.io" or _GOOGLE.fullmatch(host):
+        return f"https://{host}/{path}"  # a browser is sent on from there
+    where = _PAGES.get(host)
+    return f"https://{where}/{path}" if where else ""
+
+
 def tag_page(reference: Reference) -> Link | None:
     """Return the page of a registry about a tag; None where it has none that is known.
 
@@ -36,22 +62,17 @@ def tag_page(reference: Reference) -> Link | None:
     >>> tag_page(Reference.parse("redis:7.4")).url
     'https://hub.docker.com/_/redis/tags?name=7.4'
     """
-    host, path = reference.repository.registry, quote(reference.repository.path)
+    page, host = registry_page(reference.repository), reference.repository.identity.host
+    if not page:
+        return None
     tag = quote(reference.tag or "", safe="")
     if host == DOCKER_HUB:
-        name = f"_/{path.removeprefix('library/')}" if path.startswith("library/") else f"r/{path}"
-        where = f"hub.docker.com/{name}/tags" + (f"?name={tag}" if tag else "")
+        page += "/tags" + (f"?name={tag}" if tag else "")
     elif host == "quay.io":
-        where = f"quay.io/repository/{path}?tab=tags" + (f"&tag={tag}" if tag else "")
+        page += "?tab=tags" + (f"&tag={tag}" if tag else "")
     elif host == "mcr.microsoft.com":
-        where = f"mcr.microsoft.com/artifact/mar/{path}/tags"
-    elif host == "public.ecr.aws":
-        where = f"gallery.ecr.aws/{path}"
-    elif host == "ghcr.io" or _GOOGLE.fullmatch(host):
-        where = f"{host}/{path}"  # a browser is sent on from there
-    else:
-        return None
-    return Link(title="registry", url=f"https://{where}")
+        page += "/tags"
+    return Link(title="registry", url=page)
 
 
 def web_address(text: str) -> str | None:

@@ -9,12 +9,14 @@ from tagwatch.audit.model.base_match import BaseMatch
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.verdict.result import AuditResult, Since
 from tagwatch.member import load_member
+from tagwatch.source.target import Location
 from tagwatch.value import dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from tagwatch.audit.model.code_owners import CodeOwners
     from tagwatch.audit.verdict.news import News
     from tagwatch.audit.verdict.outlook import Prospects
 else:
@@ -83,7 +85,9 @@ class PublishContext:
     also print coverage, requests and quota. `undelivered`: alerts of the last days that did not
     arrive, or may not have, a sentence each. `lines_of`: the lines of a file by its path, empty
     where it cannot be read (None: no line is shown). `prospects`: what is newer than the images in
-    files (None: nobody looked).
+    files (None: nobody looked). `owners`: who owns the files, by CODEOWNERS (None: nobody asked).
+    `source`: the address of a line of a file, with `{path}` and `{line}` in it; `folder`: where
+    paths of results start, from the root of what `owners` and `source` are about.
     """
 
     version: str
@@ -98,6 +102,17 @@ class PublishContext:
     undelivered: tuple[str, ...] = ()
     lines_of: Callable[[str], Sequence[str]] | None = None
     prospects: Prospects | None = None
+    owners: CodeOwners | None = None
+    source: str = ""
+    folder: str = ""
+
+    def source_of(self, location: Location) -> str:
+        """Return the address of a place at its forge; empty where there is none."""
+        if not self.source:
+            return ""
+        from tagwatch.publish.source_link import source_page  # reports alone have links
+
+        return source_page(self.source, self.folder, location.path, location.line)
 
     @property
     def since(self) -> Since | None:

@@ -49,6 +49,11 @@ def without_broken(
 
 
 def _render(publish: Publisher, result: AuditResult, context: PublishContext) -> None:
+    site = getattr(publish, "site_pages", None)
+    if site is not None:  # pages beside the document, which has no room for all
+        for _ in site(result, context):
+            pass
+        return
     in_parts: InParts | None = publish if hasattr(publish, "parts") else None  # type: ignore[assignment]  # a module
     if in_parts is None:
         publish.render(result, context)

@@ -35,6 +35,8 @@ __all__ = [
     "failure_sentence",
     "fix_text",
     "image_name",
+    "image_text",
+    "key_finder",
     "now_of",
     "now_text",
     "one_line",
@@ -205,7 +207,12 @@ def _refusals(result: AuditResult) -> str:
 
 def image_name(evidence: Evidence) -> str:
     """What people call the image: its key without what Docker Hub implies."""
-    return one_line(evidence.key.removeprefix("docker.io/").removeprefix("library/"), 300)
+    return image_text(evidence.key)
+
+
+def image_text(key: str) -> str:
+    """What people call the image of a key."""
+    return one_line(key.removeprefix("docker.io/").removeprefix("library/"), 300)
 
 
 def now_of(evidence: Evidence) -> str:
@@ -243,8 +250,8 @@ def now_text(resolution: Resolution, *, asked: str = "") -> str:
     return " · ".join(one_line(part, 200) for part in parts)
 
 
-def evidence_finder(result: AuditResult) -> Callable[[Finding], Evidence | None]:
-    """What gives what the run knew of one of its findings' images; None where it knew nothing.
+def key_finder(result: AuditResult) -> Callable[[Finding], str]:
+    """Return what gives the key of a finding's evidence; empty where the run knew nothing.
 
     A finding on a watched pattern has its evidence under the pattern's key: found by place.
     """
@@ -257,13 +264,19 @@ def evidence_finder(result: AuditResult) -> Callable[[Finding], Evidence | None]
         and (key := evidence_key(target)) is not None
     }
 
-    def find(finding: Finding) -> Evidence | None:
+    def find(finding: Finding) -> str:
         key = keys.get((finding.location, finding.text))
         if key is None and finding.reference is not None:
             key = finding.reference.canonical
-        return result.evidence.get(key) if key is not None else None
+        return key if key is not None and key in result.evidence else ""
 
     return find
+
+
+def evidence_finder(result: AuditResult) -> Callable[[Finding], Evidence | None]:
+    """What gives what the run knew of one of its findings' images; see `key_finder`."""
+    key_of = key_finder(result)
+    return lambda finding: result.evidence.get(key_of(finding))
 
 
 def fix_text(finding: Finding) -> str:

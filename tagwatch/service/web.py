@@ -16,7 +16,7 @@ from tagwatch.walk.site import Site
 
 __all__ = ["Answering", "application"]
 
-_REPORTS = frozenset({".html", ".json", ".md", ".sarif", ".txt", ".xml"})
+_REPORTS = frozenset({".csv", ".html", ".json", ".md", ".sarif", ".txt", ".xml"})
 """What publishers write: a folder of reports may hold the ledger and the configuration, too."""
 _MAX_WEBHOOK_BYTES = 1024 * 1024
 _BODY_SECONDS = 10.0

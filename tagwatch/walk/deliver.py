@@ -33,11 +33,13 @@ from tagwatch.publish.notify.alert import alert_key, alert_of, newer_versions, r
 from tagwatch.publish.notify.interface import AlertContext
 from tagwatch.publish.notify.route import Router
 from tagwatch.publish.quiet import read_memo, whole, without_days
+from tagwatch.publish.source_link import forge_template, is_source_template
 from tagwatch.publish.wording import stamp
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.prospect import prospects_of_result
 from tagwatch.walk.site import Site, project_of, repository_root
 from tagwatch.workspace.code_owners import read_code_owners
+from tagwatch.workspace.git_history import origin_of
 
 __all__ = [
     "AlertPlan",
@@ -47,9 +49,11 @@ __all__ = [
     "publish_context",
     "rule_texts",
     "undelivered",
+    "with_links",
     "write_run",
 ]
 
+_GIT_SECONDS = 2.0
 _RUNS_LISTED = 400
 """Nights of a year: an index has few rows of them where most are quiet."""
 _CAUGHT_UP = 7
@@ -249,6 +253,8 @@ def _write_one(
 ) -> Written:
     """Write the pages of one run. `prospects`: None for a run that is caught up with."""
     context = publish_context(ledger, news, site)
+    if "html" in site.settings.reports.formats:
+        context = with_links(context, site)
     context = replace(context, undelivered=missed, prospects=prospects)
     context = replace(context, runs=tuple(run for run in context.runs if run.at <= result.at))
     reports = site.settings.reports
@@ -270,7 +276,10 @@ def digest_of(result: AuditResult, site: Site, missed: tuple[str, ...] = ()) -> 
     `missed`: alerts that were not delivered.
     """
     policy = site.policy
-    said = sha256(f"{__version__} {policy.fail_on} {site.settings.reports.url}\n".encode())
+    reports = site.settings.reports
+    said = sha256(f"{__version__} {policy.fail_on} {reports.url}\n".encode())
+    if reports.source:
+        said.update(reports.source.encode("utf-8", "replace"))
     said.update(repr(missed).encode())
     dated = replace(result, **_OF_THE_NIGHT)
     undated = tuple(
@@ -295,6 +304,23 @@ def publish_context(ledger: Reader | None, news: News | None, site: Site) -> Pub
         rules=rule_texts(),
         fail_on=site.policy.fail_on,
         report_url=site.settings.reports.url,
+    )
+
+
+def with_links(context: PublishContext, site: Site) -> PublishContext:
+    """Return the context with what pages lead to: who owns files, and where lines can be read.
+
+    The forge is the one that is configured, else that of git's origin. Asks git, for two seconds.
+    """
+    root = repository_root(site.root)
+    source = site.settings.reports.source
+    if not source and (root / ".git").exists():
+        source = forge_template(*origin_of(root, seconds=_GIT_SECONDS))
+    return replace(
+        context,
+        owners=read_code_owners(root),
+        source=source if is_source_template(source) else "",
+        folder="".join(f"{part}/" for part in site.root.relative_to(root).parts),
     )
 
 

@@ -19,8 +19,8 @@ from tagwatch.errors import InputError
 from tagwatch.value import dataclass
 
 __all__ = ["FileVersion", "PastFiles", "commit_of", "commits_by_file", "cut_off_at"]
-__all__ += ["file_versions", "files_at", "head_at", "left_at", "open_objects", "past_files"]
-__all__ += ["read_object", "run_git", "tracked", "tracked_files"]
+__all__ += ["file_versions", "files_at", "head_at", "left_at", "open_objects", "origin_of"]
+__all__ += ["past_files", "read_object", "run_git", "tracked", "tracked_files"]
 
 _GIT = (
     *("git", "--literal-pathspecs", "--no-replace-objects"),
@@ -52,6 +52,19 @@ def head_at(repository: Path) -> datetime:
     """The date of the commit that is checked out. Raises `InputError`."""
     at, _ = run_git(repository, ["rev-list", "--max-count=1", "--timestamp", "HEAD"]).split()
     return datetime.fromtimestamp(int(at), UTC)
+
+
+def origin_of(repository: Path, *, seconds: float | None = None) -> tuple[str, str]:
+    """Where a repository was cloned from, and the commit that is checked out; empty where unknown.
+
+    The address may hold a login: show no more of it than its host and path.
+    """
+    try:
+        remote = _run(repository, ["config", "--get", "remote.origin.url"], seconds=seconds)
+        commit = _run(repository, ["rev-parse", "--verify", "--quiet", "HEAD"], seconds=seconds)
+    except InputError:
+        return "", ""
+    return remote.strip(), commit.strip()
 
 
 def cut_off_at(repository: Path) -> datetime | None:

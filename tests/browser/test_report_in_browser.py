@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -12,14 +13,16 @@ from typing import Any
 import pytest
 
 from tagwatch.publish.html import page
+from tagwatch.publish.html.page import site_pages
 from tests.browser.chromium import Tab, chromium, opened
+from tests.publish_estate import estate, estate_context, watching
 from tests.publish_hostile import hostile
 from tests.publish_sample import sample, sample_context
 from tests.unit.publish.test_outdated_page import CURRENT, REDIS
 from tests.unit.publish.test_outdated_page import context as outdated_context
 
 MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
-PAGES = ("run", "index", "hostile", "outdated")
+PAGES = ("run", "index", "hostile", "outdated", "by-image", "by-file", "latest-todo-2", "rules")
 OUTDATED = (
     *[replace(REDIS, name=f"{'registry.example/' * 3}redis:5.0.{n}") for n in range(9)],
     CURRENT,
@@ -43,6 +46,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "hostile": page.render(hostile(), context),
         "outdated": page.render_outdated(sample(), outdated_context(*OUTDATED)),
     }
+    night = watching(estate(600), 90)
+    texts |= {
+        name.removesuffix(".html"): text
+        for name, text in site_pages(night, estate_context(night))
+        if name.removesuffix(".html") in PAGES
+    }
+    texts["estate"] = page.render_index(night, estate_context(night), {})
     addresses = {}
     for name, text in texts.items():
         path = directory / f"{name}.html"
@@ -76,7 +86,7 @@ async def test_no_message_no_dialog_and_no_request_but_the_page(
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("name", ["run", "index", "outdated"])
+@pytest.mark.parametrize("name", ["run", "index", "outdated", "by-file"])
 async def test_contrast_of_every_text(
     browser: str, pages: dict[str, str], name: str, dark: bool
 ) -> None:
@@ -187,8 +197,103 @@ async def test_on_paper_closed_details_are_open(browser: str, pages: dict[str, s
 async def test_links_lead_to_what_they_name(browser: str, pages: dict[str, str]) -> None:
     async with opened(browser, pages["run"]) as tab:
         dead = await tab.evaluate(
-            "[...document.links].map((link) => link.hash.slice(1))"
+            "[...document.links].filter((link) => link.protocol === 'file:')"
+            ".map((link) => link.hash.slice(1))"
             ".filter((id) => !document.getElementById(id))"
         )
         assert dead == []
         assert await tab.evaluate("document.links.length") > 20
+
+
+SHOWN = """(() => ({
+  groups: [...document.querySelectorAll("[data-group]:not([hidden])")].map(
+    (box) => box.querySelector("summary h2, summary h3").textContent),
+  items: [...document.querySelectorAll("[data-item]")].filter(
+    (item) => item.checkVisibility()).length,
+  said: document.getElementById("found").textContent,
+  hash: location.hash,
+}))()"""
+
+
+async def write(tab: Tab, text: str) -> None:
+    """Press the keys of a text, one after the other."""
+    for key in text:
+        await tab.send("Input.dispatchKeyEvent", type="keyDown", key=key, text=key)
+        await tab.send("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+
+async def press(tab: Tab, key: str) -> None:
+    await tab.send("Input.dispatchKeyEvent", type="rawKeyDown", key=key, code=key)
+    await tab.send("Input.dispatchKeyEvent", type="keyUp", key=key, code=key)
+
+
+async def test_a_list_is_searched_by_keyboard_and_the_address_keeps_it(
+    browser: str, pages: dict[str, str]
+) -> None:
+    async with opened(browser, pages["estate"]) as tab:
+        before = await tab.evaluate(SHOWN)
+        assert before["items"] == 0, "three hundred images are behind their owners"
+        await write(tab, "/GRAFANA 1.1")
+        found = await tab.evaluate(SHOWN)
+        assert found["groups"] == ["docker.io/grafana"]
+        assert found["hash"] == "#q=GRAFANA+1.1"
+        assert found["said"] == f"{found['items']} of 300"
+        assert 0 < found["items"] < 20
+        await press(tab, "ArrowDown")
+        await press(tab, "ArrowDown")
+        assert "grafana" in await tab.evaluate("document.activeElement.textContent")
+        await press(tab, "ArrowUp")
+        await press(tab, "ArrowUp")
+        await press(tab, "Escape")
+        assert await tab.evaluate(SHOWN) == {**before, "hash": ""}
+
+
+async def test_an_address_finds_filters_and_sorts(browser: str, pages: dict[str, str]) -> None:
+    async with opened(browser, f"{pages['by-file']}#q=checkout&kind=error&sort=name") as tab:
+        found = await tab.evaluate(SHOWN)
+        assert found["groups"] == sorted(found["groups"])
+        assert found["groups"] and all("checkout" in name for name in found["groups"])
+        kinds = (
+            "[...document.querySelectorAll('[data-item]')].filter((one) => one.checkVisibility())"
+        )
+        assert set(await tab.evaluate(f"{kinds}.map((one) => one.dataset.item)")) == {"error"}
+        assert await tab.evaluate("document.querySelector('a[data-page]').hash") == found["hash"]
+        many = "[...document.querySelectorAll('[data-group]')].map((box) => +box.dataset.many)"
+        await tab.evaluate("location.hash = '#sort=most'")
+        await tab.evaluate("new Promise((done) => setTimeout(done))")
+        numbers = await tab.evaluate(many)
+        assert numbers == sorted(numbers, reverse=True)
+
+
+async def test_an_address_that_names_a_group_opens_it(browser: str, pages: dict[str, str]) -> None:
+    async with opened(browser, pages["by-file"]) as tab:
+        name = await tab.evaluate("document.querySelector('details:not([open])').id")
+    async with opened(browser, f"{pages['by-file']}#{name}") as tab:
+        assert await tab.evaluate(f"document.getElementById('{name}').open")
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("name", ["estate", "by-image", "by-file", "latest-todo-2"])
+async def test_the_first_view_of_a_big_estate_is_short(
+    browser: str, pages: dict[str, str], name: str, width: int
+) -> None:
+    async with opened(browser, pages[name], width=width) as tab:
+        assert await tab.evaluate("document.documentElement.scrollHeight") < 20 * 900
+
+
+async def test_the_index_is_printed_on_one_page(browser: str, pages: dict[str, str]) -> None:
+    async with opened(browser, pages["estate"], media="print") as tab:
+        pdf = await tab.send("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)
+    assert len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(pdf["data"]))) == 1
+
+
+async def test_without_scripts_everything_can_be_read(browser: str, pages: dict[str, str]) -> None:
+    async with opened(browser, "about:blank") as tab:
+        await tab.send("Emulation.setScriptExecutionDisabled", value=True)
+        tab.events.clear()
+        await tab.send("Page.navigate", url=pages["estate"])
+        await tab.wait_for("Page.loadEventFired")
+        await tab.send("Emulation.setScriptExecutionDisabled", value=False)
+        items = "[...document.querySelectorAll('[data-item]')]"
+        shown = f"{items}.filter((one) => one.checkVisibility())"
+        assert await tab.evaluate(f"{shown}.length") == 300

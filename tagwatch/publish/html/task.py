@@ -1,124 +1,176 @@
-"""Findings as a page tells them: what says the same of the same image is one task."""
+"""Findings as a page tells them: what has one cause is one task, with its places."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tagwatch.audit.model.finding import Finding, Severity
+from tagwatch.audit.model.finding import Finding, Severity, causes_of
 from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.publish.html.book import Book
 from tagwatch.publish.interface import PublishContext, RuleText
-from tagwatch.publish.wording import evidence_finder, fix_text, now_of
+from tagwatch.publish.used import apart_of
+from tagwatch.publish.wording import fix_text, key_finder, now_of
 from tagwatch.value import dataclass
 
-__all__ = ["Place", "Task", "Tasks", "Together", "together_of", "worst_of"]
+__all__ = ["Cause", "Place", "Task", "Tasks", "causes"]
+
+_MOST_PLACES = 12
+"""So many places of a task are listed; the others are counted, and stand in `by-file.html`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a task has to be done. `fix` is text to paste, empty where none is exact."""
+    """Where a task has to be done. `fix` is text to paste, empty where none is exact.
+
+    `said`: the words about this place, where they are others than the task's. `url`: the line at
+    its forge, or empty.
+    """
 
     where: str
+    url: str
     fix: str
+    said: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Findings of one rule with one message: what, where, why, and the fix of each place."""
+    """Findings of one cause: what, where, why, and the fix of each place.
+
+    `href`: how this page leads to it; empty where no page shows it whole. `image`: how it leads to
+    the image, and `images`, how many there are beside it.
+    """
 
     anchor: str
+    href: str
     severity: Severity
     rule: str
+    rule_page: str
     title: str
     message: str
     why: str
     remedy: str
     now: str
     image: str
+    images: int
     state: str
     unknown: bool
+    apart: bool
     places: tuple[Place, ...]
+    more_places: int
     evidence: tuple[tuple[str, str], ...]
 
-
-_Key = tuple[str, str, str]
-Together = Mapping[_Key, Sequence[Finding]]
-"""Findings by their rule, message and image's key, empty where they are about none."""
-
-
-def together_of(result: AuditResult) -> Together:
-    found: dict[_Key, list[Finding]] = {}
-    evidence_of = evidence_finder(result)
-    for finding in result.findings:
-        evidence = evidence_of(finding)
-        key = evidence.key if evidence else ""
-        found.setdefault((finding.rule, finding.message, key), []).append(finding)
-    return found
+    @property
+    def total(self) -> int:
+        """How many places there are."""
+        return len(self.places) + self.more_places
 
 
-def worst_of(findings: Iterable[Finding]) -> int:
-    return max(finding.severity.rank for finding in findings)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """The findings of one cause, the first of which is told, and the images they are about.
+
+    `apart`: only a wide watch named them.
+    """
+
+    findings: Sequence[Finding]
+    keys: tuple[str, ...]
+    apart: bool
+
+    @property
+    def first(self) -> Finding:
+        """The finding that is told."""
+        return self.findings[0]
+
+    @property
+    def anchor(self) -> str:
+        """Where it stands on its page."""
+        return f"finding-{self.first.fingerprint[:12]}"
+
+
+def causes(result: AuditResult) -> list[Cause]:
+    """Return the causes of all findings: what a wide watch found last, the worst first in each."""
+    key_of = key_finder(result)
+    apart = apart_of(result.targets)
+    found = []
+    for findings in causes_of(result.findings):
+        keys = tuple(filter(None, dict.fromkeys(map(key_of, findings))))
+        alone = all(finding.location in apart for finding in findings)
+        found.append(Cause(findings=findings, keys=keys, apart=alone))
+    if all(one.apart for one in found):  # there is nothing from which it stands apart
+        found = [Cause(findings=one.findings, keys=one.keys, apart=False) for one in found]
+    return sorted(found, key=lambda one: (one.apart, -one.first.severity.rank))
 
 
 class Tasks:
-    """Findings with one rule, message and image together: `keys`, worst first, then as sorted.
-
-    `todo`: the first `most`, which the page shows whole, so that others may link to them. `news`:
-    new or worse ones. `anchors`: the link targets of the images that the page shows.
-    """
+    """What the pages show of causes. `news`: those with a finding that is new or worse."""
 
     def __init__(
-        self,
-        result: AuditResult,
-        together: Together,
-        context: PublishContext,
-        anchors: Mapping[str, str],
-        most: int,
+        self, result: AuditResult, found: Sequence[Cause], context: PublishContext, book: Book
     ) -> None:
         self._result = result
-        self._together = together
         self._context = context
-        self._anchors = anchors
+        self._book = book
+        self.causes = found
         self.since = since = context.since
         self._states = {finding.fingerprint: "new" for finding in since.new} if since else {}
         self._states |= {one.fingerprint: "worse" for one in since.worse} if since else {}
-        self.keys = sorted(together, key=lambda key: -worst_of(together[key]))
-        self.todo = self.keys[:most]
-        self.news = [key for key in self.keys if self._state(key)]
-        self._shown = frozenset(self.todo)
+        self.news = [one for one in found if self._state(one)]
 
-    def made(self, keys: Iterable[_Key]) -> tuple[Task, ...]:
-        """The tasks of these keys; without an anchor where the page does not show one whole."""
-        return tuple(self._task(key) for key in keys)
+    def made(self, found: Iterable[Cause], page: str) -> tuple[Task, ...]:
+        """Return the tasks of these causes, as `page` shows them."""
+        return tuple(self.task(one, page) for one in found)
 
-    def by_image(self) -> dict[str, list[_Key]]:
-        """The keys of the images that have a card."""
-        found: dict[str, list[_Key]] = {}
-        for key in self.keys:
-            if key[2] in self._anchors:
-                found.setdefault(key[2], []).append(key)
+    def by_image(self, keys: Iterable[str]) -> Mapping[str, list[Cause]]:
+        """Return the causes of these images."""
+        wanted = frozenset(keys)
+        found: dict[str, list[Cause]] = {}
+        for one in self.causes:
+            for key in one.keys:
+                if key in wanted:
+                    found.setdefault(key, []).append(one)
         return found
 
-    def _state(self, key: _Key) -> str:
-        fingerprints = (finding.fingerprint for finding in self._together[key])
-        return next((self._states[one] for one in fingerprints if one in self._states), "")
+    def _state(self, cause: Cause) -> str:
+        states = [self._states.get(one.fingerprint, "") for one in cause.findings]
+        number = len([one for one in states if one])
+        if not number:
+            return ""
+        word = next(filter(None, states))
+        return word if number == len(states) else f"{number} of {len(states)} {word}"
 
-    def _task(self, key: _Key) -> Task:
-        findings = self._together[key]
-        first = max(findings, key=lambda finding: finding.severity.rank)
+    def task(self, cause: Cause, page: str, *, most: int = _MOST_PLACES) -> Task:
+        """Return a cause as `page` shows it, with at most so many places."""
+        first = cause.first
         rule = self._context.rules.get(first.rule, RuleText(title=""))
-        evidence = self._result.evidence.get(key[2])
+        key = cause.keys[0] if cause.keys else ""
+        evidence = self._result.evidence.get(key)
+        href = self._book.to_task(cause.anchor, page)
+        shown = cause.findings[:most]
         return Task(
-            anchor=f"finding-{first.fingerprint[:12]}" if key in self._shown else "",
+            anchor=cause.anchor,
+            href=href,
             severity=first.severity,
             rule=first.rule,
+            rule_page=self._book.to_rule(first.rule) if rule.title else "",
             title=rule.title,
             message=first.message,
             why=rule.risk,
             remedy=first.remedy or rule.remedy,
-            now=now_of(evidence) if evidence else "",
-            image=self._anchors.get(key[2], ""),
-            state=self._state(key),
+            now=now_of(evidence) if evidence is not None else "",
+            image=self._book.to_image(key, page),
+            images=max(len(cause.keys) - 1, 0),
+            state=self._state(cause),
             unknown=first.unknown,
-            places=tuple(Place(where=str(f.location), fix=fix_text(f)) for f in findings),
+            apart=cause.apart,
+            places=tuple(
+                Place(
+                    where=str(one.location),
+                    url=self._context.source_of(one.location),
+                    fix=fix_text(one),
+                    said=one.message if one.message != first.message else "",
+                )
+                for one in shown
+            ),
+            more_places=len(cause.findings) - len(shown),
             evidence=tuple(first.evidence.items()),
         )

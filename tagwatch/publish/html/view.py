@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from heapq import nsmallest
 
-from tagwatch.audit.model.evidence import Evidence
+from tagwatch.audit.model.evidence import Evidence, evidence_key
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.verdict.result import AuditResult, Ignored
+from tagwatch.publish.html.book import IN_FULL, LATEST, MOST_IMAGES, Book, Chunk
 from tagwatch.publish.html.difference import Difference, differences, not_compared
 from tagwatch.publish.html.layers import Stack, stack_of
-from tagwatch.publish.html.task import Task, Tasks, Together, together_of, worst_of
+from tagwatch.publish.html.task import Cause, Task, Tasks, causes
 from tagwatch.publish.html.timeline import Timeline, timeline_of
+from tagwatch.publish.image_link import registry_page
 from tagwatch.publish.interface import PublishContext, RuleText
 from tagwatch.publish.movement import Movement, movements, unnamed_sentence
+from tagwatch.publish.used import apart_of
 from tagwatch.publish.wording import (
     change_step,
     image_name,
     now_text,
 )
+from tagwatch.source.target import Location
 from tagwatch.value import dataclass, replace
 
-__all__ = ["ImageView", "Move", "RuleRow", "RunView", "run_view"]
+__all__ = ["ImageView", "Move", "Pages", "RuleRow", "RunView"]
 
-_MOST_LANES = 60
-_MOST_ROWS = 1_000  # tasks, moves, images: a page of some 3 MB; JSON has the others
-_IN_FULL = 40  # images with drawings and tables of their own: 500 stay below 2 MB
+_MOST_LANES = 24
+_MOST_ROWS = 40  # rows of a table: a page is not longer than 20 screens; JSON has the others
+_MOST_OPEN = 4  # cards that are open before anybody asks: each takes a screen or two
 _MOST_INTERVALS = 12
+_MOST_USES = 12
 _FEW_INTERVALS = 3
 _POLICY_RULES = ("ignore-expired", "ignore-unused")
 
@@ -53,6 +56,9 @@ class Move:
 class ImageView:
     """One image: what it is, was, and stands on. `open`: it asks for attention.
 
+    `page`: where its registry shows it, or empty. `uses`: the places that name it, each with its
+    address at the forge, or empty.
+
     `brief`: one of so many that it is shown without drawings. `past`: intervals with how each
     came; `older`: how many are not listed.
     """
@@ -61,7 +67,9 @@ class ImageView:
     name: str
     evidence: Evidence
     now: str
-    uses: tuple[str, ...]
+    page: str
+    uses: tuple[tuple[str, str], ...]
+    more_uses: int
     tasks: tuple[Task, ...]
     timeline: Timeline | None
     stack: Stack | None
@@ -97,6 +105,8 @@ class RunView:
     """The page of one run."""
 
     tasks: tuple[Task, ...]
+    watched: tuple[Task, ...]
+    tasks_after: str
     findings_left_out: int
     news: tuple[Task, ...]
     fixed: tuple[Finding, ...]
@@ -105,141 +115,190 @@ class RunView:
     moves_left_out: int
     unnamed_moves: str
     images: tuple[ImageView, ...]
+    images_after: str
     images_left_out: int
     lanes: Timeline | None
     lanes_left_out: int
     rules: tuple[RuleRow, ...]
     policy_tasks: tuple[Task, ...]
     ignored: tuple[IgnoredRow, ...]
+    ignored_left_out: int
     unresolved: tuple[tuple[str, str, str], ...]
+    unresolved_left_out: int
 
 
-def run_view(result: AuditResult, context: PublishContext) -> RunView:
-    """Everything the page of `result` shows."""
-    together = together_of(result)
-    anchors = _anchors(_shown(result, together))
-    tasks = Tasks(result, together, context, anchors, _MOST_ROWS)
-    todo = tasks.made(tasks.todo)
-    images = _images(result, tasks, anchors)
-    with_past = [image for image in images if image.evidence.history]
-    fixed = tasks.since.fixed if tasks.since else ()
-    moved = movements(result)
-    named = [one for one in moved if one.named]
-    return RunView(
-        tasks=todo,
-        findings_left_out=len(result.findings) - sum(len(task.places) for task in todo),
-        news=tasks.made(tasks.news[:_MOST_ROWS]),
-        fixed=fixed[:_MOST_ROWS],
-        news_left_out=max(len(tasks.news) - _MOST_ROWS, 0) + max(len(fixed) - _MOST_ROWS, 0),
-        moves=tuple(_move(one, anchors) for one in named[:_MOST_ROWS]),
-        moves_left_out=max(len(named) - _MOST_ROWS, 0),
-        unnamed_moves=unnamed_sentence(one for one in moved if not one.named),
-        images=images,
-        images_left_out=len(result.evidence) - len(images),
-        lanes=timeline_of(
-            (
-                (image.name.rpartition("/")[2], image.anchor, _told(image.evidence))
-                for image in with_past[:_MOST_LANES]
+class Pages:
+    """Everything that the pages of a result show. `whole`: all of them, not the first alone."""
+
+    def __init__(self, result: AuditResult, context: PublishContext, *, whole: bool) -> None:
+        self.result = result
+        self.context = context
+        self._moved = _moved(result)
+        found = causes(result)
+        self.book = Book(
+            _in_order(result, found, self._moved), [one.anchor for one in found], whole=whole
+        )
+        self.tasks = Tasks(result, found, context, self.book)
+
+    def first(self) -> RunView:
+        """Return what the first page shows."""
+        result, tasks = self.result, self.tasks
+        todo_chunk, image_chunk = next(self.book.task_chunks()), next(self.book.image_chunks())
+        todo = self.todo(todo_chunk)
+        images = tuple(self.images(image_chunk))
+        with_past = [image for image in images if image.evidence.history]
+        fixed = tasks.since.fixed if tasks.since else ()
+        moved = movements(result)
+        moves = self.moves(LATEST)
+        unresolved = [target for target in result.targets if target.reference is None]
+        return RunView(
+            tasks=tuple(one for one in todo if not one.apart),
+            watched=tuple(one for one in todo if one.apart),
+            tasks_after=todo_chunk.after,
+            findings_left_out=len(result.findings) - sum(task.total for task in todo),
+            news=tasks.made(tasks.news[:_MOST_ROWS], LATEST),
+            fixed=fixed[:_MOST_ROWS],
+            news_left_out=max(len(tasks.news) - _MOST_ROWS, 0) + max(len(fixed) - _MOST_ROWS, 0),
+            moves=moves[:_MOST_ROWS],
+            moves_left_out=max(len(moves) - _MOST_ROWS, 0),
+            unnamed_moves=unnamed_sentence(one for one in moved if not one.named),
+            images=images,
+            images_after=image_chunk.after,
+            images_left_out=len(result.evidence) - len(images),
+            lanes=timeline_of(
+                (
+                    (image.name.rpartition("/")[2], image.anchor, _told(image.evidence))
+                    for image in with_past[:_MOST_LANES]
+                ),
+                result.at,
             ),
-            result.at,
-        ),
-        lanes_left_out=max(len(with_past) - _MOST_LANES, 0),
-        rules=_rules(result, context.rules),
-        policy_tasks=tasks.made([key for key in tasks.keys if key[0] in _POLICY_RULES]),
-        ignored=tuple(_ignored(ignored, result) for ignored in result.ignored),
-        unresolved=tuple(
-            (
-                str(target.location),
-                target.text,
-                f"not known: {', '.join(target.missing)}"
-                if target.missing
-                else target.invalid or "no reference",
+            lanes_left_out=max(len(with_past) - _MOST_LANES, 0),
+            rules=_rules(result, self.context.rules),
+            policy_tasks=tasks.made(
+                [one for one in tasks.causes if one.first.rule in _POLICY_RULES][:_MOST_ROWS],
+                LATEST,
+            ),
+            ignored=tuple(_ignored(one, result) for one in result.ignored[:_MOST_ROWS]),
+            ignored_left_out=max(len(result.ignored) - _MOST_ROWS, 0),
+            unresolved=tuple(
+                (
+                    str(target.location),
+                    target.text,
+                    f"not known: {', '.join(target.missing)}"
+                    if target.missing
+                    else target.invalid or "no reference",
+                )
+                for target in unresolved[:_MOST_ROWS]
+            ),
+            unresolved_left_out=max(len(unresolved) - _MOST_ROWS, 0),
+        )
+
+    def moves(self, page: str) -> tuple[Move, ...]:
+        """Return the moves of tags that are named, as `page` shows them."""
+        return tuple(self._move(one, page) for one in movements(self.result) if one.named)
+
+    def todo(self, chunk: Chunk) -> tuple[Task, ...]:
+        """Return the tasks of a stretch."""
+        return self.tasks.made(self.tasks.causes[chunk.start : chunk.end], chunk.page)
+
+    def images(self, chunk: Chunk) -> Iterator[ImageView]:
+        """Yield the cards of a stretch of images, in their order."""
+        keys = self.book.images[chunk.start : chunk.end]
+        by_image = self.tasks.by_image(keys)
+        uses = self._uses(frozenset(keys))
+        opened = 0
+        for place, key in enumerate(keys):
+            view = self._image(
+                self.result.evidence[key],
+                self.tasks.made(by_image.get(key, ()), chunk.page),
+                uses.get(key, ()),
+                brief=place >= IN_FULL,
+                may_open=opened < _MOST_OPEN,
             )
-            for target in result.targets
-            if target.reference is None
-        ),
-    )
+            opened += view.open
+            yield view
+
+    def _uses(self, keys: frozenset[str]) -> dict[str, list[Location]]:
+        uses: dict[str, list[Location]] = {}
+        for target in self.result.targets:
+            key = evidence_key(target)
+            if key is not None and key in keys:
+                uses.setdefault(key, []).append(target.location)
+        return uses
+
+    def _image(
+        self,
+        evidence: Evidence,
+        tasks: tuple[Task, ...],
+        uses: Sequence[Location],
+        *,
+        brief: bool,
+        may_open: bool,
+    ) -> ImageView:
+        at = self.result.at
+        diff = evidence.change.diff if evidence.change and not brief else None
+        matched = evidence.bases[0].layers_matched if evidence.bases else 0
+        name = image_name(evidence)
+        anchor = self.book.anchor_of_image(evidence.key)
+        history = _told(evidence)
+        past = history[-(_FEW_INTERVALS if brief else _MOST_INTERVALS) :]
+        lane = [] if brief else [(name.rpartition("/")[2], anchor, history)]
+        asks = evidence.key in self._moved or any(
+            task.severity is not Severity.NOTE for task in tasks
+        )
+        reference = evidence.resolution.reference
+        return ImageView(
+            anchor=anchor,
+            name=name,
+            evidence=evidence,
+            now=now_text(evidence.resolution, asked=evidence.key.rpartition(":")[2]),
+            page=registry_page(reference.repository) if reference is not None else "",
+            uses=tuple((str(one), self.context.source_of(one)) for one in uses[:_MOST_USES]),
+            more_uses=max(len(uses) - _MOST_USES, 0),
+            tasks=tasks,
+            timeline=timeline_of(lane, at),
+            stack=stack_of(diff, base_layers=matched),
+            differences=differences(diff),
+            not_compared=not_compared(diff),
+            past=tuple((interval, _how_it_came(interval, evidence)) for interval in past),
+            older=len(history) - len(past),
+            brief=brief,
+            open=may_open and not brief and asks,
+        )
+
+    def _move(self, moved: Movement, page: str) -> Move:
+        change = moved.change
+        return Move(
+            name=moved.name,
+            also=moved.also,
+            image=self.book.to_image(f"{moved.repository.name}:{change.tag}", page),
+            severity=moved.severity,
+            verdict=change.verdict.value,
+            step=change_step(change),
+            reason=moved.reason,
+        )
 
 
-def _shown(result: AuditResult, together: Together) -> list[str]:
-    """The keys of the images that have a card: those that ask for most first, then by name."""
+def _in_order(result: AuditResult, found: Iterable[Cause], moved: frozenset[str]) -> list[str]:
+    """Return the keys of the images: those that ask for most first, then by name.
+
+    Those that only a wide watch names come last.
+    """
     worst: dict[str, int] = {}
-    for (_, _, key), findings in together.items():
-        worst[key] = max(worst_of(findings), worst.get(key, 0))
-    moved = _moved(result)
+    for one in found:
+        for key in one.keys:
+            worst[key] = max(one.first.severity.rank, worst.get(key, 0))
+    apart = apart_of(result.targets)
+    used = {evidence_key(target) for target in result.targets if target.location not in apart}
     return nsmallest(
-        _MOST_ROWS, result.evidence, key=lambda key: (-worst.get(key, 0), key not in moved, key)
+        MOST_IMAGES,
+        result.evidence,
+        key=lambda key: (key not in used, -worst.get(key, 0), key not in moved, key),
     )
 
 
 def _moved(result: AuditResult) -> frozenset[str]:
     return frozenset(f"{moved.repository.name}:{moved.change.tag}" for moved in result.changes)
-
-
-def _anchors(keys: Iterable[str]) -> dict[str, str]:
-    """A link target for each key: readable, and made unique by a hash."""
-    return {
-        key: re.sub(r"[^a-z0-9]+", "-", key.lower())[:60].strip("-")
-        + "-"
-        + hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:6]
-        for key in keys
-    }
-
-
-def _images(result: AuditResult, tasks: Tasks, anchors: Mapping[str, str]) -> tuple[ImageView, ...]:
-    """The card of each image that has an anchor, in their order."""
-    by_image = tasks.by_image()
-    uses: dict[str, list[str]] = {}
-    for target in result.targets:
-        if target.reference is not None and (key := target.reference.canonical) in anchors:
-            uses.setdefault(key, []).append(str(target.location))
-    moved = _moved(result)
-    return tuple(
-        _image(
-            result.evidence[key],
-            anchor,
-            tasks.made(by_image.get(key, ())),
-            tuple(uses.get(key, ())),
-            result.at,
-            changed=key in moved,
-            brief=place >= _IN_FULL,
-        )
-        for place, (key, anchor) in enumerate(anchors.items())
-    )
-
-
-def _image(
-    evidence: Evidence,
-    anchor: str,
-    tasks: tuple[Task, ...],
-    uses: tuple[str, ...],
-    at: datetime,
-    *,
-    changed: bool,
-    brief: bool,
-) -> ImageView:
-    diff = evidence.change.diff if evidence.change and not brief else None
-    matched = evidence.bases[0].layers_matched if evidence.bases else 0
-    name = image_name(evidence)
-    history = _told(evidence)
-    past = history[-(_FEW_INTERVALS if brief else _MOST_INTERVALS) :]
-    lane = [] if brief else [(name.rpartition("/")[2], anchor, history)]
-    return ImageView(
-        anchor=anchor,
-        name=name,
-        evidence=evidence,
-        now=now_text(evidence.resolution, asked=evidence.key.rpartition(":")[2]),
-        uses=uses,
-        tasks=tasks,
-        timeline=timeline_of(lane, at),
-        stack=stack_of(diff, base_layers=matched),
-        differences=differences(diff),
-        not_compared=not_compared(diff),
-        past=tuple((interval, _how_it_came(interval, evidence)) for interval in past),
-        older=len(history) - len(past),
-        brief=brief,
-        open=not brief and (changed or any(task.severity is not Severity.NOTE for task in tasks)),
-    )
 
 
 def _told(evidence: Evidence) -> tuple[Interval, ...]:
@@ -266,19 +325,6 @@ def _how_it_came(interval: Interval, evidence: Evidence) -> str:
         return "first known"
     earlier = {one.kind for one in evidence.history if one.first_seen < interval.first_seen}
     return "first seen here" if earlier and interval.kind not in earlier else "not explained"
-
-
-def _move(moved: Movement, anchors: Mapping[str, str]) -> Move:
-    change = moved.change
-    return Move(
-        name=moved.name,
-        also=moved.also,
-        image=anchors.get(f"{moved.repository.name}:{change.tag}", ""),
-        severity=moved.severity,
-        verdict=change.verdict.value,
-        step=change_step(change),
-        reason=moved.reason,
-    )
 
 
 def _rules(result: AuditResult, texts: Mapping[str, RuleText]) -> tuple[RuleRow, ...]:

@@ -28,11 +28,16 @@ def names(directory: Path) -> list[str]:
 def test_a_run_leaves_its_pages_the_latest_and_the_index(tmp_path: Path) -> None:
     written = write_reports(tmp_path, sample(), sample_context(), ["html", "json", "sarif"])
     assert names(tmp_path) == [
+        "by-file.html",
+        "by-image.html",
+        "by-registry.html",
+        "by-rule.html",
         "index.html",
         "latest.html",
         "latest.json",
         "latest.sarif",
         "pages.json",
+        "rules.html",
         "run/2026-11-23T020000Z.html",
         "run/2026-11-23T020000Z.json",
         "run/2026-11-23T020000Z.sarif",
@@ -49,8 +54,19 @@ def test_the_index_links_only_pages_that_are_there(tmp_path: Path) -> None:
     index = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert 'href="run/2026-11-22T020000Z.html"' in index
     assert 'href="run/2026-11-23T020000Z.html"' in index
-    assert index.count('href="run/') == 3  # the latest is linked twice
+    assert index.count('href="run/') == 2
     assert "2026-11-10 02:00 UTC" in index
+
+
+def test_pages_that_the_latest_run_does_not_need_go(tmp_path: Path) -> None:
+    kept = ("by-hand.html", "latest-todo-x.html", "notes.html")
+    for name in ("latest-todo-7.html", "by-file-3.html", *kept):
+        (tmp_path / name).write_text("old", encoding="utf-8")
+    write_reports(tmp_path, sample(), sample_context(), ["html"])
+    assert not (tmp_path / "latest-todo-7.html").exists()
+    assert not (tmp_path / "by-file-3.html").exists()
+    for name in kept:
+        assert (tmp_path / name).read_text(encoding="utf-8") == "old"
 
 
 def test_equal_runs_give_equal_bytes(tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+"""CSV for spreadsheets (RFC 4180): a row a finding, a row a place at which nothing was found.
+
+What could not be read or resolved, and what was odd about answers, has a row with a message alone.
+A cell that a spreadsheet would take for a formula begins with an apostrophe.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+from tagwatch.audit.model.coverage import State
+from tagwatch.audit.model.evidence import Evidence, is_readable
+from tagwatch.audit.model.finding import Finding
+from tagwatch.audit.verdict.result import AuditResult
+from tagwatch.publish.interface import PublishContext
+from tagwatch.publish.used import used_images
+from tagwatch.publish.wording import (
+    failure_sentence,
+    fix_text,
+    key_finder,
+    one_line,
+    remark_sentences,
+)
+from tagwatch.source.target import Location
+
+__all__ = ["COLUMNS", "parts", "render", "suffix"]
+
+suffix = ".csv"
+COLUMNS = (
+    *("severity", "rule", "message", "path", "line", "column", "owners"),
+    *("image", "state", "tag", "version", "digest", "newer_patch", "newer_minor", "newer_major"),
+    *("remedy", "fix", "fingerprint"),
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NOTHING = ("",) * 3
+
+
+def render(result: AuditResult, context: PublishContext) -> str:
+    """See `Publisher.render`."""
+    return "".join(parts(result, context))
+
+
+def parts(result: AuditResult, context: PublishContext) -> Iterator[str]:
+    """See `InParts.parts`: a row each."""
+    yield _row(COLUMNS)
+    key_of = key_finder(result)
+    told = set()
+    for finding in result.findings:
+        told.add(finding.location)
+        evidence = result.evidence.get(key_of(finding))
+        yield _row(
+            (
+                *(finding.severity.value, finding.rule, finding.message),
+                *_place(finding.location, context),
+                *_image(evidence, finding, result),
+                *(finding.remedy, fix_text(finding), finding.fingerprint),
+            )
+        )
+    for key, places in used_images(result).items():
+        for place in places:
+            if place not in told:
+                image = _image(result.evidence[key], None, result)
+                yield _row((*_NOTHING, *_place(place, context), *image, *_NOTHING))
+    for target in result.targets:
+        if target.reference is None and target.location not in told:
+            why = f"not known: {', '.join(target.missing)}" if target.missing else target.invalid
+            message = f"{target.text} could not be resolved: {why or 'no reference'}"
+            yield _row(("", "", message, *_place(target.location, context)))
+    for sentence in (*map(failure_sentence, result.refusals), *remark_sentences(result)):
+        yield _row(("", "", sentence))
+
+
+def _place(location: Location, context: PublishContext) -> Sequence[str]:
+    owners = context.owners.owners_of(context.folder + location.path) if context.owners else ()
+    return location.path, str(location.line), str(location.column), " ".join(owners)
+
+
+def _image(
+    evidence: Evidence | None, finding: Finding | None, result: AuditResult
+) -> Sequence[str]:
+    if evidence is None:
+        reference = finding.reference if finding is not None else None
+        return (reference.canonical if reference is not None else "", *_NOTHING, *_NOTHING, "")
+    reading = result.readings.get(evidence.key)
+    state = reading.state if reading else State.READ if is_readable(evidence) else State.UNAVAILABLE
+    found = evidence.resolution
+    newer = found.newer
+    return (
+        *(evidence.key, state.value, found.tag or "", found.version or "", found.digest or ""),
+        *(newer.patch or "", newer.minor or "", newer.major or ""),
+    )
+
+
+def _row(cells: Sequence[str]) -> str:
+    stream = io.StringIO()
+    padded = (*cells, *[""] * (len(COLUMNS) - len(cells)))
+    csv.writer(stream, lineterminator="\n").writerow([_cell(cell) for cell in padded])
+    return stream.getvalue()
+
+
+def _cell(text: str) -> str:
+    text = one_line(text, 2_000)
+    return f"'{text}" if text.startswith(_FORMULA) else text

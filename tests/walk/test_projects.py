@@ -1,0 +1,62 @@
+"""`report --from`: the results of several projects in one site."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.walk.command import Workplace
+from tests.walk.misbehaving import misbehaving
+
+
+async def test_results_of_several_projects_become_one_site(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    async with misbehaving() as server:
+        place.write(
+            "tagwatch.yaml", f"database: tagwatch.db\nregistries:\n{server.registries('well')}"
+        )
+        await write_results(place)
+    await site_of(place)
+
+
+async def write_results(place: Workplace) -> None:
+    for name, more in (("shop", ""), ("web", "ADD http://a.example/x /x\n")):
+        place.write(f"{name}/Dockerfile", f"FROM well.example/app:latest\n{more}")
+        done = await place.run(
+            "check",
+            f"{name}/Dockerfile",
+            "--format",
+            "json",
+            "--output",
+            f"{name}.json",
+        )
+        assert (place.folder / f"{name}.json").is_file(), done
+
+
+async def site_of(place: Workplace) -> None:
+    site = ("report", "--from", "shop.json", "front=web.json", "--directory", "site")
+    done = await place.run(*site)
+    assert (done.code, done.out) == (0, ""), done
+    index = (place.folder / "site" / "index.html").read_text()
+    assert "2 projects" in index.replace("\N{NO-BREAK SPACE}", " ")
+    assert ">front<" in index
+    images = (place.folder / "site" / "images.html").read_text()
+    assert "well.example/app:latest" in images
+    assert "in 2 projects" in images
+    assert (await place.run(*site)).code == 0
+    past = json.loads((place.folder / "site" / "projects.json").read_text())["projects"]
+    assert {name: len(runs) for name, runs in past.items()} == {"front": 1, "shop": 1}
+
+
+async def test_mistakes_are_told(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    place.write("a.json", "{}")
+    place.write("b/a.json", "{}")
+    done = await place.run("report", "--from", "a.json")
+    assert "--format json" in done.is_clean_error(2)
+    done = await place.run("report", "--from", "a.json", "b/a.json")
+    assert "NAME=FILE" in done.is_clean_error(2)
+    done = await place.run("report", "--from", "none.json")
+    assert "none.json" in done.is_clean_error(2)
+    done = await place.run("report", "--from", "a.json", "--format", "sarif")
+    assert "HTML" in done.is_clean_error(2)
