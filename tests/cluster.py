@@ -24,6 +24,7 @@ from tests.static_registry import Stock
 
 __all__ = ["LIMITS", "Cluster", "Estate", "serving_cluster", "serving_estate"]
 
+_ROOT = str(Path(__file__).parents[1])
 _SECONDS = 120.0
 """Far more than anything takes: only what never comes is meant."""
 
@@ -61,6 +62,20 @@ class Cluster:
         self._wait(lambda: "Registered to" in (self.folder / log).read_text(), log)
         return self.workers[-1]
 
+    def ready(self, workers: int) -> None:
+        """See that there is a scheduler, and just so many workers, whatever happened before."""
+        if self.scheduler is None or self.scheduler.poll() is not None:
+            self.kill(*self.alive())
+            self.start_scheduler()
+        alive = self.alive()
+        self.kill(*alive[workers:])
+        for _ in range(workers - len(alive)):
+            self.add_worker()
+
+    def alive(self) -> list[subprocess.Popen[bytes]]:
+        """The workers that run."""
+        return [worker for worker in self.workers if worker.poll() is None]
+
     def kill(self, *processes: subprocess.Popen[bytes] | None) -> None:
         """Kill processes at once."""
         for process in processes:
@@ -93,7 +108,8 @@ class Cluster:
     def _kept(self) -> dict[str, str]:
         """Return the environment of a machine that knows no login."""
         kept = {name: text for name, text in os.environ.items() if not name.startswith("DOCKER_")}
-        return {**kept, "HOME": str(self.folder), "PYTHONWARNINGS": "default"}
+        own = {"HOME": str(self.folder), "PYTHONPATH": _ROOT, "PYTHONWARNINGS": "default"}
+        return {**kept, **own}
 
     def _wait(self, is_there: Callable[[], bool], log: str) -> None:
         until = time.monotonic() + _SECONDS

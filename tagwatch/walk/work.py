@@ -96,16 +96,21 @@ class RegistrySlot:
         """See `Home.name`."""
         return canonical_host(host)
 
+    def at_once(self, host: str) -> int:
+        """See `Home.at_once`."""
+        return self._own(host).concurrency
+
     def packed(self, host: str, spent: int) -> bytes:
         """See `Home.packed`."""
-        settings = {name: one for name, one in self._settings.items() if name != host}
-        own = next(
-            (one for name, one in self._settings.items() if canonical_host(name) == host),
-            self._settings.get("*", RegistrySettings()),
-        )
+        own = self._own(host)
         if own.budget is not None:
             own = replace(own, budget=max(own.budget - spent, 0))
-        return msgspec.msgpack.encode({**settings, host: own})
+        return msgspec.msgpack.encode({**self._settings, host: own})
+
+    def _own(self, host: str) -> RegistrySettings:
+        """Return the settings of a registry by its one name."""
+        named = {canonical_host(name): one for name, one in self._settings.items()}
+        return named.get(host) or named.get("*", RegistrySettings())
 
 
 @asynccontextmanager

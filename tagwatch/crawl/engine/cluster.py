@@ -1,53 +1,46 @@
-"""A Dask cluster as its client sees it: reached safely, with workers of our own version."""
+"""A Dask cluster as a run sees it: workers of our own version, and actors on them."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import socket
-import warnings
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from ipaddress import ip_address
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
+from tagwatch.crawl.engine.connection import Certificate, connected
 from tagwatch.errors import ConfigError, UnavailableError
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, field
 
-if TYPE_CHECKING:
-    from distributed import Security
-
-__all__ = ["WAIT_SECONDS", "Certificate", "Cluster", "Held", "open_cluster", "survives"]
+__all__ = ["WAIT_SECONDS", "Cluster", "Held", "open_cluster", "survives"]
 
 WAIT_SECONDS = 30.0
 _AGAIN_SECONDS = 0.1
 _END_SECONDS = 2.0
+_LOOK_SECONDS = 1.0
+"""How often an actor is looked after whose answer does not come."""
 _ALIKE = ("tagwatch", "distributed", "python")
 """What must be of one version everywhere: else messages or their meaning may differ."""
 _INSTALL = "install the same versions in the scheduler's and every worker's environment"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
-    """The files that say who we are, and whom we believe: TLS is mutual between all parts."""
-
-    ca: Path
-    cert: Path
-    key: Path
-
-
 class Held:
     """An actor that is held on a worker."""
 
-    def __init__(self, future: Any, actor: Any, wait_seconds: float) -> None:
-        self._future, self._actor, self._wait_seconds = future, actor, wait_seconds
+    def __init__(self, cluster: Cluster, future: Any, actor: Any) -> None:
+        self._cluster, self._future, self._actor = cluster, future, actor
 
     async def call(self, method: str, *args: bytes) -> Any:
         """Return what a method returns. Raises where the actor is lost, or silent."""
-        async with asyncio.timeout(self._wait_seconds):
-            return await getattr(self._actor, method)(*args)
+
+        async def is_there() -> bool:
+            return bool(self._future.status == "finished")
+
+        answer = getattr(self._actor, method)(*args)
+        try:
+            return await _watched(answer, is_there, self._cluster.wait_seconds)
+        except TimeoutError:
+            self._cluster.silent.add(self._actor._address)  # noqa: SLF001  # told nowhere else
+            raise
 
     async def end(self) -> None:
         """End the actor's work, and let go of it."""
@@ -63,7 +56,7 @@ class Held:
                 await self._future.cancel(force=True)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Cluster:
     """An open cluster. `wait_seconds`: how long it may be silent before it is given up."""
 
@@ -75,6 +68,10 @@ class Cluster:
     """True once it was waited for in vain: nobody waits for it again."""
     reason: str = ""
     """What is odd about the workers that are there, if none of them can be used."""
+    silent: set[str] = field(default_factory=set)
+    """The addresses of workers that left a call without an answer: they are not asked again."""
+    odd: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By address and name of a worker that told its versions, how they differ from ours."""
 
     async def make(self, kind: type, *args: object) -> Held:
         """Return an actor of `kind` on a worker that fits. Raises `UnavailableError`.
@@ -101,49 +98,81 @@ class Cluster:
 
     async def _make(self, kind: type, *args: object) -> Held:
         while True:
-            self.reason = ""
             try:
-                workers, reasons = await self.workers()
+                workers = [worker for worker, odd in (await self.workers()).items() if not odd]
                 if workers:
-                    future = self.client.submit(
-                        kind, *args, actor=True, pure=False, workers=workers
-                    )
-                    return Held(future, await future, self.wait_seconds)
-                self.reason = reasons[0] if reasons else ""
+                    return await self._on_one_of(workers, kind, *args)
             except BaseException as error:  # a cancelled future's is one, too
                 if not survives(error):
                     raise
             await asyncio.sleep(_AGAIN_SECONDS)
 
-    async def workers(self) -> tuple[list[str], list[str]]:
-        """Return the addresses of workers that have our versions, and what is odd of the others.
+    async def _on_one_of(self, workers: list[str], kind: type, *args: object) -> Held:
+        """Return an actor. Raises `OSError` where a worker leaves meanwhile, or all are silent.
 
-        Raises `ConfigError` where the scheduler has others.
+        Nobody else tells: a task for a worker that died may wait for it for ever.
         """
-        found = await self.client.get_versions(packages=["tagwatch"])
-        ours = found["client"]
-        if odd := _odd(ours, found["scheduler"]):
+        future = self.client.submit(kind, *args, actor=True, pure=False, workers=workers)
+
+        async def are_there() -> bool:
+            return {*workers} <= {*await self._there()}
+
+        try:
+            actor = await _watched(future.result(), are_there, self.wait_seconds / 3)
+        except BaseException:
+            await Held(self, future, None).let_go()
+            raise
+        return Held(self, future, actor)
+
+    async def workers(self) -> Mapping[str, str]:
+        """Return how the versions of each worker differ from ours; of most, an empty text.
+
+        Those that were silent are left out. Raises `ConfigError` where the scheduler's differ.
+        """
+        from distributed.versions import get_versions
+
+        named = ["tagwatch"]
+        ours, scheduler = get_versions(named), self.client.scheduler
+        if odd := _odd(ours, await scheduler.versions(packages=named)):
             raise ConfigError(f"the Dask scheduler at {self.address!r} {odd}", hint=_INSTALL)
-        every = {worker: _odd(ours, said) for worker, said in sorted(found["workers"].items())}
-        return (
-            [worker for worker, odd in every.items() if not odd],
-            [f"the Dask worker at {worker!r} {odd}" for worker, odd in every.items() if odd],
-        )
+
+        async def ask(worker: str, name: str) -> None:
+            message = {"op": "versions", "packages": named}
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.wait_seconds / 3):
+                    told = await scheduler.broadcast(
+                        msg=message, workers=[worker], on_error="ignore"
+                    )
+                    if worker in told:
+                        odd = _odd(ours, told[worker])
+                        self.odd[worker, name] = odd and f"the Dask worker at {worker!r} {odd}"
+
+        there = {*(await self._there()).items()}
+        await asyncio.gather(*(ask(*worker) for worker in there - self.odd.keys()))
+        found = {worker[0]: self.odd[worker] for worker in sorted(there & self.odd.keys())}
+        self.reason = next(filter(None, found.values()), "")
+        return found
+
+    async def _there(self) -> Mapping[str, str]:
+        """Return the addresses of the workers that were not silent, with their names."""
+        told = await self.client.scheduler.identity(n_workers=-1)
+        workers = told["workers"].items()
+        return {worker: one["id"] for worker, one in workers if worker not in self.silent}
 
     async def check(self) -> None:
         """Wait for a worker. Raises `ConfigError` where none comes, or one has other versions."""
         try:
             async with asyncio.timeout(self.wait_seconds):
-                await self.client.wait_for_workers(1)
-                fitting, odd = await self.workers()
-        except (TimeoutError, OSError) as error:
+                while not await self.workers():  # noqa: ASYNC110  # of other processes
+                    await asyncio.sleep(_AGAIN_SECONDS)
+        except OSError as error:
             raise ConfigError(
                 f"the Dask scheduler at {self.address!r} had no worker within "
                 f"{self.wait_seconds:g} s",
                 hint=f"start some: dask worker {self.address}",
             ) from error
-        if odd or not fitting:
-            raise ConfigError(odd[0], hint=_INSTALL)
+        if self.reason:
+            raise ConfigError(self.reason, hint=_INSTALL)
 
 
 @asynccontextmanager
@@ -152,49 +181,38 @@ async def open_cluster(
 ) -> AsyncIterator[Cluster]:
     """Open the cluster whose scheduler is at `address`, once it has a worker.
 
-    Raises `ConfigError` where it cannot be reached within `wait_seconds`, is of other versions, or
-    would be spoken to in plain text beyond this machine.
+    Raises `ConfigError` as `connected` does, and where a part of it is of other versions.
     """
-    await _check_reach(address, certificate, insecure=insecure)
-    async with _connected(address, certificate, wait_seconds) as client:
+    opened = connected(
+        address, certificate=certificate, insecure=insecure, wait_seconds=wait_seconds
+    )
+    async with opened as client:
         with client.as_current():
             cluster = Cluster(address=address, client=client, wait_seconds=wait_seconds)
             await cluster.check()
             yield cluster
 
 
-@asynccontextmanager
-async def _connected(
-    address: str, certificate: Certificate | None, wait_seconds: float
-) -> AsyncIterator[Any]:
+async def _watched(
+    work: Awaitable[Any], is_well: Callable[[], Awaitable[bool]], seconds: float
+) -> Any:
+    """Return what `work` returns. Raises `OSError` where all is not well, `TimeoutError` in time.
+
+    What Dask is asked may never be answered where a worker dies meanwhile.
+    """
+
+    async def answered() -> Any:
+        return await work
+
+    task = asyncio.ensure_future(answered())
     try:
-        from distributed import Client
-        from distributed.versions import VersionMismatchWarning
-    except ImportError as error:
-        raise ConfigError(
-            "the engine 'dask' needs the package 'distributed'",
-            hint="install tagwatch with it: pip install 'tagwatch[dask]'",
-        ) from error
-    # We say ourselves what is lost, and refuse what is only warned of.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
-    warnings.simplefilter("ignore", VersionMismatchWarning)
-    try:
-        client = await Client(  # type: ignore[no-untyped-call]  # of a package without types
-            address,
-            asynchronous=True,
-            set_as_default=False,
-            timeout=wait_seconds,
-            security=_security(certificate),
-        )
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        # without a certificate of theirs, or with one that they do not know, they hang up
-        told = f": {error}"[:200] if certificate is not None else ""
-        raise ConfigError(
-            f"no Dask scheduler answers at {address!r}{told}",
-            hint="start one with `dask scheduler`, or set `engine: local`",
-        ) from error
-    async with client:
-        yield client
+        async with asyncio.timeout(seconds):
+            while not (await asyncio.wait({task}, timeout=_LOOK_SECONDS))[0]:
+                if not await is_well():
+                    raise OSError("a worker was lost")
+    finally:
+        task.cancel()
+    return task.result()
 
 
 def survives(error: BaseException) -> bool:
@@ -206,53 +224,6 @@ def survives(error: BaseException) -> bool:
         task = asyncio.current_task()
         return task is not None and not task.cancelling()
     return isinstance(error, Exception) and not isinstance(error, ConfigError)
-
-
-def _security(certificate: Certificate | None) -> Security:
-    from distributed import Security
-
-    if certificate is None:
-        return Security(require_encryption=False)  # type: ignore[no-untyped-call]
-    return Security(  # type: ignore[no-untyped-call]
-        require_encryption=True,
-        tls_ca_file=str(certificate.ca),
-        tls_client_cert=str(certificate.cert),
-        tls_client_key=str(certificate.key),
-    )
-
-
-async def _check_reach(address: str, certificate: Certificate | None, *, insecure: bool) -> None:
-    """Raise `ConfigError` where tasks would go in plain text to another machine.
-
-    Who reads or changes what goes there chooses what the run believes, and runs code in it.
-    """
-    url = urlsplit(address)
-    if url.scheme not in ("tcp", "tls") or not url.hostname or not url.port:
-        raise ConfigError(
-            f"engine.dask.address: {address!r} is no address of a scheduler",
-            hint="write tls://host:8786, or tcp://127.0.0.1:8786 for one on this machine",
-        )
-    if (url.scheme == "tls") != (certificate is not None):
-        raise ConfigError(
-            "engine.dask: a tls:// address and `security` belong together",
-            hint="security: {ca: …, cert: …, key: …}",
-        )
-    if certificate is not None or insecure or await _is_here(url.hostname, url.port):
-        return
-    raise ConfigError(
-        f"engine.dask: {address!r} is beyond this machine, and not encrypted",
-        hint="who reaches a scheduler runs code on its workers and in this scan: use tls:// with "
-        "`security`, or say `insecure: true`",
-    )
-
-
-async def _is_here(host: str, port: int) -> bool:
-    """Return True for a name of which every address is this machine's own loopback."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
-        return False
-    return all(ip_address(one[4][0]).is_loopback for one in found)
 
 
 def _odd(ours: Mapping[str, Any], theirs: Mapping[str, Any] | None) -> str:

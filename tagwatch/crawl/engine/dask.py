@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tagwatch.crawl.engine.cluster import WAIT_SECONDS, Certificate, Cluster, open_cluster
+from tagwatch.crawl.engine.cluster import WAIT_SECONDS, Cluster, open_cluster
+from tagwatch.crawl.engine.connection import Certificate
 from tagwatch.crawl.engine.interface import Below, Home, Slot
 from tagwatch.crawl.engine.remote import RemoteSlot
 from tagwatch.crawl.image_reader import Before

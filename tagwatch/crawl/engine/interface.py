@@ -77,6 +77,9 @@ class Home(Slot, Protocol):
     def name(self, host: str) -> str:
         """Return the one name of a registry, whichever of its names it is called by."""
 
+    def at_once(self, host: str) -> int:
+        """Return how many requests a registry may be sent at once."""
+
     def packed(self, host: str, spent: int) -> bytes:
         """Return what a slot elsewhere must know to own `host`; it holds no secret.
 

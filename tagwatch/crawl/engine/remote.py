@@ -21,6 +21,9 @@ from tagwatch.value import dataclass, field
 
 __all__ = ["RemoteSlot"]
 
+_AT_ONCE = 2
+"""So many tasks are with a slot for each request that it may have under way: enough that it never
+waits for one, and few to begin again where it is lost."""
 _APART_FROM = 2
 """A call that was under way in so many slots when they were lost goes on with no other like it."""
 _MOST_LOSSES = 3
@@ -49,6 +52,9 @@ class RemoteSlot:
 
     def __init__(self, cluster: Cluster, home: Home, host: str) -> None:
         self._cluster, self._home, self._host = cluster, home, host
+        self._room, self._room_beside = (
+            asyncio.Semaphore(_AT_ONCE * home.at_once(host)) for _ in range(2)
+        )
         self._calls: dict[int, _Call] = {}
         self._count = 0
         self._parcel = Parcel()
@@ -64,7 +70,9 @@ class RemoteSlot:
         """See `Slot.crawl`."""
         call = _Call(task=task, is_waiting=before is not None)
         try:
-            found: RepositorySnapshot = await self._ask(call, before)
+            # those that wait for others have room of their own, or the others would find none
+            async with self._room if before is None else self._room_beside:
+                found: RepositorySnapshot = await self._ask(call, before)
         except RegistryError as error:
             return nothing_read(refused(task.repository, error, None), task.at)
         return found
