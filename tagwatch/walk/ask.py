@@ -25,7 +25,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -33,7 +33,7 @@ from time import monotonic
 from typing import Protocol, runtime_checkable
 
 from tagwatch.config.settings import Watch
-from tagwatch.crawl.engine.interface import Sink, Slot
+from tagwatch.crawl.engine.interface import Engine, Sink, Slot
 from tagwatch.crawl.engine.local import run
 from tagwatch.crawl.image_reader import Before
 from tagwatch.crawl.plan import PlanSettings, Want, in_turn, plan, wants_of
@@ -71,7 +71,7 @@ from tagwatch.walk.watch_list import (
 from tagwatch.walk.work import Batch, RegistrySlot, broken_snapshot
 
 __all__ = ["Answers", "Asker", "Expecting", "Patience", "RepositoryAnswer", "open_asker"]
-__all__ += ["wants_of_run"]
+__all__ += ["open_slot", "wants_of_run"]
 
 Tell = Callable[[Sequence[Repository], Container[Repository]], None]
 """Is told which repositories were read and stored, and in which of them tags moved."""
@@ -214,12 +214,10 @@ async def open_asker(
     async def recall(digest: Digest) -> Document | None:
         return ledger.documents((digest,)).get(digest)
 
-    engine = site.settings.engine
-    open_engine = load_member("engines", engine.name)
     opened = open_registries(settings, environment=site.environment, home=site.home)
     async with (
         opened as registries,
-        open_engine(RegistrySlot(registries, settings, recall), **engine.options()) as slot,
+        open_slot(RegistrySlot(registries, settings, recall), site) as slot,
     ):
         yield Asker(
             site=site,
@@ -230,6 +228,13 @@ async def open_asker(
             patience=patience,
             progress=progress,
         )
+
+
+def open_slot(home: RegistrySlot, site: Site) -> AbstractAsyncContextManager[Slot]:
+    """Return what asks the registries, as the site's engine has it."""
+    engine = site.settings.engine
+    open_engine: Engine = load_member("engines", engine.name)
+    return open_engine(home, **engine.options())
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,8 @@ from pathlib import Path
 import msgspec
 
 from tagwatch.crawl.crawler import crawl_repository
-from tagwatch.crawl.engine.interface import Below, Opener
+from tagwatch.crawl.engine.interface import Below, Login, Opener
+from tagwatch.crawl.engine.message import encode_logins
 from tagwatch.crawl.image_reader import Before, Recall, recall_nothing
 from tagwatch.crawl.refusal import broken, nothing_read, refused
 from tagwatch.crawl.task import CrawlTask
@@ -29,7 +30,7 @@ from tagwatch.registry.interface import RepositoryNames
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import replace
 
-__all__ = ["Batch", "RegistrySlot", "broken_snapshot", "open_elsewhere"]
+__all__ = ["Batch", "RegistrySlot", "broken_snapshot", "find_logins", "open_elsewhere"]
 
 _LANES = 64
 _PAUSE_SECONDS = 0.02
@@ -92,6 +93,15 @@ class RegistrySlot:
         """See `Home.opener`."""
         return open_elsewhere
 
+    @property
+    def login_finder(self) -> Callable[[bytes], Awaitable[bytes]]:
+        """See `Home.login_finder`."""
+        return find_logins
+
+    def login_question(self, hosts: Iterable[str]) -> bytes:
+        """See `Home.login_question`."""
+        return msgspec.msgpack.encode((list(hosts), self._settings))
+
     def name(self, host: str) -> str:
         """See `Home.name`."""
         return canonical_host(host)
@@ -119,6 +129,21 @@ async def open_elsewhere(packed: bytes, recall: Recall) -> AsyncIterator[Registr
     settings = msgspec.msgpack.decode(packed, type=dict[str, RegistrySettings])
     async with open_registries(settings, environment=os.environ, home=Path.home()) as registries:
         yield RegistrySlot(registries, settings, recall)
+
+
+async def find_logins(question: bytes) -> bytes:
+    """Return where this process finds a login for each registry; see `Home.login_finder`."""
+    asked = msgspec.msgpack.decode(question, type=tuple[list[str], dict[str, RegistrySettings]])
+    hosts, settings = asked
+    found: dict[str, Login] = {}
+    async with open_registries(settings, environment=os.environ, home=Path.home()) as registries:
+        for host in hosts:
+            told = await registries.client(host).credentials.find("")
+            found[host] = Login(
+                origin=told.credential.origin if told.credential else None,
+                problem=told.problem.message if told.problem else "",
+            )
+    return encode_logins(found)
 
 
 def broken_snapshot(repository: Repository, at: datetime, error: Exception) -> RepositorySnapshot:

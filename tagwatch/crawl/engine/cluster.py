@@ -124,6 +124,18 @@ class Cluster:
             raise
         return Held(self, future, actor)
 
+    async def on_each(self, function: object, question: bytes) -> Mapping[str, Any]:
+        """Return what a function answers on each worker that fits, or the error that it raised.
+
+        Raises `OSError` where one of them is silent.
+        """
+        workers = [worker for worker, odd in (await self.workers()).items() if not odd]
+        async with asyncio.timeout(self.wait_seconds):
+            found: Mapping[str, Any] = await self.client.run(
+                function, question, workers=workers, on_error="return"
+            )
+        return found
+
     async def workers(self) -> Mapping[str, str]:
         """Return how the versions of each worker differ from ours; of most, an empty text.
 

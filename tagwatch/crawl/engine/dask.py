@@ -15,7 +15,8 @@ from pathlib import Path
 
 from tagwatch.crawl.engine.cluster import WAIT_SECONDS, Cluster, open_cluster
 from tagwatch.crawl.engine.connection import Certificate
-from tagwatch.crawl.engine.interface import Below, Home, Slot
+from tagwatch.crawl.engine.interface import Below, Home, Login, Slot
+from tagwatch.crawl.engine.message import decode_logins
 from tagwatch.crawl.engine.remote import RemoteSlot
 from tagwatch.crawl.image_reader import Before
 from tagwatch.crawl.task import CrawlTask
@@ -86,6 +87,21 @@ class _Slots:
     def lanes(self) -> int:
         """See `Slot.lanes`."""
         return _LANES
+
+    async def logins(self, hosts: Iterable[str]) -> Mapping[str, Mapping[str, Login]]:
+        """See `Spread.logins`."""
+        hosts = list(hosts)
+        asked = self._home.login_question(hosts)
+        found: dict[str, Mapping[str, Login]] = {}
+        for worker, told in sorted(
+            (await self._cluster.on_each(self._home.login_finder, asked)).items()
+        ):
+            if isinstance(told, bytes):
+                found[worker] = decode_logins(told)
+            else:
+                problem = f"{type(told).__name__}: {told}"[:200]
+                found[worker] = dict.fromkeys(hosts, Login(problem=problem))
+        return found
 
     async def end(self) -> None:
         """End them all."""

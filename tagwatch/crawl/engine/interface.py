@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from tagwatch.crawl.image_reader import Before, Recall
 from tagwatch.crawl.task import CrawlTask
@@ -12,7 +12,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Failure, RepositorySnapshot
 from tagwatch.value import dataclass
 
-__all__ = ["Below", "Engine", "Home", "Opener", "Sink", "Slot"]
+__all__ = ["Below", "Engine", "Home", "Login", "Opener", "Sink", "Slot", "Spread"]
 
 Sink = Callable[[RepositorySnapshot], Awaitable[None]]
 
@@ -24,6 +24,14 @@ class Below:
     found: tuple[Repository, ...] = ()
     gap: str = ""
     failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Where a login for a registry was found, if any was, and why it cannot be used."""
+
+    origin: str | None = None
+    problem: str = ""
 
 
 class Slot(Protocol):
@@ -56,6 +64,14 @@ class Slot(Protocol):
         """How many tasks may be under way at once."""
 
 
+@runtime_checkable
+class Spread(Protocol):
+    """A slot that is in several places, each with logins of its own."""
+
+    async def logins(self, hosts: Iterable[str]) -> Mapping[str, Mapping[str, Login]]:
+        """Return what each place finds to log in with, by place and host. Asks no registry."""
+
+
 Opener = Callable[[bytes, Recall], AbstractAsyncContextManager[Slot]]
 """Opens a slot in another process, from what `Home.packed` wrote and what knows stored documents.
 
@@ -74,6 +90,13 @@ class Home(Slot, Protocol):
     def opener(self) -> Opener:
         """How another process opens a slot; credentials are those of its environment and home."""
 
+    @property
+    def login_finder(self) -> Callable[[bytes], Awaitable[bytes]]:
+        """What finds logins in another process, and can be named; see `login_question`."""
+
+    def login_question(self, hosts: Iterable[str]) -> bytes:
+        """Return what `login_finder` is asked; it answers as `message.encode_logins` writes."""
+
     def name(self, host: str) -> str:
         """Return the one name of a registry, whichever of its names it is called by."""
 
@@ -90,7 +113,7 @@ class Home(Slot, Protocol):
 class Engine(Protocol):
     """Opens what asks the registries of a run: a function of `family.ENGINES`."""
 
-    def __call__(self, home: Home) -> AbstractAsyncContextManager[Slot]:
+    def __call__(self, home: Home, **options: Any) -> AbstractAsyncContextManager[Slot]:
         """Open the engine for one run. Options of its configuration are keyword arguments.
 
         `home` itself may do the work, or be asked how others do it. Raises `ConfigError`.

@@ -11,14 +11,15 @@ from typing import Any
 
 import msgspec
 
-from tagwatch.crawl.engine.interface import Below
+from tagwatch.crawl.engine.interface import Below, Login
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document, RepositorySnapshot
 from tagwatch.value import dataclass, field
 
-__all__ = ["Harvest", "Parcel", "decode_harvest", "decode_parcel", "encode"]
+__all__ = ["Harvest", "Parcel", "decode_harvest", "decode_logins", "decode_parcel", "encode"]
+__all__ += ["encode_logins"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,6 +71,16 @@ def decode_parcel(raw: bytes) -> Parcel:
 def decode_harvest(raw: bytes) -> Harvest:
     """Return what `encode` wrote of a harvest. Raises `msgspec.DecodeError` for anything else."""
     return _HARVESTS.decode(raw)
+
+
+def encode_logins(found: Mapping[str, Login]) -> bytes:
+    """Return what a process found to log in with, by host."""
+    return msgspec.msgpack.encode(found)
+
+
+def decode_logins(raw: bytes) -> dict[str, Login]:
+    """Return what `encode_logins` wrote. Raises `msgspec.DecodeError` for anything else."""
+    return msgspec.msgpack.decode(raw, type=dict[str, Login])
 
 
 def _plain(value: Any) -> int:
