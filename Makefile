@@ -5,11 +5,13 @@
 # make nights private images on moving bases, thirty nights
 # make fuzz   every source, guided by coverage, where atheris installs
 # make history-bundle LIBRARY=DIR   the package tagwatch-history, of a checkout of official-images
+# make cluster  a Dask scheduler and workers on this machine, to try `engine: dask` (docs/cluster.md)
 # make bench  what everything costs, beside what else does it: ratios of one run
-.PHONY: demo test check lint types house format setup clean truth nights fuzz bench history-bundle
+.PHONY: demo test check lint types house format setup clean truth nights fuzz bench cluster history-bundle
 VENV := .venv/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+CLUSTER_ARGS ?=
 LIBRARY ?= ../official-images
 HISTORY := config/tagwatch-history
 
@@ -46,6 +48,9 @@ fuzz: setup
 
 bench: setup
 	@$(VENV)/python -m tests.bench $(BENCH_ARGS)
+
+cluster: setup
+	@$(VENV)/python -m tests.cluster $(CLUSTER_ARGS)
 
 history-bundle: setup
 	@TAGWATCH_CONFIG= $(VENV)/tagwatch history bundle --library $(LIBRARY) --output $(HISTORY)/tagwatch_history/official-images.history

@@ -5,14 +5,16 @@ The scheduler and the workers can be killed one by one.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -108,7 +110,11 @@ class Cluster:
     def _kept(self) -> dict[str, str]:
         """Return the environment of a machine that knows no login."""
         kept = {name: text for name, text in os.environ.items() if not name.startswith("DOCKER_")}
-        own = {"HOME": str(self.folder), "PYTHONPATH": _ROOT, "PYTHONWARNINGS": "default"}
+        own = {
+            "HOME": str(self.folder),
+            "PYTHONPATH": _ROOT,
+            "PYTHONWARNINGS": "default",
+        }
         return {**kept, **own}
 
     def _wait(self, is_there: Callable[[], bool], log: str) -> None:
@@ -204,3 +210,24 @@ def serving_estate(folder: Path, registries: int, stock: Stock) -> Iterator[Esta
     with ExitStack() as stack:
         places = [(stack.enter_context(double(one, folder)), one) for one in stocks]
         yield Estate(folder=folder, places=places)
+
+
+def main() -> None:
+    """Serve a cluster until it is interrupted: `make cluster`."""
+    parser = argparse.ArgumentParser(description="a scheduler and workers to try `engine: dask`")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    kept = {"HOME": str(Path.home())}
+    kept |= {name: text for name, text in os.environ.items() if name.startswith("DOCKER_")}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving_cluster(Path(folder), options.workers, **kept) as cluster,
+        suppress(KeyboardInterrupt),
+    ):
+        print(f"{options.workers} workers, until you press Ctrl-C; for tagwatch.yaml:")
+        print(f'engine: {{dask: {{address: "{cluster.address}"}}}}', flush=True)
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main()
