@@ -9,11 +9,13 @@
 # make screenshots  the pictures of the documentation, from the demo
 # make lock   requirements.lock anew: what CI and the image install; make audit asks for advisories
 # make package  wheel and sdist as PyPI checks them, installed with pipx and uv for each Python that is here
+# make cluster  a Dask scheduler and workers on this machine, to try `engine: dask` (docs/cluster.md)
 # make bench  what everything costs, beside what else does it: ratios of one run
-.PHONY: package demo test check lint types house format setup clean truth nights fuzz bench docs docs-links screenshots lock audit history-bundle
+.PHONY: package demo test check lint types house format setup clean truth nights fuzz bench cluster docs docs-links screenshots lock audit history-bundle
 VENV := .venv/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+CLUSTER_ARGS ?=
 LIBRARY ?= ../official-images
 HISTORY := config/tagwatch-history
 
@@ -69,6 +71,9 @@ docs: setup
 
 docs-links: setup
 	@$(VENV)/python -m sphinx -W --keep-going -q -b linkcheck docs docs/_build/links
+
+cluster: setup
+	@$(VENV)/python -m tests.cluster $(CLUSTER_ARGS)
 
 history-bundle: setup
 	@TAGWATCH_CONFIG= $(VENV)/tagwatch history bundle --library $(LIBRARY) --output $(HISTORY)/tagwatch_history/official-images.history

@@ -20,6 +20,7 @@ TagwatchError                    exit 2 unless a subclass says otherwise
 │   ├── BudgetError              asking on would spend pulls that are kept for what matters more
 │   ├── CredentialError          a credential file or helper program cannot be used
 │   ├── UnavailableError         network failure, time-out, 5xx after all retries
+│   ├── WorkerError              workers of a cluster died while they read a repository
 │   └── HostileAnswerError       an answer that breaks a rule of safety: never retried
 │       └── LyingDigestError     bytes of another digest than the one that was asked for
 ├── OutOfTimeError               a run's limit of time is over; the run itself makes a failure of it
@@ -55,6 +56,7 @@ __all__ = [
     "TagwatchError",
     "UnavailableError",
     "UsageError",
+    "WorkerError",
     "cannot_write",
     "is_of_the_disk",
 ]
@@ -188,6 +190,12 @@ class UnavailableError(RegistryError):
     """The registry could not be reached or kept failing."""
 
     code = "unavailable"
+
+
+class WorkerError(RegistryError):
+    """The workers of a cluster were lost while they read it."""
+
+    code = "worker-failed"
 
 
 class HostileAnswerError(RegistryError):

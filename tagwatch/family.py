@@ -243,8 +243,8 @@ NOTICES: dict[str, str] = {
 }
 
 ENGINES: dict[str, str] = {
-    "local": "tagwatch.crawl.engine.local:run",
-    "dask": "tagwatch.crawl.engine.dask:run",
+    "local": "tagwatch.crawl.engine.local:open_engine",
+    "dask": "tagwatch.crawl.engine.dask:open_engine",
 }
 
 # Bundles of what tags were: each is the path of a file, and only other packages bring them.

@@ -1,7 +1,8 @@
 """A registry that costs next to nothing: documents made from their names, by a bare protocol.
 
 Run: python -m tests.static_registry CONFIG   (the JSON of a `Stock`); it prints its port.
-Being asked for `/stats` it tells what it was asked: requests by kind, connections, bytes sent.
+Being asked for `/stats` it tells what it was asked: requests by kind, connections, bytes sent, the
+most requests at once and in one second.
 Being asked for `/move/N` it lets the next N tags serve other images, round and round.
 """
 
@@ -11,7 +12,7 @@ import asyncio
 import json
 import ssl
 import sys
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import sha256
@@ -27,9 +28,10 @@ _KINDS = {"tags": "tags", "manifests": "manifest", "blobs": "config", "referrers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stock:
-    """`repositories` called `team/<n>` of `tags` tags each, `shared` tags to an image.
+    """`repositories` called `<group>/<n>` of `tags` tags each, `shared` tags to an image.
 
-    `delay_seconds`: how long every answer is kept back. `tls`: certificate and key.
+    `delay_seconds`: how long every answer is kept back. `tls`: certificate and key. `a_second`: so
+    many requests are answered in a second, the others refused; 0: all are answered.
     """
 
     repositories: int = 200
@@ -37,6 +39,8 @@ class Stock:
     shared: int = 1
     delay_seconds: float = 0.0
     tls: tuple[str, str] | None = None
+    a_second: int = 0
+    group: str = "team"
 
     @classmethod
     def parse(cls, text: str) -> Stock:
@@ -112,6 +116,8 @@ class _Server:
         self.open = 0
         self.most_open = 0
         self.bytes = 0
+        self.at_once = self.most_at_once = self.most_a_second = 0
+        self._recent: deque[float] = deque()
         self._moves: Counter[tuple[str, str]] = Counter()
         self._turn = 0
         self._heads: dict[str, bytes] = {}
@@ -126,14 +132,19 @@ class _Server:
                 connections=self.connections,
                 most_open=self.most_open,
                 bytes=self.bytes,
+                most_at_once=self.most_at_once,
+                most_a_second=self.most_a_second,
             )
             self.requests.clear()
-            self.bytes = 0
+            self.bytes = self.most_at_once = self.most_a_second = 0
             self.connections = self.most_open = self.open - 1
             return _response(body)
         if target.startswith("/move/"):
             self._move(int(target.rpartition("/")[2]))
             return _response(b"{}")
+        if self._is_too_much():
+            self.requests["refused"] += 1
+            return _TOO_MANY
         if target == "/v2/":
             self.requests["ping"] += 1
             return _response(b"{}")
@@ -153,10 +164,24 @@ class _Server:
             case _:
                 return _response(self._blobs[reference], reference)
 
+    def _is_too_much(self) -> bool:
+        """Count a request among those of the last second; True where that are too many."""
+        now = asyncio.get_running_loop().time()
+        while self._recent and now - self._recent[0] >= 1:
+            self._recent.popleft()
+        if self.stock.a_second and len(self._recent) >= self.stock.a_second:
+            return True
+        self._recent.append(now)
+        self.most_a_second = max(self.most_a_second, len(self._recent))
+        return False
+
     def _move(self, count: int) -> None:
         names, repositories = self.stock.names(), self.stock.repositories
         for turn in range(self._turn, self._turn + count):
-            path, name = f"team/{turn % repositories}", names[turn // repositories % len(names)]
+            path, name = (
+                f"{self.stock.group}/{turn % repositories}",
+                names[turn // repositories % len(names)],
+            )
             self._moves[path, name] += 1
             self._heads.pop(f"/v2/{path}/manifests/{name}", None)
         self._turn += count
@@ -179,6 +204,9 @@ def _response(
     if digest:
         lines.append(f"Docker-Content-Digest: {digest}")
     return "\r\n".join([*lines, "", ""]).encode() + (b"" if head else body)
+
+
+_TOO_MANY = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n"
 
 
 class _Connection(asyncio.Protocol):
@@ -210,9 +238,15 @@ class _Connection(asyncio.Protocol):
             self._server.bytes += len(answer) if target != "/stats" else 0
             delay = self._server.stock.delay_seconds
             if delay and target != "/stats":
-                asyncio.get_running_loop().call_later(delay, self._transport.write, answer)
+                self._server.at_once += 1
+                self._server.most_at_once = max(self._server.most_at_once, self._server.at_once)
+                asyncio.get_running_loop().call_later(delay, self._write_late, answer)
             else:
                 self._transport.write(answer)
+
+    def _write_late(self, answer: bytes) -> None:
+        self._server.at_once -= 1
+        self._transport.write(answer)
 
 
 async def _serve(stock: Stock) -> None:

@@ -129,7 +129,7 @@ FLOORS: dict[str, str] = {
     """,
     "crawl": """
         task
-        codec image_reader present refusal
+        image_reader present refusal
         crawler engine plan
     """,
     "walk": """

@@ -33,7 +33,13 @@ def run(options: argparse.Namespace) -> int:
 
     from tagwatch.api import read_files, read_sources
     from tagwatch.walk.alert_list import alerts_known
-    from tagwatch.walk.doctor import doctor_document, doctor_text, examine, examined_by
+    from tagwatch.walk.doctor import (
+        doctor_document,
+        doctor_text,
+        examine,
+        examine_workers,
+        examined_by,
+    )
     from tagwatch.workspace.find import find
 
     site = open_site(options)
@@ -55,14 +61,16 @@ def run(options: argparse.Namespace) -> int:
     else:
         files, _ = read_sources(site)
     found = asyncio.run(examine(files.targets, site, asked=asked))
+    workers = asyncio.run(examine_workers((one.host for one in found), site))
     alerts = None if options.paths else alerts_known(site)
     if options.format == "json":
         from tagwatch.publish.machine import dump
 
-        answer(dump(doctor_document(found, alerts)))
+        answer(dump(doctor_document(found, alerts, workers)))
     else:
-        answer_text(doctor_text(found, alerts))
-    return 1 if any(one.failure or one.credential_problem for one in found) else 0
+        answer_text(doctor_text(found, alerts, workers))
+    is_well = workers is None or workers.is_well
+    return 1 if any(one.failure or one.credential_problem for one in found) or not is_well else 0
 
 
 def _is_path(text: str) -> bool:

@@ -276,10 +276,25 @@ class ServeForm(Form, frozen=True):
     ] = ""
 
 
+class SecurityForm(Form, frozen=True):
+    """The files of a cluster's TLS. Who has a certificate of this CA may do everything there."""
+
+    ca: Annotated[Text, Meta(description="whom we believe: a CA of the cluster's own")]
+    cert: Annotated[Text, Meta(description="our certificate")]
+    key: Annotated[Text, Meta(description="its key")]
+
+
 class DaskForm(Form, frozen=True):
     """A Dask cluster."""
 
-    address: Text
+    address: Annotated[Text, Meta(description="its scheduler: tls://host:8786")]
+    security: Annotated[
+        SecurityForm | None, Meta(description="TLS, as scheduler and workers have it")
+    ] = None
+    insecure: Annotated[
+        bool, Meta(description="without TLS beyond this machine: who reaches it runs code here")
+    ] = False
+    wait: Annotated[Duration, Meta(description="how long the cluster may be silent")] = "30s"
 
 
 class PluginEngineForm(Form, frozen=True):

@@ -423,9 +423,27 @@ def _check_engine(document: ConfigDocument, engine: str | dict[str, Any]) -> Non
         raise document.error(
             ("engine",), "one engine must be named", hint="dask: {address: …} or plugin: {name: …}"
         )
+    if "dask" in engine:
+        _check_cluster(document, engine["dask"])
     if "plugin" in engine:
         name = engine["plugin"]["name"]
         _check_member(document, ("engine", "plugin", "name"), "engines", name)
+
+
+def _check_cluster(document: ConfigDocument, cluster: dict[str, Any]) -> None:
+    scheme, has_files = cluster["address"].partition("://")[0], bool(cluster.get("security"))
+    if scheme not in ("tcp", "tls"):
+        raise document.error(
+            ("engine", "dask", "address"),
+            f"{cluster['address']!r} is no address of a scheduler",
+            hint="write tls://host:8786, or tcp://127.0.0.1:8786 for one on this machine",
+        )
+    if (scheme == "tls") != has_files:
+        raise document.error(
+            ("engine", "dask", "security" if has_files else "address"),
+            "a tls:// address and `security` belong together",
+            hint="security: {ca: …, cert: …, key: …}",
+        )
 
 
 def _check_facts(document: ConfigDocument, facts: str | dict[str, Any] | None) -> None:

@@ -165,12 +165,42 @@ class Serve:
     hosts: tuple[str, ...] = ()
 
 
+_WAIT = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """The files of a cluster's TLS: whom we believe, and who we are."""
+
+    ca: Path
+    cert: Path
+    key: Path
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """Who runs crawl tasks: a name of `family.ENGINES`, and for `dask` its scheduler's address."""
+    """Who asks registries: a name of `family.ENGINES`, and for `dask` how its cluster is reached.
+
+    `insecure`: without TLS, also beyond this machine. `wait`: how long the cluster may be silent.
+    """
 
     name: str = "local"
     address: str = ""
+    security: Security | None = None
+    insecure: bool = False
+    wait: timedelta = _WAIT
+
+    def options(self) -> dict[str, Any]:
+        """Return the keyword arguments that its function is given: what somebody configured."""
+        files = self.security
+        options: dict[str, Any] = {"address": self.address} if self.address else {}
+        if files is not None:
+            options["security"] = {"ca": files.ca, "cert": files.cert, "key": files.key}
+        if self.insecure:
+            options["insecure"] = True
+        if self.wait != _WAIT:
+            options["wait_seconds"] = self.wait.total_seconds()
+        return options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,7 +343,7 @@ def settings_of(plain: Mapping[str, Any], path: Path, environment: Mapping[str, 
         healthcheck=_healthcheck(place, plain.get("healthcheck")),
         schedule=_schedule(plain.get("schedule")),
         serve=_serve(place, plain.get("serve", {})),
-        engine=_engine(plain.get("engine", "local")),
+        engine=_engine(place, plain.get("engine", "local")),
         facts=_facts(place, facts) if facts is not None else None,
         retention=Retention(
             history=_age(retention.get("history")),
@@ -490,11 +520,18 @@ def _serve(place: Place, plain: Mapping[str, Any]) -> Serve:
     )
 
 
-def _engine(plain: str | Mapping[str, Any]) -> Engine:
+def _engine(place: Place, plain: str | Mapping[str, Any]) -> Engine:
     if isinstance(plain, str):
         return Engine(name=plain)
     name, options = next(iter(plain.items()))
-    return Engine(name=options.get("name", name), address=options.get("address", ""))
+    files = options.get("security")
+    return Engine(
+        name=options.get("name", name),
+        address=options.get("address", ""),
+        security=Security(**{one: place(path) for one, path in files.items()}) if files else None,
+        insecure=options.get("insecure", False),
+        wait=parse_duration(options.get("wait", "30s")),
+    )
 
 
 def _facts(place: Place, plain: str | Mapping[str, Any]) -> Facts:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from tagwatch.audit.version.candidate import candidates
 from tagwatch.audit.version.resolve import named_by_alias
-from tagwatch.crawl.image_reader import Before, ImageReader, Recall, each
+from tagwatch.crawl.image_reader import Before, ImageReader, Recall, each, recall_nothing
 from tagwatch.crawl.present import Present, Selection, select_tags
 from tagwatch.crawl.refusal import broken, cut_off, refused, too_many, vanished
 from tagwatch.crawl.task import CrawlTask, Need
@@ -64,7 +64,7 @@ _MOST_ASKED = 500
 async def crawl_repository(
     task: CrawlTask,
     registry: Registry,
-    recall: Recall = lambda _: None,
+    recall: Recall = recall_nothing,
     before: Before | None = None,
 ) -> RepositorySnapshot:
     """Ask everything in `task`; what a registry refuses is a failure in the snapshot, never raised.

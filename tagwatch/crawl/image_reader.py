@@ -29,7 +29,7 @@ from tagwatch.image.platform import Platform
 from tagwatch.image.snapshot import Document
 from tagwatch.registry.interface import FreePulls, PullRoom, Registry
 
-__all__ = ["Before", "ImageReader", "Recall", "each", "lacks"]
+__all__ = ["Before", "ImageReader", "Recall", "each", "lacks", "recall_nothing"]
 
 _MAX_ATTESTATION_BYTES = 16 * 1024 * 1024
 _MOST_AT_ONCE = 256
@@ -38,8 +38,13 @@ _MOST_PLATFORMS = 64
 """So many platforms of one index are read; real ones have up to 20, Windows builds included."""
 
 _Item = TypeVar("_Item")
-Recall = Callable[[Digest], Document | None]
+Recall = Callable[[Digest], Awaitable[Document | None]]
 Before = Callable[[], Awaitable[object]]
+
+
+async def recall_nothing(_: Digest) -> Document | None:
+    """Return what is stored where nothing is."""
+    return None
 
 
 class ImageReader:
@@ -101,7 +106,7 @@ class ImageReader:
         An index is read alone. Raises `RegistryError`, `InvalidDocumentError`.
         """
         gone: dict[Digest, NotFoundError] = {}
-        lacking = [digest for digest in digests if not self._is_stored(digest)]
+        lacking = [digest for digest in digests if not await self._is_stored(digest)]
         async with self._room_for(len(lacking)):
             for digest in lacking:
                 try:
@@ -110,8 +115,8 @@ class ImageReader:
                     gone[digest] = error
         return gone
 
-    def _is_stored(self, digest: Digest) -> bool:
-        return digest in self._task.documents or self._recall(digest) is not None
+    async def _is_stored(self, digest: Digest) -> bool:
+        return digest in self._task.documents or await self._recall(digest) is not None
 
     async def _read(self, digest: Digest) -> None:
         document = await self._manifest(digest)
@@ -164,7 +169,7 @@ class ImageReader:
         async with self._reading[digest]:
             if digest in self._task.documents or digest in self.documents:
                 return None
-            document = self.at_hand.pop(digest, None) or self._recall(digest)
+            document = self.at_hand.pop(digest, None) or await self._recall(digest)
             if document is None:
                 document = await self._registry.manifest(self._task.repository, digest)
             self.documents[digest] = document
@@ -192,7 +197,7 @@ class ImageReader:
                     self.documents[layer.digest] = await self._blob(layer)
 
     async def _blob(self, entry: Descriptor) -> Document:
-        stored = self._recall(entry.digest)
+        stored = await self._recall(entry.digest)
         if stored is not None:
             return stored
         return await self._registry.blob(self._task.repository, entry.digest, entry.size)

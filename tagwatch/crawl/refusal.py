@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from tagwatch.crawl.task import Pattern
 from tagwatch.errors import InvalidDocumentError, OutOfTimeError, RegistryError
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import TOO_MANY_TAGS, Failure
+from tagwatch.image.snapshot import TOO_MANY_TAGS, Failure, RepositorySnapshot, Scope
 
-__all__ = ["UNFORESEEN", "broken", "cut_off", "refused", "too_many", "vanished"]
+__all__ = ["UNFORESEEN", "broken", "cut_off", "nothing_read", "refused", "too_many", "vanished"]
 
 UNFORESEEN = "internal-error"
 """The code of an error that nobody foresaw."""
@@ -84,4 +86,15 @@ def broken(repository: Repository, error: Exception, tag: str | None = None) -> 
         code=UNFORESEEN,
         message=f"{type(error).__name__}: {str(error)[:200]}",
         hint="this is a bug: please report it with the output of TAGWATCH_DEBUG=1",
+    )
+
+
+def nothing_read(failure: Failure, at: datetime) -> RepositorySnapshot:
+    """Return the snapshot of a repository of which nothing is known but why."""
+    return RepositorySnapshot(
+        repository=failure.repository,
+        at=at,
+        scope=Scope.SELECTED,
+        complete=False,
+        failures=(failure,),
     )

@@ -129,8 +129,7 @@ class RepositorySnapshot:
     `names`: all tag names listed, also those whose digest was not asked (None: no listing was
     made). `asked`: the tags whose digest was asked one by one. `pins`: whether each digest that
     somebody relies on is still served. `unread`: why digests of `CrawlTask.parts` were not read,
-    which leaves nothing of the repository unread. `requests` counts requests by kind
-    (`ping`, `token`, `tags`, `head`, `manifest`, `config`, `catalogue`, …).
+    which leaves nothing of the repository unread.
     `audited`: for whom documents were read (`CrawlTask.audited`); `is_audited`: no image that a tag
     serves lacks any of them.
     `watermark` is what the catalogue wants to be told next time (None: nothing new).
@@ -152,7 +151,6 @@ class RepositorySnapshot:
     complete: bool = True
     failures: tuple[Failure, ...] = ()
     remarks: tuple[Remark, ...] = ()
-    requests: Mapping[str, int] = field(default_factory=dict)
     quota: Quota | None = None
     watermark: str | None = None
     audited: str = ""

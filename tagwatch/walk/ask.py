@@ -2,30 +2,30 @@
 
     want     targets, watches, bases    -> wants      `wants_of_run`
     plan     wants, and what is known   -> tasks      crawl.plan: what is known is left out
-    run      tasks                      -> work       crawl.engine: many at once, see `ENGINES`
+    run      tasks                      -> slot       crawl.engine: many at once, see `ENGINES`
     crawl    a task                     -> snapshot   crawl.crawler, called by walk.work
     store    snapshots                  -> ledger     ledger.sight, in batches of walk.work
     keep     what no ledger stores      -> answers    `RepositoryAnswer`
 
-Only here does a survey use the network. A worker of the engine begins its next task only when the
+Only here does a survey use the network. A lane of the engine begins its next task only when the
 snapshot of the last one is stored.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import (
     AsyncIterator,
     Callable,
+    Collection,
     Container,
-    Coroutine,
     Iterable,
     Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -33,20 +33,28 @@ from time import monotonic
 from typing import Protocol, runtime_checkable
 
 from tagwatch.config.settings import Watch
-from tagwatch.crawl.engine.interface import Engine, Sink
+from tagwatch.crawl.engine.interface import Engine, Sink, Slot
+from tagwatch.crawl.engine.local import run
+from tagwatch.crawl.image_reader import Before
 from tagwatch.crawl.plan import PlanSettings, Want, in_turn, plan, wants_of
-from tagwatch.crawl.refusal import broken
+from tagwatch.crawl.refusal import broken, refused
 from tagwatch.crawl.task import CrawlTask, Need
-from tagwatch.errors import LedgerError, OutOfTimeError, RegistryError
+from tagwatch.errors import LedgerError, OutOfTimeError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import DOCKER_HUB, Repository
-from tagwatch.image.snapshot import Failure, Gone, Quota, Remark, RepositorySnapshot
+from tagwatch.image.snapshot import (
+    Document,
+    Failure,
+    Gone,
+    Quota,
+    Remark,
+    RepositorySnapshot,
+)
 from tagwatch.image.vocabulary import limited
 from tagwatch.ledger.record import Stored
 from tagwatch.ledger.write import Ledger
 from tagwatch.member import load_member
-from tagwatch.registry.client import Registries, open_registries
-from tagwatch.registry.interface import RepositoryNames
+from tagwatch.registry.client import open_registries
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field
@@ -60,10 +68,10 @@ from tagwatch.walk.watch_list import (
     want_of_watch,
     wants_of_bases,
 )
-from tagwatch.walk.work import Batch, RegistryWork, broken_snapshot
+from tagwatch.walk.work import Batch, RegistrySlot, broken_snapshot
 
 __all__ = ["Answers", "Asker", "Expecting", "Patience", "RepositoryAnswer", "open_asker"]
-__all__ += ["wants_of_run"]
+__all__ += ["open_slot", "wants_of_run"]
 
 Tell = Callable[[Sequence[Repository], Container[Repository]], None]
 """Is told which repositories were read and stored, and in which of them tags moved."""
@@ -202,17 +210,31 @@ async def open_asker(
     settings = {
         host: RegistrySettings(**options) for host, options in site.settings.registries.items()
     }
+
+    async def recall(digest: Digest) -> Document | None:
+        return ledger.documents((digest,)).get(digest)
+
     opened = open_registries(settings, environment=site.environment, home=site.home)
-    async with opened as registries:
+    async with (
+        opened as registries,
+        open_slot(RegistrySlot(registries, settings, recall), site) as slot,
+    ):
         yield Asker(
             site=site,
             ledger=ledger,
             run_id=run_id,
-            registries=registries,
+            slot=slot,
             settings=settings,
             patience=patience,
             progress=progress,
         )
+
+
+def open_slot(home: RegistrySlot, site: Site) -> AbstractAsyncContextManager[Slot]:
+    """Return what asks the registries, as the site's engine has it."""
+    engine = site.settings.engine
+    open_engine: Engine = load_member("engines", engine.name)
+    return open_engine(home, **engine.options())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -222,7 +244,7 @@ class Asker:
     site: Site
     ledger: Ledger
     run_id: int
-    registries: Registries
+    slot: Slot
     settings: Mapping[str, RegistrySettings]
     patience: Patience
     progress: Callable[[RepositorySnapshot], None] | None = None
@@ -247,23 +269,16 @@ class Asker:
         answers, wants = Answers() if answers is None else answers, list(wants)
         urgent = sorted(wants, key=in_turn)
         repositories = dict.fromkeys(want.repository for want in urgent)
-        self.registries.expect(repositories)
+        self.slot.expect(repositories)
         progress: object = self.progress
         if isinstance(progress, Expecting):
             progress.expect(len(repositories))
-        work = RegistryWork(
-            self.registries,
-            self.settings,
-            lambda digest: self.ledger.documents((digest,)).get(digest),
-        )
-        requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
         def store(snapshots: Sequence[RepositorySnapshot]) -> None:
             stored, snapshots = self._stored(snapshots)
             answers.gone += stored.gone
             answers.remarks += surfaced(stored.surfaced)
             for snapshot in snapshots:
-                requests[snapshot.repository.host].update(snapshot.requests)
                 _keep(answers, snapshot)
                 if self.progress is not None:
                     self.progress(snapshot)
@@ -275,47 +290,55 @@ class Asker:
         try:
             with limited(self.patience.check):
                 async with _within(self.patience):
-                    await self._crawl(wants, needs, work, batch.add)
+                    await self._crawl(wants, needs, batch.add)
         except TimeoutError:
             answers.stopped = True
         # After a timeout snapshots may be left in the batch whose workers were cancelled.
         batch.store()
-        # Workers in other processes count in their snapshots, this process counts here, in sums
-        # that go on over all calls.
-        for host, kinds in self.registries.requests.items():
-            requests[host].update(Counter(kinds) - self.counted.get(host, Counter()))
-            self.counted[host] = Counter(kinds)
-        answers.requests = {host: kinds for host, kinds in sorted(requests.items()) if kinds}
+        answers.requests = self._counted()
         answers.stopped |= self.patience.stop is not None and self.patience.stop.is_set()
         if answers.stopped:
             left = {want.repository for want in wants} - answers.by_repository.keys()
             answers.failures += [_not_reached(repository) for repository in sorted(left)]
         return answers
 
-    async def _crawl(
-        self, wants: Sequence[Want], needs: Need, work: RegistryWork, sink: Sink
-    ) -> None:
+    def _counted(self) -> Mapping[str, Mapping[str, int]]:
+        """Return the requests that were made since this was called last, by host and kind."""
+        made: dict[str, Counter[str]] = {}
+        for host, kinds in sorted(self.slot.requests.items()):
+            more = Counter(kinds) - self.counted.get(host, Counter())
+            if more:
+                made[host] = more
+            self.counted[host] = Counter(kinds)
+        return made
+
+    async def _crawl(self, wants: Sequence[Want], needs: Need, sink: Sink) -> None:
         """Run the tasks; what others wait for runs beside them, and its counted pulls come last."""
         first = min((want.priority for want in wants), default=0)
         urgent = {
             want.repository for want in wants if want.priority == first or not want.is_awaited
         }
-        stop, engine = self.patience.stop, self._engine()
         beside = [want for want in wants if want.repository not in urgent]
-        if not urgent or not beside or self.site.settings.engine.address:
-            await engine(self._plan(wants, needs), work, sink, stop=stop)
+        if not urgent or not beside:
+            await self._run(self._plan(wants, needs), sink)
             return
         others, done = [want for want in wants if want.repository in urgent], asyncio.Event()
 
         async def ask_others() -> None:
-            await engine(self._plan(others, needs), work, sink, stop=stop)
+            await self._run(self._plan(others, needs), sink)
             done.set()
 
-        patient = work.after(done.wait)
         await together(
-            engine(self._plan(beside, needs), patient, sink, stop=stop),
+            self._run(self._plan(beside, needs), sink, done.wait),
             ask_others(),
         )
+
+    async def _run(
+        self, tasks: Iterable[CrawlTask], sink: Sink, before: Before | None = None
+    ) -> None:
+        """Run tasks in the lanes of the engine's slot."""
+        crawl = partial(self.slot.crawl, before=before)
+        await run(tasks, crawl, sink, concurrency=self.slot.lanes, stop=self.patience.stop)
 
     def _plan(self, wants: Iterable[Want], needs: Need) -> Iterator[CrawlTask]:
         """Return the tasks that answer the wants, the most urgent first."""
@@ -377,18 +400,18 @@ class Asker:
         if prefix is None:
             expanded.append(watch)
             return
-        try:
-            found = await self.registries.of(prefix.host).list_repositories(prefix.path)
-        except RegistryError as error:
-            failures.append(_failure(prefix.repository, error))
+        listed = await self.slot.below(prefix.repository, prefix.path)
+        if listed.failure is not None:
+            failures.append(listed.failure)
             return
-        if isinstance(found, RepositoryNames) and found.gap:
-            failures.append(_cut_off(prefix.repository, found.gap))
+        found: Collection[Repository] = listed.found
+        if listed.gap:
+            failures.append(_cut_off(prefix.repository, listed.gap))
             found = {*found, *self._remembered_below(prefix)}
         kept = list(below(watch, prefix, found))
         expanded += kept
         if not kept:
-            failures.append(_failure(prefix.repository, nothing_below(watch, len(found))))
+            failures.append(refused(prefix.repository, nothing_below(watch, len(found)), None))
 
     def _remembered_below(self, prefix: Prefix) -> Iterator[Repository]:
         """What earlier runs read below a prefix: a list that is cut off now leaves it out."""
@@ -404,11 +427,6 @@ class Asker:
             needs=needs,
             full_sweep_of=sweeps,
         )
-
-    def _engine(self) -> Engine:
-        settings = self.site.settings.engine
-        engine: Callable[..., Coroutine[None, None, None]] = load_member("engines", settings.name)
-        return partial(engine, address=settings.address) if settings.address else engine
 
 
 @asynccontextmanager
@@ -492,14 +510,4 @@ def _cut_off(repository: Repository, gap: str) -> Failure:
         message=f"{repository.host}: the list of repositories is cut short: {gap}",
         hint="name in the watch list what is missing"
         + (", or log in with `docker login`" if repository.host == DOCKER_HUB else ""),
-    )
-
-
-def _failure(repository: Repository, error: RegistryError) -> Failure:
-    return Failure(
-        repository=repository,
-        code=error.code,
-        message=error.message,
-        status=error.status,
-        hint=error.hint,
     )

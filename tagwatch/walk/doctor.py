@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tagwatch.audit.model.policy import SCRATCH
-from tagwatch.errors import InvalidReferenceError, UsageError
+from tagwatch.crawl.engine.interface import Login, Spread
+from tagwatch.errors import InvalidReferenceError, TagwatchError, UnavailableError, UsageError
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.ledger.outbox import UNDELIVERED
 from tagwatch.registry.client import open_registries
@@ -17,12 +18,15 @@ from tagwatch.registry.diagnosis import Diagnosis, diagnose
 from tagwatch.registry.host import canonical_host
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.source.target import Target
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, field
 from tagwatch.walk.alert_list import AlertsAnswer, receiver_rows
+from tagwatch.walk.ask import open_slot
 from tagwatch.walk.site import Site
 from tagwatch.walk.watch_list import prefix_of
+from tagwatch.walk.work import RegistrySlot
 
-__all__ = ["Examined", "doctor_document", "doctor_text", "examine", "examined_by"]
+__all__ = ["Examined", "Workers", "doctor_document", "doctor_text", "examine", "examine_workers"]
+__all__ += ["examined_by"]
 
 _NAME = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)"
 # A name with a dot, `localhost`, or an address: what no image without a path is called.
@@ -39,6 +43,21 @@ class Examined:
     host: str
     path: str = ""
     tag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """The workers of a cluster, and where each finds a login for each registry, by its host."""
+
+    address: str
+    logins: Mapping[str, Mapping[str, Login]] = field(default_factory=dict)
+    problem: TagwatchError | None = None
+
+    @property
+    def is_well(self) -> bool:
+        """True where every worker can be asked, and can use what it found."""
+        logins = [login for found in self.logins.values() for login in found.values()]
+        return self.problem is None and not any(login.problem for login in logins)
 
 
 def examined_by(text: str, site: Site) -> Examined:
@@ -87,6 +106,28 @@ async def examine(
         return tuple(await asyncio.gather(*diagnoses))
 
 
+async def examine_workers(hosts: Iterable[str], site: Site) -> Workers | None:
+    """Return what the workers of the configured cluster find to log in with; None: there is none.
+
+    A cluster that cannot be reached is a problem. Cost: no request to a registry.
+    """
+    settings = {
+        host: RegistrySettings(**options) for host, options in site.settings.registries.items()
+    }
+    engine = site.settings.engine
+    opened = open_registries(settings, environment=site.environment, home=site.home)
+    async with opened as registries:
+        try:
+            async with open_slot(RegistrySlot(registries, settings), site) as slot:
+                if not isinstance(slot, Spread):
+                    return None
+                found = await slot.logins(sorted(set(hosts)))
+        except (TagwatchError, OSError) as error:
+            told = error if isinstance(error, TagwatchError) else UnavailableError(str(error))
+            return Workers(address=engine.address, problem=told)
+    return Workers(address=engine.address, logins=found)
+
+
 def _in_use(
     targets: Iterable[Target], site: Site, prefixes: defaultdict[str, set[str]]
 ) -> Iterator[Examined]:
@@ -132,7 +173,9 @@ def _registries(targets: Iterable[Target], site: Site) -> Iterator[tuple[str, st
 
 
 def doctor_document(
-    found: Sequence[Diagnosis], alerts: AlertsAnswer | None = None
+    found: Sequence[Diagnosis],
+    alerts: AlertsAnswer | None = None,
+    workers: Workers | None = None,
 ) -> dict[str, Any]:
     """Return the answer for programs: `schema_version` 1."""
     told = {
@@ -168,10 +211,33 @@ def doctor_document(
             for one in found
         ],
         "alerts": told,
+        "cluster": _cluster_row(workers) if workers is not None else None,
     }
 
 
-def doctor_text(found: Sequence[Diagnosis], alerts: AlertsAnswer | None = None) -> str:
+def _cluster_row(workers: Workers) -> dict[str, Any]:
+    problem = workers.problem
+    return {
+        "address": workers.address,
+        "problem": {"message": problem.message, "hint": problem.hint} if problem else None,
+        "workers": [
+            {
+                "worker": worker,
+                "credentials": {host: login.origin for host, login in sorted(found.items())},
+                "problems": {
+                    host: login.problem for host, login in sorted(found.items()) if login.problem
+                },
+            }
+            for worker, found in workers.logins.items()
+        ],
+    }
+
+
+def doctor_text(
+    found: Sequence[Diagnosis],
+    alerts: AlertsAnswer | None = None,
+    workers: Workers | None = None,
+) -> str:
     """Return the answer for people: a block of lines for each registry, and one of the alerts."""
     lines: list[str] = []
     for one in found:
@@ -197,9 +263,27 @@ def doctor_text(found: Sequence[Diagnosis], alerts: AlertsAnswer | None = None) 
                 lines.append(f"  problem     {error.message}")
                 lines += [f"  do          {error.hint}"] if error.hint else []
     lines = lines or ["no registry is in use"]
+    if workers is not None:
+        lines += _worker_lines(workers)
     if alerts is not None:
         lines += _alert_lines(alerts)
     return "\n".join(lines) + "\n"
+
+
+def _worker_lines(workers: Workers) -> Iterator[str]:
+    """Yield which worker found which login: registries are asked by these, not from here."""
+    trouble = workers.problem
+    count = len(workers.logins)
+    state = f"{count} {'worker' if count == 1 else 'workers'}" if trouble is None else "unavailable"
+    yield f"cluster {workers.address}  {state}"
+    if trouble is not None:
+        yield f"  problem     {trouble.message}"
+        yield from [f"  do          {trouble.hint}"] if trouble.hint else []
+    for worker, found in workers.logins.items():
+        yield f"  worker      {worker}"
+        for host, login in sorted(found.items()):
+            told = f"cannot be used: {login.problem}" if login.problem else login.origin
+            yield f"    credential  {host}: {told or 'none found: anonymous'}"
 
 
 def _alert_lines(alerts: AlertsAnswer) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The work that engines distribute, one repository each, and how its results reach the disk.
+"""The slot of this process, and how its snapshots reach the disk.
 
 Snapshots that arrive at about the same time are stored in one transaction: so they share the wait
 for the disk, which costs as much as a dozen requests.
@@ -8,29 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from tagwatch.crawl.crawler import crawl_repository
-from tagwatch.crawl.image_reader import Before, Recall
-from tagwatch.crawl.refusal import broken
+from tagwatch.crawl.engine.interface import Below, Login, Opener
+from tagwatch.crawl.engine.message import encode_logins
+from tagwatch.crawl.image_reader import Before, Recall, recall_nothing
+from tagwatch.crawl.refusal import broken, nothing_read, refused
 from tagwatch.crawl.task import CrawlTask
-from tagwatch.errors import ConfigError, OutOfTimeError, TagwatchError
+from tagwatch.errors import OutOfTimeError, RegistryError, TagwatchError
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import RepositorySnapshot, Scope
+from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.registry.client import Registries, open_registries
-from tagwatch.registry.interface import Registry
+from tagwatch.registry.host import canonical_host
+from tagwatch.registry.interface import RepositoryNames
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import replace
 
-__all__ = ["Batch", "RegistryWork", "broken_snapshot", "crawl_elsewhere"]
+__all__ = ["Batch", "RegistrySlot", "broken_snapshot", "find_logins", "open_elsewhere"]
 
-# msgspec crashes where two threads are the first to read documents of one type (2026-11-24).
-_TURN = threading.Lock()
-
+_LANES = 64
 _PAUSE_SECONDS = 0.02
 """How long a snapshot waits for others to be stored with it."""
 _MOST = 32
@@ -38,91 +40,115 @@ _MOST = 32
 that the other half goes on asking meanwhile."""
 
 
-class RegistryWork:
-    """The work of an engine in this process; see `crawl.engine.interface.Work`.
-
-    `recall` gives what is stored already, of any repository; `before`: what to wait for before a
-    pull that is counted.
-    """
+class RegistrySlot:
+    """The slot of this process; see `crawl.engine.interface.Home`."""
 
     def __init__(
         self,
         registries: Registries,
         settings: Mapping[str, RegistrySettings],
-        recall: Recall = lambda _: None,
-        before: Before | None = None,
+        recall: Recall = recall_nothing,
     ) -> None:
         self._registries = registries
         self._settings = settings
-        self._recall = recall
-        self._before = before
+        self.recall = recall
 
-    def after(self, before: Before) -> RegistryWork:
-        """Return the same work, whose counted pulls wait for `before`."""
-        return RegistryWork(self._registries, self._settings, self._recall, before)
-
-    async def __call__(self, task: CrawlTask) -> RepositorySnapshot:
-        """See `Work.__call__`."""
+    async def crawl(self, task: CrawlTask, before: Before | None = None) -> RepositorySnapshot:
+        """See `Slot.crawl`. Errors of the run itself (its ledger, its settings) are raised."""
         registry = self._registries.of(task.repository.host)
-        return await _crawl_apart(task, registry, self._recall, self._before)
+        try:
+            return await crawl_repository(task, registry, self.recall, before)
+        except OutOfTimeError as error:
+            return broken_snapshot(task.repository, task.at, error)
+        except TagwatchError:
+            raise
+        except Exception as error:  # noqa: BLE001  # a worker's top
+            return broken_snapshot(task.repository, task.at, error)
+
+    async def below(self, prefix: Repository, path: str) -> Below:
+        """See `Slot.below`."""
+        try:
+            found = await self._registries.of(prefix.host).list_repositories(path)
+        except RegistryError as error:
+            return Below(failure=refused(prefix, error, None))
+        gap = found.gap if isinstance(found, RepositoryNames) else ""
+        return Below(found=tuple(found), gap=gap)
+
+    def expect(self, repositories: Iterable[Repository]) -> None:
+        """See `Slot.expect`."""
+        self._registries.expect(repositories)
 
     @property
-    def elsewhere(self) -> Callable[[bytes], bytes]:
-        """See `Work.elsewhere`."""
-        for host, settings in self._settings.items():
-            if settings.budget is not None:
-                raise ConfigError(
-                    f"registries.{host}.budget: workers of a cluster cannot keep it together",
-                    hint="remove the budget, or set `engine: local`",
-                )
-        return partial(crawl_elsewhere, dict(self._settings))
+    def requests(self) -> Mapping[str, Mapping[str, int]]:
+        """See `Slot.requests`."""
+        return self._registries.requests
+
+    @property
+    def lanes(self) -> int:
+        """See `Slot.lanes`."""
+        return _LANES
+
+    @property
+    def opener(self) -> Opener:
+        """See `Home.opener`."""
+        return open_elsewhere
+
+    @property
+    def login_finder(self) -> Callable[[bytes], Awaitable[bytes]]:
+        """See `Home.login_finder`."""
+        return find_logins
+
+    def login_question(self, hosts: Iterable[str]) -> bytes:
+        """See `Home.login_question`."""
+        return msgspec.msgpack.encode((list(hosts), self._settings))
+
+    def name(self, host: str) -> str:
+        """See `Home.name`."""
+        return canonical_host(host)
+
+    def at_once(self, host: str) -> int:
+        """See `Home.at_once`."""
+        return self._own(host).concurrency
+
+    def packed(self, host: str, spent: int) -> bytes:
+        """See `Home.packed`."""
+        own = self._own(host)
+        if own.budget is not None:
+            own = replace(own, budget=max(own.budget - spent, 0))
+        return msgspec.msgpack.encode({**self._settings, host: own})
+
+    def _own(self, host: str) -> RegistrySettings:
+        """Return the settings of a registry by its one name."""
+        named = {canonical_host(name): one for name, one in self._settings.items()}
+        return named.get(host) or named.get("*", RegistrySettings())
 
 
-async def _crawl_apart(
-    task: CrawlTask, registry: Registry, recall: Recall, before: Before | None = None
-) -> RepositorySnapshot:
-    """Crawl one repository, whose failure is never the end of the run.
+@asynccontextmanager
+async def open_elsewhere(packed: bytes, recall: Recall) -> AsyncIterator[RegistrySlot]:
+    """Open a slot with the connections and credentials of this process; see `Opener`."""
+    settings = msgspec.msgpack.decode(packed, type=dict[str, RegistrySettings])
+    async with open_registries(settings, environment=os.environ, home=Path.home()) as registries:
+        yield RegistrySlot(registries, settings, recall)
 
-    Errors of the run itself (its ledger, its settings) are raised.
-    """
-    try:
-        return await crawl_repository(task, registry, recall, before)
-    except OutOfTimeError as error:
-        return broken_snapshot(task.repository, task.at, error)
-    except TagwatchError:
-        raise
-    except Exception as error:  # noqa: BLE001  # a worker's top
-        return broken_snapshot(task.repository, task.at, error)
+
+async def find_logins(question: bytes) -> bytes:
+    """Return where this process finds a login for each registry; see `Home.login_finder`."""
+    asked = msgspec.msgpack.decode(question, type=tuple[list[str], dict[str, RegistrySettings]])
+    hosts, settings = asked
+    found: dict[str, Login] = {}
+    async with open_registries(settings, environment=os.environ, home=Path.home()) as registries:
+        for host in hosts:
+            told = await registries.client(host).credentials.find("")
+            found[host] = Login(
+                origin=told.credential.origin if told.credential else None,
+                problem=told.problem.message if told.problem else "",
+            )
+    return encode_logins(found)
 
 
 def broken_snapshot(repository: Repository, at: datetime, error: Exception) -> RepositorySnapshot:
     """Return what is stored of a repository that cannot be read or stored: nothing but why."""
-    return RepositorySnapshot(
-        repository=repository,
-        at=at,
-        scope=Scope.SELECTED,
-        complete=False,
-        failures=(broken(repository, error),),
-    )
-
-
-def crawl_elsewhere(settings: Mapping[str, RegistrySettings], task: bytes) -> bytes:
-    """Crawl with the connections and credentials of this process; a cluster's workers call it.
-
-    The snapshot holds the requests that were made, because nobody else counts them. Threads of one
-    process take turns.
-    """
-    from tagwatch.crawl.codec import decode_task, encode_snapshot
-
-    with _TURN:
-        return encode_snapshot(asyncio.run(_crawl(decode_task(task), settings)))
-
-
-async def _crawl(task: CrawlTask, settings: Mapping[str, RegistrySettings]) -> RepositorySnapshot:
-    async with open_registries(settings, environment=os.environ, home=Path.home()) as registries:
-        registry = registries.of(task.repository.host)
-        snapshot = await _crawl_apart(task, registry, lambda _: None)
-        return replace(snapshot, requests=dict(registry.requests))
+    return nothing_read(broken(repository, error), at)
 
 
 class Batch:

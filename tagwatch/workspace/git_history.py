@@ -60,8 +60,8 @@ def origin_of(repository: Path, *, seconds: float | None = None) -> tuple[str, s
     The address may hold a login: show no more of it than its host and path.
     """
     try:
-        remote = _run(repository, ["config", "--get", "remote.origin.url"], seconds=seconds)
-        commit = _run(repository, ["rev-parse", "--verify", "--quiet", "HEAD"], seconds=seconds)
+        remote = run_git(repository, ["config", "--get", "remote.origin.url"], seconds=seconds)
+        commit = run_git(repository, ["rev-parse", "--verify", "--quiet", "HEAD"], seconds=seconds)
     except InputError:
         return "", ""
     return remote.strip(), commit.strip()

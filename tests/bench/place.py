@@ -141,7 +141,7 @@ def certificates(folder: Path) -> tuple[Path, tuple[str, str]]:
 
 def paths_of(stock: Stock) -> list[str]:
     """The repositories of a stock."""
-    return [f"team/{number}" for number in range(stock.repositories)]
+    return [f"{stock.group}/{number}" for number in range(stock.repositories)]
 
 
 def push(url: str, stock: Stock) -> None:

@@ -21,7 +21,7 @@ from tests.static_registry import Stock
 
 __all__ = ["ROWS", "STUDIES", "Group", "Size"]
 
-STUDIES = ("hub_offset", "ledger", "long_repository", "requests", "service", "year")
+STUDIES = ("cluster", "hub_offset", "ledger", "long_repository", "requests", "service", "year")
 """Modules that print tables of their own."""
 FORMATS = "html, json, sarif"
 IMAGES = ("python:3.12-slim", "redis:7", "redis:6.2.23", "node:22", "nginx:1.30-alpine")

@@ -3,63 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 
 import pytest
 
-from tagwatch.crawl.engine.interface import Engine
+from tagwatch.crawl.engine.interface import Slot
+from tagwatch.crawl.engine.local import run
+from tagwatch.crawl.image_reader import recall_nothing
 from tagwatch.crawl.task import CrawlTask, Pattern
 from tagwatch.errors import ConfigError
 from tagwatch.family import ENGINES
+from tagwatch.image.digest import Digest
 from tagwatch.image.platform import LINUX_AMD64
 from tagwatch.image.reference import Repository
-from tagwatch.image.snapshot import RepositorySnapshot
+from tagwatch.image.snapshot import Document, RepositorySnapshot
 from tagwatch.member import load_member
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.service.demo.images import Shelf, Step, build
 from tagwatch.service.demo.show import serving
 from tagwatch.value import replace
-from tagwatch.walk.work import RegistryWork
+from tagwatch.walk.work import RegistrySlot, open_elsewhere
+from tests.cluster import Cluster, serving_cluster
 from tests.registry.harness import AT, registries
 
 NAMES = pytest.mark.parametrize("name", sorted(ENGINES))
 HOST = "registry.example"
 REPOSITORIES = 20
 
+OpenEngine = Callable[[RegistrySlot], AbstractAsyncContextManager[Slot]]
+
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """The address of a scheduler with two workers, both in processes of their own."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith("DOCKER_"):
-                patch.delenv(name)
-        import dask
-        from distributed import LocalCluster
-
-        with (
-            dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-            LocalCluster(  # type: ignore[no-untyped-call]  # of a package without types
-                n_workers=2,
-                threads_per_worker=2,
-                processes=True,
-                dashboard_address=None,
-                host="127.0.0.1",
-            ) as found,
-        ):
-            yield found.scheduler_address
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with serving_cluster(tmp_path_factory.mktemp("cluster"), 2) as found:
+        yield found
 
 
 @pytest.fixture
-def engine(name: str, request: pytest.FixtureRequest) -> Engine:
+def open_engine(name: str, request: pytest.FixtureRequest) -> OpenEngine:
     found: Any = load_member("engines", name)
     if name == "dask":
-        return partial(found, address=request.getfixturevalue("cluster"))
+        return partial(found, address=request.getfixturevalue("cluster").address)
     return found  # type: ignore[no-any-return]
 
 
@@ -92,13 +79,13 @@ def tasks() -> list[CrawlTask]:
 
 
 @asynccontextmanager
-async def work_on(shelf: Shelf, **settings: Any) -> AsyncIterator[RegistryWork]:
+async def home_of(shelf: Shelf, **settings: Any) -> AsyncIterator[RegistrySlot]:
     async with serving(shelf) as address:
         chosen = {
             HOST: RegistrySettings(endpoint=address, credential="anonymous", **settings),
         }
         async with registries(chosen) as opened:
-            yield RegistryWork(opened, chosen)
+            yield RegistrySlot(opened, chosen)
 
 
 def keeping(found: list[RepositorySnapshot]) -> Callable[[RepositorySnapshot], Awaitable[None]]:
@@ -108,10 +95,10 @@ def keeping(found: list[RepositorySnapshot]) -> Callable[[RepositorySnapshot], A
     return sink
 
 
-async def ordered(engine: Engine, work: RegistryWork) -> list[RepositorySnapshot]:
+async def ordered(slot: Slot) -> list[RepositorySnapshot]:
     found: list[RepositorySnapshot] = []
     planned = sorted(tasks(), key=lambda task: task.priority)
-    await engine(iter(planned), work, keeping(found))
+    await run(iter(planned), slot.crawl, keeping(found))
     priorities = {task.repository: task.priority for task in planned}
     given = [priorities[snapshot.repository] for snapshot in found]
     assert given == sorted(given), "what matters most is finished first"
@@ -120,19 +107,25 @@ async def ordered(engine: Engine, work: RegistryWork) -> list[RepositorySnapshot
 
 @NAMES
 async def test_the_same_snapshots_as_one_after_the_other(
-    name: str, engine: Engine, shelf: Shelf
+    name: str, open_engine: OpenEngine, shelf: Shelf
 ) -> None:
-    async with work_on(shelf) as work:
-        plain = [await work(task) for task in tasks()]
-        given = await ordered(engine, work)
-    assert [replace(one, requests={}) for one in given] == plain
+    async with home_of(shelf) as home:
+        plain = [await home.crawl(task) for task in tasks()]
+    async with home_of(shelf) as home, open_engine(home) as slot:
+        given = await ordered(slot)
+        requests = slot.requests[HOST]
+    assert given == plain
     assert sum(snapshot.complete for snapshot in plain) == REPOSITORIES
     assert all(len(snapshot.documents) > 1 for snapshot in plain if snapshot.complete)
     assert [failure.code for failure in plain[-1].failures] == ["not-found"]
+    assert requests["tags"] == REPOSITORIES + 1
+    assert requests["ping"] == 1
 
 
 @NAMES
-async def test_after_a_stop_no_task_begins(name: str, engine: Engine, shelf: Shelf) -> None:
+async def test_after_a_stop_no_task_begins(
+    name: str, open_engine: OpenEngine, shelf: Shelf
+) -> None:
     stop, found, drawn = asyncio.Event(), list[RepositorySnapshot](), list[CrawlTask]()
 
     def drawing() -> Iterator[CrawlTask]:
@@ -144,83 +137,86 @@ async def test_after_a_stop_no_task_begins(name: str, engine: Engine, shelf: She
         found.append(snapshot)
         stop.set()
 
-    async with work_on(shelf) as work:
-        await engine(drawing(), work, sink, stop=stop)
+    async with home_of(shelf) as home, open_engine(home) as slot:
+        await run(drawing(), slot.crawl, sink, stop=stop)
     assert len(found) == 1
     assert len(drawn) <= 2
 
 
 @NAMES
-async def test_what_the_sink_raises_ends_the_run(name: str, engine: Engine, shelf: Shelf) -> None:
+async def test_what_the_sink_raises_ends_the_run(
+    name: str, open_engine: OpenEngine, shelf: Shelf
+) -> None:
     async def sink(snapshot: RepositorySnapshot) -> None:
         raise ConfigError("the ledger is full")
 
-    async with work_on(shelf) as work:
+    async with home_of(shelf) as home, open_engine(home) as slot:
         with pytest.raises(ConfigError, match="full"):
-            await engine(iter(tasks()), work, sink)
+            await run(iter(tasks()), slot.crawl, sink)
 
 
-class Broken:
-    """Work that fails everywhere but here."""
-
-    def __init__(self, elsewhere: Callable[[bytes], bytes]) -> None:
-        self.elsewhere = elsewhere
-
-    async def __call__(self, task: CrawlTask) -> RepositorySnapshot:
-        raise AssertionError("a cluster's work is not done here")
-
-
-@pytest.mark.parametrize("name", ["dask"])
-@pytest.mark.parametrize(
-    ("elsewhere", "said"),
-    [
-        (lambda raw: {}[raw], "KeyError"),
-        (lambda raw: raw[:1], "Error"),
-        (lambda raw: os._exit(3), "KilledWorker"),
-    ],
-    ids=["raises", "answers nonsense", "dies"],
-)
-async def test_a_worker_that_fails_is_a_failure_in_the_snapshot(
-    name: str, engine: Engine, elsewhere: Callable[[bytes], bytes], said: str
+@NAMES
+async def test_what_is_stored_is_not_read_again(
+    name: str, open_engine: OpenEngine, shelf: Shelf
 ) -> None:
-    found: list[RepositorySnapshot] = []
-    await engine(iter(tasks()[:1]), Broken(elsewhere), keeping(found))
-    assert [snapshot.repository for snapshot in found] == [tasks()[0].repository]
-    assert not found[0].complete
-    assert [failure.code for failure in found[0].failures] == ["worker-failed"]
-    assert said in found[0].failures[0].message
+    """Another repository may have the same images: the ledger knows their documents."""
+    async with home_of(shelf) as home:
+        plain = [await home.crawl(task) for task in tasks()[:3]]
+    stored = {digest: one for snapshot in plain for digest, one in snapshot.documents.items()}
+    asked = []
+
+    async def recall(digest: Digest) -> Document | None:
+        asked.append(digest)
+        return stored.get(digest)
+
+    async with home_of(shelf) as home:
+        home.recall = recall
+        async with open_engine(home) as slot:
+            found = await asyncio.gather(*map(slot.crawl, tasks()[:3]))
+            requests = slot.requests[HOST]
+    assert [one.documents for one in found] == [one.documents for one in plain]
+    assert {*asked} < stored.keys(), "a manifest that comes with its tag need not be known"
+    assert "config" not in requests
 
 
-@pytest.mark.parametrize("name", ["dask"])
-async def test_requests_that_workers_make_are_told(name: str, engine: Engine, shelf: Shelf) -> None:
-    async with work_on(shelf) as work:
-        found = await ordered(engine, work)
-    assert all(snapshot.requests["tags"] == 1 for snapshot in found)
-    assert all(snapshot.requests["head"] for snapshot in found if snapshot.complete)
+@NAMES
+async def test_counted_pulls_wait_for_others(
+    name: str, open_engine: OpenEngine, shelf: Shelf
+) -> None:
+    """A budget goes to what matters first, and is one for all that is read of a registry."""
+    done, late = asyncio.Event(), tasks()[0]
+    async with home_of(shelf, budget=3) as home, open_engine(home) as slot:
+        waiting = asyncio.create_task(slot.crawl(late, done.wait))
+        first = await slot.crawl(tasks()[1])
+        assert not waiting.done()
+        done.set()
+        second = await waiting
+        requests = slot.requests[HOST]
+    assert first.complete
+    assert [one.code for one in second.failures] == ["budget"]
+    assert requests["manifest"] <= 3
 
 
-async def test_work_for_elsewhere_holds_no_secret(shelf: Shelf) -> None:
+@NAMES
+async def test_repositories_below_a_prefix(
+    name: str, open_engine: OpenEngine, shelf: Shelf
+) -> None:
+    prefix = Repository(registry=HOST, path="shop")
+    elsewhere = Repository(registry="127.0.0.1:1", path="shop")
+    async with home_of(shelf) as home, open_engine(home) as slot:
+        found = await slot.below(prefix, "shop/")
+        refused = await slot.below(elsewhere, "shop/")
+    assert [one.path for one in found.found] == [f"shop/app-{n:02}" for n in range(REPOSITORIES)]
+    assert refused.failure is not None
+    assert (refused.failure.code, refused.failure.repository) == ("unavailable", elsewhere)
+
+
+async def test_what_is_sent_holds_no_secret() -> None:
     secret = "correct-horse"
-    chosen = {HOST: RegistrySettings(endpoint="https://mirror.example")}
+    chosen = {HOST: RegistrySettings(endpoint="https://mirror.example", budget=9)}
     async with registries(chosen, {"GITHUB_TOKEN": secret}) as opened:
-        raw = pickle.dumps(RegistryWork(opened, chosen).elsewhere)
-    assert secret.encode() not in raw
-    assert b"mirror.example" in raw
-
-
-async def test_a_budget_is_not_promised_where_it_cannot_be_kept(shelf: Shelf) -> None:
-    async with work_on(shelf, budget=5) as work:
-        with pytest.raises(ConfigError, match="budget"):
-            pickle.dumps(work.elsewhere)
-
-
-async def test_a_cluster_that_is_not_there_is_told(shelf: Shelf) -> None:
-    import dask
-
-    run: Any = load_member("engines", "dask")
-    async with work_on(shelf) as work:
-        with (
-            dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
-            pytest.raises(ConfigError, match="no Dask scheduler answers at 'tcp:"),
-        ):
-            await run(iter(tasks()), work, keeping([]), address="tcp://127.0.0.1:1")
+        packed = RegistrySlot(opened, chosen).packed(HOST, 4)
+    assert secret.encode() not in packed
+    assert b"mirror.example" in packed
+    async with open_elsewhere(packed, recall_nothing) as slot:
+        assert slot.packed(HOST, 0) == packed, "what is spent is taken off once"

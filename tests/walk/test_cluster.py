@@ -1,27 +1,77 @@
-"""The real command with its crawl on a Dask cluster: the same findings as without one."""
+"""The real command on a Dask cluster: what it finds, asks and keeps to is what one process does."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster import Cluster, Estate, serving_cluster, serving_estate
+from tests.static_registry import Stock
+from tests.walk.command import Workplace
 from tests.walk.conftest import Shop
 
+STOCK = Stock(repositories=6, tags=3, delay_seconds=0.02)
 
-async def test_a_scan_on_a_cluster_finds_the_same(shop: Shop) -> None:
-    from distributed import LocalCluster
 
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with serving_cluster(tmp_path_factory.mktemp("cluster"), 2) as found:
+        yield found
+
+
+def dask(cluster: Cluster, more: str = "") -> str:
+    return f"{{dask: {{address: '{cluster.address}'{more}}}}}"
+
+
+async def test_a_scan_on_a_cluster_finds_the_same(shop: Shop, cluster: Cluster) -> None:
     here = await shop.run("scan", "--no-alerts", "--format", "json")
     (shop.folder / "tagwatch.db").unlink()
-    cluster = LocalCluster(  # type: ignore[no-untyped-call]  # of a package without types
-        n_workers=1, threads_per_worker=2, dashboard_address=None, host="127.0.0.1",
-        asynchronous=True,
-    )  # fmt: skip
-    async with cluster:
-        shop.configure(f"engine: {{dask: {{address: '{cluster.scheduler_address}'}}}}\n")
-        there = await shop.run("scan", "--no-alerts", "--format", "json")
+    shop.configure(f"engine: {dask(cluster)}\n")
+    there = await shop.run("scan", "--no-alerts", "--format", "json")
     assert there.code == here.code
-    for part in ("complete", "coverage", "failures"):
+    for part in ("complete", "coverage", "failures", "requests"):
         assert there.json[part] == here.json[part]
     assert [one["fingerprint"] for one in there.json["findings"]] == [
         one["fingerprint"] for one in here.json["findings"]
     ]
-    assert all(sum(kinds.values()) for kinds in there.json["requests"].values())
-    assert there.json["requests"].keys() == here.json["requests"].keys()
+
+
+async def nights(estate: Estate, engine: str, count: int) -> tuple[list[Any], list[Any]]:
+    """Scan so many nights: what the registries say of each, and all intervals in the end."""
+    (estate.folder / "ledger.db").unlink(missing_ok=True)
+    estate.configure(engine)
+    told = []
+    for _ in range(count):
+        estate.stats()
+        done = await Workplace(estate.folder).run("scan", "--no-alerts", "--format", "json")
+        assert done.code in (0, 1), done.err
+        told.append(estate.stats())
+        estate.let_move(2)
+    return told, estate.intervals()
+
+
+async def test_limits_hold_over_nights_and_nothing_differs(
+    tmp_path: Path, cluster: Cluster
+) -> None:
+    """Registries with different limits, counted where they are asked."""
+    found = {}
+    for name, engine in (("here", "local"), ("there", dask(cluster))):
+        with serving_estate(tmp_path / name, 5, STOCK) as estate:
+            found[name] = await nights(estate, engine, 3)
+    (here, known_here), (there, known_there) = found["here"], found["there"]
+    assert known_there == known_here
+    assert len(known_here) > 5 * STOCK.repositories * STOCK.tags, "tags moved"
+    for night_here, night_there in zip(here, there, strict=True):
+        for one, other in zip(night_here, night_there, strict=True):
+            assert other["requests"] == one["requests"]
+            assert other["requests"]["ping"] == 1
+        for night in (night_here, night_there):
+            assert night[0]["most_at_once"] <= 2
+            assert night[1]["most_a_second"] <= 20, "10 a second, and 10 that were saved up"
+            assert night[2]["most_at_once"] <= 4
+            assert night[3]["requests"]["manifest"] <= 9
+            assert all(one["most_at_once"] <= 8 for one in night)
+            assert all(one["connections"] <= 9 for one in night)

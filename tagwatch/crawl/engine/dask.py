@@ -1,94 +1,114 @@
-"""The Dask engine: tasks go to the workers of a cluster as bytes, and snapshots come back so.
+"""The Dask engine: a registry's repositories are read by one worker of a cluster at a time.
 
-The workers need tagwatch, the registries' certificates and logins, and nothing of this process.
-Limits of a registry (`concurrency`, `requests_per_second`) hold for each worker by itself. A
-worker crawls one repository at a time, so one thread each is enough.
+Workers need tagwatch, and the registries' certificates and logins; they are given no secret. What
+a registry is asked of is decided here, one question after another, so that `concurrency`,
+`requests_per_second`, pauses and budgets hold: one slot keeps them, wherever it is.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from tagwatch.crawl.codec import decode_snapshot, encode_task
-from tagwatch.crawl.engine.interface import Sink, Work
-from tagwatch.crawl.engine.local import run as run_here
+from tagwatch.crawl.engine.cluster import WAIT_SECONDS, Cluster, open_cluster
+from tagwatch.crawl.engine.connection import Certificate
+from tagwatch.crawl.engine.interface import Below, Home, Login, Slot
+from tagwatch.crawl.engine.message import decode_logins
+from tagwatch.crawl.engine.remote import RemoteSlot
+from tagwatch.crawl.image_reader import Before
 from tagwatch.crawl.task import CrawlTask
-from tagwatch.errors import ConfigError
-from tagwatch.image.snapshot import Failure, RepositorySnapshot, Scope
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import RepositorySnapshot
 
-if TYPE_CHECKING:
-    from distributed import Client
+__all__ = ["open_engine"]
 
-__all__ = ["run"]
-
-
-async def run(
-    tasks: Iterable[CrawlTask],
-    work: Work,
-    sink: Sink,
-    *,
-    address: str,
-    concurrency: int = 64,
-    stop: asyncio.Event | None = None,
-) -> None:
-    """See `Engine`. At most `concurrency` tasks are with the cluster at a time.
-
-    `address`: the scheduler's, `tcp://host:port`. A worker that fails or dies is a failure in the
-    snapshot of its repository. Raises `ConfigError` where the cluster cannot be reached.
-    """
-    elsewhere = work.elsewhere
-    async with _connected(address) as client:
-
-        async def send(task: CrawlTask) -> RepositorySnapshot:
-            from distributed.client import FutureCancelledError
-
-            try:
-                raw = await client.submit(elsewhere, encode_task(task), pure=False)
-                return decode_snapshot(raw)
-            except (Exception, FutureCancelledError) as error:  # noqa: BLE001  # a worker's top
-                return _failed(task, error)
-
-        await run_here(tasks, send, sink, concurrency=concurrency, stop=stop)
+_LANES = 256
+"""More than one process has: each registry has a process of its own to ask it."""
 
 
 @asynccontextmanager
-async def _connected(address: str) -> AsyncIterator[Client]:
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise ConfigError(
-            "the engine 'dask' needs the package 'distributed'",
-            hint="install tagwatch with it: pip install 'tagwatch[dask]'",
-        ) from error
-    try:
-        client: Client = await Client(  # type: ignore[no-untyped-call]  # of a package without types
-            address, asynchronous=True, set_as_default=False
-        )
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"no Dask scheduler answers at {address!r}",
-            hint="start one with `dask scheduler`, or set `engine: local`",
-        ) from error
-    async with client:
-        yield client
-
-
-def _failed(task: CrawlTask, error: BaseException) -> RepositorySnapshot:
-    """Nothing is known of the repository, and why."""
-    return RepositorySnapshot(
-        repository=task.repository,
-        at=task.at,
-        scope=Scope.SELECTED,
-        complete=False,
-        failures=(
-            Failure(
-                repository=task.repository,
-                code="worker-failed",
-                message=f"a worker of the cluster failed: {type(error).__name__}: {error}"[:500],
-                hint="its log says more; every worker needs the same version of tagwatch",
-            ),
-        ),
+async def open_engine(
+    home: Home,
+    *,
+    address: str,
+    security: Mapping[str, Path] | None = None,
+    insecure: bool = False,
+    wait_seconds: float = WAIT_SECONDS,
+) -> AsyncIterator[Slot]:
+    """See `Engine`. `address`: the scheduler's, `tls://host:port` or `tcp://host:port`."""
+    certificate = Certificate(**security) if security is not None else None
+    opened = open_cluster(
+        address, certificate=certificate, insecure=insecure, wait_seconds=wait_seconds
     )
+    async with opened as cluster:
+        slots = _Slots(cluster, home)
+        try:
+            yield slots
+        finally:
+            await slots.end()
+
+
+class _Slots:
+    """A slot for each registry, made when it is first asked."""
+
+    def __init__(self, cluster: Cluster, home: Home) -> None:
+        self._cluster, self._home = cluster, home
+        self._slots: dict[str, RemoteSlot] = {}
+
+    async def crawl(self, task: CrawlTask, before: Before | None = None) -> RepositorySnapshot:
+        """See `Slot.crawl`."""
+        return await self._of(task.repository.host).crawl(task, before)
+
+    async def below(self, prefix: Repository, path: str) -> Below:
+        """See `Slot.below`."""
+        return await self._of(prefix.host).below(prefix, path)
+
+    def expect(self, repositories: Iterable[Repository]) -> None:
+        """See `Slot.expect`."""
+        by_host: dict[str, list[Repository]] = {}
+        for repository in repositories:
+            by_host.setdefault(repository.host, []).append(repository)
+        for host, expected in by_host.items():
+            self._of(host).expect(expected)
+
+    @property
+    def requests(self) -> Mapping[str, Mapping[str, int]]:
+        """See `Slot.requests`."""
+        total: dict[str, Counter[str]] = {}
+        for slot in self._slots.values():
+            for host, kinds in slot.requests.items():
+                total.setdefault(host, Counter()).update(kinds)
+        return total
+
+    @property
+    def lanes(self) -> int:
+        """See `Slot.lanes`."""
+        return _LANES
+
+    async def logins(self, hosts: Iterable[str]) -> Mapping[str, Mapping[str, Login]]:
+        """See `Spread.logins`."""
+        hosts = list(hosts)
+        asked = self._home.login_question(hosts)
+        found: dict[str, Mapping[str, Login]] = {}
+        for worker, told in sorted(
+            (await self._cluster.on_each(self._home.login_finder, asked)).items()
+        ):
+            if isinstance(told, bytes):
+                found[worker] = decode_logins(told)
+            else:
+                problem = f"{type(told).__name__}: {told}"[:200]
+                found[worker] = dict.fromkeys(hosts, Login(problem=problem))
+        return found
+
+    async def end(self) -> None:
+        """End them all."""
+        await asyncio.gather(*(slot.end() for slot in self._slots.values()))
+
+    def _of(self, host: str) -> RemoteSlot:
+        name = self._home.name(host)
+        if name not in self._slots:
+            self._slots[name] = RemoteSlot(self._cluster, self._home, name)
+        return self._slots[name]

@@ -2,49 +2,119 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, runtime_checkable
 
+from tagwatch.crawl.image_reader import Before, Recall
 from tagwatch.crawl.task import CrawlTask
-from tagwatch.image.snapshot import RepositorySnapshot
+from tagwatch.image.reference import Repository
+from tagwatch.image.snapshot import Failure, RepositorySnapshot
+from tagwatch.value import dataclass
 
-__all__ = ["Engine", "Sink", "Work"]
+__all__ = ["Below", "Engine", "Home", "Login", "Opener", "Sink", "Slot", "Spread"]
 
 Sink = Callable[[RepositorySnapshot], Awaitable[None]]
 
 
-class Work(Protocol):
-    """Crawling one repository. What a registry refuses is a failure in the snapshot."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Below:
+    """What a registry lists below a prefix; `gap`: why it is not all; `failure`: why it is none."""
 
-    async def __call__(self, task: CrawlTask) -> RepositorySnapshot:
-        """Crawl in this process, through the connections that are open."""
+    found: tuple[Repository, ...] = ()
+    gap: str = ""
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Where a login for a registry was found, if any was, and why it cannot be used."""
+
+    origin: str | None = None
+    problem: str = ""
+
+
+class Slot(Protocol):
+    """What asks registries for a whole run: it keeps their sessions, tokens, pace and budgets.
+
+    What a registry refuses is data: a failure in the answer, never raised.
+    """
+
+    async def crawl(self, task: CrawlTask, before: Before | None = None) -> RepositorySnapshot:
+        """Read one repository. A pull that is counted waits for `before`."""
+
+    async def below(self, prefix: Repository, path: str) -> Below:
+        """List the repositories whose path begins with `path`.
+
+        `prefix` names their registry, and stands for all of them where they cannot be listed.
+        """
+
+    def expect(self, repositories: Iterable[Repository]) -> None:
+        """Take note of what will be asked, in that order; one token may serve several of them."""
 
     @property
-    def elsewhere(self) -> Callable[[bytes], bytes]:
-        """The same for another process: it can be pickled and holds no secret.
+    def requests(self) -> Mapping[str, Mapping[str, int]]:
+        """Requests made so far, by host and kind, in sums that go on over the whole run.
 
-        It takes a task and gives a snapshot as `crawl.codec` writes them; credentials come from
-        the environment and home of the process that calls it. Raises `ConfigError` where something
-        that is configured cannot be kept by processes that know nothing of each other.
+        Kinds are `ping`, `token`, `tags`, `head`, `manifest`, `config`, `catalogue`, …
+        """
+
+    @property
+    def lanes(self) -> int:
+        """How many tasks may be under way at once."""
+
+
+@runtime_checkable
+class Spread(Protocol):
+    """A slot that is in several places, each with logins of its own."""
+
+    async def logins(self, hosts: Iterable[str]) -> Mapping[str, Mapping[str, Login]]:
+        """Return what each place finds to log in with, by place and host. Asks no registry."""
+
+
+Opener = Callable[[bytes, Recall], AbstractAsyncContextManager[Slot]]
+"""Opens a slot in another process, from what `Home.packed` wrote and what knows stored documents.
+
+It can be named: a function of a module. Raises `ConfigError`.
+"""
+
+
+class Home(Slot, Protocol):
+    """The slot of this process, which knows the ledger, and how another process opens one."""
+
+    @property
+    def recall(self) -> Recall:
+        """What returns the documents that are stored already, of any repository."""
+
+    @property
+    def opener(self) -> Opener:
+        """How another process opens a slot; credentials are those of its environment and home."""
+
+    @property
+    def login_finder(self) -> Callable[[bytes], Awaitable[bytes]]:
+        """What finds logins in another process, and can be named; see `login_question`."""
+
+    def login_question(self, hosts: Iterable[str]) -> bytes:
+        """Return what `login_finder` is asked; it answers as `message.encode_logins` writes."""
+
+    def name(self, host: str) -> str:
+        """Return the one name of a registry, whichever of its names it is called by."""
+
+    def at_once(self, host: str) -> int:
+        """Return how many requests a registry may be sent at once."""
+
+    def packed(self, host: str, spent: int) -> bytes:
+        """Return what a slot elsewhere must know to own `host`; it holds no secret.
+
+        `spent`: the pulls of its budget that the slot before it has spent.
         """
 
 
 class Engine(Protocol):
-    """Runs crawl tasks: a function of `family.ENGINES`."""
+    """Opens what asks the registries of a run: a function of `family.ENGINES`."""
 
-    async def __call__(
-        self,
-        tasks: Iterable[CrawlTask],
-        work: Work,
-        sink: Sink,
-        *,
-        stop: asyncio.Event | None = None,
-    ) -> None:
-        """Run every task and hand each snapshot to `sink` as it arrives.
+    def __call__(self, home: Home, **options: Any) -> AbstractAsyncContextManager[Slot]:
+        """Open the engine for one run. Options of its configuration are keyword arguments.
 
-        `tasks` are drawn lazily and come in the order of their priority: those of one are finished
-        before those of the next begin. What `sink` raises ends the run. After `stop` is set no task
-        begins, and those under way are finished and stored. An engine whose configuration has an
-        `address` is given that as a keyword argument, too.
+        `home` itself may do the work, or be asked how others do it. Raises `ConfigError`.
         """

@@ -1,18 +1,25 @@
-"""The local engine: tasks run in this process, a bounded number at a time."""
+"""The lanes in which the tasks of every engine run, and the local engine: this process's slot."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from itertools import groupby
 
-from tagwatch.crawl.engine.interface import Sink
+from tagwatch.crawl.engine.interface import Home, Sink, Slot
 from tagwatch.crawl.task import CrawlTask
 from tagwatch.image.snapshot import RepositorySnapshot
 
-__all__ = ["run"]
+__all__ = ["open_engine", "run"]
 
 _Crawl = Callable[[CrawlTask], Awaitable[RepositorySnapshot]]
+
+
+@asynccontextmanager
+async def open_engine(home: Home) -> AsyncIterator[Slot]:
+    """See `Engine`."""
+    yield home
 
 
 async def run(
@@ -23,10 +30,13 @@ async def run(
     concurrency: int = 64,
     stop: asyncio.Event | None = None,
 ) -> None:
-    """See `Engine`. At most `concurrency` snapshots are in memory, whatever the number of tasks.
+    """Run every task and hand each snapshot to `sink` as it arrives.
 
-    Priorities are kept apart because pulls of a budget go to what matters most. What `work` raises
-    ends the run.
+    `tasks` are drawn lazily and come in the order of their priority: those of one are finished
+    before those of the next begin, because pulls of a budget go to what matters most. At most
+    `concurrency` snapshots are in memory, whatever the number of tasks. What `work` or `sink`
+    raises ends the run. After `stop` is set no task begins, and those under way are finished and
+    stored.
     """
     try:
         await _run(tasks, work, sink, concurrency, stop)

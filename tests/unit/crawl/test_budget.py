@@ -15,7 +15,7 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import RepositorySnapshot
 from tagwatch.registry.settings import RegistrySettings
 from tagwatch.value import replace
-from tagwatch.walk.work import RegistryWork
+from tagwatch.walk.work import RegistrySlot
 from tests.registry.doubles.hub import HubDouble
 from tests.registry.doubles.warehouse import Double
 from tests.registry.harness import AT, registries
@@ -81,7 +81,7 @@ async def crawl(
         HOST: RegistrySettings(endpoint=registry.url, credential="anonymous", budget=budget)
     }
     async with registries(settings) as opened:
-        await run(wanted, RegistryWork(opened, settings), sink)
+        await run(wanted, RegistrySlot(opened, settings).crawl, sink)
     return found
 
 
@@ -230,7 +230,7 @@ async def test_one_image_is_asked_before_it_is_known_whether_pulls_are_short() -
             )
         }
         async with registries(settings) as opened:
-            found = await RegistryWork(opened, settings)(wanted)
+            found = await RegistrySlot(opened, settings).crawl(wanted)
     assert registry.counts["manifest"] == 6
     assert registry.counts["config"] == 3
     assert {one.code for one in found.failures} == {"budget"}

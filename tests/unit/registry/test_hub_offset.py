@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tagwatch.crawl.codec import decode_snapshot, decode_task, encode_snapshot, encode_task
+from tagwatch.crawl.engine.message import Harvest, Parcel, decode_harvest, decode_parcel, encode
 from tagwatch.crawl.crawler import crawl_repository
 from tagwatch.errors import DeniedError
 from tagwatch.image.digest import Digest
@@ -175,9 +175,10 @@ class TestOffset:
         double.anonymous_offset = 100
         async with double.serving(), hub(double) as registry:
             task = replace(first_task(APP), listed=frozenset({"0.1"}), failing={"0.2": 404})
-            assert decode_task(encode_task(task)) == task
+            assert decode_parcel(encode(Parcel(tasks={1: task}))).tasks == {1: task}
             snapshot = await crawl_repository(task, registry)
-        assert decode_snapshot(encode_snapshot(snapshot)) == snapshot
+        found = decode_harvest(encode(Harvest(snapshots={1: snapshot})))
+        assert found.snapshots == {1: snapshot}
         assert snapshot.scope is Scope.NEWEST
         assert snapshot.unseen
 
