@@ -47,7 +47,7 @@ _STYLES = {
 _INDENT = " " * 11
 _MIN_WIDTH = 40
 _MANY = 3
-_MANY_PLACES = 50
+_MANY_PLACES = 12
 
 
 def render(result: AuditResult, context: PublishContext) -> str:
@@ -188,7 +188,8 @@ def _line(finding: Finding, context: PublishContext, paint: _Paint) -> Iterator[
 def _also(places: Sequence[Finding], width: int) -> Iterator[str]:
     """The further places of one cause."""
     if places:
-        yield from _wrapped(f"also {places_text(places, _MANY_PLACES)}", width)
+        where = " (--format compact names each)" if len(places) > _MANY_PLACES else ""
+        yield from _wrapped(f"also {places_text(places, _MANY_PLACES)}{where}", width)
 
 
 def _unchecked_together(findings: Iterable[Finding]) -> dict[tuple[str, str], list[Finding]]:

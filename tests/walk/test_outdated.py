@@ -135,6 +135,21 @@ async def test_a_pin_that_no_tag_is_known_by_is_outdated_by_the_tag_beside_it(
     }
 
 
+async def test_a_tag_that_does_not_exist_is_outdated_by_its_name(tree: Nights) -> None:
+    """It was deleted, or never there: what is newer is told all the same, and that it is gone."""
+    for number, tag in enumerate(("1.3.7", "1.2.0", "2.9.0", "weekly")):
+        tree.write(f"absent/{number}.Dockerfile", f"FROM {IMAGE}:{tag}\n")
+    done = await tree.run("outdated", "absent", "--all", "--format", "json")
+    newer = {"minor": "1.4.2", "major": "2.0.0"}
+    assert rows(done) == {
+        "1.3.7": ("outdated", {"patch": "1.3.9", **newer}, None),
+        "1.2.0": ("outdated", newer, None),
+        "2.9.0": ("not-found", {}, None),
+        "weekly": ("not-found", {}, None),
+    }
+    assert {one["why"] for one in done.json["images"]} == {"its tag does not exist"}
+
+
 async def test_exit_codes(tree: Nights) -> None:
     async def code(*arguments: str) -> int:
         return (await tree.run("outdated", "--offline", *arguments)).code

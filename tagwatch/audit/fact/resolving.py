@@ -61,8 +61,8 @@ def resolve(
         return Resolution(input=target.text, status=Status.UNAVAILABLE, note=cut.message)
     if answer.status is Status.NOT_FOUND:
         if _is_known_absent(tag, target, memory):
-            nearest = _nearest(tag, memory) if not target.selector else ()
-            return replace(answer, note=answer.note or _why_absent(memory), nearest=nearest)
+            answer = replace(answer, note=answer.note or _why_absent(memory))
+            return answer if target.selector else _by_name(answer, tag, memory)
         return replace(answer, status=Status.UNAVAILABLE, note=_why_unavailable(memory))
     failure = next((one for one in memory.failures if one.tag == tag), None)
     if answer.status is Status.NO_VERSION and answer.digest is None and failure is not None:
@@ -114,6 +114,17 @@ def _is_known_absent(tag: str | None, target: Target, memory: Memory) -> bool:
     if _is_nowhere(memory):
         return not memory.intervals
     return not target.selector and tag in memory.absent and not is_pattern(tag or "")
+
+
+def _by_name(answer: Resolution, tag: str | None, memory: Memory) -> Resolution:
+    """Return `answer` with what the name of an absent tag tells: what may be meant, what is newer.
+
+    Who deleted a tag has often pushed a later one.
+    """
+    later = Newer()
+    if tag is not None and memory.is_listed and not is_pattern(tag):
+        later = newer(tag, memory.table)
+    return replace(answer, nearest=_nearest(tag, memory), newer=later or Newer())
 
 
 def _nearest(tag: str | None, memory: Memory) -> tuple[str, ...]:

@@ -27,6 +27,20 @@ def test_files_worst_first_and_findings_worst_first() -> None:
     assert len(places) == len(causes_of(sample().findings)) < len(sample().findings)
 
 
+def test_a_cause_with_many_places_fills_no_screen() -> None:
+    first = sample().findings[0]
+    places = [
+        replace(
+            first, location=replace(first.location, path=f"{number}.yaml"), fingerprint=f"{number}"
+        )
+        for number in range(30)
+    ]
+    text = console.render(replace(sample(), findings=tuple(places)), sample_context())
+    said = " ".join(text.split())
+    assert len(re.findall(r"\d+\.yaml:\d+", said)) == 1 + 12
+    assert ", and 17 more (--format compact names each)" in said
+
+
 def test_a_line_is_shown_once_to_the_first_finding_that_shows_lines() -> None:
     """A registry that cannot be read is no matter of a line; the next finding there is."""
     of = replace(sample().findings[0], fix=None, severity=Severity.WARNING)
