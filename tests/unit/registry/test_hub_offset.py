@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tagwatch.crawl.engine.message import Harvest, Parcel, decode_harvest, decode_parcel, encode
 from tagwatch.crawl.crawler import crawl_repository
+from tagwatch.crawl.engine.message import Harvest, Parcel, decode_harvest, decode_parcel, encode
 from tagwatch.errors import DeniedError
 from tagwatch.image.digest import Digest
 from tagwatch.image.snapshot import Scope
