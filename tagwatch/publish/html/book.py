@@ -12,14 +12,24 @@ from collections.abc import Iterator, Sequence
 
 from tagwatch.value import dataclass
 
-__all__ = ["IN_FULL", "LATEST", "MOST_IMAGES", "MOST_TASKS", "Book", "Chunk", "is_plain_name"]
+__all__ = [
+    "IN_FULL",
+    "LATEST",
+    "MOST_APART",
+    "MOST_IMAGES",
+    "MOST_TASKS",
+    "Book",
+    "Chunk",
+    "is_plain_name",
+]
 
 LATEST = "latest.html"
 IN_FULL = 8
 """So many images of a page have drawings and tables of their own, some 10 kB each."""
 MOST_TASKS = 3_000
 MOST_IMAGES = 3_000
-"""JSON has the others."""
+MOST_APART = 600
+"""So many of them only a wide watch names. JSON has the others."""
 _RULE = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
 _FIRST_TASKS = 20
 _TASKS = 40

@@ -114,7 +114,8 @@ def _more(
     tasks: Iterable[Task],
     images: Iterable[ImageView],
 ) -> str:
-    total = len(pages.book.images if heading == "Images" else pages.book.tasks)
+    is_images = heading == "Images"
+    total = len(pages.result.evidence if is_images else pages.tasks.causes)
     return template("more.html.j2").render(
         result=pages.result,
         context=pages.context,
@@ -125,6 +126,7 @@ def _more(
         total=total,
         before=before,
         after=chunk.after,
+        left_out=0 if chunk.after else total - chunk.end,
         tasks=tasks,
         images=images,
         home=True,

@@ -11,7 +11,7 @@ from tagwatch.audit.model.evidence import Evidence, evidence_key
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.verdict.result import AuditResult, Ignored
-from tagwatch.publish.html.book import IN_FULL, LATEST, MOST_IMAGES, Book, Chunk
+from tagwatch.publish.html.book import IN_FULL, LATEST, MOST_APART, MOST_IMAGES, Book, Chunk
 from tagwatch.publish.html.difference import Difference, differences, not_compared
 from tagwatch.publish.html.layers import Stack, stack_of
 from tagwatch.publish.html.task import Cause, Task, Tasks, causes
@@ -135,8 +135,9 @@ class Pages:
         self.context = context
         self._moved = _moved(result)
         found = causes(result)
+        told = found[: sum(not one.apart for one in found) + MOST_APART]
         self.book = Book(
-            _in_order(result, found, self._moved), [one.anchor for one in found], whole=whole
+            _in_order(result, found, self._moved), [one.anchor for one in told], whole=whole
         )
         self.tasks = Tasks(result, found, context, self.book)
 
@@ -290,11 +291,13 @@ def _in_order(result: AuditResult, found: Iterable[Cause], moved: frozenset[str]
             worst[key] = max(one.first.severity.rank, worst.get(key, 0))
     apart = apart_of(result.targets)
     used = {evidence_key(target) for target in result.targets if target.location not in apart}
-    return nsmallest(
+    ordered = nsmallest(
         MOST_IMAGES,
         result.evidence,
         key=lambda key: (key not in used, -worst.get(key, 0), key not in moved, key),
     )
+    first = sum(key in used for key in ordered) or len(ordered)
+    return ordered[: first + MOST_APART]
 
 
 def _moved(result: AuditResult) -> frozenset[str]:
