@@ -96,7 +96,7 @@ FLOORS: dict[str, str] = {
         history_bundle
     """,
     "publish": """
-        diff_document diff_text excerpt interface link wording
+        diff_document diff_text excerpt image_link interface wording
         markdown_text quiet
         pull_request
         answer compact github junit machine movement outdated

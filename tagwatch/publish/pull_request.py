@@ -10,7 +10,7 @@ from datetime import datetime
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.verdict.line_change import Kind
 from tagwatch.audit.verdict.pull_request import Age, ImageChange, PullRequest, Side
-from tagwatch.publish.link import Link, code_page, commits_page, registry_page
+from tagwatch.publish.image_link import Link, code_page, commits_page, tag_page
 from tagwatch.publish.markdown_text import code, escaped
 from tagwatch.publish.wording import (
     age_text,
@@ -75,7 +75,7 @@ def links_of(one: ImageChange) -> tuple[Link, ...]:
     old = one.old if one.old is not None else side
     is_one_source = old.source == side.source
     found = (
-        registry_page(side.reference),
+        tag_page(side.reference),
         code_page(side.source),
         commits_page(side.source, old.revision, side.revision) if is_one_source else None,
     )

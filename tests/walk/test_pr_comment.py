@@ -161,6 +161,17 @@ async def test_one_comment_updated_in_place(job: Job) -> None:
     assert job.forge.comments[-2]["body"] == f"{MARK}\nall is well", "another author's is left"
 
 
+async def test_nothing_to_tell_is_not_told(job: Job) -> None:
+    git(job.folder, "commit", "-q", "--allow-empty", "-m", "text alone")
+    done = await job.comment()
+    assert (done.code, job.forge.comments) == (0, []), done.err
+    assert "no comment: there is nothing to tell" in done.err
+    job.forge.knows_me = True
+    job.forge.add(ME[job.forge.kind], f"{MARK}\n1 image changes, said the push before")
+    assert "the comment was updated" in (await job.comment()).err
+    assert "no image changes" in job.forge.comments[-1]["body"]
+
+
 async def test_a_fork_may_not_write(job: Job) -> None:
     job.about(head="mallory/web")
     job.forge.refused = {"POST": 403}

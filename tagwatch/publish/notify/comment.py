@@ -66,10 +66,11 @@ def forge_of(name: str, environment: Mapping[str, str]) -> Forge:
     return forge
 
 
-async def comment(forge: Forge, body: str) -> str:
+async def comment(forge: Forge, body: str, *, is_news: bool = True) -> str:
     """Write the comment, or update the one there is; return what was done.
 
-    `body`: its first line is the mark by which it is found. Costs one request to know who writes,
+    `is_news` False: there is nothing to tell but that what was told before is no longer so. `body`:
+    its first line is the mark by which it is found. Costs one request to know who writes,
     one for every hundred comments, and one to write. Raises `NotifyError` where it is not taken,
     unless the change comes from a fork and the token may therefore not write.
     """
@@ -78,6 +79,8 @@ async def comment(forge: Forge, body: str) -> str:
         body = body[: _LONGEST - len(_CUT)].rpartition("\n")[0] + _CUT
     author = await _author(forge)
     found = await _find(forge, mark, author)
+    if found is None and not is_news:
+        return "no comment: there is nothing to tell"
     if found is None:
         status, _ = await _ask(forge, "POST", forge.thread, {"body": body})
         done = "the comment was written"

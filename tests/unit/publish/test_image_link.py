@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tagwatch.image.reference import Reference
-from tagwatch.publish.link import code_page, commits_page, registry_page, web_address
+from tagwatch.publish.image_link import code_page, commits_page, tag_page, web_address
 
 ONE, TWO = "1" * 40, "2" * 40
 
@@ -26,7 +26,7 @@ ONE, TWO = "1" * 40, "2" * 40
     ],
 )  # fmt: skip
 def test_pages_of_registries(image: str, page: str | None) -> None:
-    link = registry_page(Reference.parse(image))
+    link = tag_page(Reference.parse(image))
     assert (link.url if link is not None else None) == page
 
 

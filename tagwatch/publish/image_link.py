@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from tagwatch.image.reference import DOCKER_HUB, Reference
 from tagwatch.value import dataclass
 
-__all__ = ["Link", "code_page", "commits_page", "registry_page", "web_address"]
+__all__ = ["Link", "code_page", "commits_page", "tag_page", "web_address"]
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
@@ -29,11 +29,11 @@ class Link:
     url: str
 
 
-def registry_page(reference: Reference) -> Link | None:
-    """Return the page of a registry about an image; None where it has none that is known.
+def tag_page(reference: Reference) -> Link | None:
+    """Return the page of a registry about a tag; None where it has none that is known.
 
     >>> from tagwatch.image.reference import Reference
-    >>> registry_page(Reference.parse("redis:7.4")).url
+    >>> tag_page(Reference.parse("redis:7.4")).url
     'https://hub.docker.com/_/redis/tags?name=7.4'
     """
     host, path = reference.repository.registry, quote(reference.repository.path)
