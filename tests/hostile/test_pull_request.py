@@ -122,7 +122,11 @@ async def test_nothing_runs_and_nothing_is_checked_out(tree: Tree) -> None:
     assert (tree.folder / "Dockerfile").read_text() == LATEST
 
 
-@promised(PULL, "its own `tagwatch.yaml`, policy and ignores of rules", "they do not count")
+@promised(
+    PULL,
+    "its own `tagwatch.yaml` and policy; with `--untrusted` inline ignores, too",
+    "they do not count",
+)
 async def test_its_configuration_does_not_count(tree: Tree) -> None:
     tree.is_operators = False
     tree.write("Dockerfile", "FROM redis:7\n")
@@ -130,12 +134,19 @@ async def test_its_configuration_does_not_count(tree: Tree) -> None:
     tree.write("tagwatch.yaml", "version: 1\npolicy: policy.yaml\n")
     tree.write("policy.yaml", "version: 1\nrules: {tag-latest: {severity: off}}\n")
     tree.write("Dockerfile", LATEST)
+    ignore = "# tagwatch: ignore=tag-latest until=2099-01-01 reason='trust me'\n"
+    tree.write("ignored/Dockerfile", ignore + "FROM node:latest\n")
     tree.commit()
     head = tree.git("rev-parse", "HEAD").strip()
     tree.git("checkout", "-q", "HEAD^")
-    done = await tree.run("pr", f"HEAD..{head}", "--offline", "--format", "json")
-    (one,) = done.json["changes"]
-    assert "tag-latest" in {finding["rule"] for finding in one["findings"]}
+    for flags, ignored in (((), True), (("--untrusted",), False)):
+        line = ("pr", f"HEAD..{head}", "--offline", "--format", "json", *flags)
+        told = {
+            one["after"]["text"]: {finding["rule"] for finding in one["findings"]}
+            for one in (await tree.run(*line)).json["changes"]
+        }
+        assert "tag-latest" in told["redis:latest"]
+        assert ("tag-latest" in told["node:latest"]) is not ignored
 
 
 @promised(PULL, "Markdown, HTML, mentions, control bytes in names", "the comment has none of it")

@@ -171,7 +171,8 @@ async def test_the_action_for_a_fork_from_the_base(job: Job, origin: Path) -> No
 
 @pytest.mark.parametrize("job", ["github"], indirect=True)
 async def test_the_action(job: Job, origin: Path) -> None:
-    _, told, check = yaml.safe_load(ACTION.read_text(encoding="utf-8"))["runs"]["steps"]
+    install, told, check = yaml.safe_load(ACTION.read_text(encoding="utf-8"))["runs"]["steps"]
+    assert "--require-hashes" in install["run"]
     code, text = await run_step(job, told["run"], environment_of(job, told))
     assert code == 0, text
     summary = (job.folder.parent / "summary.md").read_text()

@@ -166,6 +166,7 @@ async def test_nothing_to_tell_is_not_told(job: Job) -> None:
     done = await job.comment()
     assert (done.code, job.forge.comments) == (0, []), done.err
     assert "no comment: there is nothing to tell" in done.err
+    job.forge.knows_me = True
     job.forge.add(ME[job.forge.kind], f"{MARK}\n1 image changes, said the push before")
     assert "the comment was updated" in (await job.comment()).err
     assert "no image changes" in job.forge.comments[-1]["body"]
