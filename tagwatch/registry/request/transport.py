@@ -171,6 +171,7 @@ class Transport:
         self._tls = tls_context(settings, certificates)
         self._down: tuple[float, BaseException] | None = None
         self._limited: dict[str, tuple[float, RateLimitedError]] = {}
+        self._passages: dict[Origin, Passage] = {}
 
     async def send(self, ask: Ask) -> Answer:
         """The answer to `ask`, whatever its status, save those that are worth another try.
@@ -316,11 +317,12 @@ class Transport:
 
     async def _exchange(self, ask: Ask, url: URL, *, first: bool) -> Answer:
         """One request and its answer. `first`: at the origin that was asked, with credentials."""
-        passage = self.boundary.permit(url)
+        origin = origin_of(url)
+        passage = self._passages.get(origin) or self._permit(url, origin)
         headers = self._headers(ask, url, passage, first=first)
-        proxy = self._network.proxy_for(origin_of(url))
+        proxy = self._network.proxy_for(origin)
         if passage.guarded and proxy is not None:
-            await self._network.guard(origin_of(url))
+            await self._network.guard(origin)
         self.meter.requests[ask.kind if first else "redirect"] += 1
         async with self._network.session(guarded=passage.guarded).request(
             ask.method,
@@ -333,13 +335,21 @@ class Transport:
             proxy=proxy,
         ) as response:
             self.meter.note(response.headers)
-            log.debug("%s %s%s: %d", ask.method, url.authority, url.path, response.status)
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("%s %s%s: %d", ask.method, url.authority, url.path, response.status)
             head = ask.method == "HEAD"
             cap = ask.cap if response.status < 300 else _ERROR_BYTES
             body = b"" if head else await self._read(ask, response, cap)
             return Answer(
                 status=response.status, headers=response.headers, body=body, url=url, asked=ask.url
             )
+
+    def _permit(self, url: URL, origin: Origin) -> Passage:
+        """See `Boundary.permit`. What it says of an origin that has credentials, it says again."""
+        passage = self.boundary.permit(url)
+        if passage.credentials:  # named by the operator or our table: they are few
+            self._passages[origin] = passage
+        return passage
 
     def _headers(self, ask: Ask, url: URL, passage: Passage, *, first: bool) -> Mapping[str, str]:
         if not first:
