@@ -156,34 +156,47 @@ def plan(
         merged[want.repository] = want if before is None else before | want
     audited = audited_key(settings.platforms, settings.needs)
     for want in _side_by_side(merged.values()):
-        last = known(want.repository)
-        sweep = settings.full_sweep_of.get(want.repository.host, settings.full_sweep)
-        fresh = last.full_at is not None and settings.at - last.full_at < sweep
-        documents = stored(want.repository)
-        lacking: tuple[Document, ...] = ()
-        if Need.DOCUMENTS in settings.needs and last.audited != audited:
-            served = indexes(documents.intersection(last.tags.values()))
-            wants_more = partial(
-                lacks, stored=documents, platforms=settings.platforms, needs=settings.needs
-            )
-            lacking = tuple(filter(wants_more, served))
-        yield CrawlTask(
-            repository=want.repository,
-            at=settings.at,
-            tags=want.tags,
-            patterns=tuple(sorted(want.patterns)),
-            pins=want.pins,
-            parts=want.parts,
-            needs=settings.needs,
-            platforms=settings.platforms,
-            known=last.tags,
-            watermark=last.watermark if fresh else None,
-            swept_from=None if fresh else last.watermark,
-            listed=last.listed,
-            failing=last.failing,
-            # what lacks something must not count as stored, or the crawl would skip it
-            documents=documents.difference(one.digest for one in lacking),
-            priority=want.priority,
-            lacking=lacking,
-            doubted_at=last.doubted_at,
+        # made in a function: what is known of a long repository ends with its task
+        yield _task(
+            want, known(want.repository), stored(want.repository), audited, settings, indexes
         )
+
+
+def _task(
+    want: Want,
+    last: Known,
+    documents: frozenset[Digest],
+    audited: str,
+    settings: PlanSettings,
+    indexes: Callable[[Iterable[Digest]], Iterable[Document]],
+) -> CrawlTask:
+    """Return the task that answers a want. `last`: what is known; `documents`: what is stored."""
+    sweep = settings.full_sweep_of.get(want.repository.host, settings.full_sweep)
+    fresh = last.full_at is not None and settings.at - last.full_at < sweep
+    lacking: tuple[Document, ...] = ()
+    if Need.DOCUMENTS in settings.needs and last.audited != audited:
+        served = indexes(documents.intersection(last.tags.values()))
+        wants_more = partial(
+            lacks, stored=documents, platforms=settings.platforms, needs=settings.needs
+        )
+        lacking = tuple(filter(wants_more, served))
+    return CrawlTask(
+        repository=want.repository,
+        at=settings.at,
+        tags=want.tags,
+        patterns=tuple(sorted(want.patterns)),
+        pins=want.pins,
+        parts=want.parts,
+        needs=settings.needs,
+        platforms=settings.platforms,
+        known=last.tags,
+        watermark=last.watermark if fresh else None,
+        swept_from=None if fresh else last.watermark,
+        listed=last.listed,
+        failing=last.failing,
+        # what lacks something must not count as stored, or the crawl would skip it
+        documents=documents.difference(one.digest for one in lacking),
+        priority=want.priority,
+        lacking=lacking,
+        doubted_at=last.doubted_at,
+    )
