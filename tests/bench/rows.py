@@ -33,6 +33,8 @@ class Size:
 
     quick: bool = False
     rounds: int = 5
+    counts: bool = True
+    """Whether instructions are counted."""
 
     def of(self, number: int, quick: int) -> int:
         """The number, or the small one."""
