@@ -4,8 +4,8 @@
 
 Names are those of the rows (all of them where none is given) and of the studies, which print tables
 of their own: `python -m tests.bench ledger`. A cell in brackets is a ratio: ours to this command,
-pair by pair of one run. Peers are found on PATH. `--quick` proves that every row runs; `--uncounted`
-leaves out instructions, for which valgrind takes fifty times a command's own time.
+pair by pair of one run. Peers are found on PATH. `--quick` proves that every row runs;
+`--uncounted` leaves out instructions, for which valgrind takes fifty times a command's own time.
 """
 
 from __future__ import annotations
