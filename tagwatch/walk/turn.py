@@ -29,6 +29,7 @@ from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers
 from tagwatch.walk.judged import Settled, judged_now, recall_judged
+from tagwatch.walk.loop import give_way
 from tagwatch.walk.recall import recall_past, recall_repository
 from tagwatch.walk.remember import EvidenceStore, claimed_version, remember_versions
 from tagwatch.walk.round import Round, gather_evidence, made_whole_from
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Early", "Share", "Turns", "shares_of", "store_of"]
 
-_SLICE = 16
+_SLICE = 4
 """So many targets of a long repository are gathered before requests get a hearing again."""
 
 
@@ -150,7 +151,7 @@ class Turns:
                 await self._take_one(share, this_round, store)
             self._done.add(share.repository)
             store.flush_if_full()
-            await asyncio.sleep(0)
+            await give_way()
 
     async def _take_one(self, share: Share, this_round: Round, store: EvidenceStore) -> None:
         """Take one repository through the steps after asking. Raises `OutOfTimeError`."""
@@ -165,7 +166,7 @@ class Turns:
         memory = _remember(share, this_round)
         if share.moves:
             memory = self._explain(share, memory, this_round)
-        await asyncio.sleep(0)
+        await give_way()
         listed, is_idle = self._watch(share, memory)
         wanted = _Wanted(in_files, listed)
         if paused is None:
@@ -211,7 +212,7 @@ class Turns:
                 self._waiting.setdefault(memory.repository, []).append(one.target)
                 self._wishes.update(one.wished)
             if not number % _SLICE:
-                await asyncio.sleep(0)
+                await give_way()
 
     def _recall(
         self,

@@ -68,9 +68,10 @@ class Ask:
     redirect (kubernetes/registry.k8s.io#326: every page would be the first). `limit_of`: what an
     answer calls it that there were too many requests, beside a 429; `limit_seconds`: the pause
     that this wants where the answer tells none. `is_stale`: whether `authorization` has ended by
-    the time that the request's turn comes; `next`: it waited for a turn already, and does not wait
-    behind the others again. `repository`: whose path it is about, where the URL's own path varies;
-    `is_shared`: its limit is known to be one for all (Docker Hub's API, GitHub's).
+    the time that the request's turn comes; `next`: it, or what it completes, waited for a turn
+    already, and does not wait behind the others again. `repository`: whose path it is about, where
+    the URL's own path varies; `is_shared`: its limit is known to be one for all (Docker Hub's API,
+    GitHub's).
     """
 
     method: Literal["GET", "HEAD", "POST"]
