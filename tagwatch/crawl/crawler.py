@@ -45,7 +45,6 @@ from tagwatch.image.snapshot import (
 )
 from tagwatch.image.tag_table import TagTable
 from tagwatch.registry.interface import (
-    FreePulls,
     Hasty,
     Listing,
     Past,
@@ -235,7 +234,7 @@ class _Crawl:
         One never seen before is read at once where its documents are wanted and a pull costs no
         more than a HEAD: that spares every new image a request.
         """
-        if tag in self.unread and self.pulls_are_free:
+        if tag in self.unread and self.images.pulls_are_free:
             try:
                 document = await self.registry.manifest(self.task.repository, tag)
             except NotFoundError:
@@ -256,11 +255,6 @@ class _Crawl:
         if tag in self.task.failing and isinstance(self.registry, Hasty):
             return self.registry.without_retries()
         return nullcontext()
-
-    @property
-    def pulls_are_free(self) -> bool:
-        """See `FreePulls`; False for a registry that does not say."""
-        return isinstance(self.registry, FreePulls) and self.registry.pulls_are_free
 
     async def name_the_floating(self, selected: frozenset[str], listing: Listing) -> None:
         """Ask what may name each range and each moved tag, newest first, until one does.

@@ -63,6 +63,9 @@ class ImageReader:
         self._registry = registry
         self._recall = recall
         self._before = before
+        # once for all images: to look at what an object can do takes as long as a small request
+        self._free = registry if isinstance(registry, FreePulls) else None
+        self._roomy = registry if isinstance(registry, PullRoom) else None
         self._reading: defaultdict[Digest, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, digest: Digest, media_type: str | None = None) -> None:
@@ -88,17 +91,18 @@ class ImageReader:
 
     @asynccontextmanager
     async def _room_for(self, pulls: int) -> AsyncIterator[None]:
-        if not pulls or not isinstance(self._registry, PullRoom):
+        if not pulls or self._roomy is None:
             yield
             return
-        if self._before is not None and not self._pulls_are_free:
+        if self._before is not None and not self.pulls_are_free:
             await self._before()
-        async with self._registry.room_for_image(pulls):
+        async with self._roomy.room_for_image(pulls):
             yield
 
     @property
-    def _pulls_are_free(self) -> bool:
-        return isinstance(self._registry, FreePulls) and self._registry.pulls_are_free
+    def pulls_are_free(self) -> bool:
+        """See `FreePulls`; False for a registry that does not say."""
+        return self._free is not None and self._free.pulls_are_free
 
     async def read_part(self, digests: Iterable[Digest]) -> Mapping[Digest, NotFoundError]:
         """Read manifests with their configs, once there is room for all; return which are gone.
@@ -139,7 +143,7 @@ class ImageReader:
         Nobody relies on them yet, so what cannot be read is left for the night it moves in.
         """
         for entry in index.images[:_MOST_PLATFORMS]:
-            if not self._pulls_are_free:
+            if not self.pulls_are_free:
                 return
             with suppress(RegistryError, InvalidDocumentError):
                 await self._read_platform(entry.digest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
@@ -83,8 +84,25 @@ class Want:
 
 
 def in_turn(want: Want) -> tuple[int, bool, Repository]:
-    """Return a key that sorts wants as they are asked for."""
+    """Return a key that sorts the wants of one registry as they are asked for."""
     return (want.priority, not want.is_awaited, want.repository)
+
+
+def _side_by_side(wants: Iterable[Want]) -> list[Want]:
+    """Return the wants as they are asked for: registries side by side, each in its own order.
+
+    An engine has a limited number of tasks under way, and a registry of requests. One registry
+    after the other, each would wait while there is room for more. The repositories of each are
+    spread over the whole, so that a slow one with few and a fast one with many end together.
+    """
+    ordered = sorted(wants, key=in_turn)
+    groups = [(want.priority, not want.is_awaited, want.repository.host) for want in ordered]
+    counted, place = Counter(groups), Counter[tuple[int, bool, str]]()
+    keys = []
+    for number, group in enumerate(groups):
+        place[group] += 1
+        keys.append((*group[:2], (place[group] - 0.5) / counted[group], number))
+    return [ordered[key[-1]] for key in sorted(keys)]
 
 
 def wants_of(targets: Iterable[Target]) -> Iterator[Want]:
@@ -137,35 +155,48 @@ def plan(
         before = merged.get(want.repository)
         merged[want.repository] = want if before is None else before | want
     audited = audited_key(settings.platforms, settings.needs)
-    for want in sorted(merged.values(), key=in_turn):
-        last = known(want.repository)
-        sweep = settings.full_sweep_of.get(want.repository.host, settings.full_sweep)
-        fresh = last.full_at is not None and settings.at - last.full_at < sweep
-        documents = stored(want.repository)
-        lacking: tuple[Document, ...] = ()
-        if Need.DOCUMENTS in settings.needs and last.audited != audited:
-            served = indexes(documents.intersection(last.tags.values()))
-            wants_more = partial(
-                lacks, stored=documents, platforms=settings.platforms, needs=settings.needs
-            )
-            lacking = tuple(filter(wants_more, served))
-        yield CrawlTask(
-            repository=want.repository,
-            at=settings.at,
-            tags=want.tags,
-            patterns=tuple(sorted(want.patterns)),
-            pins=want.pins,
-            parts=want.parts,
-            needs=settings.needs,
-            platforms=settings.platforms,
-            known=last.tags,
-            watermark=last.watermark if fresh else None,
-            swept_from=None if fresh else last.watermark,
-            listed=last.listed,
-            failing=last.failing,
-            # what lacks something must not count as stored, or the crawl would skip it
-            documents=documents.difference(one.digest for one in lacking),
-            priority=want.priority,
-            lacking=lacking,
-            doubted_at=last.doubted_at,
+    for want in _side_by_side(merged.values()):
+        # made in a function: what is known of a long repository ends with its task
+        yield _task(
+            want, known(want.repository), stored(want.repository), audited, settings, indexes
         )
+
+
+def _task(
+    want: Want,
+    last: Known,
+    documents: frozenset[Digest],
+    audited: str,
+    settings: PlanSettings,
+    indexes: Callable[[Iterable[Digest]], Iterable[Document]],
+) -> CrawlTask:
+    """Return the task that answers a want. `last`: what is known; `documents`: what is stored."""
+    sweep = settings.full_sweep_of.get(want.repository.host, settings.full_sweep)
+    fresh = last.full_at is not None and settings.at - last.full_at < sweep
+    lacking: tuple[Document, ...] = ()
+    if Need.DOCUMENTS in settings.needs and last.audited != audited:
+        served = indexes(documents.intersection(last.tags.values()))
+        wants_more = partial(
+            lacks, stored=documents, platforms=settings.platforms, needs=settings.needs
+        )
+        lacking = tuple(filter(wants_more, served))
+    return CrawlTask(
+        repository=want.repository,
+        at=settings.at,
+        tags=want.tags,
+        patterns=tuple(sorted(want.patterns)),
+        pins=want.pins,
+        parts=want.parts,
+        needs=settings.needs,
+        platforms=settings.platforms,
+        known=last.tags,
+        watermark=last.watermark if fresh else None,
+        swept_from=None if fresh else last.watermark,
+        listed=last.listed,
+        failing=last.failing,
+        # what lacks something must not count as stored, or the crawl would skip it
+        documents=documents.difference(one.digest for one in lacking),
+        priority=want.priority,
+        lacking=lacking,
+        doubted_at=last.doubted_at,
+    )

@@ -140,7 +140,11 @@ class Token:
         return len(self.numbers) + len(self.revision) + len((self.pre or (0,))[1:])
 
 
-@lru_cache(maxsize=1 << 15)
+_MOST = 1 << 12
+"""So many pieces, and tags, are remembered: of a long repository all would be 10 MB."""
+
+
+@lru_cache(maxsize=_MOST)
 def split_tag(text: str) -> tuple[Token, ...]:
     """The pieces of `text` between dashes; a date written with dashes is one piece.
 
@@ -177,7 +181,7 @@ def _pieces(text: str) -> tuple[Token, ...]:
     return tuple(token_of(piece) for piece in text.split("-"))
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=_MOST)
 def token_of(text: str) -> Token:
     """Read one piece by itself. Cost: a few microseconds the first time, then a look-up."""
     if match := _DATE.fullmatch(text):

@@ -18,6 +18,8 @@ __all__ = ["Spool", "lines_of"]
 
 _AT_HAND = 2_000
 """Some 6 MB; a run that has no more reads nothing back."""
+_READY = 500
+"""So much of it is kept as values: these take seven times as much as what is stored of them."""
 _NONE = Newer()
 _PRIVATE = ""
 """SQLite's name for a file that nobody else sees and that ends with its connection."""
@@ -41,7 +43,8 @@ class Spool(Mapping[str, Evidence]):
 
     def put(self, evidence: Evidence) -> None:
         """Keep `evidence`, in place of what its key had before."""
-        self._keep(evidence.key, evidence)
+        is_one_of_few = len(self._at_hand) < _READY
+        self._keep(evidence.key, evidence if is_one_of_few else encode(evidence))
 
     def _keep(self, key: str, held: Evidence | bytes) -> None:
         if self._file is None and (key in self._at_hand or len(self._at_hand) < self._most):

@@ -143,6 +143,7 @@ class OciClient:
         cap: int = _LIST_BYTES,
         json: bytes | None = None,
         keep_query: bool = False,
+        next: bool = False,  # noqa: A002  # as in `Ask`
     ) -> Answer:
         """The answer to an authenticated request; a refusal is answered once.
 
@@ -164,6 +165,7 @@ class OciClient:
             is_stale=self.authorizer.staleness(grant, value),
             onward=self.authorizer.onward(grant),
             keep_query=keep_query,
+            next=next,
             repository=grant.path,
         )
         answer, value = await self._in_turn(ask, grant)
@@ -292,6 +294,7 @@ class OciClient:
             doing=doing,
             headers=_BLOB,
             cap=size,
+            next=True,  # its manifest has waited: so one repository after the other is whole
         )
         if answer.status != 200:
             raise self.transport.refusal(answer, doing)

@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-__all__ = ["run", "together"]
+__all__ = ["give_way", "run", "together"]
 
 _BEGINS_SECONDS = 5.0
+_HOPS = 4
+"""Turns of the loop until an answer that has come has made room for the next request."""
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -38,6 +40,18 @@ async def together(*work: Coroutine[Any, Any, None]) -> None:
                 group.create_task(one)
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from failed
+
+
+async def give_way() -> None:
+    """Let every answer that has come be read, and the request that waits for its place be sent.
+
+    After one turn of the loop it would wait again for all that the caller does until the next:
+    for a longer time than it took to come.
+    """
+    import asyncio
+
+    for _ in range(_HOPS):
+        await asyncio.sleep(0)
 
 
 def _run_beside(coroutine: Coroutine[Any, Any, T]) -> T:

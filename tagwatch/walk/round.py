@@ -9,7 +9,7 @@ repository of which nothing at all is new, not even that is made: see `walk.judg
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -98,15 +98,15 @@ def frame_of(ledger: Ledger, site: Site, bases: KnownBases, *, documents_asked: 
 
 
 def gather_evidence(
-    wanted: Mapping[str, Target], memory: Memory, this_round: Round, late: set[str]
+    wanted: Iterable[tuple[str, Target]], memory: Memory, this_round: Round, late: set[str]
 ) -> Iterator[Gathered]:
-    """Yield the evidence of each target of one repository. `wanted`: targets by evidence key.
+    """Yield the evidence of each target of one repository. `wanted`: evidence keys, and targets.
 
     While other repositories are still read, the keys of those in which these have a say go to
     `late` instead.
     """
-    made_from = _made_from(wanted, memory.repository, this_round)
-    for key, target, before in _with_stored(wanted, made_from, this_round.ledger):
+    state = _state_of(memory.repository, this_round)
+    for key, target, made_from, before in _with_stored(wanted, state, this_round.ledger):
         if before is None:
             try:
                 evidence, wished = _gather(target, memory, this_round)
@@ -120,24 +120,27 @@ def gather_evidence(
             target=target,
             evidence=evidence,
             is_unchanged=before is not None and evidence == before,
-            made_from=made_from.get(key) if _may_be_reused(evidence, memory) else None,
+            made_from=made_from if _may_be_reused(evidence, memory) else None,
             wished=wished,
         )
 
 
 def _with_stored(
-    wanted: Mapping[str, Target], made_from: Mapping[str, bytes], ledger: Ledger
-) -> Iterator[tuple[str, Target, Evidence | None]]:
-    """Yield the targets with their evidence where what is stored still holds.
+    wanted: Iterable[tuple[str, Target]], state: bytes | None, ledger: Ledger
+) -> Iterator[tuple[str, Target, bytes | None, Evidence | None]]:
+    """Yield keys and targets with a hash of all that their evidence is made of, and evidence.
 
-    It is read a few at a time: a repository may have twenty thousand tags.
+    `state`: see `_state_of`. There is evidence where what is stored still holds. It is read a few
+    at a time: a repository may have twenty thousand tags.
     """
-    left = iter(wanted.items())
+    left = iter(wanted)
     while some := list(islice(left, _AT_ONCE)):
-        known = {key: made_from[key] for key, _ in some if key in made_from}
-        stored = ledger.standing(known) if known else {}
+        made_from = {}
+        if state is not None:
+            made_from = {key: _hash(state, _naming(key, target)) for key, target in some}
+        stored = ledger.standing(made_from) if made_from else {}
         for key, target in some:
-            yield key, target, stored.get(key)
+            yield key, target, made_from.get(key), stored.get(key)
 
 
 def gather_remembered(targets: Sequence[Target], ledger: Reader, site: Site) -> dict[str, Evidence]:
@@ -248,18 +251,15 @@ def _named_tag(target: Target) -> str | None:
     return named.effective_tag if named is not None else None
 
 
-def _made_from(
-    wanted: Mapping[str, Target], repository: Repository, this_round: Round
-) -> dict[str, bytes]:
-    """Return, by evidence key, a hash of everything that the evidence of each target is made of.
+def _state_of(repository: Repository, this_round: Round) -> bytes | None:
+    """Return a hash of all that the evidence of a repository's targets has in common.
 
-    Empty where the repository was not read whole: then all its evidence is made again.
+    None where the repository was not read whole: then all its evidence is made again.
     """
     answer = this_round.answers.get(repository)
     if answer is None or answer.failures:
-        return {}
-    state = _state(repository, answer, this_round)
-    return {key: _hash(state, _naming(key, target)) for key, target in wanted.items()}
+        return None
+    return _state(repository, answer, this_round)
 
 
 def _state(repository: Repository, answer: RepositoryAnswer, this_round: Round) -> bytes:

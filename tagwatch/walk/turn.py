@@ -11,7 +11,7 @@ does not depend on which registry was the first to answer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace as standard_replace
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ from tagwatch.source.target import Target
 from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers
 from tagwatch.walk.judged import Settled, judged_now, recall_judged
+from tagwatch.walk.loop import give_way
 from tagwatch.walk.recall import recall_past, recall_repository
 from tagwatch.walk.remember import EvidenceStore, claimed_version, remember_versions
 from tagwatch.walk.round import Round, gather_evidence, made_whole_from
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Early", "Share", "Turns", "shares_of", "store_of"]
 
-_SLICE = 16
+_SLICE = 4
 """So many targets of a long repository are gathered before requests get a hearing again."""
 
 
@@ -150,7 +151,7 @@ class Turns:
                 await self._take_one(share, this_round, store)
             self._done.add(share.repository)
             store.flush_if_full()
-            await asyncio.sleep(0)
+            await give_way()
 
     async def _take_one(self, share: Share, this_round: Round, store: EvidenceStore) -> None:
         """Take one repository through the steps after asking. Raises `OutOfTimeError`."""
@@ -159,15 +160,15 @@ class Turns:
         paused = self._open.pop(share.repository, None)
         if share.moves:
             paused = None  # what was gathered knows nothing of them
-        in_files = _wanted(share.targets, ())
+        in_files = _by_key(share.targets)
         if paused is None and self._recall(share, in_files, this_round, store):
             return
         memory = _remember(share, this_round)
         if share.moves:
             memory = self._explain(share, memory, this_round)
-        await asyncio.sleep(0)
+        await give_way()
         listed, is_idle = self._watch(share, memory)
-        wanted = _wanted(share.targets, listed)
+        wanted = _Wanted(in_files, listed)
         if paused is None:
             self._waiting.pop(share.repository, None)
             made_from = made_whole_from(in_files, share.watches, share.repository, this_round)
@@ -175,28 +176,27 @@ class Turns:
                 made_from=made_from,
                 is_settled=made_from is not None and not (share.moves or is_idle),
             )
-            await self._gather(turn, wanted, memory, this_round, store)
+            await self._gather(turn, wanted.items(), memory, this_round, store)
         else:
             turn, keys = paused, paused.late
             turn.late = set()
-            rest = {key: target for key, target in wanted.items() if key in keys}
+            rest = (one for one in wanted.items() if one[0] in keys)
             await self._gather(turn, rest, memory, this_round, store)
         if turn.late:
             self._open[share.repository] = turn
             return
         if turn.claimed:
             this_round.ledger.set_versions(share.repository, turn.claimed)
-        if turn.made_from is not None and turn.is_settled and wanted:
-            judged = judged_now(
-                memory, turn.made_from, share.watches, listed, tuple(wanted), this_round
-            )
+        if turn.made_from is not None and turn.is_settled and (in_files or listed):
+            keys_now = tuple(key for key, _ in wanted.items())
+            judged = judged_now(memory, turn.made_from, share.watches, listed, keys_now, this_round)
             store.judged.append(judged)
-            self.settled[share.repository] = Settled(made_from=turn.made_from, keys=tuple(wanted))
+            self.settled[share.repository] = Settled(made_from=turn.made_from, keys=keys_now)
 
     async def _gather(
         self,
         turn: _Open,
-        wanted: Mapping[str, Target],
+        wanted: Iterable[tuple[str, Target]],
         memory: Memory,
         this_round: Round,
         store: EvidenceStore,
@@ -212,7 +212,7 @@ class Turns:
                 self._waiting.setdefault(memory.repository, []).append(one.target)
                 self._wishes.update(one.wished)
             if not number % _SLICE:
-                await asyncio.sleep(0)
+                await give_way()
 
     def _recall(
         self,
@@ -344,11 +344,28 @@ def _remember(share: Share, this_round: Round) -> Memory:
     return recall_past(ledger, memory) if remember_versions(ledger, memory) else memory
 
 
-def _wanted(targets: Iterable[Target], listed: Iterable[Watched]) -> dict[str, Target]:
+class _Wanted:
+    """One target per evidence key, of which those of the watch list are made as they are drawn.
+
+    `in_files`: the targets of files; `listed`: what `watched` yielded beside them.
+    """
+
+    def __init__(self, in_files: Mapping[str, Target], listed: Iterable[Watched]) -> None:
+        self._in_files = in_files
+        self._listed = listed
+
+    def items(self) -> Iterator[tuple[str, Target]]:
+        """Yield keys and targets; a `FROM` goes first, as its image is itself a base."""
+        yield from self._in_files.items()
+        for target in chain.from_iterable(self._listed):
+            if (key := evidence_key(target)) is not None:
+                yield key, target
+
+
+def _by_key(targets: Iterable[Target]) -> dict[str, Target]:
     """Return one target per evidence key; a `FROM` goes first, as its image is itself a base."""
     wanted: dict[str, Target] = {}
-    parents_first = sorted(targets, key=lambda target: target.kind != "from")
-    for target in chain(parents_first, *listed):
+    for target in sorted(targets, key=lambda target: target.kind != "from"):
         if (key := evidence_key(target)) is not None:
             wanted.setdefault(key, target)
     return wanted

@@ -237,12 +237,16 @@ def watched(
     known = set(beside)
     for watch in watches:
         for text in watch.tags or ("*",):
-            found = _watched(watch, text, memory)
-            new = [target for target in found if evidence_key(target) not in known]
-            known.update(map(evidence_key, new))
-            if new:
-                named = (one.reference.tag for one in new if one.reference is not None)
-                yield replace(found, tags=tuple(filter(None, named)))
+            found, any_new = _watched(watch, text, memory), False
+            tags = []  # and no targets: there may be twenty thousand
+            for target in found:
+                if (key := evidence_key(target)) not in known:
+                    known.add(key)
+                    any_new = True
+                    if target.reference is not None and target.reference.tag:
+                        tags.append(target.reference.tag)
+            if any_new:
+                yield replace(found, tags=tuple(tags))
 
 
 def idle(watches: Iterable[Watch], memory: Memory, found: Iterable[Watched]) -> Iterator[Remark]:

@@ -1,10 +1,11 @@
 """What everything costs, in one table, beside what else does the same work on this machine.
 
-    python -m tests.bench [NAME…] [--quick] [--rounds N]
+    python -m tests.bench [NAME…] [--quick] [--rounds N] [--uncounted]
 
 Names are those of the rows (all of them where none is given) and of the studies, which print tables
 of their own: `python -m tests.bench ledger`. A cell in brackets is a ratio: ours to this command,
-pair by pair of one run. Peers are found on PATH. `--quick` proves that every row runs.
+pair by pair of one run. Peers are found on PATH. `--quick` proves that every row runs;
+`--uncounted` leaves out instructions, for which valgrind takes fifty times a command's own time.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def told(group: Group, size: Size) -> Iterator[str]:
     """Run the group, and yield its lines."""
     taken = side_by_side(group.commands, 1 if group.once or size.quick else size.rounds)
     counts = {
-        command.name: None if size.quick or not command.counted else instructions(command)
+        command.name: instructions(command) if size.counts and command.counted else None
         for command in group.commands
     }
     yield group.title
@@ -126,6 +127,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*ROWS, *STUDIES)))
     parser.add_argument("--quick", action="store_true", help="small: proves that every row runs")
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
+    parser.add_argument("--uncounted", action="store_true", help="count no instructions")
     options, rest = parser.parse_known_args()
     studies = [name for name in options.names if name in STUDIES]
     rows = [name for name in options.names if name in ROWS]
@@ -137,7 +139,8 @@ def main() -> int:
         parser.error(f"no such row: {' '.join([*(set(options.names) - set(rows)), *rest])}")
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, most), most))
-    table(rows or list(ROWS), Size(quick=options.quick, rounds=options.rounds))
+    counts = not (options.quick or options.uncounted)
+    table(rows or list(ROWS), Size(quick=options.quick, rounds=options.rounds, counts=counts))
     return 0
 
 

@@ -61,7 +61,9 @@ async def _run(
         for task in queue:
             if stop is not None and stop.is_set():
                 return
-            await sink(await work(task))
+            snapshot = await work(task)
+            del task  # what was known of a long repository: to store what is known now takes room
+            await sink(snapshot)
 
     for _, equals in groupby(tasks, key=lambda task: task.priority):
         async with asyncio.TaskGroup() as group:

@@ -22,6 +22,7 @@ __all__ = ["Authorizer", "Grant", "pull_grant"]
 
 log = logging.getLogger(__name__)
 
+_NOWHERE: Mapping[Origin, str] = {}
 _SCOPE = re.compile(r"[a-z]+(?:\([a-z]+\))?:.+:[a-z*_,]+")
 
 
@@ -148,6 +149,8 @@ class Authorizer:
 
     def onward(self, grant: Grant) -> Mapping[Origin, str]:
         """Everybody's tokens for the places that redirects led to, as far as they last."""
+        if not self._onward:  # few registries lead elsewhere
+            return _NOWHERE
         now = asyncio.get_running_loop().time()
         known = self._onward.get(grant, {})
         return {origin: value for origin, (value, ends_at) in known.items() if now < ends_at}

@@ -68,9 +68,10 @@ class Ask:
     redirect (kubernetes/registry.k8s.io#326: every page would be the first). `limit_of`: what an
     answer calls it that there were too many requests, beside a 429; `limit_seconds`: the pause
     that this wants where the answer tells none. `is_stale`: whether `authorization` has ended by
-    the time that the request's turn comes; `next`: it waited for a turn already, and does not wait
-    behind the others again. `repository`: whose path it is about, where the URL's own path varies;
-    `is_shared`: its limit is known to be one for all (Docker Hub's API, GitHub's).
+    the time that the request's turn comes; `next`: it, or what it completes, waited for a turn
+    already, and does not wait behind the others again. `repository`: whose path it is about, where
+    the URL's own path varies; `is_shared`: its limit is known to be one for all (Docker Hub's API,
+    GitHub's).
     """
 
     method: Literal["GET", "HEAD", "POST"]
@@ -171,6 +172,7 @@ class Transport:
         self._tls = tls_context(settings, certificates)
         self._down: tuple[float, BaseException] | None = None
         self._limited: dict[str, tuple[float, RateLimitedError]] = {}
+        self._passages: dict[Origin, Passage] = {}
 
     async def send(self, ask: Ask) -> Answer:
         """The answer to `ask`, whatever its status, save those that are worth another try.
@@ -316,11 +318,12 @@ class Transport:
 
     async def _exchange(self, ask: Ask, url: URL, *, first: bool) -> Answer:
         """One request and its answer. `first`: at the origin that was asked, with credentials."""
-        passage = self.boundary.permit(url)
+        origin = origin_of(url)
+        passage = self._passages.get(origin) or self._permit(url, origin)
         headers = self._headers(ask, url, passage, first=first)
-        proxy = self._network.proxy_for(origin_of(url))
+        proxy = self._network.proxy_for(origin)
         if passage.guarded and proxy is not None:
-            await self._network.guard(origin_of(url))
+            await self._network.guard(origin)
         self.meter.requests[ask.kind if first else "redirect"] += 1
         async with self._network.session(guarded=passage.guarded).request(
             ask.method,
@@ -333,13 +336,21 @@ class Transport:
             proxy=proxy,
         ) as response:
             self.meter.note(response.headers)
-            log.debug("%s %s%s: %d", ask.method, url.authority, url.path, response.status)
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("%s %s%s: %d", ask.method, url.authority, url.path, response.status)
             head = ask.method == "HEAD"
             cap = ask.cap if response.status < 300 else _ERROR_BYTES
             body = b"" if head else await self._read(ask, response, cap)
             return Answer(
                 status=response.status, headers=response.headers, body=body, url=url, asked=ask.url
             )
+
+    def _permit(self, url: URL, origin: Origin) -> Passage:
+        """See `Boundary.permit`. What it says of an origin that has credentials, it says again."""
+        passage = self.boundary.permit(url)
+        if passage.credentials:  # named by the operator or our table: they are few
+            self._passages[origin] = passage
+        return passage
 
     def _headers(self, ask: Ask, url: URL, passage: Passage, *, first: bool) -> Mapping[str, str]:
         if not first:

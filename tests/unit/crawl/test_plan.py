@@ -76,6 +76,19 @@ def test_what_matters_most_comes_first(wants: list[Want]) -> None:
     assert order == sorted(order)
 
 
+def test_registries_are_asked_side_by_side() -> None:
+    wants = [
+        Want(repository=Repository(registry=host, path=f"team/{number}"))
+        for host, repositories in (("a.example", 8), ("b.example", 4), ("c.example", 1))
+        for number in range(repositories)
+    ]
+    order = [task.repository for task in planned(wants)]
+    assert [one.host[0] for one in order] == list("abaabacabaaba")
+    for host in ("a.example", "b.example"):
+        mine = [one for one in order if one.host == host]
+        assert mine == sorted(mine), "one registry is asked in its own order"
+
+
 def test_what_is_known_goes_with_the_task() -> None:
     memory = Memory(tags={"1": DIGEST}, watermark="w", full_at=AT - timedelta(days=1))
     (task,) = planned([Want(repository=REPOSITORIES[0], tags=frozenset({"1"}))], memory)

@@ -74,6 +74,15 @@ def test_what_is_in_its_file_is_not_in_memory() -> None:
     assert not spool._at_hand
 
 
+def test_few_are_kept_as_values() -> None:
+    spool = Spool(2_000)
+    for number in range(600):
+        spool.put(evidence(number))
+    kept = [isinstance(one, Evidence) for one in spool._at_hand.values()]
+    assert kept == [True] * 500 + [False] * 100, "the others as they are stored: it is less"
+    assert [spool[f"r/{number}"] for number in range(600)] == list(map(evidence, range(600)))
+
+
 def test_its_file_is_closed_with_it() -> None:
     spool = Spool(0)
     spool.put(evidence(1))

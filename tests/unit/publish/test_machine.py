@@ -96,6 +96,21 @@ def test_nothing_of_the_result_is_dropped() -> None:
     ]
 
 
+def test_a_long_list_is_written_like_a_short_one() -> None:
+    odd = ("plain", "", "\x7f\x1b[2J", "é\u2028", "\U0001f433", "\udcff", "##[error]", '"\\/\n')
+    remarks = tuple(
+        replace(sample().problems[0], message=odd[number % len(odd)], skipped=number % 2 == 0)
+        for number in range(2 * 100 + len(odd))
+    )
+    written = machine.render(replace(sample(), problems=remarks), sample_context())
+    for first in range(0, len(remarks), 50):  # so few are never written quickly
+        short = replace(sample(), problems=remarks[first : first + 50])
+        listed = machine.render(short, sample_context()).split('"problems": [')[1]
+        assert listed.split("\n  ],")[0] in written
+    assert len(parsed(written)["problems"]) == len(remarks)
+    assert written.isascii()
+
+
 def test_resolutions() -> None:
     missing = Resolution(input="redis:9.9", status=Status.NOT_FOUND)
     document = machine.resolutions_document([EVIDENCE[5].resolution, missing])

@@ -65,6 +65,27 @@ async def test_one_ping_a_host_and_one_connection_a_slot() -> None:
         assert len(server.connections) == 1
 
 
+async def test_a_config_waits_for_no_other_manifests() -> None:
+    """Its manifest has waited: so one repository after the other is whole, and has its turn."""
+    config = digest_of(b"{}")
+    manifests = [get(str(number), headers=GOOD, body=MANIFEST) for number in range(4)]
+    blob = Exchange(method="GET", path=f"/v2/app/blobs/{config}", body=b"{}")
+    async with (
+        scripted(PING, *manifests, blob) as server,
+        registry_at(server.url, concurrency=1) as registry,
+    ):
+        app = repository(server.host)
+
+        async def image() -> None:
+            await registry.manifest(app, "0")
+            await registry.blob(app, config, 2)
+
+        await asyncio.gather(image(), *(registry.manifest(app, str(n)) for n in range(1, 4)))
+        asked = [one.path.rpartition("/")[2] for one in server.seen]
+        # when the first answer comes, the turn is given to who waits longest
+        assert asked == ["", "0", "1", config, "2", "3"]
+
+
 @pytest.mark.parametrize("status", [405, 501, 400])
 async def test_a_registry_without_head_is_asked_by_get_from_then_on(status: int) -> None:
     async with (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 import threading
 
 import pytest
 
-from tagwatch.walk.loop import run
+from tagwatch.walk.loop import give_way, run
 
 
 async def answer() -> tuple[str, int]:
@@ -71,3 +72,33 @@ def test_an_interruption_cancels_the_work(again: int) -> None:
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert cancelled.is_set()
+
+
+async def test_an_answer_that_has_come_makes_room_before_work_goes_on() -> None:
+    """Read by the loop, then by who asked, who leaves; only then the next one asks."""
+    loop, done = asyncio.get_running_loop(), []
+    came, left = loop.create_future(), loop.create_future()
+
+    async def asked() -> None:
+        await came
+        left.set_result(None)
+
+    def read() -> None:
+        loop.remove_reader(here)
+        came.set_result(None)
+
+    async def waits() -> None:
+        await left
+        done.append("sent")
+
+    here, there = socket.socketpair()
+    with here, there:
+        loop.add_reader(here, read)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asked())
+            group.create_task(waits())
+            await asyncio.sleep(0)
+            there.send(b"answer")
+            await give_way()
+            done.append("work")
+    assert done == ["sent", "work"]
