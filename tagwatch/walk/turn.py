@@ -30,7 +30,12 @@ from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.ask import Answers
 from tagwatch.walk.judged import Settled, judged_now, recall_judged
 from tagwatch.walk.recall import recall_past, recall_repository
-from tagwatch.walk.remember import EvidenceStore, claimed_version, remember_versions
+from tagwatch.walk.remember import (
+    EvidenceStore,
+    claimed_version,
+    remember_versions,
+    with_claim,
+)
 from tagwatch.walk.round import Round, gather_evidence, made_whole_from
 from tagwatch.walk.watch_list import Watched, idle, watched
 
@@ -91,6 +96,8 @@ class _Open:
     """Whether what was gathered so far may be recalled as a whole."""
     claimed: dict[str, str] = field(default_factory=dict)
     """The versions that images state; see `claimed_version`."""
+    unclaimed: set[str] = field(default_factory=set)
+    """Tags that evidence tells of which states no version of them."""
     late: set[str] = field(default_factory=set)
     """The evidence keys of what is left to gather."""
 
@@ -185,7 +192,7 @@ class Turns:
             self._open[share.repository] = turn
             return
         if turn.claimed:
-            this_round.ledger.set_versions(share.repository, turn.claimed)
+            self._store_claims(turn, in_files, share, this_round)
         if turn.made_from is not None and turn.is_settled and wanted:
             judged = judged_now(
                 memory, turn.made_from, share.watches, listed, tuple(wanted), this_round
@@ -204,15 +211,36 @@ class Turns:
         """Gather the evidence of these targets, a few in a slice; `turn` takes note of it."""
         gathered = gather_evidence(wanted, memory, this_round, turn.late)
         for number, one in enumerate(gathered, 1):
-            self.evidence.put(one.evidence)
-            store.put(one.evidence, made_from=one.made_from, is_unchanged=one.is_unchanged)
-            turn.claimed |= claimed_version(memory, one.evidence.resolution)
+            claimed = claimed_version(memory, one.evidence.resolution)
+            evidence = with_claim(one.evidence, claimed)
+            self.evidence.put(evidence)
+            is_unchanged = one.is_unchanged and evidence is one.evidence
+            store.put(evidence, made_from=one.made_from, is_unchanged=is_unchanged)
+            turn.claimed |= claimed
+            turn.unclaimed |= {past.tag for past in evidence.history[-1:]} - claimed.keys()
             turn.is_settled &= one.made_from is not None and not one.wished
             if one.wished:
                 self._waiting.setdefault(memory.repository, []).append(one.target)
                 self._wishes.update(one.wished)
             if not number % _SLICE:
                 await asyncio.sleep(0)
+
+    def _store_claims(
+        self, turn: _Open, in_files: Mapping[str, Target], share: Share, this_round: Round
+    ) -> None:
+        """Store the versions that images state; the evidence is made from these, too.
+
+        That is so where all of it tells of them, and nobody else has stored anything meanwhile.
+        """
+
+        def made_from() -> bytes | None:
+            return made_whole_from(in_files, share.watches, share.repository, this_round)
+
+        with this_round.ledger.in_one_step():
+            is_alone = turn.made_from == made_from()
+            this_round.ledger.set_versions(share.repository, turn.claimed)
+            turn.made_from = made_from() if is_alone else None
+        turn.is_settled &= turn.unclaimed.isdisjoint(turn.claimed)
 
     def _recall(
         self,
