@@ -198,7 +198,9 @@ class Turns:
                 memory, turn.made_from, share.watches, listed, tuple(wanted), this_round
             )
             store.judged.append(judged)
-            self.settled[share.repository] = Settled(made_from=turn.made_from, keys=tuple(wanted))
+            self.settled[share.repository] = Settled(
+                made_from=turn.made_from, keys=tuple(wanted), listed=listed
+            )
 
     async def _gather(
         self,
@@ -252,14 +254,17 @@ class Turns:
         """Take over what was made of a repository of which nothing is new; False where it is."""
         if share.repository not in this_round.judged or share.moves:
             return False
-        keep = self.evidence.put_line
-        recalled = recall_judged(share.repository, in_files, share.watches, this_round, keep)
+        spool = self.evidence
+        recalled = recall_judged(share.repository, in_files, share.watches, this_round, spool)
         if recalled is None:
             return False
         self._listed[share.repository] = [*recalled.listed]
         store.still.append(recalled.judged)
         self.settled[share.repository] = Settled(
-            made_from=recalled.judged.made_from, keys=recalled.keys
+            made_from=recalled.judged.made_from,
+            keys=recalled.keys,
+            listed=recalled.listed,
+            is_listed=recalled.judged.lists is not None,
         )
         return True
 

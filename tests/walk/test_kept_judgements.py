@@ -201,9 +201,12 @@ class Estate:
         return replace(site, knowledge=self.facts)
 
 
-async def answer_of(site: Site) -> tuple[bytes, bytes]:
+async def answer_of(site: Site) -> tuple[bytes, ...]:
+    """What a night answers and tells, and the answer as it is stored."""
     scanned = await scan_async(site)
-    return encode(scanned.result), encode(scanned.news)
+    with Reader.open(site.database, site.origins) as ledger:
+        stored = ledger.result(scanned.run_id)
+    return encode(scanned.result), encode(scanned.news), encode(stored)
 
 
 def forget(folder: Path) -> None:
@@ -218,6 +221,15 @@ def kept(folder: Path) -> list[Judgement]:
     with closing(sqlite3.connect(folder / "ledger.db")) as connection:
         rows = connection.execute("SELECT judgement FROM judged WHERE judgement IS NOT NULL")
         return [judgement_in(body) for (body,) in rows.fetchall()]
+
+
+def lists_of(folder: Path) -> dict[int, str]:
+    """The lists of repositories that the next answer may hold."""
+    if not (folder / "ledger.db").exists():
+        return {}
+    with closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        sql = "SELECT repository_id, lists FROM judged WHERE lists IS NOT NULL"
+        return dict(connection.execute(sql).fetchall())
 
 
 async def asked_in(site: Site) -> tuple[set[str], int]:
@@ -266,16 +278,19 @@ async def test_a_night_without_news_asks_no_rule_and_reads_no_evidence(tmp_path:
 async def test_what_is_kept_is_what_would_be_said(tmp_path: Path, seed: int) -> None:
     shelf = first_night()
     estate = Estate(seed, shelf)
-    held = 0
+    held = listed = 0
     async with serving(shelf) as address:
         for _ in range(8):
             forget(tmp_path / "anew")
+            before = lists_of(tmp_path / "kept")
             read_back = await answer_of(estate.site(tmp_path / "kept", address))
             made_anew = await answer_of(estate.site(tmp_path / "anew", address))
             assert read_back == made_anew, estate.told
             held += sum(one.at < estate.at for one in kept(tmp_path / "kept"))
+            listed += len(before.items() & lists_of(tmp_path / "kept").items())
             estate.pass_night()
     assert held, estate.told
+    assert listed, estate.told
 
 
 REDIS = Repository.parse("redis")
