@@ -105,7 +105,8 @@ FLOORS: dict[str, str] = {
         dictionary sharing
         codec connection old_diff record
         judgement piece
-        judged spool
+        judged
+        spool
         answer damage
         failing lock maintenance outbox reuse rewind schema sight telling timeline
         memory read restore

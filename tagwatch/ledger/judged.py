@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from tagwatch.audit.model.evidence import Evidence, until
 from tagwatch.audit.verdict.keeper import Judgement
@@ -25,7 +24,6 @@ from tagwatch.ledger.codec import (
     micros,
     moment,
 )
-from tagwatch.ledger.connection import Translated, connect_read_only
 from tagwatch.ledger.judgement import judgement_in, stored_form
 from tagwatch.ledger.piece import lines_in, moved_on
 from tagwatch.ledger.record import Judged, Listing, Lists
@@ -145,27 +143,17 @@ def lines_of_judged(
 
 
 def lines_again(
-    path: Path, judged: Judged, keys: Iterable[str], at: datetime
+    connection: sqlite3.Connection, judged: Judged, keys: Iterable[str], at: datetime
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the evidence of a repository as `lines_of_judged`, from the list that it stands in.
 
-    `keys`: sorted. Where the list is damaged it is read from its rows. It may be read when the
-    ledger that was written to is closed, and by another thread. Raises `LedgerError`.
+    `keys`: sorted. Where the list is damaged it is read from its rows. Raises `LedgerError`.
     """
-    with Translated(path), closing(_connected(path)) as connection:
-        try:
-            assert judged.lists is not None
-            lines = lines_in(connection, judged.lists.evidence, at)
-            yield from zip(keys, lines, strict=True)
-        except (LedgerError, ValueError):
-            yield from lines_of_judged(connection, judged.id, at)
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    connection = connect_read_only(path)
-    if connection is None:
-        raise LedgerError(f"the ledger {str(path)!r} was changed by another program meanwhile")
-    return connection
+    try:
+        assert judged.lists is not None
+        yield from zip(keys, lines_in(connection, judged.lists.evidence, at), strict=True)
+    except (LedgerError, ValueError):
+        yield from lines_of_judged(connection, judged.id, at)
 
 
 def judgements_of(

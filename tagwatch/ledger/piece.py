@@ -201,11 +201,13 @@ def hash_of(depth: int, content: bytes) -> bytes:
     return blake2b(content, digest_size=16, salt=depth.to_bytes(2, "big")).digest()
 
 
-def hash_of_others(connection: sqlite3.Connection, depth: int, content: bytes) -> bytes:
-    """Return what a piece is known by that holds the numbers of others."""
+def hash_of_others(connection: sqlite3.Connection, depth: int, content: bytes) -> bytes | None:
+    """Return what a piece is known by that holds the numbers of others; None where one is lost."""
     numbers = [int(one) for one in content.split(b"\n")]
     known = _known(connection, numbers)
-    return hash_of(depth, b"".join(known[one].hash for one in numbers if one in known))
+    if not known.keys() >= set(numbers):
+        return None
+    return hash_of(depth, b"".join(known[one].hash for one in numbers))
 
 
 def _exchanged(line: bytes, old: bytes, new: bytes) -> bytes:

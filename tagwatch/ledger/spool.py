@@ -6,16 +6,21 @@ So that the memory of a night is bounded by what is under way, not by the number
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import cached_property, partial
 from itertools import groupby
+from pathlib import Path
 from sqlite3 import Connection, OperationalError, connect
 from typing import Any, NamedTuple
 
 from tagwatch.audit.model.evidence import Evidence, Newer, SelectedEvidence
 from tagwatch.errors import LedgerFailedError
 from tagwatch.ledger.codec import decode_quickly, encode
+from tagwatch.ledger.connection import Translated, connect_read_only
+from tagwatch.ledger.judged import lines_again
 from tagwatch.ledger.piece import Stretch
+from tagwatch.ledger.record import Judged
 
 __all__ = ["Spool", "beginning_of", "lines_of", "stretches_of"]
 
@@ -38,8 +43,8 @@ class Folded(NamedTuple):
     """The evidence of one repository, in a list of the ledger that nobody has read yet."""
 
     keys: frozenset[str]
-    number: int
-    read: Callable[[], Iterable[tuple[str, bytes]]]
+    judged: Judged
+    at: datetime
 
 
 class Spool(Mapping[str, Evidence]):
@@ -49,6 +54,7 @@ class Spool(Mapping[str, Evidence]):
         self._most = at_hand
         self._at_hand: dict[str, Evidence | bytes] = {}
         self._file: Connection | None = None
+        self._ledger = Path()
         self._folded: dict[str, Folded] = {}
         """What nobody has read yet, by what its keys begin with."""
 
@@ -56,26 +62,40 @@ class Spool(Mapping[str, Evidence]):
         """Keep `evidence`, in place of what its key had before."""
         self._keep(evidence.key, evidence)
 
-    def put_list(
-        self, keys: Collection[str], number: int, read: Callable[[], Iterable[tuple[str, bytes]]]
-    ) -> None:
-        """Keep all evidence of one repository, in a list of the ledger until somebody reads it.
+    def put_list(self, keys: Collection[str], judged: Judged, at: datetime, ledger: Path) -> None:
+        """Keep all evidence of one repository, in its list in the ledger until somebody reads it.
 
-        `keys`: they begin alike, see `beginning_of`; `read` returns all of it with its keys.
+        `keys`: they begin alike, see `beginning_of`. It may be read when that which wrote to the
+        ledger is closed, and by another thread.
         """
-        start = beginning_of(next(iter(keys)))
-        self._folded[start] = Folded(frozenset(keys), number, read)
+        self._ledger = ledger
+        self._folded[beginning_of(next(iter(keys)))] = Folded(frozenset(keys), judged, at)
 
     def number_of(self, start: str, count: int) -> int | None:
         """Return the number of a list whose keys begin so, where it has so many and is unread."""
         folded = self._folded.get(start)
-        return folded.number if folded is not None and len(folded.keys) == count else None
+        if folded is None or folded.judged.lists is None or len(folded.keys) != count:
+            return None
+        return folded.judged.lists.evidence
 
     def _unfold(self, key: str) -> None:
         """Read the list that has this key, where one has."""
-        if self._folded and (folded := self._folded.pop(beginning_of(key), None)) is not None:
-            for one, line in folded.read():
+        if not self._folded or (start := beginning_of(key)) not in self._folded:
+            return
+        keys, judged, at = self._folded.pop(start)
+        with Translated(self._ledger):
+            for one, line in lines_again(self._reader, judged, sorted(keys), at):
                 self._keep(one, line)
+
+    @cached_property
+    def _reader(self) -> Connection:
+        connection = connect_read_only(self._ledger, by_one=False)
+        if connection is None:
+            raise LedgerFailedError(
+                f"the ledger {str(self._ledger)!r} was changed by a newer program"
+            )
+        weakref.finalize(self, connection.close)
+        return connection
 
     def _keep(self, key: str, held: Evidence | bytes) -> None:
         self._unfold(key)

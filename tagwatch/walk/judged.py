@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 
 from tagwatch.audit.fact.gather import dated_again
 from tagwatch.audit.fact.memory import Memory
@@ -12,7 +11,6 @@ from tagwatch.config.settings import Watch
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import compress_alike, expand
-from tagwatch.ledger.judged import lines_again
 from tagwatch.ledger.record import Judged, Listing
 from tagwatch.ledger.spool import Spool
 from tagwatch.source.target import Target
@@ -81,9 +79,7 @@ def recall_judged(
         listed = _listed(judged, watches)
         keys = (*wanted, *(key for one in listed for key in one.keys))
         if judged.lists is not None and _begin_alike(keys, repository):
-            ledger, at = this_round.ledger, this_round.site.at
-            read = partial(lines_again, ledger.path, judged, sorted(keys), at)
-            spool.put_list(keys, judged.lists.evidence, read)
+            spool.put_list(keys, judged, this_round.site.at, this_round.ledger.path)
             return Recalled(judged=judged, listed=listed, keys=keys)
         found = []
         for key, line in this_round.ledger.lines_of_judged(judged, this_round.site.at):
