@@ -64,6 +64,7 @@ from tagwatch.ledger.reuse import (
     seen_at,
     standing,
     state_of,
+    state_of_all,
     state_of_bases,
     touch,
 )
@@ -413,6 +414,11 @@ class Ledger(Reader):
         """See `reuse.state_of_bases`."""
         with Translated(self.path):
             return state_of_bases(self._connection, self._own, at)
+
+    def state_of_all(self, at: datetime) -> bytes:
+        """See `reuse.state_of_all`."""
+        with Translated(self.path):
+            return state_of_all(self._connection, at)
 
     def seen_at(self, repository: Repository, at: datetime) -> bytes:
         """See `reuse.seen_at`."""

@@ -15,7 +15,7 @@ from tagwatch.ledger.record import Judged, Listing
 from tagwatch.ledger.spool import Spool
 from tagwatch.source.target import Target
 from tagwatch.value import dataclass, replace
-from tagwatch.walk.round import Round, made_whole_from
+from tagwatch.walk.round import Round, made_whole_from, rests_on_others, with_others
 from tagwatch.walk.watch_list import Watched
 
 __all__ = ["Recalled", "Settled", "judged_now", "listings_of", "recall_judged"]
@@ -73,7 +73,10 @@ def recall_judged(
     judged = this_round.judged.get(repository)
     if judged is None:
         return None
-    if judged.made_from != made_whole_from(wanted, watches, repository, this_round):
+    made_from = made_whole_from(wanted, watches, repository, this_round)
+    if made_from is not None and rests_on_others(judged.made_from):
+        made_from = with_others(made_from, this_round)
+    if judged.made_from != made_from:
         return None
     try:
         listed = _listed(judged, watches)

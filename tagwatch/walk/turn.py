@@ -36,7 +36,13 @@ from tagwatch.walk.remember import (
     remember_versions,
     with_claim,
 )
-from tagwatch.walk.round import Round, gather_evidence, made_whole_from
+from tagwatch.walk.round import (
+    Round,
+    gather_evidence,
+    made_whole_from,
+    rests_on_others,
+    with_others,
+)
 from tagwatch.walk.watch_list import Watched, idle, watched
 
 if TYPE_CHECKING:
@@ -96,6 +102,8 @@ class _Open:
     """Whether what was gathered so far may be recalled as a whole."""
     claimed: dict[str, str] = field(default_factory=dict)
     """The versions that images state; see `claimed_version`."""
+    rests_on_others: bool = False
+    """Whether any of it is made of what all other repositories serve."""
     unclaimed: set[str] = field(default_factory=set)
     """Tags that evidence tells of which states no version of them."""
     late: set[str] = field(default_factory=set)
@@ -120,6 +128,8 @@ class Turns:
     _wishes: set[Wish] = field(default_factory=set)
     _open: dict[Repository, _Open] = field(default_factory=dict)
     _done: set[Repository] = field(default_factory=set)
+    _deferred: set[Repository] = field(default_factory=set)
+    """Those that wait until all have answered before anything is looked at."""
 
     @property
     def listed(self) -> list[Watched]:
@@ -141,7 +151,10 @@ class Turns:
         return [
             share
             for repository, share in shares.items()
-            if repository not in self._done or repository in self._open or share.moves
+            if repository not in self._done
+            or repository in self._open
+            or repository in self._deferred
+            or share.moves
         ]
 
     def close(self) -> None:
@@ -167,6 +180,10 @@ class Turns:
         if share.moves:
             paused = None  # what was gathered knows nothing of them
         in_files = _wanted(share.targets, ())
+        if paused is None and self._is_too_early(share, this_round):
+            self._deferred.add(share.repository)
+            return
+        self._deferred.discard(share.repository)
         if paused is None and self._recall(share, in_files, this_round, store):
             return
         memory = _remember(share, this_round)
@@ -193,6 +210,9 @@ class Turns:
             return
         if turn.claimed:
             self._store_claims(turn, in_files, share, this_round)
+        if turn.rests_on_others and turn.made_from is not None:
+            is_early = this_round.bases.is_early
+            turn.made_from = None if is_early else with_others(turn.made_from, this_round)
         if turn.made_from is not None and turn.is_settled and wanted:
             judged = judged_now(
                 memory, turn.made_from, share.watches, listed, tuple(wanted), this_round
@@ -220,12 +240,19 @@ class Turns:
             store.put(evidence, made_from=one.made_from, is_unchanged=is_unchanged)
             turn.claimed |= claimed
             turn.unclaimed |= {past.tag for past in evidence.history[-1:]} - claimed.keys()
-            turn.is_settled &= one.made_from is not None and not one.wished
+            turn.is_settled &= one.is_settled
+            turn.rests_on_others |= one.rests_on_others
             if one.wished:
                 self._waiting.setdefault(memory.repository, []).append(one.target)
                 self._wishes.update(one.wished)
             if not number % _SLICE:
                 await asyncio.sleep(0)
+
+    def _is_too_early(self, share: Share, this_round: Round) -> bool:
+        """Return True where what was made may hold still, and all others have a say in that."""
+        judged = this_round.judged.get(share.repository)
+        is_early = this_round.bases.is_early and not share.moves
+        return is_early and judged is not None and rests_on_others(judged.made_from)
 
     def _store_claims(
         self, turn: _Open, in_files: Mapping[str, Target], share: Share, this_round: Round
