@@ -596,6 +596,7 @@ async def _scan(
     from tagwatch.ledger.lock import holder_here
     from tagwatch.walk.ask import Patience
     from tagwatch.walk.deliver import alert_plan, alerts_of
+    from tagwatch.walk.judged import listings_of
     from tagwatch.walk.keeping import Keeping
     from tagwatch.walk.prospect import newly_offered
     from tagwatch.walk.scope import joined, outside
@@ -660,7 +661,8 @@ async def _scan(
     news = ledger.news(run_id, result, scope=scope)
     offered = newly_offered(result, news, site) if site.settings.alerts else ()
     alerts = alerts_of(result, news, alert_plan(site, ledger), offered)
-    ledger.finish_run(run_id, result, alerts, news=news, telling=seen.telling)
+    listings = listings_of(seen.settled) if rest is None else ()
+    ledger.finish_run(run_id, result, alerts, news=news, telling=seen.telling, listings=listings)
     return ScanResult(result=result, news=news, run_id=run_id)
 
 

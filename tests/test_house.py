@@ -106,8 +106,10 @@ FLOORS: dict[str, str] = {
     "ledger": """
         dictionary sharing
         codec connection old_diff record
-        judgement piece spool
-        answer damage judged
+        judgement piece
+        judged
+        spool
+        answer damage
         failing lock maintenance outbox reuse rewind schema sight telling timeline
         memory read restore
         extract rebuild

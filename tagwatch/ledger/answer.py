@@ -6,7 +6,8 @@ Answers of schemas before 12 that could not be divided then stand in the columns
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from tagwatch.audit.model.coverage import Reading
@@ -15,9 +16,11 @@ from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.result import AuditResult, Ignored
 from tagwatch.image.snapshot import Failure, Remark
 from tagwatch.ledger.codec import decode, encode, expand
-from tagwatch.ledger.piece import lines_in, store_lines
+from tagwatch.ledger.judged import goes_on
+from tagwatch.ledger.piece import Stretch, lines_in, store_stretches
+from tagwatch.ledger.record import Listing, Lists
 from tagwatch.ledger.sharing import sharing
-from tagwatch.ledger.spool import Spool, lines_of
+from tagwatch.ledger.spool import Spool, beginning_of, stretches_of
 from tagwatch.source.target import Problem, Target
 from tagwatch.value import replace
 
@@ -42,21 +45,90 @@ def without_lists(result: AuditResult) -> AuditResult:
     return replace(result, **empty, evidence={}, readings={})
 
 
-def store_parts(connection: sqlite3.Connection, run_id: int, result: AuditResult) -> None:
-    """Store what the answer of a run lists, in the caller's transaction."""
-    lists: dict[str, Iterable[bytes]] = {
-        name: map(encode, getattr(result, name)) for name in _KINDS
+def store_parts(
+    connection: sqlite3.Connection,
+    run_id: int,
+    result: AuditResult,
+    listings: Iterable[Listing] = (),
+) -> Iterator[tuple[Listing, Lists]]:
+    """Store what the answer of a run lists, in the caller's transaction.
+
+    Return the lists of those listings that the next answers may hold as they are.
+    """
+    wanted = {f"{one.repository.name}:": one for one in listings}
+    evidence = _Evidence(result, wanted)
+    targets = tuple(_parts(result.targets))
+    lists: dict[str, Iterable[Stretch]] = {
+        name: (_stretch_of(getattr(result, name)),) for name in _KINDS if name != "targets"
     }
-    lists["readings"] = map(encode, result.readings.items())
-    lists["evidence"] = lines_of(result.evidence)
+    lists["readings"] = (_stretch_of(result.readings.items()),)
+    lists["evidence"] = evidence.stretches()
+    lists["targets"] = map(_stretch_of, targets)
     connection.execute("DELETE FROM part WHERE run_id = ?", (run_id,))
-    for name, lines in lists.items():
-        number = store_lines(connection, lines, result.at)
+    numbers: dict[str, Sequence[int | None]] = {}
+    for name, stretches in lists.items():
+        number, numbers[name] = store_stretches(connection, stretches, result.at)
         if number is not None:
             connection.execute(
                 "INSERT INTO part (run_id, name, piece_id) VALUES (?, ?, ?)",
                 (run_id, name, number),
             )
+    of_part = dict(zip(map(id, targets), numbers["targets"], strict=True))
+    for start, number in evidence.numbered(numbers["evidence"]):
+        one = wanted[start]
+        parts = tuple(filter(None, (of_part.get(id(part)) for part in one.parts)))
+        if number is not None and len(parts) == len(one.parts):
+            yield one, Lists(evidence=number, targets=parts)
+
+
+def _stretch_of(values: Collection[Any]) -> Stretch:
+    return Stretch(lines=lambda: map(encode, values), number=getattr(values, "number", None))
+
+
+def _parts(targets: Collection[Target]) -> Iterator[Collection[Target]]:
+    """Yield what several collections of targets are made of; one by itself."""
+    parts = getattr(targets, "parts", None)
+    if parts is None:
+        yield targets
+    else:
+        for part in parts:
+            yield from _parts(part)
+
+
+class _Evidence:
+    """The evidence of an answer, which takes note of what can be told of later nights, too."""
+
+    def __init__(self, result: AuditResult, wanted: Mapping[str, Listing]) -> None:
+        self._result = result
+        self._wanted = wanted
+        self._found: list[tuple[str, int]] = []
+        """What the keys of each stretch begin with, and their number."""
+        self._of_this_night: set[str] = set()
+
+    def stretches(self) -> Iterator[Stretch]:
+        """Yield a stretch for each repository."""
+        adapted = getattr(self._result.evidence, "adapted", {})
+        self._of_this_night.update(map(beginning_of, adapted))
+        for start, count, stretch in stretches_of(self._result.evidence):
+            self._found.append((start, count))
+            if stretch.number is None and start in self._wanted:
+                lines = partial(self._noting, start, stretch.lines)
+                yield Stretch(lines=lines)
+            else:
+                yield stretch
+
+    def _noting(self, start: str, lines: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
+        for line in lines():
+            if start not in self._of_this_night and not goes_on(line, self._result.at):
+                self._of_this_night.add(start)
+            yield line
+
+    def numbered(self, numbers: Iterable[int | None]) -> Iterator[tuple[str, int | None]]:
+        """Yield what goes on with time, by what the keys begin with, with its number."""
+        for (start, count), number in zip(self._found, numbers, strict=True):
+            one = self._wanted.get(start)
+            if one is not None and one.images == count and start not in self._of_this_night:
+                yield start, number
 
 
 def result_of(

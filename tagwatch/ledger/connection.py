@@ -36,7 +36,7 @@ __all__ = [
 
 APPLICATION_ID = 0x74616777
 """`PRAGMA application_id`: "tagw", so that a foreign SQLite file is never written to."""
-SCHEMA_VERSION = 15
+SCHEMA_VERSION = 16
 """`PRAGMA user_version`: the number of the newest migration in `schema.py`."""
 
 _BUSY_SECONDS = 30.0
@@ -151,19 +151,20 @@ def keep_private(path: Path) -> None:
                 name.chmod(0o600)
 
 
-def connect_read_only(path: Path) -> sqlite3.Connection | None:
+def connect_read_only(path: Path, *, by_one: bool = True) -> sqlite3.Connection | None:
     """A connection that cannot write; None where the ledger's schema is older than the program's.
 
+    `by_one`: only the thread that opens it reads by it; else one after the other.
     Raises `LedgerError` where the file is missing, foreign or newer.
     """
-    connection, version = connect_as_it_is(path)
+    connection, version = connect_as_it_is(path, by_one=by_one)
     if version != SCHEMA_VERSION:
         connection.close()
         return None
     return connection
 
 
-def connect_as_it_is(path: Path) -> tuple[sqlite3.Connection, int | None]:
+def connect_as_it_is(path: Path, *, by_one: bool = True) -> tuple[sqlite3.Connection, int | None]:
     """A connection that cannot write, and the schema's version: this program's or an older one.
 
     Raises `LedgerError` where the file is missing, foreign or newer.
@@ -173,19 +174,21 @@ def connect_as_it_is(path: Path) -> tuple[sqlite3.Connection, int | None]:
             f"there is no ledger at {str(path)!r}", hint="`tagwatch scan` makes it on its first run"
         )
     try:
-        return _open_uri(path, "mode=ro")
+        return _open_uri(path, "mode=ro", by_one=by_one)
     except sqlite3.OperationalError:
         # A read-only folder cannot take the shared-memory file that WAL needs. With nothing in a
         # WAL beside it, nobody is writing and the file alone is the whole truth.
         log = path.with_name(path.name + "-wal")
         if log.exists() and log.stat().st_size:
             raise
-        return _open_uri(path, "mode=ro&immutable=1")
+        return _open_uri(path, "mode=ro&immutable=1", by_one=by_one)
 
 
-def _open_uri(path: Path, mode: str) -> tuple[sqlite3.Connection, int | None]:
+def _open_uri(path: Path, mode: str, *, by_one: bool) -> tuple[sqlite3.Connection, int | None]:
     uri = f"{path.absolute().as_uri()}?{mode}"
-    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=by_one
+    )
     try:
         return connection, stored_version(connection, path)
     except BaseException:

@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,9 @@ from tagwatch.ledger.codec import (
     expand_lines,
 )
 from tagwatch.ledger.connection import is_own
+from tagwatch.ledger.judged import lists_in
 from tagwatch.ledger.judgement import judgement_in
-from tagwatch.ledger.piece import hash_of, reached
+from tagwatch.ledger.piece import hash_of, hash_of_others, reached
 from tagwatch.source.target import Location, Target
 from tagwatch.value import dataclass
 
@@ -203,10 +205,15 @@ def _bodies(connection: sqlite3.Connection) -> Iterator[tuple[str, int, Damage]]
     """Yield rows whose body is not what it should be."""
     for table, sql, read, made in (
         ("evidence", "SELECT rowid, key, source, body FROM evidence", _evidence, _evidence_damage),
-        ("judged", "SELECT rowid, judgement, listed FROM judged", _judged, _judged_damage),
+        ("judged", "SELECT rowid, judgement, lists, listed FROM judged", _judged, _judged_damage),
         ("base_build", "SELECT rowid, reference, body FROM base_build", _build, _build_damage),
         ("document", "SELECT id, digest, raw FROM document", _document, _document_damage),
-        ("piece", "SELECT id, hash, depth, body FROM piece", _piece, _piece_damage),
+        (
+            "piece",
+            "SELECT id, hash, depth, body FROM piece",
+            partial(_piece, connection),
+            _piece_damage,
+        ),
         ("run", "SELECT id, result, targets, evidence FROM run", _answer, _answer_damage),
         (
             "standing",
@@ -250,6 +257,8 @@ def _judged(row: Sequence[Any]) -> None:
     json.loads(expand(row[-1]))
     if row[1] is not None:
         judgement_in(row[1])
+    if row[2] is not None:
+        lists_in(row[2].decode())
 
 
 def _build(row: Sequence[Any]) -> None:
@@ -271,9 +280,14 @@ def _answer(row: Sequence[Any]) -> None:
             decode_quickly(kind, line)
 
 
-def _piece(row: Sequence[Any]) -> None:
+def _piece(connection: sqlite3.Connection, row: Sequence[Any]) -> None:
     _, known, depth, body = row
-    if hash_of(depth, expand(body)) != known:
+    content = expand(body)
+    # earlier schemas knew a piece of others by the numbers of these
+    if known == hash_of(depth, content):
+        return
+    of_others = hash_of_others(connection, depth, content) if depth else b""
+    if of_others is not None and known != of_others:
         raise LedgerError("another piece")
 
 
@@ -361,7 +375,10 @@ def _piece_damage(row: Sequence[Any]) -> Damage:
     return Damage(
         what=f"a piece of answers cannot be read: {row[0]}",
         remedy="it is dropped",
-        mend=(("DELETE FROM piece WHERE id = ?", (row[0],)),),
+        mend=(
+            ("DELETE FROM piece WHERE id = ?", (row[0],)),
+            ("UPDATE judged SET lists = NULL", ()),
+        ),
     )
 
 

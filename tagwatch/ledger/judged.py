@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tagwatch.audit.model.evidence import Evidence, until
 from tagwatch.audit.verdict.keeper import Judgement
@@ -25,12 +25,14 @@ from tagwatch.ledger.codec import (
     moment,
 )
 from tagwatch.ledger.judgement import judgement_in, stored_form
-from tagwatch.ledger.record import Judged
+from tagwatch.ledger.piece import lines_in, moved_on
+from tagwatch.ledger.record import Judged, Listing, Lists
 
-__all__ = ["as_of", "go_on", "judged_of", "judgements_of", "keep", "lines_of_judged", "renew"]
+__all__ = ["as_of", "go_on", "goes_on", "judged_of", "judgements_of", "keep", "lines_again"]
+__all__ += ["lines_of_judged", "lists_in", "note_lists", "renew"]
 
 _WHOLE = """
-  SELECT r.registry, r.path, j.id, j.made_from, j.again_at, j.listed
+  SELECT r.registry, r.path, j.id, j.made_from, j.again_at, j.listed, j.lists
   FROM judged j JOIN repository r ON r.id = j.repository_id
   WHERE j.project = ?1 AND j.at <= ?2 AND (j.again_at IS NULL OR j.again_at > ?2)
     AND j.held = (SELECT count(*) FROM evidence e WHERE e.judged_id = j.id)"""
@@ -39,7 +41,7 @@ _RENEW = """
   SELECT ?1, id, ?4, ?5, ?6, ?7, ?8 FROM repository WHERE registry = ?2 AND path = ?3
   ON CONFLICT (project, repository_id) DO UPDATE SET
     at = excluded.at, made_from = excluded.made_from, again_at = excluded.again_at,
-    listed = excluded.listed, held = excluded.held
+    listed = excluded.listed, held = excluded.held, lists = NULL
   RETURNING id"""
 _PART = """
   UPDATE evidence SET at = (SELECT at FROM evidence_now n WHERE n.id = evidence.rowid),
@@ -62,6 +64,11 @@ _KEEP = """
     judgement_again_at = coalesce(min(?5, again_at), ?5, again_at)
   WHERE project = ?1 AND repository_id =
     (SELECT id FROM repository WHERE registry = ?2 AND path = ?3)"""
+_NOTE = """
+  UPDATE judged SET lists = ?5
+  WHERE project = ?1 AND made_from = ?4 AND lists IS NOT ?5 AND repository_id =
+    (SELECT id FROM repository WHERE registry = ?2 AND path = ?3)"""
+_SOME_TIME = timedelta(seconds=1)
 _AT, _LAST_SEEN, _ENDED = b'},"at":', b'"last_seen":', b',"ended"'
 
 
@@ -77,9 +84,51 @@ def judged_of(
             made_from=made_from,
             again_at=moment(again_at) if again_at is not None else None,
             listed=listed,
+            lists=_lists(lists),
         )
-        for registry, path, number, made_from, again_at, listed in rows
+        for registry, path, number, made_from, again_at, listed, lists in rows
     }
+
+
+def _lists(stored: str | None) -> Lists | None:
+    """Return the lists that are stored; None where they are damaged: they are made again."""
+    if stored is not None:
+        with suppress(ValueError):
+            return lists_in(stored)
+    return None
+
+
+def lists_in(stored: str) -> Lists:
+    """Return the lists that are stored so. Raises `ValueError` where they are damaged."""
+    match json.loads(stored):
+        case [int(evidence), list(targets)] if all(isinstance(one, int) for one in targets):
+            return Lists(evidence=evidence, targets=tuple(targets))
+    raise ValueError(stored)
+
+
+def note_lists(
+    connection: sqlite3.Connection, project: str, made: Iterable[tuple[Listing, Lists]]
+) -> None:
+    """Note what an answer lists of repositories, for those that nobody made anew since."""
+    connection.executemany(
+        _NOTE,
+        (
+            (
+                project,
+                one.repository.registry,
+                one.repository.path,
+                one.made_from,
+                json.dumps([lists.evidence, lists.targets]),
+            )
+            for one, lists in made
+        ),
+    )
+
+
+def goes_on(line: bytes, at: datetime) -> bool:
+    """Return True where encoded evidence of the run `at` goes on with the list that it is in."""
+    later = at + _SOME_TIME
+    return moved_on(line, at, later) == as_of(line, later)
 
 
 def lines_of_judged(
@@ -91,6 +140,20 @@ def lines_of_judged(
     """
     rows = connection.execute("SELECT key, body FROM evidence WHERE judged_id = ?", (number,))
     return ((key, as_of(expand(body), at)) for key, body in rows)
+
+
+def lines_again(
+    connection: sqlite3.Connection, judged: Judged, keys: Iterable[str], at: datetime
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the evidence of a repository as `lines_of_judged`, from the list that it stands in.
+
+    `keys`: sorted. Where the list is damaged it is read from its rows. Raises `LedgerError`.
+    """
+    try:
+        assert judged.lists is not None
+        yield from zip(keys, lines_in(connection, judged.lists.evidence, at), strict=True)
+    except (LedgerError, ValueError):
+        yield from lines_of_judged(connection, judged.id, at)
 
 
 def judgements_of(

@@ -11,30 +11,69 @@ reads a list says of which run it is.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 from itertools import islice
+from typing import NamedTuple
 from zlib import crc32
 
 from tagwatch.errors import LedgerError
 from tagwatch.ledger.codec import compress, compress_alike, encode, expand
+from tagwatch.value import dataclass
 
-__all__ = ["hash_of", "lines_in", "reached", "store_lines", "sweep"]
+__all__ = [
+    "Stretch",
+    "hash_of",
+    "hash_of_others",
+    "lines_in",
+    "moved_on",
+    "reached",
+    "store_lines",
+    "store_stretches",
+    "sweep",
+]
 
-_BYTES = 4096
-"""About how many bytes of lines a piece holds, before it is compressed."""
-_MOST = 16 * _BYTES
-_NUMBERS = 512
-"""The same for pieces that hold the numbers of others: to change one costs as much as a line."""
+_BYTES = 16 * 1024
+"""About how many bytes of lines a piece holds, before it is compressed: a quarter of that took half
+as much again."""
+_MOST = 4 * _BYTES
+_CHILDREN = 32
+"""About how many numbers of others a piece holds: to change one costs as much as a line."""
+_MOST_CHILDREN = 16 * _CHILDREN
 _DATED = (b'},"at":', b'"last_seen":', b'"read_at":')
 """What stands before the time of the run: until then evidence and its tag and bases are known."""
 _MARK = b"\0"  # no JSON holds it
 _DAMAGED = "a part of an answer is damaged"
-_AT_ONCE = 100
+_AT_ONCE = 50
 """How many pieces are looked up in one statement: some hundred kilobytes."""
 _FIND = "SELECT hash, id FROM piece WHERE hash IN"
+_RENUMBER = "UPDATE piece SET body = ?2 WHERE id = ?1 AND body <> ?2"
+_HELD = "SELECT id, hash, depth FROM piece WHERE id IN"
+_LISTS = """
+  SELECT piece_id FROM part
+  UNION SELECT t.value FROM judged j, json_tree(j.lists) t WHERE t.type = 'integer'"""
 _PUT = "INSERT INTO piece (hash, depth, body) VALUES (?, ?, ?) RETURNING id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A part of a list that is stored by itself: the images of one repository.
+
+    `number`: that of the list that it was stored as before; then its lines are not made.
+    """
+
+    lines: Callable[[], Iterable[bytes]]
+    number: int | None = None
+
+
+class _Node(NamedTuple):
+    """A piece that is stored."""
+
+    number: int
+    hash: bytes
+    depth: int
 
 
 def store_lines(connection: sqlite3.Connection, lines: Iterable[bytes], at: datetime) -> int | None:
@@ -42,14 +81,64 @@ def store_lines(connection: sqlite3.Connection, lines: Iterable[bytes], at: date
 
     None for no lines. What is stored already costs no write.
     """
+    return store_stretches(connection, (Stretch(lines=lambda: lines),), at)[0]
+
+
+def store_stretches(
+    connection: sqlite3.Connection, stretches: Iterable[Stretch], at: datetime
+) -> tuple[int | None, tuple[int | None, ...]]:
+    """Store a list in stretches as `store_lines` does; return its number and that of each."""
+    found: list[_Node | None] = []
+    rest = iter(stretches)
+    while batch := list(islice(rest, _AT_ONCE)):
+        known = _known(connection, [one.number for one in batch if one.number is not None])
+        found += (
+            known.get(one.number or 0) or _stored_lines(connection, one.lines(), at)
+            for one in batch
+        )
+    root = _root(connection, [one for one in found if one is not None])
+    return root and root.number, tuple(one and one.number for one in found)
+
+
+def _known(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, _Node]:
+    sql = f"{_HELD} ({', '.join('?' * len(numbers))})"
+    rows = connection.execute(sql, numbers) if numbers else ()
+    return {number: _Node(number, known, depth) for number, known, depth in rows}
+
+
+def _stored_lines(
+    connection: sqlite3.Connection, lines: Iterable[bytes], at: datetime
+) -> _Node | None:
     stamp = encode(at)
-    undated = (_exchanged(line, stamp, _MARK) for line in lines)
-    numbers, depth = _stored(connection, _pieces(undated, _BYTES), 0), 0
-    while len(numbers) > 1:
-        depth += 1
-        texts = (str(number).encode() for number in numbers)
-        numbers = _stored(connection, _pieces(texts, _NUMBERS), depth)
-    return numbers[0] if numbers else None
+    contents = _pieces((_exchanged(line, stamp, _MARK) for line in lines), _BYTES)
+    made = ((hash_of(0, content), content) for content in contents)
+    return _root(connection, _stored(connection, made, 0))
+
+
+def _root(connection: sqlite3.Connection, nodes: Sequence[_Node]) -> _Node | None:
+    """Return the one piece from which all of these are reached; None where there are none."""
+    while len(nodes) > 1:
+        depth = 1 + max(one.depth for one in nodes)
+        nodes = _stored(connection, map(partial(_parent, depth), _families(nodes)), depth)
+    return nodes[0] if nodes else None
+
+
+def _parent(depth: int, nodes: Sequence[_Node]) -> tuple[bytes, bytes]:
+    """Return what a piece is known by from which all of these are reached, and its content."""
+    known = hash_of(depth, b"".join(one.hash for one in nodes))
+    return known, b"\n".join(str(one.number).encode() for one in nodes)
+
+
+def _families(nodes: Iterable[_Node]) -> Iterator[list[_Node]]:
+    """Yield nodes in stretches of about `_CHILDREN` that end where the last one says."""
+    held: list[_Node] = []
+    for node in nodes:
+        held.append(node)
+        if crc32(node.hash) % _CHILDREN == 0 or len(held) > _MOST_CHILDREN:
+            yield held
+            held = []
+    if held:
+        yield held
 
 
 def lines_in(connection: sqlite3.Connection, number: int, at: datetime) -> Iterator[bytes]:
@@ -62,6 +151,11 @@ def lines_in(connection: sqlite3.Connection, number: int, at: datetime) -> Itera
         if not depth:
             for line in content.split(b"\n"):
                 yield _exchanged(line, _MARK, stamp)
+
+
+def moved_on(line: bytes, at: datetime, later: datetime) -> bytes:
+    """Return a line of the run `at` as one who reads it as of `later` gets it."""
+    return _exchanged(_exchanged(line, encode(at), _MARK), _MARK, encode(later))
 
 
 def reached(connection: sqlite3.Connection, numbers: Iterable[int]) -> frozenset[int]:
@@ -87,11 +181,14 @@ def reached(connection: sqlite3.Connection, numbers: Iterable[int]) -> frozenset
 
 
 def sweep(connection: sqlite3.Connection) -> None:
-    """Drop the lists of runs without an answer, and the pieces that no list consists of."""
+    """Drop the lists of runs without an answer, and the pieces that no list consists of.
+
+    The lists that the next answers may hold stay, too: see `judged.note_lists`.
+    """
     connection.execute(
         "DELETE FROM part WHERE run_id NOT IN (SELECT id FROM run WHERE result IS NOT NULL)"
     )
-    kept = reached(connection, (one for (one,) in connection.execute("SELECT piece_id FROM part")))
+    kept = reached(connection, (number for (number,) in connection.execute(_LISTS).fetchall()))
     stored = connection.execute("SELECT id FROM piece").fetchall()
     connection.executemany(
         "DELETE FROM piece WHERE id = ?", [row for row in stored if row[0] not in kept]
@@ -99,8 +196,20 @@ def sweep(connection: sqlite3.Connection) -> None:
 
 
 def hash_of(depth: int, content: bytes) -> bytes:
-    """Return what a piece is known by."""
+    """Return what a piece is known by. `content`: of others, what each of these is known by.
+
+    So two lists that are known by the same are the same, in whichever ledger.
+    """
     return blake2b(content, digest_size=16, salt=depth.to_bytes(2, "big")).digest()
+
+
+def hash_of_others(connection: sqlite3.Connection, depth: int, content: bytes) -> bytes | None:
+    """Return what a piece is known by that holds the numbers of others; None where one is lost."""
+    numbers = [int(one) for one in content.split(b"\n")]
+    known = _known(connection, numbers)
+    if not known.keys() >= set(numbers):
+        return None
+    return hash_of(depth, b"".join(known[one].hash for one in numbers))
 
 
 def _exchanged(line: bytes, old: bytes, new: bytes) -> bytes:
@@ -123,20 +232,24 @@ def _pieces(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
         yield b"\n".join(held)
 
 
-def _stored(connection: sqlite3.Connection, contents: Iterable[bytes], depth: int) -> list[int]:
-    """Return the numbers of these pieces; those that are not there yet are stored."""
-    numbers = []
+def _stored(
+    connection: sqlite3.Connection, contents: Iterable[tuple[bytes, bytes]], depth: int
+) -> list[_Node]:
+    """Return these pieces, each with what it is known by; those not there yet are stored."""
+    nodes: list[_Node] = []
     pack = compress if depth else compress_alike
     rest = iter(contents)
-    while batch := [(hash_of(depth, content), content) for content in islice(rest, _AT_ONCE)]:
+    while batch := list(islice(rest, _AT_ONCE)):
         there = f"{_FIND} ({', '.join('?' * len(batch))})"
         found = dict(connection.execute(there, [known for known, _ in batch]).fetchall())
         for known, content in batch:
             if known not in found:
                 put = connection.execute(_PUT, (known, depth, pack(content)))
                 found[known] = put.fetchone()[0]
-            numbers.append(int(found[known]))
-    return numbers
+            elif depth:  # one of the others may have been lost, and have another number now
+                connection.execute(_RENUMBER, (found[known], pack(content)))
+            nodes.append(_Node(int(found[known]), known, depth))
+    return nodes
 
 
 def _read(connection: sqlite3.Connection, number: int) -> Iterator[tuple[int, int, bytes]]:

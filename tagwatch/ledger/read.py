@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,14 @@ from tagwatch.audit.model.history import UNRECORDED, Interval
 from tagwatch.errors import LedgerError, LedgerFailedError
 from tagwatch.image.digest import Digest
 from tagwatch.image.reference import Repository
-from tagwatch.ledger.codec import decode, digest_of_bytes, digest_to_bytes, expand, moment
+from tagwatch.ledger.codec import (
+    decode,
+    digest_of_bytes,
+    digest_to_bytes,
+    expand,
+    micros,
+    moment,
+)
 from tagwatch.ledger.connection import (
     UNRECORDED_EVIDENCE,
     Translated,
@@ -384,6 +391,27 @@ class Reader:
     def outline(self, run_id: int) -> AuditResult | None:
         """Return the run's answer without targets and evidence; see `result`."""
         return self._result("id = ?", (run_id,), whole=False)
+
+    def known_by(
+        self, at: datetime, project: str, lists: Collection[str]
+    ) -> Mapping[str, bytes] | None:
+        """Return what these lists in the answer of a scan are known by, until when apart.
+
+        Equal: they say the same. None where there is no such answer.
+        """
+        rows = self._rows(
+            "SELECT max(id) FROM run WHERE kind = 'scan' AND at = ? AND project = ? "
+            "AND result IS NOT NULL",
+            (micros(at), project),
+        )
+        if rows[0][0] is None:
+            return None
+        found = self._rows(
+            "SELECT p.name, piece.hash FROM part p JOIN piece ON piece.id = p.piece_id "
+            "WHERE p.run_id = ? ORDER BY p.name",
+            (rows[0][0],),
+        )
+        return {name: known for name, known in found if name in lists}
 
     def last_result(
         self, kind: str = "scan", *, project: str | None = None, whole: bool = True

@@ -32,6 +32,7 @@ _TIDY = (
     """
     UPDATE main.evidence SET judged_id = NULL
     WHERE judged_id NOT IN (SELECT id FROM main.judged)""",
+    "UPDATE main.judged SET lists = NULL",
 )
 
 

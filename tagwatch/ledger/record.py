@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from tagwatch.audit.model.history import Change
 from tagwatch.image.digest import Digest
@@ -11,7 +12,22 @@ from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Gone
 from tagwatch.value import dataclass, field
 
-__all__ = ["Alert", "Fact", "Forgotten", "Judged", "Known", "Move", "Run", "Stored", "Telling"]
+if TYPE_CHECKING:
+    from tagwatch.source.target import Target
+
+__all__ = [
+    "Alert",
+    "Fact",
+    "Forgotten",
+    "Judged",
+    "Known",
+    "Listing",
+    "Lists",
+    "Move",
+    "Run",
+    "Stored",
+    "Telling",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +116,31 @@ class Judged:
     listed: bytes
     keys: tuple[str, ...] = ()
     id: int = 0
+    lists: Lists | None = None
+    """What the answer lists of it, where that is stored and goes on with time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lists:
+    """The numbers of the lists that answers hold of one repository."""
+
+    evidence: int
+    targets: tuple[int, ...] = ()
+    """Of each entry of the watch list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What an answer lists of a repository, which the next answers may hold, too.
+
+    `made_from`: what its evidence is made of; `images`: how much that is; `parts`: the entries of
+    the watch list.
+    """
+
+    repository: Repository
+    made_from: bytes
+    images: int
+    parts: Sequence[Collection[Target]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ __all__ = [
     "seen_at",
     "standing",
     "state_of",
+    "state_of_all",
     "state_of_bases",
     "touch",
 ]
@@ -42,6 +43,13 @@ _SEEN_AT = """
 _STATE_OF_BASES = """
   SELECT reference, platform, digest, manifest, iif(last_seen = ?, 'now', last_seen)
   FROM base_build ORDER BY reference, platform, digest, manifest"""
+_STATE_OF_ALL = """
+  SELECT id, revision, iif(until >= ?1, 'now', until), iif(until >= ?1, NULL,
+    (SELECT json_group_array(seen) FROM (
+      SELECT t.name || iif(t.seen_at >= ?1, '', ' ' || t.seen_at) AS seen FROM tag t
+      WHERE t.repository_id = every.id AND t.seen_at > until ORDER BY t.name)))
+  FROM (SELECT id, revision, max(coalesce(covered_at, 0), coalesce(seen_at, 0)) AS until
+    FROM repository) every ORDER BY id"""
 _STANDING = """
   SELECT key, made_from, body FROM evidence
   WHERE source = ? AND key IN (SELECT value FROM json_each(?))"""
@@ -79,6 +87,14 @@ def state_of_bases(connection: sqlite3.Connection, source: str, at: datetime) ->
     changed = connection.execute("SELECT value FROM counter WHERE name = 'bases'").fetchone()
     state = blake2b(repr((source, changed)).encode(), digest_size=16)
     for row in connection.execute(_STATE_OF_BASES, (micros(at),)):
+        state.update(repr(row).encode())
+    return state.digest()
+
+
+def state_of_all(connection: sqlite3.Connection, at: datetime) -> bytes:
+    """Return a hash of all that tags of any repository serve as of `at`, and since when."""
+    state = blake2b(digest_size=16)
+    for row in connection.execute(_STATE_OF_ALL, (micros(at),)):
         state.update(repr(row).encode())
     return state.digest()
 

@@ -597,6 +597,13 @@ def v15_judgement(db: Database) -> None:
     db.execute("PRAGMA user_version = 15")
 
 
+@MIGRATIONS()
+def v16_lists(db: Database) -> None:
+    """What an answer lists of a repository is kept by its number: the next one may hold it, too."""
+    db.execute("ALTER TABLE judged ADD COLUMN lists TEXT /* JSON: of evidence, of targets */")
+    db.execute("PRAGMA user_version = 16")
+
+
 def _trigger(db: Database, event: str, work: str) -> None:
     """Make a trigger. `event`: the table, what happens to a row, and when that counts."""
     table, what, *_ = event.split(" ")

@@ -144,6 +144,7 @@ class _Sight:
         self.marked, self.first_listed = self._read_tags()
         self.covered_at, self.whole_since = self._read_marks()
         self.doubtful: list[_Newest] = []
+        self.begun: frozenset[str] = frozenset()
         self.gone: tuple[str, ...] = ()
         self.unread = frozenset(one.tag for one in failures if one.tag is not None)
         self.failing = {
@@ -219,6 +220,7 @@ class _Sight:
         if begun:
             self._part()
         self._open(begun)
+        self.begun = frozenset(tag for tag, *_ in begun)
         self._pause(resumed, goes_on=True)
         return moved
 
@@ -395,7 +397,7 @@ class _Sight:
         One that saw every tag that is known to be there says so of all at once: an unchanged night
         writes no tag. Other than `covered_at`, that tells nothing of tags that nobody knows.
         """
-        there = {tag for tag, old in self.newest.items() if old.is_open}
+        there = {tag for tag, old in self.newest.items() if old.is_open} | self.begun
         if there and there <= self.observed.keys() | set(self.gone):
             self._mark("seen_at")
             return

@@ -6,15 +6,23 @@ So that the memory of a night is bounded by what is under way, not by the number
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import cached_property, partial
+from itertools import groupby
+from pathlib import Path
 from sqlite3 import Connection, OperationalError, connect
-from typing import Any
+from typing import Any, NamedTuple
 
 from tagwatch.audit.model.evidence import Evidence, Newer, SelectedEvidence
 from tagwatch.errors import LedgerFailedError
 from tagwatch.ledger.codec import decode_quickly, encode
+from tagwatch.ledger.connection import Translated, connect_read_only
+from tagwatch.ledger.judged import lines_again
+from tagwatch.ledger.piece import Stretch
+from tagwatch.ledger.record import Judged
 
-__all__ = ["Spool", "lines_of"]
+__all__ = ["Spool", "beginning_of", "lines_of", "stretches_of"]
 
 _AT_HAND = 2_000
 """Some 6 MB; a run that has no more reads nothing back."""
@@ -33,6 +41,14 @@ _PUT = """
   ON CONFLICT (key) DO UPDATE SET line = excluded.line"""
 
 
+class Folded(NamedTuple):
+    """The evidence of one repository, in a list of the ledger that nobody has read yet."""
+
+    keys: frozenset[str]
+    judged: Judged
+    at: datetime
+
+
 class Spool(Mapping[str, Evidence]):
     """Evidence by key, in the order in which it came. Once there is a file, all of it is there."""
 
@@ -40,13 +56,52 @@ class Spool(Mapping[str, Evidence]):
         self._most = at_hand
         self._at_hand: dict[str, Evidence | bytes] = {}
         self._file: Connection | None = None
+        self._ledger = Path()
+        self._folded: dict[str, Folded] = {}
+        """What nobody has read yet, by what its keys begin with."""
 
     def put(self, evidence: Evidence) -> None:
         """Keep `evidence`, in place of what its key had before."""
         is_one_of_few = len(self._at_hand) < _READY
         self._keep(evidence.key, evidence if is_one_of_few else encode(evidence))
 
+    def put_list(self, keys: Collection[str], judged: Judged, at: datetime, ledger: Path) -> None:
+        """Keep all evidence of one repository, in its list in the ledger until somebody reads it.
+
+        `keys`: they begin alike, see `beginning_of`. It may be read when that which wrote to the
+        ledger is closed, and by another thread.
+        """
+        self._ledger = ledger
+        self._folded[beginning_of(next(iter(keys)))] = Folded(frozenset(keys), judged, at)
+
+    def number_of(self, start: str, count: int) -> int | None:
+        """Return the number of a list whose keys begin so, where it has so many and is unread."""
+        folded = self._folded.get(start)
+        if folded is None or folded.judged.lists is None or len(folded.keys) != count:
+            return None
+        return folded.judged.lists.evidence
+
+    def _unfold(self, key: str) -> None:
+        """Read the list that has this key, where one has."""
+        if not self._folded or (start := beginning_of(key)) not in self._folded:
+            return
+        keys, judged, at = self._folded.pop(start)
+        with Translated(self._ledger):
+            for one, line in lines_again(self._reader, judged, sorted(keys), at):
+                self._keep(one, line)
+
+    @cached_property
+    def _reader(self) -> Connection:
+        connection = connect_read_only(self._ledger, by_one=False)
+        if connection is None:
+            raise LedgerFailedError(
+                f"the ledger {str(self._ledger)!r} was changed by a newer program"
+            )
+        weakref.finalize(self, connection.close)
+        return connection
+
     def _keep(self, key: str, held: Evidence | bytes) -> None:
+        self._unfold(key)
         if self._file is None and (key in self._at_hand or len(self._at_hand) < self._most):
             self._at_hand[key] = held
             return
@@ -69,6 +124,7 @@ class Spool(Mapping[str, Evidence]):
 
     def line(self, key: str) -> bytes:
         """The stored form of a key's evidence."""
+        self._unfold(key)
         if key in self._at_hand:
             held = self._at_hand[key]
             return held if isinstance(held, bytes) else encode(held)
@@ -78,6 +134,7 @@ class Spool(Mapping[str, Evidence]):
         raise KeyError(key)
 
     def __getitem__(self, key: str) -> Evidence:
+        self._unfold(key)
         found = self._at_hand.get(key)
         if found is None:
             return decode_quickly(Evidence, self.line(key))
@@ -86,17 +143,23 @@ class Spool(Mapping[str, Evidence]):
         return found
 
     def __contains__(self, key: object) -> bool:
-        return key in self._at_hand or any(
-            self._rows("SELECT 1 FROM evidence WHERE key = ?", str(key))
-        )
+        if key in self._at_hand:
+            return True
+        folded = self._folded.get(beginning_of(str(key)))
+        if folded is not None:
+            return key in folded.keys
+        return any(self._rows("SELECT 1 FROM evidence WHERE key = ?", str(key)))
 
     def __iter__(self) -> Iterator[str]:
         yield from self._at_hand
+        for folded in tuple(self._folded.values()):
+            yield from folded.keys
         yield from (key for (key,) in self._rows("SELECT key FROM evidence ORDER BY n"))
 
     def __len__(self) -> int:
         ((filed,),) = self._rows("SELECT count(*) FROM evidence") or ((0,),)
-        return len(self._at_hand) + int(filed)
+        unread = sum(len(folded.keys) for folded in self._folded.values())
+        return len(self._at_hand) + unread + int(filed)
 
     def _rows(self, sql: str, *parameters: str) -> Iterable[tuple[Any, ...]]:
         return self._file.execute(sql, parameters) if self._file is not None else ()
@@ -109,11 +172,43 @@ def _row(kept: tuple[str, Evidence | bytes]) -> tuple[str, bytes]:
 
 def lines_of(evidence: Mapping[str, Evidence]) -> Iterator[bytes]:
     """The stored form of each, in order; what was written once is not encoded again."""
-    source: Mapping[str, Evidence] = evidence
-    adapted: Mapping[str, tuple[Newer, Newer]] = {}
+    return _lines(evidence, evidence)
+
+
+def stretches_of(evidence: Mapping[str, Evidence]) -> Iterator[tuple[str, int, Stretch]]:
+    """Yield evidence in order and by repository, with what its keys begin with and its number.
+
+    What is in a list of the ledger and is told as it is there stays in that.
+    """
+    source, adapted = _source_of(evidence)
+    for start, some in groupby(evidence, beginning_of):
+        keys = tuple(some)
+        number = None
+        if isinstance(source, Spool) and adapted.keys().isdisjoint(keys):
+            number = source.number_of(start, len(keys))
+        yield start, len(keys), Stretch(lines=partial(_lines, evidence, keys), number=number)
+
+
+def beginning_of(key: str) -> str:
+    """Return what all keys of tags of one repository begin with, and no other key does.
+
+    >>> beginning_of("docker.io/library/redis:7"), beginning_of("r.example:5000/redis:7")
+    ('docker.io/library/redis:', 'r.example:5000/redis:')
+    """
+    return key[: key.find(":", key.rfind("/") + 1) + 1]
+
+
+def _source_of(
+    evidence: Mapping[str, Evidence],
+) -> tuple[Mapping[str, Evidence], Mapping[str, tuple[Newer, Newer]]]:
     if isinstance(evidence, SelectedEvidence):
-        source, adapted = evidence.source, evidence.adapted
-    for key in evidence:
+        return evidence.source, evidence.adapted
+    return evidence, {}
+
+
+def _lines(evidence: Mapping[str, Evidence], keys: Iterable[str]) -> Iterator[bytes]:
+    source, adapted = _source_of(evidence)
+    for key in keys:
         line = source.line(key) if isinstance(source, Spool) else None
         if line is not None and key in adapted:
             line = _adapted(line, *adapted[key])

@@ -27,6 +27,7 @@ from tagwatch.image.snapshot import Gone
 from tagwatch.ledger.codec import (
     compress_alike,
     decode,
+    decode_quickly,
     digest_of_bytes,
     encode,
     expand,
@@ -34,7 +35,6 @@ from tagwatch.ledger.codec import (
     moment,
 )
 from tagwatch.ledger.record import Fact, Move, Telling
-from tagwatch.value import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,7 +142,7 @@ def tell(
 ) -> None:
     """Note what stands after the run, and that it told all this."""
     since = news.since
-    _renew(connection, project, run_id, since)
+    _renew(connection, project, run_id, news)
     connection.executemany(_EVENT, _events(run_id, project, micros(result.at), since, telling))
     connection.executemany(
         "UPDATE event SET is_open = 0 WHERE project = ? AND fact = ? AND kind = 'move'",
@@ -210,7 +210,7 @@ def _finding(stored: bytes | None) -> Finding | None:
     if stored is None:
         return None
     try:
-        return decode(Finding, expand(stored))
+        return decode_quickly(Finding, expand(stored))
     except LedgerError:
         return None
 
@@ -225,26 +225,14 @@ def _name(fact: Fact) -> str:
     return f"{fact.happened.repository.name}:{fact.happened.tag}"
 
 
-def _renew(connection: sqlite3.Connection, project: str, run_id: int, since: Since) -> None:
+def _renew(connection: sqlite3.Connection, project: str, run_id: int, news: News) -> None:
     """Let findings stand from this run on, or no more. What stands as it stood costs no write."""
-    now = {finding.fingerprint: finding for finding in (*since.worse, *since.same)}
-    restated = {
-        old.fingerprint
-        for old in standing_findings(connection, project)
-        if old.fingerprint in now and _said(now[old.fingerprint]) != _said(old)
-    }
-    changed = [finding for key, finding in now.items() if key in restated]
-    over = [finding.fingerprint for finding in (*changed, *since.fixed)]
+    over = [finding.fingerprint for finding in (*news.restated, *news.since.fixed)]
     connection.executemany(
         "UPDATE standing SET to_run = ? WHERE project = ? AND fingerprint = ? AND to_run IS NULL",
         [(run_id, project, fingerprint) for fingerprint in over],
     )
-    _stand(connection, project, run_id, (*since.new, *changed))
-
-
-def _said(finding: Finding) -> Finding:
-    """Return a finding without its evidence: that has dates, which differ every night."""
-    return replace(finding, evidence={})
+    _stand(connection, project, run_id, (*news.since.new, *news.restated))
 
 
 def _stand(

@@ -41,12 +41,22 @@ from tagwatch.ledger.judged import (
     judgements_of,
     keep,
     lines_of_judged,
+    note_lists,
     renew,
 )
 from tagwatch.ledger.maintenance import forget
 from tagwatch.ledger.memory import store_history
 from tagwatch.ledger.read import Reader
-from tagwatch.ledger.record import Alert, Fact, Forgotten, Judged, Move, Stored, Telling
+from tagwatch.ledger.record import (
+    Alert,
+    Fact,
+    Forgotten,
+    Judged,
+    Listing,
+    Move,
+    Stored,
+    Telling,
+)
 from tagwatch.ledger.reuse import (
     drop_outdated,
     drop_outdated_patterns,
@@ -54,6 +64,7 @@ from tagwatch.ledger.reuse import (
     seen_at,
     standing,
     state_of,
+    state_of_all,
     state_of_bases,
     touch,
 )
@@ -234,11 +245,13 @@ class Ledger(Reader):
         *,
         news: News | None = None,
         telling: Telling | None = None,
+        listings: Iterable[Listing] = (),
     ) -> None:
         """Store the answer of a run, what stands after it, what it told, and the alerts of that.
 
         One transaction: a crash leaves all of it or nothing, so that nothing is lost or told twice.
-        `news`: what `Ledger.news` returned; `telling`: what happened to tags and is told.
+        `news`: what `Ledger.news` returned; `telling`: what happened to tags and is told;
+        `listings`: what the next answers may hold as well.
         """
         counts = result.counts()
         at = micros(result.at)
@@ -257,7 +270,7 @@ class Ledger(Reader):
                 "moved": len(result.changes),
                 "result": compress(encode(without_lists(result))),
             }
-            store_parts(connection, run_id, result)
+            note_lists(connection, project, store_parts(connection, run_id, result, listings))
             columns = ", ".join(f"{name} = ?" for name in run)
             connection.execute(
                 f"UPDATE run SET {columns} WHERE id = ?",  # noqa: S608  # our own names
@@ -401,6 +414,11 @@ class Ledger(Reader):
         """See `reuse.state_of_bases`."""
         with Translated(self.path):
             return state_of_bases(self._connection, self._own, at)
+
+    def state_of_all(self, at: datetime) -> bytes:
+        """See `reuse.state_of_all`."""
+        with Translated(self.path):
+            return state_of_all(self._connection, at)
 
     def seen_at(self, repository: Repository, at: datetime) -> bytes:
         """See `reuse.seen_at`."""

@@ -259,7 +259,7 @@ def key_finder(result: AuditResult) -> Callable[[Finding], str]:
     places |= {(ignored.finding.location, ignored.finding.text) for ignored in result.ignored}
     keys = {
         place: key
-        for target in result.targets
+        for target in (result.targets if places else ())  # mostly there are many, to no purpose
         if (place := (target.location, target.text)) in places
         and (key := evidence_key(target)) is not None
     }

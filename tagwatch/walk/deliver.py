@@ -25,7 +25,6 @@ from tagwatch.ledger.codec import encode
 from tagwatch.ledger.outbox import UNDELIVERED, Message, MessageState
 from tagwatch.ledger.read import Reader
 from tagwatch.ledger.record import Alert, Run
-from tagwatch.ledger.spool import lines_of
 from tagwatch.member import load_member
 from tagwatch.publish.files import Written, write_reports
 from tagwatch.publish.interface import PublishContext, RuleText, RunSummary
@@ -68,7 +67,7 @@ _OF_THE_NIGHT: Mapping[str, Any] = {
     "gone": (),
     "explained": (),
 }
-"""What is hashed by itself, and what holds for one night alone: what it asked, and its news."""
+"""What is known by its lists, and what holds for one night alone: what it asked, and its news."""
 _REMEMBERED = timedelta(days=7)
 """How long reports mention an alert that may not have arrived, once another one has named it."""
 _BECAME = {
@@ -263,33 +262,32 @@ def _write_one(
         result,
         context,
         reports.formats,
-        digest=digest_of(result, site, missed),
+        digest=digest_of(result, ledger, site, missed),
         keep=None if again else site.settings.retention.pages,
         again=again,
     )
 
 
-def digest_of(result: AuditResult, site: Site, missed: tuple[str, ...] = ()) -> str:
+def digest_of(result: AuditResult, ledger: Reader, site: Site, missed: tuple[str, ...] = ()) -> str:
     """Return what stands for all that pages say, but for when it was read and how many days ago.
 
-    Equal: a page would tell nothing new. Each piece of evidence is hashed as it is stored.
-    `missed`: alerts that were not delivered.
+    Equal: a page would tell nothing new. Of targets and evidence counts what the stored answer is
+    known by; empty where there is none. `missed`: alerts that were not delivered.
     """
+    known = ledger.known_by(result.at, project_of(site), ("targets", "evidence"))
+    if known is None:
+        return ""
     policy = site.policy
     reports = site.settings.reports
     said = sha256(f"{__version__} {policy.fail_on} {reports.url}\n".encode())
     if reports.source:
         said.update(reports.source.encode("utf-8", "replace"))
-    said.update(repr(missed).encode())
+    said.update(repr((missed, known)).encode())
     dated = replace(result, **_OF_THE_NIGHT)
     undated = tuple(
         replace(one, message=without_days(one.message), evidence={}) for one in dated.findings
     )
     said.update(_WHEN_READ.sub(b"", encode(replace(dated, findings=undated))))
-    for target in result.targets:
-        said.update(encode(target))
-    for line in lines_of(result.evidence):
-        said.update(_WHEN_READ.sub(b"", line))
     return said.hexdigest()
 
 

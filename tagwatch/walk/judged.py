@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tagwatch.audit.fact.gather import dated_again
 from tagwatch.audit.fact.memory import Memory
@@ -11,13 +11,14 @@ from tagwatch.config.settings import Watch
 from tagwatch.errors import LedgerError
 from tagwatch.image.reference import Repository
 from tagwatch.ledger.codec import compress_alike, expand
-from tagwatch.ledger.record import Judged
+from tagwatch.ledger.record import Judged, Listing
+from tagwatch.ledger.spool import Spool
 from tagwatch.source.target import Target
-from tagwatch.value import dataclass
-from tagwatch.walk.round import Round, made_whole_from
+from tagwatch.value import dataclass, replace
+from tagwatch.walk.round import Round, made_whole_from, rests_on_others, with_others
 from tagwatch.walk.watch_list import Watched
 
-__all__ = ["Recalled", "Settled", "judged_now", "recall_judged"]
+__all__ = ["Recalled", "Settled", "judged_now", "listings_of", "recall_judged"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +36,26 @@ class Recalled:
 class Settled:
     """A repository of which all evidence was made in this run, or stands.
 
-    `made_from`: a hash of what that is made of; `keys`: those of the evidence.
+    `made_from`: a hash of what that is made of; `keys`: those of the evidence; `listed`: what the
+    watch list comes to; `is_listed`: the last answer lists all of it as it is.
     """
 
     made_from: bytes
     keys: tuple[str, ...]
+    listed: Sequence[Watched] = ()
+    is_listed: bool = False
+
+
+def listings_of(settled: Mapping[Repository, Settled]) -> Iterator[Listing]:
+    """Yield what the next answers may list as this one does, as far as it is not known yet."""
+    for repository, one in settled.items():
+        if not one.is_listed:
+            yield Listing(
+                repository=repository,
+                made_from=one.made_from,
+                images=len(one.keys),
+                parts=one.listed,
+            )
 
 
 def recall_judged(
@@ -47,34 +63,57 @@ def recall_judged(
     wanted: Mapping[str, Target],
     watches: Sequence[Watch],
     this_round: Round,
-    keep: Callable[[str, bytes], None],
+    spool: Spool,
 ) -> Recalled | None:
     """Return what was made of a repository; None where anything that it is made of is new.
 
-    `wanted`: what files name, by evidence key. `keep` gets the evidence, one piece after the other,
-    encoded, with its key. What is damaged is made again, and kept in place of what was before.
+    `wanted`: what files name, by evidence key. The evidence is put into the `spool`, unread where
+    the last answer lists it. What is damaged is made again, and kept in place of what was before.
     """
     judged = this_round.judged.get(repository)
     if judged is None:
         return None
-    if judged.made_from != made_whole_from(wanted, watches, repository, this_round):
+    made_from = made_whole_from(wanted, watches, repository, this_round)
+    if made_from is not None and rests_on_others(judged.made_from):
+        made_from = with_others(made_from, this_round)
+    if judged.made_from != made_from:
         return None
-    keys = []
     try:
+        listed = _listed(judged, watches)
+        keys = (*wanted, *(key for one in listed for key in one.keys))
+        if judged.lists is not None and _begin_alike(keys, repository):
+            spool.put_list(keys, judged, this_round.site.at, this_round.ledger.path)
+            return Recalled(judged=judged, listed=listed, keys=keys)
+        found = []
         for key, line in this_round.ledger.lines_of_judged(judged, this_round.site.at):
-            keep(key, line)
-            keys.append(key)
-        listed = [
-            Watched(
-                watch=watches[place], repository=repository, selector=selector, tags=tuple(tags)
-            )
-            for place, selector, tags in json.loads(expand(judged.listed))
-        ]
+            spool.put_line(key, line)
+            found.append(key)
     except (LedgerError, ValueError, TypeError, IndexError):
         return None
-    if len(keys) != len(wanted) + sum(map(len, listed)):
+    if len(found) != len(keys):
         return None  # somebody else has read some of it since the round began
-    return Recalled(judged=judged, listed=listed, keys=tuple(keys))
+    return Recalled(judged=replace(judged, lists=None), listed=listed, keys=tuple(found))
+
+
+def _listed(judged: Judged, watches: Sequence[Watch]) -> list[Watched]:
+    """Return what the watch list came to, with the numbers of its lists."""
+    rows = json.loads(expand(judged.listed))
+    numbers = judged.lists.targets if judged.lists is not None else [None] * len(rows)
+    return [
+        Watched(
+            watch=watches[place],
+            repository=judged.repository,
+            selector=selector,
+            tags=tuple(tags),
+            number=number,
+        )
+        for (place, selector, tags), number in zip(rows, numbers, strict=True)
+    ]
+
+
+def _begin_alike(keys: Sequence[str], repository: Repository) -> bool:
+    start = f"{repository.name}:"
+    return bool(keys) and all(key.startswith(start) for key in keys)
 
 
 def judged_now(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from tagwatch.audit.model.evidence import Evidence, evidence_key
@@ -17,6 +17,7 @@ from tagwatch.value import replace
 from tagwatch.walk.candidates import MAX_ROUNDS
 from tagwatch.walk.look_up import Asking, look_up
 from tagwatch.walk.site import Site
+from tagwatch.walk.watch_list import Watched
 
 __all__ = ["level_of", "newly_offered", "prospects_in", "prospects_of_result"]
 
@@ -82,7 +83,7 @@ def newly_offered(result: AuditResult, news: News, site: Site) -> tuple[Finding,
     """
     if news.before is None:
         return ()
-    targets = [one for one in result.targets if one.kind != WATCH and _may_be_new(one, result)]
+    targets = [one for one in _in_files(result.targets) if _may_be_new(one, result)]
     if not targets:
         return ()
     now = _as_of(result.at, targets, result, site, remembers=True)
@@ -136,9 +137,17 @@ def _told(one: Prospect, step: Step) -> Iterable[Finding]:
         )
 
 
+def _in_files(targets: Iterable[Target]) -> Iterator[Target]:
+    """Yield the targets that files name; entries of the watch list do not make theirs for that."""
+    for part in getattr(targets, "parts", None) or ():
+        if not isinstance(part, Watched):
+            yield from _in_files(part)
+    if not hasattr(targets, "parts"):
+        yield from (target for target in targets if target.kind != WATCH)
+
+
 def _files(targets: Iterable[Target]) -> list[tuple[str, Extraction]]:
     by_path: dict[str, list[Target]] = {}
-    for target in targets:
-        if target.kind != WATCH:
-            by_path.setdefault(target.location.path, []).append(target)
+    for target in _in_files(targets):
+        by_path.setdefault(target.location.path, []).append(target)
     return [(path, Extraction(targets=tuple(found))) for path, found in by_path.items()]

@@ -15,7 +15,7 @@ from tagwatch.image.order import says_less
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.ledger.record import Judged
 from tagwatch.ledger.write import Ledger
-from tagwatch.value import dataclass, field
+from tagwatch.value import dataclass, field, replace
 from tagwatch.walk.recall import StoredDocuments
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "remember_bases",
     "remember_claimed",
     "remember_versions",
+    "with_claim",
 ]
 
 _AT_ONCE = 500
@@ -86,6 +87,14 @@ def claimed_version(memory: Memory, resolution: Resolution) -> Mapping[str, str]
     if tag and version and is_claim and is_current and _is_news(memory, tag, version):
         return {tag: version}
     return {}
+
+
+def with_claim(evidence: Evidence, claimed: Mapping[str, str]) -> Evidence:
+    """Return evidence that tells the version which `claimed_version` found, as the ledger will."""
+    if not (claimed and evidence.history and evidence.history[-1].tag in claimed):
+        return evidence
+    *before, now = evidence.history
+    return replace(evidence, history=(*before, replace(now, version=claimed[now.tag])))
 
 
 def _is_news(memory: Memory, tag: str, version: str) -> bool:

@@ -9,7 +9,7 @@ repository of which nothing at all is new, not even that is made: see `walk.judg
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -44,11 +44,13 @@ if TYPE_CHECKING:
     from tagwatch.walk.ask import RepositoryAnswer
 
 __all__ = ["Gathered", "Round", "frame_of", "gather_evidence", "gather_remembered"]
-__all__ += ["made_whole_from"]
+__all__ += ["made_whole_from", "rests_on_others", "with_others"]
 
 
 _BY_OTHERS = frozenset({BaseVerdict.CLAIMED, BaseVerdict.CONFLICT})
 """Verdicts that rest on the images of all other repositories as well."""
+_OTHERS = b"+others"
+"""What ends a hash of what rests on them."""
 
 
 _AT_ONCE = 100
@@ -73,6 +75,8 @@ class Round:
     """Whose scan it is; None: of no project, or only a part of the targets is asked for."""
     judged: Mapping[Repository, Judged] = field(default_factory=dict)
     """What was made of repositories before, and may hold still."""
+    state_of_others: Callable[[], bytes] = bytes
+    """Returns a hash of all that `KnownBases.others` is made of: as of its first call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,10 @@ class Gathered:
     """A hash of everything it is made of; None where it must be made again next time."""
     wished: tuple[Wish, ...] = ()
     """What to read so that the image may match a base."""
+    is_settled: bool = False
+    """False where it might say more next time, of whatever it is made."""
+    rests_on_others: bool = False
+    """True where it is made of the images of all other repositories as well."""
 
 
 def frame_of(ledger: Ledger, site: Site, bases: KnownBases, *, documents_asked: bool) -> bytes:
@@ -116,12 +124,16 @@ def gather_evidence(
         else:
             before = until(before, this_round.site.at)
             evidence, wished = dated(before, target, memory, at=this_round.site.at), ()
+        is_settled = _is_settled(evidence, memory)
+        rests_on_others = any(one.verdict in _BY_OTHERS for one in evidence.bases)
         yield Gathered(
             target=target,
             evidence=evidence,
             is_unchanged=before is not None and evidence == before,
-            made_from=made_from if _may_be_reused(evidence, memory) else None,
+            made_from=made_from if is_settled and not rests_on_others else None,
             wished=wished,
+            is_settled=is_settled and not wished,
+            rests_on_others=rests_on_others,
         )
 
 
@@ -293,17 +305,25 @@ def made_whole_from(
     return _hash(_state(repository, answer, this_round) + seen, (named, repr(watches)))
 
 
-def _may_be_reused(evidence: Evidence, memory: Memory) -> bool:
+def rests_on_others(made_from: bytes) -> bool:
+    """Return True for what `with_others` returned."""
+    return made_from.endswith(_OTHERS)
+
+
+def with_others(made_from: bytes, this_round: Round) -> bytes:
+    """Return a hash of what evidence is made of that rests on all other repositories as well."""
+    return _hash(made_from, this_round.state_of_others()) + _OTHERS
+
+
+def _is_settled(evidence: Evidence, memory: Memory) -> bool:
     """Return False where evidence might say more next time.
 
-    So might that of a digest that is gone, and of a base that is only claimed: where else the one
-    lives, and whose layers the other's are, is in no hash.
+    So might that of a digest that is gone: where else it lives is in no hash.
     """
     return (
         evidence.documents_read
         and not evidence.failures
         and (evidence.pin is None or evidence.pin.exists is not False)
-        and not any(one.verdict in _BY_OTHERS for one in evidence.bases)
         and evidence.change not in memory.unexplained.values()
     )
 

@@ -17,8 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from tagwatch.audit.base.index import BaseIndex
 from tagwatch.audit.base.seed import Wish
 from tagwatch.audit.model.coverage import UNASKED, whole_failures
 from tagwatch.audit.reading.image import Image
@@ -265,6 +267,13 @@ def _begin_round(order: Order, ledger: Ledger, site: Site, turns: Turns, needs: 
             _name_new_builds(ledger, repository, answers, site)
             remember_bases(ledger, [repository])
     bases = recall_bases(ledger, site.policy, order.targets)
+    state_of_others, others = cache(partial(ledger.state_of_all, site.at)), bases.others
+
+    def others_as_of_state() -> BaseIndex:
+        state_of_others()  # first: what is stored from then on is news the next time
+        return others()
+
+    bases = replace(bases, others=others_as_of_state)
     asked = Need.DOCUMENTS in needs
     seeds = Seeds(
         ledger=ledger,
@@ -284,6 +293,7 @@ def _begin_round(order: Order, ledger: Ledger, site: Site, turns: Turns, needs: 
         seeds=seeds if order.whole else None,
         project=order.project if order.whole else None,
         judged=ledger.judged(order.project, site.at) if order.whole and order.project else {},
+        state_of_others=state_of_others,
     )
 
 

@@ -31,8 +31,19 @@ from tagwatch.walk.ask import Answers
 from tagwatch.walk.judged import Settled, judged_now, recall_judged
 from tagwatch.walk.loop import give_way
 from tagwatch.walk.recall import recall_past, recall_repository
-from tagwatch.walk.remember import EvidenceStore, claimed_version, remember_versions
-from tagwatch.walk.round import Round, gather_evidence, made_whole_from
+from tagwatch.walk.remember import (
+    EvidenceStore,
+    claimed_version,
+    remember_versions,
+    with_claim,
+)
+from tagwatch.walk.round import (
+    Round,
+    gather_evidence,
+    made_whole_from,
+    rests_on_others,
+    with_others,
+)
 from tagwatch.walk.watch_list import Watched, idle, watched
 
 if TYPE_CHECKING:
@@ -92,6 +103,10 @@ class _Open:
     """Whether what was gathered so far may be recalled as a whole."""
     claimed: dict[str, str] = field(default_factory=dict)
     """The versions that images state; see `claimed_version`."""
+    rests_on_others: bool = False
+    """Whether any of it is made of what all other repositories serve."""
+    unclaimed: set[str] = field(default_factory=set)
+    """Tags that evidence tells of which states no version of them."""
     late: set[str] = field(default_factory=set)
     """The evidence keys of what is left to gather."""
 
@@ -114,6 +129,8 @@ class Turns:
     _wishes: set[Wish] = field(default_factory=set)
     _open: dict[Repository, _Open] = field(default_factory=dict)
     _done: set[Repository] = field(default_factory=set)
+    _deferred: set[Repository] = field(default_factory=set)
+    """Those that wait until all have answered before anything is looked at."""
 
     @property
     def listed(self) -> list[Watched]:
@@ -135,7 +152,10 @@ class Turns:
         return [
             share
             for repository, share in shares.items()
-            if repository not in self._done or repository in self._open or share.moves
+            if repository not in self._done
+            or repository in self._open
+            or repository in self._deferred
+            or share.moves
         ]
 
     def close(self) -> None:
@@ -161,6 +181,10 @@ class Turns:
         if share.moves:
             paused = None  # what was gathered knows nothing of them
         in_files = _by_key(share.targets)
+        if paused is None and self._is_too_early(share, this_round):
+            self._deferred.add(share.repository)
+            return
+        self._deferred.discard(share.repository)
         if paused is None and self._recall(share, in_files, this_round, store):
             return
         memory = _remember(share, this_round)
@@ -186,12 +210,17 @@ class Turns:
             self._open[share.repository] = turn
             return
         if turn.claimed:
-            this_round.ledger.set_versions(share.repository, turn.claimed)
+            self._store_claims(turn, in_files, share, this_round)
+        if turn.rests_on_others and turn.made_from is not None:
+            is_early = this_round.bases.is_early
+            turn.made_from = None if is_early else with_others(turn.made_from, this_round)
         if turn.made_from is not None and turn.is_settled and (in_files or listed):
             keys_now = tuple(key for key, _ in wanted.items())
             judged = judged_now(memory, turn.made_from, share.watches, listed, keys_now, this_round)
             store.judged.append(judged)
-            self.settled[share.repository] = Settled(made_from=turn.made_from, keys=keys_now)
+            self.settled[share.repository] = Settled(
+                made_from=turn.made_from, keys=keys_now, listed=listed
+            )
 
     async def _gather(
         self,
@@ -204,15 +233,43 @@ class Turns:
         """Gather the evidence of these targets, a few in a slice; `turn` takes note of it."""
         gathered = gather_evidence(wanted, memory, this_round, turn.late)
         for number, one in enumerate(gathered, 1):
-            self.evidence.put(one.evidence)
-            store.put(one.evidence, made_from=one.made_from, is_unchanged=one.is_unchanged)
-            turn.claimed |= claimed_version(memory, one.evidence.resolution)
-            turn.is_settled &= one.made_from is not None and not one.wished
+            claimed = claimed_version(memory, one.evidence.resolution)
+            evidence = with_claim(one.evidence, claimed)
+            self.evidence.put(evidence)
+            is_unchanged = one.is_unchanged and evidence is one.evidence
+            store.put(evidence, made_from=one.made_from, is_unchanged=is_unchanged)
+            turn.claimed |= claimed
+            turn.unclaimed |= {past.tag for past in evidence.history[-1:]} - claimed.keys()
+            turn.is_settled &= one.is_settled
+            turn.rests_on_others |= one.rests_on_others
             if one.wished:
                 self._waiting.setdefault(memory.repository, []).append(one.target)
                 self._wishes.update(one.wished)
             if not number % _SLICE:
                 await give_way()
+
+    def _is_too_early(self, share: Share, this_round: Round) -> bool:
+        """Return True where what was made may hold still, and all others have a say in that."""
+        judged = this_round.judged.get(share.repository)
+        is_early = this_round.bases.is_early and not share.moves
+        return is_early and judged is not None and rests_on_others(judged.made_from)
+
+    def _store_claims(
+        self, turn: _Open, in_files: Mapping[str, Target], share: Share, this_round: Round
+    ) -> None:
+        """Store the versions that images state; the evidence is made from these, too.
+
+        That is so where all of it tells of them, and nobody else has stored anything meanwhile.
+        """
+
+        def made_from() -> bytes | None:
+            return made_whole_from(in_files, share.watches, share.repository, this_round)
+
+        with this_round.ledger.in_one_step():
+            is_alone = turn.made_from == made_from()
+            this_round.ledger.set_versions(share.repository, turn.claimed)
+            turn.made_from = made_from() if is_alone else None
+        turn.is_settled &= turn.unclaimed.isdisjoint(turn.claimed)
 
     def _recall(
         self,
@@ -224,14 +281,17 @@ class Turns:
         """Take over what was made of a repository of which nothing is new; False where it is."""
         if share.repository not in this_round.judged or share.moves:
             return False
-        keep = self.evidence.put_line
-        recalled = recall_judged(share.repository, in_files, share.watches, this_round, keep)
+        spool = self.evidence
+        recalled = recall_judged(share.repository, in_files, share.watches, this_round, spool)
         if recalled is None:
             return False
         self._listed[share.repository] = [*recalled.listed]
         store.still.append(recalled.judged)
         self.settled[share.repository] = Settled(
-            made_from=recalled.judged.made_from, keys=recalled.keys
+            made_from=recalled.judged.made_from,
+            keys=recalled.keys,
+            listed=recalled.listed,
+            is_listed=recalled.judged.lists is not None,
         )
         return True
 

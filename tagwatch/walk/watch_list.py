@@ -206,6 +206,14 @@ class Watched:
     selector: str | None = None
     """A range, which is one target as a whole; None: there is one target a tag."""
     tags: tuple[str, ...] = ()
+    number: int | None = None
+    """That of the list in which the last answer has them; None: they are listed anew."""
+
+    @property
+    def keys(self) -> Iterator[str]:
+        """Their evidence keys."""
+        for name in self.tags if self.selector is None else (self.selector,):
+            yield f"{self.repository.name}:{name}"
 
     def __len__(self) -> int:
         return 1 if self.selector else len(self.tags)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
+from tagwatch.ledger.codec import expand
 from tagwatch.service.demo.images import Step, build
 from tests.walk.conftest import Shop
 
@@ -38,3 +42,22 @@ async def test_a_rebuilt_tag_that_lost_its_full_name(shop: Shop) -> None:
     assert "cache:5.0  5.0.1 · sha256:" in (await shop.run("resolve", "cache:5.0")).out
     done = await shop.run("check", "Dockerfile", "--format", "json")
     assert "base-behind" not in {one["rule"] for one in done.json["findings"]}
+
+
+async def test_the_night_after_makes_nothing_again(shop: Shop) -> None:
+    """What an image states of its version is a part of what its evidence is made of at once."""
+    put(shop, DAYS[0], "5.0.1", "5.0")
+    (shop.folder / "Dockerfile").write_text("FROM cache:5.0\n", encoding="utf-8")
+    shop.configure(in_bulk=True)
+    await shop.run("scan")
+    first = made(shop)
+    assert b'"version":"5.0.1"' in first[0][-1].partition(b'"history":')[2]
+    await shop.run("scan")
+    assert made(shop) == first
+
+
+def made(shop: Shop) -> list[tuple[int, bytes, bytes]]:
+    """What stands of the evidence: when it was made, from what, and what it says."""
+    with closing(sqlite3.connect(shop.folder / "tagwatch.db")) as connection:
+        rows = connection.execute("SELECT at, made_from, body FROM evidence ORDER BY key")
+        return [(at, made_from, expand(body)) for at, made_from, body in rows.fetchall()]

@@ -33,13 +33,14 @@ from tagwatch.knowledge.bundled import END_OF_LIFE, FOLDER, OFFICIAL_NAMES, OFFI
 from tagwatch.ledger.codec import encode
 from tagwatch.ledger.judgement import judgement_in, stored_form
 from tagwatch.ledger.read import Reader
-from tagwatch.service.demo.images import Shelf
+from tagwatch.service.demo.images import Shelf, Step, build
 from tagwatch.service.demo.nights import first_night, second_night
 from tagwatch.service.demo.show import serving
 from tagwatch.source.dockerfile import extract
 from tagwatch.source.target import Location, SourceContext, Target
 from tagwatch.walk.judged import Settled
 from tagwatch.walk.keeping import judgements_made_from, state_of
+from tagwatch.walk.round import rests_on_others
 from tagwatch.walk.site import Site, open_site
 
 FIRST = datetime(2026, 8, 20, 2, tzinfo=UTC)
@@ -201,9 +202,12 @@ class Estate:
         return replace(site, knowledge=self.facts)
 
 
-async def answer_of(site: Site) -> tuple[bytes, bytes]:
+async def answer_of(site: Site) -> tuple[bytes, ...]:
+    """What a night answers and tells, and the answer as it is stored."""
     scanned = await scan_async(site)
-    return encode(scanned.result), encode(scanned.news)
+    with Reader.open(site.database, site.origins) as ledger:
+        stored = ledger.result(scanned.run_id)
+    return encode(scanned.result), encode(scanned.news), encode(stored)
 
 
 def forget(folder: Path) -> None:
@@ -218,6 +222,15 @@ def kept(folder: Path) -> list[Judgement]:
     with closing(sqlite3.connect(folder / "ledger.db")) as connection:
         rows = connection.execute("SELECT judgement FROM judged WHERE judgement IS NOT NULL")
         return [judgement_in(body) for (body,) in rows.fetchall()]
+
+
+def lists_of(folder: Path) -> dict[int, str]:
+    """The lists of repositories that the next answer may hold."""
+    if not (folder / "ledger.db").exists():
+        return {}
+    with closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        sql = "SELECT repository_id, lists FROM judged WHERE lists IS NOT NULL"
+        return dict(connection.execute(sql).fetchall())
 
 
 async def asked_in(site: Site) -> tuple[set[str], int]:
@@ -266,16 +279,55 @@ async def test_a_night_without_news_asks_no_rule_and_reads_no_evidence(tmp_path:
 async def test_what_is_kept_is_what_would_be_said(tmp_path: Path, seed: int) -> None:
     shelf = first_night()
     estate = Estate(seed, shelf)
-    held = 0
+    held = listed = 0
     async with serving(shelf) as address:
         for _ in range(8):
             forget(tmp_path / "anew")
+            before = lists_of(tmp_path / "kept")
             read_back = await answer_of(estate.site(tmp_path / "kept", address))
             made_anew = await answer_of(estate.site(tmp_path / "anew", address))
             assert read_back == made_anew, estate.told
             held += sum(one.at < estate.at for one in kept(tmp_path / "kept"))
+            listed += len(before.items() & lists_of(tmp_path / "kept").items())
             estate.pass_night()
     assert held, estate.told
+    assert listed, estate.told
+
+
+async def test_a_claimed_base_is_looked_for_again_where_anything_moved(tmp_path: Path) -> None:
+    """Whose layers the image has is known of all other repositories: they have a say in it."""
+    shelf = first_night()
+    name = "org.opencontainers.image.base.name"
+    for tag in ("1.0", "1.1"):
+        config = {"Labels": {name: "docker.io/library/python:3.12-slim"}, "Env": ["PATH=/bin"]}
+        image = build(None, [Step(created_by="COPY", content=tag)], day="2026-08-20", config=config)
+        shelf.push("library/cache", (tag,), [image], "2026-08-20")
+    estate = Estate(0, shelf)
+    estate.dockerfile, estate.compose = "FROM scratch\n", "services: {}\n"
+    estate.watch = [{"image": "cache"}, {"image": "nginx", "tags": ["1.30"]}]
+    estate.policy = {"bases": BASES, "accept_claims": False}
+    made: list[set[bytes]] = []
+    async with serving(shelf) as address:
+        for night in range(5):
+            if night == 3:
+                tags = shelf.tags["library/nginx"]
+                tags["1.30"] = next(one for one in tags.values() if one != tags["1.30"])
+                shelf.pushed["library/nginx", "1.30"] = f"{estate.at:%Y-%m-%d}"
+            forget(tmp_path / "anew")
+            read_back = await answer_of(estate.site(tmp_path / "kept", address))
+            assert read_back == await answer_of(estate.site(tmp_path / "anew", address)), night
+            made.append(resting_on_others(tmp_path / "kept"))
+            estate.at += DAY / 24
+    assert all(made), "it is kept"
+    assert made[1] == made[2], "nothing moved"
+    assert made[2] != made[3], "nginx moved"
+
+
+def resting_on_others(folder: Path) -> set[bytes]:
+    """What repositories are made from where all others have a say in it."""
+    with closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        rows = connection.execute("SELECT made_from FROM judged").fetchall()
+    return {made for (made,) in rows if rests_on_others(made)}
 
 
 REDIS = Repository.parse("redis")

@@ -116,8 +116,7 @@ def test_a_first_night_and_one_without_news(place: Place) -> None:
 
 
 def test_a_night_without_news_writes_no_row_of_a_tag(place: Place) -> None:
-    place.scan()
-    _, first = place.scan()  # what images state of their version counts from now on
+    _, first = place.scan()
     count_writes(place)
     for _ in range(2):  # the second one is like it
         _, night = place.scan()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import fields
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from tagwatch.audit.model.finding import Finding
@@ -57,6 +59,8 @@ class News:
     """Moves that an earlier run told of without a verdict, and that have one now."""
     reworded: tuple[Finding, ...] = ()
     """Findings that stood before, and say something else now."""
+    restated: tuple[Finding, ...] = ()
+    """These, and others of which something else than the dates of the evidence differs."""
 
     @property
     def is_first(self) -> bool:
@@ -72,11 +76,12 @@ def news_of(
     scope: RunScope = None,
 ) -> News:
     """Return what `result` has to tell where these findings stood before it."""
-    since, reworded = _differences(standing, result, scope)
+    since, reworded, restated = _differences(standing, result, scope)
     return News(
         before=before,
         since=since,
         reworded=reworded,
+        restated=restated,
         changes=result.changes,
         gone=result.gone,
         explained=result.explained,
@@ -92,8 +97,8 @@ def differences(
 
 def _differences(
     standing: Iterable[Finding], result: AuditResult, scope: RunScope
-) -> tuple[Since, tuple[Finding, ...]]:
-    """Return them, and the findings that stand and say something else now.
+) -> tuple[Since, tuple[Finding, ...], tuple[Finding, ...]]:
+    """Return them, the findings that stand and say something else now, and that differ at all.
 
     Of what stands on, only what differs is kept: there may be as many findings as tags.
     """
@@ -101,6 +106,7 @@ def _differences(
     stood: set[str] = set()
     risen: set[str] = set()
     said_else: set[str] = set()
+    other: set[str] = set()
     gone: list[Finding] = []
     for old in standing:
         finding = now.get(old.fingerprint)
@@ -112,6 +118,8 @@ def _differences(
             risen.add(finding.fingerprint)
         if finding.message != old.message:
             said_else.add(finding.fingerprint)
+        if _said(finding) != _said(old):
+            other.add(finding.fingerprint)
     new: list[Finding] = []
     worse: list[Finding] = []
     same: list[Finding] = []
@@ -136,8 +144,13 @@ def _differences(
     unlisted = _unlisted(fixed, result)
     fixed = [old for old in fixed if old.fingerprint not in unlisted]
     since = Since(new=tuple(new), worse=tuple(worse), fixed=tuple(fixed), same=tuple(same))
-    reworded = tuple(one for one in (*same, *worse) if one.fingerprint in said_else)
-    return since, reworded
+    stood_on = (*same, *worse)
+    reworded = tuple(one for one in stood_on if one.fingerprint in said_else)
+    return since, reworded, tuple(one for one in stood_on if one.fingerprint in other)
+
+
+_said = attrgetter(*(one.name for one in fields(Finding) if one.name != "evidence"))
+"""All of a finding but its evidence: that has dates, which differ every night."""
 
 
 def in_scope(finding: Finding, scope: RunScope) -> bool:

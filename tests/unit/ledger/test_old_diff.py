@@ -239,7 +239,7 @@ def path(tmp_path: Path) -> Path:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         connection.execute("CREATE TABLE finding (fingerprint TEXT PRIMARY KEY)")
         names = ("v6_diffs", "v7_names", "v8_unread", "v9_receivers", "v10_telling", "v11_origins")
-        steps = ("v12_pieces", "v13_judged", "v14_first_listed", "v15_judgement")
+        steps = ("v12_pieces", "v13_judged", "v14_first_listed", "v15_judgement", "v16_lists")
         later = str((*names, *steps))
         connection.execute(f"DELETE FROM _sqlite_migrations WHERE name IN {later}")
         connection.execute("PRAGMA user_version = 5")
