@@ -158,7 +158,7 @@ FLOORS: dict[str, str] = {
     "cli": """
         answer_file baseline_file choice command fit plain_line
         parser progress
-        shell
+        overview shell
         question
         alerts base baseline check demo diff doctor explain extract facts history init knowledge \
         ledger main outdated policy report resolve scan schema serve trust
