@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import LedgerError
 from tagwatch.value import replace
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = ["command"]
 
