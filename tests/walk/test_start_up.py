@@ -200,3 +200,17 @@ async def test_an_offline_check_of_what_no_file_named_yet(shop: Shop) -> None:
     assert "7.2.15" in out
     network = {"aiohttp", "asyncio", "email", "http", "socket", "sqlite_utils", "ssl"}
     assert modules & network == set()
+
+
+async def test_an_answer_from_memory_loads_no_network_and_no_parser(shop: Shop) -> None:
+    """What is imported for asking is paid where something is asked."""
+    for line in ("diff redis:7.2 redis:7.2", "base redis:7.2"):
+        await shop.run(*line.split())
+    for line in ("resolve redis:7.2", "history redis:7.2"):
+        modules, out = await imported(shop, *line.split())
+        assert "7.2.15" in out
+        assert modules & {"aiohttp", "argparse", "asyncio", "ssl", "subprocess"} == set(), line
+    for line in ("base redis:7.2 --offline", "diff redis:7.2 redis:7.2 --offline"):
+        modules, out = await imported(shop, *line.split())
+        assert "redis:7.2" in out
+        assert modules & {"aiohttp", "asyncio", "ssl", "subprocess"} == set(), line
