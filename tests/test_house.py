@@ -162,7 +162,7 @@ FLOORS: dict[str, str] = {
     "cli": """
         answer_file baseline_file choice command fit plain_line
         parser progress
-        shell shell_files
+        overview shell shell_files
         question
         alerts base baseline check completion demo diff doctor explain extract facts history init \
         knowledge ledger main outdated policy pr report resolve scan schema serve trust

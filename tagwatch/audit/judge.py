@@ -33,7 +33,7 @@ from tagwatch.audit.rule.interface import (
     Statement,
     Unchecked,
 )
-from tagwatch.audit.rule.occasion import occasions
+from tagwatch.audit.rule.occasion import occasions, of_file, of_policy, of_target
 from tagwatch.audit.verdict.exemption import Exemptions, base_references, charge_to_base
 from tagwatch.audit.verdict.result import AuditResult, Case, Ignored, Tally
 from tagwatch.family import RULES
@@ -142,10 +142,14 @@ class _Session:
         self._bench = Bench(case.at, policy, knowledge)
         self.exemptions = Exemptions(policy=policy, at=case.at)
         self._ordinals: Counter[str] = Counter()
-        rules = active_rules(policy, self._occasions())
+        self._of_place: frozenset[str] = frozenset()
+        """The occasions that the policy and the file in hand give."""
+        self._given = self._occasions()
+        rules = active_rules(policy, self._given)
         self._of_target = [rule for rule in rules if rule.scope is RuleScope.TARGET]
         self._of_file = [rule for rule in rules if rule.scope is RuleScope.FILE]
         self._of_run = [rule for rule in rules if rule.scope is RuleScope.RUN]
+        self._by_occasion: dict[frozenset[str], list[Rule]] = {}
         reads = reads_of(policy)
         self._terms = Terms(
             at=case.at,
@@ -211,6 +215,7 @@ class _Session:
         """Ask the rules about each target of a file, then those about the file."""
         self.problems.extend(extraction.problems)
         self.exemptions.read(path, extraction)
+        self._of_place = frozenset((*of_policy(self._policy), *of_file(extraction)))
         for repository, targets in self._shares(extraction.targets):
             if (stood := self._stood(repository)) is not None:
                 stood.take_over(self, targets)
@@ -238,13 +243,13 @@ class _Session:
         said: list[tuple[Rule, Statement]] = []
         bench = self._bench
         bench.noting = transcript.asked if transcript is not None else None
-        for rule in self._of_target:
+        subject = bench.subject(target, evidence, extraction.instructions)
+        for rule in self._rules_about(target):
             if not bench.is_asked(rule, target, evidence):
                 continue
             asked.append(rule.id)
             try:
-                spoken = bench.ask(rule, target, evidence, extraction.instructions)
-                said.extend((rule, statement) for statement in spoken)
+                said.extend((rule, statement) for statement in bench.ask(rule, subject))
             except Exception as error:  # noqa: BLE001  # one image's trouble is that image's
                 self._failed(rule, target.text, target.location, error)
                 if transcript is not None:
@@ -261,6 +266,18 @@ class _Session:
             may_be_ignored = bool(self._policy.ignores or target.ignores)
             transcript.close(asked if may_be_ignored else (), target)
             transcript.pass_by((target,))
+
+    def _rules_about(self, target: Target) -> list[Rule]:
+        """Return the rules that have an occasion to speak of a target, or all of them."""
+        if self._given is None:
+            return self._of_target
+        case, policy = self._case, self._policy
+        given = self._of_place.union(of_target(target, case.evidence, policy, self._knowledge))
+        if given not in self._by_occasion:
+            self._by_occasion[given] = [
+                rule for rule in self._of_target if not rule.when or rule.when & given
+            ]
+        return self._by_occasion[given]
 
     def _settled(
         self,

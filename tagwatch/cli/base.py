@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
@@ -12,6 +11,7 @@ from tagwatch.errors import NotFoundError, RegistryError
 from tagwatch.value import replace
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
 
     from tagwatch.audit.reading.image import Image

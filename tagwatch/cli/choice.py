@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tagwatch.api import ScanResult
 from tagwatch.audit.model.finding import Finding, Severity
@@ -11,6 +11,9 @@ from tagwatch.audit.rule.choice import Choice, choice_of
 from tagwatch.errors import UsageError
 from tagwatch.value import replace
 from tagwatch.walk.site import Site
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = ["chosen_by", "failing_on", "shown"]
 

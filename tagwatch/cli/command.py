@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable
 
 from tagwatch.errors import UsageError
@@ -24,6 +23,7 @@ __all__ = [
     "add_wait_lock",
     "build_args_of",
     "commanding_nothing",
+    "help_width",
     "load",
     "plain",
 ]
@@ -48,6 +48,17 @@ def load(name: str) -> Command:
     """The command of that name. Only its own module is imported."""
     command: Command = load_member("commands", name)
     return command
+
+
+def help_width() -> int:
+    """Return how many columns help has. Told no width, argparse loads `shutil` to find it."""
+    columns = os.environ.get("COLUMNS", "")
+    if not columns.isdecimal() or columns == "0":
+        try:
+            columns = str(os.get_terminal_size().columns or 80)
+        except (OSError, ValueError):  # no terminal, or no standard output at all
+            columns = "80"
+    return int(columns) - 2
 
 
 def add_config(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
@@ -178,9 +189,13 @@ def commanding_nothing(text: str, *, own: bool = False) -> str:
     GitHub takes a line that begins with `::`, blanks before it or not, and like Azure Pipelines and
     TeamCity a `##[…]`, `##vso[…]` or `##teamcity[…]` anywhere. `own`: lines of `::` are our own.
     """
+    if not ("##" in text or ("::" in text and not own)):
+        return text
+    import re  # `--version` and `--help` have no use for it
+
     if "::" in text and not own:
         text = re.sub(r"(?m)^(\s*):(?=:)", r"\1: ", text)
-    return re.sub(r"#(?=#(?:vso|teamcity)?\[)", "# ", text) if "##" in text else text
+    return re.sub(r"#(?=#(?:vso|teamcity)?\[)", "# ", text)
 
 
 def add_build_args(parser: argparse.ArgumentParser) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.question import add_asking, asking_of, bring
 from tagwatch.cli.shell import answer, answer_text, open_site
 from tagwatch.value import replace
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = ["command"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tagwatch.cli.command import (
     Command,
@@ -15,6 +15,9 @@ from tagwatch.cli.command import (
 )
 from tagwatch.cli.shell import answer, answer_text, note
 from tagwatch.errors import NothingToReadError
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = ["command"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +13,8 @@ from tagwatch.cli.shell import answer, answer_text, note, open_site, warn
 from tagwatch.errors import UsageError
 
 if TYPE_CHECKING:
+    import argparse
+
     from tagwatch.audit.model.history import Interval
     from tagwatch.audit.version.library_history import LibraryWord
     from tagwatch.audit.version.lifecycle import Lifecycle

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.write(f"tagwatch {tagwatch.__version__}\n")
             return 0
         if name.startswith("-") or not name or place_of("commands", name) is None:
-            from tagwatch.cli.parser import no_command
+            from tagwatch.cli.overview import no_command
 
             return no_command(arguments)
         _refuse_names(arguments[1:])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -19,6 +18,8 @@ from tagwatch.cli.question import add_asking
 from tagwatch.cli.shell import answer, note, open_site, progress_shown, warn
 
 if TYPE_CHECKING:
+    import argparse
+
     from tagwatch.audit.verdict.outlook import Prospects
 
 __all__ = ["command"]

@@ -19,6 +19,8 @@ __all__ = ["plain_options"]
 
 _CONSTANTS = {"store_true": True, "store_false": False}
 _KINDS = (str, int, float)
+_ONE, _MAYBE, _ANY, _SOME = "", "?", "*", "+"
+"""How many words an argument takes: its `nargs`."""
 
 
 def plain_options(
@@ -26,8 +28,8 @@ def plain_options(
 ) -> argparse.Namespace | None:
     """What argparse would make of `line`; None for what only argparse can tell.
 
-    Read here: flags that stand whole, `--flag value` and `--flag=value`, and the arguments of a
-    command that takes any number of them.
+    Read here: flags that stand whole, `--flag value` and `--flag=value`, and arguments, of which
+    only the last of a command may take several words.
     """
     declared: Any = _Declared()
     try:
@@ -48,7 +50,8 @@ class _Declared:
     def __init__(self) -> None:
         self._flags: dict[str, dict[str, Any]] = {}
         self._values: dict[str, Any] = {}
-        self._positional: str | None = None
+        self._arguments: dict[str, str] = {}
+        """By name, how many words each takes."""
 
     def add_argument(self, *names: str, **said: Any) -> None:
         """See `argparse.ArgumentParser.add_argument`."""
@@ -61,14 +64,12 @@ class _Declared:
         self._values[said["dest"]] = default
         if first.startswith("-"):
             self._flags.update(dict.fromkeys(names, said))
-        elif (
-            self._positional is None
-            and said.get("nargs") == "*"
-            and not {"type", "choices"} & {*said}
-        ):
-            self._positional = said["dest"]
         else:
-            raise _NotPlainError
+            takes = said.get("nargs", _ONE)
+            is_last = bool({_ANY, _SOME} & {*self._arguments.values()})
+            if is_last or takes not in (_ONE, _MAYBE, _ANY, _SOME) or {"type", "choices"} & {*said}:
+                raise _NotPlainError
+            self._arguments[said["dest"]] = takes
 
     def add_mutually_exclusive_group(self) -> _Declared:
         """A line with one of its flags is not plain; without, their defaults hold."""
@@ -90,12 +91,21 @@ class _Declared:
                 values[name] = value
             else:
                 arguments.append(word)
-        if self._positional is None:
-            if arguments:
-                raise _NotPlainError
-        elif arguments or values[self._positional] is None:
-            values[self._positional] = arguments
+        self._hand_out(arguments, values)
         return SimpleNamespace(**values)
+
+    def _hand_out(self, words: list[str], values: dict[str, Any]) -> None:
+        """Give each argument its words, in order. Raises `_NotPlainError` where they do not fit."""
+        for name, takes in self._arguments.items():
+            if not words and takes in (_ONE, _SOME):
+                raise _NotPlainError
+            if takes in (_ANY, _SOME):
+                if words or values[name] is None:
+                    values[name], words = words, []
+            elif words:
+                values[name], *words = words
+        if words:
+            raise _NotPlainError
 
     def _flag(self, word: str, words: Iterator[str]) -> tuple[str, Any]:
         """The name and value of the flag that `word` is."""

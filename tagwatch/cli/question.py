@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from tagwatch.cli.shell import note, warn
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
 
     from tagwatch.audit.model.evidence import Evidence

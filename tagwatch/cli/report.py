@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tagwatch.cli.command import Command, add_answer, add_config
 from tagwatch.cli.shell import answer, note, open_site
 from tagwatch.errors import InputError, LedgerError, UsageError
 from tagwatch.value import replace
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = ["command"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from tagwatch.errors import InvalidReferenceError, UsageError
 from tagwatch.value import replace
 
 if TYPE_CHECKING:
+    import argparse
     from datetime import datetime
 
     from tagwatch.audit.model.evidence import Resolution

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from tagwatch.errors import InvalidDigestError, InvalidDocumentError
-from tagwatch.image.digest import Digest, parse_digest
+from tagwatch.image.digest import Digest, parse_digest, sha256
 from tagwatch.image.manifest import decode_json
 from tagwatch.image.platform import Platform
 from tagwatch.value import dataclass, field
@@ -69,7 +68,7 @@ def chain_ids(diff_ids: Sequence[Digest]) -> tuple[Digest, ...]:
             chain.append(diff_id)
         else:
             text = f"{chain[-1]} {diff_id}".encode()
-            chain.append(Digest(f"sha256:{hashlib.sha256(text).hexdigest()}"))
+            chain.append(Digest(f"sha256:{sha256(text)}"))
     return tuple(chain)
 
 

@@ -403,7 +403,11 @@ def one_line(text: str, limit: int = 0) -> str:
 
 def visible(text: str) -> str:
     """`text` with line ends as spaces and invisible characters as U+FFFD; nothing is cut."""
-    if text.isascii() and text.isprintable():
+    # Nothing that is printable is invisible below U+034F, nor among dashes, quotes and dots. Most
+    # lines end here, and the patterns cost more than printing a dozen lines.
+    if text.isprintable() and (
+        text.isascii() or all(char < "\u034f" or "\u2010" <= char <= "\u205e" for char in text)
+    ):
         return text
     return re.sub(_UNSAFE, "\ufffd", re.sub(_SPACE, " ", text))
 

@@ -18,7 +18,6 @@ from tagwatch.ledger.timeline import joined, served_at
 from tagwatch.member import brought_members, load_member
 from tagwatch.walk.facts_kept import open_remembered
 from tagwatch.workspace.history_bundle import HistoryBundle, bundled, read_bundle
-from tagwatch.workspace.official_images import head_of, library_files, library_gap
 
 if TYPE_CHECKING:
     from tagwatch.audit.model.history import Interval
@@ -41,6 +40,8 @@ def make_bundle(
     No `images`: all that the checkout of docker-library/official-images ever named. Raises
     `InputError`.
     """
+    from tagwatch.workspace.official_images import head_of, library_files, library_gap
+
     commit = head_of(checkout)
     raw, left_out = bundled(library_files(checkout, images, at=site.at), commit)
     gap = library_gap(checkout)

@@ -30,10 +30,8 @@ from tagwatch.value import dataclass, replace
 from tagwatch.walk.facts_kept import open_remembered
 from tagwatch.walk.local_image import ENGINE, is_local, read_local
 from tagwatch.walk.look_up import Asking, Lookup, look_up
-from tagwatch.walk.moved import read_lone
 from tagwatch.walk.past import moment_of
 from tagwatch.walk.recall import StoredDocuments, recall_bases
-from tagwatch.walk.referrers import add_referrers
 from tagwatch.walk.site import Site
 
 __all__ = ["compare"]
@@ -86,6 +84,9 @@ def compare(
     every = not demanded and not any(side.is_local for side in sides)
     images = [_image(side, facts, site, platforms) for side in sides]
     if not asking.offline:
+        from tagwatch.walk.moved import read_lone
+        from tagwatch.walk.referrers import add_referrers
+
         # Evidence can be young and yet lack documents, where it was read for other platforms or
         # without attestations. Then ask again, and read the images of the same digests again.
         if any(_is_read_in_part(image, platforms) for image in images):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tagwatch.audit.reading.image import Image, PlatformImage, read_image
-from tagwatch.crawl.crawler import crawl_repository
 from tagwatch.crawl.task import CrawlTask, Need
 from tagwatch.errors import (
     InvalidDocumentError,
@@ -21,12 +20,14 @@ from tagwatch.image.manifest import DOCKER_CONFIG, DOCKER_MANIFEST, Descriptor, 
 from tagwatch.image.platform import Platform
 from tagwatch.image.reference import Reference, Repository
 from tagwatch.image.snapshot import Document
-from tagwatch.registry.local.engine import EngineImage, RunningContainer, StoredImage, open_engine
 from tagwatch.registry.local.layout import open_layout, split_layout
 from tagwatch.source.target import Extraction, Location, Problem, Target
 from tagwatch.value import replace
 from tagwatch.walk.loop import run
 from tagwatch.walk.site import Site
+
+if TYPE_CHECKING:  # an engine is asked by HTTP, and most names are of no image of this machine
+    from tagwatch.registry.local.engine import EngineImage, RunningContainer, StoredImage
 
 __all__ = [
     "ENGINE",
@@ -52,10 +53,10 @@ def read_local(text: str, site: Site, platforms: tuple[Platform, ...]) -> Image:
     """
     layout = split_layout(text)
     if layout is not None:
-        digest, documents = asyncio.run(_read_layout(*layout, site, platforms))
+        digest, documents = run(_read_layout(*layout, site, platforms))
         return read_image(digest, documents, reference=text)
     name = text.removeprefix(ENGINE)
-    stored = asyncio.run(_ask_engine(name, site.environment)) if name else None
+    stored = run(_ask_engine(name, site.environment)) if name else None
     if stored is None:
         raise NotFoundError(
             f"the engine of this machine has no image called {name!r}",
@@ -65,6 +66,8 @@ def read_local(text: str, site: Site, platforms: tuple[Platform, ...]) -> Image:
 
 
 async def _ask_engine(name: str, environment: Mapping[str, str]) -> StoredImage | None:
+    from tagwatch.registry.local.engine import open_engine
+
     async with open_engine(environment) as engine:
         return await engine.stored(name)
 
@@ -117,6 +120,8 @@ def _parsed(text: str) -> Reference | None:
 async def _read_layout(
     path: Path, name: str | None, site: Site, platforms: tuple[Platform, ...]
 ) -> tuple[Digest, Mapping[Digest, Document]]:
+    from tagwatch.crawl.crawler import crawl_repository
+
     with open_layout(path) as registry:
         digest = registry.find(name)
         task = CrawlTask(
@@ -155,6 +160,8 @@ def running_containers(environment: Mapping[str, str]) -> tuple[tuple[str, Extra
 
 
 async def _read(environment: Mapping[str, str]) -> tuple[tuple[str, Extraction], ...]:
+    from tagwatch.registry.local.engine import open_engine
+
     async with open_engine(environment) as engine:
         containers = await engine.containers()
         ids = {one.image_id for one in containers if one.image_id is not None}

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from tagwatch.audit.diff.comparison import Pair, moved_alone, pairs_of
 from tagwatch.audit.reading.image import UNKNOWN_PLATFORM, Image, read_image
@@ -28,10 +29,12 @@ from tagwatch.image.snapshot import Failure, Remark
 from tagwatch.ledger.record import Move
 from tagwatch.ledger.write import Ledger
 from tagwatch.value import dataclass, field
-from tagwatch.walk.ask import Answers, Asker, Patience, open_asker
 from tagwatch.walk.loop import run
 from tagwatch.walk.recall import StoredDocuments
 from tagwatch.walk.site import Site
+
+if TYPE_CHECKING:  # two images that are compared seldom have anything left to ask
+    from tagwatch.walk.ask import Answers, Asker
 
 __all__ = ["read_lone", "read_moved"]
 
@@ -67,6 +70,8 @@ async def read_moved(
     platform at most; half of it where pulls are free, because every platform was read there at
     first sight.
     """
+    from tagwatch.walk.ask import Answers
+
     now = ledger.stored_documents(move.after for move in moves)
     moves = [move for move in moves if move.after in now]
     answers = Answers()
@@ -100,6 +105,8 @@ def read_lone(sides: Sequence[tuple[Repository | None, Image]], site: Site) -> b
         Want(repository=old_home, parts=frozenset((old.digest,) for old, _ in lone)),
         Want(repository=new_home, parts=frozenset((new.digest,) for _, new in lone)),
     ]
+
+    from tagwatch.walk.ask import Patience, open_asker
 
     async def ask() -> None:
         with Ledger.open(site.database, site.origins) as ledger:

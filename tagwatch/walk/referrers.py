@@ -6,8 +6,8 @@ and not stored.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tagwatch.audit.reading.attestation import UNREAD_ATTESTATION, Attestation, listed_attestations
 from tagwatch.audit.reading.image import Image, with_attestations
@@ -16,10 +16,12 @@ from tagwatch.image.digest import Digest
 from tagwatch.image.manifest import Descriptor, Index, Manifest, parse_manifest
 from tagwatch.image.reference import Repository
 from tagwatch.image.snapshot import Document
-from tagwatch.registry.client import open_registries
-from tagwatch.registry.interface import MAX_BLOB_BYTES, Registry
-from tagwatch.registry.settings import RegistrySettings
+from tagwatch.registry.interface import MAX_BLOB_BYTES
+from tagwatch.walk.loop import run
 from tagwatch.walk.site import Site
+
+if TYPE_CHECKING:
+    from tagwatch.registry.interface import Registry
 
 __all__ = ["add_referrers"]
 
@@ -45,13 +47,16 @@ def add_referrers(images: Sequence[tuple[Repository | None, Image]], site: Site)
         if part.config is not None and not part.attestations
         if any(part.platform.serves(platform) for platform in audited)
     }
-    found = asyncio.run(_read(wanted, site)) if wanted else {}
+    found = run(_read(wanted, site)) if wanted else {}
     return [with_attestations(image, found) for _, image in images]
 
 
 async def _read(
     wanted: Iterable[tuple[Repository, Digest]], site: Site
 ) -> Mapping[Digest, tuple[Attestation, ...]]:
+    from tagwatch.registry.client import open_registries
+    from tagwatch.registry.settings import RegistrySettings
+
     settings = {
         host: RegistrySettings(**options) for host, options in site.settings.registries.items()
     }

@@ -7,17 +7,17 @@ pieces: `source.library_past`, compressed, image by image. One image is read wit
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.version.library_history import LibraryWord, library_intervals
 from tagwatch.errors import InputError
+from tagwatch.image.digest import sha256
 from tagwatch.source.library_past import (
     LibraryVersion,
     is_writable,
@@ -25,7 +25,9 @@ from tagwatch.source.library_past import (
     past_to_bytes,
 )
 from tagwatch.value import dataclass
-from tagwatch.workspace.official_images import LibraryFile
+
+if TYPE_CHECKING:  # a bundle is made from git's history, and read without it
+    from tagwatch.workspace.official_images import LibraryFile
 
 __all__ = ["HistoryBundle", "bundled", "read_bundle"]
 
@@ -86,7 +88,7 @@ class HistoryBundle:
                 packed = file.read(piece.packed)
         except OSError as error:
             raise _unreadable(self.path, error) from error
-        if hashlib.sha256(packed).hexdigest() != piece.sha256:
+        if sha256(packed) != piece.sha256:
             raise InputError("its bytes are not those of its digest")
         for at, builds in past_of_bytes(_unpacked(packed, piece.plain)):
             if at > self.word.as_of + _AHEAD:
@@ -120,7 +122,7 @@ def bundled(files: Iterable[LibraryFile], commit: str) -> tuple[bytes, tuple[str
         piece = _packed(plain)
         if len(plain) > _MOST_PLAIN or len(piece) > _MOST_PACKED:
             raise InputError(f"the history of {file.image!r} is too large for a bundle")
-        rows.append([file.image, len(piece), len(plain), hashlib.sha256(piece).hexdigest()])
+        rows.append([file.image, len(piece), len(plain), sha256(piece)])
         packed.append(piece)
     if as_of is None:
         raise InputError("the checkout names no image", hint="name one of official-images")
@@ -128,7 +130,7 @@ def bundled(files: Iterable[LibraryFile], commit: str) -> tuple[bytes, tuple[str
         {"as_of": as_of.strftime(_STAMP), "commit": commit, "images": rows}, separators=(",", ":")
     ).encode()
     lines = b"%s%s\n%d %s\n" % (
-        _MAGIC, _VERSION, len(head), hashlib.sha256(head).hexdigest().encode(),
+        _MAGIC, _VERSION, len(head), sha256(head).encode(),
     )  # fmt: skip
     return b"".join((lines, head, *packed)), tuple(left_out)
 
@@ -175,7 +177,7 @@ def _head(path: Path, magic: bytes, line: bytes, file: Any) -> bytes:
     if found is None or not 0 < length <= _MOST_HEAD:
         raise _damaged(path, "its second line has no length and digest")
     head: bytes = file.read(length)
-    if hashlib.sha256(head).hexdigest().encode() != found[2]:
+    if sha256(head).encode() != found[2]:
         raise _damaged(path, "its head is not that of its digest")
     return head
 
@@ -188,12 +190,12 @@ def _of_head(head: bytes, begin: int) -> tuple[datetime, str, dict[str, _Piece],
     if not _COMMIT.fullmatch(commit) or len(rows) > _MOST_IMAGES:
         raise ValueError
     pieces: dict[str, _Piece] = {}
-    for image, packed, plain, sha256 in rows:
+    for image, packed, plain, sum_of in rows:
         sizes = type(packed) is int and type(plain) is int
-        named = _IMAGE.fullmatch(image) and _SHA256.fullmatch(sha256) and image not in pieces
+        named = _IMAGE.fullmatch(image) and _SHA256.fullmatch(sum_of) and image not in pieces
         if not (sizes and named and 0 < packed <= _MOST_PACKED and 0 < plain <= _MOST_PLAIN):
             raise ValueError
-        pieces[image] = _Piece(begin, packed, plain, sha256)
+        pieces[image] = _Piece(begin, packed, plain, sum_of)
         begin += packed
     return as_of, commit, pieces, begin
 

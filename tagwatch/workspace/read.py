@@ -120,7 +120,7 @@ def read_lines(root: Path, contents: Mapping[str, bytes], path: str) -> Sequence
     if b"\0" in raw:
         return ()  # no tool that reads these files takes UTF-16
     # lines end at line feeds only, and a BOM is no character
-    return raw.decode("utf-8-sig", "replace").split("\n")
+    return raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").split("\n")
 
 
 class _Reader:

@@ -19,9 +19,11 @@ from tests.bench.measure import PYTHON, TAGWATCH, Command, measured
 from tests.bench.place import Place, certificates, double, paths_of, push
 from tests.static_registry import Stock
 
-__all__ = ["ROWS", "STUDIES", "Group", "Size"]
+__all__ = ["ROWS", "STUDIES", "Group", "Size", "known_files"]
 
-STUDIES = ("cluster", "hub_offset", "ledger", "long_repository", "requests", "service", "year")
+STUDIES = (
+    "cluster", "hub_offset", "ledger", "long_repository", "requests", "service", "start_up", "year",
+)  # fmt: skip
 """Modules that print tables of their own."""
 FORMATS = "html, json, sarif"
 IMAGES = ("python:3.12-slim", "redis:7", "redis:6.2.23", "node:22", "nginx:1.30-alpine")
@@ -326,9 +328,7 @@ def answers(folder: Path, size: Size) -> Iterator[Group]:
 def checks(folder: Path, size: Size) -> Iterator[Group]:
     """Warm checks of Dockerfiles, answered from the ledger."""
     numbers = (1, 2) if size.quick else (1, 50, 2_000)
-    for number in (*numbers, 5):
-        _write_files(folder / str(number), number)
-    asyncio.run(_fill_ledger(folder))
+    known_files(folder, numbers)
     python = Command(name="python -c pass", line=PYTHON, folder=folder, counted=True)
     for number in numbers:
         ours = Command(
@@ -349,6 +349,13 @@ def checks(folder: Path, size: Size) -> Iterator[Group]:
             series="check",
             fixed=("python -c pass",),
         )
+
+
+def known_files(folder: Path, numbers: Sequence[int]) -> None:
+    """Write folders of so many Dockerfiles, and a ledger that knows what they name."""
+    for number in (*numbers, 5):
+        _write_files(folder / str(number), number)
+    asyncio.run(_fill_ledger(folder))
 
 
 def _write_files(folder: Path, number: int) -> None:

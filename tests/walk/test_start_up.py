@@ -72,7 +72,7 @@ HELPED = """
 import contextlib, io, sys
 from tagwatch.cli.main import main
 from tagwatch.family import COMMANDS
-for line in (["--help"], *([name, "--help"] for name in COMMANDS)):
+for line in ([name, "--help"] for name in COMMANDS):
     with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
         main(line)
     assert said.getvalue().startswith("usage: tagwatch"), line
@@ -80,8 +80,8 @@ print(*sorted(sys.modules))
 """
 
 
-async def test_help_imports_the_parser_and_nothing_beyond(tmp_path: Path) -> None:
-    """Of the program, of each command: its flags are all that is loaded of it."""
+async def test_the_help_of_a_command_imports_the_parser_and_its_flags(tmp_path: Path) -> None:
+    """Of each command its flags are all that is loaded."""
     done = await Workplace(tmp_path).python("-c", HELPED)
     loaded = set(done.out.split())
     ours = {name for name in loaded if name.partition(".")[0] == "tagwatch"}
@@ -91,14 +91,19 @@ async def test_help_imports_the_parser_and_nothing_beyond(tmp_path: Path) -> Non
     assert loaded & (NEVER - {"argparse", "gettext", "textwrap", "typing"}) == set()
 
 
-async def test_the_version_imports_no_parser(shop: Shop) -> None:
-    modules, out = await imported(shop, "--version")
-    assert out.startswith("tagwatch ")
-    assert modules & (NEVER | {"tagwatch.cli.parser"}) == set()
+@pytest.mark.parametrize(
+    ("line", "begins"), [("--version", "tagwatch "), ("--help", "usage: ")], ids=lambda one: one
+)
+async def test_version_and_help_import_next_to_nothing(shop: Shop, line: str, begins: str) -> None:
+    """No parser, and not even `re`: that alone takes two thirds of what Python's start takes."""
+    modules, out = await imported(shop, line)
+    assert out.startswith(begins)
+    assert modules & (NEVER | {"enum", "re", "tagwatch.cli.parser", "tagwatch.cli.check"}) == set()
+    assert len([name for name in modules if name.startswith("tagwatch.")]) <= 10
 
 
 ENTERED = """
-import os, sys, threading
+import os, re, sys, threading  # `re` compiles two patterns of its own
 import tagwatch
 from tagwatch.cli.main import main
 root, entered, patterns = os.path.dirname(tagwatch.__file__) + os.sep, set(), 0
@@ -195,3 +200,17 @@ async def test_an_offline_check_of_what_no_file_named_yet(shop: Shop) -> None:
     assert "7.2.15" in out
     network = {"aiohttp", "asyncio", "email", "http", "socket", "sqlite_utils", "ssl"}
     assert modules & network == set()
+
+
+async def test_an_answer_from_memory_loads_no_network_and_no_parser(shop: Shop) -> None:
+    """What is imported for asking is paid where something is asked."""
+    for line in ("diff redis:7.2 redis:7.2", "base redis:7.2"):
+        await shop.run(*line.split())
+    for line in ("resolve redis:7.2", "history redis:7.2"):
+        modules, out = await imported(shop, *line.split())
+        assert "7.2.15" in out
+        assert modules & {"aiohttp", "argparse", "asyncio", "ssl", "subprocess"} == set(), line
+    for line in ("base redis:7.2 --offline", "diff redis:7.2 redis:7.2 --offline"):
+        modules, out = await imported(shop, *line.split())
+        assert "redis:7.2" in out
+        assert modules & {"aiohttp", "asyncio", "ssl", "subprocess"} == set(), line

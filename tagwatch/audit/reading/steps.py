@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 from itertools import groupby, takewhile
 
 from tagwatch.image.image_config import HistoryEntry, ImageConfig
@@ -298,6 +297,8 @@ def _align(
     added: list[str] = []
     pairs: list[tuple[str, str]] = []
     same = 0
+    from difflib import SequenceMatcher  # few images are compared step by step
+
     matcher = SequenceMatcher(None, old_keys, new_keys, autojunk=False)
     for operation, old_start, old_end, new_start, new_end in matcher.get_opcodes():
         if operation == "equal":

@@ -5,7 +5,7 @@ Whatever stands in a file and whatever might be written in its place are asked a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from tagwatch.audit.model.evidence import Evidence, is_readable
@@ -16,6 +16,7 @@ from tagwatch.audit.rule.catalogue import load_rule, rows_of
 from tagwatch.audit.rule.interface import Rule, Statement, Subject
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Instruction, Target
+from tagwatch.value import replace
 
 __all__ = ["Bench", "active_rules"]
 
@@ -57,6 +58,26 @@ class Bench:
             self._everywhere[rule.id] = _laid_over(rule, self.policy.rules.get(rule.id))
         return self._everywhere[rule.id]
 
+    def subject(
+        self,
+        target: Target,
+        evidence: Evidence | None,
+        instructions: tuple[Instruction, ...],
+        *,
+        in_place_of: str | None = None,
+    ) -> Subject:
+        """Return what every rule is asked about `target`. `in_place_of`: see `Subject`."""
+        return Subject(
+            target=target,
+            evidence=evidence,
+            instructions=instructions,
+            at=self.at,
+            knowledge=self.knowledge,
+            policy=self.policy,
+            options={},
+            in_place_of=in_place_of,
+        )
+
     def is_asked(self, rule: Rule, target: Target, evidence: Evidence | None) -> bool:
         """Return True for a rule that may speak of `target`, as far as that is known."""
         if rule.reads and not rule.judges_text and not is_readable(evidence):
@@ -66,30 +87,15 @@ class Bench:
         settings = self.settings(rule, target.location.path, target.reference)
         return settings.severity is not Severity.OFF
 
-    def ask(
-        self,
-        rule: Rule,
-        target: Target,
-        evidence: Evidence | None,
-        instructions: tuple[Instruction, ...],
-        *,
-        in_place_of: str | None = None,
-    ) -> Iterator[Statement]:
-        """Yield what a rule says of `target`. `in_place_of`: see `Subject`."""
-        settings = self.settings(rule, target.location.path, target.reference)
-        subject = Subject(
-            target=target,
-            evidence=evidence,
-            instructions=instructions,
-            at=self.at,
-            knowledge=self.knowledge,
-            policy=self.policy,
-            options=settings.options,
-            in_place_of=in_place_of,
-        )
+    def ask(self, rule: Rule, subject: Subject) -> Iterable[Statement]:
+        """Return what a rule says of its subject, under the rule's options."""
+        target = subject.target
+        options = self.settings(rule, target.location.path, target.reference).options
+        if options:  # few rules have any; the others share one subject
+            subject = replace(subject, options=options)
         if self.noting is not None:
             self.noting(rule, subject)
-        yield from rule.check(subject)
+        return rule.check(subject)
 
     def severity(self, rule: Rule, statement: Statement, target: Target) -> Severity:
         """Return how severe a statement about `target` is."""

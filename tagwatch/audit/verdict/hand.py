@@ -325,18 +325,13 @@ class Hand:
     def _said(
         self, target: Target, view: View, standing: Standing
     ) -> Iterator[tuple[Rule, Statement]]:
-        bench = self._bench
+        bench, pulled = self._bench, standing.pulled or ""
+        subject = bench.subject(target, view.evidence, standing.instructions, in_place_of=pulled)
         for rule in self._asked(target, view):
             if not bench.is_asked(rule, target, view.evidence):
                 continue
             try:
-                for statement in bench.ask(
-                    rule,
-                    target,
-                    view.evidence,
-                    standing.instructions,
-                    in_place_of=standing.pulled or "",
-                ):
+                for statement in bench.ask(rule, subject):
                     yield rule, statement
             except Exception as error:  # noqa: BLE001  # what cannot be judged does not pass
                 message = f"it cannot be judged: {type(error).__name__}"

@@ -339,11 +339,12 @@ class _Session:
     def _standing(self, target: Target, known: Evidence, extraction: Extraction) -> Standing:
         """Return what stands at the target, with what the rules say of it."""
         carries: dict[tuple[str, str], int] = {}
+        subject = self._bench.subject(target, known, extraction.instructions)
         for rule in self._rules:
             if not self._bench.is_asked(rule, target, known):
                 continue
             try:
-                said = tuple(self._bench.ask(rule, target, known, extraction.instructions))
+                said = tuple(self._bench.ask(rule, subject))
             except Exception:  # noqa: BLE001, S112  # what it may carry then excuses no candidate
                 continue
             for statement in said:
@@ -355,16 +356,7 @@ class _Session:
         )
 
     def _subject(self, target: Target, known: Evidence | None) -> Subject:
-        bench = self._bench
-        return Subject(
-            target=target,
-            evidence=known,
-            instructions=(),
-            at=bench.at,
-            knowledge=bench.knowledge,
-            policy=bench.policy,
-            options={},
-        )
+        return self._bench.subject(target, known, ())
 
     def _ends(self, subject: Subject) -> tuple[End, ...]:
         return tuple(_end(one, subject) for one in release_ends(subject))

@@ -26,6 +26,13 @@ WORDS = [
 @example("check", ["a", "--offline", "b"])
 @example("check", ["--format", "json", "a", "b"])
 @example("check", ["a", "--max-time", "-1"])
+@example("diff", ["a", "--offline", "b"])
+@example("diff", ["a", "b", "c"])
+@example("diff", ["a"])
+@example("history", ["--at", "a", "b"])
+@example("history", ["a", "--limit", "5", "b"])
+@example("history", [])
+@example("resolve", ["--offline", "a", "--format=json", "b"])
 def test_it_agrees_with_argparse_or_leaves_the_line_to_it(name: str, line: list[str]) -> None:
     command = load(name)
     plain = plain_options(command.arguments, line)
@@ -53,6 +60,23 @@ def test_it_agrees_with_argparse_or_leaves_the_line_to_it(name: str, line: list[
 )
 def test_what_hooks_write_needs_no_argparse(line: list[str]) -> None:
     assert plain_options(load("check").arguments, line) is not None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "resolve redis:7",
+        "resolve redis:7 redis:6.2",
+        "history redis:7 --limit 5",
+        "history --at 2026-03-01 redis:7",
+        "base python:3.12 --format json",
+        "diff redis:7 redis:6.2",
+        "outdated Dockerfile",
+    ],
+)
+def test_what_people_ask_of_the_memory_needs_no_argparse(line: str) -> None:
+    name, *words = line.split()
+    assert plain_options(load(name).arguments, words) is not None
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_what_is_given_and_taken_is_public_too(name: str) -> None:
             ["-c", "import sys; sys.argv = ['tagwatch', '--version']; "
              "import tagwatch.__main__ as program; program.entry()"],
             {"tagwatch", "tagwatch.__main__", "tagwatch.cli", "tagwatch.cli.main",
-             "tagwatch.cli.command", "tagwatch.cli.parser", "tagwatch.cli.plain_line",
+             "tagwatch.cli.command", "tagwatch.cli.plain_line",
              "tagwatch.errors", "tagwatch.family", "tagwatch.member", "tagwatch.value"},
         ),
     ],

@@ -36,8 +36,13 @@ def test_no_control_or_bidirectional_character_of_unicode_survives() -> None:
     assert survivors == []
 
 
+@pytest.mark.parametrize("code", [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFE0F, 0xFFA0])
+def test_what_is_printable_and_does_not_show_is_marked(code: int) -> None:
+    assert visible(f"·{chr(code)}…") == "·\ufffd…"
+
+
 @pytest.mark.parametrize(
-    "text", ["redis:6.2", "naïve “quoted” …", "日本語", "🐳", "a\u00a0b", "עברית"]
+    "text", ["redis:6.2", "7.2 · now — 1", "naïve “quoted” …", "日本語", "🐳", "a\u00a0b", "עברית"]
 )
 def test_ordinary_text_is_left_alone(text: str) -> None:
     assert visible(text) == text
