@@ -173,6 +173,9 @@ class _Reader:
         if source is None:
             if file.origin != "named":
                 return None
+            by_name = source_for(file.path, b"")
+            if by_name is not None and by_name[0] == "compose":
+                return Extraction()  # a `compose.json` of another tool, which a hook names
             hint = "`tagwatch extract --help` lists the formats"
             return _refused(file, "no format that tagwatch reads", hint, skipped=True)
         extraction = _with_gaps(self._extract(source[1], raw, file), file)
