@@ -23,6 +23,8 @@ from tagwatch.workspace.find import File
 __all__ = ["Deployments"]
 
 _SKAFFOLD = ("skaffold.yaml", "skaffold.yml")
+_PARTS = ("resources", "bases", "patchesStrategicMerge", "patches")
+"""What a kustomization deploys: a patch's images get its tags, too."""
 _MAX_FILES = 200  # that one kustomization leads to
 _MAX_DEPTH = 20
 
@@ -127,6 +129,9 @@ class Deployments:
                 yield tagged
             for inner in self._files_of(name):
                 yield from self._reach(inner, file, tagged, chain)
+        for name in overlay.components:  # they bring resources of their own
+            for inner in self._files_of(name):
+                yield from self._reach(inner, file, tagged, chain)
 
     def _of_components(
         self, overlay: _Overlay, file: File, chain: tuple[str, ...]
@@ -157,7 +162,7 @@ class Deployments:
             self._overlays[path] = (
                 _Overlay(
                     tagged=frozenset().union(*map(tagged_by, roots)),
-                    resources=named("resources", "bases"),
+                    resources=named(*_PARTS),
                     components=named("components"),
                 )
                 if roots

@@ -26,15 +26,18 @@ __all__ = [
 FOLDER = DATA / "corpus"
 WORDS = ("right", "noise", "wrong")
 MOST_WRONG = 3.0
-# The aim is 25 in both. Read for the first time, before what they showed was mended, the 16 that
-# are kept apart had 5.3 % wrong and 46.3 % noise (of 95 causes); most of that noise is images of a
-# publisher as latest in its own examples.
-MOST_NOISE = {"tuned": 25.0, "apart": 34.0}
+MOST_NOISE = 25.0
+# Of the findings that a check tells by default. Read for the first time, before what they showed
+# was mended: the 16 kept apart had 5.3 % wrong and 46.3 % noise of 95 causes, when every note was
+# told; the 15 fresh ones 2.4 % wrong and 12.2 % noise of 41, when routine notes were only counted.
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A public repository of GitHub. `part`: `tuned` on, or kept `apart` and judged at the end."""
+    """A public repository of GitHub.
+
+    `part`: `tuned` on, kept `apart` and judged at the end, or `fresh`: found after the last mend.
+    """
 
     name: str
     commit: str
@@ -116,10 +119,11 @@ def figures(rows: Iterable[Row], repositories: Iterable[Repository]) -> tuple[li
         count = sum(one == part for one in part_of.values())
         told.append(f"{part}: {count} repositories, {len(names)} of them with findings")
         is_good &= all(row.judgement in WORDS for row in mine)
-        shown = shown_of(mine)
-        is_good &= _shares(mine)["wrong"] <= MOST_WRONG
-        is_good &= _shares(shown)["noise"] <= MOST_NOISE[part]
-        told += [_line("all", mine), _line("shown", shown), *_by(mine, _kind), *_by(mine, _rule)]
+        shown, full = shown_of(mine), [row for row in mine if not row.brief]
+        is_good &= max(_shares(rows)["wrong"] for rows in (mine, full)) <= MOST_WRONG
+        is_good &= _shares(full)["noise"] <= MOST_NOISE
+        told += [_line("all", mine), _line("told", full), _line("with lines of counts", shown)]
+        told += [*_by(mine, _kind), *_by(mine, _rule)]
     return told, is_good
 
 
