@@ -177,12 +177,14 @@ def _in_brief(notes: Sequence[Finding], paint: _Paint, width: int) -> Iterator[s
         found.setdefault((finding.evidence.get("sample", ""), finding.rule), []).append(finding)
     yield paint("path", count(len(notes), "note") + " in brief, --all shows each")
     for kind, group in groupby(sorted(found.items()), key=lambda one: one[0][0]):
-        told = [
-            f"{rule} ×{len(same)} ({one_line(str(same[0].location))})"  # noqa: RUF001  # a real multiplication sign
-            for (_, rule), same in group
-        ]
+        told = [_counted(rule, same) for (_, rule), same in group]
         yield from _wrapped((f"in {kind}s: " if kind else "") + ", ".join(told), width)
     yield ""
+
+
+def _counted(rule: str, same: Sequence[Finding]) -> str:
+    times = f" ×{len(same)}" if same[1:] else ""  # noqa: RUF001  # a real multiplication sign
+    return f"{rule}{times} ({one_line(str(same[0].location))})"
 
 
 def _width(context: PublishContext) -> int:
