@@ -13,11 +13,12 @@ FILES = {
     "compose.yaml": "services:\n  app:\n    image: acme/app:latest\n    ports: ['3000:3000']\n"
     "  tool:\n    image: acme/tool:latest\n",
     "examples/compose.yaml": "services:\n  db:\n    image: postgres:10\n  web:\n    image: nginx\n",
-    "tests/compose.yaml": "services:\n  db:\n    image: postgres:9\n  old:\n    image: nginx:1.14\n",
+    "tests/compose.yaml": "services:\n  db:\n    image: postgres:9\n"
+    "  old:\n    image: nginx:1.14\n",
 }
 IN_BRIEF = """\
 5 notes in brief, --all shows each
-           port-all-interfaces (compose.yaml:4:13), tag-latest (compose.yaml:3:12)
+           port-all-interfaces (compose.yaml:4:14), tag-latest (compose.yaml:3:12)
            in examples: tag-missing (examples/compose.yaml:5:12)
            in tests: version-eol ×2 (tests/compose.yaml:3:12)
 """  # noqa: RUF001  # a real multiplication sign
