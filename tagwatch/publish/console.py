@@ -8,7 +8,7 @@ from itertools import groupby
 
 from tagwatch.audit.model.coverage import State
 from tagwatch.audit.model.evidence import Evidence, is_readable
-from tagwatch.audit.model.finding import Finding, causes_of, is_routine
+from tagwatch.audit.model.finding import Finding, Severity, causes_of, is_routine
 from tagwatch.audit.verdict.result import UNCHECKED, AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.wording import (
@@ -175,7 +175,7 @@ def _in_brief(notes: Sequence[Finding], paint: _Paint, width: int) -> Iterator[s
     found: dict[tuple[str, str], list[Finding]] = {}
     for finding in sorted(notes, key=_worst_first):
         found.setdefault((finding.evidence.get("sample", ""), finding.rule), []).append(finding)
-    yield paint("path", count(len(notes), "note") + " in brief, --all shows each")
+    yield paint("path", count(len(notes), "finding") + " in brief, --all shows each")
     for kind, group in groupby(sorted(found.items()), key=lambda one: one[0][0]):
         told = [_counted(rule, same) for (_, rule), same in group]
         yield from _wrapped((f"in {kind}s: " if kind else "") + ", ".join(told), width)
@@ -184,7 +184,9 @@ def _in_brief(notes: Sequence[Finding], paint: _Paint, width: int) -> Iterator[s
 
 def _counted(rule: str, same: Sequence[Finding]) -> str:
     times = f" ×{len(same)}" if same[1:] else ""  # noqa: RUF001  # a real multiplication sign
-    return f"{rule}{times} ({one_line(str(same[0].location))})"
+    worst = same[0].severity
+    severity = f", {worst.value}" if worst is not Severity.NOTE else ""
+    return f"{rule}{times} ({one_line(str(same[0].location))}{severity})"
 
 
 def _width(context: PublishContext) -> int:

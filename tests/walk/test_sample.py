@@ -17,9 +17,10 @@ FILES = {
     "  old:\n    image: nginx:1.14\n",
 }
 IN_BRIEF = """\
-5 notes in brief, --all shows each
+6 findings in brief, --all shows each
            port-all-interfaces (compose.yaml:4:14), tag-latest (compose.yaml:3:12)
-           in examples: tag-missing (examples/compose.yaml:5:12)
+           in examples: tag-missing (examples/compose.yaml:5:12), version-eol
+           (examples/compose.yaml:3:12, warning)
            in tests: version-eol ×2 (tests/compose.yaml:3:12)
 """  # noqa: RUF001  # a real multiplication sign
 
@@ -42,12 +43,12 @@ async def test_what_is_routine_is_counted_and_told_on_demand(place: Workplace) -
     assert brief.code == 0, brief.err
     assert IN_BRIEF in brief.out
     assert "warning  compose.yaml:6:12  tag-latest" in brief.out  # another's image
-    assert "warning  examples/compose.yaml:3:12  version-eol" in brief.out  # an error elsewhere
     assert "2 to look at, 5 notes" in brief.out
     every = await place.run("check", "--offline", "--all")
     assert "in brief" not in every.out
     for told in ("tests/compose.yaml:3:12  version-eol", "compose.yaml:3:12  tag-latest"):
         assert f"note     {told}" in every.out
+    assert "warning  examples/compose.yaml:3:12  version-eol" in every.out  # an error elsewhere
     assert "published here (its name)" in every.out
 
 
@@ -58,7 +59,7 @@ async def test_json_says_what_makes_a_finding_less(place: Workplace) -> None:
     assert (tested["severity"], tested["sample"], tested["elsewhere"]) == ("note", "test", "error")
     assert tested["brief"] is True
     shown = said["examples/compose.yaml", "version-eol"]
-    assert (shown["severity"], shown["elsewhere"], "brief" in shown) == ("warning", "error", False)
+    assert (shown["severity"], shown["elsewhere"], shown["brief"]) == ("warning", "error", True)
     latest = [one for one in done.json["findings"] if one["rule"] == "tag-latest"]
     assert {one.get("published_by") for one in latest} == {"its name", None}
 

@@ -71,8 +71,9 @@ _SHOWN = frozenset(
 )
 """Folders of what is shown to readers, who may copy it."""
 _TRIED = frozenset(
-    {"test", "tests", "testdata", "testing", "fixture", "fixtures", "e2e", "testcases"}
-    | {"testcontainers", "cypress", "playwright", "systemtest", "systemtests", "testsuite"}
+    {"test", "tests", "testdata", "testing", "testfile", "testfiles", "testcase", "testcases"}
+    | {"testsuite", "testsuites", "testcontainers", "systemtest", "systemtests", "unittests"}
+    | {"fixture", "fixtures", "e2e", "cypress", "playwright"}
 )
 """Folders of what a test reads or starts."""
 _LEFT = frozenset({"archive", "archived", "deprecated", "attic", "obsolete"})
@@ -147,13 +148,16 @@ _ROUTINE = frozenset(
 
 
 def is_routine(finding: Finding) -> bool:
-    """Return True for a note that is counted for readers, and told to those who ask for all.
+    """Return True for what is counted for readers, and told to those who ask for all.
 
-    It is about a sample, about what the repository publishes itself, or about what is mostly meant.
+    It is less than an error and about a sample; or a note about what the repository publishes
+    itself, or about what is mostly meant.
     """
+    if "sample" in finding.evidence:
+        return finding.severity is not Severity.ERROR
     if finding.severity is not Severity.NOTE:
         return False
-    return finding.rule in _ROUTINE or bool({"sample", "published_by"} & finding.evidence.keys())
+    return finding.rule in _ROUTINE or "published_by" in finding.evidence
 
 
 _HABITS = frozenset({"port-all-interfaces", "port-privileged-host", "add-remote"})
@@ -195,9 +199,9 @@ def _cause(finding: Finding) -> object:
         said = ()
     elif finding.rule == "official-lookalike" and finding.reference is not None:
         said = (finding.reference.repository,)
-    elif finding.rule == "version-eol" and finding.reference is not None:
+    elif finding.rule in ("version-eol", "eol-soon") and finding.reference is not None:
         owner = finding.reference.repository.name.rpartition("/")[0]
-        said = (owner, finding.reference.tag, finding.evidence.get("product"))
+        said = (owner, finding.evidence.get("product"), finding.evidence.get("cycle"))
     elif finding.rule == "tag-latest" and "$" in tag:
         said = (tag,)  # one variable says so of all of them
     elif finding.rule in ("tag-latest", "tag-missing") and (owner := _owner(finding)):
