@@ -41,6 +41,7 @@ _INSTRUCTION = (
 )
 _BEGINS = r"(?i)(?:[ \t\r]*(?:#[^\n]*)?\n)*[ \t]*(FROM|ARG)[ \t]+[^ \t\r\n]"
 # What makes more than a word: `%%PACKAGES%%` may end one line, and begin others.
+_TEMPLATES = frozenset({"template", "tmpl", "tpl", "j2", "jinja", "jinja2", "erb", "in", "m4"})
 _FILLED_IN = r"%%[A-Z][A-Z0-9_]*%%|<%=? "
 _FROM = r"(?im)^[ \t]*FROM[ \t]+[^ \t\r\n]"
 
@@ -154,7 +155,9 @@ def _whole(
 
 
 def _is_filled_in(source: SourceText, line: int) -> bool:
-    """Return True where another tool fills text in above a line: that makes other lines of it."""
+    """Return True where another tool fills text in: that makes other lines of what is here."""
+    if source.path.rpartition(".")[2].lower() in _TEMPLATES:
+        return True
     return any(re.search(_FILLED_IN, text) for text in source.lines[:line])
 
 

@@ -33,6 +33,7 @@ def found(rule: str, severity: Severity, path: str) -> Finding:
         ("clusters/test/apps/pod.yaml", ""),
         ("latest/compose.yaml", ""),
         ("contest/compose.yaml", ""),
+        ("parser/testfiles-negative/empty/Dockerfile", "test"),
         ("charts/app/templates/pod.yaml", ""),
     ],
 )
@@ -49,7 +50,9 @@ def test_what_a_file_is(path: str, kind: str) -> None:
         ("version-eol", ERROR, "_archived/a.yaml", NOTE),
         ("version-eol", ERROR, "a.yaml", ERROR),
         ("image-retired", ERROR, "examples/a.yaml", ERROR),  # readers cannot pull it either
-        ("image-retired", ERROR, "tests/a.yaml", NOTE),
+        ("image-retired", WARNING, "tests/a.yaml", NOTE),
+        ("image-retired", ERROR, "tests/a.yaml", ERROR),  # a test breaks, too
+        ("check-incomplete", ERROR, "tests/a.yaml", NOTE),
         ("secret-in-env", WARNING, "tests/a.yaml", WARNING),  # a secret is one anywhere
         ("tag-replaced", ERROR, "tests/a.yaml", ERROR),
         ("registry-not-allowed", ERROR, "tests/a.yaml", ERROR),
