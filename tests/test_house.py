@@ -90,7 +90,7 @@ FLOORS: dict[str, str] = {
         find
         git_tree
         around
-        deployed
+        deployed publishing
         read
         begin official_images write
         history_bundle

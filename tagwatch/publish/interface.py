@@ -87,7 +87,8 @@ class PublishContext:
     where it cannot be read (None: no line is shown). `prospects`: what is newer than the images in
     files (None: nobody looked). `owners`: who owns the files, by CODEOWNERS (None: nobody asked).
     `source`: the address of a line of a file, with `{path}` and `{line}` in it; `folder`: where
-    paths of results start, from the root of what `owners` and `source` are about.
+    paths of results start, from the root of what `owners` and `source` are about. `brief`: routine
+    notes are only counted.
     """
 
     version: str
@@ -105,6 +106,7 @@ class PublishContext:
     owners: CodeOwners | None = None
     source: str = ""
     folder: str = ""
+    brief: bool = False
 
     def source_of(self, location: Location) -> str:
         """Return the address of a place at its forge; empty where there is none."""
