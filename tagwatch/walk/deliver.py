@@ -253,7 +253,7 @@ def _write_one(
 ) -> Written:
     """Write the pages of one run. `prospects`: None for a run that is caught up with."""
     context = publish_context(ledger, news, site)
-    if "html" in site.settings.reports.formats:
+    if {"html", "csv"} & set(site.settings.reports.formats):
         context = with_links(context, site)
     context = replace(context, undelivered=missed, prospects=prospects)
     context = replace(context, runs=tuple(run for run in context.runs if run.at <= result.at))
