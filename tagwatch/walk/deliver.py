@@ -263,7 +263,7 @@ def _write_one(
         result,
         context,
         reports.formats,
-        digest=digest_of(result, site, missed),
+        digest=_with_owners(digest_of(result, site, missed), context),
         keep=None if again else site.settings.retention.pages,
         again=again,
     )
@@ -291,6 +291,13 @@ def digest_of(result: AuditResult, site: Site, missed: tuple[str, ...] = ()) -> 
     for line in lines_of(result.evidence):
         said.update(_WHEN_READ.sub(b"", line))
     return said.hexdigest()
+
+
+def _with_owners(digest: str, context: PublishContext) -> str:
+    """Return what stands for the same pages, and for who owns the files that they name."""
+    if context.owners is None or not context.owners.entries:
+        return digest
+    return sha256(f"{digest} {context.owners.entries!r}".encode("utf-8", "replace")).hexdigest()
 
 
 def publish_context(ledger: Reader | None, news: News | None, site: Site) -> PublishContext:

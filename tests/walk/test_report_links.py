@@ -62,6 +62,12 @@ async def test_the_origin_of_git_and_the_owners(place: Workplace) -> None:
         assert "s3cret" not in path.read_text(encoding="utf-8")
 
 
+async def test_pages_follow_who_owns_the_files(place: Workplace) -> None:
+    await page(place, "by-owner.html")
+    place.write("CODEOWNERS", "Dockerfile @acme/other\n")
+    assert ">@acme/other<" in await page(place, "by-owner.html")
+
+
 @pytest.mark.parametrize(
     "remote", ["javascript:alert(1)//github.com/a/b", 'https://github.com/a/b"><script>x', "/srv/x"]
 )
