@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from tagwatch.ledger.read import Reader
     from tagwatch.publish.files import rendered
     from tagwatch.publish.interface import publisher
-    from tagwatch.walk.deliver import publish_context, write_run
+    from tagwatch.walk.deliver import publish_context, with_links, write_run
     from tagwatch.walk.site import check_reports, project_of
 
     if options.results:
@@ -64,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
         assert news is not None
         context = publish_context(ledger, news, site)
     if options.format != "html":
+        if options.format == "csv":
+            context = with_links(context, site)
         parts = rendered(publisher(options.format), result, context)
         answer(parts, commands=options.format == "github")
         return 0

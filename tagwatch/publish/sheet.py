@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 
 from tagwatch.audit.model.coverage import State
 from tagwatch.audit.model.evidence import Evidence, is_readable
-from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.used import used_images
@@ -49,20 +48,22 @@ def parts(result: AuditResult, context: PublishContext) -> Iterator[str]:
     told = set()
     for finding in result.findings:
         told.add(finding.location)
-        evidence = result.evidence.get(key_of(finding))
+        key = key_of(finding)
+        if not key and finding.reference is not None:
+            key = finding.reference.canonical
         yield _row(
             (
                 *(finding.severity.value, finding.rule, finding.message),
                 *_place(finding.location, context),
-                *_image(evidence, finding, result),
+                *_image(key, result.evidence.get(key), result),
                 *(finding.remedy, fix_text(finding), finding.fingerprint),
             )
         )
-    for key, places in used_images(result).items():
-        for place in places:
+    for key, used in used_images(result):
+        for place in used.places:
             if place not in told:
-                image = _image(result.evidence[key], None, result)
-                yield _row((*_NOTHING, *_place(place, context), *image, *_NOTHING))
+                image = _image(key, used.evidence, result)
+                yield _row((*_NOTHING, *_place(place, context), *image))
     for target in result.targets:
         if target.reference is None and target.location not in told:
             why = f"not known: {', '.join(target.missing)}" if target.missing else target.invalid
@@ -77,12 +78,9 @@ def _place(location: Location, context: PublishContext) -> Sequence[str]:
     return location.path, str(location.line), str(location.column), " ".join(owners)
 
 
-def _image(
-    evidence: Evidence | None, finding: Finding | None, result: AuditResult
-) -> Sequence[str]:
+def _image(key: str, evidence: Evidence | None, result: AuditResult) -> Sequence[str]:
     if evidence is None:
-        reference = finding.reference if finding is not None else None
-        return (reference.canonical if reference is not None else "", *_NOTHING, *_NOTHING, "")
+        return (key, State.UNAVAILABLE.value if key else "", *_NOTHING, *_NOTHING)
     reading = result.readings.get(evidence.key)
     state = reading.state if reading else State.READ if is_readable(evidence) else State.UNAVAILABLE
     found = evidence.resolution

@@ -8,14 +8,16 @@ from collections.abc import Awaitable, Callable, Collection
 
 from aiohttp import web
 
+from tagwatch.publish.html.template import script
 from tagwatch.service.login import Tokens
 from tagwatch.value import dataclass
 
 __all__ = ["HEADERS", "Doors", "dress", "gate", "refusal"]
 
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+    "Content-Security-Policy": f"default-src 'none'; script-src 'sha256-{script().hash}'; "
+    "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",

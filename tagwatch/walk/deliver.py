@@ -252,7 +252,7 @@ def _write_one(
 ) -> Written:
     """Write the pages of one run. `prospects`: None for a run that is caught up with."""
     context = publish_context(ledger, news, site)
-    if "html" in site.settings.reports.formats:
+    if {"html", "csv"} & set(site.settings.reports.formats):
         context = with_links(context, site)
     context = replace(context, undelivered=missed, prospects=prospects)
     context = replace(context, runs=tuple(run for run in context.runs if run.at <= result.at))
@@ -262,7 +262,7 @@ def _write_one(
         result,
         context,
         reports.formats,
-        digest=digest_of(result, ledger, site, missed),
+        digest=_with_owners(digest_of(result, ledger, site, missed), context),
         keep=None if again else site.settings.retention.pages,
         again=again,
     )
@@ -289,6 +289,13 @@ def digest_of(result: AuditResult, ledger: Reader, site: Site, missed: tuple[str
     )
     said.update(_WHEN_READ.sub(b"", encode(replace(dated, findings=undated))))
     return said.hexdigest()
+
+
+def _with_owners(digest: str, context: PublishContext) -> str:
+    """Return what stands for the same pages, and for who owns the files that they name."""
+    if context.owners is None or not context.owners.entries:
+        return digest
+    return sha256(f"{digest} {context.owners.entries!r}".encode("utf-8", "replace")).hexdigest()
 
 
 def publish_context(ledger: Reader | None, news: News | None, site: Site) -> PublishContext:

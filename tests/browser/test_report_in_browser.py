@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from tagwatch.publish.html import page
 from tagwatch.publish.html.page import site_pages
+from tagwatch.service.gate import HEADERS
 from tests.browser.chromium import Tab, chromium, opened
 from tests.publish_estate import estate, estate_context, watching
 from tests.publish_hostile import hostile
@@ -287,6 +289,38 @@ async def test_the_index_is_printed_on_one_page(browser: str, pages: dict[str, s
     assert len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(pdf["data"]))) == 1
 
 
+async def test_the_service_allows_the_script_and_no_other(
+    browser: str, pages: dict[str, str]
+) -> None:
+    """Its header and the page's own policy both hold."""
+    night = estate(60)
+    text = page.render_index(night, estate_context(night), {})
+    odd = text.replace("</footer>", "</footer><script>document.title = 'ran'</script>")
+
+    async def serve(_request: web.Request) -> web.Response:
+        return web.Response(text=odd, content_type="text/html", headers=HEADERS)
+
+    app = web.Application()
+    app.router.add_get("/", serve)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        async with opened(browser, f"http://{host}:{port}/#q=redis") as tab:
+            assert await tab.evaluate("document.querySelector('.tools').offsetParent !== null")
+            assert await tab.evaluate("document.title") != "ran"
+    finally:
+        await runner.cleanup()
+
+
+async def test_no_interactive_part_lies_in_another(browser: str, pages: dict[str, str]) -> None:
+    for name in ("run", "by-image", "by-file", "latest-todo-2", "estate"):
+        async with opened(browser, pages[name]) as tab:
+            nested = "document.querySelectorAll('summary a, summary button, a a').length"
+            assert await tab.evaluate(nested) == 0, name
+
+
 async def test_without_scripts_everything_can_be_read(browser: str, pages: dict[str, str]) -> None:
     async with opened(browser, "about:blank") as tab:
         await tab.send("Emulation.setScriptExecutionDisabled", value=True)
@@ -294,6 +328,10 @@ async def test_without_scripts_everything_can_be_read(browser: str, pages: dict[
         await tab.send("Page.navigate", url=pages["estate"])
         await tab.wait_for("Page.loadEventFired")
         await tab.send("Emulation.setScriptExecutionDisabled", value=False)
+        assert await tab.evaluate("document.querySelector('.tools').offsetParent") is None
+        await tab.evaluate(
+            "document.querySelectorAll('details').forEach((d) => { d.open = true; })"
+        )
         items = "[...document.querySelectorAll('[data-item]')]"
         shown = f"{items}.filter((one) => one.checkVisibility())"
         assert await tab.evaluate(f"{shown}.length") == 300

@@ -254,7 +254,7 @@ def _named(key: str, places: Sequence[Location], pages: Pages) -> Named:
     return Named(
         name=image_text(key),
         href=pages.book.to_image(key, page_name("image", 1)),
-        now=now_text(evidence.resolution, asked=key.rpartition(":")[2]) if evidence else "",
+        now=now_text(evidence.resolution, asked=key.rpartition(":")[2]) if evidence else "not read",
         places=tuple((str(one), pages.context.source_of(one)) for one in shown),
         more=len(places) - len(shown),
     )

@@ -10,7 +10,7 @@ from tagwatch.publish.html.book import Book
 from tagwatch.publish.interface import PublishContext, RuleText
 from tagwatch.publish.used import apart_of
 from tagwatch.publish.wording import fix_text, key_finder, now_of
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, replace
 
 __all__ = ["Cause", "Place", "Task", "Tasks", "causes"]
 
@@ -138,16 +138,29 @@ class Tasks:
         word = next(filter(None, states))
         return word if number == len(states) else f"{number} of {len(states)} {word}"
 
-    def task(self, cause: Cause, page: str, *, most: int = _MOST_PLACES) -> Task:
-        """Return a cause as `page` shows it, with at most so many places."""
-        first = cause.first
+    def told_anew(self, page: str, most: int) -> tuple[Task, ...]:
+        """Return the causes with news, each by the words about its first new place."""
+        return tuple(
+            self.task(replace(one, findings=self._new_first(one)), page, anchor=one.anchor)
+            for one in self.news[:most]
+        )
+
+    def _new_first(self, cause: Cause) -> Sequence[Finding]:
+        return sorted(cause.findings, key=lambda one: one.fingerprint not in self._states)
+
+    def task(self, cause: Cause, page: str, *, most: int = _MOST_PLACES, anchor: str = "") -> Task:
+        """Return a cause as `page` shows it, with at most so many places.
+
+        `anchor`: where it is told whole, if its findings stand in another order here.
+        """
+        first, anchor = cause.first, anchor or cause.anchor
         rule = self._context.rules.get(first.rule, RuleText(title=""))
         key = cause.keys[0] if cause.keys else ""
         evidence = self._result.evidence.get(key)
-        href = self._book.to_task(cause.anchor, page)
+        href = self._book.to_task(anchor, page)
         shown = cause.findings[:most]
         return Task(
-            anchor=cause.anchor,
+            anchor=anchor,
             href=href,
             severity=first.severity,
             rule=first.rule,

@@ -157,7 +157,7 @@ class Pages:
             watched=tuple(one for one in todo if one.apart),
             tasks_after=todo_chunk.after,
             findings_left_out=len(result.findings) - sum(task.total for task in todo),
-            news=tasks.made(tasks.news[:_MOST_ROWS], LATEST),
+            news=tasks.told_anew(LATEST, _MOST_ROWS),
             fixed=fixed[:_MOST_ROWS],
             news_left_out=max(len(tasks.news) - _MOST_ROWS, 0) + max(len(fixed) - _MOST_ROWS, 0),
             moves=moves[:_MOST_ROWS],

@@ -44,7 +44,10 @@ def test_what_the_inventory_says_of_an_image() -> None:
     assert ("tagwatch:place", "compose.yaml:18:12") in said
     assert ("tagwatch:findings:error", "2") in said
     assert ("tagwatch:newer:major", "18.1") in said
-    assert "purl" not in images["ghcr.io/acme/exporter:0.9"], "nobody knows its digest"
+    exporter = images["ghcr.io/acme/exporter:0.9"]
+    assert "purl" not in exporter, "nobody knows its digest"
+    assert {"name": "tagwatch:state", "value": "not-read"} in exporter["properties"]
+    assert sum("not-read" in str(one["properties"]) for one in images.values()) == 1
     about = {one["name"]: one["value"] for one in found["metadata"]["properties"]}
     assert about == {"tagwatch:not_read": "2", "tagwatch:complete": "false"}
 
@@ -53,6 +56,18 @@ def test_what_only_a_wide_watch_names_is_in_no_inventory() -> None:
     text = inventory.render(watching(estate(60), 5), sample_context())
     assert "httpd" not in text
     assert len(json.loads(text)["components"]) == 30
+
+
+def test_what_nobody_read_is_in_the_inventory_and_the_sheet_all_the_same() -> None:
+    blind = replace(sample(), evidence={}, findings=(), readings={})
+    images = json.loads(inventory.render(blind, sample_context()))["components"]
+    assert {one["bom-ref"] for one in images} == set(sample().evidence)
+    assert all(
+        {"name": "tagwatch:state", "value": "not-read"} in one["properties"] for one in images
+    )
+    found = [one for one in rows(blind) if one["image"]]
+    assert {one["image"] for one in found} == set(sample().evidence)
+    assert {one["state"] for one in found} == {"unavailable"}
 
 
 def rows(result: AuditResult) -> list[dict[str, str]]:

@@ -56,7 +56,7 @@ def test_what_the_page_says() -> None:
     assert "node:24" not in text, "what is up to date is counted"
     assert "Of 2 images: 1 up to date." in text
     assert not {"script", "link", "img", "iframe", "form"} & set(read.tags)
-    assert read.links == ["#main", "index.html", "latest.html"]
+    assert read.links == ["#main", "index.html", "latest.html", "by-image.html"]
 
 
 def test_hostile_text_stays_text() -> None:

@@ -17,7 +17,7 @@ from tagwatch.publish.html.sorting import WAYS
 from tagwatch.publish.interface import PublishContext
 from tests.publish_estate import TEAMS, estate, estate_context, watching
 from tests.publish_hostile import hostile
-from tests.publish_sample import sample_context
+from tests.publish_sample import sample_context, told_since
 from tests.unit.publish.test_html import Page, is_safe
 
 MOST_BYTES = 300_000
@@ -85,6 +85,20 @@ def test_each_cause_is_one_task_on_one_page(night: AuditResult, pages: Mapping[s
     )
     assert habit[3].message in card, "each place says what it is about"
     assert f"and {len(habit) - 12} more" in card
+
+
+def test_what_is_new_of_a_cause_is_told_by_its_new_place() -> None:
+    night = estate(200)
+    (habit,) = [one for one in causes_of(night.findings) if one[0].rule == "port-all-interfaces"]
+    before = replace(night, findings=tuple(one for one in night.findings if one != habit[5]))
+    context = replace(estate_context(night), news=told_since(night, before))
+    latest = dict(site_pages(night, context))["latest.html"]
+    changed = latest.partition('<h2 id="changed">')[2].partition("</section>")[0]
+    row = re.sub("<[^>]*>", "", changed.partition("<tbody")[2])
+    assert f"1 of {len(habit)} new" in row
+    assert habit[5].message in row
+    assert f"{habit[5].location} and {len(habit) - 1} more" in row
+    assert f'#finding-{habit[0].fingerprint[:12]}"' in changed, "where it is told whole"
 
 
 def test_what_files_use_comes_before_what_a_wide_watch_found(pages: Mapping[str, str]) -> None:
