@@ -206,7 +206,8 @@ class Estate:
         return sorted(
             (
                 names[home.host], home.path, one.tag, one.digest, str(one.version),
-                "" if home.host in self.short else str(one.verdict), str(one.ended), str(times.index(one.first_seen)),
+                "" if home.host in self.short else str(one.verdict), str(one.ended),
+                str(times.index(one.first_seen)),
             )
             for home, one in found
         )  # fmt: skip
