@@ -1,6 +1,6 @@
 """What a Dask cluster costs and spares, beside one process, and whether it keeps to limits.
 
-    python -m tests.bench cluster [--quick] [--nights]
+    python -m tests.bench cluster [--small] [--nights]
 
 The registries answer after 50 ms, eight requests at a time, and count what they are asked; a first
 night and an unchanged one. CPU is that of the command, and of scheduler and workers while it ran.
@@ -62,13 +62,13 @@ def engines(
         ]
 
 
-def table(folder: Path, *, quick: bool) -> None:
+def table(folder: Path, *, small: bool) -> None:
     """Print the table."""
     heads = ("wall s", "CPU s", "cluster", "requests", "conn.", "pings", "at once", "a second")
     print(f"{'':30}" + "".join(f"{head:>10}" for head in heads))
     numbers = count()
     for registries, repositories in REPOSITORIES.items():
-        stock = Stock(repositories=5 if quick else repositories, tags=3, delay_seconds=DELAY)
+        stock = Stock(repositories=5 if small else repositories, tags=3, delay_seconds=DELAY)
         with engines(folder / f"cluster-{registries}", (2, 4)) as found:
             for name, engine, cluster in found:
                 if cluster is not None:
@@ -99,9 +99,9 @@ def line(title: str, estate: Estate, cluster: Cluster | None) -> str:
     return f"{title:<34}" + "".join(f"{cell:>9}" for cell in cells)
 
 
-def three_nights(folder: Path, *, quick: bool) -> None:
+def three_nights(folder: Path, *, small: bool) -> None:
     """Read twenty registries with different limits for three nights, here and there."""
-    stock = Stock(repositories=4 if quick else 10, tags=3, delay_seconds=DELAY)
+    stock = Stock(repositories=4 if small else 10, tags=3, delay_seconds=DELAY)
     known: dict[str, list[tuple[str, ...]]] = {}
     with engines(folder / "cluster", (4,)) as found:
         for name, engine, cluster in found:
@@ -144,11 +144,11 @@ def exceeded(number: int, told: Any) -> str:
 def main() -> None:
     """The table, or the nights."""
     parser = argparse.ArgumentParser(description="a cluster beside one process")
-    parser.add_argument("--quick", action="store_true", help="few repositories")
+    parser.add_argument("--small", action="store_true", help="few repositories")
     parser.add_argument("--nights", action="store_true", help="limits and intervals instead")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        (three_nights if options.nights else table)(Path(folder), quick=options.quick)
+        (three_nights if options.nights else table)(Path(folder), small=options.small)
 
 
 if __name__ == "__main__":
