@@ -293,7 +293,7 @@ def digest_of(result: AuditResult, ledger: Reader, site: Site, missed: tuple[str
 
 def _with_owners(digest: str, context: PublishContext) -> str:
     """Return what stands for the same pages, and for who owns the files that they name."""
-    if context.owners is None or not context.owners.entries:
+    if not digest or context.owners is None or not context.owners.entries:
         return digest
     return sha256(f"{digest} {context.owners.entries!r}".encode("utf-8", "replace")).hexdigest()
 
