@@ -201,9 +201,13 @@ def _cause(finding: Finding) -> object:
         said = ()
     elif finding.rule == "official-lookalike" and finding.reference is not None:
         said = (finding.reference.repository,)
-    elif finding.rule in ("version-eol", "eol-soon") and finding.reference is not None:
+    elif (
+        finding.rule in ("version-eol", "eol-soon")
+        and finding.reference is not None
+        and (product := finding.evidence.get("product"))
+    ):
         owner = finding.reference.repository.name.rpartition("/")[0]
-        said = (owner, finding.evidence.get("product"), finding.evidence.get("cycle"))
+        said = (owner, product, finding.evidence.get("cycle"))
     elif finding.rule == "tag-latest" and "$" in tag:
         said = (tag,)  # one variable says so of all of them
     elif finding.rule in ("tag-latest", "tag-missing") and (owner := _owner(finding)):
