@@ -46,19 +46,21 @@ def inside(
 ) -> tuple[Inside, ...]:
     """Return what the image has inside, its product first, as far as a release line is known.
 
-    A dozen rules ask in turn about one image: the last answer is kept.
+    A dozen rules ask in turn about one image and what may be written for it, and the files of an
+    estate name the same images again and again: the last answers are kept.
     """
-    global _last  # one tuple, read and replaced whole
-    asked, of, read, answer = _last
-    if asked == reference and of is knowledge and read is resolution:
-        return answer
+    known = _answers.get(reference)
+    if known is not None and known[0] is knowledge and known[1] is resolution:
+        return known[2]
+    if len(_answers) >= _KEPT:
+        _answers.clear()
     answer = _inside(reference, knowledge, resolution)
-    _last = (reference, knowledge, resolution, answer)
+    _answers[reference] = (knowledge, resolution, answer)
     return answer
 
 
-_last: tuple[Reference | None, Knowledge | None, Resolution | None, tuple[Inside, ...]]
-_last = (None, None, None, ())
+_KEPT = 64
+_answers: dict[Reference, tuple[Knowledge, Resolution | None, tuple[Inside, ...]]] = {}
 
 
 def _inside(
@@ -112,6 +114,8 @@ class Living:
         self._repository: Repository | None = None
         self._lines: dict[str, tuple[Cycle, ...]] = {}
         """What tags of that repository have inside: it comes before the next one."""
+        self._told: dict[str, tuple[Evidence, Evidence]] = {}
+        """By key, the last evidence with its answer: the files of an estate share images."""
 
     def _lines_of(self, tag: str, repository: Repository) -> tuple[Cycle, ...]:
         if repository != self._repository:
@@ -140,6 +144,14 @@ class Living:
 
     def offers_of(self, evidence: Evidence) -> Evidence:
         """Return the evidence without newer tags that are over; see `with_living_offers`."""
+        known = self._told.get(evidence.key)
+        if known is None or known[0] is not evidence:
+            if len(self._told) >= _KEPT:
+                self._told.clear()
+            known = self._told[evidence.key] = (evidence, self._with_living(evidence))
+        return known[1]
+
+    def _with_living(self, evidence: Evidence) -> Evidence:
         resolution = evidence.resolution
         newer, reference = resolution.newer, resolution.reference
         if not newer or reference is None:

@@ -19,7 +19,7 @@ from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.model.history import UNRECORDED
 from tagwatch.audit.rule.bench import Bench, active_rules
 from tagwatch.audit.rule.interface import Candidate, Offer, Rule, RuleScope, Statement
-from tagwatch.audit.rule.occasion import occasions
+from tagwatch.audit.rule.occasion import of_policy, of_target
 from tagwatch.audit.rule.phrase import ENOUGH, instead, served_now
 from tagwatch.audit.rule.view import View, as_pin, listing, told_by, views
 from tagwatch.audit.verdict.exemption import Exemptions
@@ -124,6 +124,7 @@ class Hand:
         self._evidence = evidence
         self._beside = beside
         self._rules: dict[tuple[frozenset[str], bool], tuple[Rule, ...]] = {}
+        self._of_policy = frozenset(of_policy(bench.policy))
         self._judged_for: Standing | None = None
         self._judged: dict[object, Mapping[str, str]] = {}
         self.wanted: dict[str, Wanted] = {}
@@ -346,8 +347,8 @@ class Hand:
             given = frozenset({"history"})
         else:
             evidence = {view.evidence.key: view.evidence} if view.evidence is not None else {}
-            files = [(target.location.path, Extraction(targets=(target,)))]
-            given = occasions(files, evidence, bench.policy, bench.knowledge)
+            told = of_target(target, evidence, bench.policy, bench.knowledge)
+            given = self._of_policy.union(told)
             if self._known(target.reference) is None:
                 given -= {"pin"}  # it was not read as a pin: what it says of one was put there
         is_part = view.is_past or view.is_listing  # rules that always speak know too little of it
