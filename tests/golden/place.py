@@ -32,6 +32,8 @@ _TOLD_VERSION = re.compile(
 )
 
 _SIGNED = re.compile(r'(?m)^(ed25519-[0-9a-f]+) \S+(\n\{.*"sha256": ")[0-9a-f]{64}(?="\}$)')
+# A page's memo: a hash of all that it shows, the program's version among it.
+_MEMO = re.compile(r"<!-- [0-9a-f]{64} -->")
 _SHOWN = re.compile(r'"digest": "[0-9a-f]{64}"')  # of answers, which name a port
 # a port makes a fact shorter or longer
 _BYTES = re.compile(r"(?<= facts, )\d+(?= bytes)")
@@ -104,7 +106,7 @@ class Place:
         lines = []
         for path, raw in sorted(_contents(self.folder / directory).items()):
             text = without_this_machine(raw.decode(), self.folder)
-            text = _SHOWN.sub("", text) if path == "pages.json" else text
+            text = _SHOWN.sub("", text) if path == "pages.json" else _MEMO.sub("", text)
             held = hashlib.sha256(text.encode()).hexdigest()
             shown = path in comparable or not comparable
             lines.append(f"{held if shown else 'not compared'}  {path}\n")
