@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tagwatch.audit.model.finding import Finding, Severity
 from tagwatch.audit.verdict.result import AuditResult
 from tagwatch.publish.interface import PublishContext, RuleText
-from tagwatch.publish.wording import evidence_finder, fix_text, now_of
+from tagwatch.publish.wording import fix_text, key_finder, now_of
 from tagwatch.value import dataclass
 
 __all__ = ["Place", "Task", "Tasks", "Together", "together_of", "worst_of"]
@@ -47,10 +47,9 @@ Together = Mapping[_Key, Sequence[Finding]]
 
 def together_of(result: AuditResult) -> Together:
     found: dict[_Key, list[Finding]] = {}
-    evidence_of = evidence_finder(result)
+    key_of = key_finder(result)
     for finding in result.findings:
-        evidence = evidence_of(finding)
-        key = evidence.key if evidence else ""
+        key = key_of(finding) or ""
         found.setdefault((finding.rule, finding.message, key), []).append(finding)
     return found
 
