@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 
 from tagwatch import __version__
@@ -272,15 +273,16 @@ def digest_of(result: AuditResult, site: Site, missed: tuple[str, ...] = ()) -> 
     policy = site.policy
     said = sha256(f"{__version__} {policy.fail_on} {site.settings.reports.url}\n".encode())
     said.update(repr(missed).encode())
-    dated = replace(result, **_OF_THE_NIGHT)
-    undated = tuple(
-        replace(one, message=without_days(one.message), evidence={}) for one in dated.findings
+    outline = replace(result, **_OF_THE_NIGHT, findings=(), ignored=(), readings={})
+    undated = (
+        replace(one, message=without_days(one.message), evidence={}) for one in result.findings
     )
-    said.update(_WHEN_READ.sub(b"", encode(replace(dated, findings=undated))))
+    # item by item: as one text twenty thousand findings are 20 MB, twice
+    listed = map(encode, chain(undated, result.ignored, result.readings.items()))
+    for line in chain((encode(outline),), listed, lines_of(result.evidence)):
+        said.update(_WHEN_READ.sub(b"", line))
     for target in result.targets:
         said.update(encode(target))
-    for line in lines_of(result.evidence):
-        said.update(_WHEN_READ.sub(b"", line))
     return said.hexdigest()
 
 
