@@ -48,7 +48,7 @@ def parts(result: AuditResult, context: PublishContext) -> Iterator[str]:
     told = set()
     for finding in result.findings:
         told.add(finding.location)
-        key = key_of(finding)
+        key = key_of(finding) or ""
         if not key and finding.reference is not None:
             key = finding.reference.canonical
         yield _row(

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import chain, groupby
 
 from tagwatch.audit.model.base_match import BaseMatch
 from tagwatch.audit.model.coverage import UNASKED, Coverage, Reason, Remembered
@@ -17,7 +17,7 @@ from tagwatch.audit.model.history import UNRECORDED, Change
 from tagwatch.audit.verdict.result import UNCHECKED, AuditResult, Since, is_outage
 from tagwatch.image.digest import short_digest
 from tagwatch.image.snapshot import Failure
-from tagwatch.source.target import Problem
+from tagwatch.source.target import Location, Problem
 from tagwatch.value import replace
 
 __all__ = [
@@ -250,33 +250,44 @@ def now_text(resolution: Resolution, *, asked: str = "") -> str:
     return " · ".join(one_line(part, 200) for part in parts)
 
 
-def key_finder(result: AuditResult) -> Callable[[Finding], str]:
-    """Return what gives the key of a finding's evidence; empty where the run knew nothing.
+def key_finder(result: AuditResult) -> Callable[[Finding], str | None]:
+    """What gives the key of the evidence of a finding's image; None where the run knew nothing.
 
     A finding on a watched pattern has its evidence under the pattern's key: found by place.
     """
-    places = {(finding.location, finding.text) for finding in result.findings}
-    places |= {(ignored.finding.location, ignored.finding.text) for ignored in result.ignored}
-    keys = {
-        place: key
-        for target in (result.targets if places else ())  # mostly there are many, to no purpose
-        if (place := (target.location, target.text)) in places
-        and (key := evidence_key(target)) is not None
-    }
+    own: dict[tuple[Location, str], str | None] = {}
+    """By place, the key that its findings tell themselves; None where they tell none, or two."""
+    for finding in chain(result.findings, (ignored.finding for ignored in result.ignored)):
+        place = (finding.location, finding.text)
+        key = finding.reference.canonical if finding.reference is not None else None
+        own[place] = key if own.get(place, key) == key else None
+    others: dict[tuple[Location, str], str] = {}
+    for target in result.targets if own else ():  # mostly there are many, to no purpose
+        place = (target.location, target.text)
+        if place in own and (key := evidence_key(target)) is not None:
+            if key == own[place]:  # most do: twenty thousand are not held a second time
+                others.pop(place, None)
+            else:
+                others[place] = key
 
-    def find(finding: Finding) -> str:
-        key = keys.get((finding.location, finding.text))
+    def find(finding: Finding) -> str | None:
+        key = others.get((finding.location, finding.text))
         if key is None and finding.reference is not None:
             key = finding.reference.canonical
-        return key if key is not None and key in result.evidence else ""
+        return key if key is not None and key in result.evidence else None
 
     return find
 
 
 def evidence_finder(result: AuditResult) -> Callable[[Finding], Evidence | None]:
-    """What gives what the run knew of one of its findings' images; see `key_finder`."""
+    """What gives what the run knew of one of its findings' images; None where it knew nothing."""
     key_of = key_finder(result)
-    return lambda finding: result.evidence.get(key_of(finding))
+
+    def find(finding: Finding) -> Evidence | None:
+        key = key_of(finding)
+        return result.evidence[key] if key is not None else None
+
+    return find
 
 
 def fix_text(finding: Finding) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 
 from tagwatch import __version__
@@ -283,11 +284,14 @@ def digest_of(result: AuditResult, ledger: Reader, site: Site, missed: tuple[str
     if reports.source:
         said.update(reports.source.encode("utf-8", "replace"))
     said.update(repr((missed, known)).encode())
-    dated = replace(result, **_OF_THE_NIGHT)
-    undated = tuple(
-        replace(one, message=without_days(one.message), evidence={}) for one in dated.findings
+    outline = replace(result, **_OF_THE_NIGHT, findings=(), ignored=(), readings={})
+    undated = (
+        replace(one, message=without_days(one.message), evidence={}) for one in result.findings
     )
-    said.update(_WHEN_READ.sub(b"", encode(replace(dated, findings=undated))))
+    # item by item: as one text twenty thousand findings are 20 MB, twice
+    listed = map(encode, chain(undated, result.ignored, result.readings.items()))
+    for line in chain((encode(outline),), listed):
+        said.update(_WHEN_READ.sub(b"", line))
     return said.hexdigest()
 
 

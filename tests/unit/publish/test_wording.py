@@ -230,3 +230,13 @@ def test_evidence_of_a_watched_pattern_is_found_by_place() -> None:
     asked = AuditResult(at=AT, targets=(pattern,), evidence={key: known}, findings=(finding,))
     assert evidence_finder(asked)(finding) is known
     assert evidence_finder(AuditResult(at=AT))(finding) is None
+    plain = replace(pattern, selector=None)
+    key = pattern.reference.canonical
+    known = Evidence(key=key, resolution=RESOLVED)
+    for findings in ((finding,), (replace(finding, reference=None),)):
+        asked = AuditResult(at=AT, targets=(plain,), evidence={key: known}, findings=findings)
+        assert evidence_finder(asked)(findings[0]) is known
+        both = replace(asked, targets=(pattern, plain))
+        assert evidence_finder(both)(findings[0]) is known, "the last target of a place counts"
+    assert evidence_finder(replace(asked, targets=()))(finding) is known, "by its own reference"
+    assert evidence_finder(replace(asked, targets=()))(findings[0]) is None
