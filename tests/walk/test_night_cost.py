@@ -168,7 +168,7 @@ def test_how_often_the_ledger_is_asked(place: Place, tmp_path: Path) -> None:
     place.scan()
     asked = queries(place, "scan")
     # on a busy machine every repository is stored in a transaction of its own
-    assert asked <= 60 + 40 * STOCK.repositories, asked
+    assert asked <= 60 + 32 * STOCK.repositories, asked
     (place.folder / "Dockerfile").write_text(f"FROM {place.host}/team/0:1.0.0\n")
     measured(place.command("check", "check", "Dockerfile"))
     assert queries(place, "check", "Dockerfile") <= 10, "a check that asks nobody"

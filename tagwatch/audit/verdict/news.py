@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import fields
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from tagwatch.audit.model.finding import Finding
@@ -118,7 +116,7 @@ def _differences(
             risen.add(finding.fingerprint)
         if finding.message != old.message:
             said_else.add(finding.fingerprint)
-        if _said(finding) != _said(old):
+        if _is_other(finding, old):
             other.add(finding.fingerprint)
     new: list[Finding] = []
     worse: list[Finding] = []
@@ -149,8 +147,10 @@ def _differences(
     return since, reworded, tuple(one for one in stood_on if one.fingerprint in other)
 
 
-_said = attrgetter(*(one.name for one in fields(Finding) if one.name != "evidence"))
-"""All of a finding but its evidence: that has dates, which differ every night."""
+def _is_other(finding: Finding, old: Finding) -> bool:
+    """Return True where more differs than the evidence, which has the dates of its night."""
+    names = (name for name in Finding.__slots__ if name != "evidence")
+    return any(getattr(finding, name) != getattr(old, name) for name in names)
 
 
 def in_scope(finding: Finding, scope: RunScope) -> bool:

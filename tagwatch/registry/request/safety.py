@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -103,6 +104,7 @@ def is_public_address(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and ip not in _PROTOCOL_ASSIGNMENTS
 
 
+@lru_cache(maxsize=1024)  # it is asked before every request
 def is_link_local(address: str) -> bool:
     """True for an address of this very cable, where clouds keep the machine's own secrets.
 
