@@ -11,7 +11,12 @@ from collections.abc import Iterable
 
 from tagwatch.errors import InputError
 from tagwatch.source.buildkit.instruction import instructions_of
-from tagwatch.source.buildkit.scope import Build, GlobalScope, group_statements
+from tagwatch.source.buildkit.scope import (
+    Build,
+    GlobalScope,
+    group_statements,
+    template_of,
+)
 from tagwatch.source.buildkit.statement import StatementError, StatementReader
 from tagwatch.source.buildkit.target import TargetReader, syntax_target
 from tagwatch.source.target import Extraction, Location, Problem, SourceContext, Target
@@ -35,6 +40,9 @@ _INSTRUCTION = (
     r"(?:FROM|ARG|RUN|COPY|ADD|CMD|ENTRYPOINT|ENV|WORKDIR|USER|EXPOSE|LABEL|ONBUILD)[ \t]"
 )
 _BEGINS = r"(?i)(?:[ \t\r]*(?:#[^\n]*)?\n)*[ \t]*(FROM|ARG)[ \t]+[^ \t\r\n]"
+# What makes more than a word: `%%PACKAGES%%` may end one line, and begin others.
+_TEMPLATES = frozenset({"template", "tmpl", "tpl", "j2", "jinja", "jinja2", "erb", "in", "m4"})
+_FILLED_IN = r"%%[A-Z][A-Z0-9_]*%%|<%=? "
 _FROM = r"(?im)^[ \t]*FROM[ \t]+[^ \t\r\n]"
 
 
@@ -126,6 +134,8 @@ def _whole(
     refusal = build.refusal
     if refusal is None and not build.stages:
         refusal = StatementError("the file has no FROM", 1, len(source.lines))
+    if refusal is not None and not refusal.skipped and _is_filled_in(source, refusal.first):
+        refusal = template_of(refusal)
     if refusal is not None:
         place = source.line_location(refusal.first, refusal.last)
         problems.append(
@@ -142,6 +152,13 @@ def _whole(
         ignores=ignores,
         instructions=read.instructions,
     )
+
+
+def _is_filled_in(source: SourceText, line: int) -> bool:
+    """Return True where another tool fills text in: that makes other lines of what is here."""
+    if source.path.rpartition(".")[2].lower() in _TEMPLATES:
+        return True
+    return any(re.search(_FILLED_IN, text) for text in source.lines[:line])
 
 
 def _starts(build: Build) -> dict[int, int]:

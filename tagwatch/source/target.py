@@ -161,7 +161,8 @@ class Target:
 def replaced(target: Target, how: str, where: str) -> Target:
     """Return the target with the fact that something else is run under its name.
 
-    `how`: `context` or `service` of a build, `artifact` of Skaffold's, `overlay` of Kustomize's;
+    `how`: `context` or `service` of a build, its `cache` (read if it is there, and never run),
+    `artifact` of Skaffold's, `overlay` of Kustomize's;
     `where`: the file that says so. No rule but those of a policy's registries judges it.
     """
     return replace(target, facts={**target.facts, "built": how, "elsewhere": where})

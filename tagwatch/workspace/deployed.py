@@ -23,8 +23,16 @@ from tagwatch.workspace.find import File
 __all__ = ["Deployments"]
 
 _SKAFFOLD = ("skaffold.yaml", "skaffold.yml")
+_PARTS = ("resources", "bases", "patchesStrategicMerge", "patches")
+"""What a kustomization deploys: a patch's images get its tags, too."""
 _MAX_FILES = 200  # that one kustomization leads to
 _MAX_DEPTH = 20
+
+
+def _is_skaffold(name: str) -> bool:
+    """Return True for a Skaffold file of a name of its own: `skaffold-dev.yaml`."""
+    is_own = name.startswith("skaffold") or name.partition(".")[0].endswith("skaffold")
+    return is_own and name.endswith((".yaml", ".yml")) and name not in _SKAFFOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +50,7 @@ class Deployments:
     def __init__(self, beside: Callable[[str, File], bytes | None], files: Sequence[File]) -> None:
         self._beside = beside
         self._named = [one for one in files if posixpath.basename(one.path) in NAMES]
+        self._others = [one.path for one in files if _is_skaffold(posixpath.basename(one.path))]
         self._built: dict[str, frozenset[Repository]] = {}
         self._overlays: dict[str, _Overlay | None] = {}
 
@@ -53,12 +62,18 @@ class Deployments:
         built = {
             repository: path
             for folder in folders_of(file.path)
-            for name in _SKAFFOLD
-            for path in [posixpath.join(folder, name)]
+            for path in self._skaffolds(folder)
             for repository in self._built_by(path, file)
         }
         tagged = self._tagged(file) if source == "kubernetes" else frozenset()
         return tuple(self._as_seen(one, built, tagged) for one in targets)
+
+    def _skaffolds(self, folder: str) -> Iterator[str]:
+        """Yield the Skaffold files of a folder: by their usual names, and those found by others."""
+        yield from (posixpath.join(folder, name) for name in _SKAFFOLD)
+        for path in self._others:
+            if posixpath.dirname(path) == folder:
+                yield path
 
     @staticmethod
     def _as_seen(
@@ -114,6 +129,9 @@ class Deployments:
                 yield tagged
             for inner in self._files_of(name):
                 yield from self._reach(inner, file, tagged, chain)
+        for name in overlay.components:  # they bring resources of their own
+            for inner in self._files_of(name):
+                yield from self._reach(inner, file, tagged, chain)
 
     def _of_components(
         self, overlay: _Overlay, file: File, chain: tuple[str, ...]
@@ -144,7 +162,7 @@ class Deployments:
             self._overlays[path] = (
                 _Overlay(
                     tagged=frozenset().union(*map(tagged_by, roots)),
-                    resources=named("resources", "bases"),
+                    resources=named(*_PARTS),
                     components=named("components"),
                 )
                 if roots

@@ -138,6 +138,56 @@ async def test_what_is_built_is_counted_and_not_clean(place: Workplace) -> None:
         assert "No image is named" not in said
 
 
+CACHES = (
+    'services: {web: {build: {context: ., cache_from: [acme/web, "type=registry,ref=acme/c"]}}}\n'
+)
+COMPONENT = "kind: Component\nresources: [d.yaml]\nimages: [{name: nginx, newTag: 1.27.1}]\n"
+REPLACED: Mapping[str, tuple[int, Mapping[str, str]]] = {
+    "caches of a service": (2, {"compose.yaml": CACHES}),
+    "caches of bake": (
+        1,
+        {"docker-bake.hcl": 'target "x" {\n  cache-from = ["acme/web"]\n}\n'},
+    ),
+    "Skaffold, by another name": (
+        1,
+        {"skaffold-dev.yaml": SKAFFOLD.format("nginx"), "pod.yaml": POD.format("nginx")},
+    ),
+    "a patch": (
+        1,
+        {
+            "kustomization.yaml": "patchesStrategicMerge: [p.yaml]\n"
+            "images: [{name: nginx, newTag: 1.27.1}]\n",
+            "p.yaml": POD.format("nginx"),
+        },
+    ),
+    "a patch by its path": (
+        1,
+        {
+            "kustomization.yaml": "patches: [{path: p.yaml}]\n"
+            "images: [{name: nginx, newTag: 1.27.1}]\n",
+            "p.yaml": POD.format("nginx"),
+        },
+    ),
+    "a component's own resource": (
+        1,
+        {
+            "over/kustomization.yaml": "components: [../part]\n",
+            "part/kustomization.yaml": COMPONENT,
+            "part/d.yaml": POD.format("nginx"),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REPLACED)
+async def test_what_has_another_in_its_place_is_counted_alone(place: Workplace, case: str) -> None:
+    count, files = REPLACED[case]
+    laid(place, files)
+    done = await place.run("check", "--offline", "--format", "json")
+    assert done.json["coverage"]["built"] == count
+    assert "tag-missing" not in {one["rule"] for one in done.json["findings"]}
+
+
 @pytest.mark.parametrize("image", [f"evil.example/miner:1@{DIGEST}", "evil.example/miner:1"])
 async def test_no_file_hides_a_registry_from_the_policy(place: Workplace, image: str) -> None:
     laid(

@@ -15,7 +15,7 @@ from tagwatch.source.build import (
 )
 from tagwatch.source.hcl.function import Value, text_of
 from tagwatch.source.hcl.value import UnknownValueError
-from tagwatch.source.target import Problem, Target
+from tagwatch.source.target import Problem, Target, replaced
 from tagwatch.source.text.image_text import image_target, part_of
 from tagwatch.source.text.interpolation import Resolved, literal
 from tagwatch.source.text.node import Mapping, Node, Scalar, Sequence
@@ -47,8 +47,11 @@ class BakeReader:
                 continue
             for item in items:
                 found = image(item, holder, target)
-                if found is not None:
-                    yield self._target(name, *found)
+                if found is None:
+                    continue
+                one = self._target(name, *found)
+                is_cache = key == "cache-from"
+                yield replaced(one, "cache", one.location.path) if is_cache else one
 
     def _target(self, name: str, node: Scalar, value: Resolved) -> Target:
         return image_target(self._document, node, value, kind="bake", group=name)

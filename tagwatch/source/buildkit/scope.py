@@ -27,6 +27,7 @@ __all__ = [
     "inherited_names",
     "noting",
     "placeholders",
+    "template_of",
 ]
 
 Value = tuple[Piece, ...]
@@ -290,17 +291,22 @@ def _add(build: Build, statement: Statement) -> None:
         raise _refused(statement, f"{statement.keyword} stands before the first FROM")
 
 
+def template_of(error: StatementError) -> StatementError:
+    """Return the word on a text that is no Dockerfile before another tool makes it one."""
+    return StatementError(
+        "a template of a Dockerfile was not read from here on",
+        error.first,
+        error.last,
+        hint="check what the template makes",
+        skipped=True,
+    )
+
+
 def _check(statement: Statement) -> None:
     keyword = statement.keyword
     is_template = keyword == "FROM" and any(mark in statement.arguments for mark in ("{{ ", "<% "))
     if is_template or keyword.startswith(_TEMPLATE_MARKS):
-        raise StatementError(
-            "a template of a Dockerfile was not read from here on",
-            statement.first,
-            statement.last,
-            hint="check what the template makes",
-            skipped=True,
-        )
+        raise template_of(_refused(statement, ""))
     if keyword not in _KEYWORDS:
         raise _refused(statement, f"unknown instruction {keyword[:40]!r}")
     if keyword in _NEEDS_ARGUMENT and not statement.arguments:

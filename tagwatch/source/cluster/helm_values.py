@@ -18,7 +18,7 @@ from tagwatch.source.text.companion import Companions
 from tagwatch.source.text.image_text import image_target, literal_scalar
 from tagwatch.source.text.node import Document, Mapping, Node, Scalar, Sequence, items_of, walk
 from tagwatch.source.text.yaml_nodes import load_yaml
-from tagwatch.value import dataclass, replace
+from tagwatch.value import dataclass, field, replace
 
 __all__ = ["Values"]
 
@@ -85,6 +85,8 @@ class Values:
     kind: str
     companions: Companions | None = None
     chart: _Chart | None = None
+    below: set[int] = field(default_factory=set)
+    """Mappings of several images by their names: `image: {web: {repository: …}}`."""
 
     def images(self, root: Mapping) -> Iterator[tuple[Target, Problem | None]]:
         """Every image of the values, in file order, with what is wrong with its tag."""
@@ -104,10 +106,12 @@ class Values:
             if _IMAGE_KEY.fullmatch(key) and (target := self._inline(parent, key, value)):
                 yield target, None
         elif isinstance(value, Mapping):
-            if (target := self._split(key, value, section)) is not None:
+            if (target := self._split(key, value, section, parent)) is not None:
                 yield target, self._tag_problem(value)
             elif _IMAGE_LIST.fullmatch(key):
                 yield from ((target, None) for target in self._named(value))
+            elif _IMAGE_KEY.fullmatch(key):
+                self.below.add(id(value))
         else:
             yield from self._listed(key, value, section)
 
@@ -146,9 +150,11 @@ class Values:
         value = literal_scalar(self.document, node)
         return image_target(self.document, node, value, kind=self.kind, group=key)
 
-    def _split(self, key: str, node: Mapping, section: _Section) -> Target | None:
+    def _split(
+        self, key: str, node: Mapping, section: _Section, parent: Mapping | None = None
+    ) -> Target | None:
         """The target of a mapping that has `repository`; under an image key `repo`, `name`."""
-        is_image = _IMAGE_KEY.fullmatch(key) is not None
+        is_image = _IMAGE_KEY.fullmatch(key) is not None or id(parent) in self.below
         repository = node.scalar("repository")
         if section.default is not None and is_image and (name := node.scalar("name")) is not None:
             return self._by_default(key, node, section, name)

@@ -134,8 +134,12 @@ def _changed(document: Document, root: Mapping, below: list[Reference]) -> Itera
 
 
 def parts_of(root: Mapping, *keys: str) -> tuple[str, ...]:
-    """The paths below these keys of a kustomization, each once; no addresses."""
-    nodes = chain(*(items_of(root.get(key)) for key in keys))
+    """The paths below these keys of a kustomization, each once; no addresses.
+
+    Those of `patches` stand under `path`, each.
+    """
+    items = chain(*(items_of(root.get(key)) for key in keys))
+    nodes = (one.scalar("path") if isinstance(one, Mapping) else one for one in items)
     named = {node.value: None for node in nodes if isinstance(node, Scalar) and node.value}
     return tuple(one for one in named if "://" not in one)
 

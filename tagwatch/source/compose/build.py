@@ -63,7 +63,8 @@ class BuildReader:
             if isinstance(item, Scalar):
                 source = cache_node(self.document, item)
                 if source is not None:
-                    yield self._target(source, self.value(source), 0, service)
+                    target = self._target(source, self.value(source), 0, service)
+                    yield replaced(target, "cache", self.document.source.path)
         for _, item in _pairs(node.get("additional_contexts")):
             start = item.value.find(IMAGE_SCHEME)
             if start >= 0 and item.value[start + len(IMAGE_SCHEME) :] != "scratch":

@@ -312,6 +312,23 @@ def test_a_default_that_another_tool_fills_in_is_missing() -> None:
     assert extraction.problems == ()
 
 
+@pytest.mark.parametrize(
+    ("path", "before", "is_template"),
+    [
+        ("Dockerfile", 'RUN a="%%PACKAGES%%\n', True),
+        ("Dockerfile-alpine.template", "RUN a\n", True),
+        ("Dockerfile.j2", "RUN a\n", True),
+        ("Dockerfile", "RUN printf '%s%%'\n", False),
+        ("Dockerfile.dev", "RUN a\n", False),
+    ],
+)
+def test_a_template_that_goes_wrong_is_no_error(path: str, before: str, is_template: bool) -> None:
+    raw = f"FROM alpine:3.22\n{before}esac\n".encode()
+    (problem,) = extract(raw, path, SourceContext()).problems
+    assert problem.skipped is is_template
+    assert problem.message.startswith("a template" if is_template else "unknown instruction")
+
+
 def test_a_template_with_spaces_is_passed_over_with_a_note() -> None:
     for text in ("FROM {{ base_image }}\nUSER x\n", "FROM a\n%%EXTRAS%%\n"):
         assert [problem.skipped for problem in read(text).problems] == [True]

@@ -114,6 +114,15 @@ def test_app_version_of_the_chart_beside() -> None:
     assert answers(text, "[") == ["1:21 q.io/m -> missing tag"]
 
 
+def test_images_by_their_names_below_an_image_key() -> None:
+    values = "image:\n  web: {registry: ghcr.io, repository: acme/web, tag: }\n"
+    values += "  tool:\n    repository: acme/tool\n    tag: v1\n"
+    assert [line.partition(" -> ")[2] for line in answers(values, "appVersion: 2.17.0\n")] == [
+        "ghcr.io/acme/web:2.17.0",
+        "docker.io/acme/tool:v1",
+    ]
+
+
 def test_an_app_version_that_a_release_fills_in_is_none() -> None:
     text = "image: {repository: q.io/o/a}\n"
     assert answers(text, "appVersion: v0.0.0\n") == ["1:21 q.io/o/a -> missing tag"]
