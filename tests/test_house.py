@@ -89,7 +89,7 @@ FLOORS: dict[str, str] = {
         coverage tracked
         find
         around
-        deployed
+        deployed publishing
         read
         begin official_images write
         history_bundle

@@ -19,7 +19,7 @@ from tagwatch.audit.model.evidence import (
     is_to_tell,
     reading_of,
 )
-from tagwatch.audit.model.finding import Finding, Severity, fingerprint
+from tagwatch.audit.model.finding import Finding, Severity, fingerprint, in_sample
 from tagwatch.audit.model.knowledge import Knowledge
 from tagwatch.audit.model.policy import Policy
 from tagwatch.audit.rule.bench import Bench, active_rules
@@ -464,6 +464,9 @@ class _Session:
             fix=statement.fix,
             unknown=statement.unknown,
         )
+        settings = self._bench.settings(rule, finding.location.path, target.reference)
+        if settings.severity is None:  # where the policy rates a rule, that counts everywhere
+            finding = in_sample(finding)
         if transcript is not None:
             transcript.find(finding, statement.subject)
         self.take(finding, target, statement.subject)

@@ -94,6 +94,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     _add_fixes(parser)
     _add_known(parser)
     parser.add_argument(
+        "--all", action="store_true", help="text: show the notes, too, that are only counted else"
+    )
+    parser.add_argument(
         "--exit-zero", action="store_true", help="exit 0 in spite of findings (for upload jobs)"
     )
 
@@ -345,6 +348,7 @@ def _context(site: Site, options: argparse.Namespace) -> PublishContext:
         rules=rules,
         fail_on=site.policy.fail_on,
         color=options.format in PAINTED and colored(options.color, site.environment),
+        brief=not options.all,
         width=os.get_terminal_size().columns if terminal else 100,
         # findings come file by file
         lines_of=lru_cache(maxsize=1)(partial(read_lines, site.root, options.contents)),

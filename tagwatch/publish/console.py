@@ -8,7 +8,7 @@ from itertools import groupby
 
 from tagwatch.audit.model.coverage import State
 from tagwatch.audit.model.evidence import Evidence, is_readable
-from tagwatch.audit.model.finding import Finding, causes_of
+from tagwatch.audit.model.finding import Finding, Severity, causes_of, is_routine
 from tagwatch.audit.verdict.result import UNCHECKED, AuditResult
 from tagwatch.publish.interface import PublishContext
 from tagwatch.publish.wording import (
@@ -64,8 +64,11 @@ def render(result: AuditResult, context: PublishContext) -> str:
         for finding in result.findings
         if _why_unread(finding) not in together and finding not in unread
     ]
+    brief = [finding for finding in alone if context.brief and is_routine(finding)]
+    alone = [finding for finding in alone if finding not in brief]
     lines = [
         *_findings(result, alone, paint, context),
+        *_in_brief(brief, paint, width),
         *_unread(unread, paint, width),
         *_unchecked(together, paint, width),
         *_known(result, paint),
@@ -163,6 +166,27 @@ def _findings(
                 yield from _wrapped(f"do   {finding.remedy}", width)
             yield from _also(places[finding.fingerprint], width)
         yield ""
+
+
+def _in_brief(notes: Sequence[Finding], paint: _Paint, width: int) -> Iterator[str]:
+    """What is counted and not told: of each rule how many there are, and where the first stands."""
+    if not notes:
+        return
+    found: dict[tuple[str, str], list[Finding]] = {}
+    for finding in sorted(notes, key=_worst_first):
+        found.setdefault((finding.evidence.get("sample", ""), finding.rule), []).append(finding)
+    yield paint("path", count(len(notes), "finding") + " in brief, --all shows each")
+    for kind, group in groupby(sorted(found.items()), key=lambda one: one[0][0]):
+        told = [_counted(rule, same) for (_, rule), same in group]
+        yield from _wrapped((f"in {kind}s: " if kind else "") + ", ".join(told), width)
+    yield ""
+
+
+def _counted(rule: str, same: Sequence[Finding]) -> str:
+    times = f" ×{len(same)}" if same[1:] else ""  # noqa: RUF001  # a real multiplication sign
+    worst = same[0].severity
+    severity = f", {worst.value}" if worst is not Severity.NOTE else ""
+    return f"{rule}{times} ({one_line(str(same[0].location))}{severity})"
 
 
 def _width(context: PublishContext) -> int:

@@ -79,7 +79,7 @@ class PublishContext:
     also print coverage, requests and quota. `undelivered`: alerts of the last days that did not
     arrive, or may not have, a sentence each. `lines_of`: the lines of a file by its path, empty
     where it cannot be read (None: no line is shown). `prospects`: what is newer than the images in
-    files (None: nobody looked).
+    files (None: nobody looked). `brief`: routine notes are only counted.
     """
 
     version: str
@@ -94,6 +94,7 @@ class PublishContext:
     undelivered: tuple[str, ...] = ()
     lines_of: Callable[[str], Sequence[str]] | None = None
     prospects: Prospects | None = None
+    brief: bool = False
 
     @property
     def since(self) -> Since | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from tagwatch.audit.model.base_match import BaseMatch, MatchedBase
 from tagwatch.audit.model.coverage import Reading, State
 from tagwatch.audit.model.evidence import Resolution, is_readable
-from tagwatch.audit.model.finding import Finding, Fix, causes_of
+from tagwatch.audit.model.finding import Finding, Fix, causes_of, is_routine
 from tagwatch.audit.model.history import Interval
 from tagwatch.audit.verdict.result import AuditResult, Ignored, RepositoryChange
 from tagwatch.image.digest import is_digest
@@ -314,6 +314,10 @@ def _quota(quota: Quota) -> Document:
     }
 
 
+_WHY_LESS = ("sample", "elsewhere", "published_by")
+"""What makes a finding less severe in its file than elsewhere."""
+
+
 def _findings(findings: Sequence[Finding]) -> Iterator[Document]:
     """Each finding; a further place of a cause names the finding that is told of it."""
     first = {
@@ -335,6 +339,8 @@ def _finding(finding: Finding) -> Document:
         "reference": _canonical(finding.reference),
         "fix": _fix(finding.fix),
         "fingerprint": finding.fingerprint,
+        **{name: finding.evidence[name] for name in _WHY_LESS if name in finding.evidence},
+        **({"brief": True} if is_routine(finding) else {}),
     }
 
 

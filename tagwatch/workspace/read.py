@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from tagwatch.errors import InputError
-from tagwatch.image.reference import Reference, without_userinfo
+from tagwatch.image.reference import DOCKER_HUB, Reference, without_userinfo
 from tagwatch.source.target import (
     UNREAD_TEMPLATE,
     Extraction,
@@ -38,6 +38,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tagwatch.workspace.around import Around
     from tagwatch.workspace.deployed import Deployments
+    from tagwatch.workspace.publishing import Publishing
 
 __all__ = ["MAX_FILE_BYTES", "read_bytes", "read_lines", "read_targets"]
 
@@ -149,6 +150,7 @@ class _Reader:
         self._files = files
         self._around: Around | None = None
         self._deployments: Deployments | None = None
+        self._publishers: dict[Path, Publishing] = {}
         self.is_trusting = True
 
     def read(self, file: File) -> Extraction | None:
@@ -171,12 +173,19 @@ class _Reader:
         if source is None:
             if file.origin != "named":
                 return None
+            by_name = source_for(file.path, b"")
+            if by_name is not None and by_name[0] == "compose":
+                return Extraction()  # a `compose.json` of another tool, which a hook names
             hint = "`tagwatch extract --help` lists the formats"
             return _refused(file, "no format that tagwatch reads", hint, skipped=True)
         extraction = _with_gaps(self._extract(source[1], raw, file), file)
         extraction = self._among_others(source[0], extraction, file)
         if not self.is_trusting:
             extraction = replace(extraction, targets=tuple(map(as_pulled, extraction.targets)))
+        elif any(map(_is_latest, extraction.targets)):
+            publishing = self._publishing(file)
+            marked = tuple(map(publishing.marked, extraction.targets))
+            extraction = replace(extraction, targets=marked)
         return self._news(_without_userinfo(extraction), file)
 
     def _among_others(self, source: str, extraction: Extraction, file: File) -> Extraction:
@@ -208,6 +217,17 @@ class _Reader:
 
             self._around = Around(self._beside, self._extract_other)
         return self._around
+
+    def _publishing(self, file: File) -> Publishing:
+        """Return what knows which images the repository of a file publishes."""
+        from tagwatch.workspace.publishing import Publishing
+
+        inside = tree_of(file.real, self._root)
+        above = (inside, *inside.parents)
+        top = next((folder for folder in above if (folder / ".git").exists()), inside)
+        if top not in self._publishers:
+            self._publishers[top] = Publishing(top, self._root, read_bytes)
+        return self._publishers[top]
 
     def _extract_other(self, path: str, raw: bytes) -> Extraction:
         """Return what another file names; nothing where no source reads it."""
@@ -419,6 +439,17 @@ def _without_userinfo(extraction: Extraction) -> Extraction:
             for one in extraction.instructions
         ),
         ignores=tuple(replace(one, reason=mask(one.reason)) for one in extraction.ignores),
+    )
+
+
+def _is_latest(target: Target) -> bool:
+    """Return True for an image of some owner that is named as latest."""
+    reference = target.reference
+    return (
+        reference is not None
+        and reference.digest is None
+        and reference.tag in (None, "latest")
+        and not reference.repository.name.startswith(f"{DOCKER_HUB}/library/")
     )
 
 

@@ -36,7 +36,12 @@ CASES: dict[str, tuple[Said, ...]] = {
         Said(
             why="a web server",
             targets=(service("web", port(80, 8080)),),
-            expect=speaks("web publishes 8080:80", "127.0.0.1:8080:80", severity=WARNING),
+            expect=speaks("web publishes 8080:80", "127.0.0.1:8080:80", severity=NOTE),
+        ),
+        Said(
+            why="what manages a queue",
+            targets=(service("queue", port(15672, 15672)),),
+            expect=speaks("queue publishes 15672:15672", severity=WARNING),
         ),
         Said(
             why="a database",

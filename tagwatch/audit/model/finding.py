@@ -9,9 +9,10 @@ from tagwatch.image.digest import sha256
 from tagwatch.image.reference import Reference
 from tagwatch.source.target import Location, Target
 from tagwatch.source.text.edit import Fix
-from tagwatch.value import dataclass, field
+from tagwatch.value import dataclass, field, replace
 
-__all__ = ["Finding", "Fix", "Severity", "causes_of", "fingerprint"]
+__all__ = ["Finding", "Fix", "Severity", "causes_of", "fingerprint", "in_sample", "is_routine"]
+__all__ += ["sample_of"]
 
 
 class Severity(StrEnum):
@@ -64,6 +65,103 @@ def fingerprint(rule: str, target: Target, *, ordinal: int = 0, subject: str = "
     return sha256(raw)
 
 
+_SHOWN = frozenset(
+    {"example", "examples", "sample", "samples", "demo", "demos", "tutorial", "tutorials"}
+    | {"quickstart", "quickstarts", "snippet", "snippets", "doc", "docs", "documentation"}
+)
+"""Folders of what is shown to readers, who may copy it."""
+_TRIED = frozenset(
+    {"test", "tests", "testdata", "testing", "testfile", "testfiles", "testcase", "testcases"}
+    | {"testsuite", "testsuites", "testcontainers", "systemtest", "systemtests", "unittests"}
+    | {"fixture", "fixtures", "e2e", "cypress", "playwright"}
+)
+"""Folders of what a test reads or starts."""
+_LEFT = frozenset({"archive", "archived", "deprecated", "attic", "obsolete"})
+"""Folders of what is kept and not used."""
+_STAGES = frozenset(
+    {"overlays", "overlay", "environments", "environment", "envs", "env", "clusters", "stages"}
+    | {"deploy", "deployment", "deployments", "inventories", "namespaces", "tenants"}
+)
+"""Folders whose `test` is a place that things are deployed to."""
+_IN_USE = frozenset(
+    {"tag-missing", "tag-latest", "tag-moving", "tag-unsupported", "tag-abandoned"}
+    | {"version-eol", "eol-soon", "os-eol", "image-retired", "base-stale", "base-behind"}
+    | {"user-root", "healthcheck-missing", "add-remote", "platform-fixed-in-from"}
+    | {"port-all-interfaces", "port-privileged-host", "port-undeclared", "port-suspicious"}
+    | {"port-conflict", "reference-unresolved", "check-incomplete"}
+)
+"""Rules about what is in use. Who may be trusted, what moved and what is secret counts anywhere."""
+
+
+_BROKEN = frozenset({"image-retired", "port-conflict", "check-incomplete"})
+"""Rules about what does not work, which is no less true of an example."""
+
+
+def sample_of(path: str) -> str:
+    """Return what a file is by its path where nobody deploys it: `example`, `test`, `archive`.
+
+    Empty for any other. A folder is known by a word of its name (`_archived`, `integration-tests`),
+    a file as an example by a part of its own (`compose.example.yml`).
+
+    >>> sample_of("docs/snippets/app.yaml"), sample_of("overlays/test/app.yaml")
+    ('example', '')
+    """
+    *folders, name = path.lower().split("/")
+    found, above = "", ""
+    for folder in folders:
+        words = set(folder.replace("_", "-").replace(".", "-").split("-"))
+        if words & _LEFT:
+            return "archive"
+        if words & _TRIED and above not in _STAGES:
+            found = "test"
+        elif words & _SHOWN and not found:
+            found = "example"
+        above = folder
+    if not found and {"example", "sample"} & set(name.replace("-", ".").split(".")):
+        return "example"
+    return found
+
+
+def in_sample(finding: Finding) -> Finding:
+    """Return the finding as it counts in its file: less where nobody deploys what that names.
+
+    In examples it is a step less severe, for they are copied; in tests and archives it is a note.
+    What it would be elsewhere stays in its evidence.
+    """
+    if finding.rule not in _IN_USE or not (kind := sample_of(finding.location.path)):
+        return finding
+    if finding.rule in _BROKEN and kind == "example":
+        return finding
+    if finding.rule == "image-retired" and finding.severity is Severity.ERROR:
+        return finding  # nobody can pull it: a test breaks, too
+    severity = finding.severity
+    lower = Severity.WARNING if kind == "example" and severity is Severity.ERROR else Severity.NOTE
+    said = {**finding.evidence, "sample": kind}
+    if lower is not severity:
+        said["elsewhere"] = severity.value
+    return replace(finding, severity=lower, evidence=said)
+
+
+_ROUTINE = frozenset(
+    {"port-all-interfaces", "port-privileged-host", "port-undeclared", "reference-unresolved"}
+    | {"official-lookalike", "platform-fixed-in-from"}
+)
+"""Rules whose notes tell what is mostly meant so."""
+
+
+def is_routine(finding: Finding) -> bool:
+    """Return True for what is counted for readers, and told to those who ask for all.
+
+    It is less than an error and about a sample; or a note about what the repository publishes
+    itself, or about what is mostly meant.
+    """
+    if "sample" in finding.evidence:
+        return finding.severity is not Severity.ERROR
+    if finding.severity is not Severity.NOTE:
+        return False
+    return finding.rule in _ROUTINE or "published_by" in finding.evidence
+
+
 _HABITS = frozenset({"port-all-interfaces", "port-privileged-host", "add-remote"})
 """Rules about what an author does in one file as in the next."""
 
@@ -94,16 +192,18 @@ def _cause(finding: Finding) -> object:
     fix = finding.fix.replacement if finding.fix is not None else ""
     said: tuple[object, ...] = (finding.message, finding.remedy, fix)
     tag = finding.text.rpartition(":")[2]
-    if finding.rule == "reference-unresolved" and (missing := finding.evidence.get("missing")):
+    if finding.severity is Severity.NOTE and "published_by" in finding.evidence:
+        said = ()  # that a repository shows what it publishes itself is said once
+    elif finding.rule == "reference-unresolved" and (missing := finding.evidence.get("missing")):
         is_variable = missing != "tag" and missing.replace(", ", "").isidentifier()
         said = (finding.location.path if is_variable else "", missing)
     elif finding.rule in _HABITS and finding.severity is not Severity.ERROR:
         said = ()
     elif finding.rule == "official-lookalike" and finding.reference is not None:
         said = (finding.reference.repository,)
-    elif finding.rule == "version-eol" and finding.reference is not None:
+    elif finding.rule in ("version-eol", "eol-soon") and finding.reference is not None:
         owner = finding.reference.repository.name.rpartition("/")[0]
-        said = (owner, finding.reference.tag, finding.evidence.get("product"))
+        said = (owner, finding.evidence.get("product"), finding.evidence.get("cycle"))
     elif finding.rule == "tag-latest" and "$" in tag:
         said = (tag,)  # one variable says so of all of them
     elif finding.rule in ("tag-latest", "tag-missing") and (owner := _owner(finding)):

@@ -18,12 +18,14 @@ from tagwatch.source.target import Target
 
 __all__ = ["ENOUGH", "WATCH", "day", "days", "facts", "first_after", "instead", "later", "listed"]
 __all__ += [
+    "OWN_REMEDY",
     "instead_of_gone",
     "may_be_pulled",
     "midnight",
     "name",
     "now",
     "now_again",
+    "published_here",
     "served_now",
 ]
 
@@ -32,6 +34,8 @@ ENOUGH = "old enough from"
 WATCH = "watch"
 """The kind of a target that is an entry of the watch list: it has no text that a fix could edit."""
 
+OWN_REMEDY = "published here ({}): let a release write its version, where others copy this"
+"""What to do about `latest` of an image that the repository publishes, by which of its files."""
 _LISTED = 5
 """How many items a message lists before it only counts the rest."""
 
@@ -58,6 +62,11 @@ def may_be_pulled(subject: Subject) -> bool:
         return True
     status = subject.evidence.resolution.status if subject.evidence is not None else None
     return status is not None and status not in (Status.NOT_FOUND, Status.UNAVAILABLE)
+
+
+def published_here(target: Target) -> str:
+    """Return the file of this repository that publishes the target; empty where none does."""
+    return target.facts.get("published_by", "")
 
 
 def now(subject: Subject) -> str:

@@ -1,6 +1,7 @@
 """The image is named with the tag `latest`.
 
-A digest beside the tag makes it exact; such a reference is not reported.
+A digest beside the tag makes it exact; such a reference is not reported. Of an image that the
+repository itself publishes, as its workflows or its name say, this is a note.
 
 Example: `FROM redis:latest`: "redis:latest moves across versions without notice: it is 8.2.1 today
 (sha256:aaaaaaaaaaaa)".
@@ -16,9 +17,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tagwatch.audit.model.evidence import Status
+from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.offering import builds, offer_builds, offer_tags
-from tagwatch.audit.rule.phrase import WATCH, facts, may_be_pulled, name, now, now_again
+from tagwatch.audit.rule.phrase import (
+    OWN_REMEDY,
+    WATCH,
+    facts,
+    may_be_pulled,
+    name,
+    now,
+    now_again,
+    published_here,
+)
 
 __all__ = ["RULE", "check"]
 
@@ -41,12 +52,14 @@ def check(subject: Subject) -> Iterator[Statement]:
         offers = offer_builds(target, "latest", (digest, *builds(evidence)), writes=True)
     else:
         offers = ()
+    told = f"{name(target)} moves across versions without notice"
+    own = published_here(target)
     yield Statement(
-        message=f"{name(target)} moves across versions without notice"
-        + (f": it is {means}" if means else ""),
-        remedy="write a version's tag",
+        message=told + (f": it is {means}" if means else ""),
+        remedy=OWN_REMEDY.format(own) if own else "write a version's tag",
         offers=offers,
-        evidence=facts(evidence),
+        severity=Severity.NOTE if own else None,
+        evidence={**facts(evidence), **({"published_by": own} if own else {})},
     )
 
 

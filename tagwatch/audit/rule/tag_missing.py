@@ -1,5 +1,6 @@
 """The image is named without a tag or digest, so every build and every pull takes `latest`.
 
+Of an image that the repository itself publishes, as its workflows or its name say, this is a note.
 Also said of a tag that does not exist but is a pattern (`redis:6.2.x`): no tool pulls patterns.
 Where nothing is known of its repository this is a warning for an official image, which has no tag
 of such a name, and a note for any other.
@@ -21,7 +22,16 @@ from tagwatch.audit.model.evidence import Status, is_readable
 from tagwatch.audit.model.finding import Severity
 from tagwatch.audit.rule.interface import Rule, Statement, Subject, row
 from tagwatch.audit.rule.offering import offer_tags
-from tagwatch.audit.rule.phrase import WATCH, facts, may_be_pulled, name, now, now_again
+from tagwatch.audit.rule.phrase import (
+    OWN_REMEDY,
+    WATCH,
+    facts,
+    may_be_pulled,
+    name,
+    now,
+    now_again,
+    published_here,
+)
 from tagwatch.image.reference import DOCKER_HUB
 
 __all__ = ["RULE", "check"]
@@ -44,13 +54,14 @@ def check(subject: Subject) -> Iterator[Statement]:
         return  # `tag-deleted` says that there is no such image
     concrete = resolution.tag if resolution and resolution.status is Status.RESOLVED else None
     if reference.tag is None:
-        means = now(subject)
+        means, own = now(subject), published_here(target)
         yield Statement(
             message=f"{name(target)} has no tag, so it means latest"
             + (f": {means}" if means else ""),
-            remedy="write a version's tag",
+            remedy=OWN_REMEDY.format(own) if own else "write a version's tag",
             offers=offer_tags(target, concrete, writes=True),
-            evidence=facts(evidence),
+            severity=Severity.NOTE if own else None,
+            evidence={**facts(evidence), **({"published_by": own} if own else {})},
         )
     elif (
         concrete

@@ -29,6 +29,9 @@ __all__ = ["RULE", "check"]
 
 def check(subject: Subject) -> Iterator[Statement]:
     """Report each version whose release line ended before today."""
+    reference = subject.target.reference
+    if reference is not None and _is_placeholder(reference.tag or ""):
+        return
     for end in release_ends(subject):
         if not end.is_past(subject.at.date()) or _is_told_better(end, subject):
             continue
@@ -45,6 +48,12 @@ def check(subject: Subject) -> Iterator[Statement]:
             subject="" if end.is_main else end.product.name,
             evidence={**end.facts, **remedy.facts},
         )
+
+
+def _is_placeholder(tag: str) -> bool:
+    """Return True for `0.0` and its like, which a template has where a release writes a version."""
+    numbers = tag.removeprefix("v").partition("-")[0].split(".")
+    return len(numbers) > 1 and set(numbers) == {"0"}
 
 
 def _is_told_better(end: ReleaseEnd, subject: Subject) -> bool:

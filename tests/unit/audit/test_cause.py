@@ -18,6 +18,7 @@ def said(rule: str, message: str, path: str = "a.yaml", **more: object) -> Findi
 REDIS = Reference.parse("bitnami/redis:7")
 REDIS_6 = Reference.parse("bitnami/redis:6")
 EVIDENCE = {"missing": "tag"}
+LINE = {"product": "redis", "cycle": "7"}
 TEMPLATE = {"missing": "docker.base"}
 
 
@@ -55,6 +56,21 @@ TEMPLATE = {"missing": "docker.base"}
             True,
         ),
         (said("port-all-interfaces", "8080"), said("port-all-interfaces", "8081"), True),
+        (
+            said("version-eol", "7-alpine", reference=REDIS, evidence=LINE, remedy="to 8-alpine"),
+            said("version-eol", "7", "b", reference=REDIS, evidence=LINE, remedy="to 8"),
+            True,
+        ),
+        (
+            said("version-eol", "7", reference=REDIS, evidence=LINE),
+            said("version-eol", "6", "b", reference=REDIS_6, evidence={**LINE, "cycle": "6"}),
+            False,
+        ),
+        (
+            said("tag-latest", "a", severity=Severity.NOTE, evidence={"published_by": "its name"}),
+            said("tag-latest", "b", "b", severity=Severity.NOTE, evidence={"published_by": "x"}),
+            True,
+        ),
         (said("port-all-interfaces", "8080"), said("port-all-interfaces", "8081", "b"), True),
         (
             said("tag-latest", "a", text="${R}/a:${TAG}"),

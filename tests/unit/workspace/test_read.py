@@ -189,6 +189,12 @@ def test_a_named_file_by_its_content(
         assert [target.text for target in extraction.targets] == texts
 
 
+def test_a_compose_json_of_another_tool_is_no_problem(tree: Path) -> None:
+    (tree / "compose.json").write_text('{"name": "x"}', encoding="utf-8")
+    ((_, extraction),) = read_targets(find(["compose.json"], tree).files, tree, {}, {})
+    assert (extraction.targets, extraction.problems) == ((), ())
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
