@@ -19,8 +19,8 @@ from tests.golden import clock
 __all__ = ["found_in"]
 
 AT = "2026-11-30T03:00:00+00:00"
+_NO_MEMORY = "nothing is stored of"
 _DAY = re.compile(r", by facts of \d{4}-\d\d-\d\d|, in \d+ days")
-_NO_MEMORY = "nothing is stored of it"
 
 
 def found_in(checkout: Path, repository: str) -> list[Row]:
@@ -39,6 +39,7 @@ def found_in(checkout: Path, repository: str) -> list[Row]:
             rule=one["rule"],
             severity=one["severity"],
             places=places[one["fingerprint"]],
+            brief="yes" if one.get("brief") else "",
             message=_DAY.sub("", one["message"])[:200],
         )
         for one in findings

@@ -19,21 +19,27 @@ __all__ = [
     "figures",
     "read_repositories",
     "read_rows",
+    "shown_of",
     "write_rows",
 ]
 
 FOLDER = DATA / "corpus"
 WORDS = ("right", "noise", "wrong")
 MOST_WRONG = 3.0
-# The aim is 25 in both. Read for the first time, before what they showed was mended, the 16 that
-# are kept apart had 5.3 % wrong and 46.3 % noise (of 95 causes); most of that noise is images of a
-# publisher as latest in its own examples.
-MOST_NOISE = {"tuned": 25.0, "apart": 34.0}
+MOST_NOISE = 25.0
+# Of the findings that a check tells by default. Read for the first time, before what they showed
+# was mended, when every note was told: the 16 kept apart had 5.3 % wrong and 46.3 % noise of 95.
+# When routine findings were counted: three times 15 fresh ones, each read after the mends of those
+# before, had 2.4 % wrong and 12.2 % noise of 41; 0.0 % and 42.3 % of 78 (a third of which was one
+# parser's test files); 8.8 % (three templates) and 23.5 % of 34. Together 2.6 % and 30.1 % of 153.
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A public repository of GitHub. `part`: `tuned` on, or kept `apart` and judged at the end."""
+    """A public repository of GitHub.
+
+    `part`: `tuned` on, kept `apart` and judged at the end, or `fresh`: found after the last mend.
+    """
 
     name: str
     commit: str
@@ -54,6 +60,8 @@ class Row:
     rule: str
     severity: str
     places: int
+    brief: str
+    """`yes` where a check only counts it."""
     message: str
     judgement: str = ""
     why: str = ""
@@ -113,10 +121,32 @@ def figures(rows: Iterable[Row], repositories: Iterable[Repository]) -> tuple[li
         count = sum(one == part for one in part_of.values())
         told.append(f"{part}: {count} repositories, {len(names)} of them with findings")
         is_good &= all(row.judgement in WORDS for row in mine)
-        share = _shares(mine)
-        is_good &= share["wrong"] <= MOST_WRONG and share["noise"] <= MOST_NOISE[part]
-        told += [_line("all", mine), *_by(mine, _kind), *_by(mine, _rule)]
+        shown, full = shown_of(mine), [row for row in mine if not row.brief]
+        is_good &= max(_shares(rows)["wrong"] for rows in (mine, full)) <= MOST_WRONG
+        is_good &= _shares(full)["noise"] <= MOST_NOISE
+        told += [_line("all", mine), _line("told", full), _line("with lines of counts", shown)]
+        told += [*_by(mine, _kind), *_by(mine, _rule)]
     return told, is_good
+
+
+def shown_of(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows that a check shows by default: what it only counts is one of a repository.
+
+    That one is wrong where anything in it is, and right where anything in it is worth a look.
+    """
+    shown, brief = [], dict[str, list[Row]]()
+    for row in rows:
+        if row.brief:
+            brief.setdefault(row.repository, []).append(row)
+        else:
+            shown.append(row)
+    return [*shown, *map(_together, brief.values())]
+
+
+def _together(notes: list[Row]) -> Row:
+    words = {note.judgement for note in notes}
+    worst = next((word for word in ("wrong", "right", "noise") if word in words), "")
+    return replace(notes[0], judgement=worst, places=sum(note.places for note in notes))
 
 
 def _kind(row: Row) -> str:
