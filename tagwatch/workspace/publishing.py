@@ -26,9 +26,9 @@ _FILES = (
     *("Taskfile.yml", ".goreleaser.yml", ".goreleaser.yaml", "docker-bake.hcl", "docker-bake.json"),
 )
 _FOLDERS = (".github/workflows", ".gitea/workflows", ".forgejo/workflows", ".woodpecker")
-_MOST_FILES = 64
-_MOST_BYTES = 256 * 1024
-_LONGEST = 500  # a line: patterns take the square of it, and others wrote it
+_MOST_FILES = 24
+_MOST_BYTES = 64 * 1024
+_LONGEST = 300  # a line: patterns take the square of it, and others wrote it
 _LEVELS = 3
 """So many folders up, an image's own folder is looked for."""
 _PLAIN = r"[\w.-]+"
@@ -39,7 +39,7 @@ _PUSHES = (
     r"docker/(?:build-push|metadata|bake)-action|\bpush\b[^\n]*\S+/\S|--push\b|kaniko"
     r"|\bdocker(?:s|_manifests)?\b[^\n]*(?:build|:)|\btags\s*="
 )
-_SET = r"""(?m)^\s*(?:export\s+|-\s+)?([A-Za-z_]\w*)[ \t]*(?::|[?:+]?=)[ \t]*["']?([^\s"'#|>]+)"""
+_SET = r"""(?m)^[ \t]*(?:export[ \t]+|-[ \t]+)?([A-Za-z_]\w*)[ \t]*(?::|[?:+]?=)[ \t]*["']?([^\s"'#|>]+)"""
 _VARIABLE = r"\$\{\{\s*(?:[a-z]+\.)?([\w.]+)\s*\}\}|\$\{(\w+)(?::?-[^}]*)?\}|\$\((\w+)\)|\$(\w+)"
 _KEY = r"""^(\s*(?:-\s+)?)["']?(?:[\w-]*images|tags|image_templates|destinations?)["']?\s*[:=]"""
 _COMMAND = (
@@ -171,6 +171,8 @@ def _filled(line: str, known: Mapping[str, str]) -> str:
 
     for _ in range(3):  # one variable may be made of others
         line = re.sub(_VARIABLE, value, line)
+        if len(line) > _LONGEST:  # a variable of itself many times would grow without end
+            return ""
     return line
 
 

@@ -104,7 +104,12 @@ def test_a_link_out_of_the_tree_says_nothing(tmp_path: Path) -> None:
 
 
 def test_lines_that_are_made_to_be_slow_are_passed_over(tmp_path: Path) -> None:
-    written(tmp_path, "Makefile", "docker push " + "docker a/" * 200_000 + "\n" + PUSH)
-    assert publisher(tmp_path, "quay.io/acme/tool:latest") == ""  # beyond what is read of a file
     written(tmp_path, "Makefile", "docker push " + "docker a/" * 20_000 + "\n" + PUSH)
+    assert publisher(tmp_path, "quay.io/acme/tool:latest") == ""  # beyond what is read of a file
+    written(tmp_path, "Makefile", "docker push " + "docker a/" * 2_000 + "\n" + PUSH)
     assert publisher(tmp_path, "quay.io/acme/tool:latest") == "Makefile"
+
+
+def test_a_variable_of_itself_does_not_grow(tmp_path: Path) -> None:
+    written(tmp_path, "Makefile", "A=" + "$A" * 8 + "\n" + "docker push $A\n" * 3000)
+    assert publisher(tmp_path, "quay.io/acme/tool:latest") == ""
