@@ -39,7 +39,10 @@ _PUSHES = (
     r"docker/(?:build-push|metadata|bake)-action|\bpush\b[^\n]*\S+/\S|--push\b|kaniko"
     r"|\bdocker(?:s|_manifests)?\b[^\n]*(?:build|:)|\btags\s*="
 )
-_SET = r"""(?m)^[ \t]*(?:export[ \t]+|-[ \t]+)?([A-Za-z_]\w*)[ \t]*(?::|[?:+]?=)[ \t]*["']?([^\s"'#|>]+)"""
+_SET = (
+    r"(?m)^[ \t]*(?:export[ \t]+|-[ \t]+)?([A-Za-z_]\w*)[ \t]*(?::|[?:+]?=)"
+    r"""[ \t]*["']?([^\s"'#|>]+)"""
+)
 _VARIABLE = r"\$\{\{\s*(?:[a-z]+\.)?([\w.]+)\s*\}\}|\$\{(\w+)(?::?-[^}]*)?\}|\$\((\w+)\)|\$(\w+)"
 _KEY = r"""^(\s*(?:-\s+)?)["']?(?:[\w-]*images|tags|image_templates|destinations?)["']?\s*[:=]"""
 _COMMAND = (
