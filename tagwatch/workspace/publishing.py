@@ -28,6 +28,7 @@ _FILES = (
 _FOLDERS = (".github/workflows", ".gitea/workflows", ".forgejo/workflows", ".woodpecker")
 _MOST_FILES = 24
 _MOST_BYTES = 64 * 1024
+_MOST_BYTES_OF_ALL = 512 * 1024
 _LONGEST = 300  # a line: patterns take the square of it, and others wrote it
 _LEVELS = 3
 """So many folders up, an image's own folder is looked for."""
@@ -102,8 +103,11 @@ class Publishing:
         if self._names is None:
             self._own = _own_name(self._text_of(".git/config"))
             self._names = {}
+            left = _MOST_BYTES_OF_ALL
             for path in _paths(self._top):
-                for name in _pushed(self._text_of(path), self._own):
+                text = self._text_of(path)
+                left -= len(text)
+                for name in _pushed(text, self._own) if left > 0 else ():
                     self._names.setdefault(name, path)
         path = repository.path.lower()
         if self._own and _is_named_after(path, self._own):
