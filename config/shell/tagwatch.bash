@@ -13,12 +13,12 @@ _tagwatch() {
   esac
   case "$path" in
     'check')
-      flags='-h --help --stdin-name --config --config-from --untrusted --format --output --color -q --quiet -v --verbose --fail-on --select --ignore --offline --refresh --max-time --engine --build-arg --env --fix --fix=pin --fix=bump:patch --fix=bump:minor --dry-run --baseline --prune --diff-base --exit-zero'
+      flags='-h --help --stdin-name --config --config-from --untrusted --format --output --color -q --quiet -v --verbose --fail-on --select --ignore --offline --refresh --max-time --engine --build-arg --env --fix --fix=pin --fix=bump:patch --fix=bump:minor --dry-run --baseline --prune --diff-base --all --exit-zero'
       case "$prev" in
         --stdin-name) values='-' ;;
         --config) values='-' ;;
         --config-from) values='-' ;;
-        --format) values='text compact json sarif github gitlab junit markdown' ;;
+        --format) values='text compact json sarif github gitlab junit markdown csv cyclonedx' ;;
         --output) values='-' ;;
         --color) values='auto always never' ;;
         --fail-on) values='error warning note never' ;;
@@ -132,14 +132,15 @@ _tagwatch() {
       esac
       ;;
     'report')
-      flags='-h --help --config --config-from --untrusted --format --output --color -q --quiet -v --verbose --directory'
+      flags='-h --help --config --config-from --untrusted --format --output --color -q --quiet -v --verbose --directory --from'
       case "$prev" in
         --config) values='-' ;;
         --config-from) values='-' ;;
-        --format) values='html text compact json sarif github gitlab junit markdown' ;;
+        --format) values='html text compact json sarif github gitlab junit markdown csv cyclonedx' ;;
         --output) values='-' ;;
         --color) values='auto always never' ;;
         --directory) values='-' ;;
+        --from) values='-' ;;
       esac
       ;;
     'doctor')
@@ -293,9 +294,10 @@ _tagwatch() {
       esac
       ;;
     'init')
-      flags='-h --help --directory --config-only --format --output --color -q --quiet -v --verbose'
+      flags='-h --help --directory --config-only --from --schema --format --output --color -q --quiet -v --verbose'
       case "$prev" in
         --directory) values='-' ;;
+        --from) values='-' ;;
         --format) values='text json' ;;
         --output) values='-' ;;
         --color) values='auto always never' ;;
