@@ -28,10 +28,10 @@ from tagwatch.audit.rule.published import is_everywhere, mapping, published
 __all__ = ["RULE", "check"]
 
 _DATASTORES = {
-    1433: "SQL Server", 1521: "Oracle", 2375: "Docker's API without TLS", 2379: "etcd", 3306: "MySQL", 5432: "PostgreSQL",
-    5672: "AMQP", 5984: "CouchDB", 6379: "Redis", 7687: "Neo4j", 8086: "InfluxDB", 8529: "ArangoDB",
-    9042: "Cassandra", 9092: "Kafka", 9200: "Elasticsearch", 11211: "memcached",
-    26257: "CockroachDB", 27017: "MongoDB", 28015: "RethinkDB",
+    1433: "SQL Server", 1521: "Oracle", 2375: "Docker's API without TLS", 2379: "etcd",
+    3306: "MySQL", 5432: "PostgreSQL", 5672: "AMQP", 5984: "CouchDB", 6379: "Redis", 7687: "Neo4j",
+    8086: "InfluxDB", 8529: "ArangoDB", 9042: "Cassandra", 9092: "Kafka", 9200: "Elasticsearch",
+    11211: "memcached", 26257: "CockroachDB", 27017: "MongoDB", 28015: "RethinkDB",
 }  # fmt: skip
 # ZooKeeper, Docker, etcd's peers, JVM and Node debuggers, Elasticsearch's and Logstash's own, NFS,
 # LDAP, MQTT, NATS, ActiveMQ, RabbitMQ's management, Consul, kubelet, Spark, Jupyter, Ollama,
