@@ -643,6 +643,7 @@ async def _scan(
         whole=True,
         complete=not seen.answers.stopped,
         watched=seen.places,
+        repositories=frozenset(one.name for one in site.settings.repositories),
         nights=count_nights(ledger, seen, site.at, project),
     )
     keeping = None

@@ -85,7 +85,8 @@ def run(options: argparse.Namespace) -> int:
         from tagwatch.publish.pull_request import pull_request_markdown
         from tagwatch.walk.loop import run as run_loop
 
-        body, is_news = pull_request_markdown(told), bool(told.changes)
+        body = pull_request_markdown(told)
+        is_news = bool(told.changes or told.problems or told.failures)
         note(f"tagwatch: {run_loop(comment(forge, body, is_news=is_news))}")
     return _code(told, options, on_unavailable=site.policy.on_unavailable)
 

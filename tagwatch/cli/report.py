@@ -34,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="results",
         nargs="+",
+        action="extend",
         metavar="[NAME=]FILE",
         help="results of several projects (check --format json, latest.json): one site of them all",
     )

@@ -167,7 +167,7 @@ def _message(finding: Finding) -> str:
     fix = finding.fix.replacement if finding.fix else ""
     said = advised(finding, fix, _LONGEST_TEXT) or finding.rule
     whole = said if not name or said.startswith(name) else f"{name}: {said}"
-    return whole.replace("](", "] (")  # no link of a stranger's
+    return _unlinked(whole)
 
 
 def _location(location: Location) -> dict[str, Any]:
@@ -252,4 +252,9 @@ def _notification(failure: Failure) -> dict[str, Any]:
 
 
 def _text(text: str) -> str:
-    return one_line(text, _LONGEST_TEXT)
+    return _unlinked(one_line(text, _LONGEST_TEXT))
+
+
+def _unlinked(text: str) -> str:
+    """Return text without a link of a stranger's: each message of SARIF may hold some (3.11.6)."""
+    return text.replace("](", "] (")

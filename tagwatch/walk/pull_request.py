@@ -73,8 +73,11 @@ def pull_request(text: str, site: Site, asking: Asking, read: Reading) -> PullRe
     lines = line_changes(old, new)
     session = _Session(site, replace(asking, shows=IMAGE_SHOWS), lines)
     changes = session.changes(old, new)
-    touched = {one.location.path for one in lines}
-    told = tuple(one for one in problems if one.location.path in touched and not one.skipped)
+    touched = changed.union(one.location.path for one in lines)
+    told = (
+        *(one for one in problems if one.location.path in touched and not one.skipped),
+        *_left(old_tree, new_tree),
+    )
     return PullRequest(
         at=site.at,
         named=text,
@@ -82,8 +85,8 @@ def pull_request(text: str, site: Site, asking: Asking, read: Reading) -> PullRe
         head=head,
         changes=changes,
         failures=session.facts.failures,
-        problems=(*told, *_left(old_tree, new_tree)),
-        complete=session.is_complete and not told and not new_tree.left,
+        problems=told,
+        complete=session.is_complete and not told,
     )
 
 
@@ -100,10 +103,10 @@ def _read(
 
 
 def _left(old: GitTree, new: GitTree) -> Iterator[Problem]:
-    for path in new.left:
-        if path not in old.left:
+    for path, (name, why) in new.left.items():
+        if old.left.get(path, ("",))[0] != name:
             place = Location(path=path, line=1, column=1, end_line=1, end_column=1)
-            yield Problem(message="the file is too large to be read", location=place)
+            yield Problem(message=why, location=place)
 
 
 class _Session:
@@ -271,8 +274,10 @@ class _Session:
             if line.new is None:
                 continue
             place = line.new.location
-            known = {one.rule for one in was.get(line.old.location, ())} if line.old else set()
-            found[place] = [one for one in said.get(place, ()) if one.rule not in known]
+            known = _known_of(line, was)
+            found[place] = [
+                one for one in said.get(place, ()) if one.severity.rank > known.get(one.rule, -1)
+            ]
         return found
 
     def _judged(
@@ -310,6 +315,20 @@ def _key(target: Target | None) -> tuple[str, str]:
         return ("", "")
     key = evidence_key(target)
     return ("", key) if key is not None else ("text", target.text)
+
+
+def _known_of(line: LineChange, was: Mapping[Location, Sequence[Finding]]) -> dict[str, int]:
+    """Return how bad each rule thought the image before; nothing where another stands there now.
+
+    A step within a repository brings a finding where no rule said as much before. What is said of
+    another image was never said of this one.
+    """
+    if line.old is None or _kind(line.old, line.new) is Kind.IMAGE:
+        return {}
+    known: dict[str, int] = {}
+    for one in was.get(line.old.location, ()):
+        known[one.rule] = max(known.get(one.rule, -1), one.severity.rank)
+    return known
 
 
 def _kind(old: Target | None, new: Target | None) -> Kind:

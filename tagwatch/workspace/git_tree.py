@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from tagwatch.errors import InputError
-from tagwatch.value import dataclass
+from tagwatch.value import dataclass, field
 from tagwatch.workspace.find import File, is_candidate
 from tagwatch.workspace.git_history import open_objects, read_object, run_git
 
@@ -23,6 +23,7 @@ _MOST_FILES = 100_000
 _MOST_BYTES = 512 * 1024 * 1024
 _MAX_FILE_BYTES = 4 * 1024 * 1024
 _TIMEOUT_SECONDS = 120.0
+_LINK = "120000"  # the mode of a symbolic link
 # What says how files below it are read.
 _LEADER = re.compile(r"\.env|\.gitlab-ci\.ya?ml|(?:docker-)?(?:compose|bake)\b", re.IGNORECASE)
 # What no file that names images draws from. Such a file may still be one by its name.
@@ -48,8 +49,8 @@ class GitTree:
 
     objects: dict[str, str]
     """The object of each path that was written."""
-    left: tuple[str, ...] = ()
-    """Paths that may name images and were not written: too large, or past the limits."""
+    left: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Paths that may name images and were not written: the object of each, and why."""
 
 
 def parse_range(text: str) -> Range:
@@ -82,12 +83,16 @@ def write_tree(
     limit = _TIMEOUT_SECONDS if seconds is None else seconds
     listed = run_git(repository, ["ls-tree", "-r", "-z", "-l", commit], seconds=limit)
     objects: dict[str, str] = {}
-    left: list[str] = []
+    left: dict[str, tuple[str, str]] = {}
     rest = _MOST_BYTES
     with open_objects(repository, limit) as (ask, answer):
-        for name, path, size in _entries(listed):
+        for name, path, size, why in _entries(listed):
+            if why:
+                left[path] = (name, why)
+                continue
             if size > _MAX_FILE_BYTES or len(objects) >= _MOST_FILES or size > rest:
-                left += [path] if is_candidate(path) else []
+                if is_candidate(path):
+                    left[path] = (name, "the file is too large to be read")
                 continue
             rest -= size
             if beside is not None and beside[1].objects.get(path) == name:
@@ -99,7 +104,7 @@ def write_tree(
                 done = raw is not None and _write(folder / path, raw)
             if done:
                 objects[path] = name
-    return GitTree(objects=objects, left=tuple(left))
+    return GitTree(objects=objects, left=left)
 
 
 def changed_paths(old: GitTree, new: GitTree) -> frozenset[str]:
@@ -136,18 +141,22 @@ def _tells_of(path: Path, names: Collection[bytes]) -> bool:
     return any(name in raw for name in names)
 
 
-def _entries(listed: str) -> Iterator[tuple[str, str, int]]:
-    """Yield object, path and size of each plain file that may matter."""
+def _entries(listed: str) -> Iterator[tuple[str, str, int, str]]:
+    """Yield object, path and size of each file that may matter, and why it is not read."""
     for line in listed.split("\0")[:-1]:
         about, _, path = line.partition("\t")
         mode, kind, name, size = about.split()
+        if kind == "commit" and _is_inside(path):
+            yield name, path, 0, "what is in a submodule is not read"
+        elif mode == _LINK and _is_inside(path) and is_candidate(path):
+            yield name, path, 0, "it is a link, which is not followed"
         if kind != "blob" or not mode.startswith("100") or not size.isdecimal():
             continue
         if not _is_inside(path) or path.rpartition("/")[2] == ".gitignore":
             continue  # all of a commit is tracked: no rule hides a file of it
         if _OTHERS.fullmatch(PurePosixPath(path).suffix) and not is_candidate(path):
             continue
-        yield name, path, int(size)
+        yield name, path, int(size), ""
 
 
 def _is_inside(path: str) -> bool:

@@ -46,6 +46,11 @@ _COMMAND = (
     r"\b(?:docker|podman|buildx|buildah|nerdctl)\b[^\n]*\b(?:push|tag|build|bake)\b|--tag[ =]"
 )
 _NAME = r"[\w.$-]+(?::\d+)?(?:/[\w.$-]+)+"
+_GIVEN = r"(?:(?<!\S)-t|--tag|--destination)[ =]+([^\s;&|]+)"
+"""A name that a build gives; those of `--build-arg` and `--cache-from` are other people's."""
+_COPIED = r"\btag[ \t]+[^\s;&|]+[ \t]+([^\s;&|]+)"
+"""The second name of `docker tag`: the first may be what somebody mirrors."""
+_SENT = r"\bpush\b([^;&|]*)"
 _UNKNOWN = "$"
 
 
@@ -118,9 +123,9 @@ def _is_named_after(path: str, own: str) -> bool:
     if f"{path}/".startswith(f"{own}/"):
         return True
     (owner, _, name), (of, _, its) = path.rpartition("/"), own.rpartition("/")
-    owner, of = owner.replace("-", ""), of.replace("-", "")
+    is_owner = owner.replace("-", "") == of.replace("-", "") or owner.startswith(f"{of}-")
     its = its.removeprefix("docker-").removesuffix("-docker")
-    return bool(of) and owner.startswith(of) and name.replace("-", "") == its.replace("-", "")
+    return bool(of) and is_owner and name.replace("-", "") == its.replace("-", "")
 
 
 def _paths(top: Path) -> Iterator[str]:
@@ -153,8 +158,11 @@ def _pushed(text: str, own: str) -> Iterator[str]:
         "CI_REGISTRY_IMAGE": f"registry.gitlab.com/{own}",
     }  # fmt: skip
     known = {**dict(re.findall(_SET, text)), **{key: said for key, said in known.items() if own}}
-    for line in _lines_of_names(text):
-        for name in re.findall(_NAME, _filled(line, known)):
+    for line, is_command in _lines_of_names(text):
+        line = _filled(line, known)
+        if is_command:
+            line = " ".join(_made_or_sent(line))
+        for name in re.findall(_NAME, line):
             host, _, path = name.lower().partition("/")
             if "." not in host and ":" not in host and host not in (_UNKNOWN, "localhost"):
                 host, path = DOCKER_HUB, f"{host}/{path}"
@@ -174,8 +182,14 @@ def _filled(line: str, known: Mapping[str, str]) -> str:
     return line
 
 
-def _lines_of_names(text: str) -> Iterator[str]:
-    """Yield the lines that name what is pushed: of a list of names, or of a command."""
+def _made_or_sent(command: str) -> Iterator[str]:
+    """Yield what a command gives a name to, or pushes; not what it only uses."""
+    for pattern in (_GIVEN, _COPIED, _SENT):
+        yield from re.findall(pattern, command)
+
+
+def _lines_of_names(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the lines that name what is pushed, and whether a line is a command, or of a list."""
     inside: int | None = None
     for line in text.splitlines():
         if re.match(r"\s*(?:-\s+)?uses:|\s*#", line):
@@ -185,6 +199,6 @@ def _lines_of_names(text: str) -> Iterator[str]:
             inside = None
         if inside is None and (found := re.match(_KEY, line)):
             inside = len(found[1]) if "-" not in found[1] else found[1].index("-")
-            yield line[found.end() :]
+            yield line[found.end() :], False
         elif inside is not None or re.search(_COMMAND, line):
-            yield line
+            yield line, inside is None

@@ -44,6 +44,11 @@ CASES: dict[str, tuple[Said, ...]] = {
             expect=speaks("queue publishes 15672:15672", severity=WARNING),
         ),
         Said(
+            why="who reaches Docker has the host",
+            targets=(service("dind", port(2375, 2375)),),
+            expect=speaks("dind publishes 2375:2375 (Docker's API", severity=ERROR),
+        ),
+        Said(
             why="a database",
             targets=(service("db", port(5432, 5432, host_ip="0.0.0.0")),),
             expect=speaks("PostgreSQL", severity=ERROR),

@@ -94,8 +94,17 @@ async def test_links_are_not_followed(tree: Tree) -> None:
     (tree.folder / "deploy").symlink_to("../secret")
     (tree.folder / "same").symlink_to("README")
     tree.commit()
-    done = await tree.run("pr", "HEAD^..HEAD", "--offline", "--format", "json")
+    inner = raw_tree(tree, ("100644", "README", blob(tree, "x")))
+    tree.git("update-index", "--add", "--cacheinfo", f"160000,{commit_tree(tree, inner)},theirs")
+    tree.git("commit", "-q", "-m", "a submodule")
+    done = await tree.run("pr", "HEAD~2..HEAD", "--offline", "--format", "json")
     assert done.json["changes"] == []
+    said = {one["location"]["path"]: one["message"] for one in done.json["problems"]}
+    assert said == {
+        "Dockerfile": "it is a link, which is not followed",
+        "theirs": "what is in a submodule is not read",
+    }
+    assert not done.json["complete"], "what may name another image now is never silent"
 
 
 @promised(PULL, "hooks, filters and attributes of it", "none runs; the working tree stays")

@@ -75,6 +75,21 @@ async def test_a_scan_reads_many_repositories(place: Workplace, tmp_path: Path) 
     assert ("shop/Dockerfile", "tag-missing") in found
 
 
+async def test_the_name_of_a_repository_makes_no_sample(place: Workplace, tmp_path: Path) -> None:
+    """What `demo` holds counts as what `shop` holds; only its own folders say what is one."""
+    files = {"Dockerfile": "FROM python:2.7\n", "tests/Dockerfile": "FROM python:2.7\n"}
+    demo = _repository(tmp_path / "demo", files)
+    place.write("tagwatch.yaml", f'{SETTINGS}  - {{git: "{demo}"}}\n')
+    done = await place.run("scan", "--no-alerts", "--format", "json")
+    said = {
+        one["location"]["path"]: one["severity"]
+        for one in done.json["findings"]
+        if one["rule"] == "version-eol"
+    }
+    assert said == {"demo/Dockerfile": "error", "demo/tests/Dockerfile": "note"}
+    assert done.code == 1
+
+
 async def test_what_cannot_be_fetched_is_said(place: Workplace, tmp_path: Path) -> None:
     shop = _repository(tmp_path / "shop", {"Dockerfile": "FROM nginx:latest\n"})
     gone = f'  - {{git: "{tmp_path}/none", name: gone}}\n'

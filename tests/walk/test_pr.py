@@ -175,6 +175,33 @@ async def test_every_kind_of_change(repository: Nights) -> None:
     assert "not compared: registry.shop.example/shop/gone:2.0.0" in image_of["reason"]
 
 
+async def test_what_cannot_be_read_is_told(repository: Nights) -> None:
+    """A file that names no image yet and that nobody can read; one that stays too large."""
+    large = "services: {}\n" + "#" * (4 * 1024 * 1024)
+    commit(repository, {"new/compose.yaml": "services: [\n", "large/compose.yaml": large})
+    done = await _json(repository, "HEAD^..HEAD", "--offline")
+    assert changes(done) == []
+    assert [one["location"]["path"] for one in done.json["problems"]] == [
+        "new/compose.yaml",
+        "large/compose.yaml",
+    ]
+    assert not done.json["complete"]
+    commit(repository, {"README": "nothing"})
+    done = await _json(repository, "HEAD^..HEAD", "--offline")
+    assert (done.json["problems"], done.json["complete"]) == ([], True), "it was so before"
+
+
+async def test_what_a_rule_said_of_another_image_is_new(repository: Nights) -> None:
+    commit(repository, {"Dockerfile": "FROM python:3.7\n"})
+    commit(repository, {"Dockerfile": "FROM python:3.6\n"})
+    commit(repository, {"Dockerfile": "FROM ubuntu:14.04\n"})
+    line = ("--offline", "--fail-on", "error")
+    within = await repository.run("pr", "HEAD~2..HEAD~1", *line)
+    assert (within.code, "version-eol" in within.out) == (0, False), "the line had it before"
+    other = await repository.run("pr", "HEAD^..HEAD", *line)
+    assert (other.code, "version-eol" in other.out) == (1, True), other.out
+
+
 async def test_what_a_base_got_meanwhile_is_nobodys_change(repository: Nights) -> None:
     git(repository.folder, "checkout", "-q", "-b", "mine")
     commit(repository, {"Dockerfile": f"FROM {IMAGE}:2.0.0\n"})

@@ -34,7 +34,7 @@ async def write_results(place: Workplace) -> None:
 
 
 async def site_of(place: Workplace) -> None:
-    site = ("report", "--from", "shop.json", "front=web.json", "--directory", "site")
+    site = ("report", "--from", "shop.json", "--from", "front=web.json", "--directory", "site")
     done = await place.run(*site)
     assert (done.code, done.out) == (0, ""), done
     index = (place.folder / "site" / "index.html").read_text()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
 from tagwatch.image.digest import sha256
@@ -82,7 +82,14 @@ _STAGES = frozenset(
     {"overlays", "overlay", "environments", "environment", "envs", "env", "clusters", "stages"}
     | {"deploy", "deployment", "deployments", "inventories", "namespaces", "tenants"}
 )
-"""Folders whose `test` is a place that things are deployed to."""
+"""Folders whose `test` or `demo` is a place that things are deployed to."""
+_PARTS = frozenset(
+    {"apps", "charts", "components", "containers", "images", "kubernetes", "k8s", "manifests"}
+    | {"microservices", "modules", "packages", "services"}
+)
+"""Folders of the parts of a system: `services/archive` is a service, and nobody's archive."""
+_SERVES = frozenset({"api", "server", "service", "worker"})
+"""Words of the name of what runs: `documentation-service`."""
 _IN_USE = frozenset(
     {"tag-missing", "tag-latest", "tag-moving", "tag-unsupported", "tag-abandoned"}
     | {"version-eol", "eol-soon", "os-eol", "image-retired", "base-stale", "base-behind"}
@@ -105,30 +112,41 @@ def sample_of(path: str) -> str:
 
     >>> sample_of("docs/snippets/app.yaml"), sample_of("overlays/test/app.yaml")
     ('example', '')
+    >>> sample_of("services/archive/Dockerfile"), sample_of("docs/services/api/Dockerfile")
+    ('', 'example')
     """
     *folders, name = path.lower().split("/")
     found, above = "", ""
     for folder in folders:
         words = set(folder.replace("_", "-").replace(".", "-").split("-"))
+        is_used = above in _STAGES or above in _PARTS or not _SERVES.isdisjoint(words)
+        above = folder
+        if is_used and not folder.startswith(("_", ".")):
+            continue
         if words & _LEFT:
             return "archive"
-        if words & _TRIED and above not in _STAGES:
+        if words & _TRIED:
             found = "test"
         elif words & _SHOWN and not found:
             found = "example"
-        above = folder
     if not found and {"example", "sample"} & set(name.replace("-", ".").split(".")):
         return "example"
     return found
 
 
-def in_sample(finding: Finding) -> Finding:
+def in_sample(finding: Finding, repositories: Collection[str] = ()) -> Finding:
     """Return the finding as it counts in its file: less where nobody deploys what that names.
+
+    `repositories`: folders that are named after other repositories, which says nothing of files.
 
     In examples it is a step less severe, for they are copied; in tests and archives it is a note.
     What it would be elsewhere stays in its evidence.
     """
-    if finding.rule not in _IN_USE or not (kind := sample_of(finding.location.path)):
+    path = finding.location.path
+    name, _, rest = path.partition("/")
+    if finding.rule not in _IN_USE or not (
+        kind := sample_of(rest if name in repositories else path)
+    ):
         return finding
     if finding.rule in _BROKEN and kind == "example":
         return finding
@@ -198,7 +216,7 @@ def _cause(finding: Finding) -> object:
         is_variable = missing != "tag" and missing.replace(", ", "").isidentifier()
         said = (finding.location.path if is_variable else "", missing)
     elif finding.rule in _HABITS and finding.severity is not Severity.ERROR:
-        said = ()
+        said = (finding.evidence.get("inside"),)
     elif finding.rule == "official-lookalike" and finding.reference is not None:
         said = (finding.reference.repository,)
     elif (

@@ -146,6 +146,8 @@ class Case:
     """True where no registry may be asked."""
     readings: Mapping[str, Reading] = field(default_factory=dict)
     """How images are known that another run is about, by evidence key."""
+    repositories: frozenset[str] = frozenset()
+    """The folders of paths that are other git repositories, by the name that a source gave them."""
     nights: Mapping[Repository, Failing] | None = None
     """For how long each repository fails that failed in this scan; None: this is no scan."""
 

@@ -7,7 +7,7 @@ write that line, too, and could then change what stands below it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +31,11 @@ _LONGEST = 60_000
 """GitHub takes 65,536 characters."""
 _CUT = "\n\n…cut here: the job's log has the rest.\n"
 _REFUSED = frozenset({401, 403, 404})
-_ROBOTS = frozenset({"github-actions[bot]", "gitea-actions", "forgejo-actions"})
-"""Whom the token of a job is, where it may not ask that."""
+_ROBOTS = {
+    "github": frozenset({"github-actions[bot]"}),
+    "gitea": frozenset({"gitea-actions", "forgejo-actions"}),
+}
+"""Whom the token of a job is, where it may not ask that. Elsewhere anybody may be called so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,7 @@ async def _author(forge: Forge) -> str | None:
 
 async def _find(forge: Forge, mark: str, author: str | None) -> int | None:
     """Return the number of the comment that we wrote; None where there is none."""
+    robots = _ROBOTS.get(forge.name, frozenset())
     for page in range(1, _MOST_PAGES + 1):
         query = f"?per_page={_PAGE}&limit={_PAGE}&page={page}"
         status, answer = await _ask(forge, "GET", forge.thread + query)
@@ -111,20 +115,19 @@ async def _find(forge: Forge, mark: str, author: str | None) -> int | None:
         if not isinstance(answer, list):
             raise NotifyError(f"{forge.name}: the answer is no list of comments")
         for one in answer:
-            if _is_ours(one, mark, author):
+            if _is_ours(one, mark, robots if author is None else {author}):
                 return int(one["id"])
         if len(answer) < _PAGE:
             break
     return None
 
 
-def _is_ours(one: Any, mark: str, author: str | None) -> bool:
+def _is_ours(one: Any, mark: str, ours: Collection[str]) -> bool:
     if not isinstance(one, dict) or not isinstance(one.get("id"), int):
         return False
     by = one.get("user") or one.get("author")
     name = (by.get("login") or by.get("username")) if isinstance(by, dict) else None
-    is_by_us = name == author if author is not None else name in _ROBOTS
-    return is_by_us and str(one.get("body", "")).startswith(mark)
+    return name in ours and str(one.get("body", "")).startswith(mark)
 
 
 def _must_be_taken(forge: Forge, status: int) -> None:

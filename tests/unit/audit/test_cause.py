@@ -55,6 +55,11 @@ TEMPLATE = {"missing": "docker.base"}
             said("reference-unresolved", "y", "b", evidence=TEMPLATE),
             True,
         ),
+        (
+            said("port-all-interfaces", "15672", evidence={"inside": "15672"}),
+            said("port-all-interfaces", "9229", evidence={"inside": "9229"}),
+            False,  # a debugger is no queue's page
+        ),
         (said("port-all-interfaces", "8080"), said("port-all-interfaces", "8081"), True),
         (
             said("version-eol", "7-alpine", reference=REDIS, evidence=LINE, remedy="to 8-alpine"),

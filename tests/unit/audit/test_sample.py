@@ -35,6 +35,14 @@ def found(rule: str, severity: Severity, path: str) -> Finding:
         ("contest/compose.yaml", ""),
         ("parser/testfiles-negative/empty/Dockerfile", "test"),
         ("charts/app/templates/pod.yaml", ""),
+        ("overlays/demo/pod.yaml", ""),
+        ("k8s/test/pod.yaml", ""),
+        ("services/archive/Dockerfile", ""),  # a service, and nobody's archive
+        ("apps/demo/compose.yaml", ""),
+        ("documentation-service/Dockerfile", ""),
+        ("charts/_archived/values.yaml", "archive"),
+        ("services/api/tests/compose.yaml", "test"),
+        ("examples/services/web/Dockerfile", "example"),
     ],
 )
 def test_what_a_file_is(path: str, kind: str) -> None:

@@ -70,8 +70,11 @@ def test_the_crontab_is_due_once_a_night() -> None:
     *times, command = line.split(maxsplit=5)
     due = CronSim(" ".join(times), datetime(2026, 1, 1, tzinfo=UTC))
     assert (next(due).hour, next(due).day) == (2, 2)
-    words = shlex.split(command)
+    line, sign, sink = command.partition(" > ")
+    assert (sign, sink) == (" > ", "/dev/null"), "the answer is nobody's mail"
+    words = shlex.split(line)
     parsed(words[1], load(words[1]), words[2:])
+    assert "--output" not in words, "it takes files alone, and a device is none"
 
 
 def _documents() -> Iterator[tuple[str, dict[str, Any]]]:

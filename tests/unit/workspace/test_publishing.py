@@ -26,6 +26,13 @@ jobs:
             ${{ github.repository_owner }}/mirror
 """
 PUSH = "IMAGE ?= quay.io/acme/tool\npush:\n\tdocker push $(IMAGE):latest\n"
+MIRROR = """
+mirror:
+	docker pull grafana/grafana:latest && docker tag grafana/grafana registry.acme.example/grafana
+	docker push registry.acme.example/grafana
+build:
+	docker build --build-arg BASE=bitnami/redis:latest --cache-from other/cache -t acme/built .
+"""
 BAKE = 'target "x" {\n  tags = ["acme/baked:1", "${REG}/acme/any:1"]\n}\ngroup "y" {}\n'
 USED = (
     "jobs:\n  a:\n    container: acme/builder:latest\n    steps: [{run: docker push acme/pushed}]\n"
@@ -53,6 +60,8 @@ def written(top: Path, path: str, text: str) -> None:
         ("git@github.com:acme/app.git", "acme/app", True),
         ("https://gitlab.com/acme/app", "registry.gitlab.com/acme/app/web:latest", True),
         ("https://github.com/pi-hole/docker-pi-hole", "pihole/pihole:latest", True),
+        ("https://github.com/acme/all-in-one", "acme-releases/all-in-one:latest", True),
+        ("https://github.com/b/nginx", "bitnami/nginx:latest", False),  # it only begins so
         ("https://github.com/acme/app", "acme/base:latest", False),
         ("https://github.com/acme/app", "other/app:latest", False),
         ("https://github.com/acme/app", "ghcr.io/acme/application", False),
@@ -75,6 +84,11 @@ def test_an_image_of_the_own_name(tmp_path: Path, url: str, image: str, is_own: 
         ("docker-bake.hcl", BAKE, "quay.io/acme/any:latest", True),  # whatever REG is
         (".github/workflows/ci.yml", USED, "acme/builder:latest", False),  # used, not pushed
         (".github/workflows/ci.yml", USED, "acme/pushed:latest", True),
+        ("Makefile", MIRROR, "grafana/grafana:latest", False),  # mirrored, not published
+        ("Makefile", MIRROR, "registry.acme.example/grafana:latest", True),
+        ("Makefile", MIRROR, "bitnami/redis:latest", False),  # what it builds on
+        ("Makefile", MIRROR, "other/cache:latest", False),
+        ("Makefile", MIRROR, "acme/built:latest", True),
         ("docs/push.txt", PUSH, "quay.io/acme/tool:latest", False),  # nobody runs it
     ],
 )
