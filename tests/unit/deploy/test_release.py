@@ -105,3 +105,12 @@ def test_every_locked_package_has_hashes() -> None:
     assert len(entries) == len(_locked())
     for entry in entries:
         assert "--hash=sha256:" in entry, entry.split("\n")[0]
+
+
+def test_what_is_copied_names_this_version() -> None:
+    """Jobs and samples that people copy begin with the version that they come with."""
+    tag = f"v{PROJECT['version']}"
+    pages = ("README.md", "docs/how-to/developer.md", "docs/pull-requests.md")
+    for name in (*pages, "templates/pull-request.yml", "config/forgejo/images.yaml"):
+        named = re.findall(r"\bv\d+\.\d+\.\d+\b", (ROOT / name).read_text("utf-8"))
+        assert set(named) == {tag}, name
