@@ -56,7 +56,7 @@ bench: setup
 lock: setup
 	@$(VENV)/python -m pip install -q --disable-pip-version-check uv
 	@$(VENV)/python -m uv pip compile -q --universal --generate-hashes --python-version 3.11 \
-	  --no-header --extra aws --extra google --upgrade --output-file requirements.lock pyproject.toml
+	  --no-header --extra aws --extra google --extra notify --upgrade --output-file requirements.lock pyproject.toml
 
 # A package whose advisories cannot be had is an error, too: nothing audited is no clean answer.
 audit:

@@ -17,10 +17,14 @@ __all__ = ["SHOTS", "Shot", "take"]
 
 IMAGES = ROOT / "docs" / "images"
 
+# where the last row ends that is whole: a picture that cuts one through looks broken
+_WHOLE_ROWS = """Math.round(Math.max(...[...document.querySelectorAll('li, tr')]
+    .map(row => row.getBoundingClientRect().bottom).filter(bottom => bottom <= HEIGHT)))"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """One picture: of which page of the demo, how wide and high in pixels, light or dark."""
+    """One picture: of which page of the demo, how wide and at most how high, light or dark."""
 
     name: str
     page: str
@@ -32,7 +36,6 @@ class Shot:
 SHOTS = (
     Shot(name="report", page="index.html"),
     Shot(name="report-dark", page="index.html", dark=True),
-    Shot(name="report-narrow", page="index.html", width=390, height=844),
     Shot(name="outdated", page="outdated.html"),
 )
 
@@ -43,8 +46,12 @@ async def take(pages: Path, images: Path, profile: Path) -> None:
         for shot in SHOTS:
             url = (pages / shot.page).as_uri()
             async with opened(address, url, width=shot.width, dark=shot.dark) as tab:
-                clip = {"x": 0, "y": 0, "width": shot.width, "height": shot.height, "scale": 1}
-                got = await tab.send("Page.captureScreenshot", format="png", clip=clip)
+                await tab.evaluate("document.documentElement.style.scrollbarWidth = 'none'")
+                height = await tab.evaluate(_WHOLE_ROWS.replace("HEIGHT", str(shot.height)))
+                clip = {"x": 0, "y": 0, "width": shot.width, "height": height, "scale": 1}
+                got = await tab.send(
+                    "Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True
+                )
             (images / f"{shot.name}.png").write_bytes(base64.b64decode(got["data"]))
 
 

@@ -56,7 +56,7 @@ def pull_request_sentence(told: PullRequest) -> str:
         said = "no image changes"
     else:
         counts = Counter(_what(one) for one in told.changes)
-        parts = ", ".join(f"{number} {what}" for what, number in counts.most_common())
+        parts = ", ".join(_counted(number, what) for what, number in counts.most_common())
         total = len(told.changes)
         said = f"{count(total, 'image')} change{'s' if total == 1 else ''}: {parts}"
     young = sum(one.age is not None and one.age.is_young(told.at) for one in told.changes)
@@ -65,6 +65,11 @@ def pull_request_sentence(told: PullRequest) -> str:
     if not told.complete:
         said += "; not everything could be read"
     return said
+
+
+def _counted(number: int, what: str) -> str:
+    """Return `2 major steps` for `major step`; `2 pinned` stays."""
+    return f"{number} {what.replace('step', 'steps') if number > 1 else what}"
 
 
 def links_of(one: ImageChange) -> tuple[Link, ...]:

@@ -18,6 +18,8 @@ from tests.paths import ROOT
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
+EXTRAS = ("aws", "google", "notify")
+"""What the image and the jobs of forges have beside the default installation."""
 
 
 def _jobs(path: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -86,11 +88,16 @@ def test_the_lock_holds_what_the_project_asks_for() -> None:
     """Run `make lock` where this fails: a requirement changed."""
     locked = _locked()
     extras = PROJECT["optional-dependencies"]
-    wanted = [*PROJECT["dependencies"], *extras["aws"], *extras["google"]]
+    wanted = [*PROJECT["dependencies"], *(one for name in EXTRAS for one in extras[name])]
     for text in wanted:
         requirement = Requirement(text)
         version = locked[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), text
+    ours = re.findall(
+        r"(?m)^([\w.-]+)==(?:.*\n)(?: +--hash.*\n)* +# via(?:\n +#)? +tagwatch ", LOCK
+    )
+    names = {canonicalize_name(Requirement(text).name) for text in wanted}
+    assert {canonicalize_name(name) for name in ours} == names, "nothing that was asked for once"
 
 
 def test_every_locked_package_has_hashes() -> None:
@@ -98,3 +105,12 @@ def test_every_locked_package_has_hashes() -> None:
     assert len(entries) == len(_locked())
     for entry in entries:
         assert "--hash=sha256:" in entry, entry.split("\n")[0]
+
+
+def test_what_is_copied_names_this_version() -> None:
+    """Jobs and samples that people copy begin with the version that they come with."""
+    tag = f"v{PROJECT['version']}"
+    pages = ("README.md", "docs/how-to/developer.md", "docs/pull-requests.md")
+    for name in (*pages, "templates/pull-request.yml", "config/forgejo/images.yaml"):
+        named = re.findall(r"\bv\d+\.\d+\.\d+\b", (ROOT / name).read_text("utf-8"))
+        assert set(named) == {tag}, name

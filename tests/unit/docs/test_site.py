@@ -19,7 +19,7 @@ from tagwatch.cli.command import load
 from tagwatch.cli.parser import parsed
 from tagwatch.config.schema import file_schema
 from tagwatch.errors import TagwatchError
-from tagwatch.family import COMMANDS, RULES
+from tagwatch.family import COMMANDS, RULES, SOURCES
 from tagwatch.ledger.schema import open_upgraded
 from tagwatch.walk.deliver import rule_texts
 from tests.paths import ROOT
@@ -121,3 +121,19 @@ def test_the_fields_of_every_document_are_listed() -> None:
         assert f"## {file.name}" in text
         for field in schema.get("properties", {}):
             assert f"| `{field}` |" in text, (file.name, field)
+
+
+def test_every_kind_of_file_is_told() -> None:
+    text = (DOCS / "files.md").read_text("utf-8")
+    told = re.findall(r"^\| `([a-z-]+)` \| ", text, re.MULTILINE)
+    assert sorted(told) == sorted(SOURCES)
+    assert "[ten kinds](files.md)" in (DOCS / "comparison.md").read_text("utf-8")
+    assert len(SOURCES) == 10
+
+
+def test_every_command_with_a_code_of_its_own_is_told() -> None:
+    text = (DOCS / "exit-codes.md").read_text("utf-8")
+    named = re.findall(r"^\| ((?:`[a-z -]+`(?:, )?)+) \|", text, re.MULTILINE)
+    words = [word.split()[0] for names in named for word in re.findall(r"`([a-z -]+)`", names)]
+    assert set(words) <= set(COMMANDS)
+    assert {"check", "scan", "outdated", "pr", "resolve", "history", "base", "diff"} <= set(words)

@@ -136,3 +136,17 @@ def test_the_license_comes_with_the_package() -> None:
     ] == [text]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert "LICENSE" in project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+
+
+def test_what_pypi_shows_leads_somewhere() -> None:
+    """PyPI has no file of the repository: links and pictures of the README are whole addresses."""
+    shown = metadata.metadata("tagwatch").json
+    assert shown["description_content_type"] == "text/markdown"
+    source = dict(str(one).split(", ") for one in shown["project_url"])["Source"]
+    at = f"v{shown['version']}"
+    text = str(shown["description"])
+    assert f"]({source}/raw/{at}/docs/images/report.png)" in text, "run .ci/setup test again"
+    assert f"]({source}/blob/{at}/docs/start.md)" in text
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(links) > 20
+    assert [link for link in links if not link.startswith("https://")] == []
