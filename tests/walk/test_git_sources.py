@@ -280,10 +280,11 @@ async def test_a_trees_own_sources_stand_in_place_of_the_operators(
 ) -> None:
     """Whole: else every project of the operator's would tell of every repository."""
     shop = _repository(tmp_path / "shop", {"Dockerfile": UNRESOLVED})
-    theirs = tmp_path / "theirs.yaml"
+    theirs = tmp_path / "config" / "tagwatch" / "tagwatch.yaml"
+    theirs.parent.mkdir(parents=True)
     theirs.write_text(f'version: 1\nsources:\n  - {{git: "{shop}"}}\n')
     place.is_operators = False
-    place.environment["TAGWATCH_CONFIG"] = str(theirs)
+    place.environment["XDG_CONFIG_HOME"] = str(tmp_path / "config")
     place.write("tagwatch.yaml", "version: 1\nsources: [Dockerfile]\n")
     place.write("Dockerfile", UNRESOLVED)
     found, _ = await _found(place)
