@@ -550,8 +550,9 @@ async def scan_async(
     from tagwatch.ledger.lock import alone
     from tagwatch.ledger.write import Ledger
     from tagwatch.walk.scope import scope_of
-    from tagwatch.walk.site import project_of
+    from tagwatch.walk.site import project_of, with_strangers
 
+    site = with_strangers(site)
     files, left = await asyncio.to_thread(read_sources, site, fetch=repositories is None)
     if not files.extractions and not files.problems_to_fix and not site.settings.watch:
         raise NothingToReadError(
@@ -711,11 +712,12 @@ def _repositories(site: Site, fetch: bool) -> Iterator[tuple[str, Files]]:
                 hint="give the repository another `name:`",
             )
         problems = []
-        if kept.why:
+        if kept.why or kept.folder is None:
             read = f"; read as of {kept.at:%Y-%m-%d}" if kept.at else ""
+            why = kept.why or "nothing of it is there"
             problems.append(
                 Problem(
-                    message=f"{one.address} was not fetched: {kept.why}{read}",
+                    message=f"{one.address} was not fetched: {why}{read}",
                     location=start_of("."),
                     hint=f"`git ls-remote {one.address}` shows what git says",
                 )

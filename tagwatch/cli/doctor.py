@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
         examine_workers,
         examined_by,
     )
+    from tagwatch.walk.site import with_strangers
     from tagwatch.workspace.find import find
 
     site = open_site(options)
@@ -59,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
         for message, _ in problems:
             warn(message)
     else:
+        site = with_strangers(site)
         files, _ = read_sources(site)
     found = asyncio.run(examine(files.targets, site, asked=asked))
     workers = asyncio.run(examine_workers((one.host for one in found), site))

@@ -375,8 +375,8 @@ def combined(
     changes: dict[str, Any] = {}
     if whole:
         changes = {key: getattr(tree, key) for key in own if hasattr(tree, key)}
-        if "sources" in own:
-            changes["repositories"] = tree.repositories
+    if "sources" in own:  # whole, with the git repositories among them
+        changes["repositories"] = tree.repositories
     changes |= {key: getattr(tree, key) for key in ("max_age", "sources", "watch") if key in own}
     is_operators = "directory" in own_reports and "directory" not in reports
     changes["reports"] = Reports(

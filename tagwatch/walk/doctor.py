@@ -158,7 +158,7 @@ def _registries(targets: Iterable[Target], site: Site) -> Iterator[tuple[str, st
 
     Of the repositories of a registry the last one is tried: one that a file names, if any does.
     """
-    yield from ((host, "") for host in site.settings.registries)
+    yield from ((host, "") for host in site.settings.registries if host != "*")
     for base in site.policy.bases:
         if base.reference != SCRATCH:
             repository = Repository.parse(base.reference)

@@ -49,6 +49,7 @@ __all__ = [
     "repository_root",
     "site_given",
     "source_name",
+    "with_strangers",
 ]
 
 _ELSEWHERE = {
@@ -242,8 +243,6 @@ def open_checked(
         }
     if untrusted:
         configuration = _for_a_stranger(configuration)
-    elif configuration.settings.repositories:
-        configuration = _to_named_hosts(configuration)
     settings = configuration.settings
     stored = data / KNOWLEDGE if _names_a_home(environment) else None
     knowledge, doubts = load_knowledge(settings.knowledge, stored, settings.pull_through.items())
@@ -271,23 +270,27 @@ def _for_a_stranger(configuration: Configuration) -> Configuration:
     """
     policy = configuration.policy
     return replace(
-        _to_named_hosts(configuration),
+        configuration,
+        settings=_to_named_hosts(configuration.settings),
         policy=replace(policy, ignore_policy=replace(policy.ignore_policy, allow_inline=False)),
     )
 
 
-def _to_named_hosts(configuration: Configuration) -> Configuration:
-    """Return the configuration where files of strangers are read.
+def with_strangers(site: Site) -> Site:
+    """Return the site as it holds where the git repositories among its sources are read, too."""
+    if not site.settings.repositories:
+        return site
+    return replace(site, settings=_to_named_hosts(site.settings))
+
+
+def _to_named_hosts(settings: Settings) -> Settings:
+    """Return the settings where files of strangers are read.
 
     Hosts that the operator does not name get no login, for whoever names a private image shall
     learn nothing, and must be public.
     """
-    settings = configuration.settings
     unnamed = {"credential": "anonymous", "public_only": True}
-    return replace(
-        configuration,
-        settings=replace(settings, registries={**settings.registries, "*": unnamed}),
-    )
+    return replace(settings, registries={**settings.registries, "*": unnamed})
 
 
 def _path(text: str | None) -> Path | None:

@@ -3,7 +3,7 @@
 A kept repository holds one commit, without its past. It is fetched as the user's git would: with
 its logins, proxies and addresses. It is laid out by a git that knows none of the user's settings,
 so that no filter, hook or link of the tree runs or leads anywhere. What is laid out is read like
-any tree: as data.
+any tree: as data. What a fetch leaves that was cut off at any moment, the next one completes.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,8 +27,17 @@ from tagwatch.value import dataclass
 __all__ = ["Kept", "kept", "kept_all"]
 
 _HEAD = "refs/tagwatch/head"
+"""The commit that was fetched last."""
+_LAID = "refs/tagwatch/laid"
+"""The commit whose files were laid out last, all of them."""
 _AT_ONCE = 8
 _TIMEOUT_SECONDS = 300.0
+_END_SECONDS = 5.0
+_PAUSE_SECONDS = 0.1
+_STALE_SECONDS = 3600.0
+"""After so long a lock of git's is one that a git left which was killed."""
+_MOST_FILES = 500_000
+_MOST_BYTES = 4 * 1024**3
 _QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 _ALONE = {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -33,10 +45,18 @@ _ALONE = {
     "GIT_ATTR_NOSYSTEM": "1",
     "GIT_NO_LAZY_FETCH": "1",
 }
+_PLACES = frozenset(
+    {
+        *("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"),
+        *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_SHALLOW_FILE", "GIT_PREFIX"),
+        *("GIT_QUARANTINE_PATH", "GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_CONFIG"),
+    }
+)
+"""What points git to another repository, as inside a hook of that."""
 _SAFE = (
     *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.symlinks=false"),
     *("-c", "core.attributesFile=/dev/null", "-c", "core.autocrlf=false"),
-    *("-c", "protocol.allow=never"),
+    *("-c", "protocol.allow=never", "-c", "gc.auto=0", "-c", "maintenance.auto=false"),
 )
 _ALLOWED = tuple(
     word for one in ("https", "ssh", "file") for word in ("-c", f"protocol.{one}.allow=always")
@@ -87,6 +107,8 @@ def kept(
             why = str(error)
     elif not (folder / ".git").exists():
         why = "it was not fetched yet: a scan does that"
+    elif not _is_laid_out(folder, environment):
+        why = "its newest commit was not laid out whole: a scan does that"
     try:
         at = _date(folder, environment) if (folder / ".git").exists() else None
     except InputError:
@@ -96,17 +118,92 @@ def kept(
 
 def _fetch(address: str, branch: str, folder: Path, environment: Mapping[str, str]) -> None:
     """Fetch the newest commit, and lay its files out. Raises `InputError`."""
-    if not (folder / ".git").is_dir():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _git(["init", "-q", "--template=", "--", str(folder)], None, environment, _ALONE)
-    before = _try(["rev-parse", "-q", "--verify", _HEAD], folder, environment)
-    options = ["--depth=1", "--no-tags", "--no-recurse-submodules", "--force", "-q"]
-    _git(["fetch", *options, "--", address, f"+{branch}:{_HEAD}"], folder, environment, {})
-    if _try(["rev-parse", "-q", "--verify", _HEAD], folder, environment) != before:
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _alone(folder):
+        if not (folder / ".git" / "HEAD").is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            _git(["init", "-q", "--template=", "--", str(folder)], None, environment, _ALONE)
+        _clear_locks(folder / ".git")
+        options = ["--depth=1", "--no-tags", "--no-recurse-submodules", "--force", "-q"]
+        _git(["fetch", *options, "--", address, f"+{branch}:{_HEAD}"], folder, environment, {})
+        if _is_laid_out(folder, environment):
+            return
+        _check_size(folder, environment)
         _git(["checkout", "-q", "--force", "--detach", _HEAD], folder, environment, _ALONE)
         _git(["clean", "-q", "-ffdx"], folder, environment, _ALONE)
+        _git(["update-ref", _LAID, _HEAD], folder, environment, _ALONE)
         _try(["gc", "-q", "--prune=now"], folder, environment)  # the commit of before
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other scans from fetching the same, as those of other projects do. Raises `InputError`.
+
+    The system lets go of the lock of a process that was killed.
+    """
+    until = time.monotonic() + _TIMEOUT_SECONDS
+    with folder.with_name(f"{folder.name}.lock").open("ab") as file:
+        while not _take(file.fileno()):
+            if time.monotonic() > until:
+                raise InputError("another scan is fetching it")
+            time.sleep(_PAUSE_SECONDS)
+        yield
+
+
+def _take(file: int) -> bool:
+    """Return True where the lock of a file is taken now; systems without one have no such lock."""
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _clear_locks(folder: Path) -> None:
+    """Remove what a git left that was killed, or every later one would stop there."""
+    for lock in folder.rglob("*.lock"):
+        try:
+            if time.time() - lock.stat().st_mtime > _STALE_SECONDS:
+                lock.unlink()
+        except OSError:
+            continue  # its git goes on, and removed it
+
+
+def _is_laid_out(folder: Path, environment: Mapping[str, str]) -> bool:
+    """Return True where all files of the newest commit are there."""
+    told = _try(["for-each-ref", "--format=%(objectname)", _HEAD, _LAID], folder, environment)
+    commits = told.split()
+    return len(commits) == 2 and commits[0] == commits[1]
+
+
+def _check_size(folder: Path, environment: Mapping[str, str]) -> None:
+    """Raise `InputError` where the newest commit would fill the disk.
+
+    A few kilobytes of a repository may stand for any number of files: a folder may hold one other
+    folder many times.
+    """
+    words, variables = _command(["ls-tree", "-r", "-z", "-l", _HEAD], folder, environment, _ALONE)
+    files = size = 0
+    rest = b""
+    with subprocess.Popen(  # noqa: S603  # words, no shell
+        words, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        while (read := process.stdout.read(1 << 16)) and files <= _MOST_FILES:
+            *entries, rest = (rest + read).split(b"\0")
+            files += len(entries)
+            sizes = (entry.partition(b"\t")[0].rpartition(b" ")[2] for entry in entries)
+            size += sum(int(one) for one in sizes if one.isdigit())
+            if size > _MOST_BYTES:
+                break
+        process.kill()
+    if files > _MOST_FILES or size > _MOST_BYTES:
+        most = f"{_MOST_FILES:,} files, or {_MOST_BYTES // 1024**3} GB"
+        raise InputError(f"it has more than {most}: it is not laid out")
 
 
 def _date(folder: Path, environment: Mapping[str, str]) -> datetime:
@@ -130,26 +227,55 @@ def _git(
     more: Mapping[str, str],
 ) -> str:
     """Run git and return what it prints. Raises `InputError`: it failed, or took too long."""
-    place = [] if folder is None else ["-C", str(folder), f"--git-dir={folder / '.git'}"]
-    work = [] if folder is None else [f"--work-tree={folder}"]
-    ssh = {} if "GIT_SSH_COMMAND" in environment else {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}
-    allowed = () if more else _ALLOWED
+    words, variables = _command(arguments, folder, environment, more)
     try:
-        ran = subprocess.run(  # noqa: S603  # words, no shell
-            ["git", *_SAFE, *allowed, *place, *work, *arguments],  # noqa: S607  # the user's git
-            env={**environment, **_QUIET, **ssh, **more},
+        process = subprocess.Popen(  # noqa: S603  # words, no shell
+            words,
+            env=variables,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
-    except subprocess.TimeoutExpired:
-        raise InputError(f"git took longer than {_TIMEOUT_SECONDS:.0f} seconds") from None
     except OSError as error:
         raise InputError(f"git cannot be run: {error.strerror or error}") from error
-    if ran.returncode != 0:
-        raise InputError(_reason(ran.stderr))
-    return ran.stdout.decode("utf-8", "replace").strip()
+    try:
+        out, told = process.communicate(timeout=_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        raise InputError(f"git took longer than {_TIMEOUT_SECONDS:.0f} seconds") from None
+    if process.returncode != 0:
+        raise InputError(_reason(told))
+    return out.decode("utf-8", "replace").strip()
+
+
+def _command(
+    arguments: Sequence[str],
+    folder: Path | None,
+    environment: Mapping[str, str],
+    more: Mapping[str, str],
+) -> tuple[list[str], dict[str, str]]:
+    """Return the words and variables of a git command. `more` empty: with the user's settings."""
+    place = [] if folder is None else ["-C", str(folder), f"--git-dir={folder / '.git'}"]
+    work = [] if folder is None else [f"--work-tree={folder}"]
+    own = {
+        name: value
+        for name, value in environment.items()
+        if not (name.startswith("GIT_") if more else name in _PLACES)
+    }
+    ssh = {} if "GIT_SSH_COMMAND" in own else {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}
+    allowed = () if more else _ALLOWED
+    words = ["git", *_SAFE, *allowed, *place, *work, *arguments]
+    return words, {**own, **_QUIET, **ssh, **more}
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End git so that it removes its locks, if it does so soon."""
+    process.terminate()
+    try:
+        process.communicate(timeout=_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _reason(told: bytes) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,6 +19,8 @@ registries: {docker.io: {endpoint: "http://127.0.0.1:9"}}
 environment: [TAG]
 sources:
 """
+UNRESOLVED = "FROM redis:${NOBODY_SAYS}\n"
+"""A finding for which no registry is asked."""
 
 
 def _git(folder: Path, *words: str) -> None:
@@ -164,3 +169,138 @@ async def test_two_repositories_need_two_names(place: Workplace, tmp_path: Path)
     one = f'  - {{git: "{tmp_path}/a/shop"}}\n  - {{git: "{tmp_path}/b/shop.git"}}\n'
     place.write("tagwatch.yaml", SETTINGS + one)
     assert "say `name:`" in (await place.run("scan", "--no-alerts")).is_clean_error(2)
+
+
+def _only(home: Path) -> Path:
+    """Where the one repository is kept."""
+    (kept,) = home.glob("tagwatch/repositories/*/")
+    return kept
+
+
+def _wrapped_git(folder: Path, word: str, instead: str) -> str:
+    """A `PATH` on which git does something else in place of one of its commands."""
+    folder.mkdir()
+    real = shutil.which("git")
+    script = f'#!/bin/sh\ncase " $* " in *" {word} "*) {instead};; esac\nexec {real} "$@"\n'
+    (folder / "git").write_text(script)
+    (folder / "git").chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+async def test_a_commit_that_was_not_laid_out_is_laid_out_the_next_time(
+    place: Workplace, tmp_path: Path
+) -> None:
+    """A git that was killed meanwhile leaves no silence: neither at first nor later."""
+    shop = _repository(tmp_path / "shop", {"Dockerfile": UNRESOLVED})
+    place.write("Dockerfile", "FROM scratch\n")
+    place.write("tagwatch.yaml", SETTINGS + f'  - Dockerfile\n  - {{git: "{shop}"}}\n')
+    whole = place.environment
+    broken = {**whole, "PATH": _wrapped_git(tmp_path / "bin", "checkout", "kill -9 $$")}
+    for name in ("Dockerfile", "b.Dockerfile"):
+        (shop / name).write_text(UNRESOLVED)
+        _git(shop, "add", "-A")
+        _git(shop, "commit", "-qm", "another", "--allow-empty")
+        place.environment = broken
+        for _ in range(2):
+            found, code = await _found(place)
+            assert ("shop", "check-incomplete") in found
+            assert code == 1, "what was not read is not clean"
+        place.environment = whole
+        found, _ = await _found(place)
+        assert (f"shop/{name}", "reference-unresolved") in found
+        assert ("shop", "check-incomplete") not in found
+
+
+async def test_nothing_of_a_repository_that_is_not_there_is_fixed(
+    place: Workplace, tmp_path: Path
+) -> None:
+    """Neither that it is fixed nor that it is new is told of what stood all the time."""
+    shop = _repository(tmp_path / "shop", {"Dockerfile": UNRESOLVED})
+    place.write("Dockerfile", "FROM scratch\n")
+    place.write("tagwatch.yaml", SETTINGS + f'  - Dockerfile\n  - {{git: "{shop}"}}\n')
+    await place.run("scan", "--no-alerts")
+    shutil.rmtree(_only(Path(place.environment["HOME"])))
+    shop.rename(tmp_path / "moved")
+    done = await place.run("scan", "--no-alerts")
+    assert "1 new" in done.err, "the finding that it could not be fetched"
+    assert "fixed" not in done.err
+    (tmp_path / "moved").rename(shop)
+    done = await place.run("scan", "--no-alerts")
+    assert "1 fixed" in done.err
+    assert "new" not in done.err
+
+
+async def test_a_scan_in_a_hook_leaves_the_hooks_repository_alone(
+    place: Workplace, tmp_path: Path
+) -> None:
+    mine = _repository(tmp_path / "mine", {"a": "b"})
+    index = mine / ".git" / "index"
+    before = index.read_bytes()
+    shop = _repository(tmp_path / "shop", {"Dockerfile": UNRESOLVED})
+    place.write("tagwatch.yaml", SETTINGS + f'  - {{git: "{shop}"}}\n')
+    place.environment |= {"GIT_INDEX_FILE": str(index), "GIT_DIR": str(mine / ".git")}
+    found, _ = await _found(place)
+    assert ("shop/Dockerfile", "reference-unresolved") in found
+    assert index.read_bytes() == before
+
+
+async def test_two_projects_fetch_one_repository_at_once(place: Workplace, tmp_path: Path) -> None:
+    """One waits for the other; that takes no longer than the other does."""
+    shop = _repository(tmp_path / "shop", {"Dockerfile": UNRESOLVED})
+    slow = _wrapped_git(tmp_path / "bin", "fetch", "sleep 0.5")
+    places = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        places.append(Workplace(tmp_path / name, environment={**place.environment, "PATH": slow}))
+        places[-1].write("tagwatch.yaml", SETTINGS + f'  - {{git: "{shop}"}}\n')
+    for found, _ in await asyncio.gather(*map(_found, places)):
+        assert ("shop/Dockerfile", "reference-unresolved") in found
+        assert ("shop", "check-incomplete") not in found
+
+
+async def test_a_repository_that_would_fill_the_disk_is_not_laid_out(
+    place: Workplace, tmp_path: Path
+) -> None:
+    """A few kilobytes of it stand for five gigabytes."""
+    shop = _repository(tmp_path / "shop", {"Dockerfile": UNRESOLVED})
+
+    def made(*words: str, stdin: str = "") -> str:
+        command = ["git", "-C", str(shop), "-c", "user.name=a", "-c", "user.email=a@example.com"]
+        done = subprocess.run([*command, *words], input=stdin, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    kind, name = "100644 blob", made("hash-object", "-w", "--stdin", stdin="\n" * 1_000_000)
+    for _ in range(3):
+        entries = (f"{kind} {name}\td{number}\n" for number in range(17))
+        kind, name = "040000 tree", made("mktree", stdin="".join(entries))
+    made("update-ref", "HEAD", made("commit-tree", name, "-m", "many"))
+    place.write("tagwatch.yaml", SETTINGS + f'  - {{git: "{shop}"}}\n')
+    done = await place.run("scan", "--no-alerts", "--format", "json")
+    assert "it is not laid out" in done.json["problems"][0]["message"]
+    assert [path.name for path in _only(Path(place.environment["HOME"])).iterdir()] == [".git"]
+
+
+async def test_what_the_operator_asks_for_is_no_strangers(place: Workplace, tmp_path: Path) -> None:
+    """Only where their files are read, hosts that nobody names get no login and must be public."""
+    place.write("tagwatch.yaml", SETTINGS + f'  - {{git: "{tmp_path}/none"}}\n')
+    image = "127.0.0.1:9/a:1"
+    done = await place.run("resolve", image)
+    assert "untrusted" not in done.out + done.err
+    done = await place.run("doctor", "--format", "json")
+    assert "*" not in [one["host"] for one in done.json["registries"]]
+
+
+async def test_a_trees_own_sources_stand_in_place_of_the_operators(
+    place: Workplace, tmp_path: Path
+) -> None:
+    """Whole: else every project of the operator's would tell of every repository."""
+    shop = _repository(tmp_path / "shop", {"Dockerfile": UNRESOLVED})
+    theirs = tmp_path / "config" / "tagwatch" / "tagwatch.yaml"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text(f'version: 1\nsources:\n  - {{git: "{shop}"}}\n')
+    place.is_operators = False
+    place.environment["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+    place.write("tagwatch.yaml", "version: 1\nsources: [Dockerfile]\n")
+    place.write("Dockerfile", UNRESOLVED)
+    found, _ = await _found(place)
+    assert found == {("Dockerfile", "reference-unresolved")}

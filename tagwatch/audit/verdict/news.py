@@ -6,7 +6,7 @@ read stands as it did, and is told as fixed by the run that can read its place a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
@@ -136,7 +136,7 @@ def _differences(
         if (
             not _still_stands(old, result)
             if is_outage(old)
-            else not {repository_of(old), old.location.path} & unread
+            else not {repository_of(old), *_with_folders(old.location.path)} & unread
         )
     ]
     unlisted = _unlisted(fixed, result)
@@ -173,6 +173,13 @@ def _unread(result: AuditResult) -> set[object]:
     paths = {problem.location.path for problem in result.problems if not problem.skipped}
     found: set[object] = {*told, *failed, *paths}
     return found - {None}
+
+
+def _with_folders(path: str) -> Iterator[str]:
+    """Yield a path and those of its folders: one may be a repository that could not be read."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 def _still_stands(outage: Finding, result: AuditResult) -> bool:
