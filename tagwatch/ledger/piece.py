@@ -47,7 +47,9 @@ _DATED = (b'},"at":', b'"last_seen":', b'"read_at":')
 _MARK = b"\0"  # no JSON holds it
 _DAMAGED = "a part of an answer is damaged"
 _AT_ONCE = 50
-"""How many pieces are looked up in one statement: some hundred kilobytes."""
+"""How many stretches are looked up in one statement, by their numbers."""
+_HELD_AT_ONCE = 12
+"""How many pieces are looked up in one statement, held meanwhile: some hundred kilobytes."""
 _FIND = "SELECT hash, id FROM piece WHERE hash IN"
 _RENUMBER = "UPDATE piece SET body = ?2 WHERE id = ?1 AND body <> ?2"
 _HELD = "SELECT id, hash, depth FROM piece WHERE id IN"
@@ -239,7 +241,7 @@ def _stored(
     nodes: list[_Node] = []
     pack = compress if depth else compress_alike
     rest = iter(contents)
-    while batch := list(islice(rest, _AT_ONCE)):
+    while batch := list(islice(rest, _HELD_AT_ONCE)):
         there = f"{_FIND} ({', '.join('?' * len(batch))})"
         found = dict(connection.execute(there, [known for known, _ in batch]).fetchall())
         for known, content in batch:

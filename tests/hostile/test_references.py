@@ -112,7 +112,7 @@ async def test_whoever_allows_a_name(victim: Victim, who: str) -> None:
 
 async def test_the_problem_names_the_way(victim: Victim) -> None:
     victim.write("compose.yaml", "services: {a: {image: 'redis:${TAG}'}}\n")
-    done = await victim.run("check", "--offline", ".")
+    done = await victim.run("check", "--offline", "--all", ".")
     assert "TAG has no value here" in done.out
     assert "let your environment's value be used: --env TAG" in " ".join(done.out.split())
 

@@ -254,7 +254,7 @@ def test_a_ledger_in_a_folder_of_somebody_else_is_read(tmp_path: Path, mode: int
         (folder / "l.db-wal").touch()  # as one who only read it leaves
         folder.chmod(mode)
         code = (
-            "import os, sys, urllib.parse; sys.path.insert(0, sys.argv[2]);"
+            "import os, sys, typing, urllib.parse; sys.path.insert(0, sys.argv[2]);"
             "from pathlib import Path; from tagwatch.ledger.read import Reader;"
             "os.setgid(65534); os.setuid(65534);"
             "print(len(Reader.open(Path(sys.argv[1])).runs()))"
