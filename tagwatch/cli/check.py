@@ -345,7 +345,7 @@ def _context(site: Site, options: argparse.Namespace) -> PublishContext:
     if options.format not in (*PAINTED, "json", "markdown"):
         from tagwatch.walk.deliver import rule_texts
 
-        rules = rule_texts()
+        rules = rule_texts(site.settings.reports.url)
     return PublishContext(
         version=__version__,
         rules=rules,

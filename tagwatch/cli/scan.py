@@ -159,7 +159,7 @@ def _print(
     context = PublishContext(
         version=__version__,
         news=done.news,
-        rules=rule_texts() if form == "sarif" else {},
+        rules=rule_texts(site.settings.reports.url) if form == "sarif" else {},
         fail_on=site.policy.fail_on,
         color=form in PAINTED and colored(options.color, site.environment),
         details=True,

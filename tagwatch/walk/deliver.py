@@ -47,6 +47,7 @@ __all__ = [
     "alerts_of",
     "digest_of",
     "publish_context",
+    "rule_page",
     "rule_texts",
     "undelivered",
     "with_links",
@@ -69,6 +70,8 @@ _OF_THE_NIGHT: Mapping[str, Any] = {
     "explained": (),
 }
 """What is known by its lists, and what holds for one night alone: what it asked, and its news."""
+_NOWHERE = "your-org"
+"""What the address of a project has that is published nowhere yet."""
 _REMEMBERED = timedelta(days=7)
 """How long reports mention an alert that may not have arrived, once another one has named it."""
 _BECAME = {
@@ -310,7 +313,7 @@ def publish_context(ledger: Reader | None, news: News | None, site: Site) -> Pub
         version=__version__,
         news=news,
         runs=tuple(reversed(summaries)),
-        rules=rule_texts(),
+        rules=rule_texts(site.settings.reports.url),
         fail_on=site.policy.fail_on,
         report_url=site.settings.reports.url,
     )
@@ -345,32 +348,40 @@ def _summary(run: Run) -> RunSummary:
     )
 
 
-def rule_texts() -> dict[str, RuleText]:
-    """Return title, risk, remedy and page of every rule, by its name. Imports all rules."""
-    pages = _documentation()
-    return {name: _rule_text(name, pages) for name in RULES}
+def rule_texts(report_url: str = "") -> dict[str, RuleText]:
+    """Return title, risk, remedy and page of every rule, by its name. Imports all rules.
 
-
-def _rule_text(name: str, pages: str) -> RuleText:
-    rule, text = load_rule(name), rule_documentation(name)
-    return RuleText(
-        title=rule.title,
-        risk=_part(text, "Risk"),
-        remedy=_part(text, "Remedy"),
-        page=f"{pages.rstrip('/')}/rules/{name}.html" if pages else "",
-    )
-
-
-def _documentation() -> str:
-    """Return where the documentation is, as the installed package says (`[project.urls]`)."""
+    `report_url`: where the report can be read; it has a page of rules, too.
+    """
     from importlib.metadata import PackageNotFoundError, metadata
 
     try:
         named = metadata("tagwatch").get_all("Project-URL") or ()
     except PackageNotFoundError:
-        return ""
+        named = ()
     urls: dict[str, str] = dict(line.split(", ", 1) for line in named)
-    return urls.get("Documentation", "")
+    return {name: _rule_text(name, urls.get("Documentation", ""), report_url) for name in RULES}
+
+
+def _rule_text(name: str, documentation: str, report_url: str) -> RuleText:
+    rule, text = load_rule(name), rule_documentation(name)
+    return RuleText(
+        title=rule.title,
+        risk=_part(text, "Risk"),
+        remedy=_part(text, "Remedy"),
+        page=rule_page(name, documentation, report_url),
+    )
+
+
+def rule_page(name: str, documentation: str, report_url: str) -> str:
+    """Return the address of a rule's page: in the documentation, else in the report; else empty.
+
+    The project's own address is not known before it is published: what stands in its place leads
+    nowhere, or to whoever takes that name.
+    """
+    if documentation and _NOWHERE not in documentation:
+        return f"{documentation.rstrip('/')}/rules/{name}.html"
+    return f"{report_url.rstrip('/')}/rules.html#rule-{name}" if report_url else ""
 
 
 def _part(text: str, name: str) -> str:

@@ -21,7 +21,7 @@ from tagwatch.config.schema import file_schema
 from tagwatch.errors import TagwatchError
 from tagwatch.family import COMMANDS, RULES, SOURCES
 from tagwatch.ledger.schema import open_upgraded
-from tagwatch.walk.deliver import rule_texts
+from tagwatch.walk.deliver import rule_page
 from tests.paths import ROOT
 
 DOCS = ROOT / "docs"
@@ -45,14 +45,20 @@ def test_the_documentation_builds_and_asks_nobody(tmp_path: Path) -> None:
     assert (site / "search.html").exists()
     for page in site.rglob("*.html"):
         assert not _FOREIGN.search(page.read_text("utf-8")), page.relative_to(site)
-    (base,) = {text.page.rpartition("rules/")[0] for text in rule_texts().values()}
-    assert base.startswith("https://"), "what SARIF links to"
-    for text in rule_texts().values():
-        assert (site / text.page.removeprefix(base)).exists()
+    for name in RULES:
+        address = rule_page(name, "https://docs.example/tagwatch/", "")
+        assert (site / address.removeprefix("https://docs.example/tagwatch/")).exists()
     cooldown = (site / "rules" / "cooldown.html").read_text("utf-8")
     for part in ("Example", "Risk", "Remedy", "Source", "Options", "In your policy"):
         assert f"<h2>{part}<" in cooldown
     assert "younger than the time to cool down" in cooldown
+
+
+def test_where_a_rule_is_explained() -> None:
+    """Nowhere, while nobody knows where the project will be: that name may be anybody's."""
+    assert rule_page("cooldown", "https://your-org.github.io/tagwatch/", "") == ""
+    report = rule_page("cooldown", "https://your-org.github.io/x/", "https://reports.example/a/")
+    assert report == "https://reports.example/a/rules.html#rule-cooldown"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
