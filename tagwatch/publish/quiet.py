@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from tagwatch.audit.model.evidence import SelectedEvidence
 from tagwatch.audit.model.finding import Finding
 from tagwatch.audit.verdict.news import News
 from tagwatch.audit.verdict.result import AuditResult
@@ -192,7 +193,7 @@ def news_alone(result: AuditResult, news: News) -> AuditResult:
         findings=findings,
         ignored=(),
         targets=(),
-        evidence={key: one for key in sorted(named) if (one := result.evidence.get(key))},
+        evidence=SelectedEvidence(result.evidence, named),
         kept_back=(),
     )
 
