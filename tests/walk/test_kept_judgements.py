@@ -239,6 +239,13 @@ def kept(folder: Path) -> list[Judgement]:
         return [judgement_in(body) for (body,) in rows.fetchall()]
 
 
+def evidence_made_from(folder: Path) -> set[bytes]:
+    """What the evidence in the ledger was made from."""
+    with closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        rows = connection.execute("SELECT made_from FROM evidence WHERE made_from IS NOT NULL")
+        return {made for (made,) in rows.fetchall()}
+
+
 def lists_of(folder: Path) -> dict[int, str]:
     """The lists of repositories that the next answer may hold."""
     if not (folder / "ledger.db").exists():
@@ -280,14 +287,21 @@ async def test_a_night_without_news_asks_no_rule_and_reads_no_evidence(tmp_path:
         for _ in range(6):
             nights.append(await asked_in(estate.site(tmp_path, address)))
             estate.at += 4 * DAY  # what is new is old enough to be used
+        made = evidence_made_from(tmp_path)
         estate.policy = {"rules": {"tag-latest": {"severity": "error"}}}
         after, _ = await asked_in(estate.site(tmp_path, address))
+        kept_on = evidence_made_from(tmp_path)
+        estate.policy = {"bases": BASES}
+        estate.at += DAY
+        await scan_async(estate.site(tmp_path, address))
     first, _ = nights[0]
     assert {"tag-latest", "version-eol"} <= first
     for rules, decoded in nights[4:]:
         assert {load_rule(name).scope for name in rules} <= {RuleScope.RUN, RuleScope.FILE}, rules
         assert decoded <= 2, "of what the Dockerfile names, where a rule about files asks for it"
     assert "tag-latest" in after, "another policy"
+    assert made == kept_on, "evidence is made of nothing that rules alone know"
+    assert not made & evidence_made_from(tmp_path), "bases are part of it"
 
 
 @pytest.mark.parametrize("seed", [1, 3])
