@@ -103,14 +103,15 @@ def _made_from(result: AuditResult, site: Site, ledger: Reader) -> str:
 
     A candidate is known by what was remembered of it, whoever read it.
     """
+    targets = tuple(_in_files(result.targets))
     site, project = replace(site, at=result.at), project_of(site)
-    rules = rules_made_from(site)
+    rules = rules_made_from(site) if targets else None  # of none, nothing is to be found
     stored = ledger.known_by(result.at, project, ("targets", "evidence"))
     if rules is None or stored is None:
         return ""
     said = (
         sorted(stored.items()),
-        Exemptions(policy=site.policy, at=site.at).counting(_in_files(result.targets)),
+        Exemptions(policy=site.policy, at=site.at).counting(targets),
         sorted(site.origins.items()),
         repr(site.settings.facts),
         ledger.cached(BASES_ASKED, bases_key(site)) is None,
